@@ -1,0 +1,8 @@
+//! Vouch: a conformance harness for the sign-in-token scheme.
+//!
+//! Data flows one way: files ([`text`], `scenario`, `target`) become a plan, a plan becomes a run, a run is a stream of
+//! events, and reports listen to it.
+
+pub mod clock;
+pub mod protocol;
+pub mod text;

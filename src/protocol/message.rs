@@ -1,0 +1,87 @@
+//! Params and results of every method.
+
+use super::words::{Capability, Environment, ErrorKind, Region, StatusWord};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+macro_rules! messages {
+    ($($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident : $ty:ty),* $(,)? })+) => {
+        $(
+            $(#[$meta])*
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+            #[serde(rename_all = "camelCase")]
+            pub struct $name { $($(#[$field_meta])* pub $field: $ty),* }
+        )+
+    };
+}
+
+messages! {
+    /// `initialize`, from Vouch.
+    Initialize { protocol: u32, harness: Harness }
+    Harness { name: String, version: String }
+    /// The answer to `initialize`.
+    Initialized { protocol: u32, sdk: SdkName, capabilities: Vec<Capability> }
+    SdkName { name: String, version: String, #[serde(default)] platform: String }
+    /// `start`: the app is launched.
+    Start {
+        profile: String,
+        storage: Storage,
+        endpoints: Vec<Endpoint>,
+        /// Milliseconds since 1970; only with the capability `clock`.
+        #[serde(default, skip_serializing_if = "Option::is_none")] now: Option<i64>,
+        /// How long the SDK may wait for one HTTP answer, in real milliseconds.
+        request_timeout_ms: u64,
+    }
+    /// The directories of one installation.
+    Storage { secure: PathBuf, plain: PathBuf, volatile: PathBuf, locked: bool }
+    /// The addresses of one environment and region.
+    Endpoint { environment: Environment, region: Region, api: String, auth: String }
+    SignIn { token: String }
+    Configure { api_key: String, environment: Environment, region: Region }
+    SetUserId { user_id: String }
+    Identify { external_user_id: String }
+    Request { method: String, path: String }
+    /// The HTTP answer to `request`.
+    Requested { status: u16, #[serde(default)] body: serde_json::Value }
+    Status { status: Vec<StatusWord> }
+    CurrentUser { user_id: Option<String> }
+    /// Everything the SDK keeps.
+    Items { items: Vec<Item> }
+    Item { area: Area, key: String, value: String }
+    LockStorage { locked: bool }
+    Clock { now: i64 }
+    /// `sleep`, from the adapter.
+    Sleep { milliseconds: u64 }
+    /// `authenticate`, from the adapter.
+    Authenticate { external_user_id: String }
+    /// The answer to `authenticate`.
+    Authenticated { token: String }
+    Log { text: String }
+    Cancel { id: u64 }
+    /// No params, or nothing to say.
+    Empty {}
+    /// `error.data` of a refused call.
+    ErrorData { kind: ErrorKind }
+}
+
+/// Where an SDK keeps a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Area {
+    Secure,
+    Plain,
+    Volatile,
+}
+
+impl Area {
+    pub const ALL: [Area; 3] = [Area::Secure, Area::Plain, Area::Volatile];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Area::Secure => "secure",
+            Area::Plain => "plain",
+            Area::Volatile => "volatile",
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The adapter protocol: JSON-RPC 2.0, one message a line. See `docs/adapter-protocol.md`.
+//!
+//! This layer knows the words and the frame, not who speaks: harness and reference SDK both stand on it.
+
+pub mod message;
+mod peer;
+mod words;
+
+pub use peer::{Breach, CallError, Handler, Peer, Refusal, connect};
+pub use words::{Capability, Environment, ErrorKind, Region, StatusWord};
+
+/// The version that `initialize` settles.
+pub const VERSION: u32 = 1;

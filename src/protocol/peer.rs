@@ -1,0 +1,483 @@
+//! One side of a JSON-RPC conversation over lines. Both sides are alike: harness and adapter each own a [`Peer`].
+//!
+//! Whatever the other side does, a call ends: with its answer, with the reason why the line broke, or at its deadline.
+
+use super::message::ErrorData;
+use super::words::ErrorKind;
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::{oneshot, watch};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// The longest line either side may write, in bytes.
+pub const MAX_LINE: usize = 1 << 20;
+/// Requests and notifications that one process may send without being asked.
+pub const MAX_UNASKED: usize = 10_000;
+const UNKNOWN_METHOD: i64 = -32601;
+const BAD_PARAMS: i64 = -32602;
+const REFUSED: i64 = -32000;
+
+/// What the other side's requests and notifications do.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal>;
+    /// Called in the order of the line, before anything that was sent after it.
+    fn notification(&self, method: &str, params: Value);
+}
+
+/// An error answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub code: i64,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub data: Value,
+}
+
+impl Refusal {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { code: REFUSED, message: message.into(), data: json!({ "kind": kind }) }
+    }
+
+    pub fn unknown_method(method: &str) -> Self {
+        Self { code: UNKNOWN_METHOD, message: format!("no method `{method}`"), data: Value::Null }
+    }
+
+    pub fn bad_params(method: &str, why: &serde_json::Error) -> Self {
+        Self { code: BAD_PARAMS, message: format!("params of `{method}`: {why}"), data: Value::Null }
+    }
+
+    /// The kind, where the answer has a valid one.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        if self.code == UNKNOWN_METHOD {
+            return Some(ErrorKind::Unsupported);
+        }
+        serde_json::from_value::<ErrorData>(self.data.clone()).ok().map(|data| data.kind)
+    }
+}
+
+/// How the other side broke the protocol. Ends the conversation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Breach {
+    #[error("it closed its standard output (the process ended or gave up)")]
+    Closed,
+    #[error("it closed its standard input")]
+    InputClosed,
+    #[error("it wrote a line that is not a JSON-RPC message: {0}")]
+    NotAMessage(String),
+    #[error("it wrote a line of over {} KiB", MAX_LINE / 1024)]
+    LineTooLong,
+    #[error("it answered the id {0}, which was not asked (or was answered before)")]
+    UnknownId(String),
+    #[error("it wrote more than {MAX_UNASKED} messages that nobody asked for")]
+    Flood,
+    #[error("its answer to `{method}` has the wrong shape: {why}")]
+    WrongShape { method: String, why: String },
+}
+
+/// Why a call has no result.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CallError {
+    #[error("refused: {}", .0.message)]
+    Refused(Refusal),
+    #[error("{0}")]
+    Broken(Breach),
+    #[error("it did not answer within {0:?}")]
+    Late(Duration),
+}
+
+/// A cheap handle to call the other side.
+#[derive(Clone)]
+pub struct Peer(Arc<Inner>);
+
+type Answer = Result<Value, Refusal>;
+
+struct Inner {
+    writer: tokio::sync::Mutex<Box<dyn AsyncWrite + Send + Unpin>>,
+    pending: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    next_id: AtomicU64,
+    breach: watch::Sender<Option<Breach>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a peer of two byte streams. The future reads until the line breaks and must be polled; dropping it stops all
+/// requests that it was serving. `max_unasked` bounds what the other side may send without being asked; only the harness
+/// has reason to set one ([`MAX_UNASKED`]).
+pub fn connect(
+    read: impl AsyncRead + Send + Unpin + 'static,
+    write: impl AsyncWrite + Send + Unpin + 'static,
+    max_unasked: usize,
+    handler: impl FnOnce(&Peer) -> Arc<dyn Handler>,
+) -> (Peer, impl Future<Output = Breach> + Send) {
+    let peer = Peer(Arc::new(Inner {
+        writer: tokio::sync::Mutex::new(Box::new(write)),
+        pending: Mutex::default(),
+        next_id: AtomicU64::new(1),
+        breach: watch::Sender::new(None),
+    }));
+    let handler = handler(&peer);
+    let listener = Listener { peer: peer.clone(), handler, serving: JoinSet::new(), by_id: BTreeMap::new(), may_send: max_unasked };
+    (peer, listener.listen(read))
+}
+
+impl Peer {
+    /// Calls a method and reads its result as `R`.
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl Serialize,
+        deadline: Duration,
+    ) -> Result<R, CallError> {
+        self.begin(method, params).finish(deadline).await
+    }
+
+    /// Reserves an id, so that the call can be cancelled while it runs.
+    pub fn begin<'a>(&'a self, method: &'a str, params: impl Serialize) -> Call<'a> {
+        let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
+        let params = serde_json::to_value(params).unwrap_or(Value::Null);
+        Call { peer: self, method, id, params }
+    }
+
+    pub async fn notify(&self, method: &str, params: impl Serialize) -> Result<(), Breach> {
+        self.write(&json!({ "jsonrpc": "2.0", "method": method, "params": params })).await
+    }
+
+    async fn write(&self, message: &Value) -> Result<(), Breach> {
+        let mut line = message.to_string();
+        line.push('\n');
+        let mut writer = self.0.writer.lock().await;
+        let written = async {
+            writer.write_all(line.as_bytes()).await?;
+            writer.flush().await
+        };
+        written.await.map_err(|_| Breach::InputClosed)
+    }
+
+    fn give_up(&self, breach: &Breach) {
+        self.0.breach.send_if_modified(|current| {
+            let first = current.is_none();
+            if first {
+                *current = Some(breach.clone());
+            }
+            first
+        });
+        lock(&self.0.pending).clear();
+    }
+
+    /// The breach that ended the conversation, if it has ended.
+    pub fn breach(&self) -> Option<Breach> {
+        self.0.breach.borrow().clone()
+    }
+
+    fn wrong_shape(&self, method: &str, why: &serde_json::Error) -> CallError {
+        let breach = Breach::WrongShape { method: method.to_owned(), why: why.to_string() };
+        self.give_up(&breach);
+        CallError::Broken(breach)
+    }
+}
+
+/// A call that is about to be made.
+pub struct Call<'a> {
+    peer: &'a Peer,
+    method: &'a str,
+    pub id: u64,
+    params: Value,
+}
+
+impl Call<'_> {
+    pub async fn finish<R: DeserializeOwned>(self, deadline: Duration) -> Result<R, CallError> {
+        let Call { peer, method, id, params } = self;
+        let (answer, answered) = oneshot::channel();
+        lock(&peer.0.pending).insert(id, answer);
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let mut breach = peer.0.breach.subscribe();
+        let exchange = async {
+            if let Err(broken) = peer.write(&message).await {
+                // A process that died says so better than its closed input does.
+                let _ = tokio::time::timeout(Duration::from_millis(200), breach.wait_for(Option::is_some)).await;
+                return Err(CallError::Broken(peer.breach().unwrap_or(broken)));
+            }
+            tokio::select! {
+                biased;
+                answer = answered => match answer {
+                    Ok(Ok(value)) => Ok(value),
+                    Ok(Err(refusal)) => Err(CallError::Refused(refusal)),
+                    Err(_) => Err(CallError::Broken(peer.breach().unwrap_or(Breach::Closed))),
+                },
+                broken = breach.wait_for(Option::is_some) => {
+                    Err(CallError::Broken(broken.ok().and_then(|b| b.clone()).unwrap_or(Breach::Closed)))
+                }
+            }
+        };
+        let result = tokio::time::timeout(deadline, exchange).await;
+        lock(&peer.0.pending).remove(&id);
+        let value = result.map_err(|_| CallError::Late(deadline))??;
+        serde_json::from_value(value).map_err(|why| peer.wrong_shape(method, &why))
+    }
+}
+
+#[derive(Deserialize)]
+struct Message {
+    jsonrpc: String,
+    #[serde(default, deserialize_with = "present")]
+    id: Option<Value>,
+    method: Option<String>,
+    #[serde(default)]
+    params: Value,
+    #[serde(default, deserialize_with = "present")]
+    result: Option<Value>,
+    error: Option<Refusal>,
+}
+
+/// `"result": null` is a result.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// Reads the other side's lines.
+struct Listener {
+    peer: Peer,
+    handler: Arc<dyn Handler>,
+    serving: JoinSet<String>,
+    by_id: BTreeMap<String, AbortHandle>,
+    /// How many more messages the other side may send unasked.
+    may_send: usize,
+}
+
+impl Listener {
+    async fn listen(mut self, read: impl AsyncRead + Send + Unpin) -> Breach {
+        let mut reader = BufReader::new(read);
+        let mut line = Vec::new();
+        let breach = loop {
+            tokio::select! {
+                read = read_line(&mut reader, &mut line) => {
+                    if let Err(breach) = read {
+                        break breach;
+                    }
+                    let taken = std::mem::take(&mut line);
+                    if let Err(breach) = self.take(&taken).await {
+                        break breach;
+                    }
+                }
+                Some(done) = self.serving.join_next(), if !self.serving.is_empty() => {
+                    if let Ok(id) = done {
+                        self.by_id.remove(&id);
+                    }
+                }
+            }
+        };
+        self.peer.give_up(&breach);
+        breach
+    }
+
+    async fn take(&mut self, line: &[u8]) -> Result<(), Breach> {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        let not_a_message = || Breach::NotAMessage(excerpt(line));
+        let message: Message = serde_json::from_slice(line).map_err(|_| not_a_message())?;
+        if message.jsonrpc != "2.0" {
+            return Err(not_a_message());
+        }
+        match (message.method, message.id) {
+            (Some(method), Some(id)) => self.serve(id, method, message.params),
+            (Some(method), None) => self.hear(&method, message.params).await,
+            (None, Some(id)) => match (message.result, message.error) {
+                (Some(value), None) => self.settle(&id, Ok(value)),
+                (None, Some(refusal)) => self.settle(&id, Err(refusal)),
+                _ => Err(not_a_message()),
+            },
+            (None, None) => Err(not_a_message()),
+        }
+    }
+
+    fn settle(&self, id: &Value, answer: Answer) -> Result<(), Breach> {
+        let waiting = id.as_u64().and_then(|id| lock(&self.peer.0.pending).remove(&id));
+        // A caller that gave up at its deadline is not the other side's fault, an id never used is.
+        let was_asked = id.as_u64().is_some_and(|id| id > 0 && id < self.peer.0.next_id.load(Ordering::Relaxed));
+        match waiting {
+            Some(waiting) => {
+                let _ = waiting.send(answer);
+                Ok(())
+            }
+            None if was_asked && answer.as_ref().is_err_and(|r| r.kind() == Some(ErrorKind::Cancelled)) => Ok(()),
+            None => Err(Breach::UnknownId(excerpt(id.to_string().as_bytes()))),
+        }
+    }
+
+    fn count_unasked(&mut self) -> Result<(), Breach> {
+        self.may_send = self.may_send.checked_sub(1).ok_or(Breach::Flood)?;
+        Ok(())
+    }
+
+    fn serve(&mut self, id: Value, method: String, params: Value) -> Result<(), Breach> {
+        self.count_unasked()?;
+        let (handler, peer, key) = (self.handler.clone(), self.peer.clone(), id.to_string());
+        let task = self.serving.spawn({
+            let key = key.clone();
+            async move {
+                let answer = handler.request(&method, params).await;
+                let _ = peer.write(&answer_message(&id, answer)).await;
+                key
+            }
+        });
+        self.by_id.insert(key, task);
+        Ok(())
+    }
+
+    async fn hear(&mut self, method: &str, params: Value) -> Result<(), Breach> {
+        self.count_unasked()?;
+        if method == "cancel" {
+            let id = params.get("id").cloned().unwrap_or(Value::Null);
+            if let Some(task) = self.by_id.remove(&id.to_string()) {
+                task.abort();
+                let refusal = Refusal::new(ErrorKind::Cancelled, "the caller cancelled");
+                return self.peer.write(&answer_message(&id, Err(refusal))).await;
+            }
+            return Ok(());
+        }
+        self.handler.notification(method, params);
+        Ok(())
+    }
+}
+
+fn answer_message(id: &Value, answer: Answer) -> Value {
+    match answer {
+        Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+        Err(refusal) => json!({ "jsonrpc": "2.0", "id": id, "error": refusal }),
+    }
+}
+
+/// Reads one line; safe to cancel, since what was read stays in `line`.
+async fn read_line(reader: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> Result<(), Breach> {
+    loop {
+        let chunk = reader.fill_buf().await.map_err(|_| Breach::Closed)?;
+        if chunk.is_empty() {
+            return Err(if line.is_empty() { Breach::Closed } else { Breach::NotAMessage(excerpt(line)) });
+        }
+        let (part, ended) = match chunk.iter().position(|byte| *byte == b'\n') {
+            Some(end) => (end + 1, true),
+            None => (chunk.len(), false),
+        };
+        if line.len() + part > MAX_LINE {
+            return Err(Breach::LineTooLong);
+        }
+        line.extend_from_slice(&chunk[..part]);
+        reader.consume(part);
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+/// The start of a line, fit to be shown.
+fn excerpt(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&line[..line.len().min(120)]);
+    let shown: String = text.trim_end().chars().map(|c| if c.is_control() { '·' } else { c }).collect();
+    if line.len() > 120 { format!("`{shown}…`") } else { format!("`{shown}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    struct Echo;
+
+    #[async_trait]
+    impl Handler for Echo {
+        async fn request(&self, method: &str, params: Value) -> Answer {
+            match method {
+                "echo" => Ok(params),
+                "hang" => std::future::pending().await,
+                _ => Err(Refusal::unknown_method(method)),
+            }
+        }
+
+        fn notification(&self, _: &str, _: Value) {}
+    }
+
+    const SOON: Duration = Duration::from_millis(500);
+
+    fn pair() -> (Peer, DuplexStream) {
+        let (near, far) = duplex(4096);
+        let (read, write) = tokio::io::split(near);
+        let (peer, listen) = connect(read, write, MAX_UNASKED, |_| Arc::new(Echo));
+        tokio::spawn(listen);
+        (peer, far)
+    }
+
+    async fn answered_with(bytes: &[u8]) -> CallError {
+        let (peer, mut far) = pair();
+        let bytes = bytes.to_vec();
+        tokio::spawn(async move {
+            let mut buffer = [0; 1024];
+            let _ = far.read(&mut buffer).await;
+            let _ = far.write_all(&bytes).await;
+            tokio::time::sleep(SOON * 2).await;
+        });
+        peer.call::<Value>("status", json!({}), SOON).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn two_peers_understand_each_other() {
+        let (a, b) = duplex(4096);
+        let ((ar, aw), (br, bw)) = (tokio::io::split(a), tokio::io::split(b));
+        let (caller, listen) = connect(ar, aw, MAX_UNASKED, |_| Arc::new(Echo));
+        tokio::spawn(listen);
+        let (_callee, listen) = connect(br, bw, MAX_UNASKED, |_| Arc::new(Echo));
+        tokio::spawn(listen);
+        assert_eq!(caller.call::<Value>("echo", json!({"x": 1}), SOON).await, Ok(json!({"x": 1})));
+        let Err(CallError::Refused(refusal)) = caller.call::<Value>("nope", json!({}), SOON).await else { panic!() };
+        assert_eq!(refusal.kind(), Some(ErrorKind::Unsupported));
+        assert_eq!(caller.call::<Value>("hang", json!({}), SOON).await, Err(CallError::Late(SOON)));
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_no_message_ends_the_call() {
+        let error = answered_with(b"Traceback (most recent call last):\n").await;
+        assert_eq!(error, CallError::Broken(Breach::NotAMessage("`Traceback (most recent call last):`".into())));
+    }
+
+    #[tokio::test]
+    async fn an_id_that_was_not_asked_ends_the_call() {
+        let error = answered_with(b"{\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{}}\n").await;
+        assert_eq!(error, CallError::Broken(Breach::UnknownId("`99`".into())));
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_is_cut_off() {
+        let error = answered_with(&vec![b'x'; MAX_LINE + 1]).await;
+        assert_eq!(error, CallError::Broken(Breach::LineTooLong));
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_notifications_is_stopped() {
+        let error = answered_with(&b"{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":{}}\n".repeat(MAX_UNASKED + 1)).await;
+        assert_eq!(error, CallError::Broken(Breach::Flood));
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_the_wrong_shape_is_a_breach() {
+        let (peer, mut far) = pair();
+        tokio::spawn(async move {
+            let mut buffer = [0; 1024];
+            let _ = far.read(&mut buffer).await;
+            let _ = far.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"status\":7}}\n").await;
+            tokio::time::sleep(SOON).await;
+        });
+        let answer = peer.call::<super::super::message::Status>("status", json!({}), SOON).await;
+        assert!(matches!(answer, Err(CallError::Broken(Breach::WrongShape { .. }))), "{answer:?}");
+    }
+}

@@ -1,0 +1,458 @@
+//! The spanned tree to Rust types, through serde, with every mistake kept.
+//!
+//! serde stops at its first error; a person who mends a file wants them all. So an unknown field or word is noted
+//! with its place and the nearest valid one, and decoding goes on where it can.
+
+use super::nearest::did_you_mean;
+use super::node::{Key, Kind, Node};
+use super::problem::Problem;
+use super::source::{Source, Span};
+use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
+use serde::{Deserialize, forward_to_deserialize_any};
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Decodes trees of one file and gathers what is wrong.
+pub struct Decoder {
+    source: Source,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl Decoder {
+    pub fn new(source: &Source) -> Self {
+        Self { source: source.clone(), problems: RefCell::default() }
+    }
+
+    /// The value, or nothing when the tree does not make one; [`Decoder::finish`] then tells why.
+    pub fn decode<T: for<'de> Deserialize<'de>>(&self, node: &Node) -> Option<T> {
+        let before = self.problems.borrow().len();
+        let result = T::deserialize(At { node, decoder: self });
+        match result {
+            Ok(value) if self.problems.borrow().len() == before => Some(value),
+            Ok(_) | Err(Fault::Noted) => None,
+            Err(Fault::New { message, span }) => {
+                self.note(Problem::new(&self.source, span.unwrap_or(node.span), message));
+                None
+            }
+        }
+    }
+
+    pub fn note(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// Notes a problem at a place of this decoder's file.
+    pub fn wrong(&self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.note(Problem::new(&self.source, span, message).help(help));
+    }
+
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub fn finish(self) -> Vec<Problem> {
+        self.problems.into_inner()
+    }
+
+    fn unknown(&self, what: &str, word: &str, span: Span, valid: &'static [&'static str]) {
+        let help = did_you_mean(word, valid.iter().copied());
+        self.note(Problem::new(&self.source, span, format!("unknown {what} `{word}`")).label("not known").help(help));
+    }
+}
+
+/// A value with its place in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spanned<T> {
+    pub value: T,
+    pub span: Span,
+}
+
+const SPANNED: &str = "$vouch::Spanned";
+const SPANNED_FIELDS: &[&str] = &["start", "end", "value"];
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Visit<T> {
+            type Value = Spanned<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value with its place")
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+                let missing = || de::Error::custom("no place");
+                let start = parts.next_element::<u64>()?.ok_or_else(missing)?;
+                let end = parts.next_element::<u64>()?.ok_or_else(missing)?;
+                let value = parts.next_element::<T>()?.ok_or_else(missing)?;
+                #[allow(clippy::cast_possible_truncation, reason = "offsets of a text in memory")]
+                Ok(Spanned { value, span: Span { start: start as usize, end: end as usize } })
+            }
+        }
+        deserializer.deserialize_struct(SPANNED, SPANNED_FIELDS, Visit(PhantomData))
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Spanned<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> std::borrow::Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        T::json_schema(generator)
+    }
+
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+}
+
+/// serde's error on its way up to the next node that knows its place.
+#[derive(Debug)]
+enum Fault {
+    /// Already among the problems.
+    Noted,
+    New { message: String, span: Option<Span> },
+}
+
+impl Fault {
+    fn at(self, place: Span) -> Self {
+        match self {
+            Fault::New { message, span: None } => Fault::New { message, span: Some(place) },
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Noted => f.write_str("already told"),
+            Fault::New { message, .. } => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl de::Error for Fault {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Fault::New { message: message.to_string(), span: None }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct At<'a> {
+    node: &'a Node,
+    decoder: &'a Decoder,
+}
+
+impl<'a> At<'a> {
+    fn mismatch(self, wanted: &str) -> Fault {
+        let message = format!("expected {wanted}, found {}", self.node.what());
+        Fault::New { message, span: Some(self.node.span) }
+    }
+
+    fn walk_map<'de, V: Visitor<'de>>(self, entries: Vec<&'a (Key, Node)>, visitor: V) -> Result<V::Value, Fault> {
+        visitor
+            .visit_map(Entries { entries: entries.into_iter(), value: None, decoder: self.decoder, failed: false })
+            .map_err(|fault| fault.at(self.node.span))
+    }
+}
+
+impl<'de, 'a> Deserializer<'de> for At<'a> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let span = self.node.span;
+        match &self.node.kind {
+            Kind::Null => visitor.visit_unit(),
+            Kind::Bool(b) => visitor.visit_bool(*b),
+            Kind::Int(i) if *i >= 0 => visitor.visit_u64(i.unsigned_abs()),
+            Kind::Int(i) => visitor.visit_i64(*i),
+            Kind::Float(f) => visitor.visit_f64(*f),
+            Kind::Text(t) => visitor.visit_str(t),
+            Kind::List(items) => visitor.visit_seq(Items { items: items.iter(), decoder: self.decoder, failed: false }),
+            Kind::Map(entries) => return self.walk_map(entries.iter().collect(), visitor),
+        }
+        .map_err(|fault: Fault| fault.at(span))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if matches!(self.node.kind, Kind::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.node.kind {
+            Kind::Text(_) => self.deserialize_any(visitor),
+            Kind::Int(_) | Kind::Float(_) | Kind::Bool(_) => Err(self.mismatch("text (put it in quotes)")),
+            _ => Err(self.mismatch("text")),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.node.as_list().is_some() { self.deserialize_any(visitor) } else { Err(self.mismatch("a list")) }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if self.node.as_map().is_some() { self.deserialize_any(visitor) } else { Err(self.mismatch("a map")) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        if name == SPANNED {
+            return visitor.visit_seq(SpannedParts { at: self, part: 0 });
+        }
+        let entries = match &self.node.kind {
+            Kind::Map(entries) => entries,
+            Kind::Null => return self.walk_map(Vec::new(), visitor),
+            _ => return Err(self.mismatch(&format!("a map with {}", words(fields)))),
+        };
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            entries.iter().partition(|(key, _)| fields.contains(&key.name.as_str()));
+        for (key, _) in &unknown {
+            self.decoder.unknown("field", &key.name, key.span, fields);
+        }
+        self.walk_map(known, visitor).map_err(|fault| {
+            // With a misspelt field beside it, "missing field" is noise.
+            if unknown.is_empty() { fault } else { Fault::Noted }
+        })
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let (word, span, value) = match &self.node.kind {
+            Kind::Text(text) => (text.as_str(), self.node.span, None),
+            Kind::Map(entries) if entries.len() == 1 => (entries[0].0.name.as_str(), entries[0].0.span, Some(&entries[0].1)),
+            _ => return Err(self.mismatch(&format!("one of {}", words(variants)))),
+        };
+        if !variants.contains(&word) {
+            self.decoder.unknown("word", word, span, variants);
+            return Err(Fault::Noted);
+        }
+        visitor
+            .visit_enum(Variant { word, span, value, decoder: self.decoder })
+            .map_err(|fault| fault.at(self.node.span))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier
+    }
+}
+
+fn words(list: &[&str]) -> String {
+    list.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
+}
+
+struct Items<'a> {
+    items: std::slice::Iter<'a, Node>,
+    decoder: &'a Decoder,
+    failed: bool,
+}
+
+impl<'de> de::SeqAccess<'de> for Items<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        let Some(node) = self.items.next() else {
+            return if self.failed { Err(Fault::Noted) } else { Ok(None) };
+        };
+        seed.deserialize(At { node, decoder: self.decoder }).map(Some).map_err(|fault| {
+            self.failed = true;
+            fault.at(node.span)
+        })
+    }
+}
+
+struct Entries<'a, I: Iterator<Item = &'a (Key, Node)>> {
+    entries: I,
+    value: Option<&'a Node>,
+    decoder: &'a Decoder,
+    failed: bool,
+}
+
+impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> de::MapAccess<'de> for Entries<'a, I> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        let Some((key, value)) = self.entries.next() else {
+            return if self.failed { Err(Fault::Noted) } else { Ok(None) };
+        };
+        self.value = Some(value);
+        seed.deserialize(key.name.as_str().into_deserializer()).map(Some).map_err(|fault: Fault| fault.at(key.span))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let Some(node) = self.value.take() else { return Err(Fault::Noted) };
+        seed.deserialize(At { node, decoder: self.decoder }).map_err(|fault| {
+            self.failed = true;
+            if let Fault::New { message, span } = fault.at(node.span) {
+                self.decoder.note(Problem::new(&self.decoder.source, span.unwrap_or(node.span), message));
+            }
+            Fault::Noted
+        })
+    }
+}
+
+struct SpannedParts<'a> {
+    at: At<'a>,
+    part: u8,
+}
+
+impl<'de> de::SeqAccess<'de> for SpannedParts<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        self.part += 1;
+        let span = self.at.node.span;
+        match self.part {
+            1 => seed.deserialize((span.start as u64).into_deserializer()).map(Some),
+            2 => seed.deserialize((span.end as u64).into_deserializer()).map(Some),
+            3 => seed.deserialize(self.at).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+struct Variant<'a> {
+    word: &'a str,
+    span: Span,
+    value: Option<&'a Node>,
+    decoder: &'a Decoder,
+}
+
+impl<'de> de::EnumAccess<'de> for Variant<'_> {
+    type Error = Fault;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
+        let word: de::value::StrDeserializer<'_, Fault> = self.word.into_deserializer();
+        Ok((seed.deserialize(word)?, self))
+    }
+}
+
+impl<'a> Variant<'a> {
+    fn value(&self) -> Result<At<'a>, Fault> {
+        let missing = || Fault::New { message: format!("`{}` needs a value", self.word), span: Some(self.span) };
+        Ok(At { node: self.value.ok_or_else(missing)?, decoder: self.decoder })
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for Variant<'_> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        match self.value {
+            None | Some(Node { kind: Kind::Null, .. }) => Ok(()),
+            Some(node) => Err(Fault::New { message: format!("`{}` takes no value", self.word), span: Some(node.span) }),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+        seed.deserialize(self.value()?)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.value()?.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+        self.value()?.deserialize_struct("", fields, visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize, Debug, PartialEq)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Kennel {
+        city: Option<String>,
+        dogs: Vec<Dog>,
+    }
+
+    #[derive(Deserialize, Debug, PartialEq)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Dog {
+        name: Spanned<String>,
+        coat: Coat,
+    }
+
+    #[derive(Deserialize, Debug, PartialEq)]
+    #[serde(rename_all = "camelCase")]
+    enum Coat {
+        Smooth,
+        Long { centimetres: u32 },
+    }
+
+    fn decode(text: &str) -> (Option<Kennel>, Vec<Problem>) {
+        let source = Source::new("k.yaml", text);
+        let (node, _) = crate::text::yaml::parse(&source);
+        let decoder = Decoder::new(&source);
+        let value = decoder.decode(&node.expect("YAML"));
+        (value, decoder.finish())
+    }
+
+    #[test]
+    fn a_right_file_becomes_its_value_with_spans() {
+        let (kennel, problems) = decode("dogs:\n  - {name: Rex, coat: smooth}\n  - {name: Bo, coat: {long: {centimetres: 9}}}\n");
+        let kennel = kennel.unwrap();
+        assert!(problems.is_empty());
+        assert_eq!(kennel.dogs[0].name.span, Span { start: 17, end: 20 });
+        assert_eq!(kennel.dogs[1].coat, Coat::Long { centimetres: 9 });
+    }
+
+    #[test]
+    fn mistakes_in_several_places_are_told_together() {
+        let (kennel, problems) = decode("cty: Graz\ndogs:\n  - {name: Rex, coat: smoth}\n");
+        assert!(kennel.is_none());
+        let told: Vec<_> = problems.iter().map(|p| (p.place(), p.help.clone().unwrap_or_default())).collect();
+        assert_eq!(
+            told,
+            [
+                ("k.yaml:1:1".to_owned(), "did you mean `city`?".to_owned()),
+                ("k.yaml:3:23".to_owned(), "did you mean `smooth`?".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_names_what_was_expected_and_found() {
+        let (_, problems) = decode("dogs: 5\n");
+        assert_eq!(problems[0].message, "expected a list, found a number");
+        assert_eq!(problems[0].place(), "k.yaml:1:7");
+    }
+
+    #[test]
+    fn a_missing_field_points_at_its_map() {
+        let (_, problems) = decode("dogs:\n  - {name: Rex}\n");
+        assert_eq!(problems[0].message, "missing field `coat`");
+        assert_eq!(problems[0].place(), "k.yaml:2:6");
+    }
+}
