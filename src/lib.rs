@@ -4,5 +4,8 @@
 //! events, and reports listen to it.
 
 pub mod clock;
+pub mod cloud;
 pub mod protocol;
+pub mod reference;
 pub mod text;
+pub mod wire;

@@ -6,8 +6,8 @@ pub mod message;
 mod peer;
 mod words;
 
-pub use peer::{Breach, CallError, Handler, Peer, Refusal, connect};
-pub use words::{Capability, Environment, ErrorKind, Region, StatusWord};
+pub use peer::{Breach, CallError, Handler, MAX_UNASKED, Peer, Refusal, connect};
+pub use words::{Capability, Environment, ErrorKind, Realm, Region, StatusWord};
 
 /// The version that `initialize` settles.
 pub const VERSION: u32 = 1;

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
 /// The longest line either side may write, in bytes.
@@ -101,7 +101,8 @@ pub struct Peer(Arc<Inner>);
 type Answer = Result<Value, Refusal>;
 
 struct Inner {
-    writer: tokio::sync::Mutex<Box<dyn AsyncWrite + Send + Unpin>>,
+    /// Lines to write, in order: a notification stands before the answer that follows it.
+    outbox: mpsc::UnboundedSender<String>,
     pending: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     next_id: AtomicU64,
     breach: watch::Sender<Option<Breach>>,
@@ -111,7 +112,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes a peer of two byte streams. The future reads until the line breaks and must be polled; dropping it stops all
+/// Makes a peer of two byte streams. The future reads and writes until the line breaks and must be polled; dropping it stops all
 /// requests that it was serving. `max_unasked` bounds what the other side may send without being asked; only the harness
 /// has reason to set one ([`MAX_UNASKED`]).
 pub fn connect(
@@ -120,15 +121,47 @@ pub fn connect(
     max_unasked: usize,
     handler: impl FnOnce(&Peer) -> Arc<dyn Handler>,
 ) -> (Peer, impl Future<Output = Breach> + Send) {
+    let (outbox, lines) = mpsc::unbounded_channel();
     let peer = Peer(Arc::new(Inner {
-        writer: tokio::sync::Mutex::new(Box::new(write)),
+        outbox,
         pending: Mutex::default(),
         next_id: AtomicU64::new(1),
         breach: watch::Sender::new(None),
     }));
     let handler = handler(&peer);
     let listener = Listener { peer: peer.clone(), handler, serving: JoinSet::new(), by_id: BTreeMap::new(), may_send: max_unasked };
-    (peer, listener.listen(read))
+    (peer, converse(listener, read, write, lines))
+}
+
+async fn converse(
+    mut listener: Listener,
+    read: impl AsyncRead + Send + Unpin,
+    write: impl AsyncWrite + Send + Unpin,
+    lines: mpsc::UnboundedReceiver<String>,
+) -> Breach {
+    let peer = listener.peer.clone();
+    let breach = {
+        let mut reading = std::pin::pin!(listener.listen(read));
+        tokio::select! {
+            breach = &mut reading => breach,
+            () = write_lines(write, lines) => {
+                // A process that died says so better than its closed input does.
+                let rest = tokio::time::timeout(Duration::from_millis(200), reading).await;
+                rest.unwrap_or(Breach::InputClosed)
+            }
+        }
+    };
+    peer.give_up(&breach);
+    breach
+}
+
+/// Writes until the other side takes no more.
+async fn write_lines(mut write: impl AsyncWrite + Unpin, mut lines: mpsc::UnboundedReceiver<String>) {
+    while let Some(line) = lines.recv().await {
+        if write.write_all(line.as_bytes()).await.is_err() || write.flush().await.is_err() {
+            return;
+        }
+    }
 }
 
 impl Peer {
@@ -149,19 +182,14 @@ impl Peer {
         Call { peer: self, method, id, params }
     }
 
-    pub async fn notify(&self, method: &str, params: impl Serialize) -> Result<(), Breach> {
-        self.write(&json!({ "jsonrpc": "2.0", "method": method, "params": params })).await
+    /// Says something that wants no answer.
+    pub fn notify(&self, method: &str, params: impl Serialize) {
+        self.write(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
     }
 
-    async fn write(&self, message: &Value) -> Result<(), Breach> {
-        let mut line = message.to_string();
-        line.push('\n');
-        let mut writer = self.0.writer.lock().await;
-        let written = async {
-            writer.write_all(line.as_bytes()).await?;
-            writer.flush().await
-        };
-        written.await.map_err(|_| Breach::InputClosed)
+    fn write(&self, message: &Value) {
+        // Fails only when the conversation has ended, which every call finds out by itself.
+        let _ = self.0.outbox.send(format!("{message}\n"));
     }
 
     fn give_up(&self, breach: &Breach) {
@@ -203,11 +231,10 @@ impl Call<'_> {
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         let mut breach = peer.0.breach.subscribe();
         let exchange = async {
-            if let Err(broken) = peer.write(&message).await {
-                // A process that died says so better than its closed input does.
-                let _ = tokio::time::timeout(Duration::from_millis(200), breach.wait_for(Option::is_some)).await;
-                return Err(CallError::Broken(peer.breach().unwrap_or(broken)));
+            if let Some(broken) = peer.breach() {
+                return Err(CallError::Broken(broken));
             }
+            peer.write(&message);
             tokio::select! {
                 biased;
                 answer = answered => match answer {
@@ -256,18 +283,18 @@ struct Listener {
 }
 
 impl Listener {
-    async fn listen(mut self, read: impl AsyncRead + Send + Unpin) -> Breach {
+    async fn listen(&mut self, read: impl AsyncRead + Send + Unpin) -> Breach {
         let mut reader = BufReader::new(read);
         let mut line = Vec::new();
-        let breach = loop {
+        loop {
             tokio::select! {
                 read = read_line(&mut reader, &mut line) => {
                     if let Err(breach) = read {
-                        break breach;
+                        return breach;
                     }
                     let taken = std::mem::take(&mut line);
-                    if let Err(breach) = self.take(&taken).await {
-                        break breach;
+                    if let Err(breach) = self.take(&taken) {
+                        return breach;
                     }
                 }
                 Some(done) = self.serving.join_next(), if !self.serving.is_empty() => {
@@ -276,12 +303,10 @@ impl Listener {
                     }
                 }
             }
-        };
-        self.peer.give_up(&breach);
-        breach
+        }
     }
 
-    async fn take(&mut self, line: &[u8]) -> Result<(), Breach> {
+    fn take(&mut self, line: &[u8]) -> Result<(), Breach> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
@@ -292,7 +317,7 @@ impl Listener {
         }
         match (message.method, message.id) {
             (Some(method), Some(id)) => self.serve(id, method, message.params),
-            (Some(method), None) => self.hear(&method, message.params).await,
+            (Some(method), None) => self.hear(&method, message.params),
             (None, Some(id)) => match (message.result, message.error) {
                 (Some(value), None) => self.settle(&id, Ok(value)),
                 (None, Some(refusal)) => self.settle(&id, Err(refusal)),
@@ -328,7 +353,7 @@ impl Listener {
             let key = key.clone();
             async move {
                 let answer = handler.request(&method, params).await;
-                let _ = peer.write(&answer_message(&id, answer)).await;
+                peer.write(&answer_message(&id, answer));
                 key
             }
         });
@@ -336,14 +361,14 @@ impl Listener {
         Ok(())
     }
 
-    async fn hear(&mut self, method: &str, params: Value) -> Result<(), Breach> {
+    fn hear(&mut self, method: &str, params: Value) -> Result<(), Breach> {
         self.count_unasked()?;
         if method == "cancel" {
             let id = params.get("id").cloned().unwrap_or(Value::Null);
             if let Some(task) = self.by_id.remove(&id.to_string()) {
                 task.abort();
                 let refusal = Refusal::new(ErrorKind::Cancelled, "the caller cancelled");
-                return self.peer.write(&answer_message(&id, Err(refusal))).await;
+                self.peer.write(&answer_message(&id, Err(refusal)));
             }
             return Ok(());
         }

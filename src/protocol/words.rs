@@ -116,3 +116,25 @@ impl Environment {
         }
     }
 }
+
+/// One environment in one region: where a team, its users and their tokens live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Realm {
+    pub environment: Environment,
+    pub region: Region,
+}
+
+impl Realm {
+    /// Every realm there is.
+    pub fn all() -> impl Iterator<Item = Realm> {
+        Environment::ALL.iter().flat_map(|environment| {
+            Region::ALL.iter().map(|region| Realm { environment: *environment, region: *region })
+        })
+    }
+}
+
+impl fmt::Display for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.environment, self.region)
+    }
+}

@@ -1,0 +1,160 @@
+//! The vendor API: users, sign-in tokens, user-level and team-level resources. Source: wire facts, "API", "More of the backend API".
+
+use super::rules::Caller;
+use super::store::{Store, Team, User};
+use super::token::{AccessClaims, TokenShape};
+use super::{Inner, refuse, token};
+use crate::protocol::Realm;
+use crate::wire::{Received, Reply};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::sync::{MutexGuard, PoisonError};
+
+pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
+    let Some(caller) = authenticate(cloud, realm, request) else {
+        return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "detail": "not authenticated" }));
+    };
+    let call = Call { cloud, realm, caller };
+    let path = request.path_only().to_owned();
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match (&request.method, segments.as_slice()) {
+        (&Method::POST, ["v2", "user"]) => call.team(|| call.create_user(request)),
+        (&Method::GET, ["v2", "user"]) => call.team(|| call.list_users()),
+        (&Method::GET, ["v2", "user", "metrics"]) => call.team(|| ok(&json!({ "total_users": call.store().live(realm).count() }))),
+        (&Method::POST, ["v2", "user", "undo_delete"]) => call.team(|| call.undo_delete(request)),
+        (&Method::GET, ["v2", "user", "resolve", client_id]) => call.team(|| call.resolve(client_id)),
+        (&Method::GET, ["v2", "user", id]) => call.user_resource(id, |user, team| user_json(user, team)),
+        (&Method::DELETE, ["v2", "user", id]) => call.team(|| call.delete(id)),
+        (&Method::POST, ["v2", "user", id, "sign_in_token"]) => call.team(|| call.issue(id)),
+        (&Method::GET, ["v2", "summary", resource, id]) => {
+            call.user_resource(id, |user, _| json!({ "user_id": user.id, "resource": resource, "data": [] }))
+        }
+        _ => refuse(StatusCode::NOT_FOUND, "not_found"),
+    }
+}
+
+fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Caller> {
+    if let Some(key) = request.header("x-vital-api-key") {
+        let store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+        return (store.team(realm).key == key).then_some(Caller::Team);
+    }
+    let jwt = request.header("authorization")?.strip_prefix("Bearer ")?;
+    let claims: AccessClaims = cloud.keys.check(jwt)?;
+    let own = Realm { environment: claims.env, region: claims.region };
+    if !cloud.rules.realm_fits(own, realm) || !cloud.rules.in_time(claims.exp, cloud.clock.now_s()) {
+        return None;
+    }
+    let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+    let session = store.sessions.get(&claims.sid)?;
+    if claims.generation < session.access_from || store.by_id(own, &claims.sub).is_none() {
+        return None;
+    }
+    store.confirm(claims.sid, claims.generation);
+    Some(Caller::User(claims.sub))
+}
+
+fn ok(body: &Value) -> Reply {
+    Reply::json(StatusCode::OK, body)
+}
+
+fn user_json(user: &User, team: &Team) -> Value {
+    json!({
+        "user_id": user.id, "team_id": team.id, "client_user_id": user.client_user_id,
+        "created_on": "2026-01-01T00:00:00+00:00", "connected_sources": [],
+    })
+}
+
+/// One authenticated call.
+struct Call<'a> {
+    cloud: &'a Inner,
+    realm: Realm,
+    caller: Caller,
+}
+
+impl Call<'_> {
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.cloud.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn team(&self, work: impl FnOnce() -> Reply) -> Reply {
+        if self.cloud.rules.may_use_team(&self.caller) { work() } else { refuse(StatusCode::FORBIDDEN, "forbidden") }
+    }
+
+    fn user_resource(&self, id: &str, body: impl FnOnce(&User, &Team) -> Value) -> Reply {
+        let store = self.store();
+        let Some(user) = store.by_id(self.realm, id) else {
+            // To an installation, users that do not exist and users of others look alike.
+            let status = if self.caller == Caller::Team { StatusCode::NOT_FOUND } else { StatusCode::FORBIDDEN };
+            return refuse(status, "not_found");
+        };
+        if !self.cloud.rules.may_read_user(&self.caller, user) {
+            return refuse(StatusCode::FORBIDDEN, "forbidden");
+        }
+        ok(&body(user, store.team(self.realm)))
+    }
+
+    fn create_user(&self, request: &Received) -> Reply {
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let Some(client_id) = body.get("client_user_id").and_then(Value::as_str).filter(|id| !id.is_empty()) else {
+            return refuse(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
+        };
+        let mut store = self.store();
+        if let Some(existing) = store.by_client_id(self.realm, client_id) {
+            let detail = json!({
+                "error_type": "INVALID_REQUEST", "error_message": "Client user id already exists.",
+                "user_id": existing.id, "created_on": "2026-01-01T00:00:00+00:00",
+            });
+            return Reply::json(StatusCode::BAD_REQUEST, &json!({ "detail": detail }));
+        }
+        let Some(user) = store.add_user(self.realm, client_id, None) else {
+            return refuse(StatusCode::CONFLICT, "INVALID_REQUEST");
+        };
+        self.cloud.ledger.id(&user.id, format!("user id of {client_id}"));
+        ok(&user_json(&user, store.team(self.realm)))
+    }
+
+    fn list_users(&self) -> Reply {
+        let store = self.store();
+        let team = store.team(self.realm);
+        let users: Vec<_> = store.live(self.realm).map(|user| user_json(user, team)).collect();
+        ok(&json!({ "total": users.len(), "users": users, "offset": 0, "limit": 100 }))
+    }
+
+    fn resolve(&self, client_id: &str) -> Reply {
+        let store = self.store();
+        match store.by_client_id(self.realm, client_id) {
+            Some(user) => ok(&user_json(user, store.team(self.realm))),
+            None => refuse(StatusCode::NOT_FOUND, "not_found"),
+        }
+    }
+
+    fn delete(&self, id: &str) -> Reply {
+        if self.store().set_deleted(self.realm, id, true) {
+            ok(&json!({ "success": true }))
+        } else {
+            refuse(StatusCode::NOT_FOUND, "not_found")
+        }
+    }
+
+    fn undo_delete(&self, request: &Received) -> Reply {
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let id = body.get("user_id").and_then(Value::as_str).unwrap_or_default();
+        if self.store().set_deleted(self.realm, id, false) {
+            ok(&json!({ "success": true }))
+        } else {
+            refuse(StatusCode::NOT_FOUND, "not_found")
+        }
+    }
+
+    fn issue(&self, id: &str) -> Reply {
+        let (team, user) = {
+            let store = self.store();
+            (store.team(self.realm).clone(), store.by_id(self.realm, id).cloned())
+        };
+        let Some(user) = user else { return refuse(StatusCode::NOT_FOUND, "not_found") };
+        match token::sign_in_token(self.cloud, self.realm, &team, &user.id, &TokenShape::default()) {
+            Some(token) => ok(&json!({ "user_id": user.id, "sign_in_token": token })),
+            None => refuse(StatusCode::INTERNAL_SERVER_ERROR, "signing_failed"),
+        }
+    }
+}

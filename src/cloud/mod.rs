@@ -1,0 +1,104 @@
+//! The simulated vendor cloud: users, sign-in tokens, exchange, refresh and resources, in the terms of the `junction`
+//! wire profile. One cloud serves one case.
+//!
+//! The cloud knows its own state and clock. It does not know scenarios, seats or how it is reached.
+
+mod api;
+mod idp;
+mod keys;
+mod rules;
+mod store;
+mod token;
+
+pub use keys::Keys;
+pub use rules::{Rules, Truthful};
+pub use store::{Store, Team, User};
+pub use token::TokenShape;
+
+use crate::clock::Clock;
+use crate::protocol::Realm;
+use crate::wire::redact::{Ledger, SecretKind};
+use crate::wire::{Link, Party, Received, Reply, Upstream};
+use async_trait::async_trait;
+use hyper::StatusCode;
+use serde_json::json;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How this cloud behaves where the scheme leaves room.
+#[derive(Clone, Debug)]
+pub struct Behaviour {
+    pub sign_in_token_lifetime: Duration,
+    pub access_token_lifetime: Duration,
+    /// `expires_in` as a text instead of a number.
+    pub expires_in_as_text: bool,
+    /// Refresh tokens hold characters that a form must percent-encode.
+    pub awkward_refresh_tokens: bool,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            sign_in_token_lifetime: Duration::from_secs(300),
+            access_token_lifetime: Duration::from_secs(3600),
+            expires_in_as_text: false,
+            awkward_refresh_tokens: false,
+        }
+    }
+}
+
+/// The cloud of one case. Cheap to clone.
+#[derive(Clone)]
+pub struct Cloud(Arc<Inner>);
+
+struct Inner {
+    keys: Arc<Keys>,
+    clock: Clock,
+    ledger: Ledger,
+    behaviour: Behaviour,
+    rules: Arc<dyn Rules>,
+    store: Mutex<Store>,
+}
+
+impl Cloud {
+    pub fn new(keys: Arc<Keys>, clock: Clock, ledger: Ledger, behaviour: Behaviour, rules: Arc<dyn Rules>) -> Self {
+        let store = Mutex::new(Store::new());
+        let cloud = Self(Arc::new(Inner { keys, clock, ledger, behaviour, rules, store }));
+        for (realm, team) in cloud.store().teams() {
+            cloud.0.ledger.secret(SecretKind::ApiKey, &team.key);
+            cloud.0.ledger.id(&team.id, format!("team {realm}"));
+        }
+        cloud
+    }
+
+    /// The cloud's state, for the scenario's hand.
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn behaviour(&self) -> &Behaviour {
+        &self.0.behaviour
+    }
+
+    /// Makes a sign-in token as the API would, in a given shape.
+    pub fn sign_in_token(&self, realm: Realm, user_id: &str, shape: &TokenShape) -> Option<String> {
+        let team = self.store().team(realm).clone();
+        token::sign_in_token(&self.0, realm, &team, user_id, shape)
+    }
+}
+
+#[async_trait]
+impl Upstream for Cloud {
+    async fn answer(&self, link: Link, request: Received) -> Reply {
+        match link.to {
+            Party::Auth => idp::answer(&self.0, link.realm, &request),
+            Party::Api => api::answer(&self.0, link.realm, &request),
+            _ => refuse(StatusCode::NOT_FOUND, "not_found"),
+        }
+    }
+}
+
+/// An error in the vendor's shape. Source: wire facts, "Errors".
+fn refuse(status: StatusCode, error_type: &str) -> Reply {
+    Reply::json(status, &json!({ "detail": { "error_type": error_type } }))
+}

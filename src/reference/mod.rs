@@ -1,0 +1,6 @@
+//! The reference parts that fill a seat when nobody else does: SDK, backend, app.
+
+pub mod adapter;
+pub mod app;
+pub mod backend;
+pub mod sdk;

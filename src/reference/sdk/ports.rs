@@ -1,0 +1,243 @@
+//! What the SDK needs from its device, and the ordinary ways to have it.
+
+use crate::protocol::Realm;
+use crate::protocol::message::{Area, Endpoint, Item};
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+/// Storage that cannot be used now.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error("secure storage is locked until the device is unlocked")]
+    Locked,
+    #[error("storage failed: {0}")]
+    Failed(String),
+}
+
+/// Named values in areas that last differently long.
+pub trait Vault: Send + Sync {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError>;
+    /// All or nothing, also when the process is killed in the middle.
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError>;
+    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError>;
+    fn items(&self) -> Result<Vec<Item>, VaultError>;
+}
+
+/// Which server of a realm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    Api,
+    Auth,
+}
+
+/// An HTTP request of the SDK.
+#[derive(Clone)]
+pub struct Call {
+    pub realm: Realm,
+    pub host: Host,
+    pub method: String,
+    pub path: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+/// An HTTP answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub retry_after: Option<Duration>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// No answer: no connection, a time-out, or a connection that ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAnswer;
+
+#[async_trait]
+pub trait Net: Send + Sync {
+    async fn send(&self, call: Call) -> Result<Answer, NoAnswer>;
+}
+
+#[async_trait]
+pub trait Time: Send + Sync {
+    /// Milliseconds since 1970, by the device's clock.
+    fn now_ms(&self) -> i64;
+    async fn sleep(&self, duration: Duration);
+}
+
+/// The machine's own time.
+pub struct SystemTime;
+
+#[async_trait]
+impl Time for SystemTime {
+    fn now_ms(&self) -> i64 {
+        crate::clock::real_now_ms()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// A vault of files, one a value. On a phone, keychain and preferences take this place.
+pub struct FileVault {
+    secure: PathBuf,
+    plain: PathBuf,
+    volatile: PathBuf,
+    pub locked: AtomicBool,
+    life: Life,
+}
+
+/// Whether this process still lives. When Vouch kills a process that it hosts itself, nothing that was on its way may
+/// reach storage or network afterwards, as with a real SIGKILL.
+#[derive(Clone)]
+pub struct Life(Arc<RwLock<bool>>);
+
+impl Default for Life {
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(true)))
+    }
+}
+
+impl Life {
+    /// Holds off the end while something that must not outlive it is done. None after the end.
+    fn hold(&self) -> Option<RwLockReadGuard<'_, bool>> {
+        let guard = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        (*guard).then_some(guard)
+    }
+
+    /// Ends it, after what is being written this moment.
+    pub fn end(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+}
+
+impl FileVault {
+    pub fn new(storage: &crate::protocol::message::Storage, life: Life) -> Self {
+        Self {
+            secure: storage.secure.clone(),
+            plain: storage.plain.clone(),
+            volatile: storage.volatile.clone(),
+            locked: AtomicBool::new(storage.locked),
+            life,
+        }
+    }
+
+    fn folder(&self, area: Area) -> Result<&Path, VaultError> {
+        match area {
+            Area::Secure if self.locked.load(Ordering::Acquire) => Err(VaultError::Locked),
+            Area::Secure => Ok(&self.secure),
+            Area::Plain => Ok(&self.plain),
+            Area::Volatile => Ok(&self.volatile),
+        }
+    }
+}
+
+fn ended() -> VaultError {
+    VaultError::Failed("the process has ended".into())
+}
+
+fn failed(error: &std::io::Error) -> VaultError {
+    VaultError::Failed(error.to_string())
+}
+
+fn unless_missing<T>(result: std::io::Result<T>) -> Result<Option<T>, VaultError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+impl Vault for FileVault {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        unless_missing(std::fs::read(self.folder(area)?.join(key)))
+    }
+
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError> {
+        let folder = self.folder(area)?;
+        let _alive = self.life.hold().ok_or_else(ended)?;
+        // Written beside and renamed: the old value or the new one, never half of it.
+        let beside = folder.join(format!(".{key}.new"));
+        std::fs::write(&beside, value).map_err(|e| failed(&e))?;
+        std::fs::rename(&beside, folder.join(key)).map_err(|e| failed(&e))
+    }
+
+    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError> {
+        let folder = self.folder(area)?;
+        let _alive = self.life.hold().ok_or_else(ended)?;
+        unless_missing(std::fs::remove_file(folder.join(format!(".{key}.new"))))?;
+        unless_missing(std::fs::remove_file(folder.join(key))).map(|_| ())
+    }
+
+    fn items(&self) -> Result<Vec<Item>, VaultError> {
+        let mut items = Vec::new();
+        for area in Area::ALL {
+            for entry in std::fs::read_dir(self.folder(area)?).map_err(|e| failed(&e))? {
+                let path = entry.map_err(|e| failed(&e))?.path();
+                let value = std::fs::read(&path).map_err(|e| failed(&e))?;
+                let key = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                items.push(Item { area, key, value: String::from_utf8_lossy(&value).into_owned() });
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// HTTP by reqwest, to the hosts that the endpoints name.
+pub struct HttpNet {
+    client: reqwest::Client,
+    hosts: HashMap<(Realm, bool), String>,
+    life: Life,
+}
+
+impl HttpNet {
+    /// Fails when the machine cannot make an HTTP client at all.
+    pub fn new(endpoints: &[Endpoint], timeout: Duration, life: Life) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .timeout(timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            // A request on a connection that just died cannot be told from one that was processed; open a new one each time.
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            .build()?;
+        let mut hosts = HashMap::new();
+        for endpoint in endpoints {
+            let realm = Realm { environment: endpoint.environment, region: endpoint.region };
+            hosts.insert((realm, true), endpoint.api.clone());
+            hosts.insert((realm, false), endpoint.auth.clone());
+        }
+        Ok(Self { client, hosts, life })
+    }
+}
+
+#[async_trait]
+impl Net for HttpNet {
+    async fn send(&self, call: Call) -> Result<Answer, NoAnswer> {
+        drop(self.life.hold().ok_or(NoAnswer)?);
+        let base = self.hosts.get(&(call.realm, call.host == Host::Api)).ok_or(NoAnswer)?;
+        let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer)?;
+        let mut request = self.client.request(method, format!("{base}{}", call.path));
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        if !call.body.is_empty() {
+            request = request.body(call.body);
+        }
+        let response = request.send().await.map_err(|_| NoAnswer)?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = response.bytes().await.map_err(|_| NoAnswer)?.to_vec();
+        Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body })
+    }
+}

@@ -1,0 +1,125 @@
+//! Refresh: one in flight for all who need it.
+
+use super::ports::{Call, Host};
+use super::record::{Record, TokenRecord};
+use super::rules::Refreshed;
+use super::sign_in::FORM;
+use super::{Result, Sdk, SdkError};
+use crate::protocol::ErrorKind;
+use futures_util::FutureExt;
+use rand::Rng;
+use std::sync::Arc;
+
+impl Sdk {
+    /// The session to call with, refreshed if need be.
+    pub(super) async fn fresh_session(self: &Arc<Self>) -> Result<TokenRecord> {
+        let session = self.session_or_error()?;
+        if self.device.rules.fresh(&session, self.device.time.now_ms()) {
+            return Ok(session);
+        }
+        self.refresh().await?;
+        self.session_or_error()
+    }
+
+    pub(super) fn session_or_error(&self) -> Result<TokenRecord> {
+        match self.record()? {
+            Some(Record::SignInToken(session)) if session.on_hold => Err(needs_reauthentication()),
+            Some(Record::SignInToken(session)) => Ok(session),
+            _ => Err(SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in with a sign-in token")),
+        }
+    }
+
+    /// Refreshes now, or waits for the refresh that goes on already (REF-4).
+    pub async fn refresh(self: &Arc<Self>) -> Result<()> {
+        self.session_or_error()?;
+        let refresh = {
+            let mut state = self.lock();
+            match &state.refreshing {
+                Some(going_on) if self.device.rules.may_share_refresh() => going_on.clone(),
+                _ => {
+                    // On a task of its own: the caller that started it may be cancelled, the others still wait.
+                    let sdk = self.clone();
+                    let task = tokio::spawn(async move {
+                        let result = sdk.refresh_until_done().await;
+                        sdk.lock().refreshing = None;
+                        result
+                    });
+                    let ended = || SdkError::new(ErrorKind::Cancelled, "the refresh was ended");
+                    let shared = task.map(move |joined| joined.unwrap_or_else(|_| Err(ended()))).boxed().shared();
+                    state.refreshing = Some(shared.clone());
+                    shared
+                }
+            }
+        };
+        refresh.await
+    }
+
+    async fn refresh_until_done(&self) -> Result<()> {
+        let era = self.lock().era;
+        let mut tries = 0;
+        loop {
+            if self.lock().refresh_not_before_ms > self.device.time.now_ms() {
+                return Err(temporary());
+            }
+            let session = self.session_or_error()?;
+            let refreshed = self.send_refresh(&session).await;
+            tries += 1;
+            if !self.device.rules.still_wanted(era, self.lock().era) {
+                return Err(SdkError::new(ErrorKind::NotSignedIn, "signed out while refreshing"));
+            }
+            let Refreshed::Temporary { retry_after } = refreshed else {
+                return self.conclude(session, refreshed);
+            };
+            let chance = rand::rng().random_range(0.0..1.0);
+            let Some(wait) = self.device.rules.retry_refresh_after(tries, retry_after, chance) else {
+                if let Some(wait) = retry_after {
+                    let end = self.device.time.now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(0));
+                    self.lock().refresh_not_before_ms = end;
+                }
+                return Err(temporary());
+            };
+            self.device.time.sleep(wait).await;
+        }
+    }
+
+    async fn send_refresh(&self, session: &TokenRecord) -> Refreshed {
+        let call = Call {
+            realm: session.realm(),
+            host: Host::Auth,
+            method: "POST".into(),
+            path: "/v1/token".into(),
+            headers: vec![(FORM.0, FORM.1.to_owned())],
+            body: self.device.rules.refresh_form(session),
+        };
+        self.device.rules.read_refresh(&self.device.net.send(call).await)
+    }
+
+    fn conclude(&self, session: TokenRecord, refreshed: Refreshed) -> Result<()> {
+        match refreshed {
+            Refreshed::Tokens(tokens) => {
+                let expires_at_ms = self.expiry_ms(&tokens);
+                let (access_token, refresh_token) = (tokens.access_token, tokens.refresh_token);
+                // Durable before anybody uses it: the old refresh token is forgotten only now (PER-4, REF-5).
+                self.keep(Record::SignInToken(TokenRecord { access_token, refresh_token, expires_at_ms, ..session }))
+            }
+            Refreshed::UserGone => {
+                self.sign_out()?;
+                Err(SdkError::new(ErrorKind::InvalidUser, "the user no longer exists; signed out"))
+            }
+            Refreshed::OnHold => {
+                self.keep(Record::SignInToken(TokenRecord { on_hold: true, ..session }))?;
+                Err(needs_reauthentication())
+            }
+            Refreshed::Unexpected => Err(SdkError::new(ErrorKind::UnexpectedAnswer, "unexpected answer to a refresh")),
+            Refreshed::Temporary { .. } => Err(temporary()),
+        }
+    }
+}
+
+fn temporary() -> SdkError {
+    SdkError::new(ErrorKind::Network, "the identity provider cannot be reached now; try again later")
+}
+
+fn needs_reauthentication() -> SdkError {
+    SdkError::new(ErrorKind::NeedsReauthentication, "the session is on hold; sign in again as the same user")
+}

@@ -1,0 +1,291 @@
+//! Every decision of the scheme, one method each, with the clause that asks for it. The default bodies are the
+//! reference; whoever wants to know what happens when one of them is wrong overrides it.
+
+use super::ports::{Answer, NoAnswer, Vault, VaultError};
+use super::record::{Record, TokenRecord};
+use super::token::{self, SignInToken};
+use super::{Result, SdkError};
+use crate::protocol::message::Area;
+use crate::protocol::{ErrorKind, Realm, StatusWord};
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
+use std::time::Duration;
+
+/// Padding or none: issuers differ (EXC-7).
+const ANY_PADDING: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);
+
+/// The secure item that holds the record.
+pub const SESSION: &str = "session";
+/// A plain item without content: it goes with the app, while a keychain may outlive it (PER-7).
+pub const INSTALLED: &str = "installed";
+/// Tokens this near to their end are not sent: they could expire on the way (REF-2).
+const LEEWAY_MS: i64 = 30_000;
+/// How often a failed refresh is tried in one call (REF-3, REF-9).
+const REFRESH_TRIES: u32 = 3;
+/// The longest Retry-After that a caller is made to wait for (REF-9).
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a sign-in is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    Exchange,
+    /// This user is signed in already (LIF-3).
+    NothingToDo,
+    Refuse(SdkError),
+}
+
+/// What a refresh came to.
+#[derive(Clone, Debug)]
+pub enum Refreshed {
+    Tokens(Tokens),
+    /// The user is no longer valid (DEL-1).
+    UserGone,
+    /// A new sign-in token is wanted (REF-7).
+    OnHold,
+    /// Try later (REF-6).
+    Temporary { retry_after: Option<Duration> },
+    /// Nothing that the scheme knows (REF-10).
+    Unexpected,
+}
+
+/// The tokens of an answer.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    pub access_token: super::Secret,
+    pub refresh_token: super::Secret,
+    pub expires_in: Duration,
+}
+
+/// What follows an answer of the API in the token scheme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is the app's.
+    Hand,
+    RefreshAndRetry,
+    Unauthorized,
+    SignOut,
+}
+
+pub trait Rules: Send + Sync {
+    /// The envelope of a sign-in token.
+    fn decode_base64(&self, text: &str) -> Option<Vec<u8>> {
+        BASE64.decode(text.trim()).ok()
+    }
+
+    /// A part of a JWT (EXC-7).
+    fn decode_base64url(&self, text: &str) -> Option<Vec<u8>> {
+        BASE64URL.decode(text).ok()
+    }
+
+    /// EXC-6.
+    fn accepts_algorithm(&self, alg: &str) -> bool {
+        alg == "RS256"
+    }
+
+    /// EXC-6, EXC-8.
+    fn realm_of_issuer(&self, issuer: &str) -> Option<Realm> {
+        token::realm_of_issuer(issuer)
+    }
+
+    /// User ids are UUIDs; some print them in capitals (MIG-10).
+    fn same_user(&self, one: &str, other: &str) -> bool {
+        one.eq_ignore_ascii_case(other)
+    }
+
+    /// Whether a sign-in goes ahead (LIF-2, LIF-3, MIG-2 to MIG-5, REF-7).
+    fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken) -> Plan {
+        let refuse = |kind, text| Plan::Refuse(SdkError::new(kind, text));
+        let Some(record) = current else { return Plan::Exchange };
+        if record.user_id().is_some_and(|user| !self.same_user(user, &token.user_id)) {
+            return refuse(ErrorKind::AlreadySignedIn, "another user is signed in; sign out first");
+        }
+        if !self.same_realm(record.realm(), token.realm) {
+            return refuse(ErrorKind::Incompatible, "the sign-in token is of another environment or region");
+        }
+        match record {
+            Record::SignInToken(session) if !session.on_hold => Plan::NothingToDo,
+            Record::SignInToken(_) | Record::ApiKey(_) => Plan::Exchange,
+        }
+    }
+
+    /// MIG-4, MIG-5.
+    fn same_realm(&self, one: Realm, other: Realm) -> bool {
+        one == other
+    }
+
+    /// The body of an exchange (EXC-1).
+    fn exchange_form(&self, jwt: &str) -> String {
+        self.form(&[
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token_type", "urn:junction:sign-in-token"),
+            ("subject_token", jwt),
+        ])
+    }
+
+    /// The body of a refresh (REF-5).
+    fn refresh_form(&self, session: &TokenRecord) -> String {
+        self.form(&[("grant_type", "refresh_token"), ("refresh_token", session.refresh_token.expose())])
+    }
+
+    /// Percent-encodes whatever a form must (EXC-7).
+    fn form(&self, fields: &[(&str, &str)]) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+    }
+
+    /// How often an exchange is sent. Once: if its answer got lost, the token may be used up (EXC-2).
+    fn exchange_tries(&self) -> u32 {
+        1
+    }
+
+    /// What a failed exchange is to the app (EXC-4, REF-10).
+    fn exchange_failure(&self, answer: &std::result::Result<Answer, NoAnswer>) -> SdkError {
+        match answer {
+            Err(NoAnswer) => SdkError::new(ErrorKind::Network, "no answer from the identity provider; try again with a fresh sign-in token"),
+            Ok(answer) if answer.status == 429 || answer.status >= 500 => {
+                SdkError::new(ErrorKind::Network, format!("the identity provider answered {}; try again later", answer.status))
+            }
+            Ok(answer) if (400..500).contains(&answer.status) && error_type(answer).as_deref() == Some("invalid_token") => {
+                SdkError::new(ErrorKind::InvalidSignInToken, "the identity provider refused the sign-in token")
+            }
+            Ok(answer) => SdkError::new(ErrorKind::UnexpectedAnswer, format!("unexpected answer to an exchange (status {})", answer.status)),
+        }
+    }
+
+    /// The tokens of a 200 answer, if it has them all (REF-10).
+    fn tokens(&self, answer: &Answer) -> Option<Tokens> {
+        if answer.status != 200 {
+            return None;
+        }
+        let body = answer.json()?;
+        let text = |field: &str| body.get(field)?.as_str().filter(|t| !t.is_empty()).map(super::Secret::new);
+        let seconds = match body.get("expires_in")? {
+            serde_json::Value::String(digits) => digits.parse().ok()?,
+            number => number.as_u64()?,
+        };
+        Some(Tokens { access_token: text("access_token")?, refresh_token: text("refresh_token")?, expires_in: Duration::from_secs(seconds) })
+    }
+
+    /// Reads the answer to a refresh (REF-6, REF-7, REF-10, DEL-1, DEL-4).
+    fn read_refresh(&self, answer: &std::result::Result<Answer, NoAnswer>) -> Refreshed {
+        let Ok(answer) = answer else { return Refreshed::Temporary { retry_after: None } };
+        match answer.status {
+            200 => self.tokens(answer).map_or(Refreshed::Unexpected, Refreshed::Tokens),
+            429 | 500..=599 => Refreshed::Temporary { retry_after: answer.retry_after },
+            400..=499 => match error_type(answer).as_deref() {
+                Some("invalid_token") => Refreshed::UserGone,
+                Some("reauthentication_required") => Refreshed::OnHold,
+                _ => Refreshed::Unexpected,
+            },
+            _ => Refreshed::Unexpected,
+        }
+    }
+
+    /// How long to wait before the next try, or that there is none (REF-9). `chance` lies in 0..1.
+    fn retry_refresh_after(&self, tries: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
+        if tries >= REFRESH_TRIES || retry_after.is_some_and(|wait| wait > PATIENCE) {
+            return None;
+        }
+        let backoff = Duration::from_millis(500 << tries).mul_f64(0.5 + chance / 2.0);
+        Some(retry_after.unwrap_or_default().max(backoff))
+    }
+
+    /// Whether an access token may be sent (REF-2).
+    fn fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
+        now_ms + LEEWAY_MS < session.expires_at_ms
+    }
+
+    /// Whether a refresh in flight serves another caller too (REF-4).
+    fn may_share_refresh(&self) -> bool {
+        true
+    }
+
+    /// Whether an answer asked for in one era may change the state of another (OUT-5).
+    fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+        asked_in == now
+    }
+
+    /// The headers of an API call in the token scheme (REF-1).
+    fn credentials(&self, session: &TokenRecord) -> Vec<(&'static str, String)> {
+        vec![("authorization", format!("Bearer {}", session.access_token.expose()))]
+    }
+
+    /// What follows an API answer in the token scheme (REF-3, DEL-4). `retried` is whether this was the second try.
+    fn after_api(&self, status: u16, retried: bool) -> Next {
+        match status {
+            401 if retried => Next::Unauthorized,
+            401 => Next::RefreshAndRetry,
+            _ => Next::Hand,
+        }
+    }
+
+    /// LIF-7.
+    fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
+        use StatusWord::{Configured, PendingReauthentication, SignedIn, UseApiKey, UseSignInToken};
+        match record {
+            None => vec![],
+            Some(Record::ApiKey(record)) if record.user_id.is_none() => vec![Configured],
+            Some(Record::ApiKey(_)) => vec![Configured, SignedIn, UseApiKey],
+            Some(Record::SignInToken(session)) if session.on_hold => {
+                vec![Configured, SignedIn, UseSignInToken, PendingReauthentication]
+            }
+            Some(Record::SignInToken(_)) => vec![Configured, SignedIn, UseSignInToken],
+        }
+    }
+
+    /// LIF-6.
+    fn tell(&self, listener: &dyn Fn(Vec<StatusWord>), status: Vec<StatusWord>) {
+        listener(status);
+    }
+
+    /// Reads the record back at launch (PER-1 to PER-7).
+    fn restore(&self, vault: &dyn Vault) -> std::result::Result<Option<Record>, VaultError> {
+        let Some(bytes) = vault.read(Area::Secure, SESSION)? else { return Ok(None) };
+        let reinstalled = vault.read(Area::Plain, INSTALLED)?.is_none();
+        match serde_json::from_slice(&bytes) {
+            Ok(record) if !reinstalled => Ok(Some(record)),
+            _ => {
+                self.erase(vault)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Replaces the record (EXC-3, EXC-5, MIG-6, MIG-9). The mark comes first: a record without it counts as left over.
+    fn save(&self, vault: &dyn Vault, record: &Record) -> std::result::Result<(), VaultError> {
+        vault.write(Area::Plain, INSTALLED, b"")?;
+        let bytes = serde_json::to_vec(record).map_err(|e| VaultError::Failed(e.to_string()))?;
+        vault.write(Area::Secure, SESSION, &bytes)
+    }
+
+    /// Erases everything (OUT-1, OUT-2, DEL-1, DEL-6). The record goes first: without it nothing else matters.
+    fn erase(&self, vault: &dyn Vault) -> std::result::Result<(), VaultError> {
+        vault.erase(Area::Secure, SESSION)?;
+        vault.erase(Area::Plain, INSTALLED)
+    }
+
+    /// KEY-5.
+    fn check_api_key(&self, key: &str, realm: Realm) -> Result<()> {
+        let expected = format!("{}_{}_", realm.environment.key_prefix(), realm.region);
+        if key.starts_with(&expected) {
+            return Ok(());
+        }
+        Err(SdkError::new(ErrorKind::InvalidApiKey, format!("an API key of {realm} begins with {expected}")))
+    }
+
+    /// KEY-3.
+    fn user_before_configuration(&self) -> Result<()> {
+        Err(SdkError::new(ErrorKind::NotConfigured, "call configure first"))
+    }
+}
+
+/// `detail.error_type` of an error answer. Source: wire facts, "Errors".
+pub fn error_type(answer: &Answer) -> Option<String> {
+    Some(answer.json()?.get("detail")?.get("error_type")?.as_str()?.to_owned())
+}
+
+/// The scheme as it is meant.
+pub struct Faithful;
+
+impl Rules for Faithful {}

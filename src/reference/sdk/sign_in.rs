@@ -1,0 +1,103 @@
+//! Sign-in: first sign-in, re-authentication, migration from the API-key scheme, identify.
+
+use super::ports::{Answer, Call, Host, NoAnswer};
+use super::record::{Record, TokenRecord};
+use super::rules::{Plan, Tokens};
+use super::token::SignInToken;
+use super::{Result, Sdk, SdkError};
+use crate::protocol::ErrorKind;
+use std::future::Future;
+
+pub(super) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+impl Sdk {
+    /// Signs in with a sign-in token. The token is used once and kept nowhere (EXC-1, EXC-2).
+    pub async fn sign_in(&self, token: &str) -> Result<()> {
+        self.sign_in_as(token, None).await
+    }
+
+    /// Signs in as the app's user `external_user_id`, asking the app for a token only when one is needed (REC-8).
+    pub async fn identify<F>(&self, external_user_id: &str, authenticate: impl FnOnce() -> F) -> Result<()>
+    where
+        F: Future<Output = Result<String>>,
+    {
+        if let Some(Record::SignInToken(session)) = self.record()? {
+            let same = session.external_user_id.as_deref() == Some(external_user_id);
+            if same && !session.on_hold {
+                return Ok(());
+            }
+            if !same {
+                self.sign_out()?;
+            }
+        }
+        let token = authenticate().await?;
+        self.sign_in_as(&token, Some(external_user_id)).await
+    }
+
+    async fn sign_in_as(&self, token: &str, external_user_id: Option<&str>) -> Result<()> {
+        let token = SignInToken::parse(token, &*self.device.rules)?;
+        let _turn = self.sign_in_turn.lock().await;
+        let current = self.record()?;
+        match self.device.rules.plan_sign_in(current.as_ref(), &token) {
+            Plan::Refuse(error) => return Err(error),
+            Plan::NothingToDo => return Ok(()),
+            Plan::Exchange => {}
+        }
+        let era = self.lock().era;
+        let tokens = self.exchange(&token).await?;
+        let external_user_id = external_user_id.map(str::to_owned);
+        let record = self.session(&token, tokens, external_user_id);
+        // A sign-out that came while the exchange was under way wins (OUT-5).
+        if !self.device.rules.still_wanted(era, self.lock().era) {
+            return Err(SdkError::new(ErrorKind::Cancelled, "signed out while signing in"));
+        }
+        // One write: before it the old state is whole, after it the new one (EXC-5, MIG-9).
+        self.keep(record)
+    }
+
+    async fn exchange(&self, token: &SignInToken) -> Result<Tokens> {
+        let rules = &*self.device.rules;
+        let mut answer = Err(NoAnswer);
+        for _ in 0..rules.exchange_tries() {
+            answer = self.send_exchange(token).await;
+            if answer.is_ok() {
+                break;
+            }
+        }
+        match &answer {
+            Ok(good) => rules.tokens(good).ok_or_else(|| rules.exchange_failure(&answer)),
+            Err(NoAnswer) => Err(rules.exchange_failure(&answer)),
+        }
+    }
+
+    async fn send_exchange(&self, token: &SignInToken) -> std::result::Result<Answer, NoAnswer> {
+        let call = Call {
+            realm: token.realm,
+            host: Host::Auth,
+            method: "POST".into(),
+            path: "/v1/token".into(),
+            headers: vec![(FORM.0, FORM.1.to_owned())],
+            body: self.device.rules.exchange_form(token.jwt.expose()),
+        };
+        self.device.net.send(call).await
+    }
+
+    fn session(&self, token: &SignInToken, tokens: Tokens, external_user_id: Option<String>) -> Record {
+        Record::SignInToken(TokenRecord {
+            user_id: token.user_id.clone(),
+            environment: token.realm.environment,
+            region: token.realm.region,
+            expires_at_ms: self.expiry_ms(&tokens),
+            access_token: tokens.access_token,
+            refresh_token: tokens.refresh_token,
+            on_hold: false,
+            external_user_id,
+        })
+    }
+
+    /// Counted from now by this device's clock: a clock that is off by minutes is off at both ends (REF-8).
+    pub(super) fn expiry_ms(&self, tokens: &Tokens) -> i64 {
+        let lifetime = i64::try_from(tokens.expires_in.as_millis()).unwrap_or(i64::MAX / 4);
+        self.device.time.now_ms().saturating_add(lifetime)
+    }
+}

@@ -1,0 +1,103 @@
+//! Faults that strike exchanges: what the network and the servers do wrong on purpose.
+
+use super::transcript::Operation;
+use hyper::body::Bytes;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Before or after the server does its part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Moment {
+    /// The request has arrived, nothing is done yet.
+    Request,
+    /// The server has done its part, the answer is not sent yet.
+    Response,
+}
+
+/// What happens to an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// The connection ends without an answer.
+    Lose(Moment),
+    /// The answer waits until the scenario releases it.
+    Hold(Moment),
+    /// The SDK's process is killed.
+    Kill(Moment),
+    /// The server answers this instead of doing its part.
+    Answer { status: u16, retry_after_s: Option<u64>, content_type: &'static str, body: Bytes },
+    /// The server does its part; the body of its answer is replaced.
+    Body { content_type: &'static str, body: Bytes },
+    /// The server does its part; the answer ends after half of its body.
+    Truncate,
+}
+
+/// A fault that waits for its exchange.
+#[derive(Clone, Debug)]
+pub struct FaultRule {
+    /// None strikes everything.
+    pub on: Option<Operation>,
+    pub harm: Harm,
+    /// How the scenario put it, for transcripts.
+    pub words: String,
+    /// How often it strikes; none is always.
+    pub times: Option<u32>,
+}
+
+/// The faults in force, and the network switch. Cheap to clone.
+#[derive(Clone)]
+pub struct Faults {
+    rules: Arc<Mutex<Vec<FaultRule>>>,
+    /// Counts releases of held exchanges.
+    released: watch::Sender<u64>,
+    network: watch::Sender<bool>,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { rules: Arc::default(), released: watch::Sender::new(0), network: watch::Sender::new(true) }
+    }
+}
+
+impl Faults {
+    pub fn add(&self, rule: FaultRule) {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
+    }
+
+    pub fn clear(&self) {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The fault that strikes this exchange, which is used up by it.
+    pub(super) fn strike(&self, operation: Operation) -> Option<FaultRule> {
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = rules.iter().position(|rule| rule.on.is_none_or(|on| on == operation))?;
+        let rule = rules[at].clone();
+        if let Some(left) = &mut rules[at].times {
+            *left -= 1;
+            if *left == 0 {
+                rules.remove(at);
+            }
+        }
+        Some(rule)
+    }
+
+    /// Lets every held exchange go on.
+    pub fn release(&self) {
+        self.released.send_modify(|count| *count += 1);
+    }
+
+    pub(super) async fn held(&self) {
+        let mut released = self.released.subscribe();
+        let before = *released.borrow_and_update();
+        let _ = released.wait_for(|count| *count > before).await;
+    }
+
+    pub fn set_network(&self, up: bool) {
+        self.network.send_replace(up);
+    }
+
+    pub fn network_is_up(&self) -> bool {
+        *self.network.borrow()
+    }
+}

@@ -1,0 +1,230 @@
+//! The servers that stand before every party: they record, strike faults, and hand on.
+
+use super::fault::{Faults, Harm, Moment};
+use super::transcript::{Fate, Link, Party, Received, Transcript};
+use crate::clock::Clock;
+use async_trait::async_trait;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// The largest request body taken, in bytes.
+const MAX_BODY: usize = 1 << 20;
+
+/// An answer with its whole body.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn json(status: StatusCode, body: &serde_json::Value) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self { status, headers, body: Bytes::from(body.to_string()) }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}
+
+/// Who does the work behind a front.
+#[async_trait]
+pub trait Upstream: Send + Sync + 'static {
+    async fn answer(&self, link: Link, request: Received) -> Reply;
+}
+
+type Killer = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
+
+/// The fronts of one case; dropping it closes them all.
+pub struct Front {
+    shared: Arc<Shared>,
+    servers: Mutex<JoinSet<()>>,
+}
+
+struct Shared {
+    transcript: Transcript,
+    faults: Faults,
+    clock: Clock,
+    killer: Mutex<Option<Arc<Killer>>>,
+}
+
+impl Front {
+    pub fn new(transcript: Transcript, faults: Faults, clock: Clock) -> Self {
+        let shared = Shared { transcript, faults, clock, killer: Mutex::default() };
+        Self { shared: Arc::new(shared), servers: Mutex::default() }
+    }
+
+    /// Says how to kill the SDK's process; used by [`Harm::Kill`].
+    pub fn set_killer(&self, killer: Arc<Killer>) {
+        *self.shared.killer.lock().unwrap_or_else(PoisonError::into_inner) = Some(killer);
+    }
+
+    /// Opens a loopback address for a link.
+    pub async fn open(&self, link: Link, upstream: Arc<dyn Upstream>) -> std::io::Result<SocketAddr> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let shared = self.shared.clone();
+        let server = accept(listener, link, shared, upstream);
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).spawn(server);
+        Ok(address)
+    }
+}
+
+async fn accept(listener: TcpListener, link: Link, shared: Arc<Shared>, upstream: Arc<dyn Upstream>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // Out of file descriptors, most likely: wait for some to be closed.
+                let Ok((stream, _)) = accepted else {
+                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                    continue;
+                };
+                let _ = stream.set_nodelay(true);
+                let (shared, upstream) = (shared.clone(), upstream.clone());
+                connections.spawn(async move {
+                    let service = service_fn(|request| serve(link, &shared, &*upstream, request));
+                    // An error here is a connection that ended early, which the transcript has already.
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+        }
+    }
+}
+
+/// Ends the connection without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was cut on purpose")]
+struct Cut;
+
+async fn serve(
+    link: Link,
+    shared: &Shared,
+    upstream: &dyn Upstream,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Cut> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Cut)?.to_bytes();
+    let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+    let received = Received { method: head.method, path, headers: head.headers, body };
+    shared.clock.touch();
+    let (number, operation) = shared.transcript.arrive(link, received.clone());
+    let on_device = matches!(link.from, Party::Sdk | Party::App);
+    if on_device && !shared.faults.network_is_up() {
+        shared.transcript.settle(number, Fate::NoNetwork);
+        return Err(Cut);
+    }
+    let harm = shared.faults.strike(operation).map(|rule| {
+        shared.transcript.struck(number, rule.words);
+        rule.harm
+    });
+    let result = answer(link, shared, upstream, received, harm).await;
+    shared.clock.touch();
+    match result {
+        Ok(reply) => {
+            let (status, headers, body) = (reply.status, reply.headers.clone(), reply.body.clone());
+            shared.transcript.settle(number, Fate::Answered { status, headers, body });
+            let mut response = Response::new(Full::new(reply.body));
+            *response.status_mut() = reply.status;
+            *response.headers_mut() = reply.headers;
+            Ok(response)
+        }
+        Err(Lost { processed }) => {
+            shared.transcript.settle(number, Fate::Lost { processed });
+            Err(Cut)
+        }
+    }
+}
+
+struct Lost {
+    processed: bool,
+}
+
+async fn answer(
+    link: Link,
+    shared: &Shared,
+    upstream: &dyn Upstream,
+    request: Received,
+    harm: Option<Harm>,
+) -> Result<Reply, Lost> {
+    let harm_at = |moment| match &harm {
+        Some(Harm::Lose(at)) if *at == moment => Some(Strike::Lose),
+        Some(Harm::Hold(at)) if *at == moment => Some(Strike::Hold),
+        Some(Harm::Kill(at)) if *at == moment => Some(Strike::Kill),
+        _ => None,
+    };
+    if let Some(strike) = harm_at(Moment::Request) {
+        shared.suffer(strike).await.map_err(|Cut| Lost { processed: false })?;
+    }
+    if let Some(Harm::Answer { status, retry_after_s, content_type, body }) = &harm {
+        let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut reply = Reply { status, headers: HeaderMap::new(), body: body.clone() };
+        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some(seconds) = retry_after_s {
+            reply.headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
+        }
+        return Ok(reply);
+    }
+    let mut reply = upstream.answer(link, request).await;
+    if let Some(strike) = harm_at(Moment::Response) {
+        shared.suffer(strike).await.map_err(|Cut| Lost { processed: true })?;
+    }
+    match harm {
+        Some(Harm::Body { content_type, body }) => {
+            reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            reply.body = body;
+        }
+        Some(Harm::Truncate) => {
+            // A whole message by its length, half a document by its content.
+            reply.body = reply.body.slice(..reply.body.len() / 2);
+            reply.headers.remove(CONTENT_LENGTH);
+        }
+        _ => {}
+    }
+    Ok(reply)
+}
+
+enum Strike {
+    Lose,
+    Hold,
+    Kill,
+}
+
+impl Shared {
+    async fn suffer(&self, strike: Strike) -> Result<(), Cut> {
+        match strike {
+            Strike::Lose => Err(Cut),
+            Strike::Hold => {
+                self.faults.held().await;
+                Ok(())
+            }
+            Strike::Kill => {
+                let killer = self.killer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if let Some(killer) = killer {
+                    killer().await;
+                }
+                Err(Cut)
+            }
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The wire between the seats: every HTTP exchange is recorded here and may meet a fault here.
+//!
+//! The wire knows links, operations and bytes. It does not know which implementation sits at either end.
+
+mod fault;
+mod front;
+pub mod redact;
+pub mod render;
+pub mod snapshot;
+mod transcript;
+
+pub use fault::{FaultRule, Faults, Harm, Moment};
+pub use front::{Front, Reply, Upstream};
+pub use transcript::{Exchange, Fate, Link, Operation, Party, Received, Transcript};

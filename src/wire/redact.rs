@@ -1,0 +1,199 @@
+//! Secrets by construction: what a report may show is a [`Redacted`] text, and only a [`Ledger`] makes one.
+//!
+//! ```
+//! use vouch::wire::redact::{Ledger, SecretKind};
+//! let ledger = Ledger::default();
+//! ledger.secret(SecretKind::RefreshToken, "r3fr3sh+1");
+//! assert_eq!(ledger.scrub("token=r3fr3sh%2B1 sent").as_str(), "token=[refresh token 1] sent");
+//! ```
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use regex::Regex;
+use serde::Serialize;
+use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+/// Text without secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Redacted(String);
+
+impl Redacted {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a secret is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SecretKind {
+    SignInToken,
+    AccessToken,
+    RefreshToken,
+    ApiKey,
+    AppCredential,
+}
+
+impl SecretKind {
+    pub fn words(self) -> &'static str {
+        match self {
+            SecretKind::SignInToken => "sign-in token",
+            SecretKind::AccessToken => "access token",
+            SecretKind::RefreshToken => "refresh token",
+            SecretKind::ApiKey => "API key",
+            SecretKind::AppCredential => "app credential",
+        }
+    }
+}
+
+/// A secret of this case, under the name that reports use.
+#[derive(Clone)]
+pub struct Known {
+    pub kind: SecretKind,
+    /// For example `access token 2`.
+    pub name: String,
+    value: String,
+    /// The value as it may stand in a URL, a form or a Base64 text.
+    guises: Vec<String>,
+}
+
+impl Known {
+    /// Whether the secret stands in a text, as it is or encoded.
+    pub fn is_in(&self, text: &str) -> bool {
+        self.guises.iter().any(|guise| text.contains(guise.as_str()))
+    }
+
+    pub fn is(&self, value: &str) -> bool {
+        self.value == value
+    }
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]", self.name)
+    }
+}
+
+/// All secrets and ids of one case. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Ledger(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    secrets: Vec<Known>,
+    /// Ids that are no secrets but differ from run to run: value and name.
+    ids: Vec<(String, String)>,
+}
+
+static LOOKS_SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}[=]{0,2}|\b[ps]k_(?:us|eu)_[A-Za-z0-9_-]{4,}").ok()
+});
+
+impl Ledger {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a secret; it is called by its kind and a number from then on.
+    pub fn secret(&self, kind: SecretKind, value: &str) {
+        let mut inner = self.inner();
+        if value.is_empty() || inner.secrets.iter().any(|known| known.value == value) {
+            return;
+        }
+        let number = 1 + inner.secrets.iter().filter(|known| known.kind == kind).count();
+        inner.secrets.push(known(kind, format!("{} {number}", kind.words()), value));
+    }
+
+    /// Notes another form of the same secret, such as the JWT inside a sign-in token.
+    pub fn same_secret(&self, original: &str, other_form: &str) {
+        let mut inner = self.inner();
+        if let Some(first) = inner.secrets.iter().find(|known| known.value == original).cloned() {
+            inner.secrets.push(known(first.kind, first.name, other_form));
+        }
+    }
+
+    /// Notes an id and the name that stands for it in transcripts.
+    pub fn id(&self, value: &str, name: impl Into<String>) {
+        self.inner().ids.push((value.to_owned(), name.into()));
+    }
+
+    /// The secrets that stand in a text, in any guise.
+    pub fn secrets_in(&self, text: &str) -> Vec<Known> {
+        self.inner().secrets.iter().filter(|known| known.is_in(text)).cloned().collect()
+    }
+
+    /// The text fit to be shown: secrets and ids by name, and whatever else looks like a secret blacked out.
+    pub fn scrub(&self, text: &str) -> Redacted {
+        let inner = self.inner();
+        let mut marks: Vec<(&str, String)> = Vec::new();
+        for known in &inner.secrets {
+            marks.extend(known.guises.iter().map(|guise| (guise.as_str(), format!("[{}]", known.name))));
+        }
+        let capitals: Vec<_> = inner.ids.iter().map(|(value, name)| (value.to_uppercase(), name)).collect();
+        for (value, name) in &capitals {
+            marks.push((value, format!("[{name} in capitals]")));
+        }
+        for (value, name) in &inner.ids {
+            marks.push((value, format!("[{name}]")));
+        }
+        marks.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        let mut out = text.to_owned();
+        for (value, name) in marks {
+            if out.contains(value) {
+                out = out.replace(value, &name);
+            }
+        }
+        match &*LOOKS_SECRET {
+            Some(pattern) => Redacted(pattern.replace_all(&out, "[redacted]").into_owned()),
+            None => Redacted("[redacted]".into()),
+        }
+    }
+}
+
+fn known(kind: SecretKind, name: String, value: &str) -> Known {
+    let percent: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let mut guises = vec![value.to_owned(), percent.clone(), percent.to_lowercase().replace('+', "%20")];
+    // Base64 of the secret, less its last characters, which depend on what follows.
+    for encoded in [STANDARD_NO_PAD.encode(value), URL_SAFE_NO_PAD.encode(value)] {
+        guises.push(encoded[..encoded.len() / 4 * 4].to_owned());
+    }
+    guises.retain(|guise| guise.len() >= 8 || guise == value);
+    guises.sort_by_key(|guise| std::cmp::Reverse(guise.len()));
+    guises.dedup();
+    Known { kind, name, value: value.to_owned(), guises }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_found_in_every_guise() {
+        let ledger = Ledger::default();
+        ledger.secret(SecretKind::ApiKey, "pk_us_0123/4567+89");
+        for text in ["pk_us_0123/4567+89", "k=pk_us_0123%2F4567%2B89", "cGtfdXNfMDEyMy80NTY3Kzg5"] {
+            assert_eq!(ledger.secrets_in(text).len(), 1, "{text}");
+            assert!(!ledger.scrub(text).as_str().contains("0123"), "{text}");
+        }
+        assert!(ledger.secrets_in("pk_us_other").is_empty());
+    }
+
+    #[test]
+    fn what_only_looks_like_a_secret_is_blacked_out_too() {
+        let scrubbed = Ledger::default().scrub("key sk_eu_abcdef12 and eyJhbGciOiJSUzI1NiJ9.e30.c2ln end");
+        assert_eq!(scrubbed.as_str(), "key [redacted] and [redacted] end");
+    }
+
+    #[test]
+    fn ids_have_names_in_either_case() {
+        let ledger = Ledger::default();
+        ledger.id("ab-1", "ada.id");
+        assert_eq!(ledger.scrub("/v2/user/ab-1 AB-1").as_str(), "/v2/user/[ada.id] [ada.id in capitals]");
+    }
+}

@@ -1,0 +1,59 @@
+//! The transcript as people read it, without secrets.
+
+use super::redact::{Ledger, Redacted};
+use super::transcript::{Exchange, Fate, Received};
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
+
+/// The headers that matter to the scheme.
+const SHOWN_REQUEST: [&str; 2] = ["authorization", "x-vital-api-key"];
+const SHOWN_ANSWER: [&str; 3] = ["retry-after", "location", "cache-control"];
+
+/// One exchange in two to five lines. `number` counts from 1.
+pub fn exchange(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted {
+    let request = &exchange.request;
+    let mut out = format!("{number:>3}  {}  {} {}  ({})\n", exchange.link, request.method, request.path, exchange.operation.words());
+    out.push_str(&headers(&request.headers, &SHOWN_REQUEST));
+    if !request.body.is_empty() {
+        out.push_str(&format!("       {}\n", request_body(request)));
+    }
+    if let Some(fault) = &exchange.fault {
+        out.push_str(&format!("     ! fault: {fault}\n"));
+    }
+    match &exchange.fate {
+        Fate::Pending => out.push_str("     ← not answered yet\n"),
+        Fate::NoNetwork => out.push_str("     ← no network\n"),
+        Fate::Lost { processed: true } => out.push_str("     ← answer lost (the server had done its part)\n"),
+        Fate::Lost { processed: false } => out.push_str("     ← connection lost (the server did nothing)\n"),
+        Fate::Answered { status, headers: answer, body } => {
+            out.push_str(&format!("     ← {} {}\n", status.as_u16(), cut(&String::from_utf8_lossy(body))));
+            out.push_str(&headers(answer, &SHOWN_ANSWER));
+        }
+    }
+    ledger.scrub(&out)
+}
+
+fn headers(map: &HeaderMap, shown: &[&str]) -> String {
+    let mut out = String::new();
+    for name in shown {
+        for value in map.get_all(*name) {
+            out.push_str(&format!("       {name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
+        }
+    }
+    out
+}
+
+fn request_body(request: &Received) -> String {
+    let is_form = request.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form"));
+    if is_form {
+        let fields = request.form().into_iter().map(|(key, value)| format!("{key}={value}"));
+        return fields.collect::<Vec<_>>().join("  ");
+    }
+    cut(&String::from_utf8_lossy(&request.body))
+}
+
+/// Long and many-lined bodies, short and in one line. Redaction comes after, so tokens are not cut.
+fn cut(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() <= 4000 { line } else { format!("{}… ({} bytes)", line.chars().take(200).collect::<String>(), text.len()) }
+}
