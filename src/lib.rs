@@ -5,7 +5,11 @@
 
 pub mod clock;
 pub mod cloud;
+pub mod invariant;
 pub mod protocol;
 pub mod reference;
+pub mod run;
+pub mod scenario;
+pub mod seat;
 pub mod text;
 pub mod wire;

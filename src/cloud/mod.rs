@@ -65,7 +65,7 @@ impl Cloud {
         let store = Mutex::new(Store::new());
         let cloud = Self(Arc::new(Inner { keys, clock, ledger, behaviour, rules, store }));
         for (realm, team) in cloud.store().teams() {
-            cloud.0.ledger.secret(SecretKind::ApiKey, &team.key);
+            cloud.0.ledger.named_secret(SecretKind::ApiKey, &team.key, format!("API key of {realm}"));
             cloud.0.ledger.id(&team.id, format!("team {realm}"));
         }
         cloud

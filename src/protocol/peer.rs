@@ -102,7 +102,7 @@ type Answer = Result<Value, Refusal>;
 
 struct Inner {
     /// Lines to write, in order: a notification stands before the answer that follows it.
-    outbox: mpsc::UnboundedSender<String>,
+    outbox: Mutex<Option<mpsc::UnboundedSender<String>>>,
     pending: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
     next_id: AtomicU64,
     breach: watch::Sender<Option<Breach>>,
@@ -123,7 +123,7 @@ pub fn connect(
 ) -> (Peer, impl Future<Output = Breach> + Send) {
     let (outbox, lines) = mpsc::unbounded_channel();
     let peer = Peer(Arc::new(Inner {
-        outbox,
+        outbox: Mutex::new(Some(outbox)),
         pending: Mutex::default(),
         next_id: AtomicU64::new(1),
         breach: watch::Sender::new(None),
@@ -144,10 +144,10 @@ async fn converse(
         let mut reading = std::pin::pin!(listener.listen(read));
         tokio::select! {
             breach = &mut reading => breach,
-            () = write_lines(write, lines) => {
+            written = write_lines(write, lines) => match written {
+                Ok(()) => reading.await,
                 // A process that died says so better than its closed input does.
-                let rest = tokio::time::timeout(Duration::from_millis(200), reading).await;
-                rest.unwrap_or(Breach::InputClosed)
+                Err(_) => tokio::time::timeout(Duration::from_millis(200), reading).await.unwrap_or(Breach::InputClosed),
             }
         }
     };
@@ -155,13 +155,13 @@ async fn converse(
     breach
 }
 
-/// Writes until the other side takes no more.
-async fn write_lines(mut write: impl AsyncWrite + Unpin, mut lines: mpsc::UnboundedReceiver<String>) {
+/// Writes until this side hangs up or the other takes no more.
+async fn write_lines(mut write: impl AsyncWrite + Unpin, mut lines: mpsc::UnboundedReceiver<String>) -> std::io::Result<()> {
     while let Some(line) = lines.recv().await {
-        if write.write_all(line.as_bytes()).await.is_err() || write.flush().await.is_err() {
-            return;
-        }
+        write.write_all(line.as_bytes()).await?;
+        write.flush().await?;
     }
+    write.shutdown().await
 }
 
 impl Peer {
@@ -189,7 +189,14 @@ impl Peer {
 
     fn write(&self, message: &Value) {
         // Fails only when the conversation has ended, which every call finds out by itself.
-        let _ = self.0.outbox.send(format!("{message}\n"));
+        if let Some(outbox) = &*lock(&self.0.outbox) {
+            let _ = outbox.send(format!("{message}\n"));
+        }
+    }
+
+    /// Writes what is queued, then ends the other side's input. What it still says is still heard.
+    pub fn hang_up(&self) {
+        *lock(&self.0.outbox) = None;
     }
 
     fn give_up(&self, breach: &Breach) {

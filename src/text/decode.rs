@@ -158,7 +158,7 @@ impl<'a> At<'a> {
         Fault::New { message, span: Some(self.node.span) }
     }
 
-    fn walk_map<'de, V: Visitor<'de>>(self, entries: Vec<&'a (Key, Node)>, visitor: V) -> Result<V::Value, Fault> {
+    fn walk_map<'de, V: Visitor<'de>>(self, entries: Vec<&(Key, Node)>, visitor: V) -> Result<V::Value, Fault> {
         visitor
             .visit_map(Entries { entries: entries.into_iter(), value: None, decoder: self.decoder, failed: false })
             .map_err(|fault| fault.at(self.node.span))
@@ -223,7 +223,13 @@ impl<'de, 'a> Deserializer<'de> for At<'a> {
         let entries = match &self.node.kind {
             Kind::Map(entries) => entries,
             Kind::Null => return self.walk_map(Vec::new(), visitor),
-            _ => return Err(self.mismatch(&format!("a map with {}", words(fields)))),
+            // A bare value stands for the first field: `signIn: $token` is `signIn: {token: $token}`.
+            _ => {
+                let Some(first) = fields.first() else { return Err(self.mismatch("nothing here")) };
+                let key = Key { name: (*first).to_owned(), span: self.node.span };
+                let entry = (key, self.node.clone());
+                return self.walk_map(vec![&entry], visitor);
+            }
         };
         let (known, unknown): (Vec<_>, Vec<_>) =
             entries.iter().partition(|(key, _)| fields.contains(&key.name.as_str()));

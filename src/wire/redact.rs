@@ -110,6 +110,11 @@ impl Ledger {
         inner.secrets.push(known(kind, format!("{} {number}", kind.words()), value));
     }
 
+    /// Notes a secret under a name of its own.
+    pub fn named_secret(&self, kind: SecretKind, value: &str, name: String) {
+        self.inner().secrets.push(known(kind, name, value));
+    }
+
     /// Notes another form of the same secret, such as the JWT inside a sign-in token.
     pub fn same_secret(&self, original: &str, other_form: &str) {
         let mut inner = self.inner();

@@ -57,3 +57,35 @@ fn cut(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if line.len() <= 4000 { line } else { format!("{}… ({} bytes)", line.chars().take(200).collect::<String>(), text.len()) }
 }
+
+/// One exchange as snapshots keep it: no times, fields of forms and JSON in a fixed order.
+pub fn stable(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted {
+    let request = &exchange.request;
+    let mut out = format!("{number}. {}: {} {}\n", exchange.link, request.method, request.path);
+    out.push_str(&headers(&request.headers, &SHOWN_REQUEST));
+    if let Some(json) = sorted_json(&request.body) {
+        out.push_str(&format!("       {json}\n"));
+    } else if !request.body.is_empty() {
+        let mut fields: Vec<_> = request.form().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        fields.sort();
+        out.push_str(&format!("       {}\n", fields.join("  ")));
+    }
+    if let Some(fault) = &exchange.fault {
+        out.push_str(&format!("     ! {fault}\n"));
+    }
+    match &exchange.fate {
+        Fate::Answered { status, body, .. } => {
+            let body = sorted_json(body).unwrap_or_else(|| cut(&String::from_utf8_lossy(body)));
+            out.push_str(&format!("     ← {} {body}\n", status.as_u16()));
+        }
+        Fate::Pending => out.push_str("     ← not answered\n"),
+        Fate::NoNetwork => out.push_str("     ← no network\n"),
+        Fate::Lost { .. } => out.push_str("     ← lost\n"),
+    }
+    ledger.scrub(&out)
+}
+
+fn sorted_json(body: &[u8]) -> Option<String> {
+    let value: std::collections::BTreeMap<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    serde_json::to_string(&value).ok()
+}

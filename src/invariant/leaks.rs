@@ -1,0 +1,59 @@
+//! Secrets where they must not be (EXC-2, EXC-3, ISS-4).
+
+use super::Breach;
+use crate::protocol::message::{Area, Item};
+use crate::run::world::World;
+use crate::wire::redact::SecretKind;
+use crate::wire::{Exchange, Party};
+
+/// The clause that forbids a kind of secret outside its place.
+fn clause(kind: SecretKind) -> &'static str {
+    match kind {
+        SecretKind::SignInToken => "EXC-2",
+        SecretKind::ApiKey => "ISS-4",
+        SecretKind::AccessToken | SecretKind::RefreshToken | SecretKind::AppCredential => "EXC-3",
+    }
+}
+
+/// No secret in a URL: servers and proxies log them.
+pub(super) fn in_urls(first: usize, exchanges: &[Exchange], world: &World) -> Option<Breach> {
+    let from_sdk = exchanges.iter().enumerate().skip(first).filter(|(_, exchange)| exchange.link.from == Party::Sdk);
+    for (index, exchange) in from_sdk {
+        if let Some(known) = world.ledger.secrets_in(&exchange.request.path).first() {
+            return Some(Breach {
+                clause: clause(known.kind),
+                expected: "no secret in a URL",
+                got: format!("the {} in the URL of exchange {}", known.name, index + 1),
+            });
+        }
+    }
+    None
+}
+
+/// No secret in what the SDK logs or writes to standard error.
+pub(super) fn in_logs(written: &str, world: &World) -> Option<Breach> {
+    let known = world.ledger.secrets_in(written).into_iter().next()?;
+    let line = written.lines().find(|line| known.is_in(line)).unwrap_or_default();
+    Some(Breach {
+        clause: clause(known.kind),
+        expected: "no secret in the SDK's log or standard error",
+        got: format!("the {} in the line: {line}", known.name),
+    })
+}
+
+/// Tokens rest in secure storage only; the sign-in token rests nowhere.
+pub(super) fn in_storage(items: &[Item], world: &World) -> Option<Breach> {
+    for item in items {
+        for known in world.ledger.secrets_in(&format!("{}={}", item.key, item.value)) {
+            let (expected, forbidden) = match known.kind {
+                SecretKind::SignInToken => ("the sign-in token stored nowhere", true),
+                _ => ("secrets in secure storage only", item.area != Area::Secure),
+            };
+            if forbidden {
+                let clause = if known.kind == SecretKind::ApiKey { "EXC-3" } else { clause(known.kind) };
+                return Some(Breach { clause, expected, got: format!("the {} in the {} item `{}`", known.name, item.area.word(), item.key) });
+            }
+        }
+    }
+    None
+}

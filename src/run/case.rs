@@ -1,0 +1,127 @@
+//! One case from the first launch to the verdict.
+
+use super::event::{CaseReport, Finding, Place, Verdict};
+use super::plan::PlannedCase;
+use super::snapshots::Snapshots;
+use super::step::{Failure, Halt};
+use super::world::{Lifetimes, Setup, World};
+use crate::clock::Mode;
+use crate::invariant::{self, Watch};
+use crate::text::Span;
+use crate::wire::render;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A case that takes longer than this, in real time, is stopped.
+const CASE_LIMIT: Duration = Duration::from_secs(120);
+/// How many exchanges before a failure are shown.
+const WIRE_SHOWN: usize = 6;
+/// How many lines of standard error are shown.
+const STDERR_SHOWN: usize = 12;
+
+pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: &Snapshots) -> CaseReport {
+    let began = Instant::now();
+    let verdict = match World::build(setup, case.given.clone(), lifetimes(case, setup.mode)).await {
+        Ok(world) => {
+            let verdict = judge(case, &world, snapshots).await;
+            world.shut_down().await;
+            verdict
+        }
+        Err(error) => {
+            let ledger = crate::wire::redact::Ledger::default();
+            Verdict::HarnessFailed(ledger.scrub(&format!("cannot bring up the case: {error}")))
+        }
+    };
+    CaseReport {
+        id: case.id.clone(),
+        chapter: case.scenario.chapter.clone(),
+        title: case.scenario.header.title.clone(),
+        file: case.scenario.source.path().display().to_string(),
+        proves: case.scenario.proves().map(str::to_owned).collect(),
+        verdict,
+        duration: began.elapsed(),
+    }
+}
+
+/// Long lives, except where a scenario waits in real time for their end.
+fn lifetimes(case: &PlannedCase, mode: Mode) -> Lifetimes {
+    let short = |token: &str| mode == Mode::Real && case.expires(token);
+    Lifetimes {
+        sign_in_token: Duration::from_secs(if short("signInToken") { 1 } else { 300 }),
+        access_token: Duration::from_secs(if short("accessToken") { 1 } else { 3600 }),
+    }
+}
+
+async fn judge(case: &PlannedCase, world: &Arc<World>, snapshots: &Snapshots) -> Verdict {
+    let steps = async {
+        match perform(case, world).await {
+            Ok(()) => snapshots.check(case, world),
+            Err(failure) => Err(failure),
+        }
+    };
+    let result = tokio::time::timeout(CASE_LIMIT, steps).await.unwrap_or_else(|_| {
+        let got = format!("still at work after {CASE_LIMIT:?}");
+        Err(Box::new(whole_case(case, Halt::Unmet { expected: "the case to end".into(), got })))
+    });
+    match result {
+        Ok(()) => Verdict::Passed,
+        Err(failure) => verdict(case, world, failure.innermost()),
+    }
+}
+
+async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failure>> {
+    let mut watch = Watch::default();
+    world.launch().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
+    for step in &case.steps {
+        step.perform(world).await?;
+        if let Some(breach) = invariant::after_step(&mut watch, world).await.map_err(|halt| Box::new(whole_case(case, halt)))? {
+            return Err(Box::new(Failure {
+                span: step.span,
+                words: format!("{}, and what must hold in every run", step.words()),
+                clauses: vec![breach.clause.to_owned()],
+                halt: Halt::Unmet { expected: breach.expected.to_owned(), got: breach.got },
+            }));
+        }
+    }
+    Ok(())
+}
+
+/// A failure of no step in particular: it points at the scenario's id.
+fn whole_case(case: &PlannedCase, halt: Halt) -> Failure {
+    let span: Span = case.scenario.header.id.span;
+    Failure { span, words: "the case as a whole".into(), clauses: vec![], halt }
+}
+
+fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict {
+    let (expected, got) = match failure.halt {
+        Halt::Unmet { expected, got } => (expected, got),
+        Halt::Adapter(trouble) => ("an adapter that keeps to the protocol".to_owned(), trouble.what),
+        Halt::Scenario(what) => {
+            let place = case.scenario.source.place(failure.span);
+            return Verdict::BadScenario(world.ledger.scrub(&format!("{place}: {what}")));
+        }
+        Halt::Harness(what) => return Verdict::HarnessFailed(world.ledger.scrub(&what)),
+        Halt::Inside(_) => return Verdict::HarnessFailed(world.ledger.scrub("a failure inside a failure was not unpacked")),
+    };
+    let mut clauses = failure.clauses;
+    if clauses.is_empty() {
+        clauses = case.scenario.proves().map(str::to_owned).collect();
+    }
+    let exchanges = world.transcript.since(0);
+    let first = exchanges.len().saturating_sub(WIRE_SHOWN);
+    let wire = exchanges.iter().enumerate().skip(first).map(|(i, exchange)| render::exchange(i + 1, exchange, &world.ledger)).collect();
+    Verdict::Failed(vec![Finding {
+        clauses,
+        place: Place { source: case.scenario.source.clone(), span: failure.span },
+        step: world.ledger.scrub(&failure.words),
+        expected: world.ledger.scrub(&expected),
+        got: world.ledger.scrub(&got),
+        wire,
+        stderr: world.ledger.scrub(&tail(&world.stderr(), STDERR_SHOWN)),
+    }])
+}
+
+fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<_> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}

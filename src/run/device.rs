@@ -1,0 +1,385 @@
+//! The device: storage areas on disk, and the process of the SDK that runs on it.
+
+use crate::clock::{Clock, Mode};
+use crate::protocol::message::{self, Area, Endpoint, Item, Items, Start, Status};
+use crate::protocol::{Capability, ErrorKind, Refusal, StatusWord};
+use crate::seat::{CannotStart, Deadlines, Ears, Process, SdkSeat, Trouble};
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+tokio::task_local! {
+    /// Set for calls that the scenario can cancel.
+    pub(super) static CANCEL: Arc<Notify>;
+}
+
+/// Who answers the SDK's authenticate callback.
+#[async_trait]
+pub(super) trait Authenticator: Send + Sync {
+    async fn authenticate(&self, external_user_id: &str) -> Result<String, Refusal>;
+}
+
+/// The storage of one installation.
+pub struct Installation {
+    folder: tempfile::TempDir,
+}
+
+impl Installation {
+    /// Makes empty storage in a new temporary folder.
+    pub fn new() -> std::io::Result<Self> {
+        let installation = Self { folder: tempfile::Builder::new().prefix("vouch-").tempdir()? };
+        for area in Area::ALL {
+            std::fs::create_dir(installation.area(area))?;
+        }
+        Ok(installation)
+    }
+
+    pub fn area(&self, area: Area) -> PathBuf {
+        self.folder.path().join(area.word())
+    }
+
+    /// Empties an area, as a reboot or a reinstallation does.
+    pub fn empty(&self, area: Area) -> std::io::Result<()> {
+        std::fs::remove_dir_all(self.area(area))?;
+        std::fs::create_dir(self.area(area))
+    }
+
+    /// Every file of an area.
+    pub fn files(&self, area: Area) -> std::io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        list(&self.area(area), &mut files)?;
+        files.sort();
+        Ok(files)
+    }
+
+    /// Everything that lies on this storage.
+    pub fn items(&self) -> std::io::Result<Vec<Item>> {
+        let mut items = Vec::new();
+        for area in Area::ALL {
+            let root = self.area(area);
+            for file in self.files(area)? {
+                // A file may vanish between listing and reading: the SDK is at work.
+                let Ok(bytes) = std::fs::read(&file) else { continue };
+                let key = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().into_owned();
+                items.push(Item { area, key, value: String::from_utf8_lossy(&bytes).into_owned() });
+            }
+        }
+        Ok(items)
+    }
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { list(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
+
+/// What the SDK's process said of itself.
+#[derive(Default)]
+struct Heard {
+    statuses: Vec<Vec<StatusWord>>,
+    logs: String,
+}
+
+/// How a call into the SDK ended.
+pub(super) enum Called<R> {
+    Ok(R),
+    Refused { kind: ErrorKind, text: String },
+    /// The process was killed on purpose while the call went on.
+    Killed,
+}
+
+/// Why the device could not do what a step asked.
+pub(super) enum DeviceError {
+    Adapter(Trouble),
+    CannotStart(CannotStart),
+    /// The scenario asks for what makes no sense now.
+    Scenario(String),
+    Io(std::io::Error),
+}
+
+impl From<Trouble> for DeviceError {
+    fn from(trouble: Trouble) -> Self {
+        DeviceError::Adapter(trouble)
+    }
+}
+
+impl From<std::io::Error> for DeviceError {
+    fn from(error: std::io::Error) -> Self {
+        DeviceError::Io(error)
+    }
+}
+
+/// The device of one case.
+pub(super) struct Device {
+    pub storage: Installation,
+    seat: SdkSeat,
+    deadlines: Deadlines,
+    request_timeout: Duration,
+    endpoints: Vec<Endpoint>,
+    clock: Clock,
+    pub capabilities: BTreeSet<Capability>,
+    locked: Mutex<bool>,
+    process: Mutex<Option<Arc<Process>>>,
+    /// Everything heard so far, over all launches.
+    heard: Arc<Mutex<Heard>>,
+    stderr: Mutex<String>,
+    authenticator: Mutex<Option<Arc<dyn Authenticator>>>,
+}
+
+/// What a device is made of.
+pub(super) struct DeviceParts {
+    pub seat: SdkSeat,
+    pub deadlines: Deadlines,
+    pub request_timeout: Duration,
+    pub endpoints: Vec<Endpoint>,
+    pub clock: Clock,
+    pub capabilities: BTreeSet<Capability>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Device {
+    pub fn new(parts: DeviceParts) -> std::io::Result<Self> {
+        Ok(Self {
+            storage: Installation::new()?,
+            seat: parts.seat,
+            deadlines: parts.deadlines,
+            request_timeout: parts.request_timeout,
+            endpoints: parts.endpoints,
+            clock: parts.clock,
+            capabilities: parts.capabilities,
+            locked: Mutex::new(false),
+            process: Mutex::default(),
+            heard: Arc::default(),
+            stderr: Mutex::default(),
+            authenticator: Mutex::default(),
+        })
+    }
+
+    pub fn set_authenticator(&self, authenticator: Arc<dyn Authenticator>) {
+        *lock(&self.authenticator) = Some(authenticator);
+    }
+
+    /// Launches the app: a new process on the same storage.
+    pub async fn launch(&self) -> Result<(), DeviceError> {
+        if self.running().is_some_and(|process| process.breach().is_none()) {
+            return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
+        }
+        self.end_process().await;
+        let ears = SdkEars { clock: self.clock.clone(), heard: self.heard.clone(), authenticator: lock(&self.authenticator).clone() };
+        let process = Arc::new(self.seat.launch(Arc::new(ears), self.deadlines).map_err(DeviceError::CannotStart)?);
+        *lock(&self.process) = Some(process.clone());
+        if let Err(trouble) = process.initialize().await {
+            return Err(process.explain(trouble).await.into());
+        }
+        let start = Start {
+            profile: "junction".into(),
+            storage: message::Storage {
+                secure: self.storage.area(Area::Secure),
+                plain: self.storage.area(Area::Plain),
+                volatile: self.storage.area(Area::Volatile),
+                locked: *lock(&self.locked),
+            },
+            endpoints: self.endpoints.clone(),
+            now: (self.clock.mode() == Mode::Virtual).then(|| self.clock.now_ms()),
+            request_timeout_ms: u64::try_from(self.request_timeout.as_millis()).unwrap_or(u64::MAX),
+        };
+        match self.call::<Value>("start", start).await? {
+            Called::Ok(_) | Called::Killed => Ok(()),
+            Called::Refused { text, .. } => {
+                Err(DeviceError::Adapter(Trouble { what: format!("the adapter refused `start`: {text}"), killed_by_us: false }))
+            }
+        }
+    }
+
+    fn running(&self) -> Option<Arc<Process>> {
+        lock(&self.process).clone()
+    }
+
+    /// Closes the app in order.
+    pub async fn stop(&self) -> Result<(), DeviceError> {
+        let process = self.running().ok_or_else(not_running)?;
+        let stopped = process.stop().await;
+        self.end_process().await;
+        stopped.map_err(DeviceError::from)
+    }
+
+    /// SIGKILL, if there is anything to kill.
+    pub async fn kill(&self) {
+        if let Some(process) = self.running() {
+            process.expect_death();
+            process.kill().await;
+        }
+    }
+
+    /// Forgets the process, keeping what it wrote to standard error.
+    async fn end_process(&self) {
+        let ended = lock(&self.process).take();
+        if let Some(process) = ended {
+            process.kill().await;
+            let mut stderr = lock(&self.stderr);
+            stderr.push_str(&process.stderr_tail());
+        }
+    }
+
+    pub async fn reboot(&self) -> Result<(), DeviceError> {
+        self.kill().await;
+        self.end_process().await;
+        self.storage.empty(Area::Volatile)?;
+        self.launch().await
+    }
+
+    /// Removes the app and installs it again.
+    pub async fn reinstall(&self, keeps_secure: bool) -> Result<(), DeviceError> {
+        self.kill().await;
+        self.end_process().await;
+        self.storage.empty(Area::Plain)?;
+        self.storage.empty(Area::Volatile)?;
+        if !keeps_secure {
+            self.storage.empty(Area::Secure)?;
+        }
+        self.launch().await
+    }
+
+    /// Calls the SDK.
+    pub async fn call<R: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<Called<R>, DeviceError> {
+        let process = self.running().ok_or_else(not_running)?;
+        let result = match CANCEL.try_with(Clone::clone) {
+            Ok(cancel) => process.call_and_cancel::<R>(method, params, async move { cancel.notified().await }).await,
+            Err(_) => process.call::<R>(method, params).await,
+        };
+        match result {
+            Ok(Ok(value)) => Ok(Called::Ok(value)),
+            Ok(Err(refusal)) => match refusal.kind() {
+                Some(kind) => Ok(Called::Refused { kind, text: refusal.message }),
+                None => Err(DeviceError::Adapter(Trouble {
+                    what: format!(
+                        "the adapter answered `{method}` with an error without a valid `data.kind` (code {}: {})",
+                        refusal.code, refusal.message
+                    ),
+                    killed_by_us: false,
+                })),
+            },
+            Err(trouble) if trouble.killed_by_us => Ok(Called::Killed),
+            Err(trouble) => Err(process.explain(trouble).await.into()),
+        }
+    }
+
+    /// Tells the SDK what time it is, if it wants to know.
+    pub async fn tell_time(&self) -> Result<(), DeviceError> {
+        let alive = self.running().is_some_and(|process| process.breach().is_none());
+        if self.clock.mode() == Mode::Virtual && alive {
+            self.call::<Value>("clock", message::Clock { now: self.clock.now_ms() }).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn set_locked(&self, locked: bool) -> Result<(), DeviceError> {
+        *lock(&self.locked) = locked;
+        if self.running().is_some() {
+            self.call::<Value>("lockStorage", json!({ "locked": locked })).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything that the SDK keeps, as far as it can be seen from outside.
+    pub async fn items(&self) -> Result<Vec<Item>, DeviceError> {
+        let mut items = self.storage.items()?;
+        if !self.capabilities.contains(&Capability::StorageFiles)
+            && self.running().is_some()
+            && let Called::Ok(told) = self.call::<Items>("storage", json!({})).await?
+        {
+            items.extend(told.items);
+        }
+        Ok(items)
+    }
+
+    /// The statuses that were told since the last time they were taken.
+    pub fn take_statuses(&self) -> Vec<Vec<StatusWord>> {
+        std::mem::take(&mut lock(&self.heard).statuses)
+    }
+
+    /// Everything that the SDK wrote where others can read it: its log and standard error.
+    pub fn written(&self) -> String {
+        let mut text = lock(&self.heard).logs.clone();
+        text.push_str(&self.stderr());
+        text
+    }
+
+    pub fn stderr(&self) -> String {
+        let mut text = lock(&self.stderr).clone();
+        if let Some(process) = self.running() {
+            text.push_str(&process.stderr_tail());
+        }
+        text
+    }
+
+    pub async fn shut_down(&self) {
+        self.end_process().await;
+    }
+}
+
+fn not_running() -> DeviceError {
+    DeviceError::Scenario("the app does not run now; `launch` it first".into())
+}
+
+/// The harness's side of the conversation with one process.
+struct SdkEars {
+    clock: Clock,
+    heard: Arc<Mutex<Heard>>,
+    authenticator: Option<Arc<dyn Authenticator>>,
+}
+
+/// How much of the SDK's log is kept, in bytes.
+const LOG_LIMIT: usize = 1 << 20;
+
+#[async_trait]
+impl Ears for SdkEars {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal> {
+        match method {
+            "sleep" => {
+                let sleep: message::Sleep = serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
+                self.clock.sleep(Duration::from_millis(sleep.milliseconds)).await;
+                Ok(json!({ "now": self.clock.now_ms() }))
+            }
+            "authenticate" => {
+                let who: message::Authenticate = serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
+                let Some(authenticator) = &self.authenticator else { return Err(Refusal::unknown_method(method)) };
+                let token = authenticator.authenticate(&who.external_user_id).await?;
+                Ok(json!({ "token": token }))
+            }
+            _ => Err(Refusal::unknown_method(method)),
+        }
+    }
+
+    fn notification(&self, method: &str, params: Value) {
+        let mut heard = lock(&self.heard);
+        match method {
+            "statusChanged" => {
+                if let Ok(told) = serde_json::from_value::<Status>(params) {
+                    heard.statuses.push(told.status);
+                }
+            }
+            "log" => {
+                if let Ok(line) = serde_json::from_value::<message::Log>(params)
+                    && heard.logs.len() < LOG_LIMIT
+                {
+                    heard.logs.push_str(&line.text);
+                    heard.logs.push('\n');
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What a run tells. These types are the interface between the runner and the reports.
+
+use crate::protocol::message::SdkName;
+use crate::scenario::{Clauses, Level};
+use crate::text::{Source, Span};
+use crate::wire::redact::Redacted;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One thing that happened.
+pub enum RunEvent {
+    Started(Started),
+    CaseFinished(Box<CaseReport>),
+    Finished(Summary),
+}
+
+/// What is about to run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Started {
+    /// The target's name, as the target file or `built in` says.
+    pub target: String,
+    pub sdk: SdkName,
+    /// `virtual` or `real`.
+    pub time: &'static str,
+    pub cases: usize,
+    pub jobs: usize,
+}
+
+/// What became of one case.
+#[derive(Clone, Debug)]
+pub struct CaseReport {
+    pub id: String,
+    pub chapter: String,
+    pub title: String,
+    pub file: String,
+    pub proves: Vec<String>,
+    pub verdict: Verdict,
+    pub duration: Duration,
+}
+
+/// How a case ended.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    Passed,
+    Failed(Vec<Finding>),
+    Skipped(String),
+    /// Nothing is known of the build: the scenario makes no sense.
+    BadScenario(Redacted),
+    /// Nothing is known of the build: the harness or its environment failed.
+    HarnessFailed(Redacted),
+}
+
+/// Something that the build does wrong.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The clauses that it breaks.
+    pub clauses: Vec<String>,
+    pub place: Place,
+    /// The step in the guide's words.
+    pub step: Redacted,
+    pub expected: Redacted,
+    pub got: Redacted,
+    /// The wire around it, one exchange each.
+    pub wire: Vec<Redacted>,
+    /// The tail of the adapter's standard error.
+    pub stderr: Redacted,
+}
+
+/// Where in a scenario file.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub source: Source,
+    pub span: Span,
+}
+
+impl Place {
+    pub fn words(&self) -> String {
+        self.source.place(self.span)
+    }
+}
+
+/// What is known of a clause after the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Standing {
+    /// At least one case proved it, none broke it.
+    Proved,
+    Broken,
+    /// Cases were to prove it and could not: they failed elsewhere or were skipped.
+    NotProved,
+    /// No case of this run is about it.
+    NotTried,
+}
+
+/// One clause's result.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClauseResult {
+    pub id: String,
+    pub level: Level,
+    pub text: String,
+    pub group: String,
+    pub standing: Standing,
+    /// How many cases proved it.
+    pub proofs: usize,
+    /// The cases that broke it.
+    pub broken_by: Vec<String>,
+}
+
+/// The whole run in numbers.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    pub passed: usize,
+    pub failed: usize,
+    /// Cases that broke `should` clauses only, in a run that is not strict.
+    pub warned: usize,
+    pub skipped: usize,
+    pub bad_scenarios: usize,
+    pub harness_failures: usize,
+    /// Reasons for skips, and how many cases each.
+    pub skip_reasons: BTreeMap<String, usize>,
+    pub clauses: Vec<ClauseResult>,
+    #[serde(skip)]
+    pub duration: Duration,
+    pub interrupted: bool,
+}
+
+/// What the run says of the build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    Conforms,
+    DoesNotConform,
+    BadScenario,
+    HarnessFailed,
+    /// Nothing was proved.
+    Inconclusive,
+    Interrupted,
+}
+
+impl Outcome {
+    /// The process's exit code.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Conforms => 0,
+            Outcome::DoesNotConform => 1,
+            Outcome::BadScenario => 2,
+            Outcome::HarnessFailed => 3,
+            Outcome::Inconclusive => 4,
+            Outcome::Interrupted => 130,
+        }
+    }
+}
+
+/// Whether `should` clauses fail a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strictness {
+    Strict,
+    Lenient,
+}
+
+/// Adds cases up.
+pub struct Tally {
+    clauses: Arc<Clauses>,
+    strictness: Strictness,
+    results: BTreeMap<String, ClauseResult>,
+    tried: BTreeMap<String, usize>,
+    summary: Summary,
+}
+
+impl Tally {
+    pub fn new(clauses: Arc<Clauses>, strictness: Strictness) -> Self {
+        let result = |clause: &crate::scenario::Clause| ClauseResult {
+            id: clause.id.clone(),
+            level: clause.level,
+            text: clause.text.clone(),
+            group: clause.group.clone(),
+            standing: Standing::NotTried,
+            proofs: 0,
+            broken_by: vec![],
+        };
+        let results = clauses.iter().map(|clause| (clause.id.clone(), result(clause))).collect();
+        let summary = Summary {
+            passed: 0,
+            failed: 0,
+            warned: 0,
+            skipped: 0,
+            bad_scenarios: 0,
+            harness_failures: 0,
+            skip_reasons: BTreeMap::new(),
+            clauses: vec![],
+            duration: Duration::ZERO,
+            interrupted: false,
+        };
+        Self { clauses, strictness, results, tried: BTreeMap::new(), summary }
+    }
+
+    pub fn add(&mut self, case: &CaseReport) {
+        for clause in &case.proves {
+            *self.tried.entry(clause.clone()).or_default() += 1;
+        }
+        let summary = &mut self.summary;
+        match &case.verdict {
+            Verdict::Passed => {
+                summary.passed += 1;
+                for clause in &case.proves {
+                    if let Some(result) = self.results.get_mut(clause) {
+                        result.proofs += 1;
+                    }
+                }
+            }
+            Verdict::Failed(findings) => {
+                let only_warns = findings.iter().all(|finding| warns(&finding.clauses, &self.clauses, self.strictness));
+                if only_warns { summary.warned += 1 } else { summary.failed += 1 }
+                for clause in findings.iter().flat_map(|finding| &finding.clauses) {
+                    if let Some(result) = self.results.get_mut(clause)
+                        && !result.broken_by.contains(&case.id)
+                    {
+                        result.broken_by.push(case.id.clone());
+                    }
+                }
+            }
+            Verdict::Skipped(reason) => {
+                summary.skipped += 1;
+                *summary.skip_reasons.entry(reason.clone()).or_default() += 1;
+            }
+            Verdict::BadScenario(_) => summary.bad_scenarios += 1,
+            Verdict::HarnessFailed(_) => summary.harness_failures += 1,
+        }
+    }
+
+    pub fn finish(mut self, duration: Duration, interrupted: bool) -> Summary {
+        for (id, result) in &mut self.results {
+            result.standing = match (result.broken_by.is_empty(), result.proofs, self.tried.contains_key(id)) {
+                (false, ..) => Standing::Broken,
+                (true, 1.., _) => Standing::Proved,
+                (true, 0, true) => Standing::NotProved,
+                (true, 0, false) => Standing::NotTried,
+            };
+        }
+        let mut clauses: Vec<_> = self.results.into_values().collect();
+        clauses.sort_by_key(|result| self.clauses.rank(&result.id));
+        Summary { clauses, duration, interrupted, ..self.summary }
+    }
+}
+
+/// Whether a finding on these clauses is a warning only.
+pub fn warns(broken: &[String], clauses: &Clauses, strictness: Strictness) -> bool {
+    strictness == Strictness::Lenient
+        && !broken.is_empty()
+        && broken.iter().all(|id| clauses.get(id).is_some_and(|clause| clause.level == Level::Should))
+}
+
+impl Summary {
+    pub fn outcome(&self) -> Outcome {
+        if self.failed > 0 {
+            Outcome::DoesNotConform
+        } else if self.interrupted {
+            Outcome::Interrupted
+        } else if self.harness_failures > 0 {
+            Outcome::HarnessFailed
+        } else if self.bad_scenarios > 0 {
+            Outcome::BadScenario
+        } else if self.passed + self.warned == 0 {
+            Outcome::Inconclusive
+        } else {
+            Outcome::Conforms
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! From a plan to verdicts: a case is a list of steps, each step acts on the world and says what came back, expectations
+//! judge it, and everything that happens is an [`event::RunEvent`].
+//!
+//! The runner knows seats, wire and device. It does not know which implementation sits there, nor who reads its events.
+
+mod app;
+mod case;
+mod device;
+pub mod event;
+mod expect;
+mod plan;
+mod runner;
+mod sent;
+mod snapshots;
+pub mod step;
+pub mod world;
+
+pub use device::Installation;
+pub use plan::{Filter, Plan, PlannedCase, Skip};
+pub use runner::{Engine, Interrupted, Settings, run};
+pub use snapshots::SnapshotMode;

@@ -1,0 +1,175 @@
+//! From scenarios to cases: matrices are expanded, steps get their meaning, what cannot run is known before anything does.
+
+use super::step::{Planned, Reading};
+use crate::protocol::Capability;
+use crate::scenario::{Clauses, Combination, Given, Scenario, Suite, references};
+use crate::text::{Decoder, Node, Problem, Problems, Span, did_you_mean};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Everything that a run will do.
+pub struct Plan {
+    pub clauses: Clauses,
+    pub cases: Vec<PlannedCase>,
+}
+
+/// One case: a scenario with its matrix variables filled in.
+pub struct PlannedCase {
+    /// The scenario's id, and what tells this case from its siblings.
+    pub id: String,
+    pub scenario: Arc<Scenario>,
+    pub given: Given,
+    pub steps: Vec<Planned>,
+    /// Capabilities that the SDK must claim.
+    pub needs: BTreeSet<Capability>,
+}
+
+/// Why a case does not run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skip(pub String);
+
+impl Plan {
+    /// Plans a suite. `problems` are those found so far; all are told together.
+    pub fn build(suite: &Suite, mut problems: Vec<Problem>) -> Result<Self, Problems> {
+        let mut cases = Vec::new();
+        for scenario in &suite.scenarios {
+            let decoder = Decoder::new(&scenario.source);
+            cases.extend(expand(scenario, &decoder));
+            problems.extend(decoder.finish());
+        }
+        if problems.is_empty() {
+            Ok(Self { clauses: suite.clauses.clone(), cases })
+        } else {
+            Err(Problems(problems).tidy())
+        }
+    }
+
+    /// Keeps the cases that a filter names.
+    pub fn keep(&mut self, filter: &Filter) {
+        self.cases.retain(|case| filter.accepts(case));
+    }
+
+    /// The clauses that no case proves.
+    pub fn uncovered(&self) -> Vec<&str> {
+        let proved: BTreeSet<_> = self.cases.iter().flat_map(|case| case.scenario.proves()).collect();
+        self.clauses.iter().map(|clause| clause.id.as_str()).filter(|id| !proved.contains(id)).collect()
+    }
+}
+
+/// Which cases to run: those that any of the words names.
+#[derive(Clone, Debug, Default)]
+pub struct Filter(pub Vec<String>);
+
+impl Filter {
+    fn accepts(&self, case: &PlannedCase) -> bool {
+        self.0.is_empty() || self.0.iter().any(|word| matches(word, case))
+    }
+}
+
+/// A chapter, a clause (`MIG-5`), a group of clauses (`MIG`), or a part of a case's id.
+fn matches(word: &str, case: &PlannedCase) -> bool {
+    let clause = |id: &str| {
+        let (id, word) = (id.to_uppercase(), word.to_uppercase());
+        id == word || id.split('-').next() == Some(word.as_str())
+    };
+    case.scenario.chapter == word || case.scenario.proves().any(clause) || case.id.contains(word)
+}
+
+impl PlannedCase {
+    /// Whether an SDK with these capabilities can run the case.
+    pub fn skip(&self, capabilities: &BTreeSet<Capability>) -> Option<Skip> {
+        let missing: Vec<_> = self.needs.difference(capabilities).map(|capability| capability.word()).collect();
+        (!missing.is_empty()).then(|| Skip(format!("the SDK does not claim {}", missing.join(", "))))
+    }
+
+    /// Whether a step of this name occurs, with this word as its value.
+    pub fn expires(&self, token: &str) -> bool {
+        self.scenario.steps.iter().any(|step| mentions_expiry(step, token))
+    }
+}
+
+fn mentions_expiry(node: &Node, token: &str) -> bool {
+    let here = node.get("expire").is_some_and(|value| value.as_text().or(value.get("what").and_then(Node::as_text)) == Some(token));
+    here || node.as_map().is_some_and(|entries| entries.iter().any(|(_, value)| mentions_expiry(value, token)))
+        || node.as_list().is_some_and(|items| items.iter().any(|item| mentions_expiry(item, token)))
+}
+
+fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
+    let combinations = scenario.matrix.combinations();
+    let shared = Arc::new(scenario.clone());
+    let mut cases = Vec::new();
+    for (number, combination) in combinations.iter().enumerate() {
+        let given = read_given(scenario, combination, decoder);
+        if number == 0 {
+            check_variables(scenario, given.as_ref(), decoder);
+        }
+        let people: Vec<String> = given.iter().flat_map(|g| g.users.iter().chain(&g.newcomers)).cloned().collect();
+        let reading = Reading { decoder, proves: &scenario.header.proves, people: &people };
+        let steps: Vec<_> = scenario
+            .steps
+            .iter()
+            .map(|step| Planned::read(&step.map_texts(&|text| combination.substitute(text)), &reading))
+            .collect();
+        let (Some(given), Some(steps)) = (given, steps.into_iter().collect::<Option<Vec<_>>>()) else { continue };
+        let mut needs: BTreeSet<_> = scenario.header.needs.iter().copied().collect();
+        steps.iter().for_each(|step: &Planned| step.collect_needs(&mut needs));
+        let id = format!("{}{}", scenario.id(), combination.suffix());
+        cases.push(PlannedCase { id, scenario: shared.clone(), given, steps, needs });
+    }
+    cases
+}
+
+fn read_given(scenario: &Scenario, combination: &Combination, decoder: &Decoder) -> Option<Given> {
+    match &scenario.given {
+        Some(node) => decoder.decode(&node.map_texts(&|text| combination.substitute(text))),
+        None => Some(Given::default()),
+    }
+}
+
+/// Every variable that is used must be given by matrix, `given`, or an earlier step.
+fn check_variables(scenario: &Scenario, given: Option<&Given>, decoder: &Decoder) {
+    let mut known: Vec<String> = scenario.matrix.names().map(str::to_owned).collect();
+    known.extend(["team.key".into(), "team.id".into()]);
+    for name in given.iter().flat_map(|g| g.users.iter().chain(&g.newcomers)) {
+        known.extend([format!("{name}.id"), format!("{name}.externalId")]);
+    }
+    if let Some(node) = &scenario.given {
+        check_node(node, &known, decoder);
+    }
+    for step in &scenario.steps {
+        check_node(step, &known, decoder);
+        bound_names(step, &mut known);
+    }
+}
+
+fn check_node(node: &Node, known: &[String], decoder: &Decoder) {
+    node.each_text(&mut |text, span| {
+        for (name, at) in references(text) {
+            if known.iter().any(|k| k == name) {
+                continue;
+            }
+            // The caret stands under the variable where the text is written plainly, else under the text.
+            let plain = decoder.source().text().get(span.start..span.end) == Some(text);
+            let place = if plain { Span { start: span.start + at, end: (span.start + at + 1 + name.len()).min(span.end) } } else { span };
+            if name.is_empty() {
+                decoder.wrong(place, "a `$` that begins no variable", "write `$$` for a dollar sign");
+            } else {
+                let valid: Vec<_> = known.iter().map(|name| format!("${name}")).collect();
+                let help = did_you_mean(&format!("${name}"), valid.iter().map(String::as_str));
+                decoder.wrong(place, format!("undefined variable `${name}`"), help);
+            }
+        }
+    });
+}
+
+fn bound_names(node: &Node, known: &mut Vec<String>) {
+    for (key, value) in node.as_map().unwrap_or_default() {
+        match value.as_text() {
+            Some(name) if key.name == "as" => known.push(name.to_owned()),
+            _ => bound_names(value, known),
+        }
+    }
+    for item in node.as_list().unwrap_or_default() {
+        bound_names(item, known);
+    }
+}

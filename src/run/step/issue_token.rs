@@ -1,0 +1,67 @@
+//! `issueToken`: the app gets a sign-in token from its backend. Another environment or region means another team there, whose vendor knows a user of the same id: only the place differs.
+
+use super::{Answer, Halt, Step, StepKind};
+use crate::cloud::TokenShape;
+use crate::protocol::{Environment, Realm, Region};
+use crate::run::app::request_token;
+use crate::run::world::World;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IssueToken {
+    /// A person of the scenario.
+    user: String,
+    /// The name of the token from here on.
+    #[serde(rename = "as")]
+    bind: String,
+    #[serde(default)]
+    environment: Option<Environment>,
+    #[serde(default)]
+    region: Option<Region>,
+    /// The claims' encoding contains `-` and `_`.
+    #[serde(default)]
+    url_safe_characters: bool,
+    /// How many `=` end the token.
+    #[serde(default)]
+    padding: Option<u8>,
+    /// The user id in the token stands in capitals.
+    #[serde(default)]
+    capital_user_id: bool,
+}
+
+pub(super) const KIND: StepKind = StepKind::new::<IssueToken>("issueToken", "Has the backend issue a sign-in token for a person.").answers().person();
+
+#[async_trait]
+impl Step for IssueToken {
+    fn words(&self) -> String {
+        let place: Vec<_> = [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
+        let place = if place.is_empty() { String::new() } else { format!(" in {}", place.join(" ")) };
+        format!("a sign-in token for {}{place}", self.user)
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let home = world.given.realm();
+        let realm = Realm { environment: self.environment.unwrap_or(home.environment), region: self.region.unwrap_or(home.region) };
+        let person = world.person(&self.user)?;
+        if realm != home {
+            world.cloud.store().add_user(realm, &person.external_id, person.id.clone());
+        }
+        let shape = TokenShape { url_safe_characters: self.url_safe_characters, padding: self.padding, capital_user_id: self.capital_user_id };
+        let token = if shape == TokenShape::default() {
+            match request_token(world, &self.user, realm).await? {
+                Ok(token) => token,
+                Err(failed) => return Ok(Answer::Refused { kind: failed.kind, text: failed.text }),
+            }
+        } else {
+            let id = world.user_id(&self.user)?;
+            let unsigned = || Halt::Harness("no sign-in token of this shape could be made".into());
+            world.cloud.sign_in_token(realm, &id, &shape).ok_or_else(unsigned)?
+        };
+        world.bind(&self.bind, token);
+        Ok(Answer::Ok)
+    }
+}

@@ -1,0 +1,26 @@
+//! `kill`: a device event.
+
+use super::{Answer, Halt, Step, StepKind};
+use crate::run::world::World;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Kill {}
+
+pub(super) const KIND: StepKind = StepKind::new::<Kill>("kill", "Kills the app (SIGKILL). `launch` starts it again.");
+
+#[async_trait]
+impl Step for Kill {
+    fn words(&self) -> String {
+        "the app is killed".into()
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        world.device.kill().await;
+        Ok(Answer::Done)
+    }
+}

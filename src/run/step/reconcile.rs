@@ -1,0 +1,50 @@
+//! `reconcile`: the app compares its user with the SDK's and mends what is out of step.
+
+use super::{Answer, Halt, Step, StepKind};
+use crate::run::app::Deeds;
+use crate::run::world::World;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reconcile {
+    /// How many times the app calls `signIn`.
+    #[serde(default)]
+    sign_ins: Option<usize>,
+    /// How many times the app calls `signOut`.
+    #[serde(default)]
+    sign_outs: Option<usize>,
+}
+
+pub(super) const KIND: StepKind = StepKind::new::<Reconcile>("reconcile", "The app reconciles its user with the SDK's.").answers();
+
+#[async_trait]
+impl Step for Reconcile {
+    fn words(&self) -> String {
+        "the app reconciles".into()
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let deeds = Deeds::default();
+        let result = world.app.reconcile(world, &deeds).await?;
+        check("signIn", self.sign_ins, deeds.sign_ins.load(Ordering::Relaxed))?;
+        check("signOut", self.sign_outs, deeds.sign_outs.load(Ordering::Relaxed))?;
+        Ok(match result {
+            Ok(()) => Answer::Ok,
+            Err(failed) => Answer::Refused { kind: failed.kind, text: failed.text },
+        })
+    }
+}
+
+fn check(call: &str, wanted: Option<usize>, got: usize) -> Result<(), Halt> {
+    match wanted {
+        Some(wanted) if wanted != got => {
+            Err(Halt::Unmet { expected: format!("the app to call `{call}` {wanted} times"), got: format!("{got} times") })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,26 @@
+//! `release`: every held answer goes on its way.
+
+use super::{Answer, Halt, Step, StepKind};
+use crate::run::world::World;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Release {}
+
+pub(super) const KIND: StepKind = StepKind::new::<Release>("release", "Lets every held exchange go on.");
+
+#[async_trait]
+impl Step for Release {
+    fn words(&self) -> String {
+        "held exchanges go on".into()
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        world.faults.release();
+        Ok(Answer::Done)
+    }
+}

@@ -1,0 +1,76 @@
+//! `storage`: what the device keeps. `clean` means no secret and no user id of this case anywhere.
+
+use super::{Answer, Halt, Step, StepKind};
+use crate::wire::redact::SecretKind;
+use crate::run::world::World;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Storage {
+    #[serde(default)]
+    is: Option<Clean>,
+    /// Kinds of secret that must be nowhere.
+    #[serde(default)]
+    lacks: Vec<Secret>,
+}
+
+pub(super) const KIND: StepKind = StepKind::new::<Storage>("storage", "Checks what the device keeps.");
+
+#[async_trait]
+impl Step for Storage {
+    fn words(&self) -> String {
+        match &self.is {
+            Some(Clean::Clean) => "storage is clean".into(),
+            None => format!("storage lacks {}", self.lacks.iter().map(|s| s.kind().words()).collect::<Vec<_>>().join(", ")),
+        }
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let items = world.device.items().await?;
+        for item in &items {
+            let text = format!("{}={}", item.key, item.value);
+            let secrets = world.ledger.secrets_in(&text);
+            let found = secrets.iter().find(|known| self.is.is_some() || self.lacks.iter().any(|lacked| lacked.kind() == known.kind));
+            let place = || format!("the {} item `{}`", item.area.word(), item.key);
+            if let Some(known) = found {
+                return Err(Halt::Unmet { expected: format!("no {} in storage", known.kind.words()), got: format!("{} in {}", known.name, place()) });
+            }
+            if self.is.is_some()
+                && let Some(name) = world.somebody_in(&text)
+            {
+                return Err(Halt::Unmet { expected: "nothing of the session in storage".into(), got: format!("the id of {name} in {}", place()) });
+            }
+        }
+        Ok(Answer::Done)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum Clean {
+    Clean,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum Secret {
+    SignInToken,
+    AccessToken,
+    RefreshToken,
+    ApiKey,
+}
+
+impl Secret {
+    fn kind(self) -> SecretKind {
+        match self {
+            Secret::SignInToken => SecretKind::SignInToken,
+            Secret::AccessToken => SecretKind::AccessToken,
+            Secret::RefreshToken => SecretKind::RefreshToken,
+            Secret::ApiKey => SecretKind::ApiKey,
+        }
+    }
+}

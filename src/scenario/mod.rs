@@ -1,0 +1,17 @@
+//! Scenario files: what they may say, and reading them. See `docs/writing-scenarios.md`.
+//!
+//! This layer reads files and expands matrices. It knows no step: steps stay trees until the plan gives them meaning.
+
+pub mod clause;
+mod matrix;
+mod model;
+mod parse;
+mod suite;
+mod variables;
+
+pub use clause::{Clause, Clauses, Level};
+pub use matrix::{Combination, Matrix};
+pub use model::{CloudGiven, ExpiresIn, Given, Header, RefreshTokens, WireCheck};
+pub use parse::Scenario;
+pub use suite::{Suite, SuiteError};
+pub use variables::{Text, references};

@@ -1,0 +1,94 @@
+//! The parts of a scenario file that are the same for all steps.
+
+use crate::protocol::{Capability, Environment, Realm, Region};
+use crate::text::Spanned;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// The fields that say what a scenario is.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Header {
+    /// Unique in the suite; lower-case words joined by hyphens.
+    pub id: Spanned<String>,
+    /// One sentence that is true when the build conforms.
+    pub title: String,
+    /// Why the scenario is as it is.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// The clauses that a passing run proves.
+    pub proves: Vec<Spanned<String>>,
+    /// Capabilities needed beyond those that the steps need by themselves.
+    #[serde(default)]
+    pub needs: Vec<Capability>,
+    /// Compares the wire with the snapshot beside the scenario.
+    #[serde(default)]
+    pub wire: Option<WireCheck>,
+}
+
+/// What is checked about the whole wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum WireCheck {
+    Snapshot,
+}
+
+/// The world before the first step.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Given {
+    /// The environment of the customer's team.
+    pub environment: Environment,
+    /// Its region.
+    pub region: Region,
+    /// App users that have a vendor user already; `$name.id` and `$name.externalId` are theirs.
+    pub users: Vec<String>,
+    /// App users whom the vendor does not know yet; only `$name.externalId` is theirs.
+    pub newcomers: Vec<String>,
+    pub cloud: CloudGiven,
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self {
+            environment: Environment::Production,
+            region: Region::Us,
+            users: vec!["ada".into()],
+            newcomers: vec![],
+            cloud: CloudGiven::default(),
+        }
+    }
+}
+
+impl Given {
+    /// Where the team lives.
+    pub fn realm(&self) -> Realm {
+        Realm { environment: self.environment, region: self.region }
+    }
+}
+
+/// What the cloud does where the scheme leaves room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CloudGiven {
+    /// How `expires_in` is written.
+    pub expires_in: ExpiresIn,
+    /// Whether refresh tokens hold characters that a form must percent-encode.
+    pub refresh_tokens: RefreshTokens,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ExpiresIn {
+    #[default]
+    Number,
+    Text,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum RefreshTokens {
+    #[default]
+    Plain,
+    Awkward,
+}

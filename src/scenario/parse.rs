@@ -1,0 +1,98 @@
+//! One scenario file: header and matrix are read, `given` and `steps` stay trees until a case fills their variables.
+
+use super::clause::Clauses;
+use super::matrix::Matrix;
+use super::model::Header;
+use crate::text::{Decoder, Key, Kind, Node, Problem, Source, did_you_mean, yaml};
+
+/// A scenario as its file says it.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    pub source: Source,
+    /// The folder of the suite that it stands in.
+    pub chapter: String,
+    pub header: Header,
+    pub matrix: Matrix,
+    pub given: Option<Node>,
+    pub steps: Vec<Node>,
+}
+
+const TREES: [&str; 3] = ["matrix", "given", "steps"];
+
+impl Scenario {
+    pub fn id(&self) -> &str {
+        &self.header.id.value
+    }
+
+    /// The clauses that a passing run proves.
+    pub fn proves(&self) -> impl Iterator<Item = &str> {
+        self.header.proves.iter().map(|clause| clause.value.as_str())
+    }
+
+    /// Reads a file. All that is wrong with header and matrix is told together.
+    pub fn parse(source: &Source, chapter: &str, clauses: &Clauses) -> Result<Self, Vec<Problem>> {
+        let (tree, mut problems) = yaml::parse(source);
+        let decoder = Decoder::new(source);
+        let scenario = tree.and_then(|tree| read(source, chapter, &tree, &decoder));
+        if let Some(scenario) = &scenario {
+            check_header(scenario, clauses, &decoder);
+        }
+        problems.extend(decoder.finish());
+        match scenario {
+            Some(scenario) if problems.is_empty() => Ok(scenario),
+            _ => Err(problems),
+        }
+    }
+}
+
+fn read(source: &Source, chapter: &str, tree: &Node, decoder: &Decoder) -> Option<Scenario> {
+    let Some(entries) = tree.as_map() else {
+        decoder.wrong(tree.span, format!("a scenario is a map, not {}", tree.what()), "begin with `id:`, `title:`, `proves:` and `steps:`");
+        return None;
+    };
+    let (trees, mut header): (Vec<(Key, Node)>, Vec<_>) =
+        entries.iter().cloned().partition(|(key, _)| TREES.contains(&key.name.as_str()));
+    header.retain(|(key, _)| !is_near_a_tree(key, decoder));
+    let find = |name: &str| trees.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
+    let matrix = find("matrix").map_or_else(Matrix::default, |node| Matrix::read(node, decoder));
+    let steps = match find("steps").map(|node| (&node.kind, node)) {
+        Some((Kind::List(steps), _)) if !steps.is_empty() => steps.clone(),
+        Some((_, node)) => {
+            decoder.wrong(node.span, "`steps` must be a list with at least one step", "write one step a line, each after a `- `");
+            return None;
+        }
+        None => {
+            decoder.wrong(tree.span, "missing field `steps`", "a scenario has at least one step");
+            return None;
+        }
+    };
+    let given = find("given").cloned();
+    let header = decoder.decode(&Node::new(Kind::Map(header), tree.span))?;
+    Some(Scenario { source: source.clone(), chapter: chapter.to_owned(), header, matrix, given, steps })
+}
+
+/// The header alone would offer header fields for a misspelt `steps`.
+fn is_near_a_tree(key: &Key, decoder: &Decoder) -> bool {
+    const HEADER: [&str; 6] = ["id", "title", "note", "proves", "needs", "wire"];
+    let near = crate::text::nearest(&key.name, TREES).is_some() && !HEADER.contains(&key.name.as_str());
+    if near {
+        decoder.wrong(key.span, format!("unknown field `{}`", key.name), did_you_mean(&key.name, TREES));
+    }
+    near
+}
+
+fn check_header(scenario: &Scenario, clauses: &Clauses, decoder: &Decoder) {
+    let id = &scenario.header.id;
+    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if id.value.is_empty() || !id.value.chars().all(fine) {
+        decoder.wrong(id.span, format!("`{}` is not an id", id.value), "use lower-case words joined by hyphens");
+    }
+    if scenario.header.proves.is_empty() {
+        decoder.wrong(id.span, "this scenario proves no clause", "name at least one under `proves`");
+    }
+    for clause in &scenario.header.proves {
+        if clauses.get(&clause.value).is_none() {
+            decoder.wrong(clause.span, format!("unknown clause `{}`", clause.value), clauses.help(&clause.value));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `$name` and `$name.field` in the texts of a scenario. `${name.field}` where letters follow, `$$` for a dollar sign.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A text of a scenario in which variables may stand.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Text(pub String);
+
+/// A stretch of a text.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    Plain(&'a str),
+    /// The name with its field, if any: `ada.id`. The offset is where the `$` stands, in bytes.
+    Variable(&'a str, usize),
+    /// A `$` that begins no name.
+    Stray(usize),
+}
+
+/// Cuts a text at its variables.
+pub fn parts(text: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut rest = 0;
+    while let Some(at) = text[rest..].find('$').map(|i| rest + i) {
+        if at > rest {
+            parts.push(Part::Plain(&text[rest..at]));
+        }
+        let after = &text[at + 1..];
+        if after.starts_with('$') {
+            parts.push(Part::Plain("$"));
+            rest = at + 2;
+        } else if let Some(end) = after.strip_prefix('{').and_then(|inner| inner.find('}')) {
+            parts.push(Part::Variable(&after[1..=end], at));
+            rest = at + 1 + end + 2;
+        } else {
+            let end = name_end(after);
+            parts.push(if end == 0 { Part::Stray(at) } else { Part::Variable(&after[..end], at) });
+            rest = at + 1 + end;
+        }
+    }
+    if rest < text.len() {
+        parts.push(Part::Plain(&text[rest..]));
+    }
+    parts
+}
+
+/// `name` or `name.field`; a dot that no letter follows is not part of it.
+fn name_end(text: &str) -> usize {
+    let word = |from: usize| {
+        let rest = &text[from..];
+        if !rest.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return from;
+        }
+        from + rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len())
+    };
+    let end = word(0);
+    if end > 0 && text[end..].starts_with('.') {
+        let field = word(end + 1);
+        if field > end + 1 {
+            return field;
+        }
+    }
+    end
+}
+
+/// The variables of a text.
+pub fn references(text: &str) -> Vec<(&str, usize)> {
+    parts(text)
+        .into_iter()
+        .filter_map(|part| match part {
+            Part::Variable(name, at) => Some((name, at)),
+            Part::Stray(at) => Some(("", at)),
+            Part::Plain(_) => None,
+        })
+        .collect()
+}
+
+/// The text with every variable replaced that `value` knows; the others stay as they are.
+pub fn fill(text: &str, value: &impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    for part in parts(text) {
+        match part {
+            Part::Plain("$") => out.push_str("$$"),
+            Part::Plain(plain) => out.push_str(plain),
+            Part::Variable(name, _) => out.push_str(&value(name).unwrap_or_else(|| format!("${{{name}}}"))),
+            Part::Stray(_) => out.push('$'),
+        }
+    }
+    out
+}
+
+impl Text {
+    /// The text with all variables replaced, or the name of the one that has no value.
+    pub fn resolve(&self, value: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+        let mut out = String::new();
+        for part in parts(&self.0) {
+            match part {
+                Part::Plain(plain) => out.push_str(plain),
+                Part::Variable(name, _) => out.push_str(&value(name).ok_or_else(|| name.to_owned())?),
+                Part::Stray(_) => out.push('$'),
+            }
+        }
+        Ok(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_end_where_a_reader_would_end_them() {
+        assert_eq!(references("/v2/user/$ada.id/x?y=$b."), [("ada.id", 9), ("b", 21)]);
+        assert_eq!(references("${ada.id}x $$no $ 5"), [("ada.id", 0), ("", 16)]);
+    }
+
+    #[test]
+    fn resolving_names_the_variable_without_a_value() {
+        let value = |name: &str| (name == "ada.id").then(|| "7".to_owned());
+        assert_eq!(Text("u/$ada.id$$".into()).resolve(value), Ok("u/7$".into()));
+        assert_eq!(Text("$bob.id".into()).resolve(value), Err("bob.id".into()));
+    }
+}

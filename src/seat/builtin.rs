@@ -1,0 +1,69 @@
+//! The reference SDK hosted in this process: the same protocol, over a pipe in memory.
+
+use super::process::{CLEAN, EarsHandler, End, Ears, Process, Watch};
+use super::Deadlines;
+use crate::protocol::{MAX_UNASKED, connect};
+use crate::reference::adapter::{Parts, TimeSource, serve};
+use crate::reference::sdk::ports::Life;
+use async_trait::async_trait;
+use std::sync::{Arc, OnceLock};
+use tokio::io::duplex;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+struct Hosted {
+    life: Life,
+    adapter: OnceLock<AbortHandle>,
+    end: watch::Sender<End>,
+}
+
+pub(super) fn launch(parts: Arc<dyn Parts>, time: TimeSource, ears: Arc<dyn Ears>, deadlines: Deadlines) -> Process {
+    let (near, far) = duplex(64 * 1024);
+    let (near_read, near_write) = tokio::io::split(near);
+    let (far_read, far_write) = tokio::io::split(far);
+    let life = Life::default();
+    let (end, _) = watch::channel(End::Running);
+    let hosted = Arc::new(Hosted { life: life.clone(), adapter: OnceLock::new(), end });
+
+    let adapter = tokio::spawn({
+        let hosted = hosted.clone();
+        async move {
+            serve(far_read, far_write, parts, time, life).await;
+            hosted.life.end();
+            hosted.end.send_replace(End::Ended(CLEAN.into()));
+        }
+    });
+    let (peer, conversation) = connect(near_read, near_write, MAX_UNASKED, |_| Arc::new(EarsHandler(ears)));
+    tokio::spawn(conversation);
+    let _ = hosted.adapter.set(adapter.abort_handle());
+    Process::new(peer, hosted, deadlines)
+}
+
+#[async_trait]
+impl Watch for Hosted {
+    async fn kill(&self) {
+        self.kill_now();
+    }
+
+    fn kill_now(&self) {
+        self.life.end();
+        if let Some(adapter) = self.adapter.get() {
+            adapter.abort();
+        }
+        self.end.send_if_modified(|end| {
+            let was_running = *end == End::Running;
+            if was_running {
+                *end = End::Ended("killed".into());
+            }
+            was_running
+        });
+    }
+
+    fn end(&self) -> watch::Receiver<End> {
+        self.end.subscribe()
+    }
+
+    fn stderr_tail(&self) -> String {
+        String::new()
+    }
+}

@@ -1,0 +1,130 @@
+//! A child process that speaks the protocol on its standard input and output.
+
+use super::process::{CLEAN, EarsHandler, End, Ears, Process, Watch};
+use super::Deadlines;
+use crate::protocol::{MAX_UNASKED, connect};
+use async_trait::async_trait;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+/// How much of standard error is kept, in bytes.
+const STDERR_TAIL: usize = 64 * 1024;
+
+struct Watched {
+    /// The id of the child and of its process group.
+    group: i32,
+    end: watch::Sender<End>,
+    stderr: Mutex<VecDeque<u8>>,
+}
+
+pub(super) fn launch(
+    program: &str,
+    args: &[String],
+    folder: &Path,
+    environment: &[(String, String)],
+    ears: Arc<dyn Ears>,
+    deadlines: Deadlines,
+) -> std::io::Result<Process> {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder).envs(environment.iter().cloned());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own: whatever it starts ends with it, and Ctrl-C reaches the harness alone.
+    command.process_group(0).kill_on_drop(true);
+    die_with_the_harness(&mut command);
+    let mut child = command.spawn()?;
+    let piped = || std::io::Error::other("no pipe to the child process");
+    let (stdin, stdout, stderr) = (
+        child.stdin.take().ok_or_else(piped)?,
+        child.stdout.take().ok_or_else(piped)?,
+        child.stderr.take().ok_or_else(piped)?,
+    );
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(piped)?;
+    let (end, _) = watch::channel(End::Running);
+    let watched = Arc::new(Watched { group, end, stderr: Mutex::default() });
+    tokio::spawn(keep_tail(stderr, watched.clone()));
+    tokio::spawn(reap(child, watched.clone()));
+    let (peer, conversation) = connect(stdout, stdin, MAX_UNASKED, |_| Arc::new(EarsHandler(ears)));
+    tokio::spawn(conversation);
+    Ok(Process::new(peer, watched, deadlines))
+}
+
+/// Asks the kernel to kill the child when the harness itself is killed.
+fn die_with_the_harness(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: between fork and exec only an async-signal-safe system call is made.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
+async fn keep_tail(mut stderr: impl AsyncRead + Unpin, watched: Arc<Watched>) {
+    let mut chunk = vec![0; 8192];
+    while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
+        let mut tail = watched.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        tail.extend(&chunk[..count]);
+        let excess = tail.len().saturating_sub(STDERR_TAIL);
+        tail.drain(..excess);
+    }
+}
+
+async fn reap(mut child: Child, watched: Arc<Watched>) {
+    let how = match child.wait().await {
+        Ok(status) => describe(status),
+        Err(error) => format!("unknown ({error})"),
+    };
+    // What it started and left behind goes too.
+    signal_group(watched.group);
+    watched.end.send_replace(End::Ended(how));
+}
+
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(0), _) => CLEAN.into(),
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+fn signal_group(group: i32) {
+    // SAFETY: a plain system call; a group that is gone gives an error, which is what is wanted.
+    unsafe {
+        libc::kill(-group, libc::SIGKILL);
+    }
+}
+
+#[async_trait]
+impl Watch for Watched {
+    async fn kill(&self) {
+        self.kill_now();
+        let _ = self.end.subscribe().wait_for(|end| *end != End::Running).await;
+    }
+
+    fn kill_now(&self) {
+        // Only while the child has not been waited for: then its id cannot belong to somebody else yet.
+        if *self.end.borrow() == End::Running {
+            signal_group(self.group);
+        }
+    }
+
+    fn end(&self) -> watch::Receiver<End> {
+        self.end.subscribe()
+    }
+
+    fn stderr_tail(&self) -> String {
+        let tail = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: Vec<u8> = tail.iter().copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}

@@ -1,0 +1,76 @@
+//! Seats and the ways to fill one. An SDK is filled in by a [`SdkSeat`]; each launch of it is a [`Process`].
+//!
+//! A seat knows how to start, talk to and end an implementation. It does not know what is being tested.
+
+mod builtin;
+mod child;
+mod process;
+
+pub use process::{Ears, Process, Trouble, Watcher};
+
+use crate::protocol::message::Initialized;
+use crate::reference::adapter::{Parts, TimeSource};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What sits on the SDK seat.
+#[derive(Clone)]
+pub enum SdkSeat {
+    /// The reference, hosted in this process.
+    Builtin { parts: Arc<dyn Parts>, time: TimeSource },
+    /// A program that speaks the adapter protocol on its standard input and output.
+    Command { program: String, args: Vec<String>, folder: PathBuf, environment: Vec<(String, String)> },
+}
+
+/// How long the harness waits, in real time.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For any call but `stop`.
+    pub call: Duration,
+    /// From `stop` to the end of the process.
+    pub stop: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { call: Duration::from_secs(10), stop: Duration::from_secs(5) }
+    }
+}
+
+/// The program of a seat could not be started at all: the environment's fault, not the build's.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("cannot start `{program}` in {}: {why}", folder.display())]
+pub struct CannotStart {
+    pub program: String,
+    pub folder: PathBuf,
+    pub why: String,
+}
+
+impl SdkSeat {
+    /// Starts one process. `ears` hears what it says of itself.
+    pub fn launch(&self, ears: Arc<dyn Ears>, deadlines: Deadlines) -> Result<Process, CannotStart> {
+        match self {
+            SdkSeat::Builtin { parts, time } => Ok(builtin::launch(parts.clone(), *time, ears, deadlines)),
+            SdkSeat::Command { program, args, folder, environment } => {
+                child::launch(program, args, folder, environment, ears, deadlines).map_err(|error| CannotStart {
+                    program: program.clone(),
+                    folder: folder.clone(),
+                    why: error.to_string(),
+                })
+            }
+        }
+    }
+
+    /// Starts a process only to ask what it is and can.
+    pub async fn probe(&self, deadlines: Deadlines) -> Result<Result<Initialized, Trouble>, CannotStart> {
+        let process = self.launch(Arc::new(process::Deaf), deadlines)?;
+        let answer = process.initialize().await;
+        let told = match answer {
+            Ok(initialized) => Ok(initialized),
+            Err(trouble) => Err(process.explain(trouble).await),
+        };
+        process.kill().await;
+        Ok(told)
+    }
+}
