@@ -3,13 +3,16 @@
 //! Data flows one way: files ([`text`], `scenario`, `target`) become a plan, a plan becomes a run, a run is a stream of
 //! events, and reports listen to it.
 
+pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod invariant;
 pub mod protocol;
 pub mod reference;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod seat;
+pub mod target;
 pub mod text;
 pub mod wire;

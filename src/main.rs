@@ -1,1 +1,5 @@
-fn main() {}
+//! The `vouch` command.
+
+fn main() -> std::process::ExitCode {
+    vouch::cli::main()
+}

@@ -3,6 +3,8 @@
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::KeyPair as _;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,7 +26,8 @@ impl Keys {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|e| failed(&e))?;
         let pkcs8 = pair.as_der().map_err(|e| failed(&e))?;
         let public = PublicKeyComponents::<Vec<u8>>::from(pair.public_key());
-        let signing = EncodingKey::from_rsa_der(pkcs8.as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8.as_ref()));
+        let signing = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|e| failed(&e))?;
         let checking = DecodingKey::from_rsa_raw_components(&public.n, &public.e);
         let keys = Self { signing, checking };
         let probe = keys.sign(&serde_json::json!({})).ok_or_else(|| KeyError("it does not sign".into()))?;

@@ -4,10 +4,13 @@
 
 pub mod message;
 mod peer;
+mod schema;
 mod words;
 
 pub use peer::{Breach, CallError, Handler, MAX_UNASKED, Peer, Refusal, connect};
 pub use words::{Capability, Environment, ErrorKind, Realm, Region, StatusWord};
+
+pub use schema::schema;
 
 /// The version that `initialize` settles.
 pub const VERSION: u32 = 1;

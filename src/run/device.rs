@@ -3,7 +3,7 @@
 use crate::clock::{Clock, Mode};
 use crate::protocol::message::{self, Area, Endpoint, Item, Items, Start, Status};
 use crate::protocol::{Capability, ErrorKind, Refusal, StatusWord};
-use crate::seat::{CannotStart, Deadlines, Ears, Process, SdkSeat, Trouble};
+use crate::seat::{CannotStart, Deadlines, Ears, Process, SdkSeat, Trouble, trouble};
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -173,15 +173,15 @@ impl Device {
 
     /// Launches the app: a new process on the same storage.
     pub async fn launch(&self) -> Result<(), DeviceError> {
-        if self.running().is_some_and(|process| process.breach().is_none()) {
+        if self.running().is_some_and(|process| process.is_alive()) {
             return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
         }
         self.end_process().await;
         let ears = SdkEars { clock: self.clock.clone(), heard: self.heard.clone(), authenticator: lock(&self.authenticator).clone() };
         let process = Arc::new(self.seat.launch(Arc::new(ears), self.deadlines).map_err(DeviceError::CannotStart)?);
         *lock(&self.process) = Some(process.clone());
-        if let Err(trouble) = process.initialize().await {
-            return Err(process.explain(trouble).await.into());
+        if let Err(broken) = process.initialize().await {
+            return Err(process.explain(broken).await.into());
         }
         let start = Start {
             profile: "junction".into(),
@@ -198,7 +198,7 @@ impl Device {
         match self.call::<Value>("start", start).await? {
             Called::Ok(_) | Called::Killed => Ok(()),
             Called::Refused { text, .. } => {
-                Err(DeviceError::Adapter(Trouble { what: format!("the adapter refused `start`: {text}"), killed_by_us: false }))
+                Err(DeviceError::Adapter(trouble(format!("the adapter refused `start`: {text}"))))
             }
         }
     }
@@ -263,22 +263,19 @@ impl Device {
             Ok(Ok(value)) => Ok(Called::Ok(value)),
             Ok(Err(refusal)) => match refusal.kind() {
                 Some(kind) => Ok(Called::Refused { kind, text: refusal.message }),
-                None => Err(DeviceError::Adapter(Trouble {
-                    what: format!(
-                        "the adapter answered `{method}` with an error without a valid `data.kind` (code {}: {})",
-                        refusal.code, refusal.message
-                    ),
-                    killed_by_us: false,
-                })),
+                None => Err(DeviceError::Adapter(trouble(format!(
+                    "the adapter answered `{method}` with an error without a valid `data.kind` (code {}: {})",
+                    refusal.code, refusal.message
+                )))),
             },
-            Err(trouble) if trouble.killed_by_us => Ok(Called::Killed),
-            Err(trouble) => Err(process.explain(trouble).await.into()),
+            Err(broken) if broken.killed_by_us => Ok(Called::Killed),
+            Err(broken) => Err(process.explain(broken).await.into()),
         }
     }
 
     /// Tells the SDK what time it is, if it wants to know.
     pub async fn tell_time(&self) -> Result<(), DeviceError> {
-        let alive = self.running().is_some_and(|process| process.breach().is_none());
+        let alive = self.running().is_some_and(|process| process.is_alive());
         if self.clock.mode() == Mode::Virtual && alive {
             self.call::<Value>("clock", message::Clock { now: self.clock.now_ms() }).await?;
         }

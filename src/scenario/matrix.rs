@@ -13,13 +13,14 @@ use crate::text::{Decoder, Kind, Node, did_you_mean};
 const MAX_CASES: usize = 500;
 
 /// The variables of one case, in the order of the file.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Combination(Vec<(String, Value)>);
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct Value {
     words: String,
-    number: Option<i64>,
+    /// The value as the file has it: a number stays one.
+    kind: Kind,
     axis: bool,
 }
 
@@ -32,8 +33,7 @@ impl Combination {
     pub fn substitute(&self, text: &str) -> Kind {
         let whole = text.strip_prefix('$').and_then(|name| self.0.iter().find(|(n, _)| n == name));
         match whole {
-            Some((_, Value { number: Some(number), .. })) => Kind::Int(*number),
-            Some((_, value)) => Kind::Text(value.words.clone()),
+            Some((_, value)) => value.kind.clone(),
             None => Kind::Text(super::variables::fill(text, &|name| self.get(name).map(str::to_owned))),
         }
     }
@@ -167,7 +167,7 @@ fn axis(name: &str, items: &[Node], node: &Node, decoder: &Decoder) -> Option<Va
             decoder.wrong(item.span, format!("a value of an axis is one word, not {}", item.what()), "use words or numbers");
             return None;
         };
-        if values.contains(&value) {
+        if values.iter().any(|other| other.words == value.words) {
             decoder.wrong(item.span, format!("`{}` stands twice on the axis `{name}`", value.words), "keep one");
             return None;
         }
@@ -177,8 +177,7 @@ fn axis(name: &str, items: &[Node], node: &Node, decoder: &Decoder) -> Option<Va
 }
 
 fn scalar(node: &Node, axis: bool) -> Option<Value> {
-    let number = if let Kind::Int(number) = node.kind { Some(number) } else { None };
-    Some(Value { words: node.scalar_words()?, number, axis })
+    Some(Value { words: node.scalar_words()?, kind: node.kind.clone(), axis })
 }
 
 #[cfg(test)]

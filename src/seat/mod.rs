@@ -6,6 +6,7 @@ mod builtin;
 mod child;
 mod process;
 
+pub(crate) use process::trouble;
 pub use process::{Ears, Process, Trouble, Watcher};
 
 use crate::protocol::message::Initialized;

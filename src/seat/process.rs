@@ -2,7 +2,7 @@
 
 use super::Deadlines;
 use crate::protocol::message::{Harness, Initialize, Initialized};
-use crate::protocol::{Breach, CallError, Handler, Peer, Refusal, VERSION};
+use crate::protocol::{CallError, Handler, Peer, Refusal, VERSION};
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +50,8 @@ pub struct Trouble {
     pub what: String,
     /// It was the harness that ended the process.
     pub killed_by_us: bool,
+    /// The tail of standard error, where the process is not at hand any more to ask.
+    pub stderr: String,
 }
 
 /// How a process ended.
@@ -144,7 +146,7 @@ impl Process {
     }
 
     fn mark(&self, what: String) -> Trouble {
-        Trouble { what, killed_by_us: *self.killed.lock().unwrap_or_else(PoisonError::into_inner) }
+        Trouble { killed_by_us: *self.killed.lock().unwrap_or_else(PoisonError::into_inner), ..trouble(what) }
     }
 
     /// Adds how the process ended to a trouble, if it ended by itself.
@@ -157,11 +159,13 @@ impl Process {
         {
             trouble.what.push_str(&format!("; the process ended: {how}"));
         }
+        trouble.stderr = self.stderr_tail();
         trouble
     }
 
-    pub fn breach(&self) -> Option<Breach> {
-        self.peer.breach()
+    /// Whether it can be talked to.
+    pub fn is_alive(&self) -> bool {
+        self.peer.breach().is_none() && !*self.killed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn stderr_tail(&self) -> String {
@@ -206,8 +210,8 @@ impl Process {
 /// How an orderly end is told.
 pub(super) const CLEAN: &str = "exit code 0";
 
-fn trouble(what: String) -> Trouble {
-    Trouble { what, killed_by_us: false }
+pub(crate) fn trouble(what: String) -> Trouble {
+    Trouble { what, killed_by_us: false, stderr: String::new() }
 }
 
 impl Drop for Process {

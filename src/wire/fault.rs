@@ -87,10 +87,14 @@ impl Faults {
         self.released.send_modify(|count| *count += 1);
     }
 
-    pub(super) async fn held(&self) {
-        let mut released = self.released.subscribe();
-        let before = *released.borrow_and_update();
-        let _ = released.wait_for(|count| *count > before).await;
+    /// How often something was released so far.
+    pub(super) fn releases(&self) -> u64 {
+        *self.released.borrow()
+    }
+
+    /// Waits for a release after the first `before` ones.
+    pub(super) async fn held(&self, before: u64) {
+        let _ = self.released.subscribe().wait_for(|count| *count > before).await;
     }
 
     pub fn set_network(&self, up: bool) {

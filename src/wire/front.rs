@@ -128,6 +128,8 @@ async fn serve(
     let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
     let received = Received { method: head.method, path, headers: head.headers, body };
     shared.clock.touch();
+    // Before the scenario can see the arrival: a release that answers to it must count.
+    let releases = shared.faults.releases();
     let (number, operation) = shared.transcript.arrive(link, received.clone());
     let on_device = matches!(link.from, Party::Sdk | Party::App);
     if on_device && !shared.faults.network_is_up() {
@@ -138,7 +140,7 @@ async fn serve(
         shared.transcript.struck(number, rule.words);
         rule.harm
     });
-    let result = answer(link, shared, upstream, received, harm).await;
+    let result = answer(link, shared, upstream, received, harm, releases).await;
     shared.clock.touch();
     match result {
         Ok(reply) => {
@@ -166,10 +168,11 @@ async fn answer(
     upstream: &dyn Upstream,
     request: Received,
     harm: Option<Harm>,
+    releases: u64,
 ) -> Result<Reply, Lost> {
     let harm_at = |moment| match &harm {
         Some(Harm::Lose(at)) if *at == moment => Some(Strike::Lose),
-        Some(Harm::Hold(at)) if *at == moment => Some(Strike::Hold),
+        Some(Harm::Hold(at)) if *at == moment => Some(Strike::Hold { releases }),
         Some(Harm::Kill(at)) if *at == moment => Some(Strike::Kill),
         _ => None,
     };
@@ -206,7 +209,7 @@ async fn answer(
 
 enum Strike {
     Lose,
-    Hold,
+    Hold { releases: u64 },
     Kill,
 }
 
@@ -214,8 +217,8 @@ impl Shared {
     async fn suffer(&self, strike: Strike) -> Result<(), Cut> {
         match strike {
             Strike::Lose => Err(Cut),
-            Strike::Hold => {
-                self.faults.held().await;
+            Strike::Hold { releases } => {
+                self.faults.held(releases).await;
                 Ok(())
             }
             Strike::Kill => {

@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use regex::Regex;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -92,7 +93,7 @@ struct Inner {
 }
 
 static LOOKS_SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}[=]{0,2}|\b[ps]k_(?:us|eu)_[A-Za-z0-9_-]{4,}").ok()
+    Regex::new(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}[=]{0,2}|(?-u:\b)[ps]k_(?:us|eu)_[A-Za-z0-9_-]{4,}").ok()
 });
 
 impl Ledger {
@@ -106,7 +107,8 @@ impl Ledger {
         if value.is_empty() || inner.secrets.iter().any(|known| known.value == value) {
             return;
         }
-        let number = 1 + inner.secrets.iter().filter(|known| known.kind == kind).count();
+        let names: BTreeSet<_> = inner.secrets.iter().filter(|known| known.kind == kind).map(|known| &known.name).collect();
+        let number = 1 + names.len();
         inner.secrets.push(known(kind, format!("{} {number}", kind.words()), value));
     }
 

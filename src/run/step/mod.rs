@@ -19,6 +19,8 @@ mod kill;
 mod launch;
 mod lock_storage;
 mod network;
+mod pause;
+mod present;
 mod reboot;
 mod reconcile;
 mod refresh;
@@ -89,10 +91,12 @@ pub static KINDS: &[StepKind] = &[
     undo_delete::KIND,
     revoke::KIND,
     refuse_access_tokens::KIND,
+    present::KIND,
     together::KIND,
     begin::KIND,
     cancel::KIND,
     finish::KIND,
+    pause::KIND,
 ];
 
 /// What a step does to the world.

@@ -1,0 +1,30 @@
+//! `vouch check`.
+
+use super::{Done, Selection, plan, target};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Also validate this target file.
+    #[arg(short, long, value_name = "FILE")]
+    target: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Done {
+    // Both are read before either is told, so that one call shows everything.
+    let (plan, target) = (plan(&args.selection), target(args.target.as_deref()));
+    if let (Err(first), Err(second)) = (&plan, &target)
+        && let (super::Stop::Files(first), super::Stop::Files(second)) = (first, second)
+    {
+        let all = first.0.iter().chain(&second.0).cloned().collect();
+        return Err(super::Stop::Files(crate::text::Problems(all)));
+    }
+    let plan = plan?;
+    target?;
+    println!("{} cases: no problem found", plan.cases.len());
+    Ok(ExitCode::SUCCESS)
+}

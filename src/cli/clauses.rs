@@ -1,0 +1,54 @@
+//! `vouch clauses`.
+
+use super::{Done, Selection, plan};
+use crate::scenario::Level;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Exit with 1 when a clause has no scenario.
+    #[arg(long)]
+    require_all: bool,
+}
+
+pub fn run(args: &Args) -> Done {
+    let plan = plan(&args.selection)?;
+    let mut proved_by: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for case in &plan.cases {
+        for clause in case.scenario.proves() {
+            *proved_by.entry(clause).or_default().entry(case.scenario.id()).or_default() += 1;
+        }
+    }
+    let mut out = std::io::stdout().lock();
+    let mut group = "";
+    for clause in plan.clauses.iter() {
+        if clause.group != group {
+            group = &clause.group;
+            writeln!(out, "\n{group}")?;
+        }
+        let level = if clause.level == Level::Must { "must" } else { "should" };
+        writeln!(out, "  {:<7}{level:<7}{}", clause.id, clause.text)?;
+        match proved_by.get(clause.id.as_str()) {
+            Some(scenarios) => {
+                for (id, cases) in scenarios {
+                    let times = if *cases > 1 { format!(" ({cases} cases)") } else { String::new() };
+                    writeln!(out, "                · {id}{times}")?;
+                }
+            }
+            None => writeln!(out, "                no scenario proves this")?,
+        }
+    }
+    let uncovered = plan.uncovered();
+    let total = plan.clauses.iter().count();
+    writeln!(out, "\n{} of {total} clauses have a scenario", total - uncovered.len())?;
+    if uncovered.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(out, "without one: {}", uncovered.join(" "))?;
+    Ok(ExitCode::from(u8::from(args.require_all)))
+}

@@ -1,0 +1,23 @@
+//! `vouch list`.
+
+use super::{Done, Selection, plan};
+use std::io::Write;
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+}
+
+pub fn run(args: &Args) -> Done {
+    let plan = plan(&args.selection)?;
+    let mut out = std::io::stdout().lock();
+    for case in &plan.cases {
+        let proves: Vec<_> = case.scenario.proves().collect();
+        writeln!(out, "{:<15} {:<52} {}", case.scenario.chapter, case.id, proves.join(" "))?;
+    }
+    let scenarios: std::collections::BTreeSet<_> = plan.cases.iter().map(|case| case.scenario.id()).collect();
+    writeln!(out, "{} cases of {} scenarios", plan.cases.len(), scenarios.len())?;
+    Ok(ExitCode::SUCCESS)
+}

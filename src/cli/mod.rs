@@ -1,0 +1,141 @@
+//! The command line: one file a subcommand.
+
+mod check;
+mod clauses;
+mod completions;
+mod list;
+mod reference_sdk;
+mod run;
+mod schema;
+
+use crate::run::{Filter, Plan};
+use crate::scenario::{Suite, SuiteError};
+use crate::target::Target;
+use crate::text::{Problems, Source};
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Says whether an SDK keeps to the sign-in-token scheme, clause by clause.
+///
+/// Exit codes: 0 conforms, 1 does not, 2 usage or file error, 3 the harness or environment failed, 4 inconclusive,
+/// 130 interrupted.
+#[derive(Parser)]
+#[command(name = "vouch", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run scenarios against a target and judge it.
+    Run(run::Args),
+    /// List the cases that would run.
+    List(list::Args),
+    /// Validate scenario and target files; run nothing.
+    Check(check::Args),
+    /// Show which scenarios prove which clause, and which clauses none.
+    Clauses(clauses::Args),
+    /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
+    Schema(schema::Args),
+    /// Serve the reference SDK over the adapter protocol on standard input and output.
+    ReferenceSdk(reference_sdk::Args),
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+}
+
+/// Where the scenarios are and which of them count.
+#[derive(clap::Args)]
+struct Selection {
+    /// Scenario files or folders. A `clauses.yaml` stands at or above them.
+    #[arg(default_value = "scenarios")]
+    paths: Vec<PathBuf>,
+
+    /// Only cases of this chapter, clause (MIG-5), clause group (MIG), or with this in their id. May be repeated.
+    #[arg(short, long, value_name = "WORD")]
+    filter: Vec<String>,
+}
+
+/// Why a command ends without a verdict.
+enum Stop {
+    /// The user's files or arguments: exit code 2.
+    Files(Problems),
+    Usage(String),
+    /// The harness or its environment: exit code 3.
+    Environment(String),
+}
+
+impl Stop {
+    fn tell(self) -> ExitCode {
+        match self {
+            Stop::Files(problems) => {
+                eprint!("{}", problems.render(console::colors_enabled_stderr()));
+                ExitCode::from(2)
+            }
+            Stop::Usage(what) => {
+                eprintln!("vouch: {what}");
+                ExitCode::from(2)
+            }
+            Stop::Environment(what) => {
+                eprintln!("vouch: {what}");
+                ExitCode::from(3)
+            }
+        }
+    }
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Stop::Environment(format!("cannot write the output: {error}"))
+    }
+}
+
+type Done = Result<ExitCode, Stop>;
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::List(args) => list::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Clauses(args) => clauses::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::ReferenceSdk(args) => reference_sdk::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    match done {
+        Ok(code) => code,
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(Stop::Environment(what)) if what.contains("Broken pipe") => ExitCode::SUCCESS,
+        Err(stop) => stop.tell(),
+    }
+}
+
+/// Loads the selected scenarios and plans their cases.
+fn plan(selection: &Selection) -> Result<Plan, Stop> {
+    let (suite, problems) = Suite::load(&selection.paths).map_err(|error| match error {
+        SuiteError::Io(what) => Stop::Usage(what),
+        SuiteError::Problems(problems) => Stop::Files(problems),
+    })?;
+    let mut plan = Plan::build(&suite, problems).map_err(Stop::Files)?;
+    plan.keep(&Filter(selection.filter.clone()));
+    if plan.cases.is_empty() {
+        return Err(Stop::Usage(format!("no case matches {}; `vouch list` shows what there is", selection.filter.join(", "))));
+    }
+    Ok(plan)
+}
+
+/// Reads a target file, or takes the built-in target.
+fn target(path: Option<&Path>) -> Result<Target, Stop> {
+    let Some(path) = path else { return Ok(Target::built_in()) };
+    let source = Source::read(path).map_err(|error| Stop::Usage(error.to_string()))?;
+    Target::parse(&source).map_err(|problems| Stop::Files(Problems(problems).tidy()))
+}
+
+/// A runtime with a thread a core.
+fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|error| Stop::Environment(format!("cannot start: {error}")))
+}

@@ -1,0 +1,33 @@
+//! `vouch schema`.
+
+use super::Done;
+use clap::ValueEnum;
+use std::io::Write;
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// What to describe.
+    #[arg(value_enum, default_value_t = What::Scenario)]
+    what: What,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// Scenario files.
+    Scenario,
+    /// Target files.
+    Target,
+    /// Messages of the adapter protocol.
+    Protocol,
+}
+
+pub fn run(args: &Args) -> Done {
+    let schema = match args.what {
+        What::Scenario => crate::run::scenario_schema(),
+        What::Target => schemars::schema_for!(crate::target::TargetFile).to_value(),
+        What::Protocol => crate::protocol::schema(),
+    };
+    writeln!(std::io::stdout(), "{schema:#}")?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,68 @@
+//! The report for programs: one JSON document at the end.
+
+use super::Listener;
+use crate::run::event::{CaseReport, Finding, RunEvent, Started, Verdict};
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// The layout's version, raised when a reader would notice.
+const FORMAT: u32 = 1;
+
+pub struct Json<W> {
+    out: W,
+    started: Option<Started>,
+    cases: Vec<Value>,
+}
+
+impl<W: Write> Json<W> {
+    pub fn new(out: W) -> Self {
+        Self { out, started: None, cases: Vec::new() }
+    }
+}
+
+impl<W: Write> Listener for Json<W> {
+    fn hear(&mut self, event: &RunEvent) -> io::Result<()> {
+        match event {
+            RunEvent::Started(started) => self.started = Some(started.clone()),
+            RunEvent::CaseFinished(case) => self.cases.push(case_json(case)),
+            RunEvent::Finished(summary) => {
+                // Cases end in any order; readers compare runs.
+                self.cases.sort_by_key(|case| case["id"].as_str().unwrap_or_default().to_owned());
+                let document = json!({
+                    "format": FORMAT,
+                    "vouch": env!("CARGO_PKG_VERSION"),
+                    "run": self.started,
+                    "outcome": summary.outcome(),
+                    "seconds": summary.duration.as_secs_f64(),
+                    "summary": summary,
+                    "cases": self.cases,
+                });
+                serde_json::to_writer_pretty(&mut self.out, &document)?;
+                writeln!(self.out)?;
+                self.out.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn case_json(case: &CaseReport) -> Value {
+    let (verdict, detail) = match &case.verdict {
+        Verdict::Passed => ("passed", Value::Null),
+        Verdict::Failed(findings) => ("failed", findings.iter().map(finding_json).collect()),
+        Verdict::Skipped(reason) => ("skipped", json!(reason)),
+        Verdict::BadScenario(what) => ("badScenario", json!(what)),
+        Verdict::HarnessFailed(what) => ("harnessFailed", json!(what)),
+    };
+    json!({
+        "id": case.id, "chapter": case.chapter, "title": case.title, "file": case.file, "proves": case.proves,
+        "verdict": verdict, "seconds": case.duration.as_secs_f64(), "detail": detail,
+    })
+}
+
+fn finding_json(finding: &Finding) -> Value {
+    json!({
+        "clauses": finding.clauses, "place": finding.place.words(), "step": finding.step,
+        "expected": finding.expected, "got": finding.got, "wire": finding.wire, "stderr": finding.stderr,
+    })
+}

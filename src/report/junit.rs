@@ -1,0 +1,81 @@
+//! The report for CI servers: JUnit XML, a suite a chapter.
+
+use super::Listener;
+use crate::run::event::{CaseReport, Finding, RunEvent, Verdict};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+pub struct Junit<W> {
+    out: W,
+    name: String,
+    suites: BTreeMap<String, Vec<TestCase>>,
+}
+
+impl<W: Write> Junit<W> {
+    pub fn new(out: W) -> Self {
+        Self { out, name: "vouch".into(), suites: BTreeMap::new() }
+    }
+}
+
+impl<W: Write> Listener for Junit<W> {
+    fn hear(&mut self, event: &RunEvent) -> io::Result<()> {
+        match event {
+            RunEvent::Started(started) => self.name = format!("vouch: {} {}", started.sdk.name, started.sdk.version),
+            RunEvent::CaseFinished(case) => self.suites.entry(case.chapter.clone()).or_default().push(test_case(case)),
+            RunEvent::Finished(summary) => {
+                let mut report = Report::new(self.name.as_str());
+                report.set_time(summary.duration);
+                for (chapter, mut cases) in std::mem::take(&mut self.suites) {
+                    cases.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+                    let mut suite = TestSuite::new(chapter);
+                    suite.add_test_cases(cases);
+                    report.add_test_suite(suite);
+                }
+                report.serialize(&mut self.out).map_err(io::Error::other)?;
+                self.out.flush()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn test_case(case: &CaseReport) -> TestCase {
+    let status = match &case.verdict {
+        Verdict::Passed => TestCaseStatus::success(),
+        Verdict::Skipped(reason) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(reason.as_str());
+            status
+        }
+        Verdict::Failed(findings) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            let heading = findings.first().map(|f| format!("{}: expected {}, got {}", f.clauses.join(" "), f.expected, f.got));
+            status.set_message(heading.unwrap_or_default()).set_type("nonconformance");
+            status.set_description(findings.iter().map(words).collect::<Vec<_>>().join("\n"));
+            status
+        }
+        Verdict::BadScenario(what) | Verdict::HarnessFailed(what) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_message(what.as_str()).set_type("harness");
+            status
+        }
+    };
+    let mut test = TestCase::new(case.id.as_str(), status);
+    test.set_classname(format!("vouch.{}", case.chapter)).set_time(case.duration);
+    test.add_property(("file", case.file.as_str())).add_property(("proves", case.proves.join(" ").as_str()));
+    test
+}
+
+fn words(finding: &Finding) -> String {
+    let wire: Vec<_> = finding.wire.iter().map(|exchange| exchange.as_str()).collect();
+    format!(
+        "{}\nstep: {}\nexpected: {}\ngot: {}\nwire:\n{}\nstandard error:\n{}",
+        finding.place.words(),
+        finding.step,
+        finding.expected,
+        finding.got,
+        wire.join("\n"),
+        finding.stderr
+    )
+}
