@@ -80,7 +80,7 @@ fn tokens(cloud: &Inner, realm: Realm, user_id: &str, sid: u64, generation: u64,
     let Some(access_token) = token::access_token(cloud, realm, user_id, sid, generation) else {
         return refuse(StatusCode::INTERNAL_SERVER_ERROR, "signing_failed");
     };
-    let seconds = cloud.behaviour.access_token_lifetime.as_secs();
+    let seconds = cloud.lifetimes().access_token.as_secs();
     let expires_in = if cloud.behaviour.expires_in_as_text { json!(seconds.to_string()) } else { json!(seconds) };
     let body = json!({ "access_token": access_token, "refresh_token": refresh_token, "expires_in": expires_in, "token_type": "Bearer" });
     Reply::json(StatusCode::OK, &body).header("cache-control", "no-store")

@@ -26,24 +26,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How this cloud behaves where the scheme leaves room.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Behaviour {
-    pub sign_in_token_lifetime: Duration,
-    pub access_token_lifetime: Duration,
     /// `expires_in` as a text instead of a number.
     pub expires_in_as_text: bool,
     /// Refresh tokens hold characters that a form must percent-encode.
     pub awkward_refresh_tokens: bool,
 }
 
-impl Default for Behaviour {
+/// How long the tokens live that are issued from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    pub sign_in_token: Duration,
+    pub access_token: Duration,
+}
+
+impl Default for Lifetimes {
     fn default() -> Self {
-        Self {
-            sign_in_token_lifetime: Duration::from_secs(300),
-            access_token_lifetime: Duration::from_secs(3600),
-            expires_in_as_text: false,
-            awkward_refresh_tokens: false,
-        }
+        Self { sign_in_token: Duration::from_secs(300), access_token: Duration::from_secs(3600) }
     }
 }
 
@@ -56,14 +56,22 @@ struct Inner {
     clock: Clock,
     ledger: Ledger,
     behaviour: Behaviour,
+    lifetimes: Mutex<Lifetimes>,
     rules: Arc<dyn Rules>,
     store: Mutex<Store>,
+}
+
+impl Inner {
+    fn lifetimes(&self) -> Lifetimes {
+        *self.lifetimes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Cloud {
     pub fn new(keys: Arc<Keys>, clock: Clock, ledger: Ledger, behaviour: Behaviour, rules: Arc<dyn Rules>) -> Self {
         let store = Mutex::new(Store::new());
-        let cloud = Self(Arc::new(Inner { keys, clock, ledger, behaviour, rules, store }));
+        let lifetimes = Mutex::default();
+        let cloud = Self(Arc::new(Inner { keys, clock, ledger, behaviour, lifetimes, rules, store }));
         for (realm, team) in cloud.store().teams() {
             cloud.0.ledger.named_secret(SecretKind::ApiKey, &team.key, format!("API key of {realm}"));
             cloud.0.ledger.id(&team.id, format!("team {realm}"));
@@ -76,8 +84,12 @@ impl Cloud {
         self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn behaviour(&self) -> &Behaviour {
-        &self.0.behaviour
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.0.lifetimes()
+    }
+
+    pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
+        *self.0.lifetimes.lock().unwrap_or_else(PoisonError::into_inner) = lifetimes;
     }
 
     /// Makes a sign-in token as the API would, in a given shape.

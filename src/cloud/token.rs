@@ -57,7 +57,7 @@ fn realm_of_issuer(issuer: &str) -> Option<Realm> {
 
 pub(super) fn sign_in_token(cloud: &Inner, realm: Realm, team: &Team, user_id: &str, shape: &TokenShape) -> Option<String> {
     let now = cloud.clock.now_s();
-    let lifetime = i64::try_from(cloud.behaviour.sign_in_token_lifetime.as_secs()).unwrap_or(300);
+    let lifetime = i64::try_from(cloud.lifetimes().sign_in_token.as_secs()).unwrap_or(300);
     let issuer = issuer(cloud.rules.issuer_realm(realm, team));
     let uid = if shape.capital_user_id { user_id.to_uppercase() } else { user_id.to_owned() };
     let jwt = (0..200).find_map(|attempt| {
@@ -99,7 +99,7 @@ pub(super) fn check_sign_in(cloud: &Inner, host: Realm, jwt: &str) -> Option<Goo
 
 pub(super) fn access_token(cloud: &Inner, realm: Realm, user_id: &str, sid: u64, generation: u64) -> Option<String> {
     let now = cloud.clock.now_s();
-    let lifetime = i64::try_from(cloud.behaviour.access_token_lifetime.as_secs()).unwrap_or(3600);
+    let lifetime = i64::try_from(cloud.lifetimes().access_token.as_secs()).unwrap_or(3600);
     let token = cloud.keys.sign(&AccessClaims {
         iss: format!("https://auth.{}.{}.simulated", realm.environment, realm.region),
         sub: user_id.to_owned(),

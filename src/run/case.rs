@@ -4,8 +4,7 @@ use super::event::{CaseReport, Finding, Place, Verdict};
 use super::plan::PlannedCase;
 use super::snapshots::Snapshots;
 use super::step::{Failure, Halt};
-use super::world::{Lifetimes, Setup, World};
-use crate::clock::Mode;
+use super::world::{Setup, World};
 use crate::invariant::{self, Watch};
 use crate::text::Span;
 use crate::wire::render;
@@ -21,7 +20,7 @@ const STDERR_SHOWN: usize = 12;
 
 pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: &Snapshots) -> CaseReport {
     let began = Instant::now();
-    let verdict = match World::build(setup, case.given.clone(), lifetimes(case, setup.mode)).await {
+    let verdict = match World::build(setup, case.given.clone(), case.expiries()).await {
         Ok(world) => {
             let verdict = judge(case, &world, snapshots).await;
             world.shut_down().await;
@@ -40,15 +39,6 @@ pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: &Snapshots
         proves: case.scenario.proves().map(str::to_owned).collect(),
         verdict,
         duration: began.elapsed(),
-    }
-}
-
-/// Long lives, except where a scenario waits in real time for their end.
-fn lifetimes(case: &PlannedCase, mode: Mode) -> Lifetimes {
-    let short = |token: &str| mode == Mode::Real && case.expires(token);
-    Lifetimes {
-        sign_in_token: Duration::from_secs(if short("signInToken") { 1 } else { 300 }),
-        access_token: Duration::from_secs(if short("accessToken") { 1 } else { 3600 }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From scenarios to cases: matrices are expanded, steps get their meaning, what cannot run is known before anything does.
 
 use super::step::{Planned, Reading};
+use super::world::Expiries;
 use crate::protocol::Capability;
 use crate::scenario::{Clauses, Combination, Given, Scenario, Suite, references};
 use crate::text::{Decoder, Node, Problem, Problems, Span, did_you_mean};
@@ -82,16 +83,10 @@ impl PlannedCase {
         (!missing.is_empty()).then(|| Skip(format!("the SDK does not claim {}", missing.join(", "))))
     }
 
-    /// Whether a step of this name occurs, with this word as its value.
-    pub fn expires(&self, token: &str) -> bool {
-        self.scenario.steps.iter().any(|step| mentions_expiry(step, token))
+    /// The expiries that its steps wait for.
+    pub(super) fn expiries(&self) -> Expiries {
+        self.steps.iter().map(Planned::expiries).fold(Expiries::default(), Expiries::plus)
     }
-}
-
-fn mentions_expiry(node: &Node, token: &str) -> bool {
-    let here = node.get("expire").is_some_and(|value| value.as_text().or(value.get("what").and_then(Node::as_text)) == Some(token));
-    here || node.as_map().is_some_and(|entries| entries.iter().any(|(_, value)| mentions_expiry(value, token)))
-        || node.as_list().is_some_and(|items| items.iter().any(|item| mentions_expiry(item, token)))
 }
 
 fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {

@@ -2,7 +2,8 @@
 
 use super::plan::PlannedCase;
 use super::step::{Failure, Halt};
-use super::world::World;
+use super::world::{Expiries, World};
+use crate::clock::Mode;
 use crate::scenario::WireCheck;
 use crate::wire::snapshot::{self, Snapshot};
 use similar::TextDiff;
@@ -36,6 +37,10 @@ impl Snapshots {
     /// Compares a finished case's wire with its snapshot, if its scenario wants that.
     pub fn check(&self, case: &PlannedCase, world: &World) -> Result<(), Box<Failure>> {
         if case.scenario.header.wire != Some(WireCheck::Snapshot) {
+            return Ok(());
+        }
+        // With short-lived tokens in real time an SDK may rightly refresh earlier than in virtual time.
+        if world.clock.mode() == Mode::Real && case.expiries() != Expiries::default() {
             return Ok(());
         }
         let got = snapshot::render(&world.transcript.since(0), &world.ledger, case.given.realm());

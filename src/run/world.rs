@@ -4,7 +4,7 @@ use super::app::AppSeat;
 use super::device::{Called, Device, DeviceError, DeviceParts};
 use super::step::{Answer, Halt};
 use crate::clock::{Clock, Mode};
-use crate::cloud::{Behaviour, Cloud, Keys};
+use crate::cloud::{Behaviour, Cloud, Keys, Lifetimes};
 use crate::protocol::message::Endpoint;
 use crate::protocol::{Capability, Realm};
 use crate::reference::backend::{self, Backend};
@@ -55,6 +55,7 @@ pub struct World {
     request_timeout: Duration,
     people: Mutex<HashMap<String, Person>>,
     values: Mutex<HashMap<String, String>>,
+    expiries: Mutex<Expiries>,
     backends: tokio::sync::Mutex<HashMap<Realm, (String, Arc<Backend>)>>,
     pub(super) begun: Mutex<HashMap<String, super::step::begin::Begun>>,
 }
@@ -65,12 +66,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl World {
     /// Brings up everything but the app's process.
-    pub async fn build(setup: &Setup, given: Given, lifetimes: Lifetimes) -> std::io::Result<Arc<Self>> {
+    pub async fn build(setup: &Setup, given: Given, expiries: Expiries) -> std::io::Result<Arc<Self>> {
         let clock = Clock::new(setup.mode);
         let ledger = Ledger::default();
         let behaviour = Behaviour {
-            sign_in_token_lifetime: lifetimes.sign_in_token,
-            access_token_lifetime: lifetimes.access_token,
             expires_in_as_text: given.cloud.expires_in == ExpiresIn::Text,
             awkward_refresh_tokens: given.cloud.refresh_tokens == RefreshTokens::Awkward,
         };
@@ -110,6 +109,7 @@ impl World {
             request_timeout: setup.request_timeout,
             people: Mutex::default(),
             values: Mutex::default(),
+            expiries: Mutex::new(expiries),
             backends: tokio::sync::Mutex::default(),
             begun: Mutex::default(),
             given,
@@ -119,6 +119,7 @@ impl World {
     }
 
     fn settle_in(self: &Arc<Self>) {
+        self.update_expiries(|_| {});
         let realm = self.given.realm();
         for name in &self.given.users {
             let external_id = format!("app-user-{name}");
@@ -141,6 +142,13 @@ impl World {
                 }
             })
         }));
+    }
+
+    /// Notes that a wait for an expiry is over.
+    pub fn update_expiries(&self, change: impl FnOnce(&mut Expiries)) {
+        let mut expiries = lock(&self.expiries);
+        change(&mut expiries);
+        self.cloud.set_lifetimes(expiries.lifetimes(self.clock.mode()));
     }
 
     /// A person of the scenario by name.
@@ -278,9 +286,29 @@ impl From<DeviceError> for Halt {
     }
 }
 
-/// How long tokens live in a case.
-#[derive(Clone, Copy, Debug)]
-pub struct Lifetimes {
-    pub sign_in_token: Duration,
-    pub access_token: Duration,
+/// How many steps still wait for a kind of token to expire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expiries {
+    pub sign_in_token: usize,
+    pub access_token: usize,
+}
+
+/// The life of a token whose end is waited for in real time. Long enough to be used once.
+const SHORT_LIFE: Duration = Duration::from_secs(2);
+
+impl Expiries {
+    pub(super) fn plus(self, more: Self) -> Self {
+        Self { sign_in_token: self.sign_in_token + more.sign_in_token, access_token: self.access_token + more.access_token }
+    }
+
+    /// In real time tokens are short-lived as long as a step waits for their end, and no longer: an SDK that refreshes
+    /// early would find every token due.
+    fn lifetimes(self, mode: Mode) -> Lifetimes {
+        let usual = Lifetimes::default();
+        let life = |waited_for: usize, usual| if mode == Mode::Real && waited_for > 0 { SHORT_LIFE } else { usual };
+        Lifetimes {
+            sign_in_token: life(self.sign_in_token, usual.sign_in_token),
+            access_token: life(self.access_token, usual.access_token),
+        }
+    }
 }

@@ -86,6 +86,8 @@ pub fn stable(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted {
 }
 
 fn sorted_json(body: &[u8]) -> Option<String> {
-    let value: std::collections::BTreeMap<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    let mut value: std::collections::BTreeMap<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    // A length of time that depends on whether the run's time is virtual.
+    value.entry("expires_in".into()).and_modify(|seconds| *seconds = "[lifetime]".into());
     serde_json::to_string(&value).ok()
 }

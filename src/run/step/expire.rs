@@ -1,7 +1,7 @@
 //! `expire`: time passes until a kind of token issued so far has expired. Costs real time where the SDK keeps its own clock.
 
 use super::{Answer, Halt, Step, StepKind};
-use crate::run::world::World;
+use crate::run::world::{Expiries, World};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,13 +25,24 @@ impl Step for Expire {
         }
     }
 
+    fn expiries(&self) -> Expiries {
+        match self.what {
+            Token::AccessToken => Expiries { access_token: 1, ..Expiries::default() },
+            Token::SignInToken => Expiries { sign_in_token: 1, ..Expiries::default() },
+        }
+    }
+
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
-        let behaviour = world.cloud.behaviour();
+        let lifetimes = world.cloud.lifetimes();
         let lifetime = match self.what {
-            Token::AccessToken => behaviour.access_token_lifetime,
-            Token::SignInToken => behaviour.sign_in_token_lifetime,
+            Token::AccessToken => lifetimes.access_token,
+            Token::SignInToken => lifetimes.sign_in_token,
         };
         world.clock.advance(lifetime + Duration::from_secs(1)).await;
+        world.update_expiries(|left| match self.what {
+            Token::AccessToken => left.access_token = left.access_token.saturating_sub(1),
+            Token::SignInToken => left.sign_in_token = left.sign_in_token.saturating_sub(1),
+        });
         world.device.tell_time().await?;
         Ok(Answer::Done)
     }

@@ -43,7 +43,7 @@ mod undo_delete;
 
 use super::expect::Outcomes;
 use super::sent::Sent;
-use super::world::World;
+use super::world::{Expiries, World};
 use crate::protocol::{Capability, ErrorKind};
 use crate::seat::Trouble;
 use crate::text::{Decoder, Key, Kind, Node, Span, Spanned, did_you_mean};
@@ -106,6 +106,11 @@ pub trait Step: Send + Sync {
     fn words(&self) -> String;
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt>;
+
+    /// The expiries that this step itself waits for.
+    fn expiries(&self) -> Expiries {
+        Expiries::default()
+    }
 
     /// The steps inside this one.
     fn inside(&self) -> &[Planned] {
@@ -333,6 +338,11 @@ impl Planned {
     pub fn collect_needs(&self, needs: &mut BTreeSet<Capability>) {
         needs.extend(self.kind.needs);
         self.step.inside().iter().for_each(|step| step.collect_needs(needs));
+    }
+
+    /// The expiries that this step and those inside it wait for.
+    pub fn expiries(&self) -> Expiries {
+        self.step.inside().iter().map(Planned::expiries).fold(self.step.expiries(), Expiries::plus)
     }
 
     /// The step alone, for those who judge its answer later.
