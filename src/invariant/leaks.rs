@@ -4,7 +4,7 @@ use super::Breach;
 use crate::protocol::message::{Area, Item};
 use crate::run::world::World;
 use crate::wire::redact::SecretKind;
-use crate::wire::{Exchange, Party};
+use crate::wire::{Exchange, Fate, Party};
 
 /// The clause that forbids a kind of secret outside its place.
 fn clause(kind: SecretKind) -> &'static str {
@@ -24,6 +24,23 @@ pub(super) fn in_urls(first: usize, exchanges: &[Exchange], world: &World) -> Op
                 clause: clause(known.kind),
                 expected: "no secret in a URL",
                 got: format!("the {} in the URL of exchange {}", known.name, index + 1),
+            });
+        }
+    }
+    None
+}
+
+/// No API key in what a backend answers the app: body, headers, redirect, error (ISS-4).
+pub(super) fn to_app(first: usize, exchanges: &[Exchange], world: &World) -> Option<Breach> {
+    for (index, exchange) in exchanges.iter().enumerate().skip(first).filter(|(_, e)| e.link.from == Party::App) {
+        let Fate::Answered { headers, body, .. } = &exchange.fate else { continue };
+        let head: Vec<_> = headers.values().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let text = format!("{}\n{}", head.join("\n"), String::from_utf8_lossy(body));
+        if let Some(key) = world.ledger.secrets_in(&text).into_iter().find(|known| known.kind == SecretKind::ApiKey) {
+            return Some(Breach {
+                clause: "ISS-4",
+                expected: "no API key in an answer to the app",
+                got: format!("the {} in the answer of exchange {}", key.name, index + 1),
             });
         }
     }

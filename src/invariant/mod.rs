@@ -28,7 +28,8 @@ pub struct Watch {
 pub async fn after_step(watch: &mut Watch, world: &World) -> Result<Option<Breach>, Halt> {
     let exchanges = world.transcript.since(0);
     let first = std::mem::replace(&mut watch.exchanges, exchanges.len());
-    if let Some(breach) = leaks::in_urls(first, &exchanges, world).or_else(|| tokens::exchanged_once(&exchanges, world)) {
+    let leak = leaks::in_urls(first, &exchanges, world).or_else(|| leaks::to_app(first, &exchanges, world));
+    if let Some(breach) = leak.or_else(|| tokens::exchanged_once(&exchanges, world)) {
         return Ok(Some(breach));
     }
     let written = world.written();

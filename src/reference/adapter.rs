@@ -21,25 +21,24 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// Calls back to the harness may take as long as the harness likes; this only bounds a harness that is gone.
 const CALL_BACK: Duration = Duration::from_secs(3600);
 
-/// The parts an SDK is put together from. The defaults make the reference; a mutant changes one.
-pub trait Parts: Send + Sync {
-    fn rules(&self) -> Arc<dyn Rules> {
-        Arc::new(Faithful)
-    }
+/// What an SDK is put together from.
+pub struct Parts {
+    pub rules: Arc<dyn Rules>,
+    pub vault: Arc<dyn Vault>,
+    pub net: Arc<dyn Net>,
+}
 
-    fn vault(&self, vault: Arc<FileVault>) -> Arc<dyn Vault> {
-        vault
-    }
-
-    fn net(&self, net: HttpNet) -> Arc<dyn Net> {
-        Arc::new(net)
+/// Puts the parts together, anew at every launch. The default makes the reference.
+pub trait Assembly: Send + Sync {
+    fn assemble(&self, vault: Arc<FileVault>, net: HttpNet) -> Parts {
+        Parts { rules: Arc::new(Faithful), vault, net: Arc::new(net) }
     }
 }
 
 /// The reference itself.
 pub struct Reference;
 
-impl Parts for Reference {}
+impl Assembly for Reference {}
 
 /// Whether the adapter claims `clock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,19 +51,19 @@ pub enum TimeSource {
 pub async fn serve(
     read: impl AsyncRead + Send + Unpin + 'static,
     write: impl AsyncWrite + Send + Unpin + 'static,
-    parts: Arc<dyn Parts>,
+    assembly: Arc<dyn Assembly>,
     time: TimeSource,
     life: Life,
 ) -> Breach {
     let (_peer, conversation) = connect(read, write, usize::MAX, |peer| {
-        Arc::new(Adapter { peer: peer.clone(), parts, time, life, launched: OnceLock::new() })
+        Arc::new(Adapter { peer: peer.clone(), assembly, time, life, launched: OnceLock::new() })
     });
     conversation.await
 }
 
 struct Adapter {
     peer: Peer,
-    parts: Arc<dyn Parts>,
+    assembly: Arc<dyn Assembly>,
     time: TimeSource,
     life: Life,
     launched: OnceLock<Launched>,
@@ -137,10 +136,11 @@ impl Adapter {
             None => Arc::new(SystemTime),
         };
         let listener = self.peer.clone();
+        let parts = self.assembly.assemble(vault.clone(), net);
         let sdk = Sdk::launch(Device {
-            rules: self.parts.rules(),
-            vault: self.parts.vault(vault.clone()),
-            net: self.parts.net(net),
+            rules: parts.rules,
+            vault: parts.vault,
+            net: parts.net,
             time,
             on_status: Box::new(move |status| listener.notify("statusChanged", Status { status })),
         });

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -128,6 +129,8 @@ pub(super) struct Device {
     clock: Clock,
     pub capabilities: BTreeSet<Capability>,
     locked: Mutex<bool>,
+    /// How far the device's clock is ahead of the servers', in milliseconds.
+    clock_off_ms: Arc<AtomicI64>,
     process: Mutex<Option<Arc<Process>>>,
     /// Everything heard so far, over all launches.
     heard: Arc<Mutex<Heard>>,
@@ -160,6 +163,7 @@ impl Device {
             clock: parts.clock,
             capabilities: parts.capabilities,
             locked: Mutex::new(false),
+            clock_off_ms: Arc::default(),
             process: Mutex::default(),
             heard: Arc::default(),
             stderr: Mutex::default(),
@@ -177,7 +181,7 @@ impl Device {
             return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
         }
         self.end_process().await;
-        let ears = SdkEars { clock: self.clock.clone(), heard: self.heard.clone(), authenticator: lock(&self.authenticator).clone() };
+        let ears = SdkEars { clock: self.clock.clone(), clock_off_ms: self.clock_off_ms.clone(), heard: self.heard.clone(), authenticator: lock(&self.authenticator).clone() };
         let process = Arc::new(self.seat.launch(Arc::new(ears), self.deadlines).map_err(DeviceError::CannotStart)?);
         *lock(&self.process) = Some(process.clone());
         if let Err(broken) = process.initialize().await {
@@ -192,7 +196,7 @@ impl Device {
                 locked: *lock(&self.locked),
             },
             endpoints: self.endpoints.clone(),
-            now: (self.clock.mode() == Mode::Virtual).then(|| self.clock.now_ms()),
+            now: (self.clock.mode() == Mode::Virtual).then(|| self.now_ms()),
             request_timeout_ms: u64::try_from(self.request_timeout.as_millis()).unwrap_or(u64::MAX),
         };
         match self.call::<Value>("start", start).await? {
@@ -273,11 +277,21 @@ impl Device {
         }
     }
 
+    /// Puts the clock wrong; told at the next launch, as a clock that was wrong from the start.
+    pub fn set_clock_off(&self, milliseconds: i64) {
+        self.clock_off_ms.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// The time by the device's clock.
+    fn now_ms(&self) -> i64 {
+        self.clock.now_ms().saturating_add(self.clock_off_ms.load(Ordering::Relaxed))
+    }
+
     /// Tells the SDK what time it is, if it wants to know.
     pub async fn tell_time(&self) -> Result<(), DeviceError> {
         let alive = self.running().is_some_and(|process| process.is_alive());
         if self.clock.mode() == Mode::Virtual && alive {
-            self.call::<Value>("clock", message::Clock { now: self.clock.now_ms() }).await?;
+            self.call::<Value>("clock", message::Clock { now: self.now_ms() }).await?;
         }
         Ok(())
     }
@@ -334,6 +348,7 @@ fn not_running() -> DeviceError {
 /// The harness's side of the conversation with one process.
 struct SdkEars {
     clock: Clock,
+    clock_off_ms: Arc<AtomicI64>,
     heard: Arc<Mutex<Heard>>,
     authenticator: Option<Arc<dyn Authenticator>>,
 }
@@ -348,7 +363,7 @@ impl Ears for SdkEars {
             "sleep" => {
                 let sleep: message::Sleep = serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
                 self.clock.sleep(Duration::from_millis(sleep.milliseconds)).await;
-                Ok(json!({ "now": self.clock.now_ms() }))
+                Ok(json!({ "now": self.clock.now_ms().saturating_add(self.clock_off_ms.load(Ordering::Relaxed)) }))
             }
             "authenticate" => {
                 let who: message::Authenticate = serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;

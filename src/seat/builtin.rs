@@ -3,7 +3,7 @@
 use super::process::{CLEAN, EarsHandler, End, Ears, Process, Watch};
 use super::Deadlines;
 use crate::protocol::{MAX_UNASKED, connect};
-use crate::reference::adapter::{Parts, TimeSource, serve};
+use crate::reference::adapter::{Assembly, TimeSource, serve};
 use crate::reference::sdk::ports::Life;
 use async_trait::async_trait;
 use std::sync::{Arc, OnceLock};
@@ -17,7 +17,7 @@ struct Hosted {
     end: watch::Sender<End>,
 }
 
-pub(super) fn launch(parts: Arc<dyn Parts>, time: TimeSource, ears: Arc<dyn Ears>, deadlines: Deadlines) -> Process {
+pub(super) fn launch(assembly: Arc<dyn Assembly>, time: TimeSource, ears: Arc<dyn Ears>, deadlines: Deadlines) -> Process {
     let (near, far) = duplex(64 * 1024);
     let (near_read, near_write) = tokio::io::split(near);
     let (far_read, far_write) = tokio::io::split(far);
@@ -28,7 +28,7 @@ pub(super) fn launch(parts: Arc<dyn Parts>, time: TimeSource, ears: Arc<dyn Ears
     let adapter = tokio::spawn({
         let hosted = hosted.clone();
         async move {
-            serve(far_read, far_write, parts, time, life).await;
+            serve(far_read, far_write, assembly, time, life).await;
             hosted.life.end();
             hosted.end.send_replace(End::Ended(CLEAN.into()));
         }

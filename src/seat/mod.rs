@@ -10,7 +10,7 @@ pub(crate) use process::trouble;
 pub use process::{Ears, Process, Trouble, Watcher};
 
 use crate::protocol::message::Initialized;
-use crate::reference::adapter::{Parts, TimeSource};
+use crate::reference::adapter::{Assembly, TimeSource};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub enum SdkSeat {
     /// The reference, hosted in this process.
-    Builtin { parts: Arc<dyn Parts>, time: TimeSource },
+    Builtin { assembly: Arc<dyn Assembly>, time: TimeSource },
     /// A program that speaks the adapter protocol on its standard input and output.
     Command { program: String, args: Vec<String>, folder: PathBuf, environment: Vec<(String, String)> },
 }
@@ -52,7 +52,7 @@ impl SdkSeat {
     /// Starts one process. `ears` hears what it says of itself.
     pub fn launch(&self, ears: Arc<dyn Ears>, deadlines: Deadlines) -> Result<Process, CannotStart> {
         match self {
-            SdkSeat::Builtin { parts, time } => Ok(builtin::launch(parts.clone(), *time, ears, deadlines)),
+            SdkSeat::Builtin { assembly, time } => Ok(builtin::launch(assembly.clone(), *time, ears, deadlines)),
             SdkSeat::Command { program, args, folder, environment } => {
                 child::launch(program, args, folder, environment, ears, deadlines).map_err(|error| CannotStart {
                     program: program.clone(),

@@ -63,7 +63,7 @@ impl Target {
     pub fn built_in() -> Self {
         Self {
             name: "built in".into(),
-            seat: SdkSeat::Builtin { parts: Arc::new(Reference), time: TimeSource::Harness },
+            seat: SdkSeat::Builtin { assembly: Arc::new(Reference), time: TimeSource::Harness },
             deadlines: Deadlines::default(),
             request_timeout: Duration::from_secs(2),
             snapshots: None,

@@ -94,8 +94,9 @@ pub trait Rules: Send + Sync {
         one.eq_ignore_ascii_case(other)
     }
 
-    /// Whether a sign-in goes ahead (LIF-2, LIF-3, MIG-2 to MIG-5, REF-7).
-    fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken) -> Plan {
+    /// Whether a sign-in goes ahead (LIF-2, LIF-3, MIG-2 to MIG-5, REF-7). The token's own times are the identity provider's
+    /// to judge: this device's clock may be off (REF-8).
+    fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, _now_ms: i64) -> Plan {
         let refuse = |kind, text| Plan::Refuse(SdkError::new(kind, text));
         let Some(record) = current else { return Plan::Exchange };
         if record.user_id().is_some_and(|user| !self.same_user(user, &token.user_id)) {
@@ -108,6 +109,16 @@ pub trait Rules: Send + Sync {
             Record::SignInToken(session) if !session.on_hold => Plan::NothingToDo,
             Record::SignInToken(_) | Record::ApiKey(_) => Plan::Exchange,
         }
+    }
+
+    /// Whether sign-ins queue, so that two at once end with one session (LIF-5).
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
+    /// Whether a session is the one that `identify` asks for (REC-8).
+    fn identified(&self, session: &TokenRecord, external_user_id: &str) -> bool {
+        session.external_user_id.as_deref() == Some(external_user_id)
     }
 
     /// MIG-4, MIG-5.

@@ -22,7 +22,7 @@ impl Sdk {
         F: Future<Output = Result<String>>,
     {
         if let Some(Record::SignInToken(session)) = self.record()? {
-            let same = session.external_user_id.as_deref() == Some(external_user_id);
+            let same = self.device.rules.identified(&session, external_user_id);
             if same && !session.on_hold {
                 return Ok(());
             }
@@ -36,9 +36,12 @@ impl Sdk {
 
     async fn sign_in_as(&self, token: &str, external_user_id: Option<&str>) -> Result<()> {
         let token = SignInToken::parse(token, &*self.device.rules)?;
-        let _turn = self.sign_in_turn.lock().await;
+        let _turn = match self.device.rules.takes_turns() {
+            true => Some(self.sign_in_turn.lock().await),
+            false => None,
+        };
         let current = self.record()?;
-        match self.device.rules.plan_sign_in(current.as_ref(), &token) {
+        match self.device.rules.plan_sign_in(current.as_ref(), &token, self.device.time.now_ms()) {
             Plan::Refuse(error) => return Err(error),
             Plan::NothingToDo => return Ok(()),
             Plan::Exchange => {}

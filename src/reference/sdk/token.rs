@@ -11,6 +11,8 @@ use serde::Deserialize;
 pub struct SignInToken {
     pub user_id: String,
     pub realm: Realm,
+    /// When it ends, in seconds since 1970 by the issuer's clock, if it says so.
+    pub expires_at_s: Option<i64>,
     /// The subject token of the exchange.
     pub jwt: Secret,
 }
@@ -31,6 +33,7 @@ struct Header {
 struct Claims {
     iss: String,
     uid: String,
+    exp: Option<i64>,
 }
 
 impl SignInToken {
@@ -51,7 +54,7 @@ impl SignInToken {
         let claims = rules.decode_base64url(claims).ok_or_else(|| malformed("JWT claims"))?;
         let claims: Claims = serde_json::from_slice(&claims).map_err(|_| malformed("JWT claims"))?;
         let realm = rules.realm_of_issuer(&claims.iss).ok_or_else(|| malformed("unknown issuer"))?;
-        Ok(Self { user_id: claims.uid, realm, jwt: Secret::new(envelope.user_token) })
+        Ok(Self { user_id: claims.uid, realm, expires_at_s: claims.exp, jwt: Secret::new(envelope.user_token) })
     }
 }
 

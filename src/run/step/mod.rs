@@ -4,7 +4,9 @@ mod advance;
 mod app_user;
 pub(super) mod begin;
 mod cancel;
+mod check_token;
 mod clear_faults;
+mod clock_off;
 mod configure;
 mod current_user;
 mod damage_storage;
@@ -60,6 +62,7 @@ pub static KINDS: &[StepKind] = &[
     signed_in_with_api_key::KIND,
     issue_token::KIND,
     forge_token::KIND,
+    check_token::KIND,
     sign_in::KIND,
     sign_out::KIND,
     status::KIND,
@@ -85,6 +88,7 @@ pub static KINDS: &[StepKind] = &[
     fault::KIND,
     clear_faults::KIND,
     release::KIND,
+    clock_off::KIND,
     advance::KIND,
     expire::KIND,
     delete_user::KIND,

@@ -1,0 +1,66 @@
+//! `checkToken`: what a sign-in token says (ISS-3, ISS-5, ISS-6).
+
+use super::{Answer, Halt, Step, StepKind};
+use crate::protocol::{Environment, Region};
+use crate::reference::sdk::rules::Faithful;
+use crate::reference::sdk::token::SignInToken;
+use crate::run::world::World;
+use crate::scenario::Text;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CheckToken {
+    /// For example `$token`.
+    token: Text,
+    /// Whose it must be, for example `$ada.id`.
+    #[serde(default)]
+    user_id: Option<Text>,
+    #[serde(default)]
+    environment: Option<Environment>,
+    #[serde(default)]
+    region: Option<Region>,
+    /// The longest life that counts as short, in seconds.
+    #[serde(default)]
+    lives_at_most: Option<i64>,
+}
+
+pub(super) const KIND: StepKind = StepKind::new::<CheckToken>("checkToken", "Checks what a sign-in token says.");
+
+#[async_trait]
+impl Step for CheckToken {
+    fn words(&self) -> String {
+        format!("what {} says", self.token.0)
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let unmet = |expected: String, got: String| Err(Halt::Unmet { expected, got });
+        let token = match SignInToken::parse(&world.text(&self.token)?, &Faithful) {
+            Ok(token) => token,
+            Err(error) => return unmet("a well-formed sign-in token".into(), error.text),
+        };
+        if let Some(environment) = self.environment.filter(|wanted| *wanted != token.realm.environment) {
+            return unmet(format!("a token of {environment}"), format!("one of {}", token.realm));
+        }
+        if let Some(region) = self.region.filter(|wanted| *wanted != token.realm.region) {
+            return unmet(format!("a token of {region}"), format!("one of {}", token.realm));
+        }
+        if let Some(wanted) = &self.user_id {
+            let wanted = world.text(wanted)?;
+            if !wanted.eq_ignore_ascii_case(&token.user_id) {
+                return unmet(format!("a token of the user {wanted}"), format!("one of {}", token.user_id));
+            }
+        }
+        if let Some(most) = self.lives_at_most {
+            let left = token.expires_at_s.map(|end| end - world.clock.now_s());
+            if left.is_none_or(|left| left > most) {
+                let got = left.map_or("one without end".into(), |left| format!("{left} s"));
+                return unmet(format!("a token that lives at most {most} s"), got);
+            }
+        }
+        Ok(Answer::Done)
+    }
+}
