@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod invariant;
+pub mod mutant;
 pub mod protocol;
 pub mod reference;
 pub mod report;

@@ -4,6 +4,7 @@ mod check;
 mod clauses;
 mod completions;
 mod list;
+mod mutants;
 mod reference_sdk;
 mod run;
 mod schema;
@@ -37,6 +38,8 @@ enum Command {
     Check(check::Args),
     /// Show which scenarios prove which clause, and which clauses none.
     Clauses(clauses::Args),
+    /// Plant faults in the reference parts, one at a time, and show that the suite catches each.
+    Mutants(mutants::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
     /// Serve the reference SDK over the adapter protocol on standard input and output.
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Clauses(args) => clauses::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),
         Command::Completions(args) => completions::run(&args),
@@ -122,7 +126,10 @@ fn plan(selection: &Selection) -> Result<Plan, Stop> {
     let mut plan = Plan::build(&suite, problems).map_err(Stop::Files)?;
     plan.keep(&Filter(selection.filter.clone()));
     if plan.cases.is_empty() {
-        return Err(Stop::Usage(format!("no case matches {}; `vouch list` shows what there is", selection.filter.join(", "))));
+        return Err(Stop::Usage(format!(
+            "no case matches {}; `vouch list` shows what there is",
+            selection.filter.join(", ")
+        )));
     }
     Ok(plan)
 }

@@ -124,7 +124,11 @@ fn unfit(target: &Target, trouble: &crate::seat::Trouble) -> ExitCode {
     ExitCode::from(1)
 }
 
-fn engine(target: &Target, mut capabilities: std::collections::BTreeSet<Capability>, mode: Mode) -> Result<Engine, Stop> {
+fn engine(
+    target: &Target,
+    mut capabilities: std::collections::BTreeSet<Capability>,
+    mode: Mode,
+) -> Result<Engine, Stop> {
     let mut seat = target.seat.clone();
     if mode == Mode::Real {
         capabilities.remove(&Capability::Clock);
@@ -175,7 +179,9 @@ fn listener(args: &Args, clauses: Arc<Clauses>, strictness: Strictness) -> Resul
 fn interrupts() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+            return;
+        };
         for _ in 0..2 {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}

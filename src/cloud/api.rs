@@ -20,7 +20,9 @@ pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
     match (&request.method, segments.as_slice()) {
         (&Method::POST, ["v2", "user"]) => call.team(|| call.create_user(request)),
         (&Method::GET, ["v2", "user"]) => call.team(|| call.list_users()),
-        (&Method::GET, ["v2", "user", "metrics"]) => call.team(|| ok(&json!({ "total_users": call.store().live(realm).count() }))),
+        (&Method::GET, ["v2", "user", "metrics"]) => {
+            call.team(|| ok(&json!({ "total_users": call.store().live(realm).count() })))
+        }
         (&Method::POST, ["v2", "user", "undo_delete"]) => call.team(|| call.undo_delete(request)),
         (&Method::GET, ["v2", "user", "resolve", client_id]) => call.team(|| call.resolve(client_id)),
         (&Method::GET, ["v2", "user", id]) => call.user_resource(id, |user, team| user_json(user, team)),

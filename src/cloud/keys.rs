@@ -26,7 +26,8 @@ impl Keys {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|e| failed(&e))?;
         let pkcs8 = pair.as_der().map_err(|e| failed(&e))?;
         let public = PublicKeyComponents::<Vec<u8>>::from(pair.public_key());
-        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8.as_ref()));
+        let pem =
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8.as_ref()));
         let signing = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|e| failed(&e))?;
         let checking = DecodingKey::from_rsa_raw_components(&public.n, &public.e);
         let keys = Self { signing, checking };

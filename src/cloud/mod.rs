@@ -11,7 +11,7 @@ mod store;
 mod token;
 
 pub use keys::Keys;
-pub use rules::{Rules, Truthful};
+pub use rules::{Caller, Rules, Truthful};
 pub use store::{Store, Team, User};
 pub use token::TokenShape;
 

@@ -55,14 +55,21 @@ fn realm_of_issuer(issuer: &str) -> Option<Realm> {
     Realm::all().find(|realm| self::issuer(*realm) == issuer)
 }
 
-pub(super) fn sign_in_token(cloud: &Inner, realm: Realm, team: &Team, user_id: &str, shape: &TokenShape) -> Option<String> {
+pub(super) fn sign_in_token(
+    cloud: &Inner,
+    realm: Realm,
+    team: &Team,
+    user_id: &str,
+    shape: &TokenShape,
+) -> Option<String> {
     let now = cloud.clock.now_s();
     let lifetime = i64::try_from(cloud.lifetimes().sign_in_token.as_secs()).unwrap_or(300);
     let issuer = issuer(cloud.rules.issuer_realm(realm, team));
     let uid = if shape.capital_user_id { user_id.to_uppercase() } else { user_id.to_owned() };
     let jwt = (0..200).find_map(|attempt| {
         // The text makes `-` and `_` appear in the encoding at any alignment.
-        let note = if shape.url_safe_characters { ">>>???>>???".to_owned() + &"~".repeat(attempt % 3) } else { String::new() };
+        let note =
+            if shape.url_safe_characters { ">>>???>>???".to_owned() + &"~".repeat(attempt % 3) } else { String::new() };
         let claims = json!({
             "iss": issuer, "sub": issuer, "uid": uid, "tenant_id": team.tenant,
             "claims": { "vital_team_id": team.id, "note": note },
@@ -120,7 +127,8 @@ pub(super) fn refresh_token(cloud: &Inner) -> String {
     let mut bytes = [0_u8; 32];
     rand::rng().fill_bytes(&mut bytes);
     let plain = URL_SAFE_NO_PAD.encode(bytes);
-    let token = if cloud.behaviour.awkward_refresh_tokens { format!("{}+/{}=&%", &plain[..20], &plain[20..]) } else { plain };
+    let token =
+        if cloud.behaviour.awkward_refresh_tokens { format!("{}+/{}=&%", &plain[..20], &plain[20..]) } else { plain };
     cloud.ledger.secret(SecretKind::RefreshToken, &token);
     token
 }

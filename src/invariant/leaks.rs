@@ -68,7 +68,11 @@ pub(super) fn in_storage(items: &[Item], world: &World) -> Option<Breach> {
             };
             if forbidden {
                 let clause = if known.kind == SecretKind::ApiKey { "EXC-3" } else { clause(known.kind) };
-                return Some(Breach { clause, expected, got: format!("the {} in the {} item `{}`", known.name, item.area.word(), item.key) });
+                return Some(Breach {
+                    clause,
+                    expected,
+                    got: format!("the {} in the {} item `{}`", known.name, item.area.word(), item.key),
+                });
             }
         }
     }

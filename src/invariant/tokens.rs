@@ -11,7 +11,11 @@ pub(super) fn exchanged_once(exchanges: &[Exchange], world: &World) -> Option<Br
     for (index, exchange) in exchanges.iter().enumerate().filter(|(_, e)| e.operation == Operation::Exchange) {
         let Some(token) = exchange.request.form_field("subject_token") else { continue };
         if let Some(first) = used.get(&token) {
-            let name = world.ledger.secrets_in(&token).first().map_or("the sign-in token".to_owned(), |known| known.name.clone());
+            let name = world
+                .ledger
+                .secrets_in(&token)
+                .first()
+                .map_or("the sign-in token".to_owned(), |known| known.name.clone());
             return Some(Breach {
                 clause: "EXC-2",
                 expected: "each sign-in token exchanged at most once",

@@ -129,7 +129,13 @@ pub fn connect(
         breach: watch::Sender::new(None),
     }));
     let handler = handler(&peer);
-    let listener = Listener { peer: peer.clone(), handler, serving: JoinSet::new(), by_id: BTreeMap::new(), may_send: max_unasked };
+    let listener = Listener {
+        peer: peer.clone(),
+        handler,
+        serving: JoinSet::new(),
+        by_id: BTreeMap::new(),
+        may_send: max_unasked,
+    };
     (peer, converse(listener, read, write, lines))
 }
 
@@ -156,7 +162,10 @@ async fn converse(
 }
 
 /// Writes until this side hangs up or the other takes no more.
-async fn write_lines(mut write: impl AsyncWrite + Unpin, mut lines: mpsc::UnboundedReceiver<String>) -> std::io::Result<()> {
+async fn write_lines(
+    mut write: impl AsyncWrite + Unpin,
+    mut lines: mpsc::UnboundedReceiver<String>,
+) -> std::io::Result<()> {
     while let Some(line) = lines.recv().await {
         write.write_all(line.as_bytes()).await?;
         write.flush().await?;
@@ -496,7 +505,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_flood_of_notifications_is_stopped() {
-        let error = answered_with(&b"{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":{}}\n".repeat(MAX_UNASKED + 1)).await;
+        let error =
+            answered_with(&b"{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":{}}\n".repeat(MAX_UNASKED + 1)).await;
         assert_eq!(error, CallError::Broken(Breach::Flood));
     }
 

@@ -5,8 +5,8 @@ use super::sdk::ports::{FileVault, HttpNet, Life, Net, SystemTime, Time, Vault};
 use super::sdk::rules::{Faithful, Rules};
 use super::sdk::{Device, Sdk, SdkError};
 use crate::protocol::message::{
-    Authenticate, Authenticated, Clock, Configure, CurrentUser, Empty, Identify, Initialized, Items, LockStorage, Request, Requested,
-    SdkName, SetUserId, SignIn, Sleep, Start, Status,
+    Authenticate, Authenticated, Clock, Configure, CurrentUser, Empty, Identify, Initialized, Items, LockStorage,
+    Request, Requested, SdkName, SetUserId, SignIn, Sleep, Start, Status,
 };
 use crate::protocol::{Breach, CallError, Capability, ErrorKind, Handler, Peer, Realm, Refusal, VERSION, connect};
 use async_trait::async_trait;
@@ -113,7 +113,11 @@ impl Adapter {
         let claims = |capability: &Capability| *capability != Capability::Clock || self.time == TimeSource::Harness;
         Initialized {
             protocol: VERSION,
-            sdk: SdkName { name: "vouch-reference".into(), version: env!("CARGO_PKG_VERSION").into(), platform: "rust".into() },
+            sdk: SdkName {
+                name: "vouch-reference".into(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                platform: "rust".into(),
+            },
             capabilities: Capability::ALL.iter().copied().filter(claims).collect(),
         }
     }
@@ -196,7 +200,9 @@ impl Adapter {
     async fn authenticate(&self, external_user_id: String) -> Result<String, SdkError> {
         let asked = self.peer.call::<Authenticated>("authenticate", Authenticate { external_user_id }, CALL_BACK).await;
         asked.map(|answer| answer.token).map_err(|error| match error {
-            CallError::Refused(refusal) => SdkError::new(refusal.kind().unwrap_or(ErrorKind::Network), "the app could not get a sign-in token"),
+            CallError::Refused(refusal) => {
+                SdkError::new(refusal.kind().unwrap_or(ErrorKind::Network), "the app could not get a sign-in token")
+            }
             _ => SdkError::new(ErrorKind::Cancelled, "the app went away"),
         })
     }

@@ -92,7 +92,12 @@ impl ReconcilingApp {
     }
 
     /// Compares and mends. An error leaves the rest to the next time (REC-6).
-    pub async fn reconcile(&self, app_user: Option<&str>, sdk: &dyn SdkPort, backend: &dyn TokenSource) -> Result<(), Failed> {
+    pub async fn reconcile(
+        &self,
+        app_user: Option<&str>,
+        sdk: &dyn SdkPort,
+        backend: &dyn TokenSource,
+    ) -> Result<(), Failed> {
         use std::sync::atomic::Ordering::Relaxed;
         if self.gave_up.load(Relaxed) && !self.rules.tries_again() {
             return Ok(());

@@ -53,7 +53,14 @@ impl Backend {
     /// Fails when the machine cannot make an HTTP client at all.
     pub fn new(api: String, api_key: String, rules: Arc<dyn Rules>, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder().timeout(timeout).no_proxy().pool_max_idle_per_host(0).build()?;
-        Ok(Self { api, api_key, rules, client, sessions: Mutex::default(), provisioning: tokio::sync::Mutex::default() })
+        Ok(Self {
+            api,
+            api_key,
+            rules,
+            client,
+            sessions: Mutex::default(),
+            provisioning: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Logs an app user in: the credential that its app then sends.
@@ -69,7 +76,8 @@ impl Backend {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<(StatusCode, Value), StatusCode> {
-        let mut request = self.client.request(method, format!("{}{path}", self.api)).header("x-vital-api-key", &self.api_key);
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.api)).header("x-vital-api-key", &self.api_key);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -131,4 +139,3 @@ impl Upstream for Backend {
         }
     }
 }
-

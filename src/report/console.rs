@@ -1,7 +1,9 @@
 //! The report for people: failures in full as they come, then chapters, clauses and the verdict.
 
 use super::Listener;
-use crate::run::event::{CaseReport, ClauseResult, Finding, Outcome, RunEvent, Standing, Started, Strictness, Summary, Verdict, warns};
+use crate::run::event::{
+    CaseReport, ClauseResult, Finding, Outcome, RunEvent, Standing, Started, Strictness, Summary, Verdict, warns,
+};
 use crate::scenario::{Clauses, Level};
 use crate::text::Problem;
 use console::Style;
@@ -56,7 +58,14 @@ struct Progress {
 impl<W: Write> Console<W> {
     pub fn new(out: W, clauses: Arc<Clauses>, strictness: Strictness, detail: Detail, colours: bool) -> Self {
         let style = || Style::new().force_styling(colours);
-        let styles = Styles { good: style().green(), bad: style().red().bold(), warn: style().yellow(), dim: style().dim(), bold: style().bold(), colours };
+        let styles = Styles {
+            good: style().green(),
+            bad: style().red().bold(),
+            warn: style().yellow(),
+            dim: style().dim(),
+            bold: style().bold(),
+            colours,
+        };
         Self { out, styles, clauses, strictness, detail, progress: None, chapters: BTreeMap::new() }
     }
 
@@ -118,7 +127,8 @@ impl<W: Write> Console<W> {
             return self.tick();
         }
         if quiet {
-            let reason = if let Verdict::Skipped(reason) = &case.verdict { format!(" ({reason})") } else { String::new() };
+            let reason =
+                if let Verdict::Skipped(reason) = &case.verdict { format!(" ({reason})") } else { String::new() };
             writeln!(self.out, "{word} {} / {}{reason}  {:.0?}", case.chapter, case.id, case.duration)?;
             return self.tick();
         }
@@ -126,7 +136,9 @@ impl<W: Write> Console<W> {
         match &case.verdict {
             Verdict::Failed(findings) => findings.iter().try_for_each(|finding| self.finding(finding))?,
             Verdict::BadScenario(what) => writeln!(self.out, "     the scenario makes no sense: {what}")?,
-            Verdict::HarnessFailed(what) => writeln!(self.out, "     the harness failed, nothing is said of the build: {what}")?,
+            Verdict::HarnessFailed(what) => {
+                writeln!(self.out, "     the harness failed, nothing is said of the build: {what}")?
+            }
             _ => {}
         }
         self.tick()
@@ -148,12 +160,13 @@ impl<W: Write> Console<W> {
                 writeln!(self.out, "  {} ({level}) {}", self.styles.bold.apply_to(id), clause.text)?;
             }
         }
-        let (expected, got) = (finding.expected.as_str(), finding.got.as_str());
-        let first_line = got.lines().next().unwrap_or_default();
-        let problem = Problem::new(&finding.place.source, finding.place.span, format!("expected {expected}, got {first_line}"));
-        write!(self.out, "{}", problem.label(finding.step.to_string()).render(self.styles.colours))?;
-        if got.lines().count() > 1 {
-            writeln!(self.out, "{}", indent(got))?;
+        let problem = Problem::new(&finding.place.source, finding.place.span, finding.step.to_string());
+        write!(self.out, "{}", problem.render(self.styles.colours))?;
+        writeln!(self.out, "  {}  {}", self.styles.bold.apply_to("expected"), finding.expected)?;
+        let mut got = finding.got.as_str().lines();
+        writeln!(self.out, "  {}       {}", self.styles.bold.apply_to("got"), got.next().unwrap_or("nothing"))?;
+        for line in got {
+            writeln!(self.out, "    {line}")?;
         }
         if !finding.wire.is_empty() {
             writeln!(self.out, "  {}", self.styles.dim.apply_to("the wire up to here (last exchanges):"))?;
@@ -185,7 +198,9 @@ impl<W: Write> Console<W> {
             Outcome::Conforms => ("the build conforms", &self.styles.good),
             Outcome::DoesNotConform => ("the build does not conform", &self.styles.bad),
             Outcome::BadScenario => ("a scenario makes no sense; nothing is said of the build", &self.styles.bad),
-            Outcome::HarnessFailed => ("the harness or its environment failed; nothing is said of the build", &self.styles.bad),
+            Outcome::HarnessFailed => {
+                ("the harness or its environment failed; nothing is said of the build", &self.styles.bad)
+            }
             Outcome::Inconclusive => ("inconclusive: nothing was proved", &self.styles.warn),
             Outcome::Interrupted => ("interrupted; what had run so far is above", &self.styles.warn),
         };
@@ -219,9 +234,22 @@ impl<W: Write> Console<W> {
     fn clause_table(&mut self, summary: &Summary) -> io::Result<()> {
         let of = |standing: Standing| summary.clauses.iter().filter(move |clause| clause.standing == standing);
         let ids = |standing| of(standing).map(|clause| clause.id.as_str()).collect::<Vec<_>>().join(" ");
-        writeln!(self.out, "\n  clauses: {} proved, {} broken, {} not proved, {} not tried", of(Standing::Proved).count(), of(Standing::Broken).count(), of(Standing::NotProved).count(), of(Standing::NotTried).count())?;
+        writeln!(
+            self.out,
+            "\n  clauses: {} proved, {} broken, {} not proved, {} not tried",
+            of(Standing::Proved).count(),
+            of(Standing::Broken).count(),
+            of(Standing::NotProved).count(),
+            of(Standing::NotTried).count()
+        )?;
         for clause in of(Standing::Broken) {
-            writeln!(self.out, "    {} {} {}", self.styles.bad.apply_to("broken"), self.styles.bold.apply_to(&clause.id), broken_words(clause))?;
+            writeln!(
+                self.out,
+                "    {} {} {}",
+                self.styles.bad.apply_to("broken"),
+                self.styles.bold.apply_to(&clause.id),
+                broken_words(clause)
+            )?;
         }
         if of(Standing::NotProved).count() > 0 {
             writeln!(self.out, "    not proved: {}", ids(Standing::NotProved))?;

@@ -50,7 +50,8 @@ fn test_case(case: &CaseReport) -> TestCase {
         }
         Verdict::Failed(findings) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            let heading = findings.first().map(|f| format!("{}: expected {}, got {}", f.clauses.join(" "), f.expected, f.got));
+            let heading =
+                findings.first().map(|f| format!("{}: expected {}, got {}", f.clauses.join(" "), f.expected, f.got));
             status.set_message(heading.unwrap_or_default()).set_type("nonconformance");
             status.set_description(findings.iter().map(words).collect::<Vec<_>>().join("\n"));
             status

@@ -66,11 +66,17 @@ pub(super) async fn request_token(world: &World, name: &str, realm: Realm) -> Re
     let Ok(response) = sent else { return Ok(Err(no_answer())) };
     let status = response.status();
     if !status.is_success() {
-        return Ok(Err(Failed { kind: ErrorKind::Network, text: format!("the app's backend answered {}", status.as_u16()) }));
+        return Ok(Err(Failed {
+            kind: ErrorKind::Network,
+            text: format!("the app's backend answered {}", status.as_u16()),
+        }));
     }
     let body: Value = response.json().await.unwrap_or_default();
     let token = body.get("sign_in_token").and_then(Value::as_str).map(str::to_owned);
-    Ok(token.ok_or_else(|| Failed { kind: ErrorKind::UnexpectedAnswer, text: "the app's backend answered without a token".into() }))
+    Ok(token.ok_or_else(|| Failed {
+        kind: ErrorKind::UnexpectedAnswer,
+        text: "the app's backend answered without a token".into(),
+    }))
 }
 
 /// The SDK, as the app calls it: what it does is counted.
@@ -87,7 +93,11 @@ fn halt(slot: &Mutex<Option<Halt>>, halt: Halt) -> Failed {
 }
 
 impl Sdk<'_> {
-    async fn call<R: serde::de::DeserializeOwned>(&self, method: &str, params: impl serde::Serialize) -> Result<R, Failed> {
+    async fn call<R: serde::de::DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl serde::Serialize,
+    ) -> Result<R, Failed> {
         match self.world.call::<R>(method, params).await {
             Ok(Called::Ok(value)) => Ok(value),
             Ok(Called::Refused { kind, text }) => Err(Failed { kind, text }),

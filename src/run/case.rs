@@ -64,7 +64,9 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
     world.launch().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     for step in &case.steps {
         step.perform(world).await?;
-        if let Some(breach) = invariant::after_step(&mut watch, world).await.map_err(|halt| Box::new(whole_case(case, halt)))? {
+        if let Some(breach) =
+            invariant::after_step(&mut watch, world).await.map_err(|halt| Box::new(whole_case(case, halt)))?
+        {
             return Err(Box::new(Failure {
                 span: step.span,
                 words: format!("{}, and what must hold in every run", step.words()),
@@ -83,23 +85,38 @@ fn whole_case(case: &PlannedCase, halt: Halt) -> Failure {
 }
 
 fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict {
+    let proves: Vec<_> = case.scenario.proves().map(str::to_owned).collect();
+    let mut clauses = failure.clauses;
     let (expected, got) = match failure.halt {
-        Halt::Unmet { expected, got } => (expected, got),
+        Halt::Unmet { expected, got } => {
+            if clauses.is_empty() {
+                clauses = proves;
+            }
+            (expected, got)
+        }
+        // A broken adapter proves nothing; it breaks a clause only where there is no doubt which.
+        Halt::Adapter(trouble) if clauses.is_empty() && proves.len() == 1 => {
+            clauses = proves;
+            ("an adapter that keeps to the protocol".to_owned(), trouble.what)
+        }
         Halt::Adapter(trouble) => ("an adapter that keeps to the protocol".to_owned(), trouble.what),
         Halt::Scenario(what) => {
             let place = case.scenario.source.place(failure.span);
             return Verdict::BadScenario(world.ledger.scrub(&format!("{place}: {what}")));
         }
         Halt::Harness(what) => return Verdict::HarnessFailed(world.ledger.scrub(&what)),
-        Halt::Inside(_) => return Verdict::HarnessFailed(world.ledger.scrub("a failure inside a failure was not unpacked")),
+        Halt::Inside(_) => {
+            return Verdict::HarnessFailed(world.ledger.scrub("a failure inside a failure was not unpacked"));
+        }
     };
-    let mut clauses = failure.clauses;
-    if clauses.is_empty() {
-        clauses = case.scenario.proves().map(str::to_owned).collect();
-    }
     let exchanges = world.transcript.since(0);
     let first = exchanges.len().saturating_sub(WIRE_SHOWN);
-    let wire = exchanges.iter().enumerate().skip(first).map(|(i, exchange)| render::exchange(i + 1, exchange, &world.ledger)).collect();
+    let wire = exchanges
+        .iter()
+        .enumerate()
+        .skip(first)
+        .map(|(i, exchange)| render::exchange(i + 1, exchange, &world.ledger))
+        .collect();
     Verdict::Failed(vec![Finding {
         clauses,
         place: Place { source: case.scenario.source.clone(), span: failure.span },

@@ -93,7 +93,10 @@ struct Heard {
 /// How a call into the SDK ended.
 pub(super) enum Called<R> {
     Ok(R),
-    Refused { kind: ErrorKind, text: String },
+    Refused {
+        kind: ErrorKind,
+        text: String,
+    },
     /// The process was killed on purpose while the call went on.
     Killed,
 }
@@ -181,7 +184,12 @@ impl Device {
             return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
         }
         self.end_process().await;
-        let ears = SdkEars { clock: self.clock.clone(), clock_off_ms: self.clock_off_ms.clone(), heard: self.heard.clone(), authenticator: lock(&self.authenticator).clone() };
+        let ears = SdkEars {
+            clock: self.clock.clone(),
+            clock_off_ms: self.clock_off_ms.clone(),
+            heard: self.heard.clone(),
+            authenticator: lock(&self.authenticator).clone(),
+        };
         let process = Arc::new(self.seat.launch(Arc::new(ears), self.deadlines).map_err(DeviceError::CannotStart)?);
         *lock(&self.process) = Some(process.clone());
         if let Err(broken) = process.initialize().await {
@@ -257,7 +265,11 @@ impl Device {
     }
 
     /// Calls the SDK.
-    pub async fn call<R: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<Called<R>, DeviceError> {
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl Serialize,
+    ) -> Result<Called<R>, DeviceError> {
         let process = self.running().ok_or_else(not_running)?;
         let result = match CANCEL.try_with(Clone::clone) {
             Ok(cancel) => process.call_and_cancel::<R>(method, params, async move { cancel.notified().await }).await,
@@ -361,12 +373,14 @@ impl Ears for SdkEars {
     async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal> {
         match method {
             "sleep" => {
-                let sleep: message::Sleep = serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
+                let sleep: message::Sleep =
+                    serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
                 self.clock.sleep(Duration::from_millis(sleep.milliseconds)).await;
                 Ok(json!({ "now": self.clock.now_ms().saturating_add(self.clock_off_ms.load(Ordering::Relaxed)) }))
             }
             "authenticate" => {
-                let who: message::Authenticate = serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
+                let who: message::Authenticate =
+                    serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
                 let Some(authenticator) = &self.authenticator else { return Err(Refusal::unknown_method(method)) };
                 let token = authenticator.authenticate(&who.external_user_id).await?;
                 Ok(json!({ "token": token }))

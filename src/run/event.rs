@@ -215,7 +215,11 @@ impl Tally {
             }
             Verdict::Failed(findings) => {
                 let only_warns = findings.iter().all(|finding| warns(&finding.clauses, &self.clauses, self.strictness));
-                if only_warns { summary.warned += 1 } else { summary.failed += 1 }
+                if only_warns {
+                    summary.warned += 1
+                } else {
+                    summary.failed += 1
+                }
                 for clause in findings.iter().flat_map(|finding| &finding.clauses) {
                     if let Some(result) = self.results.get_mut(clause)
                         && !result.broken_by.contains(&case.id)

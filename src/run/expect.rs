@@ -3,8 +3,8 @@
 use super::step::{Answer, Halt};
 use crate::protocol::ErrorKind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -95,7 +95,8 @@ impl<'de> Deserialize<'de> for Outcomes {
             }
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<Outcomes, E> {
-                let help = || E::custom(format!("unknown outcome `{word}`; {}", crate::text::did_you_mean(word, words())));
+                let help =
+                    || E::custom(format!("unknown outcome `{word}`; {}", crate::text::did_you_mean(word, words())));
                 Outcome::parse(word).map(|outcome| Outcomes(vec![outcome])).ok_or_else(help)
             }
 

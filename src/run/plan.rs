@@ -95,15 +95,17 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
     let mut cases = Vec::new();
     for (number, combination) in combinations.iter().enumerate() {
         let given = read_given(scenario, combination, decoder);
+        let people = people(scenario, given.as_ref());
         if number == 0 {
-            check_variables(scenario, given.as_ref(), decoder);
+            check_variables(scenario, &people, decoder);
         }
-        let people: Vec<String> = given.iter().flat_map(|g| g.users.iter().chain(&g.newcomers)).cloned().collect();
         let reading = Reading { decoder, proves: &scenario.header.proves, people: &people };
         let steps: Vec<_> = scenario
             .steps
             .iter()
-            .map(|step| Planned::read(&step.map_texts(&|text| combination.substitute(text)), &reading))
+            .map(|step| step.map_texts(&|text| combination.substitute(text)))
+            // A variable of a broken matrix was told of already.
+            .map(|step| if uses_any(&step, scenario.matrix.names()) { None } else { Planned::read(&step, &reading) })
             .collect();
         let (Some(given), Some(steps)) = (given, steps.into_iter().collect::<Option<Vec<_>>>()) else { continue };
         let mut needs: BTreeSet<_> = scenario.header.needs.iter().copied().collect();
@@ -114,6 +116,13 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
     cases
 }
 
+/// Whether variables of these names are left in a tree.
+fn uses_any<'n>(node: &Node, names: impl Iterator<Item = &'n str> + Clone) -> bool {
+    let mut found = false;
+    node.each_text(&mut |text, _| found |= references(text).iter().any(|(name, _)| names.clone().any(|n| n == *name)));
+    found
+}
+
 fn read_given(scenario: &Scenario, combination: &Combination, decoder: &Decoder) -> Option<Given> {
     match &scenario.given {
         Some(node) => decoder.decode(&node.map_texts(&|text| combination.substitute(text))),
@@ -121,11 +130,21 @@ fn read_given(scenario: &Scenario, combination: &Combination, decoder: &Decoder)
     }
 }
 
+/// The names under `given`, also where the rest of it is broken.
+fn people(scenario: &Scenario, given: Option<&Given>) -> Vec<String> {
+    if let Some(given) = given {
+        return given.users.iter().chain(&given.newcomers).cloned().collect();
+    }
+    let lists = ["users", "newcomers"].into_iter().filter_map(|field| scenario.given.as_ref()?.get(field)?.as_list());
+    let named: Vec<_> = lists.flatten().filter_map(|name| name.as_text().map(str::to_owned)).collect();
+    if named.is_empty() { Given::default().users } else { named }
+}
+
 /// Every variable that is used must be given by matrix, `given`, or an earlier step.
-fn check_variables(scenario: &Scenario, given: Option<&Given>, decoder: &Decoder) {
+fn check_variables(scenario: &Scenario, people: &[String], decoder: &Decoder) {
     let mut known: Vec<String> = scenario.matrix.names().map(str::to_owned).collect();
     known.extend(["team.key".into(), "team.id".into()]);
-    for name in given.iter().flat_map(|g| g.users.iter().chain(&g.newcomers)) {
+    for name in people {
         known.extend([format!("{name}.id"), format!("{name}.externalId")]);
     }
     if let Some(node) = &scenario.given {
@@ -145,7 +164,11 @@ fn check_node(node: &Node, known: &[String], decoder: &Decoder) {
             }
             // The caret stands under the variable where the text is written plainly, else under the text.
             let plain = decoder.source().text().get(span.start..span.end) == Some(text);
-            let place = if plain { Span { start: span.start + at, end: (span.start + at + 1 + name.len()).min(span.end) } } else { span };
+            let place = if plain {
+                Span { start: span.start + at, end: (span.start + at + 1 + name.len()).min(span.end) }
+            } else {
+                span
+            };
             if name.is_empty() {
                 decoder.wrong(place, "a `$` that begins no variable", "write `$$` for a dollar sign");
             } else {

@@ -27,7 +27,10 @@ pub fn scenario_schema() -> Value {
             properties.insert("expect".into(), expect.clone().to_value());
         }
         properties.insert("sent".into(), sent.clone().to_value());
-        properties.insert("clause".into(), json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }));
+        properties.insert(
+            "clause".into(),
+            json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }),
+        );
         steps.push(json!({
             "type": "object", "description": kind.about, "properties": properties,
             "required": [kind.name], "additionalProperties": false,
@@ -61,7 +64,8 @@ pub fn scenario_schema() -> Value {
 
 /// A bare value stands for the first field.
 fn short_or_long(schema: Value) -> Value {
-    let first = schema.get("properties").and_then(Value::as_object).and_then(|properties| properties.values().next().cloned());
+    let first =
+        schema.get("properties").and_then(Value::as_object).and_then(|properties| properties.values().next().cloned());
     let mut long = schema;
     if let Some(map) = long.as_object_mut() {
         map.remove("$schema");
@@ -78,7 +82,9 @@ fn allow_variables(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             map.values_mut().for_each(allow_variables);
-            let closed = map.contains_key("enum") || map.contains_key("const") || map.get("type").is_some_and(|t| t == "integer" || t == "boolean");
+            let closed = map.contains_key("enum")
+                || map.contains_key("const")
+                || map.get("type").is_some_and(|t| t == "integer" || t == "boolean");
             if closed {
                 let original = Value::Object(std::mem::take(map));
                 map.insert("anyOf".into(), json!([original, { "type": "string", "pattern": "^\\$[A-Za-z]" }]));

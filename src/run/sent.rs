@@ -70,8 +70,13 @@ impl Credential {
             carried.push(Credential::ApiKey.words());
         }
         if let Some(authorization) = exchange.request.header("authorization") {
-            let is_access = world.ledger.secrets_in(authorization).iter().any(|known| known.kind == SecretKind::AccessToken);
-            carried.push(if is_access { Credential::AccessToken.words() } else { "an Authorization header that is no access token" });
+            let is_access =
+                world.ledger.secrets_in(authorization).iter().any(|known| known.kind == SecretKind::AccessToken);
+            carried.push(if is_access {
+                Credential::AccessToken.words()
+            } else {
+                "an Authorization header that is no access token"
+            });
         }
         if carried.is_empty() {
             carried.push(Credential::None.words());
@@ -124,7 +129,10 @@ impl Count {
     fn judge(&self, operation: Operation, exchanges: &[&Exchange], world: &World) -> Result<(), Halt> {
         let (sent, what) = (exchanges.len(), operation.words());
         let wrong_count = |wanted: String| {
-            Err(Halt::Unmet { expected: format!("{wanted} × {what} during this step"), got: format!("{sent} × {what}") })
+            Err(Halt::Unmet {
+                expected: format!("{wanted} × {what} during this step"),
+                got: format!("{sent} × {what}"),
+            })
         };
         match (self.count, self.at_least, self.at_most) {
             (Some(count), _, _) if sent != count => return wrong_count(count.to_string()),
@@ -142,15 +150,22 @@ impl Count {
         if let Some(wanted) = self.credential {
             let carried = Credential::carried(exchange, world);
             if carried != [wanted.words()] {
-                return Err(Halt::Unmet { expected: format!("the {what} with {}", wanted.words()), got: format!("it with {}", carried.join(" and ")) });
+                return Err(Halt::Unmet {
+                    expected: format!("the {what} with {}", wanted.words()),
+                    got: format!("it with {}", carried.join(" and ")),
+                });
             }
         }
         let realm = exchange.link.realm;
-        let elsewhere = self.environment.is_some_and(|e| e != realm.environment) || self.region.is_some_and(|r| r != realm.region);
+        let elsewhere =
+            self.environment.is_some_and(|e| e != realm.environment) || self.region.is_some_and(|r| r != realm.region);
         if elsewhere {
             let words = [self.environment.map(|e| e.word()), self.region.map(|r| r.word())];
             let wanted = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
-            return Err(Halt::Unmet { expected: format!("the {what} at a host of {wanted}"), got: format!("it at a host of {realm}") });
+            return Err(Halt::Unmet {
+                expected: format!("the {what} at a host of {wanted}"),
+                got: format!("it at a host of {realm}"),
+            });
         }
         Ok(())
     }

@@ -158,7 +158,8 @@ impl World {
             .cloned()
             .ok_or_else(|| Halt::Scenario(format!("nobody is called `{name}`; list the name under `given: users:`")))?;
         if person.id.is_none() {
-            let known = self.cloud.store().by_client_id(self.given.realm(), &person.external_id).map(|user| user.id.clone());
+            let known =
+                self.cloud.store().by_client_id(self.given.realm(), &person.external_id).map(|user| user.id.clone());
             person.id = known;
         }
         Ok(person)
@@ -178,7 +179,8 @@ impl World {
     pub fn somebody_in(&self, text: &str) -> Option<String> {
         let text = text.to_lowercase();
         let people = lock(&self.people);
-        let found = people.iter().find(|(_, person)| person.id.as_ref().is_some_and(|id| text.contains(&id.to_lowercase())));
+        let found =
+            people.iter().find(|(_, person)| person.id.as_ref().is_some_and(|id| text.contains(&id.to_lowercase())));
         found.map(|(name, _)| name.clone())
     }
 
@@ -216,7 +218,8 @@ impl World {
         let to_api = Link { from: Party::Backend, to: Party::Api, realm };
         let api = self.front.open(to_api, Arc::new(self.cloud.clone())).await.map_err(|e| harness(&e))?;
         let key = self.cloud.store().team(realm).key.clone();
-        let backend = Backend::new(format!("http://{api}"), key, self.backend_rules.clone(), self.request_timeout).map_err(|e| harness(&e))?;
+        let backend = Backend::new(format!("http://{api}"), key, self.backend_rules.clone(), self.request_timeout)
+            .map_err(|e| harness(&e))?;
         let backend = Arc::new(backend);
         let from_app = Link { from: Party::App, to: Party::Backend, realm };
         let address = self.front.open(from_app, backend.clone()).await.map_err(|e| harness(&e))?;
@@ -226,7 +229,11 @@ impl World {
     }
 
     /// Calls the SDK and keeps the answer's shape.
-    pub(super) async fn call<R: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<Called<R>, Halt> {
+    pub(super) async fn call<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl Serialize,
+    ) -> Result<Called<R>, Halt> {
         self.device.call(method, params).await.map_err(Halt::from)
     }
 
@@ -243,9 +250,10 @@ impl World {
     pub(super) async fn ask<R: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<R, Halt> {
         match self.call(method, params).await? {
             Called::Ok(value) => Ok(value),
-            Called::Refused { kind, text } => {
-                Err(Halt::Unmet { expected: format!("an answer to `{method}`"), got: format!("the error {kind}: {text}") })
-            }
+            Called::Refused { kind, text } => Err(Halt::Unmet {
+                expected: format!("an answer to `{method}`"),
+                got: format!("the error {kind}: {text}"),
+            }),
             Called::Killed => Err(Halt::Scenario("the process was killed".into())),
         }
     }
@@ -298,7 +306,10 @@ const SHORT_LIFE: Duration = Duration::from_secs(2);
 
 impl Expiries {
     pub(super) fn plus(self, more: Self) -> Self {
-        Self { sign_in_token: self.sign_in_token + more.sign_in_token, access_token: self.access_token + more.access_token }
+        Self {
+            sign_in_token: self.sign_in_token + more.sign_in_token,
+            access_token: self.access_token + more.access_token,
+        }
     }
 
     /// In real time tokens are short-lived as long as a step waits for their end, and no longer: an SDK that refreshes

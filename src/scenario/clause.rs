@@ -60,7 +60,11 @@ impl Clauses {
             for entry in group.clauses {
                 let (id, span) = (entry.id.value, entry.id.span);
                 if !id.starts_with(&format!("{}-", group.id)) {
-                    decoder.wrong(span, format!("`{id}` stands under {}", group.id), format!("begin it with {}-", group.id));
+                    decoder.wrong(
+                        span,
+                        format!("`{id}` stands under {}", group.id),
+                        format!("begin it with {}-", group.id),
+                    );
                 }
                 if clauses.iter().any(|clause| clause.id == id) {
                     decoder.wrong(span, format!("clause `{id}` is listed twice"), "keep one");
@@ -88,7 +92,8 @@ impl Clauses {
     /// What to say of a clause id that does not exist.
     pub fn help(&self, id: &str) -> String {
         let group = id.split('-').next().unwrap_or_default().to_uppercase();
-        let same: Vec<_> = self.0.iter().map(|c| c.id.as_str()).filter(|c| c.starts_with(&format!("{group}-"))).collect();
+        let same: Vec<_> =
+            self.0.iter().map(|c| c.id.as_str()).filter(|c| c.starts_with(&format!("{group}-"))).collect();
         if same.is_empty() {
             let mut groups: Vec<_> = self.0.iter().filter_map(|c| c.id.split('-').next()).collect();
             groups.dedup();

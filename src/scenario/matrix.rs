@@ -40,7 +40,8 @@ impl Combination {
 
     /// What tells this case from its siblings: `[production us]`, or nothing without a matrix.
     pub fn suffix(&self) -> String {
-        let words: Vec<_> = self.0.iter().filter(|(_, value)| value.axis).map(|(_, value)| value.words.as_str()).collect();
+        let words: Vec<_> =
+            self.0.iter().filter(|(_, value)| value.axis).map(|(_, value)| value.words.as_str()).collect();
         if words.is_empty() { String::new() } else { format!("[{}]", words.join(" ")) }
     }
 }
@@ -49,6 +50,8 @@ impl Combination {
 #[derive(Clone, Debug, Default)]
 pub struct Matrix {
     variables: Vec<Variable>,
+    /// Every name that the file gives, those of broken variables too.
+    names: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,7 +73,11 @@ impl Matrix {
     pub fn read(node: &Node, decoder: &Decoder) -> Self {
         let mut matrix = Self::default();
         let Some(entries) = node.as_map() else {
-            decoder.wrong(node.span, format!("a matrix is a map of variables, not {}", node.what()), "write for example `region: [us, eu]`");
+            decoder.wrong(
+                node.span,
+                format!("a matrix is a map of variables, not {}", node.what()),
+                "write for example `region: [us, eu]`",
+            );
             return matrix;
         };
         for (key, value) in entries {
@@ -78,15 +85,24 @@ impl Matrix {
                 Kind::List(items) => axis(&key.name, items, value, decoder),
                 Kind::Map(_) => matrix.follows(&key.name, value, decoder),
                 _ => {
-                    decoder.wrong(value.span, format!("`{}` is neither a list nor follows another variable", key.name), "write a list of values");
+                    decoder.wrong(
+                        value.span,
+                        format!("`{}` is neither a list nor follows another variable", key.name),
+                        "write a list of values",
+                    );
                     None
                 }
             };
+            matrix.names.push(key.name.clone());
             matrix.variables.extend(variable);
         }
         let cases = matrix.count();
         if cases > MAX_CASES {
-            decoder.wrong(node.span, format!("this matrix makes {cases} cases, more than {MAX_CASES}"), "split the scenario or shorten an axis");
+            decoder.wrong(
+                node.span,
+                format!("this matrix makes {cases} cases, more than {MAX_CASES}"),
+                "split the scenario or shorten an axis",
+            );
             matrix.variables.clear();
         }
         matrix
@@ -94,18 +110,31 @@ impl Matrix {
 
     fn follows(&self, name: &str, node: &Node, decoder: &Decoder) -> Option<Variable> {
         let Some([(of, table)]) = node.as_map() else {
-            decoder.wrong(node.span, format!("`{name}` must follow exactly one variable"), "write for example `{region: {us: eu, eu: us}}`");
+            decoder.wrong(
+                node.span,
+                format!("`{name}` must follow exactly one variable"),
+                "write for example `{region: {us: eu, eu: us}}`",
+            );
             return None;
         };
         let Some(Variable::Axis { values: wanted, .. }) = self.variables.iter().find(|v| v.name() == of.name) else {
-            let axes = self.variables.iter().filter(|v| matches!(v, Variable::Axis { .. })).map(Variable::name).collect::<Vec<_>>();
+            let axes = self
+                .variables
+                .iter()
+                .filter(|v| matches!(v, Variable::Axis { .. }))
+                .map(Variable::name)
+                .collect::<Vec<_>>();
             decoder.wrong(of.span, format!("`{}` is no axis that stands above", of.name), did_you_mean(&of.name, axes));
             return None;
         };
         let mut values = Vec::new();
         for value in wanted {
             let Some(found) = table.get(&value.words).and_then(|n| scalar(n, false)) else {
-                decoder.wrong(table.span, format!("`{name}` has no value for {} `{}`", of.name, value.words), "give one value for each");
+                decoder.wrong(
+                    table.span,
+                    format!("`{name}` has no value for {} `{}`", of.name, value.words),
+                    "give one value for each",
+                );
                 return None;
             };
             values.push((value.words.clone(), found));
@@ -113,7 +142,11 @@ impl Matrix {
         for (key, _) in table.as_map().unwrap_or_default() {
             if !wanted.iter().any(|value| value.words == key.name) {
                 let words: Vec<_> = wanted.iter().map(|value| value.words.as_str()).collect();
-                decoder.wrong(key.span, format!("`{}` is no value of `{}`", key.name, of.name), did_you_mean(&key.name, words));
+                decoder.wrong(
+                    key.span,
+                    format!("`{}` is no value of `{}`", key.name, of.name),
+                    did_you_mean(&key.name, words),
+                );
             }
         }
         Some(Variable::Follows { name: name.to_owned(), of: of.name.clone(), values })
@@ -127,8 +160,8 @@ impl Matrix {
     }
 
     /// The names that the matrix gives.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.variables.iter().map(Variable::name)
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.names.iter().map(String::as_str)
     }
 
     /// Every case, in the order of the file.
@@ -158,13 +191,21 @@ fn extend(case: Combination, variable: &Variable) -> Vec<Combination> {
 
 fn axis(name: &str, items: &[Node], node: &Node, decoder: &Decoder) -> Option<Variable> {
     if items.is_empty() {
-        decoder.wrong(node.span, format!("the axis `{name}` is empty: no case would be left"), "give at least one value");
+        decoder.wrong(
+            node.span,
+            format!("the axis `{name}` is empty: no case would be left"),
+            "give at least one value",
+        );
         return None;
     }
     let mut values: Vec<Value> = Vec::new();
     for item in items {
         let Some(value) = scalar(item, true) else {
-            decoder.wrong(item.span, format!("a value of an axis is one word, not {}", item.what()), "use words or numbers");
+            decoder.wrong(
+                item.span,
+                format!("a value of an axis is one word, not {}", item.what()),
+                "use words or numbers",
+            );
             return None;
         };
         if values.iter().any(|other| other.words == value.words) {
@@ -194,7 +235,8 @@ mod tests {
 
     #[test]
     fn axes_multiply_and_followers_follow() {
-        let (matrix, problems) = read("environment: [production, sandbox]\nregion: [us, eu]\nother: {region: {us: eu, eu: us}}\n");
+        let (matrix, problems) =
+            read("environment: [production, sandbox]\nregion: [us, eu]\nother: {region: {us: eu, eu: us}}\n");
         assert!(problems.is_empty(), "{problems:?}");
         let cases = matrix.combinations();
         assert_eq!(cases.len(), 4);

@@ -3,7 +3,7 @@
 use super::clause::Clauses;
 use super::matrix::Matrix;
 use super::model::Header;
-use crate::text::{Decoder, Key, Kind, Node, Problem, Source, did_you_mean, yaml};
+use crate::text::{Decoder, Key, Kind, Node, Problem, Source, Span, Spanned, did_you_mean, yaml};
 
 /// A scenario as its file says it.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Scenario {
     pub matrix: Matrix,
     pub given: Option<Node>,
     pub steps: Vec<Node>,
+    /// The whole file.
+    whole: Span,
 }
 
 const TREES: [&str; 3] = ["matrix", "given", "steps"];
@@ -29,8 +31,9 @@ impl Scenario {
         self.header.proves.iter().map(|clause| clause.value.as_str())
     }
 
-    /// Reads a file. All that is wrong with header and matrix is told together.
-    pub fn parse(source: &Source, chapter: &str, clauses: &Clauses) -> Result<Self, Vec<Problem>> {
+    /// Reads a file. All that is wrong with header and matrix is told together; what can be read comes back all the same,
+    /// so that the plan can look for mistakes in the steps.
+    pub fn parse(source: &Source, chapter: &str, clauses: &Clauses) -> (Option<Self>, Vec<Problem>) {
         let (tree, mut problems) = yaml::parse(source);
         let decoder = Decoder::new(source);
         let scenario = tree.and_then(|tree| read(source, chapter, &tree, &decoder));
@@ -38,16 +41,31 @@ impl Scenario {
             check_header(scenario, clauses, &decoder);
         }
         problems.extend(decoder.finish());
-        match scenario {
-            Some(scenario) if problems.is_empty() => Ok(scenario),
-            _ => Err(problems),
-        }
+        (scenario, problems)
+    }
+}
+
+/// As much of a broken header as the rest of the file needs. An empty id is not checked further.
+fn salvage(tree: &Node) -> Header {
+    let nothing = || Spanned { value: String::new(), span: tree.span };
+    let spanned = |node: &Node| Some(Spanned { value: node.as_text()?.to_owned(), span: node.span });
+    Header {
+        id: tree.get("id").and_then(spanned).unwrap_or_else(nothing),
+        title: String::new(),
+        note: None,
+        proves: tree.get("proves").and_then(Node::as_list).unwrap_or_default().iter().filter_map(spanned).collect(),
+        needs: vec![],
+        wire: None,
     }
 }
 
 fn read(source: &Source, chapter: &str, tree: &Node, decoder: &Decoder) -> Option<Scenario> {
     let Some(entries) = tree.as_map() else {
-        decoder.wrong(tree.span, format!("a scenario is a map, not {}", tree.what()), "begin with `id:`, `title:`, `proves:` and `steps:`");
+        decoder.wrong(
+            tree.span,
+            format!("a scenario is a map, not {}", tree.what()),
+            "begin with `id:`, `title:`, `proves:` and `steps:`",
+        );
         return None;
     };
     let (trees, mut header): (Vec<(Key, Node)>, Vec<_>) =
@@ -58,7 +76,11 @@ fn read(source: &Source, chapter: &str, tree: &Node, decoder: &Decoder) -> Optio
     let steps = match find("steps").map(|node| (&node.kind, node)) {
         Some((Kind::List(steps), _)) if !steps.is_empty() => steps.clone(),
         Some((_, node)) => {
-            decoder.wrong(node.span, "`steps` must be a list with at least one step", "write one step a line, each after a `- `");
+            decoder.wrong(
+                node.span,
+                "`steps` must be a list with at least one step",
+                "write one step a line, each after a `- `",
+            );
             return None;
         }
         None => {
@@ -67,8 +89,16 @@ fn read(source: &Source, chapter: &str, tree: &Node, decoder: &Decoder) -> Optio
         }
     };
     let given = find("given").cloned();
-    let header = decoder.decode(&Node::new(Kind::Map(header), tree.span))?;
-    Some(Scenario { source: source.clone(), chapter: chapter.to_owned(), header, matrix, given, steps })
+    let header = decoder.decode(&Node::new(Kind::Map(header), tree.span)).unwrap_or_else(|| salvage(tree));
+    Some(Scenario {
+        source: source.clone(),
+        chapter: chapter.to_owned(),
+        header,
+        matrix,
+        given,
+        steps,
+        whole: tree.span,
+    })
 }
 
 /// The header alone would offer header fields for a misspelt `steps`.
@@ -84,10 +114,11 @@ fn is_near_a_tree(key: &Key, decoder: &Decoder) -> bool {
 fn check_header(scenario: &Scenario, clauses: &Clauses, decoder: &Decoder) {
     let id = &scenario.header.id;
     let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if id.value.is_empty() || !id.value.chars().all(fine) {
+    let salvaged = id.span == scenario.whole;
+    if !salvaged && (id.value.is_empty() || !id.value.chars().all(fine)) {
         decoder.wrong(id.span, format!("`{}` is not an id", id.value), "use lower-case words joined by hyphens");
     }
-    if scenario.header.proves.is_empty() {
+    if !salvaged && scenario.header.proves.is_empty() {
         decoder.wrong(id.span, "this scenario proves no clause", "name at least one under `proves`");
     }
     for clause in &scenario.header.proves {

@@ -26,7 +26,7 @@ impl Suite {
     /// Reads a suite's folder, or single files and chapters of it. The clauses come from the nearest `clauses.yaml` at or
     /// above the first path.
     ///
-    /// Broken files are left out and their problems returned beside the rest, so that the plan can add what it finds.
+    /// Problems are returned beside what could be read, so that the plan can add what it finds.
     pub fn load(paths: &[PathBuf]) -> Result<(Self, Vec<Problem>), SuiteError> {
         let first = paths.first().ok_or_else(|| SuiteError::Io("no scenario path given".into()))?;
         let clauses_file = find_clauses(first)?;
@@ -45,10 +45,9 @@ impl Suite {
         let mut problems = Vec::new();
         for file in files {
             let chapter = chapter_of(&file, &root);
-            match Scenario::parse(&read(&file)?, &chapter, &suite.clauses) {
-                Ok(scenario) => suite.scenarios.push(scenario),
-                Err(found) => problems.extend(found),
-            }
+            let (scenario, found) = Scenario::parse(&read(&file)?, &chapter, &suite.clauses);
+            suite.scenarios.extend(scenario);
+            problems.extend(found);
         }
         problems.extend(duplicate_ids(&suite.scenarios));
         Ok((suite, problems))
@@ -106,7 +105,7 @@ fn chapter_of(file: &Path, root: &Path) -> String {
 fn duplicate_ids(scenarios: &[Scenario]) -> Vec<Problem> {
     let mut first: HashMap<&str, &Scenario> = HashMap::new();
     let mut problems = Vec::new();
-    for scenario in scenarios {
+    for scenario in scenarios.iter().filter(|scenario| !scenario.id().is_empty()) {
         if let Some(other) = first.get(scenario.id()) {
             let place = other.source.place(other.header.id.span);
             problems.push(

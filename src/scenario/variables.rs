@@ -83,7 +83,12 @@ pub fn fill(text: &str, value: &impl Fn(&str) -> Option<String>) -> String {
         match part {
             Part::Plain("$") => out.push_str("$$"),
             Part::Plain(plain) => out.push_str(plain),
-            Part::Variable(name, _) => out.push_str(&value(name).unwrap_or_else(|| format!("${{{name}}}"))),
+            Part::Variable(name, at) => {
+                // As it was written, so that reports show the author's own words.
+                let braces = text[at + 1..].starts_with('{');
+                let written = if braces { format!("${{{name}}}") } else { format!("${name}") };
+                out.push_str(&value(name).unwrap_or(written));
+            }
             Part::Stray(_) => out.push('$'),
         }
     }

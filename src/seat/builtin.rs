@@ -1,7 +1,7 @@
 //! The reference SDK hosted in this process: the same protocol, over a pipe in memory.
 
-use super::process::{CLEAN, EarsHandler, End, Ears, Process, Watch};
 use super::Deadlines;
+use super::process::{CLEAN, Ears, EarsHandler, End, Process, Watch};
 use crate::protocol::{MAX_UNASKED, connect};
 use crate::reference::adapter::{Assembly, TimeSource, serve};
 use crate::reference::sdk::ports::Life;
@@ -17,7 +17,12 @@ struct Hosted {
     end: watch::Sender<End>,
 }
 
-pub(super) fn launch(assembly: Arc<dyn Assembly>, time: TimeSource, ears: Arc<dyn Ears>, deadlines: Deadlines) -> Process {
+pub(super) fn launch(
+    assembly: Arc<dyn Assembly>,
+    time: TimeSource,
+    ears: Arc<dyn Ears>,
+    deadlines: Deadlines,
+) -> Process {
     let (near, far) = duplex(64 * 1024);
     let (near_read, near_write) = tokio::io::split(near);
     let (far_read, far_write) = tokio::io::split(far);

@@ -1,7 +1,7 @@
 //! A child process that speaks the protocol on its standard input and output.
 
-use super::process::{CLEAN, EarsHandler, End, Ears, Process, Watch};
 use super::Deadlines;
+use super::process::{CLEAN, Ears, EarsHandler, End, Process, Watch};
 use crate::protocol::{MAX_UNASKED, connect};
 use async_trait::async_trait;
 use std::collections::VecDeque;

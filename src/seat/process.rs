@@ -102,13 +102,19 @@ impl Process {
         let answer = self.call::<Initialized>("initialize", Initialize { protocol: VERSION, harness }).await?;
         match answer {
             Ok(told) if told.protocol == VERSION => Ok(told),
-            Ok(told) => Err(trouble(format!("the adapter speaks protocol {}, this harness speaks {VERSION}", told.protocol))),
+            Ok(told) => {
+                Err(trouble(format!("the adapter speaks protocol {}, this harness speaks {VERSION}", told.protocol)))
+            }
             Err(refusal) => Err(trouble(format!("the adapter refused `initialize`: {}", refusal.message))),
         }
     }
 
     /// Calls the SDK. The outer error is the process's trouble, the inner one the SDK's refusal.
-    pub async fn call<R: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<Result<R, Refusal>, Trouble> {
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: impl Serialize,
+    ) -> Result<Result<R, Refusal>, Trouble> {
         let begun = self.peer.begin(method, params);
         self.settle(method, begun.finish(self.deadlines.call).await)
     }
@@ -141,7 +147,9 @@ impl Process {
             Err(CallError::Late(after)) => {
                 Err(self.mark(format!("the adapter did not answer `{method}` within {after:?} (hung?)")))
             }
-            Err(CallError::Broken(breach)) => Err(self.mark(format!("during `{method}`, the adapter failed: {breach}"))),
+            Err(CallError::Broken(breach)) => {
+                Err(self.mark(format!("during `{method}`, the adapter failed: {breach}")))
+            }
         }
     }
 
@@ -190,7 +198,10 @@ impl Process {
             End::Ended(how) => Err(trouble(format!("the adapter answered `stop` and then ended badly: {how}"))),
             End::Running => {
                 self.watch.kill().await;
-                Err(trouble(format!("the adapter answered `stop` but was still running {:?} later", self.deadlines.stop)))
+                Err(trouble(format!(
+                    "the adapter answered `stop` but was still running {:?} later",
+                    self.deadlines.stop
+                )))
             }
         }
     }

@@ -103,10 +103,16 @@ fn settle(file: TargetFile, source: &Source, decoder: &Decoder) -> Option<Target
     let request_timeout = deadline(&file.deadlines.request, defaults.request_timeout)?;
     // Relative programs are meant from the file's folder, as the arguments are.
     let local = program.contains('/') && !Path::new(program).is_absolute();
-    let program = if local { std::path::absolute(folder.join(program)).ok()?.display().to_string() } else { program.clone() };
+    let program =
+        if local { std::path::absolute(folder.join(program)).ok()?.display().to_string() } else { program.clone() };
     Some(Target {
         name: file.sdk.name,
-        seat: SdkSeat::Command { program, args: args.to_vec(), folder: folder.clone(), environment: file.sdk.env.into_iter().collect() },
+        seat: SdkSeat::Command {
+            program,
+            args: args.to_vec(),
+            folder: folder.clone(),
+            environment: file.sdk.env.into_iter().collect(),
+        },
         deadlines: Deadlines { call, stop },
         request_timeout,
         snapshots: file.snapshots.map(|path| folder.join(path)),
@@ -117,7 +123,11 @@ fn duration(text: &Spanned<String>, decoder: &Decoder) -> Option<Duration> {
     match humantime::parse_duration(&text.value) {
         Ok(duration) if !duration.is_zero() => Some(duration),
         _ => {
-            decoder.wrong(text.span, format!("`{}` is no length of time", text.value), "write for example \"10s\" or \"500ms\"");
+            decoder.wrong(
+                text.span,
+                format!("`{}` is no length of time", text.value),
+                "write for example \"10s\" or \"500ms\"",
+            );
             None
         }
     }

@@ -117,7 +117,10 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for Spanned<T> {
 enum Fault {
     /// Already among the problems.
     Noted,
-    New { message: String, span: Option<Span> },
+    New {
+        message: String,
+        span: Option<Span>,
+    },
 }
 
 impl Fault {
@@ -250,7 +253,9 @@ impl<'de, 'a> Deserializer<'de> for At<'a> {
     ) -> Result<V::Value, Fault> {
         let (word, span, value) = match &self.node.kind {
             Kind::Text(text) => (text.as_str(), self.node.span, None),
-            Kind::Map(entries) if entries.len() == 1 => (entries[0].0.name.as_str(), entries[0].0.span, Some(&entries[0].1)),
+            Kind::Map(entries) if entries.len() == 1 => {
+                (entries[0].0.name.as_str(), entries[0].0.span, Some(&entries[0].1))
+            }
             _ => return Err(self.mismatch(&format!("one of {}", words(variants)))),
         };
         if !variants.contains(&word) {
@@ -427,7 +432,8 @@ mod tests {
 
     #[test]
     fn a_right_file_becomes_its_value_with_spans() {
-        let (kennel, problems) = decode("dogs:\n  - {name: Rex, coat: smooth}\n  - {name: Bo, coat: {long: {centimetres: 9}}}\n");
+        let (kennel, problems) =
+            decode("dogs:\n  - {name: Rex, coat: smooth}\n  - {name: Bo, coat: {long: {centimetres: 9}}}\n");
         let kennel = kennel.unwrap();
         assert!(problems.is_empty());
         assert_eq!(kennel.dogs[0].name.span, Span { start: 17, end: 20 });

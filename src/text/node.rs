@@ -89,9 +89,9 @@ impl Node {
         let kind = match &self.kind {
             Kind::Text(text) => change(text),
             Kind::List(items) => Kind::List(items.iter().map(|item| item.map_texts(change)).collect()),
-            Kind::Map(entries) => Kind::Map(
-                entries.iter().map(|(key, value)| (key.clone(), value.map_texts(change))).collect(),
-            ),
+            Kind::Map(entries) => {
+                Kind::Map(entries.iter().map(|(key, value)| (key.clone(), value.map_texts(change))).collect())
+            }
             other => other.clone(),
         };
         Node::new(kind, self.span)

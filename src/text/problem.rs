@@ -42,7 +42,10 @@ impl Problem {
     pub fn render(&self, colours: bool) -> String {
         let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
-        let named = Shown { problem: self, code: NamedSource::new(self.source.path().display().to_string(), self.source.text().to_owned()) };
+        let named = Shown {
+            problem: self,
+            code: NamedSource::new(self.source.path().display().to_string(), self.source.text().to_owned()),
+        };
         let mut out = String::new();
         match handler.render_report(&mut out, &named) {
             Ok(()) => out,
@@ -97,9 +100,7 @@ pub struct Problems(pub Vec<Problem>);
 impl Problems {
     /// Sorted by place, each once.
     pub fn tidy(mut self) -> Self {
-        self.0.sort_by(|a, b| {
-            (a.source.path(), a.span, &a.message).cmp(&(b.source.path(), b.span, &b.message))
-        });
+        self.0.sort_by(|a, b| (a.source.path(), a.span, &a.message).cmp(&(b.source.path(), b.span, &b.message)));
         self.0.dedup_by(|a, b| a.source.path() == b.source.path() && a.span == b.span && a.message == b.message);
         self
     }

@@ -75,7 +75,11 @@ impl<'s> Reader<'s> {
             }
             Some(Err(error)) => {
                 let at = self.byte(error.marker().index());
-                let problem = Problem::new(self.source, Span { start: at, end: at }, format!("this is not YAML: {}", error.info()));
+                let problem = Problem::new(
+                    self.source,
+                    Span { start: at, end: at },
+                    format!("this is not YAML: {}", error.info()),
+                );
                 Err(Box::new(if error.info().contains("mapping values are not allowed") {
                     problem.help("a name that is followed by fields of its own ends in a colon; a text with `: ` in it wants quotes")
                 } else {

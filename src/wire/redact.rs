@@ -107,7 +107,8 @@ impl Ledger {
         if value.is_empty() || inner.secrets.iter().any(|known| known.value == value) {
             return;
         }
-        let names: BTreeSet<_> = inner.secrets.iter().filter(|known| known.kind == kind).map(|known| &known.name).collect();
+        let names: BTreeSet<_> =
+            inner.secrets.iter().filter(|known| known.kind == kind).map(|known| &known.name).collect();
         let number = 1 + names.len();
         inner.secrets.push(known(kind, format!("{} {number}", kind.words()), value));
     }

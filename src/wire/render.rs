@@ -12,7 +12,13 @@ const SHOWN_ANSWER: [&str; 3] = ["retry-after", "location", "cache-control"];
 /// One exchange in two to five lines. `number` counts from 1.
 pub fn exchange(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted {
     let request = &exchange.request;
-    let mut out = format!("{number:>3}  {}  {} {}  ({})\n", exchange.link, request.method, request.path, exchange.operation.words());
+    let mut out = format!(
+        "{number:>3}  {}  {} {}  ({})\n",
+        exchange.link,
+        request.method,
+        request.path,
+        exchange.operation.words()
+    );
     out.push_str(&headers(&request.headers, &SHOWN_REQUEST));
     if !request.body.is_empty() {
         out.push_str(&format!("       {}\n", request_body(request)));
@@ -44,7 +50,8 @@ fn headers(map: &HeaderMap, shown: &[&str]) -> String {
 }
 
 fn request_body(request: &Received) -> String {
-    let is_form = request.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form"));
+    let is_form =
+        request.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form"));
     if is_form {
         let fields = request.form().into_iter().map(|(key, value)| format!("{key}={value}"));
         return fields.collect::<Vec<_>>().join("  ");
@@ -55,7 +62,11 @@ fn request_body(request: &Received) -> String {
 /// Long and many-lined bodies, short and in one line. Redaction comes after, so tokens are not cut.
 fn cut(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if line.len() <= 4000 { line } else { format!("{}… ({} bytes)", line.chars().take(200).collect::<String>(), text.len()) }
+    if line.len() <= 4000 {
+        line
+    } else {
+        format!("{}… ({} bytes)", line.chars().take(200).collect::<String>(), text.len())
+    }
 }
 
 /// One exchange as snapshots keep it: no times, fields of forms and JSON in a fixed order.

@@ -46,7 +46,9 @@ impl fmt::Display for Link {
 }
 
 /// What an exchange is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Operation {
     /// App to backend: a sign-in token, please.
@@ -117,9 +119,15 @@ impl Received {
 pub enum Fate {
     /// Not answered yet.
     Pending,
-    Answered { status: StatusCode, headers: HeaderMap, body: Bytes },
+    Answered {
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+    },
     /// The connection ended without an answer. `processed` says whether the server had done its part.
-    Lost { processed: bool },
+    Lost {
+        processed: bool,
+    },
     /// The device had no network.
     NoNetwork,
 }
@@ -168,7 +176,14 @@ impl Transcript {
     pub(super) fn arrive(&self, link: Link, request: Received) -> (usize, Operation) {
         let operation = classify(link, &request);
         let mut exchanges = self.lock();
-        exchanges.push(Exchange { link, operation, request, fate: Fate::Pending, fault: None, at_ms: self.clock.now_ms() });
+        exchanges.push(Exchange {
+            link,
+            operation,
+            request,
+            fate: Fate::Pending,
+            fault: None,
+            at_ms: self.clock.now_ms(),
+        });
         (exchanges.len() - 1, operation)
     }
 

@@ -118,7 +118,10 @@ impl Sdk {
         self.device.rules.check_api_key(api_key, realm)?;
         let user_id = match self.record()? {
             Some(Record::SignInToken(_)) => {
-                return Err(SdkError::new(ErrorKind::AlreadySignedIn, "this installation uses sign-in tokens; sign out first"));
+                return Err(SdkError::new(
+                    ErrorKind::AlreadySignedIn,
+                    "this installation uses sign-in tokens; sign out first",
+                ));
             }
             Some(Record::ApiKey(current)) if current.user_id.is_some() && current.realm() != realm => {
                 return Err(SdkError::new(ErrorKind::AlreadySignedIn, "signed in elsewhere; sign out first"));

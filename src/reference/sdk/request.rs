@@ -26,7 +26,9 @@ impl Sdk {
     /// One API call. Any HTTP status is a result, except what ends the session.
     pub async fn request(self: &Arc<Self>, method: &str, path: &str) -> Result<ApiAnswer> {
         match self.record()? {
-            Some(Record::ApiKey(record)) if record.user_id.is_some() => self.request_with_key(record, method, path).await,
+            Some(Record::ApiKey(record)) if record.user_id.is_some() => {
+                self.request_with_key(record, method, path).await
+            }
             Some(Record::SignInToken(_)) => self.request_with_token(method, path).await,
             _ => Err(SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in")),
         }
@@ -66,8 +68,21 @@ impl Sdk {
         }
     }
 
-    async fn api(&self, realm: Realm, method: &str, path: &str, headers: Vec<(&'static str, String)>) -> Result<ApiAnswer> {
-        let call = Call { realm, host: Host::Api, method: method.to_owned(), path: path.to_owned(), headers, body: String::new() };
+    async fn api(
+        &self,
+        realm: Realm,
+        method: &str,
+        path: &str,
+        headers: Vec<(&'static str, String)>,
+    ) -> Result<ApiAnswer> {
+        let call = Call {
+            realm,
+            host: Host::Api,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers,
+            body: String::new(),
+        };
         let no_answer = |_| SdkError::new(ErrorKind::Network, "no answer from the API; try again later");
         self.device.net.send(call).await.map(ApiAnswer::from).map_err(no_answer)
     }

@@ -12,7 +12,8 @@ use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeCo
 use std::time::Duration;
 
 /// Padding or none: issuers differ (EXC-7).
-const ANY_PADDING: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const ANY_PADDING: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, ANY_PADDING);
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, ANY_PADDING);
 
@@ -45,7 +46,9 @@ pub enum Refreshed {
     /// A new sign-in token is wanted (REF-7).
     OnHold,
     /// Try later (REF-6).
-    Temporary { retry_after: Option<Duration> },
+    Temporary {
+        retry_after: Option<Duration>,
+    },
     /// Nothing that the scheme knows (REF-10).
     Unexpected,
 }
@@ -153,14 +156,23 @@ pub trait Rules: Send + Sync {
     /// What a failed exchange is to the app (EXC-4, REF-10).
     fn exchange_failure(&self, answer: &std::result::Result<Answer, NoAnswer>) -> SdkError {
         match answer {
-            Err(NoAnswer) => SdkError::new(ErrorKind::Network, "no answer from the identity provider; try again with a fresh sign-in token"),
-            Ok(answer) if answer.status == 429 || answer.status >= 500 => {
-                SdkError::new(ErrorKind::Network, format!("the identity provider answered {}; try again later", answer.status))
-            }
-            Ok(answer) if (400..500).contains(&answer.status) && error_type(answer).as_deref() == Some("invalid_token") => {
+            Err(NoAnswer) => SdkError::new(
+                ErrorKind::Network,
+                "no answer from the identity provider; try again with a fresh sign-in token",
+            ),
+            Ok(answer) if answer.status == 429 || answer.status >= 500 => SdkError::new(
+                ErrorKind::Network,
+                format!("the identity provider answered {}; try again later", answer.status),
+            ),
+            Ok(answer)
+                if (400..500).contains(&answer.status) && error_type(answer).as_deref() == Some("invalid_token") =>
+            {
                 SdkError::new(ErrorKind::InvalidSignInToken, "the identity provider refused the sign-in token")
             }
-            Ok(answer) => SdkError::new(ErrorKind::UnexpectedAnswer, format!("unexpected answer to an exchange (status {})", answer.status)),
+            Ok(answer) => SdkError::new(
+                ErrorKind::UnexpectedAnswer,
+                format!("unexpected answer to an exchange (status {})", answer.status),
+            ),
         }
     }
 
@@ -175,7 +187,11 @@ pub trait Rules: Send + Sync {
             serde_json::Value::String(digits) => digits.parse().ok()?,
             number => number.as_u64()?,
         };
-        Some(Tokens { access_token: text("access_token")?, refresh_token: text("refresh_token")?, expires_in: Duration::from_secs(seconds) })
+        Some(Tokens {
+            access_token: text("access_token")?,
+            refresh_token: text("refresh_token")?,
+            expires_in: Duration::from_secs(seconds),
+        })
     }
 
     /// Reads the answer to a refresh (REF-6, REF-7, REF-10, DEL-1, DEL-4).

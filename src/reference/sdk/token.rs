@@ -39,11 +39,15 @@ struct Claims {
 impl SignInToken {
     /// Reads a token, or says what is wrong with it, without a network call (EXC-6).
     pub fn parse(text: &str, rules: &dyn Rules) -> Result<Self> {
-        let malformed = |what: &str| SdkError::new(ErrorKind::InvalidSignInToken, format!("the sign-in token is malformed: {what}"));
+        let malformed = |what: &str| {
+            SdkError::new(ErrorKind::InvalidSignInToken, format!("the sign-in token is malformed: {what}"))
+        };
         let envelope = rules.decode_base64(text).ok_or_else(|| malformed("not Base64"))?;
         let envelope: Envelope = serde_json::from_slice(&envelope).map_err(|_| malformed("not the expected JSON"))?;
         let mut parts = envelope.user_token.split('.');
-        let (Some(header), Some(claims), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(header), Some(claims), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(malformed("its JWT has not three parts"));
         };
         let header = rules.decode_base64url(header).ok_or_else(|| malformed("JWT header"))?;

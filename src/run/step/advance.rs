@@ -24,7 +24,8 @@ impl Step for Advance {
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
-        let by = humantime::parse_duration(&self.by).map_err(|e| Halt::Scenario(format!("`{}` is no length of time: {e}", self.by)))?;
+        let by = humantime::parse_duration(&self.by)
+            .map_err(|e| Halt::Scenario(format!("`{}` is no length of time: {e}", self.by)))?;
         world.clock.advance(by).await;
         world.device.tell_time().await?;
         Ok(Answer::Done)

@@ -17,7 +17,8 @@ pub struct AppUser {
     user: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<AppUser>("app", "Signs a person in to the app itself, or out of it (`nobody`).").person();
+pub(super) const KIND: StepKind =
+    StepKind::new::<AppUser>("app", "Signs a person in to the app itself, or out of it (`nobody`).").person();
 
 #[async_trait]
 impl Step for AppUser {

@@ -45,7 +45,8 @@ pub struct Begun {
 
 pub(super) const KIND: StepKind = StepKind {
     schema: Shape::json_schema,
-    ..StepKind::new::<super::release::Release>("begin", "Begins a call and goes on without waiting for its end.").reader(read)
+    ..StepKind::new::<super::release::Release>("begin", "Begins a call and goes on without waiting for its end.")
+        .reader(read)
 };
 
 fn read(node: &Node, reading: &Reading<'_>) -> Option<Arc<dyn Step>> {
@@ -77,7 +78,12 @@ impl Step for Begin {
     }
 }
 
-async fn await_operation(world: &World, mark: usize, operation: Operation, task: &JoinHandle<Result<Answer, Halt>>) -> Result<(), Halt> {
+async fn await_operation(
+    world: &World,
+    mark: usize,
+    operation: Operation,
+    task: &JoinHandle<Result<Answer, Halt>>,
+) -> Result<(), Halt> {
     let seen = || world.transcript.since(mark).iter().any(|exchange| exchange.operation == operation);
     let wait = async {
         while !seen() && !task.is_finished() {
@@ -89,5 +95,8 @@ async fn await_operation(world: &World, mark: usize, operation: Operation, task:
         return Ok(());
     }
     let got = if task.is_finished() { "the call ended without one" } else { "none within 5 s" };
-    Err(Halt::Unmet { expected: format!("this call to send a request of the kind: {}", operation.words()), got: got.into() })
+    Err(Halt::Unmet {
+        expected: format!("this call to send a request of the kind: {}", operation.words()),
+        got: got.into(),
+    })
 }

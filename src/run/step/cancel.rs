@@ -15,7 +15,8 @@ pub struct Cancel {
     call: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Cancel>("cancel", "Cancels a call that was begun.").needs(&[Capability::Cancel]);
+pub(super) const KIND: StepKind =
+    StepKind::new::<Cancel>("cancel", "Cancels a call that was begun.").needs(&[Capability::Cancel]);
 
 #[async_trait]
 impl Step for Cancel {
@@ -25,7 +26,8 @@ impl Step for Cancel {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let begun = world.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = begun.get(&self.call).ok_or_else(|| Halt::Scenario(format!("no call `{}` was begun", self.call)))?;
+        let begun =
+            begun.get(&self.call).ok_or_else(|| Halt::Scenario(format!("no call `{}` was begun", self.call)))?;
         begun.cancel.notify_one();
         Ok(Answer::Done)
     }

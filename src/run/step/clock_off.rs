@@ -16,7 +16,8 @@ pub struct ClockOff {
 }
 
 pub(super) const KIND: StepKind =
-    StepKind::new::<ClockOff>("clockOff", "Puts the device's clock ahead of the servers' time, or behind it.").needs(&[Capability::Clock]);
+    StepKind::new::<ClockOff>("clockOff", "Puts the device's clock ahead of the servers' time, or behind it.")
+        .needs(&[Capability::Clock]);
 
 #[async_trait]
 impl Step for ClockOff {

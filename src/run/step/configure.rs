@@ -21,7 +21,10 @@ pub struct Configure {
     region: Option<Region>,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Configure>("configure", "API-key scheme: configures team, environment and region.").answers().needs(&[Capability::ApiKey]);
+pub(super) const KIND: StepKind =
+    StepKind::new::<Configure>("configure", "API-key scheme: configures team, environment and region.")
+        .answers()
+        .needs(&[Capability::ApiKey]);
 
 #[async_trait]
 impl Step for Configure {

@@ -17,7 +17,9 @@ pub struct DamageStorage {
     area: Area,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<DamageStorage>("damageStorage", "Damages the files of a storage area.").needs(&[Capability::StorageFiles]);
+pub(super) const KIND: StepKind =
+    StepKind::new::<DamageStorage>("damageStorage", "Damages the files of a storage area.")
+        .needs(&[Capability::StorageFiles]);
 
 #[async_trait]
 impl Step for DamageStorage {
@@ -29,7 +31,10 @@ impl Step for DamageStorage {
         let harness = |e: std::io::Error| Halt::Harness(format!("cannot damage the storage: {e}"));
         let files = world.device.storage.files(self.area).map_err(harness)?;
         if files.is_empty() {
-            return Err(Halt::Unmet { expected: format!("a file in {} storage (the SDK claims storageFiles)", self.area.word()), got: "none".into() });
+            return Err(Halt::Unmet {
+                expected: format!("a file in {} storage (the SDK claims storageFiles)", self.area.word()),
+                got: "none".into(),
+            });
         }
         for file in files {
             let bytes = std::fs::read(&file).map_err(harness)?;

@@ -14,7 +14,8 @@ pub struct Expire {
     what: Token,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Expire>("expire", "Time passes until the tokens issued so far have expired.");
+pub(super) const KIND: StepKind =
+    StepKind::new::<Expire>("expire", "Time passes until the tokens issued so far have expired.");
 
 #[async_trait]
 impl Step for Expire {

@@ -3,8 +3,8 @@
 use super::{Answer, Halt, Step, StepKind};
 use crate::run::world::World;
 use crate::wire::{FaultRule, Harm, Moment, Operation};
-use hyper::body::Bytes;
 use async_trait::async_trait;
+use hyper::body::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -64,7 +64,8 @@ pub(super) const KIND: StepKind = StepKind::new::<Fault>("fault", "Makes the net
 
 impl Fault {
     fn harm(&self) -> Result<Harm, Halt> {
-        let body = |content_type, text: &'static str| Harm::Body { content_type, body: Bytes::from_static(text.as_bytes()) };
+        let body =
+            |content_type, text: &'static str| Harm::Body { content_type, body: Bytes::from_static(text.as_bytes()) };
         Ok(match self.harm {
             What::LoseRequest => Harm::Lose(Moment::Request),
             What::LoseResponse => Harm::Lose(Moment::Response),
@@ -78,12 +79,18 @@ impl Fault {
             What::MissingFields => body("application/json", r#"{"token_type":"Bearer"}"#),
             What::WrongTypes => body("application/json", r#"{"access_token":1,"refresh_token":[],"expires_in":{}}"#),
             What::Status => {
-                let status = self.status.ok_or_else(|| Halt::Scenario("the harm `status` needs the field `status`".into()))?;
+                let status =
+                    self.status.ok_or_else(|| Halt::Scenario("the harm `status` needs the field `status`".into()))?;
                 let body = match &self.error_type {
                     Some(word) => serde_json::json!({ "detail": { "error_type": word } }),
                     None => serde_json::json!({ "detail": "as the scenario wants it" }),
                 };
-                Harm::Answer { status, retry_after_s: self.retry_after, content_type: "application/json", body: Bytes::from(body.to_string()) }
+                Harm::Answer {
+                    status,
+                    retry_after_s: self.retry_after,
+                    content_type: "application/json",
+                    body: Bytes::from(body.to_string()),
+                }
             }
         })
     }

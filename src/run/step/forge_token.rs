@@ -1,11 +1,11 @@
 //! `forgeToken`: makes a broken sign-in token of a good one (EXC-4, EXC-6).
 
 use super::{Answer, Halt, Step, StepKind};
-use crate::scenario::Text;
 use crate::run::world::World;
+use crate::scenario::Text;
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,7 +21,8 @@ pub struct ForgeToken {
     bind: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<ForgeToken>("forgeToken", "Makes a broken sign-in token of a good one.");
+pub(super) const KIND: StepKind =
+    StepKind::new::<ForgeToken>("forgeToken", "Makes a broken sign-in token of a good one.");
 
 #[async_trait]
 impl Step for ForgeToken {

@@ -15,7 +15,12 @@ pub struct Identify {
     user: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Identify>("identify", "Identifies the app's user.person(); the SDK asks back for a token when it needs one.").answers().needs(&[Capability::Identify]);
+pub(super) const KIND: StepKind = StepKind::new::<Identify>(
+    "identify",
+    "Identifies the app's user.person(); the SDK asks back for a token when it needs one.",
+)
+.answers()
+.needs(&[Capability::Identify]);
 
 #[async_trait]
 impl Step for Identify {

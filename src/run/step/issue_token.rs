@@ -33,24 +33,33 @@ pub struct IssueToken {
     capital_user_id: bool,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<IssueToken>("issueToken", "Has the backend issue a sign-in token for a person.").answers().person();
+pub(super) const KIND: StepKind =
+    StepKind::new::<IssueToken>("issueToken", "Has the backend issue a sign-in token for a person.").answers().person();
 
 #[async_trait]
 impl Step for IssueToken {
     fn words(&self) -> String {
-        let place: Vec<_> = [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
+        let place: Vec<_> =
+            [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
         let place = if place.is_empty() { String::new() } else { format!(" in {}", place.join(" ")) };
         format!("a sign-in token for {}{place}", self.user)
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let home = world.given.realm();
-        let realm = Realm { environment: self.environment.unwrap_or(home.environment), region: self.region.unwrap_or(home.region) };
+        let realm = Realm {
+            environment: self.environment.unwrap_or(home.environment),
+            region: self.region.unwrap_or(home.region),
+        };
         let person = world.person(&self.user)?;
         if realm != home {
             world.cloud.store().add_user(realm, &person.external_id, person.id.clone());
         }
-        let shape = TokenShape { url_safe_characters: self.url_safe_characters, padding: self.padding, capital_user_id: self.capital_user_id };
+        let shape = TokenShape {
+            url_safe_characters: self.url_safe_characters,
+            padding: self.padding,
+            capital_user_id: self.capital_user_id,
+        };
         let token = if shape == TokenShape::default() {
             match request_token(world, &self.user, realm).await? {
                 Ok(token) => token,

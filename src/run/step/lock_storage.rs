@@ -17,7 +17,8 @@ pub struct LockStorage {}
 pub struct UnlockStorage {}
 
 pub(super) const LOCK: StepKind =
-    StepKind::new::<LockStorage>("lockStorage", "Locks secure storage, as before the device's first unlock.").needs(&[Capability::StorageLock]);
+    StepKind::new::<LockStorage>("lockStorage", "Locks secure storage, as before the device's first unlock.")
+        .needs(&[Capability::StorageLock]);
 pub(super) const UNLOCK: StepKind =
     StepKind::new::<UnlockStorage>("unlockStorage", "Unlocks secure storage.").needs(&[Capability::StorageLock]);
 

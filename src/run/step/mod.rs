@@ -133,8 +133,13 @@ pub enum Answer {
     /// The world was changed; there is no answer to judge.
     Done,
     Ok,
-    Refused { kind: ErrorKind, text: String },
-    Http { status: u16 },
+    Refused {
+        kind: ErrorKind,
+        text: String,
+    },
+    Http {
+        status: u16,
+    },
     /// The process was killed on purpose in the middle.
     Killed,
 }
@@ -284,7 +289,11 @@ impl Planned {
             }
             Kind::Map(entries) => entries,
             _ => {
-                decoder.wrong(node.span, format!("a step is a name or a map, not {}", node.what()), "write for example `- relaunch` or `- signIn: $token`");
+                decoder.wrong(
+                    node.span,
+                    format!("a step is a name or a map, not {}", node.what()),
+                    "write for example `- relaunch` or `- signIn: $token`",
+                );
                 return None;
             }
         };
@@ -292,7 +301,11 @@ impl Planned {
         let field = |name: &str| entries.iter().find(|(key, _)| key.name == name);
         let expect = match field("expect") {
             Some((key, _)) if !kind.answers => {
-                decoder.wrong(key.span, format!("`{}` has no answer to expect anything of", kind.name), "remove `expect`");
+                decoder.wrong(
+                    key.span,
+                    format!("`{}` has no answer to expect anything of", kind.name),
+                    "remove `expect`",
+                );
                 None
             }
             Some((_, value)) => decoder.decode::<Outcomes>(value),
@@ -356,7 +369,11 @@ impl Planned {
 }
 
 /// The one entry that names a step.
-fn find_kind<'n>(entries: &'n [(Key, Node)], node: &Node, decoder: &Decoder) -> Option<(&'static StepKind, &'n Node, Span)> {
+fn find_kind<'n>(
+    entries: &'n [(Key, Node)],
+    node: &Node,
+    decoder: &Decoder,
+) -> Option<(&'static StepKind, &'n Node, Span)> {
     let mut found: Option<(&'static StepKind, &Node, Span)> = None;
     let mut wrong = false;
     for (key, value) in entries {
@@ -365,13 +382,21 @@ fn find_kind<'n>(entries: &'n [(Key, Node)], node: &Node, decoder: &Decoder) -> 
         }
         match (KINDS.iter().find(|kind| kind.name == key.name), found) {
             (Some(_), Some((first, ..))) => {
-                decoder.wrong(key.span, format!("`{}` and `{}` in one step", first.name, key.name), "begin each step with its own `- `");
+                decoder.wrong(
+                    key.span,
+                    format!("`{}` and `{}` in one step", first.name, key.name),
+                    "begin each step with its own `- `",
+                );
                 wrong = true;
             }
             (Some(kind), None) => found = Some((kind, value, key.span)),
             (None, _) => {
                 let valid = KINDS.iter().map(|kind| kind.name).chain(COMMON);
-                decoder.wrong(key.span, format!("unknown step or field `{}`", key.name), did_you_mean(&key.name, valid));
+                decoder.wrong(
+                    key.span,
+                    format!("unknown step or field `{}`", key.name),
+                    did_you_mean(&key.name, valid),
+                );
                 wrong = true;
             }
         }

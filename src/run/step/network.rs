@@ -13,7 +13,8 @@ pub struct Network {
     is: Net,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Network>("network", "Takes the device off the network, or brings it back.");
+pub(super) const KIND: StepKind =
+    StepKind::new::<Network>("network", "Takes the device off the network, or brings it back.");
 
 #[async_trait]
 impl Step for Network {

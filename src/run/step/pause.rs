@@ -18,7 +18,8 @@ pub struct Pause {
     milliseconds: u64,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Pause>("pause", "Waits a moment of real time for begun calls to get where they wait.");
+pub(super) const KIND: StepKind =
+    StepKind::new::<Pause>("pause", "Waits a moment of real time for begun calls to get where they wait.");
 
 #[async_trait]
 impl Step for Pause {

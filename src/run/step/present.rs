@@ -34,7 +34,8 @@ enum Token {
 }
 
 pub(super) const KIND: StepKind =
-    StepKind::new::<Present>("present", "Shows the installation's newest token to a host, its own or another's.").answers();
+    StepKind::new::<Present>("present", "Shows the installation's newest token to a host, its own or another's.")
+        .answers();
 
 impl Token {
     fn field(self) -> &'static str {
@@ -48,15 +49,20 @@ impl Token {
 #[async_trait]
 impl Step for Present {
     fn words(&self) -> String {
-        let place: Vec<_> = [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
+        let place: Vec<_> =
+            [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
         let place = if place.is_empty() { "its own realm".to_owned() } else { place.join(" ") };
         format!("the newest {} is shown to a host of {place}", self.token.field().replace('_', " "))
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let home = world.given.realm();
-        let realm = Realm { environment: self.environment.unwrap_or(home.environment), region: self.region.unwrap_or(home.region) };
-        let newest = newest(world, self.token.field()).ok_or_else(|| Halt::Scenario("no token was issued yet".into()))?;
+        let realm = Realm {
+            environment: self.environment.unwrap_or(home.environment),
+            region: self.region.unwrap_or(home.region),
+        };
+        let newest =
+            newest(world, self.token.field()).ok_or_else(|| Halt::Scenario("no token was issued yet".into()))?;
         let (to, request) = self.request(&newest)?;
         let reply = world.cloud.answer(Link { from: Party::Sdk, to, realm }, request).await;
         Ok(Answer::Http { status: reply.status.as_u16() })
@@ -69,7 +75,10 @@ impl Present {
         Ok(match self.token {
             Token::AccessToken => {
                 let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
-                headers.insert(AUTHORIZATION, bearer.map_err(|_| Halt::Harness("the access token fits no header".into()))?);
+                headers.insert(
+                    AUTHORIZATION,
+                    bearer.map_err(|_| Halt::Harness("the access token fits no header".into()))?,
+                );
                 let path = format!("/v2/user/{}", subject(token).unwrap_or_default());
                 (Party::Api, Received { method: Method::GET, path, headers, body: Bytes::new() })
             }
@@ -77,7 +86,10 @@ impl Present {
                 headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
                 let mut form = form_urlencoded::Serializer::new(String::new());
                 let body = form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", token).finish();
-                (Party::Auth, Received { method: Method::POST, path: "/v1/token".into(), headers, body: Bytes::from(body) })
+                (
+                    Party::Auth,
+                    Received { method: Method::POST, path: "/v1/token".into(), headers, body: Bytes::from(body) },
+                )
             }
         })
     }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Reboot {}
 
-pub(super) const KIND: StepKind = StepKind::new::<Reboot>("reboot", "Reboots the device and launches the app: volatile storage is gone.");
+pub(super) const KIND: StepKind =
+    StepKind::new::<Reboot>("reboot", "Reboots the device and launches the app: volatile storage is gone.");
 
 #[async_trait]
 impl Step for Reboot {

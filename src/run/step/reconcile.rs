@@ -20,7 +20,8 @@ pub struct Reconcile {
     sign_outs: Option<usize>,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Reconcile>("reconcile", "The app reconciles its user with the SDK's.").answers();
+pub(super) const KIND: StepKind =
+    StepKind::new::<Reconcile>("reconcile", "The app reconciles its user with the SDK's.").answers();
 
 #[async_trait]
 impl Step for Reconcile {
@@ -42,9 +43,10 @@ impl Step for Reconcile {
 
 fn check(call: &str, wanted: Option<usize>, got: usize) -> Result<(), Halt> {
     match wanted {
-        Some(wanted) if wanted != got => {
-            Err(Halt::Unmet { expected: format!("the app to call `{call}` {wanted} times"), got: format!("{got} times") })
-        }
+        Some(wanted) if wanted != got => Err(Halt::Unmet {
+            expected: format!("the app to call `{call}` {wanted} times"),
+            got: format!("{got} times"),
+        }),
         _ => Ok(()),
     }
 }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Refresh {}
 
-pub(super) const KIND: StepKind = StepKind::new::<Refresh>("refresh", "Refreshes the access token now.").answers().needs(&[Capability::Refresh]);
+pub(super) const KIND: StepKind =
+    StepKind::new::<Refresh>("refresh", "Refreshes the access token now.").answers().needs(&[Capability::Refresh]);
 
 #[async_trait]
 impl Step for Refresh {

@@ -14,7 +14,10 @@ pub struct RefuseAccessTokens {
     user: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<RefuseAccessTokens>("refuseAccessTokens", "The API refuses the access tokens of a user issued so far.person(); refresh works.");
+pub(super) const KIND: StepKind = StepKind::new::<RefuseAccessTokens>(
+    "refuseAccessTokens",
+    "The API refuses the access tokens of a user issued so far.person(); refresh works.",
+);
 
 #[async_trait]
 impl Step for RefuseAccessTokens {

@@ -14,7 +14,8 @@ pub struct Reinstall {
     keeps: Keeps,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Reinstall>("reinstall", "Removes the app, installs and launches it again.");
+pub(super) const KIND: StepKind =
+    StepKind::new::<Reinstall>("reinstall", "Removes the app, installs and launches it again.");
 
 #[async_trait]
 impl Step for Reinstall {

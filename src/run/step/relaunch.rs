@@ -11,7 +11,8 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Relaunch {}
 
-pub(super) const KIND: StepKind = StepKind::new::<Relaunch>("relaunch", "Closes the app in order and launches it again on the same storage.");
+pub(super) const KIND: StepKind =
+    StepKind::new::<Relaunch>("relaunch", "Closes the app in order and launches it again on the same storage.");
 
 #[async_trait]
 impl Step for Relaunch {

@@ -17,7 +17,8 @@ pub struct Request {
     call: Text,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Request>("request", "Calls the vendor API with the SDK's own credentials.").answers();
+pub(super) const KIND: StepKind =
+    StepKind::new::<Request>("request", "Calls the vendor API with the SDK's own credentials.").answers();
 
 #[async_trait]
 impl Step for Request {

@@ -14,7 +14,8 @@ pub struct Revoke {
     user: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Revoke>("revoke", "The vendor revokes the sessions of a user.").person();
+pub(super) const KIND: StepKind =
+    StepKind::new::<Revoke>("revoke", "The vendor revokes the sessions of a user.").person();
 
 #[async_trait]
 impl Step for Revoke {

@@ -16,7 +16,8 @@ pub struct SetUserId {
     user_id: Text,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<SetUserId>("setUserId", "API-key scheme: names the user.").answers().needs(&[Capability::ApiKey]);
+pub(super) const KIND: StepKind =
+    StepKind::new::<SetUserId>("setUserId", "API-key scheme: names the user.").answers().needs(&[Capability::ApiKey]);
 
 #[async_trait]
 impl Step for SetUserId {

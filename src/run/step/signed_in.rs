@@ -16,7 +16,11 @@ pub struct SignedIn {
     user: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<SignedIn>("signedIn", "Prepares: the person is signed in with a sign-in token.").answers().clause("EXC-1").person();
+pub(super) const KIND: StepKind =
+    StepKind::new::<SignedIn>("signedIn", "Prepares: the person is signed in with a sign-in token.")
+        .answers()
+        .clause("EXC-1")
+        .person();
 
 #[async_trait]
 impl Step for SignedIn {

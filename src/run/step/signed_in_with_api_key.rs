@@ -16,7 +16,14 @@ pub struct SignedInWithApiKey {
     user: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<SignedInWithApiKey>("signedInWithApiKey", "Prepares: the person is signed in by the older API-key scheme.").answers().needs(&[Capability::ApiKey]).clause("KEY-1").person();
+pub(super) const KIND: StepKind = StepKind::new::<SignedInWithApiKey>(
+    "signedInWithApiKey",
+    "Prepares: the person is signed in by the older API-key scheme.",
+)
+.answers()
+.needs(&[Capability::ApiKey])
+.clause("KEY-1")
+.person();
 
 #[async_trait]
 impl Step for SignedInWithApiKey {

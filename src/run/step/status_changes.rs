@@ -16,7 +16,11 @@ pub struct StatusChanges {
     are: Vec<Vec<StatusWord>>,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<StatusChanges>("statusChanges", "Checks the status changes that were told since the last such step.").needs(&[Capability::StatusStream]);
+pub(super) const KIND: StepKind = StepKind::new::<StatusChanges>(
+    "statusChanges",
+    "Checks the status changes that were told since the last such step.",
+)
+.needs(&[Capability::StatusStream]);
 
 #[async_trait]
 impl Step for StatusChanges {
@@ -25,7 +29,9 @@ impl Step for StatusChanges {
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
-        let sets = |list: &[Vec<StatusWord>]| -> Vec<BTreeSet<StatusWord>> { list.iter().map(|words| words.iter().copied().collect()).collect() };
+        let sets = |list: &[Vec<StatusWord>]| -> Vec<BTreeSet<StatusWord>> {
+            list.iter().map(|words| words.iter().copied().collect()).collect()
+        };
         let mut told = sets(&world.device.take_statuses());
         // Telling the same status twice misses nothing.
         told.dedup();

@@ -1,8 +1,8 @@
 //! `storage`: what the device keeps. `clean` means no secret and no user id of this case anywhere.
 
 use super::{Answer, Halt, Step, StepKind};
-use crate::wire::redact::SecretKind;
 use crate::run::world::World;
+use crate::wire::redact::SecretKind;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,7 +25,9 @@ impl Step for Storage {
     fn words(&self) -> String {
         match &self.is {
             Some(Clean::Clean) => "storage is clean".into(),
-            None => format!("storage lacks {}", self.lacks.iter().map(|s| s.kind().words()).collect::<Vec<_>>().join(", ")),
+            None => {
+                format!("storage lacks {}", self.lacks.iter().map(|s| s.kind().words()).collect::<Vec<_>>().join(", "))
+            }
         }
     }
 
@@ -34,15 +36,23 @@ impl Step for Storage {
         for item in &items {
             let text = format!("{}={}", item.key, item.value);
             let secrets = world.ledger.secrets_in(&text);
-            let found = secrets.iter().find(|known| self.is.is_some() || self.lacks.iter().any(|lacked| lacked.kind() == known.kind));
+            let found = secrets
+                .iter()
+                .find(|known| self.is.is_some() || self.lacks.iter().any(|lacked| lacked.kind() == known.kind));
             let place = || format!("the {} item `{}`", item.area.word(), item.key);
             if let Some(known) = found {
-                return Err(Halt::Unmet { expected: format!("no {} in storage", known.kind.words()), got: format!("{} in {}", known.name, place()) });
+                return Err(Halt::Unmet {
+                    expected: format!("no {} in storage", known.kind.words()),
+                    got: format!("{} in {}", known.name, place()),
+                });
             }
             if self.is.is_some()
                 && let Some(name) = world.somebody_in(&text)
             {
-                return Err(Halt::Unmet { expected: "nothing of the session in storage".into(), got: format!("the id of {name} in {}", place()) });
+                return Err(Halt::Unmet {
+                    expected: "nothing of the session in storage".into(),
+                    got: format!("the id of {name} in {}", place()),
+                });
             }
         }
         Ok(Answer::Done)

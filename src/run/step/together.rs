@@ -43,7 +43,11 @@ fn read(node: &Node, reading: &Reading<'_>) -> Option<Arc<dyn Step>> {
     let list = node.get("steps").unwrap_or(node);
     let steps: Vec<_> = list.as_list()?.iter().map(|step| Planned::read(step, reading)).collect::<Option<_>>()?;
     if steps.is_empty() || shape.times == 0 || shape.times * steps.len() > MOST {
-        reading.decoder.wrong(node.span, "between 1 and 100 steps can run together", "give some steps, and `times` if they are to be repeated");
+        reading.decoder.wrong(
+            node.span,
+            "between 1 and 100 steps can run together",
+            "give some steps, and `times` if they are to be repeated",
+        );
         return None;
     }
     Some(Arc::new(Together { steps, times: shape.times }))

@@ -14,7 +14,10 @@ pub struct UndoDelete {
     user: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<UndoDelete>("undoDelete", "The vendor brings a deleted user back.person(); its old sessions stay dead.");
+pub(super) const KIND: StepKind = StepKind::new::<UndoDelete>(
+    "undoDelete",
+    "The vendor brings a deleted user back.person(); its old sessions stay dead.",
+);
 
 #[async_trait]
 impl Step for UndoDelete {

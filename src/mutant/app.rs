@@ -1,0 +1,60 @@
+//! Apps that reconcile wrongly.
+
+use super::mutants;
+use crate::mutant::Fault;
+use crate::protocol::StatusWord;
+use crate::reference::app::{Drift, Rules, SdkState};
+
+/// The right decision, for mutants that are wrong only somewhere.
+fn right(app_user: Option<&str>, sdk: &SdkState) -> Drift {
+    crate::reference::app::Diligent.drift(app_user, sdk)
+}
+
+mutants! { Rules, Fault::App;
+    AlwaysSignsIn "app-always-signs-in" breaks "REC-1": "asks for a token although nothing is out of step" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match right(app_user, sdk) {
+                Drift::None if app_user.is_some() => Drift::SignIn,
+                drift => drift,
+            }
+        }
+    }
+    NeverSignsIn "app-never-signs-in" breaks "REC-2": "leaves a signed-out SDK alone" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            if sdk.user_id.is_none() { Drift::None } else { right(app_user, sdk) }
+        }
+    }
+    ForgetsUpgrade "app-forgets-upgrade" breaks "REC-5": "only mends an SDK that somebody was signed in to before" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            if sdk.status.is_empty() { Drift::None } else { right(app_user, sdk) }
+        }
+    }
+    LeavesSdkIn "app-leaves-sdk-in" breaks "REC-3": "does not sign the SDK out with the app" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            if app_user.is_none() { Drift::None } else { right(app_user, sdk) }
+        }
+    }
+    KeepsFirstUser "app-keeps-first-user" breaks "REC-4": "does not compare the users" {
+        fn same_user(&self, _: &str, _: &str) -> bool {
+            true
+        }
+    }
+    NoSignOutFirst "app-no-sign-out-first" breaks "REC-4": "signs the other user in without signing the first out" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match right(app_user, sdk) {
+                Drift::SignOutThenIn => Drift::SignIn,
+                drift => drift,
+            }
+        }
+    }
+    GivesUp "app-gives-up" breaks "REC-6": "does not try again after a failure" {
+        fn tries_again(&self) -> bool {
+            false
+        }
+    }
+    IgnoresOlderScheme "app-ignores-older-scheme" breaks "REC-7": "takes an API-key installation for up to date" {
+        fn wants_token(&self, status: &[StatusWord]) -> bool {
+            status.contains(&StatusWord::PendingReauthentication)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Mutants: the reference parts with one planted fault each. A suite is worth what it catches, so `vouch mutants` runs the
+//! scenarios of each mutant's clause against it and wants that clause named.
+//!
+//! The reference knows nothing of this: a mutant overrides one decision, or stands before one port.
+
+mod app;
+mod backend;
+mod cloud;
+mod sdk;
+mod sdk_ports;
+
+use crate::reference::adapter::Assembly;
+use std::sync::Arc;
+
+/// One planted fault.
+pub struct Mutant {
+    /// For example `saves-late`.
+    pub name: &'static str,
+    /// The clause that it breaks.
+    pub clause: &'static str,
+    /// What is wrong with it.
+    pub about: &'static str,
+    pub seat: Fault,
+}
+
+/// Where the fault sits.
+#[derive(Clone)]
+pub enum Fault {
+    Sdk(Arc<dyn Assembly>),
+    App(Arc<dyn crate::reference::app::Rules>),
+    Backend(Arc<dyn crate::reference::backend::Rules>),
+    Cloud(Arc<dyn crate::cloud::Rules>),
+}
+
+impl Fault {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Fault::Sdk(_) => "sdk",
+            Fault::App(_) => "app",
+            Fault::Backend(_) => "backend",
+            Fault::Cloud(_) => "cloud",
+        }
+    }
+}
+
+/// Every mutant, by seat and clause.
+pub fn all() -> Vec<Mutant> {
+    let mut all = sdk::mutants();
+    all.extend(sdk_ports::mutants());
+    all.extend(app::mutants());
+    all.extend(backend::mutants());
+    all.extend(cloud::mutants());
+    all
+}
+
+/// Declares unit structs that override some methods of a trait, and lists them as mutants.
+macro_rules! mutants {
+    ($trait:path, $wrap:expr; $($name:ident $word:literal breaks $clause:literal: $about:literal { $($body:tt)* })+) => {
+        $(
+            #[derive(Default)]
+            struct $name;
+            impl $trait for $name { $($body)* }
+        )+
+
+        pub(super) fn mutants() -> Vec<crate::mutant::Mutant> {
+            vec![$(crate::mutant::Mutant { name: $word, clause: $clause, about: $about, seat: $wrap(std::sync::Arc::new($name)) }),+]
+        }
+    };
+}
+use mutants;

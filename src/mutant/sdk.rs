@@ -1,0 +1,516 @@
+//! SDKs that decide wrongly: each overrides one rule.
+
+use super::mutants;
+use crate::mutant::Fault;
+use crate::protocol::message::Area;
+use crate::protocol::{Environment, ErrorKind, Realm, Region, StatusWord};
+use crate::reference::adapter::{Assembly, Parts};
+use crate::reference::sdk::ports::{Answer, FileVault, HttpNet, NoAnswer, Vault, VaultError};
+use crate::reference::sdk::record::{Record, TokenRecord};
+use crate::reference::sdk::rules::{Faithful, INSTALLED, Next, Plan, Refreshed, Rules, SESSION};
+use crate::reference::sdk::token::SignInToken;
+use crate::reference::sdk::{Result, SdkError};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// An SDK whose rules are `R`, made anew at each launch.
+struct With<R>(std::marker::PhantomData<fn() -> R>);
+
+impl<R: Rules + Default + 'static> Assembly for With<R> {
+    fn assemble(&self, vault: Arc<FileVault>, net: HttpNet) -> Parts {
+        Parts { rules: Arc::new(R::default()), vault, net: Arc::new(net) }
+    }
+}
+
+fn seat<R: Rules + Default + 'static>(_: Arc<R>) -> Fault {
+    Fault::Sdk(Arc::new(With::<R>(std::marker::PhantomData)))
+}
+
+type Sent = std::result::Result<Answer, NoAnswer>;
+type Stored<T> = std::result::Result<T, VaultError>;
+
+fn refuse(kind: ErrorKind, text: &str) -> Plan {
+    Plan::Refuse(SdkError::new(kind, text))
+}
+
+fn without(status: Vec<StatusWord>, word: StatusWord) -> Vec<StatusWord> {
+    status.into_iter().filter(|w| *w != word).collect()
+}
+
+mutants! { Rules, seat;
+    WrongSubjectType "wrong-subject-type" breaks "EXC-1": "exchanges with the subject token type of a plain JWT" {
+        fn exchange_form(&self, jwt: &str) -> String {
+            Faithful.exchange_form(jwt).replace("urn%3Ajunction%3Asign-in-token", "urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt")
+        }
+    }
+    NumbersOnly "numbers-only" breaks "EXC-1": "reads expires_in only as a number" {
+        fn tokens(&self, answer: &Answer) -> Option<crate::reference::sdk::rules::Tokens> {
+            Faithful.tokens(answer).filter(|_| answer.json().is_some_and(|body| body["expires_in"].is_number()))
+        }
+    }
+    RepeatsExchange "repeats-exchange" breaks "EXC-2": "sends an exchange again after its answer was lost" {
+        fn exchange_tries(&self) -> u32 {
+            2
+        }
+    }
+    PlainCopy "plain-copy" breaks "EXC-3": "keeps a copy of the session in plain storage" {
+        fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
+            let bytes = serde_json::to_vec(record).unwrap_or_default();
+            vault.write(Area::Plain, "cache", &bytes)?;
+            Faithful.save(vault, record)
+        }
+    }
+    RefusalIsNetwork "refusal-is-network" breaks "EXC-4": "reports a refused sign-in token as a network error" {
+        fn exchange_failure(&self, _: &Sent) -> SdkError {
+            SdkError::new(ErrorKind::Network, "try again")
+        }
+    }
+    AnyAlgorithm "any-algorithm" breaks "EXC-6": "sends a token of any algorithm" {
+        fn accepts_algorithm(&self, _: &str) -> bool {
+            true
+        }
+    }
+    AnyIssuer "any-issuer" breaks "EXC-6": "takes an unknown issuer for production us" {
+        fn realm_of_issuer(&self, issuer: &str) -> Option<Realm> {
+            let fallback = Realm { environment: Environment::Production, region: Region::Us };
+            Some(Faithful.realm_of_issuer(issuer).unwrap_or(fallback))
+        }
+    }
+    StandardBase64Only "standard-base64-only" breaks "EXC-7": "reads the JWT with a decoder that refuses - and _" {
+        fn decode_base64url(&self, text: &str) -> Option<Vec<u8>> {
+            STANDARD_NO_PAD.decode(text).ok()
+        }
+    }
+    NeedsNoPadding "needs-no-padding" breaks "EXC-7": "refuses tokens that end in =" {
+        fn decode_base64(&self, text: &str) -> Option<Vec<u8>> {
+            STANDARD_NO_PAD.decode(text).ok()
+        }
+    }
+    BarePlus "bare-plus" breaks "EXC-7": "leaves + bare in a form" {
+        fn form(&self, fields: &[(&str, &str)]) -> String {
+            Faithful.form(fields).replace("%2B", "+")
+        }
+    }
+    AlwaysProduction "always-production" breaks "EXC-8": "goes to production whatever the token says" {
+        fn realm_of_issuer(&self, issuer: &str) -> Option<Realm> {
+            Faithful.realm_of_issuer(issuer).map(|realm| Realm { environment: Environment::Production, ..realm })
+        }
+    }
+    ForgetsAtLaunch "forgets-at-launch" breaks "LIF-1": "starts every launch signed out" {
+        fn restore(&self, vault: &dyn Vault) -> Stored<Option<Record>> {
+            self.erase(vault)?;
+            Ok(None)
+        }
+    }
+    LetsAnotherIn "lets-another-in" breaks "LIF-2": "lets another user replace the session" {
+        fn plan_sign_in(&self, _: Option<&Record>, _: &SignInToken, _: i64) -> Plan {
+            Plan::Exchange
+        }
+    }
+    TripsOverSameUser "trips-over-same-user" breaks "LIF-3": "fails when the same user signs in again" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            match Faithful.plan_sign_in(current, token, now_ms) {
+                Plan::NothingToDo => refuse(ErrorKind::Internal, "assertion failed"),
+                plan => plan,
+            }
+        }
+    }
+    RemembersLastUser "remembers-last-user" breaks "LIF-4": "leaves the first user's id behind at sign-out" {
+        fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
+            vault.write(Area::Plain, "last-user", record.user_id().unwrap_or_default().as_bytes())?;
+            Faithful.save(vault, record)
+        }
+    }
+    NoQueue "no-queue" breaks "LIF-5": "lets two sign-ins run at once" {
+        fn takes_turns(&self) -> bool {
+            false
+        }
+    }
+    SilentAutoSignOut "silent-auto-sign-out" breaks "LIF-6": "does not tell of a sign-out" {
+        fn tell(&self, listener: &dyn Fn(Vec<StatusWord>), status: Vec<StatusWord>) {
+            if !status.is_empty() {
+                listener(status);
+            }
+        }
+    }
+    AlwaysConfigured "always-configured" breaks "LIF-7": "says configured when nothing is" {
+        fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
+            if record.is_none() { vec![StatusWord::Configured] } else { Faithful.status(record) }
+        }
+    }
+    NoPendingWord "no-pending-word" breaks "LIF-7": "has no word for a session on hold" {
+        fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
+            without(Faithful.status(record), StatusWord::PendingReauthentication)
+        }
+    }
+    RebootIsReinstall "reboot-is-reinstall" breaks "PER-2": "takes a reboot for a reinstallation" {
+        fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
+            vault.write(Area::Volatile, INSTALLED, b"")?;
+            Faithful.save(vault, record)
+        }
+        fn restore(&self, vault: &dyn Vault) -> Stored<Option<Record>> {
+            if vault.read(Area::Volatile, INSTALLED)?.is_none() {
+                return Ok(None);
+            }
+            Faithful.restore(vault)
+        }
+    }
+    StumblesOverDamage "stumbles-over-damage" breaks "PER-5": "keeps failing over a damaged record" {
+        fn restore(&self, vault: &dyn Vault) -> Stored<Option<Record>> {
+            let Some(bytes) = vault.read(Area::Secure, SESSION)? else { return Ok(None) };
+            serde_json::from_slice(&bytes).map(Some).map_err(|e| VaultError::Failed(e.to_string()))
+        }
+    }
+    LockedIsSignedOut "locked-is-signed-out" breaks "PER-6": "takes locked storage for signed out" {
+        fn restore(&self, vault: &dyn Vault) -> Stored<Option<Record>> {
+            match Faithful.restore(vault) {
+                Err(VaultError::Locked) => Ok(None),
+                other => other,
+            }
+        }
+    }
+    KeychainOutlives "keychain-outlives" breaks "PER-7": "finds the old session in the keychain after a reinstallation" {
+        fn restore(&self, vault: &dyn Vault) -> Stored<Option<Record>> {
+            let bytes = vault.read(Area::Secure, SESSION)?;
+            Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        }
+    }
+    SendsKeyToo "sends-key-too" breaks "REF-1": "sends an API key header in the token scheme" {
+        fn credentials(&self, session: &TokenRecord) -> Vec<(&'static str, String)> {
+            let mut headers = Faithful.credentials(session);
+            headers.push(("x-vital-api-key", "pk_us_left_over".into()));
+            headers
+        }
+    }
+    SendsExpired "sends-expired" breaks "REF-2": "sends a token that it knows to be expired" {
+        fn fresh(&self, _: &TokenRecord, _: i64) -> bool {
+            true
+        }
+    }
+    ClockBackwards "leeway-with-the-wrong-sign" breaks "REF-2": "takes a token for fresh until long after its end" {
+        fn fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
+            now_ms < session.expires_at_ms + 60_000
+        }
+    }
+    NeverRetries "never-retries" breaks "REF-3": "hands a 401 to the app without a refresh" {
+        fn after_api(&self, status: u16, _: bool) -> Next {
+            if status == 401 { Next::Unauthorized } else { Next::Hand }
+        }
+    }
+    RefreshStorm "refresh-storm" breaks "REF-4": "lets every caller refresh" {
+        fn may_share_refresh(&self) -> bool {
+            false
+        }
+    }
+    TemporaryIsGone "temporary-is-gone" breaks "REF-6": "signs out when the identity provider cannot be reached" {
+        fn read_refresh(&self, answer: &Sent) -> Refreshed {
+            match Faithful.read_refresh(answer) {
+                Refreshed::Temporary { .. } => Refreshed::UserGone,
+                refreshed => refreshed,
+            }
+        }
+    }
+    RevokedIsGone "revoked-is-gone" breaks "REF-7": "signs out when the session is revoked" {
+        fn read_refresh(&self, answer: &Sent) -> Refreshed {
+            match Faithful.read_refresh(answer) {
+                Refreshed::OnHold => Refreshed::UserGone,
+                refreshed => refreshed,
+            }
+        }
+    }
+    HoldIsOpen "hold-is-open" breaks "REF-7": "lets anybody take over a session on hold" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            match current {
+                Some(Record::SignInToken(session)) if session.on_hold => Plan::Exchange,
+                _ => Faithful.plan_sign_in(current, token, now_ms),
+            }
+        }
+    }
+    TrustsItsClock "trusts-its-clock" breaks "REF-8": "judges the sign-in token by the device's clock" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            if token.expires_at_s.is_some_and(|end| end * 1000 < now_ms) {
+                return refuse(ErrorKind::InvalidSignInToken, "expired");
+            }
+            Faithful.plan_sign_in(current, token, now_ms)
+        }
+    }
+    Hammers "hammers" breaks "REF-9": "retries at once, whatever Retry-After says" {
+        fn retry_refresh_after(&self, tries: u32, _: Option<Duration>, _: f64) -> Option<Duration> {
+            (tries < 3).then_some(Duration::ZERO)
+        }
+    }
+    StrayException "stray-exception" breaks "REF-10": "throws a parser's exception at the app" {
+        fn exchange_failure(&self, answer: &Sent) -> SdkError {
+            match Faithful.exchange_failure(answer) {
+                error if error.kind == ErrorKind::UnexpectedAnswer => SdkError::new(ErrorKind::Internal, "JSONDecodeError"),
+                error => error,
+            }
+        }
+    }
+    DeletionUnsaid "deletion-unsaid" breaks "DEL-2": "tells the app to try again later when the user was deleted" {
+        fn read_refresh(&self, answer: &Sent) -> Refreshed {
+            match Faithful.read_refresh(answer) {
+                Refreshed::UserGone => Refreshed::Unexpected,
+                refreshed => refreshed,
+            }
+        }
+    }
+    ForbiddenIsDeleted "forbidden-is-deleted" breaks "DEL-4": "takes a 403 or 404 for deletion" {
+        fn after_api(&self, status: u16, retried: bool) -> Next {
+            match status {
+                403 | 404 => Next::SignOut,
+                _ => Faithful.after_api(status, retried),
+            }
+        }
+    }
+    OddIsDeleted "odd-is-deleted" breaks "REF-10": "takes any odd answer to a refresh for deletion" {
+        fn read_refresh(&self, answer: &Sent) -> Refreshed {
+            match Faithful.read_refresh(answer) {
+                Refreshed::Unexpected => Refreshed::UserGone,
+                refreshed => refreshed,
+            }
+        }
+    }
+    WaitersOnTheirOwn "waiters-on-their-own" breaks "DEL-5": "has every waiting caller ask again about a deleted user" {
+        fn may_share_refresh(&self) -> bool {
+            false
+        }
+    }
+    KeyNotRestored "key-not-restored" breaks "KEY-2": "does not restore an API-key sign-in" {
+        fn restore(&self, vault: &dyn Vault) -> Stored<Option<Record>> {
+            Ok(Faithful.restore(vault)?.filter(|record| !matches!(record, Record::ApiKey(_))))
+        }
+    }
+    SilentBeforeConfiguration "silent-before-configuration" breaks "KEY-3": "swallows a call made before configuration" {
+        fn user_before_configuration(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+    NoKeyWord "no-key-word" breaks "KEY-4": "does not say useApiKey" {
+        fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
+            without(Faithful.status(record), StatusWord::UseApiKey)
+        }
+    }
+    HidesKeyScheme "hides-key-scheme" breaks "MIG-1": "gives no mark of an installation to migrate" {
+        fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
+            without(Faithful.status(record), StatusWord::UseApiKey)
+        }
+    }
+    AnyKey "any-key" breaks "KEY-5": "takes any API key" {
+        fn check_api_key(&self, _: &str, _: Realm) -> Result<()> {
+            Ok(())
+        }
+    }
+    LeavesSession "leaves-session" breaks "OUT-1": "signs out in memory only" {
+        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
+            match Faithful.restore(vault)? {
+                Some(Record::SignInToken(_)) => Ok(()),
+                _ => Faithful.erase(vault),
+            }
+        }
+    }
+    LeavesKey "leaves-key" breaks "OUT-2": "keeps the API key at sign-out" {
+        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
+            match Faithful.restore(vault)? {
+                Some(Record::ApiKey(_)) => Ok(()),
+                _ => Faithful.erase(vault),
+            }
+        }
+    }
+    SignOutOnce "sign-out-once" breaks "OUT-3": "fails when there is nobody to sign out" {
+        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
+            if vault.read(Area::Secure, SESSION)?.is_none() {
+                return Err(VaultError::Failed("no session".into()));
+            }
+            Faithful.erase(vault)
+        }
+    }
+    HalfBack "half-back" breaks "OUT-4": "is configured again at the launch after a sign-out" {
+        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
+            Faithful.erase(vault)?;
+            vault.write(Area::Plain, "settings", b"environment=production")
+        }
+        fn restore(&self, vault: &dyn Vault) -> Stored<Option<Record>> {
+            let record = Faithful.restore(vault)?;
+            let left_over = record.is_none() && vault.read(Area::Plain, "settings")?.is_some();
+            let configured = Record::ApiKey(crate::reference::sdk::record::ApiKeyRecord {
+                api_key: crate::reference::sdk::Secret::new(""),
+                environment: Environment::Production,
+                region: Region::Us,
+                user_id: None,
+            });
+            Ok(if left_over { Some(configured) } else { record })
+        }
+    }
+    LateAnswersCount "late-answers-count" breaks "OUT-5": "lets an answer bring the session back after a sign-out" {
+        fn still_wanted(&self, _: u64, _: u64) -> bool {
+            true
+        }
+    }
+    MigrationNeedsReset "migration-needs-reset" breaks "MIG-2": "refuses to sign in before the older scheme is signed out" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            match current {
+                Some(Record::ApiKey(_)) => refuse(ErrorKind::AlreadySignedIn, "sign out first"),
+                _ => Faithful.plan_sign_in(current, token, now_ms),
+            }
+        }
+    }
+    MigratesAnybody "migrates-anybody" breaks "MIG-3": "migrates whatever the user" {
+        fn same_user(&self, _: &str, _: &str) -> bool {
+            true
+        }
+    }
+    EnvironmentIgnored "environment-ignored" breaks "MIG-4": "migrates across environments" {
+        fn same_realm(&self, one: Realm, other: Realm) -> bool {
+            one.region == other.region
+        }
+    }
+    RegionIgnored "region-ignored" breaks "MIG-5": "migrates across regions" {
+        fn same_realm(&self, one: Realm, other: Realm) -> bool {
+            one.environment == other.environment
+        }
+    }
+    KeepsKey "keeps-key" breaks "MIG-6": "keeps the API key after the migration" {
+        fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
+            if let Some(old) = vault.read(Area::Secure, SESSION)? {
+                vault.write(Area::Secure, "previous", &old)?;
+            }
+            Faithful.save(vault, record)
+        }
+    }
+    MigratesInMemory "migrates-in-memory" breaks "MIG-7": "does not write the migration down" {
+        fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
+            match (Faithful.restore(vault)?, record) {
+                (Some(Record::ApiKey(_)), Record::SignInToken(_)) => Ok(()),
+                _ => Faithful.save(vault, record),
+            }
+        }
+    }
+    LetterCaseCounts "letter-case-counts" breaks "MIG-10": "compares user ids by letter case" {
+        fn same_user(&self, one: &str, other: &str) -> bool {
+            one == other
+        }
+    }
+    AsksEveryTime "asks-every-time" breaks "REC-8": "asks the app for a token although the user is the same" {
+        fn identified(&self, _: &TokenRecord, _: &str) -> bool {
+            false
+        }
+    }
+}
+
+/// Mutants that remember something within a launch.
+pub(super) mod stateful {
+    use super::*;
+
+    /// Signs out by itself and never lets anybody in again.
+    #[derive(Default)]
+    pub struct DeadForGood(AtomicBool);
+
+    impl Rules for DeadForGood {
+        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
+            self.0.store(true, Ordering::Relaxed);
+            Faithful.erase(vault)
+        }
+
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            if self.0.load(Ordering::Relaxed) {
+                return refuse(ErrorKind::InvalidUser, "this user was deleted");
+            }
+            Faithful.plan_sign_in(current, token, now_ms)
+        }
+    }
+
+    /// Says configured after it signed out by itself.
+    #[derive(Default)]
+    pub struct StaysConfigured(AtomicBool);
+
+    impl Rules for StaysConfigured {
+        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
+            self.0.store(true, Ordering::Relaxed);
+            Faithful.erase(vault)
+        }
+
+        fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
+            match record {
+                None if self.0.load(Ordering::Relaxed) => vec![StatusWord::Configured],
+                _ => Faithful.status(record),
+            }
+        }
+    }
+
+    /// Refreshes with the first refresh token for ever.
+    #[derive(Default)]
+    pub struct OldRefreshToken(OnceLock<String>);
+
+    impl Rules for OldRefreshToken {
+        fn refresh_form(&self, session: &TokenRecord) -> String {
+            let first = self.0.get_or_init(|| session.refresh_token.expose().to_owned());
+            Faithful.form(&[("grant_type", "refresh_token"), ("refresh_token", first)])
+        }
+    }
+
+    /// Retries a 401 many times.
+    #[derive(Default)]
+    pub struct RetriesOnAndOn(AtomicU32);
+
+    impl Rules for RetriesOnAndOn {
+        fn after_api(&self, status: u16, retried: bool) -> Next {
+            if status == 401 && self.0.fetch_add(1, Ordering::Relaxed) < 12 {
+                return Next::RefreshAndRetry;
+            }
+            Faithful.after_api(status, retried)
+        }
+    }
+
+    /// Refuses every sign-in after one that failed.
+    #[derive(Default)]
+    pub struct NeverForgives(AtomicBool);
+
+    impl Rules for NeverForgives {
+        fn exchange_failure(&self, answer: &Sent) -> SdkError {
+            self.0.store(true, Ordering::Relaxed);
+            Faithful.exchange_failure(answer)
+        }
+
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            if self.0.load(Ordering::Relaxed) {
+                return refuse(ErrorKind::AlreadySignedIn, "a sign-in is under way");
+            }
+            Faithful.plan_sign_in(current, token, now_ms)
+        }
+    }
+
+    pub fn mutants() -> Vec<crate::mutant::Mutant> {
+        let mutant = |name, clause, about, seat| crate::mutant::Mutant { name, clause, about, seat };
+        vec![
+            mutant("dead-for-good", "DEL-3", "lets nobody in after a deletion", seat(Arc::new(DeadForGood::default()))),
+            mutant(
+                "stays-configured",
+                "DEL-6",
+                "says configured after it signed out by itself",
+                seat(Arc::new(StaysConfigured::default())),
+            ),
+            mutant(
+                "old-refresh-token",
+                "REF-5",
+                "refreshes with the first refresh token for ever",
+                seat(Arc::new(OldRefreshToken::default())),
+            ),
+            mutant(
+                "retries-on-and-on",
+                "REF-3",
+                "retries a 401 a dozen times",
+                seat(Arc::new(RetriesOnAndOn::default())),
+            ),
+            mutant(
+                "never-forgives",
+                "EXC-4",
+                "refuses every sign-in after one that failed",
+                seat(Arc::new(NeverForgives::default())),
+            ),
+        ]
+    }
+}

@@ -1,0 +1,231 @@
+//! SDKs that do things in the wrong order or the wrong place: each stands before the reference's vault or network.
+
+use crate::mutant::{Fault, Mutant};
+use crate::protocol::message::{Area, Item};
+use crate::reference::adapter::{Assembly, Parts};
+use crate::reference::sdk::ports::{Answer, Call, FileVault, HttpNet, Net, NoAnswer, Vault, VaultError};
+use crate::reference::sdk::rules::{Faithful, INSTALLED, SESSION};
+use async_trait::async_trait;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a network does around a call.
+type Around = fn(&Call, &dyn Vault);
+
+/// A network that meddles with the vault before and after calls, or with the call itself.
+struct Meddling {
+    net: HttpNet,
+    vault: Arc<dyn Vault>,
+    before: Around,
+    failed: Around,
+    change: fn(&mut Call),
+}
+
+#[async_trait]
+impl Net for Meddling {
+    async fn send(&self, mut call: Call) -> Result<Answer, NoAnswer> {
+        (self.before)(&call, &*self.vault);
+        (self.change)(&mut call);
+        let answer = self.net.send(call.clone()).await;
+        if answer.as_ref().map_or(true, |answer| answer.status >= 400) {
+            (self.failed)(&call, &*self.vault);
+        }
+        answer
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Meddler {
+    before: Around,
+    failed: Around,
+    change: fn(&mut Call),
+}
+
+const HONEST: Meddler = Meddler { before: |_, _| {}, failed: |_, _| {}, change: |_| {} };
+
+impl Assembly for Meddler {
+    fn assemble(&self, vault: Arc<FileVault>, net: HttpNet) -> Parts {
+        let meddling =
+            Meddling { net, vault: vault.clone(), before: self.before, failed: self.failed, change: self.change };
+        Parts { rules: Arc::new(Faithful), vault, net: Arc::new(meddling) }
+    }
+}
+
+fn is_exchange(call: &Call) -> bool {
+    call.body.contains("token-exchange")
+}
+
+fn is_refresh(call: &Call) -> bool {
+    call.body.contains("grant_type=refresh_token")
+}
+
+/// A session as it would be if the exchange were sure to work.
+const HOPEFUL: &[u8] = br#"{"scheme":"signInToken","userId":"somebody","environment":"production","region":"us","accessToken":"-","refreshToken":"-","expiresAtMs":0,"onHold":false}"#;
+
+/// Which vault an SDK has.
+#[derive(Clone, Copy)]
+enum Careless {
+    /// Everything in memory.
+    Memory,
+    /// A session that replaces another waits for the next write.
+    Late,
+    /// Erasing does nothing.
+    Keeping,
+}
+
+struct CarelessVault {
+    vault: Arc<FileVault>,
+    how: Careless,
+    memory: Mutex<Vec<(Area, String, Vec<u8>)>>,
+}
+
+impl CarelessVault {
+    fn remember(&self, area: Area, key: &str, value: Option<&[u8]>) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.retain(|(a, k, _)| (*a, k.as_str()) != (area, key));
+        memory.extend(value.map(|value| (area, key.to_owned(), value.to_vec())));
+    }
+
+    fn recall(&self, area: Area, key: &str) -> Option<Vec<u8>> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.iter().find(|(a, k, _)| (*a, k.as_str()) == (area, key)).map(|(_, _, value)| value.clone())
+    }
+}
+
+impl Vault for CarelessVault {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        match self.recall(area, key) {
+            Some(value) => Ok(Some(value)),
+            None => self.vault.read(area, key),
+        }
+    }
+
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError> {
+        let late = || -> Result<bool, VaultError> { Ok(key == SESSION && self.vault.read(area, key)?.is_some()) };
+        match self.how {
+            Careless::Memory => self.remember(area, key, Some(value)),
+            Careless::Late if late()? => self.remember(area, key, Some(value)),
+            Careless::Late | Careless::Keeping => self.vault.write(area, key, value)?,
+        }
+        Ok(())
+    }
+
+    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError> {
+        self.remember(area, key, None);
+        if matches!(self.how, Careless::Keeping) { Ok(()) } else { self.vault.erase(area, key) }
+    }
+
+    fn items(&self) -> Result<Vec<Item>, VaultError> {
+        self.vault.items()
+    }
+}
+
+impl Assembly for Careless {
+    fn assemble(&self, vault: Arc<FileVault>, net: HttpNet) -> Parts {
+        let careless = CarelessVault { vault, how: *self, memory: Mutex::default() };
+        Parts { rules: Arc::new(Faithful), vault: Arc::new(careless), net: Arc::new(net) }
+    }
+}
+
+pub(super) fn mutants() -> Vec<Mutant> {
+    let sdk =
+        |name, clause, about, assembly: Arc<dyn Assembly>| Mutant { name, clause, about, seat: Fault::Sdk(assembly) };
+    let net = |name, clause, about, meddler: Meddler| sdk(name, clause, about, Arc::new(meddler));
+    let mut all = vec![
+        net(
+            "signed-in-too-soon",
+            "EXC-5",
+            "writes the session before the exchange has worked",
+            Meddler {
+                before: |call, vault| {
+                    if is_exchange(call) {
+                        let _ = vault
+                            .write(Area::Plain, INSTALLED, b"")
+                            .and_then(|()| vault.write(Area::Secure, SESSION, HOPEFUL));
+                    }
+                },
+                ..HONEST
+            },
+        ),
+        net(
+            "keeps-sign-in-token",
+            "EXC-2",
+            "keeps the sign-in token in secure storage",
+            Meddler {
+                before: |call, vault| {
+                    if is_exchange(call) {
+                        let _ = vault.write(Area::Secure, "last-exchange", call.body.as_bytes());
+                    }
+                },
+                ..HONEST
+            },
+        ),
+        net(
+            "token-in-url",
+            "EXC-3",
+            "puts the access token into the URL",
+            Meddler {
+                change: |call| {
+                    if let Some((_, bearer)) = call.headers.iter().find(|(name, _)| *name == "authorization") {
+                        call.path = format!("{}?access_token={}", call.path, bearer.trim_start_matches("Bearer "));
+                    }
+                },
+                ..HONEST
+            },
+        ),
+        net(
+            "erases-before-refresh",
+            "PER-3",
+            "forgets the session while it refreshes",
+            Meddler {
+                before: |call, vault| {
+                    if is_refresh(call) {
+                        let _ = vault.erase(Area::Secure, SESSION);
+                    }
+                },
+                ..HONEST
+            },
+        ),
+        net(
+            "drops-key",
+            "KEY-1",
+            "calls the API without the API key",
+            Meddler { change: |call| call.headers.retain(|(name, _)| *name != "x-vital-api-key"), ..HONEST },
+        ),
+        net(
+            "failed-migration-signs-out",
+            "MIG-8",
+            "forgets the API-key sign-in when the exchange fails",
+            Meddler {
+                failed: |call, vault| {
+                    if is_exchange(call) {
+                        let _ = vault.erase(Area::Secure, SESSION);
+                    }
+                },
+                ..HONEST
+            },
+        ),
+        net(
+            "erases-key-first",
+            "MIG-9",
+            "erases the API key before the exchange has worked",
+            Meddler {
+                before: |call, vault| {
+                    if is_exchange(call) {
+                        let _ = vault.erase(Area::Secure, SESSION);
+                    }
+                },
+                ..HONEST
+            },
+        ),
+        sdk("memory-only", "PER-1", "keeps the session in memory only", Arc::new(Careless::Memory)),
+        sdk("saves-late", "PER-4", "writes a rotated refresh token down later", Arc::new(Careless::Late)),
+        sdk(
+            "deletes-in-memory",
+            "DEL-1",
+            "forgets a deleted user's session in memory only",
+            Arc::new(Careless::Keeping),
+        ),
+    ];
+    all.extend(super::sdk::stateful::mutants());
+    all
+}

@@ -1,0 +1,82 @@
+"""An adapter that misbehaves in the way its argument names. Before that it is polite."""
+
+import json
+import os
+import sys
+import time
+
+MODE = sys.argv[1]
+CAPABILITIES = ["apiKey", "clock", "storageFiles"]
+
+
+def say(message):
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def answer(request, result):
+    say({"jsonrpc": "2.0", "id": request["id"], "result": result})
+
+
+def misbehave(request):
+    if MODE == "exits":
+        sys.stderr.write("fatal: the SDK gave up\n")
+        sys.stderr.flush()
+        os._exit(7)
+    if MODE == "hangs":
+        sys.stderr.write("waiting for the moon\n")
+        sys.stderr.flush()
+        time.sleep(3600)
+    if MODE == "babbles":
+        print("Traceback (most recent call last):", flush=True)
+        time.sleep(3600)
+    if MODE == "wrong-id":
+        say({"jsonrpc": "2.0", "id": 4711, "result": {}})
+        time.sleep(3600)
+    if MODE == "wrong-type":
+        answer(request, {"status": "signed in, honestly"})
+        time.sleep(3600)
+    if MODE == "no-kind":
+        say({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -1, "message": "oops"}})
+        time.sleep(3600)
+    if MODE == "floods":
+        while True:
+            say({"jsonrpc": "2.0", "method": "log", "params": {"text": "x"}})
+    if MODE == "long-line":
+        sys.stdout.write("x" * (3 << 20))
+        sys.stdout.flush()
+        time.sleep(3600)
+    if MODE == "closes-stdin":
+        os.close(0)
+        time.sleep(3600)
+    if MODE == "leaks":
+        sys.stderr.write("debug: my parameters were " + json.dumps(request["params"]) + "\n")
+        sys.stderr.flush()
+        answer(request, {})
+
+
+if MODE == "dies-at-start":
+    sys.stderr.write("ModuleNotFoundError: no module named 'sdk'\n")
+    sys.exit(1)
+
+for line in sys.stdin:
+    request = json.loads(line)
+    method = request.get("method")
+    if method == "initialize":
+        sdk = {"name": "rogue", "version": MODE, "platform": "python"}
+        answer(request, {"protocol": 1, "sdk": sdk, "capabilities": CAPABILITIES})
+    elif method in ("start", "clock"):
+        answer(request, {})
+    elif method == "stop" and MODE == "will-not-end":
+        answer(request, {})
+        time.sleep(3600)
+    elif method == "stop":
+        answer(request, {})
+    elif method == "status" and MODE != "wrong-type":
+        answer(request, {"status": []})
+    elif method == "currentUserId":
+        answer(request, {"userId": None})
+    elif MODE == "will-not-end":
+        answer(request, {})
+    else:
+        misbehave(request)
