@@ -6,7 +6,7 @@ use crate::cloud::{Keys, Truthful};
 use crate::protocol::Capability;
 use crate::reference::{app::Diligent, backend::Proper};
 use crate::report::{Console, Detail, Json, Junit, Listener};
-use crate::run::event::{RunEvent, Strictness};
+use crate::run::event::{Outcome, RunEvent, Strictness};
 use crate::run::{Engine, Plan, Settings, SnapshotMode};
 use crate::scenario::Clauses;
 use crate::seat::SdkSeat;
@@ -80,8 +80,12 @@ pub fn run(args: Args) -> Done {
 
 async fn judge(args: Args, plan: Plan, target: Target) -> Done {
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Lenient };
-    let probed = target.seat.probe(target.deadlines).await.map_err(|error| Stop::Environment(error.to_string()))?;
-    let initialized = match probed {
+    let mut interrupted = interrupts();
+    let probed = tokio::select! {
+        probed = target.seat.probe(target.deadlines) => probed,
+        _ = interrupted.wait_for(|wanted| *wanted) => return Ok(ExitCode::from(Outcome::Interrupted.exit_code())),
+    };
+    let initialized = match probed.map_err(|error| Stop::Environment(error.to_string()))? {
         Ok(initialized) => initialized,
         Err(trouble) => return Ok(unfit(&target, &trouble)),
     };
@@ -100,7 +104,7 @@ async fn judge(args: Args, plan: Plan, target: Target) -> Done {
         fail_fast: args.fail_fast,
     };
     let (mut outcome, mut written) = (None, Ok(()));
-    crate::run::run(plan, settings, interrupts(), |event| {
+    crate::run::run(plan, settings, interrupted, |event| {
         if let RunEvent::Finished(summary) = &event {
             outcome = Some(summary.outcome());
         }

@@ -25,7 +25,7 @@ pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
         }
         (&Method::POST, ["v2", "user", "undo_delete"]) => call.team(|| call.undo_delete(request)),
         (&Method::GET, ["v2", "user", "resolve", client_id]) => call.team(|| call.resolve(client_id)),
-        (&Method::GET, ["v2", "user", id]) => call.user_resource(id, |user, team| user_json(user, team)),
+        (&Method::GET, ["v2", "user", id]) => call.user_resource(id, user_json),
         (&Method::DELETE, ["v2", "user", id]) => call.team(|| call.delete(id)),
         (&Method::POST, ["v2", "user", id, "sign_in_token"]) => call.team(|| call.issue(id)),
         (&Method::GET, ["v2", "summary", resource, id]) => {

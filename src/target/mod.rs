@@ -2,7 +2,7 @@
 
 use crate::reference::adapter::{Reference, TimeSource};
 use crate::seat::{Deadlines, SdkSeat};
-use crate::text::{Decoder, Problem, Source, Spanned, toml};
+use crate::text::{Decoder, Problem, Source, toml};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub struct SdkSection {
     pub name: String,
     /// The adapter's program and its arguments, run in the target file's folder. A program named with a slash is
     /// looked for there too.
-    pub command: Spanned<Vec<String>>,
+    pub command: CommandLine,
     /// Environment variables for the adapter.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -41,11 +41,47 @@ pub struct SdkSection {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DeadlineSection {
     /// For any call but `stop`. Default 10s.
-    pub call: Option<Spanned<String>>,
+    pub call: Option<Length>,
     /// From `stop` to the end of the process. Default 5s.
-    pub stop: Option<Spanned<String>>,
+    pub stop: Option<Length>,
     /// How long the SDK may wait for one HTTP answer. Default 2s.
-    pub request: Option<Spanned<String>>,
+    pub request: Option<Length>,
+}
+
+/// A length of time that is not zero, written for example `10s` or `500ms`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct Length(Duration);
+
+impl TryFrom<String> for Length {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match humantime::parse_duration(&text) {
+            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
+            _ => Err(format!("`{text}` is no length of time; write for example \"10s\" or \"500ms\"")),
+        }
+    }
+}
+
+/// A program and its arguments.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "Vec<String>")]
+#[schemars(with = "Vec<String>")]
+pub struct CommandLine {
+    program: String,
+    args: Vec<String>,
+}
+
+impl TryFrom<Vec<String>> for CommandLine {
+    type Error = &'static str;
+
+    fn try_from(words: Vec<String>) -> Result<Self, Self::Error> {
+        let mut words = words.into_iter();
+        let program = words.next().ok_or("`command` is empty: give the adapter's program and its arguments")?;
+        Ok(Self { program, args: words.collect() })
+    }
 }
 
 /// A target that is ready to be seated.
@@ -75,7 +111,7 @@ impl Target {
         let (tree, mut problems) = toml::parse(source);
         let decoder = Decoder::new(source);
         let file: Option<TargetFile> = if problems.is_empty() { decoder.decode(&tree) } else { None };
-        let target = file.and_then(|file| settle(file, source, &decoder));
+        let target = file.and_then(|file| settle(file, source));
         problems.extend(decoder.finish());
         match target {
             Some(target) if problems.is_empty() => Ok(target),
@@ -84,27 +120,20 @@ impl Target {
     }
 }
 
-fn settle(file: TargetFile, source: &Source, decoder: &Decoder) -> Option<Target> {
+fn settle(file: TargetFile, source: &Source) -> Option<Target> {
     let folder = match source.path().parent() {
         Some(folder) if folder != Path::new("") => folder.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let Some((program, args)) = file.sdk.command.value.split_first() else {
-        decoder.wrong(file.sdk.command.span, "`command` is empty", "give the adapter's program and its arguments");
-        return None;
-    };
+    let CommandLine { program, args } = file.sdk.command;
     let defaults = Target::built_in();
-    let deadline = |given: &Option<Spanned<String>>, default: Duration| match given {
-        None => Some(default),
-        Some(text) => duration(text, decoder),
-    };
-    let call = deadline(&file.deadlines.call, defaults.deadlines.call)?;
-    let stop = deadline(&file.deadlines.stop, defaults.deadlines.stop)?;
-    let request_timeout = deadline(&file.deadlines.request, defaults.request_timeout)?;
+    let deadline = |given: Option<Length>, default: Duration| given.map_or(default, |length| length.0);
+    let call = deadline(file.deadlines.call, defaults.deadlines.call);
+    let stop = deadline(file.deadlines.stop, defaults.deadlines.stop);
+    let request_timeout = deadline(file.deadlines.request, defaults.request_timeout);
     // Relative programs are meant from the file's folder, as the arguments are.
-    let local = program.contains('/') && !Path::new(program).is_absolute();
-    let program =
-        if local { std::path::absolute(folder.join(program)).ok()?.display().to_string() } else { program.clone() };
+    let local = program.contains('/') && !Path::new(&program).is_absolute();
+    let program = if local { std::path::absolute(folder.join(&program)).ok()?.display().to_string() } else { program };
     Some(Target {
         name: file.sdk.name,
         seat: SdkSeat::Command {
@@ -117,18 +146,4 @@ fn settle(file: TargetFile, source: &Source, decoder: &Decoder) -> Option<Target
         request_timeout,
         snapshots: file.snapshots.map(|path| folder.join(path)),
     })
-}
-
-fn duration(text: &Spanned<String>, decoder: &Decoder) -> Option<Duration> {
-    match humantime::parse_duration(&text.value) {
-        Ok(duration) if !duration.is_zero() => Some(duration),
-        _ => {
-            decoder.wrong(
-                text.span,
-                format!("`{}` is no length of time", text.value),
-                "write for example \"10s\" or \"500ms\"",
-            );
-            None
-        }
-    }
 }

@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::source::{Source, Span};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -17,25 +17,69 @@ use std::marker::PhantomData;
 pub struct Decoder {
     source: Source,
     problems: RefCell<Vec<Problem>>,
+    /// The innermost value that the last attempt stumbled over.
+    failed_at: Cell<Option<Span>>,
 }
+
+/// How many mistakes in one value are looked for.
+const MOST_MISTAKES: usize = 30;
 
 impl Decoder {
     pub fn new(source: &Source) -> Self {
-        Self { source: source.clone(), problems: RefCell::default() }
+        Self { source: source.clone(), problems: RefCell::default(), failed_at: Cell::new(None) }
     }
 
     /// The value, or nothing when the tree does not make one; [`Decoder::finish`] then tells why.
     pub fn decode<T: for<'de> Deserialize<'de>>(&self, node: &Node) -> Option<T> {
         let before = self.problems.borrow().len();
-        let result = T::deserialize(At { node, decoder: self });
-        match result {
-            Ok(value) if self.problems.borrow().len() == before => Some(value),
-            Ok(_) | Err(Fault::Noted) => None,
+        let value = self.attempt(node);
+        if value.is_some() && self.problems.borrow().len() == before {
+            return value;
+        }
+        self.look_for_more::<T>(node);
+        None
+    }
+
+    fn attempt<T: for<'de> Deserialize<'de>>(&self, node: &Node) -> Option<T> {
+        self.failed_at.set(None);
+        match T::deserialize(At { node, decoder: self }) {
+            Ok(value) => Some(value),
+            Err(Fault::Noted) => None,
             Err(Fault::New { message, span }) => {
+                self.failed_at.set(self.failed_at.get().or(span));
                 self.note(Problem::new(&self.source, span.unwrap_or(node.span), message));
                 None
             }
         }
+    }
+
+    /// serde gives up at its first error: takes the value that it stumbled over away and tries again, for the mistakes
+    /// behind it.
+    fn look_for_more<T: for<'de> Deserialize<'de>>(&self, node: &Node) {
+        let mut rest = node.clone();
+        for _ in 0..MOST_MISTAKES {
+            let Some(span) = self.failed_at.get() else { return };
+            if !remove(&mut rest, span) {
+                return;
+            }
+            let known = self.problems.borrow().clone();
+            let done = self.attempt::<T>(&rest).is_some();
+            let mut problems = self.problems.borrow_mut();
+            let new: Vec<_> = problems
+                .drain(known.len()..)
+                // What is missing now was taken away just before.
+                .filter(|p| !p.message.starts_with("missing field"))
+                .filter(|p| !known.iter().any(|k| k.span == p.span && k.message == p.message))
+                .collect();
+            problems.extend(new);
+            if done {
+                return;
+            }
+        }
+    }
+
+    fn stumbled(&self, node: &Node) {
+        self.failed_at.set(self.failed_at.get().or(Some(node.span)));
     }
 
     pub fn note(&self, problem: Problem) {
@@ -276,6 +320,27 @@ impl<'de, 'a> Deserializer<'de> for At<'a> {
     }
 }
 
+/// Takes the value at a place out of a tree; whether it was there.
+fn remove(node: &mut Node, span: Span) -> bool {
+    match &mut node.kind {
+        Kind::Map(entries) => match entries.iter().position(|(_, value)| value.span == span) {
+            Some(at) => {
+                entries.remove(at);
+                true
+            }
+            None => entries.iter_mut().any(|(_, value)| remove(value, span)),
+        },
+        Kind::List(items) => match items.iter().position(|item| item.span == span) {
+            Some(at) => {
+                items.remove(at);
+                true
+            }
+            None => items.iter_mut().any(|item| remove(item, span)),
+        },
+        _ => false,
+    }
+}
+
 fn words(list: &[&str]) -> String {
     list.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
 }
@@ -295,6 +360,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
         };
         seed.deserialize(At { node, decoder: self.decoder }).map(Some).map_err(|fault| {
             self.failed = true;
+            self.decoder.stumbled(node);
             fault.at(node.span)
         })
     }
@@ -322,6 +388,7 @@ impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> de::MapAccess<'de> for Entrie
         let Some(node) = self.value.take() else { return Err(Fault::Noted) };
         seed.deserialize(At { node, decoder: self.decoder }).map_err(|fault| {
             self.failed = true;
+            self.decoder.stumbled(node);
             if let Fault::New { message, span } = fault.at(node.span) {
                 self.decoder.note(Problem::new(&self.decoder.source, span.unwrap_or(node.span), message));
             }

@@ -1,0 +1,176 @@
+//! The command as its users meet it.
+
+mod common;
+
+use common::{stderr, stdout, target, vouch};
+use predicates::str::contains;
+
+#[test]
+fn the_whole_suite_passes_on_the_built_in_seats() {
+    let assert = vouch().args(["run", "--ci", "--strict"]).assert().success();
+    let out = stdout(&assert);
+    assert!(out.contains("the build conforms"), "{out}");
+    assert!(out.contains("0 broken, 0 not proved"), "{out}");
+}
+
+#[test]
+fn the_reference_passes_the_same_suite_from_another_process() {
+    let program = assert_cmd::cargo::cargo_bin("vouch");
+    let (_folder, file) = target(&format!("[sdk]\nname = \"reference\"\ncommand = [{program:?}, \"reference-sdk\"]\n"));
+    vouch().args(["run", "--ci", "--strict", "-t"]).arg(file).assert().success().stdout(contains("the build conforms"));
+}
+
+#[test]
+fn the_python_sdk_passes_the_whole_suite() {
+    let assert = vouch().args(["run", "--ci", "--strict", "--target", "adapters/python/vouch.toml"]).assert().success();
+    let out = stdout(&assert);
+    assert!(out.contains("the build conforms") && !out.contains("skipped"), "{out}");
+}
+
+#[test]
+fn an_sdk_that_keeps_its_own_time_passes_in_real_time_and_its_skips_are_counted() {
+    let assert = vouch()
+        .args(["run", "--ci", "--target", "adapters/python/vouch-real-time.toml"])
+        .args(["-f", "deletion", "-f", "exchange", "-f", "PER", "-f", "REF"])
+        .assert()
+        .success();
+    let out = stdout(&assert);
+    assert!(out.contains("real time"), "{out}");
+    assert!(out.contains("because the SDK does not claim clock"), "{out}");
+}
+
+#[test]
+fn a_file_with_many_mistakes_shows_them_all_at_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, from) in [("clauses.yaml", "scenarios/clauses.yaml"), ("several.yaml", "tests/broken/several.yaml")] {
+        std::fs::copy(from, folder.path().join(name)).expect("copied");
+    }
+    let assert = vouch().args(["run", "several.yaml"]).current_dir(folder.path()).assert().code(2);
+    insta::assert_snapshot!(stderr(&assert));
+}
+
+#[test]
+fn a_broken_target_file_shows_its_mistakes() {
+    let (_folder, file) = target("[sdk]\nnme = \"x\"\ncommand = []\n[deadlines]\ncall = \"soon\"\n[snapshot]\n");
+    let assert = vouch().args(["check", "-t"]).arg(&file).assert().code(2);
+    let err = stderr(&assert).replace(&file.display().to_string(), "vouch.toml");
+    insta::assert_snapshot!(err);
+}
+
+#[test]
+fn toml_that_is_none_is_told_with_its_place() {
+    let (_folder, file) = target("[sdk\nname = 3\n");
+    let assert = vouch().args(["run", "-t"]).arg(&file).assert().code(2);
+    assert!(stderr(&assert).contains("this is not TOML"), "{}", stderr(&assert));
+}
+
+#[test]
+fn a_duplicate_id_names_both_places() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::copy("scenarios/clauses.yaml", folder.path().join("clauses.yaml")).expect("copied");
+    for name in ["a.yaml", "b.yaml"] {
+        let text = "id: same\ntitle: t\nproves: [EXC-1]\nsteps: [{signedIn: ada}]\n";
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let assert = vouch().args(["check", "."]).current_dir(folder.path()).assert().code(2);
+    let err = stderr(&assert);
+    assert!(err.contains("the id `same` is taken") && err.contains("a.yaml:1:5"), "{err}");
+}
+
+#[test]
+fn paths_and_filters_that_find_nothing_say_so() {
+    vouch().args(["run", "no/such/folder"]).assert().code(2).stderr(contains("no/such/folder does not exist"));
+    vouch().args(["run", "-f", "MIG-99"]).assert().code(2).stderr(contains("no case matches MIG-99"));
+}
+
+#[test]
+fn a_filter_takes_ids_chapters_and_clauses() {
+    let count = |word: &str| {
+        let out = stdout(&vouch().args(["list", "-f", word]).assert().success());
+        out.lines().count() - 1
+    };
+    assert_eq!(count("migration-region-mismatch"), 4);
+    assert_eq!(count("MIG-5"), 4);
+    assert_eq!(count("mig-5"), 4);
+    assert!(count("migration") >= 20 && count("MIG") >= 20);
+}
+
+#[test]
+fn clauses_shows_every_clause_and_names_those_without_a_scenario() {
+    let out = stdout(&vouch().arg("clauses").assert().success());
+    assert!(out.contains("MIG-5") && out.contains("· migration-region-mismatch (4 cases)"), "{out}");
+    assert!(out.contains("without one: ISS-1"), "{out}");
+    vouch().args(["clauses", "--require-all"]).assert().code(1);
+}
+
+#[test]
+fn every_planted_fault_is_caught_under_its_own_clause() {
+    let out = stdout(&vouch().arg("mutants").assert().success());
+    assert!(out.contains("0 survived or missing"), "{out}");
+}
+
+#[test]
+fn json_and_junit_say_what_the_console_says() {
+    let out = stdout(&vouch().args(["run", "--ci", "-f", "MIG-5", "--format", "json"]).assert().success());
+    let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(report["outcome"], "conforms");
+    assert_eq!(report["cases"].as_array().map(Vec::len), Some(4));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("junit.xml");
+    vouch().args(["run", "--ci", "-f", "MIG-5", "--format", "junit", "-o"]).arg(&file).assert().success();
+    let xml = std::fs::read_to_string(file).expect("written");
+    assert!(xml.contains("<testsuite name=\"migration\" tests=\"4\""), "{xml}");
+}
+
+#[test]
+fn schemas_are_json_and_know_the_steps() {
+    for what in ["scenario", "target", "protocol"] {
+        let out = stdout(&vouch().args(["schema", what]).assert().success());
+        let schema: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        assert!(schema["$schema"].as_str().is_some_and(|s| s.contains("json-schema.org")), "{what}");
+    }
+    vouch().arg("schema").assert().stdout(contains("damageStorage"));
+}
+
+#[test]
+fn completions_are_written_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        vouch().args(["completions", shell]).assert().success().stdout(contains("vouch"));
+    }
+}
+
+#[test]
+fn a_missing_snapshot_fails_in_ci_and_leaves_nothing_pending() {
+    let (folder, scenario) = small_suite();
+    vouch().arg("run").arg(&scenario).env("CI", "true").assert().code(1).stdout(contains("a snapshot of the wire"));
+    assert!(!folder.path().join("snapshots").exists());
+}
+
+#[test]
+fn a_snapshot_is_proposed_accepted_and_then_held() {
+    let (folder, scenario) = small_suite();
+    let snap = folder.path().join("snapshots/small.snap");
+    vouch().arg("run").arg(&scenario).assert().code(1);
+    assert!(snap.with_extension("snap.new").exists(), "a pending snapshot");
+    vouch().args(["run", "--update-snapshots"]).arg(&scenario).assert().success();
+    vouch().args(["run", "--ci"]).arg(&scenario).assert().success();
+    let text = std::fs::read_to_string(&snap).expect("written");
+    assert!(!text.contains("eyJ") && text.contains("[sign-in token 1]"), "{text}");
+    std::fs::write(&snap, text.replace("/v1/token", "/v2/token")).expect("written");
+    vouch()
+        .args(["run", "--ci"])
+        .arg(&scenario)
+        .assert()
+        .code(1)
+        .stdout(contains("+4. sdk → auth (home): POST /v1/token"));
+}
+
+/// One scenario with a snapshot, in a suite of its own.
+fn small_suite() -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::copy("scenarios/clauses.yaml", folder.path().join("clauses.yaml")).expect("copied");
+    let text = "id: small\ntitle: t\nproves: [EXC-1]\nsteps: [{signedIn: ada}]\nwire: snapshot\n";
+    let scenario = folder.path().join("small.yaml");
+    std::fs::write(&scenario, text).expect("written");
+    (folder, scenario)
+}
