@@ -28,6 +28,16 @@ fn the_python_sdk_passes_the_whole_suite() {
 }
 
 #[test]
+fn the_python_sdks_own_tests_pass() {
+    let out = std::process::Command::new("python3")
+        .args(["-m", "unittest", "discover", "-s", "adapters/python/tests"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("python3 runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
 fn an_sdk_that_keeps_its_own_time_passes_in_real_time_and_its_skips_are_counted() {
     let assert = vouch()
         .args(["run", "--ci", "--target", "adapters/python/vouch-real-time.toml"])

@@ -8,6 +8,7 @@ mod mutants;
 mod reference_sdk;
 mod run;
 mod schema;
+mod steps;
 
 use crate::run::{Filter, Plan};
 use crate::scenario::{Suite, SuiteError};
@@ -42,6 +43,8 @@ enum Command {
     Mutants(mutants::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
+    /// Show every step that a scenario can have.
+    Steps(steps::Args),
     /// Serve the reference SDK over the adapter protocol on standard input and output.
     ReferenceSdk(reference_sdk::Args),
     /// Print a completion script for a shell.
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Clauses(args) => clauses::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

@@ -30,7 +30,12 @@ pub fn render(exchanges: &[Exchange], ledger: &Ledger, home: Realm) -> String {
         };
         out = out.replace(&realm.to_string(), relation);
     }
-    out
+    normal(&out)
+}
+
+/// As insta keeps contents: blank lines at the end do not count.
+fn normal(contents: &str) -> String {
+    format!("{}\n", contents.trim_end())
 }
 
 /// Reads a `.snap` file; none when there is none.
@@ -43,7 +48,7 @@ pub fn read(path: &Path) -> std::io::Result<Option<Snapshot>> {
     let broken = || std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not a snapshot file");
     let (head, contents) = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).ok_or_else(broken)?;
     let source = head.lines().find_map(|line| line.strip_prefix("source: ")).unwrap_or_default();
-    Ok(Some(Snapshot { source: source.trim_matches('"').to_owned(), contents: contents.to_owned() }))
+    Ok(Some(Snapshot { source: source.trim_matches('"').to_owned(), contents: normal(contents) }))
 }
 
 /// Writes a `.snap` file as `cargo insta` reads it.
@@ -51,7 +56,8 @@ pub fn write(path: &Path, snapshot: &Snapshot) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let source = serde_json::Value::from(snapshot.source.as_str());
+    let plain = snapshot.source.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.".contains(c));
+    let source = if plain { snapshot.source.clone() } else { serde_json::Value::from(snapshot.source.as_str()).to_string() };
     std::fs::write(path, format!("---\nsource: {source}\nexpression: wire\n---\n{}", snapshot.contents))
 }
 

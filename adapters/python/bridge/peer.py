@@ -1,0 +1,128 @@
+"""The frame: one JSON-RPC message a line, both ways, on standard input and output.
+
+It knows no method. One thread reads; any thread may write or ask.
+"""
+
+import json
+import os
+import sys
+import threading
+
+from signin.call import Call
+
+_LINE_LIMIT = 1024 * 1024
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+SDK_ERROR = -32000
+
+
+class Refused(Exception):
+    """The other side answered a question of ours with an error."""
+
+
+class _Question:
+    def __init__(self, call, on_result):
+        self.call = call
+        self.on_result = on_result
+        self.answered = False
+        self.result = None
+        self.failed = False
+
+
+class Peer:
+    def __init__(self):
+        # A stray `print` anywhere must not break the protocol: it goes to standard error instead.
+        self._out = os.dup(1)
+        os.dup2(2, 1)
+        self._writing = threading.Lock()
+        self._guard = threading.Lock()
+        self._questions = {}
+        self._last_id = 0
+
+    def read_forever(self, handle):
+        """Hands each request and notification to `handle(method, id, params)`; a notification's id is None.
+        Ends the process when standard input ends."""
+        for line in sys.stdin.buffer:
+            try:
+                message = json.loads(line)
+            except (ValueError, RecursionError):
+                self.refuse(None, PARSE_ERROR, "not JSON")
+                continue
+            self._take(message, handle)
+        os._exit(0)
+
+    def _take(self, message, handle):
+        if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
+            self.refuse(None, INVALID_REQUEST, "not a JSON-RPC 2.0 message")
+        elif isinstance(message.get("method"), str):
+            handle(message["method"], message.get("id"), message.get("params", {}))
+        elif "result" in message or "error" in message:
+            self._settle(message)
+        else:
+            self.refuse(message.get("id"), INVALID_REQUEST, "neither a request nor an answer")
+
+    # -- answering ---------------------------------------------------------------------------------
+
+    def answer(self, identity, result):
+        self._write({"jsonrpc": "2.0", "id": identity, "result": result})
+
+    def refuse(self, identity, code, message, kind=None):
+        error = {"code": code, "message": message}
+        if kind is not None:
+            error["data"] = {"kind": kind}
+        self._write({"jsonrpc": "2.0", "id": identity, "error": error})
+
+    def notify(self, method, params):
+        self._write({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def _write(self, message):
+        line = json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+        if len(line) > _LINE_LIMIT:
+            self.refuse(message.get("id"), SDK_ERROR, "the answer is too large for a line", "unexpectedAnswer")
+            return
+        with self._writing:
+            view = memoryview(line)
+            try:
+                while view:
+                    view = view[os.write(self._out, view) :]
+            except OSError:
+                os._exit(0)  # nobody listens any more
+
+    # -- asking ------------------------------------------------------------------------------------
+
+    def ask(self, method, params, call=None, on_result=None):
+        """Sends a request and waits for its result; `Refused` if the answer is an error.
+
+        `call` is whose wait it is: the wait ends when that call is cancelled. `on_result` runs on the
+        reading thread, so its effect is in place before any later message is looked at.
+        """
+        question = _Question(call or Call(), on_result)
+        with self._guard:
+            self._last_id += 1
+            identity = self._last_id
+            self._questions[identity] = question
+        self._write({"jsonrpc": "2.0", "id": identity, "method": method, "params": params})
+        try:
+            question.call.wait_until(lambda: question.answered)
+        finally:
+            with self._guard:
+                self._questions.pop(identity, None)
+        if question.failed:
+            raise Refused
+        return question.result
+
+    def _settle(self, message):
+        with self._guard:
+            identity = message.get("id")
+            question = self._questions.get(identity) if isinstance(identity, (int, float, str)) else None
+        if question is None:
+            return  # its caller was cancelled
+        question.failed = "result" not in message
+        question.result = message.get("result")
+        if question.on_result is not None and not question.failed:
+            question.on_result(question.result)
+        question.answered = True
+        question.call.wake()

@@ -1,0 +1,166 @@
+"""The identity provider: exchange and refresh, and what its answers mean.
+
+This is the only file that knows the provider's URLs, forms and error words. It keeps no state and
+retries nothing: whether one may ask again depends on what was asked.
+"""
+
+from collections import namedtuple
+
+from . import http, jsontext
+from .errors import SignInError, TemporaryError, invalid_user, needs_reauthentication, unexpected_answer
+
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_SIGN_IN_TOKEN = "urn:junction:sign-in-token"
+_LONGEST_LIFE_S = 10**9
+_LONGEST_WAIT_MS = 24 * 3600 * 1000
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Tokens(namedtuple("Tokens", "access_token refresh_token lifetime")):
+    """What the provider grants; the lifetime of the access token in milliseconds."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return f"Tokens(lifetime={self.lifetime})"
+
+
+class Endpoints:
+    """The hosts of every place. Without overrides, the vendor's own."""
+
+    def __init__(self, overrides=None):
+        self._overrides = overrides
+
+    def api(self, place):
+        return self._of("api", place, 0)
+
+    def auth(self, place):
+        return self._of("auth", place, 1)
+
+    def _of(self, service, place, index):
+        if self._overrides is None:
+            label = "" if place.environment == "production" else f".{place.environment}"
+            return http.Base.parse(f"https://{service}{label}.{place.region}.junction.com")
+        if place not in self._overrides:
+            raise SignInError("incompatible", "this app is not set up for that environment and region")
+        return self._overrides[place][index]
+
+
+class IdentityProvider:
+    def __init__(self, endpoints, timeout, clock):
+        self._endpoints = endpoints
+        self._timeout = timeout
+        self._clock = clock
+
+    def exchange(self, token, still_wanted, call):
+        """Trades a sign-in token for tokens of its user. Sent once: the token may be good for one use only."""
+        answer = self._post(
+            token.place,
+            http.form(grant_type=_EXCHANGE, subject_token_type=_SIGN_IN_TOKEN, subject_token=token.user_token),
+            still_wanted,
+            call,
+        )
+        if answer.status == 200:
+            return _tokens(answer)
+        if _error_type(answer) == "invalid_token":
+            raise SignInError("invalidSignInToken", "the sign-in token was refused")
+        raise self._other(answer)
+
+    def refresh(self, place, refresh_token, still_wanted):
+        """Trades a refresh token for the next pair."""
+        answer = self._post(
+            place, http.form(grant_type="refresh_token", refresh_token=refresh_token), still_wanted, None
+        )
+        if answer.status == 200:
+            return _tokens(answer)
+        error_type = _error_type(answer)
+        if error_type == "invalid_token":
+            raise invalid_user()
+        if error_type == "reauthentication_required":
+            raise needs_reauthentication()
+        raise self._other(answer)
+
+    def _other(self, answer):
+        """What every answer means that says nothing about the token."""
+        if answer.status == 429:
+            return TemporaryError("the identity provider is busy", self._retry_after(answer))
+        if answer.status >= 500:
+            return TemporaryError("the identity provider has trouble", self._retry_after(answer))
+        return unexpected_answer(f"status {answer.status}")
+
+    def _retry_after(self, answer):
+        return _retry_after(answer.headers, self._clock.now() / 1000)
+
+    def _post(self, place, body, still_wanted, call):
+        """`still_wanted` is a lock to send under, or raises when what was wanted no longer is."""
+
+        def submit(send):
+            with still_wanted():
+                send({"Content-Type": "application/x-www-form-urlencoded"}, body)
+
+        return http.exchange(self._endpoints.auth(place), "POST", "/v1/token", self._timeout, submit, call)
+
+
+def _tokens(answer):
+    try:
+        fields = jsontext.parse_object(answer.body)
+    except ValueError:
+        raise unexpected_answer("no JSON object") from None
+    access_token = fields.get("access_token")
+    refresh_token = fields.get("refresh_token")
+    lifetime = _seconds(fields.get("expires_in"))
+    if not isinstance(access_token, str) or not http.is_header_safe(access_token):
+        raise unexpected_answer("no usable access token")
+    if not isinstance(refresh_token, str) or not refresh_token:
+        raise unexpected_answer("no usable refresh token")
+    if lifetime is None:
+        raise unexpected_answer("no usable lifetime")
+    return Tokens(access_token, refresh_token, int(lifetime * 1000))
+
+
+def _seconds(value):
+    """A lifetime as servers write it: a number, or a string of digits."""
+    if isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdigit() and len(value) <= 10 else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _LONGEST_LIFE_S:
+        return None
+    return value
+
+
+def _error_type(answer):
+    """`detail.error_type` of a 4xx, or None. 429 is about load, whatever its body says."""
+    if not 400 <= answer.status < 500 or answer.status == 429:
+        return None
+    try:
+        detail = jsontext.parse_object(answer.body).get("detail")
+    except ValueError:
+        return None
+    return detail.get("error_type") if isinstance(detail, dict) else None
+
+
+def _retry_after(headers, now):
+    """`Retry-After` in milliseconds, or None. A date is read against the server's own `Date`, if it has one."""
+    value = headers.get("retry-after", "")
+    if value.isascii() and value.isdigit():
+        return min(int(value[:12]) * 1000, _LONGEST_WAIT_MS)
+    until = _http_date(value)
+    if until is None:
+        return None
+    since = _http_date(headers.get("date", "")) or now
+    return min(max(0, int((until - since) * 1000)), _LONGEST_WAIT_MS)
+
+
+def _http_date(text):
+    """Seconds since 1970 of `Wed, 21 Oct 2015 07:28:00 GMT`, or None."""
+    try:
+        _, day, month, year, clock, zone = text.split()
+        hour, minute, second = [int(part) for part in clock.split(":")]
+        day, month, year = int(day), _MONTHS.index(month) + 1, int(year)
+        if zone != "GMT" or not 1970 <= year <= 9999:
+            return None
+    except ValueError:
+        return None
+    # Days since 1970, counting years from March so that the leap day comes last.
+    shifted, years = (month + 9) % 12, year - (month < 3)
+    days = years * 365 + years // 4 - years // 100 + years // 400 + (shifted * 306 + 5) // 10 + day - 719_469
+    return days * 86_400 + hour * 3_600 + minute * 60 + second

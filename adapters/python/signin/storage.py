@@ -1,0 +1,194 @@
+"""The session record on disk.
+
+Three things are hard about this and done here once:
+
+* a write is whole or not at all, whenever the process is killed (a temporary file, then a rename);
+* secure storage may be locked for the moment, which is not the same as empty;
+* a keychain outlives its app: a session found there without the marker in the app's own files is
+  that of an installation that was deleted, and the app starts signed out.
+"""
+
+import os
+import threading
+
+from . import session as records
+from .errors import SignInError
+
+SESSION = "session"
+MARKER = "installed"
+_TEMPORARY = ".tmp"
+
+
+class Area:
+    """The files of one directory. Every failure of the disk is an error of kind `storage`."""
+
+    def __init__(self, directory):
+        self._directory = directory
+        self._mutex = threading.Lock()
+        self._locked = False
+
+    @property
+    def locked(self):
+        return self._locked
+
+    def set_locked(self, locked):
+        """Under the same mutex as reads and writes: once this returns, none is half-way."""
+        with self._mutex:
+            self._locked = locked
+
+    def read(self, name):
+        """The bytes, or None where there is no such file."""
+        return self._guarded(self._read, name)
+
+    def write(self, name, data):
+        self._guarded(self._write, name, data)
+
+    def remove(self, name):
+        """Removes the file and what an interrupted write left of it. Fine if there is neither."""
+        self._guarded(self._remove, name)
+
+    def tidy(self, name):
+        """Removes what an interrupted write left behind: it holds secrets that nobody would ever erase."""
+        self._guarded(self._unlink, name + _TEMPORARY)
+
+    def items(self):
+        """Every file here, as (name, bytes)."""
+        return self._guarded(self._items)
+
+    def _guarded(self, action, *arguments):
+        with self._mutex:
+            if self._locked:
+                raise SignInError("storage", "secure storage is locked")
+            try:
+                return action(*arguments)
+            except OSError as error:
+                raise SignInError("storage", f"storage failed: {type(error).__name__}") from None
+
+    def _path(self, name):
+        return os.path.join(self._directory, name)
+
+    def _read(self, name):
+        try:
+            with open(self._path(name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def _write(self, name, data):
+        temporary = self._path(name + _TEMPORARY)
+        try:
+            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                _write_all(file, data)
+                os.fsync(file)  # a rename that lasts longer than its data would be an empty file
+            finally:
+                os.close(file)
+            os.replace(temporary, self._path(name))
+        except OSError:
+            self._unlink_quietly(temporary)
+            raise
+        self._sync_directory()
+
+    def _remove(self, name):
+        gone = self._unlink(name)
+        left = self._unlink(name + _TEMPORARY)
+        if gone or left:
+            self._sync_directory()
+
+    def _unlink(self, name):
+        try:
+            os.unlink(self._path(name))
+            return True
+        except FileNotFoundError:
+            return False
+
+    @staticmethod
+    def _unlink_quietly(path):
+        try:
+            os.unlink(path)
+        except OSError:
+            pass
+
+    def _sync_directory(self):
+        """Best effort: the change is already safe from a kill, this makes it safe from a flat battery."""
+        try:
+            directory = os.open(self._directory, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        except OSError:
+            pass
+
+    def _items(self):
+        found = []
+        for folder, _, names in os.walk(self._directory):
+            for name in sorted(names):
+                path = os.path.join(folder, name)
+                with open(path, "rb") as file:
+                    found.append((os.path.relpath(path, self._directory), file.read()))
+        return found
+
+
+class SessionStore:
+    """The one session record in `secure`, with its install marker in `plain`."""
+
+    def __init__(self, secure, plain, log=lambda text: None):
+        self._secure = secure
+        self._plain = plain
+        self._log = log
+
+    @property
+    def locked(self):
+        return self._secure.locked
+
+    def load(self):
+        """The session to go on with, or None.
+
+        Damage and reinstalls are settled here: whatever cannot be gone on with is erased, so that
+        the next launch does not meet it again. Locked storage raises, and nothing is concluded from it.
+        """
+        self._secure.tidy(SESSION)
+        data = self._secure.read(SESSION)
+        if data is None:
+            self._plain.remove(MARKER)
+            return None
+        if self._plain.read(MARKER) is None:
+            self._log("a session of an earlier installation was erased")
+            self.erase()
+            return None
+        try:
+            return records.decode(data)
+        except ValueError:
+            self._log("the stored session is damaged and was erased")
+            self.erase()
+            return None
+
+    def save(self, session):
+        """The marker goes first: a marker without a session means nothing, a session without it is erased."""
+        first = self._plain.read(MARKER) is None
+        if first:
+            self._plain.write(MARKER, b"This app is installed; what secure storage holds is its own.\n")
+        try:
+            self._secure.write(SESSION, records.encode(session))
+        except SignInError:
+            if first:
+                self._remove_marker()
+            raise
+
+    def erase(self):
+        """The session goes first: once it is gone the user is signed out, whatever becomes of the marker."""
+        self._secure.remove(SESSION)
+        self._remove_marker()
+
+    def _remove_marker(self):
+        try:
+            self._plain.remove(MARKER)
+        except SignInError:
+            self._log("the install marker could not be removed; the next launch will")
+
+
+def _write_all(file, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view):]

@@ -1,0 +1,25 @@
+//! `vouch steps`.
+
+use super::Done;
+use crate::run::step::KINDS;
+use std::io::Write;
+use std::process::ExitCode;
+
+#[derive(clap::Args)]
+pub struct Args {}
+
+pub fn run(_: &Args) -> Done {
+    let mut out = std::io::stdout().lock();
+    for kind in KINDS {
+        writeln!(out, "{:<20}{}", kind.name, kind.about)?;
+        let needs: Vec<_> = kind.needs.iter().map(|capability| capability.word()).collect();
+        if !needs.is_empty() {
+            writeln!(out, "{:20}needs {}", "", needs.join(", "))?;
+        }
+        if kind.answers {
+            writeln!(out, "{:20}takes `expect`", "")?;
+        }
+    }
+    writeln!(out, "\nEvery step also takes `sent` and `clause`. `vouch schema scenario` has all fields.")?;
+    Ok(ExitCode::SUCCESS)
+}
