@@ -3,6 +3,7 @@
 mod check;
 mod clauses;
 mod completions;
+mod limits;
 mod list;
 mod mutants;
 mod reference_sdk;

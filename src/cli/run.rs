@@ -1,6 +1,6 @@
 //! `vouch run`.
 
-use super::{Done, Selection, Stop, plan, runtime, target};
+use super::{Done, Selection, Stop, limits, plan, runtime, target};
 use crate::clock::Mode;
 use crate::cloud::{Keys, Truthful};
 use crate::protocol::Capability;
@@ -92,12 +92,11 @@ async fn judge(args: Args, plan: Plan, target: Target) -> Done {
     let capabilities: std::collections::BTreeSet<_> = initialized.capabilities.iter().copied().collect();
     let tells_time = capabilities.contains(&Capability::Clock) && !args.real_time;
     let mut listener = listener(&args, Arc::new(plan.clauses.clone()), strictness)?;
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let settings = Settings {
         engine: engine(&target, capabilities, if tells_time { Mode::Virtual } else { Mode::Real })?,
         target: target.name.clone(),
         sdk: initialized.sdk,
-        jobs: args.jobs.map_or(cores * 4, usize::from),
+        jobs: limits::jobs(args.jobs)?,
         strictness,
         snapshot_mode: snapshot_mode(&args, &target),
         snapshot_folder: target.snapshots.clone(),

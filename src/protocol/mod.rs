@@ -2,6 +2,7 @@
 //!
 //! This layer knows the words and the frame, not who speaks: harness and reference SDK both stand on it.
 
+mod line;
 pub mod message;
 mod peer;
 mod schema;

@@ -2,6 +2,7 @@
 //!
 //! Whatever the other side does, a call ends: with its answer, with the reason why the line broke, or at its deadline.
 
+use super::line::{MAX_LINE, excerpt, read_line, write_lines};
 use super::message::ErrorData;
 use super::words::ErrorKind;
 use async_trait::async_trait;
@@ -13,12 +14,10 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// The longest line either side may write, in bytes.
-pub const MAX_LINE: usize = 1 << 20;
 /// Requests and notifications that one process may send without being asked.
 pub const MAX_UNASKED: usize = 10_000;
 const UNKNOWN_METHOD: i64 = -32601;
@@ -159,18 +158,6 @@ async fn converse(
     };
     peer.give_up(&breach);
     breach
-}
-
-/// Writes until this side hangs up or the other takes no more.
-async fn write_lines(
-    mut write: impl AsyncWrite + Unpin,
-    mut lines: mpsc::UnboundedReceiver<String>,
-) -> std::io::Result<()> {
-    while let Some(line) = lines.recv().await {
-        write.write_all(line.as_bytes()).await?;
-        write.flush().await?;
-    }
-    write.shutdown().await
 }
 
 impl Peer {
@@ -400,126 +387,5 @@ fn answer_message(id: &Value, answer: Answer) -> Value {
     }
 }
 
-/// Reads one line; safe to cancel, since what was read stays in `line`.
-async fn read_line(reader: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> Result<(), Breach> {
-    loop {
-        let chunk = reader.fill_buf().await.map_err(|_| Breach::Closed)?;
-        if chunk.is_empty() {
-            return Err(if line.is_empty() { Breach::Closed } else { Breach::NotAMessage(excerpt(line)) });
-        }
-        let (part, ended) = match chunk.iter().position(|byte| *byte == b'\n') {
-            Some(end) => (end + 1, true),
-            None => (chunk.len(), false),
-        };
-        if line.len() + part > MAX_LINE {
-            return Err(Breach::LineTooLong);
-        }
-        line.extend_from_slice(&chunk[..part]);
-        reader.consume(part);
-        if ended {
-            return Ok(());
-        }
-    }
-}
-
-/// The start of a line, fit to be shown.
-fn excerpt(line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&line[..line.len().min(120)]);
-    let shown: String = text.trim_end().chars().map(|c| if c.is_control() { '·' } else { c }).collect();
-    if line.len() > 120 { format!("`{shown}…`") } else { format!("`{shown}`") }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
-
-    struct Echo;
-
-    #[async_trait]
-    impl Handler for Echo {
-        async fn request(&self, method: &str, params: Value) -> Answer {
-            match method {
-                "echo" => Ok(params),
-                "hang" => std::future::pending().await,
-                _ => Err(Refusal::unknown_method(method)),
-            }
-        }
-
-        fn notification(&self, _: &str, _: Value) {}
-    }
-
-    const SOON: Duration = Duration::from_millis(500);
-
-    fn pair() -> (Peer, DuplexStream) {
-        let (near, far) = duplex(4096);
-        let (read, write) = tokio::io::split(near);
-        let (peer, listen) = connect(read, write, MAX_UNASKED, |_| Arc::new(Echo));
-        tokio::spawn(listen);
-        (peer, far)
-    }
-
-    async fn answered_with(bytes: &[u8]) -> CallError {
-        let (peer, mut far) = pair();
-        let bytes = bytes.to_vec();
-        tokio::spawn(async move {
-            let mut buffer = [0; 1024];
-            let _ = far.read(&mut buffer).await;
-            let _ = far.write_all(&bytes).await;
-            tokio::time::sleep(SOON * 2).await;
-        });
-        peer.call::<Value>("status", json!({}), SOON).await.unwrap_err()
-    }
-
-    #[tokio::test]
-    async fn two_peers_understand_each_other() {
-        let (a, b) = duplex(4096);
-        let ((ar, aw), (br, bw)) = (tokio::io::split(a), tokio::io::split(b));
-        let (caller, listen) = connect(ar, aw, MAX_UNASKED, |_| Arc::new(Echo));
-        tokio::spawn(listen);
-        let (_callee, listen) = connect(br, bw, MAX_UNASKED, |_| Arc::new(Echo));
-        tokio::spawn(listen);
-        assert_eq!(caller.call::<Value>("echo", json!({"x": 1}), SOON).await, Ok(json!({"x": 1})));
-        let Err(CallError::Refused(refusal)) = caller.call::<Value>("nope", json!({}), SOON).await else { panic!() };
-        assert_eq!(refusal.kind(), Some(ErrorKind::Unsupported));
-        assert_eq!(caller.call::<Value>("hang", json!({}), SOON).await, Err(CallError::Late(SOON)));
-    }
-
-    #[tokio::test]
-    async fn a_line_that_is_no_message_ends_the_call() {
-        let error = answered_with(b"Traceback (most recent call last):\n").await;
-        assert_eq!(error, CallError::Broken(Breach::NotAMessage("`Traceback (most recent call last):`".into())));
-    }
-
-    #[tokio::test]
-    async fn an_id_that_was_not_asked_ends_the_call() {
-        let error = answered_with(b"{\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{}}\n").await;
-        assert_eq!(error, CallError::Broken(Breach::UnknownId("`99`".into())));
-    }
-
-    #[tokio::test]
-    async fn a_line_without_end_is_cut_off() {
-        let error = answered_with(&vec![b'x'; MAX_LINE + 1]).await;
-        assert_eq!(error, CallError::Broken(Breach::LineTooLong));
-    }
-
-    #[tokio::test]
-    async fn a_flood_of_notifications_is_stopped() {
-        let error =
-            answered_with(&b"{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":{}}\n".repeat(MAX_UNASKED + 1)).await;
-        assert_eq!(error, CallError::Broken(Breach::Flood));
-    }
-
-    #[tokio::test]
-    async fn an_answer_of_the_wrong_shape_is_a_breach() {
-        let (peer, mut far) = pair();
-        tokio::spawn(async move {
-            let mut buffer = [0; 1024];
-            let _ = far.read(&mut buffer).await;
-            let _ = far.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"status\":7}}\n").await;
-            tokio::time::sleep(SOON).await;
-        });
-        let answer = peer.call::<super::super::message::Status>("status", json!({}), SOON).await;
-        assert!(matches!(answer, Err(CallError::Broken(Breach::WrongShape { .. }))), "{answer:?}");
-    }
-}
+mod tests;

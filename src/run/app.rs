@@ -1,6 +1,7 @@
 //! The app seat: the reconciling app, its backend, and the SDK as it sees it.
 
-use super::device::{Authenticator, Called};
+use super::device::Called;
+use super::ears::Authenticator;
 use super::step::Halt;
 use super::world::World;
 use crate::protocol::message::{CurrentUser, SignIn, Status};

@@ -55,7 +55,11 @@ async fn judge(case: &PlannedCase, world: &Arc<World>, snapshots: &Snapshots) ->
     });
     match result {
         Ok(()) => Verdict::Passed,
-        Err(failure) => verdict(case, world, failure.innermost()),
+        Err(failure) => match world.check_environment().await {
+            Ok(()) => verdict(case, world, failure.innermost()),
+            // A full disk fails every SDK alike.
+            Err(error) => Verdict::HarnessFailed(world.ledger.scrub(&format!("this machine fails the case: {error}"))),
+        },
     }
 }
 

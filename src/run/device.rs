@@ -1,15 +1,15 @@
 //! The device: storage areas on disk, and the process of the SDK that runs on it.
 
+use super::ears::{Authenticator, Heard, SdkEars};
+use super::installation::Installation;
 use crate::clock::{Clock, Mode};
-use crate::protocol::message::{self, Area, Endpoint, Item, Items, Start, Status};
-use crate::protocol::{Capability, ErrorKind, Refusal, StatusWord};
-use crate::seat::{CannotStart, Deadlines, Ears, Process, SdkSeat, Trouble, trouble};
-use async_trait::async_trait;
+use crate::protocol::message::{self, Area, Endpoint, Item, Items, Start};
+use crate::protocol::{Capability, ErrorKind, StatusWord};
+use crate::seat::{CannotStart, Deadlines, Process, SdkSeat, Trouble, trouble};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,76 +18,6 @@ use tokio::sync::Notify;
 tokio::task_local! {
     /// Set for calls that the scenario can cancel.
     pub(super) static CANCEL: Arc<Notify>;
-}
-
-/// Who answers the SDK's authenticate callback.
-#[async_trait]
-pub(super) trait Authenticator: Send + Sync {
-    async fn authenticate(&self, external_user_id: &str) -> Result<String, Refusal>;
-}
-
-/// The storage of one installation.
-pub struct Installation {
-    folder: tempfile::TempDir,
-}
-
-impl Installation {
-    /// Makes empty storage in a new temporary folder.
-    pub fn new() -> std::io::Result<Self> {
-        let installation = Self { folder: tempfile::Builder::new().prefix("vouch-").tempdir()? };
-        for area in Area::ALL {
-            std::fs::create_dir(installation.area(area))?;
-        }
-        Ok(installation)
-    }
-
-    pub fn area(&self, area: Area) -> PathBuf {
-        self.folder.path().join(area.word())
-    }
-
-    /// Empties an area, as a reboot or a reinstallation does.
-    pub fn empty(&self, area: Area) -> std::io::Result<()> {
-        std::fs::remove_dir_all(self.area(area))?;
-        std::fs::create_dir(self.area(area))
-    }
-
-    /// Every file of an area.
-    pub fn files(&self, area: Area) -> std::io::Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        list(&self.area(area), &mut files)?;
-        files.sort();
-        Ok(files)
-    }
-
-    /// Everything that lies on this storage.
-    pub fn items(&self) -> std::io::Result<Vec<Item>> {
-        let mut items = Vec::new();
-        for area in Area::ALL {
-            let root = self.area(area);
-            for file in self.files(area)? {
-                // A file may vanish between listing and reading: the SDK is at work.
-                let Ok(bytes) = std::fs::read(&file) else { continue };
-                let key = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().into_owned();
-                items.push(Item { area, key, value: String::from_utf8_lossy(&bytes).into_owned() });
-            }
-        }
-        Ok(items)
-    }
-}
-
-fn list(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() { list(&path, files)? } else { files.push(path) }
-    }
-    Ok(())
-}
-
-/// What the SDK's process said of itself.
-#[derive(Default)]
-struct Heard {
-    statuses: Vec<Vec<StatusWord>>,
-    logs: String,
 }
 
 /// How a call into the SDK ended.
@@ -355,57 +285,4 @@ impl Device {
 
 fn not_running() -> DeviceError {
     DeviceError::Scenario("the app does not run now; `launch` it first".into())
-}
-
-/// The harness's side of the conversation with one process.
-struct SdkEars {
-    clock: Clock,
-    clock_off_ms: Arc<AtomicI64>,
-    heard: Arc<Mutex<Heard>>,
-    authenticator: Option<Arc<dyn Authenticator>>,
-}
-
-/// How much of the SDK's log is kept, in bytes.
-const LOG_LIMIT: usize = 1 << 20;
-
-#[async_trait]
-impl Ears for SdkEars {
-    async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal> {
-        match method {
-            "sleep" => {
-                let sleep: message::Sleep =
-                    serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
-                self.clock.sleep(Duration::from_millis(sleep.milliseconds)).await;
-                Ok(json!({ "now": self.clock.now_ms().saturating_add(self.clock_off_ms.load(Ordering::Relaxed)) }))
-            }
-            "authenticate" => {
-                let who: message::Authenticate =
-                    serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
-                let Some(authenticator) = &self.authenticator else { return Err(Refusal::unknown_method(method)) };
-                let token = authenticator.authenticate(&who.external_user_id).await?;
-                Ok(json!({ "token": token }))
-            }
-            _ => Err(Refusal::unknown_method(method)),
-        }
-    }
-
-    fn notification(&self, method: &str, params: Value) {
-        let mut heard = lock(&self.heard);
-        match method {
-            "statusChanged" => {
-                if let Ok(told) = serde_json::from_value::<Status>(params) {
-                    heard.statuses.push(told.status);
-                }
-            }
-            "log" => {
-                if let Ok(line) = serde_json::from_value::<message::Log>(params)
-                    && heard.logs.len() < LOG_LIMIT
-                {
-                    heard.logs.push_str(&line.text);
-                    heard.logs.push('\n');
-                }
-            }
-            _ => {}
-        }
-    }
 }

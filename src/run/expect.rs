@@ -44,7 +44,18 @@ impl fmt::Display for Outcome {
 
 impl fmt::Display for Outcomes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        let is_error = |outcome: &&Outcome| matches!(outcome, Outcome::Refused(_));
+        let mut words: Vec<_> = self.0.iter().filter(|o| !is_error(o)).map(ToString::to_string).collect();
+        let kinds: Vec<_> = self
+            .0
+            .iter()
+            .filter_map(|o| if let Outcome::Refused(kind) = o { Some(kind.word()) } else { None })
+            .collect();
+        match kinds.split_last() {
+            None => {}
+            Some((last, [])) => words.push(format!("the error {last}")),
+            Some((last, others)) => words.push(format!("the error {} or {last}", others.join(", "))),
+        }
         f.write_str(&words.join(" or "))
     }
 }

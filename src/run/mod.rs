@@ -6,8 +6,10 @@
 mod app;
 mod case;
 mod device;
+mod ears;
 pub mod event;
 mod expect;
+mod installation;
 mod plan;
 mod runner;
 mod schema;
@@ -16,7 +18,7 @@ mod snapshots;
 pub mod step;
 pub mod world;
 
-pub use device::Installation;
+pub use installation::Installation;
 pub use plan::{Filter, Plan, PlannedCase, Skip};
 pub use runner::{Engine, Interrupted, Settings, run};
 pub use schema::scenario_schema;

@@ -277,6 +277,12 @@ impl World {
         self.device.stderr()
     }
 
+    /// Whether what happens on this machine can be blamed on the build: there is room on the disk, and sockets can be had.
+    pub async fn check_environment(&self) -> std::io::Result<()> {
+        self.device.storage.check()?;
+        tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map(drop)
+    }
+
     pub async fn shut_down(&self) {
         self.faults.release();
         self.device.shut_down().await;

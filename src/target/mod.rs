@@ -44,7 +44,7 @@ pub struct DeadlineSection {
     pub call: Option<Length>,
     /// From `stop` to the end of the process. Default 5s.
     pub stop: Option<Length>,
-    /// How long the SDK may wait for one HTTP answer. Default 2s.
+    /// How long the SDK may wait for one HTTP answer. Default 5s.
     pub request: Option<Length>,
 }
 
@@ -101,7 +101,7 @@ impl Target {
             name: "built in".into(),
             seat: SdkSeat::Builtin { assembly: Arc::new(Reference), time: TimeSource::Harness },
             deadlines: Deadlines::default(),
-            request_timeout: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(5),
             snapshots: None,
         }
     }

@@ -57,7 +57,8 @@ pub fn write(path: &Path, snapshot: &Snapshot) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
     }
     let plain = snapshot.source.chars().all(|c| c.is_ascii_alphanumeric() || "/-_.".contains(c));
-    let source = if plain { snapshot.source.clone() } else { serde_json::Value::from(snapshot.source.as_str()).to_string() };
+    let source =
+        if plain { snapshot.source.clone() } else { serde_json::Value::from(snapshot.source.as_str()).to_string() };
     std::fs::write(path, format!("---\nsource: {source}\nexpression: wire\n---\n{}", snapshot.contents))
 }
 
