@@ -8,6 +8,7 @@ mod backend;
 mod cloud;
 mod sdk;
 mod sdk_ports;
+mod sdk_stateful;
 
 use crate::reference::adapter::Assembly;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ impl Fault {
 pub fn all() -> Vec<Mutant> {
     let mut all = sdk::mutants();
     all.extend(sdk_ports::mutants());
+    all.extend(sdk_stateful::mutants());
     all.extend(app::mutants());
     all.extend(backend::mutants());
     all.extend(cloud::mutants());

@@ -12,8 +12,7 @@ use crate::reference::sdk::token::SignInToken;
 use crate::reference::sdk::{Result, SdkError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An SDK whose rules are `R`, made anew at each launch.
@@ -25,14 +24,14 @@ impl<R: Rules + Default + 'static> Assembly for With<R> {
     }
 }
 
-fn seat<R: Rules + Default + 'static>(_: Arc<R>) -> Fault {
+pub(super) fn seat<R: Rules + Default + 'static>(_: Arc<R>) -> Fault {
     Fault::Sdk(Arc::new(With::<R>(std::marker::PhantomData)))
 }
 
-type Sent = std::result::Result<Answer, NoAnswer>;
-type Stored<T> = std::result::Result<T, VaultError>;
+pub(super) type Sent = std::result::Result<Answer, NoAnswer>;
+pub(super) type Stored<T> = std::result::Result<T, VaultError>;
 
-fn refuse(kind: ErrorKind, text: &str) -> Plan {
+pub(super) fn refuse(kind: ErrorKind, text: &str) -> Plan {
     Plan::Refuse(SdkError::new(kind, text))
 }
 
@@ -398,119 +397,5 @@ mutants! { Rules, seat;
         fn identified(&self, _: &TokenRecord, _: &str) -> bool {
             false
         }
-    }
-}
-
-/// Mutants that remember something within a launch.
-pub(super) mod stateful {
-    use super::*;
-
-    /// Signs out by itself and never lets anybody in again.
-    #[derive(Default)]
-    pub struct DeadForGood(AtomicBool);
-
-    impl Rules for DeadForGood {
-        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
-            self.0.store(true, Ordering::Relaxed);
-            Faithful.erase(vault)
-        }
-
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
-            if self.0.load(Ordering::Relaxed) {
-                return refuse(ErrorKind::InvalidUser, "this user was deleted");
-            }
-            Faithful.plan_sign_in(current, token, now_ms)
-        }
-    }
-
-    /// Says configured after it signed out by itself.
-    #[derive(Default)]
-    pub struct StaysConfigured(AtomicBool);
-
-    impl Rules for StaysConfigured {
-        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
-            self.0.store(true, Ordering::Relaxed);
-            Faithful.erase(vault)
-        }
-
-        fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
-            match record {
-                None if self.0.load(Ordering::Relaxed) => vec![StatusWord::Configured],
-                _ => Faithful.status(record),
-            }
-        }
-    }
-
-    /// Refreshes with the first refresh token for ever.
-    #[derive(Default)]
-    pub struct OldRefreshToken(OnceLock<String>);
-
-    impl Rules for OldRefreshToken {
-        fn refresh_form(&self, session: &TokenRecord) -> String {
-            let first = self.0.get_or_init(|| session.refresh_token.expose().to_owned());
-            Faithful.form(&[("grant_type", "refresh_token"), ("refresh_token", first)])
-        }
-    }
-
-    /// Retries a 401 many times.
-    #[derive(Default)]
-    pub struct RetriesOnAndOn(AtomicU32);
-
-    impl Rules for RetriesOnAndOn {
-        fn after_api(&self, status: u16, retried: bool) -> Next {
-            if status == 401 && self.0.fetch_add(1, Ordering::Relaxed) < 12 {
-                return Next::RefreshAndRetry;
-            }
-            Faithful.after_api(status, retried)
-        }
-    }
-
-    /// Refuses every sign-in after one that failed.
-    #[derive(Default)]
-    pub struct NeverForgives(AtomicBool);
-
-    impl Rules for NeverForgives {
-        fn exchange_failure(&self, answer: &Sent) -> SdkError {
-            self.0.store(true, Ordering::Relaxed);
-            Faithful.exchange_failure(answer)
-        }
-
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
-            if self.0.load(Ordering::Relaxed) {
-                return refuse(ErrorKind::AlreadySignedIn, "a sign-in is under way");
-            }
-            Faithful.plan_sign_in(current, token, now_ms)
-        }
-    }
-
-    pub fn mutants() -> Vec<crate::mutant::Mutant> {
-        let mutant = |name, clause, about, seat| crate::mutant::Mutant { name, clause, about, seat };
-        vec![
-            mutant("dead-for-good", "DEL-3", "lets nobody in after a deletion", seat(Arc::new(DeadForGood::default()))),
-            mutant(
-                "stays-configured",
-                "DEL-6",
-                "says configured after it signed out by itself",
-                seat(Arc::new(StaysConfigured::default())),
-            ),
-            mutant(
-                "old-refresh-token",
-                "REF-5",
-                "refreshes with the first refresh token for ever",
-                seat(Arc::new(OldRefreshToken::default())),
-            ),
-            mutant(
-                "retries-on-and-on",
-                "REF-3",
-                "retries a 401 a dozen times",
-                seat(Arc::new(RetriesOnAndOn::default())),
-            ),
-            mutant(
-                "never-forgives",
-                "EXC-4",
-                "refuses every sign-in after one that failed",
-                seat(Arc::new(NeverForgives::default())),
-            ),
-        ]
     }
 }

@@ -130,7 +130,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
     let sdk =
         |name, clause, about, assembly: Arc<dyn Assembly>| Mutant { name, clause, about, seat: Fault::Sdk(assembly) };
     let net = |name, clause, about, meddler: Meddler| sdk(name, clause, about, Arc::new(meddler));
-    let mut all = vec![
+    vec![
         net(
             "signed-in-too-soon",
             "EXC-5",
@@ -225,7 +225,5 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "forgets a deleted user's session in memory only",
             Arc::new(Careless::Keeping),
         ),
-    ];
-    all.extend(super::sdk::stateful::mutants());
-    all
+    ]
 }
