@@ -28,6 +28,23 @@ fn the_python_sdk_passes_the_whole_suite() {
 }
 
 #[test]
+fn a_python_sdk_that_ignores_the_region_fails_under_mig_5() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copied = std::process::Command::new("cp").args(["-r", "adapters/python/."]).arg(folder.path()).status();
+    assert!(copied.expect("cp runs").success());
+    let file = folder.path().join("signin/sdk.py");
+    let text = std::fs::read_to_string(&file).expect("readable");
+    let broken = text.replace("session.place != token.place", "session.place.environment != token.place.environment");
+    assert_ne!(text, broken, "the README shows this replacement");
+    std::fs::write(&file, broken).expect("writable");
+    let assert = vouch().args(["run", "--ci", "-f", "MIG", "-t"]).arg(folder.path().join("vouch.toml")).assert().code(1);
+    let out = stdout(&assert);
+    assert!(out.contains("1 broken") && out.contains("broken MIG-5"), "{out}");
+    assert!(out.contains("scenarios/migration/other-region.yaml:12:5"), "{out}");
+    assert!(!out.contains("eyJ"), "a secret in the report: {out}");
+}
+
+#[test]
 fn the_python_sdks_own_tests_pass() {
     let out = std::process::Command::new("python3")
         .args(["-m", "unittest", "discover", "-s", "adapters/python/tests"])

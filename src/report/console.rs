@@ -12,6 +12,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+/// So many clauses can be named one by one.
+const FEW: usize = 12;
+
 /// How much to tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -253,6 +256,10 @@ impl<W: Write> Console<W> {
         }
         if of(Standing::NotProved).count() > 0 {
             writeln!(self.out, "    not proved: {}", ids(Standing::NotProved))?;
+        }
+        // A filtered run leaves most clauses alone, which needs no list.
+        if (1..=FEW).contains(&of(Standing::NotTried).count()) {
+            writeln!(self.out, "    not tried: {}", ids(Standing::NotTried))?;
         }
         Ok(())
     }
