@@ -37,7 +37,8 @@ fn a_python_sdk_that_ignores_the_region_fails_under_mig_5() {
     let broken = text.replace("session.place != token.place", "session.place.environment != token.place.environment");
     assert_ne!(text, broken, "the README shows this replacement");
     std::fs::write(&file, broken).expect("writable");
-    let assert = vouch().args(["run", "--ci", "-f", "MIG", "-t"]).arg(folder.path().join("vouch.toml")).assert().code(1);
+    let assert =
+        vouch().args(["run", "--ci", "-f", "MIG", "-t"]).arg(folder.path().join("vouch.toml")).assert().code(1);
     let out = stdout(&assert);
     assert!(out.contains("1 broken") && out.contains("broken MIG-5"), "{out}");
     assert!(out.contains("scenarios/migration/other-region.yaml:12:5"), "{out}");

@@ -5,8 +5,20 @@
 mod leaks;
 mod tokens;
 
-use crate::run::step::Halt;
-use crate::run::world::World;
+use crate::protocol::message::Item;
+use crate::wire::Exchange;
+use crate::wire::redact::Ledger;
+
+/// What a case has left behind so far.
+pub struct Evidence<'a> {
+    pub ledger: &'a Ledger,
+    /// Everything that went over the wire.
+    pub exchanges: &'a [Exchange],
+    /// The SDK's log and standard error.
+    pub written: &'a str,
+    /// Everything that the device keeps.
+    pub items: &'a [Item],
+}
 
 /// A thing that must never be, and was.
 #[derive(Clone, Debug)]
@@ -25,19 +37,13 @@ pub struct Watch {
 }
 
 /// Looks at what the last step left behind.
-pub async fn after_step(watch: &mut Watch, world: &World) -> Result<Option<Breach>, Halt> {
-    let exchanges = world.transcript.since(0);
+pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> {
+    let Evidence { ledger, exchanges, written, items } = *evidence;
     let first = std::mem::replace(&mut watch.exchanges, exchanges.len());
-    let leak = leaks::in_urls(first, &exchanges, world).or_else(|| leaks::to_app(first, &exchanges, world));
-    if let Some(breach) = leak.or_else(|| tokens::exchanged_once(&exchanges, world)) {
-        return Ok(Some(breach));
-    }
-    let written = world.written();
-    if written.len() != watch.written {
-        watch.written = written.len();
-        if let Some(breach) = leaks::in_logs(&written, world) {
-            return Ok(Some(breach));
-        }
-    }
-    Ok(leaks::in_storage(&world.items().await?, world))
+    let wrote = std::mem::replace(&mut watch.written, written.len()) != written.len();
+    leaks::in_urls(first, exchanges, ledger)
+        .or_else(|| leaks::to_app(first, exchanges, ledger))
+        .or_else(|| tokens::exchanged_once(exchanges, ledger))
+        .or_else(|| if wrote { leaks::in_logs(written, ledger) } else { None })
+        .or_else(|| leaks::in_storage(items, ledger))
 }

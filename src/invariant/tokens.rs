@@ -1,21 +1,18 @@
 //! How tokens may be used (EXC-2).
 
 use super::Breach;
-use crate::run::world::World;
+use crate::wire::redact::Ledger;
 use crate::wire::{Exchange, Fate, Operation};
 use std::collections::HashMap;
 
 /// A sign-in token that was exchanged is not sent again, whether the answer arrived or not.
-pub(super) fn exchanged_once(exchanges: &[Exchange], world: &World) -> Option<Breach> {
+pub(super) fn exchanged_once(exchanges: &[Exchange], ledger: &Ledger) -> Option<Breach> {
     let mut used: HashMap<String, usize> = HashMap::new();
     for (index, exchange) in exchanges.iter().enumerate().filter(|(_, e)| e.operation == Operation::Exchange) {
         let Some(token) = exchange.request.form_field("subject_token") else { continue };
         if let Some(first) = used.get(&token) {
-            let name = world
-                .ledger
-                .secrets_in(&token)
-                .first()
-                .map_or("the sign-in token".to_owned(), |known| known.name.clone());
+            let name =
+                ledger.secrets_in(&token).first().map_or("the sign-in token".to_owned(), |known| known.name.clone());
             return Some(Breach {
                 clause: "EXC-2",
                 expected: "each sign-in token exchanged at most once",

@@ -1,11 +1,8 @@
 //! Lines of a conversation: one message each, of bounded length.
 
-use super::peer::Breach;
+use super::breach::{Breach, MAX_LINE};
 use tokio::io::{AsyncBufReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
-
-/// The longest line either side may write, in bytes.
-pub const MAX_LINE: usize = 1 << 20;
 
 /// Writes until this side hangs up or the other takes no more.
 pub(super) async fn write_lines(

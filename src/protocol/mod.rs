@@ -2,13 +2,15 @@
 //!
 //! This layer knows the words and the frame, not who speaks: harness and reference SDK both stand on it.
 
+mod breach;
 mod line;
 pub mod message;
 mod peer;
 mod schema;
 mod words;
 
-pub use peer::{Breach, CallError, Handler, MAX_UNASKED, Peer, Refusal, connect};
+pub use breach::{Breach, MAX_UNASKED};
+pub use peer::{CallError, Handler, Peer, Refusal, connect};
 pub use words::{Capability, Environment, ErrorKind, Realm, Region, StatusWord};
 
 pub use schema::schema;

@@ -2,7 +2,8 @@
 //!
 //! Whatever the other side does, a call ends: with its answer, with the reason why the line broke, or at its deadline.
 
-use super::line::{MAX_LINE, excerpt, read_line, write_lines};
+use super::breach::Breach;
+use super::line::{excerpt, read_line, write_lines};
 use super::message::ErrorData;
 use super::words::ErrorKind;
 use async_trait::async_trait;
@@ -18,8 +19,6 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// Requests and notifications that one process may send without being asked.
-pub const MAX_UNASKED: usize = 10_000;
 const UNKNOWN_METHOD: i64 = -32601;
 const BAD_PARAMS: i64 = -32602;
 const REFUSED: i64 = -32000;
@@ -61,25 +60,6 @@ impl Refusal {
         }
         serde_json::from_value::<ErrorData>(self.data.clone()).ok().map(|data| data.kind)
     }
-}
-
-/// How the other side broke the protocol. Ends the conversation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Breach {
-    #[error("it closed its standard output (the process ended or gave up)")]
-    Closed,
-    #[error("it closed its standard input")]
-    InputClosed,
-    #[error("it wrote a line that is not a JSON-RPC message: {0}")]
-    NotAMessage(String),
-    #[error("it wrote a line of over {} KiB", MAX_LINE / 1024)]
-    LineTooLong,
-    #[error("it answered the id {0}, which was not asked (or was answered before)")]
-    UnknownId(String),
-    #[error("it wrote more than {MAX_UNASKED} messages that nobody asked for")]
-    Flood,
-    #[error("its answer to `{method}` has the wrong shape: {why}")]
-    WrongShape { method: String, why: String },
 }
 
 /// Why a call has no result.

@@ -1,8 +1,8 @@
 //! The app seat: the reconciling app, its backend, and the SDK as it sees it.
 
+use super::answer::Halt;
 use super::device::Called;
 use super::ears::Authenticator;
-use super::step::Halt;
 use super::world::World;
 use crate::protocol::message::{CurrentUser, SignIn, Status};
 use crate::protocol::{ErrorKind, Realm, Refusal, StatusWord};

@@ -1,11 +1,11 @@
 //! One case from the first launch to the verdict.
 
+use super::answer::{Failure, Halt};
 use super::event::{CaseReport, Finding, Place, Verdict};
 use super::plan::PlannedCase;
 use super::snapshots::Snapshots;
-use super::step::{Failure, Halt};
 use super::world::{Setup, World};
-use crate::invariant::{self, Watch};
+use crate::invariant::{self, Evidence, Watch};
 use crate::text::Span;
 use crate::wire::render;
 use std::sync::Arc;
@@ -68,9 +68,10 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
     world.launch().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     for step in &case.steps {
         step.perform(world).await?;
-        if let Some(breach) =
-            invariant::after_step(&mut watch, world).await.map_err(|halt| Box::new(whole_case(case, halt)))?
-        {
+        let items = world.items().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
+        let (exchanges, written) = (world.transcript.since(0), world.written());
+        let evidence = Evidence { ledger: &world.ledger, exchanges: &exchanges, written: &written, items: &items };
+        if let Some(breach) = invariant::after_step(&mut watch, &evidence) {
             return Err(Box::new(Failure {
                 span: step.span,
                 words: format!("{}, and what must hold in every run", step.words()),

@@ -1,6 +1,6 @@
 //! `expect:`: how a step's answer is judged.
 
-use super::step::{Answer, Halt};
+use super::answer::{Answer, Halt};
 use crate::protocol::ErrorKind;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;

@@ -3,6 +3,7 @@
 //!
 //! The runner knows seats, wire and device. It does not know which implementation sits there, nor who reads its events.
 
+mod answer;
 mod app;
 mod case;
 mod device;

@@ -1,6 +1,6 @@
 //! `sent:`: what must have gone over the wire during a step.
 
-use super::step::Halt;
+use super::answer::Halt;
 use super::world::World;
 use crate::protocol::{Environment, Region};
 use crate::wire::redact::SecretKind;

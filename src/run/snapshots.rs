@@ -1,7 +1,7 @@
 //! Wire snapshots: the transcript of a passing case against the file beside its scenario.
 
+use super::answer::{Failure, Halt};
 use super::plan::PlannedCase;
-use super::step::{Failure, Halt};
 use super::world::{Expiries, World};
 use crate::clock::Mode;
 use crate::scenario::WireCheck;

@@ -1,8 +1,8 @@
 //! The world of one case: cloud, wire, device, backends, app, and the names that the scenario gave to things.
 
+use super::answer::{Answer, Halt};
 use super::app::AppSeat;
 use super::device::{Called, Device, DeviceError, DeviceParts};
-use super::step::{Answer, Halt};
 use crate::clock::{Clock, Mode};
 use crate::cloud::{Behaviour, Cloud, Keys, Lifetimes};
 use crate::protocol::message::Endpoint;
@@ -17,6 +17,8 @@ use serde::de::DeserializeOwned;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 /// What every case of a run shares.
 #[derive(Clone)]
@@ -57,7 +59,7 @@ pub struct World {
     values: Mutex<HashMap<String, String>>,
     expiries: Mutex<Expiries>,
     backends: tokio::sync::Mutex<HashMap<Realm, (String, Arc<Backend>)>>,
-    pub(super) begun: Mutex<HashMap<String, super::step::begin::Begun>>,
+    pub(super) begun: Mutex<HashMap<String, Begun>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -328,4 +330,11 @@ impl Expiries {
             access_token: life(self.access_token, usual.access_token),
         }
     }
+}
+
+/// A call that goes on.
+pub struct Begun {
+    pub task: JoinHandle<Result<Answer, Halt>>,
+    pub cancel: Arc<Notify>,
+    pub mark: usize,
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::line::MAX_LINE;
+use crate::protocol::breach::{MAX_LINE, MAX_UNASKED};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 struct Echo;

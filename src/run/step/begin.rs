@@ -2,7 +2,7 @@
 
 use super::{Answer, Halt, Planned, Reading, Step, StepKind};
 use crate::run::device::CANCEL;
-use crate::run::world::World;
+use crate::run::world::{Begun, World};
 use crate::text::Node;
 use crate::wire::Operation;
 use async_trait::async_trait;
@@ -34,13 +34,6 @@ pub struct Begin {
     step: Planned,
     bind: String,
     until: Option<Operation>,
-}
-
-/// A call that goes on.
-pub struct Begun {
-    pub(super) task: JoinHandle<Result<Answer, Halt>>,
-    pub(super) cancel: Arc<Notify>,
-    pub(super) mark: usize,
 }
 
 pub(super) const KIND: StepKind = StepKind {

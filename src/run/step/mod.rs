@@ -45,15 +45,13 @@ mod storage;
 mod together;
 mod undo_delete;
 
+pub use super::answer::{Answer, Failure, Halt};
 pub use kind::StepKind;
 pub use planned::Planned;
 
 use super::world::{Expiries, World};
-use crate::protocol::ErrorKind;
-use crate::seat::Trouble;
-use crate::text::{Decoder, Span, Spanned};
+use crate::text::{Decoder, Spanned};
 use async_trait::async_trait;
-use std::fmt;
 use std::sync::Arc;
 
 /// Every step there is, in the order of the guide.
@@ -124,69 +122,6 @@ pub trait Step: Send + Sync {
     /// From which exchange on `sent` counts, where that is not the start of this step.
     fn counts_from(&self, _: &World) -> Option<usize> {
         None
-    }
-}
-
-/// What came back.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// The world was changed; there is no answer to judge.
-    Done,
-    Ok,
-    Refused {
-        kind: ErrorKind,
-        text: String,
-    },
-    Http {
-        status: u16,
-    },
-    /// The process was killed on purpose in the middle.
-    Killed,
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Answer::Done | Answer::Ok => f.write_str("ok"),
-            Answer::Refused { kind, text } => write!(f, "the error {kind} ({text})"),
-            Answer::Http { status } => write!(f, "HTTP {status}"),
-            Answer::Killed => f.write_str("the process was killed in the middle"),
-        }
-    }
-}
-
-/// Why a case goes no further.
-#[derive(Clone, Debug)]
-pub enum Halt {
-    /// The build did something else than the scenario expects.
-    Unmet { expected: String, got: String },
-    /// The adapter misbehaved.
-    Adapter(Trouble),
-    /// The scenario asks for what makes no sense: its author's fault.
-    Scenario(String),
-    /// The harness or its environment failed.
-    Harness(String),
-    /// A step inside this one halted.
-    Inside(Box<Failure>),
-}
-
-/// A step that halted.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    pub span: Span,
-    pub words: String,
-    /// The clauses that the step itself names.
-    pub clauses: Vec<String>,
-    pub halt: Halt,
-}
-
-impl Failure {
-    /// The innermost step that halted.
-    pub fn innermost(self) -> Failure {
-        match self.halt {
-            Halt::Inside(inner) => inner.innermost(),
-            _ => self,
-        }
     }
 }
 
