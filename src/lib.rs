@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cloud;
 pub mod invariant;
 pub mod mutant;
+pub mod profile;
 pub mod protocol;
 pub mod reference;
 pub mod report;

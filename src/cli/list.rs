@@ -8,10 +8,18 @@ use std::process::ExitCode;
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
+
+    /// Only cases that try this seat.
+    #[arg(long, value_name = "SEAT")]
+    seat: Vec<super::SeatName>,
 }
 
 pub fn run(args: &Args) -> Done {
-    let plan = plan(&args.selection)?;
+    let mut plan = plan(&args.selection)?;
+    if !args.seat.is_empty() {
+        let seats: Vec<_> = args.seat.iter().map(|seat| seat.0).collect();
+        plan.keep_seats(&seats);
+    }
     let mut out = std::io::stdout().lock();
     for case in &plan.cases {
         let proves: Vec<_> = case.scenario.proves().collect();

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod casting;
 mod check;
 mod clauses;
 mod completions;
@@ -11,10 +12,11 @@ mod run;
 mod schema;
 mod steps;
 
+use crate::protocol::Seat;
 use crate::run::{Filter, Plan};
 use crate::scenario::{Suite, SuiteError};
 use crate::target::Target;
-use crate::text::{Problems, Source};
+use crate::text::{Problems, Source, did_you_mean};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -62,6 +64,20 @@ struct Selection {
     /// Only cases of this chapter, clause (MIG-5), clause group (MIG), or with this in their id. May be repeated.
     #[arg(short, long, value_name = "WORD")]
     filter: Vec<String>,
+}
+
+/// A seat, as the command line names it.
+#[derive(Clone, Copy)]
+struct SeatName(Seat);
+
+impl std::str::FromStr for SeatName {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Seat::parse(word)
+            .map(Self)
+            .ok_or_else(|| format!("there is no such seat; {}", did_you_mean(word, Seat::WORDS.iter().copied())))
+    }
 }
 
 /// Why a command ends without a verdict.
@@ -141,7 +157,7 @@ fn plan(selection: &Selection) -> Result<Plan, Stop> {
 
 /// Reads a target file, or takes the built-in target.
 fn target(path: Option<&Path>) -> Result<Target, Stop> {
-    let Some(path) = path else { return Ok(Target::built_in()) };
+    let Some(path) = path else { return Ok(Target::default()) };
     let source = Source::read(path).map_err(|error| Stop::Usage(error.to_string()))?;
     Target::parse(&source).map_err(|problems| Stop::Files(Problems(problems).tidy()))
 }

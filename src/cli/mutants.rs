@@ -1,16 +1,13 @@
 //! `vouch mutants`.
 
-use super::{Done, Selection, Stop, plan, runtime};
-use crate::clock::Mode;
-use crate::cloud::{Keys, Truthful};
+use super::{Done, Selection, Stop, casting, plan, runtime};
+use crate::cloud::Keys;
 use crate::mutant::{Fault, Mutant, all};
-use crate::protocol::Capability;
 use crate::protocol::message::SdkName;
-use crate::reference::adapter::{Reference, TimeSource};
-use crate::reference::{app::Diligent, backend::Proper};
+use crate::reference::adapter::TimeSource;
 use crate::run::event::{RunEvent, Strictness, Verdict};
 use crate::run::{Engine, Filter, Plan, Settings, SnapshotMode};
-use crate::seat::{Deadlines, SdkSeat};
+use crate::seat::{AppSeat, BackendSeat, CloudSeat, Deadlines, SdkSeat};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
@@ -104,33 +101,26 @@ async fn try_out(mutant: &Mutant, plan: Plan, keys: Arc<Keys>) -> Trial {
 }
 
 fn settings(mutant: &Mutant, keys: Arc<Keys>) -> Settings {
-    let mut engine = Engine {
-        seat: SdkSeat::Builtin { assembly: Arc::new(Reference), time: TimeSource::Harness },
-        capabilities: Capability::ALL.iter().copied().collect(),
-        mode: Mode::Virtual,
-        deadlines: Deadlines { call: Duration::from_secs(5), ..Deadlines::default() },
-        request_timeout: Duration::from_secs(1),
-        keys,
-        cloud_rules: Arc::new(Truthful),
-        backend_rules: Arc::new(Proper),
-        app_rules: Arc::new(Diligent),
-    };
+    let deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
+    let mut engine = Engine { deadlines, request_timeout: Duration::from_secs(1), ..casting::engine(keys.clone()) };
     match &mutant.seat {
-        Fault::Sdk(assembly) => {
-            engine.seat = SdkSeat::Builtin { assembly: assembly.clone(), time: TimeSource::Harness }
-        }
-        Fault::App(rules) => engine.app_rules = rules.clone(),
-        Fault::Backend(rules) => engine.backend_rules = rules.clone(),
-        Fault::Cloud(rules) => engine.cloud_rules = rules.clone(),
+        Fault::Sdk(assembly) => engine.sdk = SdkSeat::Builtin { assembly: assembly.clone(), time: TimeSource::Harness },
+        Fault::App(rules) => engine.app = AppSeat::Builtin(rules.clone()),
+        Fault::Backend(rules) => engine.backend = BackendSeat::Builtin(rules.clone()),
+        Fault::Cloud(rules) => engine.cloud = CloudSeat::Simulated { keys, rules: rules.clone() },
     }
     Settings {
+        offer: casting::offer(&engine),
         engine,
         target: mutant.name.into(),
         sdk: SdkName { name: mutant.name.into(), version: String::new(), platform: String::new() },
         jobs: 8,
         strictness: Strictness::Strict,
         snapshot_mode: SnapshotMode::Check,
+        snapshots: true,
         snapshot_folder: None,
         fail_fast: false,
+        rounds: 1,
+        shuffle: None,
     }
 }

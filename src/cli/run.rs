@@ -1,15 +1,13 @@
 //! `vouch run`.
 
-use super::{Done, Selection, Stop, limits, plan, runtime, target};
-use crate::clock::Mode;
-use crate::cloud::{Keys, Truthful};
-use crate::protocol::Capability;
-use crate::reference::{app::Diligent, backend::Proper};
+use super::casting::{self, NoCast};
+use super::{Done, SeatName, Selection, Stop, limits, plan, runtime, target};
+use crate::profile::Profile;
+use crate::protocol::Seat;
 use crate::report::{Console, Detail, Json, Junit, Listener};
 use crate::run::event::{Outcome, RunEvent, Strictness};
-use crate::run::{Engine, Plan, Settings, SnapshotMode};
+use crate::run::{Plan, Settings, SnapshotMode};
 use crate::scenario::Clauses;
-use crate::seat::SdkSeat;
 use crate::target::Target;
 use clap::ValueEnum;
 use std::fs::File;
@@ -24,9 +22,17 @@ pub struct Args {
     #[command(flatten)]
     selection: Selection,
 
-    /// The target file: who sits on the SDK seat. Without it, every seat is built in.
+    /// The target file: who sits on which seat. Without it, every seat is built in.
     #[arg(short, long, value_name = "FILE")]
     target: Option<PathBuf>,
+
+    /// Try only this seat: sdk, app, backend, api or idp. May be left out where the target file fills only one.
+    #[arg(long, value_name = "SEAT")]
+    seat: Vec<SeatName>,
+
+    /// The wire profile: junction, gcip, or the target file's custom mapping.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
 
     /// The report's format.
     #[arg(long, value_enum, default_value_t = Format::Console)]
@@ -56,6 +62,14 @@ pub struct Args {
     #[arg(long)]
     real_time: bool,
 
+    /// Run everything so many times.
+    #[arg(long, value_name = "N")]
+    repeat: Option<std::num::NonZeroUsize>,
+
+    /// Run the cases in random order; the report names the seed, which gives the same order again.
+    #[arg(long, value_name = "SEED", num_args = 0..=1)]
+    shuffle: Option<Option<u64>>,
+
     /// Stop after the first failure.
     #[arg(long)]
     fail_fast: bool,
@@ -78,29 +92,50 @@ pub fn run(args: Args) -> Done {
     runtime()?.block_on(judge(args, plan, target))
 }
 
-async fn judge(args: Args, plan: Plan, target: Target) -> Done {
+async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
+    let seats = seats(&args, &target)?;
+    if let Some(seats) = &seats {
+        plan.keep_seats(seats);
+        if plan.cases.is_empty() {
+            let words: Vec<_> = seats.iter().map(|seat| seat.word()).collect();
+            return Err(Stop::Usage(format!(
+                "none of the selected cases puts the seat {} to the test; `vouch list --seat {}` shows those that do",
+                words.join(" or "),
+                words.first().copied().unwrap_or_default()
+            )));
+        }
+    }
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Lenient };
+    let snapshot_folder = target.snapshots.clone();
+    // A foreign build's difference is no proposal for the suite's own snapshots.
+    let own = target.snapshots.is_some() || target.seats().is_empty();
+    let profile = profile(&args, &target)?;
     let mut interrupted = interrupts();
-    let probed = tokio::select! {
-        probed = target.seat.probe(target.deadlines) => probed,
+    let cast = tokio::select! {
+        cast = casting::cast(target, seats.as_deref().unwrap_or_default(), profile, args.real_time) => cast,
         _ = interrupted.wait_for(|wanted| *wanted) => return Ok(ExitCode::from(Outcome::Interrupted.exit_code())),
     };
-    let initialized = match probed.map_err(|error| Stop::Environment(error.to_string()))? {
-        Ok(initialized) => initialized,
-        Err(trouble) => return Ok(unfit(&target, &trouble)),
+    let cast = match cast {
+        Ok(cast) => cast,
+        Err(NoCast::Stop(stop)) => return Err(stop),
+        Err(NoCast::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
     };
-    let capabilities: std::collections::BTreeSet<_> = initialized.capabilities.iter().copied().collect();
-    let tells_time = capabilities.contains(&Capability::Clock) && !args.real_time;
     let mut listener = listener(&args, Arc::new(plan.clauses.clone()), strictness)?;
+    let jobs = limits::jobs(args.jobs)?;
     let settings = Settings {
-        engine: engine(&target, capabilities, if tells_time { Mode::Virtual } else { Mode::Real })?,
-        target: target.name.clone(),
-        sdk: initialized.sdk,
-        jobs: limits::jobs(args.jobs)?,
+        // Wires differ by profile; the suite's snapshots are those of `junction`.
+        snapshot_mode: snapshot_mode(&args, own),
+        snapshots: cast.engine.profile.name == "junction" || snapshot_folder.is_some(),
+        engine: cast.engine,
+        offer: cast.offer,
+        target: cast.target,
+        sdk: cast.build,
+        jobs: cast.at_most.map_or(jobs, |most| jobs.min(most)),
         strictness,
-        snapshot_mode: snapshot_mode(&args, &target),
-        snapshot_folder: target.snapshots.clone(),
+        snapshot_folder,
         fail_fast: args.fail_fast,
+        rounds: args.repeat.map_or(1, usize::from),
+        shuffle: args.shuffle.map(|seed| seed.unwrap_or_else(rand::random)),
     };
     let (mut outcome, mut written) = (None, Ok(()));
     crate::run::run(plan, settings, interrupted, |event| {
@@ -117,45 +152,61 @@ async fn judge(args: Args, plan: Plan, target: Target) -> Done {
     Ok(ExitCode::from(outcome.exit_code()))
 }
 
-/// A build whose adapter cannot even say its name.
-fn unfit(target: &Target, trouble: &crate::seat::Trouble) -> ExitCode {
+/// The seats on trial; none is the whole suite on built-in seats.
+fn seats(args: &Args, target: &Target) -> Result<Option<Vec<Seat>>, Stop> {
+    let filled = target.seats();
+    let wanted: Vec<Seat> = args.seat.iter().map(|seat| seat.0).collect();
+    match (filled.as_slice(), wanted.is_empty()) {
+        ([], true) => Ok(None),
+        ([only], true) => Ok(Some(only.to_vec())),
+        (several, true) => {
+            let words: Vec<_> = several.iter().flat_map(|group| group.iter()).map(|seat| seat.word()).collect();
+            Err(Stop::Usage(format!(
+                "the target file fills several seats; say which: --seat {}",
+                words.join(", --seat ")
+            )))
+        }
+        (filled, false) => {
+            let filled: Vec<Seat> = filled.iter().flat_map(|group| group.iter()).copied().collect();
+            if let Some(empty) = wanted.iter().find(|seat| !filled.is_empty() && !filled.contains(seat)) {
+                let words: Vec<_> = filled.iter().map(|seat| seat.word()).collect();
+                return Err(Stop::Usage(format!(
+                    "the target file does not fill the seat {empty}; it fills {}",
+                    words.join(", ")
+                )));
+            }
+            Ok(Some(wanted))
+        }
+    }
+}
+
+/// The profile that the user names on the command line.
+fn profile(args: &Args, target: &Target) -> Result<Option<Arc<Profile>>, Stop> {
+    let Some(name) = &args.profile else { return Ok(None) };
+    if let Some(known) = Profile::built_in(name) {
+        return Ok(Some(known));
+    }
+    match &target.profile {
+        Some(custom) if name == "custom" && Profile::built_in(&custom.name).is_none() => Ok(Some(custom.clone())),
+        _ if name == "custom" => {
+            Err(Stop::Usage("the profile `custom` is a mapping in a target file; see docs/profiles.md".into()))
+        }
+        _ => Err(Stop::Usage(format!("unknown wire profile `{name}`; there are junction, gcip and custom"))),
+    }
+}
+
+/// A build whose adapter or service cannot even be reached.
+fn unfit(name: &str, trouble: &crate::seat::Trouble) -> ExitCode {
     let ledger = crate::wire::redact::Ledger::default();
-    eprintln!("{} does not conform: {}", target.name, ledger.scrub(&trouble.what));
+    eprintln!("{name} does not conform: {}", ledger.scrub(&trouble.what));
     if !trouble.stderr.trim().is_empty() {
         eprintln!("its standard error ends with:\n{}", ledger.scrub(&trouble.stderr));
     }
     ExitCode::from(1)
 }
 
-fn engine(
-    target: &Target,
-    mut capabilities: std::collections::BTreeSet<Capability>,
-    mode: Mode,
-) -> Result<Engine, Stop> {
-    let mut seat = target.seat.clone();
-    if mode == Mode::Real {
-        capabilities.remove(&Capability::Clock);
-        if let SdkSeat::Builtin { time, .. } = &mut seat {
-            *time = crate::reference::adapter::TimeSource::System;
-        }
-    }
-    Ok(Engine {
-        seat,
-        capabilities,
-        mode,
-        deadlines: target.deadlines,
-        request_timeout: target.request_timeout,
-        keys: Arc::new(Keys::generate().map_err(|error| Stop::Environment(error.to_string()))?),
-        cloud_rules: Arc::new(Truthful),
-        backend_rules: Arc::new(Proper),
-        app_rules: Arc::new(Diligent),
-    })
-}
-
-fn snapshot_mode(args: &Args, target: &Target) -> SnapshotMode {
+fn snapshot_mode(args: &Args, own: bool) -> SnapshotMode {
     let in_ci = args.ci || std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
-    // A foreign SDK's difference is no proposal for the suite's own snapshots.
-    let own = target.snapshots.is_some() || matches!(target.seat, SdkSeat::Builtin { .. });
     match (args.update_snapshots, in_ci || !own) {
         (true, _) => SnapshotMode::Update,
         (false, true) => SnapshotMode::Check,

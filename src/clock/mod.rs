@@ -34,7 +34,12 @@ struct Inner {
 
 impl Clock {
     pub fn new(mode: Mode) -> Self {
-        let now_ms = watch::Sender::new(VIRTUAL_START_MS);
+        Self::starting_at(mode, VIRTUAL_START_MS)
+    }
+
+    /// A clock whose virtual time starts at `start_ms`, in milliseconds since 1970.
+    pub fn starting_at(mode: Mode, start_ms: i64) -> Self {
+        let now_ms = watch::Sender::new(start_ms);
         Self(Arc::new(Inner { mode, now_ms, sleeps: Mutex::default(), activity: AtomicU64::new(0) }))
     }
 

@@ -16,6 +16,7 @@ pub use store::{Store, Team, User};
 pub use token::TokenShape;
 
 use crate::clock::Clock;
+use crate::profile::{NumberForm, Profile};
 use crate::protocol::Realm;
 use crate::wire::redact::{Ledger, SecretKind};
 use crate::wire::{Link, Party, Received, Reply, Upstream};
@@ -26,10 +27,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How this cloud behaves where the scheme leaves room.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Behaviour {
-    /// `expires_in` as a text instead of a number.
-    pub expires_in_as_text: bool,
+    /// How `expires_in` is written, where not as the profile has it.
+    pub expires_in: Option<NumberForm>,
     /// Refresh tokens hold characters that a form must percent-encode.
     pub awkward_refresh_tokens: bool,
 }
@@ -51,11 +52,22 @@ impl Default for Lifetimes {
 #[derive(Clone)]
 pub struct Cloud(Arc<Inner>);
 
+/// What a cloud is made of.
+pub struct CloudParts {
+    pub keys: Arc<Keys>,
+    pub clock: Clock,
+    pub ledger: Ledger,
+    pub behaviour: Behaviour,
+    pub profile: Arc<Profile>,
+    pub rules: Arc<dyn Rules>,
+}
+
 struct Inner {
     keys: Arc<Keys>,
     clock: Clock,
     ledger: Ledger,
     behaviour: Behaviour,
+    profile: Arc<Profile>,
     lifetimes: Mutex<Lifetimes>,
     rules: Arc<dyn Rules>,
     store: Mutex<Store>,
@@ -68,10 +80,10 @@ impl Inner {
 }
 
 impl Cloud {
-    pub fn new(keys: Arc<Keys>, clock: Clock, ledger: Ledger, behaviour: Behaviour, rules: Arc<dyn Rules>) -> Self {
-        let store = Mutex::new(Store::new());
-        let lifetimes = Mutex::default();
-        let cloud = Self(Arc::new(Inner { keys, clock, ledger, behaviour, lifetimes, rules, store }));
+    pub fn new(parts: CloudParts) -> Self {
+        let CloudParts { keys, clock, ledger, behaviour, profile, rules } = parts;
+        let (store, lifetimes) = (Mutex::new(Store::new()), Mutex::default());
+        let cloud = Self(Arc::new(Inner { keys, clock, ledger, behaviour, profile, lifetimes, rules, store }));
         for (realm, team) in cloud.store().teams() {
             cloud.0.ledger.named_secret(SecretKind::ApiKey, &team.key, format!("API key of {realm}"));
             cloud.0.ledger.id(&team.id, format!("team {realm}"));
@@ -88,6 +100,11 @@ impl Cloud {
         self.0.lifetimes()
     }
 
+    /// Gives a team another API key: one that a backend under test has already.
+    pub fn set_key(&self, realm: Realm, key: &str) {
+        self.store().set_key(realm, key);
+    }
+
     pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
         *self.0.lifetimes.lock().unwrap_or_else(PoisonError::into_inner) = lifetimes;
     }
@@ -101,12 +118,23 @@ impl Cloud {
 
 #[async_trait]
 impl Upstream for Cloud {
-    async fn answer(&self, link: Link, request: Received) -> Reply {
-        match link.to {
+    async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
+        Some(match link.to {
             Party::Auth => idp::answer(&self.0, link.realm, &request),
             Party::Api => api::answer(&self.0, link.realm, &request),
             _ => refuse(StatusCode::NOT_FOUND, "not_found"),
+        })
+    }
+
+    fn place(&self, link: Link, request: &Received) -> Link {
+        let profile = &self.0.profile;
+        if link.to != Party::Auth || !profile.one_auth_host {
+            return link;
         }
+        let recognised = profile.recognise(&request.method, &request.path, &request.body);
+        let key = recognised.and_then(|(_, carried)| carried.public_key);
+        let realm = key.and_then(|key| self.store().realm_of_public_key(&key));
+        Link { realm: realm.unwrap_or(link.realm), ..link }
     }
 }
 

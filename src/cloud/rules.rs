@@ -36,6 +36,41 @@ pub trait Rules: Send + Sync {
         *caller == Caller::Team
     }
 
+    /// Whether a user's sign-in tokens can be exchanged at all (EXC-1).
+    fn exchanges_for(&self, _user_id: &str) -> bool {
+        true
+    }
+
+    /// Whether a sign-in token is good for one exchange only (IDP-1).
+    fn single_use(&self) -> bool {
+        true
+    }
+
+    /// Whether a refresh token that was rotated out ends its chain (IDP-2).
+    fn detects_reuse(&self) -> bool {
+        true
+    }
+
+    /// Whether a revoked session can be refreshed all the same (IDP-3).
+    fn forgives_revocation(&self) -> bool {
+        false
+    }
+
+    /// Whether the session of a deleted user can be refreshed all the same (IDP-3).
+    fn refreshes_the_deleted(&self) -> bool {
+        false
+    }
+
+    /// The body of a good token answer, before it is sent.
+    fn token_answer(&self, body: serde_json::Value) -> serde_json::Value {
+        body
+    }
+
+    /// The Cache-Control of token answers (IDP-5; RFC 6749 section 5.1).
+    fn token_cache_control(&self) -> &'static str {
+        "no-store"
+    }
+
     /// The realm that a team's sign-in tokens carry (ISS-6).
     fn issuer_realm(&self, realm: Realm, _team: &Team) -> Realm {
         realm

@@ -1,5 +1,6 @@
 //! What the cloud remembers: teams, users, sessions.
 
+use super::rules::Rules;
 use crate::protocol::Realm;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
@@ -10,6 +11,13 @@ pub struct Team {
     pub id: String,
     pub key: String,
     pub tenant: String,
+}
+
+impl Team {
+    /// What a sign-in token's envelope names the project by.
+    pub fn public_key(&self) -> String {
+        format!("public-{}", self.tenant)
+    }
 }
 
 /// A vendor user.
@@ -25,11 +33,10 @@ pub struct User {
 pub(super) struct Session {
     pub realm: Realm,
     pub user_id: String,
-    /// The token that a refresh should bring.
-    pub current: String,
-    /// Its predecessor, accepted until the current one or its access token has been seen: an answer may get lost (REF-6).
-    pub previous: Option<String>,
-    /// Access tokens of older generations prove nothing about the current refresh token.
+    /// The refresh tokens that are good, by generation. A predecessor stays good until a successor, or the access token
+    /// that came with one, has been seen: an answer may get lost, a request may be delivered twice (REF-6).
+    pub good: Vec<(u64, String)>,
+    /// That of the newest.
     pub generation: u64,
     pub revoked: bool,
     /// Access tokens issued before this generation are refused by the API.
@@ -71,6 +78,17 @@ impl Store {
     /// Every realm has its team.
     pub fn team(&self, realm: Realm) -> &Team {
         &self.teams[&realm]
+    }
+
+    pub(super) fn set_key(&mut self, realm: Realm, key: &str) {
+        if let Some(team) = self.teams.get_mut(&realm) {
+            key.clone_into(&mut team.key);
+        }
+    }
+
+    /// The realm whose project a public key names. What follows the key proper is padding (EXC-7).
+    pub(super) fn realm_of_public_key(&self, key: &str) -> Option<Realm> {
+        self.teams().find(|(_, team)| key.starts_with(&team.public_key())).map(|(realm, _)| realm)
     }
 
     pub(super) fn teams(&self) -> impl Iterator<Item = (Realm, &Team)> {
@@ -148,8 +166,7 @@ impl Store {
             Session {
                 realm,
                 user_id: user_id.to_owned(),
-                current: refresh_token,
-                previous: None,
+                good: vec![(0, refresh_token)],
                 generation: 0,
                 revoked: false,
                 access_from: 0,
@@ -159,19 +176,19 @@ impl Store {
     }
 
     /// What a refresh token is good for at a host of `realm`.
-    pub(super) fn standing(&mut self, token: &str) -> Standing {
+    pub(super) fn standing(&mut self, token: &str, rules: &dyn Rules) -> Standing {
         let Some(number) = self.refresh_tokens.get(token).copied() else { return Standing::Revoked };
         let Some((realm, user_id)) = self.sessions.get(&number).map(|s| (s.realm, s.user_id.clone())) else {
             return Standing::Revoked;
         };
-        if self.by_id(realm, &user_id).is_none() {
+        if self.by_id(realm, &user_id).is_none() && !rules.refreshes_the_deleted() {
             return Standing::NoUser;
         }
         let Some(session) = self.sessions.get_mut(&number) else { return Standing::Revoked };
-        if session.revoked {
+        if session.revoked && !rules.forgives_revocation() {
             return Standing::Revoked;
         }
-        if session.current != token && session.previous.as_deref() != Some(token) {
+        if !session.good.iter().any(|(_, good)| good == token) && rules.detects_reuse() {
             // A rotated-out token: somebody has a copy. End the chain.
             session.revoked = true;
             return Standing::Revoked;
@@ -179,22 +196,21 @@ impl Store {
         Standing::Good(number)
     }
 
-    /// Replaces the session's refresh token; the new generation.
+    /// Adds the session's next refresh token; its generation.
     pub(super) fn rotate(&mut self, number: u64, used: &str, new: String) -> u64 {
         self.refresh_tokens.insert(new.clone(), number);
         let Some(session) = self.sessions.get_mut(&number) else { return 0 };
-        session.previous = Some(used.to_owned());
-        session.current = new;
+        let of = session.good.iter().find(|(_, good)| good == used).map_or(0, |(generation, _)| *generation);
+        session.good.retain(|(generation, _)| *generation >= of);
         session.generation += 1;
+        session.good.push((session.generation, new));
         session.generation
     }
 
     /// An access token of this generation was seen: the installation has its refresh token too.
     pub(super) fn confirm(&mut self, number: u64, generation: u64) {
-        if let Some(session) = self.sessions.get_mut(&number)
-            && session.generation == generation
-        {
-            session.previous = None;
+        if let Some(session) = self.sessions.get_mut(&number) {
+            session.good.retain(|(of, _)| *of >= generation);
         }
     }
 }

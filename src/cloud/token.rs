@@ -81,7 +81,7 @@ pub(super) fn sign_in_token(
         (odd == shape.url_safe_characters).then_some(jwt)
     })?;
     let token = (0..3).find_map(|extra| {
-        let public_key = format!("public-{}{}", team.tenant, "x".repeat(extra));
+        let public_key = format!("{}{}", team.public_key(), "x".repeat(extra));
         let token = STANDARD.encode(json!({ "public_key": public_key, "user_token": jwt }).to_string());
         let padding = token.bytes().rev().take_while(|byte| *byte == b'=').count();
         shape.padding.is_none_or(|wanted| usize::from(wanted) == padding).then_some(token)

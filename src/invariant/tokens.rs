@@ -9,7 +9,7 @@ use std::collections::HashMap;
 pub(super) fn exchanged_once(exchanges: &[Exchange], ledger: &Ledger) -> Option<Breach> {
     let mut used: HashMap<String, usize> = HashMap::new();
     for (index, exchange) in exchanges.iter().enumerate().filter(|(_, e)| e.operation == Operation::Exchange) {
-        let Some(token) = exchange.request.form_field("subject_token") else { continue };
+        let Some(token) = exchange.carried.token.clone() else { continue };
         if let Some(first) = used.get(&token) {
             let name =
                 ledger.secrets_in(&token).first().map_or("the sign-in token".to_owned(), |known| known.name.clone());
@@ -22,7 +22,7 @@ pub(super) fn exchanged_once(exchanges: &[Exchange], ledger: &Ledger) -> Option<
         let worked = match &exchange.fate {
             Fate::Answered { status, .. } => status.is_success(),
             Fate::Lost { processed } => *processed,
-            Fate::Pending | Fate::NoNetwork => false,
+            Fate::Pending | Fate::NoNetwork | Fate::Abandoned => false,
         };
         if worked {
             used.insert(token, index);

@@ -2,6 +2,7 @@
 
 use super::mutants;
 use crate::mutant::Fault;
+use crate::profile::{Call, Profile, Request};
 use crate::protocol::message::Area;
 use crate::protocol::{Environment, ErrorKind, Realm, Region, StatusWord};
 use crate::reference::adapter::{Assembly, Parts};
@@ -41,13 +42,15 @@ fn without(status: Vec<StatusWord>, word: StatusWord) -> Vec<StatusWord> {
 
 mutants! { Rules, seat;
     WrongSubjectType "wrong-subject-type" breaks "EXC-1": "exchanges with the subject token type of a plain JWT" {
-        fn exchange_form(&self, jwt: &str) -> String {
-            Faithful.exchange_form(jwt).replace("urn%3Ajunction%3Asign-in-token", "urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt")
+        fn exchange_request(&self, profile: &Profile, token: &SignInToken) -> Request {
+            let right = Faithful.exchange_request(profile, token);
+            let body = right.body.replace("urn%3Ajunction%3Asign-in-token", "urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt");
+            Request { body, ..right }
         }
     }
     NumbersOnly "numbers-only" breaks "EXC-1": "reads expires_in only as a number" {
-        fn tokens(&self, answer: &Answer) -> Option<crate::reference::sdk::rules::Tokens> {
-            Faithful.tokens(answer).filter(|_| answer.json().is_some_and(|body| body["expires_in"].is_number()))
+        fn tokens(&self, profile: &Profile, call: Call, answer: &Answer) -> Option<crate::reference::sdk::rules::Tokens> {
+            Faithful.tokens(profile, call, answer).filter(|_| answer.json().is_some_and(|body| body["expires_in"].is_number()))
         }
     }
     RepeatsExchange "repeats-exchange" breaks "EXC-2": "sends an exchange again after its answer was lost" {
@@ -63,7 +66,7 @@ mutants! { Rules, seat;
         }
     }
     RefusalIsNetwork "refusal-is-network" breaks "EXC-4": "reports a refused sign-in token as a network error" {
-        fn exchange_failure(&self, _: &Sent) -> SdkError {
+        fn exchange_failure(&self, _: &Profile, _: &Sent) -> SdkError {
             SdkError::new(ErrorKind::Network, "try again")
         }
     }
@@ -205,16 +208,16 @@ mutants! { Rules, seat;
         }
     }
     TemporaryIsGone "temporary-is-gone" breaks "REF-6": "signs out when the identity provider cannot be reached" {
-        fn read_refresh(&self, answer: &Sent) -> Refreshed {
-            match Faithful.read_refresh(answer) {
+        fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
+            match Faithful.read_refresh(profile, answer) {
                 Refreshed::Temporary { .. } => Refreshed::UserGone,
                 refreshed => refreshed,
             }
         }
     }
     RevokedIsGone "revoked-is-gone" breaks "REF-7": "signs out when the session is revoked" {
-        fn read_refresh(&self, answer: &Sent) -> Refreshed {
-            match Faithful.read_refresh(answer) {
+        fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
+            match Faithful.read_refresh(profile, answer) {
                 Refreshed::OnHold => Refreshed::UserGone,
                 refreshed => refreshed,
             }
@@ -242,16 +245,16 @@ mutants! { Rules, seat;
         }
     }
     StrayException "stray-exception" breaks "REF-10": "throws a parser's exception at the app" {
-        fn exchange_failure(&self, answer: &Sent) -> SdkError {
-            match Faithful.exchange_failure(answer) {
+        fn exchange_failure(&self, profile: &Profile, answer: &Sent) -> SdkError {
+            match Faithful.exchange_failure(profile, answer) {
                 error if error.kind == ErrorKind::UnexpectedAnswer => SdkError::new(ErrorKind::Internal, "JSONDecodeError"),
                 error => error,
             }
         }
     }
     DeletionUnsaid "deletion-unsaid" breaks "DEL-2": "tells the app to try again later when the user was deleted" {
-        fn read_refresh(&self, answer: &Sent) -> Refreshed {
-            match Faithful.read_refresh(answer) {
+        fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
+            match Faithful.read_refresh(profile, answer) {
                 Refreshed::UserGone => Refreshed::Unexpected,
                 refreshed => refreshed,
             }
@@ -266,8 +269,8 @@ mutants! { Rules, seat;
         }
     }
     OddIsDeleted "odd-is-deleted" breaks "REF-10": "takes any odd answer to a refresh for deletion" {
-        fn read_refresh(&self, answer: &Sent) -> Refreshed {
-            match Faithful.read_refresh(answer) {
+        fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
+            match Faithful.read_refresh(profile, answer) {
                 Refreshed::Unexpected => Refreshed::UserGone,
                 refreshed => refreshed,
             }

@@ -3,7 +3,7 @@
 use crate::mutant::{Fault, Mutant};
 use crate::protocol::message::{Area, Item};
 use crate::reference::adapter::{Assembly, Parts};
-use crate::reference::sdk::ports::{Answer, Call, FileVault, HttpNet, Net, NoAnswer, Vault, VaultError};
+use crate::reference::sdk::ports::{Answer, Call, FileVault, Host, HttpNet, Net, NoAnswer, Vault, VaultError};
 use crate::reference::sdk::rules::{Faithful, INSTALLED, SESSION};
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,7 +51,7 @@ impl Assembly for Meddler {
 }
 
 fn is_exchange(call: &Call) -> bool {
-    call.body.contains("token-exchange")
+    call.host == Host::Auth && !is_refresh(call)
 }
 
 fn is_refresh(call: &Call) -> bool {

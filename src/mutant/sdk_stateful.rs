@@ -2,12 +2,13 @@
 
 use super::sdk::{Sent, Stored, refuse, seat};
 use crate::mutant::Mutant;
+use crate::profile::{Profile, Request};
 use crate::protocol::{ErrorKind, StatusWord};
-use crate::reference::sdk::SdkError;
 use crate::reference::sdk::ports::Vault;
 use crate::reference::sdk::record::{Record, TokenRecord};
 use crate::reference::sdk::rules::{Faithful, Next, Plan, Rules};
 use crate::reference::sdk::token::SignInToken;
+use crate::reference::sdk::{SdkError, Secret};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -52,9 +53,9 @@ impl Rules for StaysConfigured {
 struct OldRefreshToken(OnceLock<String>);
 
 impl Rules for OldRefreshToken {
-    fn refresh_form(&self, session: &TokenRecord) -> String {
+    fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
         let first = self.0.get_or_init(|| session.refresh_token.expose().to_owned());
-        Faithful.form(&[("grant_type", "refresh_token"), ("refresh_token", first)])
+        Faithful.refresh_request(profile, &TokenRecord { refresh_token: Secret::new(first), ..session.clone() })
     }
 }
 
@@ -76,9 +77,9 @@ impl Rules for RetriesOnAndOn {
 struct NeverForgives(AtomicBool);
 
 impl Rules for NeverForgives {
-    fn exchange_failure(&self, answer: &Sent) -> SdkError {
+    fn exchange_failure(&self, profile: &Profile, answer: &Sent) -> SdkError {
         self.0.store(true, Ordering::Relaxed);
-        Faithful.exchange_failure(answer)
+        Faithful.exchange_failure(profile, answer)
     }
 
     fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {

@@ -21,11 +21,14 @@ messages! {
     Initialize { protocol: u32, harness: Harness }
     Harness { name: String, version: String }
     /// The answer to `initialize`.
-    Initialized { protocol: u32, sdk: SdkName, capabilities: Vec<Capability> }
+    Initialized { protocol: u32, #[serde(alias = "app")] sdk: SdkName, capabilities: Vec<Capability> }
     SdkName { name: String, version: String, #[serde(default)] platform: String }
     /// `start`: the app is launched.
     Start {
+        /// The wire profile: `junction`, `gcip` or `custom`.
         profile: String,
+        /// What `custom` means. An SDK that knows its own wire can ignore it.
+        #[serde(default, skip_serializing_if = "Option::is_none")] custom: Option<serde_json::Value>,
         storage: Storage,
         endpoints: Vec<Endpoint>,
         /// Milliseconds since 1970; only with the capability `clock`.
@@ -57,6 +60,12 @@ messages! {
     Authenticate { external_user_id: String }
     /// The answer to `authenticate`.
     Authenticated { token: String }
+    /// `start`, to an app: it is launched. Its own folder outlasts relaunches.
+    AppStart { storage: PathBuf }
+    /// `setUser`, to an app: a person signs in to it, or out of it.
+    SetUser { user: Option<AppUser> }
+    /// A person as the app knows them. The vendor's user id is null until the app can know it.
+    AppUser { external_user_id: String, user_id: Option<String> }
     Log { text: String }
     Cancel { id: u64 }
     /// No params, or nothing to say.

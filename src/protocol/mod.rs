@@ -11,7 +11,7 @@ mod words;
 
 pub use breach::{Breach, MAX_UNASKED};
 pub use peer::{CallError, Handler, Peer, Refusal, connect};
-pub use words::{Capability, Environment, ErrorKind, Realm, Region, StatusWord};
+pub use words::{Capability, Control, Environment, ErrorKind, Realm, Region, Seat, StatusWord};
 
 pub use schema::schema;
 

@@ -25,6 +25,20 @@ pub fn schema() -> Value {
         "clock": method::<m::Clock, m::Empty>(g),
         "stop": method::<m::Empty, m::Empty>(g),
     });
+    let to_app = json!({
+        "initialize": method::<m::Initialize, m::Initialized>(g),
+        "start": method::<m::AppStart, m::Empty>(g),
+        "setUser": method::<m::SetUser, m::Empty>(g),
+        "reconcile": method::<m::Empty, m::Empty>(g),
+        "stop": method::<m::Empty, m::Empty>(g),
+    });
+    let from_app = json!({
+        "sdk.status": method::<m::Empty, m::Status>(g),
+        "sdk.currentUserId": method::<m::Empty, m::CurrentUser>(g),
+        "sdk.signIn": method::<m::SignIn, m::Empty>(g),
+        "sdk.signOut": method::<m::Empty, m::Empty>(g),
+        "backend.signInToken": method::<m::Empty, m::Authenticated>(g),
+    });
     let from_adapter = json!({
         "authenticate": method::<m::Authenticate, m::Authenticated>(g),
         "sleep": method::<m::Sleep, m::Clock>(g),
@@ -43,6 +57,8 @@ pub fn schema() -> Value {
         "$ref": "#/$defs/Message",
         "requestsToAdapter": to_adapter,
         "requestsFromAdapter": from_adapter,
+        "requestsToApp": to_app,
+        "requestsFromApp": from_app,
         "notifications": notifications,
         "$defs": defs,
     })

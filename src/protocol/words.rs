@@ -70,6 +70,40 @@ words! {
         Refresh = "refresh",
         /// Honours `cancel`.
         Cancel = "cancel",
+        /// Speaks the wire profile of older releases.
+        Gcip = "gcip",
+    }
+}
+
+words! {
+    /// A place in a run that an implementation under test can fill.
+    Seat {
+        /// The mobile SDK's sign-in core.
+        Sdk = "sdk",
+        /// The host app's reconciliation logic.
+        App = "app",
+        /// The customer's token issuer.
+        Backend = "backend",
+        /// The vendor API.
+        Api = "api",
+        /// The identity provider.
+        Idp = "idp",
+    }
+}
+
+words! {
+    /// What a scenario can have a cloud do behind its clients' backs.
+    Control {
+        DeleteUser = "deleteUser",
+        UndoDelete = "undoDelete",
+        /// Ends every session of a user.
+        Revoke = "revoke",
+        /// The API refuses the access tokens issued so far, while refresh works.
+        RefuseAccessTokens = "refuseAccessTokens",
+        /// Time passes.
+        Advance = "advance",
+        /// Tokens and answers of a given shape; only the simulated cloud can.
+        Shape = "shape",
     }
 }
 

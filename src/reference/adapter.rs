@@ -4,14 +4,15 @@
 use super::sdk::ports::{FileVault, HttpNet, Life, Net, SystemTime, Time, Vault};
 use super::sdk::rules::{Faithful, Rules};
 use super::sdk::{Device, Sdk, SdkError};
+use crate::profile::Profile;
 use crate::protocol::message::{
     Authenticate, Authenticated, Clock, Configure, CurrentUser, Empty, Identify, Initialized, Items, LockStorage,
     Request, Requested, SdkName, SetUserId, SignIn, Sleep, Start, Status,
 };
 use crate::protocol::{Breach, CallError, Capability, ErrorKind, Handler, Peer, Realm, Refusal, VERSION, connect};
 use async_trait::async_trait;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -127,9 +128,7 @@ impl Adapter {
     }
 
     fn start(&self, start: Start) -> Result<Value, Refusal> {
-        if start.profile != "junction" {
-            return Err(Refusal::new(ErrorKind::Unsupported, format!("no wire profile `{}`", start.profile)));
-        }
+        let profile = profile(&start)?;
         let timeout = Duration::from_millis(start.request_timeout_ms);
         let net = HttpNet::new(&start.endpoints, timeout, self.life.clone())
             .map_err(|error| Refusal::new(ErrorKind::Internal, format!("no HTTP client: {error}")))?;
@@ -143,6 +142,7 @@ impl Adapter {
         let parts = self.assembly.assemble(vault.clone(), net);
         let sdk = Sdk::launch(Device {
             rules: parts.rules,
+            profile,
             vault: parts.vault,
             net: parts.net,
             time,
@@ -205,6 +205,16 @@ impl Adapter {
             }
             _ => SdkError::new(ErrorKind::Cancelled, "the app went away"),
         })
+    }
+}
+
+fn profile(start: &Start) -> Result<Arc<Profile>, Refusal> {
+    let unknown = || Refusal::new(ErrorKind::Unsupported, format!("no wire profile `{}`", start.profile));
+    match &start.custom {
+        Some(mapping) => Profile::deserialize(mapping)
+            .map(Arc::new)
+            .map_err(|why| Refusal::new(ErrorKind::Unsupported, format!("the mapping cannot be read: {why}"))),
+        None => Profile::built_in(&start.profile).ok_or_else(unknown),
     }
 }
 

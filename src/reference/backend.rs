@@ -1,18 +1,26 @@
 //! The reference backend: a customer's token issuer. It knows its own app users and the team's API key.
 
-use crate::wire::redact::{Ledger, SecretKind};
 use crate::wire::{Link, Received, Reply, Upstream};
 use async_trait::async_trait;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// An answer of the vendor API.
+pub type Answer = (StatusCode, Value);
+
 /// The decisions of a backend, one method each (ISS-1 to ISS-8).
 pub trait Rules: Send + Sync {
+    /// The app user of a credential that is not a session; nobody (ISS-1).
+    fn stranger(&self, _credential: Option<&str>) -> Option<String> {
+        None
+    }
+
     /// The user that a request is for: the authenticated one, whatever else the request says (ISS-3).
-    fn subject<'a>(&self, authenticated: &'a str, _request: &'a Received) -> std::borrow::Cow<'a, str> {
+    fn subject<'a>(&self, authenticated: &'a str, _request: &'a Received) -> Cow<'a, str> {
         authenticated.into()
     }
 
@@ -21,14 +29,49 @@ pub trait Rules: Send + Sync {
         true
     }
 
+    /// Whether an unsuccessful look-up means that there is no such user (ISS-2, ISS-7).
+    fn unknown(&self, look_up: StatusCode) -> bool {
+        look_up == StatusCode::NOT_FOUND
+    }
+
+    /// Whether first requests of users queue, so that two make one vendor user (ISS-2).
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
+    /// The name under which a user is made: always the same (ISS-2).
+    fn client_user_id<'a>(&self, app_user: &'a str) -> Cow<'a, str> {
+        app_user.into()
+    }
+
+    /// The user that a conflict at creation names: somebody else was faster (ISS-2).
+    fn conflict(&self, body: &Value) -> Option<String> {
+        text(body.get("detail")?, "user_id")
+    }
+
     /// The body for the app (ISS-4).
     fn body(&self, token: &str, _api_key: &str) -> Value {
         json!({ "sign_in_token": token })
     }
 
+    /// Finishes an answer: status and headers (ISS-4).
+    fn dress(&self, reply: Reply, _api_key: &str) -> Reply {
+        reply
+    }
+
+    /// What the app gets when the vendor fails: nothing of the vendor's own words (ISS-4, ISS-7).
+    fn failure(&self, status: StatusCode, _vendor: &Value) -> Reply {
+        Reply::json(status, &json!({ "error": "the sign-in token cannot be had now; try again" }))
+    }
+
+    /// The token of an answer to an issuance; anything but a good one is a failure (ISS-7).
+    fn issued(&self, answer: &Answer) -> Option<String> {
+        text(&answer.1, "sign_in_token").filter(|_| answer.0.is_success())
+    }
+
     /// ISS-8.
-    fn cache_control(&self) -> &'static str {
-        "no-store"
+    fn cache_control(&self) -> Option<&'static str> {
+        Some("no-store")
     }
 }
 
@@ -37,11 +80,19 @@ pub struct Proper;
 
 impl Rules for Proper {}
 
+/// A field of a JSON object that is a text with something in it.
+fn text(body: &Value, field: &str) -> Option<String> {
+    body.get(field)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Why there is no token, and what the vendor said.
+struct Failed(StatusCode, Value);
+
 /// A backend of one team.
 pub struct Backend {
-    pub api: String,
-    pub api_key: String,
-    pub rules: Arc<dyn Rules>,
+    api: String,
+    api_key: String,
+    rules: Arc<dyn Rules>,
     client: reqwest::Client,
     /// App credential to app user.
     sessions: Mutex<HashMap<String, String>>,
@@ -52,67 +103,93 @@ pub struct Backend {
 impl Backend {
     /// Fails when the machine cannot make an HTTP client at all.
     pub fn new(api: String, api_key: String, rules: Arc<dyn Rules>, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder().timeout(timeout).no_proxy().pool_max_idle_per_host(0).build()?;
-        Ok(Self {
-            api,
-            api_key,
-            rules,
-            client,
-            sessions: Mutex::default(),
-            provisioning: tokio::sync::Mutex::default(),
-        })
+        let client = reqwest::Client::builder()
+            .timeout(timeout)
+            // The API key goes to the vendor alone, wherever an answer points (ISS-4).
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .build()?;
+        let (sessions, provisioning) = (Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Self { api, api_key, rules, client, sessions, provisioning })
     }
 
     /// Logs an app user in: the credential that its app then sends.
-    pub fn log_in(&self, app_user: &str, ledger: &Ledger) -> String {
+    pub fn log_in(&self, app_user: &str) -> String {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((credential, _)) = sessions.iter().find(|(_, user)| *user == app_user) {
             return credential.clone();
         }
         let credential = format!("app-session-{}", uuid::Uuid::new_v4().simple());
-        ledger.secret(SecretKind::AppCredential, &credential);
         sessions.insert(credential.clone(), app_user.to_owned());
         credential
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<(StatusCode, Value), StatusCode> {
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Answer, Failed> {
         let mut request =
             self.client.request(method, format!("{}{path}", self.api)).header("x-vital-api-key", &self.api_key);
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let response = request.send().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+        let broken = |_| Failed(StatusCode::BAD_GATEWAY, Value::Null);
+        let response = request.send().await.map_err(broken)?;
         let status = response.status();
+        let body = response.bytes().await.map_err(broken)?;
+        let body = serde_json::from_slice(&body).unwrap_or_default();
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
+            return Err(Failed(StatusCode::SERVICE_UNAVAILABLE, body));
         }
-        let body = response.json().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
         Ok((status, body))
     }
 
-    /// The vendor user of an app user, made when there is none.
-    async fn vendor_user(&self, app_user: &str) -> Result<String, StatusCode> {
-        let _one_at_a_time = self.provisioning.lock().await;
-        let id = |body: &Value| body.get("user_id").and_then(Value::as_str).map(str::to_owned);
+    /// The vendor user of an app user, made when there is none (ISS-2).
+    async fn vendor_user(&self, app_user: &str) -> Result<String, Failed> {
+        let _turn = match self.rules.takes_turns() {
+            true => Some(self.provisioning.lock().await),
+            false => None,
+        };
+        let client_user_id = self.rules.client_user_id(app_user);
+        let bad = |body: &Value| Failed(StatusCode::BAD_GATEWAY, body.clone());
         if self.rules.looks_up() {
-            let (status, body) = self.call(Method::GET, &format!("/v2/user/resolve/{app_user}"), None).await?;
+            let quoted: String = form_urlencoded::byte_serialize(client_user_id.as_bytes()).collect();
+            let path = format!("/v2/user/resolve/{}", quoted.replace('+', "%20"));
+            let (status, body) = self.call(Method::GET, &path, None).await?;
             if status.is_success() {
-                return id(&body).ok_or(StatusCode::BAD_GATEWAY);
+                return text(&body, "user_id").ok_or_else(|| bad(&body));
+            }
+            if !self.rules.unknown(status) {
+                return Err(bad(&body));
             }
         }
-        let (status, body) = self.call(Method::POST, "/v2/user", Some(json!({ "client_user_id": app_user }))).await?;
+        let new = json!({ "client_user_id": client_user_id });
+        let (status, body) = self.call(Method::POST, "/v2/user", Some(new)).await?;
         if status.is_success() {
-            return id(&body).ok_or(StatusCode::BAD_GATEWAY);
+            return text(&body, "user_id").ok_or_else(|| bad(&body));
         }
-        // Somebody else was faster: the conflict names the user.
-        body.get("detail").and_then(id).ok_or(StatusCode::BAD_GATEWAY)
+        self.rules.conflict(&body).ok_or_else(|| bad(&body))
     }
 
-    async fn token_for(&self, app_user: &str) -> Result<String, StatusCode> {
+    async fn token_for(&self, app_user: &str) -> Result<String, Failed> {
         let user_id = self.vendor_user(app_user).await?;
-        let (status, body) = self.call(Method::POST, &format!("/v2/user/{user_id}/sign_in_token"), None).await?;
-        let token = body.get("sign_in_token").and_then(Value::as_str).filter(|_| status.is_success());
-        token.map(str::to_owned).ok_or(StatusCode::BAD_GATEWAY)
+        let answer = self.call(Method::POST, &format!("/v2/user/{user_id}/sign_in_token"), None).await?;
+        self.rules.issued(&answer).ok_or(Failed(StatusCode::BAD_GATEWAY, answer.1))
+    }
+
+    async fn reply(&self, request: &Received) -> Reply {
+        if request.path_only() != TOKEN_PATH || request.method != Method::POST {
+            return Reply::json(StatusCode::NOT_FOUND, &json!({ "error": "not found" }));
+        }
+        let credential = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let known = credential.and_then(|credential| {
+            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(credential).cloned()
+        });
+        let Some(app_user) = known.or_else(|| self.rules.stranger(credential)) else {
+            return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "error": "please log in" }));
+        };
+        match self.token_for(&self.rules.subject(&app_user, request)).await {
+            Ok(token) => Reply::json(StatusCode::OK, &self.rules.body(&token, &self.api_key)),
+            Err(Failed(status, vendor)) => self.rules.failure(status, &vendor),
+        }
     }
 }
 
@@ -121,21 +198,11 @@ pub const TOKEN_PATH: &str = "/sign-in-token";
 
 #[async_trait]
 impl Upstream for Backend {
-    async fn answer(&self, _: Link, request: Received) -> Reply {
-        if request.path_only() != TOKEN_PATH || request.method != Method::POST {
-            return Reply::json(StatusCode::NOT_FOUND, &json!({ "error": "not found" }));
+    async fn answer(&self, _: Link, request: Received) -> Option<Reply> {
+        let mut reply = self.reply(&request).await;
+        if let Some(value) = self.rules.cache_control() {
+            reply = reply.header("cache-control", value);
         }
-        let credential = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let app_user = credential.and_then(|credential| {
-            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(credential).cloned()
-        });
-        let Some(app_user) = app_user else {
-            return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "error": "please log in" }));
-        };
-        match self.token_for(&self.rules.subject(&app_user, &request)).await {
-            Ok(token) => Reply::json(StatusCode::OK, &self.rules.body(&token, &self.api_key))
-                .header("cache-control", self.rules.cache_control()),
-            Err(status) => Reply::json(status, &json!({ "error": "the sign-in token cannot be had now; try again" })),
-        }
+        Some(self.rules.dress(reply, &self.api_key))
     }
 }

@@ -86,10 +86,11 @@ impl<W: Write> Console<W> {
         }
         let sdk = &started.sdk;
         let platform = if sdk.platform.is_empty() { String::new() } else { format!(" on {}", sdk.platform) };
-        let name = self.styles.bold.apply_to(format!("{} {}", sdk.name, sdk.version));
+        let name = self.styles.bold.apply_to(format!("{} {}", sdk.name, sdk.version).trim_end().to_owned());
+        let seed = started.seed.map(|seed| format!(", shuffled with seed {seed}")).unwrap_or_default();
         writeln!(
             self.out,
-            "vouch {}: {name}{platform} ({}), {} time, {}",
+            "vouch {}: {name}{platform} ({}), {} time, {}{seed}",
             env!("CARGO_PKG_VERSION"),
             started.target,
             started.time,

@@ -18,7 +18,7 @@ const WIRE_SHOWN: usize = 6;
 /// How many lines of standard error are shown.
 const STDERR_SHOWN: usize = 12;
 
-pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: &Snapshots) -> CaseReport {
+pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>) -> CaseReport {
     let began = Instant::now();
     let verdict = match World::build(setup, case.given.clone(), case.expiries()).await {
         Ok(world) => {
@@ -42,10 +42,10 @@ pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: &Snapshots
     }
 }
 
-async fn judge(case: &PlannedCase, world: &Arc<World>, snapshots: &Snapshots) -> Verdict {
+async fn judge(case: &PlannedCase, world: &Arc<World>, snapshots: Option<&Snapshots>) -> Verdict {
     let steps = async {
         match perform(case, world).await {
-            Ok(()) => snapshots.check(case, world),
+            Ok(()) => snapshots.map_or(Ok(()), |snapshots| snapshots.check(case, world)),
             Err(failure) => Err(failure),
         }
     };
@@ -56,7 +56,7 @@ async fn judge(case: &PlannedCase, world: &Arc<World>, snapshots: &Snapshots) ->
     match result {
         Ok(()) => Verdict::Passed,
         Err(failure) => match world.check_environment().await {
-            Ok(()) => verdict(case, world, failure.innermost()),
+            Ok(()) => verdict(case, world, failure.innermost()).await,
             // A full disk fails every SDK alike.
             Err(error) => Verdict::HarnessFailed(world.ledger.scrub(&format!("this machine fails the case: {error}"))),
         },
@@ -65,6 +65,7 @@ async fn judge(case: &PlannedCase, world: &Arc<World>, snapshots: &Snapshots) ->
 
 async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failure>> {
     let mut watch = Watch::default();
+    world.settle_in().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     world.launch().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     for step in &case.steps {
         step.perform(world).await?;
@@ -89,7 +90,7 @@ fn whole_case(case: &PlannedCase, halt: Halt) -> Failure {
     Failure { span, words: "the case as a whole".into(), clauses: vec![], halt }
 }
 
-fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict {
+async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict {
     let proves: Vec<_> = case.scenario.proves().map(str::to_owned).collect();
     let mut clauses = failure.clauses;
     let (expected, got) = match failure.halt {
@@ -129,7 +130,7 @@ fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict {
         expected: world.ledger.scrub(&expected),
         got: world.ledger.scrub(&got),
         wire,
-        stderr: world.ledger.scrub(&tail(&world.stderr(), STDERR_SHOWN)),
+        stderr: world.ledger.scrub(&tail(&world.stderr().await, STDERR_SHOWN)),
     }])
 }
 

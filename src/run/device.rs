@@ -1,11 +1,13 @@
 //! The device: storage areas on disk, and the process of the SDK that runs on it.
 
+use super::app_process::AppProcess;
 use super::ears::{Authenticator, Heard, SdkEars};
 use super::installation::Installation;
 use crate::clock::{Clock, Mode};
+use crate::profile::Profile;
 use crate::protocol::message::{self, Area, Endpoint, Item, Items, Start};
 use crate::protocol::{Capability, ErrorKind, StatusWord};
-use crate::seat::{CannotStart, Deadlines, Process, SdkSeat, Trouble, trouble};
+use crate::seat::{AppSeat, CannotStart, Deadlines, Ears, Process, SdkSeat, Trouble, trouble};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -56,9 +58,12 @@ impl From<std::io::Error> for DeviceError {
 pub(super) struct Device {
     pub storage: Installation,
     seat: SdkSeat,
+    /// The app around the SDK, where it is one from outside.
+    pub app: AppProcess,
     deadlines: Deadlines,
     request_timeout: Duration,
     endpoints: Vec<Endpoint>,
+    profile: Arc<Profile>,
     clock: Clock,
     pub capabilities: BTreeSet<Capability>,
     locked: Mutex<bool>,
@@ -73,10 +78,12 @@ pub(super) struct Device {
 
 /// What a device is made of.
 pub(super) struct DeviceParts {
-    pub seat: SdkSeat,
+    pub sdk: SdkSeat,
+    pub app: AppSeat,
     pub deadlines: Deadlines,
     pub request_timeout: Duration,
     pub endpoints: Vec<Endpoint>,
+    pub profile: Arc<Profile>,
     pub clock: Clock,
     pub capabilities: BTreeSet<Capability>,
 }
@@ -89,10 +96,12 @@ impl Device {
     pub fn new(parts: DeviceParts) -> std::io::Result<Self> {
         Ok(Self {
             storage: Installation::new()?,
-            seat: parts.seat,
+            seat: parts.sdk,
+            app: AppProcess::new(parts.app, parts.deadlines),
             deadlines: parts.deadlines,
             request_timeout: parts.request_timeout,
             endpoints: parts.endpoints,
+            profile: parts.profile,
             clock: parts.clock,
             capabilities: parts.capabilities,
             locked: Mutex::new(false),
@@ -108,8 +117,17 @@ impl Device {
         *lock(&self.authenticator) = Some(authenticator);
     }
 
+    pub fn set_app_ears(&self, ears: Arc<dyn Ears>) {
+        self.app.set_ears(ears);
+    }
+
     /// Launches the app: a new process on the same storage.
     pub async fn launch(&self) -> Result<(), DeviceError> {
+        self.launch_sdk().await?;
+        self.app.launch(&self.storage.app()).await
+    }
+
+    async fn launch_sdk(&self) -> Result<(), DeviceError> {
         if self.running().is_some_and(|process| process.is_alive()) {
             return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
         }
@@ -125,8 +143,11 @@ impl Device {
         if let Err(broken) = process.initialize().await {
             return Err(process.explain(broken).await.into());
         }
+        let known = Profile::built_in(&self.profile.name).is_some_and(|known| *known == *self.profile);
+        let custom = if known { None } else { serde_json::to_value(&*self.profile).ok() };
         let start = Start {
-            profile: "junction".into(),
+            profile: if custom.is_some() { "custom".into() } else { self.profile.name.clone() },
+            custom,
             storage: message::Storage {
                 secure: self.storage.area(Area::Secure),
                 plain: self.storage.area(Area::Plain),
@@ -152,13 +173,14 @@ impl Device {
     /// Closes the app in order.
     pub async fn stop(&self) -> Result<(), DeviceError> {
         let process = self.running().ok_or_else(not_running)?;
-        let stopped = process.stop().await;
+        let (stopped, app) = (process.stop().await, self.app.stop().await);
         self.end_process().await;
-        stopped.map_err(DeviceError::from)
+        stopped.map_err(DeviceError::from).and(app)
     }
 
     /// SIGKILL, if there is anything to kill.
     pub async fn kill(&self) {
+        self.app.kill().await;
         if let Some(process) = self.running() {
             process.expect_death();
             process.kill().await;
@@ -188,6 +210,7 @@ impl Device {
         self.end_process().await;
         self.storage.empty(Area::Plain)?;
         self.storage.empty(Area::Volatile)?;
+        self.storage.empty_app()?;
         if !keeps_secure {
             self.storage.empty(Area::Secure)?;
         }
@@ -275,10 +298,12 @@ impl Device {
         if let Some(process) = self.running() {
             text.push_str(&process.stderr_tail());
         }
+        text.push_str(&self.app.stderr());
         text
     }
 
     pub async fn shut_down(&self) {
+        self.app.kill().await;
         self.end_process().await;
     }
 }

@@ -27,6 +27,9 @@ pub struct Started {
     pub time: &'static str,
     pub cases: usize,
     pub jobs: usize,
+    /// The seed of a random order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
 }
 
 /// What became of one case.

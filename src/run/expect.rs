@@ -18,6 +18,8 @@ pub enum Outcome {
     Killed,
     Refused(ErrorKind),
     Http(u16),
+    /// Any HTTP status of a class: 3 is 3xx.
+    Class(u16),
 }
 
 /// The ways in which a step may end.
@@ -38,6 +40,7 @@ impl fmt::Display for Outcome {
             Outcome::Killed => f.write_str("the process killed in the middle"),
             Outcome::Refused(kind) => write!(f, "the error {kind}"),
             Outcome::Http(status) => write!(f, "HTTP {status}"),
+            Outcome::Class(class) => write!(f, "HTTP {class}xx"),
         }
     }
 }
@@ -67,6 +70,7 @@ impl Outcome {
             (Outcome::Ok, Answer::Http { status, .. }) => (200..300).contains(status),
             (Outcome::Refused(wanted), Answer::Refused { kind, .. }) => wanted == *kind,
             (Outcome::Http(wanted), Answer::Http { status, .. }) => wanted == *status,
+            (Outcome::Class(class), Answer::Http { status, .. }) => class == *status / 100,
             _ => false,
         }
     }
@@ -76,6 +80,9 @@ impl Outcome {
             "ok" => Some(Outcome::Ok),
             "any" => Some(Outcome::Any),
             "killed" => Some(Outcome::Killed),
+            "3xx" => Some(Outcome::Class(3)),
+            "4xx" => Some(Outcome::Class(4)),
+            "5xx" => Some(Outcome::Class(5)),
             _ => ErrorKind::parse(word).map(Outcome::Refused),
         }
     }
@@ -91,7 +98,7 @@ impl Outcomes {
 }
 
 fn words() -> Vec<&'static str> {
-    ["ok", "any", "killed"].into_iter().chain(ErrorKind::WORDS.iter().copied()).collect()
+    ["ok", "any", "killed", "3xx", "4xx", "5xx"].into_iter().chain(ErrorKind::WORDS.iter().copied()).collect()
 }
 
 impl<'de> Deserialize<'de> for Outcomes {
@@ -102,7 +109,7 @@ impl<'de> Deserialize<'de> for Outcomes {
             type Value = Outcomes;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`ok`, `any`, an error word, an HTTP status, or a list of these")
+                f.write_str("`ok`, `any`, an error word, an HTTP status or class (`4xx`), or a list of these")
             }
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<Outcomes, E> {

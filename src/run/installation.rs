@@ -15,11 +15,23 @@ impl Installation {
         for area in Area::ALL {
             std::fs::create_dir(installation.area(area))?;
         }
+        std::fs::create_dir(installation.app())?;
         Ok(installation)
     }
 
     pub fn area(&self, area: Area) -> PathBuf {
         self.folder.path().join(area.word())
+    }
+
+    /// Where the app itself keeps what it wants.
+    pub fn app(&self) -> PathBuf {
+        self.folder.path().join("app")
+    }
+
+    /// Empties the app's own storage, as a reinstallation does.
+    pub fn empty_app(&self) -> std::io::Result<()> {
+        std::fs::remove_dir_all(self.app())?;
+        std::fs::create_dir(self.app())
     }
 
     /// Empties an area, as a reboot or a reinstallation does.

@@ -5,6 +5,7 @@
 
 mod answer;
 mod app;
+mod app_process;
 mod case;
 mod device;
 mod ears;
@@ -17,10 +18,11 @@ mod schema;
 mod sent;
 mod snapshots;
 pub mod step;
+mod vendor;
 pub mod world;
 
 pub use installation::Installation;
-pub use plan::{Filter, Plan, PlannedCase, Skip};
+pub use plan::{Filter, Offer, Plan, PlannedCase, Skip};
 pub use runner::{Engine, Interrupted, Settings, run};
 pub use schema::scenario_schema;
 pub use snapshots::SnapshotMode;

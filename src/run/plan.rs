@@ -2,8 +2,9 @@
 
 use super::step::{Planned, Reading};
 use super::world::Expiries;
-use crate::protocol::Capability;
-use crate::scenario::{Clauses, Combination, Given, Scenario, Suite, references};
+use crate::profile::Standard;
+use crate::protocol::{Capability, Control, Realm, Seat};
+use crate::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
 use crate::text::{Decoder, Node, Problem, Problems, Span, did_you_mean};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,6 +24,23 @@ pub struct PlannedCase {
     pub steps: Vec<Planned>,
     /// Capabilities that the SDK must claim.
     pub needs: BTreeSet<Capability>,
+    /// What the cloud must be able to do.
+    pub demands: BTreeSet<Control>,
+    /// The realms that the cloud must have.
+    pub realms: BTreeSet<Realm>,
+}
+
+/// What the seats of a run offer.
+#[derive(Clone, Debug, Default)]
+pub struct Offer {
+    /// What the SDK claims.
+    pub capabilities: BTreeSet<Capability>,
+    pub controls: BTreeSet<Control>,
+    pub realms: BTreeSet<Realm>,
+    /// The wire profile, where the SDK does not speak it.
+    pub unspoken: Option<String>,
+    /// The standards that the wire profile claims.
+    pub claims: BTreeSet<Standard>,
 }
 
 /// Why a case does not run.
@@ -48,6 +66,11 @@ impl Plan {
     /// Keeps the cases that a filter names.
     pub fn keep(&mut self, filter: &Filter) {
         self.cases.retain(|case| filter.accepts(case));
+    }
+
+    /// Keeps the cases that put a build on one of these seats to the test.
+    pub fn keep_seats(&mut self, seats: &[Seat]) {
+        self.cases.retain(|case| case.tries(seats));
     }
 
     /// The clauses that no case proves.
@@ -77,10 +100,28 @@ fn matches(word: &str, case: &PlannedCase) -> bool {
 }
 
 impl PlannedCase {
-    /// Whether an SDK with these capabilities can run the case.
-    pub fn skip(&self, capabilities: &BTreeSet<Capability>) -> Option<Skip> {
-        let missing: Vec<_> = self.needs.difference(capabilities).map(|capability| capability.word()).collect();
-        (!missing.is_empty()).then(|| Skip(format!("the SDK does not claim {}", missing.join(", "))))
+    /// Why seats that offer this cannot run the case, if they cannot.
+    pub fn skip(&self, offer: &Offer) -> Option<Skip> {
+        if let Some(profile) = &offer.unspoken {
+            return Some(Skip(format!("the SDK does not claim {profile}")));
+        }
+        let missing: Vec<_> = self.needs.difference(&offer.capabilities).map(|capability| capability.word()).collect();
+        if !missing.is_empty() {
+            return Some(Skip(format!("the SDK does not claim {}", missing.join(", "))));
+        }
+        if let Some(standard) = self.scenario.header.claims.iter().find(|standard| !offer.claims.contains(standard)) {
+            return Some(Skip(format!("the wire profile does not claim {}", standard.words())));
+        }
+        if let Some(realm) = self.realms.difference(&offer.realms).next() {
+            return Some(Skip(format!("the cloud has no {realm}")));
+        }
+        let missing: Vec<_> = self.demands.difference(&offer.controls).map(|control| control.word()).collect();
+        (!missing.is_empty()).then(|| Skip(format!("the cloud cannot be told to {}", missing.join(", "))))
+    }
+
+    /// Whether the case puts a build on one of these seats to the test.
+    pub fn tries(&self, seats: &[Seat]) -> bool {
+        self.scenario.header.seats.iter().any(|seat| seats.contains(seat))
     }
 
     /// The expiries that its steps wait for.
@@ -110,8 +151,16 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
         let (Some(given), Some(steps)) = (given, steps.into_iter().collect::<Option<Vec<_>>>()) else { continue };
         let mut needs: BTreeSet<_> = scenario.header.needs.iter().copied().collect();
         steps.iter().for_each(|step: &Planned| step.collect_needs(&mut needs));
+        let (mut demands, mut realms) = (BTreeSet::new(), BTreeSet::from([given.realm()]));
+        for step in &steps {
+            step.collect_demands(&mut demands);
+            step.collect_realms(given.realm(), &mut realms);
+        }
+        if given.cloud != CloudGiven::default() {
+            demands.insert(Control::Shape);
+        }
         let id = format!("{}{}", scenario.id(), combination.suffix());
-        cases.push(PlannedCase { id, scenario: shared.clone(), given, steps, needs });
+        cases.push(PlannedCase { id, scenario: shared.clone(), given, steps, needs, demands, realms });
     }
     cases
 }
@@ -143,7 +192,7 @@ fn people(scenario: &Scenario, given: Option<&Given>) -> Vec<String> {
 /// Every variable that is used must be given by matrix, `given`, or an earlier step.
 fn check_variables(scenario: &Scenario, people: &[String], decoder: &Decoder) {
     let mut known: Vec<String> = scenario.matrix.names().map(str::to_owned).collect();
-    known.extend(["team.key".into(), "team.id".into()]);
+    known.push("team.key".into());
     for name in people {
         known.extend([format!("{name}.id"), format!("{name}.externalId")]);
     }

@@ -2,12 +2,14 @@
 
 use super::case;
 use super::event::{CaseReport, RunEvent, Started, Strictness, Tally, Verdict};
-use super::plan::{Plan, PlannedCase};
+use super::plan::{Offer, Plan, PlannedCase};
 use super::snapshots::{SnapshotMode, Snapshots};
 pub use super::world::Setup as Engine;
 use crate::clock::Mode;
 use crate::protocol::message::SdkName;
-use std::collections::VecDeque;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +22,8 @@ pub type Interrupted = watch::Receiver<bool>;
 /// How to run a plan.
 pub struct Settings {
     pub engine: Engine,
+    /// What its seats offer.
+    pub offer: Offer,
     pub target: String,
     pub sdk: SdkName,
     /// How many cases at once.
@@ -28,8 +32,14 @@ pub struct Settings {
     pub snapshot_mode: SnapshotMode,
     /// Where snapshots lie, where not beside their scenarios.
     pub snapshot_folder: Option<PathBuf>,
+    /// Whether snapshots are compared at all.
+    pub snapshots: bool,
     /// Stop after the first failure.
     pub fail_fast: bool,
+    /// How many times everything runs.
+    pub rounds: usize,
+    /// The seed of a random order; none is the order of the files.
+    pub shuffle: Option<u64>,
 }
 
 /// Runs every case. `hear` gets each event as it happens, on this task.
@@ -41,18 +51,20 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         target: settings.target.clone(),
         sdk: settings.sdk.clone(),
         time: if settings.engine.mode == Mode::Virtual { "virtual" } else { "real" },
-        cases: plan.cases.len(),
+        cases: plan.cases.len() * settings.rounds,
         jobs: settings.jobs,
+        seed: settings.shuffle,
     }));
-    let engine = Arc::new(settings.engine);
-    let snapshots = Arc::new(Snapshots::new(settings.snapshot_mode, settings.snapshot_folder));
-    let mut waiting: VecDeque<PlannedCase> = plan.cases.into();
+    let (engine, offer) = (Arc::new(settings.engine), Arc::new(settings.offer));
+    let wanted_snapshots = settings.snapshots.then(|| Snapshots::new(settings.snapshot_mode, settings.snapshot_folder));
+    let snapshots = Arc::new(wanted_snapshots);
+    let mut waiting = Queue::new(plan.cases, settings.rounds, settings.shuffle);
     let mut running: JoinSet<CaseReport> = JoinSet::new();
     let mut stopped = false;
     loop {
         while running.len() < settings.jobs.max(1) {
-            let Some(case) = waiting.pop_front() else { break };
-            running.spawn(one(case, engine.clone(), snapshots.clone()));
+            let Some(case) = waiting.next() else { break };
+            running.spawn(one(case, engine.clone(), offer.clone(), snapshots.clone()));
         }
         let finished = tokio::select! {
             biased;
@@ -68,12 +80,44 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         let failed = matches!(report.verdict, Verdict::Failed(_));
         hear(RunEvent::CaseFinished(Box::new(report)));
         if failed && settings.fail_fast {
-            waiting.clear();
+            waiting.end();
         }
     }
     // Ends every case that still runs, and with it its process.
     running.shutdown().await;
     hear(RunEvent::Finished(tally.finish(began.elapsed(), stopped)));
+}
+
+/// The cases that wait, round after round.
+struct Queue {
+    cases: Vec<Arc<PlannedCase>>,
+    next: usize,
+    rounds_left: usize,
+    random: Option<StdRng>,
+}
+
+impl Queue {
+    fn new(cases: Vec<PlannedCase>, rounds: usize, seed: Option<u64>) -> Self {
+        let cases: Vec<_> = cases.into_iter().map(Arc::new).collect();
+        Self { next: cases.len(), cases, rounds_left: rounds, random: seed.map(StdRng::seed_from_u64) }
+    }
+
+    fn next(&mut self) -> Option<Arc<PlannedCase>> {
+        if self.next == self.cases.len() {
+            self.rounds_left = self.rounds_left.checked_sub(1)?;
+            self.next = 0;
+            if let Some(random) = &mut self.random {
+                self.cases.shuffle(random);
+            }
+        }
+        self.next += 1;
+        self.cases.get(self.next - 1).cloned()
+    }
+
+    fn end(&mut self) {
+        self.next = self.cases.len();
+        self.rounds_left = 0;
+    }
 }
 
 async fn wanted(interrupted: &mut Interrupted) {
@@ -83,8 +127,13 @@ async fn wanted(interrupted: &mut Interrupted) {
     }
 }
 
-async fn one(case: PlannedCase, engine: Arc<Engine>, snapshots: Arc<Snapshots>) -> CaseReport {
-    if let Some(skip) = case.skip(&engine.capabilities) {
+async fn one(
+    case: Arc<PlannedCase>,
+    engine: Arc<Engine>,
+    offer: Arc<Offer>,
+    snapshots: Arc<Option<Snapshots>>,
+) -> CaseReport {
+    if let Some(skip) = case.skip(&offer) {
         return CaseReport {
             id: case.id.clone(),
             chapter: case.scenario.chapter.clone(),
@@ -95,7 +144,7 @@ async fn one(case: PlannedCase, engine: Arc<Engine>, snapshots: Arc<Snapshots>) 
             duration: Duration::ZERO,
         };
     }
-    case::run(&case, &engine, &snapshots).await
+    case::run(&case, &engine, snapshots.as_ref().as_ref()).await
 }
 
 /// A case whose task died: the harness's own fault.

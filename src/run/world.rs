@@ -1,17 +1,20 @@
 //! The world of one case: cloud, wire, device, backends, app, and the names that the scenario gave to things.
 
 use super::answer::{Answer, Halt};
-use super::app::AppSeat;
+use super::app::App;
 use super::device::{Called, Device, DeviceError, DeviceParts};
-use crate::clock::{Clock, Mode};
-use crate::cloud::{Behaviour, Cloud, Keys, Lifetimes};
+use super::vendor::{External, Vendor};
+use crate::clock::{Clock, Mode, real_now_ms};
+use crate::cloud::{Behaviour, Cloud, CloudParts, Lifetimes};
+use crate::profile::Profile;
 use crate::protocol::message::Endpoint;
 use crate::protocol::{Capability, Realm};
-use crate::reference::backend::{self, Backend};
-use crate::scenario::{ExpiresIn, Given, RefreshTokens, Text};
-use crate::seat::{Deadlines, SdkSeat};
-use crate::wire::redact::Ledger;
-use crate::wire::{Faults, Front, Link, Party, Transcript};
+use crate::scenario::{Given, RefreshTokens, Text};
+use crate::seat::{
+    AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs,
+};
+use crate::wire::redact::{Ledger, SecretKind};
+use crate::wire::{Faults, Front, Link, Operation, Party, Transcript};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeSet, HashMap};
@@ -23,16 +26,18 @@ use tokio::task::JoinHandle;
 /// What every case of a run shares.
 #[derive(Clone)]
 pub struct Setup {
-    pub seat: SdkSeat,
+    pub sdk: SdkSeat,
+    pub app: AppSeat,
+    pub backend: BackendSeat,
+    pub cloud: CloudSeat,
+    /// How exchange and refresh look on the wire.
+    pub profile: Arc<Profile>,
+    /// What the SDK claims.
     pub capabilities: BTreeSet<Capability>,
     pub mode: Mode,
     pub deadlines: Deadlines,
     /// How long parts wait for one HTTP answer, in real time.
     pub request_timeout: Duration,
-    pub keys: Arc<Keys>,
-    pub cloud_rules: Arc<dyn crate::cloud::Rules>,
-    pub backend_rules: Arc<dyn backend::Rules>,
-    pub app_rules: Arc<dyn crate::reference::app::Rules>,
 }
 
 /// An app user and its vendor user.
@@ -47,18 +52,22 @@ pub struct World {
     pub given: Given,
     pub clock: Clock,
     pub ledger: Ledger,
-    pub cloud: Cloud,
+    pub profile: Arc<Profile>,
+    pub vendor: Vendor,
     pub transcript: Transcript,
     pub faults: Faults,
     pub(super) device: Device,
-    pub(super) app: AppSeat,
+    pub(super) app: App,
     front: Front,
-    backend_rules: Arc<dyn backend::Rules>,
+    backend_seat: BackendSeat,
+    pub(super) deadlines: Deadlines,
     request_timeout: Duration,
+    /// Ends the names of app users where others may have had them before.
+    suffix: String,
     people: Mutex<HashMap<String, Person>>,
     values: Mutex<HashMap<String, String>>,
     expiries: Mutex<Expiries>,
-    backends: tokio::sync::Mutex<HashMap<Realm, (String, Arc<Backend>)>>,
+    backends: tokio::sync::Mutex<HashMap<Realm, Issuer>>,
     pub(super) begun: Mutex<HashMap<String, Begun>>,
 }
 
@@ -69,46 +78,45 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl World {
     /// Brings up everything but the app's process.
     pub async fn build(setup: &Setup, given: Given, expiries: Expiries) -> std::io::Result<Arc<Self>> {
-        let clock = Clock::new(setup.mode);
-        let ledger = Ledger::default();
-        let behaviour = Behaviour {
-            expires_in_as_text: given.cloud.expires_in == ExpiresIn::Text,
-            awkward_refresh_tokens: given.cloud.refresh_tokens == RefreshTokens::Awkward,
+        let (ledger, profile) = (Ledger::default(), setup.profile.clone());
+        let clock = match &setup.cloud {
+            CloudSeat::Simulated { .. } => Clock::new(setup.mode),
+            // Its tokens carry its own time.
+            CloudSeat::External(_) => Clock::starting_at(setup.mode, real_now_ms()),
         };
-        let cloud = Cloud::new(setup.keys.clone(), clock.clone(), ledger.clone(), behaviour, setup.cloud_rules.clone());
-        let transcript = Transcript::new(clock.clone());
+        let vendor = vendor(setup, &given, &clock, &ledger).map_err(std::io::Error::other)?;
+        let transcript = Transcript::new(clock.clone(), profile.clone());
         let faults = Faults::default();
         let front = Front::new(transcript.clone(), faults.clone(), clock.clone());
-        let mut endpoints = Vec::new();
-        for realm in Realm::all() {
-            let api = front.open(Link { from: Party::Sdk, to: Party::Api, realm }, Arc::new(cloud.clone())).await?;
-            let auth = front.open(Link { from: Party::Sdk, to: Party::Auth, realm }, Arc::new(cloud.clone())).await?;
-            endpoints.push(Endpoint {
-                environment: realm.environment,
-                region: realm.region,
-                api: format!("http://{api}"),
-                auth: format!("http://{auth}"),
-            });
-        }
+        let endpoints = endpoints(&front, &vendor, &profile, given.realm()).await?;
         let device = Device::new(DeviceParts {
-            seat: setup.seat.clone(),
+            sdk: setup.sdk.clone(),
+            app: setup.app.clone(),
             deadlines: setup.deadlines,
             request_timeout: setup.request_timeout,
             endpoints,
+            profile: profile.clone(),
             clock: clock.clone(),
             capabilities: setup.capabilities.clone(),
         })?;
+        let running = matches!(&setup.backend, BackendSeat::External(spec) if matches!(spec.run, Runs::Running { .. }));
+        let shared = running || matches!(setup.cloud, CloudSeat::External(_));
+        let suffix =
+            if shared { format!("-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]) } else { String::new() };
         let world = Arc::new(Self {
             clock,
             ledger,
-            cloud,
+            profile,
+            vendor,
             transcript,
             faults,
             device,
-            app: AppSeat::new(setup.app_rules.clone()),
+            app: App::new(&setup.app),
             front,
-            backend_rules: setup.backend_rules.clone(),
+            backend_seat: setup.backend.clone(),
+            deadlines: setup.deadlines,
             request_timeout: setup.request_timeout,
+            suffix,
             people: Mutex::default(),
             values: Mutex::default(),
             expiries: Mutex::new(expiries),
@@ -116,25 +124,42 @@ impl World {
             begun: Mutex::default(),
             given,
         });
-        world.settle_in();
+        world.connect();
         Ok(world)
     }
 
-    fn settle_in(self: &Arc<Self>) {
-        self.update_expiries(|_| {});
+    /// Brings in the people of the scenario, and the backend where it is the one on trial.
+    pub(super) async fn settle_in(&self) -> Result<(), Halt> {
         let realm = self.given.realm();
         for name in &self.given.users {
-            let external_id = format!("app-user-{name}");
-            let user = self.cloud.store().add_user(realm, &external_id, None);
-            if let Some(user) = &user {
-                self.ledger.id(&user.id, format!("{name}.id"));
+            let external_id = self.external_id(name);
+            let id = self.vendor.add_user(realm, &external_id, None).await?;
+            if let Some(id) = &id {
+                self.ledger.id(id, format!("{name}.id"));
             }
-            lock(&self.people).insert(name.clone(), Person { external_id, id: user.map(|user| user.id) });
+            lock(&self.people).insert(name.clone(), Person { external_id, id });
         }
         for name in &self.given.newcomers {
-            lock(&self.people).insert(name.clone(), Person { external_id: format!("app-user-{name}"), id: None });
+            lock(&self.people).insert(name.clone(), Person { external_id: self.external_id(name), id: None });
         }
+        if matches!(self.backend_seat, BackendSeat::External(_)) {
+            let issuer = self.backend(realm).await?;
+            for name in self.given.users.iter().chain(&self.given.newcomers) {
+                issuer.backend.log_in(&self.external_id(name), &self.ledger).await.map_err(Halt::Adapter)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn external_id(&self, name: &str) -> String {
+        format!("app-user-{name}{}", self.suffix)
+    }
+
+    /// Ties what needs the whole world to it.
+    fn connect(self: &Arc<Self>) {
+        self.update_expiries(|_| {});
         self.device.set_authenticator(super::app::authenticator(self));
+        self.device.set_app_ears(super::app::ears(self));
         let weak = Arc::downgrade(self);
         self.front.set_killer(Arc::new(move || {
             let world = weak.upgrade();
@@ -150,7 +175,9 @@ impl World {
     pub fn update_expiries(&self, change: impl FnOnce(&mut Expiries)) {
         let mut expiries = lock(&self.expiries);
         change(&mut expiries);
-        self.cloud.set_lifetimes(expiries.lifetimes(self.clock.mode()));
+        if let Vendor::Simulated(cloud) = &self.vendor {
+            cloud.set_lifetimes(expiries.lifetimes(self.clock.mode()));
+        }
     }
 
     /// A person of the scenario by name.
@@ -160,11 +187,26 @@ impl World {
             .cloned()
             .ok_or_else(|| Halt::Scenario(format!("nobody is called `{name}`; list the name under `given: users:`")))?;
         if person.id.is_none() {
-            let known =
-                self.cloud.store().by_client_id(self.given.realm(), &person.external_id).map(|user| user.id.clone());
-            person.id = known;
+            person.id = match &self.vendor {
+                Vendor::Simulated(cloud) => {
+                    cloud.store().by_client_id(self.given.realm(), &person.external_id).map(|user| user.id.clone())
+                }
+                Vendor::External(_) => self.made_by_backend(&person.external_id),
+            };
         }
         Ok(person)
+    }
+
+    /// The vendor user that a backend has had made for an app user, as the wire saw it.
+    fn made_by_backend(&self, external_id: &str) -> Option<String> {
+        let exchanges = self.transcript.since(0);
+        let creations = exchanges.iter().filter(|exchange| exchange.operation == Operation::CreateUser);
+        let text = |body: &[u8], field: &str| {
+            let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+            body.get(field)?.as_str().map(str::to_owned)
+        };
+        let own = creations.filter(|made| text(&made.request.body, "client_user_id").as_deref() == Some(external_id));
+        own.filter_map(|made| text(made.answer()?, "user_id")).next()
     }
 
     /// The vendor user id of a person.
@@ -186,6 +228,12 @@ impl World {
         found.map(|(name, _)| name.clone())
     }
 
+    /// The vendor user id of the scenario's first person.
+    pub fn somebodys_id(&self) -> String {
+        let first = self.given.users.first().and_then(|name| self.person(name).ok());
+        first.and_then(|person| person.id).unwrap_or_default()
+    }
+
     /// Gives a value a name.
     pub fn bind(&self, name: &str, value: String) {
         lock(&self.values).insert(name.to_owned(), value);
@@ -198,36 +246,57 @@ impl World {
 
     fn value(&self, name: &str) -> Option<String> {
         if let Some((who, field)) = name.split_once('.') {
-            let team = self.cloud.store().team(self.given.realm()).clone();
             return match (who, field) {
-                ("team", "key") => Some(team.key),
-                ("team", "id") => Some(team.id),
+                ("team", "key") => self.vendor.api_key(self.given.realm()).ok(),
                 (_, "id") => self.person(who).ok()?.id,
                 (_, "externalId") => Some(self.person(who).ok()?.external_id),
-                _ => None,
+                _ => lock(&self.values).get(name).cloned(),
             };
         }
         lock(&self.values).get(name).cloned()
     }
 
     /// The backend of a realm's team and its address, brought up when first needed.
-    pub async fn backend(&self, realm: Realm) -> Result<(String, Arc<Backend>), Halt> {
+    pub(super) async fn backend(&self, realm: Realm) -> Result<Issuer, Halt> {
         let mut backends = self.backends.lock().await;
         if let Some(found) = backends.get(&realm) {
             return Ok(found.clone());
         }
         let harness = |e: &dyn std::fmt::Display| Halt::Harness(format!("cannot bring up a backend: {e}"));
         let to_api = Link { from: Party::Backend, to: Party::Api, realm };
-        let api = self.front.open(to_api, Arc::new(self.cloud.clone())).await.map_err(|e| harness(&e))?;
-        let key = self.cloud.store().team(realm).key.clone();
-        let backend = Backend::new(format!("http://{api}"), key, self.backend_rules.clone(), self.request_timeout)
-            .map_err(|e| harness(&e))?;
-        let backend = Arc::new(backend);
+        let (api, api_key) = match &self.backend_seat {
+            BackendSeat::External(spec) if let Runs::Running { listen, api_key, .. } = &spec.run => {
+                let cloud = self.vendor.simulated()?;
+                cloud.set_key(realm, api_key);
+                self.ledger.named_secret(SecretKind::ApiKey, api_key, format!("API key of {realm}"));
+                let api = self.front.open_at(*listen, to_api, self.vendor.upstream()).await.map_err(|e| harness(&e))?;
+                (api, api_key.clone())
+            }
+            _ => {
+                let api = self.front.open(to_api, self.vendor.upstream()).await.map_err(|e| harness(&e))?;
+                (api, self.vendor.api_key(realm)?)
+            }
+        };
+        let around = Surroundings {
+            api: &format!("http://{api}"),
+            api_key: &api_key,
+            realm,
+            timeout: self.request_timeout,
+            patience: self.deadlines.call,
+        };
+        let backend = self.backend_seat.bring_up(&around).await.map_err(|error| match error {
+            NoService::CannotStart(error) => harness(&error),
+            NoService::Unready(mut trouble) => {
+                trouble.what = format!("the backend: {}", trouble.what);
+                Halt::Adapter(trouble)
+            }
+        })?;
         let from_app = Link { from: Party::App, to: Party::Backend, realm };
-        let address = self.front.open(from_app, backend.clone()).await.map_err(|e| harness(&e))?;
-        let entry = (format!("http://{address}"), backend);
-        backends.insert(realm, entry.clone());
-        Ok(entry)
+        let upstream = backend.upstream().map_err(|e| harness(&e))?;
+        let address = self.front.open(from_app, upstream).await.map_err(|e| harness(&e))?;
+        let issuer = Issuer { address: format!("http://{address}"), backend: Arc::new(backend) };
+        backends.insert(realm, issuer.clone());
+        Ok(issuer)
     }
 
     /// Calls the SDK and keeps the answer's shape.
@@ -260,6 +329,13 @@ impl World {
         }
     }
 
+    /// Time passes for everybody.
+    pub(super) async fn advance(&self, by: Duration) -> Result<(), Halt> {
+        self.clock.advance(by).await;
+        self.vendor.advance(self.given.realm(), by).await?;
+        self.device.tell_time().await.map_err(Halt::from)
+    }
+
     /// Launches the app for the first time.
     pub(super) async fn launch(&self) -> Result<(), Halt> {
         self.device.launch().await.map_err(Halt::from)
@@ -275,8 +351,14 @@ impl World {
         self.device.written()
     }
 
-    pub fn stderr(&self) -> String {
-        self.device.stderr()
+    /// What the implementations on trial wrote to standard error.
+    pub async fn stderr(&self) -> String {
+        let mut text = self.device.stderr();
+        for issuer in self.backends.lock().await.values() {
+            text.push_str(&issuer.backend.stderr());
+        }
+        text.push_str(&self.vendor.stderr());
+        text
     }
 
     /// Whether what happens on this machine can be blamed on the build: there is room on the disk, and sockets can be had.
@@ -330,6 +412,55 @@ impl Expiries {
             access_token: life(self.access_token, usual.access_token),
         }
     }
+}
+
+/// A backend that is up.
+#[derive(Clone)]
+pub(super) struct Issuer {
+    /// The address of its front, as the app calls it.
+    pub address: String,
+    pub backend: Arc<Backend>,
+}
+
+fn vendor(setup: &Setup, given: &Given, clock: &Clock, ledger: &Ledger) -> Result<Vendor, String> {
+    match &setup.cloud {
+        CloudSeat::Simulated { keys, rules } => Ok(Vendor::Simulated(Cloud::new(CloudParts {
+            keys: keys.clone(),
+            clock: clock.clone(),
+            ledger: ledger.clone(),
+            behaviour: Behaviour {
+                expires_in: given.cloud.expires_in,
+                awkward_refresh_tokens: given.cloud.refresh_tokens == RefreshTokens::Awkward,
+            },
+            profile: setup.profile.clone(),
+            rules: rules.clone(),
+        }))),
+        CloudSeat::External(cloud) => {
+            let patience = setup.request_timeout;
+            External::new(cloud.clone(), setup.profile.clone(), ledger.clone(), patience).map(Vendor::External)
+        }
+    }
+}
+
+/// Opens the addresses that the SDK calls: one pair for each realm, or one identity provider for all.
+async fn endpoints(front: &Front, vendor: &Vendor, profile: &Profile, home: Realm) -> std::io::Result<Vec<Endpoint>> {
+    let open = |to, realm| front.open(Link { from: Party::Sdk, to, realm }, vendor.upstream());
+    let one = if profile.one_auth_host { Some(open(Party::Auth, home).await?) } else { None };
+    let mut endpoints = Vec::new();
+    for realm in Realm::all() {
+        let api = open(Party::Api, realm).await?;
+        let auth = match one {
+            Some(one) => one,
+            None => open(Party::Auth, realm).await?,
+        };
+        endpoints.push(Endpoint {
+            environment: realm.environment,
+            region: realm.region,
+            api: format!("http://{api}"),
+            auth: format!("http://{auth}"),
+        });
+    }
+    Ok(endpoints)
 }
 
 /// A call that goes on.

@@ -1,6 +1,7 @@
 //! The parts of a scenario file that are the same for all steps.
 
-use crate::protocol::{Capability, Environment, Realm, Region};
+use crate::profile::{NumberForm, Standard};
+use crate::protocol::{Capability, Environment, Realm, Region, Seat};
 use crate::text::Spanned;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -18,12 +19,25 @@ pub struct Header {
     pub note: Option<String>,
     /// The clauses that a passing run proves.
     pub proves: Vec<Spanned<String>>,
+    /// The seats whose builds it puts to the test.
+    #[serde(default = "on_the_sdk")]
+    pub seats: Vec<Seat>,
+    /// What to change, for whoever maintains the build that fails.
+    #[serde(default)]
+    pub advice: Option<String>,
+    /// Standards that the wire profile must claim.
+    #[serde(default)]
+    pub claims: Vec<Standard>,
     /// Capabilities needed beyond those that the steps need by themselves.
     #[serde(default)]
     pub needs: Vec<Capability>,
     /// Compares the wire with the snapshot beside the scenario.
     #[serde(default)]
     pub wire: Option<WireCheck>,
+}
+
+pub(super) fn on_the_sdk() -> Vec<Seat> {
+    vec![Seat::Sdk]
 }
 
 /// What is checked about the whole wire.
@@ -71,18 +85,10 @@ impl Given {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CloudGiven {
-    /// How `expires_in` is written.
-    pub expires_in: ExpiresIn,
+    /// How the lifetime of an access token is written; left out, as the wire profile has it.
+    pub expires_in: Option<NumberForm>,
     /// Whether refresh tokens hold characters that a form must percent-encode.
     pub refresh_tokens: RefreshTokens,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum ExpiresIn {
-    #[default]
-    Number,
-    Text,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

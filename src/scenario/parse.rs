@@ -54,6 +54,9 @@ fn salvage(tree: &Node) -> Header {
         title: String::new(),
         note: None,
         proves: tree.get("proves").and_then(Node::as_list).unwrap_or_default().iter().filter_map(spanned).collect(),
+        seats: super::model::on_the_sdk(),
+        advice: None,
+        claims: vec![],
         needs: vec![],
         wire: None,
     }
@@ -103,7 +106,7 @@ fn read(source: &Source, chapter: &str, tree: &Node, decoder: &Decoder) -> Optio
 
 /// The header alone would offer header fields for a misspelt `steps`.
 fn is_near_a_tree(key: &Key, decoder: &Decoder) -> bool {
-    const HEADER: [&str; 6] = ["id", "title", "note", "proves", "needs", "wire"];
+    const HEADER: [&str; 9] = ["id", "title", "note", "proves", "seats", "advice", "claims", "needs", "wire"];
     let near = crate::text::nearest(&key.name, TREES).is_some() && !HEADER.contains(&key.name.as_str());
     if near {
         decoder.wrong(key.span, format!("unknown field `{}`", key.name), did_you_mean(&key.name, TREES));

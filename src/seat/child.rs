@@ -5,7 +5,7 @@ use super::process::{CLEAN, Ears, EarsHandler, End, Process, Watch};
 use crate::protocol::{MAX_UNASKED, connect};
 use async_trait::async_trait;
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -22,35 +22,51 @@ struct Watched {
     stderr: Mutex<VecDeque<u8>>,
 }
 
-pub(super) fn launch(
-    program: &str,
-    args: &[String],
-    folder: &Path,
-    environment: &[(String, String)],
-    ears: Arc<dyn Ears>,
-    deadlines: Deadlines,
-) -> std::io::Result<Process> {
-    let mut command = Command::new(program);
-    command.args(args).current_dir(folder).envs(environment.iter().cloned());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A group of its own: whatever it starts ends with it, and Ctrl-C reaches the harness alone.
+/// What to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    pub program: String,
+    pub args: Vec<String>,
+    pub folder: PathBuf,
+    pub environment: Vec<(String, String)>,
+}
+
+/// A started program in a process group of its own: whatever it starts ends with it, and Ctrl-C reaches the harness alone.
+fn spawn(what: &Program, stdin: Stdio) -> std::io::Result<(Child, Arc<Watched>)> {
+    let mut command = Command::new(&what.program);
+    command.args(&what.args).current_dir(&what.folder).envs(what.environment.iter().cloned());
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     die_with_the_harness(&mut command);
     let mut child = command.spawn()?;
-    let piped = || std::io::Error::other("no pipe to the child process");
-    let (stdin, stdout, stderr) = (
-        child.stdin.take().ok_or_else(piped)?,
-        child.stdout.take().ok_or_else(piped)?,
-        child.stderr.take().ok_or_else(piped)?,
-    );
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(piped)?;
-    let (end, _) = watch::channel(End::Running);
-    let watched = Arc::new(Watched { group, end, stderr: Mutex::default() });
+    let stderr = child.stderr.take().ok_or_else(no_pipe)?;
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(no_pipe)?;
+    let watched = Arc::new(Watched { group, end: watch::channel(End::Running).0, stderr: Mutex::default() });
     tokio::spawn(keep_tail(stderr, watched.clone()));
+    Ok((child, watched))
+}
+
+fn no_pipe() -> std::io::Error {
+    std::io::Error::other("no pipe to the child process")
+}
+
+/// Starts a program that speaks the protocol.
+pub(super) fn launch(what: &Program, ears: Arc<dyn Ears>, deadlines: Deadlines) -> std::io::Result<Process> {
+    let (mut child, watched) = spawn(what, Stdio::piped())?;
+    let (stdin, stdout) = (child.stdin.take().ok_or_else(no_pipe)?, child.stdout.take().ok_or_else(no_pipe)?);
     tokio::spawn(reap(child, watched.clone()));
     let (peer, conversation) = connect(stdout, stdin, MAX_UNASKED, |_| Arc::new(EarsHandler(ears)));
     tokio::spawn(conversation);
     Ok(Process::new(peer, watched, deadlines))
+}
+
+/// Starts a program that serves by itself; what it prints is kept with its standard error.
+pub(super) fn start(what: &Program) -> std::io::Result<Arc<dyn Watch>> {
+    let (mut child, watched) = spawn(what, Stdio::null())?;
+    let stdout = child.stdout.take().ok_or_else(no_pipe)?;
+    tokio::spawn(keep_tail(stdout, watched.clone()));
+    tokio::spawn(reap(child, watched.clone()));
+    Ok(watched)
 }
 
 /// Asks the kernel to kill the child when the harness itself is killed.

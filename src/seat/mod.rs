@@ -2,12 +2,24 @@
 //!
 //! A seat knows how to start, talk to and end an implementation. It does not know what is being tested.
 
+mod app;
+mod backend;
 mod builtin;
 mod child;
+mod cloud;
+mod http;
 mod process;
+mod service;
 
+pub use app::AppSeat;
+pub use backend::{Backend, BackendSeat, BackendSpec, Credential, Login, Surroundings, TokenCall, Vendor};
+pub use child::Program;
+pub use cloud::{CloudSeat, CloudSpec, ExternalCloud, ExternalRealm, RealmSpec};
+pub use http::client as http_client;
+pub use http::{HttpCall, HttpReply, Line, Place, Template};
 pub(crate) use process::trouble;
 pub use process::{Ears, Process, Trouble, Watcher};
+pub use service::{NoService, Service, ServiceSpec};
 
 use crate::protocol::message::Initialized;
 use crate::reference::adapter::{Assembly, TimeSource};
@@ -21,7 +33,7 @@ pub enum SdkSeat {
     /// The reference, hosted in this process.
     Builtin { assembly: Arc<dyn Assembly>, time: TimeSource },
     /// A program that speaks the adapter protocol on its standard input and output.
-    Command { program: String, args: Vec<String>, folder: PathBuf, environment: Vec<(String, String)> },
+    Command(Program),
 }
 
 /// How long the harness waits, in real time.
@@ -48,17 +60,19 @@ pub struct CannotStart {
     pub why: String,
 }
 
+impl CannotStart {
+    fn new(program: &Program, error: &std::io::Error) -> Self {
+        Self { program: program.program.clone(), folder: program.folder.clone(), why: error.to_string() }
+    }
+}
+
 impl SdkSeat {
     /// Starts one process. `ears` hears what it says of itself.
     pub fn launch(&self, ears: Arc<dyn Ears>, deadlines: Deadlines) -> Result<Process, CannotStart> {
         match self {
             SdkSeat::Builtin { assembly, time } => Ok(builtin::launch(assembly.clone(), *time, ears, deadlines)),
-            SdkSeat::Command { program, args, folder, environment } => {
-                child::launch(program, args, folder, environment, ears, deadlines).map_err(|error| CannotStart {
-                    program: program.clone(),
-                    folder: folder.clone(),
-                    why: error.to_string(),
-                })
+            SdkSeat::Command(program) => {
+                child::launch(program, ears, deadlines).map_err(|error| CannotStart::new(program, &error))
             }
         }
     }

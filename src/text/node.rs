@@ -28,6 +28,20 @@ pub struct Key {
     pub span: Span,
 }
 
+impl Key {
+    /// Whether a variable stands in its place.
+    fn is_variable(&self) -> bool {
+        self.name.starts_with('$')
+    }
+
+    fn map(&self, change: &impl Fn(&str) -> Kind) -> Self {
+        match change(&self.name) {
+            Kind::Text(name) if self.is_variable() => Self { name, span: self.span },
+            _ => self.clone(),
+        }
+    }
+}
+
 impl Node {
     pub fn new(kind: Kind, span: Span) -> Self {
         Self { kind, span }
@@ -74,12 +88,17 @@ impl Node {
         }
     }
 
-    /// Every text in the tree, in order, with its place.
+    /// Every text in the tree, keys that are variables too, in order, with its place.
     pub fn each_text(&self, visit: &mut impl FnMut(&str, Span)) {
         match &self.kind {
             Kind::Text(text) => visit(text, self.span),
             Kind::List(items) => items.iter().for_each(|item| item.each_text(visit)),
-            Kind::Map(entries) => entries.iter().for_each(|(_, value)| value.each_text(visit)),
+            Kind::Map(entries) => entries.iter().for_each(|(key, value)| {
+                if key.is_variable() {
+                    visit(&key.name, key.span);
+                }
+                value.each_text(visit);
+            }),
             _ => {}
         }
     }
@@ -90,7 +109,7 @@ impl Node {
             Kind::Text(text) => change(text),
             Kind::List(items) => Kind::List(items.iter().map(|item| item.map_texts(change)).collect()),
             Kind::Map(entries) => {
-                Kind::Map(entries.iter().map(|(key, value)| (key.clone(), value.map_texts(change))).collect())
+                Kind::Map(entries.iter().map(|(key, value)| (key.map(change), value.map_texts(change))).collect())
             }
             other => other.clone(),
         };

@@ -3,6 +3,7 @@
 use super::transcript::Operation;
 use hyper::body::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Before or after the server does its part.
@@ -20,13 +21,25 @@ pub enum Moment {
 pub enum Harm {
     /// The connection ends without an answer.
     Lose(Moment),
+    /// The same by a reset (RST).
+    Reset(Moment),
+    /// The answer comes late, in real time.
+    Delay(Duration),
+    /// The answer comes in small pieces with pauses, in real time.
+    Drip,
+    /// The connection breaks off in the middle of the answer's body.
+    BreakOff,
+    /// The server does its part; its answer carries another content type.
+    ContentType(&'static str),
+    /// The request reaches the server twice; the caller gets the first answer.
+    Twice,
     /// The answer waits until the scenario releases it.
     Hold(Moment),
     /// The SDK's process is killed.
     Kill(Moment),
     /// The server answers this instead of doing its part.
     Answer { status: u16, retry_after_s: Option<u64>, content_type: &'static str, body: Bytes },
-    /// The server does its part; the body of its answer is replaced.
+    /// The server does its part; its answer is replaced by a 200 with this body.
     Body { content_type: &'static str, body: Bytes },
     /// The server does its part; the answer ends after half of its body.
     Truncate,

@@ -1,10 +1,11 @@
 //! The servers that stand before every party: they record, strike faults, and hand on.
 
+use super::body::{Manner, Sent};
 use super::fault::{Faults, Harm, Moment};
 use super::transcript::{Fate, Link, Party, Received, Transcript};
 use crate::clock::Clock;
 use async_trait::async_trait;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
@@ -12,6 +13,7 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
@@ -47,7 +49,13 @@ impl Reply {
 /// Who does the work behind a front.
 #[async_trait]
 pub trait Upstream: Send + Sync + 'static {
-    async fn answer(&self, link: Link, request: Received) -> Reply;
+    /// None ends the connection without an answer.
+    async fn answer(&self, link: Link, request: Received) -> Option<Reply>;
+
+    /// The link that a request really belongs to, where one address serves several realms.
+    fn place(&self, link: Link, _request: &Received) -> Link {
+        link
+    }
 }
 
 type Killer = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
@@ -78,7 +86,17 @@ impl Front {
 
     /// Opens a loopback address for a link.
     pub async fn open(&self, link: Link, upstream: Arc<dyn Upstream>) -> std::io::Result<SocketAddr> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        self.open_at((Ipv4Addr::LOCALHOST, 0).into(), link, upstream).await
+    }
+
+    /// Opens a given address for a link.
+    pub async fn open_at(
+        &self,
+        address: SocketAddr,
+        link: Link,
+        upstream: Arc<dyn Upstream>,
+    ) -> std::io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shared = self.shared.clone();
         let server = accept(listener, link, shared, upstream);
@@ -99,8 +117,9 @@ async fn accept(listener: TcpListener, link: Link, shared: Arc<Shared>, upstream
                 };
                 let _ = stream.set_nodelay(true);
                 let (shared, upstream) = (shared.clone(), upstream.clone());
+                let socket = stream.as_raw_fd();
                 connections.spawn(async move {
-                    let service = service_fn(|request| serve(link, &shared, &*upstream, request));
+                    let service = service_fn(|request| serve(link, &shared, &*upstream, request, socket));
                     // An error here is a connection that ended early, which the transcript has already.
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
@@ -109,6 +128,16 @@ async fn accept(listener: TcpListener, link: Link, shared: Arc<Shared>, upstream
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
+    }
+}
+
+/// Has the end of a connection be a reset.
+fn reset(socket: RawFd) {
+    let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+    let size = libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap_or(0);
+    // SAFETY: a plain system call; the socket is open as long as its connection is being served.
+    unsafe {
+        libc::setsockopt(socket, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const at_once).cast(), size);
     }
 }
 
@@ -122,11 +151,13 @@ async fn serve(
     shared: &Shared,
     upstream: &dyn Upstream,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Cut> {
+    socket: RawFd,
+) -> Result<Response<Sent>, Cut> {
     let (head, body) = request.into_parts();
     let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Cut)?.to_bytes();
     let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
     let received = Received { method: head.method, path, headers: head.headers, body };
+    let link = upstream.place(link, &received);
     shared.clock.touch();
     // Before the scenario can see the arrival: a release that answers to it must count.
     let releases = shared.faults.releases();
@@ -140,18 +171,29 @@ async fn serve(
         shared.transcript.struck(number, rule.words);
         rule.harm
     });
+    let mut waiting = Waiting { transcript: &shared.transcript, number, over: false };
+    let manner = match &harm {
+        Some(Harm::Drip) => Manner::Drip,
+        Some(Harm::BreakOff) => Manner::BreakOff,
+        _ => Manner::Whole,
+    };
+    let resets = matches!(harm, Some(Harm::Reset(_)));
     let result = answer(link, shared, upstream, received, harm, releases).await;
+    waiting.over = true;
     shared.clock.touch();
     match result {
         Ok(reply) => {
             let (status, headers, body) = (reply.status, reply.headers.clone(), reply.body.clone());
             shared.transcript.settle(number, Fate::Answered { status, headers, body });
-            let mut response = Response::new(Full::new(reply.body));
+            let mut response = Response::new(Sent::new(reply.body, manner));
             *response.status_mut() = reply.status;
             *response.headers_mut() = reply.headers;
             Ok(response)
         }
         Err(Lost { processed }) => {
+            if resets {
+                reset(socket);
+            }
             shared.transcript.settle(number, Fate::Lost { processed });
             Err(Cut)
         }
@@ -160,6 +202,21 @@ async fn serve(
 
 struct Lost {
     processed: bool,
+}
+
+/// Notes in the transcript when the caller goes away before its answer: hyper then drops the work.
+struct Waiting<'a> {
+    transcript: &'a Transcript,
+    number: usize,
+    over: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.transcript.settle(self.number, Fate::Abandoned);
+        }
+    }
 }
 
 async fn answer(
@@ -171,7 +228,7 @@ async fn answer(
     releases: u64,
 ) -> Result<Reply, Lost> {
     let harm_at = |moment| match &harm {
-        Some(Harm::Lose(at)) if *at == moment => Some(Strike::Lose),
+        Some(Harm::Lose(at) | Harm::Reset(at)) if *at == moment => Some(Strike::Lose),
         Some(Harm::Hold(at)) if *at == moment => Some(Strike::Hold { releases }),
         Some(Harm::Kill(at)) if *at == moment => Some(Strike::Kill),
         _ => None,
@@ -188,14 +245,25 @@ async fn answer(
         }
         return Ok(reply);
     }
-    let mut reply = upstream.answer(link, request).await;
+    if let Some(Harm::Delay(by)) = &harm {
+        tokio::time::sleep(*by).await;
+    }
+    let again = matches!(harm, Some(Harm::Twice)).then(|| request.clone());
+    let mut reply = upstream.answer(link, request).await.ok_or(Lost { processed: false })?;
+    if let Some(again) = again {
+        upstream.answer(link, again).await;
+    }
     if let Some(strike) = harm_at(Moment::Response) {
         shared.suffer(strike).await.map_err(|Cut| Lost { processed: true })?;
     }
     match harm {
         Some(Harm::Body { content_type, body }) => {
+            reply.status = StatusCode::OK;
             reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             reply.body = body;
+        }
+        Some(Harm::ContentType(content_type)) => {
+            reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
         Some(Harm::Truncate) => {
             // A whole message by its length, half a document by its content.

@@ -2,7 +2,9 @@
 //!
 //! The wire knows links, operations and bytes. It does not know which implementation sits at either end.
 
+mod body;
 mod fault;
+mod forward;
 mod front;
 pub mod redact;
 pub mod render;
@@ -10,5 +12,6 @@ pub mod snapshot;
 mod transcript;
 
 pub use fault::{FaultRule, Faults, Harm, Moment};
+pub use forward::Forward;
 pub use front::{Front, Reply, Upstream};
 pub use transcript::{Exchange, Fate, Link, Operation, Party, Received, Transcript};

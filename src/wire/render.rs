@@ -29,6 +29,7 @@ pub fn exchange(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted
     match &exchange.fate {
         Fate::Pending => out.push_str("     ← not answered yet\n"),
         Fate::NoNetwork => out.push_str("     ← no network\n"),
+        Fate::Abandoned => out.push_str("     ← the caller went away before the answer\n"),
         Fate::Lost { processed: true } => out.push_str("     ← answer lost (the server had done its part)\n"),
         Fate::Lost { processed: false } => out.push_str("     ← connection lost (the server did nothing)\n"),
         Fate::Answered { status, headers: answer, body } => {
@@ -92,6 +93,7 @@ pub fn stable(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted {
         Fate::Pending => out.push_str("     ← not answered\n"),
         Fate::NoNetwork => out.push_str("     ← no network\n"),
         Fate::Lost { .. } => out.push_str("     ← lost\n"),
+        Fate::Abandoned => out.push_str("     ← the caller went away\n"),
     }
     ledger.scrub(&out)
 }

@@ -1,6 +1,7 @@
 //! What went over the wire in one case, in the order of arrival.
 
 use crate::clock::Clock;
+use crate::profile::{Call, Carried, Granted, Profile};
 use crate::protocol::Realm;
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
@@ -12,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub enum Party {
     App,
     Sdk,
+    /// The harness's own client, for the seats behind the wire.
+    Client,
     Backend,
     /// The vendor API.
     Api,
@@ -24,6 +27,7 @@ impl Party {
         match self {
             Party::App => "app",
             Party::Sdk => "sdk",
+            Party::Client => "client",
             Party::Backend => "backend",
             Party::Api => "api",
             Party::Auth => "auth",
@@ -104,11 +108,6 @@ impl Received {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
-    /// One field of a form body.
-    pub fn form_field(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(&self.body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-    }
-
     pub fn path_only(&self) -> &str {
         self.path.split('?').next().unwrap_or_default()
     }
@@ -128,6 +127,8 @@ pub enum Fate {
     Lost {
         processed: bool,
     },
+    /// The caller went away before the answer: a time-out, a cancelled call, a killed process.
+    Abandoned,
     /// The device had no network.
     NoNetwork,
 }
@@ -141,6 +142,10 @@ pub struct Exchange {
     pub fate: Fate,
     /// The fault that struck, in words.
     pub fault: Option<String>,
+    /// What an exchange or refresh carries.
+    pub carried: Carried,
+    /// How many exchanges had arrived when this one was settled: those numbered from here on came after its answer.
+    pub settled_at: Option<usize>,
     /// Milliseconds since 1970, in the case's time.
     pub at_ms: i64,
 }
@@ -150,9 +155,24 @@ impl Exchange {
         if let Fate::Answered { status, .. } = &self.fate { Some(*status) } else { None }
     }
 
-    /// The JSON of the answer, if it is any.
-    pub fn answer_json(&self) -> Option<serde_json::Value> {
-        if let Fate::Answered { body, .. } = &self.fate { serde_json::from_slice(body).ok() } else { None }
+    /// The body of the answer, if there was any.
+    pub fn answer(&self) -> Option<&Bytes> {
+        if let Fate::Answered { body, .. } = &self.fate { Some(body) } else { None }
+    }
+
+    /// Which call to an identity provider this is.
+    pub fn call(&self) -> Option<Call> {
+        match self.operation {
+            Operation::Exchange => Some(Call::Exchange),
+            Operation::Refresh => Some(Call::Refresh),
+            _ => None,
+        }
+    }
+
+    /// The tokens that the caller got, if the answer arrived as the server made it.
+    pub fn granted(&self, profile: &Profile) -> Option<Granted> {
+        let call = self.call().filter(|_| self.fault.is_none() && self.status() == Some(StatusCode::OK))?;
+        profile.granted(call, self.answer()?)
     }
 }
 
@@ -161,11 +181,16 @@ impl Exchange {
 pub struct Transcript {
     exchanges: Arc<Mutex<Vec<Exchange>>>,
     clock: Clock,
+    profile: Arc<Profile>,
 }
 
 impl Transcript {
-    pub fn new(clock: Clock) -> Self {
-        Self { exchanges: Arc::default(), clock }
+    pub fn new(clock: Clock, profile: Arc<Profile>) -> Self {
+        Self { exchanges: Arc::default(), clock, profile }
+    }
+
+    pub fn profile(&self) -> &Profile {
+        &self.profile
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Exchange>> {
@@ -174,7 +199,7 @@ impl Transcript {
 
     /// Notes an arrival; the number finds it again.
     pub(super) fn arrive(&self, link: Link, request: Received) -> (usize, Operation) {
-        let operation = classify(link, &request);
+        let (operation, carried) = self.classify(link, &request);
         let mut exchanges = self.lock();
         exchanges.push(Exchange {
             link,
@@ -182,14 +207,18 @@ impl Transcript {
             request,
             fate: Fate::Pending,
             fault: None,
+            carried,
+            settled_at: None,
             at_ms: self.clock.now_ms(),
         });
         (exchanges.len() - 1, operation)
     }
 
     pub(super) fn settle(&self, number: usize, fate: Fate) {
-        if let Some(exchange) = self.lock().get_mut(number) {
-            exchange.fate = fate;
+        let mut exchanges = self.lock();
+        let settled_at = Some(exchanges.len());
+        if let Some(exchange) = exchanges.get_mut(number) {
+            *exchange = Exchange { fate, settled_at, ..exchange.clone() };
         }
     }
 
@@ -212,21 +241,26 @@ impl Transcript {
     pub fn since(&self, number: usize) -> Vec<Exchange> {
         self.lock().get(number..).unwrap_or_default().to_vec()
     }
-}
 
-fn classify(link: Link, request: &Received) -> Operation {
-    let path = request.path_only();
-    match (link.from, link.to) {
-        (Party::App, Party::Backend) => Operation::TokenRequest,
-        (Party::Sdk, Party::Api) => Operation::Api,
-        (Party::Sdk, Party::Auth) => match request.form_field("grant_type").as_deref() {
-            Some("refresh_token") => Operation::Refresh,
-            Some(_) => Operation::Exchange,
-            None => Operation::Stray,
-        },
-        (Party::Backend, Party::Api) if request.method == Method::POST && path == "/v2/user" => Operation::CreateUser,
-        (Party::Backend, Party::Api) if path.ends_with("/sign_in_token") => Operation::Issuance,
-        (Party::Backend, Party::Api) if request.method == Method::GET => Operation::FindUser,
-        _ => Operation::Stray,
+    fn classify(&self, link: Link, request: &Received) -> (Operation, Carried) {
+        let path = request.path_only();
+        let operation = match (link.from, link.to) {
+            (Party::App, Party::Backend) => Operation::TokenRequest,
+            (Party::Sdk | Party::Client, Party::Api) => Operation::Api,
+            (Party::Sdk | Party::Client, Party::Auth) => {
+                return match self.profile.recognise(&request.method, &request.path, &request.body) {
+                    Some((Call::Exchange, carried)) => (Operation::Exchange, carried),
+                    Some((Call::Refresh, carried)) => (Operation::Refresh, carried),
+                    None => (Operation::Stray, Carried::default()),
+                };
+            }
+            (Party::Backend, Party::Api) if request.method == Method::POST && path == "/v2/user" => {
+                Operation::CreateUser
+            }
+            (Party::Backend, Party::Api) if path.ends_with("/sign_in_token") => Operation::Issuance,
+            (Party::Backend, Party::Api) if request.method == Method::GET => Operation::FindUser,
+            _ => Operation::Stray,
+        };
+        (operation, Carried::default())
     }
 }

@@ -19,6 +19,7 @@ pub mod token;
 pub use record::{Record, Secret};
 pub use request::ApiAnswer;
 
+use crate::profile::Profile;
 use crate::protocol::{ErrorKind, Realm, StatusWord};
 use futures_util::future::{BoxFuture, Shared};
 use ports::{Net, Time, Vault, VaultError};
@@ -58,6 +59,8 @@ pub type Result<T> = std::result::Result<T, SdkError>;
 /// Everything the SDK stands on.
 pub struct Device {
     pub rules: Arc<dyn Rules>,
+    /// How the identity provider is spoken to.
+    pub profile: Arc<Profile>,
     pub vault: Arc<dyn Vault>,
     pub net: Arc<dyn Net>,
     pub time: Arc<dyn Time>,

@@ -1,5 +1,6 @@
 //! What the SDK needs from its device, and the ordinary ways to have it.
 
+use crate::profile;
 use crate::protocol::Realm;
 use crate::protocol::message::{Area, Endpoint, Item};
 use async_trait::async_trait;
@@ -43,6 +44,14 @@ pub struct Call {
     pub path: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
+}
+
+impl Call {
+    /// A request that a wire profile has made.
+    pub fn post(realm: Realm, host: Host, request: profile::Request) -> Self {
+        let headers = vec![("content-type", request.content_type.to_owned())];
+        Self { realm, host, method: "POST".into(), path: request.path, headers, body: request.body }
+    }
 }
 
 /// An HTTP answer.

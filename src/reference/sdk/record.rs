@@ -56,6 +56,9 @@ pub struct TokenRecord {
     pub expires_at_ms: i64,
     /// The identity provider wants a new sign-in token first (REF-7).
     pub on_hold: bool,
+    /// What names the project at the identity provider, where its wire profile asks for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub public_key: String,
     /// The app's own id of the user, when it signed in by `identify`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_user_id: Option<String>,

@@ -3,7 +3,6 @@
 use super::ports::{Call, Host};
 use super::record::{Record, TokenRecord};
 use super::rules::Refreshed;
-use super::sign_in::FORM;
 use super::{Result, Sdk, SdkError};
 use crate::protocol::ErrorKind;
 use futures_util::FutureExt;
@@ -83,15 +82,9 @@ impl Sdk {
     }
 
     async fn send_refresh(&self, session: &TokenRecord) -> Refreshed {
-        let call = Call {
-            realm: session.realm(),
-            host: Host::Auth,
-            method: "POST".into(),
-            path: "/v1/token".into(),
-            headers: vec![(FORM.0, FORM.1.to_owned())],
-            body: self.device.rules.refresh_form(session),
-        };
-        self.device.rules.read_refresh(&self.device.net.send(call).await)
+        let (rules, profile) = (&self.device.rules, &self.device.profile);
+        let call = Call::post(session.realm(), Host::Auth, rules.refresh_request(profile, session));
+        rules.read_refresh(profile, &self.device.net.send(call).await)
     }
 
     fn conclude(&self, session: TokenRecord, refreshed: Refreshed) -> Result<()> {

@@ -5,6 +5,7 @@ use super::ports::{Answer, NoAnswer, Vault, VaultError};
 use super::record::{Record, TokenRecord};
 use super::token::{self, SignInToken};
 use super::{Result, SdkError};
+use crate::profile::{Call, Profile, Request, Values};
 use crate::protocol::message::Area;
 use crate::protocol::{ErrorKind, Realm, StatusWord};
 use base64::alphabet;
@@ -129,18 +130,18 @@ pub trait Rules: Send + Sync {
         one == other
     }
 
-    /// The body of an exchange (EXC-1).
-    fn exchange_form(&self, jwt: &str) -> String {
-        self.form(&[
-            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-            ("subject_token_type", "urn:junction:sign-in-token"),
-            ("subject_token", jwt),
-        ])
+    /// The request of an exchange (EXC-1).
+    fn exchange_request(&self, profile: &Profile, token: &SignInToken) -> Request {
+        let (jwt, public_key, tenant) = (token.jwt.expose(), token.public_key.as_str(), token.tenant.as_str());
+        let values = Values { token: jwt, public_key, tenant, ..Values::default() };
+        profile.request_with(Call::Exchange, &values, &|fields| self.form(fields))
     }
 
-    /// The body of a refresh (REF-5).
-    fn refresh_form(&self, session: &TokenRecord) -> String {
-        self.form(&[("grant_type", "refresh_token"), ("refresh_token", session.refresh_token.expose())])
+    /// The request of a refresh (REF-5).
+    fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+        let (refresh_token, public_key) = (session.refresh_token.expose(), session.public_key.as_str());
+        let values = Values { refresh_token, public_key, ..Values::default() };
+        profile.request_with(Call::Refresh, &values, &|fields| self.form(fields))
     }
 
     /// Percent-encodes whatever a form must (EXC-7).
@@ -154,7 +155,7 @@ pub trait Rules: Send + Sync {
     }
 
     /// What a failed exchange is to the app (EXC-4, REF-10).
-    fn exchange_failure(&self, answer: &std::result::Result<Answer, NoAnswer>) -> SdkError {
+    fn exchange_failure(&self, profile: &Profile, answer: &std::result::Result<Answer, NoAnswer>) -> SdkError {
         match answer {
             Err(NoAnswer) => SdkError::new(
                 ErrorKind::Network,
@@ -165,7 +166,8 @@ pub trait Rules: Send + Sync {
                 format!("the identity provider answered {}; try again later", answer.status),
             ),
             Ok(answer)
-                if (400..500).contains(&answer.status) && error_type(answer).as_deref() == Some("invalid_token") =>
+                if (400..500).contains(&answer.status)
+                    && profile.meaning(Call::Exchange, &answer.body) == Some(ErrorKind::InvalidSignInToken) =>
             {
                 SdkError::new(ErrorKind::InvalidSignInToken, "the identity provider refused the sign-in token")
             }
@@ -177,32 +179,24 @@ pub trait Rules: Send + Sync {
     }
 
     /// The tokens of a 200 answer, if it has them all (REF-10).
-    fn tokens(&self, answer: &Answer) -> Option<Tokens> {
-        if answer.status != 200 {
-            return None;
-        }
-        let body = answer.json()?;
-        let text = |field: &str| body.get(field)?.as_str().filter(|t| !t.is_empty()).map(super::Secret::new);
-        let seconds = match body.get("expires_in")? {
-            serde_json::Value::String(digits) => digits.parse().ok()?,
-            number => number.as_u64()?,
-        };
+    fn tokens(&self, profile: &Profile, call: Call, answer: &Answer) -> Option<Tokens> {
+        let granted = profile.granted(call, &answer.body).filter(|_| answer.status == 200)?;
         Some(Tokens {
-            access_token: text("access_token")?,
-            refresh_token: text("refresh_token")?,
-            expires_in: Duration::from_secs(seconds),
+            access_token: super::Secret::new(granted.access_token),
+            refresh_token: super::Secret::new(granted.refresh_token),
+            expires_in: Duration::from_secs(granted.expires_in),
         })
     }
 
     /// Reads the answer to a refresh (REF-6, REF-7, REF-10, DEL-1, DEL-4).
-    fn read_refresh(&self, answer: &std::result::Result<Answer, NoAnswer>) -> Refreshed {
+    fn read_refresh(&self, profile: &Profile, answer: &std::result::Result<Answer, NoAnswer>) -> Refreshed {
         let Ok(answer) = answer else { return Refreshed::Temporary { retry_after: None } };
         match answer.status {
-            200 => self.tokens(answer).map_or(Refreshed::Unexpected, Refreshed::Tokens),
+            200 => self.tokens(profile, Call::Refresh, answer).map_or(Refreshed::Unexpected, Refreshed::Tokens),
             429 | 500..=599 => Refreshed::Temporary { retry_after: answer.retry_after },
-            400..=499 => match error_type(answer).as_deref() {
-                Some("invalid_token") => Refreshed::UserGone,
-                Some("reauthentication_required") => Refreshed::OnHold,
+            400..=499 => match profile.meaning(Call::Refresh, &answer.body) {
+                Some(ErrorKind::InvalidUser) => Refreshed::UserGone,
+                Some(ErrorKind::NeedsReauthentication) => Refreshed::OnHold,
                 _ => Refreshed::Unexpected,
             },
             _ => Refreshed::Unexpected,
@@ -305,11 +299,6 @@ pub trait Rules: Send + Sync {
     fn user_before_configuration(&self) -> Result<()> {
         Err(SdkError::new(ErrorKind::NotConfigured, "call configure first"))
     }
-}
-
-/// `detail.error_type` of an error answer. Source: wire facts, "Errors".
-pub fn error_type(answer: &Answer) -> Option<String> {
-    Some(answer.json()?.get("detail")?.get("error_type")?.as_str()?.to_owned())
 }
 
 /// The scheme as it is meant.

@@ -5,10 +5,9 @@ use super::record::{Record, TokenRecord};
 use super::rules::{Plan, Tokens};
 use super::token::SignInToken;
 use super::{Result, Sdk, SdkError};
+use crate::profile;
 use crate::protocol::ErrorKind;
 use std::future::Future;
-
-pub(super) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 impl Sdk {
     /// Signs in with a sign-in token. The token is used once and kept nowhere (EXC-1, EXC-2).
@@ -67,22 +66,19 @@ impl Sdk {
                 break;
             }
         }
+        let profile = &self.device.profile;
         match &answer {
-            Ok(good) => rules.tokens(good).ok_or_else(|| rules.exchange_failure(&answer)),
-            Err(NoAnswer) => Err(rules.exchange_failure(&answer)),
+            Ok(good) => {
+                let tokens = rules.tokens(profile, profile::Call::Exchange, good);
+                tokens.ok_or_else(|| rules.exchange_failure(profile, &answer))
+            }
+            Err(NoAnswer) => Err(rules.exchange_failure(profile, &answer)),
         }
     }
 
     async fn send_exchange(&self, token: &SignInToken) -> std::result::Result<Answer, NoAnswer> {
-        let call = Call {
-            realm: token.realm,
-            host: Host::Auth,
-            method: "POST".into(),
-            path: "/v1/token".into(),
-            headers: vec![(FORM.0, FORM.1.to_owned())],
-            body: self.device.rules.exchange_form(token.jwt.expose()),
-        };
-        self.device.net.send(call).await
+        let request = self.device.rules.exchange_request(&self.device.profile, token);
+        self.device.net.send(Call::post(token.realm, Host::Auth, request)).await
     }
 
     fn session(&self, token: &SignInToken, tokens: Tokens, external_user_id: Option<String>) -> Record {
@@ -94,6 +90,7 @@ impl Sdk {
             access_token: tokens.access_token,
             refresh_token: tokens.refresh_token,
             on_hold: false,
+            public_key: token.public_key.clone(),
             external_user_id,
         })
     }

@@ -13,14 +13,18 @@ pub struct SignInToken {
     pub realm: Realm,
     /// When it ends, in seconds since 1970 by the issuer's clock, if it says so.
     pub expires_at_s: Option<i64>,
+    /// When it was issued, likewise.
+    pub issued_at_s: Option<i64>,
+    /// What names the project and the tenant at the identity provider.
+    pub public_key: String,
+    pub tenant: String,
     /// The subject token of the exchange.
     pub jwt: Secret,
 }
 
 #[derive(Deserialize)]
 struct Envelope {
-    #[serde(rename = "public_key")]
-    _public_key: String,
+    public_key: String,
     user_token: String,
 }
 
@@ -34,6 +38,9 @@ struct Claims {
     iss: String,
     uid: String,
     exp: Option<i64>,
+    iat: Option<i64>,
+    #[serde(default)]
+    tenant_id: String,
 }
 
 impl SignInToken {
@@ -58,7 +65,15 @@ impl SignInToken {
         let claims = rules.decode_base64url(claims).ok_or_else(|| malformed("JWT claims"))?;
         let claims: Claims = serde_json::from_slice(&claims).map_err(|_| malformed("JWT claims"))?;
         let realm = rules.realm_of_issuer(&claims.iss).ok_or_else(|| malformed("unknown issuer"))?;
-        Ok(Self { user_id: claims.uid, realm, expires_at_s: claims.exp, jwt: Secret::new(envelope.user_token) })
+        Ok(Self {
+            user_id: claims.uid,
+            realm,
+            expires_at_s: claims.exp,
+            issued_at_s: claims.iat,
+            public_key: envelope.public_key,
+            tenant: claims.tenant_id,
+            jwt: Secret::new(envelope.user_token),
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `advance`: time passes.
 
 use super::{Answer, Halt, Step, StepKind};
-use crate::protocol::Capability;
+use crate::protocol::{Capability, Control};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -15,7 +15,8 @@ pub struct Advance {
     by: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Advance>("advance", "Time passes.").needs(&[Capability::Clock]);
+pub(super) const KIND: StepKind =
+    StepKind::new::<Advance>("advance", "Time passes.").needs(&[Capability::Clock]).demands(&[Control::Advance]);
 
 #[async_trait]
 impl Step for Advance {
@@ -26,8 +27,7 @@ impl Step for Advance {
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let by = humantime::parse_duration(&self.by)
             .map_err(|e| Halt::Scenario(format!("`{}` is no length of time: {e}", self.by)))?;
-        world.clock.advance(by).await;
-        world.device.tell_time().await?;
+        world.advance(by).await?;
         Ok(Answer::Done)
     }
 }

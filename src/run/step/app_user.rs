@@ -28,10 +28,10 @@ impl Step for AppUser {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         if self.user == NOBODY {
-            world.app.set_user(None);
+            world.app.set_user(world, None).await?;
         } else {
             world.person(&self.user)?;
-            world.app.set_user(Some(self.user.clone()));
+            world.app.set_user(world, Some(self.user.clone())).await?;
         }
         Ok(Answer::Done)
     }

@@ -49,13 +49,11 @@ impl Step for CheckToken {
             return unmet(format!("a token of {region}"), format!("one of {}", token.realm));
         }
         if let Some(wanted) = &self.user_id {
-            let wanted = world.text(wanted)?;
-            if !wanted.eq_ignore_ascii_case(&token.user_id) {
-                return unmet(format!("a token of the user {wanted}"), format!("one of {}", token.user_id));
-            }
+            owned(&token, &world.text(wanted)?)?;
         }
         if let Some(most) = self.lives_at_most {
-            let left = token.expires_at_s.map(|end| end - world.clock.now_s());
+            let began = token.issued_at_s.unwrap_or_else(|| world.clock.now_s());
+            let left = token.expires_at_s.map(|end| end - began);
             if left.is_none_or(|left| left > most) {
                 let got = left.map_or("one without end".into(), |left| format!("{left} s"));
                 return unmet(format!("a token that lives at most {most} s"), got);
@@ -63,4 +61,19 @@ impl Step for CheckToken {
         }
         Ok(Answer::Done)
     }
+}
+
+/// Whether a token is of a vendor user.
+pub(super) fn judge_owner(token: &str, wanted: &str) -> Result<(), Halt> {
+    match SignInToken::parse(token, &Faithful) {
+        Ok(token) => owned(&token, wanted),
+        Err(error) => Err(Halt::Unmet { expected: "a well-formed sign-in token".into(), got: error.text }),
+    }
+}
+
+fn owned(token: &SignInToken, wanted: &str) -> Result<(), Halt> {
+    if wanted.eq_ignore_ascii_case(&token.user_id) {
+        return Ok(());
+    }
+    Err(Halt::Unmet { expected: format!("a token of the user {wanted}"), got: format!("one of {}", token.user_id) })
 }

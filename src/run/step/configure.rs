@@ -37,7 +37,7 @@ impl Step for Configure {
         let home = world.given.realm();
         let api_key = match &self.api_key {
             Some(text) => world.text(text)?,
-            None => world.cloud.store().team(home).key.clone(),
+            None => world.vendor.api_key(home)?,
         };
         let environment = self.environment.unwrap_or(home.environment);
         let region = self.region.unwrap_or(home.region);

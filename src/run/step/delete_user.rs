@@ -1,6 +1,7 @@
 //! `deleteUser`: an event at the vendor.
 
 use super::{Answer, Halt, Step, StepKind};
+use crate::protocol::Control;
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -14,7 +15,8 @@ pub struct DeleteUser {
     user: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<DeleteUser>("deleteUser", "The vendor deletes a user.").person();
+pub(super) const KIND: StepKind =
+    StepKind::new::<DeleteUser>("deleteUser", "The vendor deletes a user.").person().demands(&[Control::DeleteUser]);
 
 #[async_trait]
 impl Step for DeleteUser {
@@ -24,7 +26,7 @@ impl Step for DeleteUser {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let id = world.user_id(&self.user)?;
-        world.cloud.store().set_deleted(world.given.realm(), &id, true);
+        world.vendor.tell(Control::DeleteUser, world.given.realm(), &id).await?;
         Ok(Answer::Done)
     }
 }

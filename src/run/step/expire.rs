@@ -1,6 +1,7 @@
 //! `expire`: time passes until a kind of token issued so far has expired. Costs real time where the SDK keeps its own clock.
 
 use super::{Answer, Halt, Step, StepKind};
+use crate::protocol::Control;
 use crate::run::world::{Expiries, World};
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -15,7 +16,8 @@ pub struct Expire {
 }
 
 pub(super) const KIND: StepKind =
-    StepKind::new::<Expire>("expire", "Time passes until the tokens issued so far have expired.");
+    StepKind::new::<Expire>("expire", "Time passes until the tokens issued so far have expired.")
+        .demands(&[Control::Advance]);
 
 #[async_trait]
 impl Step for Expire {
@@ -34,17 +36,16 @@ impl Step for Expire {
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
-        let lifetimes = world.cloud.lifetimes();
+        let lifetimes = world.vendor.lifetimes();
         let lifetime = match self.what {
             Token::AccessToken => lifetimes.access_token,
             Token::SignInToken => lifetimes.sign_in_token,
         };
-        world.clock.advance(lifetime + Duration::from_secs(1)).await;
+        world.advance(lifetime + Duration::from_secs(1)).await?;
         world.update_expiries(|left| match self.what {
             Token::AccessToken => left.access_token = left.access_token.saturating_sub(1),
             Token::SignInToken => left.sign_in_token = left.sign_in_token.saturating_sub(1),
         });
-        world.device.tell_time().await?;
         Ok(Answer::Done)
     }
 }

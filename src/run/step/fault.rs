@@ -2,12 +2,14 @@
 
 use super::{Answer, Halt, Step, StepKind};
 use crate::run::world::World;
+use crate::scenario::Text;
 use crate::wire::{FaultRule, Harm, Moment, Operation};
 use async_trait::async_trait;
 use hyper::body::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A fault that waits for its exchange. Exactly one of the harms must be given.
 #[derive(Deserialize, JsonSchema)]
@@ -26,6 +28,9 @@ pub struct Fault {
     /// With `status`: the status.
     #[serde(default)]
     status: Option<u16>,
+    /// With `status`: the body, as it is.
+    #[serde(default)]
+    body: Option<Text>,
     /// With `status`: `detail.error_type` of the body.
     #[serde(default)]
     error_type: Option<String>,
@@ -38,6 +43,22 @@ enum What {
     LoseRequest,
     /// The server does its part, the answer is lost.
     LoseResponse,
+    /// The connection is reset before the server does anything.
+    ResetRequest,
+    /// The server does its part, then the connection is reset.
+    ResetResponse,
+    /// The answer comes 200 ms late.
+    Delay,
+    /// The answer comes in small pieces.
+    SlowDrip,
+    /// The connection breaks off in the middle of the answer.
+    BrokenOff,
+    /// The server does its part and answers 200 with something that is not JSON.
+    MalformedBody,
+    /// The server does its part; its answer calls itself plain text.
+    WrongContentType,
+    /// The request reaches the server twice.
+    Duplicate,
     /// The request waits for `release` before the server does anything.
     HoldRequest,
     /// The server does its part, the answer waits for `release`.
@@ -63,12 +84,20 @@ enum What {
 pub(super) const KIND: StepKind = StepKind::new::<Fault>("fault", "Makes the network or a server do wrong.");
 
 impl Fault {
-    fn harm(&self) -> Result<Harm, Halt> {
+    fn harm(&self, world: &World) -> Result<Harm, Halt> {
         let body =
             |content_type, text: &'static str| Harm::Body { content_type, body: Bytes::from_static(text.as_bytes()) };
         Ok(match self.harm {
             What::LoseRequest => Harm::Lose(Moment::Request),
             What::LoseResponse => Harm::Lose(Moment::Response),
+            What::ResetRequest => Harm::Reset(Moment::Request),
+            What::ResetResponse => Harm::Reset(Moment::Response),
+            What::Delay => Harm::Delay(Duration::from_millis(200)),
+            What::SlowDrip => Harm::Drip,
+            What::BrokenOff => Harm::BreakOff,
+            What::MalformedBody => body("application/json", r#"{"access_token": "a", "refresh_token"#),
+            What::WrongContentType => Harm::ContentType("text/plain"),
+            What::Duplicate => Harm::Twice,
             What::HoldRequest => Harm::Hold(Moment::Request),
             What::HoldResponse => Harm::Hold(Moment::Response),
             What::KillBefore => Harm::Kill(Moment::Request),
@@ -77,19 +106,23 @@ impl Fault {
             What::HtmlBody => body("text/html", "<html><body>Welcome to the hotel's Wi-Fi</body></html>"),
             What::TruncatedBody => Harm::Truncate,
             What::MissingFields => body("application/json", r#"{"token_type":"Bearer"}"#),
-            What::WrongTypes => body("application/json", r#"{"access_token":1,"refresh_token":[],"expires_in":{}}"#),
+            What::WrongTypes => body(
+                "application/json",
+                r#"{"access_token":1,"refresh_token":[],"expires_in":{},"idToken":1,"id_token":2,"refreshToken":3,"user_id":7,"sign_in_token":[]}"#,
+            ),
             What::Status => {
                 let status =
                     self.status.ok_or_else(|| Halt::Scenario("the harm `status` needs the field `status`".into()))?;
-                let body = match &self.error_type {
-                    Some(word) => serde_json::json!({ "detail": { "error_type": word } }),
-                    None => serde_json::json!({ "detail": "as the scenario wants it" }),
+                let body = match (&self.body, &self.error_type) {
+                    (Some(text), _) => world.text(text)?,
+                    (None, Some(word)) => serde_json::json!({ "detail": { "error_type": word } }).to_string(),
+                    (None, None) => serde_json::json!({ "detail": "as the scenario wants it" }).to_string(),
                 };
                 Harm::Answer {
                     status,
                     retry_after_s: self.retry_after,
                     content_type: "application/json",
-                    body: Bytes::from(body.to_string()),
+                    body: Bytes::from(body),
                 }
             }
         })
@@ -100,6 +133,14 @@ impl Fault {
         match self.harm {
             What::LoseRequest => "the request is lost".into(),
             What::LoseResponse => "the answer is lost".into(),
+            What::ResetRequest => "the connection is reset before the server does anything".into(),
+            What::ResetResponse => "the connection is reset after the server did its part".into(),
+            What::Delay => "the answer comes late".into(),
+            What::SlowDrip => "the answer comes in drips".into(),
+            What::BrokenOff => "the connection breaks off in the middle of the answer".into(),
+            What::MalformedBody => "the answer is no JSON".into(),
+            What::WrongContentType => "the answer calls itself plain text".into(),
+            What::Duplicate => "the request reaches the server twice".into(),
             What::HoldRequest => "the request is held".into(),
             What::HoldResponse => "the answer is held".into(),
             What::KillBefore => "the app is killed when the request arrives".into(),
@@ -122,7 +163,7 @@ impl Step for Fault {
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
-        world.faults.add(FaultRule { on: self.on, harm: self.harm()?, words: self.what(), times: self.times });
+        world.faults.add(FaultRule { on: self.on, harm: self.harm(world)?, words: self.what(), times: self.times });
         Ok(Answer::Done)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Answer, Halt, Step, StepKind};
 use crate::cloud::TokenShape;
-use crate::protocol::{Environment, Realm, Region};
+use crate::protocol::{Control, Environment, Realm, Region};
 use crate::run::app::request_token;
 use crate::run::world::World;
 use async_trait::async_trait;
@@ -36,8 +36,26 @@ pub struct IssueToken {
 pub(super) const KIND: StepKind =
     StepKind::new::<IssueToken>("issueToken", "Has the backend issue a sign-in token for a person.").answers().person();
 
+impl IssueToken {
+    fn shape(&self) -> TokenShape {
+        TokenShape {
+            url_safe_characters: self.url_safe_characters,
+            padding: self.padding,
+            capital_user_id: self.capital_user_id,
+        }
+    }
+}
+
 #[async_trait]
 impl Step for IssueToken {
+    fn demands(&self) -> &'static [Control] {
+        if self.shape() == TokenShape::default() { &[] } else { &[Control::Shape] }
+    }
+
+    fn realm(&self, home: Realm) -> Realm {
+        Realm { environment: self.environment.unwrap_or(home.environment), region: self.region.unwrap_or(home.region) }
+    }
+
     fn words(&self) -> String {
         let place: Vec<_> =
             [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
@@ -47,19 +65,12 @@ impl Step for IssueToken {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let home = world.given.realm();
-        let realm = Realm {
-            environment: self.environment.unwrap_or(home.environment),
-            region: self.region.unwrap_or(home.region),
-        };
+        let realm = self.realm(home);
         let person = world.person(&self.user)?;
         if realm != home {
-            world.cloud.store().add_user(realm, &person.external_id, person.id.clone());
+            world.vendor.add_user(realm, &person.external_id, person.id.clone()).await?;
         }
-        let shape = TokenShape {
-            url_safe_characters: self.url_safe_characters,
-            padding: self.padding,
-            capital_user_id: self.capital_user_id,
-        };
+        let shape = self.shape();
         let token = if shape == TokenShape::default() {
             match request_token(world, &self.user, realm).await? {
                 Ok(token) => token,
@@ -68,7 +79,7 @@ impl Step for IssueToken {
         } else {
             let id = world.user_id(&self.user)?;
             let unsigned = || Halt::Harness("no sign-in token of this shape could be made".into());
-            world.cloud.sign_in_token(realm, &id, &shape).ok_or_else(unsigned)?
+            world.vendor.simulated()?.sign_in_token(realm, &id, &shape).ok_or_else(unsigned)?
         };
         world.bind(&self.bind, token);
         Ok(Answer::Ok)

@@ -1,7 +1,7 @@
 //! What a kind of step is: its name, its needs, how it is read.
 
 use super::{Reading, Step};
-use crate::protocol::Capability;
+use crate::protocol::{Capability, Control};
 use crate::text::Node;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -17,6 +17,8 @@ pub struct StepKind {
     pub about: &'static str,
     /// Capabilities that an SDK must claim for it.
     pub needs: &'static [Capability],
+    /// What a cloud must be able to do for it.
+    pub demands: &'static [Control],
     /// Whether it has an answer that `expect` can judge.
     pub answers: bool,
     /// Whether its field `user` names a person of the scenario.
@@ -36,6 +38,7 @@ impl StepKind {
             name,
             about,
             needs: &[],
+            demands: &[],
             answers: false,
             clause: None,
             names_person: false,
@@ -51,6 +54,11 @@ impl StepKind {
 
     pub(super) const fn needs(mut self, needs: &'static [Capability]) -> Self {
         self.needs = needs;
+        self
+    }
+
+    pub(super) const fn demands(mut self, demands: &'static [Control]) -> Self {
+        self.demands = demands;
         self
     }
 

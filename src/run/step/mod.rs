@@ -43,13 +43,16 @@ mod status;
 mod status_changes;
 mod storage;
 mod together;
+mod token_request;
 mod undo_delete;
+mod vendor_users;
 
 pub use super::answer::{Answer, Failure, Halt};
 pub use kind::StepKind;
 pub use planned::Planned;
 
 use super::world::{Expiries, World};
+use crate::protocol::{Control, Realm};
 use crate::text::{Decoder, Spanned};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -59,6 +62,8 @@ pub static KINDS: &[StepKind] = &[
     signed_in::KIND,
     signed_in_with_api_key::KIND,
     issue_token::KIND,
+    token_request::KIND,
+    vendor_users::KIND,
     forge_token::KIND,
     check_token::KIND,
     sign_in::KIND,
@@ -112,6 +117,21 @@ pub trait Step: Send + Sync {
     /// The expiries that this step itself waits for.
     fn expiries(&self) -> Expiries {
         Expiries::default()
+    }
+
+    /// What a cloud must be able to do for this very step, beyond its kind's demands.
+    fn demands(&self) -> &'static [Control] {
+        &[]
+    }
+
+    /// The realm that it is about; `home` is the scenario's own.
+    fn realm(&self, home: Realm) -> Realm {
+        home
+    }
+
+    /// How many calls into the build it makes at the most.
+    fn calls(&self) -> usize {
+        self.inside().iter().map(Planned::calls).sum::<usize>().max(1)
     }
 
     /// The steps inside this one.

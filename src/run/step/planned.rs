@@ -1,7 +1,7 @@
 //! A step of a scenario, read and ready to run.
 
 use super::{Failure, Halt, KINDS, Reading, Step, StepKind, app_user};
-use crate::protocol::Capability;
+use crate::protocol::{Capability, Control, Realm};
 use crate::run::expect::Outcomes;
 use crate::run::sent::Sent;
 use crate::run::world::{Expiries, World};
@@ -102,6 +102,24 @@ impl Planned {
     pub fn collect_needs(&self, needs: &mut BTreeSet<Capability>) {
         needs.extend(self.kind.needs);
         self.step.inside().iter().for_each(|step| step.collect_needs(needs));
+    }
+
+    /// What a cloud must be able to do for this step and those inside it.
+    pub fn collect_demands(&self, demands: &mut BTreeSet<Control>) {
+        demands.extend(self.kind.demands);
+        demands.extend(self.step.demands());
+        self.step.inside().iter().for_each(|step| step.collect_demands(demands));
+    }
+
+    /// The realms that this step and those inside it are about.
+    pub fn collect_realms(&self, home: Realm, realms: &mut BTreeSet<Realm>) {
+        realms.insert(self.step.realm(home));
+        self.step.inside().iter().for_each(|step| step.collect_realms(home, realms));
+    }
+
+    /// How many calls into the build it makes at the most.
+    pub fn calls(&self) -> usize {
+        self.step.calls()
     }
 
     /// The expiries that this step and those inside it wait for.

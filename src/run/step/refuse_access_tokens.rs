@@ -1,6 +1,7 @@
 //! `refuseAccessTokens`: an event at the vendor.
 
 use super::{Answer, Halt, Step, StepKind};
+use crate::protocol::Control;
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -16,7 +17,7 @@ pub struct RefuseAccessTokens {
 
 pub(super) const KIND: StepKind = StepKind::new::<RefuseAccessTokens>(
     "refuseAccessTokens",
-    "The API refuses the access tokens of a user issued so far.person(); refresh works.",
+    "The API refuses the access tokens of a user issued so far.person().demands(&[Control::RefuseAccessTokens]); refresh works.",
 );
 
 #[async_trait]
@@ -27,7 +28,7 @@ impl Step for RefuseAccessTokens {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let id = world.user_id(&self.user)?;
-        world.cloud.store().refuse_access_tokens(world.given.realm(), &id);
+        world.vendor.tell(Control::RefuseAccessTokens, world.given.realm(), &id).await?;
         Ok(Answer::Done)
     }
 }

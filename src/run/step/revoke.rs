@@ -1,6 +1,7 @@
 //! `revoke`: an event at the vendor.
 
 use super::{Answer, Halt, Step, StepKind};
+use crate::protocol::Control;
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -14,8 +15,9 @@ pub struct Revoke {
     user: String,
 }
 
-pub(super) const KIND: StepKind =
-    StepKind::new::<Revoke>("revoke", "The vendor revokes the sessions of a user.").person();
+pub(super) const KIND: StepKind = StepKind::new::<Revoke>("revoke", "The vendor revokes the sessions of a user.")
+    .person()
+    .demands(&[Control::Revoke]);
 
 #[async_trait]
 impl Step for Revoke {
@@ -25,7 +27,7 @@ impl Step for Revoke {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let id = world.user_id(&self.user)?;
-        world.cloud.store().revoke(world.given.realm(), &id);
+        world.vendor.tell(Control::Revoke, world.given.realm(), &id).await?;
         Ok(Answer::Done)
     }
 }

@@ -33,7 +33,7 @@ impl Step for SignedInWithApiKey {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let Realm { environment, region } = world.given.realm();
-        let api_key = world.cloud.store().team(world.given.realm()).key.clone();
+        let api_key = world.vendor.api_key(world.given.realm())?;
         let configured = world.tell("configure", message::Configure { api_key, environment, region }).await?;
         if configured != Answer::Ok {
             return Ok(configured);

@@ -65,6 +65,10 @@ impl Step for Together {
         &self.steps
     }
 
+    fn calls(&self) -> usize {
+        self.steps.iter().map(Planned::calls).sum::<usize>() * self.times
+    }
+
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let all = self.steps.iter().flat_map(|step| std::iter::repeat_n(step, self.times));
         let results = join_all(all.map(|step| step.perform(world))).await;

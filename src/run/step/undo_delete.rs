@@ -1,6 +1,7 @@
 //! `undoDelete`: an event at the vendor.
 
 use super::{Answer, Halt, Step, StepKind};
+use crate::protocol::Control;
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -16,7 +17,7 @@ pub struct UndoDelete {
 
 pub(super) const KIND: StepKind = StepKind::new::<UndoDelete>(
     "undoDelete",
-    "The vendor brings a deleted user back.person(); its old sessions stay dead.",
+    "The vendor brings a deleted user back.person().demands(&[Control::UndoDelete]); its old sessions stay dead.",
 );
 
 #[async_trait]
@@ -27,7 +28,7 @@ impl Step for UndoDelete {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let id = world.user_id(&self.user)?;
-        world.cloud.store().set_deleted(world.given.realm(), &id, false);
+        world.vendor.tell(Control::UndoDelete, world.given.realm(), &id).await?;
         Ok(Answer::Done)
     }
 }

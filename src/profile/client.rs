@@ -1,0 +1,125 @@
+//! The client's side of a profile: making requests, reading answers.
+
+use super::{Call, Encoding, Profile};
+use crate::protocol::ErrorKind;
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// What a request is made of. What a call does not need stays empty.
+#[derive(Clone, Copy, Default)]
+pub struct Values<'a> {
+    /// The JWT of the sign-in token.
+    pub token: &'a str,
+    pub public_key: &'a str,
+    pub tenant: &'a str,
+    pub refresh_token: &'a str,
+}
+
+impl<'a> Values<'a> {
+    fn get(&self, placeholder: &str) -> Option<&'a str> {
+        match placeholder {
+            "$token" => Some(self.token),
+            "$publicKey" => Some(self.public_key),
+            "$tenant" => Some(self.tenant),
+            "$refreshToken" => Some(self.refresh_token),
+            _ => None,
+        }
+    }
+}
+
+/// A POST that is ready to be sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// With its query.
+    pub path: String,
+    pub content_type: &'static str,
+    pub body: String,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "POST {} ({})", self.path.split('?').next().unwrap_or_default(), self.content_type)
+    }
+}
+
+/// The tokens of a good answer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Granted {
+    pub access_token: String,
+    pub refresh_token: String,
+    /// In seconds.
+    pub expires_in: u64,
+}
+
+/// Percent-encodes whatever a form must (EXC-7).
+pub fn form(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
+impl Profile {
+    /// The request of a call.
+    pub fn request(&self, call: Call, values: &Values<'_>) -> Request {
+        self.request_with(call, values, &form)
+    }
+
+    /// The same, with an encoder of one's own for forms.
+    pub fn request_with(&self, call: Call, values: &Values<'_>, encode: &dyn Fn(&[(&str, &str)]) -> String) -> Request {
+        let shape = self.shape(call);
+        let text = |value: &str| values.get(value).unwrap_or(value).to_owned();
+        let mut path = shape.path.clone();
+        if !shape.query.is_empty() {
+            let query: Vec<_> = shape.query.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+            path = format!("{path}?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish());
+        }
+        let body = match shape.encoding {
+            Encoding::Form => {
+                let fields: Vec<_> =
+                    shape.fields.iter().map(|(key, value)| (key.as_str(), text(&plain(value)))).collect();
+                let fields: Vec<_> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
+                encode(&fields)
+            }
+            Encoding::Json => {
+                let field = |value: &Value| match value {
+                    Value::String(word) => Value::String(text(word)),
+                    other => other.clone(),
+                };
+                let fields: Map<_, _> = shape.fields.iter().map(|(key, value)| (key.clone(), field(value))).collect();
+                Value::Object(fields).to_string()
+            }
+        };
+        Request { path, content_type: shape.encoding.content_type(), body }
+    }
+
+    /// The tokens of a 200 answer, if it has them all.
+    pub fn granted(&self, call: Call, body: &[u8]) -> Option<Granted> {
+        let (body, answer): (Value, _) = (serde_json::from_slice(body).ok()?, &self.shape(call).answer);
+        let text = |pointer: &str| Some(body.pointer(pointer)?.as_str()?.to_owned()).filter(|text| !text.is_empty());
+        let expires_in = match body.pointer(&answer.expires_in)? {
+            Value::String(digits) => digits.parse().ok()?,
+            number => number.as_u64()?,
+        };
+        Some(Granted {
+            access_token: text(&answer.access_token)?,
+            refresh_token: text(&answer.refresh_token)?,
+            expires_in,
+        })
+    }
+
+    /// The word of an error answer, as it stands there.
+    pub fn error_word(&self, body: &[u8]) -> Option<String> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        Some(body.pointer(&self.errors.word)?.as_str()?.to_owned())
+    }
+
+    /// What a 4xx answer means to the scheme, if anything.
+    pub fn meaning(&self, call: Call, body: &[u8]) -> Option<ErrorKind> {
+        let said = self.error_word(body)?;
+        let word = said.split([' ', ':']).next().unwrap_or_default();
+        self.meanings(call).iter().find(|meaning| meaning.word == word).map(|meaning| meaning.means)
+    }
+}
+
+/// A constant of a form.
+pub(super) fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

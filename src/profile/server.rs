@@ -1,0 +1,194 @@
+//! The server's side of a profile: recognising requests, making answers.
+
+use super::client::plain;
+use super::{Call, Encoding, Granted, NumberForm, Profile, Shape};
+use crate::protocol::ErrorKind;
+use hyper::{HeaderMap, Method};
+use serde_json::{Map, Value, json};
+
+/// What a request carries.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    pub token: Option<String>,
+    pub public_key: Option<String>,
+    pub tenant: Option<String>,
+    pub refresh_token: Option<String>,
+}
+
+impl std::fmt::Debug for Carried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[carried secrets]")
+    }
+}
+
+impl Carried {
+    fn note(&mut self, placeholder: &str, value: String) {
+        let slot = match placeholder {
+            "$token" => &mut self.token,
+            "$publicKey" => &mut self.public_key,
+            "$tenant" => &mut self.tenant,
+            "$refreshToken" => &mut self.refresh_token,
+            _ => return,
+        };
+        *slot = Some(value);
+    }
+}
+
+/// Why a request does not fit its shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    ContentType,
+    /// A field is missing, empty or another constant.
+    Fields,
+}
+
+type Fields = Vec<(String, String)>;
+
+impl Profile {
+    /// Which call a request is, if any, and what it carries. Loose: a call with a wrong field is still that call.
+    pub fn recognise(&self, method: &Method, path_and_query: &str, body: &[u8]) -> Option<(Call, Carried)> {
+        let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+        if method != Method::POST {
+            return None;
+        }
+        let fields = read(self.encoding_at(path)?, body);
+        let call = self.call_of(path, &fields)?;
+        let shape = self.shape(call);
+        let mut carried = Carried::default();
+        for (key, value) in &fields {
+            if let Some(Value::String(placeholder)) = shape.fields.get(key) {
+                carried.note(placeholder, value.clone());
+            }
+        }
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            if let Some(placeholder) = shape.query.get(&*key) {
+                carried.note(placeholder, value.into_owned());
+            }
+        }
+        Some((call, carried))
+    }
+
+    fn encoding_at(&self, path: &str) -> Option<Encoding> {
+        [&self.exchange, &self.refresh].into_iter().find(|shape| shape.path == path).map(|shape| shape.encoding)
+    }
+
+    /// By path, and where both calls have the same, by the constants that fit best.
+    pub(super) fn call_of(&self, path: &str, fields: &[(String, String)]) -> Option<Call> {
+        match (self.exchange.path == path, self.refresh.path == path) {
+            (true, false) => Some(Call::Exchange),
+            (false, true) => Some(Call::Refresh),
+            (false, false) => None,
+            (true, true) => {
+                let fits = |call| self.constants(call).iter().filter(|constant| fields.contains(constant)).count();
+                match (fits(Call::Exchange), fits(Call::Refresh)) {
+                    (exchange, refresh) if exchange > refresh => Some(Call::Exchange),
+                    (exchange, refresh) if refresh > exchange => Some(Call::Refresh),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    pub(super) fn constants(&self, call: Call) -> Fields {
+        let fields = &self.shape(call).fields;
+        fields
+            .iter()
+            .map(|(key, value)| (key.clone(), plain(value)))
+            .filter(|(_, value)| !value.starts_with('$'))
+            .collect()
+    }
+
+    /// What is wrong with a recognised request.
+    pub fn misfit(&self, call: Call, headers: &HeaderMap, body: &[u8]) -> Option<Misfit> {
+        let shape = self.shape(call);
+        let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if !content_type.starts_with(shape.encoding.content_type()) {
+            return Some(Misfit::ContentType);
+        }
+        let fields = read(shape.encoding, body);
+        let fits = |(key, wanted): (&String, &Value)| {
+            let wanted = plain(wanted);
+            fields
+                .iter()
+                .any(|(k, got)| k == key && if wanted.starts_with('$') { !got.is_empty() } else { *got == wanted })
+        };
+        (!shape.fields.iter().all(fits)).then_some(Misfit::Fields)
+    }
+
+    /// The body of a good answer.
+    pub fn answer(&self, call: Call, granted: &Granted, user_id: &str, form: Option<NumberForm>) -> Value {
+        let shape = &self.shape(call).answer;
+        let seconds = match form.unwrap_or(shape.expires_in_is) {
+            NumberForm::Number => json!(granted.expires_in),
+            NumberForm::Text => json!(granted.expires_in.to_string()),
+        };
+        let mut body = Value::Object(Map::new());
+        put(&mut body, &shape.access_token, json!(granted.access_token));
+        put(&mut body, &shape.refresh_token, json!(granted.refresh_token));
+        put(&mut body, &shape.expires_in, seconds);
+        for (key, value) in &shape.also {
+            let value = match value.as_str() {
+                Some("$accessToken") => json!(granted.access_token),
+                Some("$refreshToken") => json!(granted.refresh_token),
+                Some("$userId") => json!(user_id),
+                _ => value.clone(),
+            };
+            put(&mut body, &format!("/{key}"), value);
+        }
+        body
+    }
+
+    /// The body of a refusal that means `kind`.
+    pub fn refusal(&self, call: Call, status: u16, kind: ErrorKind) -> Value {
+        let meaning = self.meanings(call).iter().find(|meaning| meaning.means == kind);
+        let word = meaning.map_or(self.errors.bad_request.as_str(), |m| m.says.as_deref().unwrap_or(&m.word));
+        self.error(status, word)
+    }
+
+    /// The body of an error with a word of its own.
+    pub fn error(&self, status: u16, word: &str) -> Value {
+        fill(&self.errors.body, status, word)
+    }
+}
+
+fn read(encoding: Encoding, body: &[u8]) -> Fields {
+    match encoding {
+        Encoding::Form => form_urlencoded::parse(body).into_owned().collect(),
+        Encoding::Json => {
+            let fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+            fields.iter().map(|(key, value)| (key.clone(), plain(value))).collect()
+        }
+    }
+}
+
+/// Puts a value where a JSON pointer says, making the objects on the way.
+fn put(body: &mut Value, pointer: &str, value: Value) {
+    let mut place = body;
+    for key in pointer.trim_start_matches('/').split('/') {
+        if !place.is_object() {
+            *place = Value::Object(Map::new());
+        }
+        let Some(object) = place.as_object_mut() else { return };
+        place = object.entry(key).or_insert(Value::Null);
+    }
+    *place = value;
+}
+
+fn fill(template: &Value, status: u16, word: &str) -> Value {
+    match template {
+        Value::String(text) if text == "$word" => json!(word),
+        Value::String(text) if text == "$status" => json!(status),
+        Value::Array(items) => items.iter().map(|item| fill(item, status, word)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), fill(value, status, word))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+impl Shape {
+    /// Whether a placeholder stands in its query or fields.
+    pub fn uses(&self, placeholder: &str) -> bool {
+        self.query.values().any(|value| value == placeholder) || self.fields.values().any(|value| value == placeholder)
+    }
+}

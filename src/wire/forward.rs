@@ -1,0 +1,56 @@
+//! Passes calls on to an implementation that serves HTTP by itself.
+
+use super::front::{Reply, Upstream};
+use super::transcript::{Link, Received};
+use async_trait::async_trait;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use hyper::{HeaderMap, StatusCode};
+use std::time::Duration;
+
+/// What stands behind a front when the implementation has an address of its own.
+pub struct Forward {
+    client: reqwest::Client,
+    base: String,
+}
+
+/// Headers that belong to a connection, not to a message.
+const OF_THE_CONNECTION: [&hyper::header::HeaderName; 4] = [&CONNECTION, &CONTENT_LENGTH, &HOST, &TRANSFER_ENCODING];
+
+impl Forward {
+    /// `base` is `http://HOST:PORT` with an optional path prefix. Fails when the machine cannot make an HTTP client.
+    pub fn new(base: String, patience: Duration) -> Result<Self, String> {
+        let client = reqwest::Client::builder()
+            .timeout(patience)
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            .build();
+        Ok(Self { client: client.map_err(|error| format!("no HTTP client: {error}"))?, base })
+    }
+
+    /// The answer of the address, or none where the connection ended without one.
+    pub async fn pass_on(&self, request: Received) -> Option<Reply> {
+        let mut headers = request.headers;
+        strip(&mut headers);
+        let url = format!("{}{}", self.base, request.path);
+        let sent = self.client.request(request.method, url).headers(headers).body(request.body).send().await;
+        let response = sent.ok()?;
+        let status = StatusCode::from_u16(response.status().as_u16()).ok()?;
+        let mut headers = response.headers().clone();
+        strip(&mut headers);
+        Some(Reply { status, headers, body: response.bytes().await.ok()? })
+    }
+}
+
+fn strip(headers: &mut HeaderMap) {
+    for name in OF_THE_CONNECTION {
+        headers.remove(name);
+    }
+}
+
+#[async_trait]
+impl Upstream for Forward {
+    async fn answer(&self, _: Link, request: Received) -> Option<Reply> {
+        self.pass_on(request).await
+    }
+}
