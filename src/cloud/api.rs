@@ -43,7 +43,7 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
     let jwt = request.header("authorization")?.strip_prefix("Bearer ")?;
     let claims: AccessClaims = cloud.keys.check(jwt)?;
     let own = Realm { environment: claims.env, region: claims.region };
-    if !cloud.rules.realm_fits(own, realm) || !cloud.rules.in_time(claims.exp, cloud.clock.now_s()) {
+    if !cloud.rules.realm_fits(own, realm) || !cloud.rules.access_in_time(claims.exp, cloud.clock.now_s()) {
         return None;
     }
     let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);

@@ -37,6 +37,7 @@ pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
 }
 
 fn error(cloud: &Inner, status: StatusCode, word: &str) -> Reply {
+    let status = cloud.rules.bad_request(status);
     Reply::json(status, &cloud.profile.error(status.as_u16(), word))
 }
 
@@ -75,7 +76,7 @@ fn refresh(cloud: &Inner, realm: Realm, used: &str) -> Result<Session, ErrorKind
     };
     let fits = store.sessions.get(&sid).filter(|session| cloud.rules.realm_fits(session.realm, realm));
     let user_id = fits.map(|session| session.user_id.clone()).ok_or(ErrorKind::NeedsReauthentication)?;
-    let generation = store.rotate(sid, used, refresh_token.clone());
+    let generation = store.rotate(sid, used, refresh_token.clone(), cloud.rules.keeps_predecessor());
     Ok(Session { user_id, sid, generation, refresh_token })
 }
 

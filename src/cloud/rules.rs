@@ -61,6 +61,21 @@ pub trait Rules: Send + Sync {
         false
     }
 
+    /// Whether a token whose lifetime is over still counts; the API's own check (IDP-7).
+    fn access_in_time(&self, expires_s: i64, now_s: i64) -> bool {
+        now_s < expires_s
+    }
+
+    /// Whether a refresh token that was used stays good until a successor is seen (IDP-8).
+    fn keeps_predecessor(&self) -> bool {
+        true
+    }
+
+    /// The status for a request that cannot be read (IDP-4).
+    fn bad_request(&self, status: hyper::StatusCode) -> hyper::StatusCode {
+        status
+    }
+
     /// The body of a good token answer, before it is sent.
     fn token_answer(&self, body: serde_json::Value) -> serde_json::Value {
         body

@@ -197,11 +197,11 @@ impl Store {
     }
 
     /// Adds the session's next refresh token; its generation.
-    pub(super) fn rotate(&mut self, number: u64, used: &str, new: String) -> u64 {
+    pub(super) fn rotate(&mut self, number: u64, used: &str, new: String, keeps_predecessor: bool) -> u64 {
         self.refresh_tokens.insert(new.clone(), number);
         let Some(session) = self.sessions.get_mut(&number) else { return 0 };
         let of = session.good.iter().find(|(_, good)| good == used).map_or(0, |(generation, _)| *generation);
-        session.good.retain(|(generation, _)| *generation >= of);
+        session.good.retain(|(generation, _)| if keeps_predecessor { *generation >= of } else { *generation > of });
         session.generation += 1;
         session.good.push((session.generation, new));
         session.generation

@@ -1,9 +1,10 @@
-//! Secrets where they must not be (EXC-2, EXC-3, ISS-4).
+//! Secrets where they must not be (EXC-2, EXC-3, ISS-4, REF-1).
 
-use super::Breach;
-use crate::protocol::message::{Area, Item};
-use crate::wire::redact::{Ledger, SecretKind};
-use crate::wire::{Exchange, Fate, Party};
+use super::{Breach, Evidence};
+use crate::protocol::message::Area;
+use crate::wire::redact::SecretKind;
+use crate::wire::{Exchange, Fate, Operation, Party};
+use hyper::HeaderMap;
 
 /// The clause that forbids a kind of secret outside its place.
 fn clause(kind: SecretKind) -> &'static str {
@@ -14,11 +15,20 @@ fn clause(kind: SecretKind) -> &'static str {
     }
 }
 
+/// The exchanges of a party from a number on, with their numbers.
+fn from<'a>(party: Party, first: usize, evidence: &'a Evidence<'_>) -> impl Iterator<Item = (usize, &'a Exchange)> {
+    evidence.exchanges.iter().enumerate().skip(first).filter(move |(_, exchange)| exchange.link.from == party)
+}
+
+fn head(headers: &HeaderMap) -> String {
+    let values: Vec<_> = headers.values().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    values.join("\n")
+}
+
 /// No secret in a URL: servers and proxies log them.
-pub(super) fn in_urls(first: usize, exchanges: &[Exchange], ledger: &Ledger) -> Option<Breach> {
-    let from_sdk = exchanges.iter().enumerate().skip(first).filter(|(_, exchange)| exchange.link.from == Party::Sdk);
-    for (index, exchange) in from_sdk {
-        if let Some(known) = ledger.secrets_in(&exchange.request.path).first() {
+pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+    for (index, exchange) in from(Party::Sdk, first, evidence) {
+        if let Some(known) = evidence.ledger.secrets_in(&exchange.request.path).first() {
             return Some(Breach {
                 clause: clause(known.kind),
                 expected: "no secret in a URL",
@@ -30,12 +40,12 @@ pub(super) fn in_urls(first: usize, exchanges: &[Exchange], ledger: &Ledger) -> 
 }
 
 /// No API key in what a backend answers the app: body, headers, redirect, error (ISS-4).
-pub(super) fn to_app(first: usize, exchanges: &[Exchange], ledger: &Ledger) -> Option<Breach> {
-    for (index, exchange) in exchanges.iter().enumerate().skip(first).filter(|(_, e)| e.link.from == Party::App) {
+pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+    for (index, exchange) in from(Party::App, first, evidence) {
         let Fate::Answered { headers, body, .. } = &exchange.fate else { continue };
-        let head: Vec<_> = headers.values().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        let text = format!("{}\n{}", head.join("\n"), String::from_utf8_lossy(body));
-        if let Some(key) = ledger.secrets_in(&text).into_iter().find(|known| known.kind == SecretKind::ApiKey) {
+        let text = format!("{}\n{}", head(headers), String::from_utf8_lossy(body));
+        if let Some(key) = evidence.ledger.secrets_in(&text).into_iter().find(|known| known.kind == SecretKind::ApiKey)
+        {
             return Some(Breach {
                 clause: "ISS-4",
                 expected: "no API key in an answer to the app",
@@ -46,10 +56,34 @@ pub(super) fn to_app(first: usize, exchanges: &[Exchange], ledger: &Ledger) -> O
     None
 }
 
+/// Each secret goes where it belongs: sign-in tokens to the identity provider, keys to the API, never both to one.
+pub(super) fn of_wrong_credentials(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+    for (index, exchange) in from(Party::Sdk, first, evidence) {
+        let request = &exchange.request;
+        let text = format!("{}\n{}", head(&request.headers), String::from_utf8_lossy(&request.body));
+        let secrets = evidence.ledger.secrets_in(&text);
+        let has = |kind| secrets.iter().find(|known| known.kind == kind);
+        let breach = |clause, expected, name: &str| {
+            Some(Breach { clause, expected, got: format!("the {name} in exchange {}", index + 1) })
+        };
+        if exchange.operation == Operation::Api {
+            if let Some(token) = has(SecretKind::SignInToken) {
+                return breach("REF-1", "API calls with the access token, never the sign-in token", &token.name);
+            }
+            if let (Some(key), Some(_)) = (has(SecretKind::ApiKey), has(SecretKind::AccessToken)) {
+                return breach("REF-1", "API calls with one credential", &key.name);
+            }
+        } else if let Some(key) = has(SecretKind::ApiKey) {
+            return breach("ISS-4", "no API key at the identity provider", &key.name);
+        }
+    }
+    None
+}
+
 /// No secret in what the SDK logs or writes to standard error.
-pub(super) fn in_logs(written: &str, ledger: &Ledger) -> Option<Breach> {
-    let known = ledger.secrets_in(written).into_iter().next()?;
-    let line = written.lines().find(|line| known.is_in(line)).unwrap_or_default();
+pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Breach> {
+    let known = evidence.ledger.secrets_in(evidence.written).into_iter().next()?;
+    let line = evidence.written.lines().find(|line| known.is_in(line)).unwrap_or_default();
     Some(Breach {
         clause: clause(known.kind),
         expected: "no secret in the SDK's log or standard error",
@@ -58,9 +92,9 @@ pub(super) fn in_logs(written: &str, ledger: &Ledger) -> Option<Breach> {
 }
 
 /// Tokens rest in secure storage only; the sign-in token rests nowhere.
-pub(super) fn in_storage(items: &[Item], ledger: &Ledger) -> Option<Breach> {
-    for item in items {
-        for known in ledger.secrets_in(&format!("{}={}", item.key, item.value)) {
+pub(super) fn in_storage(evidence: &Evidence<'_>) -> Option<Breach> {
+    for item in evidence.items {
+        for known in evidence.ledger.secrets_in(&format!("{}={}", item.key, item.value)) {
             let (expected, forbidden) = match known.kind {
                 SecretKind::SignInToken => ("the sign-in token stored nowhere", true),
                 _ => ("secrets in secure storage only", item.area != Area::Secure),

@@ -1,23 +1,60 @@
 //! What must hold in every run, whatever the scenario is about. Watched after each step.
 //!
-//! The watchers read transcript, storage and logs. They know no step.
+//! The watchers read transcript, storage, logs and what the SDK told its caller. They know no step.
 
+mod calls;
+mod grants;
 mod leaks;
+mod storage;
 mod tokens;
 
+use crate::clock::Mode;
+use crate::profile::Profile;
+use crate::protocol::ErrorKind;
 use crate::protocol::message::Item;
 use crate::wire::Exchange;
 use crate::wire::redact::Ledger;
+use grants::Grants;
 
 /// What a case has left behind so far.
 pub struct Evidence<'a> {
     pub ledger: &'a Ledger,
+    pub profile: &'a Profile,
+    pub mode: Mode,
     /// Everything that went over the wire.
     pub exchanges: &'a [Exchange],
     /// The SDK's log and standard error.
     pub written: &'a str,
     /// Everything that the device keeps.
     pub items: &'a [Item],
+    pub sdk: &'a Observed,
+    /// How many calls into the build the step could have made.
+    pub calls: usize,
+    /// No call goes on, and the SDK runs: what lies in storage is what it meant to keep.
+    pub at_rest: bool,
+}
+
+/// What was seen of the SDK beside the wire.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// How many exchanges there had been at each launch.
+    pub launches: Vec<usize>,
+    /// The errors that callers got, and how many exchanges there had been by then.
+    pub told: Vec<(ErrorKind, usize)>,
+    pub left: Left,
+    /// The device's clock was put wrong on purpose.
+    pub clock_was_off: bool,
+}
+
+/// Whether a session may lie in storage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Left {
+    #[default]
+    MayBe,
+    /// The app has signed out since.
+    SignedOut,
+    /// The SDK has told that its user is gone since.
+    UserGone,
 }
 
 /// A thing that must never be, and was.
@@ -38,12 +75,25 @@ pub struct Watch {
 
 /// Looks at what the last step left behind.
 pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> {
-    let Evidence { ledger, exchanges, written, items } = *evidence;
-    let first = std::mem::replace(&mut watch.exchanges, exchanges.len());
-    let wrote = std::mem::replace(&mut watch.written, written.len()) != written.len();
-    leaks::in_urls(first, exchanges, ledger)
-        .or_else(|| leaks::to_app(first, exchanges, ledger))
-        .or_else(|| tokens::exchanged_once(exchanges, ledger))
-        .or_else(|| if wrote { leaks::in_logs(written, ledger) } else { None })
-        .or_else(|| leaks::in_storage(items, ledger))
+    let first = std::mem::replace(&mut watch.exchanges, evidence.exchanges.len());
+    let wrote = std::mem::replace(&mut watch.written, evidence.written.len()) != evidence.written.len();
+    let grants = Grants::of(evidence);
+    leaks::in_urls(first, evidence)
+        .or_else(|| leaks::to_app(first, evidence))
+        .or_else(|| leaks::of_wrong_credentials(first, evidence))
+        .or_else(|| tokens::exchanged_once(evidence))
+        .or_else(|| tokens::one_refresh_in_flight(evidence))
+        .or_else(|| tokens::rotated_out(evidence, &grants))
+        .or_else(|| tokens::known_to_be_dead(evidence))
+        .or_else(|| tokens::known_to_be_expired(first, evidence, &grants))
+        .or_else(|| calls::at_home(first, evidence, &grants))
+        .or_else(|| calls::bounded(first, evidence))
+        .or_else(|| if wrote { leaks::in_logs(evidence) } else { None })
+        .or_else(|| leaks::in_storage(evidence))
+        .or_else(|| storage::one_scheme(evidence))
+        .or_else(|| storage::one_user(evidence, &grants))
+        .or_else(|| storage::nothing_left(evidence))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,35 @@
-//! How tokens may be used (EXC-2).
+//! How tokens may be used (EXC-2, REF-2, REF-4, REF-5, REF-7, DEL-1).
 
-use super::Breach;
-use crate::wire::redact::Ledger;
-use crate::wire::{Exchange, Fate, Operation};
+use super::grants::Grants;
+use super::{Breach, Evidence};
+use crate::clock::Mode;
+use crate::profile::Call;
+use crate::protocol::ErrorKind;
+use crate::wire::{Exchange, Fate, Operation, Party};
 use std::collections::HashMap;
 
+/// The SDK's own exchanges of a kind, with their numbers.
+fn of<'a>(evidence: &'a Evidence<'_>, operation: Operation) -> impl Iterator<Item = (usize, &'a Exchange)> {
+    let all = evidence.exchanges.iter().enumerate();
+    all.filter(move |(_, exchange)| exchange.link.from == Party::Sdk && exchange.operation == operation)
+}
+
+/// The launch in which an exchange arrived.
+fn launch(evidence: &Evidence<'_>, number: usize) -> usize {
+    evidence.sdk.launches.iter().filter(|start| **start <= number).count()
+}
+
+fn name(evidence: &Evidence<'_>, secret: &str, otherwise: &str) -> String {
+    evidence.ledger.secrets_in(secret).first().map_or(otherwise.to_owned(), |known| known.name.clone())
+}
+
 /// A sign-in token that was exchanged is not sent again, whether the answer arrived or not.
-pub(super) fn exchanged_once(exchanges: &[Exchange], ledger: &Ledger) -> Option<Breach> {
-    let mut used: HashMap<String, usize> = HashMap::new();
-    for (index, exchange) in exchanges.iter().enumerate().filter(|(_, e)| e.operation == Operation::Exchange) {
-        let Some(token) = exchange.carried.token.clone() else { continue };
-        if let Some(first) = used.get(&token) {
-            let name =
-                ledger.secrets_in(&token).first().map_or("the sign-in token".to_owned(), |known| known.name.clone());
+pub(super) fn exchanged_once(evidence: &Evidence<'_>) -> Option<Breach> {
+    let mut used: HashMap<&str, usize> = HashMap::new();
+    for (index, exchange) in of(evidence, Operation::Exchange) {
+        let Some(token) = exchange.carried.token.as_deref() else { continue };
+        if let Some(first) = used.get(token) {
+            let name = name(evidence, token, "sign-in token");
             return Some(Breach {
                 clause: "EXC-2",
                 expected: "each sign-in token exchanged at most once",
@@ -26,6 +43,99 @@ pub(super) fn exchanged_once(exchanges: &[Exchange], ledger: &Ledger) -> Option<
         };
         if worked {
             used.insert(token, index);
+        }
+    }
+    None
+}
+
+/// Never two refreshes with the same token under way at once. One that its caller gave up, as after a time-out, does not
+/// count: only the caller knows when it did.
+pub(super) fn one_refresh_in_flight(evidence: &Evidence<'_>) -> Option<Breach> {
+    let refreshes: Vec<_> = of(evidence, Operation::Refresh).collect();
+    for (position, (later, second)) in refreshes.iter().enumerate() {
+        for (earlier, first) in &refreshes[..position] {
+            let waited_for = matches!(first.fate, Fate::Answered { .. } | Fate::Lost { .. });
+            let overlaps = first.settled_at.is_some_and(|at| at > *later) && waited_for;
+            let same = first.carried.refresh_token == second.carried.refresh_token;
+            if overlaps && same && launch(evidence, *earlier) == launch(evidence, *later) {
+                return Some(Breach {
+                    clause: "REF-4",
+                    expected: "one refresh in flight, for all who need it",
+                    got: format!("exchange {} sent while exchange {} was under way", later + 1, earlier + 1),
+                });
+            }
+        }
+    }
+    None
+}
+
+/// A refresh token whose successor has been seen in use is gone for good.
+pub(super) fn rotated_out(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+    for (index, exchange) in of(evidence, Operation::Refresh) {
+        let Some(token) = exchange.carried.refresh_token.as_deref() else { continue };
+        let mut successors = grants.0.iter().filter(|g| g.bought_with.as_deref() == Some(token) && g.at < index);
+        if let Some(successor) = successors.find(|g| grants.seen_in_use(g, evidence.exchanges, index)) {
+            let name = name(evidence, token, "refresh token");
+            return Some(Breach {
+                clause: "REF-5",
+                expected: "no refresh token used again once its successor was in use",
+                got: format!("the {name} in exchange {}, replaced in exchange {}", index + 1, successor.at + 1),
+            });
+        }
+    }
+    None
+}
+
+/// A refresh token that the SDK has told its caller is refused for good is not tried again in the same launch.
+pub(super) fn known_to_be_dead(evidence: &Evidence<'_>) -> Option<Breach> {
+    let refused = |exchange: &Exchange| {
+        let refusal = exchange.status().is_some_and(|status| status.is_client_error()) && exchange.fault.is_none();
+        let body = exchange.answer().filter(|_| refusal)?;
+        let kind = evidence.profile.meaning(Call::Refresh, body)?;
+        matches!(kind, ErrorKind::InvalidUser | ErrorKind::NeedsReauthentication).then_some(kind)
+    };
+    let refreshes: Vec<_> = of(evidence, Operation::Refresh).collect();
+    for (position, (later, second)) in refreshes.iter().enumerate() {
+        for (earlier, first) in &refreshes[..position] {
+            let Some(kind) = refused(first) else { continue };
+            let told = evidence.sdk.told.iter().any(|(told, at)| *told == kind && at > earlier && at <= later);
+            let same = first.carried.refresh_token == second.carried.refresh_token;
+            if told && same && launch(evidence, *earlier) == launch(evidence, *later) {
+                let clause = if kind == ErrorKind::InvalidUser { "DEL-1" } else { "REF-7" };
+                return Some(Breach {
+                    clause,
+                    expected: "no refresh token tried again after it was refused for good",
+                    got: format!("that of exchange {} again in exchange {}", earlier + 1, later + 1),
+                });
+            }
+        }
+    }
+    None
+}
+
+/// What may pass between an SDK's look at its clock and the arrival of its call, in milliseconds.
+fn slack_ms(mode: Mode) -> i64 {
+    match mode {
+        Mode::Virtual => 1_000,
+        Mode::Real => 3_000,
+    }
+}
+
+/// No access token is sent after the end that came with it.
+pub(super) fn known_to_be_expired(first: usize, evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+    if evidence.sdk.clock_was_off {
+        return None;
+    }
+    for (index, exchange) in of(evidence, Operation::Api).filter(|(index, _)| *index >= first) {
+        let Some(grant) = grants.of_call(exchange) else { continue };
+        let late_ms = exchange.at_ms - grant.expires_at_ms;
+        if late_ms > slack_ms(evidence.mode) {
+            let name = name(evidence, &grant.access_token, "access token");
+            return Some(Breach {
+                clause: "REF-2",
+                expected: "no access token sent after its lifetime",
+                got: format!("the {name} in exchange {}, {} s too late", index + 1, late_ms / 1000),
+            });
         }
     }
     None

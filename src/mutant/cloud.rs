@@ -4,6 +4,8 @@ use super::mutants;
 use crate::cloud::{Caller, Rules, Team, User};
 use crate::mutant::Fault;
 use crate::protocol::{Environment, Realm, Region};
+use hyper::StatusCode;
+use serde_json::Value;
 
 mutants! { Rules, Fault::Cloud;
     EternalTokens "cloud-eternal-tokens" breaks "ISS-5": "accepts a sign-in token after its lifetime" {
@@ -39,6 +41,62 @@ mutants! { Rules, Fault::Cloud;
     RegionIgnored "cloud-region-ignored" breaks "SCO-4": "accepts tokens of the other region" {
         fn realm_fits(&self, token: Realm, host: Realm) -> bool {
             token.environment == host.environment
+        }
+    }
+    ManyUses "cloud-many-uses" breaks "IDP-1": "lets a sign-in token be exchanged again and again" {
+        fn single_use(&self) -> bool {
+            false
+        }
+    }
+    OldRefreshTokensGood "cloud-old-refresh-tokens-good" breaks "IDP-2": "accepts refresh tokens that were rotated out long ago" {
+        fn detects_reuse(&self) -> bool {
+            false
+        }
+    }
+    RevocationForgotten "cloud-revocation-forgotten" breaks "IDP-3": "refreshes a revoked session" {
+        fn forgives_revocation(&self) -> bool {
+            true
+        }
+    }
+    DeletedRefreshed "cloud-deleted-refreshed" breaks "IDP-3": "says that the session of a deleted user only wants a new sign-in" {
+        fn refreshes_the_deleted(&self) -> bool {
+            true
+        }
+    }
+    FallsOver "cloud-falls-over" breaks "IDP-4": "answers 500 to what it cannot read" {
+        fn bad_request(&self, _: StatusCode) -> StatusCode {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+    StoredTokens "cloud-stored-tokens" breaks "IDP-5": "lets token answers be stored for an hour" {
+        fn token_cache_control(&self) -> &'static str {
+            "max-age=3600"
+        }
+    }
+    NoTokenType "cloud-no-token-type" breaks "IDP-6": "leaves token_type out" {
+        fn token_answer(&self, mut body: Value) -> Value {
+            if let Some(fields) = body.as_object_mut() {
+                fields.remove("token_type");
+            }
+            body
+        }
+    }
+    NoIssuedTokenType "cloud-no-issued-token-type" breaks "IDP-6": "leaves issued_token_type out" {
+        fn token_answer(&self, mut body: Value) -> Value {
+            if let Some(fields) = body.as_object_mut() {
+                fields.remove("issued_token_type");
+            }
+            body
+        }
+    }
+    EternalAccess "cloud-eternal-access" breaks "IDP-7": "accepts access tokens after their lifetime" {
+        fn access_in_time(&self, _: i64, _: i64) -> bool {
+            true
+        }
+    }
+    LockedOut "cloud-locked-out" breaks "IDP-8": "refuses a refresh token as soon as its successor was made" {
+        fn keeps_predecessor(&self) -> bool {
+            false
         }
     }
     EnvironmentIgnored "cloud-environment-ignored" breaks "SCO-4": "accepts tokens of the other environment" {

@@ -276,9 +276,9 @@ mutants! { Rules, seat;
             }
         }
     }
-    WaitersOnTheirOwn "waiters-on-their-own" breaks "DEL-5": "has every waiting caller ask again about a deleted user" {
-        fn may_share_refresh(&self) -> bool {
-            false
+    WaitersUninformed "waiters-uninformed" breaks "DEL-5": "tells callers that waited only that something went wrong" {
+        fn for_waiters(&self, result: Result<()>) -> Result<()> {
+            result.map_err(|_| SdkError::new(ErrorKind::Network, "try again"))
         }
     }
     KeyNotRestored "key-not-restored" breaks "KEY-2": "does not restore an API-key sign-in" {

@@ -1,4 +1,5 @@
-//! Wire profiles: how exchange and refresh look on the wire, as data. `junction` and `gcip` are files beside this one;
+//! Wire profiles: how exchange and refresh look on the wire, as data. `junction`, `gcip` and `standard` are files beside this
+//! one;
 //! `custom` is the same mapping in a target file. Cloud, recorder and reference SDK all read the one mapping.
 //!
 //! ```
@@ -133,6 +134,9 @@ pub struct Errors {
     pub body: Value,
     /// The simulated cloud's word for a request that it cannot read.
     pub bad_request: String,
+    /// The body of an answer to such a request, where it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_request_body: Option<Value>,
     pub exchange: Vec<Meaning>,
     pub refresh: Vec<Meaning>,
 }
@@ -148,7 +152,7 @@ pub struct Meaning {
 }
 
 /// The names of the profiles that need no mapping.
-pub const BUILT_IN: [&str; 2] = ["junction", "gcip"];
+pub const BUILT_IN: [&str; 3] = ["junction", "gcip", "standard"];
 
 impl Profile {
     pub fn junction() -> Arc<Self> {
@@ -164,6 +168,7 @@ impl Profile {
         match name {
             "junction" => Some(Self::junction()),
             "gcip" => Some(Self::gcip()),
+            "standard" => Some(Self::embedded("standard.toml", include_str!("standard.toml"))),
             _ => None,
         }
     }

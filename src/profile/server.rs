@@ -141,13 +141,15 @@ impl Profile {
     /// The body of a refusal that means `kind`.
     pub fn refusal(&self, call: Call, status: u16, kind: ErrorKind) -> Value {
         let meaning = self.meanings(call).iter().find(|meaning| meaning.means == kind);
-        let word = meaning.map_or(self.errors.bad_request.as_str(), |m| m.says.as_deref().unwrap_or(&m.word));
-        self.error(status, word)
+        match meaning {
+            Some(meaning) => fill(&self.errors.body, status, meaning.says.as_deref().unwrap_or(&meaning.word)),
+            None => self.error(status, &self.errors.bad_request),
+        }
     }
 
-    /// The body of an error with a word of its own.
+    /// The body of an error that is about the request itself, with a word of its own.
     pub fn error(&self, status: u16, word: &str) -> Value {
-        fill(&self.errors.body, status, word)
+        fill(self.errors.bad_request_body.as_ref().unwrap_or(&self.errors.body), status, word)
     }
 }
 

@@ -6,7 +6,7 @@ fn values() -> Values<'static> {
 
 #[test]
 fn both_profiles_recognise_their_own_requests_and_what_they_carry() {
-    for profile in [Profile::junction(), Profile::gcip()] {
+    for profile in BUILT_IN.into_iter().filter_map(Profile::built_in) {
         assert_eq!(profile.check(), None, "{}", profile.name);
         for call in [Call::Exchange, Call::Refresh] {
             let request = profile.request(call, &values());
@@ -50,7 +50,7 @@ fn a_refusal_means_what_it_was_made_to_mean_also_with_a_suffix() {
         (Call::Refresh, ErrorKind::InvalidUser),
         (Call::Refresh, ErrorKind::NeedsReauthentication),
     ];
-    for profile in [Profile::junction(), Profile::gcip()] {
+    for profile in BUILT_IN.into_iter().filter_map(Profile::built_in) {
         for (call, kind) in cases {
             let body = profile.refusal(call, 400, kind).to_string();
             assert_eq!(profile.meaning(call, body.as_bytes()), Some(kind), "{body}");

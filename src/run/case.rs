@@ -70,8 +70,19 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
     for step in &case.steps {
         step.perform(world).await?;
         let items = world.items().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
-        let (exchanges, written) = (world.transcript.since(0), world.written());
-        let evidence = Evidence { ledger: &world.ledger, exchanges: &exchanges, written: &written, items: &items };
+        let (exchanges, written, sdk) = (world.transcript.since(0), world.written(), world.observed());
+        let begun = world.calls_under_way();
+        let evidence = Evidence {
+            ledger: &world.ledger,
+            profile: &world.profile,
+            mode: world.clock.mode(),
+            exchanges: &exchanges,
+            written: &written,
+            items: &items,
+            sdk: &sdk,
+            calls: step.calls() + begun,
+            at_rest: begun == 0 && world.sdk_runs(),
+        };
         if let Some(breach) = invariant::after_step(&mut watch, &evidence) {
             return Err(Box::new(Failure {
                 span: step.span,

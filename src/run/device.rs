@@ -8,11 +8,12 @@ use crate::profile::Profile;
 use crate::protocol::message::{self, Area, Endpoint, Item, Items, Start};
 use crate::protocol::{Capability, ErrorKind, StatusWord};
 use crate::seat::{AppSeat, CannotStart, Deadlines, Ears, Process, SdkSeat, Trouble, trouble};
+use crate::wire::Transcript;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -64,11 +65,14 @@ pub(super) struct Device {
     request_timeout: Duration,
     endpoints: Vec<Endpoint>,
     profile: Arc<Profile>,
+    transcript: Transcript,
+    launches: Mutex<Vec<usize>>,
     clock: Clock,
     pub capabilities: BTreeSet<Capability>,
     locked: Mutex<bool>,
     /// How far the device's clock is ahead of the servers', in milliseconds.
     clock_off_ms: Arc<AtomicI64>,
+    clock_was_off: AtomicBool,
     process: Mutex<Option<Arc<Process>>>,
     /// Everything heard so far, over all launches.
     heard: Arc<Mutex<Heard>>,
@@ -83,6 +87,8 @@ pub(super) struct DeviceParts {
     pub deadlines: Deadlines,
     pub request_timeout: Duration,
     pub endpoints: Vec<Endpoint>,
+    /// For marking launches in it.
+    pub transcript: Transcript,
     pub profile: Arc<Profile>,
     pub clock: Clock,
     pub capabilities: BTreeSet<Capability>,
@@ -102,10 +108,13 @@ impl Device {
             request_timeout: parts.request_timeout,
             endpoints: parts.endpoints,
             profile: parts.profile,
+            transcript: parts.transcript,
+            launches: Mutex::default(),
             clock: parts.clock,
             capabilities: parts.capabilities,
             locked: Mutex::new(false),
             clock_off_ms: Arc::default(),
+            clock_was_off: AtomicBool::new(false),
             process: Mutex::default(),
             heard: Arc::default(),
             stderr: Mutex::default(),
@@ -128,10 +137,11 @@ impl Device {
     }
 
     async fn launch_sdk(&self) -> Result<(), DeviceError> {
-        if self.running().is_some_and(|process| process.is_alive()) {
+        if self.runs() {
             return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
         }
         self.end_process().await;
+        lock(&self.launches).push(self.transcript.len());
         let ears = SdkEars {
             clock: self.clock.clone(),
             clock_off_ms: self.clock_off_ms.clone(),
@@ -164,6 +174,19 @@ impl Device {
                 Err(DeviceError::Adapter(trouble(format!("the adapter refused `start`: {text}"))))
             }
         }
+    }
+
+    /// How many exchanges there had been at each launch.
+    pub fn launches(&self) -> Vec<usize> {
+        lock(&self.launches).clone()
+    }
+
+    pub fn clock_was_off(&self) -> bool {
+        self.clock_was_off.load(Ordering::Relaxed)
+    }
+
+    pub fn runs(&self) -> bool {
+        self.running().is_some_and(|process| process.is_alive())
     }
 
     fn running(&self) -> Option<Arc<Process>> {
@@ -245,6 +268,7 @@ impl Device {
     /// Puts the clock wrong; told at the next launch, as a clock that was wrong from the start.
     pub fn set_clock_off(&self, milliseconds: i64) {
         self.clock_off_ms.store(milliseconds, Ordering::Relaxed);
+        self.clock_was_off.store(true, Ordering::Relaxed);
     }
 
     /// The time by the device's clock.
@@ -254,8 +278,7 @@ impl Device {
 
     /// Tells the SDK what time it is, if it wants to know.
     pub async fn tell_time(&self) -> Result<(), DeviceError> {
-        let alive = self.running().is_some_and(|process| process.is_alive());
-        if self.clock.mode() == Mode::Virtual && alive {
+        if self.clock.mode() == Mode::Virtual && self.runs() {
             self.call::<Value>("clock", message::Clock { now: self.now_ms() }).await?;
         }
         Ok(())

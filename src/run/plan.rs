@@ -156,7 +156,7 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
             step.collect_demands(&mut demands);
             step.collect_realms(given.realm(), &mut realms);
         }
-        if given.cloud != CloudGiven::default() {
+        if given.cloud != CloudGiven::default() || given.profile.is_some() {
             demands.insert(Control::Shape);
         }
         let id = format!("{}{}", scenario.id(), combination.suffix());
@@ -233,7 +233,13 @@ fn bound_names(node: &Node, known: &mut Vec<String>) {
     for (key, value) in node.as_map().unwrap_or_default() {
         match value.as_text() {
             Some(name) if key.name == "as" => known.push(name.to_owned()),
-            _ => bound_names(value, known),
+            _ => {
+                if let (true, Some(session)) = (key.name.starts_with("client"), value.get("as").and_then(Node::as_text))
+                {
+                    known.extend([format!("{session}.accessToken"), format!("{session}.refreshToken")]);
+                }
+                bound_names(value, known);
+            }
         }
     }
     for item in node.as_list().unwrap_or_default() {

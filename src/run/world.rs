@@ -6,15 +6,16 @@ use super::device::{Called, Device, DeviceError, DeviceParts};
 use super::vendor::{External, Vendor};
 use crate::clock::{Clock, Mode, real_now_ms};
 use crate::cloud::{Behaviour, Cloud, CloudParts, Lifetimes};
+use crate::invariant::{Left, Observed};
 use crate::profile::Profile;
 use crate::protocol::message::Endpoint;
-use crate::protocol::{Capability, Realm};
-use crate::scenario::{Given, RefreshTokens, Text};
+use crate::protocol::{Capability, ErrorKind, Realm};
+use crate::scenario::{Given, OwnProfile, RefreshTokens, Text};
 use crate::seat::{
     AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs,
 };
 use crate::wire::redact::{Ledger, SecretKind};
-use crate::wire::{Faults, Front, Link, Operation, Party, Transcript};
+use crate::wire::{Faults, Front, Link, Operation, Party, Received, Reply, Transcript};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeSet, HashMap};
@@ -69,6 +70,7 @@ pub struct World {
     expiries: Mutex<Expiries>,
     backends: tokio::sync::Mutex<HashMap<Realm, Issuer>>,
     pub(super) begun: Mutex<HashMap<String, Begun>>,
+    observed: Mutex<Observed>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -78,13 +80,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl World {
     /// Brings up everything but the app's process.
     pub async fn build(setup: &Setup, given: Given, expiries: Expiries) -> std::io::Result<Arc<Self>> {
-        let (ledger, profile) = (Ledger::default(), setup.profile.clone());
+        let ledger = Ledger::default();
+        let profile = match given.profile {
+            Some(OwnProfile::Standard) => Profile::built_in("standard").unwrap_or_else(|| setup.profile.clone()),
+            None => setup.profile.clone(),
+        };
         let clock = match &setup.cloud {
             CloudSeat::Simulated { .. } => Clock::new(setup.mode),
             // Its tokens carry its own time.
             CloudSeat::External(_) => Clock::starting_at(setup.mode, real_now_ms()),
         };
-        let vendor = vendor(setup, &given, &clock, &ledger).map_err(std::io::Error::other)?;
+        let vendor = vendor(setup, &given, &clock, &ledger, &profile).map_err(std::io::Error::other)?;
         let transcript = Transcript::new(clock.clone(), profile.clone());
         let faults = Faults::default();
         let front = Front::new(transcript.clone(), faults.clone(), clock.clone());
@@ -95,6 +101,7 @@ impl World {
             deadlines: setup.deadlines,
             request_timeout: setup.request_timeout,
             endpoints,
+            transcript: transcript.clone(),
             profile: profile.clone(),
             clock: clock.clone(),
             capabilities: setup.capabilities.clone(),
@@ -122,6 +129,7 @@ impl World {
             expiries: Mutex::new(expiries),
             backends: tokio::sync::Mutex::default(),
             begun: Mutex::default(),
+            observed: Mutex::default(),
             given,
         });
         world.connect();
@@ -305,7 +313,42 @@ impl World {
         method: &str,
         params: impl Serialize,
     ) -> Result<Called<R>, Halt> {
-        self.device.call(method, params).await.map_err(Halt::from)
+        let signs_in = ["signIn", "configure", "setUserId", "identify"].contains(&method);
+        if signs_in {
+            lock(&self.observed).left = Left::MayBe;
+        }
+        let called = self.device.call(method, params).await.map_err(Halt::from);
+        let mut observed = lock(&self.observed);
+        match &called {
+            Ok(Called::Ok(_)) if signs_in => observed.left = Left::MayBe,
+            Ok(Called::Ok(_)) if method == "signOut" => observed.left = Left::SignedOut,
+            Ok(Called::Refused { kind, .. }) => {
+                observed.told.push((*kind, self.transcript.len()));
+                if *kind == ErrorKind::InvalidUser {
+                    observed.left = Left::UserGone;
+                }
+            }
+            _ => {}
+        }
+        called
+    }
+
+    /// What was seen of the SDK beside the wire.
+    pub(super) fn observed(&self) -> Observed {
+        Observed {
+            launches: self.device.launches(),
+            clock_was_off: self.device.clock_was_off(),
+            ..lock(&self.observed).clone()
+        }
+    }
+
+    /// Calls that were begun and have not ended.
+    pub(super) fn calls_under_way(&self) -> usize {
+        lock(&self.begun).values().filter(|begun| !begun.task.is_finished()).count()
+    }
+
+    pub(super) fn sdk_runs(&self) -> bool {
+        self.device.runs()
     }
 
     /// Calls the SDK where only success or refusal matters.
@@ -327,6 +370,12 @@ impl World {
             }),
             Called::Killed => Err(Halt::Scenario("the process was killed".into())),
         }
+    }
+
+    /// One call of the harness's own client to the cloud, recorded like any other.
+    pub(super) async fn client_call(&self, to: Party, realm: Realm, request: Received) -> Option<Reply> {
+        let link = Link { from: Party::Client, to, realm };
+        self.front.pass(link, &*self.vendor.upstream(), request).await
     }
 
     /// Time passes for everybody.
@@ -422,7 +471,13 @@ pub(super) struct Issuer {
     pub backend: Arc<Backend>,
 }
 
-fn vendor(setup: &Setup, given: &Given, clock: &Clock, ledger: &Ledger) -> Result<Vendor, String> {
+fn vendor(
+    setup: &Setup,
+    given: &Given,
+    clock: &Clock,
+    ledger: &Ledger,
+    profile: &Arc<Profile>,
+) -> Result<Vendor, String> {
     match &setup.cloud {
         CloudSeat::Simulated { keys, rules } => Ok(Vendor::Simulated(Cloud::new(CloudParts {
             keys: keys.clone(),
@@ -432,12 +487,12 @@ fn vendor(setup: &Setup, given: &Given, clock: &Clock, ledger: &Ledger) -> Resul
                 expires_in: given.cloud.expires_in,
                 awkward_refresh_tokens: given.cloud.refresh_tokens == RefreshTokens::Awkward,
             },
-            profile: setup.profile.clone(),
+            profile: profile.clone(),
             rules: rules.clone(),
         }))),
         CloudSeat::External(cloud) => {
             let patience = setup.request_timeout;
-            External::new(cloud.clone(), setup.profile.clone(), ledger.clone(), patience).map(Vendor::External)
+            External::new(cloud.clone(), profile.clone(), ledger.clone(), patience).map(Vendor::External)
         }
     }
 }

@@ -11,7 +11,7 @@ mod variables;
 
 pub use clause::{Clause, Clauses, Level};
 pub use matrix::{Combination, Matrix};
-pub use model::{CloudGiven, Given, Header, RefreshTokens, WireCheck};
+pub use model::{CloudGiven, Given, Header, OwnProfile, RefreshTokens, WireCheck};
 pub use parse::Scenario;
 pub use suite::{Suite, SuiteError};
 pub use variables::{Text, references};

@@ -60,6 +60,16 @@ pub struct Given {
     /// App users whom the vendor does not know yet; only `$name.externalId` is theirs.
     pub newcomers: Vec<String>,
     pub cloud: CloudGiven,
+    /// A wire profile of the simulated cloud for this scenario alone.
+    pub profile: Option<OwnProfile>,
+}
+
+/// A wire profile that a scenario can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum OwnProfile {
+    /// Keeps to RFC 6749 and RFC 8693.
+    Standard,
 }
 
 impl Default for Given {
@@ -70,6 +80,7 @@ impl Default for Given {
             users: vec!["ada".into()],
             newcomers: vec![],
             cloud: CloudGiven::default(),
+            profile: None,
         }
     }
 }

@@ -89,6 +89,24 @@ impl Front {
         self.open_at((Ipv4Addr::LOCALHOST, 0).into(), link, upstream).await
     }
 
+    /// Passes a call on without a connection, and records it. None is no answer.
+    pub async fn pass(&self, link: Link, upstream: &dyn Upstream, request: Received) -> Option<Reply> {
+        let link = upstream.place(link, &request);
+        let transcript = &self.shared.transcript;
+        let (number, _) = transcript.arrive(link, request.clone());
+        let reply = upstream.answer(link, request).await;
+        transcript.settle(
+            number,
+            match &reply {
+                Some(Reply { status, headers, body }) => {
+                    Fate::Answered { status: *status, headers: headers.clone(), body: body.clone() }
+                }
+                None => Fate::Lost { processed: false },
+            },
+        );
+        reply
+    }
+
     /// Opens a given address for a link.
     pub async fn open_at(
         &self,

@@ -146,6 +146,8 @@ pub struct Exchange {
     pub carried: Carried,
     /// How many exchanges had arrived when this one was settled: those numbered from here on came after its answer.
     pub settled_at: Option<usize>,
+    /// When that was, in the case's time.
+    pub settled_ms: Option<i64>,
     /// Milliseconds since 1970, in the case's time.
     pub at_ms: i64,
 }
@@ -209,6 +211,7 @@ impl Transcript {
             fault: None,
             carried,
             settled_at: None,
+            settled_ms: None,
             at_ms: self.clock.now_ms(),
         });
         (exchanges.len() - 1, operation)
@@ -216,9 +219,9 @@ impl Transcript {
 
     pub(super) fn settle(&self, number: usize, fate: Fate) {
         let mut exchanges = self.lock();
-        let settled_at = Some(exchanges.len());
+        let (settled_at, settled_ms) = (Some(exchanges.len()), Some(self.clock.now_ms()));
         if let Some(exchange) = exchanges.get_mut(number) {
-            *exchange = Exchange { fate, settled_at, ..exchange.clone() };
+            (exchange.fate, exchange.settled_at, exchange.settled_ms) = (fate, settled_at, settled_ms);
         }
     }
 

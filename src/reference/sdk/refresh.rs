@@ -34,7 +34,11 @@ impl Sdk {
         let refresh = {
             let mut state = self.lock();
             match &state.refreshing {
-                Some(going_on) if self.device.rules.may_share_refresh() => going_on.clone(),
+                Some(going_on) if self.device.rules.may_share_refresh() => {
+                    let going_on = going_on.clone();
+                    drop(state);
+                    return self.device.rules.for_waiters(going_on.await);
+                }
                 _ => {
                     // On a task of its own: the caller that started it may be cancelled, the others still wait.
                     let sdk = self.clone();

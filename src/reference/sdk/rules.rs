@@ -222,6 +222,11 @@ pub trait Rules: Send + Sync {
         true
     }
 
+    /// What a caller gets that waited for another's refresh: the same (DEL-5).
+    fn for_waiters(&self, result: Result<()>) -> Result<()> {
+        result
+    }
+
     /// Whether an answer asked for in one era may change the state of another (OUT-5).
     fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
         asked_in == now

@@ -6,6 +6,9 @@ pub(super) mod begin;
 mod cancel;
 mod check_token;
 mod clear_faults;
+mod client_broken;
+mod client_call;
+mod client_tokens;
 mod clock_off;
 mod configure;
 mod current_user;
@@ -99,6 +102,10 @@ pub static KINDS: &[StepKind] = &[
     revoke::KIND,
     refuse_access_tokens::KIND,
     present::KIND,
+    client_tokens::EXCHANGE,
+    client_tokens::REFRESH,
+    client_call::KIND,
+    client_broken::KIND,
     together::KIND,
     begin::KIND,
     cancel::KIND,

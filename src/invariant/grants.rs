@@ -1,0 +1,89 @@
+//! Which tokens the SDK got when, for whom, where.
+
+use super::Evidence;
+use crate::protocol::Realm;
+use crate::reference::sdk::token::realm_of_issuer;
+use crate::wire::{Exchange, Party};
+use serde_json::Value;
+
+/// The tokens of one answer that the SDK got as the server made it.
+pub(super) struct Grant {
+    /// The number of the exchange, from 0.
+    pub at: usize,
+    pub access_token: String,
+    pub refresh_token: String,
+    /// The refresh token that bought them; none for those of a sign-in token.
+    pub bought_with: Option<String>,
+    pub realm: Option<Realm>,
+    /// The vendor user, in lower case, if it is known.
+    pub user: Option<String>,
+    /// The latest end of the access token that the SDK can have reckoned with, in milliseconds of the case's time.
+    pub expires_at_ms: i64,
+}
+
+pub(super) struct Grants(pub Vec<Grant>);
+
+/// What a sign-in token says of itself.
+fn claims(jwt: &str) -> Value {
+    jsonwebtoken::dangerous::insecure_decode_claims(jwt).unwrap_or_default()
+}
+
+/// The realm in a sign-in token's issuer.
+pub(super) fn realm_of_token(jwt: &str) -> Option<Realm> {
+    realm_of_issuer(claims(jwt).get("iss")?.as_str()?)
+}
+
+impl Grants {
+    pub fn of(evidence: &Evidence<'_>) -> Self {
+        let mut grants = Self(Vec::new());
+        for (at, exchange) in evidence.exchanges.iter().enumerate().filter(|(_, e)| e.link.from == Party::Sdk) {
+            if let Some(grant) = grants.read(at, exchange, evidence) {
+                grants.0.push(grant);
+            }
+        }
+        grants
+    }
+
+    fn read(&self, at: usize, exchange: &Exchange, evidence: &Evidence<'_>) -> Option<Grant> {
+        let granted = exchange.granted(evidence.profile)?;
+        let bought_with = exchange.carried.refresh_token.clone();
+        let parent = bought_with.as_ref().and_then(|token| self.of_refresh_token(token));
+        let (realm, user) = match (&exchange.carried.token, parent) {
+            (Some(jwt), _) => {
+                let uid = claims(jwt).get("uid").and_then(Value::as_str).map(str::to_lowercase);
+                (realm_of_token(jwt), uid)
+            }
+            (None, Some(parent)) => (parent.realm, parent.user.clone()),
+            (None, None) => (None, None),
+        };
+        let lifetime_ms = i64::try_from(granted.expires_in).unwrap_or(i64::MAX / 4000).saturating_mul(1000);
+        Some(Grant {
+            at,
+            access_token: granted.access_token,
+            refresh_token: granted.refresh_token,
+            bought_with,
+            realm,
+            user,
+            expires_at_ms: exchange.settled_ms.unwrap_or(exchange.at_ms).saturating_add(lifetime_ms),
+        })
+    }
+
+    /// The grant that a refresh token came with.
+    pub fn of_refresh_token(&self, token: &str) -> Option<&Grant> {
+        self.0.iter().rev().find(|grant| grant.refresh_token == token)
+    }
+
+    /// The grant whose access token an API call carries.
+    pub fn of_call(&self, exchange: &Exchange) -> Option<&Grant> {
+        let bearer = exchange.request.header("authorization")?.strip_prefix("Bearer ")?;
+        self.0.iter().find(|grant| grant.access_token == bearer)
+    }
+
+    /// Whether a token of this grant was sent in any exchange before `end`.
+    pub fn seen_in_use(&self, grant: &Grant, exchanges: &[Exchange], end: usize) -> bool {
+        exchanges.iter().take(end).any(|exchange| {
+            let refresh = exchange.carried.refresh_token.as_deref() == Some(grant.refresh_token.as_str());
+            refresh || self.of_call(exchange).is_some_and(|used| used.at == grant.at)
+        })
+    }
+}

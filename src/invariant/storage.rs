@@ -1,0 +1,82 @@
+//! What may lie in storage while nothing goes on (LIF-2, MIG-6, OUT-1, OUT-2, DEL-1).
+
+use super::grants::Grants;
+use super::{Breach, Evidence, Left};
+use crate::protocol::message::Item;
+use crate::wire::redact::{Known, SecretKind};
+
+/// The secrets of an item.
+fn secrets(item: &Item, evidence: &Evidence<'_>) -> Vec<Known> {
+    evidence.ledger.secrets_in(&format!("{}={}", item.key, item.value))
+}
+
+fn is_token(known: &Known) -> bool {
+    matches!(known.kind, SecretKind::AccessToken | SecretKind::RefreshToken)
+}
+
+fn place(item: &Item) -> String {
+    format!("the {} item `{}`", item.area.word(), item.key)
+}
+
+/// Tokens and an API key are never both there: one scheme or the other.
+pub(super) fn one_scheme(evidence: &Evidence<'_>) -> Option<Breach> {
+    if !evidence.at_rest {
+        return None;
+    }
+    let all: Vec<_> = evidence.items.iter().map(|item| (item, secrets(item, evidence))).collect();
+    let token = all.iter().any(|(_, secrets)| secrets.iter().any(is_token));
+    let (item, key) = all.iter().find_map(|(item, secrets)| {
+        secrets.iter().find(|known| known.kind == SecretKind::ApiKey).map(|known| (item, known))
+    })?;
+    token.then(|| Breach {
+        clause: "MIG-6",
+        expected: "no API key on the device in the token scheme",
+        got: format!("the {} in {}, beside tokens", key.name, place(item)),
+    })
+}
+
+/// Never the tokens of two users.
+pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+    if !evidence.at_rest {
+        return None;
+    }
+    let mut seen: Option<(String, String)> = None;
+    for item in evidence.items {
+        for known in secrets(item, evidence).iter().filter(|known| is_token(known)) {
+            let grant = grants.0.iter().find(|g| known.is(&g.access_token) || known.is(&g.refresh_token));
+            let Some(user) = grant.and_then(|grant| grant.user.clone()) else { continue };
+            match &seen {
+                Some((other, first)) if *other != user => {
+                    return Some(Breach {
+                        clause: "LIF-2",
+                        expected: "one active user",
+                        got: format!("the {first} and the {} of another user, in {}", known.name, place(item)),
+                    });
+                }
+                Some(_) => {}
+                None => seen = Some((user, known.name.clone())),
+            }
+        }
+    }
+    None
+}
+
+/// After a sign-out, by the app or by the SDK itself, no token and no key is left.
+pub(super) fn nothing_left(evidence: &Evidence<'_>) -> Option<Breach> {
+    if !evidence.at_rest || evidence.sdk.left == Left::MayBe {
+        return None;
+    }
+    for item in evidence.items {
+        let left = secrets(item, evidence);
+        let Some(known) = left.iter().find(|known| is_token(known) || known.kind == SecretKind::ApiKey) else {
+            continue;
+        };
+        let (clause, expected) = match (evidence.sdk.left, known.kind) {
+            (Left::UserGone, _) => ("DEL-1", "nothing of the session in storage after the user was found to be gone"),
+            (_, SecretKind::ApiKey) => ("OUT-2", "no API key in storage after sign-out"),
+            _ => ("OUT-1", "no token in storage after sign-out"),
+        };
+        return Some(Breach { clause, expected, got: format!("the {} in {}", known.name, place(item)) });
+    }
+    None
+}
