@@ -76,6 +76,9 @@ pub struct Sdk {
     sign_in_turn: tokio::sync::Mutex<()>,
 }
 
+/// A refresh under way, for all who wait for it.
+type Refresh = Shared<BoxFuture<'static, Result<()>>>;
+
 #[derive(Default)]
 struct State {
     /// None until the vault could be read: it may be locked at launch (PER-6).
@@ -83,7 +86,7 @@ struct State {
     /// Counts sign-outs. An answer that was asked for before one is not wanted after it (OUT-5).
     era: u64,
     /// The refresh that goes on, for all who need it (REF-4).
-    refreshing: Option<Shared<BoxFuture<'static, Result<()>>>>,
+    refreshing: Option<Refresh>,
     /// No refresh before this time: the server said so (REF-9).
     refresh_not_before_ms: i64,
     last_status: Vec<StatusWord>,

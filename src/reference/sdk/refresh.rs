@@ -3,7 +3,7 @@
 use super::ports::{Call, Host};
 use super::record::{Record, TokenRecord};
 use super::rules::Refreshed;
-use super::{Result, Sdk, SdkError};
+use super::{Refresh, Result, Sdk, SdkError};
 use crate::protocol::ErrorKind;
 use futures_util::FutureExt;
 use rand::Rng;
@@ -31,30 +31,28 @@ impl Sdk {
     /// Refreshes now, or waits for the refresh that goes on already (REF-4).
     pub async fn refresh(self: &Arc<Self>) -> Result<()> {
         self.session_or_error()?;
-        let refresh = {
-            let mut state = self.lock();
-            match &state.refreshing {
-                Some(going_on) if self.device.rules.may_share_refresh() => {
-                    let going_on = going_on.clone();
-                    drop(state);
-                    return self.device.rules.for_waiters(going_on.await);
-                }
-                _ => {
-                    // On a task of its own: the caller that started it may be cancelled, the others still wait.
-                    let sdk = self.clone();
-                    let task = tokio::spawn(async move {
-                        let result = sdk.refresh_until_done().await;
-                        sdk.lock().refreshing = None;
-                        result
-                    });
-                    let ended = || SdkError::new(ErrorKind::Cancelled, "the refresh was ended");
-                    let shared = task.map(move |joined| joined.unwrap_or_else(|_| Err(ended()))).boxed().shared();
-                    state.refreshing = Some(shared.clone());
-                    shared
-                }
-            }
-        };
-        refresh.await
+        let (refresh, waits) = self.join_refresh();
+        let result = refresh.await;
+        if waits { self.device.rules.for_waiters(result) } else { result }
+    }
+
+    /// The refresh that goes on, and whether it did already.
+    fn join_refresh(self: &Arc<Self>) -> (Refresh, bool) {
+        let mut state = self.lock();
+        if let Some(going_on) = state.refreshing.clone().filter(|_| self.device.rules.may_share_refresh()) {
+            return (going_on, true);
+        }
+        // On a task of its own: the caller that started it may be cancelled, the others still wait.
+        let sdk = self.clone();
+        let task = tokio::spawn(async move {
+            let result = sdk.refresh_until_done().await;
+            sdk.lock().refreshing = None;
+            result
+        });
+        let ended = || SdkError::new(ErrorKind::Cancelled, "the refresh was ended");
+        let refresh = task.map(move |joined| joined.unwrap_or_else(|_| Err(ended()))).boxed().shared();
+        state.refreshing = Some(refresh.clone());
+        (refresh, false)
     }
 
     async fn refresh_until_done(&self) -> Result<()> {
