@@ -63,6 +63,7 @@ pub fn offer(engine: &Engine) -> Offer {
         capabilities: engine.capabilities.clone(),
         controls: Control::ALL.iter().copied().collect(),
         realms: Realm::all().collect(),
+        crashes_at_writes: engine.sdk.can_crash_at_writes(),
         unspoken: None,
         claims: engine.profile.claims.iter().copied().collect(),
     }

@@ -109,6 +109,7 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
     let snapshot_folder = target.snapshots.clone();
     // A foreign build's difference is no proposal for the suite's own snapshots.
     let own = target.snapshots.is_some() || target.seats().is_empty();
+    let suits_snapshots = seats.as_ref().is_none_or(|seats| seats.iter().all(|seat| *seat == Seat::Sdk)) || own;
     let profile = profile(&args, &target)?;
     let mut interrupted = interrupts();
     let cast = tokio::select! {
@@ -123,9 +124,9 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
     let mut listener = listener(&args, Arc::new(plan.clauses.clone()), strictness)?;
     let jobs = limits::jobs(args.jobs)?;
     let settings = Settings {
-        // Wires differ by profile; the suite's snapshots are those of `junction`.
         snapshot_mode: snapshot_mode(&args, own),
-        snapshots: cast.engine.profile.name == "junction" || snapshot_folder.is_some(),
+        // The suite's own snapshots hold for its own backend and cloud, and for `junction`.
+        snapshots: snapshot_folder.is_some() || (cast.engine.profile.name == "junction" && suits_snapshots),
         engine: cast.engine,
         offer: cast.offer,
         target: cast.target,

@@ -10,8 +10,8 @@ mod tokens;
 
 use crate::clock::Mode;
 use crate::profile::Profile;
-use crate::protocol::ErrorKind;
 use crate::protocol::message::Item;
+use crate::protocol::{ErrorKind, StatusWord};
 use crate::wire::Exchange;
 use crate::wire::redact::Ledger;
 use grants::Grants;
@@ -42,6 +42,10 @@ pub struct Observed {
     /// The errors that callers got, and how many exchanges there had been by then.
     pub told: Vec<(ErrorKind, usize)>,
     pub left: Left,
+    /// A sign-in with a token has worked since the last sign-out, and nothing was killed since.
+    pub token_scheme: bool,
+    /// A status that is no documented combination.
+    pub odd_status: Option<Vec<StatusWord>>,
     /// The device's clock was put wrong on purpose.
     pub clock_was_off: bool,
 }
@@ -93,6 +97,14 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
         .or_else(|| storage::one_scheme(evidence))
         .or_else(|| storage::one_user(evidence, &grants))
         .or_else(|| storage::nothing_left(evidence))
+        .or_else(|| documented_status(evidence))
+}
+
+/// The status is always one of the documented combinations.
+fn documented_status(evidence: &Evidence<'_>) -> Option<Breach> {
+    let words: Vec<_> = evidence.sdk.odd_status.as_ref()?.iter().map(|word| word.word()).collect();
+    let got = format!("the status [{}]", words.join(", "));
+    Some(Breach { clause: "LIF-7", expected: "a documented combination of status words", got })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ fn place(item: &Item) -> String {
 
 /// Tokens and an API key are never both there: one scheme or the other.
 pub(super) fn one_scheme(evidence: &Evidence<'_>) -> Option<Breach> {
-    if !evidence.at_rest {
+    if !evidence.at_rest || !evidence.sdk.token_scheme {
         return None;
     }
     let all: Vec<_> = evidence.items.iter().map(|item| (item, secrets(item, evidence))).collect();

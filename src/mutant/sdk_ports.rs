@@ -114,6 +114,10 @@ impl Vault for CarelessVault {
         if matches!(self.how, Careless::Keeping) { Ok(()) } else { self.vault.erase(area, key) }
     }
 
+    fn tidy(&self) -> Result<(), VaultError> {
+        self.vault.tidy()
+    }
+
     fn items(&self) -> Result<Vec<Item>, VaultError> {
         self.vault.items()
     }

@@ -11,7 +11,7 @@ mod words;
 
 pub use breach::{Breach, MAX_UNASKED};
 pub use peer::{CallError, Handler, Peer, Refusal, connect};
-pub use words::{Capability, Control, Environment, ErrorKind, Realm, Region, Seat, StatusWord};
+pub use words::{Capability, Control, Environment, ErrorKind, Realm, Region, Seat, StatusWord, is_documented};
 
 pub use schema::schema;
 

@@ -128,6 +128,19 @@ words! {
     }
 }
 
+/// Whether a status is one of the documented combinations (LIF-7).
+pub fn is_documented(status: &[StatusWord]) -> bool {
+    use StatusWord::{Configured, PendingReauthentication, SignedIn, UseApiKey, UseSignInToken};
+    let combinations: [&[StatusWord]; 5] = [
+        &[],
+        &[Configured],
+        &[Configured, SignedIn, UseApiKey],
+        &[Configured, SignedIn, UseSignInToken],
+        &[Configured, SignedIn, UseSignInToken, PendingReauthentication],
+    ];
+    combinations.iter().any(|words| words.len() == status.len() && words.iter().all(|word| status.contains(word)))
+}
+
 impl Environment {
     /// The label in token issuers: `dev`, `stg`, `prd`.
     pub fn issuer_label(self) -> &'static str {

@@ -138,7 +138,9 @@ impl<W: Write> Console<W> {
         }
         writeln!(self.out, "\n{word} {} / {}\n     {}", case.chapter, self.styles.bold.apply_to(&case.id), case.title)?;
         match &case.verdict {
-            Verdict::Failed(findings) => findings.iter().try_for_each(|finding| self.finding(finding))?,
+            Verdict::Failed(findings) => {
+                findings.iter().try_for_each(|finding| self.finding(finding, case.advice.as_deref()))?
+            }
             Verdict::BadScenario(what) => writeln!(self.out, "     the scenario makes no sense: {what}")?,
             Verdict::HarnessFailed(what) => {
                 writeln!(self.out, "     the harness failed, nothing is said of the build: {what}")?
@@ -157,7 +159,7 @@ impl<W: Write> Console<W> {
         Ok(())
     }
 
-    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+    fn finding(&mut self, finding: &Finding, advice: Option<&str>) -> io::Result<()> {
         for id in &finding.clauses {
             if let Some(clause) = self.clauses.get(id) {
                 let level = if clause.level == Level::Must { "must" } else { "should" };
@@ -172,6 +174,9 @@ impl<W: Write> Console<W> {
         for line in got {
             writeln!(self.out, "    {line}")?;
         }
+        if let Some(advice) = advice {
+            writeln!(self.out, "  {}    {advice}", self.styles.bold.apply_to("advice"))?;
+        }
         if !finding.wire.is_empty() {
             writeln!(self.out, "  {}", self.styles.dim.apply_to("the wire up to here (last exchanges):"))?;
             for exchange in &finding.wire {
@@ -180,7 +185,7 @@ impl<W: Write> Console<W> {
             }
         }
         if !finding.stderr.as_str().trim().is_empty() {
-            writeln!(self.out, "  {}", self.styles.dim.apply_to("the adapter's standard error (its end):"))?;
+            writeln!(self.out, "  {}", self.styles.dim.apply_to("standard error (its end):"))?;
             writeln!(self.out, "{}", indent(finding.stderr.as_str()))?;
         }
         Ok(())

@@ -55,7 +55,7 @@ fn case_json(case: &CaseReport) -> Value {
         Verdict::HarnessFailed(what) => ("harnessFailed", json!(what)),
     };
     json!({
-        "id": case.id, "chapter": case.chapter, "title": case.title, "file": case.file, "proves": case.proves,
+        "id": case.id, "chapter": case.chapter, "title": case.title, "advice": case.advice, "file": case.file, "proves": case.proves,
         "verdict": verdict, "seconds": case.duration.as_secs_f64(), "detail": detail,
     })
 }

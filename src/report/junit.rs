@@ -53,7 +53,9 @@ fn test_case(case: &CaseReport) -> TestCase {
             let heading =
                 findings.first().map(|f| format!("{}: expected {}, got {}", f.clauses.join(" "), f.expected, f.got));
             status.set_message(heading.unwrap_or_default()).set_type("nonconformance");
-            status.set_description(findings.iter().map(words).collect::<Vec<_>>().join("\n"));
+            status.set_description(
+                findings.iter().map(|finding| words(finding, case.advice.as_deref())).collect::<Vec<_>>().join("\n"),
+            );
             status
         }
         Verdict::BadScenario(what) | Verdict::HarnessFailed(what) => {
@@ -68,14 +70,15 @@ fn test_case(case: &CaseReport) -> TestCase {
     test
 }
 
-fn words(finding: &Finding) -> String {
+fn words(finding: &Finding, advice: Option<&str>) -> String {
     let wire: Vec<_> = finding.wire.iter().map(|exchange| exchange.as_str()).collect();
     format!(
-        "{}\nstep: {}\nexpected: {}\ngot: {}\nwire:\n{}\nstandard error:\n{}",
+        "{}\nstep: {}\nexpected: {}\ngot: {}\n{}wire:\n{}\nstandard error:\n{}",
         finding.place.words(),
         finding.step,
         finding.expected,
         finding.got,
+        advice.map(|advice| format!("advice: {advice}\n")).unwrap_or_default(),
         wire.join("\n"),
         finding.stderr
     )

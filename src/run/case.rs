@@ -20,7 +20,7 @@ const STDERR_SHOWN: usize = 12;
 
 pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>) -> CaseReport {
     let began = Instant::now();
-    let verdict = match World::build(setup, case.given.clone(), case.expiries()).await {
+    let verdict = match World::build(setup, case.given.clone(), case.expiries(), case.traps()).await {
         Ok(world) => {
             let verdict = judge(case, &world, snapshots).await;
             world.shut_down().await;
@@ -35,6 +35,7 @@ pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Sn
         id: case.id.clone(),
         chapter: case.scenario.chapter.clone(),
         title: case.scenario.header.title.clone(),
+        advice: case.scenario.header.advice.clone(),
         file: case.scenario.source.path().display().to_string(),
         proves: case.scenario.proves().map(str::to_owned).collect(),
         verdict,

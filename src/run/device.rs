@@ -8,7 +8,7 @@ use crate::profile::Profile;
 use crate::protocol::message::{self, Area, Endpoint, Item, Items, Start};
 use crate::protocol::{Capability, ErrorKind, StatusWord};
 use crate::seat::{AppSeat, CannotStart, Deadlines, Ears, Process, SdkSeat, Trouble, trouble};
-use crate::wire::Transcript;
+use crate::wire::{Nowhere, Transcript};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -73,6 +73,9 @@ pub(super) struct Device {
     /// How far the device's clock is ahead of the servers', in milliseconds.
     clock_off_ms: Arc<AtomicI64>,
     clock_was_off: AtomicBool,
+    traps: bool,
+    /// Servers that cannot be reached: identity provider, API.
+    nowhere: Mutex<(Option<Nowhere>, Option<Nowhere>)>,
     process: Mutex<Option<Arc<Process>>>,
     /// Everything heard so far, over all launches.
     heard: Arc<Mutex<Heard>>,
@@ -87,6 +90,8 @@ pub(super) struct DeviceParts {
     pub deadlines: Deadlines,
     pub request_timeout: Duration,
     pub endpoints: Vec<Endpoint>,
+    /// Whether processes run under a trap for writes to storage.
+    pub traps: bool,
     /// For marking launches in it.
     pub transcript: Transcript,
     pub profile: Arc<Profile>,
@@ -115,6 +120,8 @@ impl Device {
             locked: Mutex::new(false),
             clock_off_ms: Arc::default(),
             clock_was_off: AtomicBool::new(false),
+            traps: parts.traps,
+            nowhere: Mutex::default(),
             process: Mutex::default(),
             heard: Arc::default(),
             stderr: Mutex::default(),
@@ -148,7 +155,9 @@ impl Device {
             heard: self.heard.clone(),
             authenticator: lock(&self.authenticator).clone(),
         };
-        let process = Arc::new(self.seat.launch(Arc::new(ears), self.deadlines).map_err(DeviceError::CannotStart)?);
+        let root = self.traps.then(|| self.storage.root());
+        let launched = self.seat.launch(Arc::new(ears), self.deadlines, root);
+        let process = Arc::new(launched.map_err(DeviceError::CannotStart)?);
         *lock(&self.process) = Some(process.clone());
         if let Err(broken) = process.initialize().await {
             return Err(process.explain(broken).await.into());
@@ -164,7 +173,7 @@ impl Device {
                 volatile: self.storage.area(Area::Volatile),
                 locked: *lock(&self.locked),
             },
-            endpoints: self.endpoints.clone(),
+            endpoints: self.endpoints(),
             now: (self.clock.mode() == Mode::Virtual).then(|| self.now_ms()),
             request_timeout_ms: u64::try_from(self.request_timeout.as_millis()).unwrap_or(u64::MAX),
         };
@@ -240,6 +249,32 @@ impl Device {
         self.launch().await
     }
 
+    /// From the next launch on, these servers cannot be reached.
+    pub fn set_hosts(&self, auth: Option<Nowhere>, api: Option<Nowhere>) {
+        *lock(&self.nowhere) = (auth, api);
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let (auth, api) = &*lock(&self.nowhere);
+        let url = |nowhere: &Option<Nowhere>, usual: &str| nowhere.as_ref().map_or(usual.to_owned(), |n| n.url.clone());
+        let end = |of: &Endpoint| Endpoint { auth: url(auth, &of.auth), api: url(api, &of.api), ..of.clone() };
+        self.endpoints.iter().map(end).collect()
+    }
+
+    /// Has the SDK's process end instead of its n-th write to storage from now on.
+    pub fn arm(&self, writes: u32) -> Result<(), DeviceError> {
+        let process = self.running().ok_or_else(not_running)?;
+        if process.arm(writes) {
+            return Ok(());
+        }
+        Err(DeviceError::Io(std::io::Error::other("the process does not run under a trap for writes")))
+    }
+
+    /// Takes that back; whether it has happened.
+    pub fn disarm(&self) -> bool {
+        self.running().is_some_and(|process| process.disarm())
+    }
+
     /// Calls the SDK.
     pub async fn call<R: DeserializeOwned>(
         &self,
@@ -307,6 +342,11 @@ impl Device {
     /// The statuses that were told since the last time they were taken.
     pub fn take_statuses(&self) -> Vec<Vec<StatusWord>> {
         std::mem::take(&mut lock(&self.heard).statuses)
+    }
+
+    /// The first status told that is no documented combination (LIF-7).
+    pub fn odd_status(&self) -> Option<Vec<StatusWord>> {
+        lock(&self.heard).odd_status.clone()
     }
 
     /// Everything that the SDK wrote where others can read it: its log and standard error.

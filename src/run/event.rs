@@ -38,6 +38,8 @@ pub struct CaseReport {
     pub id: String,
     pub chapter: String,
     pub title: String,
+    /// What to change, for whoever maintains a build that fails.
+    pub advice: Option<String>,
     pub file: String,
     pub proves: Vec<String>,
     pub verdict: Verdict,

@@ -23,6 +23,11 @@ impl Installation {
         self.folder.path().join(area.word())
     }
 
+    /// What holds everything.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Where the app itself keeps what it wants.
     pub fn app(&self) -> PathBuf {
         self.folder.path().join("app")

@@ -37,6 +37,8 @@ pub struct Offer {
     pub capabilities: BTreeSet<Capability>,
     pub controls: BTreeSet<Control>,
     pub realms: BTreeSet<Realm>,
+    /// Whether the SDK's process can be ended at a write to storage.
+    pub crashes_at_writes: bool,
     /// The wire profile, where the SDK does not speak it.
     pub unspoken: Option<String>,
     /// The standards that the wire profile claims.
@@ -102,6 +104,11 @@ fn matches(word: &str, case: &PlannedCase) -> bool {
 impl PlannedCase {
     /// Why seats that offer this cannot run the case, if they cannot.
     pub fn skip(&self, offer: &Offer) -> Option<Skip> {
+        if self.traps() && !offer.crashes_at_writes {
+            return Some(Skip(
+                "this machine cannot end a process at a write to storage (Linux with seccomp can)".into(),
+            ));
+        }
         if let Some(profile) = &offer.unspoken {
             return Some(Skip(format!("the SDK does not claim {profile}")));
         }
@@ -115,13 +122,22 @@ impl PlannedCase {
         if let Some(realm) = self.realms.difference(&offer.realms).next() {
             return Some(Skip(format!("the cloud has no {realm}")));
         }
-        let missing: Vec<_> = self.demands.difference(&offer.controls).map(|control| control.word()).collect();
-        (!missing.is_empty()).then(|| Skip(format!("the cloud cannot be told to {}", missing.join(", "))))
+        let missing: Vec<_> = self.demands.difference(&offer.controls).copied().collect();
+        if missing.contains(&Control::Shape) {
+            return Some(Skip("it needs tokens, answers or a count that only the simulated cloud can give".into()));
+        }
+        let words: Vec<_> = missing.iter().map(|control| control.word()).collect();
+        (!words.is_empty()).then(|| Skip(format!("the target file has no hook {}", words.join(", "))))
     }
 
     /// Whether the case puts a build on one of these seats to the test.
     pub fn tries(&self, seats: &[Seat]) -> bool {
         self.scenario.header.seats.iter().any(|seat| seats.contains(seat))
+    }
+
+    /// Whether the SDK's process must run under a trap for writes to storage.
+    pub(super) fn traps(&self) -> bool {
+        self.steps.iter().any(Planned::traps)
     }
 
     /// The expiries that its steps wait for.

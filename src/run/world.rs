@@ -9,7 +9,7 @@ use crate::cloud::{Behaviour, Cloud, CloudParts, Lifetimes};
 use crate::invariant::{Left, Observed};
 use crate::profile::Profile;
 use crate::protocol::message::Endpoint;
-use crate::protocol::{Capability, ErrorKind, Realm};
+use crate::protocol::{Capability, ErrorKind, Realm, StatusWord, is_documented};
 use crate::scenario::{Given, OwnProfile, RefreshTokens, Text};
 use crate::seat::{
     AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs,
@@ -79,7 +79,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl World {
     /// Brings up everything but the app's process.
-    pub async fn build(setup: &Setup, given: Given, expiries: Expiries) -> std::io::Result<Arc<Self>> {
+    pub async fn build(setup: &Setup, given: Given, expiries: Expiries, traps: bool) -> std::io::Result<Arc<Self>> {
         let ledger = Ledger::default();
         let profile = match given.profile {
             Some(OwnProfile::Standard) => Profile::built_in("standard").unwrap_or_else(|| setup.profile.clone()),
@@ -101,6 +101,7 @@ impl World {
             deadlines: setup.deadlines,
             request_timeout: setup.request_timeout,
             endpoints,
+            traps,
             transcript: transcript.clone(),
             profile: profile.clone(),
             clock: clock.clone(),
@@ -320,8 +321,14 @@ impl World {
         let called = self.device.call(method, params).await.map_err(Halt::from);
         let mut observed = lock(&self.observed);
         match &called {
-            Ok(Called::Ok(_)) if signs_in => observed.left = Left::MayBe,
-            Ok(Called::Ok(_)) if method == "signOut" => observed.left = Left::SignedOut,
+            Ok(Called::Ok(_)) if signs_in => {
+                observed.left = Left::MayBe;
+                observed.token_scheme = ["signIn", "identify"].contains(&method);
+            }
+            Ok(Called::Ok(_)) if method == "signOut" => {
+                (observed.left, observed.token_scheme) = (Left::SignedOut, false);
+            }
+            Ok(Called::Killed) => observed.token_scheme = false,
             Ok(Called::Refused { kind, .. }) => {
                 observed.told.push((*kind, self.transcript.len()));
                 if *kind == ErrorKind::InvalidUser {
@@ -333,8 +340,23 @@ impl World {
         called
     }
 
+    /// Notes that the SDK died in the middle of a call: which scheme it has is open.
+    pub(super) fn note_crash(&self) {
+        lock(&self.observed).token_scheme = false;
+    }
+
+    /// Notes what the SDK said of itself.
+    pub(super) fn note_status(&self, status: &[StatusWord]) {
+        if !is_documented(status) {
+            lock(&self.observed).odd_status.get_or_insert_with(|| status.to_vec());
+        }
+    }
+
     /// What was seen of the SDK beside the wire.
     pub(super) fn observed(&self) -> Observed {
+        if let Some(status) = self.device.odd_status() {
+            self.note_status(&status);
+        }
         Observed {
             launches: self.device.launches(),
             clock_was_off: self.device.clock_was_off(),

@@ -68,6 +68,20 @@ impl Watch for Hosted {
         self.end.subscribe()
     }
 
+    fn arm(&self, writes: u32) -> bool {
+        self.life.end_at_write(writes);
+        true
+    }
+
+    fn disarm(&self) -> bool {
+        self.life.end_at_write(0);
+        let struck = self.life.is_over();
+        if struck {
+            self.kill_now();
+        }
+        struck
+    }
+
     fn stderr_tail(&self) -> String {
         String::new()
     }

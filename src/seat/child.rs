@@ -2,10 +2,11 @@
 
 use super::Deadlines;
 use super::process::{CLEAN, Ears, EarsHandler, End, Process, Watch};
+use super::storage_trap::{self, Trap};
 use crate::protocol::{MAX_UNASKED, connect};
 use async_trait::async_trait;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -16,6 +17,8 @@ use tokio::sync::watch;
 const STDERR_TAIL: usize = 64 * 1024;
 
 struct Watched {
+    /// Ends the process at a write to storage, where a case wants that.
+    trap: Option<Arc<Trap>>,
     /// The id of the child and of its process group.
     group: i32,
     end: watch::Sender<End>,
@@ -32,16 +35,27 @@ pub struct Program {
 }
 
 /// A started program in a process group of its own: whatever it starts ends with it, and Ctrl-C reaches the harness alone.
-fn spawn(what: &Program, stdin: Stdio) -> std::io::Result<(Child, Arc<Watched>)> {
+fn spawn(what: &Program, stdin: Stdio, storage: Option<&Path>) -> std::io::Result<(Child, Arc<Watched>)> {
     let mut command = Command::new(&what.program);
     command.args(&what.args).current_dir(&what.folder).envs(what.environment.iter().cloned());
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     die_with_the_harness(&mut command);
+    let trap = match storage {
+        Some(root) => {
+            let (trap, handover) = storage_trap::prepare(root)?;
+            storage_trap::install_into(&mut command, handover);
+            Some(trap)
+        }
+        None => None,
+    };
     let mut child = command.spawn()?;
     let stderr = child.stderr.take().ok_or_else(no_pipe)?;
     let group = child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(no_pipe)?;
-    let watched = Arc::new(Watched { group, end: watch::channel(End::Running).0, stderr: Mutex::default() });
+    if let Some(trap) = &trap {
+        trap.set_group(group);
+    }
+    let watched = Arc::new(Watched { trap, group, end: watch::channel(End::Running).0, stderr: Mutex::default() });
     tokio::spawn(keep_tail(stderr, watched.clone()));
     Ok((child, watched))
 }
@@ -51,8 +65,13 @@ fn no_pipe() -> std::io::Error {
 }
 
 /// Starts a program that speaks the protocol.
-pub(super) fn launch(what: &Program, ears: Arc<dyn Ears>, deadlines: Deadlines) -> std::io::Result<Process> {
-    let (mut child, watched) = spawn(what, Stdio::piped())?;
+pub(super) fn launch(
+    what: &Program,
+    ears: Arc<dyn Ears>,
+    deadlines: Deadlines,
+    storage: Option<&Path>,
+) -> std::io::Result<Process> {
+    let (mut child, watched) = spawn(what, Stdio::piped(), storage)?;
     let (stdin, stdout) = (child.stdin.take().ok_or_else(no_pipe)?, child.stdout.take().ok_or_else(no_pipe)?);
     tokio::spawn(reap(child, watched.clone()));
     let (peer, conversation) = connect(stdout, stdin, MAX_UNASKED, |_| Arc::new(EarsHandler(ears)));
@@ -62,7 +81,7 @@ pub(super) fn launch(what: &Program, ears: Arc<dyn Ears>, deadlines: Deadlines) 
 
 /// Starts a program that serves by itself; what it prints is kept with its standard error.
 pub(super) fn start(what: &Program) -> std::io::Result<Arc<dyn Watch>> {
-    let (mut child, watched) = spawn(what, Stdio::null())?;
+    let (mut child, watched) = spawn(what, Stdio::null(), None)?;
     let stdout = child.stdout.take().ok_or_else(no_pipe)?;
     tokio::spawn(keep_tail(stdout, watched.clone()));
     tokio::spawn(reap(child, watched.clone()));
@@ -98,6 +117,9 @@ async fn reap(mut child: Child, watched: Arc<Watched>) {
         Ok(status) => describe(status),
         Err(error) => format!("unknown ({error})"),
     };
+    if let Some(trap) = &watched.trap {
+        trap.end();
+    }
     // What it started and left behind goes too.
     signal_group(watched.group);
     watched.end.send_replace(End::Ended(how));
@@ -113,7 +135,7 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn signal_group(group: i32) {
+pub(super) fn signal_group(group: i32) {
     // SAFETY: a plain system call; a group that is gone gives an error, which is what is wanted.
     unsafe {
         libc::kill(-group, libc::SIGKILL);
@@ -136,6 +158,14 @@ impl Watch for Watched {
 
     fn end(&self) -> watch::Receiver<End> {
         self.end.subscribe()
+    }
+
+    fn arm(&self, writes: u32) -> bool {
+        self.trap.as_ref().map(|trap| trap.arm(writes)).is_some()
+    }
+
+    fn disarm(&self) -> bool {
+        self.trap.as_ref().is_some_and(|trap| trap.disarm())
     }
 
     fn stderr_tail(&self) -> String {

@@ -10,6 +10,11 @@ mod cloud;
 mod http;
 mod process;
 mod service;
+#[cfg(target_os = "linux")]
+mod storage_trap;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_storage_trap.rs"]
+mod storage_trap;
 
 pub use app::AppSeat;
 pub use backend::{Backend, BackendSeat, BackendSpec, Credential, Login, Surroundings, TokenCall, Vendor};
@@ -23,7 +28,7 @@ pub use service::{NoService, Service, ServiceSpec};
 
 use crate::protocol::message::Initialized;
 use crate::reference::adapter::{Assembly, TimeSource};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,18 +73,29 @@ impl CannotStart {
 
 impl SdkSeat {
     /// Starts one process. `ears` hears what it says of itself.
-    pub fn launch(&self, ears: Arc<dyn Ears>, deadlines: Deadlines) -> Result<Process, CannotStart> {
+    /// With `storage`, it can be ended at its n-th write below that folder.
+    pub fn launch(
+        &self,
+        ears: Arc<dyn Ears>,
+        deadlines: Deadlines,
+        storage: Option<&Path>,
+    ) -> Result<Process, CannotStart> {
         match self {
             SdkSeat::Builtin { assembly, time } => Ok(builtin::launch(assembly.clone(), *time, ears, deadlines)),
             SdkSeat::Command(program) => {
-                child::launch(program, ears, deadlines).map_err(|error| CannotStart::new(program, &error))
+                child::launch(program, ears, deadlines, storage).map_err(|error| CannotStart::new(program, &error))
             }
         }
     }
 
+    /// Whether a process of this seat can be ended at a write to storage.
+    pub fn can_crash_at_writes(&self) -> bool {
+        matches!(self, SdkSeat::Builtin { .. }) || storage_trap::works()
+    }
+
     /// Starts a process only to ask what it is and can.
     pub async fn probe(&self, deadlines: Deadlines) -> Result<Result<Initialized, Trouble>, CannotStart> {
-        let process = self.launch(Arc::new(process::Deaf), deadlines)?;
+        let process = self.launch(Arc::new(process::Deaf), deadlines, None)?;
         let answer = process.initialize().await;
         let told = match answer {
             Ok(initialized) => Ok(initialized),

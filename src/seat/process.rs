@@ -73,6 +73,10 @@ pub(super) trait Watch: Send + Sync {
     /// SIGKILL without waiting.
     fn kill_now(&self);
     fn end(&self) -> watch::Receiver<End>;
+    /// Ends the process instead of its `writes`-th write to storage from now on; whether that can be done.
+    fn arm(&self, writes: u32) -> bool;
+    /// Whether the process was ended so.
+    fn disarm(&self) -> bool;
     /// The last of what it wrote to standard error.
     fn stderr_tail(&self) -> String;
 }
@@ -204,6 +208,25 @@ impl Process {
                 )))
             }
         }
+    }
+
+    /// Ends the process instead of its `writes`-th write to storage from now on; whether that can be done.
+    pub fn arm(&self, writes: u32) -> bool {
+        let armed = self.watch.arm(writes);
+        if armed {
+            // Whatever ends it now, it is our doing.
+            self.expect_death();
+        }
+        armed
+    }
+
+    /// Takes that back; whether it has happened.
+    pub fn disarm(&self) -> bool {
+        let struck = self.watch.disarm();
+        if !struck {
+            *self.killed.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        }
+        struck
     }
 
     /// SIGKILL.

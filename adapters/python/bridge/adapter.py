@@ -13,7 +13,9 @@ import threading
 from signin import http
 from signin.call import Call
 from signin.clock import SystemClock
-from signin.errors import as_sign_in_error
+from signin.errors import SignInError, as_sign_in_error
+from signin.gcip import Gcip
+from signin.junction import Junction
 from signin.provider import Endpoints
 from signin.sdk import SignInSdk
 from signin.storage import Area, SessionStore
@@ -22,7 +24,8 @@ from signin.token import ENVIRONMENTS, REGIONS, Place
 from .clock import HarnessClock
 from .peer import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SDK_ERROR, Peer
 
-_CAPABILITIES = ["apiKey", "identify", "statusStream", "storageFiles", "storageLock", "refresh", "cancel"]
+_CAPABILITIES = ["apiKey", "identify", "statusStream", "storageFiles", "storageLock", "refresh", "cancel", "gcip"]
+_PROFILES = {profile.name: profile for profile in (Junction(), Gcip())}
 _AREAS = ("secure", "plain", "volatile")
 
 # Real seconds are not free: without Vouch's clock a call must end within its deadline (10 s).
@@ -129,6 +132,7 @@ class Adapter:
     def _start(self, params, call):
         if self._sdk is not None:
             raise _BadParams("started already")
+        profile = _profile(params)
         storage = _object(params, "storage")
         locked = storage.get("locked", False)
         timeout = _number(params, "requestTimeoutMs") / 1000
@@ -138,6 +142,7 @@ class Adapter:
         self._clock = HarnessClock(self._peer, _number(params, "now")) if self._with_clock else SystemClock()
         self._sdk = SignInSdk(
             SessionStore(self._areas["secure"], self._areas["plain"], self._log),
+            profile=profile,
             endpoints=endpoints,
             clock=self._clock,
             timeout=timeout,
@@ -246,6 +251,13 @@ def _object(params, name):
     if not isinstance(value, dict):
         raise _BadParams(f"`{name}` must be an object")
     return value
+
+
+def _profile(params):
+    profile = _PROFILES.get(_text(params, "profile"))
+    if profile is None:
+        raise SignInError("unsupported", "this SDK does not speak that wire profile")
+    return profile
 
 
 def _place(params):

@@ -20,7 +20,14 @@ SDK_ERROR = -32000
 
 
 class Refused(Exception):
-    """The other side answered a question of ours with an error."""
+    """The other side answered a question of ours with an error. `kind` is its kind, or None if it has none."""
+
+    def __init__(self, error):
+        error = error if isinstance(error, dict) else {}
+        data, message = error.get("data"), error.get("message")
+        kind = data.get("kind") if isinstance(data, dict) else None
+        super().__init__(message if isinstance(message, str) else "no reason given")
+        self.kind = kind if isinstance(kind, str) else None
 
 
 class _Question:
@@ -30,6 +37,7 @@ class _Question:
         self.answered = False
         self.result = None
         self.failed = False
+        self.error = None
 
 
 class Peer:
@@ -111,7 +119,7 @@ class Peer:
             with self._guard:
                 self._questions.pop(identity, None)
         if question.failed:
-            raise Refused
+            raise Refused(question.error)
         return question.result
 
     def _settle(self, message):
@@ -122,6 +130,7 @@ class Peer:
             return  # its caller was cancelled
         question.failed = "result" not in message
         question.result = message.get("result")
+        question.error = message.get("error")
         if question.on_result is not None and not question.failed:
             question.on_result(question.result)
         question.answered = True

@@ -12,6 +12,9 @@ from collections import namedtuple
 
 from .errors import TemporaryError, unexpected_answer
 
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
 _HEAD_LIMIT = 64 * 1024
 _BODY_LIMIT = 4 * 1024 * 1024
 
@@ -56,7 +59,7 @@ class Base(namedtuple("Base", "secure host port prefix")):
 
 
 def percent_encode(text):
-    """For a value in a form: everything but the unreserved characters, `+` and `/` and `=` included."""
+    """For a value in a form or a query: everything but the unreserved characters, `+` and `/` and `=` included."""
     return "".join(chr(byte) if byte in _UNRESERVED else "%%%02X" % byte for byte in text.encode("utf-8"))
 
 

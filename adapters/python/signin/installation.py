@@ -62,12 +62,13 @@ class Guard:
 class Installation:
     """All methods but `guard` and `deliver` are called with `lock` held."""
 
-    def __init__(self, store, on_status):
+    def __init__(self, store, profile, on_status):
         self.lock = threading.RLock()
         self.tenure = Tenure()
         self.sign_outs = 0
         """How often the app has signed out. A sign-in that began before the last time is no longer wanted."""
         self._store = store
+        self._profile = profile
         self._session = None
         self._loaded = False
         self._unsaved = False
@@ -88,7 +89,7 @@ class Installation:
         with the first call that finds storage open.
         """
         if not self._loaded:
-            self._session = self._store.load()
+            self._session = self._store.load(self._profile)
             self._loaded = True
             self._note_status()
         elif self._unsaved:

@@ -1,7 +1,7 @@
 """The identity provider: exchange and refresh, and what its answers mean.
 
-This is the only file that knows the provider's URLs, forms and error words. It keeps no state and
-retries nothing: whether one may ask again depends on what was asked.
+How each is spelled on the wire (URLs, forms, error words) is the `Profile`'s; what it means is here. It keeps no
+state and retries nothing: whether one may ask again depends on what was asked.
 """
 
 from collections import namedtuple
@@ -9,8 +9,6 @@ from collections import namedtuple
 from . import http, jsontext
 from .errors import SignInError, TemporaryError, invalid_user, needs_reauthentication, unexpected_answer
 
-_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-_SIGN_IN_TOKEN = "urn:junction:sign-in-token"
 _LONGEST_LIFE_S = 10**9
 _LONGEST_WAIT_MS = 24 * 3600 * 1000
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -32,53 +30,57 @@ class Endpoints:
         self._overrides = overrides
 
     def api(self, place):
-        return self._of("api", place, 0)
+        return self._of(place, 0, f"https://api.{place.domain}")
 
-    def auth(self, place):
-        return self._of("auth", place, 1)
+    def auth(self, place, home):
+        """`home` is where the identity provider of the profile is at home."""
+        return self._of(place, 1, home)
 
-    def _of(self, service, place, index):
+    def _of(self, place, index, home):
         if self._overrides is None:
-            label = "" if place.environment == "production" else f".{place.environment}"
-            return http.Base.parse(f"https://{service}{label}.{place.region}.junction.com")
+            return http.Base.parse(home)
         if place not in self._overrides:
             raise SignInError("incompatible", "this app is not set up for that environment and region")
         return self._overrides[place][index]
 
 
 class IdentityProvider:
-    def __init__(self, endpoints, timeout, clock):
+    def __init__(self, profile, endpoints, timeout, clock):
+        self._profile = profile
         self._endpoints = endpoints
         self._timeout = timeout
         self._clock = clock
 
     def exchange(self, token, still_wanted, call):
         """Trades a sign-in token for tokens of its user. Sent once: the token may be good for one use only."""
-        answer = self._post(
-            token.place,
-            http.form(grant_type=_EXCHANGE, subject_token_type=_SIGN_IN_TOKEN, subject_token=token.user_token),
-            still_wanted,
-            call,
-        )
+        answer = self._post(token.place, self._profile.exchange(token), still_wanted, call)
         if answer.status == 200:
-            return _tokens(answer)
-        if _error_type(answer) == "invalid_token":
+            return _tokens(answer, self._profile.exchange_fields)
+        if self._error_word(answer) in self._profile.bad_sign_in_token:
             raise SignInError("invalidSignInToken", "the sign-in token was refused")
         raise self._other(answer)
 
-    def refresh(self, place, refresh_token, still_wanted):
-        """Trades a refresh token for the next pair."""
-        answer = self._post(
-            place, http.form(grant_type="refresh_token", refresh_token=refresh_token), still_wanted, None
-        )
+    def refresh(self, session, still_wanted):
+        """Trades the session's refresh token for the next pair."""
+        answer = self._post(session.place, self._profile.refresh(session), still_wanted, None)
         if answer.status == 200:
-            return _tokens(answer)
-        error_type = _error_type(answer)
-        if error_type == "invalid_token":
+            return _tokens(answer, self._profile.refresh_fields)
+        word = self._error_word(answer)
+        if word in self._profile.invalid_user:
             raise invalid_user()
-        if error_type == "reauthentication_required":
+        if word in self._profile.on_hold:
             raise needs_reauthentication()
         raise self._other(answer)
+
+    def _error_word(self, answer):
+        """The word of a 4xx, or None. 429 is about load, whatever its body says."""
+        if not 400 <= answer.status < 500 or answer.status == 429:
+            return None
+        try:
+            word = self._profile.error_word(jsontext.parse_object(answer.body))
+        except ValueError:
+            return None
+        return word if isinstance(word, str) else None
 
     def _other(self, answer):
         """What every answer means that says nothing about the token."""
@@ -91,24 +93,24 @@ class IdentityProvider:
     def _retry_after(self, answer):
         return _retry_after(answer.headers, self._clock.now() / 1000)
 
-    def _post(self, place, body, still_wanted, call):
+    def _post(self, place, request, still_wanted, call):
         """`still_wanted` is a lock to send under, or raises when what was wanted no longer is."""
 
         def submit(send):
             with still_wanted():
-                send({"Content-Type": "application/x-www-form-urlencoded"}, body)
+                send({"Content-Type": request.content_type}, request.body)
 
-        return http.exchange(self._endpoints.auth(place), "POST", "/v1/token", self._timeout, submit, call)
+        base = self._endpoints.auth(place, request.home)
+        return http.exchange(base, "POST", request.path, self._timeout, submit, call)
 
 
-def _tokens(answer):
+def _tokens(answer, names):
     try:
         fields = jsontext.parse_object(answer.body)
     except ValueError:
         raise unexpected_answer("no JSON object") from None
-    access_token = fields.get("access_token")
-    refresh_token = fields.get("refresh_token")
-    lifetime = _seconds(fields.get("expires_in"))
+    access_token, refresh_token, lifetime = [fields.get(name) for name in names]
+    lifetime = _seconds(lifetime)
     if not isinstance(access_token, str) or not http.is_header_safe(access_token):
         raise unexpected_answer("no usable access token")
     if not isinstance(refresh_token, str) or not refresh_token:
@@ -125,17 +127,6 @@ def _seconds(value):
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _LONGEST_LIFE_S:
         return None
     return value
-
-
-def _error_type(answer):
-    """`detail.error_type` of a 4xx, or None. 429 is about load, whatever its body says."""
-    if not 400 <= answer.status < 500 or answer.status == 429:
-        return None
-    try:
-        detail = jsontext.parse_object(answer.body).get("detail")
-    except ValueError:
-        return None
-    return detail.get("error_type") if isinstance(detail, dict) else None
 
 
 def _retry_after(headers, now):

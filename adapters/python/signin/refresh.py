@@ -121,7 +121,7 @@ class Refresher:
         with still_wanted():
             pass  # looked at before connecting, and again before sending
         try:
-            tokens = self._provider.refresh(session.place, session.refresh_token, still_wanted)
+            tokens = self._provider.refresh(session, still_wanted)
         except SignInError as refusal:
             with still_wanted():
                 if refusal.kind == "invalidUser":

@@ -13,6 +13,7 @@ from .call import Call, Turn
 from .clock import SystemClock
 from .errors import SignInError, other_user, signed_out_meanwhile
 from .installation import Installation
+from .junction import Junction
 from .provider import Endpoints, IdentityProvider
 from .refresh import Refresher
 from .session import ApiKeySession, TokenSession, freshness, status_of
@@ -24,14 +25,16 @@ _KEY_PREFIXES = {"production": ("pk",), "sandbox": ("sk",), "dev": ("pk", "sk")}
 class SignInSdk:
     """One app's sign-in. Creating it is the launch: who was signed in before is signed in now.
 
-    `store` is a `SessionStore`; `timeout` is in seconds, for one HTTP answer; `patience` in milliseconds, see
-    `Refresher`. `on_status(words)` hears of every change, `log(text)` gets lines without secrets.
+    `store` is a `SessionStore`; `profile` a `Profile`, today's if none is given; `timeout` is in seconds, for one
+    HTTP answer; `patience` in milliseconds, see `Refresher`. `on_status(words)` hears of every change, `log(text)` gets
+    lines without secrets.
     A call may be given a `Call`, by which the app can cancel it.
     """
 
     def __init__(
         self,
         store,
+        profile=None,
         endpoints=None,
         clock=None,
         timeout=30.0,
@@ -39,12 +42,13 @@ class SignInSdk:
         on_status=lambda words: None,
         log=lambda text: None,
     ):
+        self._profile = profile or Junction()
         self._clock = clock or SystemClock()
         self._endpoints = endpoints or Endpoints()
         self._timeout = timeout
         self._log = log
-        self._provider = IdentityProvider(self._endpoints, timeout, self._clock)
-        self._installation = Installation(store, on_status)
+        self._provider = IdentityProvider(self._profile, self._endpoints, timeout, self._clock)
+        self._installation = Installation(store, self._profile, on_status)
         self._refresher = Refresher(self._installation, self._provider, self._clock, timeout, patience, log)
         self._turn = Turn()
         self._identify_turn = Turn()
@@ -77,10 +81,15 @@ class SignInSdk:
 
     def sign_in(self, text, call=None):
         """Exchanges a sign-in token. Migrates an API-key installation of the same user, and ends a hold."""
-        token = read_sign_in_token(text)
+        token = self._read(text)
         with self._installation.lock:
             still_wanted = self._until_sign_out()
         self._sign_in(token, call or Call(), None, still_wanted)
+
+    def _read(self, text):
+        token = read_sign_in_token(text)
+        self._profile.check(token)
+        return token
 
     def _until_sign_out(self):
         """A check for a sign-in that begins now (lock held): it raises once the app has signed out since."""
@@ -116,6 +125,7 @@ class SignInSdk:
                         fresh_until=freshness(self._clock.now(), tokens.lifetime),
                         on_hold=False,
                         external_user_id=external_user_id,
+                        **self._profile.kept(token),
                     )
                 )
                 installation.tenure.refresh_gate = None
@@ -182,7 +192,7 @@ class SignInSdk:
         call.check()
         if not isinstance(text, str):
             raise SignInError("invalidSignInToken", "the app's backend gave something else than a token")
-        return read_sign_in_token(text)
+        return self._read(text)
 
     def _remember_external_user(self, external_user_id):
         session = self._installation.session

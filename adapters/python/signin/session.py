@@ -11,6 +11,7 @@ from . import jsontext
 from .token import PLACES, Place
 
 _VERSION = b"1"
+_STR_OR_NONE = (str, type(None))
 
 
 class ApiKeySession(namedtuple("ApiKeySession", "place api_key user_id")):
@@ -23,20 +24,35 @@ class ApiKeySession(namedtuple("ApiKeySession", "place api_key user_id")):
     def __repr__(self):
         return f"ApiKeySession(place={self.place!r}, user_id={self.user_id!r})"
 
+    def is_sound(self):
+        return _all(str, self.api_key) and _all(_STR_OR_NONE, self.user_id)
 
-class TokenSession(
-    namedtuple("TokenSession", "place user_id access_token refresh_token fresh_until on_hold external_user_id")
-):
+
+_TOKEN_FIELDS = "place user_id access_token refresh_token fresh_until on_hold external_user_id"
+_PROFILE_FIELDS = "profile public_key tenant_id"
+
+
+class TokenSession(namedtuple("TokenSession", f"{_TOKEN_FIELDS} {_PROFILE_FIELDS}", defaults=("junction", None, None))):
     """The sign-in-token scheme.
 
     `fresh_until` (milliseconds since 1970, by the device's clock) is when to stop using the access token;
     see `freshness`. On hold both tokens are blank: they are of no more use, so they are not kept.
+    `profile` is the wire profile that the tokens came by, and what follows it is kept where that profile wants it;
+    a record from before there were profiles is of today's.
     """
 
     __slots__ = ()
 
     def __repr__(self):
         return f"TokenSession(place={self.place!r}, user_id={self.user_id!r}, on_hold={self.on_hold})"
+
+    def is_sound(self):
+        return (
+            _all(str, self.user_id, self.access_token, self.refresh_token, self.profile)
+            and _all(_STR_OR_NONE, self.external_user_id, self.public_key, self.tenant_id)
+            and _all((int, float), self.fresh_until)
+            and _all(bool, self.on_hold)
+        )
 
     def with_tokens(self, tokens, now):
         return self._replace(
@@ -80,7 +96,7 @@ def encode(session):
 
 
 def decode(data):
-    """The session in these bytes; ValueError if they are damaged, cut short or of another version."""
+    """The session in these bytes; ValueError if they are damaged, cut short or not of this release's shape."""
     version, _, rest = data.partition(b" ")
     checksum, _, body = rest.partition(b" ")
     if version != _VERSION or not body.endswith(b"\n"):
@@ -95,6 +111,10 @@ def decode(data):
         session = {"apiKey": ApiKeySession, "signInToken": TokenSession}[scheme](**fields)
     except (KeyError, TypeError):
         raise ValueError("fields are missing or odd") from None
-    if session.place not in PLACES:
-        raise ValueError("an unknown place")
+    if session.place not in PLACES or not session.is_sound():
+        raise ValueError("fields hold something odd")
     return session
+
+
+def _all(types, *values):
+    return all(isinstance(value, types) for value in values)

@@ -142,11 +142,11 @@ class SessionStore:
     def locked(self):
         return self._secure.locked
 
-    def load(self):
-        """The session to go on with, or None.
+    def load(self, profile):
+        """The session to go on with by this wire profile, or None.
 
-        Damage and reinstalls are settled here: whatever cannot be gone on with is erased, so that
-        the next launch does not meet it again. Locked storage raises, and nothing is concluded from it.
+        Damage, reinstalls and a change of profiles are settled here: whatever cannot be gone on with is erased,
+        so that the next launch does not meet it again. Locked storage raises, and nothing is concluded from it.
         """
         self._secure.tidy(SESSION)
         data = self._secure.read(SESSION)
@@ -158,11 +158,16 @@ class SessionStore:
             self.erase()
             return None
         try:
-            return records.decode(data)
+            session = records.decode(data)
         except ValueError:
             self._log("the stored session is damaged and was erased")
             self.erase()
             return None
+        if isinstance(session, records.TokenSession) and not profile.can_go_on(session):
+            self._log("the stored session came by another wire profile and was erased")
+            self.erase()
+            return None
+        return session
 
     def save(self, session):
         """The marker goes first: a marker without a session means nothing, a session without it is erased."""

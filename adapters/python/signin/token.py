@@ -24,6 +24,11 @@ class Place(namedtuple("Place", "environment region")):
 
     __slots__ = ()
 
+    @property
+    def domain(self):
+        label = "" if self.environment == "production" else f"{self.environment}."
+        return f"{label}{self.region}.junction.com"
+
 
 def _issuer(place):
     name = f"{ENVIRONMENTS[place.environment]}-{place.region}"
@@ -34,8 +39,11 @@ PLACES = [Place(environment, region) for environment in ENVIRONMENTS for region 
 _PLACE_OF_ISSUER = {_issuer(place): place for place in PLACES}
 
 
-class SignInToken(namedtuple("SignInToken", "user_id place user_token")):
-    """A token that was read: whose it is, where it belongs, and the JWT to exchange."""
+class SignInToken(namedtuple("SignInToken", "user_id place user_token public_key tenant_id")):
+    """A token that was read: whose it is, where it belongs, and the JWT to exchange.
+
+    The public key and the tenant, which may be missing, are for a profile that wants them.
+    """
 
     __slots__ = ()
 
@@ -52,7 +60,8 @@ def read_sign_in_token(text):
     """Reads a token, or raises `invalidSignInToken`; never touches the network."""
     try:
         outer = jsontext.parse_object(_from_base64(text.strip()))
-        if not isinstance(outer.get("public_key"), str):
+        public_key = outer.get("public_key")
+        if not isinstance(public_key, str):
             raise ValueError("it has no public key")
         user_token = outer.get("user_token")
         if not isinstance(user_token, str):
@@ -72,7 +81,7 @@ def read_sign_in_token(text):
     except ValueError as error:
         # Only sentences of ours get here with words worth repeating; json's quote nothing but a position.
         raise SignInError("invalidSignInToken", f"the sign-in token is malformed: {error}") from None
-    return SignInToken(user_id, place, user_token)
+    return SignInToken(user_id, place, user_token, public_key, claims.get("tenant_id"))
 
 
 def _read_jwt(jwt):

@@ -30,7 +30,9 @@ def b64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def sign_in_token(user=ADA, environment="production", region="us", *, header=None, padded=True, **claims):
+def sign_in_token(
+    user=ADA, environment="production", region="us", *, header=None, padded=True, public_key="AIza+/=&?", **claims
+):
     name = f"{CODES[environment]}-{region}"
     claims = {
         "iss": f"id-signer-{name}@vital-id-{name}.iam.gserviceaccount.com",
@@ -45,12 +47,15 @@ def sign_in_token(user=ADA, environment="production", region="us", *, header=Non
     header = {"alg": "RS256", "typ": "JWT"} if header is None else header
     parts = [json.dumps(header).encode(), json.dumps(claims).encode(), b"secret-sig\xfb\xff"]
     jwt = ".".join(b64url(part) for part in parts)
-    text = base64.b64encode(json.dumps({"public_key": "AIza", "user_token": jwt}).encode()).decode()
+    text = base64.b64encode(json.dumps({"public_key": public_key, "user_token": jwt}).encode()).decode()
     return text if padded else text.rstrip("=")
 
 
 class Cloud:
     """Exchange, refresh and one API resource. `script` holds what the next token requests meet instead."""
+
+    profile = "junction"
+    revoked = (401, {"detail": {"error_type": "reauthentication_required"}})
 
     def __init__(self):
         self.script = []
@@ -69,8 +74,7 @@ class Cloud:
                 pass
 
             def do_POST(self):
-                form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode(), strict_parsing=True)
-                cloud.token(self, {name: values[0] for name, values in form.items()})
+                cloud.token(self, cloud.read(self.path, self.rfile.read(int(self.headers["Content-Length"]))))
 
             def do_GET(self):
                 cloud.api(self)
@@ -93,6 +97,11 @@ class Cloud:
     def count(self, kind):
         return sum(1 for request in self.requests if request[0] == kind)
 
+    def read(self, path, body):
+        """The fields of a token request."""
+        assert path == "/v1/token", path
+        return fields_of(body.decode())
+
     def token(self, handler, form):
         kind = "refresh" if form["grant_type"] == "refresh_token" else "exchange"
         self.requests.append((kind, dict(handler.headers), form))
@@ -106,7 +115,7 @@ class Cloud:
             status, headers, body = step
             return self.answer(handler, status, body, headers)
         if kind == "refresh" and form["refresh_token"] not in self.refreshes:
-            return self.answer(handler, 401, {"detail": {"error_type": "reauthentication_required"}})
+            return self.answer(handler, *self.revoked)
         self.answer(handler, 200, self.grant(form))
 
     def grant(self, form):
@@ -140,6 +149,10 @@ class Cloud:
         handler.wfile.write(data)
 
 
+def fields_of(form):
+    return {name: values[0] for name, values in parse_qs(form, strict_parsing=True).items()}
+
+
 def raw(data):
     """A scripted answer of these very bytes, after which the connection closes."""
 
@@ -162,7 +175,7 @@ class CallFailed(Exception):
 class Driver:
     """The adapter as Vouch sees it."""
 
-    def __init__(self, cloud, folder, *, locked=False, clock=True, timeout=1000, start=True):
+    def __init__(self, cloud, folder, *, locked=False, clock=True, timeout=1000, start=True, profile=None):
         arguments = [sys.executable, "-I", "-S", "adapter.py"] + ([] if clock else ["--no-clock"])
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(arguments, cwd=HERE, stdin=pipe, stdout=pipe, stderr=pipe)
@@ -173,16 +186,19 @@ class Driver:
         threading.Thread(target=self.read, daemon=True).start()
         self.hello = self.call("initialize", protocol=1, harness={"name": "test", "version": "1"})
         if start:
-            places = {area: str(Path(folder, area)) for area in ("secure", "plain", "volatile")}
-            ends = [{"environment": e, "region": r, "api": cloud.url, "auth": cloud.url} for e, r in PLACES]
-            self.call(
-                "start",
-                profile="junction",
-                storage={**places, "locked": locked},
-                endpoints=ends,
-                now=self.now,
-                requestTimeoutMs=timeout,
-            )
+            self.start(cloud, folder, locked, timeout, profile)
+
+    def start(self, cloud, folder, locked=False, timeout=1000, profile=None):
+        places = {area: str(Path(folder, area)) for area in ("secure", "plain", "volatile")}
+        ends = [{"environment": e, "region": r, "api": cloud.url, "auth": cloud.url} for e, r in PLACES]
+        self.call(
+            "start",
+            profile=profile or cloud.profile,
+            storage={**places, "locked": locked},
+            endpoints=ends,
+            now=self.now,
+            requestTimeoutMs=timeout,
+        )
 
     def read(self):
         for line in self.process.stdout:

@@ -6,7 +6,7 @@ use crate::protocol::message::{Area, Endpoint, Item};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub trait Vault: Send + Sync {
     /// All or nothing, also when the process is killed in the middle.
     fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError>;
     fn erase(&self, area: Area, key: &str) -> Result<(), VaultError>;
+    /// Forgets what an earlier launch had not finished writing.
+    fn tidy(&self) -> Result<(), VaultError>;
     fn items(&self) -> Result<Vec<Item>, VaultError>;
 }
 
@@ -110,11 +112,11 @@ pub struct FileVault {
 /// Whether this process still lives. When Vouch kills a process that it hosts itself, nothing that was on its way may
 /// reach storage or network afterwards, as with a real SIGKILL.
 #[derive(Clone)]
-pub struct Life(Arc<RwLock<bool>>);
+pub struct Life(Arc<RwLock<bool>>, Arc<AtomicU32>);
 
 impl Default for Life {
     fn default() -> Self {
-        Self(Arc::new(RwLock::new(true)))
+        Self(Arc::new(RwLock::new(true)), Arc::default())
     }
 }
 
@@ -123,6 +125,24 @@ impl Life {
     fn hold(&self) -> Option<RwLockReadGuard<'_, bool>> {
         let guard = self.0.read().unwrap_or_else(PoisonError::into_inner);
         (*guard).then_some(guard)
+    }
+
+    /// Ends it instead of the n-th change to a file from now on; 0 takes that back.
+    pub fn end_at_write(&self, writes: u32) {
+        self.1.store(writes, Ordering::SeqCst);
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.hold().is_none()
+    }
+
+    /// Asked before each change to a file: whether it is still to happen.
+    fn may_write(&self) -> Result<(), VaultError> {
+        let left = self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if left == Ok(1) {
+            self.end();
+        }
+        if self.is_over() { Err(ended()) } else { Ok(()) }
     }
 
     /// Ends it, after what is being written this moment.
@@ -140,6 +160,13 @@ impl FileVault {
             locked: AtomicBool::new(storage.locked),
             life,
         }
+    }
+
+    /// Changes a file, unless the process has ended.
+    fn change(&self, change: impl FnOnce() -> std::io::Result<()>) -> Result<(), VaultError> {
+        self.life.may_write()?;
+        let _alive = self.life.hold().ok_or_else(ended)?;
+        change().map_err(|e| failed(&e))
     }
 
     fn folder(&self, area: Area) -> Result<&Path, VaultError> {
@@ -175,18 +202,32 @@ impl Vault for FileVault {
 
     fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError> {
         let folder = self.folder(area)?;
-        let _alive = self.life.hold().ok_or_else(ended)?;
         // Written beside and renamed: the old value or the new one, never half of it.
         let beside = folder.join(format!(".{key}.new"));
-        std::fs::write(&beside, value).map_err(|e| failed(&e))?;
-        std::fs::rename(&beside, folder.join(key)).map_err(|e| failed(&e))
+        self.change(|| std::fs::write(&beside, value))?;
+        self.change(|| std::fs::rename(&beside, folder.join(key)))
     }
 
     fn erase(&self, area: Area, key: &str) -> Result<(), VaultError> {
         let folder = self.folder(area)?;
-        let _alive = self.life.hold().ok_or_else(ended)?;
-        unless_missing(std::fs::remove_file(folder.join(format!(".{key}.new"))))?;
-        unless_missing(std::fs::remove_file(folder.join(key))).map(|_| ())
+        for name in [format!(".{key}.new"), key.to_owned()] {
+            self.change(|| match std::fs::remove_file(folder.join(name)) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn tidy(&self) -> Result<(), VaultError> {
+        let folder = self.folder(Area::Secure)?;
+        for entry in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
+            let path = entry.map_err(|e| failed(&e))?.path();
+            if path.extension().is_some_and(|extension| extension == "new") {
+                self.change(|| std::fs::remove_file(&path))?;
+            }
+        }
+        Ok(())
     }
 
     fn items(&self) -> Result<Vec<Item>, VaultError> {

@@ -267,6 +267,7 @@ pub trait Rules: Send + Sync {
 
     /// Reads the record back at launch (PER-1 to PER-7).
     fn restore(&self, vault: &dyn Vault) -> std::result::Result<Option<Record>, VaultError> {
+        vault.tidy()?;
         let Some(bytes) = vault.read(Area::Secure, SESSION)? else { return Ok(None) };
         let reinstalled = vault.read(Area::Plain, INSTALLED)?.is_none();
         match serde_json::from_slice(&bytes) {

@@ -11,6 +11,7 @@ mod client_call;
 mod client_tokens;
 mod clock_off;
 mod configure;
+mod crash;
 mod current_user;
 mod damage_storage;
 mod delete_user;
@@ -18,6 +19,7 @@ mod expire;
 mod fault;
 mod finish;
 mod forge_token;
+mod hosts;
 mod identify;
 mod issue_token;
 mod kill;
@@ -91,6 +93,7 @@ pub static KINDS: &[StepKind] = &[
     lock_storage::LOCK,
     lock_storage::UNLOCK,
     network::KIND,
+    hosts::KIND,
     fault::KIND,
     clear_faults::KIND,
     release::KIND,
@@ -106,6 +109,7 @@ pub static KINDS: &[StepKind] = &[
     client_tokens::REFRESH,
     client_call::KIND,
     client_broken::KIND,
+    crash::KIND,
     together::KIND,
     begin::KIND,
     cancel::KIND,
@@ -139,6 +143,11 @@ pub trait Step: Send + Sync {
     /// How many calls into the build it makes at the most.
     fn calls(&self) -> usize {
         self.inside().iter().map(Planned::calls).sum::<usize>().max(1)
+    }
+
+    /// Whether the SDK's process must run under a trap for writes to storage.
+    fn traps(&self) -> bool {
+        self.inside().iter().any(Planned::traps)
     }
 
     /// The steps inside this one.

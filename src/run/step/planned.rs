@@ -117,6 +117,11 @@ impl Planned {
         self.step.inside().iter().for_each(|step| step.collect_realms(home, realms));
     }
 
+    /// Whether the SDK's process must run under a trap for writes to storage.
+    pub fn traps(&self) -> bool {
+        self.step.traps()
+    }
+
     /// How many calls into the build it makes at the most.
     pub fn calls(&self) -> usize {
         self.step.calls()

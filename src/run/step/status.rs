@@ -1,4 +1,4 @@
-//! `status`: what the SDK says of itself. A bare list is the whole set.
+//! `status`: what the SDK says of itself. A bare list is the whole set; without one, any documented combination will do.
 
 use super::{Answer, Halt, Step, StepKind};
 use crate::protocol::{StatusWord, message};
@@ -32,6 +32,7 @@ impl Step for Status {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let told = world.ask::<message::Status>("status", json!({})).await?.status;
+        world.note_status(&told);
         let got: BTreeSet<_> = told.iter().copied().collect();
         let unmet = |expected: String| Err(Halt::Unmet { expected, got: format!("the status {}", set(&got)) });
         if let Some(wanted) = &self.is {

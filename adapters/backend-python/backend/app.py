@@ -1,0 +1,98 @@
+"""What the app may ask of this backend, and who it is that asks."""
+
+import json
+import secrets
+import sys
+
+from flask import Flask, request
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+
+from .vendor import VendorError
+
+_PASSWORD = "correct horse"  # of every test user
+_LONGEST_NAME = 200
+
+
+def create_app(vendor):
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
+    app.url_map.merge_slashes = False  # it would answer `//login` by a redirect
+    sessions = {}  # session id to app user; gone with the process, and then one logs in again
+
+    def app_user():
+        """The user who is logged in, or None. Nothing else in a request says who it is for."""
+        # A header that was sent twice arrives here as one value with a comma: no session id.
+        scheme, _, session = request.headers.get("Authorization", "").partition(" ")
+        return sessions.get(session) if scheme.lower() == "bearer" else None
+
+    @app.get("/healthz")
+    def health():
+        return {"status": "ok"}
+
+    @app.post("/login")
+    def log_in():
+        username = _username(_json_object(request.get_data()))
+        if username is None:
+            return {"error": "wrong username or password"}, 401
+        session = secrets.token_urlsafe(32)
+        sessions[session] = username
+        return {"session": session}
+
+    @app.post("/v1/sign-in-token")
+    def sign_in_token():
+        user = app_user()
+        if user is None:
+            return {"error": "please log in"}, 401, {"WWW-Authenticate": "Bearer"}
+        return {"sign_in_token": vendor.sign_in_token(user)}
+
+    @app.after_request
+    def keep_out_of_caches(answer):
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    @app.errorhandler(VendorError)
+    def no_token(error):
+        print(f"no sign-in token: {error}", file=sys.stderr, flush=True)
+        headers = {} if error.retry_after is None else {"Retry-After": error.retry_after}
+        return {"error": "the sign-in token cannot be had now; try again later"}, error.status, headers
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(_):
+        return {"error": "the request is too large"}, 400
+
+    @app.errorhandler(HTTPException)
+    def refused(error):
+        answer = error.get_response()  # keeps the `Allow` header
+        answer.data = json.dumps({"error": error.name.lower()})
+        answer.content_type = "application/json"
+        return answer
+
+    @app.errorhandler(Exception)
+    def broken(error):
+        # Only the type: the text of a foreign error may hold anything.
+        print(f"unexpected {type(error).__name__}", file=sys.stderr, flush=True)
+        return {"error": "internal error"}, 500
+
+    return app
+
+
+def _json_object(data):
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise BadRequest from None
+    if not isinstance(value, dict):
+        raise BadRequest
+    return value
+
+
+def _username(login):
+    """Who logs in, or None."""
+    username = login.get("username")
+    if not isinstance(username, str) or not 0 < len(username) <= _LONGEST_NAME or login.get("password") != _PASSWORD:
+        return None
+    try:
+        username.encode()  # half of a surrogate pair is JSON, but no text that the vendor could be asked for
+    except UnicodeEncodeError:
+        return None
+    return username

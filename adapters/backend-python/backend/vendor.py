@@ -1,0 +1,138 @@
+"""The vendor's API: which calls make a sign-in token, and what their answers mean.
+
+Of an answer only user ids, the token and a number of seconds leave this file. The rest stays: a vendor's error
+text may repeat the request, and with it the API key.
+"""
+
+import concurrent.futures
+import json
+import re
+import time
+from collections import namedtuple
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import quote
+
+import requests
+
+from .waiting import Flights, within
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SECONDS = re.compile(r"[0-9]{1,9}")
+
+
+class VendorError(Exception):
+    """No token this time. `status` is for the app; the text is our own, and fit for a log."""
+
+    def __init__(self, text, status, retry_after=None):
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Vendor:
+    def __init__(self, url, api_key, timeout):
+        self._url = url.rstrip("/")
+        self._timeout = timeout
+        self._flights = Flights()
+        self._http = requests.Session()
+        self._http.trust_env = False  # no proxy or .netrc of this machine comes between us and the vendor
+        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # users share this session
+        self._http.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=32))  # https too, and no retries
+        self._http.headers["x-vital-api-key"] = api_key
+
+    def sign_in_token(self, app_user):
+        """A fresh token of the app user's own vendor user. Takes no longer than two vendor calls may."""
+        deadline = time.monotonic() + 2 * self._timeout
+        try:
+            # Twenty first requests of one user make one lookup and one creation. Other processes may be at it
+            # too; for them there is the conflict answer.
+            user_id = self._flights.join(
+                app_user, deadline - time.monotonic(), lambda: self._find_or_create(app_user, deadline)
+            )
+        except concurrent.futures.TimeoutError:
+            raise VendorError("waiting for another lookup of the user: too long", 503) from None
+        what = "issuing the token"
+        answer = self._call(what, "POST", f"/v2/user/{user_id}/sign_in_token", None, deadline)
+        token = answer.fields.get("sign_in_token")
+        if answer.status != 200:
+            raise _refused(what, answer)
+        if _user_id(answer.fields) != user_id or not isinstance(token, str) or not token:
+            raise _nonsense(what)
+        return token
+
+    def _find_or_create(self, app_user, deadline):
+        # HTTP clients resolve a path segment `..`, percent-encoded or not, as the folder above. Such a user is
+        # found by the conflict answer.
+        if app_user not in (".", ".."):
+            what = "looking the user up"
+            answer = self._call(what, "GET", f"/v2/user/resolve/{quote(app_user, safe='')}", None, deadline)
+            if answer.status == 200:
+                return _owned_user_id(what, answer, app_user)
+            if answer.status != 404:  # it failed: that says nothing about whether the user exists
+                raise _refused(what, answer)
+        what = "creating the user"
+        answer = self._call(what, "POST", "/v2/user", {"client_user_id": app_user}, deadline)
+        if answer.status in (200, 201):
+            return _owned_user_id(what, answer, app_user)
+        detail = answer.fields.get("detail")
+        existing = _user_id(detail) if answer.status == 400 and isinstance(detail, dict) else None
+        if existing is None:
+            raise _refused(what, answer)
+        return existing
+
+    def _call(self, what, method, path, body, deadline):
+        patience = min(self._timeout, deadline - time.monotonic())
+        if patience <= 0:
+            raise VendorError(f"{what}: no time left", 503)
+        try:
+            # The time-out of `requests` is for each read, so that a trickle of bytes never ends.
+            return within(patience, lambda: self._exchange(method, path, body, patience))
+        except (concurrent.futures.TimeoutError, requests.Timeout):
+            raise VendorError(f"{what}: no answer in time", 503) from None
+        except Exception as error:
+            # Only the type: the texts of `requests` name URLs, and a header that it did not like.
+            raise VendorError(f"{what}: {type(error).__name__}", 503) from None
+
+    def _exchange(self, method, path, body, patience):
+        # Redirects are not followed: they would carry the API key to a host that nobody chose.
+        answer = self._http.request(
+            method, self._url + path, json=body, timeout=patience, allow_redirects=False
+        )
+        return _Answer(answer.status_code, _object(answer.content), answer.headers.get("Retry-After", ""))
+
+
+class _Answer(namedtuple("_Answer", "status fields retry_after")):
+    __slots__ = ()
+
+
+def _object(content):
+    """The JSON object of a body; without fields where there is none, as every field is looked at anyway."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _user_id(fields):
+    """In one letter case: the vendor may answer in another than it was asked in."""
+    value = fields.get("user_id")
+    return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else None
+
+
+def _owned_user_id(what, answer, app_user):
+    user_id = _user_id(answer.fields)
+    if user_id is None or answer.fields.get("client_user_id") != app_user:
+        raise _nonsense(what)
+    return user_id
+
+
+def _nonsense(what):
+    return VendorError(f"{what}: the answer makes no sense", 502)
+
+
+def _refused(what, answer):
+    text = f"{what}: status {answer.status}"
+    if answer.status == 429:
+        return VendorError(text, 503, answer.retry_after if _SECONDS.fullmatch(answer.retry_after) else None)
+    return VendorError(text, 503 if answer.status >= 500 else 502)

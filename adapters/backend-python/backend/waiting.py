@@ -1,0 +1,41 @@
+"""Waiting for work that another thread does, and never longer than the caller has time."""
+
+from concurrent.futures import Future
+from threading import Lock, Thread
+
+
+def within(seconds, work):
+    """What `work()` returns, or TimeoutError. Late work goes on in its thread, and nobody looks at it."""
+    future = Future()
+    Thread(target=_fly, args=(future, work), daemon=True).start()
+    return future.result(seconds)
+
+
+class Flights:
+    """Calls that ask for the same thing at the same time become one, and share what it returns or raises."""
+
+    def __init__(self):
+        self._lock = Lock()
+        self._flights = {}
+
+    def join(self, key, seconds, work):
+        with self._lock:
+            flight = self._flights.get(key)
+            leads = flight is None
+            if leads:
+                flight = self._flights[key] = Future()
+        if leads:
+            # It ends before those who wait hear of it: whoever asks again then starts a new one.
+            _fly(flight, work, before_landing=lambda: self._flights.pop(key))
+        return flight.result(seconds)
+
+
+def _fly(future, work, before_landing=lambda: None):
+    try:
+        result = work()
+    except Exception as error:
+        before_landing()
+        future.set_exception(error)
+    else:
+        before_landing()
+        future.set_result(result)

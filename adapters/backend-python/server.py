@@ -1,0 +1,29 @@
+"""The program that Vouch starts: `python3 server.py`, set up by four environment variables.
+
+It stays this short because Python compiles the file it is given anew each time; what it imports is compiled once.
+"""
+
+import os
+import sys
+
+from waitress import create_server
+
+from backend.app import create_app
+from backend.vendor import Vendor
+
+try:
+    port = int(os.environ["PORT"])
+    timeout = int(os.environ["VENDOR_TIMEOUT_MS"]) / 1000
+    vendor = Vendor(os.environ["VENDOR_API_URL"], os.environ["VENDOR_API_KEY"], timeout)
+except (KeyError, ValueError):
+    # Without the error's own words: they may repeat a value.
+    sys.exit("set PORT, VENDOR_API_URL, VENDOR_API_KEY and VENDOR_TIMEOUT_MS")
+
+create_server(
+    create_app(vendor),
+    host="127.0.0.1",
+    port=port,
+    threads=32,  # each may wait for the vendor
+    ident=None,  # no `Server` header
+    max_request_body_size=16 * 1024 * 1024,  # what Flask does not read costs no memory, but is taken in
+).run()

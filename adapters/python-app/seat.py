@@ -1,0 +1,174 @@
+"""Seats the app of `app.py` in Vouch: each message of the app's protocol, and the SDK and backend that Vouch plays.
+
+`start` and `setUser` are quick and done on the reading thread, so they are in place before the next message
+is looked at. A reconciliation waits for Vouch's answers, and gets a thread of its own.
+"""
+
+import os
+import sys
+import threading
+
+from app import App, UserChanged
+from bridge.peer import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SDK_ERROR, Peer, Refused
+from notes import Notes, User
+
+
+_MISSING = object()
+
+
+class _BadParams(Exception):
+    pass
+
+
+class _Failed(Exception):
+    """A call of the app did not work. Its kind is what the harness is told."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+class Seat:
+    def __init__(self):
+        self._peer = Peer()
+        self._app = None
+        self._at_once = {"initialize": self._initialize, "start": self._start, "setUser": self._set_user}
+
+    def run(self):
+        self._peer.read_forever(self._handle)
+
+    def _handle(self, method, identity, params):
+        if identity is None:
+            return  # a notification; there is none that the app must know
+        if isinstance(identity, bool) or not isinstance(identity, (int, float, str)):
+            self._peer.refuse(None, INVALID_REQUEST, "an id is a number or a string")
+        elif method == "stop":
+            self._peer.answer(identity, {})
+            os._exit(0)
+        elif method not in self._at_once and method != "reconcile":
+            self._peer.refuse(identity, METHOD_NOT_FOUND, "no such method")
+        elif self._app is None and method in ("setUser", "reconcile"):
+            self._peer.refuse(identity, INVALID_REQUEST, "`start` comes first")
+        elif method == "reconcile":
+            arguments = (self._reconcile, identity, params)
+            threading.Thread(target=self._perform, args=arguments, daemon=True).start()
+        else:
+            self._perform(self._at_once[method], identity, params)
+
+    def _perform(self, action, identity, params):
+        try:
+            if not isinstance(params, dict):
+                raise _BadParams("params must be an object")
+            result = action(params)
+        except _BadParams as problem:
+            self._peer.refuse(identity, INVALID_PARAMS, str(problem))
+        except _Failed as problem:
+            self._peer.refuse(identity, SDK_ERROR, str(problem), problem.kind)
+        except UserChanged as problem:
+            self._peer.refuse(identity, SDK_ERROR, str(problem), "cancelled")
+        except OSError as problem:
+            self._peer.refuse(identity, SDK_ERROR, f"the app's storage failed: {type(problem).__name__}", "storage")
+        except Exception as problem:
+            # Where it came from, without its text: that may quote a token.
+            print(f"unexpected {type(problem).__name__}, line {_line_of(problem)}", file=sys.stderr)
+            self._peer.refuse(identity, SDK_ERROR, f"unexpected {type(problem).__name__}", "internal")
+        else:
+            self._peer.answer(identity, result)
+
+    # -- the messages ------------------------------------------------------------------------------
+
+    def _initialize(self, params):
+        if params.get("protocol") != 1:
+            raise _BadParams("this adapter speaks protocol 1")
+        app = {"name": "python-example-app", "version": "1.0.0", "platform": "python"}
+        return {"protocol": 1, "app": app, "capabilities": []}
+
+    def _start(self, params):
+        if self._app is not None:
+            raise _BadParams("started already")
+        self._app = App(Notes(_text(params.get("storage"), "storage")), _Sdk(self._peer), _Backend(self._peer))
+        return {}
+
+    def _set_user(self, params):
+        if "user" not in params:  # null means nobody, its absence a mistake
+            raise _BadParams("`user` must be an object or null")
+        self._app.set_user(None if params["user"] is None else _user(params["user"]))
+        return {}
+
+    def _reconcile(self, params):
+        self._app.reconcile()
+        return {}
+
+
+class _Sdk:
+    """The SDK, as the app calls it."""
+
+    def __init__(self, peer):
+        self._peer = peer
+
+    def status(self):
+        words = _ask(self._peer, "sdk.status").get("status")
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise _odd("sdk.status")
+        return words
+
+    def current_user_id(self):
+        user_id = _ask(self._peer, "sdk.currentUserId").get("userId", _MISSING)
+        if not isinstance(user_id, (str, type(None))):  # null means nobody, its absence nothing
+            raise _odd("sdk.currentUserId")
+        return user_id
+
+    def sign_in(self, token):
+        _ask(self._peer, "sdk.signIn", {"token": token})
+
+    def sign_out(self):
+        _ask(self._peer, "sdk.signOut")
+
+
+class _Backend:
+    """The app's own backend. It knows the app's user by the app's own session, so nobody is named."""
+
+    def __init__(self, peer):
+        self._peer = peer
+
+    def sign_in_token(self):
+        token = _ask(self._peer, "backend.signInToken").get("token")
+        if not isinstance(token, str):
+            raise _odd("backend.signInToken")
+        return token
+
+
+def _ask(peer, method, params=None):
+    try:
+        result = peer.ask(method, params or {})
+    except Refused as refused:
+        raise _Failed(refused.kind or "internal", f"{method}: {refused}") from None
+    if not isinstance(result, dict):
+        raise _odd(method)
+    return result
+
+
+def _odd(method):
+    return _Failed("unexpectedAnswer", f"{method}: the answer makes no sense")
+
+
+def _user(fields):
+    if not isinstance(fields, dict):
+        raise _BadParams("`user` must be an object or null")
+    user_id = fields.get("userId")
+    return User(
+        _text(fields.get("externalUserId"), "externalUserId"), None if user_id is None else _text(user_id, "userId")
+    )
+
+
+def _text(value, name):
+    if not isinstance(value, str) or not value:
+        raise _BadParams(f"`{name}` must be a string that is not empty")
+    return value
+
+
+def _line_of(problem):
+    trace = problem.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
