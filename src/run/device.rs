@@ -344,11 +344,6 @@ impl Device {
         std::mem::take(&mut lock(&self.heard).statuses)
     }
 
-    /// The first status told that is no documented combination (LIF-7).
-    pub fn odd_status(&self) -> Option<Vec<StatusWord>> {
-        lock(&self.heard).odd_status.clone()
-    }
-
     /// Everything that the SDK wrote where others can read it: its log and standard error.
     pub fn written(&self) -> String {
         let mut text = lock(&self.heard).logs.clone();

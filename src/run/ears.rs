@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::protocol::message::{self, Status};
-use crate::protocol::{Refusal, StatusWord, is_documented};
+use crate::protocol::{Refusal, StatusWord};
 use crate::seat::Ears;
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -20,8 +20,6 @@ pub(super) trait Authenticator: Send + Sync {
 #[derive(Default)]
 pub(super) struct Heard {
     pub statuses: Vec<Vec<StatusWord>>,
-    /// The first that is no documented combination.
-    pub odd_status: Option<Vec<StatusWord>>,
     pub logs: String,
 }
 
@@ -62,9 +60,6 @@ impl Ears for SdkEars {
         match method {
             "statusChanged" => {
                 if let Ok(told) = serde_json::from_value::<Status>(params) {
-                    if !is_documented(&told.status) {
-                        heard.odd_status.get_or_insert_with(|| told.status.clone());
-                    }
                     heard.statuses.push(told.status);
                 }
             }

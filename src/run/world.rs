@@ -354,9 +354,6 @@ impl World {
 
     /// What was seen of the SDK beside the wire.
     pub(super) fn observed(&self) -> Observed {
-        if let Some(status) = self.device.odd_status() {
-            self.note_status(&status);
-        }
         Observed {
             launches: self.device.launches(),
             clock_was_off: self.device.clock_was_off(),

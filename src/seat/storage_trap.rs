@@ -343,3 +343,42 @@ fn tidy(path: &Path) -> PathBuf {
     }
     tidy
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::{CommandExt, ExitStatusExt};
+
+    /// Runs a shell script that writes two files below `root`, stopped at a write.
+    fn run(root: &Path, writes: u32) -> (bool, Option<i32>) {
+        let (trap, handover) = prepare(root).expect("a trap");
+        let script = format!("read go; : > {0}/a; : > {0}/b; : > {0}/../elsewhere-{1}", root.display(), std::process::id());
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &script]).process_group(0).stdin(std::process::Stdio::piped());
+        install_in(&mut command, handover);
+        let mut child = command.spawn().expect("a shell");
+        trap.set_group(i32::try_from(child.id()).expect("a process id"));
+        trap.arm(writes);
+        drop(child.stdin.take());
+        let status = child.wait().expect("an end");
+        (trap.disarm(), status.signal())
+    }
+
+    #[test]
+    fn a_process_ends_instead_of_its_nth_write_and_not_before() {
+        if !works() {
+            // Said by the program too: such cases are skipped.
+            eprintln!("this machine has no seccomp notifications; nothing to try");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path().join("storage");
+        std::fs::create_dir(&root).expect("a folder");
+        assert_eq!(run(&root, 1), (true, Some(libc::SIGKILL)));
+        assert!(!root.join("a").exists());
+        assert_eq!(run(&root, 2), (true, Some(libc::SIGKILL)));
+        assert!(root.join("a").exists() && !root.join("b").exists());
+        assert_eq!(run(&root, 3), (false, None), "writes elsewhere do not count");
+        assert!(root.join("b").exists());
+    }
+}

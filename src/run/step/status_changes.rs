@@ -32,7 +32,9 @@ impl Step for StatusChanges {
         let sets = |list: &[Vec<StatusWord>]| -> Vec<BTreeSet<StatusWord>> {
             list.iter().map(|words| words.iter().copied().collect()).collect()
         };
-        let mut told = sets(&world.device.take_statuses());
+        let statuses = world.device.take_statuses();
+        statuses.iter().for_each(|status| world.note_status(status));
+        let mut told = sets(&statuses);
         // Telling the same status twice misses nothing.
         told.dedup();
         let wanted = sets(&self.are);
