@@ -65,7 +65,8 @@ impl Story {
 
     /// An API call with some headers at a time.
     fn call(&mut self, headers: &[(&'static str, &'static str)], at_ms: i64) -> &mut Self {
-        let headers = headers.iter().map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
         let (headers, path) = (HeaderMap::from_iter(headers), "/v2/user/ada".to_owned());
         let request = Received { method: Method::GET, path, headers, body: Default::default() };
         let settled_at = self.exchanges.len() + 1;

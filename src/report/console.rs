@@ -2,7 +2,7 @@
 
 use super::Listener;
 use crate::run::event::{
-    CaseReport, ClauseResult, Finding, Outcome, RunEvent, Standing, Started, Strictness, Summary, Verdict, warns,
+    CaseReport, ClauseResult, Finding, Outcome, RunEvent, Standing, Started, Strictness, Summary, Verdict,
 };
 use crate::scenario::{Clauses, Level};
 use crate::text::Problem;
@@ -109,7 +109,7 @@ impl<W: Write> Console<W> {
                 chapter.passed += 1;
                 self.styles.good.apply_to("pass".to_owned())
             }
-            Verdict::Failed(findings) if findings.iter().all(|f| warns(&f.clauses, &self.clauses, self.strictness)) => {
+            Verdict::Failed(findings) if findings.iter().all(|f| f.warns(&self.clauses, self.strictness)) => {
                 chapter.warned += 1;
                 self.styles.warn.apply_to("WARN".to_owned())
             }

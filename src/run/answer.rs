@@ -40,6 +40,8 @@ pub enum Halt {
     Unmet { expected: String, got: String },
     /// The adapter misbehaved.
     Adapter(Trouble),
+    /// The backend on trial does not serve.
+    Backend(Trouble),
     /// The scenario asks for what makes no sense: its author's fault.
     Scenario(String),
     /// The harness or its environment failed.

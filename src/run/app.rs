@@ -7,7 +7,7 @@ use super::ears::Authenticator;
 use super::world::World;
 use crate::protocol::message::{AppUser, CurrentUser, SignIn, Status};
 use crate::protocol::{ErrorKind, Realm, Refusal, StatusWord};
-use crate::reference::app::{Failed, ReconcilingApp, SdkPort, TokenSource};
+use crate::reference::app::{Diligent, Drift, Failed, ReconcilingApp, Rules, SdkPort, SdkState, TokenSource};
 use crate::seat::{AppSeat, Credential, Ears};
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -84,6 +84,21 @@ impl App {
         }
     }
 
+    /// Whether app and SDK agree already, as far as that can be known.
+    pub async fn is_in_step(&self, world: &World) -> Result<bool, Halt> {
+        let app_user = match self.user() {
+            Some(name) => match world.person(&name)?.id {
+                Some(id) => Some(id),
+                None => return Ok(false),
+            },
+            None => None,
+        };
+        let Called::Ok(Status { status }) = world.call::<Status>("status", json!({})).await? else { return Ok(false) };
+        let told = world.call::<CurrentUser>("currentUserId", json!({})).await?;
+        let Called::Ok(CurrentUser { user_id }) = told else { return Ok(false) };
+        Ok(Diligent.drift(app_user.as_deref(), &SdkState { status, user_id }) == Drift::None)
+    }
+
     /// Calls of `signIn` and `signOut` since the last count.
     pub fn count(&self) -> (usize, usize) {
         (self.deeds.sign_ins.swap(0, Ordering::Relaxed), self.deeds.sign_outs.swap(0, Ordering::Relaxed))
@@ -94,7 +109,7 @@ impl App {
 pub(super) async fn request_token(world: &World, name: &str, realm: Realm) -> Result<Result<String, Failed>, Halt> {
     let person = world.person(name)?;
     let issuer = world.backend(realm).await?;
-    let credential = issuer.backend.log_in(&person.external_id, &world.ledger).await.map_err(Halt::Adapter)?;
+    let credential = issuer.backend.log_in(&person.external_id, &world.ledger).await.map_err(Halt::Backend)?;
     let asks = issuer.backend.token_call();
     let call = asks.call(Credential::This(&credential), &person.external_id);
     let failed = |kind, text: String| Ok(Err(Failed { kind, text }));

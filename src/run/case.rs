@@ -1,7 +1,7 @@
 //! One case from the first launch to the verdict.
 
 use super::answer::{Failure, Halt};
-use super::event::{CaseReport, Finding, Place, Verdict};
+use super::event::{CaseReport, Finding, Place, Verdict, Weight};
 use super::plan::PlannedCase;
 use super::snapshots::Snapshots;
 use super::world::{Setup, World};
@@ -105,6 +105,14 @@ fn whole_case(case: &PlannedCase, halt: Halt) -> Failure {
 async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict {
     let proves: Vec<_> = case.scenario.proves().map(str::to_owned).collect();
     let mut clauses = failure.clauses;
+    let (mut weight, mut stderr) = (Weight::Clauses, None);
+    if matches!(failure.halt, Halt::Adapter(_) | Halt::Backend(_)) {
+        // It proves nothing of the clauses, good or bad; one is named only where there is no doubt which.
+        weight = Weight::Always;
+        if clauses.is_empty() && proves.len() == 1 {
+            clauses.clone_from(&proves);
+        }
+    }
     let (expected, got) = match failure.halt {
         Halt::Unmet { expected, got } => {
             if clauses.is_empty() {
@@ -112,12 +120,12 @@ async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict
             }
             (expected, got)
         }
-        // A broken adapter proves nothing; it breaks a clause only where there is no doubt which.
-        Halt::Adapter(trouble) if clauses.is_empty() && proves.len() == 1 => {
-            clauses = proves;
-            ("an adapter that keeps to the protocol".to_owned(), trouble.what)
-        }
         Halt::Adapter(trouble) => ("an adapter that keeps to the protocol".to_owned(), trouble.what),
+        Halt::Backend(trouble) => {
+            let own = if trouble.stderr.trim().is_empty() { world.stderr().await } else { trouble.stderr };
+            stderr = Some(own);
+            ("a backend that serves".to_owned(), trouble.what)
+        }
         Halt::Scenario(what) => {
             let place = case.scenario.source.place(failure.span);
             return Verdict::BadScenario(world.ledger.scrub(&format!("{place}: {what}")));
@@ -126,6 +134,10 @@ async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict
         Halt::Inside(_) => {
             return Verdict::HarnessFailed(world.ledger.scrub("a failure inside a failure was not unpacked"));
         }
+    };
+    let stderr = match stderr {
+        Some(stderr) => stderr,
+        None => world.stderr().await,
     };
     let exchanges = world.transcript.since(0);
     let first = exchanges.len().saturating_sub(WIRE_SHOWN);
@@ -137,12 +149,13 @@ async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict
         .collect();
     Verdict::Failed(vec![Finding {
         clauses,
+        weight,
         place: Place { source: case.scenario.source.clone(), span: failure.span },
         step: world.ledger.scrub(&failure.words),
         expected: world.ledger.scrub(&expected),
         got: world.ledger.scrub(&got),
         wire,
-        stderr: world.ledger.scrub(&tail(&world.stderr().await, STDERR_SHOWN)),
+        stderr: world.ledger.scrub(&tail(&stderr, STDERR_SHOWN)),
     }])
 }
 

@@ -212,9 +212,13 @@ impl Device {
 
     /// SIGKILL, if there is anything to kill.
     pub async fn kill(&self) {
-        self.app.kill().await;
-        if let Some(process) = self.running() {
+        let process = self.running();
+        if let Some(process) = &process {
+            // Before anything else can see that the app is gone.
             process.expect_death();
+        }
+        self.app.kill().await;
+        if let Some(process) = process {
             process.kill().await;
         }
     }

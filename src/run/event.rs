@@ -63,6 +63,7 @@ pub enum Verdict {
 pub struct Finding {
     /// The clauses that it breaks.
     pub clauses: Vec<String>,
+    pub weight: Weight,
     pub place: Place,
     /// The step in the guide's words.
     pub step: Redacted,
@@ -72,6 +73,25 @@ pub struct Finding {
     pub wire: Vec<Redacted>,
     /// The tail of the adapter's standard error.
     pub stderr: Redacted,
+}
+
+/// What decides whether a finding fails the build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// The level of its clauses.
+    Clauses,
+    /// It always does: the build cannot even be tried.
+    Always,
+}
+
+impl Finding {
+    /// Whether it is a warning only.
+    pub fn warns(&self, clauses: &Clauses, strictness: Strictness) -> bool {
+        strictness == Strictness::Lenient
+            && self.weight == Weight::Clauses
+            && !self.clauses.is_empty()
+            && self.clauses.iter().all(|id| clauses.get(id).is_some_and(|clause| clause.level == Level::Should))
+    }
 }
 
 /// Where in a scenario file.
@@ -219,7 +239,7 @@ impl Tally {
                 }
             }
             Verdict::Failed(findings) => {
-                let only_warns = findings.iter().all(|finding| warns(&finding.clauses, &self.clauses, self.strictness));
+                let only_warns = findings.iter().all(|finding| finding.warns(&self.clauses, self.strictness));
                 if only_warns {
                     summary.warned += 1
                 } else {
@@ -255,13 +275,6 @@ impl Tally {
         clauses.sort_by_key(|result| self.clauses.rank(&result.id));
         Summary { clauses, duration, interrupted, ..self.summary }
     }
-}
-
-/// Whether a finding on these clauses is a warning only.
-pub fn warns(broken: &[String], clauses: &Clauses, strictness: Strictness) -> bool {
-    strictness == Strictness::Lenient
-        && !broken.is_empty()
-        && broken.iter().all(|id| clauses.get(id).is_some_and(|clause| clause.level == Level::Should))
 }
 
 impl Summary {

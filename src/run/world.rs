@@ -154,7 +154,7 @@ impl World {
         if matches!(self.backend_seat, BackendSeat::External(_)) {
             let issuer = self.backend(realm).await?;
             for name in self.given.users.iter().chain(&self.given.newcomers) {
-                issuer.backend.log_in(&self.external_id(name), &self.ledger).await.map_err(Halt::Adapter)?;
+                issuer.backend.log_in(&self.external_id(name), &self.ledger).await.map_err(Halt::Backend)?;
             }
         }
         Ok(())
@@ -295,10 +295,7 @@ impl World {
         };
         let backend = self.backend_seat.bring_up(&around).await.map_err(|error| match error {
             NoService::CannotStart(error) => harness(&error),
-            NoService::Unready(mut trouble) => {
-                trouble.what = format!("the backend: {}", trouble.what);
-                Halt::Adapter(trouble)
-            }
+            NoService::Unready(trouble) => Halt::Backend(trouble),
         })?;
         let from_app = Link { from: Party::App, to: Party::Backend, realm };
         let upstream = backend.upstream().map_err(|e| harness(&e))?;

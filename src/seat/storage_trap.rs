@@ -352,7 +352,8 @@ mod tests {
     /// Runs a shell script that writes two files below `root`, stopped at a write.
     fn run(root: &Path, writes: u32) -> (bool, Option<i32>) {
         let (trap, handover) = prepare(root).expect("a trap");
-        let script = format!("read go; : > {0}/a; : > {0}/b; : > {0}/../elsewhere-{1}", root.display(), std::process::id());
+        let script =
+            format!("read go; : > {0}/a; : > {0}/b; : > {0}/../elsewhere-{1}", root.display(), std::process::id());
         let mut command = std::process::Command::new("sh");
         command.args(["-c", &script]).process_group(0).stdin(std::process::Stdio::piped());
         install_in(&mut command, handover);

@@ -54,10 +54,16 @@ impl Target {
         if let Some(target) = &target
             && target.seats().is_empty()
             && tree.as_map().is_some_and(|entries| {
-                entries.iter().all(|(key, _)| !Seat::WORDS.contains(&key.name.as_str()) && key.name != "cloud")
+                entries.iter().all(|(key, _)| {
+                    !Seat::WORDS.contains(&key.name.as_str()) && key.name != "cloud" && key.name != "profile"
+                })
             })
         {
-            decoder.wrong(tree.span, "this target file fills no seat", "add [sdk], [app], [backend] or [cloud]");
+            decoder.wrong(
+                tree.span,
+                "this target file fills no seat",
+                "add [sdk], [app], [backend], [cloud] or a profile",
+            );
         }
         problems.extend(decoder.finish());
         target.filter(|_| problems.is_empty()).ok_or(problems)

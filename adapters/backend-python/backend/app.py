@@ -52,7 +52,7 @@ def create_app(vendor):
 
     @app.errorhandler(VendorError)
     def no_token(error):
-        print(f"no sign-in token: {error}", file=sys.stderr, flush=True)
+        _note(f"no sign-in token: {error}")
         headers = {} if error.retry_after is None else {"Retry-After": error.retry_after}
         return {"error": "the sign-in token cannot be had now; try again later"}, error.status, headers
 
@@ -70,10 +70,14 @@ def create_app(vendor):
     @app.errorhandler(Exception)
     def broken(error):
         # Only the type: the text of a foreign error may hold anything.
-        print(f"unexpected {type(error).__name__}", file=sys.stderr, flush=True)
+        _note(f"unexpected {type(error).__name__}")
         return {"error": "internal error"}, 500
 
     return app
+
+
+def _note(line):
+    sys.stderr.write(line + "\n")  # in one piece: other threads write too
 
 
 def _json_object(data):

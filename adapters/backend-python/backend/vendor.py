@@ -37,7 +37,8 @@ class Vendor:
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy or .netrc of this machine comes between us and the vendor
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # users share this session
-        self._http.mount("http", requests.adapters.HTTPAdapter(pool_maxsize=32))  # https too, and no retries
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=32, max_retries=0))
         self._http.headers["x-vital-api-key"] = api_key
 
     def sign_in_token(self, app_user):
@@ -56,7 +57,9 @@ class Vendor:
         token = answer.fields.get("sign_in_token")
         if answer.status != 200:
             raise _refused(what, answer)
-        if _user_id(answer.fields) != user_id or not isinstance(token, str) or not token:
+        whose = _user_id(answer.fields)
+        # Letter case aside: the vendor may write a user id in another than it was asked in.
+        if whose is None or whose.lower() != user_id.lower() or not isinstance(token, str) or not token:
             raise _nonsense(what)
         return token
 
@@ -95,14 +98,11 @@ class Vendor:
 
     def _exchange(self, method, path, body, patience):
         # Redirects are not followed: they would carry the API key to a host that nobody chose.
-        answer = self._http.request(
-            method, self._url + path, json=body, timeout=patience, allow_redirects=False
-        )
+        answer = self._http.request(method, self._url + path, json=body, timeout=patience, allow_redirects=False)
         return _Answer(answer.status_code, _object(answer.content), answer.headers.get("Retry-After", ""))
 
 
-class _Answer(namedtuple("_Answer", "status fields retry_after")):
-    __slots__ = ()
+_Answer = namedtuple("_Answer", "status fields retry_after")
 
 
 def _object(content):
@@ -115,9 +115,9 @@ def _object(content):
 
 
 def _user_id(fields):
-    """In one letter case: the vendor may answer in another than it was asked in."""
+    """It becomes part of a path, so nothing but a UUID will do."""
     value = fields.get("user_id")
-    return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else None
+    return value if isinstance(value, str) and _UUID.fullmatch(value) else None
 
 
 def _owned_user_id(what, answer, app_user):

@@ -2,6 +2,7 @@
 
 use super::{Answer, Halt, Step, StepKind};
 use crate::run::world::World;
+use crate::wire::Operation;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,13 +29,30 @@ impl Step for Reconcile {
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let in_step = world.app.is_in_step(world).await?;
+        let mark = world.transcript.len();
         world.app.count();
         let answer = world.app.reconcile(world).await?;
         let (sign_ins, sign_outs) = world.app.count();
+        if in_step {
+            idle(world, mark, sign_ins + sign_outs)?;
+        }
         check("signIn", self.sign_ins, sign_ins)?;
         check("signOut", self.sign_outs, sign_outs)?;
         Ok(answer)
     }
+}
+
+/// Where nothing is out of step nothing is right to do, whatever the scenario is about (REC-1).
+fn idle(world: &World, mark: usize, deeds: usize) -> Result<(), Halt> {
+    let asked = world.transcript.since(mark).iter().filter(|e| e.operation == Operation::TokenRequest).count();
+    if asked + deeds == 0 {
+        return Ok(());
+    }
+    Err(Halt::Unmet {
+        expected: "nothing done where app and SDK have the same user (REC-1)".into(),
+        got: format!("{asked} token requests, {deeds} sign-ins and sign-outs"),
+    })
 }
 
 fn check(call: &str, wanted: Option<usize>, got: usize) -> Result<(), Halt> {

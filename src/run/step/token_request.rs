@@ -107,7 +107,7 @@ impl TokenRequest {
     async fn ask(&self, world: &Arc<World>) -> Result<HttpReply, Halt> {
         let person = world.person(&self.user)?;
         let issuer = world.backend(world.given.realm()).await?;
-        let own = issuer.backend.log_in(&person.external_id, &world.ledger).await.map_err(Halt::Adapter)?;
+        let own = issuer.backend.log_in(&person.external_id, &world.ledger).await.map_err(Halt::Backend)?;
         let shown = match self.credential {
             Shown::Own => own,
             Shown::Missing | Shown::Empty => String::new(),

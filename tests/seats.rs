@@ -1,0 +1,169 @@
+//! Every seat, filled from outside: the examples under `adapters/` pass, and fail under the right clause when they are broken
+//! on purpose. `ci/test` installs what they need.
+
+mod common;
+
+use common::{stdout, vouch};
+use std::path::Path;
+
+/// Runs a target and returns what the report says.
+fn run(target: &str, more: &[&str]) -> String {
+    stdout(&vouch().args(["run", "--ci", "--strict", "-t", target]).args(more).assert().success())
+}
+
+/// A copy of an example with one text replaced in one file.
+fn broken_copy(example: &str, file: &str, right: &str, wrong: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copied = std::process::Command::new("cp").args(["-r", &format!("{example}/.")]).arg(folder.path()).status();
+    assert!(copied.expect("cp runs").success());
+    let path = folder.path().join(file);
+    let text = std::fs::read_to_string(&path).expect("readable");
+    let changed = text.replace(right, wrong);
+    assert_ne!(text, changed, "{example}/{file} has no `{right}`");
+    std::fs::write(path, changed).expect("writable");
+    folder
+}
+
+/// Runs a broken copy; the report must name the clause.
+fn fails(folder: &Path, clause: &str, more: &[&str]) -> String {
+    let target = folder.join("vouch.toml");
+    let out = stdout(&vouch().args(["run", "--ci", "--strict", "-t"]).arg(target).args(more).assert().code(1));
+    assert!(out.contains(&format!("broken {clause} ")), "{out}");
+    out
+}
+
+#[test]
+fn a_flask_backend_passes() {
+    let out = run("adapters/backend-python/vouch.toml", &[]);
+    assert!(out.contains("python-backend on HTTP") && out.contains("8 proved"), "{out}");
+}
+
+#[test]
+fn an_express_backend_on_the_vendors_own_sdk_passes() {
+    let out = run("adapters/backend-node/vouch.toml", &[]);
+    assert!(out.contains("node-backend on HTTP") && out.contains("8 proved"), "{out}");
+}
+
+#[test]
+fn a_backend_whose_answer_may_be_stored_fails_under_iss_8() {
+    let folder = broken_copy("adapters/backend-python", "backend/app.py", "no-store", "max-age=60");
+    let out = fails(folder.path(), "ISS-8", &["-f", "ISS-8"]);
+    assert!(out.contains("Cache-Control: no-store"), "the advice: {out}");
+}
+
+#[test]
+fn a_backend_that_does_not_start_is_named_with_what_it_said() {
+    let (_folder, file) = common::target(
+        "[backend]\nname = \"dead\"\ncommand = [\"sh\", \"-c\", \"echo no database >&2; exit 3\"]\n\
+         [backend.login]\nrequest = \"POST /login\"\ncredential = \"/s\"\n\
+         [backend.tokenRequest]\nrequest = \"POST /t\"\ntoken = \"/t\"\n",
+    );
+    let out = stdout(&vouch().args(["run", "-f", "ISS-8", "-t"]).arg(file).assert().code(1));
+    assert!(out.contains("ended before it was ready: exit code 3") && out.contains("no database"), "{out}");
+}
+
+#[test]
+fn an_emulator_that_is_not_ours_passes_on_both_its_seats() {
+    let out = run("adapters/cloud-python/vouch.toml", &[]);
+    assert!(out.contains("python-emulator on HTTP") && out.contains("0 broken"), "{out}");
+    assert!(out.contains("the wire profile does not claim RFC 6749"), "skips are counted: {out}");
+    let out = run("adapters/cloud-python/vouch.toml", &["--seat", "idp", "-f", "IDP"]);
+    assert!(out.contains("identity"), "{out}");
+}
+
+#[test]
+fn an_emulator_that_lets_sign_in_tokens_be_used_twice_fails_under_idp_1() {
+    let (right, wrong) = ("self._waiting.pop(identity, (None, 0, 0))", "self._waiting.get(identity, (None, 0, 0))");
+    let folder = broken_copy("adapters/cloud-python", "cloud/sessions.py", right, wrong);
+    fails(folder.path(), "IDP-1", &["-f", "IDP-1"]);
+}
+
+#[test]
+fn an_emulator_that_forgets_regions_fails_under_sco_4() {
+    let folder = broken_copy("adapters/cloud-python", "vouch.toml", "production/eu", "production/us");
+    fails(folder.path(), "SCO-4", &["-f", "SCO-4"]);
+}
+
+#[test]
+fn an_app_from_outside_passes() {
+    let out = run("adapters/python-app/vouch.toml", &[]);
+    assert!(out.contains("python-example-app") && out.contains("0 broken"), "{out}");
+}
+
+#[test]
+fn an_app_that_does_not_migrate_fails_under_rec_7() {
+    let folder = broken_copy("adapters/python-app", "app.py", "_WANTS_TOKEN.isdisjoint(status)", "True");
+    // The example borrows its frame from its neighbour.
+    let neighbour = folder.path().parent().expect("a parent").join("python");
+    let made = !neighbour.exists();
+    if made {
+        std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/python"), &neighbour)
+            .expect("a link");
+    }
+    let out = fails(folder.path(), "REC-7", &["-f", "REC-7"]);
+    if made {
+        std::fs::remove_file(&neighbour).expect("removable");
+    }
+    assert!(out.contains("signIn"), "{out}");
+}
+
+#[test]
+fn the_suite_holds_on_the_wire_of_older_releases_for_an_sdk_from_outside_too() {
+    let out =
+        run("adapters/python/vouch.toml", &["--profile", "gcip", "-f", "exchange", "-f", "REF", "-f", "deletion"]);
+    assert!(out.contains("0 broken"), "{out}");
+}
+
+#[test]
+fn a_custom_wire_is_a_mapping_in_the_target_file() {
+    let mapping = r#"
+profile = "custom"
+[custom]
+name = "acme"
+claims = ["rfc6749"]
+exchange = { path = "/oauth/token", encoding = "form", fields = { grant_type = "exchange", assertion = "$token" }, answer = { accessToken = "/tokens/access", refreshToken = "/tokens/refresh", expiresIn = "/ttl", expiresInIs = "text" } }
+refresh = { path = "/oauth/refresh", encoding = "json", fields = { token = "$refreshToken" }, answer = { accessToken = "/tokens/access", refreshToken = "/tokens/refresh", expiresIn = "/ttl" } }
+[custom.errors]
+word = "/problem"
+body = { problem = "$word" }
+badRequest = "what"
+exchange = [{ word = "bad", means = "invalidSignInToken" }]
+refresh = [{ word = "gone", means = "invalidUser" }, { word = "again", means = "needsReauthentication" }]
+"#;
+    let program = assert_cmd::cargo::cargo_bin("vouch");
+    let sdk = format!("{mapping}\n[sdk]\nname = \"reference\"\ncommand = [{program:?}, \"reference-sdk\"]\n");
+    let (_folder, file) = common::target(&sdk);
+    let out = run(&file.display().to_string(), &[]);
+    assert!(out.contains("0 broken, 0 not proved"), "{out}");
+    // What the mapping claims is held against it: its answers are not those of RFC 6749.
+    let (_folder, file) = common::target(mapping);
+    let out = stdout(&vouch().args(["run", "--ci", "--seat", "idp", "-f", "IDP-6", "-t"]).arg(file).assert().code(1));
+    assert!(out.contains("broken IDP-6") && out.contains("RFC 6749 section 5.1"), "{out}");
+}
+
+#[test]
+fn a_mapping_that_cannot_work_and_wrong_fields_are_told_together() {
+    let (_folder, file) = common::target(
+        "profile = \"gcpi\"\n[backend]\nname = \"x\"\ncommand = [\"x\"]\nenv = { A = \"$prot\" }\n\
+         [backend.tokenRequest]\nrequest = \"FETCH it\"\nheaders = { a = \"$credentials\" }\ntoken = \"here\"\n",
+    );
+    let assert = vouch().args(["check", "-t"]).arg(&file).assert().code(2);
+    insta::assert_snapshot!(common::stderr(&assert).replace(&file.display().to_string(), "vouch.toml"));
+}
+
+#[test]
+fn a_file_that_fills_several_seats_wants_to_know_which() {
+    let (_folder, file) =
+        common::target("[sdk]\nname = \"a\"\ncommand = [\"a\"]\n[app]\nname = \"b\"\ncommand = [\"b\"]\n");
+    let assert = vouch().args(["run", "-t"]).arg(&file).assert().code(2);
+    assert!(common::stderr(&assert).contains("--seat sdk, --seat app"), "{}", common::stderr(&assert));
+    let assert = vouch().args(["run", "--seat", "idp", "-t"]).arg(&file).assert().code(2);
+    assert!(common::stderr(&assert).contains("does not fill the seat idp"), "{}", common::stderr(&assert));
+}
+
+#[test]
+fn a_shuffled_run_names_its_seed_and_repeats() {
+    let args = ["run", "--ci", "-f", "lifecycle", "--repeat", "3", "--shuffle", "7"];
+    let out = stdout(&vouch().args(args).assert().success());
+    assert!(out.contains("27 cases, shuffled with seed 7") && out.contains("27 passed"), "{out}");
+}
