@@ -40,7 +40,8 @@ impl External {
             let (api, auth) = (Forward::new(of.api.clone(), patience)?, Forward::new(of.auth.clone(), patience)?);
             hosts.insert(*realm, (api, auth));
         }
-        let client = crate::seat::http_client().map_err(|error| format!("no HTTP client: {error}"))?;
+        let base = cloud.realms.values().next().map(|of| of.api.clone()).unwrap_or_default();
+        let client = crate::wire::client(&base, patience).map_err(|error| format!("no HTTP client: {error}"))?;
         Ok(Self { cloud, client, patience, upstream: Arc::new(Witness { hosts, profile, ledger }) })
     }
 

@@ -1,6 +1,6 @@
 //! What sits on the backend seat: the reference, or any customer backend that a target file maps.
 
-use super::http::{self, HttpCall, HttpReply, Line, Place, Template, fill, fill_json};
+use super::http::{HttpCall, HttpReply, Line, Place, Template, fill, fill_json};
 use super::service::{NoService, Service, ServiceSpec};
 use super::{Trouble, trouble};
 use crate::protocol::Realm;
@@ -104,6 +104,7 @@ impl TokenCall {
 /// A backend that is up.
 pub struct Backend {
     kind: Kind,
+    base: String,
     /// The sessions of the case's app users, by user.
     credentials: Mutex<HashMap<String, String>>,
     client: reqwest::Client,
@@ -155,8 +156,21 @@ impl BackendSeat {
                 Kind::External { spec: spec.clone(), service }
             }
         };
-        let client = http::client().map_err(broken)?;
-        Ok(Backend { kind, credentials: Mutex::default(), client, patience: around.patience })
+        let base = base(&kind);
+        let client = crate::wire::client(&base, around.patience).map_err(broken)?;
+        Ok(Backend { kind, base, credentials: Mutex::default(), client, patience: around.patience })
+    }
+}
+
+/// The base URL of a backend that has an address of its own.
+fn base(kind: &Kind) -> String {
+    match kind {
+        Kind::Reference(_) => String::new(),
+        Kind::External { service: Some(service), .. } => service.address.clone(),
+        Kind::External { spec, service: None } => match &spec.run {
+            Vendor::Running { url, .. } => url.trim_end_matches('/').to_owned(),
+            Vendor::Started(_) => String::new(),
+        },
     }
 }
 
@@ -166,19 +180,8 @@ impl Backend {
         match &self.kind {
             Kind::Reference(backend) => Ok(backend.clone()),
             Kind::External { .. } => {
-                crate::wire::Forward::new(self.base(), self.patience).map(|forward| Arc::new(forward) as _)
+                crate::wire::Forward::new(self.base.clone(), self.patience).map(|forward| Arc::new(forward) as _)
             }
-        }
-    }
-
-    fn base(&self) -> String {
-        match &self.kind {
-            Kind::Reference(_) => String::new(),
-            Kind::External { service: Some(service), .. } => service.address.clone(),
-            Kind::External { spec, service: None } => match &spec.run {
-                Vendor::Running { url, .. } => url.trim_end_matches('/').to_owned(),
-                Vendor::Started(_) => String::new(),
-            },
         }
     }
 
@@ -219,7 +222,7 @@ impl Backend {
                     headers: headers.iter().map(|(name, text)| (name.clone(), fill(text, &values))).collect(),
                     body: body.as_ref().map(|body| fill_json(body, &values)),
                 };
-                let reply = call.send(&self.client, &self.base(), self.patience).await;
+                let reply = call.send(&self.client, &self.base, self.patience).await;
                 let reply = reply.map_err(|why| format!("the login of a test user failed: {why}"))?;
                 if !(200..400).contains(&reply.status) {
                     return Err(format!("the login of a test user was answered with {}", reply.status));

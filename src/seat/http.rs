@@ -129,8 +129,3 @@ impl HttpCall {
         Ok(HttpReply { status, headers, body })
     }
 }
-
-/// A client that connects anew for each call, follows nothing and knows no proxy.
-pub fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().pool_max_idle_per_host(0).redirect(reqwest::redirect::Policy::none()).no_proxy().build()
-}

@@ -20,7 +20,6 @@ pub use app::AppSeat;
 pub use backend::{Backend, BackendSeat, BackendSpec, Credential, Login, Surroundings, TokenCall, Vendor};
 pub use child::Program;
 pub use cloud::{CloudSeat, CloudSpec, ExternalCloud, ExternalRealm, RealmSpec};
-pub use http::client as http_client;
 pub use http::{HttpCall, HttpReply, Line, Place, Template};
 pub(crate) use process::trouble;
 pub use process::{Ears, Process, Trouble, Watcher};

@@ -2,8 +2,9 @@
 
 use super::CannotStart;
 use super::child::{self, Program};
-use super::http::{self, HttpCall, Template, fill};
+use super::http::{HttpCall, Template, fill};
 use super::process::{End, Trouble, Watch, trouble};
+use crate::wire::client;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,7 +78,8 @@ impl Service {
 
     async fn await_ready(&self, ready: Option<&str>, patience: Duration) -> Result<(), Trouble> {
         let began = Instant::now();
-        let client = http::client().map_err(|error| trouble(format!("no HTTP client: {error}")))?;
+        let base = ready.filter(|ready| !ready.starts_with('/')).unwrap_or(&self.address);
+        let client = client(base, patience).map_err(|error| trouble(format!("no HTTP client: {error}")))?;
         loop {
             if let End::Ended(how) = &*self.watch.end().borrow() {
                 return Err(self.explained(format!("it ended before it was ready: {how}")));

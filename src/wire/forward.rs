@@ -13,19 +13,25 @@ pub struct Forward {
     base: String,
 }
 
+/// A client that connects anew for each call, follows nothing and knows no proxy.
+pub fn client(base: &str, patience: Duration) -> reqwest::Result<reqwest::Client> {
+    let client = reqwest::Client::builder()
+        .timeout(patience)
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0)
+        .no_proxy();
+    // Reading the machine's root certificates takes longer than a whole case; only HTTPS needs them.
+    if base.starts_with("https:") { client.build() } else { client.tls_certs_only([]).build() }
+}
+
 /// Headers that belong to a connection, not to a message.
 const OF_THE_CONNECTION: [&hyper::header::HeaderName; 4] = [&CONNECTION, &CONTENT_LENGTH, &HOST, &TRANSFER_ENCODING];
 
 impl Forward {
     /// `base` is `http://HOST:PORT` with an optional path prefix. Fails when the machine cannot make an HTTP client.
     pub fn new(base: String, patience: Duration) -> Result<Self, String> {
-        let client = reqwest::Client::builder()
-            .timeout(patience)
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(0)
-            .no_proxy()
-            .build();
-        Ok(Self { client: client.map_err(|error| format!("no HTTP client: {error}"))?, base })
+        let client = client(&base, patience).map_err(|error| format!("no HTTP client: {error}"))?;
+        Ok(Self { client, base })
     }
 
     /// The answer of the address, or none where the connection ended without one.

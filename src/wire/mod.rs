@@ -13,7 +13,7 @@ pub mod snapshot;
 mod transcript;
 
 pub use fault::{FaultRule, Faults, Harm, Moment};
-pub use forward::Forward;
+pub use forward::{Forward, client};
 pub use front::{Front, Reply, Upstream};
 pub use nowhere::{Nowhere, Why};
 pub use transcript::{Exchange, Fate, Link, Operation, Party, Received, Transcript};
