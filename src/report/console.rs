@@ -199,8 +199,11 @@ impl<W: Write> Console<W> {
         for (name, chapter) in &self.chapters {
             writeln!(self.out, "  {name:<16}{}", self.chapter_words(chapter))?;
         }
+        if !summary.skip_reasons.is_empty() {
+            writeln!(self.out)?;
+        }
         for (reason, count) in &summary.skip_reasons {
-            writeln!(self.out, "\n  skipped: {} because {reason}", cases(*count))?;
+            writeln!(self.out, "  skipped: {} because {reason}", cases(*count))?;
         }
         self.clause_table(summary)?;
         let (word, style) = match summary.outcome() {
