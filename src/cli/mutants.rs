@@ -3,12 +3,13 @@
 use super::{Done, Selection, Stop, casting, plan, runtime};
 use crate::cloud::Keys;
 use crate::mutant::{Fault, Mutant, all};
+use crate::protocol::Seat;
 use crate::protocol::message::SdkName;
 use crate::reference::adapter::TimeSource;
 use crate::run::event::{RunEvent, Strictness, Verdict};
 use crate::run::{Engine, Filter, Plan, Settings, SnapshotMode};
 use crate::seat::{AppSeat, BackendSeat, CloudSeat, Deadlines, SdkSeat};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,99 +23,220 @@ pub struct Args {
     /// Only mutants with this in their name, or of this clause.
     #[arg(short, long, value_name = "WORD")]
     mutant: Option<String>,
+
+    /// Run every case against every mutant, not only those of its clause, and show which scenarios kill nothing that
+    /// others do not. Takes minutes.
+    #[arg(long)]
+    worth: bool,
+
+    /// The kill matrix as JSON, instead of text.
+    #[arg(long)]
+    json: bool,
 }
 
 /// What the suite made of one mutant.
+#[derive(Default)]
 struct Trial {
     /// The cases that named the right clause.
     killed_by: Vec<String>,
-    /// Clauses that were named instead.
+    /// Clauses that were named by cases that did not.
     named: BTreeSet<String>,
+    /// Every case that failed, whatever it named.
+    failed: Vec<String>,
 }
+
+/// How many cases of mutants run at once: they wait more than they work.
+const JOBS: usize = 16;
 
 pub fn run(args: &Args) -> Done {
     let began = Instant::now();
     let keys = Arc::new(Keys::generate().map_err(|error| Stop::Environment(error.to_string()))?);
     let runtime = runtime()?;
-    let mut out = std::io::stdout().lock();
-    let (mut tried, mut survived, mut covered) = (0, 0, BTreeSet::new());
-    for mutant in all()
-        .iter()
-        .filter(|m| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word))
-    {
+    let wanted = |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
+    let mutants: Vec<_> = all().into_iter().filter(wanted).collect();
+    if mutants.is_empty() {
+        return Err(Stop::Usage("no mutant matches".into()));
+    }
+    // A suite that fails the unmutated reference kills everything and proves nothing.
+    let reference = runtime.block_on(try_out("", settings("reference", None, keys.clone()), plan(&args.selection)?));
+    let mut trials = Vec::new();
+    for mutant in &mutants {
         let mut plan = plan(&args.selection)?;
-        plan.keep(&Filter(vec![mutant.clause.to_owned()]));
-        let trial = runtime.block_on(try_out(mutant, plan, keys.clone()));
-        tried += 1;
-        covered.insert(mutant.clause);
+        if args.worth {
+            plan.keep_seats(seats(&mutant.seat));
+        } else {
+            plan.keep(&Filter(vec![mutant.clause.to_owned()]));
+        }
+        let settings = settings(mutant.name, Some(&mutant.seat), keys.clone());
+        trials.push((mutant, runtime.block_on(try_out(mutant.clause, settings, plan))));
+    }
+    let bare = if args.mutant.is_none() { clauses_without(&mutants, &plan(&args.selection)?) } else { vec![] };
+    let survivors = trials.iter().filter(|(_, trial)| trial.killed_by.is_empty()).count();
+    if args.json {
+        tell_json(&trials, &reference, &bare)?;
+    } else {
+        tell(&trials, &reference, &bare)?;
+        if args.worth {
+            tell_worth(&trials, &plan(&args.selection)?)?;
+        }
+        let covered: BTreeSet<_> = mutants.iter().map(|mutant| mutant.clause).collect();
+        writeln!(
+            std::io::stdout(),
+            "{} mutants of {} clauses, {} survived or missing, {} false alarms, in {:.1} s",
+            mutants.len(),
+            covered.len(),
+            survivors + bare.len(),
+            reference.failed.len(),
+            began.elapsed().as_secs_f64()
+        )?;
+    }
+    Ok(ExitCode::from(u8::from(survivors + bare.len() + reference.failed.len() > 0)))
+}
+
+/// Clauses that the suite proves and no mutant breaks.
+fn clauses_without(mutants: &[Mutant], plan: &Plan) -> Vec<String> {
+    let proved: BTreeSet<_> = plan.cases.iter().flat_map(|case| case.scenario.proves()).collect();
+    let covered: BTreeSet<_> = mutants.iter().map(|mutant| mutant.clause).collect();
+    proved.difference(&covered).map(|clause| (*clause).to_owned()).collect()
+}
+
+/// The seats whose scenarios try a part.
+fn seats(fault: &Fault) -> &'static [Seat] {
+    match fault {
+        Fault::Sdk(_) => &[Seat::Sdk],
+        Fault::App(_) => &[Seat::App],
+        Fault::Backend(_) => &[Seat::Backend],
+        Fault::Cloud(_) => &[Seat::Api, Seat::Idp],
+    }
+}
+
+fn tell(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (mutant, trial) in trials {
         let word = if trial.killed_by.is_empty() { "SURVIVED" } else { "killed" };
-        writeln!(out, "{word:<9}{:<8}{:<8}{:<30}{}", mutant.clause, mutant.seat.word(), mutant.name, mutant.about)?;
+        writeln!(out, "{word:<9}{:<8}{:<8}{:<34}{}", mutant.clause, mutant.seat.word(), mutant.name, mutant.about)?;
         match trial.killed_by.first() {
             Some(first) => writeln!(out, "         by {first}{}", more(trial.killed_by.len() - 1))?,
             None => {
-                survived += 1;
-                let named: Vec<_> = trial.named.into_iter().collect();
+                let named: Vec<_> = trial.named.iter().map(String::as_str).collect();
                 let named = if named.is_empty() { "nothing".to_owned() } else { named.join(" ") };
-                writeln!(out, "         no case of {} named it; named: {named}", mutant.clause)?;
+                writeln!(out, "         no case named {}; named: {named}", mutant.clause)?;
             }
         }
     }
-    if tried == 0 {
-        return Err(Stop::Usage("no mutant matches".into()));
+    if !bare.is_empty() {
+        writeln!(out, "proved clauses without a mutant: {}", bare.join(" "))?;
     }
-    if args.mutant.is_none() {
-        let plan = plan(&args.selection)?;
-        let proved: BTreeSet<_> = plan.cases.iter().flat_map(|case| case.scenario.proves()).collect();
-        let bare: Vec<_> = proved.iter().filter(|clause| !covered.contains(*clause)).copied().collect();
-        if !bare.is_empty() {
-            writeln!(out, "proved clauses without a mutant: {}", bare.join(" "))?;
-            survived += bare.len();
+    for case in &reference.failed {
+        writeln!(out, "FALSE ALARM: {case} fails the unmutated reference")?;
+    }
+    Ok(())
+}
+
+fn tell_json(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -> std::io::Result<()> {
+    let mutants: Vec<_> = trials
+        .iter()
+        .map(|(mutant, trial)| {
+            serde_json::json!({
+                "name": mutant.name, "clause": mutant.clause, "seat": mutant.seat.word(), "about": mutant.about,
+                "killedBy": trial.killed_by, "failed": trial.failed, "alsoNamed": trial.named,
+            })
+        })
+        .collect();
+    let matrix = serde_json::json!({
+        "mutants": mutants, "clausesWithoutMutant": bare, "falseAlarms": reference.failed,
+    });
+    writeln!(std::io::stdout(), "{matrix:#}")
+}
+
+/// The scenario of a case.
+fn scenario(case: &str) -> &str {
+    case.split('[').next().unwrap_or(case)
+}
+
+/// Which scenarios could go without a mutant surviving.
+fn tell_worth(trials: &[(&Mutant, Trial)], plan: &Plan) -> std::io::Result<()> {
+    let mut kills: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut alone: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for case in &plan.cases {
+        kills.entry(case.scenario.id()).or_default();
+    }
+    for (mutant, trial) in trials {
+        let killers: BTreeSet<_> = trial.killed_by.iter().map(|case| scenario(case)).collect();
+        for killer in &killers {
+            kills.entry(killer).or_default().insert(mutant.name);
+        }
+        if killers.len() == 1 {
+            killers.iter().for_each(|killer| {
+                alone.entry(killer).or_default().insert(mutant.name);
+            });
         }
     }
-    writeln!(
-        out,
-        "{tried} mutants of {} clauses, {survived} survived or missing, in {:.1} s",
-        covered.len(),
-        began.elapsed().as_secs_f64()
-    )?;
-    Ok(ExitCode::from(u8::from(survived > 0)))
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\nscenarios by worth: mutants killed, and those that no other scenario kills")?;
+    for (id, killed) in &kills {
+        let only: Vec<_> = alone.get(id).into_iter().flatten().copied().collect();
+        let note = match (killed.len(), only.is_empty()) {
+            (0, _) => "  kills nothing".to_owned(),
+            (_, true) => String::new(),
+            (_, false) => format!("  alone: {}", only.join(", ")),
+        };
+        writeln!(out, "  {:>4} {:>3}  {id}{note}", killed.len(), only.len())?;
+    }
+    let idle = kills.values().filter(|killed| killed.is_empty()).count();
+    let spare = kills.iter().filter(|(id, killed)| !killed.is_empty() && !alone.contains_key(*id)).count();
+    writeln!(out, "{} scenarios: {idle} kill nothing, {spare} nothing that others do not", kills.len())
 }
 
 fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" and {count} more") }
 }
 
-async fn try_out(mutant: &Mutant, plan: Plan, keys: Arc<Keys>) -> Trial {
-    let mut trial = Trial { killed_by: vec![], named: BTreeSet::new() };
+async fn try_out(clause: &str, settings: Settings, plan: Plan) -> Trial {
+    let mut trial = Trial::default();
     let (_never, interrupted) = tokio::sync::watch::channel(false);
-    crate::run::run(plan, settings(mutant, keys), interrupted, |event| {
+    crate::run::run(plan, settings, interrupted, |event| {
         let RunEvent::CaseFinished(case) = event else { return };
-        let Verdict::Failed(findings) = &case.verdict else { return };
-        if findings.iter().any(|finding| finding.clauses.iter().any(|clause| clause == mutant.clause)) {
+        let findings = match &case.verdict {
+            Verdict::Failed(findings) => findings,
+            Verdict::Passed | Verdict::Skipped(_) => return,
+            Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
+                trial.failed.push(case.id.clone());
+                return;
+            }
+        };
+        trial.failed.push(case.id.clone());
+        let named: BTreeSet<_> = findings.iter().flat_map(|finding| finding.clauses.clone()).collect();
+        if named.contains(clause) {
             trial.killed_by.push(case.id.clone());
+        } else {
+            trial.named.extend(named);
         }
-        trial.named.extend(findings.iter().flat_map(|finding| finding.clauses.clone()));
     })
     .await;
     trial.killed_by.sort();
+    trial.failed.sort();
     trial
 }
 
-fn settings(mutant: &Mutant, keys: Arc<Keys>) -> Settings {
+fn settings(name: &str, fault: Option<&Fault>, keys: Arc<Keys>) -> Settings {
     let deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
     let mut engine = Engine { deadlines, request_timeout: Duration::from_secs(1), ..casting::engine(keys.clone()) };
-    match &mutant.seat {
-        Fault::Sdk(assembly) => engine.sdk = SdkSeat::Builtin { assembly: assembly.clone(), time: TimeSource::Harness },
-        Fault::App(rules) => engine.app = AppSeat::Builtin(rules.clone()),
-        Fault::Backend(rules) => engine.backend = BackendSeat::Builtin(rules.clone()),
-        Fault::Cloud(rules) => engine.cloud = CloudSeat::Simulated { keys, rules: rules.clone() },
+    match fault {
+        Some(Fault::Sdk(assembly)) => {
+            engine.sdk = SdkSeat::Builtin { assembly: assembly.clone(), time: TimeSource::Harness }
+        }
+        Some(Fault::App(rules)) => engine.app = AppSeat::Builtin(rules.clone()),
+        Some(Fault::Backend(rules)) => engine.backend = BackendSeat::Builtin(rules.clone()),
+        Some(Fault::Cloud(rules)) => engine.cloud = CloudSeat::Simulated { keys, rules: rules.clone() },
+        None => {}
     }
     Settings {
         offer: casting::offer(&engine),
         engine,
-        target: mutant.name.into(),
-        sdk: SdkName { name: mutant.name.into(), version: String::new(), platform: String::new() },
-        jobs: 8,
+        target: name.into(),
+        sdk: SdkName { name: name.into(), version: String::new(), platform: String::new() },
+        jobs: JOBS,
         strictness: Strictness::Strict,
         snapshot_mode: SnapshotMode::Check,
         snapshots: true,

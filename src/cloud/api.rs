@@ -48,7 +48,8 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
     }
     let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
     let session = store.sessions.get(&claims.sid)?;
-    if claims.generation < session.access_from || store.by_id(own, &claims.sub).is_none() {
+    let refused = claims.generation < session.access_from && !cloud.rules.access_survives_revocation();
+    if refused || store.by_id(own, &claims.sub).is_none() {
         return None;
     }
     store.confirm(claims.sid, claims.generation);
@@ -101,14 +102,19 @@ impl Call<'_> {
             return refuse(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
         };
         let mut store = self.store();
-        if let Some(existing) = store.by_client_id(self.realm, client_id) {
+        let taken = store.by_client_id(self.realm, client_id).filter(|_| !self.cloud.rules.allows_twins());
+        if let Some(existing) = taken {
             let detail = json!({
                 "error_type": "INVALID_REQUEST", "error_message": "Client user id already exists.",
                 "user_id": existing.id, "created_on": "2026-01-01T00:00:00+00:00",
             });
             return Reply::json(StatusCode::BAD_REQUEST, &json!({ "detail": detail }));
         }
-        let Some(user) = store.add_user(self.realm, client_id, None) else {
+        let user = match self.cloud.rules.allows_twins() {
+            true => Some(store.add_twin(self.realm, client_id)),
+            false => store.add_user(self.realm, client_id, None),
+        };
+        let Some(user) = user else {
             return refuse(StatusCode::CONFLICT, "INVALID_REQUEST");
         };
         self.cloud.ledger.id(&user.id, format!("user id of {client_id}"));
@@ -131,7 +137,7 @@ impl Call<'_> {
     }
 
     fn delete(&self, id: &str) -> Reply {
-        if self.store().set_deleted(self.realm, id, true) {
+        if self.store().set_deleted(self.realm, id, true, &*self.cloud.rules) {
             ok(&json!({ "success": true }))
         } else {
             refuse(StatusCode::NOT_FOUND, "not_found")
@@ -141,7 +147,7 @@ impl Call<'_> {
     fn undo_delete(&self, request: &Received) -> Reply {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let id = body.get("user_id").and_then(Value::as_str).unwrap_or_default();
-        if self.store().set_deleted(self.realm, id, false) {
+        if self.store().set_deleted(self.realm, id, false, &*self.cloud.rules) {
             ok(&json!({ "success": true }))
         } else {
             refuse(StatusCode::NOT_FOUND, "not_found")

@@ -96,6 +96,11 @@ impl Cloud {
         self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Deletes a user or brings it back; whether there was one.
+    pub fn set_deleted(&self, realm: Realm, user_id: &str, deleted: bool) -> bool {
+        self.store().set_deleted(realm, user_id, deleted, &*self.0.rules)
+    }
+
     pub fn lifetimes(&self) -> Lifetimes {
         self.0.lifetimes()
     }

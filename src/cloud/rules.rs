@@ -56,6 +56,21 @@ pub trait Rules: Send + Sync {
         false
     }
 
+    /// Whether the API accepts access tokens of a revoked session all the same (IDP-3).
+    fn access_survives_revocation(&self) -> bool {
+        false
+    }
+
+    /// Whether a user's sessions end for good with the user (IDP-3).
+    fn deletion_ends_sessions(&self) -> bool {
+        true
+    }
+
+    /// Whether a client user id can have two users (ISS-2).
+    fn allows_twins(&self) -> bool {
+        false
+    }
+
     /// Whether the session of a deleted user can be refreshed all the same (IDP-3).
     fn refreshes_the_deleted(&self) -> bool {
         false

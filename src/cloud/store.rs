@@ -100,10 +100,19 @@ impl Store {
         if self.by_client_id(realm, client_user_id).is_some() {
             return None;
         }
+        Some(self.insert(realm, client_user_id, id))
+    }
+
+    /// Adds a user whether or not the client user id is taken.
+    pub(super) fn add_twin(&mut self, realm: Realm, client_user_id: &str) -> User {
+        self.insert(realm, client_user_id, None)
+    }
+
+    fn insert(&mut self, realm: Realm, client_user_id: &str, id: Option<String>) -> User {
         let id = id.unwrap_or_else(|| Uuid::new_v4().to_string());
         let user = User { id, client_user_id: client_user_id.to_owned(), deleted: false };
         self.users.push((realm, user.clone()));
-        Some(user)
+        user
     }
 
     pub fn by_client_id(&self, realm: Realm, client_user_id: &str) -> Option<&User> {
@@ -120,11 +129,11 @@ impl Store {
     }
 
     /// Deletes a user or brings it back; whether there was one.
-    pub fn set_deleted(&mut self, realm: Realm, id: &str, deleted: bool) -> bool {
+    pub(super) fn set_deleted(&mut self, realm: Realm, id: &str, deleted: bool, rules: &dyn Rules) -> bool {
         let found = self.users.iter_mut().find(|(of, user)| *of == realm && user.id.eq_ignore_ascii_case(id));
         let Some((_, user)) = found else { return false };
         user.deleted = deleted;
-        if deleted {
+        if deleted && rules.deletion_ends_sessions() {
             // A session does not outlive its user, even if the user comes back.
             self.revoke(realm, id);
         }

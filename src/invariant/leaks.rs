@@ -91,6 +91,16 @@ pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Breach> {
     })
 }
 
+/// No secret in the text of an error.
+pub(super) fn in_errors(evidence: &Evidence<'_>) -> Option<Breach> {
+    let known = evidence.sdk.texts.iter().find_map(|text| evidence.ledger.secrets_in(text).into_iter().next())?;
+    Some(Breach {
+        clause: "EXC-3",
+        expected: "no secret in the text of an error",
+        got: format!("the {} in what the SDK says of an error", known.name),
+    })
+}
+
 /// Tokens rest in secure storage only; the sign-in token rests nowhere.
 pub(super) fn in_storage(evidence: &Evidence<'_>) -> Option<Breach> {
     for item in evidence.items {

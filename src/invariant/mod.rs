@@ -41,6 +41,8 @@ pub struct Observed {
     pub launches: Vec<usize>,
     /// The errors that callers got, and how many exchanges there had been by then.
     pub told: Vec<(ErrorKind, usize)>,
+    /// What those errors said.
+    pub texts: Vec<String>,
     pub left: Left,
     /// A sign-in with a token has worked since the last sign-out, and nothing was killed since.
     pub token_scheme: bool,
@@ -93,6 +95,7 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
         .or_else(|| calls::at_home(first, evidence, &grants))
         .or_else(|| calls::bounded(first, evidence))
         .or_else(|| if wrote { leaks::in_logs(evidence) } else { None })
+        .or_else(|| leaks::in_errors(evidence))
         .or_else(|| leaks::in_storage(evidence))
         .or_else(|| storage::one_scheme(evidence))
         .or_else(|| storage::one_user(evidence, &grants))

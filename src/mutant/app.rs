@@ -47,6 +47,30 @@ mutants! { Rules, Fault::App;
             }
         }
     }
+    MigratesBySignOut "app-migrates-by-sign-out" breaks "REC-7": "signs the older scheme out before it migrates" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match right(app_user, sdk) {
+                Drift::SignIn if sdk.status.contains(&StatusWord::UseApiKey) => Drift::SignOutThenIn,
+                drift => drift,
+            }
+        }
+    }
+    SignsOutAlways "app-signs-out-always" breaks "REC-2": "signs out before every sign-in" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match right(app_user, sdk) {
+                Drift::SignIn => Drift::SignOutThenIn,
+                drift => drift,
+            }
+        }
+    }
+    SignsOutNobody "app-signs-out-nobody" breaks "REC-1": "signs out an SDK that has nobody" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match right(app_user, sdk) {
+                Drift::None if app_user.is_none() => Drift::SignOut,
+                drift => drift,
+            }
+        }
+    }
     GivesUp "app-gives-up" breaks "REC-6": "does not try again after a failure" {
         fn tries_again(&self) -> bool {
             false

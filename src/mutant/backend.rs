@@ -99,6 +99,21 @@ mutants! { Rules, Fault::Backend;
             Some(answer.1.get("sign_in_token").map_or("undefined".into(), |token| token.as_str().unwrap_or("[object Object]").into()))
         }
     }
+    WaitsForEver "backend-waits-for-ever" breaks "ISS-7": "waits a minute for a vendor that hangs" {
+        fn patience(&self, _: std::time::Duration) -> std::time::Duration {
+            std::time::Duration::from_secs(60)
+        }
+    }
+    SaysNothing "backend-without-cache-control-in-get" breaks "ISS-8": "lets the token answer be stored privately" {
+        fn cache_control(&self) -> Option<&'static str> {
+            Some("private, max-age=10")
+        }
+    }
+    EmptyTokens "backend-empty-tokens" breaks "ISS-7": "hands on a token that is no text" {
+        fn issued(&self, answer: &Answer) -> Option<String> {
+            answer.1.get("sign_in_token").map(ToString::to_string)
+        }
+    }
     Cacheable "backend-cacheable" breaks "ISS-8": "lets the token answer be stored for a minute" {
         fn cache_control(&self) -> Option<&'static str> {
             Some("public, max-age=60")

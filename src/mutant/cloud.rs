@@ -99,6 +99,21 @@ mutants! { Rules, Fault::Cloud;
             false
         }
     }
+    AccessOutlivesRevocation "cloud-access-outlives-revocation" breaks "IDP-3": "lets access tokens of a revoked session in" {
+        fn access_survives_revocation(&self) -> bool {
+            true
+        }
+    }
+    SessionsComeBack "cloud-sessions-come-back" breaks "IDP-3": "revives the old session of a user who was brought back" {
+        fn deletion_ends_sessions(&self) -> bool {
+            false
+        }
+    }
+    Twins "cloud-twins" breaks "ISS-2": "makes a second user for a client user id" {
+        fn allows_twins(&self) -> bool {
+            true
+        }
+    }
     EnvironmentIgnored "cloud-environment-ignored" breaks "SCO-4": "accepts tokens of the other environment" {
         fn realm_fits(&self, token: Realm, host: Realm) -> bool {
             token.region == host.region

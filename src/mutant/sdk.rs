@@ -7,10 +7,10 @@ use crate::protocol::message::Area;
 use crate::protocol::{Environment, ErrorKind, Realm, Region, StatusWord};
 use crate::reference::adapter::{Assembly, Parts};
 use crate::reference::sdk::ports::{Answer, FileVault, HttpNet, NoAnswer, Vault, VaultError};
-use crate::reference::sdk::record::{Record, TokenRecord};
-use crate::reference::sdk::rules::{Faithful, INSTALLED, Next, Plan, Refreshed, Rules, SESSION};
+use crate::reference::sdk::record::{ApiKeyRecord, Record, TokenRecord};
+use crate::reference::sdk::rules::{Faithful, INSTALLED, Next, Plan, Refreshed, Rules, SESSION, Tokens};
 use crate::reference::sdk::token::SignInToken;
-use crate::reference::sdk::{Result, SdkError};
+use crate::reference::sdk::{Result, SdkError, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use std::sync::Arc;
@@ -49,8 +49,166 @@ mutants! { Rules, seat;
         }
     }
     NumbersOnly "numbers-only" breaks "EXC-1": "reads expires_in only as a number" {
-        fn tokens(&self, profile: &Profile, call: Call, answer: &Answer) -> Option<crate::reference::sdk::rules::Tokens> {
+        fn tokens(&self, profile: &Profile, call: Call, answer: &Answer) -> Option<Tokens> {
             Faithful.tokens(profile, call, answer).filter(|_| answer.json().is_some_and(|body| body["expires_in"].is_number()))
+        }
+    }
+    JsonExchange "json-exchange" breaks "EXC-1": "sends the exchange as JSON" {
+        fn exchange_request(&self, profile: &Profile, token: &SignInToken) -> Request {
+            let right = Faithful.exchange_request(profile, token);
+            Request { content_type: "application/json", ..right }
+        }
+    }
+    LifetimeInMinutes "lifetime-in-minutes" breaks "REF-2": "takes the lifetime for minutes" {
+        fn tokens(&self, profile: &Profile, call: Call, answer: &Answer) -> Option<Tokens> {
+            Faithful.tokens(profile, call, answer).map(|tokens| Tokens { expires_in: tokens.expires_in * 60, ..tokens })
+        }
+    }
+    ADayLong "a-day-long" breaks "REF-2": "takes every access token for good for a day" {
+        fn tokens(&self, profile: &Profile, call: Call, answer: &Answer) -> Option<Tokens> {
+            let day = Duration::from_secs(24 * 3600);
+            Faithful.tokens(profile, call, answer).map(|tokens| Tokens { expires_in: day, ..tokens })
+        }
+    }
+    BlankTokens "blank-tokens" breaks "REF-10": "takes what an answer lacks for blank" {
+        fn tokens(&self, profile: &Profile, call: Call, answer: &Answer) -> Option<Tokens> {
+            let blank = || Tokens {
+                access_token: Secret::new(""),
+                refresh_token: Secret::new(""),
+                expires_in: Duration::from_secs(3600),
+            };
+            Faithful.tokens(profile, call, answer).or_else(|| (answer.status == 200).then(blank))
+        }
+    }
+    TokenInError "token-in-error" breaks "EXC-3": "quotes the sign-in token in an error" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            match Faithful.plan_sign_in(current, token, now_ms) {
+                Plan::Refuse(error) => refuse(error.kind, &format!("no use for {}", token.jwt.expose())),
+                plan => plan,
+            }
+        }
+    }
+    AlwaysUs "always-us" breaks "EXC-8": "goes to the region us whatever the token says" {
+        fn realm_of_issuer(&self, issuer: &str) -> Option<Realm> {
+            Faithful.realm_of_issuer(issuer).map(|realm| Realm { region: Region::Us, ..realm })
+        }
+    }
+    TrimsTokens "trims-tokens" breaks "EXC-7": "cuts = off the end of a refresh token" {
+        fn form(&self, fields: &[(&str, &str)]) -> String {
+            let cut: Vec<_> = fields.iter().map(|(key, value)| (*key, value.trim_end_matches(['=', '&', '%']))).collect();
+            Faithful.form(&cut)
+        }
+    }
+    EncodesTwice "encodes-twice" breaks "EXC-7": "percent-encodes a form twice" {
+        fn form(&self, fields: &[(&str, &str)]) -> String {
+            Faithful.form(fields).replace("%2B", "%252B").replace("%2F", "%252F")
+        }
+    }
+    NoMigration "no-migration" breaks "MIG-2": "takes the API-key sign-in of the same user for good enough" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            match (current, Faithful.plan_sign_in(current, token, now_ms)) {
+                (Some(Record::ApiKey(_)), Plan::Exchange) => Plan::NothingToDo,
+                (_, plan) => plan,
+            }
+        }
+    }
+    HoldForEver "hold-for-ever" breaks "REF-7": "takes no new sign-in token while on hold" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            match current {
+                Some(Record::SignInToken(session)) if session.on_hold => Plan::NothingToDo,
+                _ => Faithful.plan_sign_in(current, token, now_ms),
+            }
+        }
+    }
+    HoldForgotten "hold-forgotten" breaks "REF-7": "forgets at launch that the session is on hold" {
+        fn restore(&self, vault: &dyn Vault) -> Stored<Option<Record>> {
+            Ok(Faithful.restore(vault)?.map(|record| match record {
+                Record::SignInToken(session) => Record::SignInToken(TokenRecord { on_hold: false, ..session }),
+                other => other,
+            }))
+        }
+    }
+    BusyIsRevoked "busy-is-revoked" breaks "REF-6": "puts the session on hold when the identity provider is busy" {
+        fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
+            match answer {
+                Ok(busy) if busy.status == 429 => Refreshed::OnHold,
+                _ => Faithful.read_refresh(profile, answer),
+            }
+        }
+    }
+    ServerErrorIsOdd "server-error-is-odd" breaks "REF-6": "does not report a 5xx at the refresh as temporary" {
+        fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
+            match answer {
+                Ok(failed) if failed.status >= 500 => Refreshed::Unexpected,
+                _ => Faithful.read_refresh(profile, answer),
+            }
+        }
+    }
+    ForbiddenRefreshIsGone "forbidden-refresh-is-gone" breaks "DEL-4": "takes a 403 at the refresh for deletion" {
+        fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
+            match answer {
+                Ok(forbidden) if forbidden.status == 403 => Refreshed::UserGone,
+                _ => Faithful.read_refresh(profile, answer),
+            }
+        }
+    }
+    ServerErrorSignsOut "server-error-signs-out" breaks "DEL-4": "signs out when the API answers 5xx" {
+        fn after_api(&self, status: u16, retried: bool) -> Next {
+            if status >= 500 { Next::SignOut } else { Faithful.after_api(status, retried) }
+        }
+    }
+    TriesOnAndOn "tries-on-and-on" breaks "REF-6": "tries a failed refresh twenty times" {
+        fn retry_refresh_after(&self, tries: u32, _: Option<Duration>, _: f64) -> Option<Duration> {
+            (tries < 20).then_some(Duration::from_secs(2))
+        }
+    }
+    RetryAfterInMs "retry-after-in-milliseconds" breaks "REF-9": "takes Retry-After for milliseconds" {
+        fn retry_refresh_after(&self, tries: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
+            Faithful.retry_refresh_after(tries, retry_after.map(|wait| wait / 1000), chance)
+        }
+    }
+    RefreshTokenAsBearer "refresh-token-as-bearer" breaks "REF-1": "shows the API the refresh token" {
+        fn credentials(&self, session: &TokenRecord) -> Vec<(&'static str, String)> {
+            vec![("authorization", format!("Bearer {}", session.refresh_token.expose()))]
+        }
+    }
+    ErasesFirst "erases-first" breaks "PER-3": "erases the old record before it writes the new one" {
+        fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
+            vault.erase(Area::Secure, SESSION)?;
+            Faithful.save(vault, record)
+        }
+    }
+    KeyErasedFirst "key-erased-first" breaks "MIG-9": "erases the API-key sign-in before it writes the tokens" {
+        fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
+            if matches!(Faithful.restore(vault)?, Some(Record::ApiKey(_))) && matches!(record, Record::SignInToken(_)) {
+                vault.erase(Area::Secure, SESSION)?;
+            }
+            Faithful.save(vault, record)
+        }
+    }
+    RestoresInUs "restores-in-us" breaks "KEY-2": "restores an API-key sign-in in the region us" {
+        fn restore(&self, vault: &dyn Vault) -> Stored<Option<Record>> {
+            Ok(Faithful.restore(vault)?.map(|record| match record {
+                Record::ApiKey(key) => Record::ApiKey(ApiKeyRecord { region: Region::Us, ..key }),
+                other => other,
+            }))
+        }
+    }
+    EnvironmentOfKeyOnly "environment-of-key-only" breaks "KEY-5": "does not look at the region in an API key" {
+        fn check_api_key(&self, key: &str, realm: Realm) -> Result<()> {
+            let other = Realm { region: if realm.region == Region::Us { Region::Eu } else { Region::Us }, ..realm };
+            Faithful.check_api_key(key, realm).or_else(|error| Faithful.check_api_key(key, other).map_err(|_| error))
+        }
+    }
+    AnybodyIdentified "anybody-identified" breaks "REC-8": "takes whoever is signed in for the user that the app names" {
+        fn identified(&self, _: &TokenRecord, _: &str) -> bool {
+            true
+        }
+    }
+    ReportsEmptyFirst "reports-empty-first" breaks "LIF-6": "tells of an empty status before each change" {
+        fn tell(&self, listener: &dyn Fn(Vec<StatusWord>), status: Vec<StatusWord>) {
+            listener(vec![]);
+            listener(status);
         }
     }
     RepeatsExchange "repeats-exchange" breaks "EXC-2": "sends an exchange again after its answer was lost" {

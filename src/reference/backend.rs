@@ -64,6 +64,11 @@ pub trait Rules: Send + Sync {
         Reply::json(status, &json!({ "error": "the sign-in token cannot be had now; try again" }))
     }
 
+    /// How long the vendor is waited for; `usual` is what the backend is told (ISS-7).
+    fn patience(&self, usual: Duration) -> Duration {
+        usual
+    }
+
     /// The token of an answer to an issuance; anything but a good one is a failure (ISS-7).
     fn issued(&self, answer: &Answer) -> Option<String> {
         text(&answer.1, "sign_in_token").filter(|_| answer.0.is_success())
@@ -105,7 +110,7 @@ impl Backend {
     pub fn new(api: String, api_key: String, rules: Arc<dyn Rules>, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .tls_certs_only([])
-            .timeout(timeout)
+            .timeout(rules.patience(timeout))
             // The API key goes to the vendor alone, wherever an answer points (ISS-4).
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()

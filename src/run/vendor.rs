@@ -136,12 +136,14 @@ impl Vendor {
     pub async fn tell(&self, control: Control, realm: Realm, user_id: &str) -> Result<(), Halt> {
         match self {
             Vendor::Simulated(cloud) => {
-                let mut store = cloud.store();
                 match control {
-                    Control::DeleteUser => drop(store.set_deleted(realm, user_id, true)),
-                    Control::UndoDelete => drop(store.set_deleted(realm, user_id, false)),
-                    Control::Revoke => drop(store.revoke(realm, user_id)),
-                    Control::RefuseAccessTokens => store.refuse_access_tokens(realm, user_id),
+                    Control::DeleteUser | Control::UndoDelete => {
+                        cloud.set_deleted(realm, user_id, control == Control::DeleteUser);
+                    }
+                    Control::Revoke => {
+                        cloud.store().revoke(realm, user_id);
+                    }
+                    Control::RefuseAccessTokens => cloud.store().refuse_access_tokens(realm, user_id),
                     Control::Advance | Control::Shape => {}
                 }
                 Ok(())

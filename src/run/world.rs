@@ -326,8 +326,9 @@ impl World {
                 (observed.left, observed.token_scheme) = (Left::SignedOut, false);
             }
             Ok(Called::Killed) => observed.token_scheme = false,
-            Ok(Called::Refused { kind, .. }) => {
+            Ok(Called::Refused { kind, text }) => {
                 observed.told.push((*kind, self.transcript.len()));
+                observed.texts.push(text.clone());
                 if *kind == ErrorKind::InvalidUser {
                     observed.left = Left::UserGone;
                 }

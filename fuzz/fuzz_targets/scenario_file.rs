@@ -1,0 +1,20 @@
+//! Any text as a scenario file: read, expanded and planned, with every problem rendered.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+use vouch::run::Plan;
+use vouch::scenario::{Clauses, Scenario, Suite};
+use vouch::text::{Problems, Source};
+
+static CLAUSES: LazyLock<Clauses> = LazyLock::new(|| {
+    Clauses::parse(&Source::new("clauses.yaml", include_str!("../../scenarios/clauses.yaml"))).expect("the suite's own")
+});
+
+fuzz_target!(|text: &str| {
+    let (scenario, problems) = Scenario::parse(&Source::new("fuzzed.yaml", text), "fuzzed", &CLAUSES);
+    let suite = Suite { clauses: CLAUSES.clone(), scenarios: scenario.into_iter().collect() };
+    if let Err(problems) = Plan::build(&suite, problems) {
+        let _ = Problems(problems.0).render(true);
+    }
+});

@@ -1,0 +1,33 @@
+//! Any bytes as requests and answers on the wire: recognised, read, redacted. A secret never comes through.
+#![no_main]
+
+use hyper::{HeaderMap, Method};
+use libfuzzer_sys::fuzz_target;
+use vouch::profile::{BUILT_IN, Call, Profile};
+use vouch::wire::redact::{Ledger, SecretKind};
+
+const SECRET: &str = "s3cr3t+/=token&value";
+
+fuzz_target!(|bytes: &[u8]| {
+    let (path, body) = bytes.split_at(bytes.len().min(24));
+    let path = String::from_utf8_lossy(path);
+    for profile in BUILT_IN.into_iter().filter_map(Profile::built_in) {
+        for path in [&*path, profile.exchange.path.as_str(), profile.refresh.path.as_str()] {
+            if let Some((call, _)) = profile.recognise(&Method::POST, path, body) {
+                let _ = profile.misfit(call, &HeaderMap::new(), body);
+            }
+        }
+        for call in [Call::Exchange, Call::Refresh] {
+            if let Some(granted) = profile.granted(call, body) {
+                let again = profile.answer(call, &granted, "somebody", None).to_string();
+                assert!(profile.granted(call, again.as_bytes()) == Some(granted), "an answer that does not read back");
+            }
+            let _ = profile.meaning(call, body);
+        }
+    }
+    let ledger = Ledger::default();
+    ledger.secret(SecretKind::RefreshToken, SECRET);
+    let text = String::from_utf8_lossy(body);
+    let scrubbed = ledger.scrub(&text);
+    assert!(ledger.secrets_in(scrubbed.as_str()).is_empty(), "a secret came through: {scrubbed}");
+});
