@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod clock;
 pub mod cloud;
+pub mod explore;
 pub mod invariant;
 pub mod mutant;
 pub mod profile;

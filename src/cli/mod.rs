@@ -4,6 +4,7 @@ mod casting;
 mod check;
 mod clauses;
 mod completions;
+mod explore;
 mod limits;
 mod list;
 mod mutants;
@@ -44,6 +45,8 @@ enum Command {
     Clauses(clauses::Args),
     /// Plant faults in the reference parts, one at a time, and show that the suite catches each.
     Mutants(mutants::Args),
+    /// Walk randomly through the scheme, and hold what happens against a small model and all invariants.
+    Explore(explore::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
     /// Show every step that a scenario can have.
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Clauses(args) => clauses::run(&args),
         Command::Mutants(args) => mutants::run(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),

@@ -6,7 +6,7 @@ use crate::profile::{Call, Profile, Request};
 use crate::protocol::message::Area;
 use crate::protocol::{Environment, ErrorKind, Realm, Region, StatusWord};
 use crate::reference::adapter::{Assembly, Parts};
-use crate::reference::sdk::ports::{Answer, FileVault, HttpNet, NoAnswer, Vault, VaultError};
+use crate::reference::sdk::ports::{Answer, Net, NoAnswer, Vault, VaultError};
 use crate::reference::sdk::record::{ApiKeyRecord, Record, TokenRecord};
 use crate::reference::sdk::rules::{Faithful, INSTALLED, Next, Plan, Refreshed, Rules, SESSION, Tokens};
 use crate::reference::sdk::token::SignInToken;
@@ -20,8 +20,8 @@ use std::time::Duration;
 struct With<R>(std::marker::PhantomData<fn() -> R>);
 
 impl<R: Rules + Default + 'static> Assembly for With<R> {
-    fn assemble(&self, vault: Arc<FileVault>, net: HttpNet) -> Parts {
-        Parts { rules: Arc::new(R::default()), vault, net: Arc::new(net) }
+    fn assemble(&self, vault: Arc<dyn Vault>, net: Arc<dyn Net>) -> Parts {
+        Parts { rules: Arc::new(R::default()), vault, net }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::mutant::{Fault, Mutant};
 use crate::protocol::message::{Area, Item};
 use crate::reference::adapter::{Assembly, Parts};
-use crate::reference::sdk::ports::{Answer, Call, FileVault, Host, HttpNet, Net, NoAnswer, Vault, VaultError};
+use crate::reference::sdk::ports::{Answer, Call, Host, Net, NoAnswer, Vault, VaultError};
 use crate::reference::sdk::rules::{Faithful, INSTALLED, SESSION};
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ type Around = fn(&Call, &dyn Vault);
 
 /// A network that meddles with the vault before and after calls, or with the call itself.
 struct Meddling {
-    net: HttpNet,
+    net: Arc<dyn Net>,
     vault: Arc<dyn Vault>,
     before: Around,
     failed: Around,
@@ -43,7 +43,7 @@ struct Meddler {
 const HONEST: Meddler = Meddler { before: |_, _| {}, failed: |_, _| {}, change: |_| {} };
 
 impl Assembly for Meddler {
-    fn assemble(&self, vault: Arc<FileVault>, net: HttpNet) -> Parts {
+    fn assemble(&self, vault: Arc<dyn Vault>, net: Arc<dyn Net>) -> Parts {
         let meddling =
             Meddling { net, vault: vault.clone(), before: self.before, failed: self.failed, change: self.change };
         Parts { rules: Arc::new(Faithful), vault, net: Arc::new(meddling) }
@@ -73,7 +73,7 @@ enum Careless {
 }
 
 struct CarelessVault {
-    vault: Arc<FileVault>,
+    vault: Arc<dyn Vault>,
     how: Careless,
     memory: Mutex<Vec<(Area, String, Vec<u8>)>>,
 }
@@ -124,9 +124,9 @@ impl Vault for CarelessVault {
 }
 
 impl Assembly for Careless {
-    fn assemble(&self, vault: Arc<FileVault>, net: HttpNet) -> Parts {
+    fn assemble(&self, vault: Arc<dyn Vault>, net: Arc<dyn Net>) -> Parts {
         let careless = CarelessVault { vault, how: *self, memory: Mutex::default() };
-        Parts { rules: Arc::new(Faithful), vault: Arc::new(careless), net: Arc::new(net) }
+        Parts { rules: Arc::new(Faithful), vault: Arc::new(careless), net }
     }
 }
 

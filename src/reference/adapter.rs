@@ -31,8 +31,8 @@ pub struct Parts {
 
 /// Puts the parts together, anew at every launch. The default makes the reference.
 pub trait Assembly: Send + Sync {
-    fn assemble(&self, vault: Arc<FileVault>, net: HttpNet) -> Parts {
-        Parts { rules: Arc::new(Faithful), vault, net: Arc::new(net) }
+    fn assemble(&self, vault: Arc<dyn Vault>, net: Arc<dyn Net>) -> Parts {
+        Parts { rules: Arc::new(Faithful), vault, net }
     }
 }
 
@@ -139,7 +139,7 @@ impl Adapter {
             None => Arc::new(SystemTime),
         };
         let listener = self.peer.clone();
-        let parts = self.assembly.assemble(vault.clone(), net);
+        let parts = self.assembly.assemble(vault.clone(), Arc::new(net));
         let sdk = Sdk::launch(Device {
             rules: parts.rules,
             profile,

@@ -107,6 +107,30 @@ impl Front {
         reply
     }
 
+    /// The same with a harm. Harms of connections and processes have no meaning here and do nothing.
+    pub async fn pass_struck(
+        &self,
+        link: Link,
+        upstream: &dyn Upstream,
+        request: Received,
+        harm: &Harm,
+    ) -> Option<Reply> {
+        let transcript = &self.shared.transcript;
+        let (number, _) = transcript.arrive(link, request.clone());
+        transcript.struck(number, "as the walk wants it".into());
+        let releases = self.shared.faults.releases();
+        let result = answer(link, &self.shared, upstream, request, Some(harm.clone()), releases).await;
+        let (reply, fate) = match result {
+            Ok(reply) => {
+                let (status, headers, body) = (reply.status, reply.headers.clone(), reply.body.clone());
+                (Some(reply), Fate::Answered { status, headers, body })
+            }
+            Err(Lost { processed }) => (None, Fate::Lost { processed }),
+        };
+        transcript.settle(number, fate);
+        reply
+    }
+
     /// Opens a given address for a link.
     pub async fn open_at(
         &self,

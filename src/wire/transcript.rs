@@ -199,6 +199,11 @@ impl Transcript {
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What a request on a link is for.
+    pub fn operation_of(&self, link: Link, request: &Received) -> Operation {
+        self.classify(link, request).0
+    }
+
     /// Notes an arrival; the number finds it again.
     pub(super) fn arrive(&self, link: Link, request: Received) -> (usize, Operation) {
         let (operation, carried) = self.classify(link, &request);

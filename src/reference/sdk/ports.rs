@@ -137,7 +137,7 @@ impl Life {
     }
 
     /// Asked before each change to a file: whether it is still to happen.
-    fn may_write(&self) -> Result<(), VaultError> {
+    pub fn may_write(&self) -> Result<(), VaultError> {
         let left = self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if left == Ok(1) {
             self.end();

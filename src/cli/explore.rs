@@ -1,0 +1,228 @@
+//! `vouch explore`.
+
+use super::{Done, Stop};
+use crate::cloud::{Keys, Truthful};
+use crate::explore::{Cast, Coverage, Walked, all_acts, random_walk, reachable, scenario, shrink};
+use crate::mutant::{Fault, Mutant, all};
+use crate::reference::adapter::Reference;
+use crate::reference::app::Diligent;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The seed of the first walk; the others count on from it. Left out, a random one.
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// How long to walk, in seconds.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    seconds: u64,
+
+    /// How many walks at the most.
+    #[arg(long, value_name = "N")]
+    walks: Option<u64>,
+
+    /// Events in one walk.
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    length: usize,
+
+    /// How many walks at once. Left out, one a core.
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Where the scenario of a failing walk is written.
+    #[arg(long, default_value = "explored", value_name = "FOLDER")]
+    output: PathBuf,
+
+    /// Walk with each planted fault in turn, and show which of them exploration alone finds. `--seconds` counts for each.
+    #[arg(long)]
+    mutants: bool,
+
+    /// With `--mutants`: only those with this in their name, or of this clause.
+    #[arg(short, long, value_name = "WORD", requires = "mutants")]
+    mutant: Option<String>,
+}
+
+/// What a search came to.
+struct Found {
+    walks: u64,
+    coverage: Coverage,
+    /// The first failing walk, in its shortest form, and its seed.
+    failure: Option<(u64, Walked)>,
+    seconds: f64,
+}
+
+pub fn run(args: &Args) -> Done {
+    let keys = Arc::new(Keys::quick().map_err(|error| Stop::Environment(error.to_string()))?);
+    let reference =
+        Cast { sdk: Arc::new(Reference), app: Arc::new(Diligent), cloud: Arc::new(Truthful), keys };
+    if args.mutants {
+        return every_mutant(args, &reference);
+    }
+    let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let found = search(args, &reference, seed)?;
+    let (states, transitions) = reachable();
+    let mut out = std::io::stdout().lock();
+    #[allow(clippy::cast_precision_loss, reason = "shown to people")]
+    let rate = found.walks as f64 / found.seconds.max(0.001);
+    writeln!(
+        out,
+        "{} walks of {} events from seed {seed} in {:.1} s: {rate:.0} walks a second",
+        found.walks, args.length, found.seconds
+    )?;
+    let Coverage { states: seen, transitions: taken, acts } = &found.coverage;
+    writeln!(
+        out,
+        "model: {} of {} states, {} of {transitions} transitions, {} of {} acts",
+        seen.len(),
+        states.len(),
+        taken.len(),
+        acts.len(),
+        all_acts().len()
+    )?;
+    let Some((seed, walked)) = found.failure else {
+        writeln!(out, "no walk leaves the model or breaks an invariant")?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    tell_failure(&mut out, seed, &walked, args)?;
+    Ok(ExitCode::from(1))
+}
+
+fn tell_failure(out: &mut impl Write, seed: u64, walked: &Walked, args: &Args) -> Result<(), Stop> {
+    writeln!(out, "\nFAIL at seed {seed}, shortened to {} events:", walked.steps.len())?;
+    write!(out, "{}", scenario::tell(walked))?;
+    if let Some(mismatch) = &walked.mismatch {
+        let clause = mismatch.clause.map(|clause| format!(" ({clause})")).unwrap_or_default();
+        writeln!(out, "  expected  {}{clause}\n  got       {}", mismatch.expected, mismatch.got)?;
+    }
+    let path = args.output.join(format!("explored-{seed}.yaml"));
+    let cannot = |error: std::io::Error| Stop::Environment(format!("cannot write {}: {error}", path.display()));
+    std::fs::create_dir_all(&args.output).map_err(cannot)?;
+    std::fs::write(&path, scenario::write(walked, seed)).map_err(cannot)?;
+    writeln!(out, "written to {}; put it below scenarios/ and `vouch run` replays it", path.display())?;
+    Ok(())
+}
+
+/// Walks until time, number or a failure ends it.
+fn search(args: &Args, cast: &Cast, seed: u64) -> Result<Found, Stop> {
+    let (began, limit) = (Instant::now(), Duration::from_secs(args.seconds.max(1)));
+    let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
+    let workers: Vec<_> = (0..jobs)
+        .map(|_| {
+            let (cast, next, stop) = (cast.clone(), next.clone(), stop.clone());
+            let (length, most) = (args.length, args.walks.unwrap_or(u64::MAX));
+            std::thread::spawn(move || worker(&cast, seed, length, most, limit, began, &next, &stop))
+        })
+        .collect();
+    let mut found = Found { walks: 0, coverage: Coverage::default(), failure: None, seconds: 0.0 };
+    for worker in workers {
+        let done = worker.join().map_err(|_| Stop::Environment("a walk has panicked".into()))?;
+        let (walks, coverage, failure) = done.map_err(|error| Stop::Environment(format!("cannot start: {error}")))?;
+        found.walks += walks;
+        found.coverage.states.extend(coverage.states);
+        found.coverage.transitions.extend(coverage.transitions);
+        found.coverage.acts.extend(coverage.acts);
+        // The smallest seed, so that the same call tells the same.
+        if let Some((at, walked)) = failure
+            && found.failure.as_ref().is_none_or(|(first, _)| at < *first)
+        {
+            found.failure = Some((at, walked));
+        }
+    }
+    found.seconds = began.elapsed().as_secs_f64();
+    Ok(found)
+}
+
+type Worked = std::io::Result<(u64, Coverage, Option<(u64, Walked)>)>;
+
+#[allow(clippy::too_many_arguments, reason = "what one thread shares with the others")]
+fn worker(
+    cast: &Cast,
+    seed: u64,
+    length: usize,
+    most: u64,
+    limit: Duration,
+    began: Instant,
+    next: &AtomicU64,
+    stop: &AtomicBool,
+) -> Worked {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let (mut walks, mut coverage, acts) = (0, Coverage::default(), all_acts());
+    while !stop.load(Ordering::Relaxed) && began.elapsed() < limit {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= most {
+            break;
+        }
+        let at = seed.wrapping_add(number);
+        let walked = runtime.block_on(random_walk(cast, at, length, &acts, &mut coverage));
+        walks += 1;
+        if walked.mismatch.is_some() {
+            stop.store(true, Ordering::Relaxed);
+            let shortest = runtime.block_on(shrink(cast, walked));
+            return Ok((walks, coverage, Some((at, shortest))));
+        }
+    }
+    Ok((walks, coverage, None))
+}
+
+fn every_mutant(args: &Args, reference: &Cast) -> Done {
+    let wanted = |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
+    let mutants: Vec<_> = all().into_iter().filter(wanted).collect();
+    if mutants.is_empty() {
+        return Err(Stop::Usage("no mutant matches".into()));
+    }
+    let mut out = std::io::stdout().lock();
+    let (mut killed, mut by_seat): (usize, BTreeMap<&str, (usize, usize)>) = (0, BTreeMap::new());
+    for mutant in &mutants {
+        let cast = match &mutant.seat {
+            Fault::Sdk(assembly) => Some(Cast { sdk: assembly.clone(), ..reference.clone() }),
+            Fault::App(rules) => Some(Cast { app: rules.clone(), ..reference.clone() }),
+            Fault::Cloud(rules) => Some(Cast { cloud: rules.clone(), ..reference.clone() }),
+            // Walks have no backend in them.
+            Fault::Backend(_) => None,
+        };
+        let count = by_seat.entry(mutant.seat.word()).or_default();
+        count.1 += 1;
+        let found = match &cast {
+            Some(cast) => Some(search(args, cast, args.seed.unwrap_or(1))?),
+            None => None,
+        };
+        match found.as_ref().and_then(|found| found.failure.as_ref().map(|failure| (found, failure))) {
+            Some((found, (seed, walked))) => {
+                killed += 1;
+                count.0 += 1;
+                writeln!(
+                    out,
+                    "killed   {:<8}{:<8}{:<34}after {} walks, {:.1} s, {} events (seed {seed})",
+                    mutant.clause,
+                    mutant.seat.word(),
+                    mutant.name,
+                    found.walks,
+                    found.seconds,
+                    walked.steps.len()
+                )?;
+            }
+            None => writeln!(
+                out,
+                "SURVIVED {:<8}{:<8}{:<34}{}",
+                mutant.clause,
+                mutant.seat.word(),
+                mutant.name,
+                mutant.about
+            )?,
+        }
+    }
+    for (seat, (killed, all)) in &by_seat {
+        writeln!(out, "{seat:<9}{killed} of {all}")?;
+    }
+    writeln!(out, "{killed} of {} mutants found by exploration alone", mutants.len())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,210 @@
+//! A walk written down as a scenario file, which `vouch run` replays through the whole stack.
+
+use super::model::{Act, On, Person, Place, Seen, State, Strike};
+use super::walk::{Walked, words};
+use crate::protocol::{Environment, Realm, Region};
+use std::fmt::Write;
+
+/// The scenario of a failing walk. `seed` is what found it.
+pub fn write(walked: &Walked, seed: u64) -> String {
+    let Realm { environment, region } = walked.home;
+    let clause = walked.mismatch.as_ref().and_then(|m| m.clause).unwrap_or_else(|| clause(walked));
+    let told = walked.mismatch.as_ref().map(|m| format!("expected {}, got {}", m.expected, m.got)).unwrap_or_default();
+    let mut out = String::new();
+    let _ = writeln!(out, "id: explored-{seed}");
+    let _ = writeln!(out, "title: A walk that `vouch explore --seed {seed}` found");
+    let _ = writeln!(out, "note: {}", serde_json::Value::from(told));
+    let _ = writeln!(out, "proves: [{clause}]");
+    let _ = writeln!(out, "given:\n  environment: {environment}\n  region: {region}\n  users: [ada, bob]");
+    let _ = writeln!(out, "  cloud: {{refreshTokens: awkward}}\nsteps:");
+    let mut before = State::START;
+    for (number, step) in walked.steps.iter().enumerate() {
+        let last = number + 1 == walked.steps.len();
+        steps(&mut out, number, step.act, &before, walked.home);
+        let branches = before.follow(step.act);
+        match (last, branches.as_slice()) {
+            (false, _) => checks(&mut out, &step.after),
+            (true, [only]) => checks(&mut out, &only.next),
+            (true, _) => {}
+        }
+        before = step.after;
+    }
+    out
+}
+
+/// The clause that a walk is about where no invariant names one.
+fn clause(walked: &Walked) -> &'static str {
+    match walked.steps.last().map(|step| step.act) {
+        Some(Act::SignIn(_, Place::OtherRegion)) => "MIG-5",
+        Some(Act::SignIn(_, Place::OtherEnvironment)) => "MIG-4",
+        Some(Act::SignIn(..)) => "EXC-1",
+        Some(Act::SignInStruck(..)) => "EXC-4",
+        Some(Act::Identify(_)) => "REC-8",
+        Some(Act::SignOut) => "OUT-1",
+        Some(Act::UseKey(_)) => "KEY-1",
+        Some(Act::CallOther) => "SCO-2",
+        Some(Act::CallStruck(On::Refresh, _)) => "REF-6",
+        Some(Act::CallStruck(On::Api, _)) => "DEL-4",
+        Some(Act::Crowd) => "REF-4",
+        Some(Act::CrowdSignOut) => "OUT-5",
+        Some(Act::Relaunch) => "PER-1",
+        Some(Act::Reboot) => "PER-2",
+        Some(Act::Kill | Act::CrashInCall(_)) => "PER-3",
+        Some(Act::Reinstall) => "PER-7",
+        Some(Act::CrashInSignIn(..)) => "EXC-5",
+        Some(Act::Reconcile) => "REC-6",
+        _ => "REF-2",
+    }
+}
+
+fn expect(out: &mut String, act: Act, before: &State) {
+    let mut outcomes: Vec<String> = Vec::new();
+    for seen in before.follow(act).iter().flat_map(|branch| &branch.seen) {
+        let word = match seen {
+            Seen::Ok => "ok".to_owned(),
+            Seen::Http(status) => status.to_string(),
+            Seen::Refused(kind) => kind.word().to_owned(),
+            Seen::Killed => "killed".to_owned(),
+        };
+        if !outcomes.contains(&word) {
+            outcomes.push(word);
+        }
+    }
+    let _ = writeln!(out, "    expect: [{}]", outcomes.join(", "));
+}
+
+/// What the SDK must say of itself.
+fn checks(out: &mut String, after: &State) {
+    let status: Vec<_> = after.status().iter().map(|word| word.word()).collect();
+    let user = after.user().map_or("none".to_owned(), |who| format!("${}.id", who.name()));
+    let _ = writeln!(out, "  - status: [{}]\n  - currentUser: {user}", status.join(", "));
+}
+
+fn strike(on: &str, strike: Strike) -> String {
+    match strike {
+        Strike::LoseRequest => format!("  - fault: {{on: {on}, harm: loseRequest, times: 1}}\n"),
+        Strike::LoseResponse => format!("  - fault: {{on: {on}, harm: loseResponse, times: 1}}\n"),
+        Strike::Status(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}, times: 1}}\n"),
+        Strike::Garbage => format!("  - fault: {{on: {on}, harm: htmlBody, times: 1}}\n"),
+    }
+}
+
+fn steps(out: &mut String, number: usize, act: Act, before: &State, home: Realm) {
+    let own = before.user().unwrap_or(Person::Ada);
+    let call = format!("GET /v2/user/${}.id", own.name());
+    let issue = |who: Person, place: &str| format!("  - issueToken: {{user: {}{place}, as: t{number}}}\n", who.name());
+    let sign_in = format!("  - signIn: $t{number}\n");
+    match act {
+        Act::SignIn(who, place) => {
+            out.push_str(&issue(who, &elsewhere(place, home)));
+            out.push_str(&sign_in);
+            expect(out, act, before);
+        }
+        Act::SignInStruck(who, how) => {
+            out.push_str(&strike("exchange", how));
+            out.push_str(&issue(who, ""));
+            out.push_str(&sign_in);
+            expect(out, act, before);
+            out.push_str("  - clearFaults\n");
+        }
+        Act::CrashInSignIn(who, write) => {
+            out.push_str(&issue(who, ""));
+            let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
+            expect(out, act, before);
+            out.push_str("  - kill\n  - launch\n");
+        }
+        Act::CrashInCall(write) => {
+            let _ = writeln!(out, "  - expire: accessToken\n  - crash: {{step: {{request: {call}}}, write: {write}}}");
+            expect(out, act, before);
+            out.push_str("  - kill\n  - launch\n");
+        }
+        Act::CrashInSignOut(write) => {
+            let _ = writeln!(out, "  - crash: {{step: signOut, write: {write}}}");
+            expect(out, act, before);
+            out.push_str("  - kill\n  - launch\n");
+        }
+        Act::Identify(who) => {
+            let _ = writeln!(out, "  - identify: {}", who.name());
+            expect(out, act, before);
+        }
+        Act::UseKey(who) => {
+            let _ = writeln!(out, "  - configure\n  - setUserId: ${}.id", who.name());
+        }
+        Act::Call | Act::CallOther => {
+            let whose = if act == Act::Call { own } else { own.other() };
+            let _ = writeln!(out, "  - request: GET /v2/user/${}.id", whose.name());
+            expect(out, act, before);
+        }
+        Act::CallStruck(on, how) => {
+            if on == On::Refresh {
+                out.push_str("  - expire: accessToken\n");
+            }
+            out.push_str(&strike(if on == On::Refresh { "refresh" } else { "api" }, how));
+            let _ = writeln!(out, "  - request: {call}");
+            expect(out, act, before);
+            out.push_str("  - clearFaults\n");
+        }
+        Act::Crowd => {
+            let _ = writeln!(out, "  - together:\n      steps:\n        - request: {call}");
+            let mut line = String::new();
+            expect(&mut line, act, before);
+            let line = line.replace("invalidUser", "invalidUser, notSignedIn");
+            let _ = writeln!(out, "      {}      times: 4", line.replacen("    ", "    ", 1));
+        }
+        Act::CrowdSignOut => {
+            let _ = writeln!(
+                out,
+                "  - expire: accessToken\n  - fault: {{on: refresh, harm: holdResponse, times: 1}}\n  \
+                 - begin: {{step: {{request: {call}}}, as: c{number}, until: refresh}}\n  - signOut:\n  - release\n  \
+                 - finish: c{number}"
+            );
+            expect(out, act, before);
+        }
+        Act::Reconcile => {
+            let idle = if before.asks_for_nothing(act) { " {signIns: 0, signOuts: 0}" } else { "" };
+            let _ = writeln!(out, "  - reconcile:{idle}");
+            expect(out, act, before);
+        }
+        Act::Refresh => {
+            out.push_str("  - refresh:\n");
+            expect(out, act, before);
+        }
+        Act::SignOut => out.push_str("  - signOut\n"),
+        Act::Relaunch => out.push_str("  - relaunch\n"),
+        Act::Kill => out.push_str("  - kill\n  - launch\n"),
+        Act::Reboot => out.push_str("  - reboot\n"),
+        Act::Reinstall => out.push_str("  - reinstall: {keeps: secure}\n"),
+        Act::Offline => out.push_str("  - network: down\n"),
+        Act::Online => out.push_str("  - network: up\n"),
+        Act::Hour => out.push_str("  - expire: accessToken\n"),
+        Act::Delete(who) => out.push_str(&format!("  - deleteUser: {}\n", who.name())),
+        Act::Undo(who) => out.push_str(&format!("  - undoDelete: {}\n", who.name())),
+        Act::Revoke => out.push_str(&format!("  - revoke: {}\n", own.name())),
+        Act::RefuseAccessTokens => out.push_str(&format!("  - refuseAccessTokens: {}\n", own.name())),
+        Act::AppUser(who) => out.push_str(&format!("  - app: {}\n", who.map_or("nobody", Person::name))),
+    }
+}
+
+fn elsewhere(place: Place, home: Realm) -> String {
+    match place {
+        Place::Home => String::new(),
+        Place::OtherRegion => {
+            format!(", region: {}", if home.region == Region::Us { Region::Eu } else { Region::Us })
+        }
+        Place::OtherEnvironment => {
+            let other = if home.environment == Environment::Production { "sandbox" } else { "production" };
+            format!(", environment: {other}")
+        }
+    }
+}
+
+/// A walk in a few lines, for people.
+pub fn tell(walked: &Walked) -> String {
+    let mut out = String::new();
+    for (number, step) in walked.steps.iter().enumerate() {
+        let mut seen: Vec<_> = step.seen.iter().map(words).collect();
+        seen.dedup();
+        let _ = writeln!(out, "  {:>3}  {:<44} {}", number + 1, format!("{:?}", step.act), seen.join(", "));
+    }
+    out
+}
