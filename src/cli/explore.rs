@@ -61,8 +61,7 @@ struct Found {
 
 pub fn run(args: &Args) -> Done {
     let keys = Arc::new(Keys::quick().map_err(|error| Stop::Environment(error.to_string()))?);
-    let reference =
-        Cast { sdk: Arc::new(Reference), app: Arc::new(Diligent), cloud: Arc::new(Truthful), keys };
+    let reference = Cast { sdk: Arc::new(Reference), app: Arc::new(Diligent), cloud: Arc::new(Truthful), keys };
     if args.mutants {
         return every_mutant(args, &reference);
     }
@@ -174,7 +173,8 @@ fn worker(
 }
 
 fn every_mutant(args: &Args, reference: &Cast) -> Done {
-    let wanted = |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
+    let wanted =
+        |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
     let mutants: Vec<_> = all().into_iter().filter(wanted).collect();
     if mutants.is_empty() {
         return Err(Stop::Usage("no mutant matches".into()));

@@ -52,7 +52,8 @@ pub fn run(args: &Args) -> Done {
     let began = Instant::now();
     let keys = Arc::new(Keys::generate().map_err(|error| Stop::Environment(error.to_string()))?);
     let runtime = runtime()?;
-    let wanted = |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
+    let wanted =
+        |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
     let mutants: Vec<_> = all().into_iter().filter(wanted).collect();
     if mutants.is_empty() {
         return Err(Stop::Usage("no mutant matches".into()));

@@ -50,9 +50,7 @@ impl Keys {
     /// A compact JWT: `alg` RS256, `typ` JWT.
     pub fn sign(&self, claims: &impl Serialize) -> Option<String> {
         match &self.0 {
-            Kind::Rsa { signing, .. } => {
-                jsonwebtoken::encode(&Header::new(Algorithm::RS256), claims, signing).ok()
-            }
+            Kind::Rsa { signing, .. } => jsonwebtoken::encode(&Header::new(Algorithm::RS256), claims, signing).ok(),
             Kind::Quick(key) => {
                 let header = URL_SAFE_NO_PAD.encode(br#"{"typ":"JWT","alg":"RS256"}"#);
                 let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).ok()?));

@@ -13,7 +13,7 @@ use crate::reference::app::{Failed, ReconcilingApp, SdkPort, TokenSource};
 use crate::reference::sdk::ports::{Answer, Call, Host, Life, Net, NoAnswer, Time, Vault, VaultError};
 use crate::reference::sdk::{Device, Sdk, SdkError};
 use crate::wire::redact::Ledger;
-use crate::wire::{Front, Faults, Link, Operation, Party, Received, Transcript};
+use crate::wire::{Faults, Front, Link, Operation, Party, Received, Transcript};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use hyper::body::Bytes;
@@ -255,7 +255,9 @@ impl Direct {
         let Realm { environment, region } = self.home;
         match place {
             Place::Home => self.home,
-            Place::OtherRegion => Realm { region: if region == Region::Us { Region::Eu } else { Region::Us }, ..self.home },
+            Place::OtherRegion => {
+                Realm { region: if region == Region::Us { Region::Eu } else { Region::Us }, ..self.home }
+            }
             Place::OtherEnvironment => Realm {
                 environment: match environment {
                     Environment::Production => Environment::Sandbox,

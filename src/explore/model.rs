@@ -50,7 +50,10 @@ pub enum Installed {
     /// Signed in with an API key.
     Key(Person),
     /// Signed in with a sign-in token; on hold, it wants a new one.
-    Token { who: Person, hold: bool },
+    Token {
+        who: Person,
+        hold: bool,
+    },
 }
 
 /// Everything that decides what may happen next.
@@ -229,7 +232,10 @@ impl State {
             Act::CallOther => match state.installed {
                 Installed::Token { .. } => {
                     let mut branches = state.call(403);
-                    branches.iter_mut().filter(|b| b.seen == [Seen::Http(403)]).for_each(|b| b.seen.push(Seen::Http(404)));
+                    branches
+                        .iter_mut()
+                        .filter(|b| b.seen == [Seen::Http(403)])
+                        .for_each(|b| b.seen.push(Seen::Http(404)));
                     branches
                 }
                 _ => vec![],
@@ -295,7 +301,9 @@ impl State {
             // LIF-3 leaves room; with a session that has ended unseen, that room is too wide to say more.
             Installed::Token { .. } if self.ended => vec![],
             Installed::Token { .. } if self.online => branch(&[Seen::Ok, Seen::Refused(AlreadySignedIn)], self),
-            Installed::Token { .. } => branch(&[Seen::Ok, Seen::Refused(AlreadySignedIn), Seen::Refused(Network)], self),
+            Installed::Token { .. } => {
+                branch(&[Seen::Ok, Seen::Refused(AlreadySignedIn), Seen::Refused(Network)], self)
+            }
         }
     }
 
@@ -341,7 +349,9 @@ impl State {
         match self.installed {
             Installed::Nobody => refused(&[NotSignedIn], self),
             Installed::Key(_) if !self.online => refused(&[Network], self),
-            Installed::Key(who) if self.is_gone(who) => branch(&[Seen::Http(404), Seen::Http(403), Seen::Http(401)], self),
+            Installed::Key(who) if self.is_gone(who) => {
+                branch(&[Seen::Http(404), Seen::Http(403), Seen::Http(401)], self)
+            }
             Installed::Key(_) => branch(&[Seen::Http(200)], self),
             Installed::Token { .. } => self.with_session(Seen::Http(well)),
         }
@@ -507,9 +517,10 @@ impl Model for Scheme {
                 branches.iter().filter(|b| b.seen.contains(&Seen::Ok)).all(|b| b.next.user() == b.next.app)
             }),
             Property::always("no failed sign-in changes anything", |_, state: &State| {
-                PEOPLE.iter().flat_map(|who| state.follow(Act::SignIn(*who, Place::Home))).all(|branch| {
-                    branch.seen.contains(&Seen::Ok) || branch.next == *state
-                })
+                PEOPLE
+                    .iter()
+                    .flat_map(|who| state.follow(Act::SignIn(*who, Place::Home)))
+                    .all(|branch| branch.seen.contains(&Seen::Ok) || branch.next == *state)
             }),
             Property::sometimes("an API-key installation migrates", |_, state: &State| {
                 matches!(state.installed, Installed::Token { who: Person::Bob, .. })
@@ -539,7 +550,8 @@ mod tests {
         assert_eq!(checker.is_done(), true);
         let well = State::START.signed_in(Person::Ada, false);
         let app = State { app: Some(Person::Ada), ..State::START };
-        let states = [State::START, app, well, well.held(), State { online: false, ..well }, well.deleted(Person::Ada, true)];
+        let states =
+            [State::START, app, well, well.held(), State { online: false, ..well }, well.deleted(Person::Ada, true)];
         for act in acts() {
             assert!(states.iter().any(|state| !state.follow(act).is_empty()), "{act:?}");
         }

@@ -1,7 +1,7 @@
 //! Refresh: one in flight for all who need it.
 
 use super::ports::{Call, Host};
-use super::record::{Record, TokenRecord};
+use super::record::{Record, Secret, TokenRecord};
 use super::rules::Refreshed;
 use super::{Refresh, Result, Sdk, SdkError};
 use crate::protocol::ErrorKind;
@@ -16,7 +16,14 @@ impl Sdk {
         if self.device.rules.fresh(&session, self.device.time.now_ms()) {
             return Ok(session);
         }
-        self.refresh().await?;
+        self.newer_session(&session).await
+    }
+
+    /// The session with another access token than a stale one: refreshed now, or by somebody else meanwhile (REF-4).
+    pub(super) async fn newer_session(self: &Arc<Self>, stale: &TokenRecord) -> Result<TokenRecord> {
+        if let Some((refresh, waits)) = self.join_refresh(Some(&stale.access_token)) {
+            self.await_refresh(refresh, waits).await?;
+        }
         self.session_or_error()
     }
 
@@ -31,16 +38,28 @@ impl Sdk {
     /// Refreshes now, or waits for the refresh that goes on already (REF-4).
     pub async fn refresh(self: &Arc<Self>) -> Result<()> {
         self.session_or_error()?;
-        let (refresh, waits) = self.join_refresh();
+        match self.join_refresh(None) {
+            Some((refresh, waits)) => self.await_refresh(refresh, waits).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn await_refresh(&self, refresh: Refresh, waits: bool) -> Result<()> {
         let result = refresh.await;
         if waits { self.device.rules.for_waiters(result) } else { result }
     }
 
-    /// The refresh that goes on, and whether it did already.
-    fn join_refresh(self: &Arc<Self>) -> (Refresh, bool) {
+    /// The refresh that goes on, and whether it did already; none where the stale token has been replaced since its caller
+    /// looked at it. All under one lock: between a look and a refresh of one's own another's may have ended.
+    fn join_refresh(self: &Arc<Self>, stale: Option<&Secret>) -> Option<(Refresh, bool)> {
         let mut state = self.lock();
         if let Some(going_on) = state.refreshing.clone().filter(|_| self.device.rules.may_share_refresh()) {
-            return (going_on, true);
+            return Some((going_on, true));
+        }
+        if let (Some(stale), Some(Some(Record::SignInToken(now)))) = (stale, &state.loaded)
+            && now.access_token != *stale
+        {
+            return None;
         }
         // On a task of its own: the caller that started it may be cancelled, the others still wait.
         let sdk = self.clone();
@@ -52,7 +71,7 @@ impl Sdk {
         let ended = || SdkError::new(ErrorKind::Cancelled, "the refresh was ended");
         let refresh = task.map(move |joined| joined.unwrap_or_else(|_| Err(ended()))).boxed().shared();
         state.refreshing = Some(refresh.clone());
-        (refresh, false)
+        Some((refresh, false))
     }
 
     async fn refresh_until_done(&self) -> Result<()> {

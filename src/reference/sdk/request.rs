@@ -57,11 +57,7 @@ impl Sdk {
                 }
                 Next::RefreshAndRetry => {
                     // Somebody may have refreshed since: then the newer token deserves the retry.
-                    let newer = self.session_or_error()?;
-                    if newer.access_token == session.access_token {
-                        self.refresh().await?;
-                    }
-                    session = self.session_or_error()?;
+                    session = self.newer_session(&session).await?;
                     retried = true;
                 }
             }
