@@ -499,19 +499,16 @@ impl Direct {
         let told = std::mem::take(&mut *lock(&self.told));
         let mut sdk = lock(&self.observed).clone();
         sdk.odd_status = told.into_iter().find(|status| !crate::protocol::is_documented(status));
-        let (exchanges, items) = (self.ether.transcript.since(0), items(&self.disk));
-        let evidence = Evidence {
-            ledger: &self.ledger,
-            profile: &self.profile,
-            mode: Mode::Virtual,
-            exchanges: &exchanges,
-            written: "",
-            items: &items,
-            sdk: &sdk,
-            calls: 4,
-            at_rest: true,
-        };
-        match invariant::after_step(&mut self.watch, &evidence) {
+        let items = items(&self.disk);
+        let (ledger, profile, watch) = (&self.ledger, &*self.profile, &mut self.watch);
+        let breach = self.ether.transcript.look(|exchanges| {
+            let mode = Mode::Virtual;
+            let (sdk, items, written) = (&sdk, &items, "");
+            let evidence =
+                Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls: 4, at_rest: true };
+            invariant::after_step(watch, &evidence)
+        });
+        match breach {
             None => Ok(()),
             Some(breach) => Err(Mismatch {
                 clause: Some(breach.clause),

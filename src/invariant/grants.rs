@@ -3,7 +3,7 @@
 use super::Evidence;
 use crate::protocol::Realm;
 use crate::reference::sdk::token::realm_of_issuer;
-use crate::wire::{Exchange, Party};
+use crate::wire::{Exchange, Fate, Party};
 use serde_json::Value;
 
 /// The tokens of one answer that the SDK got as the server made it.
@@ -21,7 +21,13 @@ pub(super) struct Grant {
     pub expires_at_ms: i64,
 }
 
-pub(super) struct Grants(pub Vec<Grant>);
+/// All of them so far.
+#[derive(Default)]
+pub(super) struct Grants {
+    pub all: Vec<Grant>,
+    /// The number of the first exchange that was not looked at.
+    next: usize,
+}
 
 /// What a sign-in token says of itself.
 fn claims(jwt: &str) -> Value {
@@ -34,14 +40,19 @@ pub(super) fn realm_of_token(jwt: &str) -> Option<Realm> {
 }
 
 impl Grants {
-    pub fn of(evidence: &Evidence<'_>) -> Self {
-        let mut grants = Self(Vec::new());
-        for (at, exchange) in evidence.exchanges.iter().enumerate().filter(|(_, e)| e.link.from == Party::Sdk) {
-            if let Some(grant) = grants.read(at, exchange, evidence) {
-                grants.0.push(grant);
+    /// Looks at the exchanges that have come since, up to the first that is not settled yet.
+    pub fn extend(&mut self, evidence: &Evidence<'_>) {
+        while let Some(exchange) = evidence.exchanges.get(self.next) {
+            if matches!(exchange.fate, Fate::Pending) {
+                return;
             }
+            if exchange.link.from == Party::Sdk
+                && let Some(grant) = self.read(self.next, exchange, evidence)
+            {
+                self.all.push(grant);
+            }
+            self.next += 1;
         }
-        grants
     }
 
     fn read(&self, at: usize, exchange: &Exchange, evidence: &Evidence<'_>) -> Option<Grant> {
@@ -70,13 +81,13 @@ impl Grants {
 
     /// The grant that a refresh token came with.
     pub fn of_refresh_token(&self, token: &str) -> Option<&Grant> {
-        self.0.iter().rev().find(|grant| grant.refresh_token == token)
+        self.all.iter().rev().find(|grant| grant.refresh_token == token)
     }
 
     /// The grant whose access token an API call carries.
     pub fn of_call(&self, exchange: &Exchange) -> Option<&Grant> {
         let bearer = exchange.request.header("authorization")?.strip_prefix("Bearer ")?;
-        self.0.iter().find(|grant| grant.access_token == bearer)
+        self.all.iter().find(|grant| grant.access_token == bearer)
     }
 
     /// Whether a token of this grant was sent in any exchange before `end`.

@@ -75,6 +75,7 @@ pub struct Breach {
 /// How far the watchers have looked.
 #[derive(Default)]
 pub struct Watch {
+    grants: Grants,
     exchanges: usize,
     written: usize,
 }
@@ -83,22 +84,23 @@ pub struct Watch {
 pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> {
     let first = std::mem::replace(&mut watch.exchanges, evidence.exchanges.len());
     let wrote = std::mem::replace(&mut watch.written, evidence.written.len()) != evidence.written.len();
-    let grants = Grants::of(evidence);
+    watch.grants.extend(evidence);
+    let grants = &watch.grants;
     leaks::in_urls(first, evidence)
         .or_else(|| leaks::to_app(first, evidence))
         .or_else(|| leaks::of_wrong_credentials(first, evidence))
         .or_else(|| tokens::exchanged_once(evidence))
         .or_else(|| tokens::one_refresh_in_flight(evidence))
-        .or_else(|| tokens::rotated_out(evidence, &grants))
+        .or_else(|| tokens::rotated_out(evidence, grants))
         .or_else(|| tokens::known_to_be_dead(evidence))
-        .or_else(|| tokens::known_to_be_expired(first, evidence, &grants))
-        .or_else(|| calls::at_home(first, evidence, &grants))
+        .or_else(|| tokens::known_to_be_expired(first, evidence, grants))
+        .or_else(|| calls::at_home(first, evidence, grants))
         .or_else(|| calls::bounded(first, evidence))
         .or_else(|| if wrote { leaks::in_logs(evidence) } else { None })
         .or_else(|| leaks::in_errors(evidence))
         .or_else(|| leaks::in_storage(evidence))
         .or_else(|| storage::one_scheme(evidence))
-        .or_else(|| storage::one_user(evidence, &grants))
+        .or_else(|| storage::one_user(evidence, grants))
         .or_else(|| storage::nothing_left(evidence))
         .or_else(|| documented_status(evidence))
 }

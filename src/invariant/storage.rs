@@ -4,9 +4,10 @@ use super::grants::Grants;
 use super::{Breach, Evidence, Left};
 use crate::protocol::message::Item;
 use crate::wire::redact::{Known, SecretKind};
+use std::sync::Arc;
 
 /// The secrets of an item.
-fn secrets(item: &Item, evidence: &Evidence<'_>) -> Vec<Known> {
+fn secrets(item: &Item, evidence: &Evidence<'_>) -> Vec<Arc<Known>> {
     evidence.ledger.secrets_in(&format!("{}={}", item.key, item.value))
 }
 
@@ -24,7 +25,7 @@ pub(super) fn one_scheme(evidence: &Evidence<'_>) -> Option<Breach> {
         return None;
     }
     let all: Vec<_> = evidence.items.iter().map(|item| (item, secrets(item, evidence))).collect();
-    let token = all.iter().any(|(_, secrets)| secrets.iter().any(is_token));
+    let token = all.iter().any(|(_, secrets)| secrets.iter().any(|known| is_token(known)));
     let (item, key) = all.iter().find_map(|(item, secrets)| {
         secrets.iter().find(|known| known.kind == SecretKind::ApiKey).map(|known| (item, known))
     })?;
@@ -43,7 +44,7 @@ pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breac
     let mut seen: Option<(String, String)> = None;
     for item in evidence.items {
         for known in secrets(item, evidence).iter().filter(|known| is_token(known)) {
-            let grant = grants.0.iter().find(|g| known.is(&g.access_token) || known.is(&g.refresh_token));
+            let grant = grants.all.iter().find(|g| known.is(&g.access_token) || known.is(&g.refresh_token));
             let Some(user) = grant.and_then(|grant| grant.user.clone()) else { continue };
             match &seen {
                 Some((other, first)) if *other != user => {

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use regex::Regex;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -87,7 +87,8 @@ pub struct Ledger(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
-    secrets: Vec<Known>,
+    secrets: Vec<Arc<Known>>,
+    index: Index,
     /// Ids that are no secrets but differ from run to run: value and name.
     ids: Vec<(String, String)>,
 }
@@ -95,6 +96,68 @@ struct Inner {
 static LOOKS_SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}[=]{0,2}|(?-u:\b)[ps]k_(?:us|eu)_[A-Za-z0-9_-]{4,}").ok()
 });
+
+impl Inner {
+    fn add(&mut self, known: Known) {
+        self.index.add(self.secrets.len(), &known);
+        self.secrets.push(Arc::new(known));
+    }
+}
+
+/// Finds the secrets of a text in one pass, however many there are: every case looks for every secret after every step.
+#[derive(Default)]
+struct Index {
+    /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike.
+    by_end: HashMap<[u8; END], Vec<(usize, usize)>>,
+    /// Which ends there may be: a quick no for nearly every place.
+    maybe: Vec<u64>,
+    /// Secrets with guises too short for that.
+    short: Vec<usize>,
+}
+
+const END: usize = 8;
+/// The bits of [`Index::maybe`].
+const BITS: usize = 1 << 16;
+
+fn bit(end: [u8; END]) -> usize {
+    let mixed = u64::from_le_bytes(end).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    usize::try_from(mixed >> 48).unwrap_or(0) % BITS
+}
+
+impl Index {
+    fn add(&mut self, number: usize, known: &Known) {
+        self.maybe.resize(BITS / 64, 0);
+        for (guise, text) in known.guises.iter().enumerate() {
+            match text.as_bytes().last_chunk::<END>() {
+                Some(end) => {
+                    self.maybe[bit(*end) / 64] |= 1 << (bit(*end) % 64);
+                    self.by_end.entry(*end).or_default().push((number, guise));
+                }
+                None => self.short.push(number),
+            }
+        }
+    }
+
+    fn find(&self, text: &str, secrets: &[Arc<Known>]) -> BTreeSet<usize> {
+        let mut found: BTreeSet<usize> = self.short.iter().copied().filter(|n| secrets[*n].is_in(text)).collect();
+        let bytes = text.as_bytes();
+        if self.maybe.is_empty() {
+            return found;
+        }
+        for (at, window) in bytes.windows(END).enumerate() {
+            let Ok(end) = <[u8; END]>::try_from(window) else { continue };
+            if self.maybe[bit(end) / 64] & (1 << (bit(end) % 64)) == 0 {
+                continue;
+            }
+            for (number, guise) in self.by_end.get(&end).into_iter().flatten() {
+                if bytes[..at + END].ends_with(secrets[*number].guises[*guise].as_bytes()) {
+                    found.insert(*number);
+                }
+            }
+        }
+        found
+    }
+}
 
 impl Ledger {
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -110,19 +173,19 @@ impl Ledger {
         let names: BTreeSet<_> =
             inner.secrets.iter().filter(|known| known.kind == kind).map(|known| &known.name).collect();
         let number = 1 + names.len();
-        inner.secrets.push(known(kind, format!("{} {number}", kind.words()), value));
+        inner.add(known(kind, format!("{} {number}", kind.words()), value));
     }
 
     /// Notes a secret under a name of its own.
     pub fn named_secret(&self, kind: SecretKind, value: &str, name: String) {
-        self.inner().secrets.push(known(kind, name, value));
+        self.inner().add(known(kind, name, value));
     }
 
     /// Notes another form of the same secret, such as the JWT inside a sign-in token.
     pub fn same_secret(&self, original: &str, other_form: &str) {
         let mut inner = self.inner();
         if let Some(first) = inner.secrets.iter().find(|known| known.value == original).cloned() {
-            inner.secrets.push(known(first.kind, first.name, other_form));
+            inner.add(known(first.kind, first.name.clone(), other_form));
         }
     }
 
@@ -132,8 +195,9 @@ impl Ledger {
     }
 
     /// The secrets that stand in a text, in any guise.
-    pub fn secrets_in(&self, text: &str) -> Vec<Known> {
-        self.inner().secrets.iter().filter(|known| known.is_in(text)).cloned().collect()
+    pub fn secrets_in(&self, text: &str) -> Vec<Arc<Known>> {
+        let inner = self.inner();
+        inner.index.find(text, &inner.secrets).into_iter().map(|number| inner.secrets[number].clone()).collect()
     }
 
     /// The text fit to be shown: secrets and ids by name, and whatever else looks like a secret blacked out.
@@ -190,6 +254,22 @@ mod tests {
             assert!(!ledger.scrub(text).as_str().contains("0123"), "{text}");
         }
         assert!(ledger.secrets_in("pk_us_other").is_empty());
+    }
+
+    #[test]
+    fn every_secret_of_many_is_found_wherever_it_stands() {
+        let ledger = Ledger::default();
+        let secrets: Vec<_> = (0..300).map(|n| format!("eyJhbGciOiJSUzI1NiJ9.same-beginning.{:08x}", n * 7919)).collect();
+        secrets.iter().for_each(|secret| ledger.secret(SecretKind::AccessToken, secret));
+        ledger.secret(SecretKind::AppCredential, "tiny");
+        for secret in &secrets {
+            let text = format!("x{secret}y");
+            let found: Vec<_> = ledger.secrets_in(&text).iter().map(|known| known.is(secret)).collect();
+            assert_eq!(found, [true], "{secret}");
+            assert!(ledger.secrets_in(&secret[..secret.len() - 1]).is_empty());
+        }
+        assert_eq!(ledger.secrets_in("a tiny one").len(), 1);
+        assert_eq!(ledger.secrets_in(&secrets.concat()).len(), 300);
     }
 
     #[test]

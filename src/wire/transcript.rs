@@ -245,6 +245,11 @@ impl Transcript {
         self.len() == 0
     }
 
+    /// Looks at all exchanges without copying them.
+    pub fn look<R>(&self, look: impl FnOnce(&[Exchange]) -> R) -> R {
+        look(&self.lock())
+    }
+
     /// The exchanges from a number on.
     pub fn since(&self, number: usize) -> Vec<Exchange> {
         self.lock().get(number..).unwrap_or_default().to_vec()
