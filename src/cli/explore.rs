@@ -4,6 +4,7 @@ use super::{Done, Stop};
 use crate::cloud::{Keys, Truthful};
 use crate::explore::{Cast, Coverage, Walked, all_acts, random_walk, reachable, scenario, shrink};
 use crate::mutant::{Fault, Mutant, all};
+use crate::profile::Profile;
 use crate::reference::adapter::Reference;
 use crate::reference::app::Diligent;
 use std::collections::BTreeMap;
@@ -61,7 +62,14 @@ struct Found {
 
 pub fn run(args: &Args) -> Done {
     let keys = Arc::new(Keys::quick().map_err(|error| Stop::Environment(error.to_string()))?);
-    let reference = Cast { sdk: Arc::new(Reference), app: Arc::new(Diligent), cloud: Arc::new(Truthful), keys };
+    let reference = Cast {
+        sdk: Arc::new(Reference),
+        app: Arc::new(Diligent),
+        cloud: Arc::new(Truthful),
+        keys,
+        junction: Profile::junction(),
+        standard: Profile::built_in("standard").unwrap_or_else(Profile::junction),
+    };
     if args.mutants {
         return every_mutant(args, &reference);
     }

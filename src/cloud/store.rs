@@ -199,7 +199,7 @@ impl Store {
         }
         if !session.good.iter().any(|(_, good)| good == token) && rules.detects_reuse() {
             // A rotated-out token: somebody has a copy. End the chain.
-            session.revoked = true;
+            (session.revoked, session.access_from) = (true, u64::MAX);
             return Standing::Revoked;
         }
         Standing::Good(number)

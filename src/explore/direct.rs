@@ -1,25 +1,25 @@
 //! The built-in parts without sockets, processes and files: the same SDK, cloud and app, wired to each other in memory, so
 //! that thousands of sequences a second can be walked.
 
-use super::model::{Act, On, Person, Place, Seen, State, Strike};
+use super::model::{Act, Forged, On, Person, Place, Seen, State, Strike, Try};
 use super::subject::{Cast, Mismatch};
 use crate::clock::{Clock, Mode};
 use crate::cloud::{Behaviour, Cloud, CloudParts};
 use crate::invariant::{self, Evidence, Left, Observed, Watch};
-use crate::profile::Profile;
+use crate::profile::{Call as AuthCall, Granted, NumberForm, Profile, Request, Values};
 use crate::protocol::message::{Area, Item};
 use crate::protocol::{Environment, ErrorKind, Realm, Region, StatusWord};
 use crate::reference::app::{Failed, ReconcilingApp, SdkPort, TokenSource};
 use crate::reference::sdk::ports::{Answer, Call, Host, Life, Net, NoAnswer, Time, Vault, VaultError};
 use crate::reference::sdk::{Device, Sdk, SdkError};
 use crate::wire::redact::Ledger;
-use crate::wire::{Faults, Front, Link, Operation, Party, Received, Transcript};
+use crate::wire::{Exchange, Fate, Faults, Front, Link, Operation, Party, Received, Transcript};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use hyper::body::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,9 +35,15 @@ type Disk = Arc<Mutex<BTreeMap<(Area, String), Vec<u8>>>>;
 struct MemoryVault {
     disk: Disk,
     life: Life,
+    locked: Arc<AtomicBool>,
 }
 
 impl MemoryVault {
+    fn unlocked(&self, area: Area) -> Result<(), VaultError> {
+        let locked = area == Area::Secure && self.locked.load(Ordering::Relaxed);
+        if locked { Err(VaultError::Locked) } else { Ok(()) }
+    }
+
     /// As a file vault does it: each change is one or two writes, and a process can die before any of them.
     fn write_of(&self, change: impl FnOnce(&mut BTreeMap<(Area, String), Vec<u8>>)) -> Result<(), VaultError> {
         self.life.may_write()?;
@@ -48,10 +54,12 @@ impl MemoryVault {
 
 impl Vault for MemoryVault {
     fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        self.unlocked(area)?;
         Ok(lock(&self.disk).get(&(area, key.to_owned())).cloned())
     }
 
     fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError> {
+        self.unlocked(area)?;
         let beside = format!(".{key}.new");
         self.write_of(|disk| drop(disk.insert((area, beside.clone()), value.to_vec())))?;
         self.write_of(|disk| {
@@ -62,11 +70,13 @@ impl Vault for MemoryVault {
     }
 
     fn erase(&self, area: Area, key: &str) -> Result<(), VaultError> {
+        self.unlocked(area)?;
         self.write_of(|disk| drop(disk.remove(&(area, format!(".{key}.new")))))?;
         self.write_of(|disk| drop(disk.remove(&(area, key.to_owned()))))
     }
 
     fn tidy(&self) -> Result<(), VaultError> {
+        self.unlocked(Area::Secure)?;
         lock(&self.disk).retain(|(_, key), _| !key.ends_with(".new"));
         Ok(())
     }
@@ -126,7 +136,13 @@ impl Ether {
         let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer)?;
         let request = Received { method, path: call.path, headers, body: Bytes::from(call.body) };
         let operation = self.transcript.operation_of(link, &request);
-        let strike = lock(&self.strike).take_if(|(on, _)| *on == operation).map(|(_, strike)| strike);
+        let strike = match &mut *lock(&self.strike) {
+            slot @ Some(_) if slot.is_some_and(|(on, _)| on == operation) => match *slot {
+                Some((_, Strike::Lasting(status))) => Some(Strike::Status(status)),
+                _ => slot.take().map(|(_, strike)| strike),
+            },
+            _ => None,
+        };
         let reply = match strike {
             None => self.front.pass(link, &self.cloud, request).await,
             Some(strike) => self.front.pass_struck(link, &self.cloud, request, &harm(strike)).await,
@@ -152,28 +168,62 @@ fn harm(strike: Strike) -> crate::wire::Harm {
             content_type: "application/json",
             body: Bytes::from_static(b"{\"detail\":\"as the walk wants it\"}"),
         },
+        Strike::Busy | Strike::Lasting(_) => Harm::Answer {
+            status: 429,
+            retry_after_s: Some(5),
+            content_type: "application/json",
+            body: Bytes::from_static(b"{\"detail\":\"as the walk wants it\"}"),
+        },
         Strike::Garbage => Harm::Body { content_type: "text/html", body: Bytes::from_static(b"<html>") },
     }
 }
 
 /// Virtual time that passes at once.
-struct DirectTime(Clock);
+struct DirectTime {
+    clock: Clock,
+    /// How far the device's clock is ahead of the servers', in milliseconds.
+    off_ms: i64,
+}
 
 #[async_trait]
 impl Time for DirectTime {
     fn now_ms(&self) -> i64 {
-        self.0.now_ms()
+        self.clock.now_ms() + self.off_ms
     }
 
     async fn sleep(&self, duration: Duration) {
-        self.0.advance(duration).await;
+        self.clock.advance(duration).await;
     }
+}
+
+/// What differs from walk to walk and must make no difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Habits {
+    pub expires_in: Option<NumberForm>,
+    /// Sign-in tokens whose encoding contains `-` and `_`.
+    pub url_safe_characters: bool,
+    /// Sign-in tokens that write the user id in capitals.
+    pub capital_user_id: bool,
+    pub clock_off_minutes: i64,
+    /// A wire that claims RFC 6749 and RFC 8693.
+    pub standard: bool,
+}
+
+/// Tokens of a session that somebody else might show.
+struct Loot {
+    jwt: String,
+    access_token: String,
+    old_refresh_token: Option<String>,
 }
 
 /// One installed app with all that surrounds it.
 pub(super) struct Direct {
     cast: Cast,
+    habits: Habits,
     home: Realm,
+    locked: Arc<AtomicBool>,
+    /// The statuses told in the last act.
+    changes: Vec<Vec<StatusWord>>,
     clock: Clock,
     ledger: Ledger,
     profile: Arc<Profile>,
@@ -192,13 +242,14 @@ pub(super) struct Direct {
 }
 
 impl Direct {
-    pub fn new(cast: &Cast, home: Realm) -> Self {
-        let (ledger, profile, clock) = (Ledger::default(), Profile::junction(), Clock::new(Mode::Virtual));
+    pub fn new(cast: &Cast, home: Realm, habits: Habits) -> Self {
+        let (ledger, clock) = (Ledger::default(), Clock::new(Mode::Virtual));
+        let profile = if habits.standard { cast.standard.clone() } else { cast.junction.clone() };
         let cloud = Cloud::new(CloudParts {
             keys: cast.keys.clone(),
             clock: clock.clone(),
             ledger: ledger.clone(),
-            behaviour: Behaviour { expires_in: None, awkward_refresh_tokens: true },
+            behaviour: Behaviour { expires_in: habits.expires_in, awkward_refresh_tokens: true },
             profile: profile.clone(),
             rules: cast.cloud.clone(),
         });
@@ -217,12 +268,16 @@ impl Direct {
         let online = AtomicBool::new(true);
         let ether = Arc::new(Ether { front, cloud, transcript, online, strike: Mutex::default() });
         let (disk, told) = (Disk::default(), Arc::default());
-        let (sdk, life) = launch(cast, &ether, &disk, &clock, &profile, &told);
+        let locked = Arc::new(AtomicBool::new(false));
+        let (sdk, life) = launch(cast, &ether, &disk, &device(&clock, habits), &profile, &told, &locked);
         let observed = Mutex::new(Observed { launches: vec![0], ..Observed::default() });
         Self {
             app: ReconcilingApp::new(cast.app.clone()),
             cast: cast.clone(),
+            habits,
             home,
+            locked,
+            changes: Vec::new(),
             clock,
             ledger,
             profile,
@@ -246,7 +301,8 @@ impl Direct {
 
     fn relaunch(&mut self) {
         self.life.end();
-        let launched = launch(&self.cast, &self.ether, &self.disk, &self.clock, &self.profile, &self.told);
+        let time = device(&self.clock, self.habits);
+        let launched = launch(&self.cast, &self.ether, &self.disk, &time, &self.profile, &self.told, &self.locked);
         (self.sdk, self.life) = launched;
         lock(&self.observed).launches.push(self.ether.transcript.len());
     }
@@ -273,7 +329,111 @@ impl Direct {
         self.tokens_asked.fetch_add(1, Ordering::Relaxed);
         let realm = self.place(place);
         self.ether.cloud.store().by_id(realm, self.id(who))?;
-        self.ether.cloud.sign_in_token(realm, self.id(who), &crate::cloud::TokenShape::default())
+        let Habits { url_safe_characters, capital_user_id, .. } = self.habits;
+        let shape = crate::cloud::TokenShape { url_safe_characters, capital_user_id, padding: None };
+        self.ether.cloud.sign_in_token(realm, self.id(who), &shape)
+    }
+
+    /// A call of somebody else than the SDK.
+    async fn client(
+        &self,
+        to: Party,
+        realm: Realm,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: String,
+    ) -> Seen {
+        let request = Received { method, path: path.to_owned(), headers, body: Bytes::from(body) };
+        let link = Link { from: Party::Client, to, realm };
+        let reply = self.ether.front.pass(link, &self.ether.cloud, request).await;
+        reply.map_or(Seen::Refused(ErrorKind::Network), |reply| Seen::Http(reply.status.as_u16()))
+    }
+
+    /// What there is to try with: the current session's sign-in token, newest access token, and a refresh token whose
+    /// successor the SDK has used.
+    fn loot(&self) -> Option<Loot> {
+        self.ether.transcript.look(|exchanges| {
+            let granted = |exchange: &Exchange| exchange.granted(&self.profile);
+            let own = |exchange: &&Exchange| exchange.link.from == Party::Sdk;
+            let began = exchanges
+                .iter()
+                .rposition(|e| own(&e) && e.call() == Some(AuthCall::Exchange) && granted(e).is_some())?;
+            let since: Vec<_> = exchanges[began..].iter().filter(own).collect();
+            let jwt = since.first()?.carried.token.clone()?;
+            let access_token = since.iter().rev().find_map(|e| granted(e))?.access_token;
+            let uses = |exchange: &Exchange, grant: &Granted| {
+                let bearer = exchange.request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+                exchange.carried.refresh_token.as_ref() == Some(&grant.refresh_token)
+                    || bearer == Some(grant.access_token.as_str())
+            };
+            let old_refresh_token = since.iter().enumerate().find_map(|(at, exchange)| {
+                let (old, grant) = (exchange.carried.refresh_token.clone()?, granted(exchange)?);
+                since[at + 1..].iter().any(|later| later.fault.is_none() && uses(later, &grant)).then_some(old)
+            });
+            Some(Loot { jwt, access_token, old_refresh_token })
+        })
+    }
+
+    async fn attempt(&self, what: Try) -> Seen {
+        let form =
+            |content_type: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        let show = async |token: &str, realm: Realm| {
+            let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
+            let headers = HeaderMap::from_iter(bearer.map(|value| (AUTHORIZATION, value)));
+            self.client(Party::Api, realm, Method::GET, &format!("/v2/user/{}", self.ids[0]), headers, String::new())
+                .await
+        };
+        let Some(Loot { jwt, access_token, old_refresh_token }) = self.loot() else {
+            return match what {
+                Try::Garbage | Try::Twin => self.attempt_alone(what).await,
+                _ => Seen::Ok,
+            };
+        };
+        let post = async |request: Request| {
+            let headers = form(request.content_type);
+            self.client(Party::Auth, self.home, Method::POST, &request.path, headers, request.body).await
+        };
+        match what {
+            Try::AccessTokenAt(place) => show(&access_token, self.place(place)).await,
+            Try::ExpiredAccessToken => {
+                self.clock.advance(self.ether.cloud.lifetimes().access_token + Duration::from_secs(1)).await;
+                show(&access_token, self.home).await
+            }
+            Try::SignInTokenAgain => {
+                post(self.profile.request(AuthCall::Exchange, &Values { token: &jwt, ..Values::default() })).await
+            }
+            Try::OldRefreshToken => match old_refresh_token {
+                Some(old) => {
+                    let values = Values { refresh_token: &old, ..Values::default() };
+                    post(self.profile.request(AuthCall::Refresh, &values)).await
+                }
+                None => Seen::Ok,
+            },
+            Try::Garbage | Try::Twin => self.attempt_alone(what).await,
+        }
+    }
+
+    async fn attempt_alone(&self, what: Try) -> Seen {
+        let json = HeaderValue::from_static("application/json");
+        match what {
+            Try::Twin => {
+                let key = self.ether.cloud.store().team(self.home).key.clone();
+                let Ok(key) = HeaderValue::from_str(&key) else { return Seen::Ok };
+                let headers =
+                    HeaderMap::from_iter([(CONTENT_TYPE, json), (HeaderName::from_static("x-vital-api-key"), key)]);
+                // A deleted user's name is free again.
+                if self.ether.cloud.store().by_client_id(self.home, "app-user-ada").is_none() {
+                    return Seen::Ok;
+                }
+                let body = "{\"client_user_id\":\"app-user-ada\"}".to_owned();
+                self.client(Party::Api, self.home, Method::POST, "/v2/user", headers, body).await
+            }
+            _ => {
+                let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
+                self.client(Party::Auth, self.home, Method::POST, &self.profile.refresh.path, headers, "{".into()).await
+            }
+        }
     }
 
     /// Does one act; `state` is what was before it.
@@ -285,7 +445,54 @@ impl Direct {
             Act::SignIn(who, place) => vec![self.sign_in(who, place).await],
             Act::SignInStruck(who, strike) => {
                 self.strike(Operation::Exchange, strike);
-                vec![self.sign_in(who, Place::Home).await]
+                let seen = self.sign_in(who, Place::Home).await;
+                *lock(&self.ether.strike) = None;
+                vec![seen]
+            }
+            Act::SignInForged(how) => {
+                let forged = self.issue(Person::Ada, Place::Home).and_then(|good| forge(&good, how));
+                let before = self.ether.transcript.len();
+                let Some(token) = forged else { return vec![Seen::Refused(ErrorKind::Network)] };
+                let done = self.sdk.sign_in(&token).await;
+                let sent = self.ether.transcript.len() - before;
+                // What is malformed is refused without a call (EXC-6).
+                if sent > 0 && how != Forged::BadSignature {
+                    return vec![Seen::Http(0)];
+                }
+                vec![self.note(done.map(|()| Seen::Ok))]
+            }
+            Act::SignInLate(who) => {
+                let Some(token) = self.issue(who, Place::Home) else { return vec![Seen::Refused(ErrorKind::Network)] };
+                self.clock.advance(self.ether.cloud.lifetimes().sign_in_token + Duration::from_secs(1)).await;
+                vec![self.sign_in_with(&token).await]
+            }
+            Act::SignInBoth => {
+                let (ada, bob) =
+                    tokio::join!(self.sign_in(Person::Ada, Place::Home), self.sign_in(Person::Bob, Place::Home));
+                vec![ada, bob]
+            }
+            Act::Client(what) => vec![self.attempt(what).await],
+            Act::UseForeignKey(place) => {
+                let key = self.ether.cloud.store().team(self.place(place)).key.clone();
+                let done = self.sdk.configure(&key, self.home);
+                vec![self.note(done.map(|()| Seen::Ok))]
+            }
+            Act::UserWithoutKey => {
+                let done = self.sdk.set_user_id(self.id(Person::Ada));
+                vec![self.note(done.map(|()| Seen::Ok))]
+            }
+            Act::CallTeam => vec![self.request("/v2/user").await],
+            Act::LockedLaunch => {
+                self.locked.store(true, Ordering::Relaxed);
+                self.relaunch();
+                let told = self.sdk.status();
+                self.locked.store(false, Ordering::Relaxed);
+                match told {
+                    // Nobody is signed in to a device that cannot say so (PER-6).
+                    Ok(status) if status.len() == state.status().len() => vec![Seen::Ok],
+                    Ok(_) => vec![Seen::Http(0)],
+                    Err(error) => vec![Seen::Refused(error.kind)],
+                }
             }
             Act::Identify(who) => vec![self.identify(who).await],
             Act::SignOut => {
@@ -308,9 +515,12 @@ impl Direct {
                     self.clock.advance(hour).await;
                 }
                 self.strike(if on == On::Refresh { Operation::Refresh } else { Operation::Api }, strike);
-                vec![self.request(&own).await]
+                let seen = self.request(&own).await;
+                *lock(&self.ether.strike) = None;
+                vec![seen]
             }
             Act::Crowd => {
+                self.clock.advance(hour).await;
                 let calls = (0..4).map(|_| self.request(&own));
                 join_all(calls).await
             }
@@ -421,9 +631,15 @@ impl Direct {
     }
 
     async fn sign_in(&self, who: Person, place: Place) -> Seen {
-        let Some(token) = self.issue(who, place) else { return Seen::Refused(ErrorKind::Network) };
+        match self.issue(who, place) {
+            Some(token) => self.sign_in_with(&token).await,
+            None => Seen::Refused(ErrorKind::Network),
+        }
+    }
+
+    async fn sign_in_with(&self, token: &str) -> Seen {
         self.begins();
-        let done = self.sdk.sign_in(&token).await;
+        let done = self.sdk.sign_in(token).await;
         if done.is_ok() {
             lock(&self.observed).token_scheme = true;
         }
@@ -486,6 +702,12 @@ impl Direct {
         if status.len() != wanted.len() || !wanted.iter().all(|word| status.contains(word)) {
             return unmet(format!("the status {wanted:?}"), format!("{status:?}"));
         }
+        if wanted.is_empty() {
+            let left = |item: &&Item| self.ids.iter().any(|id| item.value.to_lowercase().contains(id.as_str()));
+            if let Some(item) = items(&self.disk).iter().find(left) {
+                return unmet("nothing of a user in storage".into(), format!("a user id in `{}`", item.key));
+            }
+        }
         let user = self.sdk.current_user_id().unwrap_or_default();
         let wanted = state.user().map(|who| self.id(who).to_owned());
         if user.as_deref().map(str::to_lowercase) != wanted {
@@ -494,18 +716,62 @@ impl Direct {
         Ok(())
     }
 
+    /// Whether the changes of status that were told lead from one state to the next and nowhere else (LIF-6).
+    pub fn changes_match(&self, before: &State, after: &State) -> Result<(), Mismatch> {
+        let set = |status: &[StatusWord]| status.iter().copied().collect::<BTreeSet<_>>();
+        let (from, to) = (set(before.status()), set(after.status()));
+        let mut told = vec![from.clone()];
+        told.extend(self.changes.iter().map(|status| set(status)));
+        told.dedup();
+        let wanted = if from == to { vec![from] } else { vec![from, to] };
+        if told == wanted {
+            return Ok(());
+        }
+        let list = |sets: &[BTreeSet<StatusWord>]| format!("{sets:?}");
+        Err(Mismatch { clause: Some("LIF-6"), expected: format!("the changes {}", list(&wanted)), got: list(&told) })
+    }
+
+    /// Takes the changes of status that were told since the last time.
+    pub fn take_changes(&mut self) {
+        self.changes = std::mem::take(&mut *lock(&self.told));
+    }
+
+    /// What a wire that claims standards owes in every token answer, and any wire should (IDP-5, IDP-6).
+    fn token_answers(&self) -> Result<(), Mismatch> {
+        self.ether.transcript.look(|exchanges| {
+            for exchange in exchanges.iter().rev().take(4).filter(|e| e.granted(&self.profile).is_some()) {
+                let unmet = |clause, expected: &str| {
+                    Err(Mismatch { clause: Some(clause), expected: expected.into(), got: "none".into() })
+                };
+                let Fate::Answered { headers, body, .. } = &exchange.fate else { continue };
+                if !headers.get(CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-store") {
+                    return unmet("IDP-5", "Cache-Control: no-store on a token answer");
+                }
+                let text = String::from_utf8_lossy(body);
+                if self.habits.standard && !text.contains("\"token_type\"") {
+                    return unmet("IDP-6", "token_type in a token answer");
+                }
+                let exchanged = exchange.call() == Some(AuthCall::Exchange);
+                if self.habits.standard && exchanged && !text.contains("\"issued_token_type\"") {
+                    return unmet("IDP-6", "issued_token_type in the answer to an exchange");
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// What must hold in every run.
-    pub fn invariants(&mut self) -> Result<(), Mismatch> {
-        let told = std::mem::take(&mut *lock(&self.told));
+    pub fn invariants(&mut self, calls: usize) -> Result<(), Mismatch> {
+        self.token_answers()?;
         let mut sdk = lock(&self.observed).clone();
-        sdk.odd_status = told.into_iter().find(|status| !crate::protocol::is_documented(status));
+        let odd = self.changes.iter().find(|status| !crate::protocol::is_documented(status));
+        sdk.odd_status = odd.cloned();
         let items = items(&self.disk);
         let (ledger, profile, watch) = (&self.ledger, &*self.profile, &mut self.watch);
         let breach = self.ether.transcript.look(|exchanges| {
             let mode = Mode::Virtual;
             let (sdk, items, written) = (&sdk, &items, "");
-            let evidence =
-                Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls: 4, at_rest: true };
+            let evidence = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest: true };
             invariant::after_step(watch, &evidence)
         });
         match breach {
@@ -519,16 +785,35 @@ impl Direct {
     }
 }
 
+fn device(clock: &Clock, habits: Habits) -> Arc<DirectTime> {
+    Arc::new(DirectTime { clock: clock.clone(), off_ms: habits.clock_off_minutes * 60_000 })
+}
+
+fn forge(good: &str, how: Forged) -> Option<String> {
+    use crate::run::step::forge_token::{How, forge};
+    forge(
+        good,
+        match how {
+            Forged::NotBase64 => How::NotBase64,
+            Forged::AlgorithmNone => How::AlgorithmNone,
+            Forged::ForeignIssuer => How::ForeignIssuer,
+            Forged::NoUser => How::NoUser,
+            Forged::BadSignature => How::BadSignature,
+        },
+    )
+}
+
 fn launch(
     cast: &Cast,
     ether: &Arc<Ether>,
     disk: &Disk,
-    clock: &Clock,
+    time: &Arc<DirectTime>,
     profile: &Arc<Profile>,
     told: &Arc<Mutex<Vec<Vec<StatusWord>>>>,
+    locked: &Arc<AtomicBool>,
 ) -> (Arc<Sdk>, Life) {
     let life = Life::default();
-    let vault = Arc::new(MemoryVault { disk: disk.clone(), life: life.clone() });
+    let vault = Arc::new(MemoryVault { disk: disk.clone(), life: life.clone(), locked: locked.clone() });
     let net = Arc::new(DirectNet { ether: ether.clone(), life: life.clone() });
     let parts = cast.sdk.assemble(vault, net);
     let told = told.clone();
@@ -537,7 +822,7 @@ fn launch(
         profile: profile.clone(),
         vault: parts.vault,
         net: parts.net,
-        time: Arc::new(DirectTime(clock.clone())),
+        time: time.clone(),
         on_status: Box::new(move |status| lock(&told).push(status)),
     });
     (sdk, life)

@@ -56,12 +56,21 @@ pub enum Installed {
     },
 }
 
+/// How the vendor has ended a session that the SDK still has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    Not,
+    Revoked,
+    /// Its user was deleted, and may have come back since.
+    WithItsUser,
+}
+
 /// Everything that decides what may happen next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub installed: Installed,
-    /// Whether the vendor has ended the session behind the SDK's back: revoked, or its user deleted since.
-    pub ended: bool,
+    /// Whether the vendor has ended the session behind the SDK's back.
+    pub ended: Ended,
     /// Whether the session was begun by `identify`.
     pub named: bool,
     /// Who was deleted at the vendor.
@@ -72,8 +81,14 @@ pub struct State {
 }
 
 impl State {
-    pub const START: State =
-        State { installed: Installed::Nobody, ended: false, named: false, gone: [false; 2], app: None, online: true };
+    pub const START: State = State {
+        installed: Installed::Nobody,
+        ended: Ended::Not,
+        named: false,
+        gone: [false; 2],
+        app: None,
+        online: true,
+    };
 
     pub fn is_gone(&self, who: Person) -> bool {
         self.gone[who as usize]
@@ -99,11 +114,11 @@ impl State {
     }
 
     fn nobody(self) -> Self {
-        State { installed: Installed::Nobody, ended: false, named: false, ..self }
+        State { installed: Installed::Nobody, ended: Ended::Not, named: false, ..self }
     }
 
     fn signed_in(self, who: Person, named: bool) -> Self {
-        State { installed: Installed::Token { who, hold: false }, ended: false, named, ..self }
+        State { installed: Installed::Token { who, hold: false }, ended: Ended::Not, named, ..self }
     }
 
     fn held(self) -> Self {
@@ -115,7 +130,7 @@ impl State {
 
     /// A session that works: a call with it goes through.
     fn is_well(&self) -> bool {
-        matches!(self.installed, Installed::Token { hold: false, .. }) && self.online && !self.ended
+        matches!(self.installed, Installed::Token { hold: false, .. }) && self.online && self.ended == Ended::Not
     }
 }
 
@@ -128,6 +143,10 @@ pub enum Strike {
     Status(u16),
     /// The server does its part and answers 200 with something that is not JSON.
     Garbage,
+    /// 429 with a Retry-After of five seconds.
+    Busy,
+    /// The server answers this status to every try of the call.
+    Lasting(u16),
 }
 
 /// The kinds of exchange that a strike waits for.
@@ -142,13 +161,25 @@ pub enum On {
 pub enum Act {
     SignIn(Person, Place),
     SignInStruck(Person, Strike),
+    /// With a token that is broken in some way.
+    SignInForged(Forged),
+    /// With a token that was issued long ago.
+    SignInLate(Person),
+    /// Two people at once.
+    SignInBoth,
     Identify(Person),
     SignOut,
     UseKey(Person),
+    /// `configure` with the key of another environment or region.
+    UseForeignKey(Place),
+    /// `setUserId` before `configure`.
+    UserWithoutKey,
     /// An API call for the SDK's own user.
     Call,
     /// An API call for somebody else's resource.
     CallOther,
+    /// An API call for what belongs to the team.
+    CallTeam,
     CallStruck(On, Strike),
     /// Several calls at once.
     Crowd,
@@ -158,6 +189,8 @@ pub enum Act {
     Relaunch,
     Kill,
     Reboot,
+    /// A launch before the device was unlocked for the first time, and then the unlocking.
+    LockedLaunch,
     Reinstall,
     /// The process dies instead of its n-th write to storage.
     CrashInSignIn(Person, u32),
@@ -173,6 +206,35 @@ pub enum Act {
     RefuseAccessTokens,
     AppUser(Option<Person>),
     Reconcile,
+    /// What a client other than the SDK tries at the vendor.
+    Client(Try),
+}
+
+/// Ways to break a sign-in token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Forged {
+    NotBase64,
+    AlgorithmNone,
+    ForeignIssuer,
+    NoUser,
+    BadSignature,
+}
+
+/// What must not work, whoever tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Try {
+    /// The session's access token at a host of another environment or region.
+    AccessTokenAt(Place),
+    /// Its access token after its lifetime.
+    ExpiredAccessToken,
+    /// The sign-in token that began the session, once more.
+    SignInTokenAgain,
+    /// A refresh token that was rotated out.
+    OldRefreshToken,
+    /// Garbage at the token endpoint.
+    Garbage,
+    /// A second user under a client user id.
+    Twin,
 }
 
 /// How an act ended, as its caller saw it.
@@ -200,10 +262,19 @@ fn refused(kinds: &[ErrorKind], next: State) -> Vec<Branch> {
 
 const NO: [ErrorKind; 3] = [AlreadySignedIn, InvalidSignInToken, Incompatible];
 /// Strikes at an exchange or a refresh.
-const AT_AUTH: [Strike; 5] =
-    [Strike::LoseRequest, Strike::LoseResponse, Strike::Status(503), Strike::Status(418), Strike::Garbage];
+const AT_AUTH: [Strike; 8] = [
+    Strike::LoseRequest,
+    Strike::LoseResponse,
+    Strike::Status(503),
+    Strike::Status(403),
+    Strike::Status(418),
+    Strike::Garbage,
+    Strike::Busy,
+    Strike::Lasting(503),
+];
 /// Strikes at an API call.
-const AT_API: [Strike; 7] = [
+const AT_API: [Strike; 8] = [
+    Strike::Lasting(401),
     Strike::LoseRequest,
     Strike::LoseResponse,
     Strike::Status(401),
@@ -220,6 +291,19 @@ impl State {
         match act {
             Act::SignIn(who, place) => state.sign_in(who, place),
             Act::SignInStruck(who, strike) => state.sign_in_struck(who, strike),
+            Act::SignInForged(how) => state.sign_in_forged(how),
+            // The identity provider refuses it (ISS-5).
+            Act::SignInLate(who) => match state.sign_in_struck(who, Strike::LoseRequest).is_empty() {
+                true => vec![],
+                false => refused(&[InvalidSignInToken], state),
+            },
+            Act::SignInBoth => match state.installed {
+                Installed::Nobody if state.online && state.gone == [false; 2] => PEOPLE
+                    .into_iter()
+                    .map(|who| Branch { seen: vec![Seen::Ok], next: state.signed_in(who, false) })
+                    .collect(),
+                _ => vec![],
+            },
             Act::Identify(who) => state.identify(who),
             Act::SignOut => branch(&[Seen::Ok], state.nobody()),
             Act::UseKey(who) => match state.installed {
@@ -228,8 +312,18 @@ impl State {
                 }
                 _ => vec![],
             },
+            Act::UseForeignKey(place) => match state.installed {
+                Installed::Nobody if place != Place::Home => refused(&[ErrorKind::InvalidApiKey], state),
+                _ => vec![],
+            },
+            Act::UserWithoutKey => match state.installed {
+                Installed::Nobody => refused(&[ErrorKind::NotConfigured], state),
+                _ => vec![],
+            },
+            Act::Client(what) => state.tried(what),
+            Act::LockedLaunch => branch(&[Seen::Ok, Seen::Refused(ErrorKind::Storage)], state),
             Act::Call | Act::Crowd => state.call(200),
-            Act::CallOther => match state.installed {
+            Act::CallOther | Act::CallTeam => match state.installed {
                 Installed::Token { .. } => {
                     let mut branches = state.call(403);
                     branches
@@ -263,7 +357,9 @@ impl State {
             Act::Undo(who) if state.is_gone(who) => branch(&[Seen::Ok], state.deleted(who, false)),
             Act::Delete(_) | Act::Undo(_) => vec![],
             Act::Revoke => match state.installed {
-                Installed::Token { .. } => branch(&[Seen::Ok], State { ended: true, ..state }),
+                Installed::Token { .. } if state.ended == Ended::Not => {
+                    branch(&[Seen::Ok], State { ended: Ended::Revoked, ..state })
+                }
                 _ => vec![],
             },
             Act::RefuseAccessTokens if state.is_well() => branch(&[Seen::Ok], state),
@@ -278,7 +374,9 @@ impl State {
         let mut next = self;
         next.gone[who as usize] = gone;
         // A session does not outlive its user, even if the user comes back.
-        next.ended |= gone && matches!(self.installed, Installed::Token { who: owner, .. } if owner == who);
+        if gone && matches!(self.installed, Installed::Token { who: owner, .. } if owner == who) {
+            next.ended = Ended::WithItsUser;
+        }
         next
     }
 
@@ -299,7 +397,7 @@ impl State {
             Installed::Key(_) => refused(&NO, self),
             Installed::Token { who: owner, .. } if owner != who => refused(&NO, self),
             // LIF-3 leaves room; with a session that has ended unseen, that room is too wide to say more.
-            Installed::Token { .. } if self.ended => vec![],
+            Installed::Token { .. } if self.ended != Ended::Not => vec![],
             Installed::Token { .. } if self.online => branch(&[Seen::Ok, Seen::Refused(AlreadySignedIn)], self),
             Installed::Token { .. } => {
                 branch(&[Seen::Ok, Seen::Refused(AlreadySignedIn), Seen::Refused(Network)], self)
@@ -318,9 +416,38 @@ impl State {
             return vec![];
         }
         match strike {
-            Strike::Status(418) => refused(&[UnexpectedAnswer, InvalidSignInToken], self),
+            Strike::Status(403 | 418) => refused(&[UnexpectedAnswer, InvalidSignInToken], self),
             Strike::Garbage => refused(&[UnexpectedAnswer, Network], self),
             _ => refused(&[Network], self),
+        }
+    }
+
+    /// EXC-4, EXC-6: refused, before or by the identity provider.
+    fn sign_in_forged(self, how: Forged) -> Vec<Branch> {
+        match self.installed {
+            Installed::Nobody if self.online && !self.is_gone(Person::Ada) => refused(&[InvalidSignInToken], self),
+            Installed::Nobody if how != Forged::BadSignature && !self.is_gone(Person::Ada) => {
+                refused(&[InvalidSignInToken], self)
+            }
+            _ => vec![],
+        }
+    }
+
+    /// SCO-4, IDP-1 to IDP-7: refused, and nothing comes of it, but for a chain that ends when an old link is shown.
+    fn tried(self, what: Try) -> Vec<Branch> {
+        let refused: Vec<_> = [400, 401, 403, 404, 409, 415, 422].into_iter().map(Seen::Http).collect();
+        // `Ok` is for nothing to try with.
+        let harmless = || branch(&[&[Seen::Ok], &refused[..]].concat(), self);
+        match what {
+            Try::Garbage | Try::Twin => harmless(),
+            _ if !self.is_well() => vec![],
+            Try::OldRefreshToken => {
+                let mut branches = branch(&[Seen::Ok], self);
+                branches.push(Branch { seen: refused, next: State { ended: Ended::Revoked, ..self } });
+                branches
+            }
+            Try::AccessTokenAt(Place::Home) => vec![],
+            Try::AccessTokenAt(_) | Try::ExpiredAccessToken | Try::SignInTokenAgain => harmless(),
         }
     }
 
@@ -376,8 +503,11 @@ impl State {
         let learns = |kind, next| Branch { seen: vec![Seen::Refused(kind)], next };
         match (self.ended, self.is_gone(who)) {
             (_, true) => vec![learns(InvalidUser, self.nobody())],
-            (true, false) => vec![learns(NeedsReauthentication, self.held()), learns(InvalidUser, self.nobody())],
-            (false, false) => branch(&[well], self),
+            (Ended::Revoked, false) => vec![learns(NeedsReauthentication, self.held())],
+            (Ended::WithItsUser, false) => {
+                vec![learns(NeedsReauthentication, self.held()), learns(InvalidUser, self.nobody())]
+            }
+            (Ended::Not, false) => branch(&[well], self),
         }
     }
 
@@ -388,9 +518,11 @@ impl State {
         }
         let through = Seen::Http(200);
         let seen = match (on, strike) {
-            (On::Refresh, Strike::Status(418) | Strike::Garbage) => {
+            (On::Refresh, Strike::Status(403 | 418) | Strike::Garbage) => {
                 vec![through, Seen::Refused(UnexpectedAnswer), Seen::Refused(Network)]
             }
+            (On::Refresh, Strike::Lasting(_)) => vec![Seen::Refused(Network)],
+            (On::Api, Strike::Lasting(status)) => vec![Seen::Http(status), Seen::Refused(Unauthorized)],
             (On::Api, Strike::Status(401)) => vec![through],
             (On::Api, Strike::Status(status)) => {
                 vec![Seen::Http(status), through, Seen::Refused(Network), Seen::Refused(UnexpectedAnswer)]
@@ -464,12 +596,31 @@ pub fn acts() -> Vec<Act> {
         Act::RefuseAccessTokens,
         Act::AppUser(None),
         Act::Reconcile,
+        Act::SignInBoth,
+        Act::UserWithoutKey,
+        Act::CallTeam,
+        Act::LockedLaunch,
     ];
+    let elsewhere = [Place::OtherRegion, Place::OtherEnvironment];
+    acts.extend(elsewhere.map(Act::UseForeignKey));
+    acts.extend(elsewhere.map(|place| Act::Client(Try::AccessTokenAt(place))));
+    let tries = [Try::ExpiredAccessToken, Try::SignInTokenAgain, Try::OldRefreshToken, Try::Garbage, Try::Twin];
+    acts.extend(tries.map(Act::Client));
+    let forged =
+        [Forged::NotBase64, Forged::AlgorithmNone, Forged::ForeignIssuer, Forged::NoUser, Forged::BadSignature];
+    acts.extend(forged.map(Act::SignInForged));
     for who in PEOPLE {
         let places = [Place::Home, Place::OtherRegion, Place::OtherEnvironment];
         acts.extend(places.map(|place| Act::SignIn(who, place)));
         acts.extend(AT_AUTH.map(|strike| Act::SignInStruck(who, strike)));
-        acts.extend([Act::Identify(who), Act::UseKey(who), Act::Delete(who), Act::Undo(who), Act::AppUser(Some(who))]);
+        acts.extend([
+            Act::SignInLate(who),
+            Act::Identify(who),
+            Act::UseKey(who),
+            Act::Delete(who),
+            Act::Undo(who),
+            Act::AppUser(Some(who)),
+        ]);
         acts.extend((1..=4).map(|write| Act::CrashInSignIn(who, write)));
     }
     acts.extend(AT_AUTH.map(|strike| Act::CallStruck(On::Refresh, strike)));
@@ -502,10 +653,10 @@ impl Model for Scheme {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("nobody is on hold, ended or named without a session", |_, state: &State| {
-                matches!(state.installed, Installed::Token { .. }) || (!state.ended && !state.named)
+                matches!(state.installed, Installed::Token { .. }) || (state.ended == Ended::Not && !state.named)
             }),
             Property::always("the session of a deleted user has ended", |_, state: &State| match state.installed {
-                Installed::Token { who, .. } => !state.is_gone(who) || state.ended,
+                Installed::Token { who, .. } => !state.is_gone(who) || state.ended == Ended::WithItsUser,
                 _ => true,
             }),
             Property::always("every state can be left by a sign-out", |_, state: &State| {

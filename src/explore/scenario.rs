@@ -1,7 +1,8 @@
 //! A walk written down as a scenario file, which `vouch run` replays through the whole stack.
 
-use super::model::{Act, On, Person, Place, Seen, State, Strike};
+use super::model::{Act, Forged, On, Person, Place, Seen, State, Strike, Try};
 use super::walk::{Walked, words};
+use crate::profile::NumberForm;
 use crate::protocol::{Environment, Realm, Region};
 use std::fmt::Write;
 
@@ -16,11 +17,24 @@ pub fn write(walked: &Walked, seed: u64) -> String {
     let _ = writeln!(out, "note: {}", serde_json::Value::from(told));
     let _ = writeln!(out, "proves: [{clause}]");
     let _ = writeln!(out, "given:\n  environment: {environment}\n  region: {region}\n  users: [ada, bob]");
-    let _ = writeln!(out, "  cloud: {{refreshTokens: awkward}}\nsteps:");
+    let habits = walked.habits;
+    let form = match habits.expires_in {
+        None => "",
+        Some(NumberForm::Number) => ", expiresIn: number",
+        Some(NumberForm::Text) => ", expiresIn: text",
+    };
+    let _ = writeln!(out, "  cloud: {{refreshTokens: awkward{form}}}");
+    if habits.standard {
+        out.push_str("  profile: standard\n");
+    }
+    out.push_str("steps:\n");
+    if habits.clock_off_minutes != 0 {
+        let _ = writeln!(out, "  - clockOff: {}\n  - relaunch", habits.clock_off_minutes);
+    }
     let mut before = State::START;
     for (number, step) in walked.steps.iter().enumerate() {
         let last = number + 1 == walked.steps.len();
-        steps(&mut out, number, step.act, &before, walked.home);
+        steps(&mut out, number, step.act, &before, walked);
         let branches = before.follow(step.act);
         match (last, branches.as_slice()) {
             (false, _) => checks(&mut out, &step.after),
@@ -85,14 +99,21 @@ fn strike(on: &str, strike: Strike) -> String {
         Strike::LoseRequest => format!("  - fault: {{on: {on}, harm: loseRequest, times: 1}}\n"),
         Strike::LoseResponse => format!("  - fault: {{on: {on}, harm: loseResponse, times: 1}}\n"),
         Strike::Status(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}, times: 1}}\n"),
+        Strike::Busy => format!("  - fault: {{on: {on}, harm: status, status: 429, retryAfter: 5, times: 1}}\n"),
+        Strike::Lasting(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}}}\n"),
         Strike::Garbage => format!("  - fault: {{on: {on}, harm: htmlBody, times: 1}}\n"),
     }
 }
 
-fn steps(out: &mut String, number: usize, act: Act, before: &State, home: Realm) {
+fn steps(out: &mut String, number: usize, act: Act, before: &State, walked: &Walked) {
     let own = before.user().unwrap_or(Person::Ada);
     let call = format!("GET /v2/user/${}.id", own.name());
-    let issue = |who: Person, place: &str| format!("  - issueToken: {{user: {}{place}, as: t{number}}}\n", who.name());
+    let (home, habits) = (walked.home, walked.habits);
+    let safe = if habits.url_safe_characters { ", urlSafeCharacters: true" } else { "" };
+    let capital = if habits.capital_user_id { ", capitalUserId: true" } else { "" };
+    let issue = |who: Person, place: &str| {
+        format!("  - issueToken: {{user: {}{place}{safe}{capital}, as: t{number}}}\n", who.name())
+    };
     let sign_in = format!("  - signIn: $t{number}\n");
     match act {
         Act::SignIn(who, place) => {
@@ -107,6 +128,52 @@ fn steps(out: &mut String, number: usize, act: Act, before: &State, home: Realm)
             expect(out, act, before);
             out.push_str("  - clearFaults\n");
         }
+        Act::SignInForged(how) => {
+            let how = match how {
+                Forged::NotBase64 => "notBase64",
+                Forged::AlgorithmNone => "algorithmNone",
+                Forged::ForeignIssuer => "foreignIssuer",
+                Forged::NoUser => "noUser",
+                Forged::BadSignature => "badSignature",
+            };
+            out.push_str(&issue(Person::Ada, ""));
+            let _ = writeln!(
+                out,
+                "  - forgeToken: {{from: $t{number}, how: {how}, as: f{number}}}\n  - signIn: $f{number}"
+            );
+            expect(out, act, before);
+            if how != "badSignature" {
+                out.push_str("    sent: nothing\n");
+            }
+        }
+        Act::SignInLate(who) => {
+            out.push_str(&issue(who, ""));
+            out.push_str("  - expire: signInToken\n");
+            out.push_str(&sign_in);
+            expect(out, act, before);
+        }
+        Act::SignInBoth => {
+            let _ = writeln!(
+                out,
+                "  - issueToken: {{user: ada, as: a{number}}}\n  - issueToken: {{user: bob, as: b{number}}}\n  \
+                 - together:\n    - signIn: $a{number}\n      expect: [ok, alreadySignedIn, invalidSignInToken]\n    \
+                 - signIn: $b{number}\n      expect: [ok, alreadySignedIn, invalidSignInToken]"
+            );
+        }
+        Act::UseForeignKey(place) => {
+            let _ = writeln!(out, "  - configure: {{{}}}", elsewhere(place, home).trim_start_matches(", "));
+            expect(out, act, before);
+        }
+        Act::UserWithoutKey => {
+            out.push_str("  - setUserId: $ada.id\n");
+            expect(out, act, before);
+        }
+        Act::CallTeam => {
+            out.push_str("  - request: GET /v2/user\n");
+            expect(out, act, before);
+        }
+        Act::LockedLaunch => out.push_str("  - lockStorage\n  - relaunch\n  - unlockStorage\n"),
+        Act::Client(what) => client(out, what, home),
         Act::CrashInSignIn(who, write) => {
             out.push_str(&issue(who, ""));
             let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
@@ -183,6 +250,27 @@ fn steps(out: &mut String, number: usize, act: Act, before: &State, home: Realm)
         Act::RefuseAccessTokens => out.push_str(&format!("  - refuseAccessTokens: {}\n", own.name())),
         Act::AppUser(who) => out.push_str(&format!("  - app: {}\n", who.map_or("nobody", Person::name))),
     }
+}
+
+/// What another client tries. Some tries have no step, and the file says so.
+fn client(out: &mut String, what: Try, home: Realm) {
+    let _ = match what {
+        Try::AccessTokenAt(place) => {
+            writeln!(out, "  - present: {{token: accessToken{}}}\n    expect: [401, 403]", elsewhere(place, home))
+        }
+        Try::ExpiredAccessToken => {
+            writeln!(out, "  - expire: accessToken\n  - present: {{token: accessToken}}\n    expect: [401, 403]")
+        }
+        Try::Garbage => writeln!(out, "  - clientBroken: {{how: garbage, call: refresh}}\n    expect: 4xx"),
+        Try::Twin => writeln!(
+            out,
+            "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{\"client_user_id\": \"$ada.externalId\"}}'}}\n    \
+             expect: [200, 4xx]"
+        ),
+        Try::SignInTokenAgain | Try::OldRefreshToken => {
+            writeln!(out, "  # Here a client showed a token of the SDK's that was used up; there is no step for that.")
+        }
+    };
 }
 
 fn elsewhere(place: Place, home: Realm) -> String {

@@ -1,6 +1,7 @@
 //! Who is explored, and what a mismatch is.
 
 use crate::cloud::{Keys, Rules as CloudRules};
+use crate::profile::Profile;
 use crate::reference::adapter::Assembly;
 use crate::reference::app::Rules as AppRules;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ pub struct Cast {
     pub app: Arc<dyn AppRules>,
     pub cloud: Arc<dyn CloudRules>,
     pub keys: Arc<Keys>,
+    pub junction: Arc<Profile>,
+    pub standard: Arc<Profile>,
 }
 
 /// Something that the model or an invariant does not allow.

@@ -1,8 +1,9 @@
 //! Walks: random sequences of acts, held against the model and the invariants, and their shortest failing form.
 
-use super::direct::Direct;
-use super::model::{Act, Scheme, Seen, State, acts};
+use super::direct::{Direct, Habits};
+use super::model::{Act, Branch, Scheme, Seen, State, acts};
 use super::subject::{Cast, Mismatch};
+use crate::profile::NumberForm;
 use crate::protocol::{Environment, Realm, Region};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -22,6 +23,7 @@ pub struct Step {
 /// How a walk went.
 pub struct Walked {
     pub home: Realm,
+    pub habits: Habits,
     pub steps: Vec<Step>,
     pub mismatch: Option<Mismatch>,
 }
@@ -58,6 +60,17 @@ fn possible(state: &State, all: &[Act]) -> Vec<Act> {
     all.iter().copied().filter(|act| !state.follow(*act).is_empty()).collect()
 }
 
+fn habits(random: &mut StdRng) -> Habits {
+    let forms = [None, Some(NumberForm::Number), Some(NumberForm::Text)];
+    Habits {
+        expires_in: forms[random.random_range(0..3)],
+        url_safe_characters: random.random(),
+        capital_user_id: random.random(),
+        clock_off_minutes: [0, 0, -7, 7][random.random_range(0..4)],
+        standard: random.random_range(0..4) == 0,
+    }
+}
+
 /// Where a walk of this seed lives.
 fn home(random: &mut StdRng) -> Realm {
     let environment = if random.random() { Environment::Production } else { Environment::Sandbox };
@@ -69,7 +82,7 @@ fn home(random: &mut StdRng) -> Realm {
 pub async fn random_walk(cast: &Cast, seed: u64, length: usize, all: &[Act], coverage: &mut Coverage) -> Walked {
     let mut random = StdRng::seed_from_u64(seed);
     let home = home(&mut random);
-    let mut walk = Walk::begin(cast, home);
+    let mut walk = Walk::begin(cast, home, habits(&mut random));
     for _ in 0..length {
         let state = walk.state;
         let Some(act) = possible(&state, all).choose(&mut random).copied() else { break };
@@ -84,8 +97,8 @@ pub async fn random_walk(cast: &Cast, seed: u64, length: usize, all: &[Act], cov
 }
 
 /// Walks given acts, leaving out those that cannot happen.
-pub async fn walk_along(cast: &Cast, home: Realm, acts: &[Act]) -> Walked {
-    let mut walk = Walk::begin(cast, home);
+pub async fn walk_along(cast: &Cast, like: &Walked, acts: &[Act]) -> Walked {
+    let mut walk = Walk::begin(cast, like.home, like.habits);
     for act in acts {
         if !walk.state.follow(*act).is_empty() && walk.step(*act).await.is_err() {
             break;
@@ -103,7 +116,7 @@ pub async fn shrink(cast: &Cast, failed: Walked) -> Walked {
         while at < best.steps.len() {
             let kept = best.steps.iter().enumerate().filter(|(i, _)| !(at..at + size).contains(i));
             let shorter: Vec<_> = kept.map(|(_, step)| step.act).collect();
-            let walked = walk_along(cast, best.home, &shorter).await;
+            let walked = walk_along(cast, &best, &shorter).await;
             if walked.mismatch.is_some() && walked.steps.len() < best.steps.len() {
                 best = walked;
             } else {
@@ -118,6 +131,7 @@ pub async fn shrink(cast: &Cast, failed: Walked) -> Walked {
 struct Walk {
     subject: Direct,
     home: Realm,
+    habits: Habits,
     state: State,
     steps: Vec<Step>,
     mismatch: Option<Mismatch>,
@@ -127,38 +141,56 @@ struct Walk {
 struct Over;
 
 impl Walk {
-    fn begin(cast: &Cast, home: Realm) -> Self {
-        let subject = Direct::new(cast, home);
-        Self { subject, home, state: State::START, steps: Vec::new(), mismatch: None }
+    fn begin(cast: &Cast, home: Realm, habits: Habits) -> Self {
+        let subject = Direct::new(cast, home, habits);
+        Self { subject, home, habits, state: State::START, steps: Vec::new(), mismatch: None }
     }
 
     fn end(self) -> Walked {
-        Walked { home: self.home, steps: self.steps, mismatch: self.mismatch }
+        Walked { home: self.home, habits: self.habits, steps: self.steps, mismatch: self.mismatch }
     }
 
     async fn step(&mut self, act: Act) -> Result<(), Over> {
         self.subject.count_deeds();
         let seen = self.subject.perform(act, &self.state).await;
-        let judged = self.judge(act, &seen);
+        self.subject.take_changes();
+        let (judged, calls) = (self.judge(act, &seen), seen.len().max(1));
         let mismatch = match judged {
             Ok(next) => {
+                let before = std::mem::replace(&mut self.state, next);
                 self.steps.push(Step { act, seen, after: next });
-                self.state = next;
-                self.subject.invariants().err()
+                let changes = if tells(act) { self.subject.changes_match(&before, &next) } else { Ok(()) };
+                changes.and_then(|()| self.subject.invariants(calls)).err()
             }
             Err(mismatch) => {
                 self.steps.push(Step { act, seen, after: self.state });
                 // An invariant says more than a state that differs.
-                Some(self.subject.invariants().err().unwrap_or(mismatch))
+                Some(self.subject.invariants(calls).err().unwrap_or(mismatch))
             }
         };
         self.mismatch = mismatch;
         if self.mismatch.is_some() { Err(Over) } else { Ok(()) }
     }
 
+    /// Of two sign-ins at once one wins, and is the one that the SDK then has (LIF-5).
+    fn judge_both(&self, seen: &[Seen], branches: &[Branch]) -> Result<State, Mismatch> {
+        let winners: Vec<_> = (0..seen.len()).filter(|at| seen[*at] == Seen::Ok).collect();
+        let got = seen.iter().map(words).collect::<Vec<_>>().join(", ");
+        match winners.as_slice() {
+            [winner] if *winner < branches.len() => {
+                let next = branches[*winner].next;
+                self.subject.matches(&next).map(|()| next)
+            }
+            _ => Err(Mismatch { clause: Some("LIF-5"), expected: "one of two sign-ins to win".into(), got }),
+        }
+    }
+
     /// The state after an act that ended so, if the model knows one that the SDK agrees with.
     fn judge(&self, act: Act, seen: &[Seen]) -> Result<State, Mismatch> {
         let branches = self.state.follow(act);
+        if act == Act::SignInBoth {
+            return self.judge_both(seen, &branches);
+        }
         let crowd = seen.len() > 1;
         let allows = |allowed: &[Seen], seen: &Seen| {
             // Of a crowd, those that come after the first to learn of a deletion find nobody signed in (DEL-5).
@@ -187,6 +219,21 @@ impl Walk {
         }
         Err(last.unwrap_or(Mismatch { clause: None, expected: "a state".into(), got: "none".into() }))
     }
+}
+
+/// Whether an act leads straight from one status to the next, in one process.
+fn tells(act: Act) -> bool {
+    matches!(
+        act,
+        Act::SignIn(..)
+            | Act::SignInStruck(..)
+            | Act::SignOut
+            | Act::Call
+            | Act::CallOther
+            | Act::CallStruck(..)
+            | Act::Refresh
+            | Act::Hour
+    )
 }
 
 /// An outcome as people say it.

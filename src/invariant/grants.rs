@@ -90,9 +90,9 @@ impl Grants {
         self.all.iter().find(|grant| grant.access_token == bearer)
     }
 
-    /// Whether a token of this grant was sent in any exchange before `end`.
+    /// Whether the SDK sent a token of this grant in any exchange before `end`.
     pub fn seen_in_use(&self, grant: &Grant, exchanges: &[Exchange], end: usize) -> bool {
-        exchanges.iter().take(end).any(|exchange| {
+        exchanges.iter().take(end).filter(|exchange| exchange.link.from == Party::Sdk).any(|exchange| {
             let refresh = exchange.carried.refresh_token.as_deref() == Some(grant.refresh_token.as_str());
             refresh || self.of_call(exchange).is_some_and(|used| used.at == grant.at)
         })

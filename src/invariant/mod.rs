@@ -91,6 +91,7 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
         .or_else(|| leaks::of_wrong_credentials(first, evidence))
         .or_else(|| tokens::exchanged_once(evidence))
         .or_else(|| tokens::one_refresh_in_flight(evidence))
+        .or_else(|| tokens::too_soon(evidence))
         .or_else(|| tokens::rotated_out(evidence, grants))
         .or_else(|| tokens::known_to_be_dead(evidence))
         .or_else(|| tokens::known_to_be_expired(first, evidence, grants))

@@ -113,6 +113,26 @@ pub(super) fn known_to_be_dead(evidence: &Evidence<'_>) -> Option<Breach> {
     None
 }
 
+/// No refresh before the time that a Retry-After names.
+pub(super) fn too_soon(evidence: &Evidence<'_>) -> Option<Breach> {
+    let refreshes: Vec<_> = of(evidence, Operation::Refresh).collect();
+    for pair in refreshes.windows(2) {
+        let [(earlier, first), (later, second)] = pair else { continue };
+        let Fate::Answered { headers, .. } = &first.fate else { continue };
+        let wait = headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
+        let (Some(wait_s), Some(told_at)) = (wait, first.settled_ms) else { continue };
+        let early_ms = told_at + wait_s.saturating_mul(1000) - second.at_ms;
+        if early_ms > 100 && launch(evidence, *earlier) == launch(evidence, *later) {
+            return Some(Breach {
+                clause: "REF-9",
+                expected: "no refresh before the time that Retry-After names",
+                got: format!("exchange {} came {early_ms} ms too soon after exchange {}", later + 1, earlier + 1),
+            });
+        }
+    }
+    None
+}
+
 /// What may pass between an SDK's look at its clock and the arrival of its call, in milliseconds.
 fn slack_ms(mode: Mode) -> i64 {
     match mode {

@@ -48,6 +48,10 @@ pub(super) fn launch(
 impl Watch for Hosted {
     async fn kill(&self) {
         self.kill_now();
+        // An abort takes effect when the task next yields; until then it could still answer.
+        while self.adapter.get().is_some_and(|adapter| !adapter.is_finished()) {
+            tokio::time::sleep(std::time::Duration::from_micros(50)).await;
+        }
     }
 
     fn kill_now(&self) {

@@ -259,7 +259,8 @@ mod tests {
     #[test]
     fn every_secret_of_many_is_found_wherever_it_stands() {
         let ledger = Ledger::default();
-        let secrets: Vec<_> = (0..300).map(|n| format!("eyJhbGciOiJSUzI1NiJ9.same-beginning.{:08x}", n * 7919)).collect();
+        let secrets: Vec<_> =
+            (0..300).map(|n| format!("eyJhbGciOiJSUzI1NiJ9.same-beginning.{:08x}", n * 7919)).collect();
         secrets.iter().for_each(|secret| ledger.secret(SecretKind::AccessToken, secret));
         ledger.secret(SecretKind::AppCredential, "tiny");
         for secret in &secrets {

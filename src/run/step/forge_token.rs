@@ -40,7 +40,7 @@ impl Step for ForgeToken {
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-enum How {
+pub(crate) enum How {
     Empty,
     NotBase64,
     NotJson,
@@ -80,7 +80,7 @@ impl How {
     }
 }
 
-fn forge(good: &str, how: How) -> Option<String> {
+pub(crate) fn forge(good: &str, how: How) -> Option<String> {
     let envelope: Value = serde_json::from_slice(&STANDARD.decode(good).ok()?).ok()?;
     let jwt = envelope.get("user_token")?.as_str()?;
     let [header, claims, signature]: [&str; 3] = jwt.split('.').collect::<Vec<_>>().try_into().ok()?;

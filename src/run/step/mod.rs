@@ -18,7 +18,7 @@ mod delete_user;
 mod expire;
 mod fault;
 mod finish;
-mod forge_token;
+pub(crate) mod forge_token;
 mod hosts;
 mod identify;
 mod issue_token;
