@@ -3,6 +3,7 @@
 use super::Stop;
 use crate::clock::Mode;
 use crate::cloud::{Keys, Truthful};
+use crate::mutant::{self, Fault, Mutant};
 use crate::profile::Profile;
 use crate::protocol::message::{Initialized, SdkName};
 use crate::protocol::{Capability, Control, Realm, Seat};
@@ -13,6 +14,7 @@ use crate::seat::{
     AppSeat, BackendSeat, CannotStart, CloudSeat, Deadlines, ExternalCloud, NoService, SdkSeat, Trouble,
 };
 use crate::target::Target;
+use crate::text::did_you_mean;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +57,31 @@ pub fn engine(keys: Arc<Keys>) -> Engine {
         deadlines: Deadlines::default(),
         request_timeout: Duration::from_secs(5),
     }
+}
+
+/// Plants a fault in a built-in part.
+pub fn plant(engine: &mut Engine, fault: &Fault) {
+    match fault {
+        Fault::Sdk(assembly) => {
+            engine.sdk = SdkSeat::Builtin { assembly: assembly.clone(), time: TimeSource::Harness };
+        }
+        Fault::App(rules) => engine.app = AppSeat::Builtin(rules.clone()),
+        Fault::Backend(rules) => engine.backend = BackendSeat::Builtin(rules.clone()),
+        Fault::Cloud(wrong) => {
+            if let CloudSeat::Simulated { rules, .. } = &mut engine.cloud {
+                rules.clone_from(wrong);
+            }
+        }
+    }
+}
+
+/// The mutant that the command line names.
+pub fn mutant(name: &str) -> Result<Mutant, Stop> {
+    mutant::named(name).ok_or_else(|| {
+        let all = mutant::all();
+        let help = did_you_mean(name, all.iter().map(|mutant| mutant.name));
+        Stop::Usage(format!("there is no planted fault `{name}`; {help}; `vouch mutants` lists them"))
+    })
 }
 
 /// What the built-in seats offer.

@@ -1,12 +1,13 @@
 //! `vouch explore`.
 
-use super::{Done, Stop};
+use super::{Done, Stop, casting};
 use crate::cloud::{Keys, Truthful};
 use crate::explore::{Cast, Coverage, Walked, all_acts, random_walk, reachable, scenario, shrink};
 use crate::mutant::{Fault, Mutant, all};
 use crate::profile::Profile;
 use crate::reference::adapter::Reference;
 use crate::reference::app::Diligent;
+use crate::reference::backend::Proper;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -42,6 +43,10 @@ pub struct Args {
     #[arg(long, default_value = "explored", value_name = "FOLDER")]
     output: PathBuf,
 
+    /// Plant a fault in a built-in part first, by its name in `vouch mutants`.
+    #[arg(long, value_name = "FAULT", conflicts_with = "mutants")]
+    plant: Option<String>,
+
     /// Walk with each planted fault in turn, and show which of them exploration alone finds. `--seconds` counts for each.
     #[arg(long)]
     mutants: bool,
@@ -66,6 +71,7 @@ pub fn run(args: &Args) -> Done {
         sdk: Arc::new(Reference),
         app: Arc::new(Diligent),
         cloud: Arc::new(Truthful),
+        backend: Arc::new(Proper),
         keys,
         junction: Profile::junction(),
         standard: Profile::built_in("standard").unwrap_or_else(Profile::junction),
@@ -73,8 +79,12 @@ pub fn run(args: &Args) -> Done {
     if args.mutants {
         return every_mutant(args, &reference);
     }
+    let cast = match &args.plant {
+        Some(name) => planted(&reference, &casting::mutant(name)?.seat),
+        None => reference,
+    };
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let found = search(args, &reference, seed)?;
+    let found = search(args, &cast, seed)?;
     let (states, transitions) = reachable();
     let mut out = std::io::stdout().lock();
     #[allow(clippy::cast_precision_loss, reason = "shown to people")]
@@ -180,6 +190,15 @@ fn worker(
     Ok((walks, coverage, None))
 }
 
+fn planted(reference: &Cast, fault: &Fault) -> Cast {
+    match fault {
+        Fault::Sdk(assembly) => Cast { sdk: assembly.clone(), ..reference.clone() },
+        Fault::App(rules) => Cast { app: rules.clone(), ..reference.clone() },
+        Fault::Cloud(rules) => Cast { cloud: rules.clone(), ..reference.clone() },
+        Fault::Backend(rules) => Cast { backend: rules.clone(), ..reference.clone() },
+    }
+}
+
 fn every_mutant(args: &Args, reference: &Cast) -> Done {
     let wanted =
         |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
@@ -190,21 +209,12 @@ fn every_mutant(args: &Args, reference: &Cast) -> Done {
     let mut out = std::io::stdout().lock();
     let (mut killed, mut by_seat): (usize, BTreeMap<&str, (usize, usize)>) = (0, BTreeMap::new());
     for mutant in &mutants {
-        let cast = match &mutant.seat {
-            Fault::Sdk(assembly) => Some(Cast { sdk: assembly.clone(), ..reference.clone() }),
-            Fault::App(rules) => Some(Cast { app: rules.clone(), ..reference.clone() }),
-            Fault::Cloud(rules) => Some(Cast { cloud: rules.clone(), ..reference.clone() }),
-            // Walks have no backend in them.
-            Fault::Backend(_) => None,
-        };
+        let cast = planted(reference, &mutant.seat);
         let count = by_seat.entry(mutant.seat.word()).or_default();
         count.1 += 1;
-        let found = match &cast {
-            Some(cast) => Some(search(args, cast, args.seed.unwrap_or(1))?),
-            None => None,
-        };
-        match found.as_ref().and_then(|found| found.failure.as_ref().map(|failure| (found, failure))) {
-            Some((found, (seed, walked))) => {
+        let found = search(args, &cast, args.seed.unwrap_or(1))?;
+        match &found.failure {
+            Some((seed, walked)) => {
                 killed += 1;
                 count.0 += 1;
                 writeln!(

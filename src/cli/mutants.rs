@@ -5,10 +5,9 @@ use crate::cloud::Keys;
 use crate::mutant::{Fault, Mutant, all};
 use crate::protocol::Seat;
 use crate::protocol::message::SdkName;
-use crate::reference::adapter::TimeSource;
 use crate::run::event::{RunEvent, Strictness, Verdict};
 use crate::run::{Engine, Filter, Plan, Settings, SnapshotMode};
-use crate::seat::{AppSeat, BackendSeat, CloudSeat, Deadlines, SdkSeat};
+use crate::seat::Deadlines;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::ExitCode;
@@ -222,15 +221,9 @@ async fn try_out(clause: &str, settings: Settings, plan: Plan) -> Trial {
 
 fn settings(name: &str, fault: Option<&Fault>, keys: Arc<Keys>) -> Settings {
     let deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
-    let mut engine = Engine { deadlines, request_timeout: Duration::from_secs(1), ..casting::engine(keys.clone()) };
-    match fault {
-        Some(Fault::Sdk(assembly)) => {
-            engine.sdk = SdkSeat::Builtin { assembly: assembly.clone(), time: TimeSource::Harness }
-        }
-        Some(Fault::App(rules)) => engine.app = AppSeat::Builtin(rules.clone()),
-        Some(Fault::Backend(rules)) => engine.backend = BackendSeat::Builtin(rules.clone()),
-        Some(Fault::Cloud(rules)) => engine.cloud = CloudSeat::Simulated { keys, rules: rules.clone() },
-        None => {}
+    let mut engine = Engine { deadlines, request_timeout: Duration::from_secs(1), ..casting::engine(keys) };
+    if let Some(fault) = fault {
+        casting::plant(&mut engine, fault);
     }
     Settings {
         offer: casting::offer(&engine),

@@ -62,6 +62,10 @@ pub struct Args {
     #[arg(long)]
     real_time: bool,
 
+    /// Plant a fault in a built-in part, by its name in `vouch mutants`: shows how the suite catches it.
+    #[arg(long, value_name = "FAULT", conflicts_with = "target")]
+    plant: Option<String>,
+
     /// Run everything so many times.
     #[arg(long, value_name = "N")]
     repeat: Option<std::num::NonZeroUsize>,
@@ -116,11 +120,16 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
         cast = casting::cast(target, seats.as_deref().unwrap_or_default(), profile, args.real_time) => cast,
         _ = interrupted.wait_for(|wanted| *wanted) => return Ok(ExitCode::from(Outcome::Interrupted.exit_code())),
     };
-    let cast = match cast {
+    let mut cast = match cast {
         Ok(cast) => cast,
         Err(NoCast::Stop(stop)) => return Err(stop),
         Err(NoCast::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
     };
+    if let Some(name) = &args.plant {
+        let mutant = casting::mutant(name)?;
+        casting::plant(&mut cast.engine, &mutant.seat);
+        cast.target = format!("planted: {}", mutant.about);
+    }
     let mut listener = listener(&args, Arc::new(plan.clauses.clone()), strictness)?;
     let jobs = limits::jobs(args.jobs)?;
     let settings = Settings {

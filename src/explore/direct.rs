@@ -1,6 +1,7 @@
 //! The built-in parts without sockets, processes and files: the same SDK, cloud and app, wired to each other in memory, so
 //! that thousands of sequences a second can be walked.
 
+use super::asks::Asked;
 use super::model::{Act, Forged, On, Person, Place, Seen, State, Strike, Try};
 use super::subject::{Cast, Mismatch};
 use crate::clock::{Clock, Mode};
@@ -13,7 +14,7 @@ use crate::reference::app::{Failed, ReconcilingApp, SdkPort, TokenSource};
 use crate::reference::sdk::ports::{Answer, Call, Host, Life, Net, NoAnswer, Time, Vault, VaultError};
 use crate::reference::sdk::{Device, Sdk, SdkError};
 use crate::wire::redact::Ledger;
-use crate::wire::{Exchange, Fate, Faults, Front, Link, Operation, Party, Received, Transcript};
+use crate::wire::{Exchange, Fate, Faults, Front, Link, Operation, Party, Received, Reply, Transcript, Upstream};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use hyper::body::Bytes;
@@ -95,11 +96,22 @@ fn items(disk: &Disk) -> Vec<Item> {
     lock(disk).iter().map(item).collect()
 }
 
+/// A cloud that lets others have their turn before it answers, so that calls can overlap.
+struct Unhurried(Cloud);
+
+#[async_trait]
+impl Upstream for Unhurried {
+    async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
+        tokio::task::yield_now().await;
+        self.0.answer(link, request).await
+    }
+}
+
 /// What lies between SDK and cloud.
-struct Ether {
+pub(super) struct Ether {
     front: Front,
-    cloud: Cloud,
-    transcript: Transcript,
+    pub cloud: Cloud,
+    pub transcript: Transcript,
     online: AtomicBool,
     strike: Mutex<Option<(Operation, Strike)>>,
 }
@@ -135,6 +147,29 @@ impl Ether {
         }
         let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer)?;
         let request = Received { method, path: call.path, headers, body: Bytes::from(call.body) };
+        let reply = self.pass(link, request).await.ok_or(NoAnswer)?;
+        let retry_after = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(Answer {
+            status: reply.status.as_u16(),
+            retry_after: retry_after.map(Duration::from_secs),
+            body: reply.body.to_vec(),
+        })
+    }
+
+    pub fn front(&self) -> &Front {
+        &self.front
+    }
+
+    pub fn strike(&self) -> MutexGuard<'_, Option<(Operation, Strike)>> {
+        lock(&self.strike)
+    }
+
+    pub fn set_strike(&self, on: Operation, strike: Strike) {
+        *self.strike() = Some((on, strike));
+    }
+
+    /// Hands a call to the cloud, unless a strike waits for it.
+    pub async fn pass(&self, link: Link, request: Received) -> Option<Reply> {
         let operation = self.transcript.operation_of(link, &request);
         let strike = match &mut *lock(&self.strike) {
             slot @ Some(_) if slot.is_some_and(|(on, _)| on == operation) => match *slot {
@@ -143,21 +178,18 @@ impl Ether {
             },
             _ => None,
         };
-        let reply = match strike {
-            None => self.front.pass(link, &self.cloud, request).await,
-            Some(strike) => self.front.pass_struck(link, &self.cloud, request, &harm(strike)).await,
-        };
-        let reply = reply.ok_or(NoAnswer)?;
-        let retry_after = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        Ok(Answer {
-            status: reply.status.as_u16(),
-            retry_after: retry_after.map(Duration::from_secs),
-            body: reply.body.to_vec(),
-        })
+        let quoted = request.header("x-vital-api-key").unwrap_or_default().to_owned();
+        match strike {
+            None => self.front.pass(link, &Unhurried(self.cloud.clone()), request).await,
+            Some(strike) => {
+                self.front.pass_struck(link, &Unhurried(self.cloud.clone()), request, &harm(strike, &quoted)).await
+            }
+        }
     }
 }
 
-fn harm(strike: Strike) -> crate::wire::Harm {
+/// `quoted` is the API key of the call, which a careless server repeats in its errors.
+fn harm(strike: Strike, quoted: &str) -> crate::wire::Harm {
     use crate::wire::{Harm, Moment};
     match strike {
         Strike::LoseRequest => Harm::Lose(Moment::Request),
@@ -166,7 +198,11 @@ fn harm(strike: Strike) -> crate::wire::Harm {
             status,
             retry_after_s: None,
             content_type: "application/json",
-            body: Bytes::from_static(b"{\"detail\":\"as the walk wants it\"}"),
+            body: Bytes::from(format!("{{\"detail\":\"as the walk wants it\",\"key\":\"{quoted}\"}}")),
+        },
+        Strike::WrongTypes => Harm::Body {
+            content_type: "application/json",
+            body: Bytes::from_static(b"{\"user_id\":7,\"sign_in_token\":[]}"),
         },
         Strike::Busy | Strike::Lasting(_) => Harm::Answer {
             status: 429,
@@ -233,6 +269,7 @@ pub(super) struct Direct {
     sdk: Arc<Sdk>,
     life: Life,
     app: ReconcilingApp,
+    asked: Asked,
     app_user: Option<Person>,
     told: Arc<Mutex<Vec<Vec<StatusWord>>>>,
     tokens_asked: AtomicUsize,
@@ -272,6 +309,7 @@ impl Direct {
         let (sdk, life) = launch(cast, &ether, &disk, &device(&clock, habits), &profile, &told, &locked);
         let observed = Mutex::new(Observed { launches: vec![0], ..Observed::default() });
         Self {
+            asked: Asked::new(cast.backend.clone(), ether.clone(), home, ids.clone()),
             app: ReconcilingApp::new(cast.app.clone()),
             cast: cast.clone(),
             habits,
@@ -472,6 +510,7 @@ impl Direct {
                 vec![ada, bob]
             }
             Act::Client(what) => vec![self.attempt(what).await],
+            Act::Backend(ask) => self.asked.perform(ask, &self.ledger).await,
             Act::UseForeignKey(place) => {
                 let key = self.ether.cloud.store().team(self.place(place)).key.clone();
                 let done = self.sdk.configure(&key, self.home);
@@ -796,6 +835,7 @@ fn forge(good: &str, how: Forged) -> Option<String> {
         match how {
             Forged::NotBase64 => How::NotBase64,
             Forged::AlgorithmNone => How::AlgorithmNone,
+            Forged::AlgorithmHs256 => How::AlgorithmHs256,
             Forged::ForeignIssuer => How::ForeignIssuer,
             Forged::NoUser => How::NoUser,
             Forged::BadSignature => How::BadSignature,

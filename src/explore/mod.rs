@@ -2,6 +2,7 @@
 //!
 //! A walk knows acts, states and outcomes. It knows nothing of scenarios but how to write one down.
 
+mod asks;
 mod direct;
 pub mod model;
 pub mod scenario;

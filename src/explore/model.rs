@@ -147,6 +147,8 @@ pub enum Strike {
     Busy,
     /// The server answers this status to every try of the call.
     Lasting(u16),
+    /// The server answers 200 with fields of wrong types.
+    WrongTypes,
 }
 
 /// The kinds of exchange that a strike waits for.
@@ -208,6 +210,29 @@ pub enum Act {
     Reconcile,
     /// What a client other than the SDK tries at the vendor.
     Client(Try),
+    /// What an app asks of the customer's backend.
+    Backend(Ask),
+}
+
+/// Ways to ask a backend for a sign-in token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ask {
+    Rightly(Person),
+    WithoutCredential,
+    WithGarbage,
+    /// Naming the other person in the query, in the body, in a header.
+    NamingInQuery(Person),
+    NamingInBody(Person),
+    NamingInHeader(Person),
+    /// Somebody whom the vendor does not know yet, several times at once.
+    NewcomerCrowd,
+    /// The look-up says that there is nobody, as it would have just before.
+    Raced(Person),
+    /// The look-up of a newcomer fails.
+    FailedLookUp(u16),
+    /// The issuance fails, and the vendor's answer quotes the API key.
+    FailedIssuance(u16),
+    GarbledIssuance,
 }
 
 /// Ways to break a sign-in token.
@@ -215,6 +240,7 @@ pub enum Act {
 pub enum Forged {
     NotBase64,
     AlgorithmNone,
+    AlgorithmHs256,
     ForeignIssuer,
     NoUser,
     BadSignature,
@@ -321,6 +347,7 @@ impl State {
                 _ => vec![],
             },
             Act::Client(what) => state.tried(what),
+            Act::Backend(ask) => state.asked(ask),
             Act::LockedLaunch => branch(&[Seen::Ok, Seen::Refused(ErrorKind::Storage)], state),
             Act::Call | Act::Crowd => state.call(200),
             Act::CallOther | Act::CallTeam => match state.installed {
@@ -448,6 +475,22 @@ impl State {
             }
             Try::AccessTokenAt(Place::Home) => vec![],
             Try::AccessTokenAt(_) | Try::ExpiredAccessToken | Try::SignInTokenAgain => harmless(),
+        }
+    }
+
+    /// ISS-1 to ISS-8: nothing of this changes what the SDK has.
+    fn asked(self, ask: Ask) -> Vec<Branch> {
+        let refused: Vec<_> = [400, 401, 403, 500, 502, 503].into_iter().map(Seen::Http).collect();
+        match ask {
+            Ask::Rightly(who) | Ask::Raced(who) if !self.is_gone(who) => branch(&[Seen::Http(200)], self),
+            Ask::NamingInQuery(who) | Ask::NamingInBody(who) | Ask::NamingInHeader(who) if !self.is_gone(who) => {
+                branch(&[&[Seen::Http(200)], &refused[..2]].concat(), self)
+            }
+            Ask::NewcomerCrowd => branch(&[Seen::Http(200)], self),
+            Ask::WithoutCredential | Ask::WithGarbage => branch(&refused[1..3], self),
+            Ask::FailedLookUp(_) => branch(&refused, self),
+            Ask::FailedIssuance(_) | Ask::GarbledIssuance if !self.is_gone(Person::Ada) => branch(&refused, self),
+            _ => vec![],
         }
     }
 
@@ -606,10 +649,35 @@ pub fn acts() -> Vec<Act> {
     acts.extend(elsewhere.map(|place| Act::Client(Try::AccessTokenAt(place))));
     let tries = [Try::ExpiredAccessToken, Try::SignInTokenAgain, Try::OldRefreshToken, Try::Garbage, Try::Twin];
     acts.extend(tries.map(Act::Client));
-    let forged =
-        [Forged::NotBase64, Forged::AlgorithmNone, Forged::ForeignIssuer, Forged::NoUser, Forged::BadSignature];
+    let forged = [
+        Forged::NotBase64,
+        Forged::AlgorithmNone,
+        Forged::AlgorithmHs256,
+        Forged::ForeignIssuer,
+        Forged::NoUser,
+        Forged::BadSignature,
+    ];
     acts.extend(forged.map(Act::SignInForged));
+    let asks = [
+        Ask::WithoutCredential,
+        Ask::WithGarbage,
+        Ask::NewcomerCrowd,
+        Ask::FailedLookUp(401),
+        Ask::FailedLookUp(500),
+        Ask::FailedIssuance(400),
+        Ask::FailedIssuance(503),
+        Ask::GarbledIssuance,
+    ];
+    acts.extend(asks.map(Act::Backend));
     for who in PEOPLE {
+        let asks = [
+            Ask::Rightly(who),
+            Ask::NamingInQuery(who),
+            Ask::NamingInBody(who),
+            Ask::NamingInHeader(who),
+            Ask::Raced(who),
+        ];
+        acts.extend(asks.map(Act::Backend));
         let places = [Place::Home, Place::OtherRegion, Place::OtherEnvironment];
         acts.extend(places.map(|place| Act::SignIn(who, place)));
         acts.extend(AT_AUTH.map(|strike| Act::SignInStruck(who, strike)));

@@ -1,6 +1,6 @@
 //! A walk written down as a scenario file, which `vouch run` replays through the whole stack.
 
-use super::model::{Act, Forged, On, Person, Place, Seen, State, Strike, Try};
+use super::model::{Act, Ask, Forged, On, Person, Place, Seen, State, Strike, Try};
 use super::walk::{Walked, words};
 use crate::profile::NumberForm;
 use crate::protocol::{Environment, Realm, Region};
@@ -67,6 +67,23 @@ fn clause(walked: &Walked) -> &'static str {
         Some(Act::Reinstall) => "PER-7",
         Some(Act::CrashInSignIn(..)) => "EXC-5",
         Some(Act::Reconcile) => "REC-6",
+        Some(Act::SignInForged(_)) => "EXC-6",
+        Some(Act::SignInLate(_)) => "ISS-5",
+        Some(Act::SignInBoth) => "LIF-5",
+        Some(Act::UseForeignKey(_)) => "KEY-5",
+        Some(Act::UserWithoutKey) => "KEY-3",
+        Some(Act::CallTeam) => "SCO-3",
+        Some(Act::LockedLaunch) => "PER-6",
+        Some(Act::Client(Try::AccessTokenAt(_))) => "SCO-4",
+        Some(Act::Client(Try::ExpiredAccessToken)) => "IDP-7",
+        Some(Act::Client(Try::SignInTokenAgain)) => "IDP-1",
+        Some(Act::Client(Try::OldRefreshToken)) => "IDP-2",
+        Some(Act::Client(Try::Garbage)) => "IDP-4",
+        Some(Act::Client(Try::Twin) | Act::Backend(Ask::NewcomerCrowd | Ask::Raced(_))) => "ISS-2",
+        Some(Act::Backend(Ask::WithoutCredential | Ask::WithGarbage)) => "ISS-1",
+        Some(Act::Backend(Ask::NamingInQuery(_) | Ask::NamingInBody(_) | Ask::NamingInHeader(_))) => "ISS-3",
+        Some(Act::Backend(Ask::Rightly(_))) => "ISS-8",
+        Some(Act::Backend(_)) => "ISS-7",
         _ => "REF-2",
     }
 }
@@ -101,6 +118,7 @@ fn strike(on: &str, strike: Strike) -> String {
         Strike::Status(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}, times: 1}}\n"),
         Strike::Busy => format!("  - fault: {{on: {on}, harm: status, status: 429, retryAfter: 5, times: 1}}\n"),
         Strike::Lasting(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}}}\n"),
+        Strike::WrongTypes => format!("  - fault: {{on: {on}, harm: wrongTypes, times: 1}}\n"),
         Strike::Garbage => format!("  - fault: {{on: {on}, harm: htmlBody, times: 1}}\n"),
     }
 }
@@ -132,6 +150,7 @@ fn steps(out: &mut String, number: usize, act: Act, before: &State, walked: &Wal
             let how = match how {
                 Forged::NotBase64 => "notBase64",
                 Forged::AlgorithmNone => "algorithmNone",
+                Forged::AlgorithmHs256 => "algorithmHs256",
                 Forged::ForeignIssuer => "foreignIssuer",
                 Forged::NoUser => "noUser",
                 Forged::BadSignature => "badSignature",
@@ -174,6 +193,7 @@ fn steps(out: &mut String, number: usize, act: Act, before: &State, walked: &Wal
         }
         Act::LockedLaunch => out.push_str("  - lockStorage\n  - relaunch\n  - unlockStorage\n"),
         Act::Client(what) => client(out, what, home),
+        Act::Backend(ask) => backend(out, ask, act, before),
         Act::CrashInSignIn(who, write) => {
             out.push_str(&issue(who, ""));
             let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
@@ -250,6 +270,44 @@ fn steps(out: &mut String, number: usize, act: Act, before: &State, walked: &Wal
         Act::RefuseAccessTokens => out.push_str(&format!("  - refuseAccessTokens: {}\n", own.name())),
         Act::AppUser(who) => out.push_str(&format!("  - app: {}\n", who.map_or("nobody", Person::name))),
     }
+}
+
+fn backend(out: &mut String, ask: Ask, act: Act, before: &State) {
+    let other = |who: Person| format!("${}.externalId", who.other().name());
+    let own = |who: Person, more: String| {
+        format!("  - tokenRequest: {{user: {}, owner: ${}.id{more}}}\n", who.name(), who.name())
+    };
+    match ask {
+        Ask::Rightly(who) => out.push_str(&own(who, ", notCacheable: true".into())),
+        Ask::WithoutCredential => out.push_str("  - tokenRequest: {user: ada, credential: missing}\n"),
+        Ask::WithGarbage => out.push_str("  - tokenRequest: {user: ada, credential: garbage}\n"),
+        Ask::NamingInQuery(who) => out.push_str(&own(who, format!(", query: {{client_user_id: {}}}", other(who)))),
+        Ask::NamingInBody(who) => out.push_str(&own(who, format!(", body: {{client_user_id: {}}}", other(who)))),
+        Ask::NamingInHeader(who) => out.push_str(&own(who, format!(", headers: {{x-user-id: {}}}", other(who)))),
+        Ask::NewcomerCrowd => {
+            out.push_str("  # Here somebody new asked three times at once; scenarios name newcomers under `given`.\n");
+            return;
+        }
+        Ask::Raced(who) => {
+            out.push_str("  - fault: {on: findUser, harm: status, status: 404, times: 1}\n");
+            out.push_str(&own(who, String::new()));
+        }
+        Ask::FailedLookUp(status) => {
+            let _ = writeln!(out, "  - fault: {{on: findUser, harm: status, status: {status}, times: 1}}");
+            out.push_str("  - tokenRequest: {user: ada}\n");
+        }
+        Ask::FailedIssuance(status) => {
+            let _ = writeln!(
+                out,
+                "  - fault: {{on: issuance, harm: status, status: {status}, body: \"bad key $team.key\", times: 1}}"
+            );
+            out.push_str("  - tokenRequest: {user: ada}\n");
+        }
+        Ask::GarbledIssuance => {
+            out.push_str("  - fault: {on: issuance, harm: wrongTypes, times: 1}\n  - tokenRequest: {user: ada}\n");
+        }
+    }
+    expect(out, act, before);
 }
 
 /// What another client tries. Some tries have no step, and the file says so.

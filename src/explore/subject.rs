@@ -4,6 +4,7 @@ use crate::cloud::{Keys, Rules as CloudRules};
 use crate::profile::Profile;
 use crate::reference::adapter::Assembly;
 use crate::reference::app::Rules as AppRules;
+use crate::reference::backend::Rules as BackendRules;
 use std::sync::Arc;
 
 /// The parts of the walk; one of them may be a mutant.
@@ -12,6 +13,7 @@ pub struct Cast {
     pub sdk: Arc<dyn Assembly>,
     pub app: Arc<dyn AppRules>,
     pub cloud: Arc<dyn CloudRules>,
+    pub backend: Arc<dyn BackendRules>,
     pub keys: Arc<Keys>,
     pub junction: Arc<Profile>,
     pub standard: Arc<Profile>,

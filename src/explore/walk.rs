@@ -210,14 +210,14 @@ impl Walk {
             let got = format!("{deeds} token requests, sign-ins and sign-outs");
             return Err(Mismatch { clause: None, expected: "nothing asked for and nothing done".into(), got });
         }
-        let mut last = None;
+        let mut first = None;
         for branch in fitting {
             match self.subject.matches(&branch.next) {
                 Ok(()) => return Ok(branch.next),
-                Err(mismatch) => last = Some(mismatch),
+                Err(mismatch) => first = first.or(Some(mismatch)),
             }
         }
-        Err(last.unwrap_or(Mismatch { clause: None, expected: "a state".into(), got: "none".into() }))
+        Err(first.unwrap_or(Mismatch { clause: None, expected: "a state".into(), got: "none".into() }))
     }
 }
 
@@ -240,6 +240,7 @@ fn tells(act: Act) -> bool {
 pub fn words(seen: &Seen) -> String {
     match seen {
         Seen::Ok => "ok".into(),
+        Seen::Http(0) => "what must not be: a call too many, or a token or a user of somebody else".into(),
         Seen::Http(status) => format!("HTTP {status}"),
         Seen::Refused(kind) => format!("the error {kind}"),
         Seen::Killed => "the process killed".into(),

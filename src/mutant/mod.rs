@@ -55,6 +55,11 @@ pub fn all() -> Vec<Mutant> {
     all
 }
 
+/// The mutant of a name.
+pub fn named(name: &str) -> Option<Mutant> {
+    all().into_iter().find(|mutant| mutant.name == name)
+}
+
 /// Declares unit structs that override some methods of a trait, and lists them as mutants.
 macro_rules! mutants {
     ($trait:path, $wrap:expr; $($name:ident $word:literal breaks $clause:literal: $about:literal { $($body:tt)* })+) => {

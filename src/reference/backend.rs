@@ -93,12 +93,38 @@ fn text(body: &Value, field: &str) -> Option<String> {
 /// Why there is no token, and what the vendor said.
 struct Failed(StatusCode, Value);
 
+/// The vendor API, as a backend calls it.
+#[async_trait]
+pub trait VendorApi: Send + Sync {
+    /// Status and body of the answer; none where there is none.
+    async fn call(&self, method: Method, path: &str, api_key: &str, body: Option<&Value>) -> Option<(u16, Vec<u8>)>;
+}
+
+/// The vendor API over HTTP.
+struct Http {
+    client: reqwest::Client,
+    base: String,
+}
+
+#[async_trait]
+impl VendorApi for Http {
+    async fn call(&self, method: Method, path: &str, api_key: &str, body: Option<&Value>) -> Option<(u16, Vec<u8>)> {
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.base)).header("x-vital-api-key", api_key);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        Some((status, response.bytes().await.ok()?.to_vec()))
+    }
+}
+
 /// A backend of one team.
 pub struct Backend {
-    api: String,
     api_key: String,
     rules: Arc<dyn Rules>,
-    client: reqwest::Client,
+    vendor: Arc<dyn VendorApi>,
     /// App credential to app user.
     sessions: Mutex<HashMap<String, String>>,
     /// One at a time: two first requests of one user make one vendor user (ISS-2).
@@ -116,8 +142,12 @@ impl Backend {
             .no_proxy()
             .pool_max_idle_per_host(0)
             .build()?;
-        let (sessions, provisioning) = (Mutex::default(), tokio::sync::Mutex::default());
-        Ok(Self { api, api_key, rules, client, sessions, provisioning })
+        Ok(Self::over(Arc::new(Http { client, base: api }), api_key, rules))
+    }
+
+    /// A backend that reaches the vendor in another way.
+    pub fn over(vendor: Arc<dyn VendorApi>, api_key: String, rules: Arc<dyn Rules>) -> Self {
+        Self { api_key, rules, vendor, sessions: Mutex::default(), provisioning: tokio::sync::Mutex::default() }
     }
 
     /// Logs an app user in: the credential that its app then sends.
@@ -132,15 +162,9 @@ impl Backend {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Answer, Failed> {
-        let mut request =
-            self.client.request(method, format!("{}{path}", self.api)).header("x-vital-api-key", &self.api_key);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let broken = |_| Failed(StatusCode::BAD_GATEWAY, Value::Null);
-        let response = request.send().await.map_err(broken)?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(broken)?;
+        let answered = self.vendor.call(method, path, &self.api_key, body.as_ref()).await;
+        let (status, body) = answered.ok_or(Failed(StatusCode::BAD_GATEWAY, Value::Null))?;
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
         let body = serde_json::from_slice(&body).unwrap_or_default();
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
             return Err(Failed(StatusCode::SERVICE_UNAVAILABLE, body));
