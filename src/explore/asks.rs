@@ -1,6 +1,6 @@
 //! What an app asks of the customer's backend in a walk, and whether the answer is right.
 
-use super::direct::Ether;
+use super::ether::Ether;
 use super::model::{Ask, Person, Seen, Strike};
 use crate::cloud::Cloud;
 use crate::protocol::Realm;

@@ -2,217 +2,26 @@
 //! that thousands of sequences a second can be walked.
 
 use super::asks::Asked;
-use super::model::{Act, Forged, On, Person, Place, Seen, State, Strike, Try};
-use super::subject::{Cast, Mismatch};
+use super::ether::{DirectNet, Ether, lock};
+use super::memory::{Disk, MemoryVault};
+use super::model::{Act, Forged, On, Person, Place, Seen, State, Strike};
+use super::subject::Cast;
 use crate::clock::{Clock, Mode};
 use crate::cloud::{Behaviour, Cloud, CloudParts};
-use crate::invariant::{self, Evidence, Left, Observed, Watch};
-use crate::profile::{Call as AuthCall, Granted, NumberForm, Profile, Request, Values};
-use crate::protocol::message::{Area, Item};
+use crate::invariant::{Left, Observed, Watch};
+use crate::profile::{NumberForm, Profile};
+use crate::protocol::message::Area;
 use crate::protocol::{Environment, ErrorKind, Realm, Region, StatusWord};
 use crate::reference::app::{Failed, ReconcilingApp, SdkPort, TokenSource};
-use crate::reference::sdk::ports::{Answer, Call, Host, Life, Net, NoAnswer, Time, Vault, VaultError};
+use crate::reference::sdk::ports::{Life, Time};
 use crate::reference::sdk::{Device, Sdk, SdkError};
 use crate::wire::redact::Ledger;
-use crate::wire::{Exchange, Fate, Faults, Front, Link, Operation, Party, Received, Reply, Transcript, Upstream};
+use crate::wire::{Faults, Front, Operation, Transcript, Upstream};
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method};
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Storage in memory. It outlives the processes that write to it.
-type Disk = Arc<Mutex<BTreeMap<(Area, String), Vec<u8>>>>;
-
-/// One process's view of the disk.
-struct MemoryVault {
-    disk: Disk,
-    life: Life,
-    locked: Arc<AtomicBool>,
-}
-
-impl MemoryVault {
-    fn unlocked(&self, area: Area) -> Result<(), VaultError> {
-        let locked = area == Area::Secure && self.locked.load(Ordering::Relaxed);
-        if locked { Err(VaultError::Locked) } else { Ok(()) }
-    }
-
-    /// As a file vault does it: each change is one or two writes, and a process can die before any of them.
-    fn write_of(&self, change: impl FnOnce(&mut BTreeMap<(Area, String), Vec<u8>>)) -> Result<(), VaultError> {
-        self.life.may_write()?;
-        change(&mut lock(&self.disk));
-        Ok(())
-    }
-}
-
-impl Vault for MemoryVault {
-    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError> {
-        self.unlocked(area)?;
-        Ok(lock(&self.disk).get(&(area, key.to_owned())).cloned())
-    }
-
-    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError> {
-        self.unlocked(area)?;
-        let beside = format!(".{key}.new");
-        self.write_of(|disk| drop(disk.insert((area, beside.clone()), value.to_vec())))?;
-        self.write_of(|disk| {
-            if let Some(value) = disk.remove(&(area, beside)) {
-                disk.insert((area, key.to_owned()), value);
-            }
-        })
-    }
-
-    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError> {
-        self.unlocked(area)?;
-        self.write_of(|disk| drop(disk.remove(&(area, format!(".{key}.new")))))?;
-        self.write_of(|disk| drop(disk.remove(&(area, key.to_owned()))))
-    }
-
-    fn tidy(&self) -> Result<(), VaultError> {
-        self.unlocked(Area::Secure)?;
-        lock(&self.disk).retain(|(_, key), _| !key.ends_with(".new"));
-        Ok(())
-    }
-
-    fn items(&self) -> Result<Vec<Item>, VaultError> {
-        Ok(items(&self.disk))
-    }
-}
-
-fn items(disk: &Disk) -> Vec<Item> {
-    let item = |((area, key), value): (&(Area, String), &Vec<u8>)| Item {
-        area: *area,
-        key: key.clone(),
-        value: String::from_utf8_lossy(value).into_owned(),
-    };
-    lock(disk).iter().map(item).collect()
-}
-
-/// A cloud that lets others have their turn before it answers, so that calls can overlap.
-struct Unhurried(Cloud);
-
-#[async_trait]
-impl Upstream for Unhurried {
-    async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
-        tokio::task::yield_now().await;
-        self.0.answer(link, request).await
-    }
-}
-
-/// What lies between SDK and cloud.
-pub(super) struct Ether {
-    front: Front,
-    pub cloud: Cloud,
-    pub transcript: Transcript,
-    online: AtomicBool,
-    strike: Mutex<Option<(Operation, Strike)>>,
-}
-
-/// The network of one process.
-struct DirectNet {
-    ether: Arc<Ether>,
-    life: Life,
-}
-
-#[async_trait]
-impl Net for DirectNet {
-    async fn send(&self, call: Call) -> Result<Answer, NoAnswer> {
-        if self.life.is_over() || !self.ether.online.load(Ordering::Relaxed) {
-            return Err(NoAnswer);
-        }
-        // Others get their turn while this is under way.
-        tokio::task::yield_now().await;
-        let answer = self.ether.exchange(call).await;
-        tokio::task::yield_now().await;
-        if self.life.is_over() { Err(NoAnswer) } else { answer }
-    }
-}
-
-impl Ether {
-    async fn exchange(&self, call: Call) -> Result<Answer, NoAnswer> {
-        let to = if call.host == Host::Api { Party::Api } else { Party::Auth };
-        let link = Link { from: Party::Sdk, to, realm: call.realm };
-        let mut headers = HeaderMap::new();
-        for (name, value) in &call.headers {
-            let value = HeaderValue::from_str(value).map_err(|_| NoAnswer)?;
-            headers.append(HeaderName::from_static(name), value);
-        }
-        let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer)?;
-        let request = Received { method, path: call.path, headers, body: Bytes::from(call.body) };
-        let reply = self.pass(link, request).await.ok_or(NoAnswer)?;
-        let retry_after = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        Ok(Answer {
-            status: reply.status.as_u16(),
-            retry_after: retry_after.map(Duration::from_secs),
-            body: reply.body.to_vec(),
-        })
-    }
-
-    pub fn front(&self) -> &Front {
-        &self.front
-    }
-
-    pub fn strike(&self) -> MutexGuard<'_, Option<(Operation, Strike)>> {
-        lock(&self.strike)
-    }
-
-    pub fn set_strike(&self, on: Operation, strike: Strike) {
-        *self.strike() = Some((on, strike));
-    }
-
-    /// Hands a call to the cloud, unless a strike waits for it.
-    pub async fn pass(&self, link: Link, request: Received) -> Option<Reply> {
-        let operation = self.transcript.operation_of(link, &request);
-        let strike = match &mut *lock(&self.strike) {
-            slot @ Some(_) if slot.is_some_and(|(on, _)| on == operation) => match *slot {
-                Some((_, Strike::Lasting(status))) => Some(Strike::Status(status)),
-                _ => slot.take().map(|(_, strike)| strike),
-            },
-            _ => None,
-        };
-        let quoted = request.header("x-vital-api-key").unwrap_or_default().to_owned();
-        match strike {
-            None => self.front.pass(link, &Unhurried(self.cloud.clone()), request).await,
-            Some(strike) => {
-                self.front.pass_struck(link, &Unhurried(self.cloud.clone()), request, &harm(strike, &quoted)).await
-            }
-        }
-    }
-}
-
-/// `quoted` is the API key of the call, which a careless server repeats in its errors.
-fn harm(strike: Strike, quoted: &str) -> crate::wire::Harm {
-    use crate::wire::{Harm, Moment};
-    match strike {
-        Strike::LoseRequest => Harm::Lose(Moment::Request),
-        Strike::LoseResponse => Harm::Lose(Moment::Response),
-        Strike::Status(status) => Harm::Answer {
-            status,
-            retry_after_s: None,
-            content_type: "application/json",
-            body: Bytes::from(format!("{{\"detail\":\"as the walk wants it\",\"key\":\"{quoted}\"}}")),
-        },
-        Strike::WrongTypes => Harm::Body {
-            content_type: "application/json",
-            body: Bytes::from_static(b"{\"user_id\":7,\"sign_in_token\":[]}"),
-        },
-        Strike::Busy | Strike::Lasting(_) => Harm::Answer {
-            status: 429,
-            retry_after_s: Some(5),
-            content_type: "application/json",
-            body: Bytes::from_static(b"{\"detail\":\"as the walk wants it\"}"),
-        },
-        Strike::Garbage => Harm::Body { content_type: "text/html", body: Bytes::from_static(b"<html>") },
-    }
-}
 
 /// Virtual time that passes at once.
 struct DirectTime {
@@ -245,37 +54,30 @@ pub struct Habits {
     pub standard: bool,
 }
 
-/// Tokens of a session that somebody else might show.
-struct Loot {
-    jwt: String,
-    access_token: String,
-    old_refresh_token: Option<String>,
-}
-
 /// One installed app with all that surrounds it.
 pub(super) struct Direct {
-    cast: Cast,
-    habits: Habits,
-    home: Realm,
-    locked: Arc<AtomicBool>,
+    pub(super) cast: Cast,
+    pub(super) habits: Habits,
+    pub(super) home: Realm,
+    pub(super) locked: Arc<AtomicBool>,
     /// The statuses told in the last act.
-    changes: Vec<Vec<StatusWord>>,
-    clock: Clock,
-    ledger: Ledger,
-    profile: Arc<Profile>,
-    ether: Arc<Ether>,
-    disk: Disk,
-    ids: [String; 2],
-    sdk: Arc<Sdk>,
-    life: Life,
-    app: ReconcilingApp,
-    asked: Asked,
-    app_user: Option<Person>,
-    told: Arc<Mutex<Vec<Vec<StatusWord>>>>,
-    tokens_asked: AtomicUsize,
-    deeds: AtomicUsize,
-    observed: Mutex<Observed>,
-    watch: Watch,
+    pub(super) changes: Vec<Vec<StatusWord>>,
+    pub(super) clock: Clock,
+    pub(super) ledger: Ledger,
+    pub(super) profile: Arc<Profile>,
+    pub(super) ether: Arc<Ether>,
+    pub(super) disk: Disk,
+    pub(super) ids: [String; 2],
+    pub(super) sdk: Arc<Sdk>,
+    pub(super) life: Life,
+    pub(super) app: ReconcilingApp,
+    pub(super) asked: Asked,
+    pub(super) app_user: Option<Person>,
+    pub(super) told: Arc<Mutex<Vec<Vec<StatusWord>>>>,
+    pub(super) tokens_asked: AtomicUsize,
+    pub(super) deeds: AtomicUsize,
+    pub(super) observed: Mutex<Observed>,
+    pub(super) watch: Watch,
 }
 
 impl Direct {
@@ -333,7 +135,7 @@ impl Direct {
         }
     }
 
-    fn id(&self, who: Person) -> &str {
+    pub(super) fn id(&self, who: Person) -> &str {
         &self.ids[who as usize]
     }
 
@@ -345,7 +147,7 @@ impl Direct {
         lock(&self.observed).launches.push(self.ether.transcript.len());
     }
 
-    fn place(&self, place: Place) -> Realm {
+    pub(super) fn place(&self, place: Place) -> Realm {
         let Realm { environment, region } = self.home;
         match place {
             Place::Home => self.home,
@@ -370,108 +172,6 @@ impl Direct {
         let Habits { url_safe_characters, capital_user_id, .. } = self.habits;
         let shape = crate::cloud::TokenShape { url_safe_characters, capital_user_id, padding: None };
         self.ether.cloud.sign_in_token(realm, self.id(who), &shape)
-    }
-
-    /// A call of somebody else than the SDK.
-    async fn client(
-        &self,
-        to: Party,
-        realm: Realm,
-        method: Method,
-        path: &str,
-        headers: HeaderMap,
-        body: String,
-    ) -> Seen {
-        let request = Received { method, path: path.to_owned(), headers, body: Bytes::from(body) };
-        let link = Link { from: Party::Client, to, realm };
-        let reply = self.ether.front.pass(link, &self.ether.cloud, request).await;
-        reply.map_or(Seen::Refused(ErrorKind::Network), |reply| Seen::Http(reply.status.as_u16()))
-    }
-
-    /// What there is to try with: the current session's sign-in token, newest access token, and a refresh token whose
-    /// successor the SDK has used.
-    fn loot(&self) -> Option<Loot> {
-        self.ether.transcript.look(|exchanges| {
-            let granted = |exchange: &Exchange| exchange.granted(&self.profile);
-            let own = |exchange: &&Exchange| exchange.link.from == Party::Sdk;
-            let began = exchanges
-                .iter()
-                .rposition(|e| own(&e) && e.call() == Some(AuthCall::Exchange) && granted(e).is_some())?;
-            let since: Vec<_> = exchanges[began..].iter().filter(own).collect();
-            let jwt = since.first()?.carried.token.clone()?;
-            let access_token = since.iter().rev().find_map(|e| granted(e))?.access_token;
-            let uses = |exchange: &Exchange, grant: &Granted| {
-                let bearer = exchange.request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-                exchange.carried.refresh_token.as_ref() == Some(&grant.refresh_token)
-                    || bearer == Some(grant.access_token.as_str())
-            };
-            let old_refresh_token = since.iter().enumerate().find_map(|(at, exchange)| {
-                let (old, grant) = (exchange.carried.refresh_token.clone()?, granted(exchange)?);
-                since[at + 1..].iter().any(|later| later.fault.is_none() && uses(later, &grant)).then_some(old)
-            });
-            Some(Loot { jwt, access_token, old_refresh_token })
-        })
-    }
-
-    async fn attempt(&self, what: Try) -> Seen {
-        let form =
-            |content_type: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        let show = async |token: &str, realm: Realm| {
-            let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
-            let headers = HeaderMap::from_iter(bearer.map(|value| (AUTHORIZATION, value)));
-            self.client(Party::Api, realm, Method::GET, &format!("/v2/user/{}", self.ids[0]), headers, String::new())
-                .await
-        };
-        let Some(Loot { jwt, access_token, old_refresh_token }) = self.loot() else {
-            return match what {
-                Try::Garbage | Try::Twin => self.attempt_alone(what).await,
-                _ => Seen::Ok,
-            };
-        };
-        let post = async |request: Request| {
-            let headers = form(request.content_type);
-            self.client(Party::Auth, self.home, Method::POST, &request.path, headers, request.body).await
-        };
-        match what {
-            Try::AccessTokenAt(place) => show(&access_token, self.place(place)).await,
-            Try::ExpiredAccessToken => {
-                self.clock.advance(self.ether.cloud.lifetimes().access_token + Duration::from_secs(1)).await;
-                show(&access_token, self.home).await
-            }
-            Try::SignInTokenAgain => {
-                post(self.profile.request(AuthCall::Exchange, &Values { token: &jwt, ..Values::default() })).await
-            }
-            Try::OldRefreshToken => match old_refresh_token {
-                Some(old) => {
-                    let values = Values { refresh_token: &old, ..Values::default() };
-                    post(self.profile.request(AuthCall::Refresh, &values)).await
-                }
-                None => Seen::Ok,
-            },
-            Try::Garbage | Try::Twin => self.attempt_alone(what).await,
-        }
-    }
-
-    async fn attempt_alone(&self, what: Try) -> Seen {
-        let json = HeaderValue::from_static("application/json");
-        match what {
-            Try::Twin => {
-                let key = self.ether.cloud.store().team(self.home).key.clone();
-                let Ok(key) = HeaderValue::from_str(&key) else { return Seen::Ok };
-                let headers =
-                    HeaderMap::from_iter([(CONTENT_TYPE, json), (HeaderName::from_static("x-vital-api-key"), key)]);
-                // A deleted user's name is free again.
-                if self.ether.cloud.store().by_client_id(self.home, "app-user-ada").is_none() {
-                    return Seen::Ok;
-                }
-                let body = "{\"client_user_id\":\"app-user-ada\"}".to_owned();
-                self.client(Party::Api, self.home, Method::POST, "/v2/user", headers, body).await
-            }
-            _ => {
-                let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
-                self.client(Party::Auth, self.home, Method::POST, &self.profile.refresh.path, headers, "{".into()).await
-            }
-        }
     }
 
     /// Does one act; `state` is what was before it.
@@ -722,104 +422,6 @@ impl Direct {
         match self.app.reconcile(user.as_deref(), &port, &port).await {
             Ok(()) => Seen::Ok,
             Err(failed) => Seen::Refused(failed.kind),
-        }
-    }
-
-    /// Sign-in tokens asked for, sign-ins and sign-outs by the app, since the last count.
-    pub fn count_deeds(&self) -> usize {
-        self.tokens_asked.swap(0, Ordering::Relaxed) + self.deeds.swap(0, Ordering::Relaxed)
-    }
-
-    /// What the SDK says of itself against what the model says.
-    pub fn matches(&self, state: &State) -> Result<(), Mismatch> {
-        let unmet = |expected: String, got: String| Err(Mismatch { clause: None, expected, got });
-        let status = match self.sdk.status() {
-            Ok(status) => status,
-            Err(error) => return unmet("a status".into(), format!("the error {}", error.kind)),
-        };
-        let wanted = state.status();
-        if status.len() != wanted.len() || !wanted.iter().all(|word| status.contains(word)) {
-            return unmet(format!("the status {wanted:?}"), format!("{status:?}"));
-        }
-        if wanted.is_empty() {
-            let left = |item: &&Item| self.ids.iter().any(|id| item.value.to_lowercase().contains(id.as_str()));
-            if let Some(item) = items(&self.disk).iter().find(left) {
-                return unmet("nothing of a user in storage".into(), format!("a user id in `{}`", item.key));
-            }
-        }
-        let user = self.sdk.current_user_id().unwrap_or_default();
-        let wanted = state.user().map(|who| self.id(who).to_owned());
-        if user.as_deref().map(str::to_lowercase) != wanted {
-            return unmet(format!("the user {:?}", state.user()), "another".into());
-        }
-        Ok(())
-    }
-
-    /// Whether the changes of status that were told lead from one state to the next and nowhere else (LIF-6).
-    pub fn changes_match(&self, before: &State, after: &State) -> Result<(), Mismatch> {
-        let set = |status: &[StatusWord]| status.iter().copied().collect::<BTreeSet<_>>();
-        let (from, to) = (set(before.status()), set(after.status()));
-        let mut told = vec![from.clone()];
-        told.extend(self.changes.iter().map(|status| set(status)));
-        told.dedup();
-        let wanted = if from == to { vec![from] } else { vec![from, to] };
-        if told == wanted {
-            return Ok(());
-        }
-        let list = |sets: &[BTreeSet<StatusWord>]| format!("{sets:?}");
-        Err(Mismatch { clause: Some("LIF-6"), expected: format!("the changes {}", list(&wanted)), got: list(&told) })
-    }
-
-    /// Takes the changes of status that were told since the last time.
-    pub fn take_changes(&mut self) {
-        self.changes = std::mem::take(&mut *lock(&self.told));
-    }
-
-    /// What a wire that claims standards owes in every token answer, and any wire should (IDP-5, IDP-6).
-    fn token_answers(&self) -> Result<(), Mismatch> {
-        self.ether.transcript.look(|exchanges| {
-            for exchange in exchanges.iter().rev().take(4).filter(|e| e.granted(&self.profile).is_some()) {
-                let unmet = |clause, expected: &str| {
-                    Err(Mismatch { clause: Some(clause), expected: expected.into(), got: "none".into() })
-                };
-                let Fate::Answered { headers, body, .. } = &exchange.fate else { continue };
-                if !headers.get(CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-store") {
-                    return unmet("IDP-5", "Cache-Control: no-store on a token answer");
-                }
-                let text = String::from_utf8_lossy(body);
-                if self.habits.standard && !text.contains("\"token_type\"") {
-                    return unmet("IDP-6", "token_type in a token answer");
-                }
-                let exchanged = exchange.call() == Some(AuthCall::Exchange);
-                if self.habits.standard && exchanged && !text.contains("\"issued_token_type\"") {
-                    return unmet("IDP-6", "issued_token_type in the answer to an exchange");
-                }
-            }
-            Ok(())
-        })
-    }
-
-    /// What must hold in every run.
-    pub fn invariants(&mut self, calls: usize) -> Result<(), Mismatch> {
-        self.token_answers()?;
-        let mut sdk = lock(&self.observed).clone();
-        let odd = self.changes.iter().find(|status| !crate::protocol::is_documented(status));
-        sdk.odd_status = odd.cloned();
-        let items = items(&self.disk);
-        let (ledger, profile, watch) = (&self.ledger, &*self.profile, &mut self.watch);
-        let breach = self.ether.transcript.look(|exchanges| {
-            let mode = Mode::Virtual;
-            let (sdk, items, written) = (&sdk, &items, "");
-            let evidence = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest: true };
-            invariant::after_step(watch, &evidence)
-        });
-        match breach {
-            None => Ok(()),
-            Some(breach) => Err(Mismatch {
-                clause: Some(breach.clause),
-                expected: breach.expected.to_owned(),
-                got: self.ledger.scrub(&breach.got).to_string(),
-            }),
         }
     }
 }

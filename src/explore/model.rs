@@ -3,45 +3,13 @@
 //!
 //! It knows no SDK, no wire and no token: only who is signed in how, who exists, and what follows.
 
+pub use super::act::{Act, Ask, Forged, On, PEOPLE, Person, Place, Strike, Try, acts};
 use crate::protocol::{ErrorKind, StatusWord};
 use ErrorKind::{
     AlreadySignedIn, Cancelled, Incompatible, InvalidSignInToken, InvalidUser, NeedsReauthentication, Network,
     NotSignedIn, Unauthorized, UnexpectedAnswer,
 };
 use stateright::{Model, Property};
-
-/// A user of the customer's team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Person {
-    Ada,
-    Bob,
-}
-
-pub const PEOPLE: [Person; 2] = [Person::Ada, Person::Bob];
-
-impl Person {
-    pub fn name(self) -> &'static str {
-        match self {
-            Person::Ada => "ada",
-            Person::Bob => "bob",
-        }
-    }
-
-    pub fn other(self) -> Self {
-        match self {
-            Person::Ada => Person::Bob,
-            Person::Bob => Person::Ada,
-        }
-    }
-}
-
-/// Where a sign-in token comes from, seen from the team's own environment and region.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Place {
-    Home,
-    OtherRegion,
-    OtherEnvironment,
-}
 
 /// What the SDK has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -134,135 +102,6 @@ impl State {
     }
 }
 
-/// What goes wrong once, at the next exchange of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Strike {
-    LoseRequest,
-    LoseResponse,
-    /// The server answers this status and does nothing.
-    Status(u16),
-    /// The server does its part and answers 200 with something that is not JSON.
-    Garbage,
-    /// 429 with a Retry-After of five seconds.
-    Busy,
-    /// The server answers this status to every try of the call.
-    Lasting(u16),
-    /// The server answers 200 with fields of wrong types.
-    WrongTypes,
-}
-
-/// The kinds of exchange that a strike waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum On {
-    Refresh,
-    Api,
-}
-
-/// One thing that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Act {
-    SignIn(Person, Place),
-    SignInStruck(Person, Strike),
-    /// With a token that is broken in some way.
-    SignInForged(Forged),
-    /// With a token that was issued long ago.
-    SignInLate(Person),
-    /// Two people at once.
-    SignInBoth,
-    Identify(Person),
-    SignOut,
-    UseKey(Person),
-    /// `configure` with the key of another environment or region.
-    UseForeignKey(Place),
-    /// `setUserId` before `configure`.
-    UserWithoutKey,
-    /// An API call for the SDK's own user.
-    Call,
-    /// An API call for somebody else's resource.
-    CallOther,
-    /// An API call for what belongs to the team.
-    CallTeam,
-    CallStruck(On, Strike),
-    /// Several calls at once.
-    Crowd,
-    /// Calls with an expired token, and a sign-out in their middle.
-    CrowdSignOut,
-    Refresh,
-    Relaunch,
-    Kill,
-    Reboot,
-    /// A launch before the device was unlocked for the first time, and then the unlocking.
-    LockedLaunch,
-    Reinstall,
-    /// The process dies instead of its n-th write to storage.
-    CrashInSignIn(Person, u32),
-    CrashInCall(u32),
-    CrashInSignOut(u32),
-    Offline,
-    Online,
-    /// The access token expires.
-    Hour,
-    Delete(Person),
-    Undo(Person),
-    Revoke,
-    RefuseAccessTokens,
-    AppUser(Option<Person>),
-    Reconcile,
-    /// What a client other than the SDK tries at the vendor.
-    Client(Try),
-    /// What an app asks of the customer's backend.
-    Backend(Ask),
-}
-
-/// Ways to ask a backend for a sign-in token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Ask {
-    Rightly(Person),
-    WithoutCredential,
-    WithGarbage,
-    /// Naming the other person in the query, in the body, in a header.
-    NamingInQuery(Person),
-    NamingInBody(Person),
-    NamingInHeader(Person),
-    /// Somebody whom the vendor does not know yet, several times at once.
-    NewcomerCrowd,
-    /// The look-up says that there is nobody, as it would have just before.
-    Raced(Person),
-    /// The look-up of a newcomer fails.
-    FailedLookUp(u16),
-    /// The issuance fails, and the vendor's answer quotes the API key.
-    FailedIssuance(u16),
-    GarbledIssuance,
-}
-
-/// Ways to break a sign-in token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Forged {
-    NotBase64,
-    AlgorithmNone,
-    AlgorithmHs256,
-    ForeignIssuer,
-    NoUser,
-    BadSignature,
-}
-
-/// What must not work, whoever tries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Try {
-    /// The session's access token at a host of another environment or region.
-    AccessTokenAt(Place),
-    /// Its access token after its lifetime.
-    ExpiredAccessToken,
-    /// The sign-in token that began the session, once more.
-    SignInTokenAgain,
-    /// A refresh token that was rotated out.
-    OldRefreshToken,
-    /// Garbage at the token endpoint.
-    Garbage,
-    /// A second user under a client user id.
-    Twin,
-}
-
 /// How an act ended, as its caller saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seen {
@@ -287,29 +126,6 @@ fn refused(kinds: &[ErrorKind], next: State) -> Vec<Branch> {
 }
 
 const NO: [ErrorKind; 3] = [AlreadySignedIn, InvalidSignInToken, Incompatible];
-/// Strikes at an exchange or a refresh.
-const AT_AUTH: [Strike; 8] = [
-    Strike::LoseRequest,
-    Strike::LoseResponse,
-    Strike::Status(503),
-    Strike::Status(403),
-    Strike::Status(418),
-    Strike::Garbage,
-    Strike::Busy,
-    Strike::Lasting(503),
-];
-/// Strikes at an API call.
-const AT_API: [Strike; 8] = [
-    Strike::Lasting(401),
-    Strike::LoseRequest,
-    Strike::LoseResponse,
-    Strike::Status(401),
-    Strike::Status(403),
-    Strike::Status(404),
-    Strike::Status(503),
-    Strike::Garbage,
-];
-
 impl State {
     /// The ways in which an act may end; none where it cannot happen now.
     pub fn follow(&self, act: Act) -> Vec<Branch> {
@@ -617,84 +433,6 @@ impl State {
             _ => false,
         }
     }
-}
-
-/// Every act that there is.
-pub fn acts() -> Vec<Act> {
-    let mut acts = vec![
-        Act::SignOut,
-        Act::Call,
-        Act::CallOther,
-        Act::Crowd,
-        Act::CrowdSignOut,
-        Act::Refresh,
-        Act::Relaunch,
-        Act::Kill,
-        Act::Reboot,
-        Act::Reinstall,
-        Act::Offline,
-        Act::Online,
-        Act::Hour,
-        Act::Revoke,
-        Act::RefuseAccessTokens,
-        Act::AppUser(None),
-        Act::Reconcile,
-        Act::SignInBoth,
-        Act::UserWithoutKey,
-        Act::CallTeam,
-        Act::LockedLaunch,
-    ];
-    let elsewhere = [Place::OtherRegion, Place::OtherEnvironment];
-    acts.extend(elsewhere.map(Act::UseForeignKey));
-    acts.extend(elsewhere.map(|place| Act::Client(Try::AccessTokenAt(place))));
-    let tries = [Try::ExpiredAccessToken, Try::SignInTokenAgain, Try::OldRefreshToken, Try::Garbage, Try::Twin];
-    acts.extend(tries.map(Act::Client));
-    let forged = [
-        Forged::NotBase64,
-        Forged::AlgorithmNone,
-        Forged::AlgorithmHs256,
-        Forged::ForeignIssuer,
-        Forged::NoUser,
-        Forged::BadSignature,
-    ];
-    acts.extend(forged.map(Act::SignInForged));
-    let asks = [
-        Ask::WithoutCredential,
-        Ask::WithGarbage,
-        Ask::NewcomerCrowd,
-        Ask::FailedLookUp(401),
-        Ask::FailedLookUp(500),
-        Ask::FailedIssuance(400),
-        Ask::FailedIssuance(503),
-        Ask::GarbledIssuance,
-    ];
-    acts.extend(asks.map(Act::Backend));
-    for who in PEOPLE {
-        let asks = [
-            Ask::Rightly(who),
-            Ask::NamingInQuery(who),
-            Ask::NamingInBody(who),
-            Ask::NamingInHeader(who),
-            Ask::Raced(who),
-        ];
-        acts.extend(asks.map(Act::Backend));
-        let places = [Place::Home, Place::OtherRegion, Place::OtherEnvironment];
-        acts.extend(places.map(|place| Act::SignIn(who, place)));
-        acts.extend(AT_AUTH.map(|strike| Act::SignInStruck(who, strike)));
-        acts.extend([
-            Act::SignInLate(who),
-            Act::Identify(who),
-            Act::UseKey(who),
-            Act::Delete(who),
-            Act::Undo(who),
-            Act::AppUser(Some(who)),
-        ]);
-        acts.extend((1..=4).map(|write| Act::CrashInSignIn(who, write)));
-    }
-    acts.extend(AT_AUTH.map(|strike| Act::CallStruck(On::Refresh, strike)));
-    acts.extend(AT_API.map(|strike| Act::CallStruck(On::Api, strike)));
-    acts.extend((1..=4).flat_map(|write| [Act::CrashInCall(write), Act::CrashInSignOut(write)]));
-    acts
 }
 
 /// The scheme, for stateright: an action is an act and the way in which it ended.

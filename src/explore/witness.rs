@@ -1,0 +1,116 @@
+//! What the parts of a walk show of themselves, against the model and the invariants.
+
+use super::direct::Direct;
+use super::ether::lock;
+use super::memory::items;
+use super::model::State;
+use super::subject::Mismatch;
+use crate::clock::Mode;
+use crate::invariant::{self, Evidence};
+use crate::profile::Call as AuthCall;
+use crate::protocol::StatusWord;
+use crate::protocol::message::Item;
+use crate::wire::Fate;
+use hyper::header::CACHE_CONTROL;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+impl Direct {
+    /// Sign-in tokens asked for, sign-ins and sign-outs by the app, since the last count.
+    pub fn count_deeds(&self) -> usize {
+        self.tokens_asked.swap(0, Ordering::Relaxed) + self.deeds.swap(0, Ordering::Relaxed)
+    }
+
+    /// What the SDK says of itself against what the model says.
+    pub fn matches(&self, state: &State) -> Result<(), Mismatch> {
+        let unmet = |expected: String, got: String| Err(Mismatch { clause: None, expected, got });
+        let status = match self.sdk.status() {
+            Ok(status) => status,
+            Err(error) => return unmet("a status".into(), format!("the error {}", error.kind)),
+        };
+        let wanted = state.status();
+        if status.len() != wanted.len() || !wanted.iter().all(|word| status.contains(word)) {
+            return unmet(format!("the status {wanted:?}"), format!("{status:?}"));
+        }
+        if wanted.is_empty() {
+            let left = |item: &&Item| self.ids.iter().any(|id| item.value.to_lowercase().contains(id.as_str()));
+            if let Some(item) = items(&self.disk).iter().find(left) {
+                return unmet("nothing of a user in storage".into(), format!("a user id in `{}`", item.key));
+            }
+        }
+        let user = self.sdk.current_user_id().unwrap_or_default();
+        let wanted = state.user().map(|who| self.id(who).to_owned());
+        if user.as_deref().map(str::to_lowercase) != wanted {
+            return unmet(format!("the user {:?}", state.user()), "another".into());
+        }
+        Ok(())
+    }
+
+    /// Whether the changes of status that were told lead from one state to the next and nowhere else (LIF-6).
+    pub fn changes_match(&self, before: &State, after: &State) -> Result<(), Mismatch> {
+        let set = |status: &[StatusWord]| status.iter().copied().collect::<BTreeSet<_>>();
+        let (from, to) = (set(before.status()), set(after.status()));
+        let mut told = vec![from.clone()];
+        told.extend(self.changes.iter().map(|status| set(status)));
+        told.dedup();
+        let wanted = if from == to { vec![from] } else { vec![from, to] };
+        if told == wanted {
+            return Ok(());
+        }
+        let list = |sets: &[BTreeSet<StatusWord>]| format!("{sets:?}");
+        Err(Mismatch { clause: Some("LIF-6"), expected: format!("the changes {}", list(&wanted)), got: list(&told) })
+    }
+
+    /// Takes the changes of status that were told since the last time.
+    pub fn take_changes(&mut self) {
+        self.changes = std::mem::take(&mut *lock(&self.told));
+    }
+
+    /// What a wire that claims standards owes in every token answer, and any wire should (IDP-5, IDP-6).
+    fn token_answers(&self) -> Result<(), Mismatch> {
+        self.ether.transcript.look(|exchanges| {
+            for exchange in exchanges.iter().rev().take(4).filter(|e| e.granted(&self.profile).is_some()) {
+                let unmet = |clause, expected: &str| {
+                    Err(Mismatch { clause: Some(clause), expected: expected.into(), got: "none".into() })
+                };
+                let Fate::Answered { headers, body, .. } = &exchange.fate else { continue };
+                if !headers.get(CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-store") {
+                    return unmet("IDP-5", "Cache-Control: no-store on a token answer");
+                }
+                let text = String::from_utf8_lossy(body);
+                if self.habits.standard && !text.contains("\"token_type\"") {
+                    return unmet("IDP-6", "token_type in a token answer");
+                }
+                let exchanged = exchange.call() == Some(AuthCall::Exchange);
+                if self.habits.standard && exchanged && !text.contains("\"issued_token_type\"") {
+                    return unmet("IDP-6", "issued_token_type in the answer to an exchange");
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// What must hold in every run.
+    pub fn invariants(&mut self, calls: usize) -> Result<(), Mismatch> {
+        self.token_answers()?;
+        let mut sdk = lock(&self.observed).clone();
+        let odd = self.changes.iter().find(|status| !crate::protocol::is_documented(status));
+        sdk.odd_status = odd.cloned();
+        let items = items(&self.disk);
+        let (ledger, profile, watch) = (&self.ledger, &*self.profile, &mut self.watch);
+        let breach = self.ether.transcript.look(|exchanges| {
+            let mode = Mode::Virtual;
+            let (sdk, items, written) = (&sdk, &items, "");
+            let evidence = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest: true };
+            invariant::after_step(watch, &evidence)
+        });
+        match breach {
+            None => Ok(()),
+            Some(breach) => Err(Mismatch {
+                clause: Some(breach.clause),
+                expected: breach.expected.to_owned(),
+                got: self.ledger.scrub(&breach.got).to_string(),
+            }),
+        }
+    }
+}
