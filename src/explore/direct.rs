@@ -16,7 +16,7 @@ use crate::reference::app::{Failed, ReconcilingApp, SdkPort, TokenSource};
 use crate::reference::sdk::ports::{Life, Time};
 use crate::reference::sdk::{Device, Sdk, SdkError};
 use crate::wire::redact::Ledger;
-use crate::wire::{Faults, Front, Operation, Transcript, Upstream};
+use crate::wire::{Faults, Front, Operation, Transcript};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
