@@ -17,7 +17,7 @@ enum Kind {
     /// An RS256 key pair.
     Rsa { signing: Box<EncodingKey>, checking: Box<DecodingKey> },
     /// A secret of the process: a hundred times as fast, and only good where nobody but the cloud itself checks.
-    Quick(hmac::Key),
+    Quick(Box<hmac::Key>),
 }
 
 /// The machine could not make a key.
@@ -44,7 +44,7 @@ impl Keys {
     /// Keys for walks in memory: tokens say RS256, as clients read them, and are authenticated by the process's own secret.
     pub fn quick() -> Result<Self, KeyError> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &aws_lc_rs::rand::SystemRandom::new());
-        key.map(|key| Self(Kind::Quick(key))).map_err(|e| KeyError(format!("{e:?}")))
+        key.map(|key| Self(Kind::Quick(Box::new(key)))).map_err(|e| KeyError(format!("{e:?}")))
     }
 
     /// A compact JWT: `alg` RS256, `typ` JWT.

@@ -232,11 +232,11 @@ fn steps(out: &mut String, number: usize, act: Act, before: &State, walked: &Wal
             out.push_str("  - clearFaults\n");
         }
         Act::Crowd => {
-            let _ = writeln!(out, "  - together:\n      steps:\n        - request: {call}");
+            let _ = writeln!(out, "  - expire: accessToken\n  - together:\n      steps:\n        - request: {call}");
             let mut line = String::new();
             expect(&mut line, act, before);
             let line = line.replace("invalidUser", "invalidUser, notSignedIn");
-            let _ = writeln!(out, "      {}      times: 4", line.replacen("    ", "    ", 1));
+            let _ = writeln!(out, "      {line}      times: 4");
         }
         Act::CrowdSignOut => {
             let _ = writeln!(

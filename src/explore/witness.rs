@@ -74,7 +74,7 @@ impl Direct {
                     Err(Mismatch { clause: Some(clause), expected: expected.into(), got: "none".into() })
                 };
                 let Fate::Answered { headers, body, .. } = &exchange.fate else { continue };
-                if !headers.get(CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-store") {
+                if headers.get(CACHE_CONTROL).is_none_or(|value| value.as_bytes() != b"no-store") {
                     return unmet("IDP-5", "Cache-Control: no-store on a token answer");
                 }
                 let text = String::from_utf8_lossy(body);

@@ -51,6 +51,9 @@ pub struct Granted {
     pub expires_in: u64,
 }
 
+/// What makes a form of its fields.
+pub type FormEncoder<'a> = dyn Fn(&[(&str, &str)]) -> String + 'a;
+
 /// Percent-encodes whatever a form must (EXC-7).
 pub fn form(fields: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
@@ -63,7 +66,7 @@ impl Profile {
     }
 
     /// The same, with an encoder of one's own for forms.
-    pub fn request_with(&self, call: Call, values: &Values<'_>, encode: &dyn Fn(&[(&str, &str)]) -> String) -> Request {
+    pub fn request_with(&self, call: Call, values: &Values<'_>, encode: &FormEncoder<'_>) -> Request {
         let shape = self.shape(call);
         let text = |value: &str| values.get(value).unwrap_or(value).to_owned();
         let mut path = shape.path.clone();
