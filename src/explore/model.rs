@@ -312,14 +312,17 @@ impl State {
 
     fn identify(self, who: Person) -> Vec<Branch> {
         let failed = |next: State| refused(&[Network, UnexpectedAnswer, Cancelled, NotSignedIn], next);
-        let begins_anew = |from: State| match from.online && !from.is_gone(who) {
-            true => branch(&[Seen::Ok], from.signed_in(who, true)),
-            false => failed(from),
+        // A backend makes a new user for one who was deleted: somebody of whom this model knows nothing.
+        let begins_anew = |from: State| match (from.is_gone(who), from.online) {
+            (true, _) => vec![],
+            (false, true) => branch(&[Seen::Ok], from.signed_in(who, true)),
+            (false, false) => failed(from),
         };
         match self.installed {
             Installed::Nobody => begins_anew(self),
             Installed::Key(owner) if owner == who => begins_anew(self),
-            Installed::Key(_) if self.online && !self.is_gone(who) => refused(&NO, self),
+            Installed::Key(_) if self.is_gone(who) => vec![],
+            Installed::Key(_) if self.online => refused(&NO, self),
             Installed::Key(_) => failed(self),
             Installed::Token { who: owner, hold } if self.named && owner == who => match hold {
                 true => begins_anew(self),
@@ -405,9 +408,11 @@ impl State {
     }
 
     fn reconcile(self) -> Vec<Branch> {
-        let token = |from: State, who: Person| match from.online && !from.is_gone(who) {
-            true => branch(&[Seen::Ok], from.signed_in(who, false)),
-            false => refused(&[Network, UnexpectedAnswer, NotSignedIn], from),
+        // As for `identify`, nothing is said of a user who was deleted.
+        let token = |from: State, who: Person| match (from.is_gone(who), from.online) {
+            (true, _) => vec![],
+            (false, true) => branch(&[Seen::Ok], from.signed_in(who, false)),
+            (false, false) => refused(&[Network, UnexpectedAnswer, NotSignedIn], from),
         };
         match (self.app, self.installed) {
             (None, Installed::Nobody) => branch(&[Seen::Ok], self),
