@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, value_name = "SEAT")]
     seat: Vec<SeatName>,
 
-    /// The wire profile: junction, gcip, or the target file's custom mapping.
+    /// The wire profile: junction, gcip, standard, or custom, the mapping in the target file.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
@@ -201,7 +201,7 @@ fn profile(args: &Args, target: &Target) -> Result<Option<Arc<Profile>>, Stop> {
         _ if name == "custom" => {
             Err(Stop::Usage("the profile `custom` is a mapping in a target file; see docs/profiles.md".into()))
         }
-        _ => Err(Stop::Usage(format!("unknown wire profile `{name}`; there are junction, gcip and custom"))),
+        _ => Err(Stop::Usage(format!("unknown wire profile `{name}`; there are junction, gcip, standard and custom"))),
     }
 }
 

@@ -11,6 +11,7 @@ mod device;
 mod ears;
 pub mod event;
 mod expect;
+mod expiries;
 mod installation;
 mod plan;
 mod runner;
@@ -18,6 +19,7 @@ mod schema;
 mod sent;
 mod snapshots;
 pub mod step;
+mod surroundings;
 mod vendor;
 pub mod world;
 

@@ -1,7 +1,7 @@
 //! From scenarios to cases: matrices are expanded, steps get their meaning, what cannot run is known before anything does.
 
+use super::expiries::Expiries;
 use super::step::{Planned, Reading};
-use super::world::Expiries;
 use crate::profile::Standard;
 use crate::protocol::{Capability, Control, Realm, Seat};
 use crate::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};

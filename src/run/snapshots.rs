@@ -1,8 +1,9 @@
 //! Wire snapshots: the transcript of a passing case against the file beside its scenario.
 
 use super::answer::{Failure, Halt};
+use super::expiries::Expiries;
 use super::plan::PlannedCase;
-use super::world::{Expiries, World};
+use super::world::World;
 use crate::clock::Mode;
 use crate::scenario::WireCheck;
 use crate::wire::snapshot::{self, Snapshot};

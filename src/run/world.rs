@@ -3,14 +3,14 @@
 use super::answer::{Answer, Halt};
 use super::app::App;
 use super::device::{Called, Device, DeviceError, DeviceParts};
-use super::vendor::{External, Vendor};
+use super::expiries::Expiries;
+use super::surroundings::{endpoints, vendor};
+use super::vendor::Vendor;
 use crate::clock::{Clock, Mode, real_now_ms};
-use crate::cloud::{Behaviour, Cloud, CloudParts, Lifetimes};
 use crate::invariant::{Left, Observed};
 use crate::profile::Profile;
-use crate::protocol::message::Endpoint;
 use crate::protocol::{Capability, ErrorKind, Realm, StatusWord, is_documented};
-use crate::scenario::{Given, OwnProfile, RefreshTokens, Text};
+use crate::scenario::{Given, OwnProfile, Text};
 use crate::seat::{
     AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs,
 };
@@ -450,89 +450,12 @@ impl From<DeviceError> for Halt {
     }
 }
 
-/// How many steps still wait for a kind of token to expire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Expiries {
-    pub sign_in_token: usize,
-    pub access_token: usize,
-}
-
-/// The life of a token whose end is waited for in real time. Long enough to be used once.
-const SHORT_LIFE: Duration = Duration::from_secs(2);
-
-impl Expiries {
-    pub(super) fn plus(self, more: Self) -> Self {
-        Self {
-            sign_in_token: self.sign_in_token + more.sign_in_token,
-            access_token: self.access_token + more.access_token,
-        }
-    }
-
-    /// In real time tokens are short-lived as long as a step waits for their end, and no longer: an SDK that refreshes
-    /// early would find every token due.
-    fn lifetimes(self, mode: Mode) -> Lifetimes {
-        let usual = Lifetimes::default();
-        let life = |waited_for: usize, usual| if mode == Mode::Real && waited_for > 0 { SHORT_LIFE } else { usual };
-        Lifetimes {
-            sign_in_token: life(self.sign_in_token, usual.sign_in_token),
-            access_token: life(self.access_token, usual.access_token),
-        }
-    }
-}
-
 /// A backend that is up.
 #[derive(Clone)]
 pub(super) struct Issuer {
     /// The address of its front, as the app calls it.
     pub address: String,
     pub backend: Arc<Backend>,
-}
-
-fn vendor(
-    setup: &Setup,
-    given: &Given,
-    clock: &Clock,
-    ledger: &Ledger,
-    profile: &Arc<Profile>,
-) -> Result<Vendor, String> {
-    match &setup.cloud {
-        CloudSeat::Simulated { keys, rules } => Ok(Vendor::Simulated(Cloud::new(CloudParts {
-            keys: keys.clone(),
-            clock: clock.clone(),
-            ledger: ledger.clone(),
-            behaviour: Behaviour {
-                expires_in: given.cloud.expires_in,
-                awkward_refresh_tokens: given.cloud.refresh_tokens == RefreshTokens::Awkward,
-            },
-            profile: profile.clone(),
-            rules: rules.clone(),
-        }))),
-        CloudSeat::External(cloud) => {
-            let patience = setup.request_timeout;
-            External::new(cloud.clone(), profile.clone(), ledger.clone(), patience).map(Vendor::External)
-        }
-    }
-}
-
-/// Opens the addresses that the SDK calls: one pair for each realm, or one identity provider for all.
-async fn endpoints(front: &Front, vendor: &Vendor, profile: &Profile, home: Realm) -> std::io::Result<Vec<Endpoint>> {
-    let open = |to, realm| front.open(Link { from: Party::Sdk, to, realm }, vendor.upstream());
-    let one = if profile.one_auth_host { Some(open(Party::Auth, home).await?) } else { None };
-    let mut endpoints = Vec::new();
-    for realm in Realm::all() {
-        let api = open(Party::Api, realm).await?;
-        let auth = match one {
-            Some(one) => one,
-            None => open(Party::Auth, realm).await?,
-        };
-        endpoints.push(Endpoint {
-            environment: realm.environment,
-            region: realm.region,
-            api: format!("http://{api}"),
-            auth: format!("http://{auth}"),
-        });
-    }
-    Ok(endpoints)
 }
 
 /// A call that goes on.

@@ -2,7 +2,8 @@
 
 use super::{Answer, Halt, Step, StepKind};
 use crate::protocol::Control;
-use crate::run::world::{Expiries, World};
+use crate::run::expiries::Expiries;
+use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;

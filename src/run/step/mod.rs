@@ -56,7 +56,8 @@ pub use super::answer::{Answer, Failure, Halt};
 pub use kind::StepKind;
 pub use planned::Planned;
 
-use super::world::{Expiries, World};
+use super::expiries::Expiries;
+use super::world::World;
 use crate::protocol::{Control, Realm};
 use crate::text::{Decoder, Spanned};
 use async_trait::async_trait;

@@ -3,8 +3,9 @@
 use super::{Failure, Halt, KINDS, Reading, Step, StepKind, app_user};
 use crate::protocol::{Capability, Control, Realm};
 use crate::run::expect::Outcomes;
+use crate::run::expiries::Expiries;
 use crate::run::sent::Sent;
-use crate::run::world::{Expiries, World};
+use crate::run::world::World;
 use crate::text::{Decoder, Key, Kind, Node, Span, Spanned, did_you_mean};
 use std::collections::BTreeSet;
 use std::sync::Arc;
