@@ -138,7 +138,7 @@ impl Front {
         link: Link,
         upstream: Arc<dyn Upstream>,
     ) -> std::io::Result<SocketAddr> {
-        let listener = TcpListener::bind(address).await?;
+        let listener = bind(address).await?;
         let address = listener.local_addr()?;
         let shared = self.shared.clone();
         let server = accept(listener, link, shared, upstream);
@@ -146,6 +146,22 @@ impl Front {
         Ok(address)
     }
 }
+
+/// Binds; a given port may still be in the hands of the case before, which ends while this one begins.
+async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    for _ in 0..TRIES {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && address.port() != 0 => {
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            other => return other,
+        }
+    }
+    TcpListener::bind(address).await
+}
+
+const TRIES: u32 = 200;
+const BETWEEN_TRIES: std::time::Duration = std::time::Duration::from_millis(10);
 
 async fn accept(listener: TcpListener, link: Link, shared: Arc<Shared>, upstream: Arc<dyn Upstream>) {
     let mut connections = JoinSet::new();
