@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cloud;
 pub mod explore;
 pub mod invariant;
+pub mod load;
 pub mod mutant;
 pub mod profile;
 pub mod protocol;

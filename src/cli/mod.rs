@@ -7,6 +7,7 @@ mod completions;
 mod explore;
 mod limits;
 mod list;
+mod load;
 mod mutants;
 mod reference_sdk;
 mod run;
@@ -47,6 +48,8 @@ enum Command {
     Mutants(mutants::Args),
     /// Walk randomly through the scheme, and hold what happens against a small model and all invariants.
     Explore(explore::Args),
+    /// Put exchange and refresh under load, check every answer, and hold the figures against thresholds.
+    Load(Box<load::Args>),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
     /// Show every step that a scenario can have.
@@ -129,6 +132,7 @@ pub fn main() -> ExitCode {
         Command::Clauses(args) => clauses::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Explore(args) => explore::run(&args),
+        Command::Load(args) => load::run(*args),
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),

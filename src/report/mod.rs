@@ -3,6 +3,7 @@
 mod console;
 mod json;
 mod junit;
+pub mod load;
 
 pub use console::{Console, Detail};
 pub use json::Json;

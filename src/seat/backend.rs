@@ -185,6 +185,22 @@ impl Backend {
         }
     }
 
+    /// The base URL of a backend that has an address of its own; empty for the reference.
+    pub fn address(&self) -> &str {
+        &self.base
+    }
+
+    /// The users that can log in, where the target file lists them.
+    pub fn known_users(&self) -> Option<Vec<String>> {
+        match &self.kind {
+            Kind::External { spec, .. } => match &spec.login {
+                Login::Fixed(list) => Some(list.keys().cloned().collect()),
+                Login::Call { .. } => None,
+            },
+            Kind::Reference(_) => None,
+        }
+    }
+
     pub fn token_call(&self) -> TokenCall {
         match &self.kind {
             Kind::Reference(_) => TokenCall::reference(),

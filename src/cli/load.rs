@@ -1,0 +1,228 @@
+//! `vouch load`.
+
+use super::{Done, Stop, runtime, target};
+use crate::load::arrivals::Arrivals;
+use crate::load::threshold::Threshold;
+use crate::load::{
+    Crew, CrewParts, Happening, Limits, Load, LoadFile, Overrides, Protocol, Seated, Trouble, Verdict, allow_sockets,
+    judge, seat, tls_config,
+};
+use crate::profile::Profile;
+use crate::protocol::{Environment, Region};
+use crate::report::load::{Console, Results};
+use crate::target::Target;
+use crate::text::{Problems, Source};
+use clap::ValueEnum;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The load file. Without it, the options say all.
+    file: Option<PathBuf>,
+
+    /// The target file: its cloud gets the load, through its backend where it has one. Without it, the simulated cloud is
+    /// started and gets it.
+    #[arg(short, long, value_name = "FILE")]
+    target: Option<PathBuf>,
+
+    /// What to do: exchange, refresh, issue, signIn, launch, migration, or a workload of the load file.
+    #[arg(short, long, value_name = "NAME")]
+    workload: Option<String>,
+
+    /// When requests start: "500/s", "poisson 500/s", "ramp 10/s to 500/s", "steps 100/s 200/s",
+    /// "spike 10000 at 2s within 5s over 100/s", or "flood".
+    #[arg(short, long, value_name = "ARRIVALS")]
+    arrivals: Option<Arrivals>,
+
+    /// How long, warm-up included.
+    #[arg(short, long, value_name = "TIME")]
+    length: Option<humantime::Duration>,
+
+    /// At the start, not measured.
+    #[arg(long, value_name = "TIME")]
+    warm_up: Option<humantime::Duration>,
+
+    /// What must hold, for example "p99<50ms" or "refresh errors<0.1%". May be repeated.
+    #[arg(long = "threshold", value_name = "THRESHOLD")]
+    thresholds: Vec<Threshold>,
+
+    /// Signed-in installations.
+    #[arg(long, value_name = "N")]
+    fleet: Option<u32>,
+
+    /// Users that they belong to.
+    #[arg(long, value_name = "N")]
+    users: Option<u32>,
+
+    /// Sign-in tokens to make before the clock starts.
+    #[arg(long, value_name = "N")]
+    tokens: Option<u32>,
+
+    /// Use each sign-in token again and again, for servers that do not mind.
+    #[arg(long)]
+    recycle_tokens: bool,
+
+    /// Connections at once.
+    #[arg(short, long, value_name = "N")]
+    connections: Option<u32>,
+
+    /// Threads that send. Left out, one core is left for others.
+    #[arg(long, value_name = "N")]
+    threads: Option<u32>,
+
+    /// How long one request may take.
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<humantime::Duration>,
+
+    /// The version of HTTP.
+    #[arg(long, value_enum)]
+    protocol: Option<Protocol>,
+
+    /// The wire profile, where the target file names none: junction, gcip or standard.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
+
+    /// A PEM file with certificates to trust besides the machine's own.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// What chance depends on.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// What is shown while the load runs.
+    #[arg(long, value_enum, default_value_t = Show::Auto)]
+    progress: Show,
+
+    /// Write the results as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Show {
+    /// A live view on a terminal, a line a second elsewhere.
+    Auto,
+    /// A line a second.
+    Plain,
+    Off,
+}
+
+pub fn run(args: Args) -> Done {
+    let file = match &args.file {
+        None => LoadFile::default(),
+        Some(path) => {
+            let source = Source::read(path).map_err(|error| Stop::Usage(error.to_string()))?;
+            LoadFile::parse(&source).map_err(|problems| Stop::Files(Problems(problems).tidy()))?
+        }
+    };
+    let target = target(args.target.as_deref())?;
+    let profile = profile(&args, &target)?;
+    let load = file.settle(&overrides(&args)?, profile.name == "gcip").map_err(Stop::Usage)?;
+    runtime()?.block_on(carry_out(args, load, target, profile))
+}
+
+fn profile(args: &Args, target: &Target) -> Result<Arc<Profile>, Stop> {
+    match &args.profile {
+        None => Ok(target.profile.clone().unwrap_or_else(Profile::junction)),
+        Some(name) => Profile::built_in(name).ok_or_else(|| {
+            let help = crate::text::did_you_mean(name, crate::profile::BUILT_IN);
+            Stop::Usage(format!("there is no wire profile `{name}`; {help}"))
+        }),
+    }
+}
+
+fn overrides(args: &Args) -> Result<Overrides, Stop> {
+    let environment = args.environment.as_deref().map(|word| {
+        Environment::parse(word)
+            .ok_or_else(|| Stop::Usage(format!("there is no environment `{word}`: production, sandbox or dev")))
+    });
+    let region = args
+        .region
+        .as_deref()
+        .map(|word| Region::parse(word).ok_or_else(|| Stop::Usage(format!("there is no region `{word}`: us or eu"))));
+    let time = |length: Option<humantime::Duration>| length.map(Duration::from);
+    Ok(Overrides {
+        workload: args.workload.clone(),
+        arrivals: args.arrivals.clone(),
+        length: time(args.length),
+        warm_up: time(args.warm_up),
+        fleet: args.fleet,
+        users: args.users,
+        tokens: args.tokens,
+        thresholds: args.thresholds.clone(),
+        connections: args.connections,
+        threads: args.threads,
+        timeout: time(args.timeout),
+        environment: environment.transpose()?,
+        region: region.transpose()?,
+        protocol: args.protocol,
+        seed: args.seed,
+        recycles: args.recycle_tokens,
+    })
+}
+
+async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {
+    let tls = tls_config(args.ca.as_deref(), &[]).map_err(|error| Stop::Usage(error.to_string()))?;
+    allow_sockets(load.connections).map_err(Stop::Usage)?;
+    let Seated { site, users, token_place, keep, name } = seat(&load, &target, profile).await.map_err(trouble)?;
+    let limits = Limits {
+        connections: (load.connections / load.threads).max(1) as usize,
+        timeout: load.timeout,
+        keep_alive: true,
+        tls,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let pressed = stop.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            // The second press does not wait for answers.
+            if pressed.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+        }
+    });
+    let mut console = Console::new(load.length, args.progress == Show::Auto, args.progress != Show::Off);
+    let work = move || {
+        let mut crew = Crew::new(CrewParts { load: load.clone(), site, limits, users, token_place });
+        let mut hear = |happening: Happening<'_>| console.hear(&happening);
+        let round =
+            crew.prepare(&stop, &mut hear).and_then(|()| crew.round(&load.arrivals, load.length, &stop, &mut hear));
+        let left = crew.clean_up(&mut hear);
+        console.end();
+        (load, round, left)
+    };
+    let (load, round, left) =
+        tokio::task::spawn_blocking(work).await.map_err(|_| Stop::Environment("the load broke down".into()))?;
+    drop(keep);
+    let round = round.map_err(trouble)?;
+    let judged = judge(&load, &round);
+    let results = Results { target: &name, load: &load, round: &round, judged: &judged, left_users: left };
+    results.write_summary(&mut std::io::stdout().lock(), console::colors_enabled())?;
+    if let Some(path) = &args.json {
+        let text = results.json();
+        std::fs::write(path, text)
+            .map_err(|error| Stop::Environment(format!("cannot write {}: {error}", path.display())))?;
+    }
+    Ok(match judged.verdict {
+        _ if round.interrupted => ExitCode::from(130),
+        Verdict::Kept => ExitCode::SUCCESS,
+        Verdict::Broken => ExitCode::from(1),
+        Verdict::Inconclusive => ExitCode::from(4),
+    })
+}
+
+fn trouble(trouble: Trouble) -> Stop {
+    let help = trouble.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    Stop::Environment(format!("{}{help}", trouble.what))
+}

@@ -1,0 +1,197 @@
+//! Holds every answer against what was asked: a wrong 200 is an error. What an installation learns from an answer is
+//! noted with it.
+
+use super::failure::{Failure, Wrong};
+use super::fleet::Fleet;
+use super::identity::{Identity, Learned, Said};
+use super::reading::Places;
+use super::seen::Seen;
+use super::site::{Call, Site};
+use crate::profile::{self, Shape};
+use crate::reference::sdk::rules::Faithful;
+use crate::reference::sdk::token::SignInToken;
+use crate::seat::{HttpReply, Place};
+use std::sync::Arc;
+
+/// How many refresh tokens a worker remembers at once.
+const REMEMBERED: usize = 400_000;
+
+/// Checks the answers of one worker.
+pub struct Checker {
+    site: Arc<Site>,
+    /// Where access token, refresh token and lifetime stand in the answers to exchange and refresh.
+    grants: [Places; 2],
+    refusal: Places,
+    user: Places,
+    /// Where a backend's answer holds the sign-in token.
+    token: Place,
+    /// A refresh must bring another refresh token.
+    rotates: bool,
+    pub identity: Identity,
+    pub seen: Seen,
+    /// Access tokens that say nothing that can be read.
+    pub opaque: u64,
+    /// What names project and tenant, from the first sign-in token.
+    pub public_key: String,
+    pub tenant: String,
+    /// When the first sign-in token ends, in seconds since 1970.
+    pub earliest_expiry_s: Option<i64>,
+}
+
+/// What is wrong, and an example for the report. An empty example says no more than the failure.
+pub type Verdict = Result<(), (Failure, String)>;
+
+fn wrong(wrong: Wrong, example: impl Into<String>) -> Verdict {
+    Err((Failure::Wrong(wrong), example.into()))
+}
+
+impl Checker {
+    /// `token` is where a backend's answer holds the sign-in token.
+    pub fn new(site: Arc<Site>, token: Place, rotates: bool) -> Self {
+        let places = |shape: &Shape| {
+            let answer = &shape.answer;
+            Places::new([answer.access_token.as_str(), &answer.refresh_token, &answer.expires_in])
+        };
+        let profile = &site.profile;
+        Self {
+            grants: [places(&profile.exchange), places(&profile.refresh)],
+            refusal: Places::new([profile.errors.word.as_str()]),
+            user: Places::new(["/user_id", "/sign_in_token"]),
+            token,
+            rotates,
+            identity: Identity::new(site.realm),
+            seen: Seen::new(REMEMBERED),
+            opaque: 0,
+            public_key: String::new(),
+            tenant: String::new(),
+            earliest_expiry_s: None,
+            site,
+        }
+    }
+
+    /// What was learned about this provider's access tokens.
+    pub fn learned(&self) -> Learned {
+        self.identity.learned()
+    }
+
+    /// Judges an answer to a call of `who`.
+    pub fn judge(&mut self, call: Call, who: u32, fleet: &mut Fleet, status: u16, body: &[u8]) -> Verdict {
+        if !(200..300).contains(&status) {
+            return self.refused(call, status, body);
+        }
+        match call {
+            Call::Exchange => self.granted(profile::Call::Exchange, who, fleet, body),
+            Call::Refresh => self.granted(profile::Call::Refresh, who, fleet, body),
+            Call::Issue => self.issued(who, fleet, body),
+            Call::CreateUser => self.created(who, fleet, body),
+            Call::Resource => self.own_record(who, fleet, body),
+            Call::DeleteUser => Ok(()),
+        }
+    }
+
+    fn refused(&self, call: Call, status: u16, body: &[u8]) -> Verdict {
+        let word = self.refusal.read(body).and_then(|found| found.into_iter().next().flatten());
+        let grant = matches!(call, Call::Exchange | Call::Refresh);
+        match word {
+            // Refusals of the identity provider are read by SDKs; those of a proxy before it (5xx, 429) are not.
+            None if grant && matches!(status, 400 | 401 | 403) => {
+                wrong(Wrong::ErrorShape, format!("{call}: status {status} without an error word"))
+            }
+            None => Err((Failure::Status(status), format!("{call} was answered with {status}"))),
+            Some(word) => {
+                let word: String = word.chars().filter(|c| !c.is_control()).take(60).collect();
+                Err((Failure::Status(status), format!("{call} was answered with {status}, `{word}`")))
+            }
+        }
+    }
+
+    fn granted(&mut self, call: profile::Call, who: u32, fleet: &mut Fleet, body: &[u8]) -> Verdict {
+        let places = &self.grants[usize::from(call == profile::Call::Refresh)];
+        let Some([access, refresh, expires, ..]) = places.read(body) else {
+            return wrong(Wrong::NotJson, "");
+        };
+        let (Some(access), Some(refresh)) = (access.filter(|t| !t.is_empty()), refresh.filter(|t| !t.is_empty()))
+        else {
+            return wrong(Wrong::Field, "the answer lacks an access or a refresh token");
+        };
+        if expires.and_then(|seconds| seconds.parse::<u64>().ok()).is_none_or(|seconds| seconds == 0) {
+            return wrong(Wrong::Field, "the answer says no lifetime in seconds");
+        }
+        let same = call == profile::Call::Refresh && fleet.of(who).refresh_token == *refresh;
+        let handed_out_twice = !same && self.seen.again(&refresh);
+        let said = self.identity.check(&access, &fleet.user(who).id);
+        let installation = fleet.of(who);
+        installation.refresh_token.clear();
+        installation.refresh_token.push_str(&refresh);
+        installation.access_token.clear();
+        installation.access_token.push_str(&access);
+        installation.jwt.clear();
+        if same && self.rotates {
+            return wrong(Wrong::NotRotated, "");
+        }
+        if handed_out_twice && self.rotates {
+            return wrong(Wrong::HandedOutTwice, "");
+        }
+        match said {
+            Said::Fits => Ok(()),
+            Said::Wrong(what) => wrong(what, ""),
+            Said::Opaque => {
+                self.opaque += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn issued(&mut self, who: u32, fleet: &mut Fleet, body: &[u8]) -> Verdict {
+        let text = if self.site.through_backend {
+            let reply = HttpReply { status: 200, headers: hyper::HeaderMap::new(), body: body.to_vec() };
+            self.token.read(&reply)
+        } else {
+            let Some([_, token, ..]) = self.user.read(body) else { return wrong(Wrong::NotJson, "") };
+            token.map(std::borrow::Cow::into_owned)
+        };
+        let Some(text) = text else { return wrong(Wrong::Field, "the answer holds no sign-in token") };
+        let token = match SignInToken::parse(&text, &Faithful) {
+            Ok(token) => token,
+            Err(error) => return wrong(Wrong::Field, error.to_string()),
+        };
+        if token.realm != self.site.realm {
+            return wrong(Wrong::OtherEnvironment, format!("the sign-in token is for {}", token.realm));
+        }
+        if self.public_key.is_empty() {
+            self.public_key.clone_from(&token.public_key);
+            self.tenant.clone_from(&token.tenant);
+        }
+        self.earliest_expiry_s = self.earliest_expiry_s.into_iter().chain(token.expires_at_s).min();
+        let user = fleet.user_mut(who);
+        if user.id.is_empty() {
+            user.id = token.user_id.as_str().into();
+        } else if !user.id.eq_ignore_ascii_case(&token.user_id) {
+            return wrong(Wrong::OtherUser, "the sign-in token is for another user");
+        }
+        let installation = fleet.of(who);
+        installation.jwt.clear();
+        installation.jwt.push_str(token.jwt.expose());
+        Ok(())
+    }
+
+    fn created(&mut self, who: u32, fleet: &mut Fleet, body: &[u8]) -> Verdict {
+        let Some([id, ..]) = self.user.read(body) else { return wrong(Wrong::NotJson, "") };
+        match id.filter(|id| !id.is_empty()) {
+            None => wrong(Wrong::Field, "the answer holds no user id"),
+            Some(id) => {
+                fleet.user_mut(who).id = id.into();
+                Ok(())
+            }
+        }
+    }
+
+    fn own_record(&mut self, who: u32, fleet: &Fleet, body: &[u8]) -> Verdict {
+        let Some([id, ..]) = self.user.read(body) else { return wrong(Wrong::NotJson, "") };
+        match id {
+            None => wrong(Wrong::Field, "the answer holds no user id"),
+            Some(id) if id.eq_ignore_ascii_case(&fleet.user(who).id) => Ok(()),
+            Some(_) => wrong(Wrong::OtherUser, "the record of another user"),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! HTTP clients that put a [`Desk`](super::desk::Desk)'s requests on the wire.
+
+mod connection;
+mod http1;
+mod response;
+mod tls;
+mod waiter;
+mod watch;
+
+pub use http1::Http1;
+pub use tls::{NoTls, config};
+pub use watch::{Pulse, Watch, nanoseconds};
+
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_rustls::rustls::ClientConfig;
+
+/// What one worker's client may use.
+#[derive(Clone)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: usize,
+    /// How long a request may take, from its sending.
+    pub timeout: Duration,
+    pub keep_alive: bool,
+    pub tls: Arc<ClientConfig>,
+}
+
+impl Limits {
+    fn timeout_ns(&self) -> u64 {
+        nanoseconds(self.timeout)
+    }
+}

@@ -1,0 +1,110 @@
+//! Waits for sockets and for a moment, whichever comes first, to within microseconds: arrivals start on schedule.
+
+use mio::{Events, Poll, Token};
+use std::io;
+use std::time::Duration;
+
+/// The token of the timer; connections have smaller ones.
+const TIMER: Token = Token(usize::MAX);
+/// Shorter waits are not worth a sleep.
+const TOO_SHORT: Duration = Duration::from_micros(20);
+/// Nobody waits longer than this without looking at the clock.
+const LONGEST: Duration = Duration::from_millis(200);
+
+/// A poll with a fine timer.
+pub struct Waiter {
+    poll: Poll,
+    events: Events,
+    timer: Timer,
+}
+
+impl Waiter {
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let timer = Timer::new(&poll)?;
+        Ok(Self { poll, events: Events::with_capacity(1024), timer })
+    }
+
+    pub fn registry(&self) -> &mio::Registry {
+        self.poll.registry()
+    }
+
+    /// Waits at most so long.
+    pub fn wait(&mut self, at_most: Duration) -> io::Result<()> {
+        let timeout = if at_most < TOO_SHORT { Some(Duration::ZERO) } else { self.timer.arm(at_most.min(LONGEST))? };
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The connections that something happened to.
+    pub fn ready(&self, into: &mut Vec<usize>) {
+        into.clear();
+        into.extend(
+            self.events.iter().map(mio::event::Event::token).filter(|token| *token != TIMER).map(|token| token.0),
+        );
+    }
+}
+
+/// Linux' epoll waits in whole milliseconds; a timer descriptor is finer.
+#[cfg(target_os = "linux")]
+struct Timer(std::os::fd::OwnedFd);
+
+#[cfg(target_os = "linux")]
+impl Timer {
+    fn new(poll: &Poll) -> io::Result<Self> {
+        use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+        use std::os::fd::AsRawFd;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let raw = timer.as_raw_fd();
+        poll.registry().register(&mut mio::unix::SourceFd(&raw), TIMER, mio::Interest::READABLE)?;
+        Ok(Self(timer))
+    }
+
+    fn arm(&mut self, length: Duration) -> io::Result<Option<Duration>> {
+        use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
+        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let end = Timespec::try_from(length).unwrap_or(zero);
+        timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: zero, it_value: end })?;
+        Ok(None)
+    }
+}
+
+/// Elsewhere the poll itself is fine enough.
+#[cfg(not(target_os = "linux"))]
+struct Timer;
+
+#[cfg(not(target_os = "linux"))]
+impl Timer {
+    fn new(_: &Poll) -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    fn arm(&mut self, length: Duration) -> io::Result<Option<Duration>> {
+        Ok(Some(length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_wait_ends_within_a_millisecond_of_its_time() {
+        let mut waiter = Waiter::new().expect("a poll");
+        let mut late: Vec<_> = (0..20)
+            .map(|_| {
+                let (start, wanted) = (Instant::now(), Duration::from_micros(300));
+                waiter.wait(wanted).expect("a wait");
+                let waited = start.elapsed();
+                assert!(waited >= wanted, "{waited:?} is too early");
+                waited - wanted
+            })
+            .collect();
+        late.sort();
+        // The best of them: the machine may be busy, but a whole millisecond each time is a coarse timer.
+        assert!(late[0] < Duration::from_micros(600), "{late:?}");
+    }
+}

@@ -1,0 +1,420 @@
+//! The workers of a load: they make users, tokens and a signed-in fleet before the clock starts, then go through one or
+//! more rounds.
+
+use super::arrivals::{Arrivals, Schedule};
+use super::check::Checker;
+use super::client::{Http1, Limits, Pulse, Watch, nanoseconds};
+use super::desk::{After, Desk, DeskParts, Pace, Record, Workload};
+use super::failure::Failure;
+use super::fleet::{Fleet, User};
+use super::plan::Load;
+use super::round::{Gathering, Round, Row};
+use super::site::{Call, Site};
+use crate::seat::Place;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Why a load could not be carried out, for the user.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Trouble {
+    pub what: String,
+    pub help: Option<String>,
+    /// Somebody pressed Ctrl-C.
+    pub interrupted: bool,
+}
+
+impl Trouble {
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), help: None, interrupted: false }
+    }
+}
+
+/// What goes on, for the live view.
+#[derive(Clone, Debug)]
+pub enum Happening<'a> {
+    /// Before the clock: what is made, how many there are and how many there shall be.
+    Preparing { what: &'static str, done: u64, of: u64 },
+    /// The clock starts.
+    Started,
+    /// A second is over.
+    Second(&'a Row),
+}
+
+/// One worker's own.
+struct Hand {
+    fleet: Fleet,
+    checker: Checker,
+}
+
+/// The workers.
+pub struct Crew {
+    load: Load,
+    site: Arc<Site>,
+    limits: Limits,
+    hands: Vec<Hand>,
+    made_users: bool,
+}
+
+/// How a crew is put together.
+pub struct CrewParts {
+    pub load: Load,
+    pub site: Site,
+    /// For one worker.
+    pub limits: Limits,
+    /// Users that exist already, such as those of a backend; empty: they are made.
+    pub users: Vec<User>,
+    /// Where a backend's answer holds the sign-in token.
+    pub token_place: Place,
+}
+
+/// A job of preparation: its words, the calls, and what it leaves.
+struct Errand {
+    what: &'static str,
+    calls: &'static [Call],
+    after: After,
+    of: u32,
+}
+
+impl Crew {
+    pub fn new(parts: CrewParts) -> Self {
+        let CrewParts { load, site, limits, users, token_place } = parts;
+        let site = Arc::new(site);
+        let made_users = users.is_empty();
+        let run = uuid::Uuid::new_v4().simple().to_string();
+        let hands = (0..load.threads).map(|worker| {
+            let mine = |n: &u32| n % load.threads == worker;
+            let users: Vec<User> = if made_users {
+                let name = |n: u32| format!("vouch-load-{}-{n}", &run[..8]).into_boxed_str();
+                let count = load.users.max(load.threads);
+                (0..count).filter(mine).map(|n| User { name: name(n), ..User::default() }).collect()
+            } else {
+                // A worker without users has nothing to do; then all share the few there are.
+                let own: Vec<_> =
+                    (0_u32..).zip(&users).filter(|(n, _)| mine(n)).map(|(_, user)| user.clone()).collect();
+                if own.is_empty() { users.clone() } else { own }
+            };
+            let fleet = Fleet::new(users, load.recycles);
+            Hand { fleet, checker: Checker::new(site.clone(), token_place.clone(), load.rotates) }
+        });
+        Self { hands: hands.collect(), made_users, load, site, limits }
+    }
+
+    /// Adds sign-in tokens that were made elsewhere: user id and JWT.
+    pub fn stock(&mut self, tokens: &[(String, String)]) {
+        let threads = self.hands.len();
+        for (number, (user_id, jwt)) in tokens.iter().enumerate() {
+            let fleet = &mut self.hands[number % threads].fleet;
+            let known = fleet.users.iter().position(|user| *user.id == **user_id).unwrap_or_else(|| {
+                fleet.users.push(User { id: user_id.as_str().into(), ..User::default() });
+                fleet.users.len() - 1
+            });
+            fleet.add_token(u32::try_from(known).unwrap_or(0), jwt);
+        }
+    }
+
+    /// Makes what the load needs before its clock starts.
+    pub fn prepare(&mut self, stop: &AtomicBool, hear: &mut dyn FnMut(Happening<'_>)) -> Result<(), Trouble> {
+        let mut errands = Vec::new();
+        let needs = |of: fn(&Workload) -> bool| self.load.workloads.iter().any(of);
+        let stocked: usize = self.hands.iter().map(|hand| hand.fleet.tokens()).sum();
+        let issues = needs(|workload| workload.calls.contains(&Call::Issue));
+        let (fleet, tokens) = (needs(Workload::needs_fleet), needs(Workload::needs_tokens) && stocked == 0);
+        if self.made_users && (fleet || tokens || issues) {
+            let users: usize = self.hands.iter().map(|hand| hand.fleet.users.len()).sum();
+            let of = u32::try_from(users).unwrap_or(u32::MAX);
+            errands.push(Errand { what: "users", calls: &[Call::CreateUser], after: After::Return, of });
+        }
+        if fleet {
+            let calls = &[Call::Issue, Call::Exchange];
+            errands.push(Errand { what: "installations", calls, after: After::Join, of: self.load.fleet });
+        }
+        if tokens {
+            let calls = &[Call::Issue];
+            errands.push(Errand { what: "sign-in tokens", calls, after: After::KeepToken, of: self.load.tokens });
+        }
+        for errand in errands {
+            self.make(&errand, stop, hear)?;
+        }
+        self.check_lifetimes()
+    }
+
+    fn make(&mut self, errand: &Errand, stop: &AtomicBool, hear: &mut dyn FnMut(Happening<'_>)) -> Result<(), Trouble> {
+        let threads = self.load.threads;
+        let share = |worker: usize| {
+            let worker = u32::try_from(worker).unwrap_or(0);
+            errand.of / threads + u32::from(worker < errand.of % threads)
+        };
+        let mut left: Vec<u64> = (0..self.hands.len()).map(|worker| u64::from(share(worker))).collect();
+        let of = u64::from(errand.of);
+        // A few answers may get lost on the way; what fails again and again is told.
+        for _ in 0..3 {
+            self.hands.iter_mut().for_each(|hand| hand.fleet.rewind());
+            let paces = left.iter().map(|count| self.preparing_pace(*count)).collect();
+            let workload =
+                Workload { name: errand.what.into(), calls: errand.calls.to_vec(), weight: 1, after: errand.after };
+            let before = of - left.iter().sum::<u64>();
+            let mut done = before;
+            let mut hopeless = false;
+            let records = self.work(vec![workload], paces, Duration::ZERO, None, stop, &mut |row| {
+                done += row.good;
+                hear(Happening::Preparing { what: errand.what, done: done.min(of), of });
+                hopeless = done == before && row.lasting > 0;
+                !hopeless
+            })?;
+            let good = |record: &Record| record.series[0][0].good;
+            left = records.iter().zip(&left).map(|(record, left)| left.saturating_sub(good(record))).collect();
+            if left.iter().all(|left| *left == 0) {
+                hear(Happening::Preparing { what: errand.what, done: of, of });
+                return Ok(());
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Err(Trouble { interrupted: true, ..Trouble::new("interrupted while the fleet was made") });
+            }
+            let lasting = |record: &Record| record.series[0][0].failures.keys().any(|failure| failure.is_lasting());
+            if hopeless || records.iter().any(lasting) && records.iter().all(|record| good(record) == 0) {
+                return Err(cannot_make(errand, &records));
+            }
+            if records.iter().all(|record| good(record) == 0) {
+                return Err(cannot_make(errand, &records));
+            }
+        }
+        Err(Trouble::new(format!(
+            "{} of {of} {} could not be made in three tries",
+            left.iter().sum::<u64>(),
+            errand.what
+        )))
+    }
+
+    fn preparing_pace(&self, count: u64) -> Pace {
+        let Some(rate) = self.load.prepare_rate else { return Pace::Flood(count) };
+        let rate = rate / f64::from(self.load.threads);
+        #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+        let length = Duration::from_secs_f64((count as f64 - 0.5).max(0.5) / rate);
+        Schedule::new(&Arrivals::Constant(rate), length, 0, 1, 0).map_or(Pace::Flood(count), Pace::Scheduled)
+    }
+
+    /// Sign-in tokens that would be over before the run is.
+    fn check_lifetimes(&self) -> Result<(), Trouble> {
+        let uses = self.load.workloads.iter().any(Workload::needs_tokens) && !self.load.recycles;
+        let earliest = self.hands.iter().filter_map(|hand| hand.checker.earliest_expiry_s).min();
+        let Some(earliest) = earliest.filter(|_| uses) else { return Ok(()) };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let left = u64::try_from(earliest).unwrap_or(0).saturating_sub(now);
+        if left >= self.load.length.as_secs() {
+            return Ok(());
+        }
+        Err(Trouble {
+            help: Some("make the run shorter, make fewer tokens, or use the workload `signIn`, which issues each token just before its exchange".into()),
+            ..Trouble::new(format!(
+                "the first sign-in tokens end in {left} s, before the run of {} s does",
+                self.load.length.as_secs()
+            ))
+        })
+    }
+
+    /// One round of the load.
+    pub fn round(
+        &mut self,
+        arrivals: &Arrivals,
+        length: Duration,
+        stop: &AtomicBool,
+        hear: &mut dyn FnMut(Happening<'_>),
+    ) -> Result<Round, Trouble> {
+        let threads = self.load.threads;
+        let paces = (0..threads).map(|worker| {
+            let schedule = Schedule::new(arrivals, length, worker, threads, self.load.seed);
+            schedule.map_or(Pace::Flood(u64::MAX), Pace::Scheduled)
+        });
+        let paces: Vec<_> = paces.collect();
+        let warm_up = self.load.warm_up.min(length);
+        let mut gathering = Gathering::new(&self.load, warm_up, length);
+        hear(Happening::Started);
+        let mut hopeless = 0_u32;
+        let halt = AtomicBool::new(false);
+        let flood = (*arrivals == Arrivals::Flood).then_some(length);
+        let started = Instant::now();
+        let stopped = || stop.load(Ordering::Relaxed);
+        let records = self.work(self.load.workloads.clone(), paces, warm_up, flood, stop, &mut |row| {
+            hear(Happening::Second(row));
+            hopeless = if row.good > 0 || row.errors == 0 { 0 } else { hopeless + 1 };
+            let at_once = row.good == 0 && row.errors >= 3 && row.lasting * 2 > row.errors;
+            gathering.rows.push(row.clone());
+            let give_up = at_once || hopeless >= 5;
+            if give_up {
+                halt.store(true, Ordering::Relaxed);
+            }
+            !give_up
+        })?;
+        gathering.took = started.elapsed();
+        gathering.gave_up = halt.load(Ordering::Relaxed);
+        gathering.interrupted = stopped();
+        let tokens = self.hands.iter_mut().map(|hand| (&mut hand.checker, hand.fleet.idle()));
+        Ok(gathering.close(records, tokens))
+    }
+
+    /// Deletes the users that were made. How many could not be.
+    pub fn clean_up(&mut self, hear: &mut dyn FnMut(Happening<'_>)) -> u64 {
+        if !self.made_users || self.load.keeps_users {
+            return 0;
+        }
+        let made: Vec<u64> = self
+            .hands
+            .iter_mut()
+            .map(|hand| {
+                hand.fleet.users.retain(|user| !user.id.is_empty());
+                hand.fleet.rewind();
+                hand.fleet.users.len() as u64
+            })
+            .collect();
+        let of: u64 = made.iter().sum();
+        if of == 0 {
+            return 0;
+        }
+        let workload =
+            Workload { name: "users".into(), calls: vec![Call::DeleteUser], weight: 1, after: After::Return };
+        let paces = made.iter().map(|count| self.preparing_pace(*count)).collect();
+        let mut done = 0;
+        let never = AtomicBool::new(false);
+        let records =
+            self.work(vec![workload], paces, Duration::ZERO, Some(Duration::from_secs(60)), &never, &mut |row| {
+                done += row.good;
+                hear(Happening::Preparing { what: "users deleted", done, of });
+                true
+            });
+        let good: u64 = records.map_or(0, |records| records.iter().map(|record| record.series[0][0].good).sum());
+        of - good
+    }
+
+    /// Lets all workers work. `row` hears of each second and says whether to go on.
+    fn work(
+        &mut self,
+        workloads: Vec<Workload>,
+        paces: Vec<Pace>,
+        warm_up: Duration,
+        length: Option<Duration>,
+        stop: &AtomicBool,
+        row: &mut dyn FnMut(&Row) -> bool,
+    ) -> Result<Vec<Record>, Trouble> {
+        let (pulses, heard) = channel();
+        let halt = AtomicBool::new(false);
+        let (site, limits, seed) = (&self.site, &self.limits, self.load.seed);
+        // All start together, and none while another is still being made.
+        let start = Instant::now() + Duration::from_millis(20);
+        let hands = std::mem::take(&mut self.hands);
+        let count = hands.len();
+        let mut broken = None;
+        let ended = std::thread::scope(|scope| {
+            let jobs = hands.into_iter().zip(paces).enumerate().map(|(worker, (hand, pace))| {
+                let (pulses, workloads, halt) = (pulses.clone(), workloads.clone(), &halt);
+                scope.spawn(move || {
+                    let parts = DeskParts {
+                        site: site.clone(),
+                        fleet: hand.fleet,
+                        checker: hand.checker,
+                        workloads,
+                        pace,
+                        warm_up: nanoseconds(warm_up),
+                        seed: seed.wrapping_add(worker as u64),
+                    };
+                    let mut desk = Desk::new(parts);
+                    let watch = Watch::new(start, length, halt, Some(pulses));
+                    let done = one(&mut desk, watch, limits);
+                    let (record, fleet, checker) = desk.part_with();
+                    (done, record, Hand { fleet, checker })
+                })
+            });
+            let jobs: Vec<_> = jobs.collect();
+            drop(pulses);
+            listen(&heard, count, stop, &halt, row);
+            jobs.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        let mut records = Vec::new();
+        for end in ended {
+            let Ok((done, record, hand)) = end else {
+                broken = Some("a worker broke down".to_owned());
+                continue;
+            };
+            broken = done.err().or(broken);
+            records.push(record);
+            self.hands.push(hand);
+        }
+        match broken {
+            Some(why) => Err(Trouble::new(why)),
+            None => Ok(records),
+        }
+    }
+}
+
+/// One worker's work.
+fn one(desk: &mut Desk, mut watch: Watch<'_>, limits: &Limits) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot wait for sockets: {error}");
+    let mut client = Http1::new(limits.clone(), desk.site().endpoints.len()).map_err(failed)?;
+    watch.wait_for_start();
+    let done = client.run(desk, &mut watch).map_err(failed);
+    desk.record.handshakes = client.handshakes;
+    watch.send(desk);
+    done
+}
+
+/// Puts the workers' seconds together as they come.
+fn listen(
+    heard: &std::sync::mpsc::Receiver<Pulse>,
+    workers: usize,
+    stop: &AtomicBool,
+    halt: &AtomicBool,
+    row: &mut dyn FnMut(&Row) -> bool,
+) {
+    let mut seconds: std::collections::BTreeMap<u64, (usize, super::measure::Second)> =
+        std::collections::BTreeMap::new();
+    let mut told = 0;
+    let mut tell = |second: u64, figures: &super::measure::Second| {
+        if !row(&Row::new(second, figures)) {
+            halt.store(true, Ordering::Relaxed);
+        }
+    };
+    loop {
+        match heard.recv_timeout(Duration::from_millis(100)) {
+            Ok(pulse) if pulse.second >= told => {
+                let (count, figures) = seconds.entry(pulse.second).or_default();
+                *count += 1;
+                figures.merge(&pulse.figures);
+                let complete = *count >= workers;
+                // A worker that was held up for more than a second has no row for it.
+                let overdue = seconds.len() > 3;
+                while let Some(first) =
+                    seconds.first_entry().filter(|first| first.get().0 >= workers || overdue && complete)
+                {
+                    let second = *first.key();
+                    let (_, figures) = first.remove();
+                    tell(second, &figures);
+                    told = second + 1;
+                    if !overdue && seconds.is_empty() {
+                        break;
+                    }
+                }
+            }
+            Ok(_) => {}
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        if stop.load(Ordering::Relaxed) {
+            halt.store(true, Ordering::Relaxed);
+        }
+    }
+    seconds.iter().for_each(|(second, (_, figures))| tell(*second, figures));
+}
+
+fn cannot_make(errand: &Errand, records: &[Record]) -> Trouble {
+    let failures = records.iter().flat_map(|record| &record.series[0][0].failures);
+    let Some((failure, failed)) = failures.max_by_key(|(_, failed)| failed.count) else {
+        return Trouble::new(format!("no {} could be made", errand.what));
+    };
+    let example = if failed.example.is_empty() { failure.to_string() } else { failed.example.clone() };
+    Trouble {
+        help: Failure::help(*failure).map(str::to_owned),
+        ..Trouble::new(format!("no {} could be made: {example}", errand.what))
+    }
+}

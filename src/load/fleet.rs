@@ -1,0 +1,178 @@
+//! The virtual installations of one worker, their users, and the sign-in tokens that were made before the clock started.
+//! An installation is about 200 bytes with its tokens.
+
+use std::collections::VecDeque;
+
+/// A user of the vendor, or of the backend on the seat.
+#[derive(Clone, Default)]
+pub struct User {
+    /// Its name at the backend, or its client user id.
+    pub name: Box<str>,
+    /// Its id at the vendor; empty until it is known.
+    pub id: Box<str>,
+    /// What it shows its backend.
+    pub credential: Box<str>,
+}
+
+/// An app installation. What it does not have is empty.
+#[derive(Default)]
+pub struct Installation {
+    pub user: u32,
+    pub refresh_token: String,
+    pub access_token: String,
+    /// The JWT of a sign-in token that is about to be exchanged.
+    pub jwt: String,
+}
+
+/// All installations of one worker.
+#[derive(Default)]
+pub struct Fleet {
+    pub users: Vec<User>,
+    pub installations: Vec<Installation>,
+    /// Signed-in installations that do nothing now, longest idle first.
+    ready: VecDeque<u32>,
+    /// Slots for installations that live for one chain only.
+    spare: Vec<u32>,
+    /// Sign-in tokens: user and JWT.
+    stock: VecDeque<(u32, Box<str>)>,
+    recycles: bool,
+    next_user: u32,
+}
+
+impl Fleet {
+    /// A fleet without installations. `recycles`: exchanged tokens go back to the stock.
+    pub fn new(users: Vec<User>, recycles: bool) -> Self {
+        Self { users, recycles, ..Self::default() }
+    }
+
+    pub fn user(&self, who: u32) -> &User {
+        &self.users[self.installations[who as usize].user as usize]
+    }
+
+    pub fn user_mut(&mut self, who: u32) -> &mut User {
+        &mut self.users[self.installations[who as usize].user as usize]
+    }
+
+    pub fn of(&mut self, who: u32) -> &mut Installation {
+        &mut self.installations[who as usize]
+    }
+
+    fn slot(&mut self) -> u32 {
+        self.spare.pop().unwrap_or_else(|| {
+            self.installations.push(Installation::default());
+            u32::try_from(self.installations.len() - 1).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// A signed-in installation, if one is idle.
+    pub fn signed_in(&mut self) -> Option<u32> {
+        self.ready.pop_front()
+    }
+
+    /// A new installation with a sign-in token from the stock.
+    pub fn with_token(&mut self) -> Option<u32> {
+        let (user, jwt) = self.stock.pop_front()?;
+        let who = self.slot();
+        let recycles = self.recycles;
+        let installation = self.of(who);
+        installation.user = user;
+        installation.jwt.clear();
+        installation.jwt.push_str(&jwt);
+        if recycles {
+            self.stock.push_back((user, jwt));
+        }
+        Some(who)
+    }
+
+    /// A new installation of the next user.
+    pub fn newcomer(&mut self) -> Option<u32> {
+        let users = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
+        let user = self.next_user.checked_rem(users)?;
+        self.next_user = user + 1;
+        let who = self.slot();
+        self.of(who).user = user;
+        Some(who)
+    }
+
+    /// Puts an installation back among the idle.
+    pub fn rest(&mut self, who: u32) {
+        self.ready.push_back(who);
+    }
+
+    /// Keeps an installation's sign-in token for later, and lets the installation go.
+    pub fn keep_token(&mut self, who: u32) {
+        let (user, jwt) = (self.of(who).user, std::mem::take(&mut self.of(who).jwt));
+        self.stock.push_back((user, jwt.into_boxed_str()));
+        self.let_go(who);
+    }
+
+    /// Adds a sign-in token to the stock.
+    pub fn add_token(&mut self, user: u32, jwt: &str) {
+        self.stock.push_back((user, jwt.into()));
+    }
+
+    /// Forgets an installation.
+    pub fn let_go(&mut self, who: u32) {
+        let installation = self.of(who);
+        installation.refresh_token.clear();
+        installation.access_token.clear();
+        installation.jwt.clear();
+        self.spare.push(who);
+    }
+
+    /// Starts the round of users again, for example to sign each one in after all were made.
+    pub fn rewind(&mut self) {
+        self.next_user = 0;
+    }
+
+    /// How many sign-in tokens are left.
+    pub fn tokens(&self) -> usize {
+        self.stock.len()
+    }
+
+    /// How many installations are idle.
+    pub fn idle(&self) -> usize {
+        self.ready.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_used_again_and_hold_nothing_of_the_one_before() {
+        let mut fleet = Fleet { users: vec![User::default(); 2], ..Fleet::default() };
+        fleet.add_token(1, "jwt");
+        let who = fleet.with_token().expect("a token");
+        assert_eq!((fleet.of(who).user, fleet.of(who).jwt.as_str()), (1, "jwt"));
+        assert!(fleet.with_token().is_none());
+        fleet.let_go(who);
+        let again = fleet.newcomer().expect("a user");
+        let installation = fleet.of(again);
+        assert_eq!((again, installation.jwt.as_str(), installation.user), (who, "", 0));
+        assert_eq!(fleet.newcomer().map(|who| fleet.of(who).user), Some(1));
+        assert_eq!(fleet.newcomer().map(|who| fleet.of(who).user), Some(0));
+        assert!(Fleet::default().newcomer().is_none());
+    }
+
+    #[test]
+    fn a_recycled_token_comes_again() {
+        let mut fleet = Fleet { users: vec![User::default()], recycles: true, ..Fleet::default() };
+        fleet.add_token(0, "jwt");
+        for _ in 0..3 {
+            let who = fleet.with_token().expect("a token");
+            fleet.let_go(who);
+        }
+        assert_eq!((fleet.tokens(), fleet.installations.len()), (1, 1));
+    }
+
+    #[test]
+    fn the_longest_idle_installation_is_next() {
+        let mut fleet = Fleet { users: vec![User::default()], ..Fleet::default() };
+        let (one, two) = (fleet.newcomer().expect("one"), fleet.newcomer().expect("two"));
+        fleet.rest(one);
+        fleet.rest(two);
+        assert_eq!((fleet.signed_in(), fleet.signed_in(), fleet.signed_in()), (Some(one), Some(two), None));
+    }
+}

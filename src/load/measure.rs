@@ -1,0 +1,185 @@
+//! What is measured: latencies in HDR histograms, one set a worker, merged at the end; and a row for each second.
+
+use super::failure::Failure;
+use super::threshold::Figures;
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+
+/// Latencies in nanoseconds, three digits that count.
+pub type Latencies = Histogram<u64>;
+
+/// The longest latency that is told apart, in nanoseconds: longer ones count as this long.
+const LONGEST_NS: u64 = 600_000_000_000;
+
+/// An empty histogram for latencies from one microsecond on.
+pub fn latencies(digits: u8) -> Latencies {
+    let made = Histogram::new_with_bounds(1_000, LONGEST_NS, digits);
+    // The bounds are constants that the crate takes; a histogram that grows by itself is as good.
+    made.or_else(|_| Histogram::new(3)).unwrap_or_else(|_| unreachable!("three digits are allowed"))
+}
+
+/// Notes a latency, however long.
+pub fn record(histogram: &mut Latencies, nanoseconds: u64) {
+    histogram.saturating_record(nanoseconds.max(1));
+}
+
+/// The requests of one workload or call.
+#[derive(Clone)]
+pub struct Series {
+    /// From the intended start: what a user waits. Of good answers, and of requests that were never answered (at least so
+    /// long); refusals may be quick and are counted only.
+    pub latency: Latencies,
+    /// From the sending: what the server takes.
+    pub service: Latencies,
+    pub good: u64,
+    pub failures: BTreeMap<Failure, Failed>,
+}
+
+/// Failures of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failed {
+    pub count: u64,
+    /// What the first one said, without secrets.
+    pub example: String,
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        Self { latency: latencies(3), service: latencies(3), good: 0, failures: BTreeMap::new() }
+    }
+}
+
+impl Series {
+    pub fn good(&mut self, latency_ns: u64, service_ns: u64) {
+        record(&mut self.latency, latency_ns);
+        record(&mut self.service, service_ns);
+        self.good += 1;
+    }
+
+    /// Counts a failure; `example` is made for the first of its kind only.
+    pub fn failed(&mut self, failure: Failure, latency_ns: u64, example: impl FnOnce() -> String) {
+        if matches!(failure, Failure::TimedOut | Failure::Lost) {
+            record(&mut self.latency, latency_ns);
+        }
+        let failed = self.failures.entry(failure).or_insert_with(|| Failed { count: 0, example: example() });
+        failed.count += 1;
+    }
+
+    pub fn merge(&mut self, other: &Series) {
+        // Both have the same bounds, so neither addition can fail.
+        let _ = self.latency.add(&other.latency);
+        let _ = self.service.add(&other.service);
+        self.good += other.good;
+        for (failure, failed) in &other.failures {
+            let here =
+                self.failures.entry(*failure).or_insert_with(|| Failed { count: 0, example: failed.example.clone() });
+            here.count += failed.count;
+        }
+    }
+
+    pub fn errors(&self) -> u64 {
+        self.failures.values().map(|failed| failed.count).sum()
+    }
+
+    pub fn wrong(&self) -> u64 {
+        self.failures.iter().filter(|(failure, _)| failure.is_wrong()).map(|(_, failed)| failed.count).sum()
+    }
+
+    pub fn done(&self) -> u64 {
+        self.good + self.errors()
+    }
+
+    /// The figures of a measured time, in seconds.
+    pub fn figures(&self, seconds: f64) -> Figures {
+        #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+        let rate = if seconds > 0.0 { self.good as f64 / seconds } else { 0.0 };
+        let (errors, wrong) = (self.errors(), self.wrong());
+        Figures { done: self.done(), errors, wrong, rate, mean: self.latency.mean(), max: self.latency.max() }
+    }
+}
+
+/// What ended within one second of a run.
+#[derive(Clone)]
+pub struct Second {
+    pub good: u64,
+    pub errors: u64,
+    pub started: u64,
+    pub latency: Latencies,
+    /// The failures of which more are sure to follow.
+    pub lasting: u64,
+    /// How late arrivals were taken up at most, in nanoseconds.
+    pub lag_ns: u64,
+    /// CPU time of the worker's thread, in nanoseconds.
+    pub cpu_ns: u64,
+}
+
+impl Default for Second {
+    fn default() -> Self {
+        Self { good: 0, errors: 0, started: 0, latency: latencies(2), lasting: 0, lag_ns: 0, cpu_ns: 0 }
+    }
+}
+
+impl Second {
+    pub fn merge(&mut self, other: &Second) {
+        self.good += other.good;
+        self.errors += other.errors;
+        self.started += other.started;
+        let _ = self.latency.add(&other.latency);
+        self.lasting += other.lasting;
+        self.lag_ns = self.lag_ns.max(other.lag_ns);
+        self.cpu_ns = self.cpu_ns.max(other.cpu_ns);
+    }
+
+    pub fn clear(&mut self) {
+        self.latency.reset();
+        (self.good, self.errors, self.started, self.lasting) = (0, 0, 0, 0);
+        (self.lag_ns, self.cpu_ns) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_count_what_was_noted() {
+        let mut series = Series::default();
+        (1..=98).for_each(|n| series.good(n * 1_000_000, 1_000_000));
+        series.failed(Failure::Status(500), 7, || "first".into());
+        series.failed(Failure::Status(500), 7, || unreachable!("made once"));
+        series.failed(Failure::Wrong(super::super::failure::Wrong::OtherUser), 7, String::new);
+        series.failed(Failure::TimedOut, 5_000_000_000, String::new);
+        let figures = series.figures(2.0);
+        assert_eq!((figures.done, figures.errors, figures.wrong), (102, 4, 1));
+        assert!((figures.rate - 49.0).abs() < 1e-9);
+        // Five seconds of waiting count; refusals do not make latencies better.
+        assert_eq!(series.latency.len(), 99);
+        assert!(series.latency.max() >= 5_000_000_000 && series.latency.max() < 5_010_000_000);
+        let mut both = series.clone();
+        both.merge(&series);
+        assert_eq!((both.done(), both.wrong(), both.latency.len()), (204, 2, 198));
+        assert_eq!(both.failures[&Failure::Status(500)], Failed { count: 4, example: "first".into() });
+    }
+
+    #[test]
+    fn a_latency_beyond_the_longest_is_kept_as_the_longest() {
+        let mut series = Series::default();
+        series.good(u64::MAX, 0);
+        assert!(series.latency.max() >= LONGEST_NS && series.latency.len() == 1);
+    }
+
+    #[test]
+    fn a_cleared_second_is_an_empty_one() {
+        let mut second =
+            Second { good: 3, errors: 2, started: 9, lasting: 1, lag_ns: 5, cpu_ns: 6, ..Second::default() };
+        record(&mut second.latency, 5_000_000);
+        second.clear();
+        assert_eq!(
+            (second.good, second.errors, second.started, second.lasting, second.lag_ns, second.cpu_ns),
+            (0, 0, 0, 0, 0, 0)
+        );
+        assert_eq!(second.latency.len(), 0);
+        second.merge(&Second { good: 1, latency: latencies(2), ..Second::default() });
+        assert_eq!(second.good, 1);
+    }
+}

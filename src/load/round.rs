@@ -1,0 +1,161 @@
+//! One round of a load, put together from what its workers measured.
+
+use super::check::Checker;
+use super::desk::Record;
+use super::failure::{Failure, Wrong};
+use super::identity::Learned;
+use super::measure::{Latencies, Second, Series, latencies};
+use super::plan::Load;
+use super::seen::Seen;
+use std::time::Duration;
+
+/// One second, for the live view and the timeline. Latencies in nanoseconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    /// Seconds since the start of the clock.
+    pub second: u64,
+    pub started: u64,
+    pub good: u64,
+    pub errors: u64,
+    pub lasting: u64,
+    pub p50_ns: u64,
+    pub p99_ns: u64,
+    pub max_ns: u64,
+    pub lag_ns: u64,
+    /// CPU time of the busiest worker.
+    pub cpu_ns: u64,
+}
+
+impl Row {
+    pub fn new(second: u64, figures: &Second) -> Self {
+        Self {
+            second,
+            started: figures.started,
+            good: figures.good,
+            errors: figures.errors,
+            lasting: figures.lasting,
+            p50_ns: figures.latency.value_at_quantile(0.5),
+            p99_ns: figures.latency.value_at_quantile(0.99),
+            max_ns: figures.latency.max(),
+            lag_ns: figures.lag_ns,
+            cpu_ns: figures.cpu_ns,
+        }
+    }
+}
+
+/// What a round measured.
+#[derive(Clone)]
+pub struct Round {
+    /// By name: each workload, and where it has several calls, each of them.
+    pub series: Vec<(String, Series)>,
+    /// All workloads together.
+    pub whole: Series,
+    pub rows: Vec<Row>,
+    /// How late arrivals were taken up though a connection was free, in nanoseconds.
+    pub lag: Latencies,
+    pub starved: u64,
+    pub held: u64,
+    pub started: u64,
+    pub signed_out: u64,
+    /// TLS handshakes, and how many of them took up an earlier session.
+    pub handshakes: (u64, u64),
+    /// The measured time.
+    pub measured: Duration,
+    /// Access tokens that could not be read.
+    pub opaque: u64,
+    pub learned: Learned,
+    /// One in how many refresh tokens was looked at twice.
+    pub one_in: u64,
+    /// Ended early: nothing but failures.
+    pub gave_up: bool,
+    pub interrupted: bool,
+}
+
+/// A round that goes on.
+pub struct Gathering {
+    names: Vec<Vec<String>>,
+    warm_up: Duration,
+    length: Duration,
+    pub rows: Vec<Row>,
+    pub took: Duration,
+    pub gave_up: bool,
+    pub interrupted: bool,
+}
+
+impl Gathering {
+    pub fn new(load: &Load, warm_up: Duration, length: Duration) -> Self {
+        let names = load.workloads.iter().map(super::desk::Workload::series).collect();
+        Self { names, warm_up, length, rows: vec![], took: Duration::ZERO, gave_up: false, interrupted: false }
+    }
+
+    /// Puts the workers' records together. `hands`: each worker's checker.
+    pub fn close<'c>(self, records: Vec<Record>, hands: impl Iterator<Item = (&'c mut Checker, usize)>) -> Round {
+        let mut series: Vec<Vec<Series>> =
+            self.names.iter().map(|names| names.iter().map(|_| Series::default()).collect()).collect();
+        let mut lag = latencies(3);
+        let (mut starved, mut held, mut started, mut signed_out, mut handshakes) = (0, 0, 0, 0, (0, 0));
+        for record in &records {
+            for (all, own) in series.iter_mut().flatten().zip(record.series.iter().flatten()) {
+                all.merge(own);
+            }
+            let _ = lag.add(&record.lag);
+            starved += record.starved;
+            held += record.held;
+            started += record.started;
+            signed_out += record.signed_out;
+            handshakes = (handshakes.0 + record.handshakes.0, handshakes.1 + record.handshakes.1);
+        }
+        let (mut seen, mut twice, mut opaque, mut learned) = (Seen::new(1 << 20), 0, 0, Learned::default());
+        for (checker, _) in hands {
+            twice += seen.merge(&checker.seen);
+            opaque += checker.opaque;
+            if learned == Learned::default() {
+                learned = checker.learned();
+            }
+        }
+        if let Some(first) = series.iter_mut().flatten().next() {
+            for _ in 0..twice {
+                first.good = first.good.saturating_sub(1);
+                first.failed(Failure::Wrong(Wrong::HandedOutTwice), 0, || "by two workers' connections".into());
+            }
+        }
+        let mut whole = Series::default();
+        series.iter().filter_map(|of| of.first()).for_each(|of| whole.merge(of));
+        // What is cut short was measured only so long.
+        let ended = if self.gave_up || self.interrupted { self.took.min(self.length) } else { self.length };
+        let measured = ended.saturating_sub(self.warm_up);
+        let names = self.names.into_iter().flatten();
+        Round {
+            series: names.zip(series.into_iter().flatten()).collect(),
+            whole,
+            rows: self.rows,
+            lag,
+            starved,
+            held,
+            started,
+            signed_out,
+            handshakes,
+            measured,
+            opaque,
+            learned,
+            one_in: seen.one_in(),
+            gave_up: self.gave_up,
+            interrupted: self.interrupted,
+        }
+    }
+}
+
+impl Round {
+    /// The series that a threshold is about.
+    pub fn of(&self, name: Option<&str>) -> Option<&Series> {
+        match name {
+            None => Some(&self.whole),
+            Some(name) => self.series.iter().find(|(known, _)| known == name).map(|(_, series)| series),
+        }
+    }
+
+    /// The measured time in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.measured.as_secs_f64()
+    }
+}

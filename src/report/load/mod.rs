@@ -1,0 +1,23 @@
+//! Reports of a load. Each format is one file that reads [`Results`].
+
+mod json;
+mod live;
+mod summary;
+
+pub use live::Console;
+
+use crate::load::{Judged, Load, Round};
+
+/// All that a report can tell.
+pub struct Results<'a> {
+    /// What the load went to.
+    pub target: &'a str,
+    pub load: &'a Load,
+    pub round: &'a Round,
+    pub judged: &'a Judged,
+    /// Users that the load made and could not delete.
+    pub left_users: u64,
+}
+
+/// The percentiles that every report has.
+pub const PERCENTILES: [f64; 6] = [50.0, 90.0, 95.0, 99.0, 99.9, 99.99];
