@@ -14,7 +14,7 @@ use crate::seat::{HttpReply, Place};
 use std::sync::Arc;
 
 /// How many refresh tokens a worker remembers at once.
-const REMEMBERED: usize = 400_000;
+const REMEMBERED: usize = 1 << 17;
 
 /// Checks the answers of one worker.
 pub struct Checker {
@@ -27,6 +27,8 @@ pub struct Checker {
     token: Place,
     /// A refresh must bring another refresh token.
     rotates: bool,
+    /// A later call shows the access token.
+    keeps_access: bool,
     pub identity: Identity,
     pub seen: Seen,
     /// Access tokens that say nothing that can be read.
@@ -46,8 +48,8 @@ fn wrong(wrong: Wrong, example: impl Into<String>) -> Verdict {
 }
 
 impl Checker {
-    /// `token` is where a backend's answer holds the sign-in token.
-    pub fn new(site: Arc<Site>, token: Place, rotates: bool) -> Self {
+    /// `token` is where a backend's answer holds the sign-in token; `keeps_access`: access tokens are used later.
+    pub fn new(site: Arc<Site>, token: Place, rotates: bool, keeps_access: bool) -> Self {
         let places = |shape: &Shape| {
             let answer = &shape.answer;
             Places::new([answer.access_token.as_str(), &answer.refresh_token, &answer.expires_in])
@@ -59,6 +61,7 @@ impl Checker {
             user: Places::new(["/user_id", "/sign_in_token"]),
             token,
             rotates,
+            keeps_access,
             identity: Identity::new(site.realm),
             seen: Seen::new(REMEMBERED),
             opaque: 0,
@@ -123,8 +126,10 @@ impl Checker {
         let installation = fleet.of(who);
         installation.refresh_token.clear();
         installation.refresh_token.push_str(&refresh);
-        installation.access_token.clear();
-        installation.access_token.push_str(&access);
+        if self.keeps_access {
+            installation.access_token.clear();
+            installation.access_token.push_str(&access);
+        }
         installation.jwt.clear();
         if same && self.rotates {
             return wrong(Wrong::NotRotated, "");

@@ -83,6 +83,7 @@ impl Crew {
         let CrewParts { load, site, limits, users, token_place } = parts;
         let site = Arc::new(site);
         let made_users = users.is_empty();
+        let shows_access = load.workloads.iter().any(|workload| workload.calls.contains(&Call::Resource));
         let run = uuid::Uuid::new_v4().simple().to_string();
         let hands = (0..load.threads).map(|worker| {
             let mine = |n: &u32| n % load.threads == worker;
@@ -97,7 +98,7 @@ impl Crew {
                 if own.is_empty() { users.clone() } else { own }
             };
             let fleet = Fleet::new(users, load.recycles);
-            Hand { fleet, checker: Checker::new(site.clone(), token_place.clone(), load.rotates) }
+            Hand { fleet, checker: Checker::new(site.clone(), token_place.clone(), load.rotates, shows_access) }
         });
         Self { hands: hands.collect(), made_users, load, site, limits }
     }

@@ -92,6 +92,7 @@ impl Cut {
 fn write(value: &str, guise: Guise, out: &mut Vec<u8>) {
     match guise {
         Guise::Plain => out.extend_from_slice(value.as_bytes()),
+        Guise::Form if all_plain(value.as_bytes()) => out.extend_from_slice(value.as_bytes()),
         Guise::Form => byte_serialize(value.as_bytes()).for_each(|part| out.extend_from_slice(part.as_bytes())),
         Guise::Json if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') => {
             out.extend_from_slice(value.as_bytes());
@@ -101,6 +102,15 @@ fn write(value: &str, guise: Guise, out: &mut Vec<u8>) {
             out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
         }
     }
+}
+
+/// Whether a form leaves all of it as it is. Without a branch, so that it takes many bytes at once: tokens are long.
+fn all_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |all, byte| {
+        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        let digit = byte.wrapping_sub(b'0') < 10;
+        all & (letter | digit | (*byte == b'-') | (*byte == b'.') | (*byte == b'_'))
+    })
 }
 
 /// A call's request, but for its slots. It may hold an API key, so it does not print itself.

@@ -76,7 +76,7 @@ impl Http1 {
             let due = desk.next_due().filter(|_| !self.blocked);
             let deadline = self.deadlines.front().map(|(moment, ..)| *moment);
             let next = [due, deadline].into_iter().flatten().fold(watch.next_beat(), u64::min);
-            self.waiter.wait(watch.until(next))?;
+            self.waiter.wait(watch.until(next), due == Some(next))?;
             let mut ready = std::mem::take(&mut self.ready);
             self.waiter.ready(&mut ready);
             ready.iter().for_each(|number| self.tend(*number, desk, watch));
