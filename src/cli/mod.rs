@@ -3,6 +3,8 @@
 mod casting;
 mod check;
 mod clauses;
+mod cloud;
+mod cloud_hook;
 mod completions;
 mod explore;
 mod limits;
@@ -47,6 +49,11 @@ enum Command {
     Mutants(mutants::Args),
     /// Walk randomly through the scheme, and hold what happens against a small model and all invariants.
     Explore(explore::Args),
+    /// Serve the simulated vendor cloud, for load tests and for trying things by hand.
+    Cloud(cloud::Args),
+    /// Do a hook of the target file that `vouch cloud` writes.
+    #[command(hide = true)]
+    CloudHook(cloud_hook::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
     /// Show every step that a scenario can have.
@@ -129,6 +136,8 @@ pub fn main() -> ExitCode {
         Command::Clauses(args) => clauses::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Explore(args) => explore::run(&args),
+        Command::Cloud(args) => cloud::run(&args),
+        Command::CloudHook(args) => cloud_hook::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),
