@@ -178,7 +178,7 @@ async fn the_target_file_is_its_owners_only_and_the_suite_passes_on_it() {
 #[test]
 fn a_planted_fault_shows_under_its_clause() {
     let served = Served::start(&["--keys", "quick", "--plant", "cloud-many-uses"]);
-    let args = ["run", "--ci", "--seat", "idp", "-f", "IDP-1", "-t"];
+    let args = ["run", "--ci", "--strict", "--seat", "idp", "-f", "IDP-1", "-t"];
     let out = stdout(&vouch().args(args).arg(served.target()).assert().code(1));
     assert!(out.contains("broken IDP-1"), "{out}");
 }

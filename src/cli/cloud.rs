@@ -25,11 +25,12 @@ pub struct Args {
     #[arg(long, value_name = "PROFILE", default_value = "junction")]
     profile: String,
 
-    /// What tokens are signed with: rs256 as the vendor does, es256, or quick, which only this cloud can check.
+    /// What access tokens are signed with: rs256, es256, or quick, which only this cloud can check. Sign-in tokens are
+    /// RS256, as the vendor's are; with quick, they only say so.
     #[arg(long, value_name = "KEYS", value_enum, default_value = "rs256")]
     keys: KeyKind,
 
-    /// Threads that serve connections; with rs256, as many again that sign. Left out, one for each core.
+    /// Threads that serve connections; as many again make RS256 signatures. Left out, one for each core.
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 

@@ -12,15 +12,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// What tokens are signed with. Key pairs are parsed once, when they are made.
-pub struct Keys(Kind);
+pub struct Keys {
+    sign_in: Arc<Key>,
+    access: Arc<Key>,
+}
 
-enum Kind {
+enum Key {
     /// An RS256 key pair of 2048 bits.
     Rsa { pair: Box<RsaKeyPair>, public: ParsedPublicKey },
-    /// An ES256 key pair: a signature costs a tenth of an RSA one and more.
+    /// An ES256 key pair: a signature costs a twentieth of an RSA one.
     Ecdsa { pair: Box<EcdsaKeyPair>, public: ParsedPublicKey },
     /// A secret of the process: a hundred times as fast, and only good where nobody but the cloud itself checks.
     Quick(Box<hmac::Key>),
@@ -40,24 +43,82 @@ fn failed(error: impl std::fmt::Debug) -> KeyError {
 }
 
 impl Keys {
-    /// RS256, as the vendor signs (wire facts, "Sign-in token").
+    /// RS256 throughout. The vendor signs its sign-in tokens so (wire facts, "Sign-in token").
     pub fn generate() -> Result<Self, KeyError> {
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
-        let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()).map_err(failed)?;
-        Self(Kind::Rsa { pair: Box::new(pair), public }).tried()
+        Ok(Self::one(Key::rs256()?))
     }
 
-    /// ES256 (RFC 7518 section 3.4): P-256 with SHA-256.
+    /// RS256 for sign-in tokens, whose algorithm clients may check; ES256 for access tokens, which are opaque to them.
     pub fn es256() -> Result<Self, KeyError> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
-        let public = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).map_err(failed)?;
-        Self(Kind::Ecdsa { pair: Box::new(pair), public }).tried()
+        Ok(Self { sign_in: Arc::new(Key::rs256()?), access: Arc::new(Key::es256()?) })
     }
 
     /// Keys for walks in memory: tokens say RS256, as clients read them, and are authenticated by the process's own secret.
     pub fn quick() -> Result<Self, KeyError> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(failed)?;
-        Ok(Self(Kind::Quick(Box::new(key))))
+        Ok(Self::one(Key::Quick(Box::new(key))))
+    }
+
+    fn one(key: Key) -> Self {
+        let key = Arc::new(key);
+        Self { sign_in: key.clone(), access: key }
+    }
+
+    /// An access token: a compact JWT (RFC 7515 section 3.1).
+    pub fn sign(&self, claims: &impl Serialize) -> Option<String> {
+        self.access.sign(claims)
+    }
+
+    /// The claims of an access token that this signed. Times are the caller's to check, by the case's clock.
+    pub fn check<T: DeserializeOwned>(&self, jwt: &str) -> Option<T> {
+        self.access.check(jwt)
+    }
+
+    /// The sign-in JWT whose middle part is `payload`.
+    pub(super) fn sign_in_jwt(&self, payload: &str) -> Option<String> {
+        self.sign_in.sign_payload(payload)
+    }
+
+    /// The claims of a sign-in JWT that this signed.
+    pub(super) fn check_sign_in<T: DeserializeOwned>(&self, jwt: &str) -> Option<T> {
+        self.sign_in.check(jwt)
+    }
+
+    /// Whether an access token takes so long to sign that the thread which reads connections should not do it.
+    pub fn access_is_slow(&self) -> bool {
+        self.access.is_slow()
+    }
+
+    /// The same of sign-in tokens.
+    pub fn sign_in_is_slow(&self) -> bool {
+        self.sign_in.is_slow()
+    }
+
+    /// The public keys as a JWK Set (RFC 7517 section 5), that of access tokens first. A secret of the process has none.
+    pub fn jwks(&self) -> Value {
+        let mut keys: Vec<_> = [&self.access, &self.sign_in].into_iter().filter_map(|key| key.jwk()).collect();
+        keys.dedup();
+        json!({ "keys": keys })
+    }
+}
+
+/// The middle part of a JWT.
+pub(super) fn payload(claims: &impl Serialize) -> Option<String> {
+    Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).ok()?))
+}
+
+impl Key {
+    fn rs256() -> Result<Self, KeyError> {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
+        let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()).map_err(failed)?;
+        Key::Rsa { pair: Box::new(pair), public }.tried()
+    }
+
+    /// RFC 7518 section 3.4: P-256 with SHA-256.
+    fn es256() -> Result<Self, KeyError> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+        let public = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).map_err(failed)?;
+        Key::Ecdsa { pair: Box::new(pair), public }.tried()
     }
 
     fn tried(self) -> Result<Self, KeyError> {
@@ -66,45 +127,38 @@ impl Keys {
         Ok(self)
     }
 
-    /// Whether a signature takes so long that the thread which reads connections should not make it.
-    pub fn are_slow(&self) -> bool {
-        matches!(self.0, Kind::Rsa { .. })
+    fn is_slow(&self) -> bool {
+        matches!(self, Key::Rsa { .. })
     }
 
     fn header(&self) -> &'static str {
-        match self.0 {
-            Kind::Ecdsa { .. } => &ES256,
-            Kind::Rsa { .. } | Kind::Quick(_) => &RS256,
+        match self {
+            Key::Ecdsa { .. } => &ES256,
+            Key::Rsa { .. } | Key::Quick(_) => &RS256,
         }
     }
 
     /// A compact JWT: `alg` RS256 or ES256, `typ` JWT.
-    pub fn sign(&self, claims: &impl Serialize) -> Option<String> {
-        self.sign_payload(&Self::payload(claims)?)
+    fn sign(&self, claims: &impl Serialize) -> Option<String> {
+        self.sign_payload(&payload(claims)?)
     }
 
-    /// The middle part of a JWT.
-    pub(super) fn payload(claims: &impl Serialize) -> Option<String> {
-        Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).ok()?))
-    }
-
-    /// The JWT whose middle part is `payload`.
-    pub(super) fn sign_payload(&self, payload: &str) -> Option<String> {
+    fn sign_payload(&self, payload: &str) -> Option<String> {
         let mut jwt = String::with_capacity(self.header().len() + payload.len() + 344);
         jwt.push_str(self.header());
         jwt.push_str(payload);
         let mut rsa = [0; 256];
         let (tag, ecdsa);
-        let signature: &[u8] = match &self.0 {
-            Kind::Rsa { pair, .. } => {
+        let signature: &[u8] = match self {
+            Key::Rsa { pair, .. } => {
                 pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), jwt.as_bytes(), &mut rsa).ok()?;
                 &rsa
             }
-            Kind::Ecdsa { pair, .. } => {
+            Key::Ecdsa { pair, .. } => {
                 ecdsa = pair.sign(&SystemRandom::new(), jwt.as_bytes()).ok()?;
                 ecdsa.as_ref()
             }
-            Kind::Quick(key) => {
+            Key::Quick(key) => {
                 tag = hmac::sign(key, jwt.as_bytes());
                 tag.as_ref()
             }
@@ -114,37 +168,34 @@ impl Keys {
         Some(jwt)
     }
 
-    /// The claims of a JWT that this key signed. Times are the caller's to check, by the case's clock.
-    pub fn check<T: DeserializeOwned>(&self, jwt: &str) -> Option<T> {
+    fn check<T: DeserializeOwned>(&self, jwt: &str) -> Option<T> {
         // Every JWT of this key has this very header; another would be another algorithm (RFC 8725 section 3.1).
         let rest = jwt.strip_prefix(self.header())?;
         let (payload, signature) = rest.split_once('.')?;
         let signed = jwt[..self.header().len() + payload.len()].as_bytes();
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        match &self.0 {
-            Kind::Rsa { public, .. } | Kind::Ecdsa { public, .. } => public.verify_sig(signed, &signature).ok()?,
-            Kind::Quick(key) => hmac::verify(key, signed, &signature).ok()?,
+        match self {
+            Key::Rsa { public, .. } | Key::Ecdsa { public, .. } => public.verify_sig(signed, &signature).ok()?,
+            Key::Quick(key) => hmac::verify(key, signed, &signature).ok()?,
         }
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 
-    /// The public key as a JWK Set (RFC 7517). A secret of the process has no public key: the set is empty then.
-    pub fn jwks(&self) -> Value {
-        let key = match &self.0 {
-            Kind::Rsa { pair, .. } => {
+    fn jwk(&self) -> Option<Value> {
+        match self {
+            Key::Rsa { pair, .. } => {
                 let PublicKeyComponents::<Vec<u8>> { n, e } = pair.public_key().into();
-                json!({ "kty": "RSA", "alg": "RS256", "use": "sig",
-                    "n": URL_SAFE_NO_PAD.encode(n), "e": URL_SAFE_NO_PAD.encode(e) })
+                let [n, e] = [n, e].map(|number| URL_SAFE_NO_PAD.encode(number));
+                Some(json!({ "kty": "RSA", "alg": "RS256", "use": "sig", "n": n, "e": e }))
             }
-            Kind::Ecdsa { pair, .. } => {
+            Key::Ecdsa { pair, .. } => {
                 // An uncompressed point: 4, then the two coordinates (SEC 1 section 2.3.3).
-                let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-                json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig",
-                    "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) })
+                let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;
+                let [x, y] = [x, y].map(|number| URL_SAFE_NO_PAD.encode(number));
+                Some(json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": x, "y": y }))
             }
-            Kind::Quick(_) => return json!({ "keys": [] }),
-        };
-        json!({ "keys": [key] })
+            Key::Quick(_) => None,
+        }
     }
 }
 

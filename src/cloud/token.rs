@@ -1,7 +1,7 @@
 //! Sign-in tokens and access tokens. Source: wire facts, "Sign-in token".
 
 use super::store::{Team, Ticket};
-use super::{Inner, Keys};
+use super::{Inner, keys};
 use crate::protocol::{Environment, Realm, Region};
 use crate::wire::redact::SecretKind;
 use base64::Engine;
@@ -88,7 +88,7 @@ pub(super) fn sign_in_token(
         // The text makes `-` and `_` appear in the encoding at any alignment.
         let note =
             if shape.url_safe_characters { ">>>???>>???".to_owned() + &"~".repeat(attempt % 3) } else { String::new() };
-        let payload = Keys::payload(&SignInClaims {
+        let payload = keys::payload(&SignInClaims {
             iss: &issuer,
             sub: &issuer,
             uid: &uid,
@@ -101,7 +101,7 @@ pub(super) fn sign_in_token(
         let odd = payload.contains('-') && payload.contains('_');
         (odd == shape.url_safe_characters).then_some(payload)
     })?;
-    let jwt = cloud.keys.sign_payload(&payload)?;
+    let jwt = cloud.keys.sign_in_jwt(&payload)?;
     let token = (0..3).find_map(|extra| {
         let public_key = format!("{}{}", team.public_key(), "x".repeat(extra));
         let token = STANDARD.encode(json!({ "public_key": public_key, "user_token": jwt }).to_string());
@@ -123,7 +123,7 @@ pub(super) struct GoodSignInToken {
 
 /// Checks a subject token at a host of `host`: signature, issuer, realm, time.
 pub(super) fn check_sign_in(cloud: &Inner, host: Realm, jwt: &str) -> Option<GoodSignInToken> {
-    let CheckedClaims { iss, uid, exp, jti } = cloud.keys.check(jwt)?;
+    let CheckedClaims { iss, uid, exp, jti } = cloud.keys.check_sign_in(jwt)?;
     let realm = realm_of_issuer(&iss)?;
     let good = cloud.rules.realm_fits(realm, host) && cloud.rules.in_time(exp, cloud.clock.now_s());
     good.then_some(GoodSignInToken { user_id: uid, id: jti, expires_s: exp })

@@ -27,8 +27,9 @@ const JWKS: &str = "/.well-known/jwks.json";
 pub(super) struct Shared {
     pub cloud: Cloud,
     pub control: Control,
-    /// Absent where signing is quick: handing a call over would cost more than the signature.
-    signers: Option<Signers>,
+    /// For calls of `slow_kinds`. Elsewhere handing a call over would cost more than its signature.
+    signers: Signers,
+    slow_kinds: Vec<Kind>,
     pace: Pace,
     tally: Tally,
     jwks: Bytes,
@@ -36,9 +37,11 @@ pub(super) struct Shared {
 
 impl Shared {
     pub fn new(cloud: Cloud, keys: &Keys, threads: usize, pace: Pace) -> io::Result<Self> {
-        let signers = if keys.are_slow() { Some(Signers::start(&cloud, threads)?) } else { None };
+        let signers = Signers::start(&cloud, threads)?;
+        let slow = [(Kind::Auth, keys.access_is_slow()), (Kind::Issuance, keys.sign_in_is_slow())];
+        let slow_kinds = slow.into_iter().filter(|(_, slow)| *slow).map(|(kind, _)| kind).collect();
         let jwks = Bytes::from(keys.jwks().to_string());
-        Ok(Self { cloud, control: Control::new(), signers, pace, tally: Tally::default(), jwks })
+        Ok(Self { cloud, control: Control::new(), signers, slow_kinds, pace, tally: Tally::default(), jwks })
     }
 
     pub fn summary(&self) -> Summary {
@@ -69,9 +72,10 @@ impl Shared {
             return reply.header("content-type", "application/json");
         }
         let link = self.cloud.place(link, &request);
-        let reply = match &self.signers {
-            Some(signers) if kind.signs() => signers.answer(link, request).await,
-            _ => self.cloud.answer_now(link, &request),
+        let reply = if self.slow_kinds.contains(&kind) {
+            self.signers.answer(link, request).await
+        } else {
+            self.cloud.answer_now(link, &request)
         };
         self.tally.note(kind, reply.status);
         reply

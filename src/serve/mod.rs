@@ -47,7 +47,7 @@ pub struct Settings {
     /// Where the cloud decides wrongly on purpose.
     pub fault: Option<Arc<dyn Rules>>,
     pub lifetimes: Lifetimes,
-    /// Threads that serve connections, and as many again that sign, where signing is slow. At least one.
+    /// Threads that serve connections, and as many again that sign what takes long. At least one.
     pub threads: usize,
     pub pace: Pace,
     pub tls: Option<Tls>,

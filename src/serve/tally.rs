@@ -26,11 +26,6 @@ impl Kind {
             _ => Kind::Api,
         }
     }
-
-    /// Whether its answer may hold a signature.
-    pub fn signs(self) -> bool {
-        matches!(self, Kind::Auth | Kind::Issuance)
-    }
 }
 
 /// Calls by kind.
