@@ -42,7 +42,8 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = lifetime)]
     sign_in_token_lifetime: Duration,
 
-    /// Add this to each answer of the identity provider, for example 200us: exact to some tens of microseconds.
+    /// Add this to each answer of the identity provider, for example 200us: exact to some microseconds, for it is
+    /// waited for busily.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = length)]
     delay: Duration,
 
@@ -129,7 +130,7 @@ fn settings(args: &Args) -> Result<Settings, Stop> {
         fault: args.plant.as_deref().map(fault).transpose()?,
         lifetimes: Lifetimes { sign_in_token: args.sign_in_token_lifetime, access_token: args.access_token_lifetime },
         threads: args.threads.map_or(cores, usize::from),
-        pace: Pace::new(args.delay, args.stall).map_err(|error| failed(&error))?,
+        pace: Pace::new(args.delay, args.stall),
         tls,
     })
 }

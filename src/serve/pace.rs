@@ -1,12 +1,10 @@
 //! Answers that come late on purpose.
 
-use std::io;
+use std::cell::Cell;
 use std::str::FromStr;
 use std::sync::OnceLock;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
 
 /// A time in which nothing is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +32,15 @@ impl FromStr for Stall {
 /// When answers leave.
 #[derive(Default)]
 pub struct Pace {
-    delay: Option<Delay>,
+    delay: Duration,
     stall: Option<Stall>,
     first: OnceLock<Instant>,
 }
 
 impl Pace {
-    /// `delay` is added to each answer of the identity provider. Fails where its thread cannot be had.
-    pub fn new(delay: Duration, stall: Option<Stall>) -> io::Result<Self> {
-        let delay = if delay.is_zero() { None } else { Some(Delay::start(delay)?) };
-        Ok(Self { delay, stall, first: OnceLock::new() })
+    /// `delay` is added to each answer of the identity provider.
+    pub fn new(delay: Duration, stall: Option<Stall>) -> Self {
+        Self { delay, stall, first: OnceLock::new() }
     }
 
     /// A request has begun to arrive.
@@ -55,10 +52,8 @@ impl Pace {
 
     /// Waits until an answer may leave.
     pub(super) async fn hold(&self, of_identity_provider: bool) {
-        if let Some(delay) = &self.delay
-            && of_identity_provider
-        {
-            delay.pass().await;
+        if of_identity_provider && !self.delay.is_zero() {
+            pass(self.delay).await;
         }
         if let (Some(stall), Some(first)) = (self.stall, self.first.get()) {
             let (begin, end) = (*first + stall.after, *first + stall.after + stall.lasts);
@@ -69,50 +64,34 @@ impl Pace {
     }
 }
 
-/// One length of time, to within some tens of microseconds: a thread sleeps by the kernel's own timer, where the runtime's
-/// counts in milliseconds. As all wait equally long, they wake in the order in which they came.
-struct Delay {
-    length: Duration,
-    waiting: Sender<(Instant, oneshot::Sender<()>)>,
+/// How long before its end a delay is waited for busily: the runtime's own timer is exact to a millisecond only.
+const BUSY: Duration = Duration::from_millis(2);
+/// How long a thread waits busily before it lets others have its core.
+const TURN: Duration = Duration::from_micros(20);
+
+thread_local! {
+    /// When this thread last let others have its core.
+    static YIELDED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-impl Delay {
-    fn start(length: Duration) -> io::Result<Self> {
-        let (waiting, waiters) = channel();
-        thread::Builder::new().name("delay".into()).spawn(move || wake(&waiters))?;
-        Ok(Self { length, waiting })
+/// Waits for a length of time, exact to some microseconds; the thread goes on serving others meanwhile.
+async fn pass(length: Duration) {
+    let end = Instant::now() + length;
+    if length > BUSY {
+        tokio::time::sleep_until((end - BUSY).into()).await;
     }
-
-    async fn pass(&self) {
-        let (wake, woken) = oneshot::channel();
-        let _ = self.waiting.send((Instant::now() + self.length, wake));
-        let _ = woken.await;
-    }
-}
-
-fn wake(waiters: &Receiver<(Instant, oneshot::Sender<()>)>) {
-    exact_sleeps();
-    for (at, waiter) in waiters {
-        let left = at.saturating_duration_since(Instant::now());
-        if !left.is_zero() {
-            thread::sleep(left);
+    loop {
+        let now = Instant::now();
+        if now >= end {
+            return;
         }
-        // A caller may have left.
-        let _ = waiter.send(());
+        if YIELDED.get().is_none_or(|last| now - last > TURN) {
+            thread::yield_now();
+            YIELDED.set(Some(now));
+        }
+        tokio::task::yield_now().await;
     }
 }
-
-/// Has the kernel end this thread's sleeps when they are over, not up to 50 µs later.
-#[cfg(target_os = "linux")]
-fn exact_sleeps() {
-    // SAFETY: a plain system call on the calling thread, without pointers.
-    unsafe {
-        libc::prctl(libc::PR_SET_TIMERSLACK, 1_u64, 0_u64, 0_u64, 0_u64);
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn exact_sleeps() {}
 
 #[cfg(test)]
 mod tests {
@@ -129,7 +108,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_delay_of_less_than_a_millisecond_is_one() {
-        let pace = Pace::new(Duration::from_micros(200), None).unwrap();
+        let pace = Pace::new(Duration::from_micros(200), None);
         let mut took = Vec::new();
         for _ in 0..50 {
             let began = Instant::now();
