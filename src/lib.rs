@@ -17,6 +17,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod seat;
+pub mod serve;
 pub mod target;
 pub mod text;
 pub mod wire;

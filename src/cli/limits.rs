@@ -27,7 +27,7 @@ pub fn jobs(wanted: Option<NonZeroUsize>) -> Result<usize, Stop> {
 }
 
 /// Raises the soft limit on open files to the hard one; the limit that is in force then.
-fn raise_file_limit() -> u64 {
+pub fn raise_file_limit() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: plain system calls on a struct of this function.
     unsafe {

@@ -3,6 +3,8 @@
 mod casting;
 mod check;
 mod clauses;
+mod cloud;
+mod cloud_hook;
 mod completions;
 mod explore;
 mod limits;
@@ -50,6 +52,11 @@ enum Command {
     Explore(explore::Args),
     /// Put exchange and refresh under load, check every answer, and hold the figures against thresholds.
     Load(Box<load::Args>),
+    /// Serve the simulated vendor cloud, for load tests and for trying things by hand.
+    Cloud(cloud::Args),
+    /// Do a hook of the target file that `vouch cloud` writes.
+    #[command(hide = true)]
+    CloudHook(cloud_hook::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
     /// Show every step that a scenario can have.
@@ -133,6 +140,8 @@ pub fn main() -> ExitCode {
         Command::Mutants(args) => mutants::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Load(args) => load::run(*args),
+        Command::Cloud(args) => cloud::run(&args),
+        Command::CloudHook(args) => cloud_hook::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),

@@ -3,7 +3,7 @@
 //! Virtual time stands still until the scenario moves it ([`Clock::advance`]) or until everybody waits: when a part sleeps
 //! and nothing else has happened for a moment, the clock jumps to the end of the nearest sleep.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
@@ -30,6 +30,8 @@ struct Inner {
     /// Ends of the sleeps that go on, in virtual milliseconds.
     sleeps: Mutex<Vec<i64>>,
     activity: AtomicU64,
+    /// How far a real clock has been set ahead, in milliseconds.
+    ahead_ms: AtomicI64,
 }
 
 impl Clock {
@@ -40,7 +42,13 @@ impl Clock {
     /// A clock whose virtual time starts at `start_ms`, in milliseconds since 1970.
     pub fn starting_at(mode: Mode, start_ms: i64) -> Self {
         let now_ms = watch::Sender::new(start_ms);
-        Self(Arc::new(Inner { mode, now_ms, sleeps: Mutex::default(), activity: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            mode,
+            now_ms,
+            sleeps: Mutex::default(),
+            activity: AtomicU64::new(0),
+            ahead_ms: AtomicI64::new(0),
+        }))
     }
 
     pub fn mode(&self) -> Mode {
@@ -51,7 +59,7 @@ impl Clock {
     pub fn now_ms(&self) -> i64 {
         match self.0.mode {
             Mode::Virtual => *self.0.now_ms.borrow(),
-            Mode::Real => real_now_ms(),
+            Mode::Real => real_now_ms() + self.0.ahead_ms.load(Ordering::Relaxed),
         }
     }
 
@@ -70,6 +78,16 @@ impl Clock {
         match self.0.mode {
             Mode::Virtual => self.move_to(self.now_ms() + millis(by)),
             Mode::Real => tokio::time::sleep(by).await,
+        }
+    }
+
+    /// Sets the clock ahead at once, whichever time it keeps. Sleeps in real time are not shortened.
+    pub fn set_ahead(&self, by: Duration) {
+        match self.0.mode {
+            Mode::Virtual => self.move_to(self.now_ms() + millis(by)),
+            Mode::Real => {
+                self.0.ahead_ms.fetch_add(millis(by), Ordering::Relaxed);
+            }
         }
     }
 

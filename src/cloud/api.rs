@@ -19,9 +19,9 @@ pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (&request.method, segments.as_slice()) {
         (&Method::POST, ["v2", "user"]) => call.team(|| call.create_user(request)),
-        (&Method::GET, ["v2", "user"]) => call.team(|| call.list_users()),
+        (&Method::GET, ["v2", "user"]) => call.team(|| call.list_users(request)),
         (&Method::GET, ["v2", "user", "metrics"]) => {
-            call.team(|| ok(&json!({ "total_users": call.store().live(realm).count() })))
+            call.team(|| ok(&json!({ "total_users": call.store().live_count(realm) })))
         }
         (&Method::POST, ["v2", "user", "undo_delete"]) => call.team(|| call.undo_delete(request)),
         (&Method::GET, ["v2", "user", "resolve", client_id]) => call.team(|| call.resolve(client_id)),
@@ -47,7 +47,7 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
         return None;
     }
     let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
-    let session = store.sessions.get(&claims.sid)?;
+    let session = store.session(claims.sid)?;
     let refused = claims.generation < session.access_from && !cloud.rules.access_survives_revocation();
     if refused || store.by_id(own, &claims.sub).is_none() {
         return None;
@@ -55,6 +55,9 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
     store.confirm(claims.sid, claims.generation);
     Some(Caller::User(claims.sub))
 }
+
+/// The most users in one answer.
+const USERS_A_PAGE: usize = 100;
 
 fn ok(body: &Value) -> Reply {
     Reply::json(StatusCode::OK, body)
@@ -121,11 +124,18 @@ impl Call<'_> {
         ok(&user_json(&user, store.team(self.realm)))
     }
 
-    fn list_users(&self) -> Reply {
+    fn list_users(&self, request: &Received) -> Reply {
+        let (_, query) = request.path.split_once('?').unwrap_or_default();
+        let asked = |name: &str, usual: usize| {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            pairs.find(|(key, _)| key == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(usual)
+        };
+        let (offset, limit) = (asked("offset", 0), asked("limit", USERS_A_PAGE).min(USERS_A_PAGE));
         let store = self.store();
         let team = store.team(self.realm);
-        let users: Vec<_> = store.live(self.realm).map(|user| user_json(user, team)).collect();
-        ok(&json!({ "total": users.len(), "users": users, "offset": 0, "limit": 100 }))
+        let page = store.live(self.realm).skip(offset).take(limit);
+        let users: Vec<_> = page.map(|user| user_json(user, team)).collect();
+        ok(&json!({ "total": store.live_count(self.realm), "users": users, "offset": offset, "limit": limit }))
     }
 
     fn resolve(&self, client_id: &str) -> Reply {

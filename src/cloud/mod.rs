@@ -6,9 +6,11 @@
 mod api;
 mod idp;
 mod keys;
+mod rows;
 mod rules;
 mod store;
 mod token;
+mod users;
 
 pub use keys::Keys;
 pub use rules::{Caller, Rules, Truthful};
@@ -23,6 +25,7 @@ use crate::wire::{Link, Party, Received, Reply, Upstream};
 use async_trait::async_trait;
 use hyper::StatusCode;
 use serde_json::json;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -71,6 +74,17 @@ struct Inner {
     lifetimes: Mutex<Lifetimes>,
     rules: Arc<dyn Rules>,
     store: Mutex<Store>,
+    seal: keys::Seal,
+    ready_answers: Option<idp::ReadyAnswers>,
+    exchanges: AtomicU64,
+    refreshes: AtomicU64,
+}
+
+/// How often the identity provider gave tokens out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantedCount {
+    pub exchanges: u64,
+    pub refreshes: u64,
 }
 
 impl Inner {
@@ -82,13 +96,35 @@ impl Inner {
 impl Cloud {
     pub fn new(parts: CloudParts) -> Self {
         let CloudParts { keys, clock, ledger, behaviour, profile, rules } = parts;
-        let (store, lifetimes) = (Mutex::new(Store::new()), Mutex::default());
-        let cloud = Self(Arc::new(Inner { keys, clock, ledger, behaviour, profile, lifetimes, rules, store }));
+        let cloud = Self(Arc::new(Inner {
+            keys,
+            clock,
+            ledger,
+            behaviour,
+            profile,
+            rules,
+            lifetimes: Mutex::default(),
+            store: Mutex::new(Store::new()),
+            seal: keys::Seal::new(),
+            ready_answers: None,
+            exchanges: AtomicU64::new(0),
+            refreshes: AtomicU64::new(0),
+        }));
         for (realm, team) in cloud.store().teams() {
             cloud.0.ledger.named_secret(SecretKind::ApiKey, &team.key, format!("API key of {realm}"));
             cloud.0.ledger.id(&team.id, format!("team {realm}"));
         }
         cloud
+    }
+
+    /// Has good answers of the identity provider made from text that is ready, past [`Rules::token_answer`]: for clouds
+    /// without a fault, before they are shared.
+    #[must_use]
+    pub fn with_ready_answers(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.ready_answers = Some(idp::ReadyAnswers::new(&inner.profile, inner.behaviour.expires_in));
+        }
+        self
     }
 
     /// The cloud's state, for the scenario's hand.
@@ -114,6 +150,26 @@ impl Cloud {
         *self.0.lifetimes.lock().unwrap_or_else(PoisonError::into_inner) = lifetimes;
     }
 
+    /// Sets the cloud's clock ahead.
+    pub fn set_ahead(&self, by: Duration) {
+        self.0.clock.set_ahead(by);
+    }
+
+    /// How often tokens were given out so far.
+    pub fn granted(&self) -> GrantedCount {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        GrantedCount { exchanges: read(&self.0.exchanges), refreshes: read(&self.0.refreshes) }
+    }
+
+    /// The answer to a request. It may sign, which takes long with some keys; it waits for nothing.
+    pub fn answer_now(&self, link: Link, request: &Received) -> Reply {
+        match link.to {
+            Party::Auth => idp::answer(&self.0, link.realm, request),
+            Party::Api => api::answer(&self.0, link.realm, request),
+            _ => refuse(StatusCode::NOT_FOUND, "not_found"),
+        }
+    }
+
     /// Makes a sign-in token as the API would, in a given shape.
     pub fn sign_in_token(&self, realm: Realm, user_id: &str, shape: &TokenShape) -> Option<String> {
         let team = self.store().team(realm).clone();
@@ -124,11 +180,7 @@ impl Cloud {
 #[async_trait]
 impl Upstream for Cloud {
     async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
-        Some(match link.to {
-            Party::Auth => idp::answer(&self.0, link.realm, &request),
-            Party::Api => api::answer(&self.0, link.realm, &request),
-            _ => refuse(StatusCode::NOT_FOUND, "not_found"),
-        })
+        Some(self.answer_now(link, &request))
     }
 
     fn place(&self, link: Link, request: &Received) -> Link {

@@ -1,14 +1,14 @@
 //! Sign-in tokens and access tokens. Source: wire facts, "Sign-in token".
 
-use super::Inner;
-use super::store::Team;
+use super::store::{Team, Ticket};
+use super::{Inner, keys};
 use crate::protocol::{Environment, Realm, Region};
 use crate::wire::redact::SecretKind;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use rand::RngCore;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
+use std::borrow::Cow;
 use uuid::Uuid;
 
 /// Ways in which a well-formed sign-in token can look (EXC-7, MIG-10).
@@ -22,13 +22,31 @@ pub struct TokenShape {
     pub capital_user_id: bool,
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct SignInClaims {
+#[derive(Serialize)]
+struct SignInClaims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    uid: &'a str,
+    tenant_id: &'a str,
+    claims: TeamClaims<'a>,
+    iat: i64,
+    exp: i64,
+    jti: Uuid,
+}
+
+#[derive(Serialize)]
+struct TeamClaims<'a> {
+    vital_team_id: &'a str,
+    note: &'a str,
+}
+
+/// What the exchange reads of them.
+#[derive(Deserialize)]
+struct CheckedClaims {
     iss: String,
     uid: String,
     exp: i64,
-    #[serde(flatten)]
-    rest: serde_json::Map<String, Value>,
+    jti: Uuid,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,20 +84,24 @@ pub(super) fn sign_in_token(
     let lifetime = i64::try_from(cloud.lifetimes().sign_in_token.as_secs()).unwrap_or(300);
     let issuer = issuer(cloud.rules.issuer_realm(realm, team));
     let uid = if shape.capital_user_id { user_id.to_uppercase() } else { user_id.to_owned() };
-    let jwt = (0..200).find_map(|attempt| {
+    let payload = (0..200).find_map(|attempt| {
         // The text makes `-` and `_` appear in the encoding at any alignment.
         let note =
             if shape.url_safe_characters { ">>>???>>???".to_owned() + &"~".repeat(attempt % 3) } else { String::new() };
-        let claims = json!({
-            "iss": issuer, "sub": issuer, "uid": uid, "tenant_id": team.tenant,
-            "claims": { "vital_team_id": team.id, "note": note },
-            "iat": now, "exp": now + lifetime, "jti": Uuid::new_v4(),
-        });
-        let jwt = cloud.keys.sign(&claims)?;
-        let payload = jwt.split('.').nth(1)?;
+        let payload = keys::payload(&SignInClaims {
+            iss: &issuer,
+            sub: &issuer,
+            uid: &uid,
+            tenant_id: &team.tenant,
+            claims: TeamClaims { vital_team_id: &team.id, note: &note },
+            iat: now,
+            exp: now + lifetime,
+            jti: random_id(),
+        })?;
         let odd = payload.contains('-') && payload.contains('_');
-        (odd == shape.url_safe_characters).then_some(jwt)
+        (odd == shape.url_safe_characters).then_some(payload)
     })?;
+    let jwt = cloud.keys.sign_in_jwt(&payload)?;
     let token = (0..3).find_map(|extra| {
         let public_key = format!("{}{}", team.public_key(), "x".repeat(extra));
         let token = STANDARD.encode(json!({ "public_key": public_key, "user_token": jwt }).to_string());
@@ -94,17 +116,20 @@ pub(super) fn sign_in_token(
 /// A sign-in JWT that is worth an exchange.
 pub(super) struct GoodSignInToken {
     pub user_id: String,
+    /// Its `jti`: what it is remembered by. Its signature would not do: an ES256 signature has a twin.
+    pub id: Uuid,
+    pub expires_s: i64,
 }
 
 /// Checks a subject token at a host of `host`: signature, issuer, realm, time.
 pub(super) fn check_sign_in(cloud: &Inner, host: Realm, jwt: &str) -> Option<GoodSignInToken> {
-    let claims: SignInClaims = cloud.keys.check(jwt)?;
-    let realm = realm_of_issuer(&claims.iss)?;
-    let good = cloud.rules.realm_fits(realm, host) && cloud.rules.in_time(claims.exp, cloud.clock.now_s());
-    good.then_some(GoodSignInToken { user_id: claims.uid })
+    let CheckedClaims { iss, uid, exp, jti } = cloud.keys.check_sign_in(jwt)?;
+    let realm = realm_of_issuer(&iss)?;
+    let good = cloud.rules.realm_fits(realm, host) && cloud.rules.in_time(exp, cloud.clock.now_s());
+    good.then_some(GoodSignInToken { user_id: uid, id: jti, expires_s: exp })
 }
 
-pub(super) fn access_token(cloud: &Inner, realm: Realm, user_id: &str, sid: u64, generation: u64) -> Option<String> {
+pub(super) fn access_token(cloud: &Inner, realm: Realm, user_id: &str, ticket: Ticket) -> Option<String> {
     let now = cloud.clock.now_s();
     let lifetime = i64::try_from(cloud.lifetimes().access_token.as_secs()).unwrap_or(3600);
     let token = cloud.keys.sign(&AccessClaims {
@@ -112,23 +137,65 @@ pub(super) fn access_token(cloud: &Inner, realm: Realm, user_id: &str, sid: u64,
         sub: user_id.to_owned(),
         env: realm.environment,
         region: realm.region,
-        sid,
-        generation,
+        sid: ticket.sid,
+        generation: ticket.generation,
         iat: now,
         exp: now + lifetime,
-        jti: Uuid::new_v4().simple().to_string(),
+        jti: random_id().simple().to_string(),
     })?;
     cloud.ledger.secret(SecretKind::AccessToken, &token);
     Some(token)
 }
 
-/// An opaque refresh token.
-pub(super) fn refresh_token(cloud: &Inner) -> String {
-    let mut bytes = [0_u8; 32];
-    rand::rng().fill_bytes(&mut bytes);
+/// A refresh token: opaque to clients, and to the cloud a session and a generation under its seal. So nothing needs to be
+/// remembered of a token, and one that was rotated out long ago is still known for what it was.
+pub(super) fn refresh_token(cloud: &Inner, ticket: Ticket) -> String {
+    let mut bytes = [0; TICKET + SEAL];
+    bytes[..8].copy_from_slice(&ticket.sid.to_be_bytes());
+    bytes[8..TICKET].copy_from_slice(&ticket.generation.to_be_bytes());
+    let seal = cloud.seal.of(&bytes[..TICKET]);
+    bytes[TICKET..].copy_from_slice(&seal);
+    // The seal's own bytes hide the numbers: a client must not be tempted to read them.
+    for at in 0..TICKET {
+        bytes[at] ^= seal[at];
+    }
     let plain = URL_SAFE_NO_PAD.encode(bytes);
-    let token =
-        if cloud.behaviour.awkward_refresh_tokens { format!("{}+/{}=&%", &plain[..20], &plain[20..]) } else { plain };
+    let token = if cloud.behaviour.awkward_refresh_tokens {
+        format!("{}{AWKWARD}{}{AWKWARD_END}", &plain[..20], &plain[20..])
+    } else {
+        plain
+    };
     cloud.ledger.secret(SecretKind::RefreshToken, &token);
     token
+}
+
+/// What an authentic refresh token of this cloud names.
+pub(super) fn read_refresh_token(cloud: &Inner, token: &str) -> Option<Ticket> {
+    let plain = if cloud.behaviour.awkward_refresh_tokens {
+        let (start, rest) = token.strip_suffix(AWKWARD_END)?.split_once(AWKWARD)?;
+        Cow::Owned([start, rest].concat())
+    } else {
+        Cow::Borrowed(token)
+    };
+    let mut bytes: [u8; TICKET + SEAL] = URL_SAFE_NO_PAD.decode(&*plain).ok()?.try_into().ok()?;
+    let (ticket, seal) = bytes.split_at_mut(TICKET);
+    ticket.iter_mut().zip(&*seal).for_each(|(byte, with)| *byte ^= with);
+    if !cloud.seal.fits(ticket, seal) {
+        return None;
+    }
+    let number = |at: usize| Some(u64::from_be_bytes(ticket.get(at..at + 8)?.try_into().ok()?));
+    Some(Ticket { sid: number(0)?, generation: number(8)? })
+}
+
+/// Bytes of a refresh token: session and generation, then their seal.
+const TICKET: usize = 16;
+const SEAL: usize = 16;
+
+/// Characters that a form must percent-encode, in the middle and at the end.
+const AWKWARD: &str = "+/";
+const AWKWARD_END: &str = "=&%";
+
+/// A random UUID (version 4), without asking the operating system each time.
+pub(super) fn random_id() -> Uuid {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid()
 }

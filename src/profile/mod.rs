@@ -13,9 +13,11 @@
 //! A profile knows shapes. It knows neither tokens' worth nor who sends them.
 
 mod client;
+mod ready;
 mod server;
 
 pub use client::{Granted, Request, Values};
+pub use ready::ReadyAnswer;
 pub use server::{Carried, Misfit};
 
 use crate::protocol::ErrorKind;

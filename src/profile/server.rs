@@ -5,6 +5,7 @@ use super::{Call, Encoding, Granted, NumberForm, Profile, Shape};
 use crate::protocol::ErrorKind;
 use hyper::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// What a request carries.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -42,75 +43,92 @@ pub enum Misfit {
     Fields,
 }
 
-type Fields = Vec<(String, String)>;
+type Fields<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 impl Profile {
     /// Which call a request is, if any, and what it carries. Loose: a call with a wrong field is still that call.
     pub fn recognise(&self, method: &Method, path_and_query: &str, body: &[u8]) -> Option<(Call, Carried)> {
-        let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
-        if method != Method::POST {
-            return None;
-        }
-        let fields = read(self.encoding_at(path)?, body);
-        let call = self.call_of(path, &fields)?;
+        let fields = self.fields(method, path_and_query, body)?;
+        let call = self.call_of(path_of(path_and_query), &fields)?;
+        Some((call, self.carried(call, path_and_query, &fields)))
+    }
+
+    /// Recognises a request and says what is wrong with it, in one reading.
+    pub fn judge(
+        &self,
+        method: &Method,
+        path_and_query: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Option<(Call, Carried, Option<Misfit>)> {
+        let fields = self.fields(method, path_and_query, body)?;
+        let call = self.call_of(path_of(path_and_query), &fields)?;
+        Some((call, self.carried(call, path_and_query, &fields), self.misfit_of(call, headers, &fields)))
+    }
+
+    /// The fields of a body that is sent where a call goes.
+    fn fields<'a>(&self, method: &Method, path_and_query: &str, body: &'a [u8]) -> Option<Fields<'a>> {
+        let path = path_of(path_and_query);
+        let shape = [&self.exchange, &self.refresh].into_iter().find(|shape| shape.path == path)?;
+        (method == Method::POST).then(|| read(shape.encoding, body))
+    }
+
+    fn carried(&self, call: Call, path_and_query: &str, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Carried {
         let shape = self.shape(call);
         let mut carried = Carried::default();
-        for (key, value) in &fields {
-            if let Some(Value::String(placeholder)) = shape.fields.get(key) {
-                carried.note(placeholder, value.clone());
+        for (key, value) in fields {
+            if let Some(Value::String(placeholder)) = shape.fields.get(&**key) {
+                carried.note(placeholder, value.clone().into_owned());
             }
         }
+        let (_, query) = path_and_query.split_once('?').unwrap_or_default();
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             if let Some(placeholder) = shape.query.get(&*key) {
                 carried.note(placeholder, value.into_owned());
             }
         }
-        Some((call, carried))
-    }
-
-    fn encoding_at(&self, path: &str) -> Option<Encoding> {
-        [&self.exchange, &self.refresh].into_iter().find(|shape| shape.path == path).map(|shape| shape.encoding)
+        carried
     }
 
     /// By path, and where both calls have the same, by the constants that fit best.
-    pub(super) fn call_of(&self, path: &str, fields: &[(String, String)]) -> Option<Call> {
+    pub(super) fn call_of(&self, path: &str, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<Call> {
         match (self.exchange.path == path, self.refresh.path == path) {
             (true, false) => Some(Call::Exchange),
             (false, true) => Some(Call::Refresh),
             (false, false) => None,
-            (true, true) => {
-                let fits = |call| self.constants(call).iter().filter(|constant| fields.contains(constant)).count();
-                match (fits(Call::Exchange), fits(Call::Refresh)) {
-                    (exchange, refresh) if exchange > refresh => Some(Call::Exchange),
-                    (exchange, refresh) if refresh > exchange => Some(Call::Refresh),
-                    _ => None,
-                }
-            }
+            (true, true) => match (self.fitting(Call::Exchange, fields), self.fitting(Call::Refresh, fields)) {
+                (exchange, refresh) if exchange > refresh => Some(Call::Exchange),
+                (exchange, refresh) if refresh > exchange => Some(Call::Refresh),
+                _ => None,
+            },
         }
     }
 
-    pub(super) fn constants(&self, call: Call) -> Fields {
-        let fields = &self.shape(call).fields;
-        fields
-            .iter()
-            .map(|(key, value)| (key.clone(), plain(value)))
-            .filter(|(_, value)| !value.starts_with('$'))
-            .collect()
+    /// How many of a call's constants stand among the fields.
+    fn fitting(&self, call: Call, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> usize {
+        let constants = self.shape(call).fields.iter().filter(|(_, value)| !is_placeholder(value));
+        constants.filter(|(key, value)| fields.iter().any(|(k, got)| k == *key && is(value, got))).count()
+    }
+
+    pub(super) fn constants(&self, call: Call) -> Fields<'_> {
+        let constants = self.shape(call).fields.iter().filter(|(_, value)| !is_placeholder(value));
+        constants.map(|(key, value)| (Cow::from(key), Cow::from(plain(value)))).collect()
     }
 
     /// What is wrong with a recognised request.
     pub fn misfit(&self, call: Call, headers: &HeaderMap, body: &[u8]) -> Option<Misfit> {
+        self.misfit_of(call, headers, &read(self.shape(call).encoding, body))
+    }
+
+    fn misfit_of(&self, call: Call, headers: &HeaderMap, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<Misfit> {
         let shape = self.shape(call);
         let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !content_type.starts_with(shape.encoding.content_type()) {
             return Some(Misfit::ContentType);
         }
-        let fields = read(shape.encoding, body);
         let fits = |(key, wanted): (&String, &Value)| {
-            let wanted = plain(wanted);
-            fields
-                .iter()
-                .any(|(k, got)| k == key && if wanted.starts_with('$') { !got.is_empty() } else { *got == wanted })
+            let good = |got: &str| if is_placeholder(wanted) { !got.is_empty() } else { is(wanted, got) };
+            fields.iter().any(|(k, got)| k == key && good(got))
         };
         (!shape.fields.iter().all(fits)).then_some(Misfit::Fields)
     }
@@ -153,12 +171,25 @@ impl Profile {
     }
 }
 
-fn read(encoding: Encoding, body: &[u8]) -> Fields {
+fn path_of(path_and_query: &str) -> &str {
+    path_and_query.split('?').next().unwrap_or_default()
+}
+
+fn is_placeholder(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.starts_with('$'))
+}
+
+/// Whether a constant of a profile is written as `text`.
+fn is(constant: &Value, text: &str) -> bool {
+    constant.as_str().map_or_else(|| constant.to_string() == text, |constant| constant == text)
+}
+
+fn read(encoding: Encoding, body: &[u8]) -> Fields<'_> {
     match encoding {
-        Encoding::Form => form_urlencoded::parse(body).into_owned().collect(),
+        Encoding::Form => form_urlencoded::parse(body).collect(),
         Encoding::Json => {
             let fields: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
-            fields.iter().map(|(key, value)| (key.clone(), plain(value))).collect()
+            fields.into_iter().map(|(key, value)| (Cow::from(key), Cow::from(plain(&value)))).collect()
         }
     }
 }

@@ -32,9 +32,14 @@ pub struct Reply {
 
 impl Reply {
     pub fn json(status: StatusCode, body: &serde_json::Value) -> Self {
+        Self::json_text(status, body.to_string())
+    }
+
+    /// The same with a body that is written already.
+    pub fn json_text(status: StatusCode, body: String) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Self { status, headers, body: Bytes::from(body.to_string()) }
+        Self { status, headers, body: Bytes::from(body) }
     }
 
     #[must_use]

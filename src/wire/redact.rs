@@ -82,8 +82,18 @@ impl fmt::Debug for Known {
 }
 
 /// All secrets and ids of one case. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Ledger(Arc<Mutex<Inner>>);
+#[derive(Clone)]
+pub struct Ledger {
+    inner: Arc<Mutex<Inner>>,
+    /// It notes nothing.
+    closed: bool,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { inner: Arc::default(), closed: false }
+    }
+}
 
 #[derive(Default)]
 struct Inner {
@@ -161,11 +171,20 @@ impl Index {
 
 impl Ledger {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One that notes nothing, for a server that makes millions of secrets and shows no transcript. What only looks like a
+    /// secret is still blacked out.
+    pub fn closed() -> Self {
+        Self { closed: true, ..Self::default() }
     }
 
     /// Notes a secret; it is called by its kind and a number from then on.
     pub fn secret(&self, kind: SecretKind, value: &str) {
+        if self.closed {
+            return;
+        }
         let mut inner = self.inner();
         if value.is_empty() || inner.secrets.iter().any(|known| known.value == value) {
             return;
@@ -178,11 +197,16 @@ impl Ledger {
 
     /// Notes a secret under a name of its own.
     pub fn named_secret(&self, kind: SecretKind, value: &str, name: String) {
-        self.inner().add(known(kind, name, value));
+        if !self.closed {
+            self.inner().add(known(kind, name, value));
+        }
     }
 
     /// Notes another form of the same secret, such as the JWT inside a sign-in token.
     pub fn same_secret(&self, original: &str, other_form: &str) {
+        if self.closed {
+            return;
+        }
         let mut inner = self.inner();
         if let Some(first) = inner.secrets.iter().find(|known| known.value == original).cloned() {
             inner.add(known(first.kind, first.name.clone(), other_form));
@@ -191,7 +215,9 @@ impl Ledger {
 
     /// Notes an id and the name that stands for it in transcripts.
     pub fn id(&self, value: &str, name: impl Into<String>) {
-        self.inner().ids.push((value.to_owned(), name.into()));
+        if !self.closed {
+            self.inner().ids.push((value.to_owned(), name.into()));
+        }
     }
 
     /// The secrets that stand in a text, in any guise.

@@ -1,0 +1,43 @@
+//! `vouch cloud-hook`: what the target file of `vouch cloud` names as its hooks.
+
+use super::{Done, Stop, runtime};
+use crate::serve::{CONTROL_HEADER, CONTROL_KEY, CONTROL_URL};
+use serde_json::json;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the server may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(clap::Args)]
+pub struct Args {}
+
+/// Tells the server what the environment says (docs/targets.md, hooks).
+pub fn run(_: &Args) -> Done {
+    let (url, key, hook) = (told(CONTROL_URL)?, told(CONTROL_KEY)?, told("VOUCH_HOOK")?);
+    let seconds = told("VOUCH_SECONDS").ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    let order = json!({
+        "environment": told("VOUCH_ENVIRONMENT")?, "region": told("VOUCH_REGION")?,
+        "userId": told("VOUCH_USER_ID").unwrap_or_default(), "seconds": seconds,
+    });
+    let url = format!("{url}/control/{hook}");
+    let client = crate::wire::client(&url, PATIENCE).map_err(|error| Stop::Environment(error.to_string()))?;
+    let sent = runtime()?.block_on(async {
+        let response = client.post(&url).header(CONTROL_HEADER, key).json(&order).send().await?;
+        let status = response.status();
+        Ok::<_, reqwest::Error>((status, response.text().await?))
+    });
+    match sent {
+        Ok((status, _)) if status.is_success() => Ok(ExitCode::SUCCESS),
+        Ok((status, said)) => Err(Stop::Environment(format!("{url} answered {status}: {said}"))),
+        Err(error) => Err(Stop::Environment(format!("{url} cannot be reached; does `vouch cloud` run? {error}"))),
+    }
+}
+
+fn told(name: &str) -> Result<String, Stop> {
+    std::env::var(name).map_err(|_| {
+        Stop::Usage(format!(
+            "{name} is not set: this command is for the hooks of a target file that `vouch cloud` wrote"
+        ))
+    })
+}

@@ -1,0 +1,55 @@
+//! The target file that seats a running server.
+
+use super::Server;
+use super::control::{CONTROL_KEY, CONTROL_URL};
+use super::route::base;
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+impl Server {
+    /// `http://HOST:PORT` as a client on this machine reaches it.
+    pub fn origin(&self) -> String {
+        let ip = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", SocketAddr::new(ip, self.address.port()))
+    }
+
+    /// A target file with the URLs, the teams' API keys, and hooks that `program`, the `vouch` to run, does.
+    pub fn target(&self, program: &Path) -> String {
+        let origin = self.origin();
+        let program = program.display().to_string();
+        let mut text = format!(
+            "# Seats the simulated cloud that `vouch cloud` serves. Its keys are test keys of that one run.\n\
+             profile = {:?}\n\n\
+             [cloud]\nname = \"simulated-cloud\"\n\
+             env = {{ {CONTROL_URL} = {origin:?}, {CONTROL_KEY} = {:?} }}\n\n\
+             [cloud.lifetimes]\nsignInToken = \"{}\"\naccessToken = \"{}\"\n\n\
+             [cloud.hooks]\n",
+            self.profile.name,
+            self.shared.control.key,
+            humantime::format_duration(self.lifetimes.sign_in_token),
+            humantime::format_duration(self.lifetimes.access_token),
+        );
+        for hook in ["revoke", "advance", "refuseAccessTokens"] {
+            let _ = writeln!(text, "{hook} = [{program:?}, \"cloud-hook\"]");
+        }
+        let store = self.shared.cloud.store();
+        for (realm, team) in store.teams() {
+            let _ = write!(
+                text,
+                "\n[[cloud.realms]]\nenvironment = \"{}\"\nregion = \"{}\"\napi = {:?}\nauth = {:?}\napiKey = {:?}\n",
+                realm.environment,
+                realm.region,
+                base(&origin, realm, "api"),
+                base(&origin, realm, "auth"),
+                team.key,
+            );
+        }
+        text
+    }
+}
