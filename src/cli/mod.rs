@@ -12,6 +12,7 @@ mod reference_sdk;
 mod run;
 mod schema;
 mod steps;
+mod worth;
 
 use crate::protocol::Seat;
 use crate::run::{Filter, Plan};

@@ -119,4 +119,9 @@ mutants! { Rules, Fault::Backend;
             Some("public, max-age=60")
         }
     }
+    AlwaysCreates "backend-always-creates" breaks "ISS-2": "makes a user first and looks only whether that failed" {
+        fn looks_up(&self) -> bool {
+            false
+        }
+    }
 }
