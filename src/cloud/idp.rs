@@ -71,7 +71,7 @@ fn refresh(cloud: &Inner, realm: Realm, used: &str) -> Result<Session, ErrorKind
     let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
     let sid = match store.standing(used, &*cloud.rules) {
         Standing::Good(sid) => sid,
-        Standing::Revoked => return Err(ErrorKind::NeedsReauthentication),
+        Standing::Revoked => return Err(cloud.rules.of_revoked()),
         Standing::NoUser => return Err(ErrorKind::InvalidUser),
     };
     let fits = store.sessions.get(&sid).filter(|session| cloud.rules.realm_fits(session.realm, realm));

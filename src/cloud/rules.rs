@@ -1,7 +1,7 @@
 //! The decisions of the cloud, one method each. The default bodies are the scheme; a mutant overrides one.
 
 use super::store::{Team, User};
-use crate::protocol::Realm;
+use crate::protocol::{ErrorKind, Realm};
 use crate::wire::Received;
 use hyper::StatusCode;
 use serde_json::Value;
@@ -83,6 +83,11 @@ pub trait Rules: Send + Sync {
     /// Whether a revoked session can be refreshed all the same (IDP-3).
     fn forgives_revocation(&self) -> bool {
         false
+    }
+
+    /// What a refresh of a revoked session is told (IDP-3).
+    fn of_revoked(&self) -> ErrorKind {
+        ErrorKind::NeedsReauthentication
     }
 
     /// Whether the API accepts access tokens of a revoked session all the same (IDP-3).

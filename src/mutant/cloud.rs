@@ -3,7 +3,7 @@
 use super::mutants;
 use crate::cloud::{Caller, Rules, Team, Truthful, User};
 use crate::mutant::Fault;
-use crate::protocol::{Environment, Realm, Region};
+use crate::protocol::{Environment, ErrorKind, Realm, Region};
 use crate::wire::Received;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -216,6 +216,16 @@ mutants! { Rules, Fault::Cloud;
     TypeUnsaid "cloud-type-unsaid" breaks "IDP-6" on "standard": "does not say what type of token it issued" {
         fn token_answer(&self, body: Value) -> Value {
             NoIssuedTokenType::default().token_answer(body)
+        }
+    }
+    RefreshedRefused "cloud-refuses-refreshed-tokens" breaks "SCO-1": "accepts the access token of an exchange, but not those of refreshes" {
+        fn believed(&self, checked: Option<Value>, _: &str) -> Option<Value> {
+            checked.filter(|claims| claims.get("generation").and_then(Value::as_u64).is_none_or(|generation| generation == 0))
+        }
+    }
+    RevokedIsGone "cloud-revoked-is-gone" breaks "IDP-3": "says of a revoked session that its user is gone" {
+        fn of_revoked(&self) -> ErrorKind {
+            ErrorKind::InvalidUser
         }
     }
 }

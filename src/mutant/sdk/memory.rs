@@ -28,7 +28,7 @@ fn flow(current: Option<&Record>) -> u8 {
 }
 
 fn under_way() -> Plan {
-    refuse(ErrorKind::AlreadySignedIn, "a migration is under way")
+    refuse(ErrorKind::AlreadySignedIn, "a sign-in is under way")
 }
 
 fn is_gone(refreshed: &Refreshed) -> bool {
@@ -118,6 +118,15 @@ mutants! { Rules, seat;
             Faithful.plan_sign_in(current, token, now_ms)
         }
     }
+    NextInMemory[gone: AtomicBool] "next-user-in-memory" breaks "DEL-3": "does not write down who signs in after an automatic sign-out" {
+        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
+            self.gone.store(true, Relaxed);
+            Faithful.erase(vault)
+        }
+        fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
+            if self.gone.load(Relaxed) { Ok(()) } else { Faithful.save(vault, record) }
+        }
+    }
     BarsTheDeleted[gone: AtomicBool, barred: Mutex<Option<Vec<u8>>>] "bars-the-deleted" breaks "DEL-3": "remembers who was deleted and lets that user in no more" {
         fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
             let refreshed = Faithful.read_refresh(profile, answer);
@@ -147,6 +156,10 @@ mutants! { Rules, seat;
             self.flow.store(flow(current), Relaxed);
             Faithful.plan_sign_in(current, token, now_ms)
         }
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+            self.flow.store(REFRESH, Relaxed);
+            Faithful.refresh_request(profile, session)
+        }
         fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
             self.flow.load(Relaxed) == FIRST_SIGN_IN || asked_in == now
         }
@@ -155,6 +168,10 @@ mutants! { Rules, seat;
         fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
             self.flow.store(flow(current), Relaxed);
             Faithful.plan_sign_in(current, token, now_ms)
+        }
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+            self.flow.store(REFRESH, Relaxed);
+            Faithful.refresh_request(profile, session)
         }
         fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
             self.flow.load(Relaxed) == MIGRATION || asked_in == now
@@ -231,6 +248,15 @@ mutants! { Rules, seat;
                 return refuse(ErrorKind::AlreadySignedIn, "a sign-in is under way");
             }
             Faithful.plan_sign_in(current, token, now_ms)
+        }
+    }
+    LostForGood[lost: AtomicBool] "lost-exchange-ends-it" breaks "REC-6": "lets nobody in, in a launch in which an exchange was lost" {
+        fn exchange_failure(&self, profile: &Profile, answer: &Sent) -> SdkError {
+            self.lost.fetch_or(answer.is_err(), Relaxed);
+            Faithful.exchange_failure(profile, answer)
+        }
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            if self.lost.load(Relaxed) { under_way() } else { Faithful.plan_sign_in(current, token, now_ms) }
         }
     }
     SharesWithTwenty[waiting: AtomicU32] "shares-with-twenty" breaks "REF-4": "lets twenty callers wait for a refresh and the rest refresh for themselves" {

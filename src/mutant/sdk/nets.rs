@@ -100,6 +100,6 @@ pub(super) fn mutants() -> Vec<Mutant> {
     vec![
         odd("phones-home", "EXC-1", "calls the API after a sign-in, unasked", Oddity::PhonesHome),
         odd("stale-lock", "REC-6", "locks sign-ins out for ever when it is killed in one", Oddity::Locks),
-        odd("garbled-call-signs-out", "DEL-4", "signs out when an answer of the API is no JSON", Oddity::Blanks),
+        odd("garbled-call-signs-out", "REF-10", "signs out when an answer of the API is no JSON", Oddity::Blanks),
     ]
 }
