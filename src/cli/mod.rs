@@ -15,6 +15,7 @@ mod reference_sdk;
 mod run;
 mod schema;
 mod steps;
+mod worth;
 
 use crate::protocol::Seat;
 use crate::run::{Filter, Plan};

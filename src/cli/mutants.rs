@@ -1,14 +1,16 @@
 //! `vouch mutants`.
 
+use super::worth::Worth;
 use super::{Done, Selection, Stop, casting, plan, runtime};
 use crate::cloud::Keys;
 use crate::mutant::{Fault, Mutant, all};
+use crate::profile::Profile;
 use crate::protocol::Seat;
 use crate::protocol::message::SdkName;
 use crate::run::event::{RunEvent, Strictness, Verdict};
 use crate::run::{Engine, Filter, Plan, Settings, SnapshotMode};
 use crate::seat::Deadlines;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,8 +25,8 @@ pub struct Args {
     #[arg(short, long, value_name = "WORD")]
     mutant: Option<String>,
 
-    /// Run every case against every mutant, not only those of its clause, and show which scenarios kill nothing that
-    /// others do not. Takes minutes.
+    /// Run every case against every mutant of its seat, not only those that prove its clause, and show what each scenario
+    /// kills. Takes minutes.
     #[arg(long)]
     worth: bool,
 
@@ -35,9 +37,9 @@ pub struct Args {
 
 /// What the suite made of one mutant.
 #[derive(Default)]
-struct Trial {
+pub(super) struct Trial {
     /// The cases that named the right clause.
-    killed_by: Vec<String>,
+    pub(super) killed_by: Vec<String>,
     /// Clauses that were named by cases that did not.
     named: BTreeSet<String>,
     /// Every case that failed, whatever it named.
@@ -62,22 +64,32 @@ pub fn run(args: &Args) -> Done {
     let mut trials = Vec::new();
     for mutant in &mutants {
         let mut plan = plan(&args.selection)?;
-        if args.worth {
-            plan.keep_seats(seats(&mutant.seat));
-        } else {
+        plan.keep_seats(seats(&mutant.seat));
+        if !args.worth {
             plan.keep(&Filter(vec![mutant.clause.to_owned()]));
         }
-        let settings = settings(mutant.name, Some(&mutant.seat), keys.clone());
+        let settings = settings(mutant.name, Some(mutant), keys.clone());
+        if mutant.profile.is_some() {
+            // Of this wire, scenarios with a wire of their own say nothing.
+            plan.cases.retain(|case| case.given.profile.is_none());
+        }
         trials.push((mutant, runtime.block_on(try_out(mutant.clause, settings, plan))));
     }
-    let bare = if args.mutant.is_none() { clauses_without(&mutants, &plan(&args.selection)?) } else { vec![] };
+    let whole = plan(&args.selection)?;
+    let everything = args.mutant.is_none();
+    let bare = if everything { clauses_without(&mutants, &whole) } else { vec![] };
+    let worth = Worth::weigh(&trials, &whole);
     let survivors = trials.iter().filter(|(_, trial)| trial.killed_by.is_empty()).count();
+    let mut wrong = survivors + bare.len() + reference.failed.len();
+    if everything {
+        wrong += worth.wrong();
+    }
     if args.json {
         tell_json(&trials, &reference, &bare)?;
     } else {
         tell(&trials, &reference, &bare)?;
-        if args.worth {
-            tell_worth(&trials, &plan(&args.selection)?)?;
+        if everything {
+            worth.tell(args.worth)?;
         }
         let covered: BTreeSet<_> = mutants.iter().map(|mutant| mutant.clause).collect();
         writeln!(
@@ -90,7 +102,7 @@ pub fn run(args: &Args) -> Done {
             began.elapsed().as_secs_f64()
         )?;
     }
-    Ok(ExitCode::from(u8::from(survivors + bare.len() + reference.failed.len() > 0)))
+    Ok(ExitCode::from(u8::from(wrong > 0)))
 }
 
 /// Clauses that the suite proves and no mutant breaks.
@@ -149,45 +161,6 @@ fn tell_json(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) ->
     writeln!(std::io::stdout(), "{matrix:#}")
 }
 
-/// The scenario of a case.
-fn scenario(case: &str) -> &str {
-    case.split('[').next().unwrap_or(case)
-}
-
-/// Which scenarios could go without a mutant surviving.
-fn tell_worth(trials: &[(&Mutant, Trial)], plan: &Plan) -> std::io::Result<()> {
-    let mut kills: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut alone: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for case in &plan.cases {
-        kills.entry(case.scenario.id()).or_default();
-    }
-    for (mutant, trial) in trials {
-        let killers: BTreeSet<_> = trial.killed_by.iter().map(|case| scenario(case)).collect();
-        for killer in &killers {
-            kills.entry(killer).or_default().insert(mutant.name);
-        }
-        if killers.len() == 1 {
-            killers.iter().for_each(|killer| {
-                alone.entry(killer).or_default().insert(mutant.name);
-            });
-        }
-    }
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "\nscenarios by worth: mutants killed, and those that no other scenario kills")?;
-    for (id, killed) in &kills {
-        let only: Vec<_> = alone.get(id).into_iter().flatten().copied().collect();
-        let note = match (killed.len(), only.is_empty()) {
-            (0, _) => "  kills nothing".to_owned(),
-            (_, true) => String::new(),
-            (_, false) => format!("  alone: {}", only.join(", ")),
-        };
-        writeln!(out, "  {:>4} {:>3}  {id}{note}", killed.len(), only.len())?;
-    }
-    let idle = kills.values().filter(|killed| killed.is_empty()).count();
-    let spare = kills.iter().filter(|(id, killed)| !killed.is_empty() && !alone.contains_key(*id)).count();
-    writeln!(out, "{} scenarios: {idle} kill nothing, {spare} nothing that others do not", kills.len())
-}
-
 fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" and {count} more") }
 }
@@ -219,11 +192,14 @@ async fn try_out(clause: &str, settings: Settings, plan: Plan) -> Trial {
     trial
 }
 
-fn settings(name: &str, fault: Option<&Fault>, keys: Arc<Keys>) -> Settings {
+fn settings(name: &str, mutant: Option<&Mutant>, keys: Arc<Keys>) -> Settings {
     let deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
     let mut engine = Engine { deadlines, request_timeout: Duration::from_secs(1), ..casting::engine(keys) };
-    if let Some(fault) = fault {
-        casting::plant(&mut engine, fault);
+    if let Some(mutant) = mutant {
+        casting::plant(&mut engine, &mutant.seat);
+        if let Some(profile) = mutant.profile.and_then(Profile::built_in) {
+            engine.profile = profile;
+        }
     }
     Settings {
         offer: casting::offer(&engine),

@@ -2,7 +2,7 @@
 
 use super::rules::Caller;
 use super::store::{Store, Team, User};
-use super::token::{AccessClaims, TokenShape};
+use super::token::TokenShape;
 use super::{Inner, refuse, token};
 use crate::protocol::Realm;
 use crate::wire::{Received, Reply};
@@ -11,19 +11,19 @@ use serde_json::{Value, json};
 use std::sync::{MutexGuard, PoisonError};
 
 pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
-    let Some(caller) = authenticate(cloud, realm, request) else {
+    let Some(caller) = authenticate(cloud, realm, request).or_else(|| cloud.rules.stranger(request)) else {
         return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "detail": "not authenticated" }));
     };
-    let call = Call { cloud, realm, caller };
+    let call = Call { cloud, realm, caller, request };
     let path = request.path_only().to_owned();
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (&request.method, segments.as_slice()) {
-        (&Method::POST, ["v2", "user"]) => call.team(|| call.create_user(request)),
+        (&Method::POST, ["v2", "user"]) => call.team(|| call.create_user()),
         (&Method::GET, ["v2", "user"]) => call.team(|| call.list_users(request)),
         (&Method::GET, ["v2", "user", "metrics"]) => {
             call.team(|| ok(&json!({ "total_users": call.store().live_count(realm) })))
         }
-        (&Method::POST, ["v2", "user", "undo_delete"]) => call.team(|| call.undo_delete(request)),
+        (&Method::POST, ["v2", "user", "undo_delete"]) => call.team(|| call.undo_delete()),
         (&Method::GET, ["v2", "user", "resolve", client_id]) => call.team(|| call.resolve(client_id)),
         (&Method::GET, ["v2", "user", id]) => call.user_resource(id, user_json),
         (&Method::DELETE, ["v2", "user", id]) => call.team(|| call.delete(id)),
@@ -41,7 +41,7 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
         return (store.team(realm).key == key).then_some(Caller::Team);
     }
     let jwt = request.header("authorization")?.strip_prefix("Bearer ")?;
-    let claims: AccessClaims = cloud.keys.check(jwt)?;
+    let claims = token::access_claims(cloud, jwt)?;
     let own = Realm { environment: claims.env, region: claims.region };
     if !cloud.rules.realm_fits(own, realm) || !cloud.rules.access_in_time(claims.exp, cloud.clock.now_s()) {
         return None;
@@ -49,6 +49,7 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
     let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
     let session = store.session(claims.sid)?;
     let refused = claims.generation < session.access_from && !cloud.rules.access_survives_revocation();
+    let refused = refused || !cloud.rules.accepts_generation(claims.generation);
     if refused || store.by_id(own, &claims.sub).is_none() {
         return None;
     }
@@ -75,6 +76,7 @@ struct Call<'a> {
     cloud: &'a Inner,
     realm: Realm,
     caller: Caller,
+    request: &'a Received,
 }
 
 impl Call<'_> {
@@ -83,29 +85,31 @@ impl Call<'_> {
     }
 
     fn team(&self, work: impl FnOnce() -> Reply) -> Reply {
-        if self.cloud.rules.may_use_team(&self.caller) { work() } else { refuse(StatusCode::FORBIDDEN, "forbidden") }
+        if self.cloud.rules.may_use_team(&self.caller, self.request) {
+            work()
+        } else {
+            refuse(StatusCode::FORBIDDEN, "forbidden")
+        }
     }
 
     fn user_resource(&self, id: &str, body: impl FnOnce(&User, &Team) -> Value) -> Reply {
         let store = self.store();
         let Some(user) = store.by_id(self.realm, id) else {
-            // To an installation, users that do not exist and users of others look alike.
-            let status = if self.caller == Caller::Team { StatusCode::NOT_FOUND } else { StatusCode::FORBIDDEN };
-            return refuse(status, "not_found");
+            return refuse(self.cloud.rules.missing(&self.caller), "not_found");
         };
-        if !self.cloud.rules.may_read_user(&self.caller, user) {
+        if !self.cloud.rules.may_read_user(&self.caller, user, self.request) {
             return refuse(StatusCode::FORBIDDEN, "forbidden");
         }
         ok(&body(user, store.team(self.realm)))
     }
 
-    fn create_user(&self, request: &Received) -> Reply {
-        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let Some(client_id) = body.get("client_user_id").and_then(Value::as_str).filter(|id| !id.is_empty()) else {
+    fn create_user(&self) -> Reply {
+        let body: Value = serde_json::from_slice(&self.request.body).unwrap_or_default();
+        let Some(client_id) = self.cloud.rules.client_user_id(&body) else {
             return refuse(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
         };
         let mut store = self.store();
-        let taken = store.by_client_id(self.realm, client_id).filter(|_| !self.cloud.rules.allows_twins());
+        let taken = store.by_client_id(self.realm, &client_id).filter(|_| !self.cloud.rules.allows_twins());
         if let Some(existing) = taken {
             let detail = json!({
                 "error_type": "INVALID_REQUEST", "error_message": "Client user id already exists.",
@@ -114,8 +118,8 @@ impl Call<'_> {
             return Reply::json(StatusCode::BAD_REQUEST, &json!({ "detail": detail }));
         }
         let user = match self.cloud.rules.allows_twins() {
-            true => Some(store.add_twin(self.realm, client_id)),
-            false => store.add_user(self.realm, client_id, None),
+            true => Some(store.add_twin(self.realm, &client_id)),
+            false => store.add_user(self.realm, &client_id, None),
         };
         let Some(user) = user else {
             return refuse(StatusCode::CONFLICT, "INVALID_REQUEST");
@@ -154,8 +158,8 @@ impl Call<'_> {
         }
     }
 
-    fn undo_delete(&self, request: &Received) -> Reply {
-        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    fn undo_delete(&self) -> Reply {
+        let body: Value = serde_json::from_slice(&self.request.body).unwrap_or_default();
         let id = body.get("user_id").and_then(Value::as_str).unwrap_or_default();
         if self.store().set_deleted(self.realm, id, false, &*self.cloud.rules) {
             ok(&json!({ "success": true }))
@@ -167,11 +171,12 @@ impl Call<'_> {
     fn issue(&self, id: &str) -> Reply {
         let (team, user) = {
             let store = self.store();
-            (store.team(self.realm).clone(), store.by_id(self.realm, id).cloned())
+            (store.team(self.realm).clone(), store.by_id(self.realm, id).map(|user| user.id.clone()))
         };
-        let Some(user) = user else { return refuse(StatusCode::NOT_FOUND, "not_found") };
-        match token::sign_in_token(self.cloud, self.realm, &team, &user.id, &TokenShape::default()) {
-            Some(token) => ok(&json!({ "user_id": user.id, "sign_in_token": token })),
+        let user_id = user.or_else(|| self.cloud.rules.issues_for_nobody().then(|| id.to_owned()));
+        let Some(user_id) = user_id else { return refuse(StatusCode::NOT_FOUND, "not_found") };
+        match token::sign_in_token(self.cloud, self.realm, &team, &user_id, &TokenShape::default()) {
+            Some(token) => ok(&json!({ "user_id": user_id, "sign_in_token": token })),
             None => refuse(StatusCode::INTERNAL_SERVER_ERROR, "signing_failed"),
         }
     }

@@ -72,7 +72,7 @@ fn refresh(cloud: &Inner, realm: Realm, used: &str) -> Result<Session, ErrorKind
     let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
     match store.standing(used, &*cloud.rules) {
         Standing::Good => {}
-        Standing::Revoked => return Err(unknown),
+        Standing::Revoked => return Err(cloud.rules.of_revoked()),
         Standing::NoUser => return Err(ErrorKind::InvalidUser),
     }
     let fits = store.session(used.sid).filter(|session| cloud.rules.realm_fits(session.realm, realm));

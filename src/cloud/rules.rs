@@ -1,7 +1,10 @@
 //! The decisions of the cloud, one method each. The default bodies are the scheme; a mutant overrides one.
 
 use super::store::{Team, User};
-use crate::protocol::Realm;
+use crate::protocol::{ErrorKind, Realm};
+use crate::wire::Received;
+use hyper::StatusCode;
+use serde_json::Value;
 
 /// Who calls the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,17 +26,48 @@ pub trait Rules: Send + Sync {
         now_s < expires_s
     }
 
+    /// Who calls the API with a credential that is none: nobody (IDP-4, SCO-4).
+    fn stranger(&self, _request: &Received) -> Option<Caller> {
+        None
+    }
+
+    /// The claims of a JWT without the vendor's signature, if they are believed all the same (IDP-4).
+    fn believed(&self, _jwt: &str) -> Option<Value> {
+        None
+    }
+
+    /// Whether an access token of this generation is accepted; an exchange gives the first, generation 0 (SCO-1).
+    fn accepts_generation(&self, _generation: u64) -> bool {
+        true
+    }
+
     /// Whether a caller may read a user's resources (SCO-1, SCO-2).
-    fn may_read_user(&self, caller: &Caller, user: &User) -> bool {
+    fn may_read_user(&self, caller: &Caller, user: &User, _request: &Received) -> bool {
         match caller {
             Caller::Team => true,
             Caller::User(id) => id.eq_ignore_ascii_case(&user.id),
         }
     }
 
+    /// What a caller gets who asks for a user that does not exist. To an installation, those and the users of others look
+    /// alike (SCO-2, DEL-4).
+    fn missing(&self, caller: &Caller) -> StatusCode {
+        if *caller == Caller::Team { StatusCode::NOT_FOUND } else { StatusCode::FORBIDDEN }
+    }
+
     /// Whether a caller may use team-level resources (SCO-3).
-    fn may_use_team(&self, caller: &Caller) -> bool {
+    fn may_use_team(&self, caller: &Caller, _request: &Received) -> bool {
         *caller == Caller::Team
+    }
+
+    /// The client user id for which a user is to be made; none where the request does not say (IDP-4).
+    fn client_user_id(&self, body: &Value) -> Option<String> {
+        body.get("client_user_id")?.as_str().filter(|id| !id.is_empty()).map(str::to_owned)
+    }
+
+    /// Whether a sign-in token is issued for a user id that nobody has (IDP-4).
+    fn issues_for_nobody(&self) -> bool {
+        false
     }
 
     /// Whether a user's sign-in tokens can be exchanged at all (EXC-1).
@@ -54,6 +88,11 @@ pub trait Rules: Send + Sync {
     /// Whether a revoked session can be refreshed all the same (IDP-3).
     fn forgives_revocation(&self) -> bool {
         false
+    }
+
+    /// What a refresh of a revoked session is told (IDP-3).
+    fn of_revoked(&self) -> ErrorKind {
+        ErrorKind::NeedsReauthentication
     }
 
     /// Whether the API accepts access tokens of a revoked session all the same (IDP-3).
@@ -87,12 +126,12 @@ pub trait Rules: Send + Sync {
     }
 
     /// The status for a request that cannot be read (IDP-4).
-    fn bad_request(&self, status: hyper::StatusCode) -> hyper::StatusCode {
+    fn bad_request(&self, status: StatusCode) -> StatusCode {
         status
     }
 
     /// The body of a good token answer, before it is sent.
-    fn token_answer(&self, body: serde_json::Value) -> serde_json::Value {
+    fn token_answer(&self, body: Value) -> Value {
         body
     }
 

@@ -4,10 +4,17 @@ use super::mutants;
 use crate::mutant::Fault;
 use crate::protocol::StatusWord;
 use crate::reference::app::{Drift, Rules, SdkState};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 /// The right decision, for mutants that are wrong only somewhere.
 fn right(app_user: Option<&str>, sdk: &SdkState) -> Drift {
     crate::reference::app::Diligent.drift(app_user, sdk)
+}
+
+/// Notes a vendor user, who is of one case only; whether that is new.
+fn note(users: &Mutex<HashSet<String>>, user: &str) -> bool {
+    users.lock().unwrap_or_else(PoisonError::into_inner).insert(user.to_owned())
 }
 
 mutants! { Rules, Fault::App;
@@ -79,6 +86,27 @@ mutants! { Rules, Fault::App;
     IgnoresOlderScheme "app-ignores-older-scheme" breaks "REC-7": "takes an API-key installation for up to date" {
         fn wants_token(&self, status: &[StatusWord]) -> bool {
             status.contains(&StatusWord::PendingReauthentication)
+        }
+    }
+    TrustsItsMemory[brought_in: Mutex<HashSet<String>>] "app-trusts-its-memory" breaks "REC-2": "takes whom it brought in once for signed in ever after" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match (right(app_user, sdk), app_user) {
+                (Drift::SignIn, Some(user)) if !note(&self.brought_in, user) => Drift::None,
+                (drift, _) => drift,
+            }
+        }
+    }
+    SignsInTwice[brought_in: Mutex<HashSet<String>>] "app-signs-in-twice" breaks "REC-2": "signs a user in once more at the next reconciliation" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            let again = |user: &str| self.brought_in.lock().unwrap_or_else(PoisonError::into_inner).remove(user);
+            match (right(app_user, sdk), app_user) {
+                (Drift::SignIn, Some(user)) => {
+                    note(&self.brought_in, user);
+                    Drift::SignIn
+                }
+                (Drift::None, Some(user)) if again(user) => Drift::SignIn,
+                (drift, _) => drift,
+            }
         }
     }
 }

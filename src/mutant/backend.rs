@@ -94,8 +94,11 @@ mutants! { Rules, Fault::Backend;
             Reply::json(StatusCode::OK, &json!({ "sign_in_token": null }))
         }
     }
-    BlindFaith "backend-blind-faith" breaks "ISS-7": "hands on whatever the issuance answered" {
+    BlindFaith "backend-blind-faith" breaks "ISS-7": "hands on whatever a good issuance answered" {
         fn issued(&self, answer: &Answer) -> Option<String> {
+            if !answer.0.is_success() {
+                return None;
+            }
             Some(answer.1.get("sign_in_token").map_or("undefined".into(), |token| token.as_str().unwrap_or("[object Object]").into()))
         }
     }
@@ -117,6 +120,11 @@ mutants! { Rules, Fault::Backend;
     Cacheable "backend-cacheable" breaks "ISS-8": "lets the token answer be stored for a minute" {
         fn cache_control(&self) -> Option<&'static str> {
             Some("public, max-age=60")
+        }
+    }
+    AlwaysCreates "backend-always-creates" breaks "ISS-2": "makes a user first and looks only whether that failed" {
+        fn looks_up(&self) -> bool {
+            false
         }
     }
 }

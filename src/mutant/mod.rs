@@ -7,8 +7,6 @@ mod app;
 mod backend;
 mod cloud;
 mod sdk;
-mod sdk_ports;
-mod sdk_stateful;
 
 use crate::reference::adapter::Assembly;
 use std::sync::Arc;
@@ -21,6 +19,8 @@ pub struct Mutant {
     pub clause: &'static str,
     /// What is wrong with it.
     pub about: &'static str,
+    /// The built-in wire profile on which it shows, where that is not the default one.
+    pub profile: Option<&'static str>,
     pub seat: Fault,
 }
 
@@ -47,8 +47,6 @@ impl Fault {
 /// Every mutant, by seat and clause.
 pub fn all() -> Vec<Mutant> {
     let mut all = sdk::mutants();
-    all.extend(sdk_ports::mutants());
-    all.extend(sdk_stateful::mutants());
     all.extend(app::mutants());
     all.extend(backend::mutants());
     all.extend(cloud::mutants());
@@ -60,17 +58,24 @@ pub fn named(name: &str) -> Option<Mutant> {
     all().into_iter().find(|mutant| mutant.name == name)
 }
 
-/// Declares unit structs that override some methods of a trait, and lists them as mutants.
+/// Declares structs that override some methods of a trait, and lists them as mutants. `Name[field: Type]` has a memory: an
+/// SDK's lasts one launch. `on "standard"` names the wire profile on which one shows.
 macro_rules! mutants {
-    ($trait:path, $wrap:expr; $($name:ident $word:literal breaks $clause:literal: $about:literal { $($body:tt)* })+) => {
+    ($trait:path, $wrap:expr; $($name:ident $([$($field:ident: $type:ty),+])? $word:literal breaks $clause:literal $(on $profile:literal)?: $about:literal { $($body:tt)* })+) => {
         $(
             #[derive(Default)]
-            struct $name;
+            struct $name { $($($field: $type),+)? }
             impl $trait for $name { $($body)* }
         )+
 
         pub(super) fn mutants() -> Vec<crate::mutant::Mutant> {
-            vec![$(crate::mutant::Mutant { name: $word, clause: $clause, about: $about, seat: $wrap(std::sync::Arc::new($name)) }),+]
+            vec![$(crate::mutant::Mutant {
+                name: $word,
+                clause: $clause,
+                about: $about,
+                profile: None $(.or(Some($profile)))?,
+                seat: $wrap(std::sync::Arc::new($name::default())),
+            }),+]
         }
     };
 }

@@ -58,6 +58,7 @@ fn salvage(tree: &Node) -> Header {
         advice: None,
         claims: vec![],
         needs: vec![],
+        worth: None,
         wire: None,
     }
 }

@@ -1,56 +1,56 @@
 //! SDKs that do things in the wrong order or the wrong place: each stands before the reference's vault or network.
 
+use super::Sent;
 use crate::mutant::{Fault, Mutant};
 use crate::protocol::message::{Area, Item};
 use crate::reference::adapter::{Assembly, Parts};
-use crate::reference::sdk::ports::{Answer, Call, Host, Net, NoAnswer, Vault, VaultError};
+use crate::reference::sdk::ports::{Answer, Call, Host, Net, Vault, VaultError};
 use crate::reference::sdk::rules::{Faithful, INSTALLED, SESSION};
 use async_trait::async_trait;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a network does around a call.
-type Around = fn(&Call, &dyn Vault);
+/// What a network does before a call, and after it.
+type Before = fn(&Call, &dyn Vault);
+type After = fn(&Call, &Sent, &dyn Vault);
 
 /// A network that meddles with the vault before and after calls, or with the call itself.
 struct Meddling {
     net: Arc<dyn Net>,
     vault: Arc<dyn Vault>,
-    before: Around,
-    failed: Around,
+    before: Before,
+    after: After,
     change: fn(&mut Call),
 }
 
 #[async_trait]
 impl Net for Meddling {
-    async fn send(&self, mut call: Call) -> Result<Answer, NoAnswer> {
+    async fn send(&self, mut call: Call) -> Sent {
         (self.before)(&call, &*self.vault);
         (self.change)(&mut call);
         let answer = self.net.send(call.clone()).await;
-        if answer.as_ref().map_or(true, |answer| answer.status >= 400) {
-            (self.failed)(&call, &*self.vault);
-        }
+        (self.after)(&call, &answer, &*self.vault);
         answer
     }
 }
 
 #[derive(Clone, Copy)]
 struct Meddler {
-    before: Around,
-    failed: Around,
+    before: Before,
+    after: After,
     change: fn(&mut Call),
 }
 
-const HONEST: Meddler = Meddler { before: |_, _| {}, failed: |_, _| {}, change: |_| {} };
+const HONEST: Meddler = Meddler { before: |_, _| {}, after: |_, _, _| {}, change: |_| {} };
 
 impl Assembly for Meddler {
     fn assemble(&self, vault: Arc<dyn Vault>, net: Arc<dyn Net>) -> Parts {
         let meddling =
-            Meddling { net, vault: vault.clone(), before: self.before, failed: self.failed, change: self.change };
+            Meddling { net, vault: vault.clone(), before: self.before, after: self.after, change: self.change };
         Parts { rules: Arc::new(Faithful), vault, net: Arc::new(meddling) }
     }
 }
 
-fn is_exchange(call: &Call) -> bool {
+pub(super) fn is_exchange(call: &Call) -> bool {
     call.host == Host::Auth && !is_refresh(call)
 }
 
@@ -66,7 +66,7 @@ const HOPEFUL: &[u8] = br#"{"scheme":"signInToken","userId":"somebody","environm
 enum Careless {
     /// Everything in memory.
     Memory,
-    /// A session that replaces another waits for the next write.
+    /// A session that replaces another waits for an orderly end.
     Late,
     /// Erasing does nothing.
     Keeping,
@@ -123,6 +123,18 @@ impl Vault for CarelessVault {
     }
 }
 
+/// An orderly end; after a kill nothing can be written any more.
+impl Drop for CarelessVault {
+    fn drop(&mut self) {
+        if let Careless::Late = self.how {
+            let memory = self.memory.get_mut().unwrap_or_else(PoisonError::into_inner);
+            for (area, key, value) in memory.drain(..) {
+                let _ = self.vault.write(area, &key, &value);
+            }
+        }
+    }
+}
+
 impl Assembly for Careless {
     fn assemble(&self, vault: Arc<dyn Vault>, net: Arc<dyn Net>) -> Parts {
         let careless = CarelessVault { vault, how: *self, memory: Mutex::default() };
@@ -131,8 +143,13 @@ impl Assembly for Careless {
 }
 
 pub(super) fn mutants() -> Vec<Mutant> {
-    let sdk =
-        |name, clause, about, assembly: Arc<dyn Assembly>| Mutant { name, clause, about, seat: Fault::Sdk(assembly) };
+    let sdk = |name, clause, about, assembly: Arc<dyn Assembly>| Mutant {
+        name,
+        clause,
+        about,
+        profile: None,
+        seat: Fault::Sdk(assembly),
+    };
     let net = |name, clause, about, meddler: Meddler| sdk(name, clause, about, Arc::new(meddler));
     vec![
         net(
@@ -196,12 +213,26 @@ pub(super) fn mutants() -> Vec<Mutant> {
             Meddler { change: |call| call.headers.retain(|(name, _)| *name != "x-vital-api-key"), ..HONEST },
         ),
         net(
-            "failed-migration-signs-out",
+            "garbled-migration-signs-out",
             "MIG-8",
-            "forgets the API-key sign-in when the exchange fails",
+            "forgets the API-key sign-in when the answer to an exchange makes no sense",
             Meddler {
-                failed: |call, vault| {
-                    if is_exchange(call) {
+                after: |call, answer, vault| {
+                    let good = |answer: &Answer| String::from_utf8_lossy(&answer.body).contains("access_token");
+                    if is_exchange(call) && answer.as_ref().is_ok_and(|answer| answer.status == 200 && !good(answer)) {
+                        let _ = vault.erase(Area::Secure, SESSION);
+                    }
+                },
+                ..HONEST
+            },
+        ),
+        net(
+            "lost-call-signs-out",
+            "DEL-4",
+            "forgets the session for the next launch when the API cannot be reached",
+            Meddler {
+                after: |call, answer, vault| {
+                    if call.host == Host::Api && answer.is_err() {
                         let _ = vault.erase(Area::Secure, SESSION);
                     }
                 },
@@ -223,6 +254,12 @@ pub(super) fn mutants() -> Vec<Mutant> {
         ),
         sdk("memory-only", "PER-1", "keeps the session in memory only", Arc::new(Careless::Memory)),
         sdk("saves-late", "PER-4", "writes a rotated refresh token down later", Arc::new(Careless::Late)),
+        sdk(
+            "rotates-at-exit",
+            "PER-3",
+            "writes a rotated refresh token down when the app is closed in order",
+            Arc::new(Careless::Late),
+        ),
         sdk(
             "deletes-in-memory",
             "DEL-1",
