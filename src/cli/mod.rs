@@ -5,6 +5,7 @@ mod check;
 mod clauses;
 mod completions;
 mod explore;
+mod interrupts;
 mod limits;
 mod list;
 mod mutants;

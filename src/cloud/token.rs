@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// Ways in which a well-formed sign-in token can look (EXC-7, MIG-10).
@@ -29,6 +29,37 @@ pub(super) struct SignInClaims {
     exp: i64,
     #[serde(flatten)]
     rest: serde_json::Map<String, Value>,
+}
+
+/// A sign-in JWT's claims as they are written.
+#[derive(Serialize)]
+struct NewSignInClaims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    uid: &'a str,
+    tenant_id: &'a str,
+    claims: TeamClaims<'a>,
+    iat: i64,
+    exp: i64,
+    jti: String,
+}
+
+#[derive(Serialize)]
+struct TeamClaims<'a> {
+    vital_team_id: &'a str,
+    note: String,
+}
+
+/// What a sign-in token is the Base64 of.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    public_key: String,
+    user_token: &'a str,
+}
+
+/// A random id, without asking the system each time.
+fn unique() -> Uuid {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,19 +101,23 @@ pub(super) fn sign_in_token(
         // The text makes `-` and `_` appear in the encoding at any alignment.
         let note =
             if shape.url_safe_characters { ">>>???>>???".to_owned() + &"~".repeat(attempt % 3) } else { String::new() };
-        let claims = json!({
-            "iss": issuer, "sub": issuer, "uid": uid, "tenant_id": team.tenant,
-            "claims": { "vital_team_id": team.id, "note": note },
-            "iat": now, "exp": now + lifetime, "jti": Uuid::new_v4(),
-        });
-        let jwt = cloud.keys.sign(&claims)?;
+        let jwt = cloud.keys.sign(&NewSignInClaims {
+            iss: &issuer,
+            sub: &issuer,
+            uid: &uid,
+            tenant_id: &team.tenant,
+            claims: TeamClaims { vital_team_id: &team.id, note },
+            iat: now,
+            exp: now + lifetime,
+            jti: unique().hyphenated().to_string(),
+        })?;
         let payload = jwt.split('.').nth(1)?;
         let odd = payload.contains('-') && payload.contains('_');
         (odd == shape.url_safe_characters).then_some(jwt)
     })?;
     let token = (0..3).find_map(|extra| {
         let public_key = format!("{}{}", team.public_key(), "x".repeat(extra));
-        let token = STANDARD.encode(json!({ "public_key": public_key, "user_token": jwt }).to_string());
+        let token = STANDARD.encode(serde_json::to_vec(&Envelope { public_key, user_token: &jwt }).ok()?);
         let padding = token.bytes().rev().take_while(|byte| *byte == b'=').count();
         shape.padding.is_none_or(|wanted| usize::from(wanted) == padding).then_some(token)
     })?;
@@ -116,7 +151,7 @@ pub(super) fn access_token(cloud: &Inner, realm: Realm, user_id: &str, sid: u64,
         generation,
         iat: now,
         exp: now + lifetime,
-        jti: Uuid::new_v4().simple().to_string(),
+        jti: unique().simple().to_string(),
     })?;
     cloud.ledger.secret(SecretKind::AccessToken, &token);
     Some(token)
