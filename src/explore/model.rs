@@ -322,7 +322,12 @@ impl State {
             Installed::Nobody => begins_anew(self),
             Installed::Key(owner) if owner == who => begins_anew(self),
             Installed::Key(_) if self.is_gone(who) => vec![],
-            Installed::Key(_) if self.online => refused(&NO, self),
+            // Refused as a migration of another user (MIG-3), or out, then in (REC-8).
+            Installed::Key(_) if self.online => {
+                let mut branches = refused(&NO, self);
+                branches.extend(begins_anew(self.nobody()));
+                branches
+            }
             Installed::Key(_) => failed(self),
             Installed::Token { who: owner, hold } if self.named && owner == who => match hold {
                 true => begins_anew(self),

@@ -28,18 +28,50 @@ fn while_online(online: bool, steps: &str) -> String {
 
 /// The steps of one stage. So many newcomers have come by its end.
 pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Script, newcomers: usize) {
-    let (act, own) = (stage.act, stage.before.iter().find_map(State::user).unwrap_or(Person::Ada));
-    let call = format!("GET /v2/user/${}.id", own.name());
+    match stage.act {
+        Act::SignIn(..)
+        | Act::SignInStruck(..)
+        | Act::SignInForged(_)
+        | Act::SignInLate(_)
+        | Act::SignInBoth
+        | Act::CrashInSignIn(..) => sign_ins(out, number, stage, script),
+        Act::Call
+        | Act::CallOther
+        | Act::CallTeam
+        | Act::CallStruck(..)
+        | Act::Crowd
+        | Act::CrowdSignOut
+        | Act::CrashInCall(_) => calls(out, number, stage),
+        Act::Client(_) if stage.idle => {}
+        Act::Client(what) => asides::client(out, what, script.home),
+        Act::Backend(ask) => {
+            let mut asked = String::new();
+            asides::backend(&mut asked, ask, number, stage, newcomers);
+            out.push_str(&while_online(is_online(stage), &asked));
+        }
+        _ => others(out, stage, script.home),
+    }
+}
+
+fn is_online(stage: &Stage) -> bool {
+    stage.before.iter().all(|state| state.online)
+}
+
+/// Whoever is signed in.
+fn own(stage: &Stage) -> Person {
+    stage.before.iter().find_map(State::user).unwrap_or(Person::Ada)
+}
+
+fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
     let (home, habits) = (script.home, script.habits);
     let safe = if habits.url_safe_characters { ", urlSafeCharacters: true" } else { "" };
     let capital = if habits.capital_user_id { ", capitalUserId: true" } else { "" };
-    let online = stage.before.iter().all(|state| state.online);
     let issue = |who: Person, place: &str| {
         let token = format!("  - issueToken: {{user: {}{place}{safe}{capital}, as: t{number}}}\n", who.name());
-        while_online(online, &token)
+        while_online(is_online(stage), &token)
     };
     let sign_in = format!("  - signIn: $t{number}\n");
-    match act {
+    match stage.act {
         Act::SignIn(who, place) => {
             out.push_str(&issue(who, &elsewhere(place, home)));
             out.push_str(&sign_in);
@@ -85,48 +117,28 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
                  - signIn: $b{number}\n          expect: {NO}"
             );
         }
-        Act::UseForeignKey(place) => {
-            let _ = writeln!(out, "  - configure: {{{}}}", elsewhere(place, home).trim_start_matches(", "));
-            expect(out, stage);
-        }
-        Act::UserWithoutKey => {
-            out.push_str("  - setUserId: $ada.id\n");
-            expect(out, stage);
-        }
-        Act::CallTeam => {
-            out.push_str("  - request: GET /v2/user\n");
-            expect(out, stage);
-        }
-        Act::LockedLaunch => out.push_str("  - lockStorage\n  - relaunch\n  - unlockStorage\n"),
-        Act::Client(_) if stage.idle => {}
-        Act::Client(what) => asides::client(out, what, home),
-        Act::Backend(ask) => {
-            let mut asked = String::new();
-            asides::backend(&mut asked, ask, number, stage, newcomers);
-            out.push_str(&while_online(online, &asked));
-        }
         Act::CrashInSignIn(who, write) => {
             out.push_str(&issue(who, ""));
             let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
             expect(out, stage);
             out.push_str("  - kill\n  - launch\n");
         }
+        _ => {}
+    }
+}
+
+fn calls(out: &mut String, number: usize, stage: &Stage) {
+    let (act, own) = (stage.act, own(stage));
+    let call = format!("GET /v2/user/${}.id", own.name());
+    match act {
+        Act::CallTeam => {
+            out.push_str("  - request: GET /v2/user\n");
+            expect(out, stage);
+        }
         Act::CrashInCall(write) => {
             let _ = writeln!(out, "  - expire: accessToken\n  - crash: {{step: {{request: {call}}}, write: {write}}}");
             expect(out, stage);
             out.push_str("  - kill\n  - launch\n");
-        }
-        Act::CrashInSignOut(write) => {
-            let _ = writeln!(out, "  - crash: {{step: signOut, write: {write}}}");
-            expect(out, stage);
-            out.push_str("  - kill\n  - launch\n");
-        }
-        Act::Identify(who) => {
-            let _ = writeln!(out, "  - identify: {}", who.name());
-            expect(out, stage);
-        }
-        Act::UseKey(who) => {
-            let _ = writeln!(out, "  - configure\n  - setUserId: ${}.id", who.name());
         }
         Act::Call | Act::CallOther => {
             let whose = if act == Act::Call { own } else { own.other() };
@@ -158,6 +170,35 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
             );
             expect(out, stage);
         }
+        _ => {}
+    }
+}
+
+/// What happens to SDK, app, device and users.
+fn others(out: &mut String, stage: &Stage, home: Realm) {
+    let (act, own) = (stage.act, own(stage));
+    match act {
+        Act::UseForeignKey(place) => {
+            let _ = writeln!(out, "  - configure: {{{}}}", elsewhere(place, home).trim_start_matches(", "));
+            expect(out, stage);
+        }
+        Act::UserWithoutKey => {
+            out.push_str("  - setUserId: $ada.id\n");
+            expect(out, stage);
+        }
+        Act::LockedLaunch => out.push_str("  - lockStorage\n  - relaunch\n  - unlockStorage\n"),
+        Act::CrashInSignOut(write) => {
+            let _ = writeln!(out, "  - crash: {{step: signOut, write: {write}}}");
+            expect(out, stage);
+            out.push_str("  - kill\n  - launch\n");
+        }
+        Act::Identify(who) => {
+            let _ = writeln!(out, "  - identify: {}", who.name());
+            expect(out, stage);
+        }
+        Act::UseKey(who) => {
+            let _ = writeln!(out, "  - configure\n  - setUserId: ${}.id", who.name());
+        }
         Act::Reconcile => {
             let idle = if stage.before.iter().all(|state| state.asks_for_nothing(act)) {
                 " {signIns: 0, signOuts: 0}"
@@ -184,6 +225,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
         Act::Revoke => out.push_str(&format!("  - revoke: {}\n", own.name())),
         Act::RefuseAccessTokens => out.push_str(&format!("  - refuseAccessTokens: {}\n", own.name())),
         Act::AppUser(who) => out.push_str(&format!("  - app: {}\n", who.map_or("nobody", Person::name))),
+        _ => {}
     }
 }
 
