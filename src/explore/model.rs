@@ -354,7 +354,9 @@ impl State {
     fn refresh(self) -> Vec<Branch> {
         match self.installed {
             Installed::Token { .. } => self.with_session(Seen::Ok),
-            _ => refused(&[NotSignedIn], self),
+            // No clause says which: there is no token to refresh.
+            Installed::Key(_) => refused(&[NotSignedIn, ErrorKind::Unsupported], self),
+            Installed::Nobody => refused(&[NotSignedIn], self),
         }
     }
 
