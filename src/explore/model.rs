@@ -333,8 +333,21 @@ impl State {
                 true => begins_anew(self),
                 false => branch(&[Seen::Ok], self),
             },
-            // REC-8: out, then in.
-            Installed::Token { .. } => begins_anew(self.nobody()),
+            // REC-8: out, then in. An SDK that does not know for whom its session was begun may ask for a token first: then it
+            // can fail before anything has ended, or find that the user is the same.
+            Installed::Token { who: owner, hold } => {
+                let mut branches = begins_anew(self.nobody());
+                if !self.named && !self.is_gone(who) {
+                    match self.online {
+                        false => branches.extend(failed(self)),
+                        true if owner == who && !hold => {
+                            branches.extend(branch(&[Seen::Ok], State { named: true, ..self }));
+                        }
+                        true => {}
+                    }
+                }
+                branches
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::explore::outside::{Ended, Failed, Outside, Shortened};
 use crate::explore::{Act, Coverage, Draft};
 use crate::protocol::Seat;
 use crate::run::Interrupted;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -149,9 +149,10 @@ fn tell_build(cast: &Casting) -> Result<(), Stop> {
 fn tell_left_out(left_out: &BTreeMap<String, Vec<Act>>) -> Result<(), Stop> {
     let mut out = std::io::stdout().lock();
     for (reason, acts) in left_out {
-        let mut kinds: Vec<_> = acts.iter().map(Act::kind).collect();
-        kinds.dedup();
-        writeln!(out, "left out: {} ({} acts): {reason}", kinds.join(", "), acts.len())?;
+        let kinds: BTreeSet<_> = acts.iter().map(Act::kind).collect();
+        let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
+        let (number, word) = (acts.len(), if acts.len() == 1 { "act" } else { "acts" });
+        writeln!(out, "left out: {} ({number} {word}): {reason}", kinds.join(", "))?;
     }
     Ok(())
 }
