@@ -38,7 +38,7 @@ fn finds_and_replays(fault: &str, clause: &str, more: &[&str]) {
     vouch().args(args).arg(folder.path()).args(more).assert().code(1);
     let file = found(folder.path());
     vouch().args(["run", "--ci"]).arg(&file).assert().success().stdout(contains("the build conforms"));
-    let replay = vouch().args(["run", "--ci", "--plant", fault]).arg(&file).assert().code(1);
+    let replay = vouch().args(["run", "--ci", "--strict", "--plant", fault]).arg(&file).assert().code(1);
     assert!(stdout(&replay).contains(&format!("broken {clause}")), "{fault}: {}", stdout(&replay));
 }
 
@@ -73,11 +73,11 @@ fn sdks_from_outside_are_walked_and_the_honest_ones_pass() {
     let (_folder, reference) = outside("");
     for path in [reference.as_path(), Path::new("adapters/python/vouch.toml")] {
         for profile in ["junction", "gcip"] {
-            let args = ["explore", "--seed", "1", "--walks", "6", "--seconds", "60", "--profile", profile, "--target"];
+            let args = ["explore", "--seed", "1", "--walks", "3", "--seconds", "60", "--profile", profile, "--target"];
             let out = stdout(&vouch().args(args).arg(path).assert().success());
             assert!(out.contains(&format!("virtual time, {profile}")), "{out}");
             assert!(out.contains("left out: Backend, Client (25 acts)"), "{out}");
-            assert!(out.contains("6 walks of 30 events from seed 1"), "{out}");
+            assert!(out.contains("3 walks of 30 events from seed 1"), "{out}");
         }
     }
 }
@@ -93,7 +93,7 @@ fn an_sdk_without_a_clock_is_walked_in_real_time_without_the_acts_that_take_long
 #[test]
 fn a_fault_of_an_sdk_from_outside_is_found_shortened_and_replays() {
     let (folder, path) = outside(", \"--plant\", \"region-ignored\"");
-    let args = ["explore", "--seed", "1", "--seconds", "60", "--output"];
+    let args = ["explore", "--seed", "20", "--seconds", "60", "--output"];
     let out = stdout(&vouch().args(args).arg(folder.path()).arg("--target").arg(&path).assert().code(1));
     assert!(out.contains("(MIG-5)") && out.contains("OtherRegion") && out.contains("the wire up to here"), "{out}");
     assert!((1..=4).any(|events| out.contains(&format!("shortened to {events} events"))), "{out}");

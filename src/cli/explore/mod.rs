@@ -120,7 +120,7 @@ fn tell_failure(out: &mut impl Write, seed: u64, walked: &Walked, args: &Args) -
         writeln!(out, "  expected  {}{clause}\n  got       {}", mismatch.expected, mismatch.got)?;
     }
     let path = keep(&args.output, seed, &scenario::of_walk(walked, seed).text)?;
-    writeln!(out, "written to {}; `vouch run {}` replays it", path.display(), path.display())?;
+    writeln!(out, "written to {}; `vouch run --strict {}` replays it", path.display(), path.display())?;
     Ok(())
 }
 

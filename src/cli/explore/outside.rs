@@ -193,7 +193,7 @@ fn tell_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened:
     let real_time = if args.real_time { " --real-time" } else { "" };
     writeln!(
         out,
-        "written to {}; `vouch run --target {}{profile}{real_time} {}` replays it",
+        "written to {}; `vouch run --strict --target {}{profile}{real_time} {}` replays it",
         file.display(),
         target.display(),
         file.display()
