@@ -7,6 +7,7 @@ mod cloud;
 mod cloud_hook;
 mod completions;
 mod explore;
+mod interrupts;
 mod limits;
 mod list;
 mod load;

@@ -1,7 +1,8 @@
 //! `vouch reference-sdk`.
 
-use super::{Done, runtime};
-use crate::reference::adapter::{Reference, TimeSource, serve};
+use super::{Done, Stop, casting, runtime};
+use crate::mutant::Fault;
+use crate::reference::adapter::{Assembly, Reference, TimeSource, serve};
 use crate::reference::sdk::ports::Life;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,12 +12,23 @@ pub struct Args {
     /// Do not claim `clock`: live in the machine's own time.
     #[arg(long)]
     no_clock: bool,
+
+    /// Plant a fault first, by its name in `vouch mutants`: an SDK from outside that is known to be wrong.
+    #[arg(long, value_name = "FAULT")]
+    plant: Option<String>,
 }
 
 pub fn run(args: &Args) -> Done {
+    let assembly: Arc<dyn Assembly> = match &args.plant {
+        None => Arc::new(Reference),
+        Some(name) => match casting::mutant(name)?.seat {
+            Fault::Sdk(assembly) => assembly,
+            other => return Err(Stop::Usage(format!("`{name}` sits in the {}, not in the SDK", other.word()))),
+        },
+    };
     let time = if args.no_clock { TimeSource::System } else { TimeSource::Harness };
     let runtime = runtime()?;
-    runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), Arc::new(Reference), time, Life::default()));
+    runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), assembly, time, Life::default()));
     // The reader of standard input cannot be joined while it waits.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! `vouch run`.
 
 use super::casting::{self, NoCast};
+use super::interrupts::interrupts;
 use super::{Done, SeatName, Selection, Stop, limits, plan, runtime, target};
 use crate::profile::Profile;
 use crate::protocol::Seat;
@@ -15,7 +16,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::sync::watch;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -114,7 +114,7 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
     // A foreign build's difference is no proposal for the suite's own snapshots.
     let own = target.snapshots.is_some() || target.seats().is_empty();
     let suits_snapshots = seats.as_ref().is_none_or(|seats| seats.iter().all(|seat| *seat == Seat::Sdk)) || own;
-    let profile = profile(&args, &target)?;
+    let profile = profile(args.profile.as_deref(), &target)?;
     let mut interrupted = interrupts();
     let cast = tokio::select! {
         cast = casting::cast(target, seats.as_deref().unwrap_or_default(), profile, args.real_time) => cast,
@@ -191,8 +191,8 @@ fn seats(args: &Args, target: &Target) -> Result<Option<Vec<Seat>>, Stop> {
 }
 
 /// The profile that the user names on the command line.
-fn profile(args: &Args, target: &Target) -> Result<Option<Arc<Profile>>, Stop> {
-    let Some(name) = &args.profile else { return Ok(None) };
+pub(super) fn profile(name: Option<&str>, target: &Target) -> Result<Option<Arc<Profile>>, Stop> {
+    let Some(name) = name else { return Ok(None) };
     if let Some(known) = Profile::built_in(name) {
         return Ok(Some(known));
     }
@@ -206,7 +206,7 @@ fn profile(args: &Args, target: &Target) -> Result<Option<Arc<Profile>>, Stop> {
 }
 
 /// A build whose adapter or service cannot even be reached.
-fn unfit(name: &str, trouble: &crate::seat::Trouble) -> ExitCode {
+pub(super) fn unfit(name: &str, trouble: &crate::seat::Trouble) -> ExitCode {
     let ledger = crate::wire::redact::Ledger::default();
     eprintln!("{name} does not conform: {}", ledger.scrub(&trouble.what));
     if !trouble.stderr.trim().is_empty() {
@@ -237,24 +237,4 @@ fn listener(args: &Args, clauses: Arc<Clauses>, strictness: Strictness) -> Resul
         Format::Json => Box::new(Json::new(out)),
         Format::Junit => Box::new(Junit::new(out)),
     })
-}
-
-/// The first Ctrl-C (or SIGTERM) ends the run in order, the second at once.
-fn interrupts() -> watch::Receiver<bool> {
-    let (sender, receiver) = watch::channel(false);
-    tokio::spawn(async move {
-        let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-            return;
-        };
-        for _ in 0..2 {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            if sender.send_replace(true) {
-                std::process::exit(130);
-            }
-        }
-    });
-    receiver
 }

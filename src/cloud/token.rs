@@ -8,7 +8,6 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -48,6 +47,13 @@ struct CheckedClaims {
     uid: String,
     exp: i64,
     jti: Uuid,
+}
+
+/// What a sign-in token is the Base64 of.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    public_key: &'a str,
+    user_token: &'a str,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,7 +111,7 @@ pub(super) fn sign_in_token(
     let jwt = cloud.keys.sign_in_jwt(&payload)?;
     let token = (0..3).find_map(|extra| {
         let public_key = format!("{}{}", team.public_key(), "x".repeat(extra));
-        let token = STANDARD.encode(json!({ "public_key": public_key, "user_token": jwt }).to_string());
+        let token = STANDARD.encode(serde_json::to_vec(&Envelope { public_key: &public_key, user_token: &jwt }).ok()?);
         let padding = token.bytes().rev().take_while(|byte| *byte == b'=').count();
         shape.padding.is_none_or(|wanted| usize::from(wanted) == padding).then_some(token)
     })?;

@@ -113,6 +113,14 @@ pub enum Act {
     Backend(Ask),
 }
 
+impl Act {
+    /// What kind of act it is, in a word.
+    pub fn kind(&self) -> String {
+        let told = format!("{self:?}");
+        told.split('(').next().unwrap_or_default().to_owned()
+    }
+}
+
 /// Ways to ask a backend for a sign-in token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Ask {

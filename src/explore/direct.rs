@@ -78,6 +78,8 @@ pub(super) struct Direct {
     pub(super) deeds: AtomicUsize,
     pub(super) observed: Mutex<Observed>,
     pub(super) watch: Watch,
+    /// How many exchanges were looked at for what answers with tokens owe.
+    pub(super) answers_seen: usize,
 }
 
 impl Direct {
@@ -132,6 +134,7 @@ impl Direct {
             deeds: AtomicUsize::new(0),
             observed,
             watch: Watch::default(),
+            answers_seen: 0,
         }
     }
 

@@ -90,18 +90,19 @@ impl Ether {
 
     /// Hands a call to the cloud, unless a strike waits for it.
     pub async fn pass(&self, link: Link, request: Received) -> Option<Reply> {
-        let operation = self.transcript.operation_of(link, &request);
         let strike = match &mut *lock(&self.strike) {
-            slot @ Some(_) if slot.is_some_and(|(on, _)| on == operation) => match *slot {
-                Some((_, Strike::Lasting(status))) => Some(Strike::Status(status)),
-                _ => slot.take().map(|(_, strike)| strike),
-            },
+            slot @ Some(_) if slot.is_some_and(|(on, _)| on == self.transcript.operation_of(link, &request)) => {
+                match *slot {
+                    Some((_, Strike::Lasting(status))) => Some(Strike::Status(status)),
+                    _ => slot.take().map(|(_, strike)| strike),
+                }
+            }
             _ => None,
         };
-        let quoted = request.header("x-vital-api-key").unwrap_or_default().to_owned();
         match strike {
             None => self.front.pass(link, &Unhurried(self.cloud.clone()), request).await,
             Some(strike) => {
+                let quoted = request.header("x-vital-api-key").unwrap_or_default().to_owned();
                 self.front.pass_struck(link, &Unhurried(self.cloud.clone()), request, &harm(strike, &quoted)).await
             }
         }

@@ -3,6 +3,7 @@
 use super::ether::lock;
 use crate::protocol::message::{Area, Item};
 use crate::reference::sdk::ports::{Life, Vault, VaultError};
+use crate::text::lossy;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -70,7 +71,7 @@ pub(super) fn items(disk: &Disk) -> Vec<Item> {
     let item = |((area, key), value): (&(Area, String), &Vec<u8>)| Item {
         area: *area,
         key: key.clone(),
-        value: String::from_utf8_lossy(value).into_owned(),
+        value: lossy(value).into_owned(),
     };
     lock(disk).iter().map(item).collect()
 }

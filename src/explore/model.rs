@@ -322,14 +322,32 @@ impl State {
             Installed::Nobody => begins_anew(self),
             Installed::Key(owner) if owner == who => begins_anew(self),
             Installed::Key(_) if self.is_gone(who) => vec![],
-            Installed::Key(_) if self.online => refused(&NO, self),
+            // Refused as a migration of another user (MIG-3), or out, then in (REC-8).
+            Installed::Key(_) if self.online => {
+                let mut branches = refused(&NO, self);
+                branches.extend(begins_anew(self.nobody()));
+                branches
+            }
             Installed::Key(_) => failed(self),
             Installed::Token { who: owner, hold } if self.named && owner == who => match hold {
                 true => begins_anew(self),
                 false => branch(&[Seen::Ok], self),
             },
-            // REC-8: out, then in.
-            Installed::Token { .. } => begins_anew(self.nobody()),
+            // REC-8: out, then in. An SDK that does not know for whom its session was begun may ask for a token first: then it
+            // can fail before anything has ended, or find that the user is the same.
+            Installed::Token { who: owner, hold } => {
+                let mut branches = begins_anew(self.nobody());
+                if !self.named && !self.is_gone(who) {
+                    match self.online {
+                        false => branches.extend(failed(self)),
+                        true if owner == who && !hold => {
+                            branches.extend(branch(&[Seen::Ok], State { named: true, ..self }));
+                        }
+                        true => {}
+                    }
+                }
+                branches
+            }
         }
     }
 
@@ -349,7 +367,9 @@ impl State {
     fn refresh(self) -> Vec<Branch> {
         match self.installed {
             Installed::Token { .. } => self.with_session(Seen::Ok),
-            _ => refused(&[NotSignedIn], self),
+            // No clause says which: there is no token to refresh.
+            Installed::Key(_) => refused(&[NotSignedIn, ErrorKind::Unsupported], self),
+            Installed::Nobody => refused(&[NotSignedIn], self),
         }
     }
 

@@ -2,20 +2,13 @@
 
 use super::direct::Direct;
 use super::model::{Seen, Try};
-use crate::profile::{Call as AuthCall, Granted, Request, Values};
+use crate::profile::{Call as AuthCall, Request, Values};
 use crate::protocol::{ErrorKind, Realm};
-use crate::wire::{Exchange, Link, Party, Received};
+use crate::wire::{Link, Party, Received, Session};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
 use std::time::Duration;
-
-/// Tokens of a session that somebody else might show.
-struct Loot {
-    jwt: String,
-    access_token: String,
-    old_refresh_token: Option<String>,
-}
 
 impl Direct {
     /// A call of somebody else than the SDK.
@@ -34,31 +27,6 @@ impl Direct {
         reply.map_or(Seen::Refused(ErrorKind::Network), |reply| Seen::Http(reply.status.as_u16()))
     }
 
-    /// What there is to try with: the current session's sign-in token, newest access token, and a refresh token whose
-    /// successor the SDK has used.
-    fn loot(&self) -> Option<Loot> {
-        self.ether.transcript.look(|exchanges| {
-            let granted = |exchange: &Exchange| exchange.granted(&self.profile);
-            let own = |exchange: &&Exchange| exchange.link.from == Party::Sdk;
-            let began = exchanges
-                .iter()
-                .rposition(|e| own(&e) && e.call() == Some(AuthCall::Exchange) && granted(e).is_some())?;
-            let since: Vec<_> = exchanges[began..].iter().filter(own).collect();
-            let jwt = since.first()?.carried.token.clone()?;
-            let access_token = since.iter().rev().find_map(|e| granted(e))?.access_token;
-            let uses = |exchange: &Exchange, grant: &Granted| {
-                let bearer = exchange.request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-                exchange.carried.refresh_token.as_ref() == Some(&grant.refresh_token)
-                    || bearer == Some(grant.access_token.as_str())
-            };
-            let old_refresh_token = since.iter().enumerate().find_map(|(at, exchange)| {
-                let (old, grant) = (exchange.carried.refresh_token.clone()?, granted(exchange)?);
-                since[at + 1..].iter().any(|later| later.fault.is_none() && uses(later, &grant)).then_some(old)
-            });
-            Some(Loot { jwt, access_token, old_refresh_token })
-        })
-    }
-
     pub(super) async fn attempt(&self, what: Try) -> Seen {
         let form =
             |content_type: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
@@ -68,7 +36,8 @@ impl Direct {
             self.client(Party::Api, realm, Method::GET, &format!("/v2/user/{}", self.ids[0]), headers, String::new())
                 .await
         };
-        let Some(Loot { jwt, access_token, old_refresh_token }) = self.loot() else {
+        let loot = self.ether.transcript.look(|exchanges| Session::newest(exchanges, &self.profile));
+        let Some(Session { sign_in_token, access_token, old_refresh_token }) = loot else {
             return match what {
                 Try::Garbage | Try::Twin => self.attempt_alone(what).await,
                 _ => Seen::Ok,
@@ -85,7 +54,8 @@ impl Direct {
                 show(&access_token, self.home).await
             }
             Try::SignInTokenAgain => {
-                post(self.profile.request(AuthCall::Exchange, &Values { token: &jwt, ..Values::default() })).await
+                post(self.profile.request(AuthCall::Exchange, &Values { token: &sign_in_token, ..Values::default() }))
+                    .await
             }
             Try::OldRefreshToken => match old_refresh_token {
                 Some(old) => {

@@ -2,12 +2,14 @@
 
 use super::direct::{Direct, Habits};
 use super::model::{Act, Branch, Scheme, Seen, State, acts};
+use super::shorten::shorten;
 use super::subject::{Cast, Mismatch};
 use crate::profile::NumberForm;
 use crate::protocol::{Environment, Realm, Region};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
+use rustc_hash::{FxHashMap, FxHashSet};
 use stateright::Model;
 use std::collections::{BTreeSet, HashSet};
 
@@ -31,8 +33,8 @@ pub struct Walked {
 /// What walks have visited so far.
 #[derive(Default)]
 pub struct Coverage {
-    pub states: HashSet<State>,
-    pub transitions: HashSet<(State, Act)>,
+    pub states: FxHashSet<State>,
+    pub transitions: FxHashSet<(State, Act)>,
     pub acts: BTreeSet<Act>,
 }
 
@@ -55,12 +57,27 @@ pub fn reachable() -> (HashSet<State>, usize) {
     (states, transitions)
 }
 
-/// The acts that can happen in a state.
-fn possible(state: &State, all: &[Act]) -> Vec<Act> {
-    all.iter().copied().filter(|act| !state.follow(*act).is_empty()).collect()
+/// Which acts can happen in which state, worked out once for each.
+pub struct Possible {
+    all: Vec<Act>,
+    known: FxHashMap<State, Vec<Act>>,
 }
 
-fn habits(random: &mut StdRng) -> Habits {
+impl Possible {
+    /// Of these acts.
+    pub fn of(all: Vec<Act>) -> Self {
+        Self { all, known: FxHashMap::default() }
+    }
+
+    fn acts(&mut self, state: &State) -> &[Act] {
+        let all = &self.all;
+        self.known
+            .entry(*state)
+            .or_insert_with(|| all.iter().copied().filter(|act| !state.follow(*act).is_empty()).collect())
+    }
+}
+
+pub(super) fn habits(random: &mut StdRng) -> Habits {
     let forms = [None, Some(NumberForm::Number), Some(NumberForm::Text)];
     Habits {
         expires_in: forms[random.random_range(0..3)],
@@ -72,20 +89,26 @@ fn habits(random: &mut StdRng) -> Habits {
 }
 
 /// Where a walk of this seed lives.
-fn home(random: &mut StdRng) -> Realm {
+pub(super) fn home(random: &mut StdRng) -> Realm {
     let environment = if random.random() { Environment::Production } else { Environment::Sandbox };
     let region = if random.random() { Region::Us } else { Region::Eu };
     Realm { environment, region }
 }
 
 /// Walks `length` random acts.
-pub async fn random_walk(cast: &Cast, seed: u64, length: usize, all: &[Act], coverage: &mut Coverage) -> Walked {
+pub async fn random_walk(
+    cast: &Cast,
+    seed: u64,
+    length: usize,
+    possible: &mut Possible,
+    coverage: &mut Coverage,
+) -> Walked {
     let mut random = StdRng::seed_from_u64(seed);
     let home = home(&mut random);
     let mut walk = Walk::begin(cast, home, habits(&mut random));
     for _ in 0..length {
         let state = walk.state;
-        let Some(act) = possible(&state, all).choose(&mut random).copied() else { break };
+        let Some(act) = possible.acts(&state).choose(&mut random).copied() else { break };
         coverage.states.insert(state);
         coverage.transitions.insert((state, act));
         coverage.acts.insert(act);
@@ -109,23 +132,12 @@ pub async fn walk_along(cast: &Cast, like: &Walked, acts: &[Act]) -> Walked {
 
 /// The shortest form of a failing walk that can be found by leaving acts out.
 pub async fn shrink(cast: &Cast, failed: Walked) -> Walked {
-    let mut best = failed;
-    let mut size = best.steps.len() / 2;
-    while size >= 1 {
-        let mut at = 0;
-        while at < best.steps.len() {
-            let kept = best.steps.iter().enumerate().filter(|(i, _)| !(at..at + size).contains(i));
-            let shorter: Vec<_> = kept.map(|(_, step)| step.act).collect();
-            let walked = walk_along(cast, &best, &shorter).await;
-            if walked.mismatch.is_some() && walked.steps.len() < best.steps.len() {
-                best = walked;
-            } else {
-                at += size;
-            }
-        }
-        size /= 2;
-    }
-    best
+    let acts = |walked: &Walked| walked.steps.iter().map(|step| step.act).collect::<Vec<_>>();
+    let again = async |best: &Walked, acts: &[Act]| {
+        let walked = walk_along(cast, best, acts).await;
+        walked.mismatch.is_some().then_some(walked)
+    };
+    shorten(failed, acts, again).await
 }
 
 struct Walk {

@@ -67,9 +67,10 @@ impl Direct {
     }
 
     /// What a wire that claims standards owes in every token answer, and any wire should (IDP-5, IDP-6).
-    fn token_answers(&self) -> Result<(), Mismatch> {
+    fn token_answers(&mut self) -> Result<(), Mismatch> {
+        let first = std::mem::replace(&mut self.answers_seen, self.ether.transcript.len());
         self.ether.transcript.look(|exchanges| {
-            for exchange in exchanges.iter().rev().take(4).filter(|e| e.granted(&self.profile).is_some()) {
+            for exchange in exchanges[first..].iter().filter(|e| e.granted(&self.profile).is_some()) {
                 let unmet = |clause, expected: &str| {
                     Err(Mismatch { clause: Some(clause), expected: expected.into(), got: "none".into() })
                 };

@@ -1,7 +1,9 @@
 //! Secrets where they must not be (EXC-2, EXC-3, ISS-4, REF-1).
 
+use super::storage::Stored;
 use super::{Breach, Evidence};
 use crate::protocol::message::Area;
+use crate::text::lossy;
 use crate::wire::redact::SecretKind;
 use crate::wire::{Exchange, Fate, Operation, Party};
 use hyper::HeaderMap;
@@ -21,8 +23,12 @@ fn from<'a>(party: Party, first: usize, evidence: &'a Evidence<'_>) -> impl Iter
 }
 
 fn head(headers: &HeaderMap) -> String {
-    let values: Vec<_> = headers.values().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    values.join("\n")
+    let mut out = String::new();
+    for value in headers.values() {
+        out.push_str(&lossy(value.as_bytes()));
+        out.push('\n');
+    }
+    out
 }
 
 /// No secret in a URL: servers and proxies log them.
@@ -43,7 +49,7 @@ pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
 pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
     for (index, exchange) in from(Party::App, first, evidence) {
         let Fate::Answered { headers, body, .. } = &exchange.fate else { continue };
-        let text = format!("{}\n{}", head(headers), String::from_utf8_lossy(body));
+        let text = head(headers) + &lossy(body);
         if let Some(key) = evidence.ledger.secrets_in(&text).into_iter().find(|known| known.kind == SecretKind::ApiKey)
         {
             return Some(Breach {
@@ -60,7 +66,7 @@ pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
 pub(super) fn of_wrong_credentials(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
     for (index, exchange) in from(Party::Sdk, first, evidence) {
         let request = &exchange.request;
-        let text = format!("{}\n{}", head(&request.headers), String::from_utf8_lossy(&request.body));
+        let text = head(&request.headers) + &lossy(&request.body);
         let secrets = evidence.ledger.secrets_in(&text);
         let has = |kind| secrets.iter().find(|known| known.kind == kind);
         let breach = |clause, expected, name: &str| {
@@ -102,9 +108,9 @@ pub(super) fn in_errors(evidence: &Evidence<'_>) -> Option<Breach> {
 }
 
 /// Tokens rest in secure storage only; the sign-in token rests nowhere.
-pub(super) fn in_storage(evidence: &Evidence<'_>) -> Option<Breach> {
-    for item in evidence.items {
-        for known in evidence.ledger.secrets_in(&format!("{}={}", item.key, item.value)) {
+pub(super) fn in_storage(all: &[Stored<'_>]) -> Option<Breach> {
+    for (item, secrets) in all {
+        for known in secrets {
             let (expected, forbidden) = match known.kind {
                 SecretKind::SignInToken => ("the sign-in token stored nowhere", true),
                 _ => ("secrets in secure storage only", item.area != Area::Secure),

@@ -85,7 +85,7 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
     let first = std::mem::replace(&mut watch.exchanges, evidence.exchanges.len());
     let wrote = std::mem::replace(&mut watch.written, evidence.written.len()) != evidence.written.len();
     watch.grants.extend(evidence);
-    let grants = &watch.grants;
+    let (grants, stored) = (&watch.grants, storage::stored(evidence));
     leaks::in_urls(first, evidence)
         .or_else(|| leaks::to_app(first, evidence))
         .or_else(|| leaks::of_wrong_credentials(first, evidence))
@@ -99,10 +99,10 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
         .or_else(|| calls::bounded(first, evidence))
         .or_else(|| if wrote { leaks::in_logs(evidence) } else { None })
         .or_else(|| leaks::in_errors(evidence))
-        .or_else(|| leaks::in_storage(evidence))
-        .or_else(|| storage::one_scheme(evidence))
-        .or_else(|| storage::one_user(evidence, grants))
-        .or_else(|| storage::nothing_left(evidence))
+        .or_else(|| leaks::in_storage(&stored))
+        .or_else(|| storage::one_scheme(evidence, &stored))
+        .or_else(|| storage::one_user(evidence, grants, &stored))
+        .or_else(|| storage::nothing_left(evidence, &stored))
         .or_else(|| documented_status(evidence))
 }
 

@@ -6,9 +6,13 @@ use crate::protocol::message::Item;
 use crate::wire::redact::{Known, SecretKind};
 use std::sync::Arc;
 
-/// The secrets of an item.
-fn secrets(item: &Item, evidence: &Evidence<'_>) -> Vec<Arc<Known>> {
-    evidence.ledger.secrets_in(&format!("{}={}", item.key, item.value))
+/// An item, and the secrets in it.
+pub(super) type Stored<'a> = (&'a Item, Vec<Arc<Known>>);
+
+/// Everything in storage with its secrets.
+pub(super) fn stored<'a>(evidence: &Evidence<'a>) -> Vec<Stored<'a>> {
+    let secrets = |item: &Item| evidence.ledger.secrets_in(&format!("{}={}", item.key, item.value));
+    evidence.items.iter().map(|item| (item, secrets(item))).collect()
 }
 
 fn is_token(known: &Known) -> bool {
@@ -20,11 +24,10 @@ fn place(item: &Item) -> String {
 }
 
 /// Tokens and an API key are never both there: one scheme or the other.
-pub(super) fn one_scheme(evidence: &Evidence<'_>) -> Option<Breach> {
+pub(super) fn one_scheme(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Breach> {
     if !evidence.at_rest || !evidence.sdk.token_scheme {
         return None;
     }
-    let all: Vec<_> = evidence.items.iter().map(|item| (item, secrets(item, evidence))).collect();
     let token = all.iter().any(|(_, secrets)| secrets.iter().any(|known| is_token(known)));
     let (item, key) = all.iter().find_map(|(item, secrets)| {
         secrets.iter().find(|known| known.kind == SecretKind::ApiKey).map(|known| (item, known))
@@ -37,13 +40,13 @@ pub(super) fn one_scheme(evidence: &Evidence<'_>) -> Option<Breach> {
 }
 
 /// Never the tokens of two users.
-pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants, all: &[Stored<'_>]) -> Option<Breach> {
     if !evidence.at_rest {
         return None;
     }
     let mut seen: Option<(String, String)> = None;
-    for item in evidence.items {
-        for known in secrets(item, evidence).iter().filter(|known| is_token(known)) {
+    for (item, secrets) in all {
+        for known in secrets.iter().filter(|known| is_token(known)) {
             let grant = grants.all.iter().find(|g| known.is(&g.access_token) || known.is(&g.refresh_token));
             let Some(user) = grant.and_then(|grant| grant.user.clone()) else { continue };
             match &seen {
@@ -63,12 +66,11 @@ pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breac
 }
 
 /// After a sign-out, by the app or by the SDK itself, no token and no key is left.
-pub(super) fn nothing_left(evidence: &Evidence<'_>) -> Option<Breach> {
+pub(super) fn nothing_left(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Breach> {
     if !evidence.at_rest || evidence.sdk.left == Left::MayBe {
         return None;
     }
-    for item in evidence.items {
-        let left = secrets(item, evidence);
+    for (item, left) in all {
         let Some(known) = left.iter().find(|known| is_token(known) || known.kind == SecretKind::ApiKey) else {
             continue;
         };

@@ -22,6 +22,13 @@ pub enum Answer {
     Killed,
 }
 
+impl Answer {
+    /// Whether a call did what it was asked for.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Answer::Done | Answer::Ok | Answer::Http { status: 200..=299 })
+    }
+}
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -18,6 +18,11 @@ const WIRE_SHOWN: usize = 6;
 /// How many lines of standard error are shown.
 const STDERR_SHOWN: usize = 12;
 
+/// Plays one case whose steps stand nowhere but in its plan: there are no snapshots of it.
+pub async fn play(case: &PlannedCase, setup: &Setup) -> CaseReport {
+    run(case, setup, None).await
+}
+
 pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>) -> CaseReport {
     let began = Instant::now();
     let verdict = match World::build(setup, case.given.clone(), case.expiries(), case.traps()).await {

@@ -23,6 +23,7 @@ mod surroundings;
 mod vendor;
 pub mod world;
 
+pub use case::play;
 pub use installation::Installation;
 pub use plan::{Filter, Offer, Plan, PlannedCase, Skip};
 pub use runner::{Engine, Interrupted, Settings, run};

@@ -33,3 +33,8 @@ pub use nearest::{did_you_mean, nearest};
 pub use node::{Key, Kind, Node};
 pub use problem::{Problem, Problems};
 pub use source::{Source, Span};
+
+/// Bytes as text; what is no UTF-8 is replaced. Text that is well is told so at once.
+pub fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), std::borrow::Cow::Borrowed)
+}

@@ -9,6 +9,7 @@ mod front;
 mod nowhere;
 pub mod redact;
 pub mod render;
+mod session;
 pub mod snapshot;
 mod transcript;
 
@@ -16,4 +17,5 @@ pub use fault::{FaultRule, Faults, Harm, Moment};
 pub use forward::{Forward, client};
 pub use front::{Front, Reply, Upstream};
 pub use nowhere::{Nowhere, Why};
+pub use session::Session;
 pub use transcript::{Exchange, Fate, Link, Operation, Party, Received, Transcript};

@@ -10,6 +10,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use regex::Regex;
+use rustc_hash::FxBuildHasher;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -118,7 +119,7 @@ impl Inner {
 #[derive(Default)]
 struct Index {
     /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike.
-    by_end: HashMap<[u8; END], Vec<(usize, usize)>>,
+    by_end: HashMap<[u8; END], Vec<(usize, usize)>, FxBuildHasher>,
     /// Which ends there may be: a quick no for nearly every place.
     maybe: Vec<u64>,
     /// Secrets with guises too short for that.
@@ -255,11 +256,18 @@ impl Ledger {
 }
 
 fn known(kind: SecretKind, name: String, value: &str) -> Known {
-    let percent: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    let mut guises = vec![value.to_owned(), percent.clone(), percent.to_lowercase().replace('+', "%20")];
+    let mut guises = vec![value.to_owned()];
+    if value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte)) {
+        // A form leaves all of it as it is.
+        guises.push(value.to_ascii_lowercase());
+    } else {
+        let percent: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        guises.extend([percent.to_lowercase().replace('+', "%20"), percent]);
+    }
     // Base64 of the secret, less its last characters, which depend on what follows.
-    for encoded in [STANDARD_NO_PAD.encode(value), URL_SAFE_NO_PAD.encode(value)] {
-        guises.push(encoded[..encoded.len() / 4 * 4].to_owned());
+    for mut encoded in [STANDARD_NO_PAD.encode(value), URL_SAFE_NO_PAD.encode(value)] {
+        encoded.truncate(encoded.len() / 4 * 4);
+        guises.push(encoded);
     }
     guises.retain(|guise| guise.len() >= 8 || guise == value);
     guises.sort_by_key(|guise| std::cmp::Reverse(guise.len()));

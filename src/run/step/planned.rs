@@ -1,6 +1,6 @@
 //! A step of a scenario, read and ready to run.
 
-use super::{Failure, Halt, KINDS, Reading, Step, StepKind, app_user};
+use super::{Answer, Failure, Halt, KINDS, Reading, Step, StepKind, app_user};
 use crate::protocol::{Capability, Control, Realm};
 use crate::run::expect::Outcomes;
 use crate::run::expiries::Expiries;
@@ -76,7 +76,7 @@ impl Planned {
     }
 
     /// Runs the step and judges its answer and what it sent.
-    pub async fn perform(&self, world: &Arc<World>) -> Result<(), Box<Failure>> {
+    pub async fn perform(&self, world: &Arc<World>) -> Result<Answer, Box<Failure>> {
         let result = self.run_and_judge(world).await;
         result.map_err(|halt| {
             let mut clauses = self.clauses.clone();
@@ -87,16 +87,16 @@ impl Planned {
         })
     }
 
-    async fn run_and_judge(&self, world: &Arc<World>) -> Result<(), Halt> {
+    async fn run_and_judge(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let mark = self.step.counts_from(world).unwrap_or_else(|| world.transcript.len());
         let answer = self.step.run(world).await?;
         if self.kind.answers {
             self.expect.judge(&answer)?;
         }
-        match &self.sent {
-            Some(sent) => sent.judge(&world.transcript.since(mark), world),
-            None => Ok(()),
+        if let Some(sent) = &self.sent {
+            sent.judge(&world.transcript.since(mark), world)?;
         }
+        Ok(answer)
     }
 
     /// The capabilities that this step and those inside it need.

@@ -1,16 +1,18 @@
-//! `present`: the harness itself shows the installation's newest token to a host, its own or another's (SCO-4).
+//! `present`: the harness itself shows a token of the installation's session to a host, its own or another's (SCO-4,
+//! IDP-1, IDP-2).
 
 use super::{Answer, Halt, Step, StepKind};
-use crate::profile::{Call, Values};
+use crate::profile::{Call, Request, Values};
 use crate::protocol::{Environment, ErrorKind, Realm, Region};
 use crate::run::world::World;
-use crate::wire::{Link, Party, Received};
+use crate::wire::{Link, Party, Received, Session};
 use async_trait::async_trait;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 use std::sync::Arc;
 
 #[derive(Deserialize, JsonSchema)]
@@ -31,6 +33,10 @@ enum Token {
     AccessToken,
     /// Shown to the identity provider.
     RefreshToken,
+    /// The sign-in token that began the session, shown to the identity provider once more.
+    SignInToken,
+    /// A refresh token that was rotated out and whose successor is in use, shown to the identity provider.
+    OldRefreshToken,
 }
 
 impl Token {
@@ -38,12 +44,14 @@ impl Token {
         match self {
             Token::AccessToken => "access token",
             Token::RefreshToken => "refresh token",
+            Token::SignInToken => "sign-in token, used up,",
+            Token::OldRefreshToken => "refresh token that was rotated out",
         }
     }
 }
 
 pub(super) const KIND: StepKind =
-    StepKind::new::<Present>("present", "Shows the installation's newest token to a host, its own or another's.")
+    StepKind::new::<Present>("present", "Shows a token of the installation's session to a host, its own or another's.")
         .answers();
 
 #[async_trait]
@@ -52,12 +60,12 @@ impl Step for Present {
         let place: Vec<_> =
             [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
         let place = if place.is_empty() { "its own realm".to_owned() } else { place.join(" ") };
-        format!("the newest {} is shown to a host of {place}", self.token.words())
+        format!("the installation's newest {} is shown to a host of {place}", self.token.words())
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let realm = self.realm(world.given.realm());
-        let newest = self.newest(world).ok_or_else(|| Halt::Scenario("no token was issued yet".into()))?;
+        let newest = self.newest(world).ok_or_else(|| Halt::Scenario("there is no such token yet".into()))?;
         let (to, request) = self.request(world, realm, &newest)?;
         match world.vendor.upstream().answer(Link { from: Party::Client, to, realm }, request).await {
             Some(reply) => Ok(Answer::Http { status: reply.status.as_u16() }),
@@ -83,23 +91,36 @@ impl Present {
                 let path = format!("/v2/user/{}", world.somebodys_id());
                 (Party::Api, Received { method: Method::GET, path, headers, body: Bytes::new() })
             }
-            Token::RefreshToken => {
+            Token::RefreshToken | Token::OldRefreshToken => {
                 let public_key = world.vendor.public_key(realm);
                 let values = Values { refresh_token: token, public_key: &public_key, ..Values::default() };
-                let request = world.profile.request(Call::Refresh, &values);
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.content_type));
-                let body = Bytes::from(request.body);
-                (Party::Auth, Received { method: Method::POST, path: request.path, headers, body })
+                self.to_auth(&world.profile.request(Call::Refresh, &values))
+            }
+            Token::SignInToken => {
+                let public_key = world.vendor.public_key(realm);
+                let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(token).unwrap_or_default();
+                let tenant = claims.get("tenant_id").and_then(Value::as_str).unwrap_or_default();
+                let values = Values { token, public_key: &public_key, tenant, ..Values::default() };
+                self.to_auth(&world.profile.request(Call::Exchange, &values))
             }
         })
     }
 
-    /// The token of the last exchange or refresh that was answered.
+    fn to_auth(&self, request: &Request) -> (Party, Received) {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+        let body = Bytes::from(request.body.clone());
+        (Party::Auth, Received { method: Method::POST, path: request.path.clone(), headers, body })
+    }
+
     fn newest(&self, world: &World) -> Option<String> {
-        let granted = world.transcript.since(0).iter().rev().find_map(|exchange| exchange.granted(&world.profile))?;
-        Some(match self.token {
-            Token::AccessToken => granted.access_token,
-            Token::RefreshToken => granted.refresh_token,
-        })
+        let exchanges = world.transcript.since(0);
+        let granted = || exchanges.iter().rev().find_map(|exchange| exchange.granted(&world.profile));
+        let session = || Session::newest(&exchanges, &world.profile);
+        match self.token {
+            Token::AccessToken => Some(granted()?.access_token),
+            Token::RefreshToken => Some(granted()?.refresh_token),
+            Token::SignInToken => Some(session()?.sign_in_token),
+            Token::OldRefreshToken => session()?.old_refresh_token,
+        }
     }
 }

@@ -19,6 +19,9 @@ struct Shape {
     /// How many times each of them.
     #[serde(default = "once")]
     times: usize,
+    /// How many of all must end with `ok`; left out, as each step's own `expect` has it.
+    #[serde(default)]
+    wins: Option<usize>,
 }
 
 fn once() -> usize {
@@ -31,6 +34,7 @@ const MOST: usize = 100;
 pub struct Together {
     steps: Vec<Planned>,
     times: usize,
+    wins: Option<usize>,
 }
 
 pub(super) const KIND: StepKind = StepKind {
@@ -50,7 +54,7 @@ fn read(node: &Node, reading: &Reading<'_>) -> Option<Arc<dyn Step>> {
         );
         return None;
     }
-    Some(Arc::new(Together { steps, times: shape.times }))
+    Some(Arc::new(Together { steps, times: shape.times, wins: shape.wins }))
 }
 
 #[async_trait]
@@ -72,9 +76,18 @@ impl Step for Together {
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let all = self.steps.iter().flat_map(|step| std::iter::repeat_n(step, self.times));
         let results = join_all(all.map(|step| step.perform(world))).await;
-        match results.into_iter().find_map(Result::err) {
-            Some(failure) => Err(Halt::Inside(failure)),
-            None => Ok(Answer::Done),
+        let mut won = 0;
+        for result in results {
+            match result {
+                Ok(answer) => won += usize::from(answer.is_good()),
+                Err(failure) => return Err(Halt::Inside(failure)),
+            }
+        }
+        match self.wins {
+            Some(wins) if wins != won => {
+                Err(Halt::Unmet { expected: format!("{wins} of them to end with ok"), got: won.to_string() })
+            }
+            _ => Ok(Answer::Done),
         }
     }
 }

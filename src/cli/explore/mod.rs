@@ -1,8 +1,10 @@
 //! `vouch explore`.
 
+mod outside;
+
 use super::{Done, Stop, casting};
 use crate::cloud::{Keys, Truthful};
-use crate::explore::{Cast, Coverage, Walked, all_acts, random_walk, reachable, scenario, shrink};
+use crate::explore::{CLAUSES, Cast, Coverage, Possible, Walked, all_acts, random_walk, reachable, scenario, shrink};
 use crate::mutant::{Fault, Mutant, all};
 use crate::profile::Profile;
 use crate::reference::adapter::Reference;
@@ -11,7 +13,7 @@ use crate::reference::backend::Proper;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,13 +37,25 @@ pub struct Args {
     #[arg(long, default_value_t = 30, value_name = "N")]
     length: usize,
 
-    /// How many walks at once. Left out, one a core.
+    /// How many walks at once. Left out, one a core; against a target, four.
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 
     /// Where the scenario of a failing walk is written.
     #[arg(long, default_value = "explored", value_name = "FOLDER")]
     output: PathBuf,
+
+    /// Walk against the SDK of this target file, which must have a section `[sdk]`; everything else is built in.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["plant", "mutants"])]
+    target: Option<PathBuf>,
+
+    /// With `--target`: the wire profile, junction, gcip or custom. Left out, the target file's.
+    #[arg(long, value_name = "NAME", requires = "target")]
+    profile: Option<String>,
+
+    /// With `--target`: real time, even for an SDK that claims `clock`. Acts that would take long are left out.
+    #[arg(long, requires = "target")]
+    real_time: bool,
 
     /// Plant a fault in a built-in part first, by its name in `vouch mutants`.
     #[arg(long, value_name = "FAULT", conflicts_with = "mutants")]
@@ -66,6 +80,9 @@ struct Found {
 }
 
 pub fn run(args: &Args) -> Done {
+    if let Some(path) = &args.target {
+        return outside::run(args, path);
+    }
     let keys = Arc::new(Keys::quick().map_err(|error| Stop::Environment(error.to_string()))?);
     let reference = Cast {
         sdk: Arc::new(Reference),
@@ -85,25 +102,8 @@ pub fn run(args: &Args) -> Done {
     };
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let found = search(args, &cast, seed)?;
-    let (states, transitions) = reachable();
     let mut out = std::io::stdout().lock();
-    #[allow(clippy::cast_precision_loss, reason = "shown to people")]
-    let rate = found.walks as f64 / found.seconds.max(0.001);
-    writeln!(
-        out,
-        "{} walks of {} events from seed {seed} in {:.1} s: {rate:.0} walks a second",
-        found.walks, args.length, found.seconds
-    )?;
-    let Coverage { states: seen, transitions: taken, acts } = &found.coverage;
-    writeln!(
-        out,
-        "model: {} of {} states, {} of {transitions} transitions, {} of {} acts",
-        seen.len(),
-        states.len(),
-        taken.len(),
-        acts.len(),
-        all_acts().len()
-    )?;
+    tell_numbers(&mut out, args, seed, &found, all_acts().len())?;
     let Some((seed, walked)) = found.failure else {
         writeln!(out, "no walk leaves the model or breaks an invariant")?;
         return Ok(ExitCode::SUCCESS);
@@ -119,12 +119,35 @@ fn tell_failure(out: &mut impl Write, seed: u64, walked: &Walked, args: &Args) -
         let clause = mismatch.clause.map(|clause| format!(" ({clause})")).unwrap_or_default();
         writeln!(out, "  expected  {}{clause}\n  got       {}", mismatch.expected, mismatch.got)?;
     }
-    let path = args.output.join(format!("explored-{seed}.yaml"));
-    let cannot = |error: std::io::Error| Stop::Environment(format!("cannot write {}: {error}", path.display()));
-    std::fs::create_dir_all(&args.output).map_err(cannot)?;
-    std::fs::write(&path, scenario::write(walked, seed)).map_err(cannot)?;
-    writeln!(out, "written to {}; put it below scenarios/ and `vouch run` replays it", path.display())?;
+    let path = keep(&args.output, seed, &scenario::of_walk(walked, seed).text)?;
+    writeln!(out, "written to {}; `vouch run --strict {}` replays it", path.display(), path.display())?;
     Ok(())
+}
+
+/// How far the walks came.
+fn tell_numbers(out: &mut impl Write, args: &Args, seed: u64, found: &Found, acts: usize) -> Result<(), Stop> {
+    #[allow(clippy::cast_precision_loss, reason = "shown to people")]
+    let rate = found.walks as f64 / found.seconds.max(0.001);
+    let (walks, length, seconds) = (found.walks, args.length, found.seconds);
+    writeln!(out, "{walks} walks of {length} events from seed {seed} in {seconds:.1} s: {rate:.0} walks a second")?;
+    let (states, transitions) = reachable();
+    let Coverage { states: seen, transitions: taken, acts: done } = &found.coverage;
+    let (seen, taken, states, done) = (seen.len(), taken.len(), states.len(), done.len());
+    writeln!(out, "model: {seen} of {states} states, {taken} of {transitions} transitions, {done} of {acts} acts")?;
+    Ok(())
+}
+
+/// Writes the scenario of a failing walk so that `vouch run` can play it where it lies.
+fn keep(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, Stop> {
+    let path = folder.join(format!("explored-{seed}.yaml"));
+    let cannot = |error: std::io::Error| Stop::Environment(format!("cannot write {}: {error}", path.display()));
+    std::fs::create_dir_all(folder).map_err(cannot)?;
+    std::fs::write(&path, text).map_err(cannot)?;
+    let whole = std::path::absolute(folder).map_err(cannot)?;
+    if !whole.ancestors().any(|above| above.join("clauses.yaml").is_file()) {
+        std::fs::write(folder.join("clauses.yaml"), CLAUSES).map_err(cannot)?;
+    }
+    Ok(path)
 }
 
 /// Walks until time, number or a failure ends it.
@@ -172,14 +195,14 @@ fn worker(
     stop: &AtomicBool,
 ) -> Worked {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let (mut walks, mut coverage, acts) = (0, Coverage::default(), all_acts());
+    let (mut walks, mut coverage, mut possible) = (0, Coverage::default(), Possible::of(all_acts()));
     while !stop.load(Ordering::Relaxed) && began.elapsed() < limit {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= most {
             break;
         }
         let at = seed.wrapping_add(number);
-        let walked = runtime.block_on(random_walk(cast, at, length, &acts, &mut coverage));
+        let walked = runtime.block_on(random_walk(cast, at, length, &mut possible, &mut coverage));
         walks += 1;
         if walked.mismatch.is_some() {
             stop.store(true, Ordering::Relaxed);

@@ -1,0 +1,202 @@
+//! `vouch explore --target`: walks against an SDK from outside.
+
+use super::{Args, Found, keep, tell_numbers};
+use crate::cli::casting::{self, Casting, NoCast};
+use crate::cli::interrupts::interrupts;
+use crate::cli::run::{profile, unfit};
+use crate::cli::{Done, Stop, limits, runtime, target};
+use crate::clock::Mode;
+use crate::explore::outside::{Ended, Failed, Outside, Shortened};
+use crate::explore::{Act, Coverage, Draft};
+use crate::protocol::Seat;
+use crate::run::Interrupted;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// The exit code of what was interrupted.
+const INTERRUPTED: u8 = 130;
+
+pub fn run(args: &Args, path: &Path) -> Done {
+    let target = target(Some(path))?;
+    if target.sdk.is_none() {
+        let words = "walks from outside want an SDK: the target file has no section [sdk]; see docs/exploring.md";
+        return Err(Stop::Usage(words.into()));
+    }
+    let runtime = runtime()?;
+    let done = runtime.block_on(explore(args, path, target));
+    // What still runs belongs to processes that end with it.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    done
+}
+
+async fn explore(args: &Args, path: &Path, target: crate::target::Target) -> Done {
+    let mut interrupted = interrupts();
+    let profile = profile(args.profile.as_deref(), &target)?;
+    let cast = tokio::select! {
+        cast = casting::cast(target, &[Seat::Sdk], profile, args.real_time) => cast,
+        () = wanted(&mut interrupted) => return Ok(ExitCode::from(INTERRUPTED)),
+    };
+    let cast = match cast {
+        Ok(cast) => cast,
+        Err(NoCast::Stop(stop)) => return Err(stop),
+        Err(NoCast::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
+    };
+    let jobs = limits::jobs(args.jobs)?;
+    let jobs = cast.at_most.map_or(jobs, |most| jobs.min(most));
+    tell_build(&cast)?;
+    let outside = Arc::new(Outside::new(cast.engine, &cast.offer).map_err(Stop::Environment)?);
+    tell_left_out(&outside.left_out)?;
+    if outside.acts.is_empty() {
+        println!("nothing is left to walk");
+        return Ok(ExitCode::from(4));
+    }
+    let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let (found, failure) = search(args, &outside, seed, jobs, &mut interrupted).await?;
+    tell_numbers(&mut std::io::stdout(), args, seed, &found, outside.acts.len())?;
+    let Some((seed, failed)) = failure else {
+        if *interrupted.borrow() {
+            println!("interrupted; no walk so far leaves the model or breaks an invariant");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        println!("no walk leaves the model or breaks an invariant");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let events = failed.walked();
+    let shortened = tokio::select! {
+        shortened = outside.shorten(failed, seed) => shortened,
+        () = wanted(&mut interrupted) => {
+            println!("interrupted while a failure was shortened; `--seed {seed} --walks 1` finds it again");
+            return Ok(ExitCode::from(1));
+        }
+    };
+    tell_failure(args, path, seed, events, &shortened)?;
+    Ok(ExitCode::from(1))
+}
+
+async fn wanted(interrupted: &mut Interrupted) {
+    if interrupted.wait_for(|wanted| *wanted).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+type Walk = (u64, Draft, Ended);
+
+/// Walks until time, number, a failure or the user ends it.
+async fn search(
+    args: &Args,
+    outside: &Arc<Outside>,
+    seed: u64,
+    jobs: usize,
+    interrupted: &mut Interrupted,
+) -> Result<(Found, Option<(u64, Failed)>), Stop> {
+    let (began, limit) = (Instant::now(), Duration::from_secs(args.seconds.max(1)));
+    let mut found = Found { walks: 0, coverage: Coverage::default(), failure: None, seconds: 0.0 };
+    let (mut failure, mut next): (Option<(u64, Failed)>, u64) = (None, 0);
+    let mut walks: JoinSet<Walk> = JoinSet::new();
+    loop {
+        while walks.len() < jobs
+            && failure.is_none()
+            && next < args.walks.unwrap_or(u64::MAX)
+            && (began.elapsed() < limit || next == 0)
+        {
+            let (outside, at, length) = (outside.clone(), seed.wrapping_add(next), args.length);
+            walks.spawn(async move {
+                let draft = outside.draft(at, length);
+                let ended = outside.walk(&draft, at).await;
+                (at, draft, ended)
+            });
+            next += 1;
+        }
+        let ended = tokio::select! {
+            biased;
+            () = wanted(interrupted) => break,
+            ended = walks.join_next() => ended,
+        };
+        let Some(ended) = ended else { break };
+        let (at, draft, ended) = ended.map_err(|_| Stop::Environment("a walk has panicked".into()))?;
+        found.walks += 1;
+        match ended {
+            Ended::Well => draft.cover(draft.stages.len(), &mut found.coverage),
+            Ended::Failed(failed) => {
+                draft.cover(failed.walked(), &mut found.coverage);
+                // The smallest seed, so that the same call tells the same.
+                if failure.as_ref().is_none_or(|(first, _)| at < *first) {
+                    failure = Some((at, *failed));
+                }
+            }
+            Ended::Broken(what) => return Err(Stop::Environment(format!("at seed {at}: {what}"))),
+        }
+    }
+    // Ends every walk that is under way, and with it its process.
+    walks.shutdown().await;
+    found.seconds = began.elapsed().as_secs_f64();
+    Ok((found, failure))
+}
+
+fn tell_build(cast: &Casting) -> Result<(), Stop> {
+    let time = if cast.engine.mode == Mode::Virtual { "virtual" } else { "real" };
+    let (build, target, profile) = (&cast.build, &cast.target, &cast.engine.profile.name);
+    println!("{} {} on {} ({target}), {time} time, {profile}", build.name, build.version, build.platform);
+    Ok(())
+}
+
+/// Kinds of acts that cannot be walked, and why.
+fn tell_left_out(left_out: &BTreeMap<String, Vec<Act>>) -> Result<(), Stop> {
+    let mut out = std::io::stdout().lock();
+    for (reason, acts) in left_out {
+        let kinds: BTreeSet<_> = acts.iter().map(Act::kind).collect();
+        let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
+        let (number, word) = (acts.len(), if acts.len() == 1 { "act" } else { "acts" });
+        writeln!(out, "left out: {} ({number} {word}): {reason}", kinds.join(", "))?;
+    }
+    Ok(())
+}
+
+fn tell_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened: &Shortened) -> Result<(), Stop> {
+    let mut out = std::io::stdout().lock();
+    let Failed { draft, finding, .. } = &shortened.failed;
+    writeln!(out, "\nFAIL at seed {seed}, after {events} events")?;
+    match shortened.again {
+        true => writeln!(out, "shortened to {} events in {} more walks:", draft.stages.len(), shortened.tries)?,
+        false => writeln!(out, "walked again twice it does not fail, so it hangs on timing; not shortened:")?,
+    }
+    for (number, act) in draft.acts().iter().enumerate() {
+        writeln!(out, "  {:>3}  {act:?}", number + 1)?;
+    }
+    let clauses = finding.clauses.join(", ");
+    writeln!(out, "  at        {}", finding.step)?;
+    writeln!(
+        out,
+        "  expected  {}{}",
+        finding.expected,
+        if clauses.is_empty() { clauses } else { format!(" ({clauses})") }
+    )?;
+    writeln!(out, "  got       {}", finding.got)?;
+    if !finding.wire.is_empty() {
+        writeln!(out, "  the wire up to here (last exchanges):")?;
+        for exchange in &finding.wire {
+            exchange.to_string().lines().try_for_each(|line| writeln!(out, "    {line}"))?;
+        }
+    }
+    let stderr = finding.stderr.to_string();
+    if !stderr.trim().is_empty() {
+        writeln!(out, "  its standard error ends with:")?;
+        stderr.lines().try_for_each(|line| writeln!(out, "    {line}"))?;
+    }
+    let file = keep(&args.output, seed, &shortened.text)?;
+    let profile = args.profile.as_ref().map(|name| format!(" --profile {name}")).unwrap_or_default();
+    let real_time = if args.real_time { " --real-time" } else { "" };
+    writeln!(
+        out,
+        "written to {}; `vouch run --strict --target {}{profile}{real_time} {}` replays it",
+        file.display(),
+        target.display(),
+        file.display()
+    )?;
+    Ok(())
+}
