@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Present {
-    token: Token,
+    token: What,
     /// Of the host; left out, the scenario's own.
     #[serde(default)]
     environment: Option<Environment>,
@@ -28,7 +28,7 @@ pub struct Present {
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-enum Token {
+enum What {
     /// Shown to the API.
     AccessToken,
     /// Shown to the identity provider.
@@ -39,13 +39,13 @@ enum Token {
     OldRefreshToken,
 }
 
-impl Token {
+impl What {
     fn words(self) -> &'static str {
         match self {
-            Token::AccessToken => "access token",
-            Token::RefreshToken => "refresh token",
-            Token::SignInToken => "sign-in token, used up,",
-            Token::OldRefreshToken => "refresh token that was rotated out",
+            What::AccessToken => "access token",
+            What::RefreshToken => "refresh token",
+            What::SignInToken => "sign-in token, used up,",
+            What::OldRefreshToken => "refresh token that was rotated out",
         }
     }
 }
@@ -82,7 +82,7 @@ impl Present {
     fn request(&self, world: &World, realm: Realm, token: &str) -> Result<(Party, Received), Halt> {
         let mut headers = HeaderMap::new();
         Ok(match self.token {
-            Token::AccessToken => {
+            What::AccessToken => {
                 let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
                 headers.insert(
                     AUTHORIZATION,
@@ -91,12 +91,12 @@ impl Present {
                 let path = format!("/v2/user/{}", world.somebodys_id());
                 (Party::Api, Received { method: Method::GET, path, headers, body: Bytes::new() })
             }
-            Token::RefreshToken | Token::OldRefreshToken => {
+            What::RefreshToken | What::OldRefreshToken => {
                 let public_key = world.vendor.public_key(realm);
                 let values = Values { refresh_token: token, public_key: &public_key, ..Values::default() };
                 self.to_auth(&world.profile.request(Call::Refresh, &values))
             }
-            Token::SignInToken => {
+            What::SignInToken => {
                 let public_key = world.vendor.public_key(realm);
                 let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(token).unwrap_or_default();
                 let tenant = claims.get("tenant_id").and_then(Value::as_str).unwrap_or_default();
@@ -117,10 +117,10 @@ impl Present {
         let granted = || exchanges.iter().rev().find_map(|exchange| exchange.granted(&world.profile));
         let session = || Session::newest(&exchanges, &world.profile);
         match self.token {
-            Token::AccessToken => Some(granted()?.access_token),
-            Token::RefreshToken => Some(granted()?.refresh_token),
-            Token::SignInToken => Some(session()?.sign_in_token),
-            Token::OldRefreshToken => session()?.old_refresh_token,
+            What::AccessToken => Some(granted()?.access_token),
+            What::RefreshToken => Some(granted()?.refresh_token),
+            What::SignInToken => Some(session()?.sign_in_token),
+            What::OldRefreshToken => session()?.old_refresh_token,
         }
     }
 }
