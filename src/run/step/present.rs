@@ -28,6 +28,7 @@ pub struct Present {
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::enum_variant_names, reason = "the words of scenario files")]
 enum What {
     /// Shown to the API.
     AccessToken,
