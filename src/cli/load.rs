@@ -1,11 +1,11 @@
 //! `vouch load`.
 
-use super::{Done, Stop, runtime, target};
+use super::{Done, Stop, load_rounds, runtime, target};
 use crate::load::arrivals::Arrivals;
 use crate::load::threshold::Threshold;
 use crate::load::{
-    Crew, CrewParts, Happening, Limits, Load, LoadFile, Overrides, Protocol, Seated, Trouble, Verdict, allow_sockets,
-    judge, seat, tls_config,
+    Crew, CrewParts, Happening, Limits, Load, LoadFile, Overrides, Protocol, Running, Seated, Trouble, Verdict,
+    allow_sockets, judge, seat, tls_config,
 };
 use crate::profile::Profile;
 use crate::protocol::{Environment, Region};
@@ -106,7 +106,35 @@ pub struct Args {
 
     /// Write the results as JSON.
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
+
+    /// Compare with a baseline: a target file, or the JSON report of an earlier run, whose target is measured again. Both
+    /// are measured in turns.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+
+    /// Pairs of rounds in a comparison; `--length` is shared among them.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(8..=200))]
+    pub(super) rounds: u32,
+
+    /// Find the highest rate that keeps to the thresholds, for example "100/s to 50000/s"; each rate is held for `--length`.
+    #[arg(long, value_name = "BOUNDS", conflicts_with = "baseline")]
+    saturate: Option<Bounds>,
+}
+
+/// Two rates in arrivals a second.
+#[derive(Clone, Copy)]
+struct Bounds(f64, f64);
+
+impl std::str::FromStr for Bounds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match format!("ramp {text}").parse() {
+            Ok(Arrivals::Ramp { from, to }) if from > 0.0 && to > from => Ok(Self(from, to)),
+            _ => Err("write for example `100/s to 50000/s`".into()),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -132,7 +160,7 @@ pub fn run(args: Args) -> Done {
     runtime()?.block_on(carry_out(args, load, target, profile))
 }
 
-fn profile(args: &Args, target: &Target) -> Result<Arc<Profile>, Stop> {
+pub(super) fn profile(args: &Args, target: &Target) -> Result<Arc<Profile>, Stop> {
     match &args.profile {
         None => Ok(target.profile.clone().unwrap_or_else(Profile::junction)),
         Some(name) => Profile::built_in(name).ok_or_else(|| {
@@ -172,29 +200,55 @@ fn overrides(args: &Args) -> Result<Overrides, Stop> {
     })
 }
 
-async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {
-    let tls = tls_config(args.ca.as_deref(), &[]).map_err(|error| Stop::Usage(error.to_string()))?;
+/// A crew with its target, ready to prepare.
+pub(super) struct Crewed {
+    pub crew: Crew,
+    pub keep: Running,
+    pub name: String,
+}
+
+/// Seats a load and puts its crew together.
+pub(super) async fn crew(args: &Args, load: &Load, target: &Target, profile: Arc<Profile>) -> Result<Crewed, Stop> {
+    let alpn = if load.protocol == Protocol::Http2 { "h2" } else { "http/1.1" };
+    let tls = tls_config(args.ca.as_deref(), &[alpn]).map_err(|error| Stop::Usage(error.to_string()))?;
     allow_sockets(load.connections).map_err(Stop::Usage)?;
-    let Seated { site, users, token_place, keep, name } = seat(&load, &target, profile).await.map_err(trouble)?;
+    let Seated { site, users, token_place, keep, name } = seat(load, target, profile).await.map_err(trouble)?;
     let limits = Limits {
         connections: (load.connections / load.threads).max(1) as usize,
         timeout: load.timeout,
         keep_alive: true,
+        protocol: load.protocol,
         tls,
     };
+    let crew = Crew::new(CrewParts { load: load.clone(), site, limits, users, token_place });
+    Ok(Crewed { crew, keep, name })
+}
+
+/// Notes Ctrl-C. A second press does not wait for answers.
+fn listen_for_ctrl_c() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let pressed = stop.clone();
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
-            // The second press does not wait for answers.
             if pressed.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
             }
         }
     });
+    stop
+}
+
+async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {
+    let stop = listen_for_ctrl_c();
     let mut console = Console::new(load.length, args.progress == Show::Auto, args.progress != Show::Off);
+    if let Some(baseline) = &args.baseline {
+        return load_rounds::against(&args, baseline, load, target, stop, console).await;
+    }
+    if let Some(Bounds(start, most)) = args.saturate {
+        return load_rounds::search(&args, (start, most), load, target, stop, console).await;
+    }
+    let Crewed { mut crew, keep, name } = crew(&args, &load, &target, profile).await?;
     let work = move || {
-        let mut crew = Crew::new(CrewParts { load: load.clone(), site, limits, users, token_place });
         let mut hear = |happening: Happening<'_>| console.hear(&happening);
         let round =
             crew.prepare(&stop, &mut hear).and_then(|()| crew.round(&load.arrivals, load.length, &stop, &mut hear));
@@ -205,9 +259,23 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
     let (load, round, left) =
         tokio::task::spawn_blocking(work).await.map_err(|_| Stop::Environment("the load broke down".into()))?;
     drop(keep);
-    let round = round.map_err(trouble)?;
+    let round = match round {
+        Err(Trouble { interrupted: true, what, .. }) => {
+            eprintln!("vouch: {what}");
+            return Ok(ExitCode::from(130));
+        }
+        other => other.map_err(trouble)?,
+    };
     let judged = judge(&load, &round);
-    let results = Results { target: &name, load: &load, round: &round, judged: &judged, left_users: left };
+    let target_file = args.target.as_deref().and_then(|path| std::path::absolute(path).ok());
+    let results = Results {
+        target: &name,
+        target_file: target_file.as_deref(),
+        load: &load,
+        round: &round,
+        judged: &judged,
+        left_users: left,
+    };
     results.write_summary(&mut std::io::stdout().lock(), console::colors_enabled())?;
     if let Some(path) = &args.json {
         let text = results.json();
@@ -222,7 +290,7 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
     })
 }
 
-fn trouble(trouble: Trouble) -> Stop {
+pub(super) fn trouble(trouble: Trouble) -> Stop {
     let help = trouble.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
     Stop::Environment(format!("{}{help}", trouble.what))
 }

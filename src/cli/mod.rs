@@ -11,6 +11,7 @@ mod interrupts;
 mod limits;
 mod list;
 mod load;
+mod load_rounds;
 mod mutants;
 mod reference_sdk;
 mod run;

@@ -3,11 +3,11 @@
 
 use super::arrivals::{Arrivals, Schedule};
 use super::check::Checker;
-use super::client::{Http1, Limits, Pulse, Watch, nanoseconds};
+use super::client::{Http1, Http2, Limits, Pulse, Watch, nanoseconds};
 use super::desk::{After, Desk, DeskParts, Pace, Record, Workload};
 use super::failure::Failure;
 use super::fleet::{Fleet, User};
-use super::plan::Load;
+use super::plan::{Load, Protocol};
 use super::round::{Gathering, Round, Row};
 use super::site::{Call, Site};
 use crate::seat::Place;
@@ -56,6 +56,8 @@ pub struct Crew {
     limits: Limits,
     hands: Vec<Hand>,
     made_users: bool,
+    /// Sign-in tokens were made elsewhere; no others are made.
+    given: bool,
 }
 
 /// How a crew is put together.
@@ -100,11 +102,12 @@ impl Crew {
             let fleet = Fleet::new(users, load.recycles);
             Hand { fleet, checker: Checker::new(site.clone(), token_place.clone(), load.rotates, shows_access) }
         });
-        Self { hands: hands.collect(), made_users, load, site, limits }
+        Self { hands: hands.collect(), made_users, given: false, load, site, limits }
     }
 
     /// Adds sign-in tokens that were made elsewhere: user id and JWT.
     pub fn stock(&mut self, tokens: &[(String, String)]) {
+        self.given = true;
         let threads = self.hands.len();
         for (number, (user_id, jwt)) in tokens.iter().enumerate() {
             let fleet = &mut self.hands[number % threads].fleet;
@@ -120,9 +123,8 @@ impl Crew {
     pub fn prepare(&mut self, stop: &AtomicBool, hear: &mut dyn FnMut(Happening<'_>)) -> Result<(), Trouble> {
         let mut errands = Vec::new();
         let needs = |of: fn(&Workload) -> bool| self.load.workloads.iter().any(of);
-        let stocked: usize = self.hands.iter().map(|hand| hand.fleet.tokens()).sum();
         let issues = needs(|workload| workload.calls.contains(&Call::Issue));
-        let (fleet, tokens) = (needs(Workload::needs_fleet), needs(Workload::needs_tokens) && stocked == 0);
+        let (fleet, tokens) = (needs(Workload::needs_fleet), needs(Workload::needs_tokens));
         if self.made_users && (fleet || tokens || issues) {
             let users: usize = self.hands.iter().map(|hand| hand.fleet.users.len()).sum();
             let of = u32::try_from(users).unwrap_or(u32::MAX);
@@ -132,14 +134,30 @@ impl Crew {
             let calls = &[Call::Issue, Call::Exchange];
             errands.push(Errand { what: "installations", calls, after: After::Join, of: self.load.fleet });
         }
-        if tokens {
-            let calls = &[Call::Issue];
-            errands.push(Errand { what: "sign-in tokens", calls, after: After::KeepToken, of: self.load.tokens });
-        }
         for errand in errands {
             self.make(&errand, stop, hear)?;
         }
-        self.check_lifetimes()
+        Ok(())
+    }
+
+    /// Makes the sign-in tokens that a round needs and the stock has not.
+    fn restock(
+        &mut self,
+        arrivals: &Arrivals,
+        length: Duration,
+        stop: &AtomicBool,
+        hear: &mut dyn FnMut(Happening<'_>),
+    ) -> Result<(), Trouble> {
+        let as_planned = *arrivals == self.load.arrivals && length == self.load.length;
+        let wanted = if as_planned { self.load.tokens } else { self.load.tokens_for(arrivals, length) };
+        let stocked: usize = self.hands.iter().map(|hand| hand.fleet.tokens()).sum();
+        let missing = wanted.saturating_sub(u32::try_from(stocked).unwrap_or(u32::MAX));
+        if missing == 0 || self.given {
+            return Ok(());
+        }
+        let calls = &[Call::Issue];
+        self.make(&Errand { what: "sign-in tokens", calls, after: After::KeepToken, of: missing }, stop, hear)?;
+        self.check_lifetimes(length)
     }
 
     fn make(&mut self, errand: &Errand, stop: &AtomicBool, hear: &mut dyn FnMut(Happening<'_>)) -> Result<(), Trouble> {
@@ -198,20 +216,20 @@ impl Crew {
     }
 
     /// Sign-in tokens that would be over before the run is.
-    fn check_lifetimes(&self) -> Result<(), Trouble> {
+    fn check_lifetimes(&self, length: Duration) -> Result<(), Trouble> {
         let uses = self.load.workloads.iter().any(Workload::needs_tokens) && !self.load.recycles;
         let earliest = self.hands.iter().filter_map(|hand| hand.checker.earliest_expiry_s).min();
         let Some(earliest) = earliest.filter(|_| uses) else { return Ok(()) };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         let left = u64::try_from(earliest).unwrap_or(0).saturating_sub(now);
-        if left >= self.load.length.as_secs() {
+        if left >= length.as_secs() {
             return Ok(());
         }
         Err(Trouble {
             help: Some("make the run shorter, make fewer tokens, or use the workload `signIn`, which issues each token just before its exchange".into()),
             ..Trouble::new(format!(
                 "the first sign-in tokens end in {left} s, before the run of {} s does",
-                self.load.length.as_secs()
+                length.as_secs()
             ))
         })
     }
@@ -224,6 +242,7 @@ impl Crew {
         stop: &AtomicBool,
         hear: &mut dyn FnMut(Happening<'_>),
     ) -> Result<Round, Trouble> {
+        self.restock(arrivals, length, stop, hear)?;
         let threads = self.load.threads;
         let paces = (0..threads).map(|worker| {
             let schedule = Schedule::new(arrivals, length, worker, threads, self.load.seed);
@@ -352,10 +371,23 @@ impl Crew {
 /// One worker's work.
 fn one(desk: &mut Desk, mut watch: Watch<'_>, limits: &Limits) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("cannot wait for sockets: {error}");
-    let mut client = Http1::new(limits.clone(), desk.site().endpoints.len()).map_err(failed)?;
-    watch.wait_for_start();
-    let done = client.run(desk, &mut watch).map_err(failed);
-    desk.record.handshakes = client.handshakes;
+    let endpoints = desk.site().endpoints.len();
+    let done = match limits.protocol {
+        Protocol::Http1 => {
+            let mut client = Http1::new(limits.clone(), endpoints).map_err(failed)?;
+            watch.wait_for_start();
+            let done = client.run(desk, &mut watch).map_err(failed);
+            desk.record.handshakes = client.handshakes;
+            done
+        }
+        Protocol::Http2 => {
+            let mut client = Http2::new(limits.clone(), endpoints);
+            watch.wait_for_start();
+            let done = client.run(desk, &mut watch).map_err(failed);
+            desk.record.handshakes = client.handshakes;
+            done
+        }
+    };
     watch.send(desk);
     done
 }

@@ -223,33 +223,10 @@ impl LoadFile {
             protocol: overrides.protocol.or(self.protocol).unwrap_or_default(),
             seed: overrides.seed.or(self.seed).unwrap_or(1),
         };
-        load.tokens = overrides.tokens.or(self.tokens).unwrap_or_else(|| tokens_for(&load));
+        load.tokens = overrides.tokens.or(self.tokens).unwrap_or_else(|| load.tokens_for(&load.arrivals, load.length));
         load.check()?;
         Ok(load)
     }
-}
-
-/// Tokens for a flood, where nobody says how many.
-const FLOOD_TOKENS: u32 = 20_000;
-
-/// As many tokens as the arrivals need.
-fn tokens_for(load: &Load) -> u32 {
-    let share = load.share(Workload::needs_tokens);
-    if share == 0.0 {
-        return 0;
-    }
-    let arrivals = load.arrivals.expected(load.length);
-    if arrivals.is_infinite() {
-        return FLOOD_TOKENS;
-    }
-    // Chance may want more than its share, and each thread has a stock of its own.
-    let needed = arrivals * share;
-    let spare = 6.0 * needed.sqrt() + 8.0;
-    let chance = share < 1.0 || matches!(load.arrivals, Arrivals::Poisson(_));
-    let count = if chance { needed + f64::from(load.threads) * spare } else { needed + f64::from(load.threads) };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded just before")]
-    let count = count.ceil().clamp(1.0, f64::from(u32::MAX)) as u32;
-    count
 }
 
 fn rate(text: &str) -> Option<f64> {

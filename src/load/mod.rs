@@ -3,6 +3,7 @@
 pub mod arrivals;
 mod check;
 mod client;
+pub mod compare;
 mod crew;
 mod desk;
 mod failure;
@@ -14,10 +15,12 @@ mod plan;
 mod reading;
 mod request;
 mod round;
+mod saturation;
 mod seating;
 mod seen;
 mod site;
 pub mod threshold;
+mod turns;
 mod verdict;
 
 pub use client::{Limits, NoTls, config as tls_config};
@@ -27,5 +30,7 @@ pub use file::{LoadFile, Overrides};
 pub use measure::{Failed, Latencies, Series};
 pub use plan::{BUILT_IN, Load, Protocol};
 pub use round::{Round, Row};
+pub use saturation::Search;
 pub use seating::{Running, Seated, allow_sockets, seat};
+pub use turns::{Tried, Turns, saturate, take_turns};
 pub use verdict::{Held, Judged, Verdict, judge};

@@ -63,6 +63,9 @@ pub enum Protocol {
     Http2,
 }
 
+/// Tokens for a flood, where nobody says how many.
+const FLOOD_TOKENS: u32 = 20_000;
+
 /// The workloads that need no definition.
 pub const BUILT_IN: [(&str, &[Call], &str); 6] = [
     ("exchange", &[Call::Exchange], "a sign-in token that was made before the clock started, for tokens"),
@@ -138,6 +141,26 @@ impl Load {
         let total: u32 = self.workloads.iter().map(|workload| workload.weight).sum();
         let these: u32 = self.workloads.iter().filter(|workload| of(workload)).map(|workload| workload.weight).sum();
         f64::from(these) / f64::from(total.max(1))
+    }
+
+    /// How many sign-in tokens a round needs.
+    pub fn tokens_for(&self, arrivals: &Arrivals, length: Duration) -> u32 {
+        let share = self.share(Workload::needs_tokens);
+        let expected = arrivals.expected(length);
+        if share == 0.0 {
+            return 0;
+        }
+        if expected.is_infinite() {
+            return if self.tokens > 0 { self.tokens } else { FLOOD_TOKENS };
+        }
+        // Chance may want more than its share, and each thread has a stock of its own.
+        let needed = expected * share;
+        let chance = share < 1.0 || matches!(arrivals, Arrivals::Poisson(_));
+        let spare = if chance { 6.0 * needed.sqrt() + 8.0 } else { 1.0 };
+        let count = needed + f64::from(self.threads) * spare;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded just before")]
+        let count = count.ceil().clamp(1.0, f64::from(u32::MAX)) as u32;
+        count
     }
 
     /// What cannot be carried out, and what to do.

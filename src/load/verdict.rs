@@ -83,18 +83,21 @@ fn hold(threshold: Threshold, round: &Round) -> Held {
 
 /// Arrivals that were taken up this late, though a connection was free, are late by the generator's fault.
 const LATE_NS: u64 = 1_000_000;
+/// Fewer are no sign of anything.
+const FEW: u64 = 4;
 /// A worker that is this busy has no time left, in per cent of a core.
 const BUSY_PERCENT: u64 = 95;
 
 fn limits(load: &Load, round: &Round) -> Vec<String> {
     let mut limits = Vec::new();
-    let lag = round.lag.value_at_quantile(0.999);
-    let felt = round.whole.latency.value_at_quantile(0.99) / 10;
-    if load.arrivals != Arrivals::Flood && lag > LATE_NS.max(felt) {
+    let too_late = LATE_NS.max(round.whole.latency.value_at_quantile(0.99) / 10);
+    let late = round.lag.len() - round.lag.count_between(0, too_late);
+    if load.arrivals != Arrivals::Flood && late >= FEW && late * 1000 > round.lag.len() {
         #[allow(clippy::cast_precision_loss, reason = "for readers")]
         limits.push(format!(
-            "scheduling: one arrival in a thousand started {} late or later though a connection was free; give the generator a core of its own, or a lower rate",
-            time(lag as f64)
+            "scheduling: {late} of {} arrivals started more than {} late though a connection was free; give the generator a core of its own, or a lower rate",
+            round.lag.len(),
+            time(too_late as f64)
         ));
     }
     let mut busy: Vec<u64> =
@@ -149,4 +152,140 @@ fn notes(load: &Load, round: &Round) -> Vec<String> {
         notes.push("the run ended early: there were only failures".into());
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::{LoadFile, Overrides};
+    use super::super::measure::{Series, latencies, record};
+    use super::super::round::Row;
+    use super::super::{Failure, Wrong};
+    use super::*;
+    use std::time::Duration;
+
+    fn load(thresholds: &[&str]) -> Load {
+        let thresholds = thresholds.iter().map(|text| text.parse().expect("a threshold")).collect();
+        let overrides = Overrides { thresholds, ..Overrides::default() };
+        LoadFile::default().settle(&overrides, false).expect("a load")
+    }
+
+    /// A round of ten seconds with a thousand good answers of 10 ms.
+    fn round(change: impl FnOnce(&mut Series)) -> Round {
+        let mut series = Series::default();
+        (0..1000).for_each(|_| series.good(10_000_000, 9_000_000));
+        change(&mut series);
+        let mut lag = latencies(3);
+        (0..1000).for_each(|_| record(&mut lag, 20_000));
+        let row = |second| Row { second, started: 100, good: 100, cpu_ns: 300_000_000, ..Row::default() };
+        Round {
+            series: vec![("refresh".into(), series.clone())],
+            whole: series,
+            rows: (0..10).map(row).collect(),
+            lag,
+            starved: 0,
+            held: 0,
+            started: 1000,
+            signed_out: 0,
+            handshakes: (0, 0),
+            measured: Duration::from_secs(10),
+            opaque: 0,
+            learned: super::super::identity::Learned { user: Some("sub"), constant: vec![] },
+            one_in: 1,
+            gave_up: false,
+            interrupted: false,
+        }
+    }
+
+    fn verdict(thresholds: &[&str], round: &Round) -> Verdict {
+        judge(&load(thresholds), round).verdict
+    }
+
+    #[test]
+    fn thresholds_decide() {
+        let round = round(|_| {});
+        assert_eq!(verdict(&[], &round), Verdict::Kept);
+        assert_eq!(verdict(&["p99<20ms", "rate>=100/s", "refresh max<11ms"], &round), Verdict::Kept);
+        assert_eq!(verdict(&["p99<9ms"], &round), Verdict::Broken);
+        assert_eq!(verdict(&["p99<20ms", "rate>=100.1/s"], &load_peak(&round)), Verdict::Broken);
+        assert_eq!(judge(&load(&[]), &round).notes, Vec::<String>::new());
+    }
+
+    /// The same round; `rate>=100.1/s` would be impossible at 100/s, so its load is checked elsewhere.
+    fn load_peak(round: &Round) -> Round {
+        let mut slower = round.clone();
+        slower.measured = Duration::from_millis(10_001);
+        slower
+    }
+
+    #[test]
+    fn wrong_answers_and_errors_break_a_load_that_says_nothing_of_them() {
+        let lied = round(|series| series.failed(Failure::Wrong(Wrong::OtherUser), 0, String::new));
+        assert_eq!(verdict(&[], &lied), Verdict::Broken);
+        assert_eq!(verdict(&["p99<1s"], &lied), Verdict::Broken);
+        assert_eq!(verdict(&["wrong<=1"], &lied), Verdict::Kept);
+        let failed = |count: u32| round(|series| (0..count).for_each(|_| series.failed(Failure::Status(500), 0, String::new)));
+        assert_eq!(verdict(&[], &failed(10)), Verdict::Kept);
+        assert_eq!(verdict(&[], &failed(11)), Verdict::Broken);
+        assert_eq!(verdict(&["errors<5%"], &failed(11)), Verdict::Kept);
+        assert_eq!(verdict(&["errors<=10"], &failed(11)), Verdict::Broken);
+        // A threshold on one workload does not lift the rule for all.
+        assert_eq!(verdict(&["refresh errors<5%"], &failed(11)), Verdict::Broken);
+    }
+
+    #[test]
+    fn a_round_in_which_nothing_ended_proves_nothing() {
+        let mut nothing = round(|series| *series = Series::default());
+        assert_eq!(verdict(&["p99<1s"], &nothing), Verdict::Inconclusive);
+        nothing.gave_up = true;
+        assert_eq!(verdict(&["p99<1s"], &nothing), Verdict::Broken);
+    }
+
+    #[test]
+    fn late_arrivals_spoil_what_they_could_explain() {
+        let mut late = round(|_| {});
+        (0..3).for_each(|_| record(&mut late.lag, 5_000_000));
+        assert_eq!(verdict(&[], &late), Verdict::Kept);
+        record(&mut late.lag, 5_000_000);
+        assert_eq!(verdict(&[], &late), Verdict::Inconclusive);
+        assert_eq!(verdict(&["p99<20ms"], &late), Verdict::Kept);
+        assert_eq!(verdict(&["p99<9ms"], &late), Verdict::Inconclusive);
+        assert!(judge(&load(&[]), &late).limits[0].contains("4 of 1004 arrivals"));
+        // A flood has no schedule to be late for.
+        let flood = Load { arrivals: Arrivals::Flood, ..load(&[]) };
+        assert_eq!(judge(&flood, &late).verdict, Verdict::Kept);
+        // Lies stay lies.
+        late.whole.failed(Failure::Wrong(Wrong::NotRotated), 0, String::new);
+        assert_eq!(verdict(&[], &late), Verdict::Broken);
+    }
+
+    #[test]
+    fn a_busy_generator_out_of_sockets_or_installations_says_so() {
+        let mut busy = round(|_| {});
+        busy.rows.iter_mut().for_each(|row| row.cpu_ns = 949_000_000);
+        assert_eq!(verdict(&[], &busy), Verdict::Kept);
+        busy.rows.iter_mut().for_each(|row| row.cpu_ns = 950_000_000);
+        assert!(judge(&load(&[]), &busy).limits[0].starts_with("CPU"));
+        let sockets = round(|series| series.failed(Failure::OutOfSockets, 0, String::new));
+        assert!(judge(&load(&[]), &sockets).limits[0].starts_with("sockets: 1"));
+        let mut starved = round(|_| {});
+        starved.starved = 1;
+        assert_eq!(verdict(&[], &starved), Verdict::Kept);
+        starved.starved = 2;
+        let limits = judge(&load(&[]), &starved).limits;
+        assert!(limits[0].contains("2 of 1002") && limits[0].contains("fleet"), "{limits:?}");
+    }
+
+    #[test]
+    fn notes_tell_what_was_not_checked_and_what_happened() {
+        let mut told = round(|_| {});
+        (told.opaque, told.one_in, told.signed_out, told.held) = (1, 4, 2, 11);
+        let notes = judge(&load(&[]), &told).notes;
+        for part in ["11 of 1000 arrivals waited", "say nothing", "one in 4", "2 installations"] {
+            assert!(notes.iter().any(|note| note.contains(part)), "{part}: {notes:?}");
+        }
+        told.held = 10;
+        assert_eq!(judge(&load(&[]), &told).notes.len(), 3);
+        (told.opaque, told.learned) = (0, super::super::identity::Learned::default());
+        assert!(judge(&load(&[]), &told).notes[0].contains("no claim"));
+    }
 }

@@ -2,15 +2,18 @@
 
 mod connection;
 mod http1;
+mod http2;
 mod response;
 mod tls;
 mod waiter;
 mod watch;
 
 pub use http1::Http1;
+pub use http2::Http2;
 pub use tls::{NoTls, config};
 pub use watch::{Pulse, Watch, nanoseconds};
 
+use super::plan::Protocol;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
@@ -23,6 +26,7 @@ pub struct Limits {
     /// How long a request may take, from its sending.
     pub timeout: Duration,
     pub keep_alive: bool,
+    pub protocol: Protocol,
     pub tls: Arc<ClientConfig>,
 }
 

@@ -21,6 +21,7 @@ impl Results<'_> {
             "vouch": env!("CARGO_PKG_VERSION"),
             "title": load.title,
             "target": self.target,
+            "targetFile": self.target_file,
             "realm": { "environment": load.realm.environment, "region": load.realm.region },
             "arrivals": load.arrivals.to_string(),
             "measuredSeconds": round.seconds(),

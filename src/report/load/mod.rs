@@ -12,6 +12,8 @@ use crate::load::{Judged, Load, Round};
 pub struct Results<'a> {
     /// What the load went to.
     pub target: &'a str,
+    /// The target file, so that a later run can measure this target again.
+    pub target_file: Option<&'a std::path::Path>,
     pub load: &'a Load,
     pub round: &'a Round,
     pub judged: &'a Judged,

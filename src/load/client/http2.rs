@@ -1,0 +1,211 @@
+//! The HTTP/2 client of one worker (RFC 9113): many requests share a connection. TLS by ALPN, or plain with prior
+//! knowledge.
+
+use super::Limits;
+use super::connection::connecting;
+use super::watch::Watch;
+use crate::load::desk::{Desk, Outcome, Ticket};
+use crate::load::failure::Failure;
+use crate::load::request::Draft;
+use crate::load::site::Endpoint;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::io;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::HandshakeKind;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+/// Requests that share a connection.
+pub const PER_CONNECTION: usize = 32;
+/// Shorter waits are spun away: the runtime's timer counts whole milliseconds.
+const TOO_SHORT: Duration = Duration::from_millis(2);
+
+type Sender = SendRequest<Full<Bytes>>;
+/// A ticket, when its request was sent, and what came of it.
+type Ended = (Ticket, u64, Result<(u16, Bytes), (Failure, String)>);
+
+/// The connections of one worker.
+pub struct Http2 {
+    limits: Limits,
+    /// By endpoint: the connections, and whose turn it is.
+    senders: Vec<(Vec<Option<Sender>>, usize)>,
+    in_flight: usize,
+    blocked: bool,
+    free_since: u64,
+    draft: Draft,
+    /// TLS handshakes, and how many of them took up an earlier session.
+    pub handshakes: (u64, u64),
+}
+
+impl Http2 {
+    pub fn new(limits: Limits, endpoints: usize) -> Self {
+        let each = limits.connections.div_ceil(PER_CONNECTION);
+        let senders = (0..endpoints).map(|_| ((0..each).map(|_| None).collect(), 0)).collect();
+        let draft = Draft::default();
+        Self { limits, senders, in_flight: 0, blocked: false, free_since: 0, draft, handshakes: (0, 0) }
+    }
+
+    /// Works until there are no more arrivals and every request has ended.
+    pub fn run(&mut self, desk: &mut Desk, watch: &mut Watch<'_>) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(tokio::task::LocalSet::new().run_until(self.work(desk, watch)));
+        Ok(())
+    }
+
+    async fn work(&mut self, desk: &mut Desk, watch: &mut Watch<'_>) {
+        let (ended, mut results) = mpsc::unbounded_channel::<Ended>();
+        loop {
+            let now = watch.beat(desk);
+            self.blocked = false;
+            while desk.next_due().is_some_and(|due| due <= now) {
+                if self.in_flight >= self.limits.connections {
+                    self.blocked = true;
+                    break;
+                }
+                let Some(ticket) = desk.take(now, self.free_since) else { break };
+                self.send(ticket, desk, watch, &ended).await;
+            }
+            if self.in_flight == 0 && desk.next_due().is_none() {
+                return;
+            }
+            let due = desk.next_due().filter(|_| !self.blocked).unwrap_or(u64::MAX).min(watch.next_beat());
+            let wait = watch.until(due);
+            let first = if wait < TOO_SHORT && !self.blocked {
+                tokio::task::yield_now().await;
+                results.try_recv().ok()
+            } else {
+                tokio::time::timeout(wait.saturating_sub(Duration::from_millis(1)), results.recv()).await.ok().flatten()
+            };
+            let mut next = first;
+            while let Some(end) = next {
+                self.settle(end, desk, watch, &ended).await;
+                next = results.try_recv().ok();
+            }
+        }
+    }
+
+    async fn settle(&mut self, end: Ended, desk: &mut Desk, watch: &Watch<'_>, ended: &mpsc::UnboundedSender<Ended>) {
+        let (ticket, sent, result) = end;
+        let now = watch.now();
+        self.in_flight -= 1;
+        if self.blocked {
+            self.free_since = now;
+        }
+        let next = match &result {
+            Ok((status, body)) => desk.settle(ticket, &Outcome::Answer { status: *status, body }, sent, now),
+            Err((failure, what)) => desk.settle(ticket, &Outcome::Failed(*failure, what), sent, now),
+        };
+        if let Some(next) = next {
+            self.send(next, desk, watch, ended).await;
+        }
+    }
+
+    /// Starts a request.
+    async fn send(&mut self, ticket: Ticket, desk: &mut Desk, watch: &Watch<'_>, ended: &mpsc::UnboundedSender<Ended>) {
+        let endpoint = desk.compose(&ticket, &mut self.draft);
+        let sent = watch.now();
+        let sender = match self.sender(endpoint, desk).await {
+            Ok(sender) => sender,
+            Err((failure, what)) => {
+                desk.settle(ticket, &Outcome::Failed(failure, &what), sent, watch.now());
+                return;
+            }
+        };
+        let request = request(&self.draft, &desk.site().endpoints[endpoint]);
+        self.in_flight += 1;
+        let (timeout, ended) = (self.limits.timeout, ended.clone());
+        tokio::task::spawn_local(async move {
+            let result = match request {
+                Some(request) => answer(sender, request, timeout).await,
+                None => Err((Failure::NoHttp, "the request holds characters that HTTP does not allow".to_owned())),
+            };
+            // The run is over when nobody listens.
+            let _ = ended.send((ticket, sent, result));
+        });
+    }
+
+    /// The next connection to an endpoint, made when it is first needed or was lost.
+    async fn sender(&mut self, endpoint: usize, desk: &Desk) -> Result<Sender, (Failure, String)> {
+        let (senders, turn) = &mut self.senders[endpoint];
+        *turn = (*turn + 1) % senders.len();
+        let slot = *turn;
+        if let Some(sender) = senders[slot].as_ref().filter(|sender| !sender.is_closed()) {
+            return Ok(sender.clone());
+        }
+        let connected =
+            tokio::time::timeout(self.limits.timeout, connect(&desk.site().endpoints[endpoint], &self.limits));
+        let (sender, resumed) = connected.await.map_err(|_| (Failure::TimedOut, String::new()))??;
+        if let Some(resumed) = resumed {
+            self.handshakes.0 += 1;
+            self.handshakes.1 += u64::from(resumed);
+        }
+        self.senders[endpoint].0[slot] = Some(sender.clone());
+        Ok(sender)
+    }
+}
+
+async fn connect(endpoint: &Endpoint, limits: &Limits) -> Result<(Sender, Option<bool>), (Failure, String)> {
+    let stream = TcpStream::connect(endpoint.address).await.map_err(|error| connecting(&error, endpoint))?;
+    let _ = stream.set_nodelay(true);
+    if !endpoint.base.tls {
+        return Ok((shake_hands(TokioIo::new(stream)).await?, None));
+    }
+    let name = ServerName::try_from(endpoint.base.host.clone())
+        .map_err(|_| (Failure::Tls, format!("`{}` is no name for a certificate", endpoint.base.host)))?;
+    let connected = TlsConnector::from(limits.tls.clone()).connect(name, stream).await;
+    let stream = connected.map_err(|error| (Failure::Tls, error.to_string()))?;
+    let (_, session) = stream.get_ref();
+    if session.alpn_protocol() != Some(b"h2") {
+        return Err((Failure::NoHttp, "the server does not offer HTTP/2".into()));
+    }
+    let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+    Ok((shake_hands(TokioIo::new(stream)).await?, Some(resumed)))
+}
+
+async fn shake_hands<S>(stream: TokioIo<S>) -> Result<Sender, (Failure, String)>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) =
+        handshake(TokioExecutor::new(), stream).await.map_err(|error| (Failure::NoHttp, error.to_string()))?;
+    // Its end shows in the requests that it carries.
+    tokio::task::spawn_local(async move { drop(connection.await) });
+    Ok(sender)
+}
+
+async fn answer(
+    mut sender: Sender,
+    request: hyper::Request<Full<Bytes>>,
+    timeout: Duration,
+) -> Result<(u16, Bytes), (Failure, String)> {
+    let whole = async {
+        sender.ready().await?;
+        let response = sender.send_request(request).await?;
+        let status = response.status().as_u16();
+        Ok::<_, hyper::Error>((status, Limited::new(response.into_body(), super::response::MOST_BYTES).collect().await))
+    };
+    match tokio::time::timeout(timeout, whole).await {
+        Err(_) => Err((Failure::TimedOut, String::new())),
+        Ok(Err(error)) if error.is_parse() => Err((Failure::NoHttp, error.to_string())),
+        Ok(Err(error)) => Err((Failure::Lost, error.to_string())),
+        Ok(Ok((status, Ok(body)))) => Ok((status, body.to_bytes())),
+        Ok(Ok((_, Err(error)))) => Err((Failure::Lost, error.to_string())),
+    }
+}
+
+fn request(draft: &Draft, endpoint: &Endpoint) -> Option<hyper::Request<Full<Bytes>>> {
+    let scheme = if endpoint.base.tls { "https" } else { "http" };
+    let path = std::str::from_utf8(&draft.path).ok()?;
+    let mut request =
+        hyper::Request::builder().method(draft.method).uri(format!("{scheme}://{}{path}", endpoint.authority));
+    for line in draft.fields.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let at = line.iter().position(|byte| *byte == b':')?;
+        request = request.header(&line[..at], line[at + 1..].trim_ascii());
+    }
+    request.body(Full::new(Bytes::copy_from_slice(draft.body.as_deref().unwrap_or_default()))).ok()
+}

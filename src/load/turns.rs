@@ -1,0 +1,116 @@
+//! Rounds that are more than one: a baseline and a new build in turns, or one rate after the other.
+
+use super::arrivals::Arrivals;
+use super::compare::{Compared, Measure, Sample, compare};
+use super::crew::{Crew, Happening, Trouble};
+use super::plan::Load;
+use super::round::Round;
+use super::saturation::Search;
+use super::verdict::{Verdict, judge};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// A baseline and a new build, measured in turns.
+pub struct Turns {
+    pub pairs: Vec<(Sample, Sample)>,
+    pub compared: Vec<Compared>,
+    /// All rounds of each were sound enough to be compared; else why not.
+    pub doubt: Option<String>,
+}
+
+/// Rounds are not shorter than this.
+pub const SHORTEST: Duration = Duration::from_millis(500);
+/// More failures than this share make a round's latencies meaningless.
+const MOST_ERRORS: f64 = 0.01;
+
+/// Lets both take turns; the first pair warms up and does not count.
+pub fn take_turns(
+    old: &mut Crew,
+    new: &mut Crew,
+    load: &Load,
+    rounds: u32,
+    stop: &AtomicBool,
+    hear: &mut dyn FnMut(Happening<'_>),
+) -> Result<Turns, Trouble> {
+    let length = (load.measured() / rounds.max(1)).max(SHORTEST);
+    let (mut pairs, mut doubt) = (Vec::new(), None);
+    let mut quiet = |_: Happening<'_>| {};
+    for turn in 0..=rounds {
+        if stop.load(Ordering::Relaxed) {
+            return Err(Trouble { interrupted: true, ..Trouble::new("interrupted") });
+        }
+        hear(Happening::Preparing { what: "pairs of rounds", done: u64::from(turn), of: u64::from(rounds) + 1 });
+        let mut of = |crew: &mut Crew| crew.round(&load.arrivals, length, stop, &mut quiet);
+        // Who goes first changes, so that neither always has the better place.
+        let (first, second) = if turn % 2 == 0 {
+            let first = of(old)?;
+            (first, of(new)?)
+        } else {
+            let second = of(new)?;
+            (of(old)?, second)
+        };
+        if turn == 0 {
+            continue;
+        }
+        doubt = doubt.or(unsound("the baseline", &first)).or(unsound("the new build", &second));
+        pairs.push((sample(&first), sample(&second)));
+    }
+    hear(Happening::Preparing { what: "pairs of rounds", done: u64::from(rounds) + 1, of: u64::from(rounds) + 1 });
+    let measures: &[Measure] = match load.arrivals {
+        Arrivals::Flood => &[Measure::Rate, Measure::P99],
+        _ => &[Measure::P50, Measure::Mean, Measure::P99],
+    };
+    Ok(Turns { compared: compare(&pairs, measures), pairs, doubt })
+}
+
+fn unsound(who: &str, round: &Round) -> Option<String> {
+    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+    let share = round.whole.errors() as f64 / round.whole.done().max(1) as f64;
+    let failure = round.whole.failures.iter().max_by_key(|(_, failed)| failed.count);
+    match failure {
+        Some((failure, failed)) if share > MOST_ERRORS => {
+            Some(format!("{who} failed in {} of {} requests of a round ({failure})", failed.count, round.whole.done()))
+        }
+        _ if round.whole.good == 0 => Some(format!("{who} gave no good answer in a round")),
+        _ => None,
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
+fn sample(round: &Round) -> Sample {
+    let latency = &round.whole.latency;
+    let at = |quantile: f64| latency.value_at_quantile(quantile) as f64;
+    Sample { p50: at(0.5), mean: latency.mean(), p99: at(0.99), rate: round.whole.figures(round.seconds()).rate }
+}
+
+/// One rate of a search.
+pub struct Tried {
+    pub rate: f64,
+    pub round: Round,
+    pub verdict: Verdict,
+}
+
+/// Finds the highest rate that keeps to the thresholds: each rate is held for the load's length.
+pub fn saturate(
+    crew: &mut Crew,
+    load: &Load,
+    (start, most): (f64, f64),
+    stop: &AtomicBool,
+    hear: &mut dyn FnMut(Happening<'_>, f64),
+    told: &mut dyn FnMut(&Tried),
+) -> Result<(Search, Vec<Tried>), Trouble> {
+    let (mut search, mut all) = (Search::new(start, most), Vec::new());
+    while let Some(rate) = search.next_rate().filter(|_| !stop.load(Ordering::Relaxed)) {
+        let arrivals = Arrivals::Constant(rate);
+        let round = crew.round(&arrivals, load.length, stop, &mut |happening| hear(happening, rate))?;
+        let verdict = judge(&Load { arrivals, ..load.clone() }, &round).verdict;
+        // Beyond what the server or the generator can do, answers come later and later: that is no rate to recommend.
+        let behind = round.whole.figures(round.seconds()).rate < 0.95 * rate;
+        search.tried(rate, verdict == Verdict::Kept && !behind);
+        all.push(Tried { rate, round, verdict });
+        if let Some(tried) = all.last() {
+            told(tried);
+        }
+    }
+    Ok((search, all))
+}
