@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[derive(clap::Args)]
+#[command(args_override_self = true)]
 pub struct Args {
     /// The load file. Without it, the options say all.
     file: Option<PathBuf>,
@@ -114,7 +115,7 @@ pub struct Args {
     baseline: Option<PathBuf>,
 
     /// Pairs of rounds in a comparison; `--length` is shared among them.
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(8..=200))]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=200))]
     pub(super) rounds: u32,
 
     /// Find the highest rate that keeps to the thresholds, for example "100/s to 50000/s"; each rate is held for `--length`.

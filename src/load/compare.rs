@@ -60,7 +60,7 @@ pub const RISK: f64 = 0.01;
 /// Smaller differences are not told, however sure.
 pub const LEAST: f64 = 1.03;
 /// Fewer pairs cannot be sure enough.
-pub const FEWEST_PAIRS: usize = 8;
+pub const FEWEST_PAIRS: usize = 10;
 /// More pairs than can be turned over one by one are sampled.
 const MOST_EXACT: usize = 16;
 

@@ -1,0 +1,389 @@
+//! `vouch load` as its users meet it: against the simulated cloud, an emulator that is not ours, and servers that are broken
+//! in one way each.
+
+mod common;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use common::{stderr, stdout, target, vouch};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A simulated cloud in a process of its own.
+struct Cloud {
+    child: Child,
+    target: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Cloud {
+    fn start(more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let target = folder.path().join("vouch.toml");
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin("vouch"));
+        command.args(["cloud", "--listen", "127.0.0.1:0", "--keys", "quick", "--target"]).arg(&target).args(more);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a cloud");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !target.exists() || std::fs::read_to_string(&target).is_ok_and(|text| text.is_empty()) {
+            assert!(Instant::now() < deadline, "the cloud does not start");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { child, target, _folder: folder }
+    }
+
+    fn load(&self, args: &[&str]) -> assert_cmd::assert::Assert {
+        let mut command = vouch();
+        command.args(["load", "--progress", "off", "--length", "1500ms", "--fleet", "60", "--target"]);
+        command.arg(&self.target).args(args).assert()
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Kept, or kept but for a generator that had to share its cores with other tests.
+fn kept(assert: assert_cmd::assert::Assert) -> String {
+    let out = stdout(&assert);
+    let code = assert.get_output().status.code();
+    assert!(matches!(code, Some(0 | 4)), "{code:?}\n{out}\n{}", stderr(&assert));
+    out
+}
+
+#[test]
+fn every_workload_runs_against_the_simulated_cloud() {
+    let cloud = Cloud::start(&[]);
+    for workload in ["exchange", "refresh", "issue", "signIn", "launch", "migration"] {
+        let out = kept(cloud.load(&["-w", workload, "-a", "100/s", "--users", "10"]));
+        assert!(out.contains(workload) && out.contains("150"), "{workload}: {out}");
+        assert!(out.contains("✓ wrong<=0: 0") && out.contains("✓ errors<1%: 0%"), "{workload}: {out}");
+        assert!(!out.contains("was not checked"), "{workload}: {out}");
+    }
+}
+
+#[test]
+fn http2_and_every_kind_of_arrivals_send_what_they_say() {
+    let cloud = Cloud::start(&[]);
+    for (arrivals, count) in [
+        ("ramp 0/s to 200/s", "150"),
+        ("steps 50/s 100/s 150/s", "150"),
+        ("spike 100 at 500ms within 100ms over 40/s", "160"),
+    ] {
+        let out = kept(cloud.load(&["-a", arrivals]));
+        assert!(out.contains(&format!(" {count} ")), "{arrivals}: {out}");
+    }
+    let out = kept(cloud.load(&["-a", "poisson 200/s"]));
+    assert!(out.contains("✓ errors<1%: 0%"), "{out}");
+    let out = kept(cloud.load(&["-w", "launch", "-a", "100/s", "--protocol", "http2"]));
+    assert!(out.contains("launch/resource") && out.contains(" 150 ") && out.contains("✓ errors<1%: 0%"), "{out}");
+}
+
+#[test]
+fn the_simulated_cloud_is_started_where_there_is_no_target() {
+    let args = ["load", "-l", "1s", "-a", "50/s", "--fleet", "20", "--progress", "plain", "--threshold", "p99<5s"];
+    let out = vouch().args(args).assert();
+    let told = stderr(&out);
+    let out = kept(out);
+    assert!(out.contains("to simulated cloud") && out.contains("✓ p99<5s"), "{out}");
+    assert!(told.contains("installations: 20 of 20") && told.contains("users deleted: 20 of 20"), "{told}");
+}
+
+/// How a vendor goes wrong from the 50th refresh on; before, it does as it should.
+#[derive(Clone, Copy)]
+enum Lie {
+    None,
+    NoRotation,
+    OneTokenForAll,
+    OtherUser,
+    OtherRegion,
+    NoLifetime,
+    NotJson,
+    Wordless,
+}
+
+/// A vendor of one user, and its lie.
+fn liar(lie: Lie) -> String {
+    let count = std::sync::atomic::AtomicU32::new(0);
+    server(move |stream| {
+        let mut reader = BufReader::new(stream);
+        while let Some((path, body)) = request(&mut reader) {
+            let (status, answer) = vendor(lie, &count, &path, &body);
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                answer.len()
+            );
+            if reader.get_mut().write_all((head + &answer).as_bytes()).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, String)> {
+    let mut first = String::new();
+    reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((first.split(' ').nth(1)?.to_owned(), String::from_utf8(body).ok()?))
+}
+
+fn jwt(claims: &str) -> String {
+    format!("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
+}
+
+fn vendor(lie: Lie, count: &std::sync::atomic::AtomicU32, path: &str, body: &str) -> (&'static str, String) {
+    let user = "5c5b8a52-9f4d-4b2e-9f4a-0000000000aa";
+    if path.ends_with("/sign_in_token") {
+        let iss = "id-signer-prd-us@vital-id-prd-us.iam.gserviceaccount.com";
+        let jwt =
+            jwt(&format!(r#"{{"iss":"{iss}","uid":"{user}","tenant_id":"t","iat":1767225600,"exp":4102444800}}"#));
+        let token = STANDARD.encode(format!(r#"{{"public_key":"p","user_token":"{jwt}"}}"#));
+        return ("200 OK", format!(r#"{{"user_id":"{user}","sign_in_token":"{token}"}}"#));
+    }
+    if !path.ends_with("/token") {
+        return ("200 OK", format!(r#"{{"user_id":"{user}"}}"#));
+    }
+    let refreshes = body.contains("grant_type=refresh_token");
+    let number = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let lie = if refreshes && number >= 110 { lie } else { Lie::None };
+    let used = body.split("refresh_token=").last().unwrap_or_default();
+    let (mut sub, mut region, mut refresh, mut lifetime) =
+        (user, "us", format!("refresh-{number}"), ",\"expires_in\":3600");
+    match lie {
+        Lie::NoRotation => used.clone_into(&mut refresh),
+        Lie::OneTokenForAll => "refresh-for-all".clone_into(&mut refresh),
+        Lie::OtherUser => sub = "somebody-else",
+        Lie::OtherRegion => region = "eu",
+        Lie::NoLifetime => lifetime = "",
+        Lie::NotJson => return ("200 OK", "<html>all is well</html>".into()),
+        Lie::Wordless => return ("400 Bad Request", "{}".into()),
+        Lie::None => {}
+    }
+    let access = jwt(&format!(r#"{{"sub":"{sub}","region":"{region}","jti":"{number}"}}"#));
+    ("200 OK", format!(r#"{{"access_token":"{access}","refresh_token":"{refresh}"{lifetime}}}"#))
+}
+
+#[test]
+fn a_wrong_200_is_an_error_whatever_the_thresholds() {
+    let load = |lie: Lie| {
+        let vendor = liar(lie);
+        let (_folder, path) = cloud_at(&vendor, &vendor);
+        let args = [
+            "load",
+            "-a",
+            "150/s",
+            "-l",
+            "1s",
+            "--fleet",
+            "60",
+            "--users",
+            "2",
+            "--progress",
+            "off",
+            "--threshold",
+            "p99<5s",
+        ];
+        vouch().args(args).arg("--target").arg(path).assert()
+    };
+    kept(load(Lie::None));
+    for (lie, part) in [
+        (Lie::NoRotation, "wrong: the used refresh token came back"),
+        (Lie::OneTokenForAll, "wrong: a refresh token was handed out twice"),
+        (Lie::OtherUser, "wrong: tokens of another user"),
+        (Lie::OtherRegion, "wrong: tokens of another environment, region or issuer"),
+        (Lie::NoLifetime, "wrong: an answer without a token, lifetime or id"),
+        (Lie::NotJson, "wrong: an answer that is not JSON"),
+        (Lie::Wordless, "wrong: a refusal without an error word"),
+    ] {
+        let out = stdout(&load(lie).code(1));
+        assert!(out.contains(part) && out.contains("✗ wrong<=0"), "{part}: {out}");
+    }
+}
+
+#[test]
+fn thresholds_decide_the_exit_code_and_impossible_ones_are_told_before() {
+    let cloud = Cloud::start(&["--delay", "20ms"]);
+    let out = stdout(&cloud.load(&["-a", "50/s", "--threshold", "p50<10ms"]));
+    assert!(out.contains("✗ p50<10ms"), "{out}");
+    let out = kept(cloud.load(&["-a", "50/s", "--threshold", "refresh p50>=20ms"]));
+    assert!(out.contains("✓ refresh p50>=20ms"), "{out}");
+    for (threshold, part) in [
+        ("rate>=51/s", "can never hold"),
+        ("exchange p99<1s", "which this load has not"),
+        ("p99<fast", "no length of time"),
+    ] {
+        let out = cloud.load(&["-a", "50/s", "--threshold", threshold]).code(2);
+        assert!(stderr(&out).contains(part), "{threshold}: {}", stderr(&out));
+    }
+}
+
+/// A target whose cloud is at these addresses.
+fn cloud_at(api: &str, auth: &str) -> (tempfile::TempDir, PathBuf) {
+    target(&format!(
+        "[cloud]\nname = \"somewhere\"\n[[cloud.realms]]\nenvironment = \"production\"\nregion = \"us\"\n\
+         api = \"{api}\"\nauth = \"{auth}\"\napiKey = \"pk_us_wrong\"\n"
+    ))
+}
+
+/// What a load against a target says when it cannot be carried out, and how long it takes to say so.
+fn refused(api: &str, auth: &str, more: &[&str]) -> String {
+    let (_folder, path) = cloud_at(api, auth);
+    let start = Instant::now();
+    let out =
+        vouch().args(["load", "-l", "60s", "--progress", "off", "--target"]).arg(path).args(more).assert().code(3);
+    assert!(start.elapsed() < Duration::from_secs(12), "it took {:?}", start.elapsed());
+    stderr(&out)
+}
+
+/// A server that answers every connection in its own way.
+fn server(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let answer = std::sync::Arc::new(answer);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || answer(stream));
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn what_cannot_work_is_told_at_once_and_not_after_a_minute_of_errors() {
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        format!("http://{}", listener.local_addr().expect("an address"))
+    };
+    let told = refused(&closed, &closed, &[]);
+    assert!(told.contains("refused") && told.contains("is the server running"), "{told}");
+    let told = refused("http://no-such-host.invalid", "http://no-such-host.invalid", &[]);
+    assert!(told.contains("cannot find the host"), "{told}");
+    let garbage = server(|mut stream| drop(stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")));
+    let told = refused(&garbage, &garbage, &[]);
+    assert!(told.contains("no users could be made"), "{told}");
+    let told = refused(&garbage.replace("http:", "https:"), &garbage, &[]);
+    assert!(told.contains("no users could be made") && told.contains("--ca FILE"), "{told}");
+    let (_folder, path) = cloud_at(&garbage, &garbage);
+    for (args, part) in [
+        (vec!["-w", "refesh"], "refresh"),
+        (vec!["--environment", "sandbox"], "no realm sandbox us"),
+        (vec!["-c", "4000000"], "file descriptors"),
+        (vec!["-a", "flood", "--fleet", "3"], "needs a fleet"),
+    ] {
+        let out = vouch().args(["load", "--progress", "off", "--target"]).arg(&path).args(&args).assert();
+        assert!(matches!(out.get_output().status.code(), Some(2 | 3)), "{args:?}");
+        assert!(stderr(&out).contains(part), "{args:?}: {}", stderr(&out));
+    }
+}
+
+#[test]
+fn a_wrong_key_is_told_with_what_to_do() {
+    let cloud = Cloud::start(&[]);
+    let text = std::fs::read_to_string(&cloud.target).expect("its target file");
+    let spoilt: String = text
+        .lines()
+        .map(|line| if line.starts_with("apiKey") { "apiKey = \"pk_us_wrong\"\n".into() } else { format!("{line}\n") })
+        .collect();
+    let (_folder, path) = target(&spoilt);
+    let out = vouch().args(["load", "-l", "60s", "--progress", "off", "--target"]).arg(path).assert().code(3);
+    assert!(stderr(&out).contains("401") && stderr(&out).contains("API key"), "{}", stderr(&out));
+}
+
+#[test]
+fn a_server_that_dies_ends_the_run_early_with_what_was_measured() {
+    let mut cloud = Cloud::start(&[]);
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin("vouch"));
+    command
+        .args(["load", "-a", "100/s", "-l", "60s", "--fleet", "20", "--progress", "plain", "--target"])
+        .arg(&cloud.target);
+    let mut load = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a load");
+    let mut told = load.stderr.take().expect("its standard error");
+    let mut seen = Vec::new();
+    let mut piece = [0; 512];
+    while !String::from_utf8_lossy(&seen).contains("\n     2 ") {
+        let read = told.read(&mut piece).expect("readable");
+        assert!(read > 0, "{}", String::from_utf8_lossy(&seen));
+        seen.extend_from_slice(&piece[..read]);
+    }
+    let _ = cloud.child.kill();
+    let start = Instant::now();
+    std::thread::spawn(move || drop(std::io::copy(&mut told, &mut std::io::sink())));
+    let out = load.wait_with_output().expect("an end");
+    assert!(start.elapsed() < Duration::from_secs(20), "it took {:?}", start.elapsed());
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(1), "{text}");
+    assert!(text.contains("the run ended early") && text.contains("connection refused"), "{text}");
+}
+
+#[test]
+fn a_stall_shows_in_full() {
+    let cloud = Cloud::start(&["--stall", "1s@1s"]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let json = folder.path().join("report.json");
+    // The stall starts one second after the first request, which is made while the fleet is.
+    let args = ["-a", "200/s", "-l", "4s", "-c", "16", "--json", json.to_str().expect("a path")];
+    let out = cloud.load(&args);
+    assert!(matches!(out.get_output().status.code(), Some(0 | 4)), "{}", stdout(&out));
+    let report: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&json).expect("a report")).expect("JSON");
+    let (p99, max) = (report["all"]["latency"]["p99"].as_u64(), report["all"]["latency"]["max"].as_u64());
+    // A quarter of the arrivals fell into the stall: those of its start waited nearly a second, whatever the connections.
+    assert!(max.is_some_and(|ns| (700_000_000..1_400_000_000).contains(&ns)), "{max:?}");
+    assert!(p99.is_some_and(|ns| ns > 500_000_000), "{p99:?}");
+    assert_eq!(report["targetFile"].as_str(), cloud.target.to_str());
+}
+
+#[test]
+fn a_slower_build_is_told_from_its_baseline_and_an_equal_one_is_not() {
+    let (old, same, slower) =
+        (Cloud::start(&["--delay", "3ms"]), Cloud::start(&["--delay", "3ms"]), Cloud::start(&["--delay", "6ms"]));
+    let against = |new: &Cloud| {
+        let args = [
+            "-a",
+            "60/s",
+            "-l",
+            "4s",
+            "--rounds",
+            "8",
+            "--fleet",
+            "40",
+            "--baseline",
+            old.target.to_str().expect("a path"),
+        ];
+        new.load(&args)
+    };
+    let out = stdout(&against(&slower).code(1));
+    assert!(out.contains("regressed") && out.contains("✗ p50"), "{out}");
+    let out = stdout(&against(&same).success());
+    assert!(out.contains("no regression"), "{out}");
+}
+
+#[test]
+fn the_highest_rate_is_found() {
+    let cloud = Cloud::start(&["--delay", "10ms"]);
+    // Four connections with answers of 10 ms do 400 a second and no more.
+    let out = cloud.load(&["-c", "4", "-l", "700ms", "--saturate", "50/s to 2000/s", "--threshold", "p50<40ms"]);
+    let text = stdout(&out);
+    let found = text
+        .lines()
+        .find_map(|line| line.strip_prefix("highest rate that keeps: ")?.split("/s").next()?.parse::<f64>().ok());
+    assert!(found.is_some_and(|rate| (150.0..=420.0).contains(&rate)), "{text}");
+}
