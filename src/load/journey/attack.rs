@@ -320,6 +320,7 @@ impl Watch {
             self.interrupted = stop.load(Ordering::Relaxed);
             if self.interrupted || self.gave_up || now >= self.length {
                 self.ended = Some(now);
+                tally.end();
             }
         }
         // Goose forgets what it was told before it was ready.

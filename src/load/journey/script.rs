@@ -2,7 +2,7 @@
 
 use super::moves::{Meaning, Move, meaning};
 use crate::load::site::Call;
-use crate::protocol::Realm;
+use crate::protocol::{ErrorKind, Realm};
 use crate::run::PlannedCase;
 use crate::run::expect::Outcomes;
 use crate::run::step::{Answer, Planned};
@@ -43,12 +43,35 @@ pub struct Step {
     words: String,
 }
 
+impl Step {
+    /// The calls that it may make. Where only a refusal of the SDK itself is right, none.
+    fn calls(&self) -> &'static [Call] {
+        let by_sdk = matches!(self.act, Move::Request(_) | Move::Refresh | Move::SignIn(_));
+        if by_sdk && !takes_an_answer(&self.expect) { &[] } else { self.act.calls() }
+    }
+}
+
+/// Whether something that only a server can bring about is right.
+fn takes_an_answer(expect: &Outcomes) -> bool {
+    const OF_A_SERVER: [ErrorKind; 6] = [
+        ErrorKind::InvalidSignInToken,
+        ErrorKind::InvalidUser,
+        ErrorKind::NeedsReauthentication,
+        ErrorKind::Network,
+        ErrorKind::Unauthorized,
+        ErrorKind::UnexpectedAnswer,
+    ];
+    let refusals = OF_A_SERVER.into_iter().map(|kind| Answer::Refused { kind, text: String::new() });
+    let statuses = (200..600).map(|status| Answer::Http { status });
+    std::iter::once(Answer::Ok).chain(refusals).chain(statuses).any(|answer| expect.judge(&answer).is_ok())
+}
+
 impl Script {
     /// Reads a case, or says all that makes it unfit, with its places.
     pub fn read(case: &PlannedCase) -> Result<Self, Vec<Problem>> {
         let scenario = &*case.scenario;
-        let mut reader =
-            Reader { case, decoder: Decoder::new(&scenario.source), left_out: BTreeMap::new(), late: false };
+        let decoder = Decoder::new(&scenario.source);
+        let mut reader = Reader { case, decoder, left_out: BTreeMap::new(), late: false, fit: true };
         reader.check_given();
         let id = |suffix: String| format!("{}{suffix}", scenario.id());
         let combinations = scenario.matrix.combinations();
@@ -59,10 +82,12 @@ impl Script {
             steps.extend(reader.step(&filled, planned));
         }
         let calls: Vec<Call> =
-            Call::ALL.into_iter().filter(|call| steps.iter().any(|step| step.act.calls().contains(call))).collect();
+            Call::ALL.into_iter().filter(|call| steps.iter().any(|step| step.calls().contains(call))).collect();
         if calls.is_empty() {
             let (span, help) = (scenario.header.id.span, "take one whose steps go over the wire");
-            reader.decoder.wrong(span, "no step of this scenario makes a call", help);
+            if reader.fit {
+                reader.decoder.wrong(span, "no step of this scenario makes a call", help);
+            }
         }
         let left_out = reader.left_out;
         let problems = reader.decoder.finish();
@@ -93,6 +118,8 @@ struct Reader<'a> {
     left_out: BTreeMap<String, usize>,
     /// The users' clocks have been moved.
     late: bool,
+    /// No step is unfit so far.
+    fit: bool,
 }
 
 impl Reader<'_> {
@@ -126,6 +153,7 @@ impl Reader<'_> {
                 return None;
             }
             Meaning::Unfit(why) => {
+                self.fit = false;
                 let help = "`vouch journeys --list` shows which scenarios make journeys";
                 self.decoder.wrong(
                     planned.span,
@@ -160,7 +188,7 @@ fn stages(steps: Vec<Step>) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     let mut open: Vec<Step> = Vec::new();
     for step in steps {
-        let calls = !step.act.calls().is_empty();
+        let calls = !step.calls().is_empty();
         let name = step.words.clone();
         open.push(step);
         if calls {
@@ -229,6 +257,7 @@ mod tests {
             ("identity/isolation.yaml", "one environment and region"),
             ("issuance/first-request.yaml", "`newcomers` are new once only"),
             ("reconciliation/in-step.yaml", "no app with a logic"),
+            ("api-key/not-configured.yaml", "no step of this scenario makes a call"),
         ] {
             let Some(Err(problems)) = read(file).into_iter().next() else { panic!("{file} is fit") };
             assert!(

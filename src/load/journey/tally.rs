@@ -8,6 +8,7 @@ use crate::load::fleet::Fleet;
 use crate::load::measure::{Second, Series, latencies, record};
 use crate::load::round::Round;
 use crate::load::site::Call;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,7 @@ pub struct Tally {
     books: Mutex<Books>,
     clock: OnceLock<Instant>,
     length: Duration,
+    ended: AtomicBool,
 }
 
 /// What is in it.
@@ -62,7 +64,7 @@ impl Tally {
         };
         let journeys = scripts.iter().map(of).collect();
         let books = Books { fleet, checker, journeys, whole: Series::default(), second: Second::default(), started: 0 };
-        Self { books: Mutex::new(books), clock: OnceLock::new(), length }
+        Self { books: Mutex::new(books), clock: OnceLock::new(), length, ended: AtomicBool::new(false) }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Books> {
@@ -74,8 +76,15 @@ impl Tally {
         let _ = self.clock.set(Instant::now());
     }
 
-    fn counts(&self) -> bool {
-        self.clock.get().is_some_and(|start| start.elapsed() <= self.length)
+    /// Ends it: nothing counts any more, and no user goes on.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether users go on, and what they measure counts.
+    pub fn counts(&self) -> bool {
+        let in_time = self.clock.get().is_some_and(|start| start.elapsed() <= self.length);
+        in_time && !self.ended.load(Ordering::Relaxed)
     }
 
     /// Notes the calls of one step. Why the journey cannot go on, if it cannot.
