@@ -87,7 +87,7 @@ impl Cast {
             .map(|number| plan.role(number % scripts.len(), scripts[number % scripts.len()].people.len()))
             .collect();
         let office = plan.installation();
-        let checker = Checker::new(site.clone(), token_place.clone(), rotates);
+        let checker = Checker::new(site.clone(), token_place.clone(), rotates, false);
         let tally = Arc::new(Tally::new(&scripts, plan.fleet, checker, pace.length));
         let bases = Arc::new(Bases::of(&site));
         let wire = |device| {
