@@ -8,10 +8,12 @@ use crate::run::expect::Outcomes;
 use crate::run::step::{Answer, Planned};
 use crate::scenario::CloudGiven;
 use crate::text::{Decoder, Kind, Node, Problem};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The common fields of a step, which name no step.
 const COMMON: [&str; 3] = ["expect", "sent", "clause"];
+
+const HELP: &str = "`vouch journeys --list` shows which scenarios make journeys";
 
 /// A journey.
 pub struct Script {
@@ -71,7 +73,7 @@ impl Script {
     pub fn read(case: &PlannedCase) -> Result<Self, Vec<Problem>> {
         let scenario = &*case.scenario;
         let decoder = Decoder::new(&scenario.source);
-        let mut reader = Reader { case, decoder, left_out: BTreeMap::new(), late: false, fit: true };
+        let mut reader = Reader { case, decoder, left_out: BTreeMap::new(), late: false, unfit: BTreeSet::new() };
         reader.check_given();
         let id = |suffix: String| format!("{}{suffix}", scenario.id());
         let combinations = scenario.matrix.combinations();
@@ -85,7 +87,7 @@ impl Script {
             Call::ALL.into_iter().filter(|call| steps.iter().any(|step| step.calls().contains(call))).collect();
         if calls.is_empty() {
             let (span, help) = (scenario.header.id.span, "take one whose steps go over the wire");
-            if reader.fit {
+            if reader.unfit.is_empty() {
                 reader.decoder.wrong(span, "no step of this scenario makes a call", help);
             }
         }
@@ -118,8 +120,8 @@ struct Reader<'a> {
     left_out: BTreeMap<String, usize>,
     /// The users' clocks have been moved.
     late: bool,
-    /// No step is unfit so far.
-    fit: bool,
+    /// Kinds of steps that make it unfit; each is told at its first place.
+    unfit: BTreeSet<&'static str>,
 }
 
 impl Reader<'_> {
@@ -153,13 +155,10 @@ impl Reader<'_> {
                 return None;
             }
             Meaning::Unfit(why) => {
-                self.fit = false;
-                let help = "`vouch journeys --list` shows which scenarios make journeys";
-                self.decoder.wrong(
-                    planned.span,
-                    format!("`{name}` makes this scenario unfit as a journey: {why}"),
-                    help,
-                );
+                if self.unfit.insert(name) {
+                    let message = format!("`{name}` makes this scenario unfit as a journey: {why}");
+                    self.decoder.wrong(planned.span, message, HELP);
+                }
                 return None;
             }
         };
@@ -177,8 +176,7 @@ impl Reader<'_> {
             matches!(act, Move::SignIn(_) | Move::ClientCall(_) | Move::ClientExchange(_) | Move::ClientRefresh(_));
         if self.late && by_server && !good {
             let why = "expects a refusal after time has passed, and at the server of a load no time passes";
-            let help = "`vouch journeys --list` shows which scenarios make journeys";
-            self.decoder.wrong(planned.span, format!("`{}` {why}", planned.kind.name), help);
+            self.decoder.wrong(planned.span, format!("`{}` {why}", planned.kind.name), HELP);
         }
     }
 }
