@@ -247,7 +247,7 @@ mod tests {
     fn what_makes_a_scenario_unfit_is_told_at_its_place() {
         for (file, part) in [
             ("persistence/kill.yaml", "`kill` makes this scenario unfit"),
-            ("refresh/faults.yaml", "`fault` makes this scenario unfit"),
+            ("refresh/retry-after.yaml", "`fault` makes this scenario unfit"),
             ("exchange/expired-token.yaml", "a sign-in token does not end"),
             ("exchange/token-shapes.yaml", "`issueToken` makes this scenario unfit"),
             ("exchange/awkward-refresh-token.yaml", "needs a cloud of its own making"),
