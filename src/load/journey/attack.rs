@@ -179,8 +179,11 @@ impl Cast {
         let mut calls = stream::iter(all).map(|who| self.office.call(Call::DeleteUser, who)).buffer_unordered(AT_ONCE);
         while let Some(reply) = calls.next().await {
             // 404: the journey itself had it deleted.
-            left += u64::from(reply.is_none_or(|reply| !matches!(reply.status, 200..300 | 404)));
-            done += 1;
+            if reply.is_some_and(|reply| matches!(reply.status, 200..300 | 404)) {
+                done += 1;
+            } else {
+                left += 1;
+            }
             hear(Happening::Preparing { what: "users deleted", done, of });
         }
         left
