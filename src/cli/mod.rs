@@ -8,6 +8,7 @@ mod cloud_hook;
 mod completions;
 mod explore;
 mod interrupts;
+mod journeys;
 mod limits;
 mod list;
 mod load;
@@ -60,6 +61,8 @@ enum Command {
     /// Do a hook of the target file that `vouch cloud` writes.
     #[command(hide = true)]
     CloudHook(cloud_hook::Args),
+    /// Let many users at once live through scenarios, with time to think between the steps.
+    Journeys(Box<journeys::Args>),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
     /// Show every step that a scenario can have.
@@ -145,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Load(args) => load::run(*args),
         Command::Cloud(args) => cloud::run(&args),
         Command::CloudHook(args) => cloud_hook::run(&args),
+        Command::Journeys(args) => journeys::run(*args),
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),

@@ -36,6 +36,8 @@ pub enum Wrong {
     HandedOutTwice,
     /// A refusal without the identity provider's error word.
     ErrorShape,
+    /// A journey's step ended otherwise than its scenario expects, for example with a 200 where a refusal is due.
+    Unexpected,
 }
 
 impl Failure {
@@ -76,6 +78,7 @@ impl fmt::Display for Wrong {
             Wrong::NotRotated => "the used refresh token came back",
             Wrong::HandedOutTwice => "a refresh token was handed out twice",
             Wrong::ErrorShape => "a refusal without an error word",
+            Wrong::Unexpected => "another outcome than the scenario expects",
         })
     }
 }

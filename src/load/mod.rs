@@ -10,6 +10,7 @@ mod failure;
 mod file;
 mod fleet;
 mod identity;
+pub mod journey;
 mod measure;
 mod plan;
 mod reading;

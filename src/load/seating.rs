@@ -6,14 +6,14 @@ use super::plan::Load;
 use super::site::{Base, Call, Issuer, Site, SiteParts};
 use crate::profile::Profile;
 use crate::seat::{
-    Backend, ExternalCloud, ExternalRealm, NoService, Place, Service, ServiceSpec, Surroundings, Template,
+    Backend, CloudSpec, ExternalCloud, ExternalRealm, NoService, Place, Service, ServiceSpec, Surroundings, Template,
 };
 use crate::target::Target;
 use crate::text::Source;
 use crate::wire::redact::Ledger;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where a load goes.
 pub struct Seated {
@@ -125,13 +125,27 @@ async fn simulated(load: &Load, profile: &Profile, keep: &mut Running) -> Result
         patience: PATIENCE,
     };
     let service = Service::start(&spec, &[]).await.map_err(|error| no_service("the simulated cloud", error))?;
-    let source = Source::read(&target).map_err(|error| cannot(error.to_string()))?;
-    let file = Target::parse(&source).map_err(|_| cannot("its target file cannot be read".into()))?;
-    let spec = file.cloud.ok_or_else(|| cannot("its target file names no cloud".into()))?;
+    let spec = written(&target).await.map_err(cannot)?;
     let cloud = ExternalCloud::bring_up(spec).await.map_err(|error| no_service("the simulated cloud", error))?;
     let realm = realm_of(&cloud, load)?;
     keep.simulated = Some((service, folder));
     Ok(realm)
+}
+
+/// What the target file of a simulated cloud says. The cloud listens a moment before it has written it.
+async fn written(path: &Path) -> Result<CloudSpec, String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let read = Source::read(path).map_err(|error| error.to_string());
+        let file =
+            read.and_then(|source| Target::parse(&source).map_err(|_| "its target file cannot be read".to_owned()));
+        match file.map(|file| file.cloud) {
+            Ok(Some(spec)) => return Ok(spec),
+            Ok(None) => return Err("its target file names no cloud".into()),
+            Err(why) if Instant::now() >= end => return Err(why),
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
 }
 
 /// Users of a backend, logged in.

@@ -139,6 +139,7 @@ impl Backend {
             .timeout(rules.patience(timeout))
             // The API key goes to the vendor alone, wherever an answer points (ISS-4).
             .redirect(reqwest::redirect::Policy::none())
+            .no_gzip()
             .no_proxy()
             .pool_max_idle_per_host(0)
             .build()?;

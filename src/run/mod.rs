@@ -10,7 +10,7 @@ mod case;
 mod device;
 mod ears;
 pub mod event;
-mod expect;
+pub(crate) mod expect;
 mod expiries;
 mod installation;
 mod plan;

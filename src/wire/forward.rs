@@ -19,6 +19,7 @@ pub fn client(base: &str, patience: Duration) -> reqwest::Result<reqwest::Client
         .timeout(patience)
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
+        .no_gzip()
         .no_proxy();
     // Reading the machine's root certificates takes longer than a whole case; only HTTPS needs them.
     if base.starts_with("https:") { client.build() } else { client.tls_certs_only([]).build() }

@@ -261,6 +261,7 @@ impl HttpNet {
             .redirect(reqwest::redirect::Policy::none())
             // A request on a connection that just died cannot be told from one that was processed; open a new one each time.
             .pool_max_idle_per_host(0)
+            .no_gzip()
             .no_proxy()
             .build()?;
         let mut hosts = HashMap::new();

@@ -55,7 +55,7 @@ fn late(lag: &crate::load::Latencies) -> f64 {
     if all == 0 { 0.0 } else { 1.0 - lag.count_between(0, 1_000_000) as f64 / all as f64 }
 }
 
-fn figures(series: &Series, seconds: f64) -> Value {
+pub(super) fn figures(series: &Series, seconds: f64) -> Value {
     let figures = series.figures(seconds);
     let percentiles = |histogram: &crate::load::Latencies| {
         let of = |p: &f64| (format!("p{p}"), json!(histogram.value_at_percentile(*p)));
@@ -76,7 +76,7 @@ fn figures(series: &Series, seconds: f64) -> Value {
     })
 }
 
-fn row(row: &Row) -> Value {
+pub(super) fn row(row: &Row) -> Value {
     json!({
         "second": row.second, "started": row.started, "good": row.good, "errors": row.errors,
         "p50": row.p50_ns, "p99": row.p99_ns, "max": row.max_ns, "lag": row.lag_ns, "cpu": row.cpu_ns,

@@ -1,9 +1,11 @@
 //! Reports of a load. Each format is one file that reads [`Results`].
 
+mod journeys;
 mod json;
 mod live;
 mod summary;
 
+pub use journeys::JourneyResults;
 pub use live::Console;
 
 use crate::load::{Judged, Load, Round};

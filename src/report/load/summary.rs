@@ -68,7 +68,7 @@ impl Results<'_> {
         writeln!(out, "\n{verdict}")
     }
 
-    fn failures(&self, out: &mut dyn Write, red: &Style, dim: &Style) -> io::Result<()> {
+    pub(super) fn failures(&self, out: &mut dyn Write, red: &Style, dim: &Style) -> io::Result<()> {
         let several = self.round.series.len() > 1;
         for (name, series) in self.round.series.iter().filter(|(name, series)| {
             // A call's failures are told; those of the workload are the same.
@@ -95,7 +95,7 @@ impl Results<'_> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for readers")]
-fn line(out: &mut dyn Write, name: &str, width: usize, series: &Series, seconds: f64) -> io::Result<()> {
+pub(super) fn line(out: &mut dyn Write, name: &str, width: usize, series: &Series, seconds: f64) -> io::Result<()> {
     let figures = series.figures(seconds);
     let measured = !series.latency.is_empty();
     let show = |ns: u64| if measured { time(ns as f64) } else { "-".into() };
@@ -105,7 +105,7 @@ fn line(out: &mut dyn Write, name: &str, width: usize, series: &Series, seconds:
     writeln!(out, "{name:width$} {:>9} {rate:>9}{percentiles} {max:>9} {:>8}", series.good, figures.errors)
 }
 
-fn threshold(held: &Held, colours: bool) -> String {
+pub(super) fn threshold(held: &Held, colours: bool) -> String {
     let mark = if held.holds {
         Style::new().green().force_styling(colours).apply_to("✓")
     } else {

@@ -1,0 +1,294 @@
+//! `vouch journeys`.
+
+use super::{Done, Selection, Stop, plan, runtime, target};
+use crate::load::arrivals::Arrivals;
+use crate::load::journey::{Cast, CastParts, Pace, Script};
+use crate::load::threshold::Threshold;
+use crate::load::{
+    Happening, Load, LoadFile, Overrides, Seated, Trouble, Verdict, allow_sockets, judge, seat, tls_config,
+};
+use crate::profile::Profile;
+use crate::protocol::{Environment, Realm, Region};
+use crate::report::load::{Console, JourneyResults, Results};
+use crate::run::Plan;
+use crate::target::Target;
+use crate::text::{Problem, Problems, did_you_mean};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+
+    /// Show which scenarios make journeys, and why the others make none; run nothing.
+    #[arg(long)]
+    list: bool,
+
+    /// The target file: its cloud gets the load, through its backend where it has one. Without it, the simulated cloud is
+    /// started and gets it.
+    #[arg(short, long, value_name = "FILE")]
+    target: Option<PathBuf>,
+
+    /// Users at once.
+    #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    users: u32,
+
+    /// How long, from the first user on.
+    #[arg(short, long, value_name = "TIME", default_value = "30s")]
+    length: humantime::Duration,
+
+    /// How long a user waits between two steps: "2s", or the least and the most.
+    #[arg(long, value_name = "TIME..TIME", default_value = "1s..3s")]
+    think: Think,
+
+    /// Users that start a second. Left out, all have started after a tenth of the length.
+    #[arg(long, value_name = "N")]
+    hatch_rate: Option<f64>,
+
+    /// What must hold, for example "p99<50ms" or "rotation/refresh errors<1%". May be repeated.
+    #[arg(long = "threshold", value_name = "THRESHOLD")]
+    thresholds: Vec<Threshold>,
+
+    /// How long one call may take.
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    timeout: humantime::Duration,
+
+    /// The wire profile, where the target file names none: junction, gcip or standard.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// Of the cases that a matrix makes, those of this environment. Left out, that of the first case.
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+
+    /// Likewise, the region.
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
+
+    /// A PEM file with certificates to trust besides the machine's own.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+
+    /// Show nothing while the journeys go on.
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Write the results as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// The least and the most time to think.
+#[derive(Clone, Debug, PartialEq)]
+struct Think(Duration, Duration);
+
+impl FromStr for Think {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = |text: &str| {
+            humantime::parse_duration(text.trim())
+                .map_err(|_| format!("`{text}` is no length of time; write for example `1s..3s`, or `0s`"))
+        };
+        let (least, most) = match text.split_once("..") {
+            Some((least, most)) => (time(least)?, time(most)?),
+            None => (time(text)?, time(text)?),
+        };
+        if least > most {
+            return Err(format!("`{text}` begins with the longer time"));
+        }
+        Ok(Self(least, most))
+    }
+}
+
+pub fn run(args: Args) -> Done {
+    let plan = plan(&args.selection)?;
+    if args.list {
+        return list(&plan);
+    }
+    let (scripts, realm) = scripts(&args, &plan)?;
+    let target = target(args.target.as_deref())?;
+    let profile = profile(&args, &target)?;
+    let load = load(&args, &scripts, realm, &profile)?;
+    runtime()?.block_on(carry_out(args, scripts, load, target, profile))
+}
+
+/// The selected cases as journeys, all of one realm.
+fn scripts(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Script>>, Realm), Stop> {
+    let first = plan.cases.first().map(|case| case.given.realm());
+    let mut realm = first.ok_or_else(|| Stop::Usage("no case to make a journey of".into()))?;
+    if let Some(word) = &args.environment {
+        let unknown = || Stop::Usage(format!("there is no environment `{word}`: production, sandbox or dev"));
+        realm.environment = Environment::parse(word).ok_or_else(unknown)?;
+    }
+    if let Some(word) = &args.region {
+        let unknown = || Stop::Usage(format!("there is no region `{word}`: us or eu"));
+        realm.region = Region::parse(word).ok_or_else(unknown)?;
+    }
+    let (mut scripts, mut problems) = (Vec::new(), Vec::new());
+    for case in plan.cases.iter().filter(|case| case.given.realm() == realm) {
+        match Script::read(case) {
+            Ok(script) => scripts.push(Arc::new(script)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Stop::Files(Problems(problems).tidy()));
+    }
+    if scripts.is_empty() {
+        return Err(Stop::Usage(format!("no selected case is of {realm}; choose by --environment and --region")));
+    }
+    if scripts.len() > args.users as usize {
+        let (users, cases) = (args.users, scripts.len());
+        return Err(Stop::Usage(format!("{users} users cannot live {cases} different journeys; give more --users")));
+    }
+    Ok((scripts, realm))
+}
+
+fn list(plan: &Plan) -> Done {
+    let mut out = std::io::stdout().lock();
+    let (mut fit, mut all, mut last) = (0, 0, "");
+    for case in &plan.cases {
+        // The cases of one scenario differ in words only.
+        if case.scenario.id() == last {
+            continue;
+        }
+        last = case.scenario.id();
+        all += 1;
+        match Script::read(case) {
+            Ok(script) => {
+                fit += 1;
+                let calls: Vec<_> = script.calls.iter().map(|call| call.word()).collect();
+                writeln!(out, "✓ {last:<32} {}", calls.join(", "))?;
+            }
+            Err(problems) => {
+                let short = |text: &str| text.replace(" makes this scenario unfit as a journey", "");
+                let first = problems.first().map(|p: &Problem| format!("{}: {}", p.place(), short(&p.message)));
+                writeln!(out, "  {last:<32} {}", first.unwrap_or_default())?;
+            }
+        }
+    }
+    writeln!(out, "\n{fit} of {all} scenarios make journeys")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn profile(args: &Args, target: &Target) -> Result<Arc<Profile>, Stop> {
+    match &args.profile {
+        None => Ok(target.profile.clone().unwrap_or_else(Profile::junction)),
+        Some(name) => Profile::built_in(name).ok_or_else(|| {
+            let help = did_you_mean(name, crate::profile::BUILT_IN);
+            Stop::Usage(format!("there is no wire profile `{name}`; {help}"))
+        }),
+    }
+}
+
+/// What seats and reports want to know of a load.
+fn load(args: &Args, scripts: &[Arc<Script>], realm: Realm, profile: &Profile) -> Result<Load, Stop> {
+    let users = (0..args.users as usize).map(|user| scripts[user % scripts.len()].people.len()).sum::<usize>();
+    let overrides = Overrides {
+        workload: Some("issue".into()),
+        arrivals: Some(Arrivals::Flood),
+        length: Some(args.length.into()),
+        timeout: Some(args.timeout.into()),
+        environment: Some(realm.environment),
+        region: Some(realm.region),
+        users: Some(u32::try_from(users).unwrap_or(u32::MAX)),
+        ..Overrides::default()
+    };
+    let mut load = LoadFile::default().settle(&overrides, profile.name == "gcip").map_err(Stop::Usage)?;
+    let names: Vec<String> = scripts.iter().flat_map(|script| script.series()).collect();
+    for threshold in &args.thresholds {
+        if let Some(of) = threshold.of.as_ref().filter(|of| !names.contains(of)) {
+            let help = did_you_mean(of, names.iter().map(String::as_str));
+            return Err(Stop::Usage(format!("`{threshold}` is about `{of}`, which these journeys have not; {help}")));
+        }
+    }
+    load.thresholds.clone_from(&args.thresholds);
+    load.title = scripts.iter().map(|script| script.id.as_str()).collect::<Vec<_>>().join(", ");
+    load.connections = args.users;
+    Ok(load)
+}
+
+fn pace(args: &Args) -> Result<Pace, Stop> {
+    let length = Duration::from(args.length);
+    let by_default = (10.0 * f64::from(args.users) / length.as_secs_f64().max(1.0)).ceil();
+    let hatch_rate = args.hatch_rate.unwrap_or(by_default);
+    if !(hatch_rate.is_finite() && hatch_rate > 0.0) {
+        return Err(Stop::Usage("--hatch-rate is a number of users a second, above 0".into()));
+    }
+    let Think(least, most) = args.think;
+    Ok(Pace { users: args.users, hatch_rate, think: (least, most), length, timeout: args.timeout.into() })
+}
+
+async fn carry_out(args: Args, scripts: Vec<Arc<Script>>, load: Load, target: Target, profile: Arc<Profile>) -> Done {
+    let pace = pace(&args)?;
+    let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| Stop::Usage(error.to_string()))?;
+    allow_sockets(args.users.saturating_mul(2)).map_err(Stop::Usage)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    watch_for_ctrl_c(&stop)?;
+    let Seated { site, users, token_place, keep, name } = seat(&load, &target, profile).await.map_err(trouble)?;
+    let left_out = left_out(&scripts);
+    let parts = CastParts { scripts, site, users, token_place, tls, pace: pace.clone(), rotates: load.rotates };
+    let cast = Cast::new(parts).map_err(trouble)?;
+    let mut console = Console::new(load.length, true, !args.quiet);
+    let mut hear = |happening: Happening<'_>| console.hear(&happening);
+    let round = match cast.prepare(&stop, &mut hear).await {
+        Ok(()) => cast.live(&stop, &mut hear).await,
+        Err(trouble) => Err(trouble),
+    };
+    let left_users = cast.clean_up(&mut hear).await;
+    console.end();
+    drop(keep);
+    let round = round.map_err(trouble)?;
+    let judged = judge(&load, &round);
+    let results = Results { target: &name, load: &load, round: &round, judged: &judged, left_users };
+    let results = JourneyResults { results, pace: &pace, left_out: &left_out };
+    results.write_summary(&mut std::io::stdout().lock(), console::colors_enabled())?;
+    if let Some(path) = &args.json {
+        let cannot = |error| Stop::Environment(format!("cannot write {}: {error}", path.display()));
+        std::fs::write(path, results.json()).map_err(cannot)?;
+    }
+    Ok(match judged.verdict {
+        _ if round.interrupted => ExitCode::from(130),
+        Verdict::Kept => ExitCode::SUCCESS,
+        Verdict::Broken => ExitCode::from(1),
+        Verdict::Inconclusive => ExitCode::from(4),
+    })
+}
+
+/// Goose has a handler of its own, of the same crate, and takes it that there is one already.
+fn watch_for_ctrl_c(stop: &Arc<AtomicBool>) -> Result<(), Stop> {
+    let pressed = stop.clone();
+    ctrlc::set_handler(move || {
+        // The second press does not wait for answers.
+        if pressed.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|error| Stop::Environment(format!("cannot listen for Ctrl-C: {error}")))
+}
+
+/// What a reader should know of steps that were left out.
+fn left_out(scripts: &[Arc<Script>]) -> Vec<String> {
+    let mut names: Vec<&str> = scripts.iter().flat_map(|script| script.left_out.keys()).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return vec![];
+    }
+    vec![format!("steps that look into SDK or token were left out ({}); `vouch run` makes them", names.join(", "))]
+}
+
+fn trouble(trouble: Trouble) -> Stop {
+    if trouble.interrupted {
+        return Stop::Environment(trouble.what);
+    }
+    let help = trouble.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    Stop::Environment(format!("{}{help}", trouble.what))
+}

@@ -1,0 +1,22 @@
+//! Journeys: users who live through the lifecycle of a scenario, over and over, with time to think between its steps. The
+//! closed model: a user waits for an answer before it goes on, so a slow server is asked less. See `docs/journeys.md`.
+//!
+//! - [`moves`]: what one step of a scenario is in a journey.
+//! - [`script`]: a case of a scenario as a journey, or why it makes none.
+//! - `device`: storage and clock of a user's phone.
+//! - `wire`: sends the calls, times them, has the answers checked.
+//! - `persona`: one user, with the reference SDK on its phone.
+//! - `tally`: what all users measured.
+//! - `attack`: goose, which lets the users live.
+
+mod attack;
+mod device;
+mod moves;
+mod persona;
+mod replies;
+mod script;
+mod tally;
+mod wire;
+
+pub use attack::{Cast, CastParts, Pace};
+pub use script::{Script, Stage, Step};

@@ -1,0 +1,166 @@
+//! `vouch journeys`: scenarios of the suite as a load against the Python emulator, right and broken on purpose.
+
+mod common;
+
+use common::{stderr, stdout, vouch};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A copy of the emulator that notes each call, with one text replaced in one file.
+fn emulator(file: &str, right: &str, wrong: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copied =
+        Command::new("cp").args(["-r", "adapters/cloud-python/."]).arg(folder.path()).status().expect("cp runs");
+    assert!(copied.success());
+    let note = "open('seen.log', 'a').write(f'{self.command} {self.path}\\n'); body = self._body()\n        loopback";
+    replace(&folder.path().join("cloud/http.py"), "body = self._body()\n        loopback", note);
+    replace(&folder.path().join(file), right, wrong);
+    folder
+}
+
+fn replace(path: &Path, right: &str, wrong: &str) {
+    let text = std::fs::read_to_string(path).expect("readable");
+    assert!(text.contains(right), "{} has no `{right}`", path.display());
+    std::fs::write(path, text.replacen(right, wrong, 1)).expect("writable");
+}
+
+/// Lives a scenario at an emulator for three seconds: the exit code, the summary, the results.
+fn live(folder: &Path, scenario: &str, more: &[&str]) -> (Option<i32>, String, Value) {
+    let json = folder.join("results.json");
+    let assert = vouch()
+        .args(["journeys", scenario, "--users", "8", "--length", "3s", "--think", "10ms..40ms"])
+        .args(["--hatch-rate", "100", "--quiet", "--target"])
+        .arg(folder.join("vouch.toml"))
+        .arg("--json")
+        .arg(&json)
+        .args(more)
+        .assert();
+    let out = stdout(&assert);
+    assert_eq!(stderr(&assert), "", "{out}");
+    let text = std::fs::read_to_string(&json).unwrap_or_default();
+    (assert.get_output().status.code(), out, serde_json::from_str(&text).unwrap_or_default())
+}
+
+fn count(results: &Value, series: &str, figure: &str) -> u64 {
+    results["series"][series][figure].as_u64().unwrap_or(u64::MAX)
+}
+
+#[test]
+fn a_scenario_is_lived_and_its_counts_are_those_of_the_server() {
+    let folder = emulator("control.py", "_TIMEOUT_S = 10", "_TIMEOUT_S = 10");
+    let thresholds = ["--threshold", "rotation/refresh p99<2s", "--threshold", "errors<1%"];
+    let (code, out, results) = live(folder.path(), "scenarios/refresh/rotation.yaml", &thresholds);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("coordinated omission") && out.contains("✓ rotation/refresh p99<2s"), "{out}");
+    assert_eq!(results["all"]["errors"], 0, "{out}");
+    assert_eq!((&results["model"], &results["checks"]["userClaim"]), (&"closed".into(), &"sub".into()), "{out}");
+    let log = std::fs::read_to_string(folder.path().join("seen.log")).expect("the emulator was asked");
+    let seen = |method: &str, part: &str| {
+        log.lines().filter(|line| line.starts_with(method) && line.contains(part)).count() as u64
+    };
+    let good = |call: &str| count(&results, &format!("rotation/{call}"), "good");
+    // Calls that went on at the end are not counted: one for each user at the most.
+    for (what, measured, at_server) in [
+        ("issue", good("issue"), seen("POST ", "/sign_in_token")),
+        ("grants", good("exchange") + good("refresh"), seen("POST ", "/v1/token")),
+        ("resource", good("resource"), seen("GET ", "/v2/user/")),
+    ] {
+        assert!(measured > 0 && measured <= at_server && at_server <= measured + 8, "{what}: {measured}, {at_server}");
+    }
+    // Each lifecycle has one exchange, three refreshes and three calls.
+    let lives = count(&results, "rotation", "good");
+    assert!(lives > 0 && good("refresh") >= 3 * lives && good("resource") >= 3 * lives, "{out}");
+    // The users that were made are gone.
+    let made = log.lines().filter(|line| line.starts_with("POST ") && line.ends_with("/v2/user")).count() as u64;
+    assert_eq!((made, seen("DELETE ", "/v2/user/")), (8, 8), "{log}");
+}
+
+#[test]
+fn a_refusal_that_the_scenario_expects_is_right() {
+    let folder = emulator("control.py", "_TIMEOUT_S = 10", "_TIMEOUT_S = 10");
+    let (code, out, results) = live(folder.path(), "scenarios/deletion/at-refresh.yaml", &["--region", "eu"]);
+    assert_eq!(code, Some(0), "{out}");
+    let name = "deletion-at-refresh[production eu]";
+    assert!(count(&results, name, "good") > 0 && count(&results, &format!("{name}/refresh"), "good") > 0, "{out}");
+}
+
+#[test]
+fn what_is_wrong_behind_a_200_is_noticed() {
+    let twice = "        if grant in session.latest:\n            return grant\n        if grant in session.latest:";
+    for (file, right, wrong, scenario, words) in [
+        (
+            "cloud/sessions.py",
+            "        if grant in session.latest:",
+            twice,
+            "scenarios/refresh/rotation.yaml",
+            "the used refresh token came back",
+        ),
+        (
+            "cloud/sessions.py",
+            "        session = Session(user)\n",
+            "        self.first, self.n = getattr(self, 'first', user), getattr(self, 'n', 0) + 1\n        \
+             session = Session(user if self.n % 15 else self.first)\n",
+            "scenarios/refresh/rotation.yaml",
+            "tokens of another user",
+        ),
+        (
+            "cloud/api.py",
+            "    if user is not None and user.id != user_id.lower():",
+            "    if False:",
+            "scenarios/lifecycle/next-user.yaml",
+            "another outcome than the scenario expects",
+        ),
+    ] {
+        let folder = emulator(file, right, wrong);
+        let (code, out, results) = live(folder.path(), scenario, &[]);
+        assert_eq!(code, Some(1), "{words}: {out}");
+        assert!(out.contains(words) && results["all"]["wrong"].as_u64() > Some(0), "{words}: {out}");
+        for secret in ["eyJ", "rt+/", "pk_us_emulator"] {
+            assert!(!out.contains(secret) && !results.to_string().contains(secret), "{secret}: {out}");
+        }
+    }
+}
+
+#[test]
+fn an_unfit_scenario_is_refused_with_its_place() {
+    let assert = vouch().args(["journeys", "scenarios/persistence/kill.yaml"]).assert().code(2);
+    let told = stderr(&assert);
+    assert!(told.contains("scenarios/persistence/kill.yaml:") && told.contains("no process to kill"), "{told}");
+    let assert = vouch().args(["journeys", "--list", "scenarios/persistence"]).assert().success();
+    let list = stdout(&assert);
+    assert!(list.contains("✓ persists-relaunch") && list.contains("kill.yaml:"), "{list}");
+    for (args, words) in [
+        (&["--think", "3s..1s"][..], "begins with the longer time"),
+        (&["--threshold", "rotation/refesh p99<1s"], "rotation/refresh"),
+        (&["--hatch-rate", "0"], "above 0"),
+        (&["--region", "mars"], "no region `mars`"),
+    ] {
+        let assert = vouch().args(["journeys", "scenarios/refresh/rotation.yaml"]).args(args).assert().code(2);
+        assert!(stderr(&assert).contains(words), "{args:?}: {}", stderr(&assert));
+    }
+}
+
+#[test]
+fn ctrl_c_ends_it_with_a_report() {
+    let folder: PathBuf = "adapters/cloud-python/vouch.toml".into();
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("vouch"))
+        .args(["journeys", "scenarios/refresh/rotation.yaml", "-u", "4", "-l", "60s", "--think", "20ms"])
+        .args(["--hatch-rate", "100", "--target"])
+        .arg(folder)
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("vouch runs");
+    std::thread::sleep(Duration::from_secs(4));
+    let id = i32::try_from(child.id()).expect("an id");
+    // SAFETY: a plain system call on a child that has not been waited for.
+    unsafe { libc::kill(id, libc::SIGINT) };
+    let began = std::time::Instant::now();
+    let mut out = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().expect("piped"), &mut out).expect("readable");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{out}");
+    assert!(began.elapsed() < Duration::from_secs(10) && out.contains("interrupted"), "{out}");
+}
