@@ -64,7 +64,8 @@ fn grant() -> Answer {
     let claims = format!(
         r#"{{"iss":"https://auth.production.us.peer","sub":"{USER}","env":"production","region":"us","iat":1767225600,"exp":4102444800,"jti":"0123456789abcdef0123456789abcdef"}}"#
     );
-    let start = format!(r#"{{"access_token":"{}","refresh_token":"peer-refresh-token-of-the-usual-length-"#, jwt(&claims));
+    let start =
+        format!(r#"{{"access_token":"{}","refresh_token":"peer-refresh-token-of-the-usual-length-"#, jwt(&claims));
     let end = r#"","expires_in":3600,"token_type":"Bearer"}"#;
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-store\r\ncontent-length: {}\r\n\r\n",
@@ -74,7 +75,8 @@ fn grant() -> Answer {
 }
 
 fn json(body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
 }
 
 fn sign_in_token() -> Vec<u8> {
@@ -92,7 +94,8 @@ fn serve(address: std::net::SocketAddr, manner: &Manner) -> std::io::Result<()> 
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut events = Events::with_capacity(1024);
     let mut clients: Vec<Option<Client>> = Vec::new();
-    let (grant, user, token) = (grant(), json(&format!(r#"{{"user_id":"{USER}","client_user_id":"peer"}}"#)), sign_in_token());
+    let (grant, user, token) =
+        (grant(), json(&format!(r#"{{"user_id":"{USER}","client_user_id":"peer"}}"#)), sign_in_token());
     let (mut served, mut started) = (0_u64, None::<Instant>);
     // Answers that wait for their time: when, whose, and the bytes.
     let mut late: VecDeque<(Instant, usize, Vec<u8>)> = VecDeque::new();
