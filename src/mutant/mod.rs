@@ -7,7 +7,9 @@ mod app;
 mod backend;
 mod cloud;
 mod sdk;
+mod sdk_habits;
 mod sdk_ports;
+mod sdk_sessions;
 mod sdk_stateful;
 
 use crate::reference::adapter::Assembly;
@@ -49,6 +51,9 @@ pub fn all() -> Vec<Mutant> {
     let mut all = sdk::mutants();
     all.extend(sdk_ports::mutants());
     all.extend(sdk_stateful::mutants());
+    all.extend(sdk_sessions::mutants());
+    all.extend(sdk_sessions::with_memory());
+    all.extend(sdk_habits::mutants());
     all.extend(app::mutants());
     all.extend(backend::mutants());
     all.extend(cloud::mutants());

@@ -8,7 +8,7 @@ use crate::protocol::{Environment, ErrorKind, Realm, Region, StatusWord};
 use crate::reference::adapter::{Assembly, Parts};
 use crate::reference::sdk::ports::{Answer, Net, NoAnswer, Vault, VaultError};
 use crate::reference::sdk::record::{ApiKeyRecord, Record, TokenRecord};
-use crate::reference::sdk::rules::{Faithful, INSTALLED, Next, Plan, Refreshed, Rules, SESSION, Tokens};
+use crate::reference::sdk::rules::{Faithful, INSTALLED, Next, Plan, Refreshed, Rules, SESSION, Tokens, Why};
 use crate::reference::sdk::token::SignInToken;
 use crate::reference::sdk::{Result, SdkError, Secret};
 use base64::Engine;
@@ -201,8 +201,8 @@ mutants! { Rules, seat;
         }
     }
     AnybodyIdentified "anybody-identified" breaks "REC-8": "takes whoever is signed in for the user that the app names" {
-        fn identified(&self, _: &TokenRecord, _: &str) -> bool {
-            true
+        fn identified(&self, current: Option<&Record>, _: &str) -> bool {
+            matches!(current, Some(Record::SignInToken(_)))
         }
     }
     ReportsEmptyFirst "reports-empty-first" breaks "LIF-6": "tells of an empty status before each change" {
@@ -361,7 +361,7 @@ mutants! { Rules, seat;
         }
     }
     RefreshStorm "refresh-storm" breaks "REF-4": "lets every caller refresh" {
-        fn may_share_refresh(&self) -> bool {
+        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
             false
         }
     }
@@ -555,7 +555,7 @@ mutants! { Rules, seat;
         }
     }
     AsksEveryTime "asks-every-time" breaks "REC-8": "asks the app for a token although the user is the same" {
-        fn identified(&self, _: &TokenRecord, _: &str) -> bool {
+        fn identified(&self, _: Option<&Record>, _: &str) -> bool {
             false
         }
     }

@@ -14,6 +14,7 @@ mod expect;
 mod expiries;
 mod installation;
 mod plan;
+mod requests;
 mod runner;
 mod schema;
 mod sent;

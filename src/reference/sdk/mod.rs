@@ -85,10 +85,12 @@ struct State {
     loaded: Option<Option<Record>>,
     /// Counts sign-outs. An answer that was asked for before one is not wanted after it (OUT-5).
     era: u64,
-    /// The refresh that goes on, for all who need it (REF-4).
-    refreshing: Option<Refresh>,
-    /// No refresh before this time: the server said so (REF-9).
-    refresh_not_before_ms: i64,
+    /// Why the last era ended: what its late callers are told (DEL-5).
+    ended: Option<SdkError>,
+    /// The refresh that goes on, for all of its era who need it (REF-4).
+    refreshing: Option<(u64, Refresh)>,
+    /// The server's wish for no refresh before a time, and the era that it was told in (REF-9).
+    wait: Option<(u64, i64)>,
     last_status: Vec<StatusWord>,
 }
 
@@ -113,7 +115,21 @@ impl Sdk {
     /// Erases every session and configuration item, on the device and in memory. Works offline, any number of times
     /// (OUT-1, OUT-2, OUT-3).
     pub fn sign_out(&self) -> Result<()> {
-        self.lock().era += 1;
+        self.leave(SdkError::new(ErrorKind::NotSignedIn, "signed out meanwhile"))
+    }
+
+    /// The automatic sign-out of a user that is gone, and what callers are told of it (DEL-1, DEL-2).
+    fn user_gone(&self) -> SdkError {
+        let gone = SdkError::new(ErrorKind::InvalidUser, "the user no longer exists; signed out");
+        self.leave(gone.clone()).err().unwrap_or(gone)
+    }
+
+    fn leave(&self, why: SdkError) -> Result<()> {
+        {
+            let mut state = self.lock();
+            state.era += 1;
+            state.ended = Some(why);
+        }
         self.device.rules.erase(&*self.device.vault)?;
         self.become_(None);
         Ok(())
@@ -186,6 +202,8 @@ impl Sdk {
     fn become_(&self, record: Option<Record>) {
         let mut state = self.lock();
         let status = self.device.rules.status(record.as_ref());
+        // A call that began while the user was leaving saw the one who left.
+        state.era += u64::from(record.is_none());
         state.loaded = Some(record);
         if state.last_status != status {
             state.last_status.clone_from(&status);
