@@ -72,6 +72,8 @@ pub struct Device {
 pub struct Sdk {
     device: Device,
     state: Mutex<State>,
+    /// Held while something is made to last, so that a sign-out comes before it or after it.
+    changing: Mutex<()>,
     /// Sign-ins queue here, so that two at once end with one session (LIF-5).
     sign_in_turn: tokio::sync::Mutex<()>,
 }
@@ -97,7 +99,12 @@ struct State {
 impl Sdk {
     /// Launches the SDK: restores what was signed in, and sends nothing (LIF-1, KEY-2).
     pub fn launch(device: Device) -> Arc<Self> {
-        let sdk = Self { device, state: Mutex::default(), sign_in_turn: tokio::sync::Mutex::default() };
+        let sdk = Self {
+            device,
+            state: Mutex::default(),
+            changing: Mutex::default(),
+            sign_in_turn: tokio::sync::Mutex::default(),
+        };
         // A vault that cannot be read now is tried again at the next call.
         let _ = sdk.record();
         Arc::new(sdk)
@@ -115,13 +122,29 @@ impl Sdk {
     /// Erases every session and configuration item, on the device and in memory. Works offline, any number of times
     /// (OUT-1, OUT-2, OUT-3).
     pub fn sign_out(&self) -> Result<()> {
+        let _changing = self.changing();
         self.leave(SdkError::new(ErrorKind::NotSignedIn, "signed out meanwhile"))
     }
 
-    /// The automatic sign-out of a user that is gone, and what callers are told of it (DEL-1, DEL-2).
-    fn user_gone(&self) -> SdkError {
+    /// The automatic sign-out of an era's user that is gone, and what callers are told of it (DEL-1, DEL-2).
+    fn user_gone(&self, era: u64) -> SdkError {
         let gone = SdkError::new(ErrorKind::InvalidUser, "the user no longer exists; signed out");
-        self.leave(gone.clone()).err().unwrap_or(gone)
+        let _changing = self.changing();
+        match self.unwanted(era) {
+            Some(ended) => ended,
+            None => self.leave(gone.clone()).err().unwrap_or(gone),
+        }
+    }
+
+    /// Why an answer that was asked for in an era is no longer wanted; none where it is (OUT-5).
+    fn unwanted(&self, era: u64) -> Option<SdkError> {
+        let state = self.lock();
+        let wanted = self.device.rules.still_wanted(era, state.era);
+        (!wanted).then(|| state.ended.clone().unwrap_or_else(refresh::not_signed_in))
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn leave(&self, why: SdkError) -> Result<()> {
@@ -194,6 +217,20 @@ impl Sdk {
 
     /// Makes a record last, and only then true in memory (PER-4).
     fn keep(&self, record: Record) -> Result<()> {
+        let _changing = self.changing();
+        self.save(record)
+    }
+
+    /// The same for what was asked for in an era, if that goes on (OUT-5).
+    fn keep_in(&self, era: u64, record: Record) -> Result<()> {
+        let _changing = self.changing();
+        match self.unwanted(era) {
+            Some(ended) => Err(ended),
+            None => self.save(record),
+        }
+    }
+
+    fn save(&self, record: Record) -> Result<()> {
         self.device.rules.save(&*self.device.vault, &record)?;
         self.become_(Some(record));
         Ok(())

@@ -107,11 +107,11 @@ impl Sdk {
             self.device.rules.check_vault(&*self.device.vault)?;
             let refreshed = self.send_refresh(&session).await;
             tries += 1;
-            if !self.device.rules.still_wanted(era, self.lock().era) {
-                return Err(self.lock().ended.clone().unwrap_or_else(not_signed_in));
+            if let Some(ended) = self.unwanted(era) {
+                return Err(ended);
             }
             let Refreshed::Temporary { retry_after } = refreshed else {
-                return self.conclude(session, refreshed);
+                return self.conclude(era, session, refreshed);
             };
             let chance = rand::rng().random_range(0.0..1.0);
             let Some(wait) = self.device.rules.retry_refresh_after(tries, retry_after, chance) else {
@@ -136,17 +136,18 @@ impl Sdk {
         rules.read_refresh(profile, &self.device.net.send(call).await)
     }
 
-    fn conclude(&self, session: TokenRecord, refreshed: Refreshed) -> Result<()> {
+    fn conclude(&self, era: u64, session: TokenRecord, refreshed: Refreshed) -> Result<()> {
         match refreshed {
             Refreshed::Tokens(tokens) => {
                 let expires_at_ms = self.expiry_ms(&tokens);
                 let (access_token, refresh_token) = (tokens.access_token, tokens.refresh_token);
                 // Durable before anybody uses it: the old refresh token is forgotten only now (PER-4, REF-5).
-                self.keep(Record::SignInToken(TokenRecord { access_token, refresh_token, expires_at_ms, ..session }))
+                let renewed = TokenRecord { access_token, refresh_token, expires_at_ms, ..session };
+                self.keep_in(era, Record::SignInToken(renewed))
             }
-            Refreshed::UserGone => Err(self.user_gone()),
+            Refreshed::UserGone => Err(self.user_gone(era)),
             Refreshed::OnHold => {
-                self.keep(Record::SignInToken(TokenRecord { on_hold: true, ..session }))?;
+                self.keep_in(era, Record::SignInToken(TokenRecord { on_hold: true, ..session }))?;
                 Err(needs_reauthentication())
             }
             Refreshed::Unexpected => Err(SdkError::new(ErrorKind::UnexpectedAnswer, "unexpected answer to a refresh")),
@@ -155,7 +156,7 @@ impl Sdk {
     }
 }
 
-fn not_signed_in() -> SdkError {
+pub(super) fn not_signed_in() -> SdkError {
     SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in with a sign-in token")
 }
 

@@ -53,7 +53,7 @@ impl Sdk {
                 Next::Unauthorized => {
                     return Err(SdkError::new(ErrorKind::Unauthorized, "the API refuses a fresh access token"));
                 }
-                Next::SignOut => return Err(self.user_gone()),
+                Next::SignOut => return Err(self.user_gone(era)),
                 Next::RefreshAndRetry => {
                     // Somebody may have refreshed since: then the newer token deserves the retry.
                     session = self.newer_session(era, &session, Why::Refused).await?;

@@ -51,11 +51,11 @@ impl Sdk {
         let external_user_id = external_user_id.map(str::to_owned);
         let record = self.session(&token, tokens, external_user_id);
         // A sign-out that came while the exchange was under way wins (OUT-5).
-        if !self.device.rules.still_wanted(era, self.lock().era) {
+        if self.unwanted(era).is_some() {
             return Err(SdkError::new(ErrorKind::Cancelled, "signed out while signing in"));
         }
         // One write: before it the old state is whole, after it the new one (EXC-5, MIG-9).
-        self.keep(record)
+        self.keep_in(era, record)
     }
 
     async fn exchange(&self, token: &SignInToken) -> Result<Tokens> {

@@ -59,12 +59,13 @@ impl Request {
         for (field, wanted) in &self.body {
             let wanted = world.text(wanted)?;
             let got = match body.get(field) {
-                Some(Value::String(text)) if *text == wanted => continue,
-                Some(value) if value.to_string() == wanted => continue,
+                Some(Value::String(text)) => text.clone(),
                 Some(value) => value.to_string(),
                 None => "none".to_owned(),
             };
-            return Err(Halt::Unmet { expected: format!("`{field}`: {wanted} in the answer's body"), got });
+            if got != wanted {
+                return Err(Halt::Unmet { expected: format!("`{field}`: {wanted} in the answer's body"), got });
+            }
         }
         Ok(())
     }
