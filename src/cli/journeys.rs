@@ -247,7 +247,7 @@ async fn carry_out(args: Args, scripts: Vec<Arc<Script>>, load: Load, target: Ta
     drop(keep);
     let round = round.map_err(trouble)?;
     let judged = judge(&load, &round);
-    let results = Results { target: &name, load: &load, round: &round, judged: &judged, left_users };
+    let results = Results { target: &name, target_file: None, load: &load, round: &round, judged: &judged, left_users };
     let results = JourneyResults { results, pace: &pace, left_out: &left_out };
     results.write_summary(&mut std::io::stdout().lock(), console::colors_enabled())?;
     if let Some(path) = &args.json {

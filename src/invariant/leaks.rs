@@ -62,7 +62,7 @@ pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
     None
 }
 
-/// Each secret goes where it belongs: sign-in tokens to the identity provider, keys to the API, never both to one.
+/// Each secret goes where it belongs: sign-in tokens into an exchange, refresh tokens into a refresh, keys to the API.
 pub(super) fn of_wrong_credentials(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
     for (index, exchange) in from(Party::Sdk, first, evidence) {
         let request = &exchange.request;
@@ -76,11 +76,18 @@ pub(super) fn of_wrong_credentials(first: usize, evidence: &Evidence<'_>) -> Opt
             if let Some(token) = has(SecretKind::SignInToken) {
                 return breach("REF-1", "API calls with the access token, never the sign-in token", &token.name);
             }
+            if let Some(token) = has(SecretKind::RefreshToken) {
+                return breach("REF-1", "API calls with the access token, never the refresh token", &token.name);
+            }
             if let (Some(key), Some(_)) = (has(SecretKind::ApiKey), has(SecretKind::AccessToken)) {
                 return breach("REF-1", "API calls with one credential", &key.name);
             }
         } else if let Some(key) = has(SecretKind::ApiKey) {
             return breach("ISS-4", "no API key at the identity provider", &key.name);
+        } else if exchange.operation == Operation::Refresh
+            && let Some(token) = has(SecretKind::SignInToken)
+        {
+            return breach("EXC-2", "the sign-in token sent in its exchange, and not again", &token.name);
         }
     }
     None

@@ -5,6 +5,7 @@
 mod calls;
 mod grants;
 mod leaks;
+mod stays;
 mod storage;
 mod tokens;
 
@@ -15,6 +16,7 @@ use crate::protocol::{ErrorKind, StatusWord};
 use crate::wire::Exchange;
 use crate::wire::redact::Ledger;
 use grants::Grants;
+pub use stays::{Asked, AskedEnd};
 
 /// What a case has left behind so far.
 pub struct Evidence<'a> {
@@ -44,10 +46,14 @@ pub struct Observed {
     /// What those errors said.
     pub texts: Vec<String>,
     pub left: Left,
+    /// How many sign-ins have worked.
+    pub sign_ins: usize,
     /// A sign-in with a token has worked since the last sign-out, and nothing was killed since.
     pub token_scheme: bool,
     /// A status that is no documented combination.
     pub odd_status: Option<Vec<StatusWord>>,
+    /// The API calls that the app asked for.
+    pub requests: Vec<Asked>,
     /// The device's clock was put wrong on purpose.
     pub clock_was_off: bool,
 }
@@ -95,6 +101,8 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
         .or_else(|| tokens::rotated_out(evidence, grants))
         .or_else(|| tokens::known_to_be_dead(evidence))
         .or_else(|| tokens::known_to_be_expired(first, evidence, grants))
+        .or_else(|| stays::goes_on_as_another(first, evidence, grants))
+        .or_else(|| stays::waits_for_another(evidence, grants))
         .or_else(|| calls::at_home(first, evidence, grants))
         .or_else(|| calls::bounded(first, evidence))
         .or_else(|| if wrote { leaks::in_logs(evidence) } else { None })

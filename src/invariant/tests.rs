@@ -203,3 +203,88 @@ fn a_call_that_never_ends_is_bounded() {
     story.call(&[KEY], 0);
     assert_eq!(story.judge(), Some("REF-3"));
 }
+
+/// What somebody has sent to the identity provider.
+impl Story {
+    fn sign_in(&mut self, user: &str, number: u32) -> &mut Self {
+        use base64::Engine;
+        let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+        let jwt = format!(
+            "{}.{}.c2ln",
+            encode(r#"{"alg":"RS256"}"#),
+            encode(&format!(r#"{{"uid":"{user}","jti":"{number}"}}"#))
+        );
+        let request = self.profile.request(Call::Exchange, &Values { token: &jwt, ..Values::default() });
+        let granted = Granted {
+            access_token: format!("access-token-{number}"),
+            refresh_token: format!("refresh-token-{number}"),
+            expires_in: 3600,
+        };
+        let answer = self.profile.answer(Call::Exchange, &granted, user, None).to_string();
+        let received =
+            Received { method: Method::POST, path: request.path, headers: HeaderMap::new(), body: request.body.into() };
+        let settled_at = self.exchanges.len() + 1;
+        self.exchange(Operation::Exchange, Party::Auth, received, &answer, settled_at);
+        self
+    }
+
+    /// Makes the last answer a refusal.
+    fn refused(&mut self, with: StatusCode, retry_after: Option<&'static str>) -> &mut Self {
+        if let Some(Exchange { fate: Fate::Answered { status, headers, .. }, .. }) = self.exchanges.last_mut() {
+            *status = with;
+            headers.extend(retry_after.map(|value| (hyper::header::RETRY_AFTER, HeaderValue::from_static(value))));
+        }
+        self
+    }
+
+    fn asked(&mut self, began: usize, end: Option<AskedEnd>) -> &mut Self {
+        self.sdk.requests.push(Asked { method: "GET".into(), path: "/v2/user/ada".into(), began, end });
+        self
+    }
+}
+
+#[test]
+fn a_call_that_was_refused_as_one_user_is_not_tried_again_as_another() {
+    const NEXT: (&str, &str) = ("authorization", "Bearer access-token-2");
+    let mut story = Story::new();
+    story.sign_in("ada", 1).call(&[BEARER], 0).refused(StatusCode::UNAUTHORIZED, None).sign_in("bob", 2);
+    story.call(&[NEXT], 0).asked(1, None);
+    assert_eq!(story.judge(), Some("LIF-4"));
+    // Of two calls either may be the later one.
+    story.asked(3, None);
+    assert_eq!(story.judge(), None);
+    // A user's own newer token is what a retry is for.
+    let mut story = Story::new();
+    story.sign_in("ada", 1).call(&[BEARER], 0).refused(StatusCode::UNAUTHORIZED, None);
+    story.refresh("refresh-token-1", 2, 3).call(&[NEXT], 0).asked(1, None);
+    assert_eq!(story.judge(), None);
+}
+
+#[test]
+fn the_next_user_does_not_wait_for_the_last_ones_retry_after() {
+    let told = |at: usize, at_ms: i64| Some(AskedEnd { at, at_ms, refused: Some(ErrorKind::Network) });
+    let waits = |users: [&str; 2], at_ms: i64| {
+        let mut story = Story::new();
+        story.sign_in(users[0], 1).refresh("refresh-token-1", 3, 2).refused(StatusCode::TOO_MANY_REQUESTS, Some("600"));
+        story.sign_in(users[1], 2).asked(3, told(3, at_ms));
+        story.judge()
+    };
+    assert_eq!(waits(["ada", "bob"], 1000), Some("LIF-4"));
+    assert_eq!(waits(["ada", "bob"], 601_000), None, "the time is over: something else is wrong");
+    assert_eq!(waits(["ada", "ada"], 1000), None);
+}
+
+#[test]
+fn each_token_goes_where_it_belongs() {
+    let mut story = Story::new();
+    story.call(&[BEARER, ("x-refresh-token", "refresh-token-1")], 0);
+    assert_eq!(story.judge(), Some("REF-1"));
+    let mut story = Story::new();
+    story.ledger.secret(SecretKind::SignInToken, "sign-in-token-1");
+    story.refresh("refresh-token-1", 2, 1);
+    if let Some(last) = story.exchanges.last_mut() {
+        let body = String::from_utf8_lossy(&last.request.body).into_owned();
+        last.request.body = format!("{body}&subject_token=sign-in-token-1").into();
+    }
+    assert_eq!(story.judge(), Some("EXC-2"));
+}

@@ -122,6 +122,11 @@ pub(super) fn too_soon(evidence: &Evidence<'_>) -> Option<Breach> {
         let wait = headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
         let (Some(wait_s), Some(told_at)) = (wait, first.settled_ms) else { continue };
         let early_ms = told_at + wait_s.saturating_mul(1000) - second.at_ms;
+        // What one session was asked does not bind the next.
+        let mut between = of(evidence, Operation::Exchange).filter(|(number, _)| (earlier..later).contains(&number));
+        if between.any(|(_, exchange)| exchange.status().is_some_and(|status| status.is_success())) {
+            continue;
+        }
         if early_ms > 100 && launch(evidence, *earlier) == launch(evidence, *later) {
             return Some(Breach {
                 clause: "REF-9",

@@ -14,6 +14,7 @@ pub(crate) mod expect;
 mod expiries;
 mod installation;
 mod plan;
+mod requests;
 mod runner;
 mod schema;
 mod sent;

@@ -70,7 +70,7 @@ pub struct World {
     expiries: Mutex<Expiries>,
     backends: tokio::sync::Mutex<HashMap<Realm, Issuer>>,
     pub(super) begun: Mutex<HashMap<String, Begun>>,
-    observed: Mutex<Observed>,
+    pub(super) observed: Mutex<Observed>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -228,12 +228,12 @@ impl World {
         lock(&self.people).iter().find(|(_, person)| person.external_id == external_id).map(|(name, _)| name.clone())
     }
 
-    /// The person whose vendor user id stands in a text.
+    /// The person whose user id, the vendor's or the app's, stands in a text.
     pub fn somebody_in(&self, text: &str) -> Option<String> {
         let text = text.to_lowercase();
+        let has = |id: &String| text.contains(&id.to_lowercase());
         let people = lock(&self.people);
-        let found =
-            people.iter().find(|(_, person)| person.id.as_ref().is_some_and(|id| text.contains(&id.to_lowercase())));
+        let found = people.iter().find(|(_, person)| has(&person.external_id) || person.id.as_ref().is_some_and(has));
         found.map(|(name, _)| name.clone())
     }
 
@@ -312,14 +312,17 @@ impl World {
         params: impl Serialize,
     ) -> Result<Called<R>, Halt> {
         let signs_in = ["signIn", "configure", "setUserId", "identify"].contains(&method);
-        if signs_in {
-            lock(&self.observed).left = Left::MayBe;
-        }
+        let sign_ins = {
+            let mut observed = lock(&self.observed);
+            observed.left = if signs_in { Left::MayBe } else { observed.left };
+            observed.sign_ins
+        };
         let called = self.device.call(method, params).await.map_err(Halt::from);
         let mut observed = lock(&self.observed);
         match &called {
             Ok(Called::Ok(_)) if signs_in => {
                 observed.left = Left::MayBe;
+                observed.sign_ins += 1;
                 observed.token_scheme = ["signIn", "identify"].contains(&method);
             }
             Ok(Called::Ok(_)) if method == "signOut" => {
@@ -329,7 +332,8 @@ impl World {
             Ok(Called::Refused { kind, text }) => {
                 observed.told.push((*kind, self.transcript.len()));
                 observed.texts.push(text.clone());
-                if *kind == ErrorKind::InvalidUser {
+                // A late call tells of the user that it began with.
+                if *kind == ErrorKind::InvalidUser && observed.sign_ins == sign_ins {
                     observed.left = Left::UserGone;
                 }
             }

@@ -61,14 +61,21 @@ pub struct Known {
     /// For example `access token 2`.
     pub name: String,
     value: String,
-    /// The value as it may stand in a URL, a form or a Base64 text.
+    /// The value as it may stand in a URL, a form, a Base64 text or UTF-16.
     guises: Vec<String>,
+    /// The value less its last characters, where it is long: as good as the whole to whoever can guess the rest.
+    beginning: Option<String>,
 }
 
 impl Known {
     /// Whether the secret stands in a text, as it is or encoded.
     pub fn is_in(&self, text: &str) -> bool {
-        self.guises.iter().any(|guise| text.contains(guise.as_str()))
+        self.texts().any(|guise| text.contains(guise))
+    }
+
+    /// The guises, and the beginning after them.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.guises.iter().chain(&self.beginning).map(String::as_str)
     }
 
     pub fn is(&self, value: &str) -> bool {
@@ -138,7 +145,7 @@ fn bit(end: [u8; END]) -> usize {
 impl Index {
     fn add(&mut self, number: usize, known: &Known) {
         self.maybe.resize(BITS / 64, 0);
-        for (guise, text) in known.guises.iter().enumerate() {
+        for (guise, text) in known.texts().enumerate() {
             match text.as_bytes().last_chunk::<END>() {
                 Some(end) => {
                     self.maybe[bit(*end) / 64] |= 1 << (bit(*end) % 64);
@@ -151,6 +158,7 @@ impl Index {
 
     fn find(&self, text: &str, secrets: &[Arc<Known>]) -> BTreeSet<usize> {
         let mut found: BTreeSet<usize> = self.short.iter().copied().filter(|n| secrets[*n].is_in(text)).collect();
+        let mut begun = BTreeSet::new();
         let bytes = text.as_bytes();
         if self.maybe.is_empty() {
             return found;
@@ -161,11 +169,19 @@ impl Index {
                 continue;
             }
             for (number, guise) in self.by_end.get(&end).into_iter().flatten() {
-                if bytes[..at + END].ends_with(secrets[*number].guises[*guise].as_bytes()) {
-                    found.insert(*number);
-                }
+                let known = &secrets[*number];
+                match (known.guises.get(*guise), &known.beginning) {
+                    (Some(guise), _) if bytes[..at + END].ends_with(guise.as_bytes()) => found.insert(*number),
+                    (None, Some(start)) if bytes[..at + END].ends_with(start.as_bytes()) => begun.insert(*number),
+                    _ => false,
+                };
             }
         }
+        // What is there whole is not also another secret that begins alike.
+        let whole: Vec<_> = found.iter().map(|number| secrets[*number].value.as_str()).collect();
+        let starts = |number: &usize| secrets[*number].beginning.as_deref().unwrap_or_default();
+        begun.retain(|number| !whole.iter().any(|value| value.starts_with(starts(number))));
+        found.extend(begun);
         found
     }
 }
@@ -232,7 +248,7 @@ impl Ledger {
         let inner = self.inner();
         let mut marks: Vec<(&str, String)> = Vec::new();
         for known in &inner.secrets {
-            marks.extend(known.guises.iter().map(|guise| (guise.as_str(), format!("[{}]", known.name))));
+            marks.extend(known.texts().map(|guise| (guise, format!("[{}]", known.name))));
         }
         let capitals: Vec<_> = inner.ids.iter().map(|(value, name)| (value.to_uppercase(), name)).collect();
         for (value, name) in &capitals {
@@ -264,15 +280,48 @@ fn known(kind: SecretKind, name: String, value: &str) -> Known {
         let percent: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
         guises.extend([percent.to_lowercase().replace('+', "%20"), percent]);
     }
-    // Base64 of the secret, less its last characters, which depend on what follows.
-    for mut encoded in [STANDARD_NO_PAD.encode(value), URL_SAFE_NO_PAD.encode(value)] {
-        encoded.truncate(encoded.len() / 4 * 4);
-        guises.push(encoded);
-    }
+    guises.extend(in_base64(value));
+    guises.push(in_utf16(value));
     guises.retain(|guise| guise.len() >= 8 || guise == value);
     guises.sort_by_key(|guise| std::cmp::Reverse(guise.len()));
     guises.dedup();
-    Known { kind, name, value: value.to_owned(), guises }
+    Known { kind, name, value: value.to_owned(), guises, beginning: beginning(value) }
+}
+
+/// The value as it stands in Base64 texts: three ways, by what precedes it, less the characters at either end that
+/// depend on what stands beside it.
+fn in_base64(value: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    for before in 0..3 {
+        let bytes = [&[0; 3][..before], value.as_bytes()].concat();
+        let (first, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+        for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
+            texts.extend(encoded.get(first..end).map(str::to_owned));
+        }
+    }
+    texts
+}
+
+/// The value in UTF-16 of either order, read as UTF-8, less a zero byte before or after it.
+fn in_utf16(value: &str) -> String {
+    let mut text = String::with_capacity(value.len() * 2);
+    for (at, letter) in value.chars().enumerate() {
+        if at > 0 {
+            text.push('\0');
+        }
+        text.push(letter);
+    }
+    text
+}
+
+/// Shorter secrets are not looked for by their beginning: two of them may well begin alike.
+const LONG: usize = 64;
+/// How much of a long secret may lack.
+const CUT: usize = 16;
+
+fn beginning(value: &str) -> Option<String> {
+    let long = value.is_ascii() && value.len() >= LONG;
+    long.then(|| value[..value.len() - CUT].to_owned())
 }
 
 #[cfg(test)]
@@ -305,6 +354,48 @@ mod tests {
         }
         assert_eq!(ledger.secrets_in("a tiny one").len(), 1);
         assert_eq!(ledger.secrets_in(&secrets.concat()).len(), 300);
+    }
+
+    #[test]
+    fn a_secret_in_base64_is_found_whatever_stands_before_and_after_it() {
+        let ledger = Ledger::default();
+        ledger.secret(SecretKind::RefreshToken, "r3fr3sh/t0ken+with>odd?letters");
+        for before in ["", "{", "{\"", "{\"r\"", "{\"r\":\""] {
+            for after in ["", "\"}", "\",\"user\":\"x\"}"] {
+                let text = format!("{before}r3fr3sh/t0ken+with>odd?letters{after}");
+                for encoded in [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
+                    assert_eq!(ledger.secrets_in(&encoded).len(), 1, "{text}");
+                    assert!(ledger.scrub(&encoded).as_str().contains("[refresh token 1]"), "{text}");
+                }
+            }
+        }
+        assert!(ledger.secrets_in(&STANDARD_NO_PAD.encode("{\"r\":\"r3fr3sh/another+with>odd?letters\"}")).is_empty());
+    }
+
+    #[test]
+    fn a_secret_in_utf16_is_found_in_either_order() {
+        let ledger = Ledger::default();
+        ledger.secret(SecretKind::RefreshToken, "r3fr3sh-t0ken");
+        let units: Vec<u16> = "token=r3fr3sh-t0ken;".encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        for bytes in [little, big] {
+            assert_eq!(ledger.secrets_in(&String::from_utf8_lossy(&bytes)).len(), 1);
+        }
+    }
+
+    #[test]
+    fn the_long_beginning_of_a_secret_is_found_and_taken_for_no_other() {
+        let ledger = Ledger::default();
+        let family = "family-of-tokens-".repeat(4);
+        let [first, second] = ["00000000000000000001", "00000000000000000002"].map(|n| format!("{family}{n}"));
+        ledger.secret(SecretKind::RefreshToken, &first);
+        ledger.secret(SecretKind::AccessToken, &second);
+        let kinds = |text: &str| ledger.secrets_in(text).iter().map(|known| known.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(&format!("sent {second}.")), [SecretKind::AccessToken]);
+        assert_eq!(kinds(&first[..first.len() - 12]).len(), 2, "it may be either");
+        assert!(!ledger.scrub(&first[..first.len() - 12]).as_str().contains("family"));
+        assert!(kinds(&first[..40]).is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::protocol::{ErrorKind, StatusWord};
 use crate::reference::sdk::SdkError;
 use crate::reference::sdk::ports::{Answer, Vault};
 use crate::reference::sdk::record::{Record, TokenRecord};
-use crate::reference::sdk::rules::{Faithful, Next, Plan, Refreshed, Rules, Tokens};
+use crate::reference::sdk::rules::{Faithful, Next, Plan, Refreshed, Rules, Tokens, Why};
 use crate::reference::sdk::token::SignInToken;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -264,7 +264,7 @@ mutants! { Rules, seat;
             self.waiting.store(0, Relaxed);
             Faithful.refresh_request(profile, session)
         }
-        fn may_share_refresh(&self) -> bool {
+        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
             self.waiting.fetch_add(1, Relaxed) < 20
         }
     }
@@ -274,7 +274,7 @@ mutants! { Rules, seat;
             self.failed.fetch_or(matches!(refreshed, Refreshed::Temporary { .. }), Relaxed);
             refreshed
         }
-        fn may_share_refresh(&self) -> bool {
+        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
             !self.failed.load(Relaxed)
         }
     }

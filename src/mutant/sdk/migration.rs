@@ -4,7 +4,7 @@ use super::{refuse, seat};
 use crate::mutant::mutants;
 use crate::protocol::{ErrorKind, Realm, Region};
 use crate::reference::sdk::Result;
-use crate::reference::sdk::record::{Record, TokenRecord};
+use crate::reference::sdk::record::Record;
 use crate::reference::sdk::rules::{Faithful, Plan, Rules};
 use crate::reference::sdk::token::SignInToken;
 
@@ -24,8 +24,8 @@ mutants! { Rules, seat;
         }
     }
     AnybodyIdentified "anybody-identified" breaks "REC-8": "takes whoever is signed in for the user that the app names" {
-        fn identified(&self, _: &TokenRecord, _: &str) -> bool {
-            true
+        fn identified(&self, current: Option<&Record>, _: &str) -> bool {
+            matches!(current, Some(Record::SignInToken(_)))
         }
     }
     SilentBeforeConfiguration "silent-before-configuration" breaks "KEY-3": "swallows a call made before configuration" {
@@ -67,7 +67,7 @@ mutants! { Rules, seat;
         }
     }
     AsksEveryTime "asks-every-time" breaks "REC-8": "asks the app for a token although the user is the same" {
-        fn identified(&self, _: &TokenRecord, _: &str) -> bool {
+        fn identified(&self, _: Option<&Record>, _: &str) -> bool {
             false
         }
     }

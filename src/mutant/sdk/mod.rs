@@ -1,10 +1,12 @@
 //! SDKs that go wrong: by theme, those that decide wrongly; then those that stand before a port, and those with a memory.
 
+mod habits;
 mod memory;
 mod migration;
 mod nets;
 mod ports;
 mod session;
+mod sessions;
 mod sign_in;
 mod status;
 mod storage;
@@ -52,6 +54,9 @@ pub(super) fn mutants() -> Vec<Mutant> {
         ports::mutants(),
         memory::mutants(),
         nets::mutants(),
+        sessions::mutants(),
+        sessions::with_memory(),
+        habits::mutants(),
     ];
     themes.into_iter().flatten().collect()
 }

@@ -6,7 +6,7 @@ use crate::profile::{Call, Profile};
 use crate::protocol::ErrorKind;
 use crate::reference::sdk::ports::Answer;
 use crate::reference::sdk::record::TokenRecord;
-use crate::reference::sdk::rules::{Faithful, Next, Refreshed, Rules, Tokens};
+use crate::reference::sdk::rules::{Faithful, Next, Refreshed, Rules, Tokens, Why};
 use crate::reference::sdk::{Result, SdkError, Secret};
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ mutants! { Rules, seat;
         }
     }
     RefreshStorm "refresh-storm" breaks "REF-4": "lets every caller refresh" {
-        fn may_share_refresh(&self) -> bool {
+        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
             false
         }
     }

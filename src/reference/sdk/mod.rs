@@ -72,6 +72,8 @@ pub struct Device {
 pub struct Sdk {
     device: Device,
     state: Mutex<State>,
+    /// Held while something is made to last, so that a sign-out comes before it or after it.
+    changing: Mutex<()>,
     /// Sign-ins queue here, so that two at once end with one session (LIF-5).
     sign_in_turn: tokio::sync::Mutex<()>,
 }
@@ -85,17 +87,24 @@ struct State {
     loaded: Option<Option<Record>>,
     /// Counts sign-outs. An answer that was asked for before one is not wanted after it (OUT-5).
     era: u64,
-    /// The refresh that goes on, for all who need it (REF-4).
-    refreshing: Option<Refresh>,
-    /// No refresh before this time: the server said so (REF-9).
-    refresh_not_before_ms: i64,
+    /// Why the last era ended: what its late callers are told (DEL-5).
+    ended: Option<SdkError>,
+    /// The refresh that goes on, for all of its era who need it (REF-4).
+    refreshing: Option<(u64, Refresh)>,
+    /// The server's wish for no refresh before a time, and the era that it was told in (REF-9).
+    wait: Option<(u64, i64)>,
     last_status: Vec<StatusWord>,
 }
 
 impl Sdk {
     /// Launches the SDK: restores what was signed in, and sends nothing (LIF-1, KEY-2).
     pub fn launch(device: Device) -> Arc<Self> {
-        let sdk = Self { device, state: Mutex::default(), sign_in_turn: tokio::sync::Mutex::default() };
+        let sdk = Self {
+            device,
+            state: Mutex::default(),
+            changing: Mutex::default(),
+            sign_in_turn: tokio::sync::Mutex::default(),
+        };
         // A vault that cannot be read now is tried again at the next call.
         let _ = sdk.record();
         Arc::new(sdk)
@@ -113,7 +122,37 @@ impl Sdk {
     /// Erases every session and configuration item, on the device and in memory. Works offline, any number of times
     /// (OUT-1, OUT-2, OUT-3).
     pub fn sign_out(&self) -> Result<()> {
-        self.lock().era += 1;
+        let _changing = self.changing();
+        self.leave(SdkError::new(ErrorKind::NotSignedIn, "signed out meanwhile"))
+    }
+
+    /// The automatic sign-out of an era's user that is gone, and what callers are told of it (DEL-1, DEL-2).
+    fn user_gone(&self, era: u64) -> SdkError {
+        let gone = SdkError::new(ErrorKind::InvalidUser, "the user no longer exists; signed out");
+        let _changing = self.changing();
+        match self.unwanted(era) {
+            Some(ended) => ended,
+            None => self.leave(gone.clone()).err().unwrap_or(gone),
+        }
+    }
+
+    /// Why an answer that was asked for in an era is no longer wanted; none where it is (OUT-5).
+    fn unwanted(&self, era: u64) -> Option<SdkError> {
+        let state = self.lock();
+        let wanted = self.device.rules.still_wanted(era, state.era);
+        (!wanted).then(|| state.ended.clone().unwrap_or_else(refresh::not_signed_in))
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave(&self, why: SdkError) -> Result<()> {
+        {
+            let mut state = self.lock();
+            state.era += 1;
+            state.ended = Some(why);
+        }
         self.device.rules.erase(&*self.device.vault)?;
         self.become_(None);
         Ok(())
@@ -178,6 +217,20 @@ impl Sdk {
 
     /// Makes a record last, and only then true in memory (PER-4).
     fn keep(&self, record: Record) -> Result<()> {
+        let _changing = self.changing();
+        self.save(record)
+    }
+
+    /// The same for what was asked for in an era, if that goes on (OUT-5).
+    fn keep_in(&self, era: u64, record: Record) -> Result<()> {
+        let _changing = self.changing();
+        match self.unwanted(era) {
+            Some(ended) => Err(ended),
+            None => self.save(record),
+        }
+    }
+
+    fn save(&self, record: Record) -> Result<()> {
         self.device.rules.save(&*self.device.vault, &record)?;
         self.become_(Some(record));
         Ok(())
@@ -186,6 +239,8 @@ impl Sdk {
     fn become_(&self, record: Option<Record>) {
         let mut state = self.lock();
         let status = self.device.rules.status(record.as_ref());
+        // A call that began while the user was leaving saw the one who left.
+        state.era += u64::from(record.is_none());
         state.loaded = Some(record);
         if state.last_status != status {
             state.last_status.clone_from(&status);

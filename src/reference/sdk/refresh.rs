@@ -2,7 +2,7 @@
 
 use super::ports::{Call, Host};
 use super::record::{Record, Secret, TokenRecord};
-use super::rules::Refreshed;
+use super::rules::{Refreshed, Why};
 use super::{Refresh, Result, Sdk, SdkError};
 use crate::protocol::ErrorKind;
 use futures_util::FutureExt;
@@ -11,34 +11,53 @@ use std::sync::Arc;
 
 impl Sdk {
     /// The session to call with, refreshed if need be.
-    pub(super) async fn fresh_session(self: &Arc<Self>) -> Result<TokenRecord> {
-        let session = self.session_or_error()?;
+    pub(super) async fn fresh_session(self: &Arc<Self>, era: u64) -> Result<TokenRecord> {
+        let session = self.session_of(era)?;
         if self.device.rules.fresh(&session, self.device.time.now_ms()) {
             return Ok(session);
         }
-        self.newer_session(&session).await
+        self.newer_session(era, &session, Why::Expired).await
     }
 
     /// The session with another access token than a stale one: refreshed now, or by somebody else meanwhile (REF-4).
-    pub(super) async fn newer_session(self: &Arc<Self>, stale: &TokenRecord) -> Result<TokenRecord> {
-        if let Some((refresh, waits)) = self.join_refresh(Some(&stale.access_token)) {
+    pub(super) async fn newer_session(
+        self: &Arc<Self>,
+        era: u64,
+        stale: &TokenRecord,
+        why: Why,
+    ) -> Result<TokenRecord> {
+        self.session_of(era)?;
+        if let Some((refresh, waits)) = self.join_refresh(Some(&stale.access_token), why) {
             self.await_refresh(refresh, waits).await?;
         }
+        self.session_of(era)
+    }
+
+    /// The session of a call that began in an era: never that of whoever has signed in since (LIF-4).
+    fn session_of(&self, era: u64) -> Result<TokenRecord> {
+        let state = self.lock();
+        if !self.device.rules.still_theirs(era, state.era) {
+            return Err(state.ended.clone().unwrap_or_else(not_signed_in));
+        }
+        drop(state);
         self.session_or_error()
     }
 
-    pub(super) fn session_or_error(&self) -> Result<TokenRecord> {
+    fn session_or_error(&self) -> Result<TokenRecord> {
         match self.record()? {
             Some(Record::SignInToken(session)) if session.on_hold => Err(needs_reauthentication()),
             Some(Record::SignInToken(session)) => Ok(session),
-            _ => Err(SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in with a sign-in token")),
+            _ => Err(not_signed_in()),
         }
     }
 
     /// Refreshes now, or waits for the refresh that goes on already (REF-4).
     pub async fn refresh(self: &Arc<Self>) -> Result<()> {
-        self.session_or_error()?;
-        match self.join_refresh(None) {
+        let session = self.session_or_error()?;
+        if !self.device.rules.due_when_asked(&session, self.device.time.now_ms()) {
+            return Ok(());
+        }
+        match self.join_refresh(None, Why::Asked) {
             Some((refresh, waits)) => self.await_refresh(refresh, waits).await,
             None => Ok(()),
         }
@@ -51,10 +70,13 @@ impl Sdk {
 
     /// The refresh that goes on, and whether it did already; none where the stale token has been replaced since its caller
     /// looked at it. All under one lock: between a look and a refresh of one's own another's may have ended.
-    fn join_refresh(self: &Arc<Self>, stale: Option<&Secret>) -> Option<(Refresh, bool)> {
+    fn join_refresh(self: &Arc<Self>, stale: Option<&Secret>, why: Why) -> Option<(Refresh, bool)> {
         let mut state = self.lock();
-        if let Some(going_on) = state.refreshing.clone().filter(|_| self.device.rules.may_share_refresh()) {
-            return Some((going_on, true));
+        let era = state.era;
+        if let Some((of, going_on)) = &state.refreshing
+            && self.device.rules.may_share_refresh(why, *of == era)
+        {
+            return Some((going_on.clone(), true));
         }
         if let (Some(stale), Some(Some(Record::SignInToken(now)))) = (stale, &state.loaded)
             && now.access_token != *stale
@@ -64,42 +86,48 @@ impl Sdk {
         // On a task of its own: the caller that started it may be cancelled, the others still wait.
         let sdk = self.clone();
         let task = tokio::spawn(async move {
-            let result = sdk.refresh_until_done().await;
-            sdk.lock().refreshing = None;
+            let result = sdk.refresh_until_done(era).await;
+            sdk.lock().refreshing.take_if(|(of, _)| *of == era);
             result
         });
         let ended = || SdkError::new(ErrorKind::Cancelled, "the refresh was ended");
         let refresh = task.map(move |joined| joined.unwrap_or_else(|_| Err(ended()))).boxed().shared();
-        state.refreshing = Some(refresh.clone());
+        state.refreshing = Some((era, refresh.clone()));
         Some((refresh, false))
     }
 
-    async fn refresh_until_done(&self) -> Result<()> {
-        let era = self.lock().era;
+    async fn refresh_until_done(&self, era: u64) -> Result<()> {
         let mut tries = 0;
         loop {
-            if self.lock().refresh_not_before_ms > self.device.time.now_ms() {
+            if self.must_wait(era) {
                 return Err(temporary());
             }
-            let session = self.session_or_error()?;
+            let session = self.session_of(era)?;
+            // Better no new tokens than tokens that cannot be kept (PER-4, PER-6).
+            self.device.rules.check_vault(&*self.device.vault)?;
             let refreshed = self.send_refresh(&session).await;
             tries += 1;
-            if !self.device.rules.still_wanted(era, self.lock().era) {
-                return Err(SdkError::new(ErrorKind::NotSignedIn, "signed out while refreshing"));
+            if let Some(ended) = self.unwanted(era) {
+                return Err(ended);
             }
             let Refreshed::Temporary { retry_after } = refreshed else {
-                return self.conclude(session, refreshed);
+                return self.conclude(era, session, refreshed);
             };
             let chance = rand::rng().random_range(0.0..1.0);
             let Some(wait) = self.device.rules.retry_refresh_after(tries, retry_after, chance) else {
                 if let Some(wait) = retry_after {
                     let end = self.device.time.now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(0));
-                    self.lock().refresh_not_before_ms = end;
+                    self.lock().wait = Some((era, end));
                 }
                 return Err(temporary());
             };
             self.device.time.sleep(wait).await;
         }
+    }
+
+    fn must_wait(&self, era: u64) -> bool {
+        let wait = self.lock().wait;
+        wait.is_some_and(|(of, until_ms)| self.device.rules.must_wait(until_ms, self.device.time.now_ms(), of == era))
     }
 
     async fn send_refresh(&self, session: &TokenRecord) -> Refreshed {
@@ -108,26 +136,28 @@ impl Sdk {
         rules.read_refresh(profile, &self.device.net.send(call).await)
     }
 
-    fn conclude(&self, session: TokenRecord, refreshed: Refreshed) -> Result<()> {
+    fn conclude(&self, era: u64, session: TokenRecord, refreshed: Refreshed) -> Result<()> {
         match refreshed {
             Refreshed::Tokens(tokens) => {
                 let expires_at_ms = self.expiry_ms(&tokens);
                 let (access_token, refresh_token) = (tokens.access_token, tokens.refresh_token);
                 // Durable before anybody uses it: the old refresh token is forgotten only now (PER-4, REF-5).
-                self.keep(Record::SignInToken(TokenRecord { access_token, refresh_token, expires_at_ms, ..session }))
+                let renewed = TokenRecord { access_token, refresh_token, expires_at_ms, ..session };
+                self.keep_in(era, Record::SignInToken(renewed))
             }
-            Refreshed::UserGone => {
-                self.sign_out()?;
-                Err(SdkError::new(ErrorKind::InvalidUser, "the user no longer exists; signed out"))
-            }
+            Refreshed::UserGone => Err(self.user_gone(era)),
             Refreshed::OnHold => {
-                self.keep(Record::SignInToken(TokenRecord { on_hold: true, ..session }))?;
+                self.keep_in(era, Record::SignInToken(TokenRecord { on_hold: true, ..session }))?;
                 Err(needs_reauthentication())
             }
             Refreshed::Unexpected => Err(SdkError::new(ErrorKind::UnexpectedAnswer, "unexpected answer to a refresh")),
             Refreshed::Temporary { .. } => Err(temporary()),
         }
     }
+}
+
+pub(super) fn not_signed_in() -> SdkError {
+    SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in with a sign-in token")
 }
 
 fn temporary() -> SdkError {

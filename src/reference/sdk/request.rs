@@ -2,7 +2,7 @@
 
 use super::ports::{Answer, Call, Host};
 use super::record::{ApiKeyRecord, Record};
-use super::rules::Next;
+use super::rules::{Next, Why};
 use super::{Result, Sdk, SdkError};
 use crate::protocol::{ErrorKind, Realm};
 use serde_json::Value;
@@ -25,11 +25,13 @@ impl From<Answer> for ApiAnswer {
 impl Sdk {
     /// One API call. Any HTTP status is a result, except what ends the session.
     pub async fn request(self: &Arc<Self>, method: &str, path: &str) -> Result<ApiAnswer> {
+        // Whose call it is, however long it takes.
+        let era = self.lock().era;
         match self.record()? {
             Some(Record::ApiKey(record)) if record.user_id.is_some() => {
                 self.request_with_key(record, method, path).await
             }
-            Some(Record::SignInToken(_)) => self.request_with_token(method, path).await,
+            Some(Record::SignInToken(_)) => self.request_with_token(era, method, path).await,
             _ => Err(SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in")),
         }
     }
@@ -40,8 +42,8 @@ impl Sdk {
     }
 
     /// A 401 leads to one refresh and one retry, never more (REF-3).
-    async fn request_with_token(self: &Arc<Self>, method: &str, path: &str) -> Result<ApiAnswer> {
-        let mut session = self.fresh_session().await?;
+    async fn request_with_token(self: &Arc<Self>, era: u64, method: &str, path: &str) -> Result<ApiAnswer> {
+        let mut session = self.fresh_session(era).await?;
         let mut retried = false;
         loop {
             let headers = self.device.rules.credentials(&session);
@@ -51,13 +53,10 @@ impl Sdk {
                 Next::Unauthorized => {
                     return Err(SdkError::new(ErrorKind::Unauthorized, "the API refuses a fresh access token"));
                 }
-                Next::SignOut => {
-                    self.sign_out()?;
-                    return Err(SdkError::new(ErrorKind::InvalidUser, "the user no longer exists; signed out"));
-                }
+                Next::SignOut => return Err(self.user_gone(era)),
                 Next::RefreshAndRetry => {
                     // Somebody may have refreshed since: then the newer token deserves the retry.
-                    session = self.newer_session(&session).await?;
+                    session = self.newer_session(era, &session, Why::Refused).await?;
                     retried = true;
                 }
             }

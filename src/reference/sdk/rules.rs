@@ -72,6 +72,17 @@ pub enum Next {
     SignOut,
 }
 
+/// Why a caller wants a newer access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The one at hand is known to be at its end.
+    Expired,
+    /// The API has refused it.
+    Refused,
+    /// The app asked for a refresh.
+    Asked,
+}
+
 pub trait Rules: Send + Sync {
     /// The envelope of a sign-in token.
     fn decode_base64(&self, text: &str) -> Option<Vec<u8>> {
@@ -120,9 +131,9 @@ pub trait Rules: Send + Sync {
         true
     }
 
-    /// Whether a session is the one that `identify` asks for (REC-8).
-    fn identified(&self, session: &TokenRecord, external_user_id: &str) -> bool {
-        session.external_user_id.as_deref() == Some(external_user_id)
+    /// Whether what is signed in is what `identify` asks for (REC-8).
+    fn identified(&self, current: Option<&Record>, external_user_id: &str) -> bool {
+        matches!(current, Some(Record::SignInToken(session)) if session.external_user_id.as_deref() == Some(external_user_id))
     }
 
     /// MIG-4, MIG-5.
@@ -217,9 +228,25 @@ pub trait Rules: Send + Sync {
         now_ms + LEEWAY_MS < session.expires_at_ms
     }
 
-    /// Whether a refresh in flight serves another caller too (REF-4).
-    fn may_share_refresh(&self) -> bool {
+    /// Whether a refresh in flight serves another caller too (REF-4). One of a user who has left serves nobody of the next
+    /// (LIF-4).
+    fn may_share_refresh(&self, _: Why, same_era: bool) -> bool {
+        same_era
+    }
+
+    /// Whether a refresh that the app asks for is sent: always, for the app may know more.
+    fn due_when_asked(&self, _: &TokenRecord, _now_ms: i64) -> bool {
         true
+    }
+
+    /// Whether the server's wish for a pause holds still (REF-9). It was for the session of its era (LIF-4).
+    fn must_wait(&self, until_ms: i64, now_ms: i64, same_era: bool) -> bool {
+        same_era && until_ms > now_ms
+    }
+
+    /// Whether what comes now could be kept (PER-4, PER-6).
+    fn check_vault(&self, vault: &dyn Vault) -> std::result::Result<(), VaultError> {
+        vault.read(Area::Secure, SESSION).map(drop)
     }
 
     /// What a caller gets that waited for another's refresh: the same (DEL-5).
@@ -230,6 +257,11 @@ pub trait Rules: Send + Sync {
     /// Whether an answer asked for in one era may change the state of another (OUT-5).
     fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
         asked_in == now
+    }
+
+    /// Whether a call that began in one era may go on with the session of another (LIF-4).
+    fn still_theirs(&self, began_in: u64, now: u64) -> bool {
+        began_in == now
     }
 
     /// The headers of an API call in the token scheme (REF-1).

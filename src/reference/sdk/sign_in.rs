@@ -20,14 +20,13 @@ impl Sdk {
     where
         F: Future<Output = Result<String>>,
     {
-        if let Some(Record::SignInToken(session)) = self.record()? {
-            let same = self.device.rules.identified(&session, external_user_id);
-            if same && !session.on_hold {
-                return Ok(());
-            }
-            if !same {
-                self.sign_out()?;
-            }
+        let current = self.record()?;
+        let same = self.device.rules.identified(current.as_ref(), external_user_id);
+        if same && !matches!(&current, Some(Record::SignInToken(session)) if session.on_hold) {
+            return Ok(());
+        }
+        if !same && matches!(current, Some(Record::SignInToken(_))) {
+            self.sign_out()?;
         }
         let token = authenticate().await?;
         self.sign_in_as(&token, Some(external_user_id)).await
@@ -45,16 +44,18 @@ impl Sdk {
             Plan::NothingToDo => return Ok(()),
             Plan::Exchange => {}
         }
+        // Better the sign-in token unused than tokens that cannot be kept.
+        self.device.rules.check_vault(&*self.device.vault)?;
         let era = self.lock().era;
         let tokens = self.exchange(&token).await?;
         let external_user_id = external_user_id.map(str::to_owned);
         let record = self.session(&token, tokens, external_user_id);
         // A sign-out that came while the exchange was under way wins (OUT-5).
-        if !self.device.rules.still_wanted(era, self.lock().era) {
+        if self.unwanted(era).is_some() {
             return Err(SdkError::new(ErrorKind::Cancelled, "signed out while signing in"));
         }
         // One write: before it the old state is whole, after it the new one (EXC-5, MIG-9).
-        self.keep(record)
+        self.keep_in(era, record)
     }
 
     async fn exchange(&self, token: &SignInToken) -> Result<Tokens> {

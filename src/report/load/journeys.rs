@@ -27,7 +27,7 @@ impl JourneyResults<'_> {
         let style = |style: Style| style.force_styling(colours);
         let (bold, dim, red) = (style(Style::new().bold()), style(Style::new().dim()), style(Style::new().red()));
         let yellow = style(Style::new().yellow());
-        let Results { target, load, round, judged, left_users } = &self.results;
+        let Results { target, load, round, judged, left_users, target_file: _ } = &self.results;
         let pace = self.pace;
         writeln!(out, "{}", bold.apply_to(&load.title))?;
         let about = format!(

@@ -8,6 +8,8 @@ use crate::scenario::Text;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[derive(Deserialize, JsonSchema)]
@@ -15,6 +17,9 @@ use std::sync::Arc;
 pub struct Request {
     /// Method and path, for example `GET /v2/user/$ada.id`.
     call: Text,
+    /// Fields that the JSON body of a 2xx answer must have, with these values.
+    #[serde(default)]
+    body: BTreeMap<String, Text>,
 }
 
 pub(super) const KIND: StepKind =
@@ -32,10 +37,36 @@ impl Step for Request {
             return Err(Halt::Scenario(format!("`{call}` is no method and path")));
         };
         let params = message::Request { method: method.to_owned(), path: path.trim().to_owned() };
-        Ok(match world.call::<Requested>("request", params).await? {
-            Called::Ok(answer) => Answer::Http { status: answer.status },
+        let asked = world.note_request(method, path.trim());
+        let called = world.call::<Requested>("request", params).await?;
+        let refused = if let Called::Refused { kind, .. } = &called { Some(*kind) } else { None };
+        world.note_request_ended(asked, refused);
+        Ok(match called {
+            Called::Ok(answer) => {
+                if (200..300).contains(&answer.status) {
+                    self.judge_body(world, &answer.body)?;
+                }
+                Answer::Http { status: answer.status }
+            }
             Called::Refused { kind, text } => Answer::Refused { kind, text },
             Called::Killed => Answer::Killed,
         })
+    }
+}
+
+impl Request {
+    fn judge_body(&self, world: &World, body: &Value) -> Result<(), Halt> {
+        for (field, wanted) in &self.body {
+            let wanted = world.text(wanted)?;
+            let got = match body.get(field) {
+                Some(Value::String(text)) => text.clone(),
+                Some(value) => value.to_string(),
+                None => "none".to_owned(),
+            };
+            if got != wanted {
+                return Err(Halt::Unmet { expected: format!("`{field}`: {wanted} in the answer's body"), got });
+            }
+        }
+        Ok(())
     }
 }
