@@ -166,8 +166,9 @@ impl Rules for NamedForGood {
         Faithful.save(vault, record)
     }
 
-    fn identified(&self, _: Option<&Record>, external_user_id: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(external_user_id)
+    fn identified(&self, current: Option<&Record>, external_user_id: &str) -> bool {
+        let named = Faithful.identified(current, external_user_id);
+        named || self.0.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(external_user_id)
     }
 }
 
