@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Compares load generators, in one go and interleaved: the server on one core, the client on another, the same POST of about
+# 1 KB over 64 connections. Writes benches/PEERS.md.
+#
+#   benches/peers.sh [ROUNDS] [SECONDS]
+#
+# Wants wrk, hey, ab, h2load, oha and locust on PATH (apt-get install wrk hey apache2-utils nghttp2-client; cargo install oha;
+# pip install locust); what is missing is left out and named. Nothing else should run meanwhile.
+set -u
+cd "$(dirname "$0")/.."
+rounds=${1:-5} seconds=${2:-5} port=9470 connections=64
+url=http://127.0.0.1:$port/v1/token
+work=$(mktemp -d)
+server=
+trap '[ -n "$server" ] && kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+
+cargo build --quiet --release --bin vouch --example peer-server --example peer-goose --example peer-reqwest || exit 1
+taskset -c 0 target/release/examples/peer-server $port &
+server=$!
+sleep 0.5
+
+token=$(printf 'eyJabcdefghij%.0s' $(seq 68))
+printf 'grant_type=urn%%3Aietf%%3Aparams%%3Aoauth%%3Agrant-type%%3Atoken-exchange&subject_token_type=urn%%3Ajunction%%3Asign-in-token&subject_token=%s' "$token" > "$work/body"
+cat > "$work/post.lua" <<LUA
+wrk.method = "POST"
+wrk.headers["content-type"] = "application/x-www-form-urlencoded"
+wrk.body = io.open("$work/body"):read("a")
+LUA
+form=application/x-www-form-urlencoded
+client() { taskset -c 1 "$@"; }
+
+# Each prints its answers a second.
+run_vouch() {
+    client target/release/vouch load --target benches/peer.toml -w exchange -a flood --recycle-tokens --tokens 1000 --users 1 \
+        -c $connections --threads 1 -l ${seconds}s --progress off --json "$work/vouch.json" > "$work/vouch.out"
+    python3 -c "import json; print(round(json.load(open('$work/vouch.json'))['all']['rate']))"
+}
+run_wrk() { client wrk -t1 -c$connections -d${seconds}s -s "$work/post.lua" $url | awk '/Requests\/sec/ {printf "%d\n", $2}'; }
+run_oha() { client oha --no-tui --output-format json -z ${seconds}s -c $connections -m POST -T $form -D "$work/body" $url | python3 -c "import json,sys; print(round(json.load(sys.stdin)['summary']['requestsPerSec']))"; }
+run_hey() { GOMAXPROCS=1 client hey -z ${seconds}s -c $connections -m POST -T $form -D "$work/body" $url | awk '/Requests\/sec/ {printf "%d\n", $2}'; }
+run_ab() { client ab -q -k -t "$seconds" -n 100000000 -c $connections -T $form -p "$work/body" $url 2>/dev/null | awk '/Requests per second/ {printf "%d\n", $4}'; }
+run_h2load() { client h2load --h1 -t1 -c$connections -D "$seconds" -d "$work/body" -H "content-type: $form" $url | awk '/^finished in/ {printf "%d\n", $4}'; }
+run_goose() { client target/release/examples/peer-goose http://127.0.0.1:$port $connections "$seconds" "$work/body" 2>/dev/null; }
+run_reqwest() { client target/release/examples/peer-reqwest $url $connections "$seconds" "$work/body"; }
+run_locust() {
+    PEER_BODY="$work/body" client locust -f benches/peer_locust.py --headless -u $connections -r $connections -t ${seconds}s --host http://127.0.0.1:$port \
+        --json --loglevel ERROR 2>/dev/null | python3 -c "import json,sys; s=json.load(sys.stdin)[0]; print(round(s['num_requests']/max(s['last_request_timestamp']-s['start_time'],1)))"
+}
+
+tools=(vouch)
+missing=()
+for tool in wrk oha hey ab h2load locust; do
+    if command -v $tool > /dev/null; then tools+=($tool); else missing+=($tool); fi
+done
+tools+=(goose reqwest)
+for ((round = 1; round <= rounds; round++)); do
+    for tool in "${tools[@]}"; do
+        rate=$(run_$tool)
+        echo "$round $tool $rate" | tee -a "$work/rates"
+    done
+done
+
+version() {
+    case $1 in
+        vouch) target/release/vouch --version | awk '{print $2}' ;;
+        wrk) wrk -v 2>&1 | awk 'NR==1 {print $2}' ;;
+        oha) oha --version | awk '{print $2}' ;;
+        ab) ab -V | awk 'NR==1 {print $5}' ;;
+        h2load) h2load --version | awk '{print $2}' ;;
+        locust) locust --version | awk '{print $2}' ;;
+        goose | reqwest) cargo tree --depth 1 -p vouch 2>/dev/null | awk -v n="$1" '$2 == n {print $3; exit}' ;;
+        *) echo "-" ;;
+    esac
+}
+{
+    echo "# Load generators side by side"
+    echo
+    echo "Written by \`benches/peers.sh $rounds $seconds\` on $(date -u +%Y-%m-%d). $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), $(nproc) cores, Linux $(uname -r)."
+    echo
+    echo "Server (\`benches/peer_server.rs\`) on core 0, client on core 1, $connections connections, POST of $(wc -c < "$work/body") bytes, answers of about 850 bytes; $rounds rounds of $seconds s, the tools taking turns. Answers a second."
+    echo "vouch parses and checks every answer (JSON, both tokens, lifetime, rotation, user and issuer in the access token, no token twice) and keeps full histograms; wrk, ab, hey, h2load and oha look at the status at most."
+    echo
+    echo "| tool | version | median | lowest | highest | vouch is |"
+    echo "|---|---|---|---|---|---|"
+    mine=$(awk '$2 == "vouch" {print $3}' "$work/rates" | sort -n | awk '{a[NR]=$1} END {print a[int((NR+1)/2)]}')
+    for tool in "${tools[@]}"; do
+        awk -v t="$tool" '$2 == t {print $3}' "$work/rates" | sort -n | awk -v t="$tool" -v v="$(version "$tool")" -v mine="$mine" \
+            '{a[NR]=$1} END {m=a[int((NR+1)/2)]; printf "| %s | %s | %d | %d | %d | %s |\n", t, v, m, a[1], a[NR], (m > 0 ? sprintf("%.2f ×", mine/m) : "-")}'
+    done
+    if ((${#missing[@]})); then echo; echo "Not on this machine: ${missing[*]}."; fi
+} > benches/PEERS.md
+cat benches/PEERS.md
