@@ -13,6 +13,7 @@ mod reference_sdk;
 mod run;
 mod schema;
 mod steps;
+mod worker;
 
 use crate::protocol::Seat;
 use crate::run::{Filter, Plan};
@@ -50,6 +51,8 @@ enum Command {
     Explore(explore::Args),
     /// Put exchange and refresh under load, check every answer, and hold the figures against thresholds.
     Load(Box<load::Args>),
+    /// Join a Locust master, and be the users that it asks for.
+    Worker(worker::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
     /// Show every step that a scenario can have.
@@ -133,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Mutants(args) => mutants::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Load(args) => load::run(*args),
+        Command::Worker(args) => worker::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),

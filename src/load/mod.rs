@@ -9,6 +9,7 @@ mod failure;
 mod file;
 mod fleet;
 mod identity;
+pub mod locust;
 mod measure;
 mod plan;
 mod reading;
