@@ -232,7 +232,9 @@ fn a_master_counts_what_its_workers_count_while_users_come_and_go() {
         "signIn/issue",
     ];
     assert_eq!(names, all, "every class has worked");
-    assert_eq!((ours["Aggregated"].1, ours["exchange"].0), (0, 12), "{ours:?}");
+    assert_eq!(ours["Aggregated"].1, 0, "{ours:?}");
+    // Locust may give all users of a class to one worker; each worker has a stock of six.
+    assert!([6, 12].contains(&ours["exchange"].0), "{ours:?}");
     assert!(ours["refresh"].0 > 20, "{ours:?}");
     let exceptions = master.ask("/exceptions", None).to_string();
     assert!(exceptions.contains("give more `tokens`"), "the stock is told to be used up: {exceptions}");
@@ -311,8 +313,15 @@ fn without_a_master_a_worker_tries_for_its_patience_and_says_so() {
     }
 }
 
+/// The Python that Locust is installed in: it has ZeroMQ and MessagePack too.
+fn python_of_locust() -> std::path::PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path).filter(|folder| folder.join("locust").is_file());
+    folders.next().expect("locust is in PATH; ci/test installs it").join("python3")
+}
+
 /// A master that is none: it says what it is given, in ZeroMQ or not.
-fn impostor(speech: &'static str) -> u16 {
+fn impostor(speech: &'static str) -> (Program, u16) {
     let script = format!(
         "import sys, zmq, msgpack\n\
          socket = zmq.Context().socket(zmq.ROUTER)\n\
@@ -321,16 +330,20 @@ fn impostor(speech: &'static str) -> u16 {
          say = lambda *message: socket.send_multipart([who, msgpack.dumps(message)])\n\
          {speech}\n"
     );
-    let mut child =
-        Command::new("python3").args(["-c", &script]).stdout(Stdio::piped()).spawn().expect("python3 with pyzmq");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a port");
-    line.trim().parse().unwrap_or_else(|_| panic!("no port: {line}"))
+    let mut command = Command::new(python_of_locust());
+    command.args(["-c", &script]);
+    let program = Program::start(command);
+    let mut port = None;
+    wait_until("the impostor", 10, || {
+        port = program.said().trim().parse().ok();
+        port.is_some()
+    });
+    (program, port.expect("a port"))
 }
 
 #[test]
 fn garbage_and_an_old_master_are_told_and_do_no_harm() {
-    let port = impostor(
+    let (_program, port) = impostor(
         "socket.send_multipart([who, b'\\xc1\\xc1']); say('ack', None, 'x'); socket.send_multipart([who, b'a', b'b']); \
          say('hello', {1: 2}, 'x'); say('spawn', {'timestamp': 1.0}, 'x'); \
          say('spawn', {'timestamp': 2.0, 'user_classes_count': {'Nobody': 1}, 'parsed_options': {'vouch_locust': '1.9.0'}}, 'x'); \

@@ -176,10 +176,9 @@ mod tests {
     use super::*;
 
     fn spawn(counts: &[(&str, u32)], load: Option<String>) -> Spawn {
-        let mut spawn = Spawn::default();
-        spawn.user_classes_count = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        spawn.parsed_options.vouch_load = load;
-        spawn
+        let user_classes_count = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let parsed_options = super::super::message::Options { vouch_load: load, ..Default::default() };
+        Spawn { user_classes_count, parsed_options, ..Spawn::default() }
     }
 
     fn order(counts: &[(&str, u32)], load: Option<String>) -> Result<Order, String> {

@@ -95,8 +95,8 @@ impl Entry {
 
     /// Adds what another entry counted.
     pub fn merge(&mut self, other: &Entry) {
-        let later = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::max);
-        self.last_request_timestamp = later(self.last_request_timestamp, other.last_request_timestamp);
+        let latest = self.last_request_timestamp.into_iter().chain(other.last_request_timestamp);
+        self.last_request_timestamp = latest.reduce(f64::max);
         self.start_time = self.start_time.min(other.start_time);
         self.num_requests += other.num_requests;
         self.num_failures += other.num_failures;

@@ -16,6 +16,8 @@ const STARVED_NS: u64 = 1_000_000_000;
 pub struct Crowd {
     wanted: Vec<AtomicU32>,
     live: Vec<AtomicU32>,
+    /// How often users of a workload moved on to other threads, where tokens are left.
+    moves: Vec<AtomicU32>,
     /// Counts the changes of `wanted`.
     changes: AtomicU64,
     threads: u32,
@@ -25,7 +27,7 @@ impl Crowd {
     /// Nobody yet, for so many workloads on so many threads.
     pub fn new(workloads: usize, threads: u32) -> Self {
         let none = || (0..workloads).map(|_| AtomicU32::new(0)).collect();
-        Self { wanted: none(), live: none(), changes: AtomicU64::new(0), threads: threads.max(1) }
+        Self { wanted: none(), live: none(), moves: none(), changes: AtomicU64::new(0), threads: threads.max(1) }
     }
 
     /// Asks for so many users of each workload. Threads follow within a fraction of a second.
@@ -49,8 +51,17 @@ impl Crowd {
     /// A thread's share of a workload's users. What does not divide goes to another thread for each workload.
     fn share(&self, workload: usize, thread: u32) -> u32 {
         let wanted = self.wanted[workload].load(Ordering::Relaxed);
-        let turn = (thread + u32::try_from(workload).unwrap_or(0)) % self.threads;
+        let moves = self.moves[workload].load(Ordering::Relaxed);
+        let turn = (thread + u32::try_from(workload).unwrap_or(0) + moves) % self.threads;
         wanted / self.threads + u32::from(turn < wanted % self.threads)
+    }
+
+    /// Users of a workload, if they are fewer than threads, move on to other threads: each thread has a stock of its own.
+    fn move_on(&self, workload: usize) {
+        let next = |moves: u32| (moves + 1 < self.threads).then_some(moves + 1);
+        if self.moves[workload].fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok() {
+            self.changes.fetch_add(1, Ordering::Release);
+        }
     }
 }
 
@@ -103,14 +114,14 @@ impl Users {
 
     /// Makes as many users as this thread's share is, and sends those away that are too many and pause.
     fn follow(&mut self, now: u64) {
-        let mut excess = vec![0; self.live.len()];
+        let mut excess = Vec::new();
         for workload in 0..self.live.len() {
             let share = self.crowd.share(workload, self.thread);
             for _ in self.live[workload]..share {
                 self.pausing.push(Reverse((now, u16::try_from(workload).unwrap_or(0))));
                 self.come_or_go(workload, 1);
             }
-            excess[workload] = self.live[workload].saturating_sub(share);
+            excess.push(self.live[workload].saturating_sub(share));
         }
         if excess.iter().all(|count| *count == 0) {
             return;
@@ -155,6 +166,7 @@ impl Users {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner).starved(usize::from(workload));
         let pause = self.wait.draw(&mut self.random).max(STARVED_NS);
         self.pausing.push(Reverse((now.saturating_add(pause), workload)));
+        self.crowd.move_on(usize::from(workload));
     }
 
     /// Notes a request: workload and step, what failed, how long it took, and how long the answer was.
@@ -232,5 +244,16 @@ mod tests {
         assert_eq!(users.take(0), Some((1, 0)));
         users.starve(1, 0);
         assert_eq!((users.next_due(), crowd.live()), (Some(STARVED_NS), vec![0, 1]));
+    }
+    #[test]
+    fn who_finds_no_token_moves_on_to_a_thread_that_has_some() {
+        let crowd = Arc::new(Crowd::new(2, 2));
+        let mut threads = [users(&crowd, 0), users(&crowd, 1)];
+        crowd.want(&[1, 0]);
+        assert_eq!((threads[0].take(0), threads[1].take(0)), (Some((0, 0)), None));
+        threads[0].starve(0, 0);
+        assert_eq!((threads[0].take(1), threads[1].take(1)), (None, Some((0, 1))));
+        threads[1].starve(0, 1);
+        assert_eq!((crowd.live(), threads[1].next_due()), (vec![1, 0], Some(STARVED_NS + 1)), "once round is enough");
     }
 }

@@ -376,22 +376,18 @@ impl Worker<'_> {
         let ends_later = self.run.as_mut().is_some_and(Run::stop);
         if !ends_later {
             self.ended(Some(link)).await;
+            link.say(&Say::Stopped).await;
             self.ready(link).await;
         }
     }
 
     /// What is left to report when all users are gone.
     async fn ended(&mut self, link: Option<&mut Link>) {
-        let Some(run) = &mut self.run else {
-            if let Some(link) = link {
-                link.say(&Say::Stopped).await;
-            }
-            return;
-        };
+        let Some(run) = &mut self.run else { return };
         let report = run.report();
         let requests = report.stats_total.num_requests;
         let said = match link {
-            Some(link) => link.say(&Say::Stats(Box::new(report))).await && link.say(&Say::Stopped).await,
+            Some(link) => link.say(&Say::Stats(Box::new(report))).await,
             None => false,
         };
         if !said {
@@ -421,6 +417,7 @@ impl Worker<'_> {
             News::Ended(_) | News::Failed(_) if run.phase == Phase::Ending => {
                 run.conclude(news);
                 self.ended(Some(link)).await;
+                link.say(&Say::Stopped).await;
             }
             News::Ended(_) => {
                 run.conclude(news);
