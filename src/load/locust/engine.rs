@@ -69,7 +69,7 @@ async fn carry_out(
 ) {
     // Nobody listens any more when the worker ends; there is nothing to do about that here.
     let news = |news| drop(tell.send(news));
-    let seated = match allow_sockets(order.load.connections) {
+    let seated = match allow_sockets(order.connections) {
         Ok(()) => seat(&order.load, &ground.target, ground.profile).await,
         Err(why) => Err(Trouble::new(why)),
     };
@@ -125,13 +125,14 @@ fn live(
         });
         let paces = users.collect();
         news(News::Working(ledger));
-        crew.until_stopped(paces, stop)
+        let connections = (order.connections / order.load.threads).max(1) as usize;
+        crew.until_stopped(paces, connections, stop)
     });
     news(match done {
         Ok(round) => News::Ended(Box::new(round)),
         Err(trouble) => News::Failed(trouble),
     });
-    crew.clean_up(&mut hear)
+    crew.clean_up(&mut |_| {})
 }
 
 /// The names under which the master knows the requests: those of the workload's calls.

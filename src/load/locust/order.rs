@@ -13,7 +13,8 @@ use std::time::Duration;
 
 /// Sign-in tokens that are made before users start, where the load file says nothing.
 const TOKENS: u32 = 1000;
-/// Connections at once, where the load file says nothing.
+/// Connections that users may have at once, where the load file says nothing. What is made before is made over fewer: it
+/// takes as many as there are.
 const CONNECTIONS: u32 = 1000;
 
 /// How long a user pauses between two rounds of its workload: evenly spread from `least` to `most`.
@@ -74,6 +75,8 @@ pub struct Order {
     pub load: Load,
     pub classes: Vec<Class>,
     pub wait: Wait,
+    /// Connections that users may have at once.
+    pub connections: u32,
     /// Classes that no workload fits, and what to do about it.
     pub unknown: Vec<String>,
 }
@@ -124,13 +127,13 @@ impl Order {
             arrivals: Some(Arrivals::Constant(1.0)),
             length: Some(Duration::from_secs(10)),
             tokens: Some(file.tokens.unwrap_or(TOKENS).max(1)),
-            connections: Some(file.connections.unwrap_or(CONNECTIONS)),
             fleet: Some(file.fleet.unwrap_or(1000).max(1)),
             ..Overrides::default()
         };
         let mut load = file.settle(&overrides, gcip)?;
         load.workloads = classes.iter().map(|class| class.workload.clone()).collect();
-        Ok(Self { load, classes, wait, unknown })
+        let connections = file.connections.unwrap_or(CONNECTIONS).max(load.connections);
+        Ok(Self { load, classes, wait, connections, unknown })
     }
 
     /// How many users of each class there shall be, in the order of the classes.
