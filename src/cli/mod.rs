@@ -18,6 +18,7 @@ mod reference_sdk;
 mod run;
 mod schema;
 mod steps;
+mod worker;
 mod worth;
 
 use crate::protocol::Seat;
@@ -63,6 +64,8 @@ enum Command {
     CloudHook(cloud_hook::Args),
     /// Let many users at once live through scenarios, with time to think between the steps.
     Journeys(Box<journeys::Args>),
+    /// Join a Locust master, and be the users that it asks for.
+    Worker(worker::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
     /// Show every step that a scenario can have.
@@ -149,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Cloud(args) => cloud::run(&args),
         Command::CloudHook(args) => cloud_hook::run(&args),
         Command::Journeys(args) => journeys::run(*args),
+        Command::Worker(args) => worker::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),

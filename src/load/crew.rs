@@ -275,6 +275,24 @@ impl Crew {
         Ok(gathering.close(records, tokens))
     }
 
+    /// Lets the users of a closed model work until `stop`, over at most so many connections a worker; one pace a worker.
+    pub(super) fn until_stopped(
+        &mut self,
+        paces: Vec<Pace>,
+        connections: usize,
+        stop: &AtomicBool,
+    ) -> Result<Round, Trouble> {
+        let mut gathering = Gathering::new(&self.load, Duration::ZERO, Duration::MAX);
+        let started = Instant::now();
+        let before = std::mem::replace(&mut self.limits.connections, connections);
+        let records = self.work(self.load.workloads.clone(), paces, Duration::ZERO, None, stop, &mut |_| true);
+        self.limits.connections = before;
+        let records = records?;
+        (gathering.took, gathering.interrupted) = (started.elapsed(), true);
+        let tokens = self.hands.iter_mut().map(|hand| (&mut hand.checker, hand.fleet.idle()));
+        Ok(gathering.close(records, tokens))
+    }
+
     /// Deletes the users that were made. How many could not be.
     pub fn clean_up(&mut self, hear: &mut dyn FnMut(Happening<'_>)) -> u64 {
         if !self.made_users || self.load.keeps_users {

@@ -7,6 +7,7 @@ use super::arrivals::Schedule;
 use super::check::Checker;
 use super::failure::Failure;
 use super::fleet::Fleet;
+use super::locust::Users;
 use super::measure::{Latencies, Second, Series, latencies, record};
 use super::request::{Draft, Slot};
 use super::site::{Call, Site};
@@ -60,6 +61,8 @@ pub enum Pace {
     Scheduled(Schedule),
     /// Whenever a connection is free, so many times.
     Flood(u64),
+    /// Users who each go through one workload again and again (a closed model).
+    Users(Users),
 }
 
 /// One request on its way.
@@ -170,21 +173,26 @@ impl Desk {
 
     /// When the next arrival is due; None when there are no more. A flood's is always due.
     pub fn next_due(&self) -> Option<u64> {
-        match self.pace {
+        match &self.pace {
             Pace::Scheduled(_) => self.next_due,
             Pace::Flood(0) => None,
             Pace::Flood(_) => Some(0),
+            Pace::Users(users) => users.next_due(),
         }
     }
 
     /// Takes no more arrivals.
     pub fn close(&mut self) {
+        if let Pace::Users(users) = &mut self.pace {
+            return users.close();
+        }
         (self.pace, self.next_due) = (Pace::Flood(0), None);
     }
 
     /// Takes up the next arrival that is due. `free_since` is when a connection became free for it.
     pub fn take(&mut self, now: u64, free_since: u64) -> Option<Ticket> {
         loop {
+            let mut chosen = None;
             let intended = match &mut self.pace {
                 Pace::Scheduled(_) => {
                     let due = self.next_due.filter(|due| *due <= now)?;
@@ -196,6 +204,11 @@ impl Desk {
                     *left -= 1;
                     now
                 }
+                Pace::Users(users) => {
+                    let (workload, due) = users.take(now)?;
+                    chosen = Some(workload);
+                    due
+                }
             };
             if intended >= self.warm_up {
                 let possible = intended.max(free_since);
@@ -204,7 +217,7 @@ impl Desk {
                 self.record.second.lag_ns = self.record.second.lag_ns.max(lag);
                 self.record.held += u64::from(possible > intended);
             }
-            let workload = self.pick();
+            let workload = chosen.unwrap_or_else(|| self.pick());
             if let Some(who) = self.installation(workload) {
                 self.record.started += 1;
                 self.record.second.started += 1;
@@ -217,6 +230,9 @@ impl Desk {
                     self.close();
                 }
                 return None;
+            }
+            if let Pace::Users(users) = &mut self.pace {
+                users.starve(workload, now);
             }
             self.record.starved += 1;
         }
@@ -242,6 +258,8 @@ impl Desk {
             self.fleet.signed_in()
         } else if workload.needs_tokens() {
             self.fleet.with_token()
+        } else if workload.calls.first() == Some(&Call::CreateUser) {
+            self.fleet.unmade()
         } else {
             self.fleet.newcomer()
         }
@@ -294,6 +312,14 @@ impl Desk {
             if last {
                 let service = if calls > 1 { now.saturating_sub(ticket.intended) } else { now.saturating_sub(sent) };
                 note(&mut series[0], &verdict, now.saturating_sub(ticket.intended), service);
+            }
+        }
+        if let Pace::Users(users) = &mut self.pace {
+            let bytes = if let Outcome::Answer { body, .. } = outcome { body.len() } else { 0 };
+            let failure = verdict.as_ref().err().map(|(failure, _)| *failure);
+            users.note((ticket.workload, ticket.step), failure, now.saturating_sub(ticket.due), bytes);
+            if last {
+                users.back(ticket.workload, now);
             }
         }
         if last {
@@ -359,7 +385,7 @@ impl Desk {
 fn due(pace: &mut Pace) -> Option<u64> {
     match pace {
         Pace::Scheduled(schedule) => schedule.next().map(|moment| u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)),
-        Pace::Flood(_) => None,
+        Pace::Flood(_) | Pace::Users(_) => None,
     }
 }
 

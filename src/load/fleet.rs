@@ -94,6 +94,18 @@ impl Fleet {
         Some(who)
     }
 
+    /// A new installation of the next user that is not made yet.
+    pub fn unmade(&mut self) -> Option<u32> {
+        for _ in 0..self.users.len() {
+            let who = self.newcomer()?;
+            if self.user(who).id.is_empty() {
+                return Some(who);
+            }
+            self.let_go(who);
+        }
+        None
+    }
+
     /// Puts an installation back among the idle.
     pub fn rest(&mut self, who: u32) {
         self.ready.push_back(who);
@@ -154,6 +166,17 @@ mod tests {
         assert_eq!(fleet.newcomer().map(|who| fleet.of(who).user), Some(1));
         assert_eq!(fleet.newcomer().map(|who| fleet.of(who).user), Some(0));
         assert!(Fleet::default().newcomer().is_none());
+    }
+
+    #[test]
+    fn users_that_are_made_are_not_made_again() {
+        let mut fleet = Fleet { users: vec![User::default(); 3], ..Fleet::default() };
+        fleet.users[1].id = "made".into();
+        let all: Vec<_> =
+            (0..2).filter_map(|_| fleet.unmade()).map(|who| fleet.installations[who as usize].user).collect();
+        assert_eq!(all, [0, 2]);
+        fleet.users.iter_mut().for_each(|user| user.id = "made".into());
+        assert!(fleet.unmade().is_none());
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod file;
 mod fleet;
 mod identity;
 pub mod journey;
+pub mod locust;
 mod measure;
 mod plan;
 mod reading;

@@ -1,0 +1,111 @@
+//! `vouch worker`.
+
+use super::{Done, Stop, runtime, target};
+use crate::load::locust::{End, Ground, Options, Told, Wait, work};
+use crate::load::tls_config;
+use crate::profile::Profile;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where the Locust master listens for workers.
+    #[arg(short, long, value_name = "HOST:PORT", default_value = "127.0.0.1:5557")]
+    master: String,
+
+    /// The load file: fleet, tokens, realm, workloads of your own. Without it, the one of the master's --vouch-load.
+    #[arg(short, long, value_name = "FILE")]
+    load: Option<PathBuf>,
+
+    /// The target file: its cloud gets the load, through its backend where it has one. Without it, the simulated cloud is
+    /// started and gets it.
+    #[arg(short, long, value_name = "FILE")]
+    target: Option<PathBuf>,
+
+    /// How long a user pauses before its workload comes again: "500ms", "1s..3s". Without it, the master's --vouch-wait,
+    /// or a second.
+    #[arg(short, long, value_name = "TIME")]
+    wait: Option<Wait>,
+
+    /// How long the master may be out of reach before the worker ends.
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    patience: humantime::Duration,
+
+    /// The wire profile, where the target file names none: junction, gcip or standard.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+
+    /// A PEM file with certificates to trust besides the machine's own.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Done {
+    let port = args.master.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+    if !matches!(port, Some(Ok(_))) {
+        return Err(Stop::Usage(format!(
+            "`{}` names no master; write HOST:PORT, for example 127.0.0.1:5557",
+            args.master
+        )));
+    }
+    let target = target(args.target.as_deref())?;
+    let profile = match &args.profile {
+        None => target.profile.clone().unwrap_or_else(Profile::junction),
+        Some(name) => Profile::built_in(name).ok_or_else(|| {
+            let help = crate::text::did_you_mean(name, crate::profile::BUILT_IN);
+            Stop::Usage(format!("there is no wire profile `{name}`; {help}"))
+        })?,
+    };
+    if let Some(path) = args.load.as_ref().filter(|path| !path.is_file()) {
+        return Err(Stop::Usage(format!("there is no load file {}", path.display())));
+    }
+    let tls = tls_config(args.ca.as_deref(), &[]).map_err(|error| Stop::Usage(error.to_string()))?;
+    let options = Options {
+        master: args.master.clone(),
+        load: args.load.clone(),
+        wait: args.wait,
+        patience: Duration::from(args.patience),
+        ground: Ground { target, profile, tls },
+    };
+    runtime()?.block_on(serve(options))
+}
+
+async fn serve(options: Options) -> Done {
+    let mut interrupted = listen()?;
+    let mut tell = |told: Told| match told {
+        Told::Note(note) => eprintln!("vouch worker: {note}"),
+        // Who does not read the summaries has the master's.
+        Told::Summary(summary) => drop(writeln!(std::io::stdout(), "{summary}")),
+    };
+    match work(options, &mut interrupted, &mut tell).await {
+        End::Quit => Ok(ExitCode::SUCCESS),
+        End::Interrupted => Ok(ExitCode::from(130)),
+        End::NoMaster(why) => {
+            Err(Stop::Environment(format!("{why}; is the address right, and is Locust started with --master?")))
+        }
+    }
+}
+
+/// Turns true at Ctrl-C, or when a cluster ends the worker. The second signal does not wait for answers.
+fn listen() -> Result<watch::Receiver<bool>, Stop> {
+    let cannot = |error: std::io::Error| Stop::Environment(format!("cannot listen for signals: {error}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let (press, pressed) = watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if press.send_replace(true) {
+                std::process::exit(130);
+            }
+        }
+    });
+    Ok(pressed)
+}

@@ -1,0 +1,389 @@
+//! `vouch worker` under a real Locust master, driven through the master's web API. `ci/test` installs Locust; it is found
+//! in PATH.
+
+mod common;
+
+use common::{stderr, vouch};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const TARGET: &str = "adapters/cloud-python/vouch.toml";
+
+/// A program that ends with the test, and what it says.
+struct Program {
+    child: Child,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Program {
+    fn start(mut command: Command) -> Self {
+        let command = command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts; ci/test installs it");
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let pipes: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().expect("piped")), Box::new(child.stderr.take().expect("piped"))];
+        for pipe in pipes {
+            let said = said.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    said.lock().expect("sound").push(line);
+                }
+            });
+        }
+        Self { child, said }
+    }
+
+    fn said(&self) -> String {
+        self.said.lock().expect("sound").join("\n")
+    }
+
+    fn summaries(&self) -> Vec<Value> {
+        self.said.lock().expect("sound").iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    fn signal(&self, signal: i32) {
+        // SAFETY: a plain system call on a child that has not been waited for.
+        unsafe { libc::kill(i32::try_from(self.child.id()).expect("an id"), signal) };
+    }
+
+    fn code(&mut self) -> Option<i32> {
+        let mut status = None;
+        wait_until("a program's end", 20, || {
+            status = self.child.try_wait().expect("it can be waited for");
+            status.is_some()
+        });
+        status.and_then(|status| status.code())
+    }
+}
+
+fn wait_until(what: &str, seconds: u64, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < Duration::from_secs(seconds), "waited too long for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A port that no other test takes, nor a connection on its way out: those are above 32768.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let own = u16::try_from(std::process::id() % 2000).expect("small");
+        let port = 10_000 + own * 10 + NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A Locust master; its ports for workers and for its web page.
+struct Master {
+    program: Program,
+    port: u16,
+    web: u16,
+}
+
+impl Master {
+    fn start(port: u16, more: &[&str]) -> Self {
+        let web = free_port();
+        let mut command = Command::new("locust");
+        command
+            .args([
+                "-f",
+                "adapters/locust/locustfile.py",
+                "--master",
+                "--expect-workers",
+                "2",
+                "--web-host",
+                "127.0.0.1",
+            ])
+            .args(["--master-bind-host", "127.0.0.1", "--master-bind-port", &port.to_string()])
+            .args(["--web-port", &web.to_string()])
+            .args(more);
+        let master = Self { program: Program::start(command), port, web };
+        wait_until("the master", 20, || TcpStream::connect(("127.0.0.1", web)).is_ok());
+        master
+    }
+
+    /// A request to the web API: POST with a form, or GET.
+    fn ask(&self, path: &str, form: Option<&str>) -> Value {
+        let (method, form) = (if form.is_some() { "POST" } else { "GET" }, form.unwrap_or(""));
+        let request = format!(
+            "{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", self.web)).expect("the master listens");
+        stream.write_all(request.as_bytes()).expect("writable");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        serde_json::from_str(body).unwrap_or_else(|_| panic!("{path}: {answer}\n{}", self.program.said()))
+    }
+
+    fn stats(&self) -> Value {
+        self.ask("/stats/requests", None)
+    }
+
+    fn swarm(&self, users: u32) {
+        let answer = self.ask("/swarm", Some(&format!("user_count={users}&spawn_rate=100")));
+        assert_eq!(answer["success"], true, "{answer}");
+    }
+
+    /// Waits for so many workers in this state.
+    fn wait_for(&self, state: &str, count: usize) {
+        wait_until(&format!("{count} workers to be {state}"), 25, || {
+            let workers = self.stats()["workers"].as_array().cloned().unwrap_or_default();
+            workers.iter().filter(|worker| worker["state"] == state).count() == count
+        });
+    }
+}
+
+fn worker(master: &Master, more: &[&str]) -> Program {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin("vouch"));
+    command.args(["worker", "--target", TARGET, "--master", &format!("127.0.0.1:{}", master.port)]).args(more);
+    Program::start(command)
+}
+
+/// A small load file, so that what it makes is made soon.
+fn load_file() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("load.yaml");
+    std::fs::write(&path, "fleet: 8\nusers: 4\ntokens: 6\nthreads: 2\n").expect("writable");
+    (folder, path.display().to_string())
+}
+
+/// Requests, failures and milliseconds by name.
+type Figures = BTreeMap<String, (u64, u64, f64)>;
+
+fn by_masters_count(stats: &Value) -> Figures {
+    let rows = stats["stats"].as_array().expect("rows");
+    let figures = rows.iter().map(|row| {
+        let requests = row["num_requests"].as_u64().expect("a count");
+        #[allow(clippy::cast_precision_loss)]
+        let time = row["avg_response_time"].as_f64().expect("a time") * requests as f64;
+        let name = row["name"].as_str().expect("a name").to_owned();
+        (name, (requests, row["num_failures"].as_u64().expect("a count"), time))
+    });
+    figures.collect()
+}
+
+fn by_workers_count(summaries: &[Value]) -> Figures {
+    let mut sums = Figures::new();
+    let mut add = |name: &str, figures: &Value| {
+        let sum = sums.entry(name.to_owned()).or_default();
+        sum.0 += figures["requests"].as_u64().expect("a count");
+        sum.1 += figures["failures"].as_u64().expect("a count");
+        sum.2 += figures["responseTimeMs"].as_f64().expect("a time");
+    };
+    for summary in summaries {
+        assert_eq!(summary["unreported"], 0, "{summary}");
+        add("Aggregated", summary);
+        summary["names"].as_object().expect("names").iter().for_each(|(name, figures)| add(name, figures));
+    }
+    sums
+}
+
+fn assert_same(master: &Figures, workers: &Figures) {
+    assert_eq!(master.keys().collect::<Vec<_>>(), workers.keys().collect::<Vec<_>>());
+    for (name, (requests, failures, time)) in master {
+        let (same_requests, same_failures, same_time) = workers[name];
+        assert_eq!((*requests, *failures), (same_requests, same_failures), "{name}");
+        assert!((time - same_time).abs() <= 1e-6 * time.max(1.0), "{name}: {time} ms and {same_time} ms");
+    }
+}
+
+#[test]
+fn a_master_counts_what_its_workers_count_while_users_come_and_go() {
+    let (_folder, load) = load_file();
+    let master = Master::start(free_port(), &["--vouch-load", &load, "--vouch-wait", "20ms..60ms"]);
+    let mut workers = [worker(&master, &[]), worker(&master, &[])];
+    master.wait_for("ready", 2);
+    master.swarm(12);
+    wait_until("12 users", 25, || master.stats()["user_count"] == 12);
+    master.wait_for("running", 2);
+    master.swarm(18);
+    wait_until("18 users", 10, || master.stats()["user_count"] == 18);
+    master.swarm(6);
+    wait_until("6 users", 10, || master.stats()["user_count"] == 6);
+    std::thread::sleep(Duration::from_secs(2));
+    master.ask("/stop", Some(""));
+    wait_until("both summaries", 15, || workers.iter().all(|worker| worker.summaries().len() == 1));
+    let summaries: Vec<Value> = workers.iter().flat_map(Program::summaries).collect();
+    master.wait_for("ready", 2);
+    let (theirs, ours) = (by_masters_count(&master.stats()), by_workers_count(&summaries));
+    assert_same(&theirs, &ours);
+    let names: Vec<_> = ours.keys().map(String::as_str).collect();
+    let all = [
+        "Aggregated",
+        "exchange",
+        "issue",
+        "launch/refresh",
+        "launch/resource",
+        "migration/exchange",
+        "migration/issue",
+        "migration/resource",
+        "refresh",
+        "signIn/exchange",
+        "signIn/issue",
+    ];
+    assert_eq!(names, all, "every class has worked");
+    assert_eq!(ours["Aggregated"].1, 0, "{ours:?}");
+    // Locust may give all users of a class to one worker; each worker has a stock of six.
+    assert!([6, 12].contains(&ours["exchange"].0), "{ours:?}");
+    assert!(ours["refresh"].0 > 20, "{ours:?}");
+    let exceptions = master.ask("/exceptions", None).to_string();
+    assert!(exceptions.contains("give more `tokens`"), "the stock is told to be used up: {exceptions}");
+    master.program.signal(libc::SIGINT);
+    for worker in &mut workers {
+        assert_eq!(worker.code(), Some(0), "{}", worker.said());
+    }
+}
+
+#[test]
+fn a_killed_worker_is_noticed_and_one_that_is_interrupted_says_goodbye() {
+    let (_folder, load) = load_file();
+    let master = Master::start(free_port(), &[]);
+    let more = ["--load", &load, "--wait", "50ms"];
+    let mut workers = [worker(&master, &more), worker(&master, &more)];
+    master.wait_for("ready", 2);
+    master.swarm(12);
+    master.wait_for("running", 2);
+    workers[0].signal(libc::SIGKILL);
+    master.wait_for("missing", 1);
+    workers[1].signal(libc::SIGTERM);
+    assert_eq!(workers[1].code(), Some(130), "{}", workers[1].said());
+    let summaries = workers[1].summaries();
+    assert!(summaries.len() == 1 && summaries[0]["requests"].as_u64() > Some(0), "{summaries:?}");
+    master.wait_for("running", 0);
+    assert!(master.program.said().contains("quit. 0 workers ready"), "{}", master.program.said());
+}
+
+#[test]
+fn a_worker_joins_a_restarted_master_and_works_for_it() {
+    let (_folder, load) = load_file();
+    let master = Master::start(free_port(), &[]);
+    let worker = worker(&master, &["--load", &load, "--wait", "50ms"]);
+    master.wait_for("ready", 1);
+    master.swarm(6);
+    master.wait_for("running", 1);
+    master.program.signal(libc::SIGKILL);
+    wait_until("the orphaned run's end", 15, || worker.summaries().len() == 1);
+    let port = master.port;
+    drop(master);
+    assert!(worker.said().contains("is gone; its test run is stopped"), "{}", worker.said());
+    let master = Master::start(port, &[]);
+    master.wait_for("ready", 1);
+    master.swarm(6);
+    master.wait_for("running", 1);
+    std::thread::sleep(Duration::from_secs(1));
+    master.ask("/stop", Some(""));
+    wait_until("the second summary", 15, || worker.summaries().len() == 2);
+    assert_same(&by_masters_count(&master.stats()), &by_workers_count(&worker.summaries()[1..]));
+}
+
+#[test]
+fn what_cannot_be_carried_out_is_told_here_and_on_the_masters_page() {
+    let master = Master::start(free_port(), &["--vouch-load", "/nowhere/load.yaml"]);
+    let worker = worker(&master, &[]);
+    master.wait_for("ready", 1);
+    master.swarm(6);
+    master.wait_for("running", 1);
+    wait_until("the word about it", 5, || worker.said().contains("cannot read the load file"));
+    let exceptions = master.ask("/exceptions", None).to_string();
+    assert!(exceptions.contains("/nowhere/load.yaml"), "{exceptions}");
+    master.ask("/stop", Some(""));
+    master.wait_for("ready", 1);
+    assert_eq!(worker.summaries()[0]["requests"], 0);
+}
+
+#[test]
+fn without_a_master_a_worker_tries_for_its_patience_and_says_so() {
+    let master = format!("127.0.0.1:{}", free_port());
+    let done = vouch().args(["worker", "--patience", "2s", "--master", &master]).assert().code(3);
+    let said = stderr(&done);
+    assert!(said.contains(&format!("nobody answers at {master}")) && said.contains("trying again"), "{said}");
+    for wrong in ["localhost", ":5557", "localhost:many"] {
+        let done = vouch().args(["worker", "--master", wrong]).assert().code(2);
+        assert!(stderr(&done).contains("HOST:PORT"), "{wrong}");
+    }
+}
+
+/// The Python that Locust is installed in: it has ZeroMQ and MessagePack too.
+fn python_of_locust() -> std::path::PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path).filter(|folder| folder.join("locust").is_file());
+    folders.next().expect("locust is in PATH; ci/test installs it").join("python3")
+}
+
+/// A master that is none: it says what it is given, in ZeroMQ or not.
+fn impostor(speech: &'static str) -> (Program, u16) {
+    let script = format!(
+        "import sys, zmq, msgpack\n\
+         socket = zmq.Context().socket(zmq.ROUTER)\n\
+         print(socket.bind_to_random_port('tcp://127.0.0.1'), flush=True)\n\
+         who = socket.recv_multipart()[0]\n\
+         say = lambda *message: socket.send_multipart([who, msgpack.dumps(message)])\n\
+         {speech}\n"
+    );
+    let mut command = Command::new(python_of_locust());
+    command.args(["-c", &script]);
+    let program = Program::start(command);
+    let mut port = None;
+    wait_until("the impostor", 10, || {
+        port = program.said().trim().parse().ok();
+        port.is_some()
+    });
+    (program, port.expect("a port"))
+}
+
+#[test]
+fn garbage_and_an_old_master_are_told_and_do_no_harm() {
+    let (_program, port) = impostor(
+        "socket.send_multipart([who, b'\\xc1\\xc1']); say('ack', None, 'x'); socket.send_multipart([who, b'a', b'b']); \
+         say('hello', {1: 2}, 'x'); say('spawn', {'timestamp': 1.0}, 'x'); \
+         say('spawn', {'timestamp': 2.0, 'user_classes_count': {'Nobody': 1}, 'parsed_options': {'vouch_locust': '1.9.0'}}, 'x'); \
+         [socket.recv_multipart() for _ in range(5)]; say('quit', None, 'x'); socket.recv_multipart()",
+    );
+    let done = vouch().args(["worker", "--master", &format!("127.0.0.1:{port}")]).assert().code(0);
+    let said = stderr(&done);
+    for part in [
+        "no message of Locust",
+        "older than Locust 2.10.3",
+        "2 frames instead of one",
+        "ignored a message `hello`",
+        "a message `spawn` that cannot be read",
+        "the master is Locust 1.9.0",
+        "no workload fits the user class `Nobody`",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn what_does_not_speak_zeromq_is_no_master() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = socket.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for mut stream in socket.incoming().map_while(Result::ok) {
+            let _ = stream.write_all(
+                b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nServer: none of yours, to be sure\r\n\r\n",
+            );
+        }
+    });
+    let done = vouch().args(["worker", "--patience", "1s", "--master", &address]).assert().code(3);
+    assert!(stderr(&done).contains("does not speak ZeroMQ"), "{}", stderr(&done));
+}
