@@ -102,7 +102,9 @@ impl Profile {
     pub fn misfit(&self, call: Call, headers: &HeaderMap, body: &[u8]) -> Option<Misfit> {
         let shape = self.shape(call);
         let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !content_type.starts_with(shape.encoding.content_type()) {
+        // Media types know no letter case (RFC 9110, section 8.3.1).
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case(shape.encoding.content_type()) {
             return Some(Misfit::ContentType);
         }
         let fields = read(shape.encoding, body);

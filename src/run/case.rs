@@ -71,7 +71,7 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
     for step in &case.steps {
         step.perform(world).await?;
         let items = world.items().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
-        let (exchanges, written, sdk) = (world.transcript.since(0), world.written(), world.observed());
+        let (exchanges, written, sdk) = (world.transcript.since(0), world.take_written(), world.observed());
         let begun = world.calls_under_way();
         let evidence = Evidence {
             ledger: &world.ledger,
@@ -84,6 +84,9 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
             calls: step.calls() + begun,
             at_rest: begun == 0 && world.sdk_runs(),
         };
+        if let Some(halt) = world.unreadable() {
+            return Err(Box::new(Failure { span: step.span, words: step.words(), clauses: vec![], halt }));
+        }
         if let Some(breach) = invariant::after_step(&mut watch, &evidence) {
             return Err(Box::new(Failure {
                 span: step.span,

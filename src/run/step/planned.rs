@@ -94,7 +94,7 @@ impl Planned {
             self.expect.judge(&answer)?;
         }
         match &self.sent {
-            Some(sent) => sent.judge(&world.transcript.since(mark), world),
+            Some(sent) => sent.judge(&world.window(mark), world),
             None => Ok(()),
         }
     }
