@@ -167,3 +167,55 @@ fn a_shuffled_run_names_its_seed_and_repeats() {
     let out = stdout(&vouch().args(args).assert().success());
     assert!(out.contains("27 cases, shuffled with seed 7") && out.contains("27 passed"), "{out}");
 }
+
+/// Cases in which these habits could be taken for faults.
+const TELLING: [&str; 10] = [
+    "first-sign-in",
+    "expired-access-token",
+    "kill-mid-refresh",
+    "temporary-failure[status503]",
+    "refresh-unreachable[refused]",
+    "killed-while-deleted",
+    "deletion-while-closed",
+    "concurrent-sign-in",
+    "status-stream",
+    "many-callers[5",
+];
+
+#[test]
+fn what_an_sdk_may_do_of_its_own_accord_is_no_fault() {
+    let habits = [
+        "pipe",
+        "refreshes-at-launch",
+        "asks-at-launch",
+        "tells-first-status",
+        "timer",
+        "refreshes-when-time-passes",
+        "asks-after-sign-in",
+        "exchanges-again",
+        "other-letter-case",
+    ];
+    let filters: Vec<_> = TELLING.iter().flat_map(|case| ["-f", case]).collect();
+    let adapter = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/lawful.py");
+    for habit in habits {
+        let command = format!("[\"python3\", \"-I\", \"-S\", \"{adapter}\", \"{habit}\"]");
+        let (_folder, file) = common::target(&format!("[sdk]\nname = \"{habit}\"\ncommand = {command}\n"));
+        let out = run(&file.display().to_string(), &filters);
+        assert!(out.contains("0 broken, 0 not proved") && !out.contains("skipped"), "{habit}: {out}");
+    }
+}
+
+#[test]
+fn an_adapter_that_claims_the_clock_can_be_tried_in_real_time() {
+    let out = run("adapters/python/vouch.toml", &["--real-time", "-f", "first-sign-in", "-f", "one-refresh-one-retry"]);
+    assert!(out.contains("real time") && out.contains("0 broken"), "{out}");
+}
+
+#[test]
+fn a_cloud_without_a_hook_is_not_asked_for_what_it_cannot_do() {
+    let folder = broken_copy("adapters/cloud-python", "vouch.toml", "refuseAccessTokens = ", "deleteUser = ");
+    let target = folder.path().join("vouch.toml");
+    let assert =
+        vouch().args(["run", "--ci", "scenarios/refresh/unauthorized.yaml", "-t"]).arg(target).assert().code(4);
+    assert!(stdout(&assert).contains("no hook refuseAccessTokens"), "{}", stdout(&assert));
+}

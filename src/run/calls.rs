@@ -150,20 +150,18 @@ impl World {
     /// What was seen of the SDK beside the wire.
     pub(super) fn observed(&self) -> Observed {
         let observed = self.conversation().observed.clone();
-        Observed {
-            launches: self.device.launches(),
-            clock_was_off: self.device.clock_was_off(),
-            odd_status: observed.odd_status.clone().or_else(|| self.device.odd_status()),
-            ..observed
-        }
+        Observed { launches: self.device.launches(), clock_was_off: self.device.clock_was_off(), ..observed }
+    }
+
+    /// How many exchanges there had been at the end of the last call that may send something.
+    pub(super) fn idle_from(&self) -> usize {
+        self.conversation().idle_from
     }
 
     /// What went over the wire from exchange `mark` on, for judging what a step has sent.
-    pub(super) fn window(&self, mark: usize) -> Window {
-        let (idle_from, noticing) = {
-            let conversation = self.conversation();
-            (conversation.idle_from.min(mark), conversation.noticing.clone())
-        };
+    /// `idle_from`: where the call before had ended when the step began.
+    pub(super) fn window(&self, mark: usize, idle_from: usize) -> Window {
+        let (idle_from, noticing) = (idle_from.min(mark), self.conversation().noticing.clone());
         let mut window = Window { during: vec![], since_idle: vec![] };
         for (number, exchange) in (idle_from..).zip(self.transcript.since(idle_from)) {
             let own = of_its_own(&exchange);

@@ -4,7 +4,7 @@ mod seen;
 mod time;
 
 use super::app_process::AppProcess;
-use super::ears::{Authenticator, Heard, SdkEars};
+use super::ears::{Authenticator, Heard, Rest, SdkEars};
 use super::installation::Installation;
 use crate::clock::Clock;
 use crate::profile::Profile;
@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 tokio::task_local! {
     /// Set for calls that the scenario can cancel.
@@ -77,8 +77,7 @@ pub(super) struct Device {
     clock_off_ms: Arc<AtomicI64>,
     clock_was_off: AtomicBool,
     tells_time: bool,
-    /// Time has passed and the device has not noticed yet.
-    unnoticed: watch::Sender<bool>,
+    rest: Arc<Rest>,
     /// The last time that the SDK was told.
     told_ms: AtomicI64,
     /// Held while it notices.
@@ -135,7 +134,7 @@ impl Device {
             clock_off_ms: Arc::default(),
             clock_was_off: AtomicBool::new(false),
             tells_time: parts.tells_time,
-            unnoticed: watch::Sender::new(false),
+            rest: Arc::default(),
             told_ms: AtomicI64::new(0),
             noticing: tokio::sync::Mutex::default(),
             traps: parts.traps,
@@ -167,15 +166,17 @@ impl Device {
             return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
         }
         self.end_process().await;
+        self.rest.launches.send_modify(|launch| *launch += 1);
+        self.rest.unnoticed.send_replace(false);
         lock(&self.launches).push(self.transcript.len());
         let ears = SdkEars {
             clock: self.clock.clone(),
             clock_off_ms: self.clock_off_ms.clone(),
             heard: self.heard.clone(),
             authenticator: lock(&self.authenticator).clone(),
-            unnoticed: self.unnoticed.subscribe(),
+            rest: self.rest.clone(),
+            launch: *self.rest.launches.borrow(),
         };
-        self.unnoticed.send_replace(false);
         let (trapped, temporary) = (self.traps.then(|| self.storage.root()), self.storage.temporary());
         let ground = Ground { trapped, temporary: Some(&temporary) };
         let launched = self.seat.launch(Arc::new(ears), self.deadlines, ground);

@@ -7,7 +7,7 @@ use crate::seat::Ears;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -67,8 +67,41 @@ pub(super) struct SdkEars {
     pub clock_off_ms: Arc<AtomicI64>,
     pub heard: Arc<Mutex<Heard>>,
     pub authenticator: Option<Arc<dyn Authenticator>>,
-    /// Whether time has passed that the device has not noticed yet.
-    pub unnoticed: watch::Receiver<bool>,
+    pub rest: Arc<Rest>,
+    /// Which launch it is that this process began with.
+    pub launch: u64,
+}
+
+/// What the sleepers of a device wait for beside the clock.
+pub(super) struct Rest {
+    /// Time has passed that the device has not noticed yet.
+    pub unnoticed: watch::Sender<bool>,
+    /// Grows with each launch: those who slept in the process before are gone.
+    pub launches: watch::Sender<u64>,
+    /// How many sleepers wake as soon as the device notices.
+    pub due: AtomicUsize,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self { unnoticed: watch::Sender::new(false), launches: watch::Sender::new(0), due: AtomicUsize::new(0) }
+    }
+}
+
+impl SdkEars {
+    /// Sleeps as the SDK asks for. On a device that is not in use nobody wakes before it is used again.
+    async fn sleep(&self, duration: Duration, purpose: Purpose) {
+        let (mut launches, mut unnoticed) = (self.rest.launches.subscribe(), self.rest.unnoticed.subscribe());
+        tokio::select! {
+            () = self.clock.sleep(duration, purpose) => {}
+            _ = launches.wait_for(|launch| *launch != self.launch) => return,
+        }
+        if *unnoticed.borrow_and_update() {
+            self.rest.due.fetch_add(1, Ordering::Relaxed);
+            let _ = unnoticed.wait_for(|unnoticed| !unnoticed).await;
+            self.rest.due.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// How much of the SDK's log of one step is searched, in bytes.
@@ -82,9 +115,7 @@ impl Ears for SdkEars {
                 let sleep: message::Sleep =
                     serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
                 let purpose = if sleep.background { Purpose::Background } else { Purpose::Wait };
-                self.clock.sleep(Duration::from_millis(sleep.milliseconds), purpose).await;
-                // The device that slept notices only when it is used again.
-                let _ = self.unnoticed.clone().wait_for(|unnoticed| !unnoticed).await;
+                self.sleep(Duration::from_millis(sleep.milliseconds), purpose).await;
                 Ok(json!({ "now": self.clock.now_ms().saturating_add(self.clock_off_ms.load(Ordering::Relaxed)) }))
             }
             "authenticate" => {
@@ -115,5 +146,27 @@ impl Ears for SdkEars {
             },
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_told_twice_is_no_change_and_one_that_was_left_between_is() {
+        const SIGNED_IN: [StatusWord; 3] = [StatusWord::Configured, StatusWord::SignedIn, StatusWord::UseSignInToken];
+        let mut heard = Heard::default();
+        let set = |status: &[StatusWord]| status.iter().copied().collect::<BTreeSet<_>>();
+        heard.status(vec![]);
+        assert!(heard.take_changes().is_empty(), "a new installation begins so");
+        heard.status(SIGNED_IN.to_vec());
+        assert_eq!(heard.take_changes(), [set(&SIGNED_IN)]);
+        heard.status(SIGNED_IN.to_vec());
+        assert!(heard.take_changes().is_empty());
+        heard.status(vec![]);
+        heard.status(SIGNED_IN.to_vec());
+        assert_eq!(heard.take_changes(), [set(&[]), set(&SIGNED_IN)]);
+        assert_eq!(heard.odd_status, None);
     }
 }

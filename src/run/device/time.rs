@@ -6,9 +6,16 @@
 use super::{CANCEL, Called, Device, DeviceError};
 use crate::clock::Mode;
 use crate::protocol::message;
+use crate::wire::{Exchange, Fate};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Real time in which a timer that wakes has sent what it wants.
+const QUIET_OF_TIMERS: Duration = Duration::from_millis(25);
+/// How long they are waited for at the most.
+const MOST_FOR_TIMERS: Duration = Duration::from_millis(500);
 
 /// How the SDK took the news that time has passed.
 pub(in crate::run) enum Noticed {
@@ -46,10 +53,26 @@ impl Device {
         self.clock.now_ms().saturating_add(self.clock_off_ms.load(Ordering::Relaxed))
     }
 
+    /// Gives timers of the SDK's own, which wake now, a moment before the call that the scenario makes.
+    async fn let_timers_act(&self) {
+        let (began, settles) = (Instant::now(), |exchanges: &[Exchange]| {
+            exchanges.iter().all(|exchange| !matches!(exchange.fate, Fate::Pending))
+        });
+        let mut seen = (usize::MAX, false);
+        while began.elapsed() < MOST_FOR_TIMERS {
+            tokio::time::sleep(QUIET_OF_TIMERS).await;
+            let now = self.transcript.look(|exchanges| (exchanges.len(), settles(exchanges)));
+            if now.1 && now == seen {
+                return;
+            }
+            seen = now;
+        }
+    }
+
     /// Time is about to pass, in virtual time at one stroke: the device notices it only when it is used again.
     pub fn pass_time(&self) {
         if self.clock.mode() == Mode::Virtual && !self.clock.is_owed() {
-            self.unnoticed.send_replace(true);
+            self.rest.unnoticed.send_replace(true);
         }
     }
 
@@ -61,12 +84,15 @@ impl Device {
         let _one_after_the_other = self.noticing.lock().await;
         let now = self.now_ms();
         let news = self.told_ms.swap(now, Ordering::Relaxed) != now;
-        self.unnoticed.send_replace(false);
+        let timers = self.rest.unnoticed.send_replace(false) && self.rest.due.load(Ordering::Relaxed) > 0;
         if !news || !self.runs() {
             return Ok(Noticed::Yes);
         }
         // Not a call of the scenario's: nobody cancels it.
         let told = CANCEL.scope(Arc::default(), self.call::<Value>("clock", message::Clock { now })).await?;
+        if timers {
+            self.let_timers_act().await;
+        }
         Ok(if matches!(told, Called::Killed) { Noticed::Killed } else { Noticed::Yes })
     }
 }

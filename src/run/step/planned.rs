@@ -88,13 +88,14 @@ impl Planned {
     }
 
     async fn run_and_judge(&self, world: &Arc<World>) -> Result<(), Halt> {
+        let idle_from = world.idle_from();
         let mark = self.step.counts_from(world).unwrap_or_else(|| world.transcript.len());
         let answer = self.step.run(world).await?;
         if self.kind.answers {
             self.expect.judge(&answer)?;
         }
         match &self.sent {
-            Some(sent) => sent.judge(&world.window(mark), world),
+            Some(sent) => sent.judge(&world.window(mark, idle_from), world),
             None => Ok(()),
         }
     }
