@@ -217,7 +217,7 @@ fn retry_after_binds_the_session_that_it_was_told_to() {
     // Another session, then the same one.
     for (used, clause) in [("refresh-token-3", None), ("refresh-token-2", Some("REF-9"))] {
         story.exchanges.clear();
-        story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 2, 2).refresh(used, 2, 3);
+        story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 2, 2).refresh(used, 3, 3);
         let headers = HeaderMap::from_iter([("retry-after".parse().expect("a name"), HeaderValue::from_static("60"))]);
         let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Default::default());
         story.exchanges[1].fate = Fate::Answered { status, headers, body };

@@ -62,9 +62,15 @@ def started(self, params, call):
     if HABIT == "refreshes-at-launch":
         refresh_if_due(self._sdk)
     if HABIT == "asks-at-launch":
-        look_after_user(self._sdk)
+        # Not on this thread, which reads what Vouch answers.
+        asking = threading.Thread(target=look_after_user, args=(self._sdk,), daemon=True)
+        asking.start()
+        asking.join(1)
     if HABIT == "tells-first-status":
-        self._peer.notify("statusChanged", {"status": self._sdk.status()})
+        try:
+            self._peer.notify("statusChanged", {"status": self._sdk.status()})
+        except SignInError:
+            pass  # locked for the moment
     if HABIT == "timer":
         with_timer(self)
     return result
