@@ -14,8 +14,8 @@ work=$(mktemp -d)
 server=
 trap '[ -n "$server" ] && kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
 
-cargo build --quiet --release --bin vouch --example peer-server --example peer-goose --example peer-reqwest || exit 1
-taskset -c 0 target/release/examples/peer-server $port &
+[ -n "${PEERS_BUILT:-}" ] || cargo build --quiet --profile fast --bin vouch --example peer-server --example peer-goose --example peer-reqwest || exit 1
+taskset -c 0 target/fast/examples/peer-server $port &
 server=$!
 sleep 0.5
 
@@ -31,7 +31,7 @@ client() { taskset -c 1 "$@"; }
 
 # Each prints its answers a second.
 run_vouch() {
-    client target/release/vouch load --target benches/peer.toml -w exchange -a flood --recycle-tokens --tokens 1000 --users 1 \
+    client target/fast/vouch load --target benches/peer.toml -w exchange -a flood --recycle-tokens --tokens 1000 --users 1 \
         -c $connections --threads 1 -l ${seconds}s --progress off --json "$work/vouch.json" > "$work/vouch.out"
     python3 -c "import json; print(round(json.load(open('$work/vouch.json'))['all']['rate']))"
 }
@@ -40,8 +40,8 @@ run_oha() { client oha --no-tui --output-format json -z ${seconds}s -c $connecti
 run_hey() { GOMAXPROCS=1 client hey -z ${seconds}s -c $connections -m POST -T $form -D "$work/body" $url | awk '/Requests\/sec/ {printf "%d\n", $2}'; }
 run_ab() { client ab -q -k -t "$seconds" -n 100000000 -c $connections -T $form -p "$work/body" $url 2>/dev/null | awk '/Requests per second/ {printf "%d\n", $4}'; }
 run_h2load() { client h2load --h1 -t1 -c$connections -D "$seconds" -d "$work/body" -H "content-type: $form" $url | awk '/^finished in/ {printf "%d\n", $4}'; }
-run_goose() { client target/release/examples/peer-goose http://127.0.0.1:$port $connections "$seconds" "$work/body" 2>/dev/null; }
-run_reqwest() { client target/release/examples/peer-reqwest $url $connections "$seconds" "$work/body"; }
+run_goose() { client target/fast/examples/peer-goose http://127.0.0.1:$port $connections "$seconds" "$work/body" 2>/dev/null; }
+run_reqwest() { client target/fast/examples/peer-reqwest $url $connections "$seconds" "$work/body"; }
 run_locust() {
     PEER_BODY="$work/body" client locust -f benches/peer_locust.py --headless -u $connections -r $connections -t ${seconds}s --host http://127.0.0.1:$port \
         --json --loglevel ERROR 2>/dev/null | python3 -c "import json,sys; s=json.load(sys.stdin)[0]; print(round(s['num_requests']/max(s['last_request_timestamp']-s['start_time'],1)))"
@@ -62,7 +62,7 @@ done
 
 version() {
     case $1 in
-        vouch) target/release/vouch --version | awk '{print $2}' ;;
+        vouch) target/fast/vouch --version | awk '{print $2}' ;;
         wrk) wrk -v 2>&1 | awk 'NR==1 {print $2}' ;;
         oha) oha --version | awk '{print $2}' ;;
         ab) ab -V | awk 'NR==1 {print $5}' ;;

@@ -85,6 +85,26 @@ fn a_secret_on_standard_error_is_a_finding_and_is_not_repeated() {
 }
 
 #[test]
+fn a_secret_that_scrolls_out_of_the_tail_of_standard_error_is_found() {
+    expect("leaks-before-much-else", &["no secret in the SDK's log or standard error", "[sign-in token"]);
+}
+
+#[test]
+fn a_secret_in_a_temporary_file_is_found() {
+    expect("leaks-to-a-temporary-file", &["the sign-in token stored nowhere", "the plain item `$TMPDIR/request.json`"]);
+}
+
+#[test]
+fn an_adapter_that_does_not_show_its_storage_is_named() {
+    expect("hides-storage", &["does not claim `storageFiles` and refused `storage`, with the error unsupported"]);
+}
+
+#[test]
+fn a_notification_that_cannot_be_read_is_named() {
+    expect("mumbles", &["its notification `statusChanged` cannot be read"]);
+}
+
+#[test]
 fn an_adapter_that_dies_at_once_does_not_conform() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");
     let (_folder, file) =

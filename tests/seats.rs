@@ -167,3 +167,48 @@ fn a_shuffled_run_names_its_seed_and_repeats() {
     let out = stdout(&vouch().args(args).assert().success());
     assert!(out.contains("33 cases, shuffled with seed 7") && out.contains("33 passed"), "{out}");
 }
+
+#[test]
+fn what_an_sdk_may_do_of_its_own_accord_is_no_fault() {
+    const REFRESHES: &[&str] = &[
+        "kill-mid-refresh",
+        "temporary-failure[status503]",
+        "killed-while-deleted[killAfter]",
+        "many-callers[5 user]",
+    ];
+    // Each with the cases in which it could be taken for a fault.
+    let habits = [
+        ("pipe", &["first-sign-in"][..]),
+        ("other-letter-case", &["first-sign-in", "expired-access-token"]),
+        ("asks-after-sign-in", &["first-sign-in"]),
+        ("exchanges-again", &["concurrent-sign-in"]),
+        ("tells-first-status", &["status-stream"]),
+        ("timer", &["first-sign-in", "expired-access-token"]),
+        ("refreshes-at-launch", REFRESHES),
+        ("refreshes-when-time-passes", REFRESHES),
+        ("asks-at-launch", &["deletion-while-closed", "kill-mid-refresh", "crash-in-exchange[12]"]),
+    ];
+    let adapter = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/lawful.py");
+    for (habit, cases) in habits {
+        let filters: Vec<_> = cases.iter().flat_map(|case| ["-f", case]).collect();
+        let command = format!("[\"python3\", \"-I\", \"-S\", \"{adapter}\", \"{habit}\"]");
+        let (_folder, file) = common::target(&format!("[sdk]\nname = \"{habit}\"\ncommand = {command}\n"));
+        let out = run(&file.display().to_string(), &filters);
+        assert!(out.contains("0 broken, 0 not proved") && !out.contains("skipped"), "{habit}: {out}");
+    }
+}
+
+#[test]
+fn an_adapter_that_claims_the_clock_can_be_tried_in_real_time() {
+    let out = run("adapters/python/vouch.toml", &["--real-time", "-f", "first-sign-in", "-f", "one-refresh-one-retry"]);
+    assert!(out.contains("real time") && out.contains("0 broken"), "{out}");
+}
+
+#[test]
+fn a_cloud_without_a_hook_is_not_asked_for_what_it_cannot_do() {
+    let folder = broken_copy("adapters/cloud-python", "vouch.toml", "refuseAccessTokens = ", "deleteUser = ");
+    let target = folder.path().join("vouch.toml");
+    let assert =
+        vouch().args(["run", "--ci", "scenarios/refresh/unauthorized.yaml", "-t"]).arg(target).assert().code(4);
+    assert!(stdout(&assert).contains("no hook refuseAccessTokens"), "{}", stdout(&assert));
+}

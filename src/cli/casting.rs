@@ -54,6 +54,7 @@ pub fn engine(keys: Arc<Keys>) -> Engine {
         profile: Profile::junction(),
         capabilities: Capability::ALL.iter().copied().collect(),
         mode: Mode::Virtual,
+        tells_time: true,
         deadlines: Deadlines::default(),
         request_timeout: Duration::from_secs(5),
     }
@@ -116,6 +117,7 @@ pub async fn cast(
     if let Some((name, seat)) = target.sdk.filter(|_| seats.contains(&Seat::Sdk)) {
         let told = fit(&name, seat.probe(engine.deadlines).await?)?;
         engine.capabilities = told.capabilities.iter().copied().collect();
+        engine.tells_time = engine.capabilities.contains(&Capability::Clock);
         (engine.sdk, build, label) = (seat, told.sdk, name);
     }
     if let Some((name, seat)) = target.app.filter(|_| seats.contains(&Seat::App)) {
@@ -155,6 +157,7 @@ pub async fn cast(
         engine.capabilities.remove(&Capability::Clock);
         if let SdkSeat::Builtin { time, .. } = &mut engine.sdk {
             *time = TimeSource::System;
+            engine.tells_time = false;
         }
     }
     let mut offer = offer(&engine);

@@ -113,7 +113,6 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
     let snapshot_folder = target.snapshots.clone();
     // A foreign build's difference is no proposal for the suite's own snapshots.
     let own = target.snapshots.is_some() || target.seats().is_empty();
-    let suits_snapshots = seats.as_ref().is_none_or(|seats| seats.iter().all(|seat| *seat == Seat::Sdk)) || own;
     let profile = profile(args.profile.as_deref(), &target)?;
     let mut interrupted = interrupts();
     let cast = tokio::select! {
@@ -134,8 +133,9 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
     let jobs = limits::jobs(args.jobs)?;
     let settings = Settings {
         snapshot_mode: snapshot_mode(&args, own),
-        // The suite's own snapshots hold for its own backend and cloud, and for `junction`.
-        snapshots: snapshot_folder.is_some() || (cast.engine.profile.name == "junction" && suits_snapshots),
+        // The suite's own snapshots hold for the built-in parts, and for `junction`. A build from outside may send what it wants
+        // beside what the scheme asks for; it can have snapshots of its own.
+        snapshots: snapshot_folder.is_some() || (cast.engine.profile.name == "junction" && own),
         engine: cast.engine,
         offer: cast.offer,
         target: cast.target,

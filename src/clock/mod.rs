@@ -1,7 +1,9 @@
 //! Time of one case: virtual, where an hour costs nothing, or real.
 //!
-//! Virtual time stands still until the scenario moves it ([`Clock::advance`]) or until everybody waits: when a part sleeps
-//! and nothing else has happened for a moment, the clock jumps to the end of the nearest sleep.
+//! Virtual time stands still until the scenario moves it ([`Clock::advance`]) or until everybody waits: when the build owes
+//! the answer to a call ([`Clock::owe`]), sleeps and does nothing else for a moment, the clock jumps to the end of the nearest
+//! sleep. A sleep from before that call may be a timer of the build's own: for its end alone time jumps only after a long
+//! silence, and while nobody waits for the build it does not jump at all.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,10 @@ use tokio::sync::watch;
 pub const VIRTUAL_START_MS: i64 = 1_767_225_600_000;
 /// Real time without any activity after which sleepers are let go.
 const QUIET: Duration = Duration::from_millis(4);
+/// The same, where a call may wait for a sleep that was begun before it.
+const LONG_QUIET: Duration = Duration::from_millis(1500);
+/// No call waits as long as this for its own sake: a longer sleep is taken for a timer of the build's own.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// Which time a case lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +38,24 @@ struct Inner {
     activity: AtomicU64,
     /// How far a real clock has been set ahead, in milliseconds.
     ahead_ms: AtomicI64,
+    owed: Mutex<Owed>,
+}
+
+/// The calls that the build has not answered yet.
+#[derive(Default)]
+struct Owed {
+    calls: usize,
+    /// Grows each time the last of them is answered.
+    era: u64,
+}
+
+/// What a sleep is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A call may wait for it.
+    Wait,
+    /// No call does: a timer of the build's own.
+    Background,
 }
 
 impl Clock {
@@ -42,13 +66,8 @@ impl Clock {
     /// A clock whose virtual time starts at `start_ms`, in milliseconds since 1970.
     pub fn starting_at(mode: Mode, start_ms: i64) -> Self {
         let now_ms = watch::Sender::new(start_ms);
-        Self(Arc::new(Inner {
-            mode,
-            now_ms,
-            sleeps: Mutex::default(),
-            activity: AtomicU64::new(0),
-            ahead_ms: AtomicI64::new(0),
-        }))
+        let (sleeps, activity, owed) = (Mutex::default(), AtomicU64::new(0), Mutex::default());
+        Self(Arc::new(Inner { mode, now_ms, sleeps, activity, ahead_ms: AtomicI64::new(0), owed }))
     }
 
     pub fn mode(&self) -> Mode {
@@ -95,31 +114,56 @@ impl Clock {
         self.0.now_ms.send_modify(|now| *now = (*now).max(to_ms));
     }
 
-    /// Waits in this clock's time.
-    pub async fn sleep(&self, duration: Duration) {
+    /// Says that the build owes an answer until what is returned is dropped.
+    pub fn owe(&self) -> Owing {
+        self.owed().calls += 1;
+        self.touch();
+        Owing(self.clone())
+    }
+
+    /// Whether the build owes an answer.
+    pub fn is_owed(&self) -> bool {
+        self.owed().calls > 0
+    }
+
+    /// Waits in this clock's time, as the build asks for.
+    pub async fn sleep(&self, duration: Duration, purpose: Purpose) {
         if self.0.mode == Mode::Real {
             return tokio::time::sleep(duration).await;
         }
         let end = self.now_ms() + millis(duration);
+        let era = self.era().filter(|_| duration <= LONGEST_WAIT);
         let _awake = Sleeping::begin(self, end);
         let mut now = self.0.now_ms.subscribe();
         while *now.borrow_and_update() < end {
             tokio::select! {
                 _ = now.changed() => {}
-                () = self.quiet() => self.move_to(self.nearest_end().unwrap_or(end)),
+                () = self.quiet(era), if purpose == Purpose::Wait => self.move_to(self.nearest_end().unwrap_or(end)),
             }
         }
     }
 
-    /// Waits until nothing has gone on for a moment of real time.
-    async fn quiet(&self) {
+    /// The era of the calls that are owed now; none where none is.
+    fn era(&self) -> Option<u64> {
+        let owed = self.owed();
+        (owed.calls > 0).then_some(owed.era)
+    }
+
+    /// Waits until a call is owed and nothing has gone on for a moment of real time; a long one where the sleep was not begun
+    /// in the era of that call.
+    async fn quiet(&self, begun: Option<u64>) {
         loop {
             let before = self.0.activity.load(Ordering::Relaxed);
-            tokio::time::sleep(QUIET).await;
-            if self.0.activity.load(Ordering::Relaxed) == before {
+            let own = begun.is_some() && self.era() == begun;
+            tokio::time::sleep(if own { QUIET } else { LONG_QUIET }).await;
+            if self.is_owed() && self.0.activity.load(Ordering::Relaxed) == before {
                 return;
             }
         }
+    }
+
+    fn owed(&self) -> std::sync::MutexGuard<'_, Owed> {
+        self.0.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nearest_end(&self) -> Option<i64> {
@@ -128,6 +172,19 @@ impl Clock {
 
     fn sleeps(&self) -> std::sync::MutexGuard<'_, Vec<i64>> {
         self.0.sleeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer that the build owes, until this is dropped.
+pub struct Owing(Clock);
+
+impl Drop for Owing {
+    fn drop(&mut self) {
+        let mut owed = self.0.owed();
+        owed.calls = owed.calls.saturating_sub(1);
+        if owed.calls == 0 {
+            owed.era += 1;
+        }
     }
 }
 
@@ -167,20 +224,21 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_virtual_hour_costs_no_hour_and_sleepers_wake_in_order() {
+    async fn virtual_minutes_cost_no_minutes_and_sleepers_wake_in_order() {
         let clock = Clock::new(Mode::Virtual);
+        let _owed = clock.owe();
         let began = std::time::Instant::now();
         let order = Mutex::new(Vec::new());
-        let sleeper = |minutes: u64| {
+        let sleeper = |tens: u64| {
             let (clock, order) = (clock.clone(), &order);
             async move {
-                clock.sleep(Duration::from_secs(minutes * 60)).await;
-                order.lock().unwrap().push(minutes);
+                clock.sleep(Duration::from_secs(tens * 10), Purpose::Wait).await;
+                order.lock().unwrap().push(tens);
             }
         };
-        tokio::join!(sleeper(60), sleeper(1), sleeper(5));
-        assert_eq!(*order.lock().unwrap(), [1, 5, 60]);
-        assert_eq!(clock.now_ms(), VIRTUAL_START_MS + 3_600_000);
+        tokio::join!(sleeper(60), sleeper(6), sleeper(30));
+        assert_eq!(*order.lock().unwrap(), [6, 30, 60]);
+        assert_eq!(clock.now_ms(), VIRTUAL_START_MS + 600_000);
         assert!(began.elapsed() < Duration::from_secs(5));
     }
 
@@ -191,5 +249,32 @@ mod tests {
         assert_eq!(clock.now_ms(), VIRTUAL_START_MS);
         clock.advance(Duration::from_secs(90)).await;
         assert_eq!(clock.now_ms(), VIRTUAL_START_MS + 90_000);
+    }
+
+    #[tokio::test]
+    async fn no_time_passes_for_a_sleep_that_no_call_waits_for() {
+        let clock = Clock::new(Mode::Virtual);
+        let idle = clock.sleep(Duration::from_secs(3000), Purpose::Wait);
+        assert!(tokio::time::timeout(Duration::from_millis(40), idle).await.is_err(), "nobody waits for the build");
+        let _owed = clock.owe();
+        let timer = clock.sleep(Duration::from_secs(3000), Purpose::Background);
+        assert!(tokio::time::timeout(Duration::from_millis(40), timer).await.is_err(), "a timer of its own");
+        assert_eq!(clock.now_ms(), VIRTUAL_START_MS);
+        let timer = clock.sleep(Duration::from_secs(3000), Purpose::Background);
+        tokio::join!(timer, clock.advance(Duration::from_secs(3001)));
+    }
+
+    #[tokio::test]
+    async fn a_timer_from_before_a_call_does_not_hurry_and_yet_lets_the_call_end() {
+        let clock = Clock::new(Mode::Virtual);
+        let timer = {
+            let clock = clock.clone();
+            tokio::spawn(async move { clock.sleep(Duration::from_secs(3000), Purpose::Wait).await })
+        };
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let _owed = clock.owe();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(clock.now_ms(), VIRTUAL_START_MS);
+        timer.await.expect("it ends after all");
     }
 }

@@ -40,7 +40,7 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
         let store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
         return (store.team(realm).key == key).then_some(Caller::Team);
     }
-    let jwt = request.header("authorization")?.strip_prefix("Bearer ")?;
+    let jwt = request.bearer()?;
     let claims = token::access_claims(cloud, jwt)?;
     let own = Realm { environment: claims.env, region: claims.region };
     if !cloud.rules.realm_fits(own, realm) || !cloud.rules.access_in_time(claims.exp, cloud.clock.now_s()) {

@@ -84,9 +84,24 @@ impl Grants {
         self.all.iter().rev().find(|grant| grant.refresh_token == token)
     }
 
+    /// The first refresh token of the session that a refresh token belongs to.
+    pub fn session_of<'a>(&'a self, token: &'a str) -> &'a str {
+        let mut first = token;
+        // Each step leads to an earlier grant, so this ends.
+        let mut before = usize::MAX;
+        while let Some(grant) = self.all.iter().rev().find(|grant| grant.refresh_token == first && grant.at < before) {
+            before = grant.at;
+            match &grant.bought_with {
+                Some(parent) => first = parent,
+                None => break,
+            }
+        }
+        first
+    }
+
     /// The grant whose access token an API call carries.
     pub fn of_call(&self, exchange: &Exchange) -> Option<&Grant> {
-        let bearer = exchange.request.header("authorization")?.strip_prefix("Bearer ")?;
+        let bearer = exchange.request.bearer()?;
         self.all.iter().find(|grant| grant.access_token == bearer)
     }
 

@@ -25,7 +25,7 @@ pub struct Evidence<'a> {
     pub mode: Mode,
     /// Everything that went over the wire.
     pub exchanges: &'a [Exchange],
-    /// The SDK's log and standard error.
+    /// What the SDK has written to its log and to standard error since the last look.
     pub written: &'a str,
     /// Everything that the device keeps.
     pub items: &'a [Item],
@@ -46,8 +46,6 @@ pub struct Observed {
     /// What those errors said.
     pub texts: Vec<String>,
     pub left: Left,
-    /// How many sign-ins have worked.
-    pub sign_ins: usize,
     /// A sign-in with a token has worked since the last sign-out, and nothing was killed since.
     pub token_scheme: bool,
     /// A status that is no documented combination.
@@ -83,13 +81,30 @@ pub struct Breach {
 pub struct Watch {
     grants: Grants,
     exchanges: usize,
-    written: usize,
+    /// The end of what was written before the last look: a secret may go on in what comes next.
+    written: String,
+}
+
+/// How much of what was written is looked at twice, in bytes.
+const CARRIED: usize = 16 * 1024;
+
+impl Watch {
+    /// What is to be searched now: what is new, with what came just before it; None where nothing is new.
+    fn written(&mut self, fresh: &str) -> Option<String> {
+        if fresh.is_empty() {
+            return None;
+        }
+        let text = std::mem::take(&mut self.written) + fresh;
+        let cut = text.ceil_char_boundary(text.len().saturating_sub(CARRIED));
+        text[cut..].clone_into(&mut self.written);
+        Some(text)
+    }
 }
 
 /// Looks at what the last step left behind.
 pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> {
     let first = std::mem::replace(&mut watch.exchanges, evidence.exchanges.len());
-    let wrote = std::mem::replace(&mut watch.written, evidence.written.len()) != evidence.written.len();
+    let written = watch.written(evidence.written);
     watch.grants.extend(evidence);
     let (grants, stored) = (&watch.grants, storage::stored(evidence));
     leaks::in_urls(first, evidence)
@@ -97,7 +112,7 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
         .or_else(|| leaks::of_wrong_credentials(first, evidence))
         .or_else(|| tokens::exchanged_once(evidence))
         .or_else(|| tokens::one_refresh_in_flight(evidence))
-        .or_else(|| tokens::too_soon(evidence))
+        .or_else(|| tokens::too_soon(evidence, grants))
         .or_else(|| tokens::rotated_out(evidence, grants))
         .or_else(|| tokens::known_to_be_dead(evidence))
         .or_else(|| tokens::known_to_be_expired(first, evidence, grants))
@@ -105,7 +120,7 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
         .or_else(|| stays::waits_for_another(evidence, grants))
         .or_else(|| calls::at_home(first, evidence, grants))
         .or_else(|| calls::bounded(first, evidence))
-        .or_else(|| if wrote { leaks::in_logs(evidence) } else { None })
+        .or_else(|| leaks::in_logs(&Evidence { written: written.as_deref()?, ..*evidence }))
         .or_else(|| leaks::in_errors(evidence))
         .or_else(|| leaks::in_storage(&stored))
         .or_else(|| storage::one_scheme(evidence, &stored))

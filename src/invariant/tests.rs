@@ -288,3 +288,39 @@ fn each_token_goes_where_it_belongs() {
     }
     assert_eq!(story.judge(), Some("EXC-2"));
 }
+
+#[test]
+fn the_scheme_of_an_authorization_header_knows_no_letter_case() {
+    let mut story = Story::new();
+    story.refresh("refresh-token-3", 1, 1).call(&[("authorization", "bearer access-token-1")], 62_000);
+    assert_eq!(story.judge(), Some("REF-2"));
+}
+
+#[test]
+fn retry_after_binds_the_session_that_it_was_told_to() {
+    let mut story = Story::new();
+    // Another session, then the same one.
+    for (used, clause) in [("refresh-token-3", None), ("refresh-token-2", Some("REF-9"))] {
+        story.exchanges.clear();
+        story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 2, 2).refresh(used, 3, 3);
+        let headers = HeaderMap::from_iter([("retry-after".parse().expect("a name"), HeaderValue::from_static("60"))]);
+        let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Default::default());
+        story.exchanges[1].fate = Fate::Answered { status, headers, body };
+        assert_eq!(story.judge(), clause);
+    }
+}
+
+#[test]
+fn a_secret_is_found_where_two_looks_at_the_log_meet() {
+    let (story, mut watch) = (Story::new(), Watch::default());
+    let mut look = |written: &str| {
+        let (ledger, profile, mode, sdk) = (&story.ledger, &*story.profile, Mode::Virtual, &story.sdk);
+        let (exchanges, items, calls, at_rest) = (&[][..], &[][..], 1, true);
+        let evidence = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest };
+        after_step(&mut watch, &evidence).map(|breach| breach.clause)
+    };
+    assert_eq!(look(&"noise ".repeat(20_000)), None);
+    assert_eq!(look("refresh-"), None);
+    assert_eq!(look("token-1"), Some("EXC-3"));
+    assert_eq!(look(""), None, "nothing new");
+}

@@ -113,11 +113,16 @@ pub(super) fn known_to_be_dead(evidence: &Evidence<'_>) -> Option<Breach> {
     None
 }
 
-/// No refresh before the time that a Retry-After names.
-pub(super) fn too_soon(evidence: &Evidence<'_>) -> Option<Breach> {
-    let refreshes: Vec<_> = of(evidence, Operation::Refresh).collect();
-    for pair in refreshes.windows(2) {
-        let [(earlier, first), (later, second)] = pair else { continue };
+/// No refresh of a session before the time that a Retry-After names to it.
+pub(super) fn too_soon(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+    let session = |exchange: &'_ Exchange| {
+        exchange.carried.refresh_token.as_deref().map(|token| grants.session_of(token).to_owned())
+    };
+    let refreshes: Vec<_> = of(evidence, Operation::Refresh).map(|(at, it)| (at, it, session(it))).collect();
+    for (position, (earlier, first, its)) in refreshes.iter().enumerate() {
+        let Some((later, second, _)) = refreshes[position + 1..].iter().find(|(.., other)| other == its) else {
+            continue;
+        };
         let Fate::Answered { headers, .. } = &first.fate else { continue };
         let wait = headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
         let (Some(wait_s), Some(told_at)) = (wait, first.settled_ms) else { continue };

@@ -172,8 +172,8 @@ mod tests {
     fn users_that_are_made_are_not_made_again() {
         let mut fleet = Fleet { users: vec![User::default(); 3], ..Fleet::default() };
         fleet.users[1].id = "made".into();
-        let all: Vec<_> =
-            (0..2).filter_map(|_| fleet.unmade()).map(|who| fleet.installations[who as usize].user).collect();
+        let who = [fleet.unmade().expect("a user"), fleet.unmade().expect("another")];
+        let all = who.map(|who| fleet.of(who).user);
         assert_eq!(all, [0, 2]);
         fleet.users.iter_mut().for_each(|user| user.id = "made".into());
         assert!(fleet.unmade().is_none());

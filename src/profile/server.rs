@@ -123,7 +123,9 @@ impl Profile {
     fn misfit_of(&self, call: Call, headers: &HeaderMap, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<Misfit> {
         let shape = self.shape(call);
         let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if !content_type.starts_with(shape.encoding.content_type()) {
+        // Media types know no letter case (RFC 9110, section 8.3.1).
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case(shape.encoding.content_type()) {
             return Some(Misfit::ContentType);
         }
         let fits = |(key, wanted): (&String, &Value)| {

@@ -25,6 +25,11 @@ fn both_profiles_recognise_their_own_requests_and_what_they_carry() {
             headers.insert("content-type", hyper::header::HeaderValue::from_static(request.content_type));
             assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), None);
             assert_eq!(profile.misfit(call, &headers, b""), Some(Misfit::Fields));
+            let shouted = format!("{} ; charset=utf-8", request.content_type.to_uppercase());
+            headers.insert("content-type", shouted.parse().expect("a value"));
+            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), None);
+            headers.insert("content-type", hyper::header::HeaderValue::from_static("text/plain"));
+            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), Some(Misfit::ContentType));
         }
     }
 }

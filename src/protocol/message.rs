@@ -54,8 +54,8 @@ messages! {
     Item { area: Area, key: String, value: String }
     LockStorage { locked: bool }
     Clock { now: i64 }
-    /// `sleep`, from the adapter.
-    Sleep { milliseconds: u64 }
+    /// `sleep`, from the adapter. In the background: a timer, which no call waits for.
+    Sleep { milliseconds: u64, #[serde(default)] background: bool }
     /// `authenticate`, from the adapter.
     Authenticate { external_user_id: String }
     /// The answer to `authenticate`.

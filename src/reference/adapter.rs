@@ -90,7 +90,7 @@ impl Time for ToldTime {
 
     async fn sleep(&self, duration: Duration) {
         let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        if let Ok(Clock { now }) = self.peer.call("sleep", Sleep { milliseconds }, CALL_BACK).await {
+        if let Ok(Clock { now }) = self.peer.call("sleep", Sleep { milliseconds, background: false }, CALL_BACK).await {
             self.now_ms.fetch_max(now, Ordering::AcqRel);
         }
     }

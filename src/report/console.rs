@@ -224,6 +224,13 @@ impl<W: Write> Console<W> {
             other: summary.bad_scenarios + summary.harness_failures,
         };
         writeln!(self.out, "\n{} in {:.2} s", self.chapter_words(&total), summary.duration.as_secs_f64())?;
+        // What was skipped for want of a capability is no proof.
+        let open =
+            summary.clauses.iter().filter(|c| c.level == Level::Must && c.standing == Standing::NotProved).count();
+        if summary.outcome() == Outcome::Conforms && open > 0 {
+            let clauses = if open == 1 { "must clause is" } else { "must clauses are" };
+            return writeln!(self.out, "{}, as far as it was tried: {open} {clauses} not proved", style.apply_to(word));
+        }
         writeln!(self.out, "{}", style.apply_to(word))
     }
 

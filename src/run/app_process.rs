@@ -22,6 +22,8 @@ pub(super) struct AppProcess {
     ears: Mutex<Option<Arc<dyn Ears>>>,
     process: Mutex<Option<Arc<Process>>>,
     stderr: Mutex<String>,
+    /// What ended processes wrote there and nobody has searched yet.
+    unsearched: Mutex<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -30,7 +32,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl AppProcess {
     pub fn new(seat: AppSeat, deadlines: Deadlines) -> Self {
-        Self { seat, deadlines, ears: Mutex::default(), process: Mutex::default(), stderr: Mutex::default() }
+        Self {
+            seat,
+            deadlines,
+            ears: Mutex::default(),
+            process: Mutex::default(),
+            stderr: Mutex::default(),
+            unsearched: Mutex::default(),
+        }
     }
 
     pub fn set_ears(&self, ears: Arc<dyn Ears>) {
@@ -118,7 +127,17 @@ impl AppProcess {
         if let Some(process) = ended {
             process.kill().await;
             lock(&self.stderr).push_str(&process.stderr_tail());
+            lock(&self.unsearched).push_str(&process.take_stderr());
         }
+    }
+
+    /// What it wrote to standard error since the last time this was asked.
+    pub fn take_stderr(&self) -> String {
+        let mut text = std::mem::take(&mut *lock(&self.unsearched));
+        if let Some(process) = &*lock(&self.process) {
+            text.push_str(&process.take_stderr());
+        }
+        text
     }
 
     pub fn stderr(&self) -> String {

@@ -69,6 +69,16 @@ async fn judge(case: &PlannedCase, world: &Arc<World>, snapshots: Option<&Snapsh
     }
 }
 
+/// Every status that was told is a documented combination. Judged at the end: a step that names a clause of its own for a wrong
+/// status goes before.
+fn told_statuses(case: &PlannedCase, world: &World) -> Result<(), Box<Failure>> {
+    let Some(odd) = world.device.odd_status() else { return Ok(()) };
+    let words: Vec<_> = odd.iter().map(|word| word.word()).collect();
+    let (expected, got) = ("a documented combination of status words".into(), words.join(", "));
+    let halt = Halt::Unmet { expected, got: format!("the told status [{got}]") };
+    Err(Box::new(Failure { clauses: vec!["LIF-7".to_owned()], ..whole_case(case, halt) }))
+}
+
 async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failure>> {
     let mut watch = Watch::default();
     world.settle_in().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
@@ -76,7 +86,7 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
     for step in &case.steps {
         step.perform(world).await?;
         let items = world.items().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
-        let (exchanges, written, sdk) = (world.transcript.since(0), world.written(), world.observed());
+        let (exchanges, written, sdk) = (world.transcript.since(0), world.take_written(), world.observed());
         let begun = world.calls_under_way();
         let evidence = Evidence {
             ledger: &world.ledger,
@@ -89,6 +99,9 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
             calls: step.calls() + begun,
             at_rest: begun == 0 && world.sdk_runs(),
         };
+        if let Some(halt) = world.unreadable() {
+            return Err(Box::new(Failure { span: step.span, words: step.words(), clauses: vec![], halt }));
+        }
         if let Some(breach) = invariant::after_step(&mut watch, &evidence) {
             return Err(Box::new(Failure {
                 span: step.span,
@@ -98,7 +111,7 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
             }));
         }
     }
-    Ok(())
+    told_statuses(case, world)
 }
 
 /// A failure of no step in particular: it points at the scenario's id.

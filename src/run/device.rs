@@ -1,19 +1,22 @@
 //! The device: storage areas on disk, and the process of the SDK that runs on it.
 
+mod seen;
+mod time;
+
 use super::app_process::AppProcess;
-use super::ears::{Authenticator, Heard, SdkEars};
+use super::ears::{Authenticator, Heard, Rest, SdkEars};
 use super::installation::Installation;
-use crate::clock::{Clock, Mode};
+use crate::clock::Clock;
 use crate::profile::Profile;
-use crate::protocol::message::{self, Area, Endpoint, Item, Items, Start};
-use crate::protocol::{Capability, ErrorKind, StatusWord};
-use crate::seat::{AppSeat, CannotStart, Deadlines, Ears, Process, SdkSeat, Trouble, trouble};
+use crate::protocol::message::{self, Area, Endpoint, Start};
+use crate::protocol::{Capability, ErrorKind};
+use crate::seat::{AppSeat, CannotStart, Deadlines, Ears, Ground, Process, SdkSeat, Trouble, trouble};
 use crate::wire::{Nowhere, Transcript};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -73,6 +76,12 @@ pub(super) struct Device {
     /// How far the device's clock is ahead of the servers', in milliseconds.
     clock_off_ms: Arc<AtomicI64>,
     clock_was_off: AtomicBool,
+    tells_time: bool,
+    rest: Arc<Rest>,
+    /// The last time that the SDK was told.
+    told_ms: AtomicI64,
+    /// Held while it notices.
+    noticing: tokio::sync::Mutex<()>,
     traps: bool,
     /// Servers that cannot be reached: identity provider, API.
     nowhere: Mutex<(Option<Nowhere>, Option<Nowhere>)>,
@@ -80,6 +89,8 @@ pub(super) struct Device {
     /// Everything heard so far, over all launches.
     heard: Arc<Mutex<Heard>>,
     stderr: Mutex<String>,
+    /// What ended processes wrote to standard error and nobody has searched yet.
+    unsearched: Mutex<String>,
     authenticator: Mutex<Option<Arc<dyn Authenticator>>>,
 }
 
@@ -97,6 +108,8 @@ pub(super) struct DeviceParts {
     pub profile: Arc<Profile>,
     pub clock: Clock,
     pub capabilities: BTreeSet<Capability>,
+    /// Whether the SDK takes its time from the harness.
+    pub tells_time: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -120,11 +133,16 @@ impl Device {
             locked: Mutex::new(false),
             clock_off_ms: Arc::default(),
             clock_was_off: AtomicBool::new(false),
+            tells_time: parts.tells_time,
+            rest: Arc::default(),
+            told_ms: AtomicI64::new(0),
+            noticing: tokio::sync::Mutex::default(),
             traps: parts.traps,
             nowhere: Mutex::default(),
             process: Mutex::default(),
             heard: Arc::default(),
             stderr: Mutex::default(),
+            unsearched: Mutex::default(),
             authenticator: Mutex::default(),
         })
     }
@@ -148,15 +166,20 @@ impl Device {
             return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
         }
         self.end_process().await;
+        self.rest.launches.send_modify(|launch| *launch += 1);
+        self.rest.unnoticed.send_replace(false);
         lock(&self.launches).push(self.transcript.len());
         let ears = SdkEars {
             clock: self.clock.clone(),
             clock_off_ms: self.clock_off_ms.clone(),
             heard: self.heard.clone(),
             authenticator: lock(&self.authenticator).clone(),
+            rest: self.rest.clone(),
+            launch: *self.rest.launches.borrow(),
         };
-        let root = self.traps.then(|| self.storage.root());
-        let launched = self.seat.launch(Arc::new(ears), self.deadlines, root);
+        let (trapped, temporary) = (self.traps.then(|| self.storage.root()), self.storage.temporary());
+        let ground = Ground { trapped, temporary: Some(&temporary) };
+        let launched = self.seat.launch(Arc::new(ears), self.deadlines, ground);
         let process = Arc::new(launched.map_err(DeviceError::CannotStart)?);
         *lock(&self.process) = Some(process.clone());
         if let Err(broken) = process.initialize().await {
@@ -174,7 +197,7 @@ impl Device {
                 locked: *lock(&self.locked),
             },
             endpoints: self.endpoints(),
-            now: (self.clock.mode() == Mode::Virtual).then(|| self.now_ms()),
+            now: self.time_at_launch(),
             request_timeout_ms: u64::try_from(self.request_timeout.as_millis()).unwrap_or(u64::MAX),
         };
         match self.call::<Value>("start", start).await? {
@@ -190,10 +213,6 @@ impl Device {
         lock(&self.launches).clone()
     }
 
-    pub fn clock_was_off(&self) -> bool {
-        self.clock_was_off.load(Ordering::Relaxed)
-    }
-
     pub fn runs(&self) -> bool {
         self.running().is_some_and(|process| process.is_alive())
     }
@@ -205,7 +224,9 @@ impl Device {
     /// Closes the app in order.
     pub async fn stop(&self) -> Result<(), DeviceError> {
         let process = self.running().ok_or_else(not_running)?;
+        let owed = self.clock.owe();
         let (stopped, app) = (process.stop().await, self.app.stop().await);
+        drop(owed);
         self.end_process().await;
         stopped.map_err(DeviceError::from).and(app)
     }
@@ -230,6 +251,7 @@ impl Device {
             process.kill().await;
             let mut stderr = lock(&self.stderr);
             stderr.push_str(&process.stderr_tail());
+            lock(&self.unsearched).push_str(&process.take_stderr());
         }
     }
 
@@ -237,6 +259,7 @@ impl Device {
         self.kill().await;
         self.end_process().await;
         self.storage.empty(Area::Volatile)?;
+        self.storage.empty_temporary()?;
         self.launch().await
     }
 
@@ -247,6 +270,7 @@ impl Device {
         self.storage.empty(Area::Plain)?;
         self.storage.empty(Area::Volatile)?;
         self.storage.empty_app()?;
+        self.storage.empty_temporary()?;
         if !keeps_secure {
             self.storage.empty(Area::Secure)?;
         }
@@ -286,6 +310,7 @@ impl Device {
         params: impl Serialize,
     ) -> Result<Called<R>, DeviceError> {
         let process = self.running().ok_or_else(not_running)?;
+        let _owed = self.clock.owe();
         let result = match CANCEL.try_with(Clone::clone) {
             Ok(cancel) => process.call_and_cancel::<R>(method, params, async move { cancel.notified().await }).await,
             Err(_) => process.call::<R>(method, params).await,
@@ -304,64 +329,12 @@ impl Device {
         }
     }
 
-    /// Puts the clock wrong; told at the next launch, as a clock that was wrong from the start.
-    pub fn set_clock_off(&self, milliseconds: i64) {
-        self.clock_off_ms.store(milliseconds, Ordering::Relaxed);
-        self.clock_was_off.store(true, Ordering::Relaxed);
-    }
-
-    /// The time by the device's clock.
-    fn now_ms(&self) -> i64 {
-        self.clock.now_ms().saturating_add(self.clock_off_ms.load(Ordering::Relaxed))
-    }
-
-    /// Tells the SDK what time it is, if it wants to know.
-    pub async fn tell_time(&self) -> Result<(), DeviceError> {
-        if self.clock.mode() == Mode::Virtual && self.runs() {
-            self.call::<Value>("clock", message::Clock { now: self.now_ms() }).await?;
-        }
-        Ok(())
-    }
-
     pub async fn set_locked(&self, locked: bool) -> Result<(), DeviceError> {
         *lock(&self.locked) = locked;
         if self.running().is_some() {
             self.call::<Value>("lockStorage", json!({ "locked": locked })).await?;
         }
         Ok(())
-    }
-
-    /// Everything that the SDK keeps, as far as it can be seen from outside.
-    pub async fn items(&self) -> Result<Vec<Item>, DeviceError> {
-        let mut items = self.storage.items()?;
-        if !self.capabilities.contains(&Capability::StorageFiles)
-            && self.running().is_some()
-            && let Called::Ok(told) = self.call::<Items>("storage", json!({})).await?
-        {
-            items.extend(told.items);
-        }
-        Ok(items)
-    }
-
-    /// The statuses that were told since the last time they were taken.
-    pub fn take_statuses(&self) -> Vec<Vec<StatusWord>> {
-        std::mem::take(&mut lock(&self.heard).statuses)
-    }
-
-    /// Everything that the SDK wrote where others can read it: its log and standard error.
-    pub fn written(&self) -> String {
-        let mut text = lock(&self.heard).logs.clone();
-        text.push_str(&self.stderr());
-        text
-    }
-
-    pub fn stderr(&self) -> String {
-        let mut text = lock(&self.stderr).clone();
-        if let Some(process) = self.running() {
-            text.push_str(&process.stderr_tail());
-        }
-        text.push_str(&self.app.stderr());
-        text
     }
 
     pub async fn shut_down(&self) {

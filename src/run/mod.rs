@@ -6,6 +6,7 @@
 mod answer;
 mod app;
 mod app_process;
+mod calls;
 mod case;
 mod device;
 mod ears;

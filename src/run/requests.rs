@@ -3,24 +3,25 @@
 use super::world::World;
 use crate::invariant::{Asked, AskedEnd};
 use crate::protocol::ErrorKind;
-use std::sync::PoisonError;
 
 impl World {
     /// Notes that a call begins; the answer is its number.
     pub(super) fn note_request(&self, method: &str, path: &str) -> usize {
         let began = self.transcript.len();
         let asked = Asked { method: method.to_owned(), path: path.to_owned(), began, end: None };
-        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
-        observed.requests.push(asked);
-        observed.requests.len() - 1
+        self.note_observed(|observed| {
+            observed.requests.push(asked);
+            observed.requests.len() - 1
+        })
     }
 
     /// Notes how a call ended.
     pub(super) fn note_request_ended(&self, number: usize, refused: Option<ErrorKind>) {
         let end = AskedEnd { at: self.transcript.len(), at_ms: self.clock.now_ms(), refused };
-        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(asked) = observed.requests.get_mut(number) {
-            asked.end = Some(end);
-        }
+        self.note_observed(|observed| {
+            if let Some(asked) = observed.requests.get_mut(number) {
+                asked.end = Some(end);
+            }
+        });
     }
 }

@@ -1,6 +1,7 @@
 //! `sent:`: what must have gone over the wire during a step.
 
 use super::answer::Halt;
+use super::calls::Window;
 use super::world::World;
 use crate::protocol::{Environment, Region};
 use crate::wire::redact::SecretKind;
@@ -86,14 +87,20 @@ impl Credential {
 }
 
 impl Sent {
-    /// Judges the exchanges of a step.
-    pub fn judge(&self, exchanges: &[Exchange], world: &World) -> Result<(), Halt> {
-        if self.only.is_some() && !exchanges.is_empty() {
-            return Err(Halt::Unmet { expected: "nothing sent".into(), got: format!("{} sent", tally(exchanges)) });
+    /// Judges the exchanges of a step. What the SDK sent of its own accord since the call before, as a refresh at launch, may
+    /// be what the step asks for, but need not.
+    pub(super) fn judge(&self, window: &Window, world: &World) -> Result<(), Halt> {
+        if self.only.is_some() && !window.during.is_empty() {
+            return Err(Halt::Unmet {
+                expected: "nothing sent".into(),
+                got: format!("{} sent", tally(&window.during)),
+            });
         }
         for (operation, count) in self.counts() {
-            let of: Vec<_> = exchanges.iter().filter(|exchange| exchange.operation == operation).collect();
-            count.judge(operation, &of, world)?;
+            let is_it = |exchange: &&Exchange| exchange.operation == operation;
+            let during: Vec<_> = window.during.iter().filter(is_it).collect();
+            let with_own = window.since_idle.iter().filter(is_it).count();
+            count.judge(operation, &during, with_own, world)?;
         }
         Ok(())
     }
@@ -126,18 +133,20 @@ fn tally(exchanges: &[Exchange]) -> String {
 }
 
 impl Count {
-    fn judge(&self, operation: Operation, exchanges: &[&Exchange], world: &World) -> Result<(), Halt> {
+    /// `with_own`: how many there are together with those that the SDK sent of its own accord.
+    fn judge(&self, operation: Operation, exchanges: &[&Exchange], with_own: usize, world: &World) -> Result<(), Halt> {
         let (sent, what) = (exchanges.len(), operation.words());
-        let wrong_count = |wanted: String| {
+        let wrong_count = |wanted: String, sent: usize| {
             Err(Halt::Unmet {
                 expected: format!("{wanted} × {what} during this step"),
                 got: format!("{sent} × {what}"),
             })
         };
         match (self.count, self.at_least, self.at_most) {
-            (Some(count), _, _) if sent != count => return wrong_count(count.to_string()),
-            (_, Some(least), _) if sent < least => return wrong_count(format!("at least {least}")),
-            (_, _, Some(most)) if sent > most => return wrong_count(format!("at most {most}")),
+            (Some(count), _, _) if sent > count => return wrong_count(count.to_string(), sent),
+            (Some(count), _, _) if with_own < count => return wrong_count(count.to_string(), with_own),
+            (_, Some(least), _) if with_own < least => return wrong_count(format!("at least {least}"), with_own),
+            (_, _, Some(most)) if sent > most => return wrong_count(format!("at most {most}"), sent),
             _ => {}
         }
         for exchange in exchanges {

@@ -2,22 +2,20 @@
 
 use super::answer::{Answer, Halt};
 use super::app::App;
-use super::device::{Called, Device, DeviceError, DeviceParts};
+use super::calls::Conversation;
+use super::device::{Device, DeviceError, DeviceParts};
 use super::expiries::Expiries;
 use super::surroundings::{endpoints, vendor};
 use super::vendor::Vendor;
 use crate::clock::{Clock, Mode, real_now_ms};
-use crate::invariant::{Left, Observed};
 use crate::profile::Profile;
-use crate::protocol::{Capability, ErrorKind, Realm, StatusWord, is_documented};
+use crate::protocol::{Capability, Realm};
 use crate::scenario::{Given, OwnProfile, Text};
 use crate::seat::{
-    AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs,
+    AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs, trouble,
 };
 use crate::wire::redact::{Ledger, SecretKind};
 use crate::wire::{Faults, Front, Link, Operation, Party, Received, Reply, Transcript};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,6 +34,8 @@ pub struct Setup {
     /// What the SDK claims.
     pub capabilities: BTreeSet<Capability>,
     pub mode: Mode,
+    /// Whether the SDK takes its time from the harness, also where that is real time.
+    pub tells_time: bool,
     pub deadlines: Deadlines,
     /// How long parts wait for one HTTP answer, in real time.
     pub request_timeout: Duration,
@@ -70,7 +70,7 @@ pub struct World {
     expiries: Mutex<Expiries>,
     backends: tokio::sync::Mutex<HashMap<Realm, Issuer>>,
     pub(super) begun: Mutex<HashMap<String, Begun>>,
-    pub(super) observed: Mutex<Observed>,
+    pub(super) conversation: Mutex<Conversation>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -106,6 +106,7 @@ impl World {
             profile: profile.clone(),
             clock: clock.clone(),
             capabilities: setup.capabilities.clone(),
+            tells_time: setup.tells_time,
         })?;
         let running = matches!(&setup.backend, BackendSeat::External(spec) if matches!(spec.run, Runs::Running { .. }));
         let shared = running || matches!(setup.cloud, CloudSeat::External(_));
@@ -130,7 +131,7 @@ impl World {
             expiries: Mutex::new(expiries),
             backends: tokio::sync::Mutex::default(),
             begun: Mutex::default(),
-            observed: Mutex::default(),
+            conversation: Mutex::default(),
             given,
         });
         world.connect();
@@ -305,64 +306,6 @@ impl World {
         Ok(issuer)
     }
 
-    /// Calls the SDK and keeps the answer's shape.
-    pub(super) async fn call<R: DeserializeOwned>(
-        &self,
-        method: &str,
-        params: impl Serialize,
-    ) -> Result<Called<R>, Halt> {
-        let signs_in = ["signIn", "configure", "setUserId", "identify"].contains(&method);
-        let sign_ins = {
-            let mut observed = lock(&self.observed);
-            observed.left = if signs_in { Left::MayBe } else { observed.left };
-            observed.sign_ins
-        };
-        let called = self.device.call(method, params).await.map_err(Halt::from);
-        let mut observed = lock(&self.observed);
-        match &called {
-            Ok(Called::Ok(_)) if signs_in => {
-                observed.left = Left::MayBe;
-                observed.sign_ins += 1;
-                observed.token_scheme = ["signIn", "identify"].contains(&method);
-            }
-            Ok(Called::Ok(_)) if method == "signOut" => {
-                (observed.left, observed.token_scheme) = (Left::SignedOut, false);
-            }
-            Ok(Called::Killed) => observed.token_scheme = false,
-            Ok(Called::Refused { kind, text }) => {
-                observed.told.push((*kind, self.transcript.len()));
-                observed.texts.push(text.clone());
-                // A late call tells of the user that it began with.
-                if *kind == ErrorKind::InvalidUser && observed.sign_ins == sign_ins {
-                    observed.left = Left::UserGone;
-                }
-            }
-            _ => {}
-        }
-        called
-    }
-
-    /// Notes that the SDK died in the middle of a call: which scheme it has is open.
-    pub(super) fn note_crash(&self) {
-        lock(&self.observed).token_scheme = false;
-    }
-
-    /// Notes what the SDK said of itself.
-    pub(super) fn note_status(&self, status: &[StatusWord]) {
-        if !is_documented(status) {
-            lock(&self.observed).odd_status.get_or_insert_with(|| status.to_vec());
-        }
-    }
-
-    /// What was seen of the SDK beside the wire.
-    pub(super) fn observed(&self) -> Observed {
-        Observed {
-            launches: self.device.launches(),
-            clock_was_off: self.device.clock_was_off(),
-            ..lock(&self.observed).clone()
-        }
-    }
-
     /// Calls that were begun and have not ended.
     pub(super) fn calls_under_way(&self) -> usize {
         lock(&self.begun).values().filter(|begun| !begun.task.is_finished()).count()
@@ -372,38 +315,21 @@ impl World {
         self.device.runs()
     }
 
-    /// Calls the SDK where only success or refusal matters.
-    pub(super) async fn tell(&self, method: &str, params: impl Serialize) -> Result<Answer, Halt> {
-        Ok(match self.call::<serde_json::Value>(method, params).await? {
-            Called::Ok(_) => Answer::Ok,
-            Called::Refused { kind, text } => Answer::Refused { kind, text },
-            Called::Killed => Answer::Killed,
-        })
-    }
-
-    /// Calls the SDK where a refusal is a failure of the step.
-    pub(super) async fn ask<R: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<R, Halt> {
-        match self.call(method, params).await? {
-            Called::Ok(value) => Ok(value),
-            Called::Refused { kind, text } => Err(Halt::Unmet {
-                expected: format!("an answer to `{method}`"),
-                got: format!("the error {kind}: {text}"),
-            }),
-            Called::Killed => Err(Halt::Scenario("the process was killed".into())),
-        }
-    }
-
     /// One call of the harness's own client to the cloud, recorded like any other.
     pub(super) async fn client_call(&self, to: Party, realm: Realm, request: Received) -> Option<Reply> {
         let link = Link { from: Party::Client, to, realm };
         self.front.pass(link, &*self.vendor.upstream(), request).await
     }
 
-    /// Time passes for everybody.
+    /// Time passes for everybody. A device that is not in use notices it when it is used again.
     pub(super) async fn advance(&self, by: Duration) -> Result<(), Halt> {
+        self.device.pass_time();
         self.clock.advance(by).await;
         self.vendor.advance(self.given.realm(), by).await?;
-        self.device.tell_time().await.map_err(Halt::from)
+        if self.clock.is_owed() {
+            self.device.notice_time().await.map_err(Halt::from)?;
+        }
+        Ok(())
     }
 
     /// Launches the app for the first time.
@@ -416,9 +342,15 @@ impl World {
         self.device.items().await.map_err(Halt::from)
     }
 
-    /// What the SDK wrote to its log and to standard error.
-    pub fn written(&self) -> String {
-        self.device.written()
+    /// What the SDK has written to its log and to standard error since the last time this was asked.
+    pub fn take_written(&self) -> String {
+        self.device.take_written()
+    }
+
+    /// A notification of the SDK that could not be read.
+    pub(super) fn unreadable(&self) -> Option<Halt> {
+        let what = self.device.unreadable()?;
+        Some(Halt::Adapter(trouble(format!("the adapter failed: {what}"))))
     }
 
     /// What the implementations on trial wrote to standard error.

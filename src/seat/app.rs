@@ -2,7 +2,7 @@
 
 use super::child::{self, Program};
 use super::process::{Deaf, Ears, Process};
-use super::{CannotStart, Deadlines, Trouble};
+use super::{CannotStart, Deadlines, Ground, Trouble};
 use crate::protocol::message::Initialized;
 use crate::reference::app::Rules;
 use std::sync::Arc;
@@ -18,7 +18,10 @@ impl AppSeat {
     /// Starts the process of an app from outside; nothing for the built-in one.
     pub fn launch(&self, ears: Arc<dyn Ears>, deadlines: Deadlines) -> Option<Result<Process, CannotStart>> {
         let AppSeat::Command(program) = self else { return None };
-        Some(child::launch(program, ears, deadlines, None).map_err(|error| CannotStart::new(program, &error)))
+        Some(
+            child::launch(program, ears, deadlines, Ground::default())
+                .map_err(|error| CannotStart::new(program, &error)),
+        )
     }
 
     /// Starts a process only to ask what it is.

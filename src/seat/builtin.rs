@@ -89,4 +89,8 @@ impl Watch for Hosted {
     fn stderr_tail(&self) -> String {
         String::new()
     }
+
+    fn take_stderr(&self) -> String {
+        String::new()
+    }
 }

@@ -1,20 +1,42 @@
 //! A child process that speaks the protocol on its standard input and output.
 
-use super::Deadlines;
 use super::process::{CLEAN, Ears, EarsHandler, End, Process, Watch};
 use super::storage_trap::{self, Trap};
+use super::{Deadlines, Ground};
 use crate::protocol::{MAX_UNASKED, connect};
 use async_trait::async_trait;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-/// How much of standard error is kept, in bytes.
+/// How much of standard error is shown at the most, in bytes.
 const STDERR_TAIL: usize = 64 * 1024;
+/// How much of it is kept until it is searched.
+const STDERR_LIMIT: usize = 16 << 20;
+/// How long the rest of standard error is waited for when the process has ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// The child's standard input and output.
+struct Pipes {
+    stdin: Option<ChildStdin>,
+    stdout: ChildStdout,
+}
+
+/// What a child wrote to standard error.
+#[derive(Default)]
+struct Stderr {
+    kept: VecDeque<u8>,
+    /// Bytes ever written.
+    written: usize,
+    /// How many of them were taken.
+    taken: usize,
+}
 
 struct Watched {
     /// Ends the process at a write to storage, where a case wants that.
@@ -22,7 +44,7 @@ struct Watched {
     /// The id of the child and of its process group.
     group: i32,
     end: watch::Sender<End>,
-    stderr: Mutex<VecDeque<u8>>,
+    stderr: Mutex<Stderr>,
 }
 
 /// What to start.
@@ -35,13 +57,14 @@ pub struct Program {
 }
 
 /// A started program in a process group of its own: whatever it starts ends with it, and Ctrl-C reaches the harness alone.
-fn spawn(what: &Program, stdin: Stdio, storage: Option<&Path>) -> std::io::Result<(Child, Arc<Watched>)> {
+fn spawn(what: &Program, stdin: Stdio, ground: Ground<'_>) -> std::io::Result<(Pipes, Arc<Watched>)> {
     let mut command = Command::new(&what.program);
-    command.args(&what.args).current_dir(&what.folder).envs(what.environment.iter().cloned());
+    command.args(&what.args).current_dir(&what.folder);
+    command.envs(ground.temporary.map(|folder| ("TMPDIR", folder))).envs(what.environment.iter().cloned());
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     die_with_the_harness(&mut command);
-    let trap = match storage {
+    let trap = match ground.trapped {
         Some(root) => {
             let (trap, handover) = storage_trap::prepare(root)?;
             storage_trap::install_into(&mut command, handover);
@@ -51,13 +74,15 @@ fn spawn(what: &Program, stdin: Stdio, storage: Option<&Path>) -> std::io::Resul
     };
     let mut child = command.spawn()?;
     let stderr = child.stderr.take().ok_or_else(no_pipe)?;
+    let pipes = Pipes { stdin: child.stdin.take(), stdout: child.stdout.take().ok_or_else(no_pipe)? };
     let group = child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(no_pipe)?;
     if let Some(trap) = &trap {
         trap.set_group(group);
     }
     let watched = Arc::new(Watched { trap, group, end: watch::channel(End::Running).0, stderr: Mutex::default() });
-    tokio::spawn(keep_tail(stderr, watched.clone()));
-    Ok((child, watched))
+    let heard_out = tokio::spawn(keep(stderr, watched.clone()));
+    tokio::spawn(reap(child, watched.clone(), heard_out));
+    Ok((pipes, watched))
 }
 
 fn no_pipe() -> std::io::Error {
@@ -69,11 +94,10 @@ pub(super) fn launch(
     what: &Program,
     ears: Arc<dyn Ears>,
     deadlines: Deadlines,
-    storage: Option<&Path>,
+    ground: Ground<'_>,
 ) -> std::io::Result<Process> {
-    let (mut child, watched) = spawn(what, Stdio::piped(), storage)?;
-    let (stdin, stdout) = (child.stdin.take().ok_or_else(no_pipe)?, child.stdout.take().ok_or_else(no_pipe)?);
-    tokio::spawn(reap(child, watched.clone()));
+    let (Pipes { stdin, stdout }, watched) = spawn(what, Stdio::piped(), ground)?;
+    let stdin = stdin.ok_or_else(no_pipe)?;
     let (peer, conversation) = connect(stdout, stdin, MAX_UNASKED, |_| Arc::new(EarsHandler(ears)));
     tokio::spawn(conversation);
     Ok(Process::new(peer, watched, deadlines))
@@ -81,10 +105,8 @@ pub(super) fn launch(
 
 /// Starts a program that serves by itself; what it prints is kept with its standard error.
 pub(super) fn start(what: &Program) -> std::io::Result<Arc<dyn Watch>> {
-    let (mut child, watched) = spawn(what, Stdio::null(), None)?;
-    let stdout = child.stdout.take().ok_or_else(no_pipe)?;
-    tokio::spawn(keep_tail(stdout, watched.clone()));
-    tokio::spawn(reap(child, watched.clone()));
+    let (Pipes { stdout, .. }, watched) = spawn(what, Stdio::null(), Ground::default())?;
+    tokio::spawn(keep(stdout, watched.clone()));
     Ok(watched)
 }
 
@@ -102,17 +124,31 @@ fn die_with_the_harness(command: &mut Command) {
     let _ = command;
 }
 
-async fn keep_tail(mut stderr: impl AsyncRead + Unpin, watched: Arc<Watched>) {
+async fn keep(mut stderr: impl AsyncRead + Unpin, watched: Arc<Watched>) {
     let mut chunk = vec![0; 8192];
     while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
-        let mut tail = watched.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        tail.extend(&chunk[..count]);
-        let excess = tail.len().saturating_sub(STDERR_TAIL);
-        tail.drain(..excess);
+        watched.stderr.lock().unwrap_or_else(PoisonError::into_inner).add(&chunk[..count]);
     }
 }
 
-async fn reap(mut child: Child, watched: Arc<Watched>) {
+impl Stderr {
+    fn add(&mut self, more: &[u8]) {
+        self.written += more.len();
+        self.kept.extend(more);
+        // What nobody has taken yet is kept up to a limit, and of the rest the tail.
+        let fresh = (self.written - self.taken).clamp(STDERR_TAIL, STDERR_LIMIT);
+        let excess = self.kept.len().saturating_sub(fresh);
+        self.kept.drain(..excess);
+    }
+
+    /// The last bytes.
+    fn last(&self, count: usize) -> String {
+        let bytes: Vec<u8> = self.kept.iter().skip(self.kept.len().saturating_sub(count)).copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+async fn reap(mut child: Child, watched: Arc<Watched>, heard_out: JoinHandle<()>) {
     let how = match child.wait().await {
         Ok(status) => describe(status),
         Err(error) => format!("unknown ({error})"),
@@ -122,6 +158,8 @@ async fn reap(mut child: Child, watched: Arc<Watched>) {
     }
     // What it started and left behind goes too.
     signal_group(watched.group);
+    // Its last words count too, unless somebody who got away keeps the pipe open.
+    let _ = tokio::time::timeout(LAST_WORDS, heard_out).await;
     watched.end.send_replace(End::Ended(how));
 }
 
@@ -169,8 +207,13 @@ impl Watch for Watched {
     }
 
     fn stderr_tail(&self) -> String {
-        let tail = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes: Vec<u8> = tail.iter().copied().collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).last(STDERR_TAIL)
+    }
+
+    fn take_stderr(&self) -> String {
+        let mut stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = stderr.written - stderr.taken;
+        stderr.taken = stderr.written;
+        stderr.last(fresh)
     }
 }

@@ -40,6 +40,15 @@ pub enum SdkSeat {
     Command(Program),
 }
 
+/// What a process stands on.
+#[derive(Clone, Copy, Default)]
+pub struct Ground<'a> {
+    /// It can be ended at its n-th write below this folder.
+    pub trapped: Option<&'a Path>,
+    /// Its folder for temporary files, where the target file names no other.
+    pub temporary: Option<&'a Path>,
+}
+
 /// How long the harness waits, in real time.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
@@ -72,17 +81,16 @@ impl CannotStart {
 
 impl SdkSeat {
     /// Starts one process. `ears` hears what it says of itself.
-    /// With `storage`, it can be ended at its n-th write below that folder.
     pub fn launch(
         &self,
         ears: Arc<dyn Ears>,
         deadlines: Deadlines,
-        storage: Option<&Path>,
+        ground: Ground<'_>,
     ) -> Result<Process, CannotStart> {
         match self {
             SdkSeat::Builtin { assembly, time } => Ok(builtin::launch(assembly.clone(), *time, ears, deadlines)),
             SdkSeat::Command(program) => {
-                child::launch(program, ears, deadlines, storage).map_err(|error| CannotStart::new(program, &error))
+                child::launch(program, ears, deadlines, ground).map_err(|error| CannotStart::new(program, &error))
             }
         }
     }
@@ -94,7 +102,7 @@ impl SdkSeat {
 
     /// Starts a process only to ask what it is and can.
     pub async fn probe(&self, deadlines: Deadlines) -> Result<Result<Initialized, Trouble>, CannotStart> {
-        let process = self.launch(Arc::new(process::Deaf), deadlines, None)?;
+        let process = self.launch(Arc::new(process::Deaf), deadlines, Ground::default())?;
         let answer = process.initialize().await;
         let told = match answer {
             Ok(initialized) => Ok(initialized),

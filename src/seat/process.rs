@@ -79,6 +79,8 @@ pub(super) trait Watch: Send + Sync {
     fn disarm(&self) -> bool;
     /// The last of what it wrote to standard error.
     fn stderr_tail(&self) -> String;
+    /// What it wrote to standard error since the last time this was asked.
+    fn take_stderr(&self) -> String;
 }
 
 impl Watcher {
@@ -182,6 +184,11 @@ impl Process {
 
     pub fn stderr_tail(&self) -> String {
         self.watch.stderr_tail()
+    }
+
+    /// What it wrote to standard error since the last time this was asked.
+    pub fn take_stderr(&self) -> String {
+        self.watch.take_stderr()
     }
 
     pub fn watcher(&self) -> Watcher {

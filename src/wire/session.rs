@@ -24,7 +24,7 @@ impl Session {
         let sign_in_token = since.first()?.carried.token.clone()?;
         let access_token = since.iter().rev().find_map(|e| granted(e))?.access_token;
         let uses = |exchange: &Exchange, grant: &Granted| {
-            let bearer = exchange.request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+            let bearer = exchange.request.bearer();
             exchange.carried.refresh_token.as_ref() == Some(&grant.refresh_token)
                 || bearer == Some(grant.access_token.as_str())
         };

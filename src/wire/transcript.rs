@@ -103,6 +103,12 @@ impl Received {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The token of a header `authorization: Bearer`; the scheme in any letter case (RFC 9110, section 11.1).
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+    }
+
     /// The fields of a form body.
     pub fn form(&self) -> Vec<(String, String)> {
         form_urlencoded::parse(&self.body).into_owned().collect()

@@ -6,7 +6,7 @@ import sys
 import time
 
 MODE = sys.argv[1]
-CAPABILITIES = ["apiKey", "clock", "storageFiles"]
+CAPABILITIES = ["apiKey", "clock"] if MODE == "hides-storage" else ["apiKey", "clock", "storageFiles"]
 
 
 def say(message):
@@ -49,6 +49,20 @@ def misbehave(request):
     if MODE == "closes-stdin":
         os.close(0)
         time.sleep(3600)
+    if MODE == "leaks-before-much-else":
+        sys.stderr.write("debug: my parameters were " + json.dumps(request["params"]) + "\n" + "noise\n" * 40000)
+        sys.stderr.flush()
+        answer(request, {})
+    if MODE == "leaks-to-a-temporary-file":
+        with open(os.path.join(os.environ["TMPDIR"], "request.json"), "w") as file:
+            json.dump(request["params"], file)
+        answer(request, {})
+    if MODE == "hides-storage":
+        error = {"code": -32000, "message": "no listing", "data": {"kind": "unsupported"}}
+        say({"jsonrpc": "2.0", "id": request["id"], "error": error})
+    if MODE == "mumbles":
+        say({"jsonrpc": "2.0", "method": "statusChanged", "params": {"status": "signed in, honestly"}})
+        answer(request, {})
     if MODE == "leaks":
         sys.stderr.write("debug: my parameters were " + json.dumps(request["params"]) + "\n")
         sys.stderr.flush()

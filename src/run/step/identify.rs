@@ -17,8 +17,9 @@ pub struct Identify {
 
 pub(super) const KIND: StepKind = StepKind::new::<Identify>(
     "identify",
-    "Identifies the app's user.person(); the SDK asks back for a token when it needs one.",
+    "Identifies the app's user; the SDK asks back for a token when it needs one.",
 )
+.person()
 .answers()
 .needs(&[Capability::Identify]);
 

@@ -88,13 +88,14 @@ impl Planned {
     }
 
     async fn run_and_judge(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let idle_from = world.idle_from();
         let mark = self.step.counts_from(world).unwrap_or_else(|| world.transcript.len());
         let answer = self.step.run(world).await?;
         if self.kind.answers {
             self.expect.judge(&answer)?;
         }
         if let Some(sent) = &self.sent {
-            sent.judge(&world.transcript.since(mark), world)?;
+            sent.judge(&world.window(mark, idle_from), world)?;
         }
         Ok(answer)
     }

@@ -17,8 +17,10 @@ pub struct RefuseAccessTokens {
 
 pub(super) const KIND: StepKind = StepKind::new::<RefuseAccessTokens>(
     "refuseAccessTokens",
-    "The API refuses the access tokens of a user issued so far.person().demands(&[Control::RefuseAccessTokens]); refresh works.",
-);
+    "The API refuses the access tokens of a user issued so far; refresh works.",
+)
+.person()
+.demands(&[Control::RefuseAccessTokens]);
 
 #[async_trait]
 impl Step for RefuseAccessTokens {

@@ -29,15 +29,8 @@ impl Step for StatusChanges {
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
-        let sets = |list: &[Vec<StatusWord>]| -> Vec<BTreeSet<StatusWord>> {
-            list.iter().map(|words| words.iter().copied().collect()).collect()
-        };
-        let statuses = world.device.take_statuses();
-        statuses.iter().for_each(|status| world.note_status(status));
-        let mut told = sets(&statuses);
-        // Telling the same status twice misses nothing.
-        told.dedup();
-        let wanted = sets(&self.are);
+        let told = world.device.take_status_changes();
+        let wanted: Vec<BTreeSet<_>> = self.are.iter().map(|words| words.iter().copied().collect()).collect();
         if told == wanted {
             return Ok(Answer::Done);
         }

@@ -15,10 +15,10 @@ pub struct UndoDelete {
     user: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<UndoDelete>(
-    "undoDelete",
-    "The vendor brings a deleted user back.person().demands(&[Control::UndoDelete]); its old sessions stay dead.",
-);
+pub(super) const KIND: StepKind =
+    StepKind::new::<UndoDelete>("undoDelete", "The vendor brings a deleted user back; its old sessions stay dead.")
+        .person()
+        .demands(&[Control::UndoDelete]);
 
 #[async_trait]
 impl Step for UndoDelete {

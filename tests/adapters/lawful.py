@@ -1,0 +1,109 @@
+"""The example SDK of adapters/python with one more habit, which its first argument names. Every habit is within the scheme."""
+
+import os
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../adapters/python"))
+
+from bridge.adapter import Adapter  # noqa: E402
+from signin import http, sdk  # noqa: E402
+from signin.errors import SignInError  # noqa: E402
+
+HABIT = sys.argv[1]
+start, move_clock, sign_in = Adapter._start, Adapter._move_clock, sdk.SignInSdk._sign_in
+
+
+def refresh_if_due(build):
+    """Refreshes an expired access token in the background; who calls meanwhile shares it."""
+
+    def work():
+        try:
+            with build._using() as installation:
+                tenure, session = installation.tenure, installation.session
+                due = session is not None and hasattr(session, "access_token") and not session.on_hold
+                due = due and not build._refresher.is_fresh(session)
+            if due:
+                build._refresher.renew(tenure, session.access_token, sdk.Call())
+        except SignInError:
+            pass
+        finally:
+            build._installation.deliver()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(1)
+
+
+def look_after_user(build):
+    try:
+        user = build.current_user_id()
+        if user and "useSignInToken" in build.status():
+            build.request("GET", "/v2/user/" + user)
+    except SignInError:
+        pass
+
+
+def with_timer(adapter):
+    def run():
+        while True:
+            adapter._peer.ask("sleep", {"milliseconds": 50 * 60 * 1000, "background": True}, on_result=adapter._clock._arrive)
+            refresh_if_due(adapter._sdk)
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def started(self, params, call):
+    plain = params["storage"]["plain"]
+    if HABIT == "pipe" and not os.path.exists(os.path.join(plain, "ipc")):
+        os.mkfifo(os.path.join(plain, "ipc"))
+        os.symlink("..", os.path.join(plain, "up"))
+    result = start(self, params, call)
+    if HABIT == "refreshes-at-launch":
+        refresh_if_due(self._sdk)
+    if HABIT == "asks-at-launch":
+        # Not on this thread, which reads what Vouch answers.
+        asking = threading.Thread(target=look_after_user, args=(self._sdk,), daemon=True)
+        asking.start()
+        asking.join(1)
+    if HABIT == "tells-first-status":
+        try:
+            self._peer.notify("statusChanged", {"status": self._sdk.status()})
+        except SignInError:
+            pass  # locked for the moment
+    if HABIT == "timer":
+        with_timer(self)
+    return result
+
+
+def moved(self, params, call):
+    result = move_clock(self, params, call)
+    if HABIT == "refreshes-when-time-passes":
+        refresh_if_due(self._sdk)
+    return result
+
+
+def signed_in(self, token, *more):
+    sign_in(self, token, *more)
+    look_after_user(self)
+
+
+Adapter._start, Adapter._move_clock = started, moved
+if HABIT == "asks-after-sign-in":
+    sdk.SignInSdk._sign_in = signed_in
+if HABIT == "exchanges-again":
+    needed = sdk.SignInSdk._exchange_needed
+    sdk.SignInSdk._exchange_needed = staticmethod(lambda session, token: needed(session, token) or True)
+if HABIT == "other-letter-case":
+    plain_credentials, http.FORM = sdk._credentials, "Application/X-WWW-Form-Urlencoded; charset=utf-8"
+    form = http.form
+    http.form = lambda **fields: form(client_id="mobile", **fields)
+
+    def credentials(session):
+        headers = plain_credentials(session)
+        bearer = headers.pop("Authorization", None) or headers.pop("authorization", None)
+        return headers if bearer is None else {**headers, "authorization": bearer.replace("Bearer", "bearer")}
+
+    sdk._credentials = credentials
+
+Adapter(with_clock=True).run()
