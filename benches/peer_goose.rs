@@ -33,8 +33,6 @@ async fn main() -> Result<(), GooseError> {
     configuration.quiet = 5;
     configuration.no_print_metrics = true;
     configuration.no_reset_metrics = true;
-    configuration.no_telnet = true;
-    configuration.no_websocket = true;
     let attack = GooseAttack::initialize_with_config(configuration)?;
     let scenario = scenario!("peer").register_transaction(transaction!(exchange));
     let metrics = attack.register_scenario(scenario).execute().await?;

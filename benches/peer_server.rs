@@ -68,14 +68,14 @@ fn grant() -> Answer {
         format!(r#"{{"access_token":"{}","refresh_token":"peer-refresh-token-of-the-usual-length-"#, jwt(&claims));
     let end = r#"","expires_in":3600,"token_type":"Bearer"}"#;
     let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-store\r\ncontent-length: {}\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-type: application/json\r\ncache-control: no-store\r\ncontent-length: {}\r\n\r\n",
         start.len() + 16 + end.len()
     );
     Answer { before: format!("{head}{start}").into_bytes(), after: end.into() }
 }
 
 fn json(body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    format!("HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         .into_bytes()
 }
 

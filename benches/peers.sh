@@ -40,7 +40,7 @@ run_oha() { client oha --no-tui --output-format json -z ${seconds}s -c $connecti
 run_hey() { GOMAXPROCS=1 client hey -z ${seconds}s -c $connections -m POST -T $form -D "$work/body" $url | awk '/Requests\/sec/ {printf "%d\n", $2}'; }
 run_ab() { client ab -q -k -t "$seconds" -n 100000000 -c $connections -T $form -p "$work/body" $url 2>/dev/null | awk '/Requests per second/ {printf "%d\n", $4}'; }
 run_h2load() { client h2load --h1 -t1 -c$connections -D "$seconds" -d "$work/body" -H "content-type: $form" $url | awk '/^finished in/ {printf "%d\n", $4}'; }
-run_goose() { client target/fast/examples/peer-goose http://127.0.0.1:$port $connections "$seconds" "$work/body" 2>/dev/null; }
+run_goose() { client target/fast/examples/peer-goose http://127.0.0.1:$port $connections "$seconds" "$work/body" 2>/dev/null | tail -1; }
 run_reqwest() { client target/fast/examples/peer-reqwest $url $connections "$seconds" "$work/body"; }
 run_locust() {
     PEER_BODY="$work/body" client locust -f benches/peer_locust.py --headless -u $connections -r $connections -t ${seconds}s --host http://127.0.0.1:$port \

@@ -362,7 +362,7 @@ fn a_slower_build_is_told_from_its_baseline_and_an_equal_one_is_not() {
             "-l",
             "4s",
             "--rounds",
-            "8",
+            "10",
             "--fleet",
             "40",
             "--baseline",

@@ -282,6 +282,8 @@ impl Crew {
         connections: usize,
         stop: &AtomicBool,
     ) -> Result<Round, Trouble> {
+        let (arrivals, length) = (self.load.arrivals.clone(), self.load.length);
+        self.restock(&arrivals, length, stop, &mut |_| {})?;
         let mut gathering = Gathering::new(&self.load, Duration::ZERO, Duration::MAX);
         let started = Instant::now();
         let before = std::mem::replace(&mut self.limits.connections, connections);
