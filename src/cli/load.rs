@@ -1,5 +1,6 @@
 //! `vouch load`.
 
+use super::load_files::{Files, Reports};
 use super::{Done, Stop, load_rounds, runtime, target};
 use crate::load::arrivals::Arrivals;
 use crate::load::threshold::Threshold;
@@ -108,6 +109,9 @@ pub struct Args {
     /// Write the results as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+
+    #[command(flatten)]
+    reports: Reports,
 
     /// Compare with a baseline: a target file, or the JSON report of an earlier run, whose target is measured again. Both
     /// are measured in turns.
@@ -241,11 +245,15 @@ fn listen_for_ctrl_c() -> Arc<AtomicBool> {
 
 async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {
     let stop = listen_for_ctrl_c();
+    // Before the run: a file that cannot be written must not cost the run.
+    let files = Files::open(args.json.as_deref(), &args.reports)?;
     let mut console = Console::new(load.length, args.progress == Show::Auto, args.progress != Show::Off);
     if let Some(baseline) = &args.baseline {
+        drop(files);
         return load_rounds::against(&args, baseline, load, target, stop, console).await;
     }
     if let Some(Bounds(start, most)) = args.saturate {
+        drop(files);
         return load_rounds::search(&args, (start, most), load, target, stop, console).await;
     }
     let Crewed { mut crew, keep, name } = crew(&args, &load, &target, profile).await?;
@@ -278,11 +286,7 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
         left_users: left,
     };
     results.write_summary(&mut std::io::stdout().lock(), console::colors_enabled())?;
-    if let Some(path) = &args.json {
-        let text = results.json();
-        std::fs::write(path, text)
-            .map_err(|error| Stop::Environment(format!("cannot write {}: {error}", path.display())))?;
-    }
+    files.write(&results)?;
     Ok(match judged.verdict {
         _ if round.interrupted => ExitCode::from(130),
         Verdict::Kept => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@ mod journeys;
 mod limits;
 mod list;
 mod load;
+mod load_files;
 mod load_rounds;
 mod mutants;
 mod reference_sdk;

@@ -1,12 +1,19 @@
 //! Reports of a load. Each format is one file that reads [`Results`].
 
+mod html;
 mod journeys;
 mod json;
 mod live;
+#[cfg(test)]
+mod made_up;
+mod plot;
+mod prometheus;
 mod summary;
+mod timeline;
 
 pub use journeys::JourneyResults;
 pub use live::Console;
+pub use prometheus::Exposition;
 
 use crate::load::{Judged, Load, Round};
 
