@@ -85,7 +85,9 @@ impl Results<'_> {
         let list = |out: &mut String, head: &str, class: &str, lines: &[String]| {
             if !lines.is_empty() {
                 let _ = writeln!(out, "<h2>{head}</h2>\n<ul class=\"{class}\">");
-                lines.iter().for_each(|line| drop(writeln!(out, "<li>{}</li>", escape(line))));
+                for line in lines {
+                    let _ = writeln!(out, "<li>{}</li>", escape(line));
+                }
                 out.push_str("</ul>\n");
             }
         };
