@@ -33,7 +33,7 @@ fn a_load_writes_every_report() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [html, text, open, json] = ["a.html", "a.prom", "a.openmetrics", "a.json"].map(|name| folder.path().join(name));
     // What stood there is gone, however long it was.
-    std::fs::write(&text, "old\n".repeat(100_000)).expect("writable");
+    std::fs::write(&text, "stale\n".repeat(100_000)).expect("writable");
     let mut command = load("3s");
     command.arg("--html").arg(&html).arg("--prometheus").arg(&text).arg("--openmetrics").arg(&open);
     let assert = command.arg("--json").arg(&json).assert();
@@ -47,7 +47,7 @@ fn a_load_writes_every_report() {
     let count = format!("vouch_load_latency_seconds_count{{series=\"launch\",level=\"workload\"}} {good}\n");
     let (text_page, open_page) = (read(&text), read(&open));
     for page in [&text_page, &open_page] {
-        assert!(page.contains(&sample) && page.contains(&count) && !page.contains("old\nold"), "{page}");
+        assert!(page.contains(&sample) && page.contains(&count) && !page.contains("stale"), "{page}");
         let value = |line: &str| line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok());
         assert!(page.lines().all(|line| line.starts_with('#') || value(line)), "{page}");
     }
