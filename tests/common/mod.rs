@@ -10,7 +10,7 @@ pub fn vouch() -> Command {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("NO_COLOR", "1")
         .env_remove("CI")
-        .timeout(std::time::Duration::from_secs(120));
+        .timeout(std::time::Duration::from_secs(400));
     command
 }
 
