@@ -162,9 +162,9 @@ impl Plot {
         }
         out.push_str("</p>\n");
         let title = escape(&self.title);
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>\n"
+            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>"
         );
         self.frame(&mut out);
         if !self.band.is_empty() {
