@@ -49,6 +49,10 @@ impl Results<'_> {
             value.ok().and_then(|value: serde_json::Value| value.as_str().map(str::to_owned)).unwrap_or_default()
         };
         let realm = (serde_json::to_value(load.realm.environment), serde_json::to_value(load.realm.region));
+        let handshakes = match round.handshakes {
+            (0, _) => "none".into(),
+            (all, resumed) => format!("{all}, {resumed} took up a session"),
+        };
         let facts = [
             ("target", self.target.to_owned()),
             ("realm", format!("{} {}", word(realm.0), word(realm.1))),
@@ -58,7 +62,7 @@ impl Results<'_> {
             ("installations", load.fleet.to_string()),
             ("connections, threads", format!("{}, {}", load.connections, load.threads)),
             ("protocol", word(serde_json::to_value(load.protocol))),
-            ("TLS handshakes", format!("{}, {} resumed", round.handshakes.0, round.handshakes.1)),
+            ("TLS handshakes", handshakes),
             ("seed", load.seed.to_string()),
         ];
         out.push_str("<dl>\n");
@@ -108,7 +112,7 @@ impl Results<'_> {
         out.push_str("<h2>Latency, from the intended start</h2>\n<p class=\"dim\">What a user waits: of good answers, and of requests that were never answered. Refusals are counted only.</p>\n");
         self.table(out, |series| &series.latency);
         out.push_str(
-            "<h2>Service time, from the sending</h2>\n<p class=\"dim\">What the server takes, of good answers.</p>\n",
+            "<h2>Service time, from the sending</h2>\n<p class=\"dim\">What the server takes for one call, of good answers. A workload of several calls counts from its intended start here too.</p>\n",
         );
         self.table(out, |series| &series.service);
     }
@@ -227,7 +231,7 @@ impl Results<'_> {
             format!("Answers by the second in which they came; the last second may be a part of one.{warm}{text}");
         draw(out, "Good answers and errors a second", Axis::counts(best, "answers a second"), rates, band, text);
 
-        let latency = vec![line("p99", |s| s.p99_ns), line("p50", |s| s.p50_ns), line("max", |s| s.max_ns)];
+        let latency = vec![line("max", |s| s.max_ns), line("p99", |s| s.p99_ns), line("p50", |s| s.p50_ns)];
         if most(&latency) > 0.0 {
             let up = Axis::latencies(least(&latency), most(&latency), "latency");
             let text = thinned("the highest p99 and max of its seconds, and the average p50");

@@ -10,7 +10,7 @@ const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 84.0;
 const RIGHT: f64 = 18.0;
 const TOP: f64 = 14.0;
-const BOTTOM: f64 = 56.0;
+const BOTTOM: f64 = 64.0;
 
 /// Lines differ by colour and by dashes, so that nobody needs to tell colours apart.
 const DASHES: [&str; 6] = ["none", "7 4", "2 4", "12 4 2 4", "16 5", "1 7"];
@@ -35,7 +35,7 @@ impl Axis {
     pub fn latencies(least: f64, most: f64, label: &str) -> Self {
         let least = least.max(1.0);
         if most < least * 20.0 {
-            return Self::linear(most, label, time);
+            return Self::linear(most, label, |ns| if ns > 0.0 { time(ns) } else { "0".into() });
         }
         let (from, to) = (10f64.powf(least.log10().floor()), 10f64.powf(most.log10().ceil()));
         let decades = (to / from).log10().round();
@@ -90,7 +90,8 @@ impl Axis {
     }
 
     fn linear(most: f64, label: &str, show: fn(f64) -> String) -> Self {
-        let most = if most > 0.0 { most } else { 1.0 };
+        // Some room above the highest line.
+        let most = if most > 0.0 { most * 1.04 } else { 1.0 };
         let rough = most / 5.0;
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|n| n * power).into_iter().find(|step| *step >= rough * 0.999);
@@ -161,9 +162,9 @@ impl Plot {
         }
         out.push_str("</p>\n");
         let title = escape(&self.title);
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>\n"
+            "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>"
         );
         self.frame(&mut out);
         if !self.band.is_empty() {
@@ -172,8 +173,8 @@ impl Plot {
             let outline: Vec<_> = above.chain(below).collect();
             let _ = writeln!(out, "<polygon class=\"band\" points=\"{}\"/>", outline.join(" "));
         }
-        // The first line lies on top: it is the one that matters.
-        for (index, line) in self.lines.iter().enumerate().rev() {
+        // The first line is solid: dashes on top of it show even where both are the same.
+        for (index, line) in self.lines.iter().enumerate() {
             self.line(&mut out, index, line);
         }
         out.push_str("</svg>\n");
@@ -205,12 +206,12 @@ impl Plot {
             let _ = writeln!(
                 out,
                 "<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom}\"/><text class=\"across{fine}\" x=\"{x:.1}\" y=\"{:.1}\">{text}</text>",
-                bottom + 20.0
+                bottom + 25.0
             );
         }
         let _ = writeln!(
             out,
-            "<text class=\"across\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\n<text class=\"across\" transform=\"translate(18 {:.1}) \
+            "<text class=\"across\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\n<text class=\"across side\" transform=\"translate(18 {:.1}) \
              rotate(-90)\">{}</text>",
             f64::midpoint(LEFT, right),
             HEIGHT - 10.0,
@@ -269,7 +270,7 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers_and_have_few_marks() {
-        assert_eq!(texts(&Axis::counts(97.0, "")), ["0", "20", "40", "60", "80", "100"]);
+        assert_eq!(texts(&Axis::counts(96.0, "")), ["0", "20", "40", "60", "80", "100"]);
         assert_eq!(texts(&Axis::counts(0.0, "")).last(), Some(&"1"));
         assert_eq!(texts(&Axis::seconds(1.0)), ["0", "1"]);
         assert_eq!(texts(&Axis::seconds(300.0))[..3], ["0:00", "0:30", "1:00"]);

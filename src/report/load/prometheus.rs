@@ -116,15 +116,17 @@ impl Results<'_> {
     }
 
     fn latencies(&self, page: &mut Page) {
-        let kinds: [(&str, &str, fn(&Series) -> &Latencies); 2] = [
+        let kinds: [(&str, &str, Reads); 2] = [
             (
                 "vouch_load_latency_seconds",
                 "From the intended start to the answer. Of good answers, and of requests that were never answered.",
                 |series| &series.latency,
             ),
-            ("vouch_load_service_seconds", "From the sending to the answer, of good answers.", |series| {
-                &series.service
-            }),
+            (
+                "vouch_load_service_seconds",
+                "From the sending to the answer, of good answers; of several calls together, from the intended start.",
+                |series| &series.service,
+            ),
         ];
         for (family, help, of) in kinds {
             page.family(family, Kind::Histogram, help);
@@ -222,6 +224,9 @@ enum Kind {
     Histogram,
     Info,
 }
+
+/// Reads a histogram of a series.
+type Reads = fn(&Series) -> &Latencies;
 
 type Labels<'l> = [(&'l str, &'l str)];
 
