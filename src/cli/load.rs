@@ -218,13 +218,7 @@ pub(super) async fn crew(args: &Args, load: &Load, target: &Target, profile: Arc
     let tls = tls_config(args.ca.as_deref(), &[alpn]).map_err(|error| Stop::Usage(error.to_string()))?;
     allow_sockets(load.connections).map_err(Stop::Usage)?;
     let Seated { site, users, token_place, keep, name } = seat(load, target, profile).await.map_err(trouble)?;
-    let limits = Limits {
-        connections: (load.connections / load.threads).max(1) as usize,
-        timeout: load.timeout,
-        keep_alive: true,
-        protocol: load.protocol,
-        tls,
-    };
+    let limits = Limits::of(load, tls);
     let crew = Crew::new(CrewParts { load: load.clone(), site, limits, users, token_place });
     Ok(Crewed { crew, keep, name })
 }

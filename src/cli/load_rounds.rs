@@ -128,8 +128,7 @@ pub async fn search(
     let pressed = stop.clone();
     let work = move || {
         let prepared = crew.prepare(&stop, &mut |happening| console.hear(&happening));
-        let found = prepared
-            .and_then(|()| saturate(&mut crew, &load, bounds, &stop, &mut |_, _| {}, &mut |tried| tell_tried(tried)));
+        let found = prepared.and_then(|()| saturate(&mut crew, &load, bounds, &stop, &mut tell_tried));
         crew.clean_up(&mut |happening| console.hear(&happening));
         console.end();
         drop(keep);

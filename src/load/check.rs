@@ -1,10 +1,11 @@
-//! Holds every answer against what was asked: a wrong 200 is an error. What an installation learns from an answer is
-//! noted with it.
+//! Asks, and holds every answer against what was asked: a wrong 200 is an error. What an installation learns from an answer
+//! is noted with it, and stands in its next request.
 
 use super::failure::{Failure, Wrong};
 use super::fleet::Fleet;
 use super::identity::{Identity, Learned, Said};
 use super::reading::Places;
+use super::request::{Draft, Slot};
 use super::seen::Seen;
 use super::site::{Call, Site};
 use crate::profile::{self, Shape};
@@ -75,6 +76,28 @@ impl Checker {
     /// What was learned about this provider's access tokens.
     pub fn learned(&self) -> Learned {
         self.identity.learned()
+    }
+
+    /// Makes the request of a call of `who`; the number of its endpoint.
+    pub fn compose(&self, call: Call, who: u32, fleet: &Fleet, draft: &mut Draft) -> usize {
+        let (endpoint, template) = self.site.template(call);
+        let (installation, user) = (&fleet.installations[who as usize], fleet.user(who));
+        // A user has no id before it is made, and at a backend a name only.
+        let by_name = call == Call::CreateUser || call == Call::Issue && self.site.through_backend;
+        template.fill(
+            |slot| match slot {
+                Slot::Token => &installation.jwt,
+                Slot::RefreshToken => &installation.refresh_token,
+                Slot::AccessToken => &installation.access_token,
+                Slot::PublicKey => &self.public_key,
+                Slot::Tenant => &self.tenant,
+                Slot::User if by_name => &user.name,
+                Slot::User => &user.id,
+                Slot::Credential => &user.credential,
+            },
+            draft,
+        );
+        endpoint
     }
 
     /// Judges an answer to a call of `who`.

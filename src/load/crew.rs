@@ -7,13 +7,15 @@ use super::client::{Http1, Http2, Limits, Pulse, Watch, nanoseconds};
 use super::desk::{After, Desk, DeskParts, Pace, Record, Workload};
 use super::failure::Failure;
 use super::fleet::{Fleet, User};
+use super::measure::Second;
 use super::plan::{Load, Protocol};
-use super::round::{Gathering, Round, Row};
+use super::round::{Gathering, Hope, Round, Row};
 use super::site::{Call, Site};
 use crate::seat::Place;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Why a load could not be carried out, for the user.
@@ -56,8 +58,6 @@ pub struct Crew {
     limits: Limits,
     hands: Vec<Hand>,
     made_users: bool,
-    /// Sign-in tokens were made elsewhere; no others are made.
-    given: bool,
 }
 
 /// How a crew is put together.
@@ -102,21 +102,7 @@ impl Crew {
             let fleet = Fleet::new(users, load.recycles);
             Hand { fleet, checker: Checker::new(site.clone(), token_place.clone(), load.rotates, shows_access) }
         });
-        Self { hands: hands.collect(), made_users, given: false, load, site, limits }
-    }
-
-    /// Adds sign-in tokens that were made elsewhere: user id and JWT.
-    pub fn stock(&mut self, tokens: &[(String, String)]) {
-        self.given = true;
-        let threads = self.hands.len();
-        for (number, (user_id, jwt)) in tokens.iter().enumerate() {
-            let fleet = &mut self.hands[number % threads].fleet;
-            let known = fleet.users.iter().position(|user| *user.id == **user_id).unwrap_or_else(|| {
-                fleet.users.push(User { id: user_id.as_str().into(), ..User::default() });
-                fleet.users.len() - 1
-            });
-            fleet.add_token(u32::try_from(known).unwrap_or(0), jwt);
-        }
+        Self { hands: hands.collect(), made_users, load, site, limits }
     }
 
     /// Makes what the load needs before its clock starts.
@@ -152,7 +138,7 @@ impl Crew {
         let wanted = if as_planned { self.load.tokens } else { self.load.tokens_for(arrivals, length) };
         let stocked: usize = self.hands.iter().map(|hand| hand.fleet.tokens()).sum();
         let missing = wanted.saturating_sub(u32::try_from(stocked).unwrap_or(u32::MAX));
-        if missing == 0 || self.given {
+        if missing == 0 {
             return Ok(());
         }
         let calls = &[Call::Issue];
@@ -192,11 +178,7 @@ impl Crew {
             if stop.load(Ordering::Relaxed) {
                 return Err(Trouble { interrupted: true, ..Trouble::new("interrupted while the fleet was made") });
             }
-            let lasting = |record: &Record| record.series[0][0].failures.keys().any(|failure| failure.is_lasting());
-            if hopeless || records.iter().any(lasting) && records.iter().all(|record| good(record) == 0) {
-                return Err(cannot_make(errand, &records));
-            }
-            if records.iter().all(|record| good(record) == 0) {
+            if hopeless || records.iter().all(|record| good(record) == 0) {
                 return Err(cannot_make(errand, &records));
             }
         }
@@ -252,27 +234,18 @@ impl Crew {
         let warm_up = self.load.warm_up.min(length);
         let mut gathering = Gathering::new(&self.load, warm_up, length);
         hear(Happening::Started);
-        let mut hopeless = 0_u32;
-        let halt = AtomicBool::new(false);
+        let (mut hope, mut gave_up) = (Hope::default(), false);
         let flood = (*arrivals == Arrivals::Flood).then_some(length);
         let started = Instant::now();
-        let stopped = || stop.load(Ordering::Relaxed);
         let records = self.work(self.load.workloads.clone(), paces, warm_up, flood, stop, &mut |row| {
             hear(Happening::Second(row));
-            hopeless = if row.good > 0 || row.errors == 0 { 0 } else { hopeless + 1 };
-            let at_once = row.good == 0 && row.errors >= 3 && row.lasting * 2 > row.errors;
             gathering.rows.push(row.clone());
-            let give_up = at_once || hopeless >= 5;
-            if give_up {
-                halt.store(true, Ordering::Relaxed);
-            }
-            !give_up
+            gave_up |= hope.is_lost(row);
+            !gave_up
         })?;
         gathering.took = started.elapsed();
-        gathering.gave_up = halt.load(Ordering::Relaxed);
-        gathering.interrupted = stopped();
-        let tokens = self.hands.iter_mut().map(|hand| (&mut hand.checker, hand.fleet.idle()));
-        Ok(gathering.close(records, tokens))
+        (gathering.gave_up, gathering.interrupted) = (gave_up, stop.load(Ordering::Relaxed));
+        Ok(gathering.close(records, self.hands.iter().map(|hand| &hand.checker)))
     }
 
     /// Lets the users of a closed model work until `stop`, over at most so many connections a worker; one pace a worker.
@@ -291,8 +264,7 @@ impl Crew {
         self.limits.connections = before;
         let records = records?;
         (gathering.took, gathering.interrupted) = (started.elapsed(), true);
-        let tokens = self.hands.iter_mut().map(|hand| (&mut hand.checker, hand.fleet.idle()));
-        Ok(gathering.close(records, tokens))
+        Ok(gathering.close(records, self.hands.iter().map(|hand| &hand.checker)))
     }
 
     /// Deletes the users that were made. How many could not be.
@@ -414,16 +386,15 @@ fn one(desk: &mut Desk, mut watch: Watch<'_>, limits: &Limits) -> Result<(), Str
 
 /// Puts the workers' seconds together as they come.
 fn listen(
-    heard: &std::sync::mpsc::Receiver<Pulse>,
+    heard: &Receiver<Pulse>,
     workers: usize,
     stop: &AtomicBool,
     halt: &AtomicBool,
     row: &mut dyn FnMut(&Row) -> bool,
 ) {
-    let mut seconds: std::collections::BTreeMap<u64, (usize, super::measure::Second)> =
-        std::collections::BTreeMap::new();
+    let mut seconds: BTreeMap<u64, (usize, Second)> = BTreeMap::new();
     let mut told = 0;
-    let mut tell = |second: u64, figures: &super::measure::Second| {
+    let mut tell = |second: u64, figures: &Second| {
         if !row(&Row::new(second, figures)) {
             halt.store(true, Ordering::Relaxed);
         }
@@ -450,8 +421,8 @@ fn listen(
                 }
             }
             Ok(_) => {}
-            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {}
         }
         if stop.load(Ordering::Relaxed) {
             halt.store(true, Ordering::Relaxed);

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::fleet::Fleet;
 use super::locust::Users;
 use super::measure::{Latencies, Second, Series, latencies, record};
-use super::request::{Draft, Slot};
+use super::request::Draft;
 use super::site::{Call, Site};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::sync::Arc;
@@ -267,25 +267,7 @@ impl Desk {
 
     /// Makes the request of a ticket; the number of its endpoint.
     pub fn compose(&self, ticket: &Ticket, draft: &mut Draft) -> usize {
-        let (endpoint, template) = self.site.template(self.call(ticket));
-        let installation = &self.fleet.installations[ticket.who as usize];
-        let user = &self.fleet.users[installation.user as usize];
-        let creates =
-            self.call(ticket) == Call::CreateUser || self.call(ticket) == Call::Issue && self.site.through_backend;
-        template.fill(
-            |slot| match slot {
-                Slot::Token => &installation.jwt,
-                Slot::RefreshToken => &installation.refresh_token,
-                Slot::AccessToken => &installation.access_token,
-                Slot::PublicKey => &self.checker.public_key,
-                Slot::Tenant => &self.checker.tenant,
-                Slot::User if creates => &user.name,
-                Slot::User => &user.id,
-                Slot::Credential => &user.credential,
-            },
-            draft,
-        );
-        endpoint
+        self.checker.compose(self.call(ticket), ticket.who, &self.fleet, draft)
     }
 
     fn call(&self, ticket: &Ticket) -> Call {
@@ -302,16 +284,18 @@ impl Desk {
         let (work, measured) = (usize::from(ticket.workload), ticket.intended >= self.warm_up);
         let calls = self.workloads[work].calls.len();
         let last = usize::from(ticket.step) + 1 == calls || verdict.is_err();
-        self.count(&verdict, now.saturating_sub(ticket.intended), last);
+        if last {
+            self.record.second.note(&verdict, now.saturating_sub(ticket.intended));
+        }
         if measured {
             let series = &mut self.record.series[work];
             if calls > 1 {
                 let of_call = &mut series[1 + usize::from(ticket.step)];
-                note(of_call, &verdict, now.saturating_sub(ticket.due), now.saturating_sub(sent));
+                of_call.note(&verdict, now.saturating_sub(ticket.due), now.saturating_sub(sent));
             }
             if last {
                 let service = if calls > 1 { now.saturating_sub(ticket.intended) } else { now.saturating_sub(sent) };
-                note(&mut series[0], &verdict, now.saturating_sub(ticket.intended), service);
+                series[0].note(&verdict, now.saturating_sub(ticket.intended), service);
             }
         }
         if let Pace::Users(users) = &mut self.pace {
@@ -327,25 +311,6 @@ impl Desk {
             return None;
         }
         Some(Ticket { step: ticket.step + 1, due: now, ..ticket })
-    }
-
-    /// Counts for the row of this second.
-    fn count(&mut self, verdict: &super::check::Verdict, latency: u64, last: bool) {
-        let second = &mut self.record.second;
-        match verdict {
-            Ok(()) if last => {
-                second.good += 1;
-                record(&mut second.latency, latency);
-            }
-            Ok(()) => {}
-            Err((failure, _)) => {
-                second.errors += 1;
-                second.lasting += u64::from(failure.is_lasting());
-                if matches!(failure, Failure::TimedOut | Failure::Lost) {
-                    record(&mut second.latency, latency);
-                }
-            }
-        }
     }
 
     /// Lets an installation go where it belongs now.
@@ -375,8 +340,7 @@ impl Desk {
     fn conclude(&mut self) {
         for wrong in self.checker.identity.conclude() {
             if let Some(series) = self.record.series.first_mut().and_then(|all| all.first_mut()) {
-                series.good = series.good.saturating_sub(1);
-                series.failed(Failure::Wrong(wrong), 0, String::new);
+                series.belie(wrong, "");
             }
         }
     }
@@ -386,12 +350,5 @@ fn due(pace: &mut Pace) -> Option<u64> {
     match pace {
         Pace::Scheduled(schedule) => schedule.next().map(|moment| u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)),
         Pace::Flood(_) | Pace::Users(_) => None,
-    }
-}
-
-fn note(series: &mut Series, verdict: &super::check::Verdict, latency: u64, service: u64) {
-    match verdict {
-        Ok(()) => series.good(latency, service),
-        Err((failure, example)) => series.failed(*failure, latency, || example.clone()),
     }
 }

@@ -46,6 +46,11 @@ impl Failure {
         matches!(self, Failure::Wrong(_))
     }
 
+    /// Whether somebody waited, and for nothing: such a wait counts among the latencies, at least so long.
+    pub fn was_waited_for(self) -> bool {
+        matches!(self, Failure::TimedOut | Failure::Lost)
+    }
+
     /// Whether more of the same is sure to follow, so that a run may end at once: nobody listens, credentials are refused.
     pub fn is_lasting(self) -> bool {
         matches!(self, Failure::Refused | Failure::Unreachable | Failure::Tls | Failure::NoHttp | Failure::OutOfSockets)

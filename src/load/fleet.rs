@@ -57,11 +57,21 @@ impl Fleet {
         &mut self.installations[who as usize]
     }
 
-    fn slot(&mut self) -> u32 {
-        self.spare.pop().unwrap_or_else(|| {
-            self.installations.push(Installation::default());
-            u32::try_from(self.installations.len() - 1).unwrap_or(u32::MAX)
-        })
+    /// A new installation of a user.
+    pub fn install(&mut self, user: u32) -> u32 {
+        self.installations.push(Installation { user, ..Installation::default() });
+        u32::try_from(self.installations.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The same, in a slot that was used before, if there is one.
+    fn slot(&mut self, user: u32) -> u32 {
+        match self.spare.pop() {
+            None => self.install(user),
+            Some(who) => {
+                self.of(who).user = user;
+                who
+            }
+        }
     }
 
     /// A signed-in installation, if one is idle.
@@ -72,12 +82,9 @@ impl Fleet {
     /// A new installation with a sign-in token from the stock.
     pub fn with_token(&mut self) -> Option<u32> {
         let (user, jwt) = self.stock.pop_front()?;
-        let who = self.slot();
+        let who = self.slot(user);
         let recycles = self.recycles;
-        let installation = self.of(who);
-        installation.user = user;
-        installation.jwt.clear();
-        installation.jwt.push_str(&jwt);
+        self.of(who).jwt.push_str(&jwt);
         if recycles {
             self.stock.push_back((user, jwt));
         }
@@ -89,9 +96,7 @@ impl Fleet {
         let users = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
         let user = self.next_user.checked_rem(users)?;
         self.next_user = user + 1;
-        let who = self.slot();
-        self.of(who).user = user;
-        Some(who)
+        Some(self.slot(user))
     }
 
     /// A new installation of the next user that is not made yet.
@@ -118,11 +123,6 @@ impl Fleet {
         self.let_go(who);
     }
 
-    /// Adds a sign-in token to the stock.
-    pub fn add_token(&mut self, user: u32, jwt: &str) {
-        self.stock.push_back((user, jwt.into()));
-    }
-
     /// Forgets an installation.
     pub fn let_go(&mut self, who: u32) {
         let installation = self.of(who);
@@ -141,21 +141,23 @@ impl Fleet {
     pub fn tokens(&self) -> usize {
         self.stock.len()
     }
-
-    /// How many installations are idle.
-    pub fn idle(&self) -> usize {
-        self.ready.len()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Puts a sign-in token of a user in stock.
+    fn stock(fleet: &mut Fleet, user: u32) {
+        let who = fleet.install(user);
+        fleet.of(who).jwt.push_str("jwt");
+        fleet.keep_token(who);
+    }
+
     #[test]
     fn slots_are_used_again_and_hold_nothing_of_the_one_before() {
         let mut fleet = Fleet { users: vec![User::default(); 2], ..Fleet::default() };
-        fleet.add_token(1, "jwt");
+        stock(&mut fleet, 1);
         let who = fleet.with_token().expect("a token");
         assert_eq!((fleet.of(who).user, fleet.of(who).jwt.as_str()), (1, "jwt"));
         assert!(fleet.with_token().is_none());
@@ -182,7 +184,7 @@ mod tests {
     #[test]
     fn a_recycled_token_comes_again() {
         let mut fleet = Fleet { users: vec![User::default()], recycles: true, ..Fleet::default() };
-        fleet.add_token(0, "jwt");
+        stock(&mut fleet, 0);
         for _ in 0..3 {
             let who = fleet.with_token().expect("a token");
             fleet.let_go(who);

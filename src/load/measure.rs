@@ -1,6 +1,7 @@
 //! What is measured: latencies in HDR histograms, one set a worker, merged at the end; and a row for each second.
 
-use super::failure::Failure;
+use super::check::Verdict;
+use super::failure::{Failure, Wrong};
 use super::threshold::Figures;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -56,9 +57,23 @@ impl Series {
         self.good += 1;
     }
 
+    /// Notes how a request ended. Both times in nanoseconds.
+    pub fn note(&mut self, verdict: &Verdict, latency_ns: u64, service_ns: u64) {
+        match verdict {
+            Ok(()) => self.good(latency_ns, service_ns),
+            Err((failure, example)) => self.failed(*failure, latency_ns, || example.clone()),
+        }
+    }
+
+    /// A good answer turns out to have been wrong.
+    pub fn belie(&mut self, wrong: Wrong, example: &str) {
+        self.good = self.good.saturating_sub(1);
+        self.failed(Failure::Wrong(wrong), 0, || example.to_owned());
+    }
+
     /// Counts a failure; `example` is made for the first of its kind only.
     pub fn failed(&mut self, failure: Failure, latency_ns: u64, example: impl FnOnce() -> String) {
-        if matches!(failure, Failure::TimedOut | Failure::Lost) {
+        if failure.was_waited_for() {
             record(&mut self.latency, latency_ns);
         }
         let failed = self.failures.entry(failure).or_insert_with(|| Failed { count: 0, example: example() });
@@ -120,6 +135,19 @@ impl Default for Second {
 }
 
 impl Second {
+    /// Notes how a request ended.
+    pub fn note(&mut self, verdict: &Verdict, latency_ns: u64) {
+        let failure = verdict.as_ref().err().map(|(failure, _)| *failure);
+        match failure {
+            None => self.good += 1,
+            Some(_) => self.errors += 1,
+        }
+        self.lasting += u64::from(failure.is_some_and(Failure::is_lasting));
+        if failure.is_none_or(Failure::was_waited_for) {
+            record(&mut self.latency, latency_ns);
+        }
+    }
+
     pub fn merge(&mut self, other: &Second) {
         self.good += other.good;
         self.errors += other.errors;
@@ -147,7 +175,7 @@ mod tests {
         (1..=98).for_each(|n| series.good(n * 1_000_000, 1_000_000));
         series.failed(Failure::Status(500), 7, || "first".into());
         series.failed(Failure::Status(500), 7, || unreachable!("made once"));
-        series.failed(Failure::Wrong(super::super::failure::Wrong::OtherUser), 7, String::new);
+        series.failed(Failure::Wrong(Wrong::OtherUser), 7, String::new);
         series.failed(Failure::TimedOut, 5_000_000_000, String::new);
         let figures = series.figures(2.0);
         assert_eq!((figures.done, figures.errors, figures.wrong), (102, 4, 1));

@@ -2,7 +2,7 @@
 
 use super::check::Checker;
 use super::desk::Record;
-use super::failure::{Failure, Wrong};
+use super::failure::Wrong;
 use super::identity::Learned;
 use super::measure::{Latencies, Second, Series, latencies};
 use super::plan::Load;
@@ -40,6 +40,26 @@ impl Row {
             lag_ns: figures.lag_ns,
             cpu_ns: figures.cpu_ns,
         }
+    }
+}
+
+/// Whether a run can still come to something.
+#[derive(Default)]
+pub struct Hope {
+    /// Seconds in a row with nothing but failures.
+    failing: u32,
+}
+
+/// After so many such seconds there is none.
+const MOST_FAILING: u32 = 5;
+
+impl Hope {
+    /// Looks at the next second; whether hope is lost: there were only failures, and more of the same are sure to follow, or
+    /// they did for long enough.
+    pub fn is_lost(&mut self, row: &Row) -> bool {
+        self.failing = if row.good > 0 || row.errors == 0 { 0 } else { self.failing + 1 };
+        let at_once = row.good == 0 && row.errors >= 3 && row.lasting * 2 > row.errors;
+        at_once || self.failing >= MOST_FAILING
     }
 }
 
@@ -88,8 +108,8 @@ impl Gathering {
         Self { names, warm_up, length, rows: vec![], took: Duration::ZERO, gave_up: false, interrupted: false }
     }
 
-    /// Puts the workers' records together. `hands`: each worker's checker.
-    pub fn close<'c>(self, records: Vec<Record>, hands: impl Iterator<Item = (&'c mut Checker, usize)>) -> Round {
+    /// Puts the workers' records together.
+    pub fn close<'c>(self, records: Vec<Record>, checkers: impl Iterator<Item = &'c Checker>) -> Round {
         let mut series: Vec<Vec<Series>> =
             self.names.iter().map(|names| names.iter().map(|_| Series::default()).collect()).collect();
         let mut lag = latencies(3);
@@ -106,7 +126,7 @@ impl Gathering {
             handshakes = (handshakes.0 + record.handshakes.0, handshakes.1 + record.handshakes.1);
         }
         let (mut seen, mut twice, mut opaque, mut learned) = (Seen::new(1 << 20), 0, 0, Learned::default());
-        for (checker, _) in hands {
+        for checker in checkers {
             twice += seen.merge(&checker.seen);
             opaque += checker.opaque;
             if learned == Learned::default() {
@@ -114,10 +134,7 @@ impl Gathering {
             }
         }
         if let Some(first) = series.iter_mut().flatten().next() {
-            for _ in 0..twice {
-                first.good = first.good.saturating_sub(1);
-                first.failed(Failure::Wrong(Wrong::HandedOutTwice), 0, || "by two workers' connections".into());
-            }
+            (0..twice).for_each(|_| first.belie(Wrong::HandedOutTwice, "by two workers' connections"));
         }
         let mut whole = Series::default();
         series.iter().filter_map(|of| of.first()).for_each(|of| whole.merge(of));
@@ -126,8 +143,6 @@ impl Gathering {
         let measured = ended.saturating_sub(self.warm_up);
         let names = self.names.into_iter().flatten();
         Round {
-            series: names.zip(series.into_iter().flatten()).collect(),
-            whole,
             rows: self.rows,
             lag,
             starved,
@@ -135,17 +150,38 @@ impl Gathering {
             started,
             signed_out,
             handshakes,
-            measured,
             opaque,
             learned,
             one_in: seen.one_in(),
             gave_up: self.gave_up,
             interrupted: self.interrupted,
+            ..Round::new(names.zip(series.into_iter().flatten()).collect(), whole, measured)
         }
     }
 }
 
 impl Round {
+    /// A round of these figures, of which nothing else is known.
+    pub fn new(series: Vec<(String, Series)>, whole: Series, measured: Duration) -> Self {
+        Self {
+            series,
+            whole,
+            measured,
+            rows: vec![],
+            lag: latencies(3),
+            starved: 0,
+            held: 0,
+            started: 0,
+            signed_out: 0,
+            handshakes: (0, 0),
+            opaque: 0,
+            learned: Learned::default(),
+            one_in: 1,
+            gave_up: false,
+            interrupted: false,
+        }
+    }
+
     /// The series that a threshold is about.
     pub fn of(&self, name: Option<&str>) -> Option<&Series> {
         match name {

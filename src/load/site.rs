@@ -48,6 +48,15 @@ impl fmt::Display for Call {
     }
 }
 
+impl From<profile::Call> for Call {
+    fn from(call: profile::Call) -> Self {
+        match call {
+            profile::Call::Exchange => Call::Exchange,
+            profile::Call::Refresh => Call::Refresh,
+        }
+    }
+}
+
 /// A base URL, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
@@ -93,6 +102,13 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// What the Host header says.
     pub authority: String,
+}
+
+impl Endpoint {
+    /// Scheme, host and port.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.base.tls { "https" } else { "http" }, self.authority)
+    }
 }
 
 /// A backend that issues sign-in tokens.

@@ -19,7 +19,7 @@ pub struct Turns {
 }
 
 /// Rounds are not shorter than this.
-pub const SHORTEST: Duration = Duration::from_millis(500);
+const SHORTEST: Duration = Duration::from_millis(500);
 /// More failures than this share make a round's latencies meaningless.
 const MOST_ERRORS: f64 = 0.01;
 
@@ -96,13 +96,12 @@ pub fn saturate(
     load: &Load,
     (start, most): (f64, f64),
     stop: &AtomicBool,
-    hear: &mut dyn FnMut(Happening<'_>, f64),
     told: &mut dyn FnMut(&Tried),
 ) -> Result<(Search, Vec<Tried>), Trouble> {
     let (mut search, mut all) = (Search::new(start, most), Vec::new());
     while let Some(rate) = search.next_rate().filter(|_| !stop.load(Ordering::Relaxed)) {
         let arrivals = Arrivals::Constant(rate);
-        let round = crew.round(&arrivals, load.length, stop, &mut |happening| hear(happening, rate))?;
+        let round = crew.round(&arrivals, load.length, stop, &mut |_| {})?;
         let verdict = judge(&Load { arrivals, ..load.clone() }, &round).verdict;
         // Beyond what the server or the generator can do, answers come later and later: that is no rate to recommend.
         let behind = round.whole.figures(round.seconds()).rate < 0.95 * rate;

@@ -178,21 +178,11 @@ mod tests {
         (0..1000).for_each(|_| record(&mut lag, 20_000));
         let row = |second| Row { second, started: 100, good: 100, cpu_ns: 300_000_000, ..Row::default() };
         Round {
-            series: vec![("refresh".into(), series.clone())],
-            whole: series,
             rows: (0..10).map(row).collect(),
             lag,
-            starved: 0,
-            held: 0,
             started: 1000,
-            signed_out: 0,
-            handshakes: (0, 0),
-            measured: Duration::from_secs(10),
-            opaque: 0,
             learned: super::super::identity::Learned { user: Some("sub"), constant: vec![] },
-            one_in: 1,
-            gave_up: false,
-            interrupted: false,
+            ..Round::new(vec![("refresh".into(), series.clone())], series, Duration::from_secs(10))
         }
     }
 

@@ -226,7 +226,7 @@ impl Http1 {
             self.handshakes.0 += 1;
             self.handshakes.1 += u64::from(resumed);
         }
-        if keep && self.limits.keep_alive {
+        if keep {
             let endpoint = connection.endpoint;
             self.idle[endpoint].push(number);
         } else {

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::HandshakeKind;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Requests that share a connection.
-pub const PER_CONNECTION: usize = 32;
+const PER_CONNECTION: usize = 32;
 /// Shorter waits are spun away: the runtime's timer counts whole milliseconds.
 const TOO_SHORT: Duration = Duration::from_millis(2);
 
@@ -199,10 +199,8 @@ async fn answer(
 }
 
 fn request(draft: &Draft, endpoint: &Endpoint) -> Option<hyper::Request<Full<Bytes>>> {
-    let scheme = if endpoint.base.tls { "https" } else { "http" };
     let path = std::str::from_utf8(&draft.path).ok()?;
-    let mut request =
-        hyper::Request::builder().method(draft.method).uri(format!("{scheme}://{}{path}", endpoint.authority));
+    let mut request = hyper::Request::builder().method(draft.method).uri(format!("{}{path}", endpoint.origin()));
     for line in draft.fields.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let at = line.iter().position(|byte| *byte == b':')?;
         request = request.header(&line[..at], line[at + 1..].trim_ascii());

@@ -13,7 +13,7 @@ pub use http2::Http2;
 pub use tls::{NoTls, config};
 pub use watch::{Pulse, Watch, nanoseconds};
 
-use super::plan::Protocol;
+use super::plan::{Load, Protocol};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
@@ -25,12 +25,17 @@ pub struct Limits {
     pub connections: usize,
     /// How long a request may take, from its sending.
     pub timeout: Duration,
-    pub keep_alive: bool,
     pub protocol: Protocol,
     pub tls: Arc<ClientConfig>,
 }
 
 impl Limits {
+    /// A load's, shared out among its threads.
+    pub fn of(load: &Load, tls: Arc<ClientConfig>) -> Self {
+        let connections = (load.connections / load.threads).max(1) as usize;
+        Self { connections, timeout: load.timeout, protocol: load.protocol, tls }
+    }
+
     fn timeout_ns(&self) -> u64 {
         nanoseconds(self.timeout)
     }

@@ -8,8 +8,8 @@ use super::wire::{Bases, Wire, client};
 use crate::load::check::Checker;
 use crate::load::crew::{Happening, Trouble};
 use crate::load::failure::Failure;
-use crate::load::fleet::{Fleet, Installation, User};
-use crate::load::round::{Round, Row};
+use crate::load::fleet::{Fleet, User};
+use crate::load::round::{Hope, Round, Row};
 use crate::load::site::{Call, Site};
 use crate::seat::Place;
 use futures_util::StreamExt;
@@ -133,12 +133,7 @@ impl Cast {
     fn each_user(&self) -> Vec<u32> {
         let mut books = self.tally.lock();
         let users = u32::try_from(books.fleet.users.len()).unwrap_or(u32::MAX);
-        (0..users)
-            .map(|user| {
-                books.fleet.installations.push(Installation { user, ..Installation::default() });
-                u32::try_from(books.fleet.installations.len() - 1).unwrap_or(u32::MAX)
-            })
-            .collect()
+        (0..users).map(|user| books.fleet.install(user)).collect()
     }
 
     /// Lets the users live. `stop` ends it early.
@@ -290,8 +285,7 @@ impl Plan {
         if self.fleet.users.is_empty() {
             self.fleet.users.push(User::default());
         }
-        self.fleet.installations.push(Installation::default());
-        u32::try_from(self.fleet.installations.len() - 1).unwrap_or(u32::MAX)
+        self.fleet.install(0)
     }
 }
 
@@ -301,7 +295,7 @@ struct Watch {
     length: Duration,
     rows: Vec<Row>,
     cpu: Duration,
-    hopeless: u32,
+    hope: Hope,
     /// When it was told to end.
     ended: Option<Duration>,
     gave_up: bool,
@@ -311,7 +305,7 @@ struct Watch {
 impl Watch {
     fn new(began: Instant, length: Duration) -> Self {
         let (rows, cpu) = (vec![], cpu());
-        Self { began, length, rows, cpu, hopeless: 0, ended: None, gave_up: false, interrupted: false }
+        Self { began, length, rows, cpu, hope: Hope::default(), ended: None, gave_up: false, interrupted: false }
     }
 
     fn look(&mut self, tally: &Tally, stop: &AtomicBool, hear: &mut dyn FnMut(Happening<'_>)) {
@@ -341,9 +335,7 @@ impl Watch {
         self.cpu = used;
         let row = Row::new(self.rows.len() as u64, &second);
         hear(Happening::Second(&row));
-        self.hopeless = if row.good > 0 || row.errors == 0 { 0 } else { self.hopeless + 1 };
-        let at_once = row.good == 0 && row.errors >= 3 && row.lasting * 2 > row.errors;
-        self.gave_up = at_once || self.hopeless >= 5;
+        self.gave_up = self.hope.is_lost(&row);
         self.rows.push(row);
     }
 }

@@ -5,7 +5,7 @@ use super::script::Script;
 use crate::load::check::{Checker, Verdict};
 use crate::load::failure::{Failure, Wrong};
 use crate::load::fleet::Fleet;
-use crate::load::measure::{Second, Series, latencies, record};
+use crate::load::measure::{Second, Series};
 use crate::load::round::Round;
 use crate::load::site::Call;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -138,12 +138,10 @@ impl Tally {
         let mut books = self.lock();
         let late = books.checker.identity.conclude();
         for wrong in late {
-            books.whole.good = books.whole.good.saturating_sub(1);
-            books.whole.failed(Failure::Wrong(wrong), 0, String::new);
+            books.whole.belie(wrong, "");
             let grants = |(call, _): &&mut (Call, Series)| matches!(call, Call::Exchange | Call::Refresh);
             if let Some((_, series)) = books.journeys.iter_mut().flat_map(|of| &mut of.calls).find(grants) {
-                series.good = series.good.saturating_sub(1);
-                series.failed(Failure::Wrong(wrong), 0, String::new);
+                series.belie(wrong, "");
             }
         }
         let series = books.journeys.iter().flat_map(|of| {
@@ -151,21 +149,11 @@ impl Tally {
             of.names.iter().cloned().zip(all.cloned())
         });
         Round {
-            series: series.collect(),
-            whole: books.whole.clone(),
-            rows: vec![],
-            lag: latencies(3),
-            starved: 0,
-            held: 0,
             started: books.started,
-            signed_out: 0,
-            handshakes: (0, 0),
-            measured,
             opaque: books.checker.opaque,
             learned: books.checker.learned(),
             one_in: books.checker.seen.one_in(),
-            gave_up: false,
-            interrupted: false,
+            ..Round::new(series.collect(), books.whole.clone(), measured)
         }
     }
 }
@@ -176,21 +164,9 @@ impl Books {
         let of_call =
             self.journeys.get_mut(journey).and_then(|of| of.calls.iter_mut().find(|(known, _)| *known == call));
         for series in of_call.map(|(_, series)| series).into_iter().chain([&mut self.whole]) {
-            match verdict {
-                Ok(()) => series.good(latency_ns, latency_ns),
-                Err((failure, example)) => series.failed(*failure, latency_ns, || example.clone()),
-            }
+            series.note(verdict, latency_ns, latency_ns);
         }
         self.second.started += 1;
-        match verdict {
-            Ok(()) => {
-                self.second.good += 1;
-                record(&mut self.second.latency, latency_ns);
-            }
-            Err((failure, _)) => {
-                self.second.errors += 1;
-                self.second.lasting += u64::from(failure.is_lasting());
-            }
-        }
+        self.second.note(verdict, latency_ns);
     }
 }

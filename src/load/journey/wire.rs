@@ -3,7 +3,7 @@
 use super::tally::{Made, Tally};
 use crate::load::check::Verdict;
 use crate::load::failure::{Failure, Wrong};
-use crate::load::request::{Draft, Slot};
+use crate::load::request::Draft;
 use crate::load::site::{Call, Site};
 use crate::profile;
 use crate::reference::sdk::ports::{self, Host, NoAnswer};
@@ -33,7 +33,7 @@ impl Bases {
             template.fill(|_| "", &mut draft);
             let path = String::from_utf8_lossy(&draft.path).into_owned();
             let path = path.split('?').next().unwrap_or_default();
-            format!("{}{}", origin(site, endpoint), path.strip_suffix(tail).unwrap_or(path))
+            format!("{}{}", site.endpoints[endpoint].origin(), path.strip_suffix(tail).unwrap_or(path))
         };
         let api = base(Call::CreateUser, "/v2/user");
         let auth = base(Call::Exchange, &site.profile.exchange.path);
@@ -41,11 +41,6 @@ impl Bases {
         let key = fields(&draft).into_iter().find(|(name, _)| name == "x-vital-api-key");
         Self { api, auth, key: key.map(|(_, value)| value).unwrap_or_default() }
     }
-}
-
-fn origin(site: &Site, endpoint: usize) -> String {
-    let endpoint = &site.endpoints[endpoint];
-    format!("{}://{}", if endpoint.base.tls { "https" } else { "http" }, endpoint.authority)
 }
 
 /// The header lines of a draft.
@@ -130,11 +125,7 @@ impl Wire {
         ];
         let url = format!("{}{}", self.bases.auth, request.path);
         let ready = Ready { method: "POST".into(), url, fields, body: Some(request.body.into_bytes()) };
-        let call = match call {
-            profile::Call::Exchange => Call::Exchange,
-            profile::Call::Refresh => Call::Refresh,
-        };
-        self.judged(call, Some(who), ready).await
+        self.judged(call.into(), Some(who), ready).await
     }
 
     /// A call to the API. `own` is the installation whose own record it must be, if it is one.
@@ -151,25 +142,11 @@ impl Wire {
     }
 
     fn ready(&self, call: Call, who: u32) -> Ready {
-        let (endpoint, template) = self.site.template(call);
         let mut draft = Draft::default();
         let books = self.tally.lock();
-        let installation = &books.fleet.installations[who as usize];
-        let user = books.fleet.user(who);
-        let by_name = call == Call::CreateUser || call == Call::Issue && self.site.through_backend;
-        let value = |slot| match slot {
-            Slot::Token => installation.jwt.as_str(),
-            Slot::RefreshToken => &installation.refresh_token,
-            Slot::AccessToken => &installation.access_token,
-            Slot::PublicKey => &books.checker.public_key,
-            Slot::Tenant => &books.checker.tenant,
-            Slot::User if by_name => &user.name,
-            Slot::User => &user.id,
-            Slot::Credential => &user.credential,
-        };
-        template.fill(value, &mut draft);
+        let endpoint = books.checker.compose(call, who, &books.fleet, &mut draft);
         drop(books);
-        let url = format!("{}{}", origin(&self.site, endpoint), String::from_utf8_lossy(&draft.path));
+        let url = format!("{}{}", self.site.endpoints[endpoint].origin(), String::from_utf8_lossy(&draft.path));
         Ready { method: draft.method.to_owned(), url, fields: fields(&draft), body: draft.body.clone() }
     }
 
@@ -275,10 +252,7 @@ impl ports::Net for Port {
             let found = hyper::Method::from_bytes(call.method.as_bytes()).ok().and_then(|method| {
                 wire.site.profile.recognise(&method, &call.path, body.as_deref().unwrap_or_default())
             });
-            let kind = match found.map(|(kind, _)| kind) {
-                Some(profile::Call::Refresh) => Call::Refresh,
-                _ => Call::Exchange,
-            };
+            let kind = found.map_or(Call::Exchange, |(kind, _)| kind.into());
             let url = format!("{}{}", wire.bases.auth, call.path);
             wire.judged(kind, Some(wire.device), Ready { method: call.method, url, fields, body }).await
         };

@@ -83,13 +83,7 @@ async fn carry_out(
     let Seated { site, users, token_place, keep, .. } = seated;
     let names = names(&order.load.workloads, &site);
     let load = order.load.clone();
-    let limits = Limits {
-        connections: (load.connections / load.threads).max(1) as usize,
-        timeout: load.timeout,
-        keep_alive: true,
-        protocol: load.protocol,
-        tls: ground.tls,
-    };
+    let limits = Limits::of(&load, ground.tls);
     let crew = Crew::new(CrewParts { load, site, limits, users, token_place });
     let teller = tell.clone();
     let done = tokio::task::spawn_blocking(move || live(crew, names, &order, &crowd, &stop, &teller)).await;

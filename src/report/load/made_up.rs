@@ -2,7 +2,7 @@
 
 use super::Results;
 use crate::load::arrivals::Arrivals;
-use crate::load::{Failure, Latencies, LoadFile, Overrides, Round, Row, Series, Wrong, judge};
+use crate::load::{Failure, LoadFile, Overrides, Round, Row, Series, Wrong, judge};
 use std::time::Duration;
 
 /// Ten seconds of one series, a thousand good answers of 10 ms.
@@ -35,23 +35,7 @@ pub fn failing() -> Round {
 }
 
 fn round(series: Vec<(String, Series)>, whole: Series, rows: Vec<Row>) -> Round {
-    Round {
-        series,
-        whole,
-        rows,
-        lag: Latencies::new(3).expect("three digits are allowed"),
-        starved: 0,
-        held: 0,
-        started: 1000,
-        signed_out: 0,
-        handshakes: (0, 0),
-        measured: Duration::from_secs(10),
-        opaque: 0,
-        learned: Default::default(),
-        one_in: 1,
-        gave_up: false,
-        interrupted: false,
-    }
+    Round { rows, started: 1000, ..Round::new(series, whole, Duration::from_secs(10)) }
 }
 
 /// What a report says of a round.
