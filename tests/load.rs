@@ -334,6 +334,26 @@ fn a_server_that_dies_ends_the_run_early_with_what_was_measured() {
 }
 
 #[test]
+fn a_rate_is_what_the_server_keeps_up_with() {
+    // Four connections with answers of 10 ms do 400 a second; the rest is answered too, but after the end.
+    let cloud = Cloud::start(&["--delay", "10ms"]);
+    let overloaded = |threshold: &str| {
+        let args = ["-c", "4", "-a", "600/s", "-l", "2s", "--fleet", "900", "--threshold", threshold];
+        let out = cloud.load(&args);
+        (out.get_output().status.code(), stdout(&out))
+    };
+    let (code, out) = overloaded("rate>=450/s");
+    assert!(out.contains("✗ rate>=450/s") && out.contains("the server fell behind"), "{out}");
+    assert!(matches!(code, Some(1 | 4)), "{code:?} {out}");
+    let (_, out) = overloaded("rate>=200/s");
+    assert!(out.contains("✓ rate>=200/s"), "{out}");
+    // A slow server that keeps up has the full rate, though the last answers come after the end.
+    let slow = Cloud::start(&["--delay", "120ms"]);
+    let out = kept(slow.load(&["-a", "40/s", "--threshold", "rate>=40/s"]));
+    assert!(out.contains("✓ rate>=40/s: 40/s") && !out.contains("fell behind"), "{out}");
+}
+
+#[test]
 fn a_stall_shows_in_full() {
     let cloud = Cloud::start(&["--stall", "1s@1s"]);
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -11,6 +11,7 @@ use super::measure::Second;
 use super::plan::{Load, Protocol};
 use super::round::{Gathering, Hope, Round, Row};
 use super::site::{Call, Site};
+use super::window::Window;
 use crate::seat::Place;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,6 +45,9 @@ pub enum Happening<'a> {
     /// A second is over.
     Second(&'a Row),
 }
+
+/// The window of what has no length of its own.
+const OPEN: Window = 0..u64::MAX;
 
 /// One worker's own.
 struct Hand {
@@ -163,7 +167,7 @@ impl Crew {
             let before = of - left.iter().sum::<u64>();
             let mut done = before;
             let mut hopeless = false;
-            let records = self.work(vec![workload], paces, Duration::ZERO, None, stop, &mut |row| {
+            let records = self.work(vec![workload], paces, OPEN, None, stop, &mut |row| {
                 done += row.good;
                 hear(Happening::Preparing { what: errand.what, done: done.min(of), of });
                 hopeless = done == before && row.lasting > 0;
@@ -232,12 +236,13 @@ impl Crew {
         });
         let paces: Vec<_> = paces.collect();
         let warm_up = self.load.warm_up.min(length);
-        let mut gathering = Gathering::new(&self.load, warm_up, length);
+        let flood = (*arrivals == Arrivals::Flood).then_some(length);
+        let mut gathering = Gathering::new(&self.load, warm_up, length, flood.is_some());
         hear(Happening::Started);
         let (mut hope, mut gave_up) = (Hope::default(), false);
-        let flood = (*arrivals == Arrivals::Flood).then_some(length);
+        let window = nanoseconds(warm_up)..nanoseconds(length);
         let started = Instant::now();
-        let records = self.work(self.load.workloads.clone(), paces, warm_up, flood, stop, &mut |row| {
+        let records = self.work(self.load.workloads.clone(), paces, window, flood, stop, &mut |row| {
             hear(Happening::Second(row));
             gathering.rows.push(row.clone());
             gave_up |= hope.is_lost(row);
@@ -257,10 +262,10 @@ impl Crew {
     ) -> Result<Round, Trouble> {
         let (arrivals, length) = (self.load.arrivals.clone(), self.load.length);
         self.restock(&arrivals, length, stop, &mut |_| {})?;
-        let mut gathering = Gathering::new(&self.load, Duration::ZERO, Duration::MAX);
+        let mut gathering = Gathering::new(&self.load, Duration::ZERO, Duration::MAX, false);
         let started = Instant::now();
         let before = std::mem::replace(&mut self.limits.connections, connections);
-        let records = self.work(self.load.workloads.clone(), paces, Duration::ZERO, None, stop, &mut |_| true);
+        let records = self.work(self.load.workloads.clone(), paces, OPEN, None, stop, &mut |_| true);
         self.limits.connections = before;
         let records = records?;
         (gathering.took, gathering.interrupted) = (started.elapsed(), true);
@@ -290,12 +295,11 @@ impl Crew {
         let paces = made.iter().map(|count| self.preparing_pace(*count)).collect();
         let mut done = 0;
         let never = AtomicBool::new(false);
-        let records =
-            self.work(vec![workload], paces, Duration::ZERO, Some(Duration::from_secs(60)), &never, &mut |row| {
-                done += row.good;
-                hear(Happening::Preparing { what: "users deleted", done, of });
-                true
-            });
+        let records = self.work(vec![workload], paces, OPEN, Some(Duration::from_secs(60)), &never, &mut |row| {
+            done += row.good;
+            hear(Happening::Preparing { what: "users deleted", done, of });
+            true
+        });
         let good: u64 = records.map_or(0, |records| records.iter().map(|record| record.series[0][0].good).sum());
         of - good
     }
@@ -305,7 +309,7 @@ impl Crew {
         &mut self,
         workloads: Vec<Workload>,
         paces: Vec<Pace>,
-        warm_up: Duration,
+        window: Window,
         length: Option<Duration>,
         stop: &AtomicBool,
         row: &mut dyn FnMut(&Row) -> bool,
@@ -320,7 +324,7 @@ impl Crew {
         let mut broken = None;
         let ended = std::thread::scope(|scope| {
             let jobs = hands.into_iter().zip(paces).enumerate().map(|(worker, (hand, pace))| {
-                let (pulses, workloads, halt) = (pulses.clone(), workloads.clone(), &halt);
+                let (pulses, workloads, window, halt) = (pulses.clone(), workloads.clone(), window.clone(), &halt);
                 scope.spawn(move || {
                     let parts = DeskParts {
                         site: site.clone(),
@@ -328,7 +332,7 @@ impl Crew {
                         checker: hand.checker,
                         workloads,
                         pace,
-                        warm_up: nanoseconds(warm_up),
+                        window,
                         seed: seed.wrapping_add(worker as u64),
                     };
                     let mut desk = Desk::new(parts);

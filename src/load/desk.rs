@@ -11,6 +11,7 @@ use super::locust::Users;
 use super::measure::{Latencies, Second, Series, latencies, record};
 use super::request::Draft;
 use super::site::{Call, Site};
+use super::window::Window;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::sync::Arc;
 
@@ -75,11 +76,13 @@ pub struct Ticket {
     intended: u64,
     /// When this call of it was.
     due: u64,
+    /// What its earlier calls took from their sending.
+    served: u64,
 }
 
 impl Ticket {
     /// No request at all, for connections that do nothing.
-    pub const NONE: Ticket = Ticket { workload: 0, step: 0, who: 0, intended: 0, due: 0 };
+    pub const NONE: Ticket = Ticket { workload: 0, step: 0, who: 0, intended: 0, due: 0, served: 0 };
 }
 
 /// What a client got.
@@ -134,8 +137,8 @@ pub struct Desk {
     total_weight: u32,
     pace: Pace,
     next_due: Option<u64>,
-    /// Arrivals due before this are not measured.
-    warm_up: u64,
+    /// Arrivals due before it are not measured.
+    window: Window,
     random: SmallRng,
     /// Installations that are in the middle of a workload.
     in_chains: u32,
@@ -151,19 +154,18 @@ pub struct DeskParts {
     pub checker: Checker,
     pub workloads: Vec<Workload>,
     pub pace: Pace,
-    /// Nanoseconds at the start of the run that are not measured.
-    pub warm_up: u64,
+    pub window: Window,
     pub seed: u64,
 }
 
 impl Desk {
     pub fn new(parts: DeskParts) -> Self {
-        let DeskParts { site, fleet, checker, workloads, mut pace, warm_up, seed } = parts;
+        let DeskParts { site, fleet, checker, workloads, mut pace, window, seed } = parts;
         let total_weight = workloads.iter().map(|workload| workload.weight).sum::<u32>().max(1);
         let next_due = due(&mut pace);
         let record = Record::new(&workloads);
         let random = SmallRng::seed_from_u64(seed);
-        Self { site, workloads, total_weight, pace, next_due, warm_up, random, in_chains: 0, fleet, checker, record }
+        Self { site, workloads, total_weight, pace, next_due, window, random, in_chains: 0, fleet, checker, record }
     }
 
     /// The site, for hosts.
@@ -210,7 +212,7 @@ impl Desk {
                     due
                 }
             };
-            if intended >= self.warm_up {
+            if intended >= self.window.start {
                 let possible = intended.max(free_since);
                 let lag = now.saturating_sub(possible);
                 record(&mut self.record.lag, lag);
@@ -222,7 +224,7 @@ impl Desk {
                 self.record.started += 1;
                 self.record.second.started += 1;
                 self.in_chains += 1;
-                return Some(Ticket { workload, step: 0, who, intended, due: intended });
+                return Some(Ticket { workload, step: 0, who, intended, due: intended, served: 0 });
             }
             if let Pace::Flood(_) = self.pace {
                 // A flood takes what is idle; it ends when no installation or token is left.
@@ -281,22 +283,29 @@ impl Desk {
             Outcome::Answer { status, body } => self.checker.judge(call, ticket.who, &mut self.fleet, *status, body),
             Outcome::Failed(failure, example) => Err((*failure, (*example).to_owned())),
         };
-        let (work, measured) = (usize::from(ticket.workload), ticket.intended >= self.warm_up);
+        let (work, measured) = (usize::from(ticket.workload), ticket.intended >= self.window.start);
         let calls = self.workloads[work].calls.len();
         let last = usize::from(ticket.step) + 1 == calls || verdict.is_err();
+        let (latency, service) = (now.saturating_sub(ticket.intended), now.saturating_sub(sent));
+        let all_service = ticket.served.saturating_add(service);
         if last {
-            self.record.second.note(&verdict, now.saturating_sub(ticket.intended));
+            self.record.second.note(&verdict, latency);
         }
-        if measured {
-            let series = &mut self.record.series[work];
-            if calls > 1 {
-                let of_call = &mut series[1 + usize::from(ticket.step)];
-                of_call.note(&verdict, now.saturating_sub(ticket.due), now.saturating_sub(sent));
+        let window = &self.window;
+        let mut note = |at: usize, latency, service| {
+            let series = &mut self.record.series[work][at];
+            if measured {
+                series.note(&verdict, latency, service);
             }
-            if last {
-                let service = if calls > 1 { now.saturating_sub(ticket.intended) } else { now.saturating_sub(sent) };
-                series[0].note(&verdict, now.saturating_sub(ticket.intended), service);
+            if verdict.is_ok() {
+                series.came.note(window, measured, now);
             }
+        };
+        if calls > 1 {
+            note(1 + usize::from(ticket.step), now.saturating_sub(ticket.due), service);
+        }
+        if last {
+            note(0, latency, all_service);
         }
         if let Pace::Users(users) = &mut self.pace {
             let bytes = if let Outcome::Answer { body, .. } = outcome { body.len() } else { 0 };
@@ -310,7 +319,7 @@ impl Desk {
             self.part(&ticket, call, verdict.err().map(|(failure, _)| failure));
             return None;
         }
-        Some(Ticket { step: ticket.step + 1, due: now, ..ticket })
+        Some(Ticket { step: ticket.step + 1, due: now, served: all_service, ..ticket })
     }
 
     /// Lets an installation go where it belongs now.

@@ -3,6 +3,7 @@
 use super::check::Verdict;
 use super::failure::{Failure, Wrong};
 use super::threshold::Figures;
+use super::window::Came;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
@@ -34,6 +35,10 @@ pub struct Series {
     pub service: Latencies,
     pub good: u64,
     pub failures: BTreeMap<Failure, Failed>,
+    /// When good answers came.
+    pub came: Came,
+    /// Good answers a second; None: all that there were over the measured time.
+    pub rate: Option<f64>,
 }
 
 /// Failures of one kind.
@@ -46,7 +51,14 @@ pub struct Failed {
 
 impl Default for Series {
     fn default() -> Self {
-        Self { latency: latencies(3), service: latencies(3), good: 0, failures: BTreeMap::new() }
+        Self {
+            latency: latencies(3),
+            service: latencies(3),
+            good: 0,
+            failures: BTreeMap::new(),
+            came: Came::default(),
+            rate: None,
+        }
     }
 }
 
@@ -85,6 +97,7 @@ impl Series {
         let _ = self.latency.add(&other.latency);
         let _ = self.service.add(&other.service);
         self.good += other.good;
+        self.came.merge(&other.came);
         for (failure, failed) in &other.failures {
             let here =
                 self.failures.entry(*failure).or_insert_with(|| Failed { count: 0, example: failed.example.clone() });
@@ -107,7 +120,7 @@ impl Series {
     /// The figures of a measured time, in seconds.
     pub fn figures(&self, seconds: f64) -> Figures {
         #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-        let rate = if seconds > 0.0 { self.good as f64 / seconds } else { 0.0 };
+        let rate = self.rate.unwrap_or(if seconds > 0.0 { self.good as f64 / seconds } else { 0.0 });
         let (errors, wrong) = (self.errors(), self.wrong());
         Figures { done: self.done(), errors, wrong, rate, mean: self.latency.mean(), max: self.latency.max() }
     }

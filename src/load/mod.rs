@@ -24,6 +24,7 @@ mod site;
 pub mod threshold;
 mod turns;
 mod verdict;
+mod window;
 
 pub use client::{Limits, NoTls, config as tls_config};
 pub use crew::{Crew, CrewParts, Happening, Trouble};

@@ -1,12 +1,14 @@
 //! One round of a load, put together from what its workers measured.
 
 use super::check::Checker;
+use super::client::nanoseconds;
 use super::desk::Record;
 use super::failure::Wrong;
 use super::identity::Learned;
 use super::measure::{Latencies, Second, Series, latencies};
 use super::plan::Load;
 use super::seen::Seen;
+use super::window::Window;
 use std::time::Duration;
 
 /// One second, for the live view and the timeline. Latencies in nanoseconds.
@@ -77,6 +79,8 @@ pub struct Round {
     pub held: u64,
     pub started: u64,
     pub signed_out: u64,
+    /// Good answers that came after the load, since the server fell behind.
+    pub late: u64,
     /// TLS handshakes, and how many of them took up an earlier session.
     pub handshakes: (u64, u64),
     /// The measured time.
@@ -96,6 +100,8 @@ pub struct Gathering {
     names: Vec<Vec<String>>,
     warm_up: Duration,
     length: Duration,
+    /// No arrivals but whenever a connection is free.
+    flood: bool,
     pub rows: Vec<Row>,
     pub took: Duration,
     pub gave_up: bool,
@@ -103,9 +109,9 @@ pub struct Gathering {
 }
 
 impl Gathering {
-    pub fn new(load: &Load, warm_up: Duration, length: Duration) -> Self {
+    pub fn new(load: &Load, warm_up: Duration, length: Duration, flood: bool) -> Self {
         let names = load.workloads.iter().map(super::desk::Workload::series).collect();
-        Self { names, warm_up, length, rows: vec![], took: Duration::ZERO, gave_up: false, interrupted: false }
+        Self { names, warm_up, length, flood, rows: vec![], took: Duration::ZERO, gave_up: false, interrupted: false }
     }
 
     /// Puts the workers' records together.
@@ -136,11 +142,17 @@ impl Gathering {
         if let Some(first) = series.iter_mut().flatten().next() {
             (0..twice).for_each(|_| first.belie(Wrong::HandedOutTwice, "by two workers' connections"));
         }
-        let mut whole = Series::default();
-        series.iter().filter_map(|of| of.first()).for_each(|of| whole.merge(of));
         // What is cut short was measured only so long.
         let ended = if self.gave_up || self.interrupted { self.took.min(self.length) } else { self.length };
         let measured = ended.saturating_sub(self.warm_up);
+        let window = nanoseconds(self.warm_up)..nanoseconds(ended.max(self.warm_up));
+        series.iter_mut().flatten().for_each(|series| self.rate(series, &window));
+        let (mut whole, mut late) = (Series::default(), 0);
+        for of in series.iter().filter_map(|of| of.first()) {
+            whole.merge(of);
+            whole.rate = Some(whole.rate.unwrap_or(0.0) + of.figures(measured.as_secs_f64()).rate);
+            late += if self.flood { 0 } else { of.came.behind(of.good, of.latency.min(), &window) };
+        }
         let names = self.names.into_iter().flatten();
         Round {
             rows: self.rows,
@@ -149,6 +161,7 @@ impl Gathering {
             held,
             started,
             signed_out,
+            late,
             handshakes,
             opaque,
             learned,
@@ -156,6 +169,13 @@ impl Gathering {
             gave_up: self.gave_up,
             interrupted: self.interrupted,
             ..Round::new(names.zip(series.into_iter().flatten()).collect(), whole, measured)
+        }
+    }
+
+    /// Works out the rate of a series that is not simply its good answers over the measured time.
+    fn rate(&self, series: &mut Series, window: &Window) {
+        if self.flood || series.came.behind(series.good, series.latency.min(), window) > 0 {
+            series.rate = Some(series.came.rate(window));
         }
     }
 }
@@ -173,6 +193,7 @@ impl Round {
             held: 0,
             started: 0,
             signed_out: 0,
+            late: 0,
             handshakes: (0, 0),
             opaque: 0,
             learned: Learned::default(),

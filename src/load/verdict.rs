@@ -134,6 +134,12 @@ fn notes(load: &Load, round: &Round) -> Vec<String> {
             round.held, load.connections
         ));
     }
+    if round.late > 0 {
+        notes.push(format!(
+            "the server fell behind: {} of {} good answers came after the load's end and do not count in `rate`",
+            round.late, round.whole.good
+        ));
+    }
     if round.opaque > 0 {
         notes.push("access tokens say nothing that can be read: whose they are was not checked".into());
     } else if round.learned.user.is_none()

@@ -112,7 +112,7 @@ impl Results<'_> {
         out.push_str("<h2>Latency, from the intended start</h2>\n<p class=\"dim\">What a user waits: of good answers, and of requests that were never answered. Refusals are counted only.</p>\n");
         self.table(out, |series| &series.latency);
         out.push_str(
-            "<h2>Service time, from the sending</h2>\n<p class=\"dim\">What the server takes for one call, of good answers. A workload of several calls counts from its intended start here too.</p>\n",
+            "<h2>Service time, from the sending</h2>\n<p class=\"dim\">What the server takes, of good answers; of a workload of several calls, for all of them together.</p>\n",
         );
         self.table(out, |series| &series.service);
     }

@@ -124,7 +124,7 @@ impl Results<'_> {
             ),
             (
                 "vouch_load_service_seconds",
-                "From the sending to the answer, of good answers; of several calls together, from the intended start.",
+                "From the sending to the answer, of good answers; of a workload of several calls, their sum.",
                 |series| &series.service,
             ),
         ];
