@@ -2,20 +2,17 @@
 
 mod common;
 
-use common::{stderr, stdout, vouch};
+use common::{CloudProcess, stderr, stdout, vouch};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A running `vouch cloud`. It ends with this.
 struct Served {
-    child: Child,
-    folder: tempfile::TempDir,
-    stderr: BufReader<std::process::ChildStderr>,
+    process: CloudProcess,
     api: String,
     auth: String,
     key: String,
@@ -23,41 +20,28 @@ struct Served {
 
 impl Served {
     fn start(args: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let target = folder.path().join("vouch.toml");
-        let mut child = Command::new(assert_cmd::cargo::cargo_bin("vouch"))
-            .args(["cloud", "--listen", "127.0.0.1:0", "--target"])
-            .arg(&target)
-            .args(args)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("vouch starts");
-        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let mut line = String::new();
-        stderr.read_line(&mut line).expect("readable");
-        assert!(line.contains("listens on http"), "{line}");
-        let text = std::fs::read_to_string(&target).expect("the target file");
+        let process = CloudProcess::start(args);
+        let text = std::fs::read_to_string(&process.target).expect("the target file");
         let first = |name: &str| {
             let start = format!("{name} = \"");
             let found = text.lines().find_map(|line| line.strip_prefix(&start)).expect(name);
             found.trim_end_matches('"').to_owned()
         };
         let (api, auth, key) = (first("api"), first("auth"), first("apiKey"));
-        Self { child, folder, stderr, api, auth, key }
+        Self { process, api, auth, key }
     }
 
     fn target(&self) -> PathBuf {
-        self.folder.path().join("vouch.toml")
+        self.process.target.clone()
     }
 
     /// Ends it as a supervisor does; what it said.
     fn end(&mut self) -> String {
         // SAFETY: a signal to our own child, which has not been waited for.
-        unsafe { libc::kill(i32::try_from(self.child.id()).expect("a pid"), libc::SIGTERM) };
+        unsafe { libc::kill(i32::try_from(self.process.child.id()).expect("a pid"), libc::SIGTERM) };
         let mut said = String::new();
-        self.stderr.read_to_string(&mut said).expect("readable");
-        assert!(self.child.wait().expect("it ends").success(), "{said}");
+        self.process.stderr.read_to_string(&mut said).expect("readable");
+        assert!(self.process.child.wait().expect("it ends").success(), "{said}");
         said
     }
 
@@ -91,13 +75,6 @@ impl Served {
     async fn refresh(&self, token: &str) -> Response {
         let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
         client().post(format!("{}/v1/token", self.auth)).form(&form).send().await.expect("an answer")
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -229,7 +206,7 @@ async fn many_refreshes_take_no_memory() {
             let answer = client.post(&url).form(&form).send().await.expect("an answer");
             token = text(&json_of(answer).await, "refresh_token");
         }
-        *memory = resident_kib(served.child.id());
+        *memory = resident_kib(served.process.child.id());
     }
     // What a refresh left behind would be 250 bytes and more.
     assert!(memory[1] < memory[0] + 256, "{memory:?}");

@@ -135,7 +135,7 @@ fn an_unfit_scenario_is_refused_with_its_place() {
         (&["--think", "3s..1s"][..], "begins with the longer time"),
         (&["--threshold", "rotation/refesh p99<1s"], "rotation/refresh"),
         (&["--hatch-rate", "0"], "above 0"),
-        (&["--region", "mars"], "no region `mars`"),
+        (&["--region", "mars"], "there are us and eu"),
     ] {
         let assert = vouch().args(["journeys", "scenarios/refresh/rotation.yaml"]).args(args).assert().code(2);
         assert!(stderr(&assert).contains(words), "{args:?}: {}", stderr(&assert));

@@ -5,46 +5,29 @@ mod common;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use common::{stderr, stdout, target, vouch};
+use common::{CloudProcess, stderr, stdout, target, vouch};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A simulated cloud in a process of its own.
-struct Cloud {
-    child: Child,
-    target: PathBuf,
-    _folder: tempfile::TempDir,
-}
+struct Cloud(CloudProcess);
 
 impl Cloud {
     fn start(more: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let target = folder.path().join("vouch.toml");
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin("vouch"));
-        command.args(["cloud", "--listen", "127.0.0.1:0", "--keys", "quick", "--target"]).arg(&target).args(more);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a cloud");
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !target.exists() || std::fs::read_to_string(&target).is_ok_and(|text| text.is_empty()) {
-            assert!(Instant::now() < deadline, "the cloud does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { child, target, _folder: folder }
+        Self(CloudProcess::start(&[&["--keys", "quick"], more].concat()))
+    }
+
+    fn target(&self) -> &Path {
+        &self.0.target
     }
 
     fn load(&self, args: &[&str]) -> assert_cmd::assert::Assert {
         let mut command = vouch();
         command.args(["load", "--progress", "off", "--length", "1500ms", "--fleet", "60", "--target"]);
-        command.arg(&self.target).args(args).assert()
-    }
-}
-
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        command.arg(self.target()).args(args).assert()
     }
 }
 
@@ -297,7 +280,7 @@ fn what_cannot_work_is_told_at_once_and_not_after_a_minute_of_errors() {
 #[test]
 fn a_wrong_key_is_told_with_what_to_do() {
     let cloud = Cloud::start(&[]);
-    let text = std::fs::read_to_string(&cloud.target).expect("its target file");
+    let text = std::fs::read_to_string(cloud.target()).expect("its target file");
     let spoilt: String = text
         .lines()
         .map(|line| if line.starts_with("apiKey") { "apiKey = \"pk_us_wrong\"\n".into() } else { format!("{line}\n") })
@@ -313,7 +296,7 @@ fn a_server_that_dies_ends_the_run_early_with_what_was_measured() {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("vouch"));
     command
         .args(["load", "-a", "100/s", "-l", "60s", "--fleet", "20", "--progress", "plain", "--target"])
-        .arg(&cloud.target);
+        .arg(cloud.target());
     let mut load = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a load");
     let mut told = load.stderr.take().expect("its standard error");
     let mut seen = Vec::new();
@@ -323,7 +306,7 @@ fn a_server_that_dies_ends_the_run_early_with_what_was_measured() {
         assert!(read > 0, "{}", String::from_utf8_lossy(&seen));
         seen.extend_from_slice(&piece[..read]);
     }
-    let _ = cloud.child.kill();
+    let _ = cloud.0.child.kill();
     let start = Instant::now();
     std::thread::spawn(move || drop(std::io::copy(&mut told, &mut std::io::sink())));
     let out = load.wait_with_output().expect("an end");
@@ -354,6 +337,42 @@ fn a_rate_is_what_the_server_keeps_up_with() {
 }
 
 #[test]
+fn ctrl_c_and_sigterm_end_a_load_with_a_report() {
+    let cloud = Cloud::start(&[]);
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let json = folder.path().join("report.json");
+        let child = Command::new(assert_cmd::cargo::cargo_bin("vouch"))
+            .args(["load", "-a", "100/s", "-l", "60s", "--fleet", "20", "--progress", "plain", "--target"])
+            .arg(cloud.target())
+            .arg("--json")
+            .arg(&json)
+            .env("NO_COLOR", "1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.expect("vouch runs");
+        let mut told = BufReader::new(child.stderr.take().expect("piped")).lines();
+        // The clock runs: a second of it is told.
+        let second = told.find(|line| line.as_ref().is_ok_and(|line| line.contains("100")));
+        assert!(second.is_some());
+        std::thread::sleep(Duration::from_millis(500));
+        let begin = Instant::now();
+        // SAFETY: a signal to our own child, which has not been waited for.
+        unsafe { libc::kill(i32::try_from(child.id()).expect("an id"), signal) };
+        let rest: Vec<_> = told.map_while(Result::ok).collect();
+        let mut out = String::new();
+        child.stdout.take().expect("piped").read_to_string(&mut out).expect("readable");
+        assert_eq!(child.wait().expect("it ends").code(), Some(130), "{out} {rest:?}");
+        assert!(begin.elapsed() < Duration::from_secs(10) && out.contains("interrupted"), "{out}");
+        let report: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&json).expect("a report")).expect("JSON");
+        assert!(report["all"]["good"].as_u64().is_some_and(|good| good > 0), "{report}");
+        assert!(rest.iter().any(|line| line.contains("users deleted: 20 of 20")), "{rest:?}");
+    }
+}
+
+#[test]
 fn a_stall_shows_in_full() {
     let cloud = Cloud::start(&["--stall", "1s@1s"]);
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -368,7 +387,7 @@ fn a_stall_shows_in_full() {
     // A quarter of the arrivals fell into the stall: those of its start waited nearly a second, whatever the connections.
     assert!(max.is_some_and(|ns| (700_000_000..1_400_000_000).contains(&ns)), "{max:?}");
     assert!(p99.is_some_and(|ns| ns > 500_000_000), "{p99:?}");
-    assert_eq!(report["targetFile"].as_str(), cloud.target.to_str());
+    assert_eq!(report["targetFile"].as_str(), cloud.target().to_str());
 }
 
 #[test]
@@ -386,7 +405,7 @@ fn a_slower_build_is_told_from_its_baseline_and_an_equal_one_is_not() {
             "--fleet",
             "40",
             "--baseline",
-            old.target.to_str().expect("a path"),
+            old.target().to_str().expect("a path"),
         ];
         new.load(&args)
     };

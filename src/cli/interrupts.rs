@@ -1,6 +1,8 @@
 //! Ctrl-C and SIGTERM.
 
 use crate::run::Interrupted;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 /// The first Ctrl-C (or SIGTERM) ends the run in order, the second at once.
@@ -21,4 +23,16 @@ pub fn interrupts() -> Interrupted {
         }
     });
     receiver
+}
+
+/// As [`interrupts`], for threads that look at it now and then.
+pub fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (told, mut pressed) = (stop.clone(), interrupts());
+    tokio::spawn(async move {
+        if pressed.wait_for(|pressed| *pressed).await.is_ok() {
+            told.store(true, Ordering::Relaxed);
+        }
+    });
+    stop
 }

@@ -1,12 +1,11 @@
 //! `vouch journeys`.
 
+use super::load_shared::{environment, exit_code, profile, region, trouble};
 use super::{Done, Selection, Stop, plan, runtime, target};
 use crate::load::arrivals::Arrivals;
 use crate::load::journey::{Cast, CastParts, Pace, Script};
 use crate::load::threshold::Threshold;
-use crate::load::{
-    Happening, Load, LoadFile, Overrides, Seated, Trouble, Verdict, allow_sockets, judge, seat, tls_config,
-};
+use crate::load::{Happening, Load, LoadFile, Overrides, Seated, allow_sockets, judge, seat, tls_config};
 use crate::profile::Profile;
 use crate::protocol::{Environment, Realm, Region};
 use crate::report::load::{Console, JourneyResults, Results};
@@ -64,12 +63,12 @@ pub struct Args {
     profile: Option<String>,
 
     /// Of the cases that a matrix makes, those of this environment. Left out, that of the first case.
-    #[arg(long, value_name = "NAME")]
-    environment: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = environment)]
+    environment: Option<Environment>,
 
     /// Likewise, the region.
-    #[arg(long, value_name = "NAME")]
-    region: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = region)]
+    region: Option<Region>,
 
     /// A PEM file with certificates to trust besides the machine's own.
     #[arg(long, value_name = "FILE")]
@@ -114,7 +113,7 @@ pub fn run(args: Args) -> Done {
     }
     let (scripts, realm) = scripts(&args, &plan)?;
     let target = target(args.target.as_deref())?;
-    let profile = profile(&args, &target)?;
+    let profile = profile(args.profile.as_deref(), &target)?;
     let load = load(&args, &scripts, realm, &profile)?;
     runtime()?.block_on(carry_out(args, scripts, load, target, profile))
 }
@@ -123,14 +122,8 @@ pub fn run(args: Args) -> Done {
 fn scripts(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Script>>, Realm), Stop> {
     let first = plan.cases.first().map(|case| case.given.realm());
     let mut realm = first.ok_or_else(|| Stop::Usage("no case to make a journey of".into()))?;
-    if let Some(word) = &args.environment {
-        let unknown = || Stop::Usage(format!("there is no environment `{word}`: production, sandbox or dev"));
-        realm.environment = Environment::parse(word).ok_or_else(unknown)?;
-    }
-    if let Some(word) = &args.region {
-        let unknown = || Stop::Usage(format!("there is no region `{word}`: us or eu"));
-        realm.region = Region::parse(word).ok_or_else(unknown)?;
-    }
+    realm.environment = args.environment.unwrap_or(realm.environment);
+    realm.region = args.region.unwrap_or(realm.region);
     let (mut scripts, mut problems) = (Vec::new(), Vec::new());
     for case in plan.cases.iter().filter(|case| case.given.realm() == realm) {
         match Script::read(case) {
@@ -176,16 +169,6 @@ fn list(plan: &Plan) -> Done {
     }
     writeln!(out, "\n{fit} of {all} scenarios make journeys")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn profile(args: &Args, target: &Target) -> Result<Arc<Profile>, Stop> {
-    match &args.profile {
-        None => Ok(target.profile.clone().unwrap_or_else(Profile::junction)),
-        Some(name) => Profile::built_in(name).ok_or_else(|| {
-            let help = did_you_mean(name, crate::profile::BUILT_IN);
-            Stop::Usage(format!("there is no wire profile `{name}`; {help}"))
-        }),
-    }
 }
 
 /// What seats and reports want to know of a load.
@@ -254,12 +237,7 @@ async fn carry_out(args: Args, scripts: Vec<Arc<Script>>, load: Load, target: Ta
         let cannot = |error| Stop::Environment(format!("cannot write {}: {error}", path.display()));
         std::fs::write(path, results.json()).map_err(cannot)?;
     }
-    Ok(match judged.verdict {
-        _ if round.interrupted => ExitCode::from(130),
-        Verdict::Kept => ExitCode::SUCCESS,
-        Verdict::Broken => ExitCode::from(1),
-        Verdict::Inconclusive => ExitCode::from(4),
-    })
+    Ok(exit_code(&round, &judged))
 }
 
 /// Goose has a handler of its own, of the same crate, and takes it that there is one already.
@@ -283,12 +261,4 @@ fn left_out(scripts: &[Arc<Script>]) -> Vec<String> {
         return vec![];
     }
     vec![format!("steps that look into SDK or token were left out ({}); `vouch run` makes them", names.join(", "))]
-}
-
-fn trouble(trouble: Trouble) -> Stop {
-    if trouble.interrupted {
-        return Stop::Environment(trouble.what);
-    }
-    let help = trouble.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
-    Stop::Environment(format!("{}{help}", trouble.what))
 }

@@ -1,12 +1,14 @@
 //! `vouch load`.
 
+use super::interrupts::stop_on_interrupt;
 use super::load_files::{Files, Reports};
+use super::load_shared::{environment, exit_code, profile, region, trouble};
 use super::{Done, Stop, load_rounds, runtime, target};
 use crate::load::arrivals::Arrivals;
 use crate::load::threshold::Threshold;
 use crate::load::{
-    Crew, CrewParts, Happening, Limits, Load, LoadFile, Overrides, Protocol, Running, Seated, Trouble, Verdict,
-    allow_sockets, judge, seat, tls_config,
+    Crew, CrewParts, Happening, Limits, Load, LoadFile, Overrides, Protocol, Running, Seated, Trouble, allow_sockets,
+    judge, seat, tls_config,
 };
 use crate::profile::Profile;
 use crate::protocol::{Environment, Region};
@@ -17,7 +19,7 @@ use clap::ValueEnum;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -86,13 +88,13 @@ pub struct Args {
 
     /// The wire profile, where the target file names none: junction, gcip or standard.
     #[arg(long, value_name = "NAME")]
-    profile: Option<String>,
+    pub(super) profile: Option<String>,
 
-    #[arg(long, value_name = "NAME")]
-    environment: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = environment)]
+    environment: Option<Environment>,
 
-    #[arg(long, value_name = "NAME")]
-    region: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = region)]
+    region: Option<Region>,
 
     /// A PEM file with certificates to trust besides the machine's own.
     #[arg(long, value_name = "FILE")]
@@ -160,32 +162,14 @@ pub fn run(args: Args) -> Done {
         }
     };
     let target = target(args.target.as_deref())?;
-    let profile = profile(&args, &target)?;
-    let load = file.settle(&overrides(&args)?, profile.name == "gcip").map_err(Stop::Usage)?;
+    let profile = profile(args.profile.as_deref(), &target)?;
+    let load = file.settle(&overrides(&args), profile.name == "gcip").map_err(Stop::Usage)?;
     runtime()?.block_on(carry_out(args, load, target, profile))
 }
 
-pub(super) fn profile(args: &Args, target: &Target) -> Result<Arc<Profile>, Stop> {
-    match &args.profile {
-        None => Ok(target.profile.clone().unwrap_or_else(Profile::junction)),
-        Some(name) => Profile::built_in(name).ok_or_else(|| {
-            let help = crate::text::did_you_mean(name, crate::profile::BUILT_IN);
-            Stop::Usage(format!("there is no wire profile `{name}`; {help}"))
-        }),
-    }
-}
-
-fn overrides(args: &Args) -> Result<Overrides, Stop> {
-    let environment = args.environment.as_deref().map(|word| {
-        Environment::parse(word)
-            .ok_or_else(|| Stop::Usage(format!("there is no environment `{word}`: production, sandbox or dev")))
-    });
-    let region = args
-        .region
-        .as_deref()
-        .map(|word| Region::parse(word).ok_or_else(|| Stop::Usage(format!("there is no region `{word}`: us or eu"))));
+fn overrides(args: &Args) -> Overrides {
     let time = |length: Option<humantime::Duration>| length.map(Duration::from);
-    Ok(Overrides {
+    Overrides {
         workload: args.workload.clone(),
         arrivals: args.arrivals.clone(),
         length: time(args.length),
@@ -197,12 +181,12 @@ fn overrides(args: &Args) -> Result<Overrides, Stop> {
         connections: args.connections,
         threads: args.threads,
         timeout: time(args.timeout),
-        environment: environment.transpose()?,
-        region: region.transpose()?,
+        environment: args.environment,
+        region: args.region,
         protocol: args.protocol,
         seed: args.seed,
         recycles: args.recycle_tokens,
-    })
+    }
 }
 
 /// A crew with its target, ready to prepare.
@@ -223,22 +207,8 @@ pub(super) async fn crew(args: &Args, load: &Load, target: &Target, profile: Arc
     Ok(Crewed { crew, keep, name })
 }
 
-/// Notes Ctrl-C. A second press does not wait for answers.
-fn listen_for_ctrl_c() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let pressed = stop.clone();
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            if pressed.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-        }
-    });
-    stop
-}
-
 async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {
-    let stop = listen_for_ctrl_c();
+    let stop = stop_on_interrupt();
     // Before the run: a file that cannot be written must not cost the run.
     let files = Files::open(args.json.as_deref(), &args.reports)?;
     let mut console = Console::new(load.length, args.progress == Show::Auto, args.progress != Show::Off);
@@ -281,15 +251,5 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
     };
     results.write_summary(&mut std::io::stdout().lock(), console::colors_enabled())?;
     files.write(&results)?;
-    Ok(match judged.verdict {
-        _ if round.interrupted => ExitCode::from(130),
-        Verdict::Kept => ExitCode::SUCCESS,
-        Verdict::Broken => ExitCode::from(1),
-        Verdict::Inconclusive => ExitCode::from(4),
-    })
-}
-
-pub(super) fn trouble(trouble: Trouble) -> Stop {
-    let help = trouble.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
-    Stop::Environment(format!("{}{help}", trouble.what))
+    Ok(exit_code(&round, &judged))
 }

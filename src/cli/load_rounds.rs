@@ -1,6 +1,7 @@
 //! `vouch load --baseline` and `vouch load --saturate`: loads of several rounds.
 
-use super::load::{Args, Crewed, crew, profile, trouble};
+use super::load::{Args, Crewed, crew};
+use super::load_shared::{profile, trouble};
 use super::{Done, Stop, target};
 use crate::load::compare::{LEAST, RISK};
 use crate::load::threshold::{short, time};
@@ -40,7 +41,8 @@ pub async fn against(
 ) -> Done {
     let old_file = baseline_target(path)?;
     let old = target(old_file.as_deref())?;
-    let (old_profile, new_profile) = (profile(args, &old)?, profile(args, &new)?);
+    let by = args.profile.as_deref();
+    let (old_profile, new_profile) = (profile(by, &old)?, profile(by, &new)?);
     let mut old = crew(args, &load, &old, old_profile).await.map_err(|stop| because("the baseline", stop))?;
     let mut new = crew(args, &load, &new, new_profile).await?;
     let rounds = args.rounds;
@@ -123,7 +125,7 @@ pub async fn search(
     stop: Arc<AtomicBool>,
     mut console: Console,
 ) -> Done {
-    let by = profile(args, &target)?;
+    let by = profile(args.profile.as_deref(), &target)?;
     let Crewed { mut crew, keep, name } = crew(args, &load, &target, by).await?;
     let pressed = stop.clone();
     let work = move || {

@@ -14,6 +14,7 @@ mod list;
 mod load;
 mod load_files;
 mod load_rounds;
+mod load_shared;
 mod mutants;
 mod reference_sdk;
 mod run;

@@ -1,15 +1,14 @@
 //! `vouch worker`.
 
+use super::interrupts::interrupts;
+use super::load_shared::profile;
 use super::{Done, Stop, runtime, target};
 use crate::load::locust::{End, Ground, Options, Told, Wait, work};
 use crate::load::tls_config;
-use crate::profile::Profile;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -53,13 +52,7 @@ pub fn run(args: &Args) -> Done {
         )));
     }
     let target = target(args.target.as_deref())?;
-    let profile = match &args.profile {
-        None => target.profile.clone().unwrap_or_else(Profile::junction),
-        Some(name) => Profile::built_in(name).ok_or_else(|| {
-            let help = crate::text::did_you_mean(name, crate::profile::BUILT_IN);
-            Stop::Usage(format!("there is no wire profile `{name}`; {help}"))
-        })?,
-    };
+    let profile = profile(args.profile.as_deref(), &target)?;
     if let Some(path) = args.load.as_ref().filter(|path| !path.is_file()) {
         return Err(Stop::Usage(format!("there is no load file {}", path.display())));
     }
@@ -75,7 +68,7 @@ pub fn run(args: &Args) -> Done {
 }
 
 async fn serve(options: Options) -> Done {
-    let mut interrupted = listen()?;
+    let mut interrupted = interrupts();
     let mut tell = |told: Told| match told {
         Told::Note(note) => eprintln!("vouch worker: {note}"),
         // Who does not read the summaries has the master's.
@@ -88,24 +81,4 @@ async fn serve(options: Options) -> Done {
             Err(Stop::Environment(format!("{why}; is the address right, and is Locust started with --master?")))
         }
     }
-}
-
-/// Turns true at Ctrl-C, or when a cluster ends the worker. The second signal does not wait for answers.
-fn listen() -> Result<watch::Receiver<bool>, Stop> {
-    let cannot = |error: std::io::Error| Stop::Environment(format!("cannot listen for signals: {error}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    let (press, pressed) = watch::channel(false);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            if press.send_replace(true) {
-                std::process::exit(130);
-            }
-        }
-    });
-    Ok(pressed)
 }

@@ -172,7 +172,7 @@ impl Key {
         // Every JWT of this key has this very header; another would be another algorithm (RFC 8725 section 3.1).
         let rest = jwt.strip_prefix(self.header())?;
         let (payload, signature) = rest.split_once('.')?;
-        let signed = jwt[..self.header().len() + payload.len()].as_bytes();
+        let signed = &jwt.as_bytes()[..self.header().len() + payload.len()];
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         match self {
             Key::Rsa { public, .. } | Key::Ecdsa { public, .. } => public.verify_sig(signed, &signature).ok()?,

@@ -183,7 +183,7 @@ fn is_placeholder(value: &Value) -> bool {
 
 /// Whether a constant of a profile is written as `text`.
 fn is(constant: &Value, text: &str) -> bool {
-    constant.as_str().map_or_else(|| constant.to_string() == text, |constant| constant == text)
+    constant.as_str().map_or_else(|| *constant == text, |constant| constant == text)
 }
 
 fn read(encoding: Encoding, body: &[u8]) -> Fields<'_> {

@@ -90,17 +90,11 @@ impl fmt::Debug for Known {
 }
 
 /// All secrets and ids of one case. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Ledger {
     inner: Arc<Mutex<Inner>>,
     /// It notes nothing.
     closed: bool,
-}
-
-impl Default for Ledger {
-    fn default() -> Self {
-        Self { inner: Arc::default(), closed: false }
-    }
 }
 
 #[derive(Default)]

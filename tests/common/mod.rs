@@ -1,7 +1,9 @@
 //! What the tests of the binary share.
 
 use assert_cmd::Command;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Stdio};
 
 /// The `vouch` binary, run at the repository's root without colours and without CI's influence.
 pub fn vouch() -> Command {
@@ -10,7 +12,7 @@ pub fn vouch() -> Command {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("NO_COLOR", "1")
         .env_remove("CI")
-        .timeout(std::time::Duration::from_secs(400));
+        .timeout(std::time::Duration::from_secs(120));
     command
 }
 
@@ -21,6 +23,40 @@ pub fn target(text: &str) -> (tempfile::TempDir, PathBuf) {
     let path = folder.path().join("vouch.toml");
     std::fs::write(&path, text).expect("writable");
     (folder, path)
+}
+
+/// A `vouch cloud` of its own. It ends with this.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub struct CloudProcess {
+    pub child: Child,
+    /// Its target file.
+    pub target: PathBuf,
+    pub stderr: BufReader<ChildStderr>,
+    _folder: tempfile::TempDir,
+}
+
+#[allow(dead_code, reason = "not every test file needs it")]
+impl CloudProcess {
+    /// Starts it and waits until it listens.
+    pub fn start(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let target = folder.path().join("vouch.toml");
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("vouch"));
+        command.args(["cloud", "--listen", "127.0.0.1:0", "--target"]).arg(&target).args(args);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("vouch starts");
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        stderr.read_line(&mut line).expect("readable");
+        assert!(line.contains("listens on http"), "{line}");
+        Self { child, target, stderr, _folder: folder }
+    }
+}
+
+impl Drop for CloudProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Standard output of a finished command.

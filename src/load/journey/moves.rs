@@ -1,13 +1,24 @@
 //! What one step of a scenario is in a journey: a move of the user, nothing, or what no load can do.
 
+use crate::cloud::TokenShape;
 use crate::load::site::Call;
-use crate::profile::Standard;
-use crate::protocol::{Environment, Realm, Region};
-use crate::run::step::forge_token::How;
+use crate::protocol::Realm;
+use crate::run::step::Step;
+use crate::run::step::advance::Advance;
+use crate::run::step::client_call::ClientCall;
+use crate::run::step::client_tokens::{Exchange, Refresh, Shape};
+use crate::run::step::delete_user::DeleteUser;
+use crate::run::step::expire::{Expire, Token};
+use crate::run::step::forge_token::ForgeToken;
+use crate::run::step::issue_token::IssueToken;
+use crate::run::step::request::Request;
+use crate::run::step::set_user_id::SetUserId;
+use crate::run::step::sign_in::SignIn;
+use crate::run::step::signed_in::SignedIn;
+use crate::run::step::signed_in_with_api_key::SignedInWithApiKey;
+use crate::run::step::token_request::TokenRequest;
 use crate::scenario::Text;
 use crate::text::{Decoder, Node};
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a user does.
@@ -32,13 +43,23 @@ pub enum Move {
     /// The user's own clock goes on.
     Advance(Duration),
     DeleteUser(usize),
-    ClientExchange(Grant),
-    ClientRefresh(Grant),
+    ClientExchange(Shape),
+    ClientRefresh(Shape),
     ClientCall(Box<ClientCall>),
-    Forge(Forge),
+    Forge(ForgeToken),
 }
 
 impl Move {
+    /// What it looks at in a conformance run and not here.
+    pub fn left_out(&self) -> Option<&'static str> {
+        match self {
+            Move::ClientExchange(grant) | Move::ClientRefresh(grant) if grant.looks_closer() => {
+                Some("headers of token answers")
+            }
+            _ => None,
+        }
+    }
+
     /// The calls that it may make.
     pub fn calls(&self) -> &'static [Call] {
         match self {
@@ -61,131 +82,6 @@ impl Move {
     }
 }
 
-/// A call of `clientExchange` or `clientRefresh`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Grant {
-    pub token: Text,
-    #[serde(default, rename = "as")]
-    pub bind: Option<String>,
-    #[serde(default)]
-    environment: Option<Environment>,
-    #[serde(default)]
-    region: Option<Region>,
-    /// Of the answer's headers and further fields: a conformance run looks at them.
-    #[serde(default, rename = "notCacheable")]
-    _not_cacheable: bool,
-    #[serde(default, rename = "obeys")]
-    _obeys: Option<Standard>,
-}
-
-/// A call of `clientCall`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClientCall {
-    pub call: Text,
-    #[serde(default)]
-    pub bearer: Option<Text>,
-    #[serde(default)]
-    pub key: Option<Text>,
-    #[serde(default)]
-    pub body: Option<Text>,
-    #[serde(default)]
-    environment: Option<Environment>,
-    #[serde(default)]
-    region: Option<Region>,
-    #[serde(default)]
-    pub field: Option<Field>,
-}
-
-/// A field of a good answer and the value that it must have.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Field {
-    pub at: String,
-    pub is: Text,
-}
-
-/// `forgeToken`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Forge {
-    pub from: Text,
-    pub(super) how: How,
-    #[serde(rename = "as")]
-    pub bind: String,
-}
-
-#[derive(Deserialize)]
-struct Of {
-    user: String,
-}
-
-#[derive(Deserialize)]
-struct Token {
-    token: Text,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    call: Text,
-}
-
-#[derive(Deserialize)]
-struct What {
-    what: String,
-}
-
-#[derive(Deserialize)]
-struct By {
-    by: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UserId {
-    user_id: Text,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Issue {
-    user: String,
-    #[serde(rename = "as")]
-    bind: String,
-    #[serde(default)]
-    environment: Option<Environment>,
-    #[serde(default)]
-    region: Option<Region>,
-    #[serde(default)]
-    url_safe_characters: bool,
-    #[serde(default)]
-    padding: Option<u8>,
-    #[serde(default)]
-    capital_user_id: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Asked {
-    user: String,
-    #[serde(default)]
-    credential: Option<String>,
-    #[serde(default)]
-    query: BTreeMap<String, Text>,
-    #[serde(default)]
-    headers: BTreeMap<String, Text>,
-    #[serde(default)]
-    body: BTreeMap<String, Text>,
-    #[serde(default, rename = "as")]
-    bind: Option<String>,
-    /// Whose the token must be is checked anyhow.
-    #[serde(default, rename = "owner")]
-    _owner: Option<Text>,
-    #[serde(default, rename = "notCacheable")]
-    _not_cacheable: bool,
-}
-
 /// What a step is in a journey.
 pub enum Meaning {
     Move(Move),
@@ -197,77 +93,72 @@ pub enum Meaning {
 
 const PLACE: &str = "a load goes to one environment and region, and this is another";
 const SHAPE: &str = "tokens of this shape can be made by the simulated cloud of a conformance run only";
+const NOBODY: &str = "nobody of this name is known to the vendor before the first step";
+const TIME: &str = "time does not pass at the server of a load: a sign-in token does not end for this step";
 
 /// What a step is in a journey. `people` are those of the scenario. None where the step cannot be read, which the decoder
 /// has noted.
 pub fn meaning(name: &str, value: &Node, decoder: &Decoder, home: Realm, people: &[String]) -> Option<Meaning> {
-    let elsewhere = |environment: Option<Environment>, region: Option<Region>| {
-        environment.is_some_and(|e| e != home.environment) || region.is_some_and(|r| r != home.region)
+    let of = |name: &str, make: fn(usize) -> Move| match people.iter().position(|known| known == name) {
+        Some(person) => Meaning::Move(make(person)),
+        None => Meaning::Unfit(NOBODY),
     };
-    let person = |name: &str| people.iter().position(|known| known == name);
-    let of = |make: fn(usize) -> Move| {
-        Some(match person(&decoder.decode::<Of>(value)?.user) {
-            Some(person) => Meaning::Move(make(person)),
-            None => Meaning::Unfit("nobody of this name is known to the vendor before the first step"),
-        })
+    let at = |realm: Realm, act: Move| if realm == home { Meaning::Move(act) } else { Meaning::Unfit(PLACE) };
+    let issue = |user: &str, bind: Option<String>| match people.iter().position(|known| known == user) {
+        Some(person) => Meaning::Move(Move::Issue { person, bind }),
+        None => Meaning::Unfit(NOBODY),
     };
     Some(match name {
-        "signedIn" => return of(Move::SignedIn),
-        "signedInWithApiKey" => return of(Move::SignedInWithKey),
-        "deleteUser" => return of(Move::DeleteUser),
+        "signedIn" => of(&decoder.decode::<SignedIn>(value)?.user, Move::SignedIn),
+        "signedInWithApiKey" => of(&decoder.decode::<SignedInWithApiKey>(value)?.user, Move::SignedInWithKey),
+        "deleteUser" => of(&decoder.decode::<DeleteUser>(value)?.user, Move::DeleteUser),
         "issueToken" => {
-            let issue: Issue = decoder.decode(value)?;
-            match person(&issue.user) {
-                _ if issue.url_safe_characters || issue.padding.is_some() || issue.capital_user_id => {
-                    Meaning::Unfit(SHAPE)
-                }
-                _ if elsewhere(issue.environment, issue.region) => Meaning::Unfit(PLACE),
-                None => Meaning::Unfit("nobody of this name is known to the vendor before the first step"),
-                Some(person) => Meaning::Move(Move::Issue { person, bind: Some(issue.bind) }),
+            let step: IssueToken = decoder.decode(value)?;
+            match (step.shape() == TokenShape::default(), step.realm(home) == home) {
+                (false, _) => Meaning::Unfit(SHAPE),
+                (_, false) => Meaning::Unfit(PLACE),
+                _ => issue(&step.user, Some(step.bind)),
             }
         }
         "tokenRequest" => {
-            let asked: Asked = decoder.decode(value)?;
-            let plain = asked.query.is_empty() && asked.headers.is_empty() && asked.body.is_empty();
-            match person(&asked.user) {
-                Some(person) if plain && asked.credential.is_none() => {
-                    Meaning::Move(Move::Issue { person, bind: asked.bind })
-                }
-                Some(_) => Meaning::Unfit("a request of the app that is wrong on purpose is no load"),
-                None => Meaning::Unfit("nobody of this name is known to the vendor before the first step"),
+            let step: TokenRequest = decoder.decode(value)?;
+            match step.is_plain() {
+                true => issue(&step.user, step.bind),
+                false => Meaning::Unfit("a request of the app that is wrong on purpose is no load"),
             }
         }
-        "signIn" => Meaning::Move(Move::SignIn(decoder.decode::<Token>(value)?.token)),
-        "request" => Meaning::Move(Move::Request(decoder.decode::<Line>(value)?.call)),
-        "setUserId" => Meaning::Move(Move::SetUserId(decoder.decode::<UserId>(value)?.user_id)),
+        "signIn" => Meaning::Move(Move::SignIn(decoder.decode::<SignIn>(value)?.token)),
+        "request" => {
+            let step: Request = decoder.decode(value)?;
+            match step.body.is_empty() {
+                true => Meaning::Move(Move::Request(step.call)),
+                false => Meaning::Unfit("what answers hold is known of the simulated cloud of a conformance run only"),
+            }
+        }
+        "setUserId" => Meaning::Move(Move::SetUserId(decoder.decode::<SetUserId>(value)?.user_id)),
         "configure" if value.as_map().is_none_or(<[_]>::is_empty) => Meaning::Move(Move::Configure),
         "signOut" => Meaning::Move(Move::SignOut),
         "refresh" => Meaning::Move(Move::Refresh),
         "relaunch" | "reboot" => Meaning::Move(Move::Relaunch),
-        "expire" => match decoder.decode::<What>(value)?.what.as_str() {
-            "accessToken" => Meaning::Move(Move::Expire),
-            _ => {
-                Meaning::Unfit("time does not pass at the server of a load: a sign-in token does not end for this step")
-            }
+        "expire" => match decoder.decode::<Expire>(value)?.what {
+            Token::AccessToken => Meaning::Move(Move::Expire),
+            Token::SignInToken => Meaning::Unfit(TIME),
         },
-        "advance" => match humantime::parse_duration(&decoder.decode::<By>(value)?.by) {
+        "advance" => match humantime::parse_duration(&decoder.decode::<Advance>(value)?.by) {
             Ok(by) => Meaning::Move(Move::Advance(by)),
             Err(_) => Meaning::Unfit("this is no length of time"),
         },
-        "clientExchange" | "clientRefresh" => {
-            let grant: Grant = decoder.decode(value)?;
-            match (elsewhere(grant.environment, grant.region), name) {
-                (true, _) => Meaning::Unfit(PLACE),
-                (false, "clientExchange") => Meaning::Move(Move::ClientExchange(grant)),
-                (false, _) => Meaning::Move(Move::ClientRefresh(grant)),
-            }
+        "clientExchange" => {
+            let step: Exchange = decoder.decode(value)?;
+            at(step.realm(home), Move::ClientExchange(step.0))
+        }
+        "clientRefresh" => {
+            let step: Refresh = decoder.decode(value)?;
+            at(step.realm(home), Move::ClientRefresh(step.0))
         }
         "clientCall" => {
-            let call: ClientCall = decoder.decode(value)?;
-            match elsewhere(call.environment, call.region) {
-                true => Meaning::Unfit(PLACE),
-                false => Meaning::Move(Move::ClientCall(Box::new(call))),
-            }
+            let step: ClientCall = decoder.decode(value)?;
+            at(step.realm(home), Move::ClientCall(Box::new(step)))
         }
         "forgeToken" => Meaning::Move(Move::Forge(decoder.decode(value)?)),
         "status" | "statusChanges" | "currentUser" | "storage" | "checkToken" => Meaning::LeftOut,

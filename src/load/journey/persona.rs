@@ -1,8 +1,8 @@
 //! One user of a load: its phone with the reference SDK, the persons of the scenario that it plays, and what it remembers.
 
 use super::device::{AheadTime, Memory};
-use super::moves::{ClientCall, Forge, Grant, Move};
-use super::replies::{Impossible, http, parts, refused, split, told};
+use super::moves::Move;
+use super::replies::{Impossible, http, refused, split, told};
 use super::script::{Script, Step};
 use super::tally::End;
 use super::wire::{Port, Reply, Wire};
@@ -12,10 +12,11 @@ use crate::profile::{self, Values};
 use crate::reference::sdk::rules::Faithful;
 use crate::reference::sdk::{Device, Sdk};
 use crate::run::step::Answer;
-use crate::run::step::forge_token::forge;
+use crate::run::step::client_call::ClientCall;
+use crate::run::step::client_tokens::{Parts, Shape, granted};
+use crate::run::step::forge_token::{ForgeToken, forge};
 use crate::scenario::Text;
 use crate::seat::{HttpReply, Place};
-use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -250,26 +251,26 @@ impl Persona {
         told(done)
     }
 
-    async fn grant(&mut self, call: profile::Call, grant: &Grant) -> Moved {
+    async fn grant(&mut self, call: profile::Call, grant: &Shape) -> Moved {
         let token = self.text(&grant.token)?;
         let owner = self.owners.get(&token).copied().unwrap_or(0);
         self.become_client(owner, if call == profile::Call::Refresh { &token } else { "" });
-        let (jwt, key, tenant) = match call {
-            profile::Call::Exchange => parts(&token),
-            profile::Call::Refresh => (String::new(), self.wire.tally.lock().checker.public_key.clone(), String::new()),
+        let Parts { jwt, public_key, tenant } = match call {
+            profile::Call::Exchange => Parts::of(&token),
+            profile::Call::Refresh => {
+                let public_key = self.wire.tally.lock().checker.public_key.clone();
+                Parts { jwt: String::new(), public_key, tenant: String::new() }
+            }
         };
-        let values = Values { token: &jwt, public_key: &key, tenant: &tenant, refresh_token: &token };
+        let values = Values { token: &jwt, public_key: &public_key, tenant: &tenant, refresh_token: &token };
         let profile = self.wire.site.profile.clone();
         let reply = self.wire.grant(call, self.client, profile.request(call, &values)).await;
         let Some(reply) = reply else { return Ok(http(None)) };
-        if reply.status != 200 {
-            return Ok(match profile.meaning(call, &reply.body).filter(|_| (400..500).contains(&reply.status)) {
-                Some(kind) => Answer::Refused { kind, text: format!("HTTP {}", reply.status) },
-                None => Answer::Http { status: reply.status },
-            });
-        }
-        let granted = profile.granted(call, &reply.body);
-        let granted = granted.ok_or_else(|| Impossible("a good answer without tokens and lifetime".into()))?;
+        let granted = match granted(&profile, call, reply.status, &reply.body) {
+            Ok(granted) => granted,
+            Err(Some(answer)) => return Ok(answer),
+            Err(None) => return Err(Impossible("a good answer without tokens and lifetime".into())),
+        };
         self.owners.insert(granted.access_token.clone(), owner);
         self.owners.insert(granted.refresh_token.clone(), owner);
         if let Some(name) = &grant.bind {
@@ -308,16 +309,14 @@ impl Persona {
         let reply = self.wire.api(method, path, fields, body, own).await;
         if let (Some(field), Some(Reply { status: 200..300, body, .. })) = (&call.field, &reply) {
             let wanted = self.text(&field.is)?;
-            let body: Value = serde_json::from_slice(body).unwrap_or_default();
-            let got = body.pointer(&field.at).and_then(Value::as_str).unwrap_or_default();
-            if !got.eq_ignore_ascii_case(&wanted) {
-                return Err(Impossible(format!("`{}` of the answer is not {wanted}", field.at)));
+            if let Some(got) = field.unmet(&wanted, body) {
+                return Err(Impossible(format!("expected `{}` to be {wanted}, got {got}", field.at)));
             }
         }
         Ok(http(reply))
     }
 
-    fn forge(&mut self, forged: &Forge) -> Moved {
+    fn forge(&mut self, forged: &ForgeToken) -> Moved {
         let good = self.text(&forged.from)?;
         let token = forge(&good, forged.how).ok_or_else(|| Impossible("`from` is no sign-in token".into()))?;
         if let Some(owner) = self.owners.get(&good).copied() {

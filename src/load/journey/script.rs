@@ -149,7 +149,11 @@ impl Reader<'_> {
             None => Outcomes::default(),
         };
         let act = match meaning(name, value, &self.decoder, given.realm(), &given.users)? {
-            Meaning::Move(act) => act,
+            Meaning::Move(act) => {
+                let looks = [act.left_out(), node.get("sent").map(|_| "sent")];
+                looks.into_iter().flatten().for_each(|what| *self.left_out.entry(what.to_owned()).or_default() += 1);
+                act
+            }
             Meaning::LeftOut => {
                 *self.left_out.entry(name.to_owned()).or_default() += 1;
                 return None;
@@ -249,6 +253,7 @@ mod tests {
             ("persistence/kill.yaml", "`kill` makes this scenario unfit"),
             ("refresh/retry-after.yaml", "`fault` makes this scenario unfit"),
             ("exchange/expired-token.yaml", "a sign-in token does not end"),
+            ("scope/bodies.yaml", "what answers hold"),
             ("exchange/token-shapes.yaml", "`issueToken` makes this scenario unfit"),
             ("exchange/awkward-refresh-token.yaml", "needs a cloud of its own making"),
             ("identity/access-token-lifetime.yaml", "expects a refusal after time has passed"),

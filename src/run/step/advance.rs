@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Advance {
     /// For example `90s`, `10m`, `1h`, `30d`.
-    by: String,
+    pub(crate) by: String,
 }
 
 pub(super) const KIND: StepKind =

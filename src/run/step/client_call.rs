@@ -1,5 +1,6 @@
 //! `clientCall`: the harness's own client at the vendor API, with any credential.
 
+use super::request::line;
 use super::{Answer, Halt, Step, StepKind};
 use crate::protocol::{Environment, ErrorKind, Realm, Region};
 use crate::run::world::World;
@@ -17,31 +18,31 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClientCall {
     /// Method and path, for example `GET /v2/user/$ada.id`.
-    call: Text,
+    pub(crate) call: Text,
     /// An access token to show.
     #[serde(default)]
-    bearer: Option<Text>,
+    pub(crate) bearer: Option<Text>,
     /// An API key to show.
     #[serde(default)]
-    key: Option<Text>,
+    pub(crate) key: Option<Text>,
     /// A JSON body.
     #[serde(default)]
-    body: Option<Text>,
+    pub(crate) body: Option<Text>,
     #[serde(default)]
     environment: Option<Environment>,
     #[serde(default)]
     region: Option<Region>,
     /// A field of a good answer and the value that it must have; letter case does not count.
     #[serde(default)]
-    field: Option<Field>,
+    pub(crate) field: Option<Field>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Field {
+pub(crate) struct Field {
     /// A JSON pointer, for example `/user_id`.
-    at: String,
-    is: Text,
+    pub(crate) at: String,
+    pub(crate) is: Text,
 }
 
 pub(super) const KIND: StepKind =
@@ -65,7 +66,7 @@ impl Step for ClientCall {
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let call = world.text(&self.call)?;
         let bad = || Halt::Scenario(format!("`{}` is no method and path", self.call.0));
-        let (method, path) = call.split_once(' ').ok_or_else(bad)?;
+        let (method, path) = line(&call).ok_or_else(bad)?;
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| bad())?;
         let mut headers = HeaderMap::new();
         let value = |text: String| {
@@ -84,19 +85,27 @@ impl Step for ClientCall {
             }
             None => Bytes::new(),
         };
-        let request = Received { method, path: path.trim().to_owned(), headers, body };
+        let request = Received { method, path: path.to_owned(), headers, body };
         let Some(reply) = world.client_call(Party::Api, self.realm(world.given.realm()), request).await else {
             return Ok(Answer::Refused { kind: ErrorKind::Network, text: "no answer".into() });
         };
-        if let (Some(field), true) = (&self.field, reply.status.is_success()) {
-            let wanted = world.text(&field.is)?;
-            let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-            let got = body.pointer(&field.at).and_then(serde_json::Value::as_str).unwrap_or_default();
-            if !got.eq_ignore_ascii_case(&wanted) {
-                let got = if got.is_empty() { "nothing there".to_owned() } else { got.to_owned() };
-                return Err(Halt::Unmet { expected: format!("`{}` to be {wanted}", field.at), got });
-            }
+        if let (Some(field), true) = (&self.field, reply.status.is_success())
+            && let Some(got) = field.unmet(&world.text(&field.is)?, &reply.body)
+        {
+            return Err(Halt::Unmet { expected: format!("`{}` to be {}", field.at, world.text(&field.is)?), got });
         }
         Ok(Answer::Http { status: reply.status.as_u16() })
+    }
+}
+
+impl Field {
+    /// What a body has instead of what is wanted.
+    pub(crate) fn unmet(&self, wanted: &str, body: &[u8]) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        let got = body.pointer(&self.at).and_then(serde_json::Value::as_str).unwrap_or_default();
+        if got.eq_ignore_ascii_case(wanted) {
+            return None;
+        }
+        Some(if got.is_empty() { "nothing there".to_owned() } else { got.to_owned() })
     }
 }

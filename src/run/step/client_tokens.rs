@@ -1,7 +1,7 @@
 //! `clientExchange` and `clientRefresh`: the harness's own client at the identity provider, for the seats behind the wire.
 
 use super::{Answer, Halt, Step, StepKind};
-use crate::profile::{Call, Granted, Standard, Values};
+use crate::profile::{Call, Granted, Profile, Standard, Values};
 use crate::protocol::{Environment, ErrorKind, Realm, Region};
 use crate::run::world::World;
 use crate::scenario::Text;
@@ -21,12 +21,12 @@ use std::sync::Arc;
 /// What both steps take.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Shape {
+pub struct Shape {
     /// A sign-in token, for example `$token`, or a refresh token, for example `$session.refreshToken`.
-    token: Text,
+    pub(crate) token: Text,
     /// The name of the session from here on: `$name.accessToken` and `$name.refreshToken`.
     #[serde(default, rename = "as")]
-    bind: Option<String>,
+    pub(crate) bind: Option<String>,
     /// Of the host; left out, the scenario's own.
     #[serde(default)]
     environment: Option<Environment>,
@@ -42,11 +42,11 @@ struct Shape {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Exchange(Shape);
+pub struct Exchange(pub(crate) Shape);
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Refresh(Shape);
+pub struct Refresh(pub(crate) Shape);
 
 pub(super) const EXCHANGE: StepKind =
     StepKind::new::<Exchange>("clientExchange", "The harness's own client exchanges a sign-in token.").answers();
@@ -65,17 +65,12 @@ impl Step for Exchange {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let token = world.text(&self.0.token)?;
-        let envelope: Value =
-            STANDARD.decode(&token).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        let field = |name: &str| envelope.get(name).and_then(Value::as_str).unwrap_or_default();
-        let jwt = if field("user_token").is_empty() { token.as_str() } else { field("user_token") };
-        let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(jwt).unwrap_or_default();
-        let tenant = claims.get("tenant_id").and_then(Value::as_str).unwrap_or_default();
+        let parts = Parts::of(&token);
         let (home, host) = (world.given.realm(), self.0.realm(world.given.realm()));
         // Where one host serves all realms, its key is what names another.
         let foreign = (host != home).then(|| world.vendor.public_key(host));
-        let public_key = foreign.as_deref().unwrap_or(field("public_key"));
-        let values = Values { token: jwt, public_key, tenant, ..Values::default() };
+        let public_key = foreign.as_deref().unwrap_or(&parts.public_key);
+        let values = Values { token: &parts.jwt, public_key, tenant: &parts.tenant, ..Values::default() };
         self.0.perform(world, Call::Exchange, &values).await
     }
 }
@@ -99,6 +94,11 @@ impl Step for Refresh {
 }
 
 impl Shape {
+    /// Whether it looks at an answer's headers or further fields.
+    pub(crate) fn looks_closer(&self) -> bool {
+        self.not_cacheable || self.obeys.is_some()
+    }
+
     fn place(&self) -> String {
         let words: Vec<_> =
             [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
@@ -124,18 +124,17 @@ impl Shape {
         if let Some(standard) = self.obeys {
             obey(standard, call, &reply)?;
         }
-        if reply.status.as_u16() != 200 {
-            return Ok(match world.profile.meaning(call, &reply.body).filter(|_| reply.status.is_client_error()) {
-                Some(kind) => Answer::Refused { kind, text: format!("HTTP {}", reply.status.as_u16()) },
-                None => Answer::Http { status: reply.status.as_u16() },
-            });
+        match granted(&world.profile, call, reply.status.as_u16(), &reply.body) {
+            Ok(granted) => {
+                self.keep(world, granted);
+                Ok(Answer::Ok)
+            }
+            Err(Some(answer)) => Ok(answer),
+            Err(None) => Err(Halt::Unmet {
+                expected: "access token, refresh token and lifetime in an answer with status 200".into(),
+                got: "an answer without them all".into(),
+            }),
         }
-        let granted = world.profile.granted(call, &reply.body).ok_or_else(|| Halt::Unmet {
-            expected: "access token, refresh token and lifetime in an answer with status 200".into(),
-            got: "an answer without them all".into(),
-        })?;
-        self.keep(world, granted);
-        Ok(Answer::Ok)
     }
 
     fn keep(&self, world: &World, granted: Granted) {
@@ -145,6 +144,38 @@ impl Shape {
             world.bind(&format!("{name}.accessToken"), granted.access_token);
             world.bind(&format!("{name}.refreshToken"), granted.refresh_token);
         }
+    }
+}
+
+/// What an answer of the identity provider grants; else what it is for `expect`, or None for a good answer that lacks some
+/// of it.
+pub(crate) fn granted(profile: &Profile, call: Call, status: u16, body: &[u8]) -> Result<Granted, Option<Answer>> {
+    if status == 200 {
+        return profile.granted(call, body).ok_or(None);
+    }
+    Err(Some(match profile.meaning(call, body).filter(|_| (400..500).contains(&status)) {
+        Some(kind) => Answer::Refused { kind, text: format!("HTTP {status}") },
+        None => Answer::Http { status },
+    }))
+}
+
+/// What an exchange sends of a sign-in token.
+pub(crate) struct Parts {
+    pub jwt: String,
+    pub public_key: String,
+    pub tenant: String,
+}
+
+impl Parts {
+    /// The parts of a token, however broken it is.
+    pub fn of(token: &str) -> Self {
+        let envelope: Value =
+            STANDARD.decode(token).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        let field = |name: &str| envelope.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let jwt = if field("user_token").is_empty() { token.to_owned() } else { field("user_token") };
+        let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(&jwt).unwrap_or_default();
+        let tenant = claims.get("tenant_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { public_key: field("public_key"), jwt, tenant }
     }
 }
 

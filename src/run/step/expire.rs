@@ -13,7 +13,7 @@ use std::time::Duration;
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expire {
-    what: Token,
+    pub(crate) what: Token,
 }
 
 pub(super) const KIND: StepKind =
@@ -51,9 +51,9 @@ impl Step for Expire {
     }
 }
 
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-enum Token {
+pub(crate) enum Token {
     AccessToken,
     SignInToken,
 }

@@ -15,10 +15,10 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ForgeToken {
     /// The good one, for example `$token`.
-    from: Text,
-    how: How,
+    pub(crate) from: Text,
+    pub(crate) how: How,
     #[serde(rename = "as")]
-    bind: String,
+    pub(crate) bind: String,
 }
 
 pub(super) const KIND: StepKind =

@@ -14,10 +14,10 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IssueToken {
     /// A person of the scenario.
-    user: String,
+    pub(crate) user: String,
     /// The name of the token from here on.
     #[serde(rename = "as")]
-    bind: String,
+    pub(crate) bind: String,
     #[serde(default)]
     environment: Option<Environment>,
     #[serde(default)]
@@ -37,7 +37,8 @@ pub(super) const KIND: StepKind =
     StepKind::new::<IssueToken>("issueToken", "Has the backend issue a sign-in token for a person.").answers().person();
 
 impl IssueToken {
-    fn shape(&self) -> TokenShape {
+    /// The token's shape; only a cloud of our own can make another than the usual one.
+    pub(crate) fn shape(&self) -> TokenShape {
         TokenShape {
             url_safe_characters: self.url_safe_characters,
             padding: self.padding,

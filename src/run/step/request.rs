@@ -16,10 +16,10 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
     /// Method and path, for example `GET /v2/user/$ada.id`.
-    call: Text,
+    pub(crate) call: Text,
     /// Fields that the JSON body of a 2xx answer must have, with these values.
     #[serde(default)]
-    body: BTreeMap<String, Text>,
+    pub(crate) body: BTreeMap<String, Text>,
 }
 
 pub(super) const KIND: StepKind =
@@ -33,11 +33,11 @@ impl Step for Request {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let call = world.text(&self.call)?;
-        let Some((method, path)) = call.split_once(' ') else {
+        let Some((method, path)) = line(&call) else {
             return Err(Halt::Scenario(format!("`{call}` is no method and path")));
         };
-        let params = message::Request { method: method.to_owned(), path: path.trim().to_owned() };
-        let asked = world.note_request(method, path.trim());
+        let params = message::Request { method: method.to_owned(), path: path.to_owned() };
+        let asked = world.note_request(method, path);
         let called = world.call::<Requested>("request", params).await?;
         let refused = if let Called::Refused { kind, .. } = &called { Some(*kind) } else { None };
         world.note_request_ended(asked, refused);
@@ -69,4 +69,9 @@ impl Request {
         }
         Ok(())
     }
+}
+
+/// Method and path of a call.
+pub(crate) fn line(call: &str) -> Option<(&str, &str)> {
+    call.split_once(' ').map(|(method, path)| (method, path.trim()))
 }

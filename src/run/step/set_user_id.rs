@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetUserId {
     /// For example `$ada.id`.
-    user_id: Text,
+    pub(crate) user_id: Text,
 }
 
 pub(super) const KIND: StepKind =

@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignIn {
     /// For example `$token`.
-    token: Text,
+    pub(crate) token: Text,
 }
 
 pub(super) const KIND: StepKind = StepKind::new::<SignIn>("signIn", "Signs in with a sign-in token.").answers();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignedIn {
     /// A person of the scenario.
-    user: String,
+    pub(crate) user: String,
 }
 
 pub(super) const KIND: StepKind =

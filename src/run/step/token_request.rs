@@ -17,7 +17,7 @@ use std::sync::Arc;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenRequest {
     /// A person of the scenario.
-    user: String,
+    pub(crate) user: String,
     /// What the app authenticates with; left out, the person's own session.
     #[serde(default)]
     credential: Shown,
@@ -35,10 +35,10 @@ pub struct TokenRequest {
     owner: Option<Text>,
     /// The answer must not be stored by caches.
     #[serde(default)]
-    not_cacheable: bool,
+    pub(crate) not_cacheable: bool,
     /// The name of the token from here on.
     #[serde(default, rename = "as")]
-    bind: Option<String>,
+    pub(crate) bind: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -104,6 +104,12 @@ impl Step for TokenRequest {
 }
 
 impl TokenRequest {
+    /// Whether it is what a right app asks.
+    pub(crate) fn is_plain(&self) -> bool {
+        let more = [&self.query, &self.headers, &self.body];
+        self.credential == Shown::Own && more.iter().all(|fields| fields.is_empty())
+    }
+
     async fn ask(&self, world: &Arc<World>) -> Result<HttpReply, Halt> {
         let person = world.person(&self.user)?;
         let issuer = world.backend(world.given.realm()).await?;
