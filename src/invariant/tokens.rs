@@ -73,7 +73,10 @@ pub(super) fn one_refresh_in_flight(evidence: &Evidence<'_>) -> Option<Breach> {
 pub(super) fn rotated_out(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
     for (index, exchange) in of(evidence, Operation::Refresh) {
         let Some(token) = exchange.carried.refresh_token.as_deref() else { continue };
-        let mut successors = grants.all.iter().filter(|g| g.bought_with.as_deref() == Some(token) && g.at < index);
+        let mut successors = grants
+            .all
+            .iter()
+            .filter(|g| g.bought_with.as_deref() == Some(token) && g.refresh_token != token && g.at < index);
         if let Some(successor) = successors.find(|g| grants.seen_in_use(g, evidence.exchanges, index)) {
             let name = name(evidence, token, "refresh token");
             return Some(Breach {

@@ -245,6 +245,7 @@ mod tests {
         for (text, printed) in [
             ("p99<50ms", "p99<50ms"),
             ("p99.9 <= 1s", "p99.9<=1s"),
+            ("p100<1s", "p100<1s"),
             ("mean<1500us", "mean<1.5ms"),
             ("max<2s", "max<2s"),
             ("errors<0.1%", "errors<0.1%"),
@@ -252,6 +253,11 @@ mod tests {
             ("wrong<=0", "wrong<=0"),
             ("launch wave rate>=5_000/s", "launch wave rate>=5000/s"),
             ("refresh rate > 10", "refresh rate>10/s"),
+            ("rate>200", "rate>200/s"),
+            ("rate>=200", "rate>=200/s"),
+            ("errors>99%", "errors>99%"),
+            ("errors>=100%", "errors>=100%"),
+            ("errors<200%", "errors<200%"),
         ] {
             assert_eq!(text.parse::<Threshold>().map(|t| t.to_string()).as_deref(), Ok(printed), "{text}");
         }
@@ -268,7 +274,11 @@ mod tests {
             ("p99<0ms", "can never"),
             ("wrong<0", "can never"),
             ("errors>100%", "can never"),
+            ("errors>=101%", "can never"),
+            ("errors<=-1", "no count"),
             ("rate>=x", "no rate"),
+            ("rate>=-5/s", "no rate"),
+            ("rate>inf", "no rate"),
         ] {
             let error = text.parse::<Threshold>().expect_err(text);
             assert!(error.contains(part), "{text}: {error}");
@@ -315,6 +325,8 @@ mod tests {
     #[test]
     fn times_and_numbers_are_short() {
         assert_eq!([time(950.0), time(12_340.0), time(1.5e6), time(2.0e9)], ["950ns", "12.3µs", "1.5ms", "2s"]);
+        assert_eq!([time(999.0), time(1e3), time(1e6), time(1e9)], ["999ns", "1µs", "1ms", "1s"]);
         assert_eq!([short(0.1), short(99.8), short(5000.0), short(0.0)], ["0.1", "99.8", "5000", "0"]);
+        assert_eq!([short(123.45), short(12.345), short(1.234), short(0.123_45)], ["123", "12.3", "1.23", "0.1235"]);
     }
 }

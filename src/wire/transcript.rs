@@ -211,7 +211,7 @@ impl Transcript {
     }
 
     /// Notes an arrival; the number finds it again.
-    pub(super) fn arrive(&self, link: Link, request: Received) -> (usize, Operation) {
+    pub fn arrive(&self, link: Link, request: Received) -> (usize, Operation) {
         let (operation, carried) = self.classify(link, &request);
         let mut exchanges = self.lock();
         exchanges.push(Exchange {
@@ -228,7 +228,7 @@ impl Transcript {
         (exchanges.len() - 1, operation)
     }
 
-    pub(super) fn settle(&self, number: usize, fate: Fate) {
+    pub fn settle(&self, number: usize, fate: Fate) {
         let mut exchanges = self.lock();
         let (settled_at, settled_ms) = (Some(exchanges.len()), Some(self.clock.now_ms()));
         if let Some(exchange) = exchanges.get_mut(number) {

@@ -1,3 +1,5 @@
+mod edges;
+
 use super::*;
 use crate::profile::{Call, Granted, Values};
 use crate::protocol::message::Area;
@@ -14,8 +16,12 @@ struct Story {
     exchanges: Vec<Exchange>,
     items: Vec<Item>,
     sdk: Observed,
+    /// What [`Evidence::calls`] says.
+    calls: usize,
 }
 
+/// The issuer of sign-in tokens of [`HOME`].
+const ISSUER: &str = "id-signer-prd-us@vital-id-prd-us.iam.gserviceaccount.com";
 const HOME: Realm = Realm { environment: Environment::Production, region: Region::Us };
 
 impl Story {
@@ -29,7 +35,7 @@ impl Story {
         }
         ledger.named_secret(SecretKind::ApiKey, "pk_us_secret_key", format!("API key of {HOME}"));
         let sdk = Observed { launches: vec![0], token_scheme: true, ..Observed::default() };
-        Self { profile: Profile::junction(), ledger, exchanges: vec![], items: vec![], sdk }
+        Self { profile: Profile::junction(), ledger, exchanges: vec![], items: vec![], sdk, calls: 1 }
     }
 
     fn exchange(&mut self, operation: Operation, to: Party, request: Received, answer: &str, settled_at: usize) {
@@ -83,6 +89,10 @@ impl Story {
     }
 
     fn judge(&self) -> Option<&'static str> {
+        self.breach().map(|breach| breach.clause)
+    }
+
+    fn breach(&self) -> Option<Breach> {
         let evidence = Evidence {
             ledger: &self.ledger,
             profile: &self.profile,
@@ -91,14 +101,15 @@ impl Story {
             written: "",
             items: &self.items,
             sdk: &self.sdk,
-            calls: 1,
+            calls: self.calls,
             at_rest: true,
         };
-        after_step(&mut Watch::default(), &evidence).map(|breach| breach.clause)
+        after_step(&mut Watch::default(), &evidence)
     }
 }
 
 const BEARER: (&str, &str) = ("authorization", "Bearer access-token-1");
+const NEXT: (&str, &str) = ("authorization", "Bearer access-token-2");
 const KEY: (&str, &str) = ("x-vital-api-key", "pk_us_secret_key");
 
 #[test]
@@ -124,7 +135,7 @@ fn a_lost_answer_may_be_asked_for_again_but_not_once_its_successor_was_used() {
     story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
     assert_eq!(story.judge(), None, "the SDK need not have got the first answer");
     let mut story = Story::new();
-    story.refresh("refresh-token-1", 1, 1).call(&[BEARER], 0).refresh("refresh-token-1", 3, 3);
+    story.refresh("refresh-token-1", 2, 1).call(&[NEXT], 0).refresh("refresh-token-1", 3, 3);
     assert_eq!(story.judge(), Some("REF-5"));
 }
 
@@ -212,7 +223,7 @@ impl Story {
         let jwt = format!(
             "{}.{}.c2ln",
             encode(r#"{"alg":"RS256"}"#),
-            encode(&format!(r#"{{"uid":"{user}","jti":"{number}"}}"#))
+            encode(&format!(r#"{{"iss":"{ISSUER}","uid":"{user}","jti":"{number}"}}"#))
         );
         let request = self.profile.request(Call::Exchange, &Values { token: &jwt, ..Values::default() });
         let granted = Granted {
@@ -245,7 +256,6 @@ impl Story {
 
 #[test]
 fn a_call_that_was_refused_as_one_user_is_not_tried_again_as_another() {
-    const NEXT: (&str, &str) = ("authorization", "Bearer access-token-2");
     let mut story = Story::new();
     story.sign_in("ada", 1).call(&[BEARER], 0).refused(StatusCode::UNAUTHORIZED, None).sign_in("bob", 2);
     story.call(&[NEXT], 0).asked(1, None);

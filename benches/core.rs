@@ -1,0 +1,154 @@
+//! What the parts cost that every case and every load goes through: `cargo bench --bench core`.
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use hyper::{HeaderMap, Method, StatusCode};
+use std::hint::black_box;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use vouch::clock::{Clock, Mode};
+use vouch::cloud::{Behaviour, Cloud, CloudParts, Keys, TokenShape};
+use vouch::profile::{Call, Granted, Profile, Values};
+use vouch::protocol::{Environment, Realm, Region};
+use vouch::reference::sdk::rules::Faithful;
+use vouch::reference::sdk::token::SignInToken;
+use vouch::wire::redact::Ledger;
+use vouch::wire::{Fate, Link, Party, Received, Transcript};
+
+const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
+
+/// A simulated cloud with one user.
+struct Site {
+    cloud: Cloud,
+    profile: Arc<Profile>,
+    user: String,
+    public_key: String,
+}
+
+impl Site {
+    fn new(keys: Keys) -> Self {
+        let profile = Profile::junction();
+        let cloud = Cloud::new(CloudParts {
+            keys: Arc::new(keys),
+            clock: Clock::new(Mode::Real),
+            ledger: Ledger::closed(),
+            behaviour: Behaviour::default(),
+            profile: profile.clone(),
+            rules: Arc::new(vouch::cloud::Truthful),
+        })
+        .with_ready_answers();
+        let user = cloud.store().add_user(REALM, "ada", None).expect("a user").id;
+        let public_key = cloud.store().team(REALM).public_key();
+        Self { cloud, profile, user, public_key }
+    }
+
+    fn sign_in_token(&self) -> String {
+        self.cloud.sign_in_token(REALM, &self.user, &TokenShape::default()).expect("a sign-in token")
+    }
+
+    fn request(&self, call: Call, values: &Values<'_>) -> Received {
+        let request = self.profile.request(call, values);
+        Received { method: Method::POST, path: request.path, headers: HeaderMap::new(), body: request.body.into() }
+    }
+
+    fn exchange_request(&self) -> Received {
+        let token = SignInToken::parse(&self.sign_in_token(), &Faithful).expect("well-formed");
+        let values = Values { token: token.jwt.expose(), public_key: &self.public_key, ..Values::default() };
+        self.request(Call::Exchange, &values)
+    }
+
+    fn granted(&self, call: Call, request: &Received) -> Granted {
+        let reply = self.cloud.answer_now(Link { from: Party::Sdk, to: Party::Auth, realm: REALM }, request);
+        assert_eq!(reply.status, StatusCode::OK);
+        self.profile.granted(call, &reply.body).expect("tokens")
+    }
+
+    fn refresh(&self, token: &str) -> Granted {
+        let values = Values { refresh_token: token, public_key: &self.public_key, ..Values::default() };
+        self.granted(Call::Refresh, &self.request(Call::Refresh, &values))
+    }
+}
+
+fn keys() -> [(&'static str, Keys); 3] {
+    [
+        ("rs256", Keys::generate().expect("keys")),
+        ("es256", Keys::es256().expect("keys")),
+        ("quick", Keys::quick().expect("keys")),
+    ]
+}
+
+fn exchange(c: &mut Criterion) {
+    let mut group = c.benchmark_group("exchange");
+    group.throughput(Throughput::Elements(1));
+    for (name, keys) in keys() {
+        let site = Site::new(keys);
+        group.bench_function(name, |b| {
+            b.iter_batched(
+                || site.exchange_request(),
+                |request| site.granted(Call::Exchange, &request),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn refresh(c: &mut Criterion) {
+    let mut group = c.benchmark_group("refresh");
+    group.throughput(Throughput::Elements(1));
+    for (name, keys) in keys() {
+        let site = Site::new(keys);
+        let mut token = site.granted(Call::Exchange, &site.exchange_request()).refresh_token;
+        // Each refresh uses what the one before it gave: a chain, as an installation has it.
+        group.bench_function(name, |b| b.iter(|| token = site.refresh(&token).refresh_token));
+    }
+    group.finish();
+}
+
+fn token_parsing(c: &mut Criterion) {
+    let token = Site::new(Keys::generate().expect("keys")).sign_in_token();
+    let mut group = c.benchmark_group("token parsing");
+    group.throughput(Throughput::Bytes(token.len() as u64));
+    group.bench_function("sign-in token", |b| b.iter(|| SignInToken::parse(black_box(&token), &Faithful)));
+    group.finish();
+}
+
+fn transcript(c: &mut Criterion) {
+    let site = Site::new(Keys::quick().expect("keys"));
+    let link = Link { from: Party::Sdk, to: Party::Auth, realm: REALM };
+    let request = site.exchange_request();
+    let body = site.cloud.answer_now(link, &request).body;
+    let mut group = c.benchmark_group("transcript recording");
+    group.throughput(Throughput::Elements(1));
+    let fresh = || Transcript::new(Clock::new(Mode::Virtual), site.profile.clone());
+    group.bench_function("one exchange and its answer", |b| {
+        b.iter_batched(
+            || (fresh(), request.clone()),
+            |(transcript, request)| {
+                let (number, _) = transcript.arrive(link, request);
+                let headers = HeaderMap::new();
+                transcript.settle(number, Fate::Answered { status: StatusCode::OK, headers, body: body.clone() });
+                transcript
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+/// `vouch run` as a user starts it, the process included.
+fn whole_suite(c: &mut Criterion) {
+    let mut group = c.benchmark_group("whole suite");
+    group.sample_size(10).measurement_time(Duration::from_secs(60));
+    group.bench_function("vouch run", |b| {
+        b.iter(|| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_vouch"));
+            let ended = command.arg("run").stdout(Stdio::null()).stderr(Stdio::null()).status();
+            assert!(ended.expect("vouch runs").success());
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(parts, exchange, refresh, token_parsing, transcript, whole_suite);
+criterion_main!(parts);
