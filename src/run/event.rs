@@ -239,7 +239,8 @@ impl Tally {
                 }
             }
             Verdict::Failed(findings) => {
-                let only_warns = findings.iter().all(|finding| finding.warns(&self.clauses, self.strictness));
+                let only_warns = !findings.is_empty()
+                    && findings.iter().all(|finding| finding.warns(&self.clauses, self.strictness));
                 if only_warns {
                     summary.warned += 1
                 } else {
@@ -292,5 +293,141 @@ impl Summary {
         } else {
             Outcome::Conforms
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLAUSES: &str = "\
+groups:
+  - {id: AB, title: first, clauses: [{id: AB-1, level: must, text: one}, {id: AB-2, level: should, text: two}]}
+  - {id: AC, title: second, clauses: [{id: AC-1, level: must, text: three}]}
+";
+
+    fn clauses() -> Arc<Clauses> {
+        Arc::new(Clauses::parse(&Source::new("clauses.yaml", CLAUSES)).expect("clauses"))
+    }
+
+    fn finding(clauses: &[&str], weight: Weight) -> Finding {
+        let nothing = Redacted::default;
+        Finding {
+            clauses: clauses.iter().map(|id| (*id).to_owned()).collect(),
+            weight,
+            place: Place { source: Source::new("a.yaml", "id: a"), span: Span { start: 4, end: 5 } },
+            step: nothing(),
+            expected: nothing(),
+            got: nothing(),
+            wire: vec![],
+            stderr: nothing(),
+        }
+    }
+
+    fn case(proves: &[&str], verdict: Verdict) -> CaseReport {
+        let text = String::new;
+        CaseReport {
+            id: "case".into(),
+            chapter: text(),
+            title: text(),
+            advice: None,
+            file: text(),
+            proves: proves.iter().map(|id| (*id).to_owned()).collect(),
+            verdict,
+            duration: Duration::ZERO,
+        }
+    }
+
+    fn judged(strictness: Strictness, cases: &[CaseReport], interrupted: bool) -> Summary {
+        let mut tally = Tally::new(clauses(), strictness);
+        cases.iter().for_each(|case| tally.add(case));
+        tally.finish(Duration::from_secs(1), interrupted)
+    }
+
+    fn failed(clauses: &[&str]) -> CaseReport {
+        case(&["AB-1"], Verdict::Failed(vec![finding(clauses, Weight::Clauses)]))
+    }
+
+    #[test]
+    fn a_place_is_file_line_and_column() {
+        assert_eq!(finding(&[], Weight::Clauses).place.words(), "a.yaml:1:5");
+    }
+
+    #[test]
+    fn only_what_breaks_should_clauses_alone_is_a_warning() {
+        use Strictness::{Lenient, Strict};
+        let clauses = clauses();
+        let warns = |ids: &[&str], weight, strictness| finding(ids, weight).warns(&clauses, strictness);
+        assert!(warns(&["AB-2"], Weight::Clauses, Lenient));
+        assert!(!warns(&["AB-2"], Weight::Clauses, Strict));
+        assert!(!warns(&["AB-2"], Weight::Always, Lenient));
+        assert!(!warns(&["AB-1"], Weight::Clauses, Lenient));
+        assert!(!warns(&["AB-2", "AB-1"], Weight::Clauses, Lenient));
+        assert!(!warns(&[], Weight::Clauses, Lenient), "nothing is known to be harmless");
+        assert!(!warns(&["ZZ-9"], Weight::Clauses, Lenient), "nor is what nobody knows");
+    }
+
+    #[test]
+    fn cases_decide_what_is_said_of_the_build() {
+        use Strictness::{Lenient, Strict};
+        let passed = || case(&["AB-1"], Verdict::Passed);
+        let skipped = || case(&["AB-1"], Verdict::Skipped("no clock".into()));
+        let bad = || case(&["AB-1"], Verdict::BadScenario(Redacted::default()));
+        let harness = || case(&["AB-1"], Verdict::HarnessFailed(Redacted::default()));
+        for (cases, strictness, interrupted, outcome, code) in [
+            (vec![passed()], Lenient, false, Outcome::Conforms, 0),
+            (vec![failed(&["AB-2"])], Lenient, false, Outcome::Conforms, 0),
+            (vec![failed(&["AB-2"])], Strict, false, Outcome::DoesNotConform, 1),
+            (vec![passed(), failed(&["AB-1"])], Lenient, false, Outcome::DoesNotConform, 1),
+            (vec![failed(&[])], Lenient, false, Outcome::DoesNotConform, 1),
+            (vec![case(&[], Verdict::Failed(vec![]))], Lenient, false, Outcome::DoesNotConform, 1),
+            (vec![bad(), passed()], Lenient, false, Outcome::BadScenario, 2),
+            (vec![bad(), harness(), passed()], Lenient, false, Outcome::HarnessFailed, 3),
+            (vec![failed(&["AB-1"]), bad(), harness()], Lenient, true, Outcome::DoesNotConform, 1),
+            (vec![skipped(), skipped()], Lenient, false, Outcome::Inconclusive, 4),
+            (vec![], Lenient, false, Outcome::Inconclusive, 4),
+            (vec![passed(), harness()], Lenient, true, Outcome::Interrupted, 130),
+        ] {
+            let summary = judged(strictness, &cases, interrupted);
+            assert_eq!((summary.outcome(), summary.outcome().exit_code()), (outcome, code));
+        }
+    }
+
+    #[test]
+    fn cases_are_counted_and_reasons_kept() {
+        let of = |verdict| case(&["AB-1"], verdict);
+        let mut cases = vec![of(Verdict::Passed), of(Verdict::Passed), failed(&["AB-1"]), failed(&["AB-2"])];
+        cases.extend(["no clock", "no clock", "no backend"].map(|reason| of(Verdict::Skipped(reason.into()))));
+        cases.extend([1, 2].map(|_| of(Verdict::BadScenario(Redacted::default()))));
+        cases.extend([1, 2, 3].map(|_| of(Verdict::HarnessFailed(Redacted::default()))));
+        let all = judged(Strictness::Lenient, &cases, false);
+        assert_eq!((all.passed, all.failed, all.warned), (2, 1, 1));
+        assert_eq!((all.skipped, all.bad_scenarios, all.harness_failures), (3, 2, 3));
+        assert_eq!((all.skip_reasons["no clock"], all.skip_reasons["no backend"]), (2, 1));
+    }
+
+    #[test]
+    fn a_clause_stands_by_its_cases() {
+        let skipped = |id| case(&[id], Verdict::Skipped("no clock".into()));
+        let cases =
+            [case(&["AB-1"], Verdict::Passed), case(&["AB-1"], Verdict::Passed), skipped("AB-1"), skipped("AB-2")];
+        let standing = |summary: &Summary| -> Vec<_> {
+            summary.clauses.iter().map(|result| (result.id.clone(), result.standing, result.proofs)).collect()
+        };
+        let clause = |id: &str, standing, proofs| (id.to_owned(), standing, proofs);
+        let summary = judged(Strictness::Lenient, &cases, false);
+        let expected = [
+            clause("AB-1", Standing::Proved, 2),
+            clause("AB-2", Standing::NotProved, 0),
+            clause("AC-1", Standing::NotTried, 0),
+        ];
+        assert_eq!(standing(&summary), expected);
+        // Broken is broken, however often it was proved; a case counts once.
+        let twice = vec![finding(&["AB-1"], Weight::Clauses), finding(&["AB-1", "AC-1"], Weight::Clauses)];
+        let broken = case(&["AB-1"], Verdict::Failed(twice));
+        let summary = judged(Strictness::Lenient, &[case(&["AB-1"], Verdict::Passed), broken], false);
+        assert_eq!(standing(&summary)[0], clause("AB-1", Standing::Broken, 1));
+        assert_eq!(summary.clauses[0].broken_by, ["case"]);
+        assert_eq!(summary.clauses[2].standing, Standing::Broken);
     }
 }

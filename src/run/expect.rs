@@ -153,3 +153,98 @@ impl JsonSchema for Outcomes {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(value: Value) -> Result<Outcomes, String> {
+        serde_json::from_value(value).map_err(|error| error.to_string())
+    }
+
+    fn refused(kind: ErrorKind) -> Answer {
+        Answer::Refused { kind, text: String::new() }
+    }
+
+    #[test]
+    fn each_word_takes_its_answers_and_no_other() {
+        let network = || refused(ErrorKind::Network);
+        let answers = [
+            ("done", Answer::Done),
+            ("ok", Answer::Ok),
+            ("killed", Answer::Killed),
+            ("network", network()),
+            ("invalidUser", refused(ErrorKind::InvalidUser)),
+            ("199", Answer::Http { status: 199 }),
+            ("200", Answer::Http { status: 200 }),
+            ("299", Answer::Http { status: 299 }),
+            ("300", Answer::Http { status: 300 }),
+            ("399", Answer::Http { status: 399 }),
+            ("404", Answer::Http { status: 404 }),
+            ("500", Answer::Http { status: 500 }),
+        ];
+        for (expect, right) in [
+            (json!("ok"), &["done", "ok", "200", "299"][..]),
+            (json!("killed"), &["killed"]),
+            (json!("network"), &["network"]),
+            (json!("3xx"), &["300", "399"]),
+            (json!("4xx"), &["404"]),
+            (json!("5xx"), &["500"]),
+            (json!(404), &["404"]),
+            (json!(["network", 500]), &["network", "500"]),
+        ] {
+            let outcomes = read(expect.clone()).expect("outcomes");
+            let taken: Vec<_> =
+                answers.iter().filter(|(_, answer)| outcomes.judge(answer).is_ok()).map(|(name, _)| *name).collect();
+            assert_eq!(taken, right, "{expect}");
+        }
+        let any = read(json!("any")).expect("outcomes");
+        assert!(answers.iter().all(|(_, answer)| any.judge(answer).is_ok()));
+        assert!(Outcomes::default().judge(&Answer::Ok).is_ok() && Outcomes::default().judge(&network()).is_err());
+    }
+
+    #[test]
+    fn what_was_expected_is_told_in_words() {
+        for (expect, words) in [
+            (json!("ok"), "ok"),
+            (json!("any"), "any answer"),
+            (json!("killed"), "the process killed in the middle"),
+            (json!("network"), "the error network"),
+            (json!([404, "5xx"]), "HTTP 404 or HTTP 5xx"),
+            (json!(["network", "ok", "invalidUser"]), "ok or the error network or invalidUser"),
+        ] {
+            assert_eq!(read(expect).expect("outcomes").to_string(), words);
+        }
+        assert_eq!(Outcome::Refused(ErrorKind::Network).to_string(), "the error network");
+        let Err(Halt::Unmet { expected, got }) = Outcomes::default().judge(&Answer::Http { status: 500 }) else {
+            panic!("judged as right");
+        };
+        assert!(expected == "ok" && got.contains("500"), "{expected}, {got}");
+    }
+
+    #[test]
+    fn what_is_no_outcome_is_told_with_what_there_is() {
+        for (expect, part) in [
+            (json!("netwrk"), "network"),
+            (json!(99), "between 100 and 599"),
+            (json!(600), "between 100 and 599"),
+            (json!([]), "no answer could be right"),
+            (json!(true), "an HTTP status or class"),
+        ] {
+            let error = read(expect.clone()).expect_err("no outcome");
+            assert!(error.contains(part), "{expect}: {error}");
+        }
+        assert!(read(json!(100)).is_ok() && read(json!(599)).is_ok());
+    }
+
+    #[test]
+    fn the_schema_allows_what_is_read() {
+        let schema = schemars::schema_for!(Outcomes).to_value().to_string();
+        assert_eq!(Outcomes::schema_name(), "Outcomes");
+        for word in words() {
+            assert!(read(json!(word)).is_ok() && schema.contains(&format!("\"{word}\"")), "{word}");
+        }
+        assert!(words().len() > 6);
+    }
+}
