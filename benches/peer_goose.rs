@@ -1,4 +1,5 @@
-//! A goose attack, to compare load generators: `peer-goose HOST CONNECTIONS SECONDS BODY_FILE` prints answers a second.
+//! A goose attack, to compare load generators: `peer-goose HOST CONNECTIONS SECONDS BODY_FILE [RATE]` prints answers a
+//! second; with a rate, at most so many requests are sent a second, and latencies are printed first.
 
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
@@ -33,10 +34,24 @@ async fn main() -> Result<(), GooseError> {
     configuration.quiet = 5;
     configuration.no_print_metrics = true;
     configuration.no_reset_metrics = true;
+    if let Some(rate) = words.get(5) {
+        configuration.throttle_requests = Some(rate.parse().expect("a rate"));
+    }
     let attack = GooseAttack::initialize_with_config(configuration)?;
     let scenario = scenario!("peer").register_transaction(transaction!(exchange));
     let metrics = attack.register_scenario(scenario).execute().await?;
     let count: usize = metrics.requests.values().map(|request| request.success_count).sum();
+    for times in metrics.requests.values().map(|request| &request.raw_data).filter(|_| words.len() > 5) {
+        let at = |share: f64| {
+            let mut left = share * times.counter as f64;
+            let reached = |(_, count): &(&u64, &usize)| {
+                left -= **count as f64;
+                left <= 0.0
+            };
+            times.times_us.iter().find(reached).map_or(0.0, |(time, _)| *time as f64 / 1e3)
+        };
+        println!("p50 {:.1} ms  p99 {:.1} ms  max {:.0} ms", at(0.5), at(0.99), times.maximum_time_us as f64 / 1e3);
+    }
     println!("{}", count / metrics.duration.max(1));
     Ok(())
 }

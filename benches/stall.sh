@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What load generators report of a server that answers nothing for 2 s in a run of 10 s. Truth: at a constant rate, a fifth of
-# all arrivals fall into the stall and wait up to 2 s: p99 is about 1.9 s, max 2 s. Wants wrk, oha and hey on PATH.
+# all arrivals fall into the stall and wait up to 2 s: p99 is about 1.9 s, max 2 s. Wants wrk, oha and hey on PATH; goose is built.
 set -u
 cd "$(dirname "$0")/.."
 port=9471 url=http://127.0.0.1:9471/v1/token
@@ -40,3 +40,5 @@ r = json.load(sys.stdin); l = r['latencyPercentiles']
 print('oha    p50 %.1f ms  p99 %.1f ms  max %.0f ms (-q 1000 --latency-correction)' % (l['p50']*1e3, l['p99']*1e3, r['summary']['slowest']*1e3))"
 serve
 GOMAXPROCS=1 client hey -z 10s -q 16 -c 64 -m POST -D "$work/body" $url | awk '/Slowest|50%|99%/{print "hey   ", $0}'
+serve
+client target/fast/examples/peer-goose http://127.0.0.1:$port 64 10 "$work/body" 1000 2> /dev/null | awk '/p99/{print "goose ", $0, "(--throttle-requests 1000)"}'

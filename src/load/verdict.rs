@@ -7,6 +7,7 @@ use super::arrivals::Arrivals;
 use super::failure::Failure;
 use super::plan::Load;
 use super::round::Round;
+use super::site::Call;
 use super::threshold::{Bound, Metric, Threshold, time};
 
 /// What a round is worth.
@@ -142,10 +143,7 @@ fn notes(load: &Load, round: &Round) -> Vec<String> {
     }
     if round.opaque > 0 {
         notes.push("access tokens say nothing that can be read: whose they are was not checked".into());
-    } else if round.learned.user.is_none()
-        && round.series.iter().any(|(name, _)| name.contains("refresh") || name.contains("exchange"))
-        && round.whole.good > 0
-    {
+    } else if round.learned.user.is_none() && grants_tokens(load, round) && round.whole.good > 0 {
         notes.push("no claim of the access tokens names the user: whose they are was not checked".into());
     }
     if round.one_in > 1 {
@@ -158,6 +156,15 @@ fn notes(load: &Load, round: &Round) -> Vec<String> {
         notes.push("the run ended early: there were only failures".into());
     }
     notes
+}
+
+/// Whether access tokens were given out: by a workload of whatever name, or by a journey's calls, which its series name.
+fn grants_tokens(load: &Load, round: &Round) -> bool {
+    let grants = |workload: &super::desk::Workload| {
+        workload.calls.iter().any(|call| matches!(call, Call::Exchange | Call::Refresh))
+    };
+    let named = |name: &str| name.ends_with("/refresh") || name.ends_with("/exchange");
+    load.workloads.iter().any(grants) || round.series.iter().any(|(name, _)| named(name))
 }
 
 #[cfg(test)]
