@@ -1,5 +1,7 @@
 //! The vocabulary of walks: people, places, acts, and what can go wrong.
 
+use std::time::Duration;
+
 /// A user of the customer's team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Person {
@@ -42,12 +44,23 @@ pub enum Strike {
     Status(u16),
     /// The server does its part and answers 200 with something that is not JSON.
     Garbage,
-    /// 429 with a Retry-After of five seconds.
-    Busy,
+    /// This status with a Retry-After of so many seconds.
+    Busy(u16, u64),
     /// The server answers this status to every try of the call.
     Lasting(u16),
     /// The server answers 200 with fields of wrong types.
     WrongTypes,
+}
+
+impl Strike {
+    /// How long a server wants to be left alone, where that is longer than a caller would wait: the next call is refused,
+    /// and then the time passes.
+    pub fn long_wait(self) -> Option<Duration> {
+        match self {
+            Strike::Busy(_, seconds) if seconds > 60 => Some(Duration::from_secs(seconds)),
+            _ => None,
+        }
+    }
 }
 
 /// The kinds of exchange that a strike waits for.
@@ -77,6 +90,8 @@ pub enum Act {
     UserWithoutKey,
     /// An API call for the SDK's own user.
     Call,
+    /// One for a resource of that user.
+    CallSummary,
     /// An API call for somebody else's resource.
     CallOther,
     /// An API call for what belongs to the team.
@@ -101,6 +116,8 @@ pub enum Act {
     Online,
     /// The access token expires.
     Hour,
+    /// It expired long ago.
+    Days,
     Delete(Person),
     Undo(Person),
     Revoke,
@@ -168,21 +185,43 @@ pub enum Try {
     Garbage,
     /// A second user under a client user id.
     Twin,
+    /// The API without a credential.
+    NoCredential,
+    /// The API with a key that nobody issued.
+    MadeUpKey,
+    /// The team's own key at a host of another environment or region.
+    KeyAt(Place),
+    /// A user without a client user id.
+    NamelessUser,
+    /// A sign-in token for a user that there is not.
+    TokenForNobody,
+    /// A sign-in token whose algorithm is none, at the token endpoint.
+    UnsignedToken,
+    /// A user's access token for what only the team may read, and what only it may write.
+    Metrics,
+    NewUser,
 }
 
+/// A key that nobody issued, and a user that there is not.
+pub(super) const MADE_UP_KEY: &str = "pk_us_nobody_issued_this";
+pub(super) const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
 /// Strikes at an exchange or a refresh.
-const AT_AUTH: [Strike; 8] = [
+const AT_AUTH: [Strike; 11] = [
     Strike::LoseRequest,
     Strike::LoseResponse,
     Strike::Status(503),
     Strike::Status(403),
     Strike::Status(418),
     Strike::Garbage,
-    Strike::Busy,
+    Strike::Status(500),
+    Strike::Busy(429, 5),
+    Strike::Busy(429, 1),
+    Strike::Busy(503, 600),
     Strike::Lasting(503),
 ];
 /// Strikes at an API call.
-const AT_API: [Strike; 8] = [
+const AT_API: [Strike; 9] = [
     Strike::Lasting(401),
     Strike::LoseRequest,
     Strike::LoseResponse,
@@ -190,6 +229,7 @@ const AT_API: [Strike; 8] = [
     Strike::Status(403),
     Strike::Status(404),
     Strike::Status(503),
+    Strike::Busy(429, 30),
     Strike::Garbage,
 ];
 
@@ -198,6 +238,7 @@ pub fn acts() -> Vec<Act> {
     let mut acts = vec![
         Act::SignOut,
         Act::Call,
+        Act::CallSummary,
         Act::CallOther,
         Act::Crowd,
         Act::CrowdSignOut,
@@ -209,6 +250,7 @@ pub fn acts() -> Vec<Act> {
         Act::Offline,
         Act::Online,
         Act::Hour,
+        Act::Days,
         Act::Revoke,
         Act::RefuseAccessTokens,
         Act::AppUser(None),
@@ -221,7 +263,21 @@ pub fn acts() -> Vec<Act> {
     let elsewhere = [Place::OtherRegion, Place::OtherEnvironment];
     acts.extend(elsewhere.map(Act::UseForeignKey));
     acts.extend(elsewhere.map(|place| Act::Client(Try::AccessTokenAt(place))));
-    let tries = [Try::ExpiredAccessToken, Try::SignInTokenAgain, Try::OldRefreshToken, Try::Garbage, Try::Twin];
+    acts.extend(elsewhere.map(|place| Act::Client(Try::KeyAt(place))));
+    let tries = [
+        Try::ExpiredAccessToken,
+        Try::SignInTokenAgain,
+        Try::OldRefreshToken,
+        Try::Garbage,
+        Try::Twin,
+        Try::NoCredential,
+        Try::MadeUpKey,
+        Try::NamelessUser,
+        Try::TokenForNobody,
+        Try::UnsignedToken,
+        Try::Metrics,
+        Try::NewUser,
+    ];
     acts.extend(tries.map(Act::Client));
     let forged = [
         Forged::NotBase64,

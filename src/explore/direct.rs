@@ -14,7 +14,7 @@ use crate::protocol::message::Area;
 use crate::protocol::{Environment, ErrorKind, Realm, Region, StatusWord};
 use crate::reference::app::{Failed, ReconcilingApp, SdkPort, TokenSource};
 use crate::reference::sdk::ports::{Life, Time};
-use crate::reference::sdk::{Device, Sdk, SdkError};
+use crate::reference::sdk::{ApiAnswer, Device, Sdk, SdkError};
 use crate::wire::redact::Ledger;
 use crate::wire::{Faults, Front, Operation, Transcript};
 use async_trait::async_trait;
@@ -22,6 +22,9 @@ use futures_util::future::join_all;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// [`Act::Days`].
+const LONG: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// Virtual time that passes at once.
 struct DirectTime {
@@ -247,7 +250,8 @@ impl Direct {
                 let both = self.sdk.configure(&key, self.home).and_then(|()| self.sdk.set_user_id(self.id(who)));
                 vec![self.note(both.map(|()| Seen::Ok))]
             }
-            Act::Call => vec![self.request(&own).await],
+            Act::Call => vec![self.read(&own).await],
+            Act::CallSummary => vec![self.read(&own.replace("/v2/user/", "/v2/summary/sleep/")).await],
             Act::CallOther => {
                 let other = self.id(state.user().unwrap_or(Person::Ada).other()).to_owned();
                 vec![self.request(&format!("/v2/user/{other}")).await]
@@ -257,9 +261,19 @@ impl Direct {
                     self.clock.advance(hour).await;
                 }
                 self.strike(if on == On::Refresh { Operation::Refresh } else { Operation::Api }, strike);
-                let seen = self.request(&own).await;
+                let before = self.ether.transcript.len();
+                let mut seen = vec![self.request(&own).await];
+                if let (On::Api, Strike::Busy(_, seconds)) = (on, strike)
+                    && self.hurries(before, seconds)
+                {
+                    return vec![Seen::Http(0)];
+                }
                 *lock(&self.ether.strike) = None;
-                vec![seen]
+                if let Some(wait) = strike.long_wait() {
+                    seen.push(self.request(&own).await);
+                    self.clock.advance(wait).await;
+                }
+                seen
             }
             Act::Crowd => {
                 self.clock.advance(hour).await;
@@ -316,8 +330,8 @@ impl Direct {
                 self.ether.online.store(act == Act::Online, Ordering::Relaxed);
                 ok
             }
-            Act::Hour => {
-                self.clock.advance(hour).await;
+            Act::Hour | Act::Days => {
+                self.clock.advance(if act == Act::Days { LONG } else { hour }).await;
                 ok
             }
             Act::Delete(who) | Act::Undo(who) => {
@@ -405,6 +419,24 @@ impl Direct {
     async fn request(&self, path: &str) -> Seen {
         let answered = self.sdk.request("GET", path).await;
         self.note(answered.map(|answer| Seen::Http(answer.status)))
+    }
+
+    /// Whether API calls from an exchange on follow each other faster than the server asked for (REF-9).
+    fn hurries(&self, from: usize, seconds: u64) -> bool {
+        self.ether.transcript.look(|exchanges| {
+            let calls = exchanges[from..].iter().filter(|exchange| exchange.operation == Operation::Api);
+            let times: Vec<i64> = calls.map(|exchange| exchange.at_ms).collect();
+            let least_ms = i64::try_from(seconds * 1000).unwrap_or(i64::MAX) - 100;
+            times.windows(2).any(|pair| pair[1] - pair[0] < least_ms)
+        })
+    }
+
+    /// A call whose answer comes as the cloud made it.
+    async fn read(&self, path: &str) -> Seen {
+        let answered = self.sdk.request("GET", path).await;
+        // What the API says must reach the app (SCO-1).
+        let lost = |answer: &ApiAnswer| answer.status == 200 && answer.body.is_null();
+        self.note(answered.map(|answer| Seen::Http(if lost(&answer) { 0 } else { answer.status })))
     }
 
     /// A process that died in the middle answered nobody.

@@ -91,6 +91,7 @@ fn is_about_the_user(act: Act) -> bool {
     matches!(
         act,
         Act::Call
+            | Act::CallSummary
             | Act::CallOther
             | Act::CallStruck(..)
             | Act::Crowd

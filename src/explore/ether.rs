@@ -115,7 +115,7 @@ fn harm(strike: Strike, quoted: &str) -> crate::wire::Harm {
     match strike {
         Strike::LoseRequest => Harm::Lose(Moment::Request),
         Strike::LoseResponse => Harm::Lose(Moment::Response),
-        Strike::Status(status) => Harm::Answer {
+        Strike::Status(status) | Strike::Lasting(status) => Harm::Answer {
             status,
             retry_after_s: None,
             content_type: "application/json",
@@ -125,9 +125,9 @@ fn harm(strike: Strike, quoted: &str) -> crate::wire::Harm {
             content_type: "application/json",
             body: Bytes::from_static(b"{\"user_id\":7,\"sign_in_token\":[]}"),
         },
-        Strike::Busy | Strike::Lasting(_) => Harm::Answer {
-            status: 429,
-            retry_after_s: Some(5),
+        Strike::Busy(status, seconds) => Harm::Answer {
+            status,
+            retry_after_s: Some(seconds),
             content_type: "application/json",
             body: Bytes::from_static(b"{\"detail\":\"as the walk wants it\"}"),
         },

@@ -165,7 +165,7 @@ impl State {
             Act::Client(what) => state.tried(what),
             Act::Backend(ask) => state.asked(ask),
             Act::LockedLaunch => branch(&[Seen::Ok, Seen::Refused(ErrorKind::Storage)], state),
-            Act::Call | Act::Crowd => state.call(200),
+            Act::Call | Act::CallSummary | Act::Crowd => state.call(200),
             Act::CallOther | Act::CallTeam => match state.installed {
                 Installed::Token { .. } => {
                     let mut branches = state.call(403);
@@ -195,7 +195,7 @@ impl State {
             Act::Offline if state.online => branch(&[Seen::Ok], State { online: false, ..state }),
             Act::Online if !state.online => branch(&[Seen::Ok], State { online: true, ..state }),
             Act::Offline | Act::Online => vec![],
-            Act::Hour => branch(&[Seen::Ok], state),
+            Act::Hour | Act::Days => branch(&[Seen::Ok], state),
             Act::Delete(who) if !state.is_gone(who) => branch(&[Seen::Ok], state.deleted(who, true)),
             Act::Undo(who) if state.is_gone(who) => branch(&[Seen::Ok], state.deleted(who, false)),
             Act::Delete(_) | Act::Undo(_) => vec![],
@@ -282,7 +282,10 @@ impl State {
         // `Ok` is for nothing to try with.
         let harmless = || branch(&[&[Seen::Ok], &refused[..]].concat(), self);
         match what {
-            Try::Garbage | Try::Twin => harmless(),
+            Try::Garbage | Try::Twin | Try::UnsignedToken | Try::Metrics | Try::NewUser => harmless(),
+            Try::NoCredential | Try::MadeUpKey | Try::KeyAt(_) | Try::NamelessUser | Try::TokenForNobody => {
+                branch(&refused, self)
+            }
             _ if !self.is_well() => vec![],
             Try::OldRefreshToken => {
                 let mut branches = branch(&[Seen::Ok], self);
@@ -395,10 +398,19 @@ impl State {
 
     /// Whatever goes wrong on the wire, a session that is well stays (DEL-4, REF-6, REF-10).
     fn call_struck(self, on: On, strike: Strike) -> Vec<Branch> {
+        let through = Seen::Http(200);
+        if let (Installed::Key(owner), On::Api, true) = (self.installed, on, self.online) {
+            let status = match strike {
+                Strike::Status(status) | Strike::Lasting(status) | Strike::Busy(status, _) => status,
+                _ => 200,
+            };
+            let seen = [through, Seen::Http(status)];
+            let seen = seen.into_iter().chain([Network, UnexpectedAnswer, Unauthorized].map(Seen::Refused));
+            return if self.is_gone(owner) { vec![] } else { branch(&seen.collect::<Vec<_>>(), self) };
+        }
         if !self.is_well() {
             return vec![];
         }
-        let through = Seen::Http(200);
         let seen = match (on, strike) {
             (On::Refresh, Strike::Status(403 | 418) | Strike::Garbage) => {
                 vec![through, Seen::Refused(UnexpectedAnswer), Seen::Refused(Network)]
@@ -409,6 +421,7 @@ impl State {
             (On::Api, Strike::Status(status)) => {
                 vec![Seen::Http(status), through, Seen::Refused(Network), Seen::Refused(UnexpectedAnswer)]
             }
+            (On::Api, Strike::Busy(status, _)) => vec![Seen::Http(status), through, Seen::Refused(Network)],
             (On::Api, Strike::Garbage) => vec![through, Seen::Refused(UnexpectedAnswer), Seen::Refused(Network)],
             (_, _) => vec![through, Seen::Refused(Network)],
         };

@@ -1,10 +1,14 @@
 //! What a client other than the SDK tries at the vendor in a walk.
 
+use super::act::{MADE_UP_KEY, NOBODY};
 use super::direct::Direct;
 use super::model::{Seen, Try};
+use crate::cloud::TokenShape;
 use crate::profile::{Call as AuthCall, Request, Values};
 use crate::protocol::{ErrorKind, Realm};
-use crate::wire::{Link, Party, Received, Session};
+use crate::run::step::client_tokens::Parts;
+use crate::run::step::forge_token::{How, forge};
+use crate::wire::{Link, Party, Received, Reply, Session};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
@@ -38,10 +42,7 @@ impl Direct {
         };
         let loot = self.ether.transcript.look(|exchanges| Session::newest(exchanges, &self.profile));
         let Some(Session { sign_in_token, access_token, old_refresh_token }) = loot else {
-            return match what {
-                Try::Garbage | Try::Twin => self.attempt_alone(what).await,
-                _ => Seen::Ok,
-            };
+            return self.attempt_alone(what).await;
         };
         let post = async |request: Request| {
             let headers = form(request.content_type);
@@ -64,29 +65,67 @@ impl Direct {
                 }
                 None => Seen::Ok,
             },
-            Try::Garbage | Try::Twin => self.attempt_alone(what).await,
+            _ => self.attempt_alone(what).await,
         }
     }
 
+    /// What needs no session.
     async fn attempt_alone(&self, what: Try) -> Seen {
-        let json = HeaderValue::from_static("application/json");
+        let json = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let with_key = |key: &str| {
+            let mut headers = json.clone();
+            headers.extend(HeaderValue::from_str(key).map(|key| (HeaderName::from_static("x-vital-api-key"), key)));
+            headers
+        };
+        let own = with_key(&self.ether.cloud.store().team(self.home).key.clone());
+        let ada = format!("/v2/user/{}", self.ids[0]);
+        let api = async |method, path: &str, realm, headers, body: &str| {
+            self.client(Party::Api, realm, method, path, headers, body.to_owned()).await
+        };
         match what {
-            Try::Twin => {
-                let key = self.ether.cloud.store().team(self.home).key.clone();
-                let Ok(key) = HeaderValue::from_str(&key) else { return Seen::Ok };
-                let headers =
-                    HeaderMap::from_iter([(CONTENT_TYPE, json), (HeaderName::from_static("x-vital-api-key"), key)]);
-                // A deleted user's name is free again.
-                if self.ether.cloud.store().by_client_id(self.home, "app-user-ada").is_none() {
-                    return Seen::Ok;
+            // A deleted user's name is free again.
+            Try::Twin if self.ether.cloud.store().by_client_id(self.home, "app-user-ada").is_none() => Seen::Ok,
+            Try::Twin => api(Method::POST, "/v2/user", self.home, own, "{\"client_user_id\":\"app-user-ada\"}").await,
+            Try::NoCredential => api(Method::GET, &ada, self.home, json.clone(), "").await,
+            Try::MadeUpKey => api(Method::GET, &ada, self.home, with_key(MADE_UP_KEY), "").await,
+            Try::KeyAt(place) => api(Method::GET, "/v2/user", self.place(place), own, "").await,
+            Try::NamelessUser => api(Method::POST, "/v2/user", self.home, own, "{}").await,
+            Try::TokenForNobody => {
+                api(Method::POST, &format!("/v2/user/{NOBODY}/sign_in_token"), self.home, own, "").await
+            }
+            Try::UnsignedToken => match self.ada_signs_in(|good| forge(&good, How::AlgorithmNone)).await {
+                Some(reply) => Seen::Http(reply.status.as_u16()),
+                None => Seen::Ok,
+            },
+            Try::Metrics | Try::NewUser => {
+                let reply = self.ada_signs_in(Some).await;
+                let granted = reply.and_then(|reply| self.profile.granted(AuthCall::Exchange, &reply.body));
+                let Some(granted) = granted else { return Seen::Ok };
+                let mut headers = json.clone();
+                let bearer = HeaderValue::from_str(&format!("Bearer {}", granted.access_token));
+                headers.extend(bearer.map(|value| (AUTHORIZATION, value)));
+                match what {
+                    Try::Metrics => api(Method::GET, "/v2/user/metrics", self.home, headers, "").await,
+                    _ => api(Method::POST, "/v2/user", self.home, headers, "{\"client_user_id\":\"intruder\"}").await,
                 }
-                let body = "{\"client_user_id\":\"app-user-ada\"}".to_owned();
-                self.client(Party::Api, self.home, Method::POST, "/v2/user", headers, body).await
             }
-            _ => {
-                let headers = HeaderMap::from_iter([(CONTENT_TYPE, json)]);
-                self.client(Party::Auth, self.home, Method::POST, &self.profile.refresh.path, headers, "{".into()).await
+            Try::Garbage => {
+                self.client(Party::Auth, self.home, Method::POST, &self.profile.refresh.path, json, "{".into()).await
             }
+            // There is no session to try it with.
+            _ => Seen::Ok,
         }
+    }
+    /// A client signs in as Ada, with her sign-in token changed in some way; the answer.
+    async fn ada_signs_in(&self, change: impl FnOnce(String) -> Option<String>) -> Option<Reply> {
+        let token = change(self.ether.cloud.sign_in_token(self.home, &self.ids[0], &TokenShape::default())?)?;
+        let Parts { jwt, public_key, tenant } = Parts::of(&token);
+        let values = Values { token: &jwt, public_key: &public_key, tenant: &tenant, ..Values::default() };
+        let request = self.profile.request(AuthCall::Exchange, &values);
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+        let (method, body) = (Method::POST, Bytes::from(request.body));
+        let received = Received { method, path: request.path, headers, body };
+        let link = Link { from: Party::Client, to: Party::Auth, realm: self.home };
+        self.ether.front.pass(link, &self.ether.cloud, received).await
     }
 }

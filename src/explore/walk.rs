@@ -241,10 +241,12 @@ fn tells(act: Act) -> bool {
             | Act::SignInStruck(..)
             | Act::SignOut
             | Act::Call
+            | Act::CallSummary
             | Act::CallOther
             | Act::CallStruck(..)
             | Act::Refresh
             | Act::Hour
+            | Act::Days
     )
 }
 
@@ -252,7 +254,10 @@ fn tells(act: Act) -> bool {
 pub fn words(seen: &Seen) -> String {
     match seen {
         Seen::Ok => "ok".into(),
-        Seen::Http(0) => "what must not be: a call too many, or a token or a user of somebody else".into(),
+        Seen::Http(0) => {
+            "what must not be: a call too many, an answer without its body, or a token or a user of somebody else"
+                .into()
+        }
         Seen::Http(status) => format!("HTTP {status}"),
         Seen::Refused(kind) => format!("the error {kind}"),
         Seen::Killed => "the process killed".into(),

@@ -3,6 +3,7 @@
 use super::steps::elsewhere;
 use super::{Stage, expect, newcomer};
 use crate::explore::act::{Ask, PEOPLE, Person, Try};
+use crate::explore::act::{MADE_UP_KEY, NOBODY};
 use crate::explore::model::State;
 use crate::protocol::Realm;
 use std::fmt::Write;
@@ -58,7 +59,7 @@ fn users(out: &mut String, stage: &Stage, newcomers: usize) {
 }
 
 /// What another client tries.
-pub(super) fn client(out: &mut String, what: Try, home: Realm) {
+pub(super) fn client(out: &mut String, what: Try, number: usize, home: Realm) {
     let _ = match what {
         Try::AccessTokenAt(place) => {
             writeln!(out, "  - present: {{token: accessToken{}}}\n    expect: [401, 403]", elsewhere(place, home))
@@ -72,6 +73,36 @@ pub(super) fn client(out: &mut String, what: Try, home: Realm) {
             "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{\"client_user_id\": \"$ada.externalId\"}}'}}\n    \
              expect: [200, 4xx]"
         ),
+        Try::NoCredential => writeln!(out, "  - clientCall: {{call: GET /v2/user/$ada.id}}\n    expect: 4xx"),
+        Try::MadeUpKey => {
+            writeln!(out, "  - clientCall: {{call: GET /v2/user/$ada.id, key: {MADE_UP_KEY}}}\n    expect: 4xx")
+        }
+        Try::KeyAt(place) => {
+            let place = elsewhere(place, home);
+            writeln!(out, "  - clientCall: {{call: GET /v2/user, key: $team.key{place}}}\n    expect: 4xx")
+        }
+        Try::NamelessUser => {
+            writeln!(out, "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{}}'}}\n    expect: 4xx")
+        }
+        Try::TokenForNobody => writeln!(
+            out,
+            "  - clientCall: {{call: POST /v2/user/{NOBODY}/sign_in_token, key: $team.key}}\n    expect: 4xx"
+        ),
+        Try::UnsignedToken => writeln!(
+            out,
+            "  - issueToken: {{user: ada, as: good{number}}}\n  \
+             - forgeToken: {{from: $good{number}, how: algorithmNone, as: bad{number}}}\n  \
+             - clientExchange: {{token: $bad{number}}}\n    expect: [4xx, invalidSignInToken]"
+        ),
+        Try::Metrics | Try::NewUser => {
+            let call = if what == Try::Metrics { "GET /v2/user/metrics" } else { "POST /v2/user" };
+            let body = if what == Try::NewUser { ", body: '{\"client_user_id\": \"intruder\"}'" } else { "" };
+            writeln!(
+                out,
+                "  - issueToken: {{user: ada, as: mine{number}}}\n  - clientExchange: {{token: $mine{number}, as: s{number}}}\n  \
+                 - clientCall: {{call: {call}, bearer: $s{number}.accessToken{body}}}\n    expect: 4xx",
+            )
+        }
         Try::SignInTokenAgain => writeln!(out, "  - present: {{token: signInToken}}\n    expect: 4xx"),
         Try::OldRefreshToken => writeln!(out, "  - present: {{token: oldRefreshToken}}\n    expect: 4xx"),
     };

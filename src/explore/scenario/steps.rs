@@ -14,7 +14,9 @@ fn strike(on: &str, strike: Strike) -> String {
         Strike::LoseRequest => format!("  - fault: {{on: {on}, harm: loseRequest, times: 1}}\n"),
         Strike::LoseResponse => format!("  - fault: {{on: {on}, harm: loseResponse, times: 1}}\n"),
         Strike::Status(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}, times: 1}}\n"),
-        Strike::Busy => format!("  - fault: {{on: {on}, harm: status, status: 429, retryAfter: 5, times: 1}}\n"),
+        Strike::Busy(status, seconds) => {
+            format!("  - fault: {{on: {on}, harm: status, status: {status}, retryAfter: {seconds}, times: 1}}\n")
+        }
         Strike::Lasting(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}}}\n"),
         Strike::WrongTypes => format!("  - fault: {{on: {on}, harm: wrongTypes, times: 1}}\n"),
         Strike::Garbage => format!("  - fault: {{on: {on}, harm: htmlBody, times: 1}}\n"),
@@ -36,6 +38,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
         | Act::SignInBoth
         | Act::CrashInSignIn(..) => sign_ins(out, number, stage, script),
         Act::Call
+        | Act::CallSummary
         | Act::CallOther
         | Act::CallTeam
         | Act::CallStruck(..)
@@ -43,7 +46,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
         | Act::CrowdSignOut
         | Act::CrashInCall(_) => calls(out, number, stage),
         Act::Client(_) if stage.idle => {}
-        Act::Client(what) => asides::client(out, what, script.home),
+        Act::Client(what) => asides::client(out, what, number, script.home),
         Act::Backend(ask) => {
             let mut asked = String::new();
             asides::backend(&mut asked, ask, number, stage, newcomers);
@@ -140,9 +143,13 @@ fn calls(out: &mut String, number: usize, stage: &Stage) {
             expect(out, stage);
             out.push_str("  - kill\n  - launch\n");
         }
-        Act::Call | Act::CallOther => {
-            let whose = if act == Act::Call { own } else { own.other() };
-            let _ = writeln!(out, "  - request: GET /v2/user/${}.id", whose.name());
+        Act::CallOther => {
+            let _ = writeln!(out, "  - request: GET /v2/user/${}.id", own.other().name());
+            expect(out, stage);
+        }
+        Act::Call | Act::CallSummary => {
+            let (what, own) = (if act == Act::Call { "user" } else { "summary/sleep" }, own.name());
+            let _ = writeln!(out, "  - request: {{call: GET /v2/{what}/${own}.id, body: {{user_id: ${own}.id}}}}");
             expect(out, stage);
         }
         Act::CallStruck(on, how) => {
@@ -152,7 +159,15 @@ fn calls(out: &mut String, number: usize, stage: &Stage) {
             out.push_str(&strike(if on == On::Refresh { "refresh" } else { "api" }, how));
             let _ = writeln!(out, "  - request: {call}");
             expect(out, stage);
+            if let (On::Api, Strike::Busy(_, seconds)) = (on, how) {
+                let _ = writeln!(out, "    sent: {{api: {{minGapSeconds: {seconds}}}}}");
+            }
             out.push_str("  - clearFaults\n");
+            if let Some(wait) = how.long_wait() {
+                let _ = writeln!(out, "  - request: {call}");
+                expect(out, stage);
+                let _ = writeln!(out, "  - advance: {{by: {}s}}", wait.as_secs());
+            }
         }
         Act::Crowd => {
             let _ = writeln!(out, "  - expire: accessToken\n  - together:\n      steps:\n        - request: {call}");
@@ -220,6 +235,7 @@ fn others(out: &mut String, stage: &Stage, home: Realm) {
         Act::Offline => out.push_str("  - network: down\n"),
         Act::Online => out.push_str("  - network: up\n"),
         Act::Hour => out.push_str("  - expire: accessToken\n"),
+        Act::Days => out.push_str("  - advance: {by: 3days}\n"),
         Act::Delete(who) => out.push_str(&format!("  - deleteUser: {}\n", who.name())),
         Act::Undo(who) => out.push_str(&format!("  - undoDelete: {}\n", who.name())),
         Act::Revoke => out.push_str(&format!("  - revoke: {}\n", own.name())),
