@@ -183,7 +183,11 @@ fn is_placeholder(value: &Value) -> bool {
 
 /// Whether a constant of a profile is written as `text`.
 fn is(constant: &Value, text: &str) -> bool {
-    constant.as_str().map_or_else(|| *constant == text, |constant| constant == text)
+    match constant {
+        Value::String(constant) => constant == text,
+        // A form has no types: `true` and `1` are written as JSON writes them.
+        other => other.to_string().as_str() == text,
+    }
 }
 
 fn read(encoding: Encoding, body: &[u8]) -> Fields<'_> {
