@@ -1,6 +1,7 @@
 //! What the parts cost that every case and every load goes through: `cargo bench --bench core`.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 use std::hint::black_box;
 use std::process::{Command, Stdio};
@@ -48,7 +49,8 @@ impl Site {
 
     fn request(&self, call: Call, values: &Values<'_>) -> Received {
         let request = self.profile.request(call, values);
-        Received { method: Method::POST, path: request.path, headers: HeaderMap::new(), body: request.body.into() }
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+        Received { method: Method::POST, path: request.path, headers, body: request.body.into() }
     }
 
     fn exchange_request(&self) -> Received {
@@ -59,7 +61,7 @@ impl Site {
 
     fn granted(&self, call: Call, request: &Received) -> Granted {
         let reply = self.cloud.answer_now(Link { from: Party::Sdk, to: Party::Auth, realm: REALM }, request);
-        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(reply.status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply.body));
         self.profile.granted(call, &reply.body).expect("tokens")
     }
 
