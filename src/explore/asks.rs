@@ -1,7 +1,8 @@
 //! What an app asks of the customer's backend in a walk, and whether the answer is right.
 
+use super::act::{Ask, Person, Strike};
 use super::ether::Ether;
-use super::model::{Ask, Person, Seen, Strike};
+use super::state::Seen;
 use crate::cloud::Cloud;
 use crate::protocol::Realm;
 use crate::reference::backend::{Backend, Rules, TOKEN_PATH, VendorApi};

@@ -5,8 +5,8 @@
 
 use super::act::{Act, Person};
 use super::direct::Habits;
-use super::model::State;
 use super::scenario::Stage;
+use super::state::State;
 use super::walk::{Coverage, habits, home};
 use crate::protocol::Realm;
 use rand::SeedableRng;
@@ -104,7 +104,8 @@ fn is_about_the_user(act: Act) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{Installed, acts};
+    use super::super::act::acts;
+    use super::super::state::Installed;
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! What lies between the parts of a walk: calls are handed over in memory, recorded, and struck on their way.
 
-use super::model::Strike;
+use super::act::Strike;
 use crate::cloud::Cloud;
 use crate::reference::sdk::ports::{Answer, Call, Host, Life, Net, NoAnswer};
 use crate::wire::{Front, Link, Operation, Party, Received, Reply, Transcript, Upstream};

@@ -3,7 +3,8 @@
 //! A walk knows acts, states and outcomes. In memory it knows nothing of scenarios but how to write one down; a walk from
 //! outside is a scenario, and the runner's to play.
 
-mod act;
+pub mod act;
+mod adversity;
 mod asks;
 mod direct;
 mod draft;
@@ -12,7 +13,9 @@ mod memory;
 pub mod model;
 pub mod outside;
 pub mod scenario;
+pub mod scheme;
 mod shorten;
+pub mod state;
 mod subject;
 mod tries;
 mod walk;

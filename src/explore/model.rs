@@ -1,131 +1,18 @@
 //! The scheme as a small state machine: what may happen next, and what an SDK may answer. This file is the specification
-//! that `vouch explore` holds every SDK against; it is checked exhaustively by itself with stateright.
+//! that `vouch explore` holds every SDK against; [`super::scheme`] checks it exhaustively by itself.
 //!
 //! It knows no SDK, no wire and no token: only who is signed in how, who exists, and what follows.
 
-pub use super::act::{Act, Ask, Forged, On, PEOPLE, Person, Place, Strike, Try, acts};
-use crate::protocol::{ErrorKind, StatusWord};
+use super::act::{Act, PEOPLE, Person, Place, Strike};
+use super::state::{Branch, Ended, Installed, Seen, State, branch, refused};
+use crate::protocol::ErrorKind;
 use ErrorKind::{
     AlreadySignedIn, Cancelled, Incompatible, InvalidSignInToken, InvalidUser, NeedsReauthentication, Network,
     NotSignedIn, Unauthorized, UnexpectedAnswer,
 };
-use stateright::{Model, Property};
-
-/// What the SDK has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Installed {
-    Nobody,
-    /// Signed in with an API key.
-    Key(Person),
-    /// Signed in with a sign-in token; on hold, it wants a new one.
-    Token {
-        who: Person,
-        hold: bool,
-    },
-}
-
-/// How the vendor has ended a session that the SDK still has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ended {
-    Not,
-    Revoked,
-    /// Its user was deleted, and may have come back since.
-    WithItsUser,
-}
-
-/// Everything that decides what may happen next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct State {
-    pub installed: Installed,
-    /// Whether the vendor has ended the session behind the SDK's back.
-    pub ended: Ended,
-    /// Whether the session was begun by `identify`.
-    pub named: bool,
-    /// Who was deleted at the vendor.
-    pub gone: [bool; 2],
-    /// Who is signed in to the app itself.
-    pub app: Option<Person>,
-    pub online: bool,
-}
-
-impl State {
-    pub const START: State = State {
-        installed: Installed::Nobody,
-        ended: Ended::Not,
-        named: false,
-        gone: [false; 2],
-        app: None,
-        online: true,
-    };
-
-    pub fn is_gone(&self, who: Person) -> bool {
-        self.gone[who as usize]
-    }
-
-    /// The user that the SDK must name.
-    pub fn user(&self) -> Option<Person> {
-        match self.installed {
-            Installed::Nobody => None,
-            Installed::Key(who) | Installed::Token { who, .. } => Some(who),
-        }
-    }
-
-    /// The status that the SDK must tell (LIF-7).
-    pub fn status(&self) -> &'static [StatusWord] {
-        use StatusWord::{Configured, PendingReauthentication, SignedIn, UseApiKey, UseSignInToken};
-        match self.installed {
-            Installed::Nobody => &[],
-            Installed::Key(_) => &[Configured, SignedIn, UseApiKey],
-            Installed::Token { hold: false, .. } => &[Configured, SignedIn, UseSignInToken],
-            Installed::Token { hold: true, .. } => &[Configured, SignedIn, UseSignInToken, PendingReauthentication],
-        }
-    }
-
-    fn nobody(self) -> Self {
-        State { installed: Installed::Nobody, ended: Ended::Not, named: false, ..self }
-    }
-
-    fn signed_in(self, who: Person, named: bool) -> Self {
-        State { installed: Installed::Token { who, hold: false }, ended: Ended::Not, named, ..self }
-    }
-
-    fn held(self) -> Self {
-        match self.installed {
-            Installed::Token { who, .. } => State { installed: Installed::Token { who, hold: true }, ..self },
-            _ => self,
-        }
-    }
-
-    /// A session that works: a call with it goes through.
-    fn is_well(&self) -> bool {
-        matches!(self.installed, Installed::Token { hold: false, .. }) && self.online && self.ended == Ended::Not
-    }
-}
-
-/// How an act ended, as its caller saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Seen {
-    Ok,
-    Http(u16),
-    Refused(ErrorKind),
-    Killed,
-}
-
-/// A way in which an act may end, and what is then.
-pub struct Branch {
-    pub seen: Vec<Seen>,
-    pub next: State,
-}
-
-fn branch(seen: &[Seen], next: State) -> Vec<Branch> {
-    vec![Branch { seen: seen.to_vec(), next }]
-}
-
-fn refused(kinds: &[ErrorKind], next: State) -> Vec<Branch> {
-    vec![Branch { seen: kinds.iter().copied().map(Seen::Refused).collect(), next }]
-}
 
 const NO: [ErrorKind; 3] = [AlreadySignedIn, InvalidSignInToken, Incompatible];
+
 impl State {
     /// The ways in which an act may end; none where it cannot happen now.
     pub fn follow(&self, act: Act) -> Vec<Branch> {
@@ -248,71 +135,6 @@ impl State {
         }
     }
 
-    /// A sign-in whose exchange goes wrong leaves everything as it was (EXC-4, MIG-8).
-    fn sign_in_struck(self, who: Person, strike: Strike) -> Vec<Branch> {
-        let exchanges = match self.installed {
-            Installed::Nobody => true,
-            Installed::Key(owner) | Installed::Token { who: owner, hold: true } => owner == who,
-            Installed::Token { .. } => false,
-        };
-        if !exchanges || !self.online || self.is_gone(who) {
-            return vec![];
-        }
-        match strike {
-            Strike::Status(403 | 418) => refused(&[UnexpectedAnswer, InvalidSignInToken], self),
-            Strike::Garbage => refused(&[UnexpectedAnswer, Network], self),
-            _ => refused(&[Network], self),
-        }
-    }
-
-    /// EXC-4, EXC-6: refused, before or by the identity provider.
-    fn sign_in_forged(self, how: Forged) -> Vec<Branch> {
-        match self.installed {
-            Installed::Nobody if self.online && !self.is_gone(Person::Ada) => refused(&[InvalidSignInToken], self),
-            Installed::Nobody if how != Forged::BadSignature && !self.is_gone(Person::Ada) => {
-                refused(&[InvalidSignInToken], self)
-            }
-            _ => vec![],
-        }
-    }
-
-    /// SCO-4, IDP-1 to IDP-7: refused, and nothing comes of it, but for a chain that ends when an old link is shown.
-    fn tried(self, what: Try) -> Vec<Branch> {
-        let refused: Vec<_> = [400, 401, 403, 404, 409, 415, 422].into_iter().map(Seen::Http).collect();
-        // `Ok` is for nothing to try with.
-        let harmless = || branch(&[&[Seen::Ok], &refused[..]].concat(), self);
-        match what {
-            Try::Garbage | Try::Twin | Try::UnsignedToken | Try::Metrics | Try::NewUser => harmless(),
-            Try::NoCredential | Try::MadeUpKey | Try::KeyAt(_) | Try::NamelessUser | Try::TokenForNobody => {
-                branch(&refused, self)
-            }
-            _ if !self.is_well() => vec![],
-            Try::OldRefreshToken => {
-                let mut branches = branch(&[Seen::Ok], self);
-                branches.push(Branch { seen: refused, next: State { ended: Ended::Revoked, ..self } });
-                branches
-            }
-            Try::AccessTokenAt(Place::Home) => vec![],
-            Try::AccessTokenAt(_) | Try::ExpiredAccessToken | Try::SignInTokenAgain => harmless(),
-        }
-    }
-
-    /// ISS-1 to ISS-8: nothing of this changes what the SDK has.
-    fn asked(self, ask: Ask) -> Vec<Branch> {
-        let refused: Vec<_> = [400, 401, 403, 500, 502, 503].into_iter().map(Seen::Http).collect();
-        match ask {
-            Ask::Rightly(who) | Ask::Raced(who) if !self.is_gone(who) => branch(&[Seen::Http(200)], self),
-            Ask::NamingInQuery(who) | Ask::NamingInBody(who) | Ask::NamingInHeader(who) if !self.is_gone(who) => {
-                branch(&[&[Seen::Http(200)], &refused[..2]].concat(), self)
-            }
-            Ask::NewcomerCrowd => branch(&[Seen::Http(200)], self),
-            Ask::WithoutCredential | Ask::WithGarbage => branch(&refused[1..3], self),
-            Ask::FailedLookUp(_) => branch(&refused, self),
-            Ask::FailedIssuance(_) | Ask::GarbledIssuance if !self.is_gone(Person::Ada) => branch(&refused, self),
-            _ => vec![],
-        }
-    }
-
     fn identify(self, who: Person) -> Vec<Branch> {
         let failed = |next: State| refused(&[Network, UnexpectedAnswer, Cancelled, NotSignedIn], next);
         // A backend makes a new user for one who was deleted: somebody of whom this model knows nothing.
@@ -396,50 +218,6 @@ impl State {
         }
     }
 
-    /// Whatever goes wrong on the wire, a session that is well stays (DEL-4, REF-6, REF-10).
-    fn call_struck(self, on: On, strike: Strike) -> Vec<Branch> {
-        let through = Seen::Http(200);
-        if let (Installed::Key(owner), On::Api, true) = (self.installed, on, self.online) {
-            let status = match strike {
-                Strike::Status(status) | Strike::Lasting(status) | Strike::Busy(status, _) => status,
-                _ => 200,
-            };
-            let seen = [through, Seen::Http(status)];
-            let seen = seen.into_iter().chain([Network, UnexpectedAnswer, Unauthorized].map(Seen::Refused));
-            return if self.is_gone(owner) { vec![] } else { branch(&seen.collect::<Vec<_>>(), self) };
-        }
-        if !self.is_well() {
-            return vec![];
-        }
-        let seen = match (on, strike) {
-            (On::Refresh, Strike::Status(403 | 418) | Strike::Garbage) => {
-                vec![through, Seen::Refused(UnexpectedAnswer), Seen::Refused(Network)]
-            }
-            (On::Refresh, Strike::Lasting(_)) => vec![Seen::Refused(Network)],
-            (On::Api, Strike::Lasting(status)) => vec![Seen::Http(status), Seen::Refused(Unauthorized)],
-            (On::Api, Strike::Status(401)) => vec![through],
-            (On::Api, Strike::Status(status)) => {
-                vec![Seen::Http(status), through, Seen::Refused(Network), Seen::Refused(UnexpectedAnswer)]
-            }
-            (On::Api, Strike::Busy(status, _)) => vec![Seen::Http(status), through, Seen::Refused(Network)],
-            (On::Api, Strike::Garbage) => vec![through, Seen::Refused(UnexpectedAnswer), Seen::Refused(Network)],
-            (_, _) => vec![through, Seen::Refused(Network)],
-        };
-        branch(&seen, self)
-    }
-
-    /// A call that may die in its middle: before it or after it, never between (EXC-5, PER-3, MIG-9).
-    fn crash(self, mut branches: Vec<Branch>) -> Vec<Branch> {
-        let all: Vec<State> = branches.iter().map(|branch| branch.next).chain([self]).collect();
-        if branches.is_empty() {
-            return vec![];
-        }
-        for next in all {
-            branches.push(Branch { seen: vec![Seen::Killed], next });
-        }
-        branches
-    }
-
     fn reconcile(self) -> Vec<Branch> {
         // As for `identify`, nothing is said of a user who was deleted.
         let token = |from: State, who: Person| match (from.is_gone(who), from.online) {
@@ -469,82 +247,6 @@ impl State {
             },
             (Act::Identify(asked), Installed::Token { who, hold: false }) => self.named && asked == who,
             _ => false,
-        }
-    }
-}
-
-/// The scheme, for stateright: an action is an act and the way in which it ended.
-pub struct Scheme;
-
-impl Model for Scheme {
-    type State = State;
-    type Action = (Act, usize);
-
-    fn init_states(&self) -> Vec<State> {
-        vec![State::START]
-    }
-
-    fn actions(&self, state: &State, actions: &mut Vec<(Act, usize)>) {
-        for act in acts() {
-            actions.extend((0..state.follow(act).len()).map(|way| (act, way)));
-        }
-    }
-
-    fn next_state(&self, state: &State, (act, way): (Act, usize)) -> Option<State> {
-        state.follow(act).get(way).map(|branch| branch.next)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always("nobody is on hold, ended or named without a session", |_, state: &State| {
-                matches!(state.installed, Installed::Token { .. }) || (state.ended == Ended::Not && !state.named)
-            }),
-            Property::always("the session of a deleted user has ended", |_, state: &State| match state.installed {
-                Installed::Token { who, .. } => !state.is_gone(who) || state.ended == Ended::WithItsUser,
-                _ => true,
-            }),
-            Property::always("every state can be left by a sign-out", |_, state: &State| {
-                let out = state.follow(Act::SignOut);
-                out.len() == 1 && out.iter().all(|branch| branch.next.installed == Installed::Nobody)
-            }),
-            Property::always("a reconciliation that works brings app and SDK together", |_, state: &State| {
-                let branches = state.follow(Act::Reconcile);
-                branches.iter().filter(|b| b.seen.contains(&Seen::Ok)).all(|b| b.next.user() == b.next.app)
-            }),
-            Property::always("no failed sign-in changes anything", |_, state: &State| {
-                PEOPLE
-                    .iter()
-                    .flat_map(|who| state.follow(Act::SignIn(*who, Place::Home)))
-                    .all(|branch| branch.seen.contains(&Seen::Ok) || branch.next == *state)
-            }),
-            Property::sometimes("an API-key installation migrates", |_, state: &State| {
-                matches!(state.installed, Installed::Token { who: Person::Bob, .. })
-            }),
-            Property::sometimes("a session is on hold", |_, state: &State| {
-                matches!(state.installed, Installed::Token { hold: true, .. })
-            }),
-        ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use stateright::Checker;
-
-    #[test]
-    fn the_scheme_holds_in_every_state_that_can_be_reached() {
-        let checker = Scheme.checker().spawn_bfs().join();
-        checker.assert_properties();
-        assert!(checker.unique_state_count() > 100, "{}", checker.unique_state_count());
-    }
-
-    #[test]
-    fn no_act_is_impossible_everywhere() {
-        let (states, transitions) = crate::explore::reachable();
-        assert!(transitions > states.len());
-        for act in acts() {
-            assert!(states.iter().any(|state| !state.follow(act).is_empty()), "{act:?}");
         }
     }
 }

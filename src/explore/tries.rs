@@ -1,8 +1,9 @@
 //! What a client other than the SDK tries at the vendor in a walk.
 
+use super::act::Try;
 use super::act::{MADE_UP_KEY, NOBODY};
 use super::direct::Direct;
-use super::model::{Seen, Try};
+use super::state::Seen;
 use crate::cloud::TokenShape;
 use crate::profile::{Call as AuthCall, Request, Values};
 use crate::protocol::{ErrorKind, Realm};

@@ -1,8 +1,10 @@
 //! Walks: random sequences of acts, held against the model and the invariants, and their shortest failing form.
 
+use super::act::{Act, acts};
 use super::direct::{Direct, Habits};
-use super::model::{Act, Branch, Scheme, Seen, State, acts};
+use super::scheme::Scheme;
 use super::shorten::shorten;
+use super::state::{Branch, Seen, State};
 use super::subject::{Cast, Mismatch};
 use crate::profile::NumberForm;
 use crate::protocol::{Environment, Realm, Region};

@@ -3,7 +3,7 @@
 use super::direct::Direct;
 use super::ether::lock;
 use super::memory::items;
-use super::model::State;
+use super::state::State;
 use super::subject::Mismatch;
 use crate::clock::Mode;
 use crate::invariant::{self, Evidence};

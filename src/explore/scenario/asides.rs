@@ -4,7 +4,7 @@ use super::steps::elsewhere;
 use super::{Stage, expect, newcomer};
 use crate::explore::act::{Ask, PEOPLE, Person, Try};
 use crate::explore::act::{MADE_UP_KEY, NOBODY};
-use crate::explore::model::State;
+use crate::explore::state::State;
 use crate::protocol::Realm;
 use std::fmt::Write;
 

@@ -5,7 +5,7 @@ mod steps;
 
 use super::act::{Act, Ask, On, Place, Try};
 use super::direct::Habits;
-use super::model::{Seen, State};
+use super::state::{Seen, State};
 use super::walk::{Walked, words};
 use crate::profile::NumberForm;
 use crate::protocol::Realm;

@@ -2,7 +2,7 @@
 
 use super::{Script, Stage, asides, expect};
 use crate::explore::act::{Act, Forged, On, Person, Place, Strike};
-use crate::explore::model::State;
+use crate::explore::state::State;
 use crate::protocol::{Environment, Realm, Region};
 use std::fmt::Write;
 

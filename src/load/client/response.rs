@@ -26,6 +26,8 @@ pub struct Whole<'a> {
 /// The largest answer that is taken, in bytes. Token answers have about one thousand.
 pub const MOST_BYTES: usize = 1 << 20;
 const MOST_HEADERS: usize = 96;
+/// How many interim answers may come before the real one.
+const MOST_INTERIM: usize = 16;
 
 enum Length {
     Known(usize),
@@ -35,21 +37,34 @@ enum Length {
 
 /// Reads an answer. `ended` says that the server has closed the connection.
 pub fn parse(bytes: &[u8], ended: bool) -> Parsed<'_> {
+    let mut passed = 0;
+    for _ in 0..=MOST_INTERIM {
+        match one(&bytes[passed..], ended) {
+            Ok(Parsed::Whole(whole)) => return Parsed::Whole(Whole { used: whole.used + passed, ..whole }),
+            Ok(other) => return other,
+            Err(Interim { length }) => passed += length,
+        }
+    }
+    Parsed::Bad("interim answers come without an end")
+}
+
+/// An answer that only says that the real one follows (RFC 9110 section 15.2), and how many bytes it took.
+struct Interim {
+    length: usize,
+}
+
+fn one(bytes: &[u8], ended: bool) -> Result<Parsed<'_>, Interim> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut head = httparse::Response::new(&mut headers);
     let start = match head.parse(bytes) {
         Ok(httparse::Status::Complete(start)) => start,
-        Ok(httparse::Status::Partial) if bytes.len() > MOST_BYTES => return Parsed::Bad("its head is too long"),
-        Ok(httparse::Status::Partial) => return Parsed::Partial,
-        Err(_) => return Parsed::Bad("it is no HTTP"),
+        Ok(httparse::Status::Partial) if bytes.len() > MOST_BYTES => return Ok(Parsed::Bad("its head is too long")),
+        Ok(httparse::Status::Partial) => return Ok(Parsed::Partial),
+        Err(_) => return Ok(Parsed::Bad("it is no HTTP")),
     };
     let (status, version) = (head.code.unwrap_or(0), head.version.unwrap_or(1));
     if (100..200).contains(&status) && status != 101 {
-        // An interim answer; the real one follows (RFC 9110 section 15.2).
-        return match parse(&bytes[start..], ended) {
-            Parsed::Whole(whole) => Parsed::Whole(Whole { used: whole.used + start, ..whole }),
-            other => other,
-        };
+        return Err(Interim { length: start });
     }
     let mut keep = version == 1;
     let mut length = Length::UntilClose;
@@ -59,7 +74,7 @@ pub fn parse(bytes: &[u8], ended: bool) -> Parsed<'_> {
             match text.parse() {
                 Ok(bytes) if !matches!(length, Length::Chunked) => length = Length::Known(bytes),
                 Ok(_) => {}
-                Err(_) => return Parsed::Bad("its content-length is no number"),
+                Err(_) => return Ok(Parsed::Bad("its content-length is no number")),
             }
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
             if has(header.value, b"chunked") {
@@ -73,7 +88,7 @@ pub fn parse(bytes: &[u8], ended: bool) -> Parsed<'_> {
         length = Length::Known(0);
     }
     let rest = &bytes[start..];
-    match length {
+    Ok(match length {
         Length::Known(length) if length > MOST_BYTES => Parsed::Bad("its body is too long"),
         Length::Known(length) if rest.len() < length => Parsed::Partial,
         Length::Known(length) => {
@@ -90,7 +105,7 @@ pub fn parse(bytes: &[u8], ended: bool) -> Parsed<'_> {
             Parsed::Whole(Whole { status, body: Cow::Borrowed(rest), used: bytes.len(), keep: false })
         }
         Length::UntilClose => Parsed::Partial,
-    }
+    })
 }
 
 /// Whether a header's list holds a word, in any case.
@@ -184,6 +199,8 @@ mod tests {
         ] {
             assert!(matches!(parse(text.as_bytes(), false), Parsed::Bad(_)), "{text}");
         }
+        let interim = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(40_000);
+        assert!(matches!(parse(interim.as_bytes(), false), Parsed::Bad(_)));
         let endless = "HTTP/1.1 200 OK\r\n".to_owned() + &"x".repeat(MOST_BYTES + 1);
         assert!(matches!(parse(endless.as_bytes(), false), Parsed::Bad(_)));
     }

@@ -1,0 +1,227 @@
+//! Doing an act.
+
+use super::Direct;
+use crate::explore::act::{Act, Forged, On, Person, Place, Strike};
+use crate::explore::ether::lock;
+use crate::explore::state::{Seen, State};
+use crate::protocol::ErrorKind;
+use crate::protocol::message::Area;
+use crate::wire::Operation;
+use futures_util::future::join_all;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// [`Act::Days`].
+const LONG: Duration = Duration::from_secs(3 * 24 * 3600);
+
+impl Direct {
+    /// Does one act; `state` is what was before it.
+    pub async fn perform(&mut self, act: Act, state: &State) -> Vec<Seen> {
+        let hour = self.ether.cloud.lifetimes().access_token + Duration::from_secs(1);
+        let own = format!("/v2/user/{}", self.id(state.user().unwrap_or(Person::Ada)));
+        let ok = vec![Seen::Ok];
+        match act {
+            Act::SignIn(who, place) => vec![self.sign_in(who, place).await],
+            Act::SignInStruck(who, strike) => {
+                self.strike(Operation::Exchange, strike);
+                let seen = self.sign_in(who, Place::Home).await;
+                *lock(&self.ether.strike) = None;
+                vec![seen]
+            }
+            Act::SignInForged(how) => vec![self.sign_in_forged(how).await],
+            Act::SignInLate(who) => vec![self.sign_in_late(who).await],
+            Act::SignInBoth => {
+                let (ada, bob) =
+                    tokio::join!(self.sign_in(Person::Ada, Place::Home), self.sign_in(Person::Bob, Place::Home));
+                vec![ada, bob]
+            }
+            Act::Client(what) => vec![self.attempt(what).await],
+            Act::Backend(ask) => self.asked.perform(ask, &self.ledger).await,
+            Act::UseForeignKey(place) => {
+                let done = self.sdk.configure(&self.key(place), self.home);
+                vec![self.note(done.map(|()| Seen::Ok))]
+            }
+            Act::UserWithoutKey => {
+                let done = self.sdk.set_user_id(self.id(Person::Ada));
+                vec![self.note(done.map(|()| Seen::Ok))]
+            }
+            Act::CallTeam => vec![self.request("/v2/user").await],
+            Act::LockedLaunch => vec![self.locked_launch(state)],
+            Act::Identify(who) => vec![self.identify(who).await],
+            Act::SignOut => {
+                let out = self.sdk.sign_out();
+                vec![self.note_sign_out(out)]
+            }
+            Act::UseKey(who) => {
+                self.begins();
+                let both = self
+                    .sdk
+                    .configure(&self.key(Place::Home), self.home)
+                    .and_then(|()| self.sdk.set_user_id(self.id(who)));
+                vec![self.note(both.map(|()| Seen::Ok))]
+            }
+            Act::Call => vec![self.read(&own).await],
+            Act::CallSummary => vec![self.read(&own.replace("/v2/user/", "/v2/summary/sleep/")).await],
+            Act::CallOther => {
+                let other = self.id(state.user().unwrap_or(Person::Ada).other()).to_owned();
+                vec![self.request(&format!("/v2/user/{other}")).await]
+            }
+            Act::CallStruck(on, strike) => {
+                if on == On::Refresh {
+                    self.clock.advance(hour).await;
+                }
+                self.call_struck(&own, on, strike).await
+            }
+            Act::Crowd => {
+                self.clock.advance(hour).await;
+                let calls = (0..4).map(|_| self.request(&own));
+                join_all(calls).await
+            }
+            Act::CrowdSignOut => {
+                self.clock.advance(hour).await;
+                self.crowd_sign_out(&own).await
+            }
+            Act::Refresh => {
+                let refreshed = self.sdk.refresh().await;
+                vec![self.note(refreshed.map(|()| Seen::Ok))]
+            }
+            Act::Relaunch | Act::Kill => {
+                self.relaunch();
+                ok
+            }
+            Act::Reboot => {
+                lock(&self.disk).retain(|(area, _), _| *area != Area::Volatile);
+                self.relaunch();
+                ok
+            }
+            Act::Reinstall => {
+                self.life.end();
+                lock(&self.disk).retain(|(area, _), _| *area == Area::Secure);
+                self.relaunch();
+                ok
+            }
+            Act::CrashInSignIn(who, write) => {
+                self.life.end_at_write(write);
+                let seen = self.sign_in(who, Place::Home).await;
+                vec![self.after_crash(seen)]
+            }
+            Act::CrashInCall(write) => {
+                self.clock.advance(hour).await;
+                self.life.end_at_write(write);
+                let seen = self.request(&own).await;
+                vec![self.after_crash(seen)]
+            }
+            Act::CrashInSignOut(write) => {
+                self.life.end_at_write(write);
+                let out = self.sdk.sign_out();
+                let seen = self.note_sign_out(out);
+                vec![self.after_crash(seen)]
+            }
+            Act::Offline | Act::Online => {
+                self.ether.online.store(act == Act::Online, Ordering::Relaxed);
+                ok
+            }
+            Act::Hour | Act::Days => {
+                self.clock.advance(if act == Act::Days { LONG } else { hour }).await;
+                ok
+            }
+            Act::Delete(who) | Act::Undo(who) => {
+                self.ether.cloud.set_deleted(self.home, self.id(who), matches!(act, Act::Delete(_)));
+                ok
+            }
+            Act::Revoke | Act::RefuseAccessTokens => {
+                let who = state.user().unwrap_or(Person::Ada);
+                let mut store = self.ether.cloud.store();
+                match act {
+                    Act::Revoke => drop(store.revoke(self.home, self.id(who)).to_string()),
+                    _ => store.refuse_access_tokens(self.home, self.id(who)),
+                }
+                ok
+            }
+            Act::AppUser(who) => {
+                self.app_user = who;
+                ok
+            }
+            Act::Reconcile => vec![self.reconcile().await],
+        }
+    }
+
+    /// The API key of the team at a place.
+    fn key(&self, place: Place) -> String {
+        self.ether.cloud.store().team(self.place(place)).key.clone()
+    }
+
+    async fn sign_in_forged(&self, how: Forged) -> Seen {
+        let forged = self.issue(Person::Ada, Place::Home).and_then(|good| forge(&good, how));
+        let before = self.ether.transcript.len();
+        let Some(token) = forged else { return Seen::Refused(ErrorKind::Network) };
+        let done = self.sdk.sign_in(&token).await;
+        let sent = self.ether.transcript.len() - before;
+        // What is malformed is refused without a call (EXC-6).
+        if sent > 0 && how != Forged::BadSignature {
+            return Seen::Http(0);
+        }
+        self.note(done.map(|()| Seen::Ok))
+    }
+
+    async fn sign_in_late(&self, who: Person) -> Seen {
+        let Some(token) = self.issue(who, Place::Home) else { return Seen::Refused(ErrorKind::Network) };
+        self.clock.advance(self.ether.cloud.lifetimes().sign_in_token + Duration::from_secs(1)).await;
+        self.sign_in_with(&token).await
+    }
+
+    fn locked_launch(&mut self, state: &State) -> Seen {
+        self.locked.store(true, Ordering::Relaxed);
+        self.relaunch();
+        let told = self.sdk.status();
+        self.locked.store(false, Ordering::Relaxed);
+        match told {
+            // Nobody is signed in to a device that cannot say so (PER-6).
+            Ok(status) if status.len() == state.status().len() => Seen::Ok,
+            Ok(_) => Seen::Http(0),
+            Err(error) => Seen::Refused(error.kind),
+        }
+    }
+
+    async fn call_struck(&self, path: &str, on: On, strike: Strike) -> Vec<Seen> {
+        self.strike(if on == On::Refresh { Operation::Refresh } else { Operation::Api }, strike);
+        let before = self.ether.transcript.len();
+        let mut seen = vec![self.request(path).await];
+        if let (On::Api, Strike::Busy(_, seconds)) = (on, strike)
+            && self.hurries(before, seconds)
+        {
+            return vec![Seen::Http(0)];
+        }
+        *lock(&self.ether.strike) = None;
+        if let Some(wait) = strike.long_wait() {
+            seen.push(self.request(path).await);
+            self.clock.advance(wait).await;
+        }
+        seen
+    }
+
+    async fn crowd_sign_out(&self, path: &str) -> Vec<Seen> {
+        let out = async {
+            tokio::task::yield_now().await;
+            self.sdk.sign_out()
+        };
+        let (first, second, out) = tokio::join!(self.request(path), self.request(path), out);
+        let out = self.note_sign_out(out);
+        if out == Seen::Ok { vec![first, second] } else { vec![out] }
+    }
+}
+
+fn forge(good: &str, how: Forged) -> Option<String> {
+    use crate::run::step::forge_token::{How, forge};
+    forge(
+        good,
+        match how {
+            Forged::NotBase64 => How::NotBase64,
+            Forged::AlgorithmNone => How::AlgorithmNone,
+            Forged::AlgorithmHs256 => How::AlgorithmHs256,
+            Forged::ForeignIssuer => How::ForeignIssuer,
+            Forged::NoUser => How::NoUser,
+            Forged::BadSignature => How::BadSignature,
+        },
+    )
+}
