@@ -1,6 +1,8 @@
 //! `vouch check`.
 
+use super::out::Out;
 use super::{Done, Selection, plan, target};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,6 +27,6 @@ pub fn run(args: &Args) -> Done {
     }
     let plan = plan?;
     target?;
-    println!("{} cases: no problem found", plan.cases.len());
+    writeln!(Out, "{} cases: no problem found", plan.cases.len())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! `vouch clauses`.
 
+use super::out::Out;
 use super::{Done, Selection, plan};
 use crate::scenario::Level;
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub fn run(args: &Args) -> Done {
             *proved_by.entry(clause).or_default().entry(case.scenario.id()).or_default() += 1;
         }
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     let mut group = "";
     for clause in plan.clauses.iter() {
         if clause.group != group {

@@ -1,5 +1,6 @@
 //! `vouch cloud`.
 
+use super::out::Out;
 use super::{Done, Stop, casting, limits};
 use crate::cloud::{Keys, Lifetimes, Rules};
 use crate::mutant::Fault;
@@ -104,7 +105,7 @@ pub fn run(args: &Args) -> Done {
         Some(path) => write(path, &target, 0o600)?,
         None => print!("{target}"),
     }
-    std::io::stdout().flush()?;
+    Out.flush()?;
     eprintln!("vouch: the simulated cloud listens on {}; Ctrl-C ends it", server.origin());
     wait_for_the_end()?;
     eprintln!("{}", server.summary());

@@ -1,5 +1,6 @@
 //! `vouch completions`.
 
+use super::out::Out;
 use super::{Cli, Done};
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -15,6 +16,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Done {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "vouch", &mut script);
-    std::io::stdout().write_all(&script)?;
+    Out.write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }

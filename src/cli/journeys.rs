@@ -1,6 +1,7 @@
 //! `vouch journeys`.
 
 use super::load_shared::{environment, exit_code, profile, region, trouble};
+use super::out::Out;
 use super::{Done, Selection, Stop, plan, runtime, target};
 use crate::load::arrivals::Arrivals;
 use crate::load::journey::{Cast, CastParts, Pace, Script};
@@ -145,7 +146,7 @@ fn scripts(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Script>>, Realm), Stop> 
 }
 
 fn list(plan: &Plan) -> Done {
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     let (mut fit, mut all, mut last) = (0, 0, "");
     for case in &plan.cases {
         // The cases of one scenario differ in words only.
@@ -232,11 +233,12 @@ async fn carry_out(args: Args, scripts: Vec<Arc<Script>>, load: Load, target: Ta
     let judged = judge(&load, &round);
     let results = Results { target: &name, target_file: None, load: &load, round: &round, judged: &judged, left_users };
     let results = JourneyResults { results, pace: &pace, left_out: &left_out };
-    results.write_summary(&mut std::io::stdout().lock(), console::colors_enabled())?;
+    let told = results.write_summary(&mut Out, console::colors_enabled());
     if let Some(path) = &args.json {
         let cannot = |error| Stop::Environment(format!("cannot write {}: {error}", path.display()));
         std::fs::write(path, results.json()).map_err(cannot)?;
     }
+    told?;
     Ok(exit_code(&round, &judged))
 }
 

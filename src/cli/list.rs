@@ -1,5 +1,6 @@
 //! `vouch list`.
 
+use super::out::Out;
 use super::{Done, Selection, plan};
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ pub fn run(args: &Args) -> Done {
         let seats: Vec<_> = args.seat.iter().map(|seat| seat.0).collect();
         plan.keep_seats(&seats);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     for case in &plan.cases {
         let proves: Vec<_> = case.scenario.proves().collect();
         writeln!(out, "{:<15} {:<52} {}", case.scenario.chapter, case.id, proves.join(" "))?;

@@ -3,6 +3,7 @@
 use super::interrupts::stop_on_interrupt;
 use super::load_files::{Files, Reports};
 use super::load_shared::{environment, exit_code, profile, region, trouble};
+use super::out::Out;
 use super::{Done, Stop, load_rounds, runtime, target};
 use crate::load::arrivals::Arrivals;
 use crate::load::threshold::Threshold;
@@ -19,7 +20,6 @@ use clap::ValueEnum;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -223,8 +223,9 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
     let Crewed { mut crew, keep, name } = crew(&args, &load, &target, profile).await?;
     let work = move || {
         let mut hear = |happening: Happening<'_>| console.hear(&happening);
-        let round =
-            crew.prepare(&stop, &mut hear).and_then(|()| crew.round(&load.arrivals, load.length, &stop, &mut hear));
+        let round = crew
+            .prepare(&stop, &mut hear)
+            .and_then(|()| crew.round(&load.arrivals, load.length, load.warm_up, &stop, &mut hear));
         let left = crew.clean_up(&mut hear);
         console.end();
         (load, round, left)
@@ -249,7 +250,9 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
         judged: &judged,
         left_users: left,
     };
-    results.write_summary(&mut std::io::stdout().lock(), console::colors_enabled())?;
+    // A summary that cannot be written costs no report.
+    let told = results.write_summary(&mut Out, console::colors_enabled());
     files.write(&results)?;
+    told?;
     Ok(exit_code(&round, &judged))
 }

@@ -43,6 +43,7 @@ impl Format {
 /// A file that is open and keeps its old content until it is written. One that was made and never written goes again.
 struct Open {
     path: PathBuf,
+    real: PathBuf,
     format: Format,
     file: File,
     made: bool,
@@ -63,11 +64,14 @@ impl Files {
         let mut files: Vec<Open> = Vec::new();
         for (path, format) in wanted {
             let Some(path) = path else { continue };
-            if files.iter().any(|other| other.path == path) {
+            let (file, made) = open(path).map_err(|error| Stop::Environment(cannot(path, &error)))?;
+            // One file has many names: `q.out`, `./q.out`, a link.
+            let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            let one = |other: &Open| other.real == real && file.metadata().is_ok_and(|meta| meta.is_file());
+            if files.iter().any(one) {
                 return Err(Stop::Usage(format!("two reports cannot go to one file: {}", path.display())));
             }
-            let (file, made) = open(path).map_err(|error| Stop::Environment(cannot(path, &error)))?;
-            files.push(Open { path: path.to_owned(), format, file, made });
+            files.push(Open { path: path.to_owned(), real, format, file, made });
         }
         Ok(Self(files))
     }

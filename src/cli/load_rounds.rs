@@ -2,13 +2,16 @@
 
 use super::load::{Args, Crewed, crew};
 use super::load_shared::{profile, trouble};
+use super::out::Out;
 use super::{Done, Stop, target};
+use crate::load::arrivals::Arrivals;
 use crate::load::compare::{LEAST, RISK};
 use crate::load::threshold::{short, time};
-use crate::load::{Happening, Load, Tried, Trouble, Turns, Verdict, saturate, take_turns};
+use crate::load::{Happening, Load, Tried, Trouble, Turns, Verdict, round_length, saturate, take_turns};
 use crate::report::load::Console;
 use crate::target::Target;
 use serde_json::{Value, json};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,10 +27,12 @@ fn baseline_target(path: &Path) -> Result<Option<PathBuf>, Stop> {
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
     let saved: Value = serde_json::from_str(&text).map_err(|_| wrong("it is no JSON"))?;
-    if saved.get("series").is_none() {
-        return Err(wrong("it is no report of a load"));
+    match (saved.get("schema").and_then(Value::as_u64), saved.get("series"), saved.get("targetFile")) {
+        (Some(1), Some(Value::Object(_)), Some(Value::String(path))) => Ok(Some(PathBuf::from(path))),
+        // That run was against the simulated cloud.
+        (Some(1), Some(Value::Object(_)), Some(Value::Null)) => Ok(None),
+        _ => Err(wrong("it is no report of a load")),
     }
-    Ok(saved.get("targetFile").and_then(Value::as_str).map(PathBuf::from))
 }
 
 /// Compares with a baseline in turns.
@@ -39,13 +44,22 @@ pub async fn against(
     stop: Arc<AtomicBool>,
     mut console: Console,
 ) -> Done {
+    let length = round_length(&load, args.rounds);
+    if let Arrivals::Spike { at, within, .. } = load.arrivals
+        && at + within > length
+    {
+        let [end, length] = [at + within, length].map(humantime::format_duration);
+        return Err(Stop::Usage(format!(
+            "the spike ends at {end}, and each round of the comparison lasts {length}; give a longer --length or fewer --rounds"
+        )));
+    }
     let old_file = baseline_target(path)?;
     let old = target(old_file.as_deref())?;
     let by = args.profile.as_deref();
     let (old_profile, new_profile) = (profile(by, &old)?, profile(by, &new)?);
     let mut old = crew(args, &load, &old, old_profile).await.map_err(|stop| because("the baseline", stop))?;
     let mut new = crew(args, &load, &new, new_profile).await?;
-    let rounds = args.rounds;
+    let (rounds, asked) = (args.rounds, !load.thresholds.is_empty());
     let names = (old.name.clone(), new.name.clone());
     let work = move || {
         let mut hear = |happening: Happening<'_>| console.hear(&happening);
@@ -65,15 +79,46 @@ pub async fn against(
         Err(Trouble { interrupted: true, .. }) => return Ok(ExitCode::from(130)),
         other => other.map_err(trouble)?,
     };
-    tell_turns(&turns, &names);
+    let outcome = Outcome::of(&turns, asked);
+    let told = tell_turns(&turns, &names, outcome);
     if let Some(path) = &args.json {
         write_json(path, &turns_json(&turns, &names))?;
     }
-    Ok(match (&turns.doubt, turns.compared.iter().any(|compared| compared.regressed)) {
-        (Some(_), _) => ExitCode::from(4),
-        (None, true) => ExitCode::from(1),
-        (None, false) => ExitCode::SUCCESS,
-    })
+    told?;
+    Ok(outcome.exit_code())
+}
+
+/// What a comparison comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// The new build breaks a threshold, whatever the baseline does.
+    Broken,
+    Inconclusive,
+    Regressed,
+    NoRegression,
+}
+
+impl Outcome {
+    /// `asked`: the load has thresholds of its own.
+    fn of(turns: &Turns, asked: bool) -> Self {
+        let regressed = turns.compared.iter().any(|compared| compared.regressed);
+        match turns.judged.verdict {
+            Verdict::Broken => Outcome::Broken,
+            _ if turns.doubt.is_some() => Outcome::Inconclusive,
+            _ if regressed => Outcome::Regressed,
+            // Limits of the generator are the same for both builds, so that they can be compared all the same.
+            Verdict::Inconclusive if asked => Outcome::Inconclusive,
+            _ => Outcome::NoRegression,
+        }
+    }
+
+    fn exit_code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Outcome::Broken | Outcome::Regressed => 1,
+            Outcome::Inconclusive => 4,
+            Outcome::NoRegression => 0,
+        })
+    }
 }
 
 fn because(who: &str, stop: Stop) -> Stop {
@@ -85,24 +130,34 @@ fn because(who: &str, stop: Stop) -> Stop {
     }
 }
 
-fn tell_turns(turns: &Turns, (old, new): &(String, String)) {
-    println!("{new}, against {old}: {} pairs of rounds in turns\n", turns.pairs.len());
+fn tell_turns(turns: &Turns, (old, new): &(String, String), outcome: Outcome) -> io::Result<()> {
+    let mut out = Out;
+    writeln!(out, "{new}, against {old}: {} pairs of rounds in turns\n", turns.pairs.len())?;
     for compared in &turns.compared {
         let percent = (compared.ratio - 1.0) * 100.0;
         let (sign, word) = if percent >= 0.0 { ("+", "slower") } else { ("", "faster") };
         let mark = if compared.regressed { "✗" } else { " " };
-        println!(
+        writeln!(
+            out,
             "{mark} {:<5} {sign}{percent:.1}% {word}; by chance alone in {} of 100 comparisons",
             compared.measure.word(),
             short(compared.chance * 100.0)
-        );
+        )?;
     }
-    let verdict = match (&turns.doubt, turns.compared.iter().any(|compared| compared.regressed)) {
-        (Some(why), _) => format!("inconclusive: {why}"),
-        (None, true) => format!("regressed: a false alarm is less likely than {}%", RISK * 100.0),
-        (None, false) => format!("no regression of {:.0}% or more can be told from noise", (LEAST - 1.0) * 100.0),
+    for held in turns.judged.held.iter().filter(|held| !held.holds) {
+        let value = held.value.map_or_else(|| "nothing was measured".to_owned(), |value| held.threshold.show(value));
+        writeln!(out, "✗ {}: {value} in the new build", held.threshold)?;
+    }
+    let unclear = turns.doubt.clone().or_else(|| turns.judged.limits.first().cloned());
+    let verdict = match outcome {
+        Outcome::Broken => "broken: the new build does not keep to its thresholds".to_owned(),
+        Outcome::Inconclusive => format!("inconclusive: {}", unclear.as_deref().unwrap_or("not all was measured")),
+        Outcome::Regressed => format!("regressed: a false alarm is less likely than {}%", RISK * 100.0),
+        Outcome::NoRegression => {
+            format!("no regression of {:.0}% or more can be told from noise", (LEAST - 1.0) * 100.0)
+        }
     };
-    println!("\n{verdict}");
+    writeln!(out, "\n{verdict}")
 }
 
 fn turns_json(turns: &Turns, (old, new): &(String, String)) -> Value {
@@ -113,6 +168,8 @@ fn turns_json(turns: &Turns, (old, new): &(String, String)) -> Value {
         "pairs": turns.pairs.iter().map(|(old, new)| json!({ "baseline": sample(old), "target": sample(new) })).collect::<Vec<_>>(),
         "compared": turns.compared.iter().map(compared).collect::<Vec<_>>(),
         "doubt": turns.doubt,
+        "thresholds": turns.judged.held.iter().map(|held| json!({
+            "threshold": held.threshold.to_string(), "value": held.value, "holds": held.holds })).collect::<Vec<_>>(),
     })
 }
 
@@ -130,20 +187,33 @@ pub async fn search(
     let pressed = stop.clone();
     let work = move || {
         let prepared = crew.prepare(&stop, &mut |happening| console.hear(&happening));
-        let found = prepared.and_then(|()| saturate(&mut crew, &load, bounds, &stop, &mut tell_tried));
+        let mut told = Ok(());
+        let mut tell = |tried: &Tried| {
+            if told.is_ok() {
+                told = tell_tried(tried);
+            }
+        };
+        let found = prepared.and_then(|()| saturate(&mut crew, &load, bounds, &stop, &mut tell));
         crew.clean_up(&mut |happening| console.hear(&happening));
         console.end();
         drop(keep);
-        found
+        (found, told)
     };
-    println!("the highest rate to {name}\n\n  {:>10} {:>10} {:>9} {:>9}", "arrivals/s", "good/s", "p50", "p99");
-    let found = tokio::task::spawn_blocking(work).await.map_err(|_| Stop::Environment("the load broke down".into()))?;
-    let (search, all) = found.map_err(trouble)?;
+    let head = ["arrivals/s", "good/s", "p50", "p99"];
+    writeln!(Out, "the highest rate to {name}\n\n  {:>10} {:>10} {:>9} {:>9}", head[0], head[1], head[2], head[3])?;
+    let (found, mut told) =
+        tokio::task::spawn_blocking(work).await.map_err(|_| Stop::Environment("the load broke down".into()))?;
+    let (search, all) = match found {
+        Err(Trouble { interrupted: true, .. }) => return Ok(ExitCode::from(130)),
+        other => other.map_err(trouble)?,
+    };
     let limited = all.iter().any(|tried| tried.verdict == Verdict::Inconclusive);
     let shown = |rate: Option<f64>| rate.map_or_else(|| "none".to_owned(), |rate| format!("{}/s", short(rate)));
-    println!("\nhighest rate that keeps: {}; lowest that does not: {}", shown(search.found()), shown(search.limit()));
-    if limited {
-        println!("! at some rates the generator was the limit: the server may be able to do more");
+    if told.is_ok() {
+        let (highest, lowest) = (shown(search.found()), shown(search.limit()));
+        let limit = "\n! at some rates the generator was the limit: the server may be able to do more";
+        let limit = if limited { limit } else { "" };
+        told = writeln!(Out, "\nhighest rate that keeps: {highest}; lowest that does not: {lowest}{limit}");
     }
     if let Some(path) = &args.json {
         let tried = |tried: &Tried| {
@@ -155,24 +225,26 @@ pub async fn search(
             "limitedByGenerator": limited, "tried": all.iter().map(tried).collect::<Vec<_>>() });
         write_json(path, &report)?;
     }
+    told?;
     Ok(match search.found() {
         _ if pressed.load(Ordering::Relaxed) => ExitCode::from(130),
+        _ if limited => ExitCode::from(4),
         None => ExitCode::from(1),
-        Some(_) if limited => ExitCode::from(4),
         Some(_) => ExitCode::SUCCESS,
     })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for readers")]
-fn tell_tried(tried: &Tried) {
+fn tell_tried(tried: &Tried) -> io::Result<()> {
     let figures = tried.round.whole.figures(tried.round.seconds());
     let at = |quantile: f64| time(tried.round.whole.latency.value_at_quantile(quantile) as f64);
     let verdict = match tried.verdict {
+        Verdict::Kept if tried.behind => "fell behind",
         Verdict::Kept => "kept",
         Verdict::Broken => "broken",
         Verdict::Inconclusive => "the generator was the limit",
     };
-    println!("  {:>10} {:>10} {:>9} {:>9}  {verdict}", short(tried.rate), short(figures.rate), at(0.5), at(0.99));
+    writeln!(Out, "  {:>10} {:>10} {:>9} {:>9}  {verdict}", short(tried.rate), short(figures.rate), at(0.5), at(0.99))
 }
 
 fn write_json(path: &Path, report: &Value) -> Result<(), Stop> {

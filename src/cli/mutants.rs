@@ -1,5 +1,6 @@
 //! `vouch mutants`.
 
+use super::out::Out;
 use super::worth::Worth;
 use super::{Done, Selection, Stop, casting, plan, runtime};
 use crate::cloud::Keys;
@@ -93,7 +94,7 @@ pub fn run(args: &Args) -> Done {
         }
         let covered: BTreeSet<_> = mutants.iter().map(|mutant| mutant.clause).collect();
         writeln!(
-            std::io::stdout(),
+            Out,
             "{} mutants of {} clauses, {} survived or missing, {} false alarms, in {:.1} s",
             mutants.len(),
             covered.len(),
@@ -123,7 +124,7 @@ fn seats(fault: &Fault) -> &'static [Seat] {
 }
 
 fn tell(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     for (mutant, trial) in trials {
         let word = if trial.killed_by.is_empty() { "SURVIVED" } else { "killed" };
         writeln!(out, "{word:<9}{:<8}{:<8}{:<34}{}", mutant.clause, mutant.seat.word(), mutant.name, mutant.about)?;
@@ -158,7 +159,7 @@ fn tell_json(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) ->
     let matrix = serde_json::json!({
         "mutants": mutants, "clausesWithoutMutant": bare, "falseAlarms": reference.failed,
     });
-    writeln!(std::io::stdout(), "{matrix:#}")
+    writeln!(Out, "{matrix:#}")
 }
 
 fn more(count: usize) -> String {

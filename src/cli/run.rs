@@ -2,6 +2,7 @@
 
 use super::casting::{self, NoCast};
 use super::interrupts::interrupts;
+use super::out::Out;
 use super::{Done, SeatName, Selection, Stop, limits, plan, runtime, target};
 use crate::profile::Profile;
 use crate::protocol::Seat;
@@ -228,7 +229,7 @@ fn listener(args: &Args, clauses: Arc<Clauses>, strictness: Strictness) -> Resul
     let cannot = |path: &PathBuf, e: io::Error| Stop::Environment(format!("cannot write {}: {e}", path.display()));
     let out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(File::create(path).map_err(|e| cannot(path, e))?),
-        None => Box::new(io::stdout()),
+        None => Box::new(Out),
     };
     let detail = if args.verbose { Detail::EveryCase } else { Detail::Brief };
     let colours = args.output.is_none() && console::colors_enabled();

@@ -1,6 +1,7 @@
 //! `vouch schema`.
 
 use super::Done;
+use super::out::Out;
 use clap::ValueEnum;
 use std::io::Write;
 use std::process::ExitCode;
@@ -28,6 +29,6 @@ pub fn run(args: &Args) -> Done {
         What::Target => schemars::schema_for!(crate::target::TargetFile).to_value(),
         What::Protocol => crate::protocol::schema(),
     };
-    writeln!(std::io::stdout(), "{schema:#}")?;
+    writeln!(Out, "{schema:#}")?;
     Ok(ExitCode::SUCCESS)
 }

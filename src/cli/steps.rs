@@ -1,6 +1,7 @@
 //! `vouch steps`.
 
 use super::Done;
+use super::out::Out;
 use crate::run::step::KINDS;
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 pub struct Args {}
 
 pub fn run(_: &Args) -> Done {
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     for kind in KINDS {
         writeln!(out, "{:<20}{}", kind.name, kind.about)?;
         let needs: Vec<_> = kind.needs.iter().map(|capability| capability.word()).collect();

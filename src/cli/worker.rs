@@ -2,6 +2,7 @@
 
 use super::interrupts::interrupts;
 use super::load_shared::profile;
+use super::out::Out;
 use super::{Done, Stop, runtime, target};
 use crate::load::locust::{End, Ground, Options, Told, Wait, work};
 use crate::load::tls_config;
@@ -72,7 +73,7 @@ async fn serve(options: Options) -> Done {
     let mut tell = |told: Told| match told {
         Told::Note(note) => eprintln!("vouch worker: {note}"),
         // Who does not read the summaries has the master's.
-        Told::Summary(summary) => drop(writeln!(std::io::stdout(), "{summary}")),
+        Told::Summary(summary) => drop(writeln!(Out, "{summary}")),
     };
     match work(options, &mut interrupted, &mut tell).await {
         End::Quit => Ok(ExitCode::SUCCESS),

@@ -1,6 +1,7 @@
 //! What each scenario is worth: the planted faults that it alone catches, of the scenarios that prove their clause.
 
 use super::mutants::Trial;
+use super::out::Out;
 use crate::mutant::Mutant;
 use crate::run::Plan;
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,7 +87,7 @@ impl<'a> Worth<'a> {
 
     /// Tells of all scenarios, or of those that are not right.
     pub(super) fn tell(&self, all: bool) -> std::io::Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = Out;
         if all {
             writeln!(out, "\nscenarios by worth: mutants killed, and those that no other scenario kills")?;
         }

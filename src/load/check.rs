@@ -6,7 +6,7 @@ use super::fleet::Fleet;
 use super::identity::{Identity, Learned, Said};
 use super::reading::Places;
 use super::request::{Draft, Slot};
-use super::seen::Seen;
+use super::seen::{Again, Owners, Seen};
 use super::site::{Call, Site};
 use crate::profile::{self, Shape};
 use crate::reference::sdk::rules::Faithful;
@@ -27,18 +27,19 @@ pub struct Checker {
     /// Where a backend's answer holds the sign-in token.
     token: Place,
     /// A refresh must bring another refresh token.
-    rotates: bool,
+    pub rotates: bool,
     /// A later call shows the access token.
     keeps_access: bool,
     pub identity: Identity,
     pub seen: Seen,
+    pub owners: Owners,
     /// Access tokens that say nothing that can be read.
     pub opaque: u64,
     /// What names project and tenant, from the first sign-in token.
     pub public_key: String,
     pub tenant: String,
-    /// When the first sign-in token ends, in seconds since 1970.
-    pub earliest_expiry_s: Option<i64>,
+    /// The shortest time that access tokens live, in seconds.
+    pub shortest_life_s: Option<u64>,
 }
 
 /// What is wrong, and an example for the report. An empty example says no more than the failure.
@@ -65,10 +66,11 @@ impl Checker {
             keeps_access,
             identity: Identity::new(site.realm),
             seen: Seen::new(REMEMBERED),
+            owners: Owners::default(),
             opaque: 0,
             public_key: String::new(),
             tenant: String::new(),
-            earliest_expiry_s: None,
+            shortest_life_s: None,
             site,
         }
     }
@@ -140,11 +142,12 @@ impl Checker {
         else {
             return wrong(Wrong::Field, "the answer lacks an access or a refresh token");
         };
-        if expires.and_then(|seconds| seconds.parse::<u64>().ok()).is_none_or(|seconds| seconds == 0) {
+        let Some(life) = expires.and_then(|seconds| seconds.parse::<u64>().ok()).filter(|seconds| *seconds > 0) else {
             return wrong(Wrong::Field, "the answer says no lifetime in seconds");
-        }
+        };
+        self.shortest_life_s = Some(self.shortest_life_s.map_or(life, |shortest| shortest.min(life)));
         let same = call == profile::Call::Refresh && fleet.of(who).refresh_token == *refresh;
-        let handed_out_twice = !same && self.seen.again(&refresh);
+        let again = if same { Again::No } else { self.seen.again(&refresh, &fleet.user(who).id) };
         let said = self.identity.check(&access, &fleet.user(who).id);
         let installation = fleet.of(who);
         installation.refresh_token.clear();
@@ -157,7 +160,8 @@ impl Checker {
         if same && self.rotates {
             return wrong(Wrong::NotRotated, "");
         }
-        if handed_out_twice && self.rotates {
+        // A provider that does not rotate may give a user the same token twice, but no two users.
+        if again == Again::OfAnother || self.rotates && again == Again::OfTheSame {
             return wrong(Wrong::HandedOutTwice, "");
         }
         match said {
@@ -190,9 +194,11 @@ impl Checker {
             self.public_key.clone_from(&token.public_key);
             self.tenant.clone_from(&token.tenant);
         }
-        self.earliest_expiry_s = self.earliest_expiry_s.into_iter().chain(token.expires_at_s).min();
         let user = fleet.user_mut(who);
         if user.id.is_empty() {
+            if self.owners.is_anothers(&token.user_id, &user.name) {
+                return wrong(Wrong::OtherUser, "the sign-in token is for another name's user");
+            }
             user.id = token.user_id.as_str().into();
         } else if !user.id.eq_ignore_ascii_case(&token.user_id) {
             return wrong(Wrong::OtherUser, "the sign-in token is for another user");
@@ -200,6 +206,7 @@ impl Checker {
         let installation = fleet.of(who);
         installation.jwt.clear();
         installation.jwt.push_str(token.jwt.expose());
+        installation.jwt_ends_s = token.expires_at_s.unwrap_or(i64::MAX);
         Ok(())
     }
 
@@ -208,7 +215,11 @@ impl Checker {
         match id.filter(|id| !id.is_empty()) {
             None => wrong(Wrong::Field, "the answer holds no user id"),
             Some(id) => {
-                fleet.user_mut(who).id = id.into();
+                let user = fleet.user_mut(who);
+                if self.owners.is_anothers(&id, &user.name) {
+                    return wrong(Wrong::OtherUser, "the new user is another name's");
+                }
+                user.id = id.into();
                 Ok(())
             }
         }

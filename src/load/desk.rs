@@ -37,11 +37,16 @@ pub enum After {
 }
 
 impl Workload {
-    /// The names of its series: the workload's own, and where it has several calls, one for each.
+    /// The names of its series: the workload's own, and where it has several calls, one for each; one that is made again is
+    /// `morning/resource#2`.
     pub fn series(&self) -> Vec<String> {
         let mut names = vec![self.name.clone()];
         if self.calls.len() > 1 {
-            names.extend(self.calls.iter().map(|call| format!("{}/{call}", self.name)));
+            for (at, call) in self.calls.iter().enumerate() {
+                let before = self.calls[..at].iter().filter(|earlier| *earlier == call).count();
+                let again = if before == 0 { String::new() } else { format!("#{}", before + 1) };
+                names.push(format!("{}/{call}{again}", self.name));
+            }
         }
         names
     }
@@ -134,7 +139,7 @@ impl Record {
 pub struct Desk {
     site: Arc<Site>,
     workloads: Vec<Workload>,
-    total_weight: u32,
+    total_weight: u64,
     pace: Pace,
     next_due: Option<u64>,
     /// Arrivals due before it are not measured.
@@ -161,7 +166,7 @@ pub struct DeskParts {
 impl Desk {
     pub fn new(parts: DeskParts) -> Self {
         let DeskParts { site, fleet, checker, workloads, mut pace, window, seed } = parts;
-        let total_weight = workloads.iter().map(|workload| workload.weight).sum::<u32>().max(1);
+        let total_weight = workloads.iter().map(|workload| u64::from(workload.weight)).sum::<u64>().max(1);
         let next_due = due(&mut pace);
         let record = Record::new(&workloads);
         let random = SmallRng::seed_from_u64(seed);
@@ -189,6 +194,17 @@ impl Desk {
             return users.close();
         }
         (self.pace, self.next_due) = (Pace::Flood(0), None);
+    }
+
+    /// Long after the end of the load, what still waits for a connection has waited in vain. `timeout` in nanoseconds.
+    pub fn give_up_what_is_overdue(&mut self, now: u64, timeout: u64) {
+        let scheduled = matches!(self.pace, Pace::Scheduled(_));
+        if !scheduled || now < self.window.end.saturating_add(timeout) {
+            return;
+        }
+        while let Some(ticket) = self.take(now, now) {
+            self.settle(ticket, &Outcome::Failed(Failure::TimedOut, "no connection became free for it"), now, now);
+        }
     }
 
     /// Takes up the next arrival that is due. `free_since` is when a connection became free for it.
@@ -246,10 +262,11 @@ impl Desk {
         }
         let mut at = self.random.random_range(0..self.total_weight);
         for (number, workload) in self.workloads.iter().enumerate() {
-            if at < workload.weight {
+            let weight = u64::from(workload.weight);
+            if at < weight {
                 return u16::try_from(number).unwrap_or(0);
             }
-            at -= workload.weight;
+            at -= weight;
         }
         0
     }
@@ -294,7 +311,8 @@ impl Desk {
         let window = &self.window;
         let mut note = |at: usize, latency, service| {
             let series = &mut self.record.series[work][at];
-            if measured {
+            // What is wrong is wrong in the warm-up too.
+            if measured || verdict.as_ref().is_err_and(|(failure, _)| failure.is_wrong()) {
                 series.note(&verdict, latency, service);
             }
             if verdict.is_ok() {

@@ -48,7 +48,7 @@ impl Failure {
 
     /// Whether somebody waited, and for nothing: such a wait counts among the latencies, at least so long.
     pub fn was_waited_for(self) -> bool {
-        matches!(self, Failure::TimedOut | Failure::Lost)
+        self == Failure::TimedOut
     }
 
     /// Whether more of the same is sure to follow, so that a run may end at once: nobody listens, credentials are refused.

@@ -129,7 +129,11 @@ impl LoadFile {
         if let Some(text) = self.prepare_rate.as_ref().filter(|text| rate(&text.value).is_none()) {
             decoder.wrong(text.span, format!("`{}` is no rate", text.value), "write for example `50/s`");
         }
-        for calls in self.workloads.values() {
+        for (name, calls) in &self.workloads {
+            if name.contains(['/', '#']) {
+                let help = "a call of a workload is named WORKLOAD/CALL in thresholds and reports";
+                decoder.wrong(calls.span, format!("`{name}` is no name for a workload: it holds / or #"), help);
+            }
             if let Some(why) = plan::check_chain(&calls.value) {
                 decoder.wrong(calls.span, why, "the calls are issue, exchange, refresh and resource");
             }
@@ -194,7 +198,7 @@ impl LoadFile {
         let connections = overrides.connections.or(self.connections).unwrap_or(64).max(threads);
         let length = or(overrides.length, &self.length, Duration::from_secs(10));
         let flood = arrivals == Arrivals::Flood;
-        let least = if flood { 2 * connections } else { 1 };
+        let least = if flood { connections.saturating_mul(2) } else { 1 };
         let fleet = overrides.fleet.or(self.fleet).unwrap_or(1000.max(least));
         let users = overrides.users.or(self.users).unwrap_or(fleet.min(1000)).max(1);
         let mut load = Load {
@@ -229,9 +233,12 @@ impl LoadFile {
     }
 }
 
+/// One call in a quarter of an hour.
+const LEAST_RATE: f64 = 0.001;
+
 fn rate(text: &str) -> Option<f64> {
     let rate = text.trim().strip_suffix("/s")?.parse::<f64>().ok()?;
-    (rate.is_finite() && rate > 0.0).then_some(rate)
+    (rate.is_finite() && rate >= LEAST_RATE).then_some(rate)
 }
 
 #[cfg(test)]
@@ -259,6 +266,8 @@ mod tests {
         assert_eq!((load.title.as_str(), load.workloads.len(), load.measured().as_secs()), ("Monday", 2, 15));
         assert_eq!(load.series(), ["morning", "morning/issue", "morning/exchange", "morning/resource", "refresh"]);
         assert_eq!(load.thresholds.len(), 2);
+        let again = settle("workload: day\nworkloads: {day: [refresh, resource, resource]}\n").expect("a load");
+        assert_eq!(again.series(), ["day", "day/refresh", "day/resource", "day/resource#2"]);
         assert!(!settle("{}").expect("defaults").thresholds.iter().any(|_| true));
     }
 
@@ -275,6 +284,8 @@ mod tests {
         }
         assert!(parse("lenght: 3s\n").expect_err("a typo")[0].contains("lenght"));
         assert!(parse("workload: refresh\nmix: {issue: 1}\n").is_err());
+        assert!(parse("workloads: {launch/refresh: [refresh]}\n").expect_err("a name")[0].contains("it holds /"));
+        assert!(parse("prepareRate: 1e-18/s\n").is_err());
     }
 
     #[test]
@@ -285,6 +296,8 @@ mod tests {
             ("arrivals: flood\nfleet: 10\n", "needs a fleet"),
             ("warmUp: 10s\n", "nothing would be measured"),
             ("fleet: 0\n", "at least one installation"),
+            ("timeout: 0s\n", "nothing can be answered"),
+            ("arrivals: spike 10 at 9s within 2s over 1/s\n", "the spike ends at 11s"),
         ] {
             let why = settle(text).expect_err(text);
             assert!(why.contains(part), "{text}: {why}");

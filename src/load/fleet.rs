@@ -22,6 +22,16 @@ pub struct Installation {
     pub access_token: String,
     /// The JWT of a sign-in token that is about to be exchanged.
     pub jwt: String,
+    /// When that ends, in seconds since 1970.
+    pub jwt_ends_s: i64,
+}
+
+/// A sign-in token for later.
+struct Kept {
+    user: u32,
+    jwt: Box<str>,
+    /// In seconds since 1970.
+    ends_s: i64,
 }
 
 /// All installations of one worker.
@@ -33,8 +43,8 @@ pub struct Fleet {
     ready: VecDeque<u32>,
     /// Slots for installations that live for one chain only.
     spare: Vec<u32>,
-    /// Sign-in tokens: user and JWT.
-    stock: VecDeque<(u32, Box<str>)>,
+    /// Sign-in tokens.
+    stock: VecDeque<Kept>,
     recycles: bool,
     next_user: u32,
 }
@@ -81,12 +91,12 @@ impl Fleet {
 
     /// A new installation with a sign-in token from the stock.
     pub fn with_token(&mut self) -> Option<u32> {
-        let (user, jwt) = self.stock.pop_front()?;
-        let who = self.slot(user);
+        let kept = self.stock.pop_front()?;
+        let who = self.slot(kept.user);
         let recycles = self.recycles;
-        self.of(who).jwt.push_str(&jwt);
+        self.of(who).jwt.push_str(&kept.jwt);
         if recycles {
-            self.stock.push_back((user, jwt));
+            self.stock.push_back(kept);
         }
         Some(who)
     }
@@ -118,8 +128,10 @@ impl Fleet {
 
     /// Keeps an installation's sign-in token for later, and lets the installation go.
     pub fn keep_token(&mut self, who: u32) {
-        let (user, jwt) = (self.of(who).user, std::mem::take(&mut self.of(who).jwt));
-        self.stock.push_back((user, jwt.into_boxed_str()));
+        let installation = self.of(who);
+        let jwt = std::mem::take(&mut installation.jwt).into_boxed_str();
+        let kept = Kept { user: installation.user, jwt, ends_s: installation.jwt_ends_s };
+        self.stock.push_back(kept);
         self.let_go(who);
     }
 
@@ -135,6 +147,16 @@ impl Fleet {
     /// Starts the round of users again, for example to sign each one in after all were made.
     pub fn rewind(&mut self) {
         self.next_user = 0;
+    }
+
+    /// Lets go of the sign-in tokens that end before a moment, in seconds since 1970.
+    pub fn drop_expired(&mut self, moment_s: i64) {
+        self.stock.retain(|kept| kept.ends_s > moment_s);
+    }
+
+    /// When the first sign-in token in stock ends, in seconds since 1970.
+    pub fn first_end_s(&self) -> Option<i64> {
+        self.stock.iter().map(|kept| kept.ends_s).min().filter(|end| *end < i64::MAX)
     }
 
     /// How many sign-in tokens are left.
@@ -179,6 +201,21 @@ mod tests {
         assert_eq!(all, [0, 2]);
         fleet.users.iter_mut().for_each(|user| user.id = "made".into());
         assert!(fleet.unmade().is_none());
+    }
+
+    #[test]
+    fn tokens_that_are_over_are_no_stock() {
+        let mut fleet = Fleet { users: vec![User::default()], ..Fleet::default() };
+        for ends_s in [100, 300, i64::MAX] {
+            let who = fleet.install(0);
+            fleet.of(who).jwt_ends_s = ends_s;
+            fleet.keep_token(who);
+        }
+        assert_eq!((fleet.tokens(), fleet.first_end_s()), (3, Some(100)));
+        fleet.drop_expired(100);
+        assert_eq!((fleet.tokens(), fleet.first_end_s()), (2, Some(300)));
+        fleet.drop_expired(300);
+        assert_eq!((fleet.tokens(), fleet.first_end_s()), (1, None));
     }
 
     #[test]

@@ -1,24 +1,35 @@
 //! Whose access token an answer holds. Providers name user and environment in claims of their own, so the claims are
-//! learned from the first answers: one that holds the right user's id in nearly all of them must hold it in every one, and
-//! one that is the same in nearly all must stay the same. Signatures are the conformance run's business.
+//! learned from the first answers: one that holds the id of some user in a good part of them must hold the right user's in
+//! every one, and one that is the same in nearly all must stay the same. If nearly all can be read, all must. Signatures are
+//! the conformance run's business.
 
 use super::failure::Wrong;
 use super::reading::{Found, MOST, Places};
-use crate::protocol::Realm;
+use crate::protocol::{Environment, Realm, Region};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 
 /// Claims that may name the user.
 const USER: [&str; 3] = ["/sub", "/user_id", "/uid"];
 /// Claims that may name issuer, environment, region or tenant.
 const CONSTANT: [&str; 5] = ["/iss", "/aud", "/env", "/region", "/tenant_id"];
+const ENVIRONMENT: usize = USER.len() + 2;
+const REGION: usize = USER.len() + 3;
+/// Those of which one identity provider has one for all its users.
+const ISSUERS: [&str; 2] = ["/iss", "/tenant_id"];
 /// Answers to learn from.
 const LESSONS: usize = 40;
 /// From fewer nothing is concluded.
 const FEWEST: usize = 5;
-/// In how many of them a claim must be as expected.
+/// In how many of them a claim must be the same.
 const NEARLY_ALL: usize = 36;
+/// In how many of them a claim must hold a user's id. No claim does so by chance, and a server that mixes users up must not
+/// hide its mistake by making it often.
+const SOME: usize = 8;
+/// More issuers than this are a claim that means something else.
+const MOST_ISSUERS: usize = 3;
 
 /// What is known of this provider's access tokens.
 pub struct Identity {
@@ -32,17 +43,27 @@ pub struct Identity {
 
 enum Known {
     Learning(Vec<Lesson>),
-    /// The claim that holds the user, and the claims that never change.
-    Learned {
-        user: Option<usize>,
-        constant: Vec<(usize, String)>,
-    },
+    Learned(Rules),
+}
+
+/// What is known of a provider.
+#[derive(Default)]
+struct Rules {
+    /// Its access tokens can be read.
+    readable: bool,
+    /// The claim that holds the user.
+    user: Option<usize>,
+    /// The claims that never change.
+    constant: Vec<(usize, String)>,
+    /// Those that should not, and do.
+    mixed: Vec<usize>,
 }
 
 /// One answer that was learned from.
 struct Lesson {
     user_id: String,
-    claims: [Option<String>; MOST],
+    /// None: the token could not be read.
+    claims: Option<[Option<String>; MOST]>,
 }
 
 /// What an access token says.
@@ -70,30 +91,20 @@ impl Identity {
 
     /// Holds an access token of `user_id` against what is known.
     pub fn check(&mut self, access_token: &str, user_id: &str) -> Said {
-        let Some(claims) = access_token.split('.').nth(1).filter(|_| access_token.starts_with("eyJ")) else {
-            return Said::Opaque;
-        };
-        self.buffer.clear();
-        if URL_SAFE_NO_PAD.decode_vec(claims.trim_end_matches('='), &mut self.buffer).is_err() {
-            return Said::Opaque;
-        }
-        let Some(found) = self.claims.read(&self.buffer) else { return Said::Opaque };
-        if let Some(region) = found[USER.len() + 3].as_deref()
-            && region != self.realm.region.word()
-            && ["us", "eu"].contains(&region)
-        {
+        let found = read(&self.claims, access_token, &mut self.buffer);
+        if found.as_ref().is_some_and(|found| is_elsewhere(found, self.realm)) {
             return Said::Wrong(Wrong::OtherEnvironment);
         }
         match &mut self.known {
-            Known::Learned { user, constant } => judge(*user, constant, &found, user_id),
+            Known::Learned(rules) => rules.judge(found.as_ref(), user_id),
             Known::Learning(lessons) => {
-                let claims = found.map(|claim| claim.map(std::borrow::Cow::into_owned));
+                let said = if found.is_some() { Said::Fits } else { Said::Opaque };
+                let claims = found.map(|found| found.map(|claim| claim.map(Cow::into_owned)));
                 lessons.push(Lesson { user_id: user_id.to_owned(), claims });
-                if lessons.len() < LESSONS {
-                    return Said::Fits;
+                if lessons.len() >= LESSONS {
+                    self.learn();
                 }
-                self.learn();
-                Said::Fits
+                said
             }
         }
     }
@@ -109,67 +120,115 @@ impl Identity {
         if lessons.len() < FEWEST {
             return;
         }
-        let (user, constant) = learn(lessons);
-        self.late = wrong_lessons(lessons, user, &constant);
-        self.known = Known::Learned { user, constant };
+        let rules = Rules::learn(lessons);
+        self.late = rules.wrong_lessons(lessons);
+        self.known = Known::Learned(rules);
     }
 
     pub fn learned(&self) -> Learned {
         match &self.known {
             Known::Learning(_) => Learned::default(),
-            Known::Learned { user, constant } => Learned {
-                user: user.map(|claim| &USER[claim][1..]),
-                constant: constant.iter().map(|(claim, _)| &CONSTANT[*claim - USER.len()][1..]).collect(),
+            Known::Learned(rules) => Learned {
+                user: rules.user.map(|claim| &USER[claim][1..]),
+                constant: rules.constant.iter().map(|(claim, _)| constant_name(*claim)).collect(),
             },
+        }
+    }
+
+    /// Claims that should be the same in every access token and are not.
+    pub fn mixed(&self) -> Vec<&'static str> {
+        match &self.known {
+            Known::Learning(_) => vec![],
+            Known::Learned(rules) => rules.mixed.iter().map(|claim| constant_name(*claim)).collect(),
         }
     }
 }
 
-fn nearly_all(count: usize, of: usize) -> bool {
-    of > 0 && count * LESSONS >= NEARLY_ALL * of
+/// The claims of an access token; None where it cannot be read.
+fn read<'b>(claims: &Places, access_token: &str, buffer: &'b mut Vec<u8>) -> Option<[Found<'b>; MOST]> {
+    let payload = access_token.split('.').nth(1).filter(|_| access_token.starts_with("eyJ"))?;
+    buffer.clear();
+    URL_SAFE_NO_PAD.decode_vec(payload.trim_end_matches('='), buffer).ok()?;
+    claims.read(buffer)
 }
 
-fn learn(lessons: &[Lesson]) -> (Option<usize>, Vec<(usize, String)>) {
-    let names_user = |claim: &usize| {
-        let right = |lesson: &&Lesson| {
-            lesson.claims[*claim].as_deref().is_some_and(|c| c.eq_ignore_ascii_case(&lesson.user_id))
+/// Whether a token names a region or environment, in the scheme's own words, that is not the one asked.
+fn is_elsewhere(found: &[Found<'_>; MOST], realm: Realm) -> bool {
+    let region = found[REGION].as_deref().and_then(Region::parse);
+    let environment = found[ENVIRONMENT].as_deref().and_then(Environment::parse);
+    region.is_some_and(|region| region != realm.region)
+        || environment.is_some_and(|environment| environment != realm.environment)
+}
+
+fn constant_name(claim: usize) -> &'static str {
+    &CONSTANT[claim - USER.len()][1..]
+}
+
+/// Whether a part of the lessons is as large as `part` of [`LESSONS`].
+fn is_part(count: usize, of: usize, part: usize) -> bool {
+    of > 0 && count * LESSONS >= part * of
+}
+
+impl Rules {
+    fn learn(lessons: &[Lesson]) -> Self {
+        let read: Vec<(&str, &[Option<String>; MOST])> =
+            lessons.iter().filter_map(|lesson| Some((lesson.user_id.as_str(), lesson.claims.as_ref()?))).collect();
+        if !is_part(read.len(), lessons.len(), SOME) {
+            return Self::default();
+        }
+        let users: HashSet<String> = lessons.iter().map(|lesson| lesson.user_id.to_ascii_lowercase()).collect();
+        let names_users = |claim: &usize| {
+            let a_user = |claims: &[Option<String>; MOST]| {
+                claims[*claim].as_ref().is_some_and(|said| users.contains(&said.to_ascii_lowercase()))
+            };
+            is_part(read.iter().filter(|(_, claims)| a_user(claims)).count(), read.len(), SOME)
         };
-        nearly_all(lessons.iter().filter(right).count(), lessons.len())
-    };
-    let constant = (USER.len()..USER.len() + CONSTANT.len()).filter_map(|claim| {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        lessons
-            .iter()
-            .filter_map(|lesson| lesson.claims[claim].as_deref())
-            .for_each(|value| *counts.entry(value).or_default() += 1);
-        let (value, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-        nearly_all(count, lessons.len()).then(|| (claim, value.to_owned()))
-    });
-    ((0..USER.len()).find(names_user), constant.collect())
-}
-
-fn judge(user: Option<usize>, constant: &[(usize, String)], found: &[Found<'_>; MOST], user_id: &str) -> Said {
-    if user.is_some_and(|claim| !found[claim].as_deref().is_some_and(|said| said.eq_ignore_ascii_case(user_id))) {
-        return Said::Wrong(Wrong::OtherUser);
+        let mut rules = Self { readable: true, user: (0..USER.len()).find(names_users), ..Self::default() };
+        for claim in USER.len()..USER.len() + CONSTANT.len() {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            read.iter()
+                .filter_map(|(_, claims)| claims[claim].as_deref())
+                .for_each(|value| *counts.entry(value).or_default() += 1);
+            let several = (2..=MOST_ISSUERS).contains(&counts.len());
+            let Some((value, count)) = counts.into_iter().max_by_key(|(_, count)| *count) else { continue };
+            if is_part(count, read.len(), NEARLY_ALL) {
+                rules.constant.push((claim, value.to_owned()));
+            } else if several && ISSUERS.contains(&CONSTANT[claim - USER.len()]) && read.len() >= LESSONS / 2 {
+                rules.mixed.push(claim);
+            }
+        }
+        rules
     }
-    if constant.iter().any(|(claim, value)| found[*claim].as_deref() != Some(value)) {
-        return Said::Wrong(Wrong::OtherEnvironment);
-    }
-    Said::Fits
-}
 
-fn wrong_lessons(lessons: &[Lesson], user: Option<usize>, constant: &[(usize, String)]) -> Vec<Wrong> {
-    let said = lessons.iter().map(|lesson| {
-        let found = std::array::from_fn(|claim| lesson.claims[claim].as_deref().map(std::borrow::Cow::Borrowed));
-        judge(user, constant, &found, &lesson.user_id)
-    });
-    said.filter_map(|said| if let Said::Wrong(wrong) = said { Some(wrong) } else { None }).collect()
+    fn judge(&self, found: Option<&[Found<'_>; MOST]>, user_id: &str) -> Said {
+        let Some(found) = found else {
+            return if self.readable { Said::Wrong(Wrong::Field) } else { Said::Opaque };
+        };
+        if self
+            .user
+            .is_some_and(|claim| !found[claim].as_deref().is_some_and(|said| said.eq_ignore_ascii_case(user_id)))
+        {
+            return Said::Wrong(Wrong::OtherUser);
+        }
+        if self.constant.iter().any(|(claim, value)| found[*claim].as_deref() != Some(value)) {
+            return Said::Wrong(Wrong::OtherEnvironment);
+        }
+        Said::Fits
+    }
+
+    fn wrong_lessons(&self, lessons: &[Lesson]) -> Vec<Wrong> {
+        let said = lessons.iter().map(|lesson| {
+            let found = lesson.claims.as_ref();
+            let found = found.map(|claims| std::array::from_fn(|claim| claims[claim].as_deref().map(Cow::Borrowed)));
+            self.judge(found.as_ref(), &lesson.user_id)
+        });
+        said.filter_map(|said| if let Said::Wrong(wrong) = said { Some(wrong) } else { None }).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Environment, Region};
     use serde_json::json;
 
     fn token(claims: &serde_json::Value) -> String {
@@ -210,8 +269,8 @@ mod tests {
             assert_eq!(identity.check(&token(&claims), "ada"), Said::Fits);
         }
         assert_eq!(identity.learned(), Learned::default());
-        assert_eq!(identity.check("0paque", "ada"), Said::Opaque);
-        assert_eq!(identity.check("eyJh.!!!.x", "ada"), Said::Opaque);
+        let mut opaque = self::identity();
+        assert_eq!([opaque.check("0paque", "ada"), opaque.check("eyJh.!!!.x", "ada")], [Said::Opaque; 2]);
     }
 
     #[test]
@@ -224,6 +283,58 @@ mod tests {
         }
         assert_eq!(identity.conclude(), [Wrong::OtherUser]);
         assert_eq!(identity.conclude(), []);
+    }
+
+    #[test]
+    fn a_server_that_mixes_users_up_cannot_hide_it_by_doing_so_often() {
+        for every in [2, 4, 5] {
+            let mut identity = identity();
+            let said: Vec<_> = (0..200)
+                .map(|n| {
+                    let sub = if n % every == 0 { "u3".to_owned() } else { format!("u{n}") };
+                    identity.check(&token(&json!({ "sub": sub })), &format!("u{n}"))
+                })
+                .collect();
+            let wrong = said.iter().filter(|said| **said == Said::Wrong(Wrong::OtherUser)).count();
+            assert_eq!(wrong + identity.conclude().len(), (0..200).filter(|n| n % every == 0 && *n != 3).count());
+        }
+        // All tokens are one user's.
+        let mut identity = identity();
+        (0..40).for_each(|n| assert_eq!(identity.check(&token(&json!({ "sub": "u3" })), &format!("u{n}")), Said::Fits));
+        assert_eq!(identity.conclude().len(), 39);
+    }
+
+    #[test]
+    fn tokens_that_can_be_read_must_all_be_readable() {
+        assert_eq!(taught().check("garbage", "u1"), Said::Wrong(Wrong::Field));
+        let mut half = identity();
+        for n in 0..40 {
+            let text = if n % 2 == 0 { "eyJcut".to_owned() } else { token(&json!({ "sub": format!("u{n}") })) };
+            half.check(&text, &format!("u{n}"));
+        }
+        assert_eq!(half.conclude(), [Wrong::Field; 20]);
+        // A provider whose tokens say nothing is no fault.
+        let mut opaque = identity();
+        (0..100).for_each(|_| assert_eq!(opaque.check("0paque", "ada"), Said::Opaque));
+        assert_eq!(opaque.conclude(), []);
+    }
+
+    #[test]
+    fn more_than_one_issuer_is_told() {
+        let mut identity = identity();
+        for n in 0..40 {
+            let claims = json!({ "sub": "u", "iss": (["here", "there"][n % 2]), "aud": (["ios", "android"][n % 2]) });
+            identity.check(&token(&claims), "u");
+        }
+        assert_eq!((identity.mixed(), identity.learned().constant), (vec!["iss"], vec![]));
+        assert_eq!(taught().mixed(), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_token_of_another_environment_is_wrong_from_the_first_answer_on() {
+        let say = |environment: &str| identity().check(&token(&json!({ "sub": "u", "env": environment })), "u");
+        assert_eq!(say("sandbox"), Said::Wrong(Wrong::OtherEnvironment));
+        assert_eq!([say("production"), say("prod-7")], [Said::Fits, Said::Fits]);
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub fn record(histogram: &mut Latencies, nanoseconds: u64) {
 /// The requests of one workload or call.
 #[derive(Clone)]
 pub struct Series {
-    /// From the intended start: what a user waits. Of good answers, and of requests that were never answered (at least so
-    /// long); refusals may be quick and are counted only.
+    /// From the intended start: what a user waits. Of good answers, and of requests that were not answered in time (at least
+    /// so long); refusals and lost connections may be quick and are counted only.
     pub latency: Latencies,
     /// From the sending: what the server takes.
     pub service: Latencies,
@@ -98,11 +98,13 @@ impl Series {
         let _ = self.service.add(&other.service);
         self.good += other.good;
         self.came.merge(&other.came);
-        for (failure, failed) in &other.failures {
-            let here =
-                self.failures.entry(*failure).or_insert_with(|| Failed { count: 0, example: failed.example.clone() });
-            here.count += failed.count;
-        }
+        other.failures.iter().for_each(|(failure, failed)| self.add(*failure, failed));
+    }
+
+    /// Counts failures that were noted elsewhere.
+    pub fn add(&mut self, failure: Failure, failed: &Failed) {
+        let here = self.failures.entry(failure).or_insert_with(|| Failed { count: 0, example: failed.example.clone() });
+        here.count += failed.count;
     }
 
     pub fn errors(&self) -> u64 {
@@ -122,7 +124,8 @@ impl Series {
         #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
         let rate = self.rate.unwrap_or(if seconds > 0.0 { self.good as f64 / seconds } else { 0.0 });
         let (errors, wrong) = (self.errors(), self.wrong());
-        Figures { done: self.done(), errors, wrong, rate, mean: self.latency.mean(), max: self.latency.max() }
+        let (done, timed) = (self.done(), self.latency.len());
+        Figures { done, timed, errors, wrong, rate, mean: self.latency.mean(), max: self.latency.max() }
     }
 }
 

@@ -35,5 +35,5 @@ pub use plan::{BUILT_IN, Load, Protocol};
 pub use round::{Round, Row};
 pub use saturation::Search;
 pub use seating::{Running, Seated, allow_sockets, seat};
-pub use turns::{Tried, Turns, saturate, take_turns};
+pub use turns::{Tried, Turns, round_length, saturate, take_turns};
 pub use verdict::{Held, Judged, Verdict, judge};

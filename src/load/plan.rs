@@ -138,9 +138,10 @@ impl Load {
 
     /// The share of arrivals that the workloads with this property have.
     pub fn share(&self, of: impl Fn(&Workload) -> bool) -> f64 {
-        let total: u32 = self.workloads.iter().map(|workload| workload.weight).sum();
-        let these: u32 = self.workloads.iter().filter(|workload| of(workload)).map(|workload| workload.weight).sum();
-        f64::from(these) / f64::from(total.max(1))
+        let total: f64 = self.workloads.iter().map(|workload| f64::from(workload.weight)).sum();
+        let these: f64 =
+            self.workloads.iter().filter(|workload| of(workload)).map(|workload| f64::from(workload.weight)).sum();
+        these / total.max(1.0)
     }
 
     /// How many sign-in tokens a round needs.
@@ -171,6 +172,15 @@ impl Load {
         if self.arrivals.expected(self.length) < 1.0 {
             return Err(format!("`{}` sends nothing in {}", self.arrivals, humantime::format_duration(self.length)));
         }
+        if let Arrivals::Spike { at, within, .. } = self.arrivals
+            && at + within > self.length
+        {
+            let [end, length] = [at + within, self.length].map(humantime::format_duration);
+            return Err(format!("the spike ends at {end}, and the load at {length}: give a longer one"));
+        }
+        if self.timeout.is_zero() {
+            return Err("with a timeout of 0 nothing can be answered".into());
+        }
         let names = self.series();
         for threshold in &self.thresholds {
             if let Some(of) = threshold.of.as_ref().filter(|of| !names.contains(of)) {
@@ -187,8 +197,8 @@ impl Load {
         if uses_fleet && self.fleet == 0 {
             return Err("a workload that refreshes needs a fleet of at least one installation".into());
         }
-        if flood && uses_fleet && self.fleet < 2 * self.connections {
-            let least = 2 * self.connections;
+        if flood && uses_fleet && self.fleet < self.connections.saturating_mul(2) {
+            let least = self.connections.saturating_mul(2);
             return Err(format!("a flood over {} connections needs a fleet of at least {least}", self.connections));
         }
         if self.workloads.iter().any(Workload::needs_tokens) && self.tokens == 0 {

@@ -3,12 +3,13 @@
 use super::check::Checker;
 use super::client::nanoseconds;
 use super::desk::Record;
-use super::failure::Wrong;
+use super::failure::{Failure, Wrong};
 use super::identity::Learned;
-use super::measure::{Latencies, Second, Series, latencies};
+use super::measure::{Failed, Latencies, Second, Series, latencies};
 use super::plan::Load;
-use super::seen::Seen;
+use super::seen::{Owners, Seen};
 use super::window::Window;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One second, for the live view and the timeline. Latencies in nanoseconds.
@@ -48,20 +49,25 @@ impl Row {
 /// Whether a run can still come to something.
 #[derive(Default)]
 pub struct Hope {
-    /// Seconds in a row with nothing but failures.
+    /// Seconds with nothing but failures since the last good answer. Seconds in which nothing ended say nothing.
     failing: u32,
+    /// There was a good answer.
+    works: bool,
 }
 
 /// After so many such seconds there is none.
 const MOST_FAILING: u32 = 5;
+/// The same for a server that has answered well before: it may be on its way up again.
+const MOST_DOWN: u32 = 10;
 
 impl Hope {
     /// Looks at the next second; whether hope is lost: there were only failures, and more of the same are sure to follow, or
     /// they did for long enough.
     pub fn is_lost(&mut self, row: &Row) -> bool {
-        self.failing = if row.good > 0 || row.errors == 0 { 0 } else { self.failing + 1 };
-        let at_once = row.good == 0 && row.errors >= 3 && row.lasting * 2 > row.errors;
-        at_once || self.failing >= MOST_FAILING
+        self.works |= row.good > 0;
+        self.failing = if row.good > 0 { 0 } else { self.failing + u32::from(row.errors > 0) };
+        let at_once = !self.works && row.errors >= 3 && row.lasting * 2 > row.errors;
+        at_once || self.failing >= if self.works { MOST_DOWN } else { MOST_FAILING }
     }
 }
 
@@ -88,6 +94,10 @@ pub struct Round {
     /// Access tokens that could not be read.
     pub opaque: u64,
     pub learned: Learned,
+    /// Claims that should be the same in every access token and are not.
+    pub mixed: Vec<&'static str>,
+    /// Wrong answers before the clock started; they count.
+    pub lied_before: u64,
     /// One in how many refresh tokens was looked at twice.
     pub one_in: u64,
     /// Ended early: nothing but failures.
@@ -131,16 +141,22 @@ impl Gathering {
             signed_out += record.signed_out;
             handshakes = (handshakes.0 + record.handshakes.0, handshakes.1 + record.handshakes.1);
         }
-        let (mut seen, mut twice, mut opaque, mut learned) = (Seen::new(1 << 20), 0, 0, Learned::default());
+        let (mut seen, mut owners) = (Seen::new(1 << 20), Owners::default());
+        let (mut twice, mut others, mut opaque, mut learned, mut mixed) = (0, 0, 0, Learned::default(), vec![]);
         for checker in checkers {
-            twice += seen.merge(&checker.seen);
+            twice += seen.merge(&checker.seen, checker.rotates);
+            others += owners.merge(&checker.owners);
             opaque += checker.opaque;
+            mixed.extend(checker.identity.mixed());
             if learned == Learned::default() {
                 learned = checker.learned();
             }
         }
+        mixed.sort_unstable();
+        mixed.dedup();
         if let Some(first) = series.iter_mut().flatten().next() {
             (0..twice).for_each(|_| first.belie(Wrong::HandedOutTwice, "by two workers' connections"));
+            (0..others).for_each(|_| first.belie(Wrong::OtherUser, "two names have one user"));
         }
         // What is cut short was measured only so long.
         let ended = if self.gave_up || self.interrupted { self.took.min(self.length) } else { self.length };
@@ -165,6 +181,7 @@ impl Gathering {
             handshakes,
             opaque,
             learned,
+            mixed,
             one_in: seen.one_in(),
             gave_up: self.gave_up,
             interrupted: self.interrupted,
@@ -197,9 +214,53 @@ impl Round {
             handshakes: (0, 0),
             opaque: 0,
             learned: Learned::default(),
+            mixed: vec![],
+            lied_before: 0,
             one_in: 1,
             gave_up: false,
             interrupted: false,
+        }
+    }
+
+    /// Takes in another round of the same load, as if both were one.
+    pub fn merge(&mut self, other: &Round) {
+        let seconds = (self.seconds(), other.seconds());
+        let share = |rates: (f64, f64)| (rates.0 * seconds.0 + rates.1 * seconds.1) / (seconds.0 + seconds.1).max(1e-9);
+        let take_in = |into: &mut Series, from: &Series| {
+            let rate = share((into.figures(seconds.0).rate, from.figures(seconds.1).rate));
+            into.merge(from);
+            into.rate = Some(rate);
+        };
+        take_in(&mut self.whole, &other.whole);
+        for ((_, into), (_, from)) in self.series.iter_mut().zip(&other.series) {
+            take_in(into, from);
+        }
+        self.rows.extend_from_slice(&other.rows);
+        // Both have the same bounds, so the addition cannot fail.
+        let _ = self.lag.add(&other.lag);
+        self.measured += other.measured;
+        self.starved += other.starved;
+        self.held += other.held;
+        self.started += other.started;
+        self.signed_out += other.signed_out;
+        self.late += other.late;
+        self.handshakes = (self.handshakes.0 + other.handshakes.0, self.handshakes.1 + other.handshakes.1);
+        // These are told since the beginning, not by round.
+        (self.opaque, self.one_in) = (other.opaque, other.one_in);
+        (self.learned, self.mixed) = (other.learned.clone(), other.mixed.clone());
+        self.lied_before += other.lied_before;
+        self.gave_up |= other.gave_up;
+        self.interrupted |= other.interrupted;
+    }
+
+    /// Counts wrong answers from before the clock started.
+    pub fn count_before(&mut self, lies: &BTreeMap<Failure, Failed>) {
+        for (failure, failed) in lies {
+            self.lied_before += failed.count;
+            self.whole.add(*failure, failed);
+            if let Some((_, first)) = self.series.first_mut() {
+                first.add(*failure, failed);
+            }
         }
     }
 

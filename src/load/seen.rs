@@ -1,59 +1,105 @@
-//! Whether a token was handed out twice, over a run of any length in bounded memory and without ever a false alarm.
+//! Whether a token was handed out twice, over a run of any length in bounded memory and without ever a false alarm; and
+//! whether two names were given one user.
 //!
 //! A token is remembered by 64 bits of its hash. When there are too many, one in two *hashes* is let go, and from then on
 //! no longer looked at: of two equal tokens either both are looked at or none. So a server that hands tokens out twice is
 //! noticed by any one pair of the sample, and a sample's size does not grow with the run.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hasher};
+use foldhash::quality::FixedState;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+
+/// The hash of a text; the same in every worker.
+fn hash(text: &str) -> u64 {
+    FixedState::default().hash_one(text)
+}
+
+/// Whether a token was seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    No,
+    /// It was given to the same user.
+    OfTheSame,
+    OfAnother,
+}
 
 /// The hashes of tokens.
 pub struct Seen {
-    /// Hashes whose last `skipped` bits are zero.
-    hashes: HashSet<u64, BuildHasherDefault<Already>>,
+    /// Hashes whose last `skipped` bits are zero, with a part of the hash of their users.
+    hashes: HashMap<u64, u32, BuildHasherDefault<Already>>,
     skipped: u32,
     most: usize,
 }
 
 impl Seen {
-    /// A sample of at most `most` tokens, of about 10 bytes each.
+    /// A sample of at most `most` tokens, of about 16 bytes each.
     pub fn new(most: usize) -> Self {
-        Self { hashes: HashSet::default(), skipped: 0, most: most.max(2) }
+        Self { hashes: HashMap::default(), skipped: 0, most: most.max(2) }
     }
 
-    /// Notes a token; whether it is known already.
-    pub fn again(&mut self, token: &str) -> bool {
-        self.note(BuildHasherDefault::<DefaultHasher>::default().hash_one(token))
-    }
-
-    fn note(&mut self, hash: u64) -> bool {
+    /// Notes a token of a user.
+    pub fn again(&mut self, token: &str, user: &str) -> Again {
+        let hash = hash(token);
         if hash.trailing_zeros() < self.skipped {
-            return false;
+            return Again::No;
         }
-        if !self.hashes.insert(hash) {
-            return true;
+        #[allow(clippy::cast_possible_truncation, reason = "a part of a hash")]
+        let user = self::hash(user) as u32;
+        self.note(hash, user)
+    }
+
+    fn note(&mut self, hash: u64, user: u32) -> Again {
+        if hash.trailing_zeros() < self.skipped {
+            return Again::No;
+        }
+        match self.hashes.entry(hash) {
+            Entry::Occupied(known) if *known.get() == user => return Again::OfTheSame,
+            Entry::Occupied(_) => return Again::OfAnother,
+            Entry::Vacant(free) => {
+                free.insert(user);
+            }
         }
         if self.hashes.len() > self.most {
-            self.skipped += 1;
-            let skipped = self.skipped;
-            self.hashes.retain(|hash| hash.trailing_zeros() >= skipped);
+            self.skip(self.skipped + 1);
         }
-        false
+        Again::No
     }
 
-    /// Takes another worker's tokens in; how many of them were known here too.
-    pub fn merge(&mut self, other: &Seen) -> u64 {
+    fn skip(&mut self, bits: u32) {
+        self.skipped = self.skipped.max(bits);
+        self.hashes.retain(|hash, _| hash.trailing_zeros() >= bits);
+    }
+
+    /// Takes another worker's tokens in; how many of them were known here too, of the same user only where `same` says so.
+    pub fn merge(&mut self, other: &Seen, same: bool) -> u64 {
         if other.skipped > self.skipped {
-            self.skipped = other.skipped;
-            let skipped = self.skipped;
-            self.hashes.retain(|hash| hash.trailing_zeros() >= skipped);
+            self.skip(other.skipped);
         }
-        other.hashes.iter().filter(|hash| self.note(**hash)).count() as u64
+        let twice = |again| again == Again::OfAnother || same && again == Again::OfTheSame;
+        other.hashes.iter().filter(|(hash, user)| twice(self.note(**hash, **user))).count() as u64
     }
 
     /// One in how many tokens is looked at.
     pub fn one_in(&self) -> u64 {
         1 << self.skipped.min(63)
+    }
+}
+
+/// Which name has which user of the vendor.
+#[derive(Default)]
+pub struct Owners(HashMap<u64, u64, BuildHasherDefault<Already>>);
+
+impl Owners {
+    /// Notes the user of a name; whether it is another name's already.
+    pub fn is_anothers(&mut self, user: &str, name: &str) -> bool {
+        let name = hash(name);
+        *self.0.entry(hash(&user.to_ascii_lowercase())).or_insert(name) != name
+    }
+
+    /// Takes another worker's in; how many users have another name there.
+    pub fn merge(&mut self, other: &Owners) -> u64 {
+        other.0.iter().filter(|(user, name)| *self.0.entry(**user).or_insert(**name) != **name).count() as u64
     }
 }
 
@@ -81,26 +127,46 @@ mod tests {
     #[test]
     fn different_tokens_are_never_taken_for_the_same() {
         let mut seen = Seen::new(1000);
-        assert!((0..200_000).all(|n| !seen.again(&format!("token {n}"))));
+        assert!((0..200_000).all(|n| seen.again(&format!("token {n}"), "ada") == Again::No));
         assert!(seen.hashes.len() <= 1000 && seen.one_in() >= 128);
     }
 
     #[test]
     fn a_token_of_the_sample_is_noticed_whenever_it_comes_again() {
         let mut seen = Seen::new(1000);
-        (0..100_000).for_each(|n| assert!(!seen.again(&format!("token {n}"))));
-        let noticed = (0..100_000).filter(|n| seen.again(&format!("token {n}"))).count();
+        (0..100_000).for_each(|n| assert_eq!(seen.again(&format!("token {n}"), "ada"), Again::No));
+        let noticed = (0..100_000).filter(|n| seen.again(&format!("token {n}"), "ada") == Again::OfTheSame).count();
         assert!((200..=1000).contains(&noticed), "{noticed}");
+        let mut seen = Seen::new(10);
+        assert_eq!(seen.again("token", "ada"), Again::No);
+        assert_eq!((seen.again("token", "bob"), seen.again("token", "ada")), (Again::OfAnother, Again::OfTheSame));
     }
 
     #[test]
     fn workers_that_were_given_the_same_token_find_out() {
         let (mut one, mut other) = (Seen::new(500), Seen::new(100));
-        (0..1000).for_each(|n| assert!(!one.again(&format!("one {n}"))));
-        (0..1000).for_each(|n| assert!(!other.again(&format!("other {n}"))));
-        assert_eq!(one.merge(&other), 0);
+        (0..1000).for_each(|n| assert_eq!(one.again(&format!("one {n}"), "ada"), Again::No));
+        (0..1000).for_each(|n| assert_eq!(other.again(&format!("other {n}"), "ada"), Again::No));
+        assert_eq!(one.merge(&other, true), 0);
         let mut third = Seen::new(500);
-        (0..1000).for_each(|n| assert!(!third.again(&format!("other {n}"))));
-        assert!(one.merge(&third) > 10);
+        (0..1000).for_each(|n| assert_eq!(third.again(&format!("other {n}"), "ada"), Again::No));
+        assert_eq!(one.merge(&third, false), 0, "a provider that does not rotate may give a user one token twice");
+        assert!(one.merge(&third, true) > 10);
+        let mut fourth = Seen::new(500);
+        (0..1000).for_each(|n| assert_eq!(fourth.again(&format!("other {n}"), "bob"), Again::No));
+        assert!(one.merge(&fourth, false) > 10);
+    }
+
+    #[test]
+    fn two_names_with_one_user_are_noticed_here_and_elsewhere() {
+        let mut owners = Owners::default();
+        assert!(!owners.is_anothers("id-1", "ada") && !owners.is_anothers("ID-1", "ada"));
+        assert!(!owners.is_anothers("id-2", "bob") && owners.is_anothers("id-1", "bob"));
+        let mut others = Owners::default();
+        assert!(!others.is_anothers("id-1", "ada") && !others.is_anothers("id-3", "cid"));
+        assert_eq!(owners.merge(&others), 0);
+        let mut others = Owners::default();
+        assert!(!others.is_anothers("id-2", "cid"));
+        assert_eq!(owners.merge(&others), 1);
     }
 }

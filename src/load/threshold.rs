@@ -72,6 +72,8 @@ impl Bound {
 pub struct Figures {
     /// All requests that ended.
     pub done: u64,
+    /// Those that have a latency.
+    pub timed: u64,
     pub errors: u64,
     pub wrong: u64,
     /// Good answers a second.
@@ -85,7 +87,8 @@ pub struct Figures {
 impl Threshold {
     /// The value that a run has; none where nothing was measured. `percentile` gives latencies in nanoseconds.
     pub fn value(&self, figures: &Figures, percentile: impl Fn(f64) -> u64) -> Option<f64> {
-        if figures.done == 0 {
+        let latency = matches!(self.metric, Metric::Percentile(_) | Metric::Mean | Metric::Max);
+        if figures.done == 0 || latency && figures.timed == 0 {
             return None;
         }
         #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
@@ -291,7 +294,7 @@ mod tests {
 
     #[test]
     fn each_metric_is_held_against_its_own_figure() {
-        let figures = Figures { done: 1000, errors: 2, wrong: 1, rate: 99.8, mean: 4e6, max: 9_000_000 };
+        let figures = Figures { done: 1000, timed: 998, errors: 2, wrong: 1, rate: 99.8, mean: 4e6, max: 9_000_000 };
         let holds = |text: &str| {
             let threshold: Threshold = text.parse().expect(text);
             threshold.value(&figures, |p| if p > 98.0 { 8_000_000 } else { 3_000_000 }).map(|v| threshold.holds(v))
@@ -320,6 +323,12 @@ mod tests {
         }
         let nothing: Threshold = "p99<1s".parse().expect("a threshold");
         assert_eq!(nothing.value(&Figures::default(), |_| 0), None);
+        // Where all were refused there is no latency to keep to.
+        let refused = Figures { done: 5, errors: 5, ..Figures::default() };
+        for text in ["p99<1s", "mean<1s", "max<1s"] {
+            assert_eq!(text.parse::<Threshold>().expect(text).value(&refused, |_| 0), None, "{text}");
+        }
+        assert_eq!("errors<1%".parse::<Threshold>().expect("a threshold").value(&refused, |_| 0), Some(100.0));
     }
 
     #[test]

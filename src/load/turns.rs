@@ -3,15 +3,19 @@
 use super::arrivals::Arrivals;
 use super::compare::{Compared, Measure, Sample, compare};
 use super::crew::{Crew, Happening, Trouble};
+use super::measure::Series;
 use super::plan::Load;
 use super::round::Round;
 use super::saturation::Search;
-use super::verdict::{Verdict, judge};
+use super::verdict::{Judged, Verdict, judge};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A baseline and a new build, measured in turns.
 pub struct Turns {
+    /// The new build's rounds together, held against the load's thresholds.
+    pub judged: Judged,
     pub pairs: Vec<(Sample, Sample)>,
     pub compared: Vec<Compared>,
     /// All rounds of each were sound enough to be compared; else why not.
@@ -23,7 +27,7 @@ const SHORTEST: Duration = Duration::from_millis(500);
 /// More failures than this share make a round's latencies meaningless.
 const MOST_ERRORS: f64 = 0.01;
 
-/// Lets both take turns; the first pair warms up and does not count.
+/// Lets both take turns; the first pair warms up and counts for nothing but wrong answers.
 pub fn take_turns(
     old: &mut Crew,
     new: &mut Crew,
@@ -32,15 +36,15 @@ pub fn take_turns(
     stop: &AtomicBool,
     hear: &mut dyn FnMut(Happening<'_>),
 ) -> Result<Turns, Trouble> {
-    let length = (load.measured() / rounds.max(1)).max(SHORTEST);
-    let (mut pairs, mut doubt) = (Vec::new(), None);
+    let length = round_length(load, rounds);
+    let (mut pairs, mut doubt, mut all_new, mut lies) = (Vec::new(), None, None::<Round>, BTreeMap::new());
     let mut quiet = |_: Happening<'_>| {};
     for turn in 0..=rounds {
         if stop.load(Ordering::Relaxed) {
             return Err(Trouble { interrupted: true, ..Trouble::new("interrupted") });
         }
         hear(Happening::Preparing { what: "pairs of rounds", done: u64::from(turn), of: u64::from(rounds) + 1 });
-        let mut of = |crew: &mut Crew| crew.round(&load.arrivals, length, stop, &mut quiet);
+        let mut of = |crew: &mut Crew| crew.round(&load.arrivals, length, Duration::ZERO, stop, &mut quiet);
         // Who goes first changes, so that neither always has the better place.
         let (first, second) = if turn % 2 == 0 {
             let first = of(old)?;
@@ -50,17 +54,30 @@ pub fn take_turns(
             (of(old)?, second)
         };
         if turn == 0 {
+            let wrong = second.whole.failures.into_iter().filter(|(failure, _)| failure.is_wrong());
+            lies = wrong.collect();
             continue;
         }
         doubt = doubt.or(unsound("the baseline", &first)).or(unsound("the new build", &second));
         pairs.push((sample(&first), sample(&second)));
+        match &mut all_new {
+            None => all_new = Some(second),
+            Some(all) => all.merge(&second),
+        }
     }
     hear(Happening::Preparing { what: "pairs of rounds", done: u64::from(rounds) + 1, of: u64::from(rounds) + 1 });
     let measures: &[Measure] = match load.arrivals {
         Arrivals::Flood => &[Measure::Rate, Measure::P99],
         _ => &[Measure::P50, Measure::Mean, Measure::P99],
     };
-    Ok(Turns { compared: compare(&pairs, measures), pairs, doubt })
+    let mut all_new = all_new.unwrap_or_else(|| Round::new(vec![], Series::default(), Duration::ZERO));
+    all_new.count_before(&lies);
+    Ok(Turns { judged: judge(load, &all_new), compared: compare(&pairs, measures), pairs, doubt })
+}
+
+/// How long each round of a comparison is.
+pub fn round_length(load: &Load, rounds: u32) -> Duration {
+    (load.measured() / rounds.max(1)).max(SHORTEST)
 }
 
 fn unsound(who: &str, round: &Round) -> Option<String> {
@@ -88,6 +105,8 @@ pub struct Tried {
     pub rate: f64,
     pub round: Round,
     pub verdict: Verdict,
+    /// Good answers came more slowly than arrivals.
+    pub behind: bool,
 }
 
 /// Finds the highest rate that keeps to the thresholds: each rate is held for the load's length.
@@ -101,12 +120,12 @@ pub fn saturate(
     let (mut search, mut all) = (Search::new(start, most), Vec::new());
     while let Some(rate) = search.next_rate().filter(|_| !stop.load(Ordering::Relaxed)) {
         let arrivals = Arrivals::Constant(rate);
-        let round = crew.round(&arrivals, load.length, stop, &mut |_| {})?;
+        let round = crew.round(&arrivals, load.length, load.warm_up, stop, &mut |_| {})?;
         let verdict = judge(&Load { arrivals, ..load.clone() }, &round).verdict;
         // Beyond what the server or the generator can do, answers come later and later: that is no rate to recommend.
         let behind = round.whole.figures(round.seconds()).rate < 0.95 * rate;
         search.tried(rate, verdict == Verdict::Kept && !behind);
-        all.push(Tried { rate, round, verdict });
+        all.push(Tried { rate, round, verdict, behind });
         if let Some(tried) = all.last() {
             told(tried);
         }

@@ -1,14 +1,16 @@
 //! What a round is worth: its thresholds, and whether the generator itself was the limit.
 //!
-//! A limit of the generator makes figures worse, never better. So thresholds that hold in spite of it hold; anything else
-//! is inconclusive then.
+//! A busy or late generator makes figures worse, never better. So thresholds that hold in spite of it hold, and one that
+//! answers alone break is broken; anything else is inconclusive then. A load that was not sent in full makes figures better,
+//! and proves nothing.
 
 use super::arrivals::Arrivals;
 use super::failure::Failure;
+use super::identity::Learned;
 use super::plan::Load;
 use super::round::Round;
 use super::site::Call;
-use super::threshold::{Bound, Metric, Threshold, time};
+use super::threshold::{Bound, Figures, Metric, Threshold, time};
 
 /// What a round is worth.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,19 +59,37 @@ pub fn judge(load: &Load, round: &Round) -> Judged {
         }
     }
     let held: Vec<Held> = thresholds.into_iter().map(|threshold| hold(threshold, round)).collect();
-    let limits = limits(load, round);
-    let all = held.iter().all(|held| held.holds);
-    // Wrong answers are the server's, however slow the generator.
-    let lies = held.iter().any(|held| held.threshold.metric == Metric::Wrong && !held.holds && held.value.is_some());
+    let (mut limits, unsent) = (limits(load, round), unsent(load, round));
+    let by_answers = held.iter().any(|held| broken_by_answers(held, round));
+    let excused = |held: &Held| unsent.is_some() && held.threshold.metric == Metric::Rate;
+    let broken = held.iter().any(|held| held.value.is_some() && !held.holds && !excused(held));
+    let in_part = unsent.is_some() || round.gave_up;
+    let unknown = in_part || !round.mixed.is_empty() || held.iter().any(|held| held.value.is_none());
     let asked = !load.thresholds.is_empty();
-    let verdict = match (all, limits.is_empty()) {
-        _ if lies || round.gave_up => Verdict::Broken,
-        (true, true) => Verdict::Kept,
-        (true, false) if asked => Verdict::Kept,
-        (false, true) if round.whole.done() > 0 => Verdict::Broken,
-        _ => Verdict::Inconclusive,
+    let verdict = match (broken, limits.is_empty()) {
+        _ if by_answers || round.gave_up && round.whole.good == 0 => Verdict::Broken,
+        (true, true) => Verdict::Broken,
+        _ if unknown => Verdict::Inconclusive,
+        (false, true) => Verdict::Kept,
+        (false, false) if asked => Verdict::Kept,
+        (_, false) => Verdict::Inconclusive,
     };
+    limits.extend(unsent);
     Judged { held, limits, notes: notes(load, round), verdict }
+}
+
+/// Whether a bound on errors or wrong answers is broken by what the server said, which is its own doing however slow the
+/// generator. Time-outs, lost connections and missing sockets may be the generator's.
+fn broken_by_answers(held: &Held, round: &Round) -> bool {
+    let Some(series) = round.of(held.threshold.of.as_deref()) else { return false };
+    let said = |failure: &Failure| {
+        !matches!(failure, Failure::TimedOut | Failure::Lost | Failure::OutOfSockets | Failure::Unreachable)
+    };
+    let errors = series.failures.iter().filter(|(failure, _)| said(failure)).map(|(_, failed)| failed.count).sum();
+    let figures = Figures { errors, ..series.figures(round.seconds()) };
+    let counts = matches!(held.threshold.metric, Metric::Wrong | Metric::Errors | Metric::ErrorShare);
+    let value = held.threshold.value(&figures, |_| 0).filter(|_| counts && !held.holds);
+    value.is_some_and(|value| !held.threshold.holds(value))
 }
 
 fn hold(threshold: Threshold, round: &Round) -> Held {
@@ -114,16 +134,23 @@ fn limits(load: &Load, round: &Round) -> Vec<String> {
     if sockets > 0 {
         limits.push(format!("sockets: {sockets} requests found no file descriptor or local port on this machine"));
     }
-    let arrivals = round.started + round.starved;
-    if round.starved * 1000 > arrivals {
-        let (what, more) = if load.workloads.iter().any(super::desk::Workload::needs_fleet) {
-            ("idle installation", "fleet")
-        } else {
-            ("sign-in token left", "stock of tokens")
-        };
-        limits.push(format!("supply: {} of {arrivals} arrivals found no {what}; give a larger {more}", round.starved));
-    }
     limits
+}
+
+/// Arrivals that could not be sent for want of installations or tokens.
+fn unsent(load: &Load, round: &Round) -> Option<String> {
+    let arrivals = round.started + round.starved;
+    if round.starved * 1000 <= arrivals {
+        return None;
+    }
+    let uses_fleet = load.workloads.iter().any(super::desk::Workload::needs_fleet);
+    let (what, more) =
+        if uses_fleet { ("idle installation", "fleet") } else { ("sign-in token left", "stock of tokens") };
+    let help = match round.signed_out {
+        0 => format!("give a larger {more}"),
+        out => format!("{out} installations were signed out by the server"),
+    };
+    Some(format!("supply: {} of {arrivals} arrivals found no {what}; {help}", round.starved))
 }
 
 fn notes(load: &Load, round: &Round) -> Vec<String> {
@@ -141,7 +168,13 @@ fn notes(load: &Load, round: &Round) -> Vec<String> {
             round.late, round.whole.good
         ));
     }
-    if round.opaque > 0 {
+    for claim in &round.mixed {
+        notes.push(format!("access tokens name more than one `{claim}`: which of them is right is not known"));
+    }
+    if round.lied_before > 0 {
+        notes.push(format!("{} of the wrong answers came before the clock started", round.lied_before));
+    }
+    if round.opaque > 0 && round.learned == Learned::default() {
         notes.push("access tokens say nothing that can be read: whose they are was not checked".into());
     } else if round.learned.user.is_none() && grants_tokens(load, round) && round.whole.good > 0 {
         notes.push("no claim of the access tokens names the user: whose they are was not checked".into());
@@ -153,7 +186,7 @@ fn notes(load: &Load, round: &Round) -> Vec<String> {
         notes.push(format!("{} installations were signed out: their refresh was refused", round.signed_out));
     }
     if round.gave_up {
-        notes.push("the run ended early: there were only failures".into());
+        notes.push("the run ended early: there were only failures for too long".into());
     }
     notes
 }
@@ -194,7 +227,7 @@ mod tests {
             rows: (0..10).map(row).collect(),
             lag,
             started: 1000,
-            learned: super::super::identity::Learned { user: Some("sub"), constant: vec![] },
+            learned: Learned { user: Some("sub"), constant: vec![] },
             ..Round::new(vec![("refresh".into(), series.clone())], series, Duration::from_secs(10))
         }
     }
@@ -238,6 +271,53 @@ mod tests {
     }
 
     #[test]
+    fn what_the_server_said_is_its_own_doing_however_slow_the_generator() {
+        let late = |failure: Failure, of: u32| {
+            let mut late = round(|series| (0..of).for_each(|_| series.failed(failure, 0, String::new)));
+            (0..100).for_each(|_| record(&mut late.lag, 50_000_000));
+            late
+        };
+        for (failure, expected) in [
+            (Failure::Status(500), Verdict::Broken),
+            (Failure::NoHttp, Verdict::Broken),
+            (Failure::Refused, Verdict::Broken),
+            (Failure::TimedOut, Verdict::Inconclusive),
+            (Failure::Lost, Verdict::Inconclusive),
+        ] {
+            assert_eq!(verdict(&["errors<1%"], &late(failure, 20)), expected, "{failure}");
+            assert_eq!(verdict(&["errors<=19"], &late(failure, 20)), expected, "{failure}");
+            assert_eq!(verdict(&["errors<=20"], &late(failure, 20)), Verdict::Kept, "{failure}");
+        }
+        // A server that signs the fleet out leaves nothing to send; that is no excuse for its errors.
+        let mut out = round(|series| (0..20).for_each(|_| series.failed(Failure::Status(400), 0, String::new)));
+        (out.starved, out.signed_out) = (500, 20);
+        assert_eq!(verdict(&["errors<1%"], &out), Verdict::Broken);
+        assert!(judge(&load(&[]), &out).limits[0].contains("20 installations were signed out"));
+    }
+
+    #[test]
+    fn a_threshold_without_a_figure_decides_nothing_and_hides_nothing() {
+        let mut quiet = round(|_| {});
+        quiet.series.push(("issue".into(), Series::default()));
+        let judged = |thresholds: &[&str]| {
+            let mut load = load(&[]);
+            load.thresholds = thresholds.iter().map(|text| text.parse().expect("a threshold")).collect();
+            judge(&load, &quiet).verdict
+        };
+        assert_eq!(judged(&["issue p99<1s"]), Verdict::Inconclusive);
+        assert_eq!(judged(&["issue p99<1s", "p99<1ns"]), Verdict::Broken);
+        assert_eq!(judged(&["issue p99<1s", "wrong<=0"]), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn tokens_of_more_than_one_issuer_are_not_passed_over() {
+        let mut mixed = round(|_| {});
+        mixed.mixed = vec!["iss"];
+        assert_eq!(verdict(&["p99<1s"], &mixed), Verdict::Inconclusive);
+        assert!(judge(&load(&[]), &mixed).notes[0].contains("more than one `iss`"));
+    }
+
+    #[test]
     fn late_arrivals_spoil_what_they_could_explain() {
         let mut late = round(|_| {});
         (0..3).for_each(|_| record(&mut late.lag, 5_000_000));
@@ -270,19 +350,24 @@ mod tests {
         starved.starved = 2;
         let limits = judge(&load(&[]), &starved).limits;
         assert!(limits[0].contains("2 of 1002") && limits[0].contains("fleet"), "{limits:?}");
+        // What was never sent cannot have kept to anything.
+        assert_eq!(verdict(&["p99<1s"], &starved), Verdict::Inconclusive);
+        starved.whole.failed(Failure::Wrong(Wrong::Field), 0, String::new);
+        assert_eq!(verdict(&["p99<1s"], &starved), Verdict::Broken);
     }
 
     #[test]
     fn notes_tell_what_was_not_checked_and_what_happened() {
         let mut told = round(|_| {});
         (told.opaque, told.one_in, told.signed_out, told.held) = (1, 4, 2, 11);
+        told.learned = Learned::default();
         let notes = judge(&load(&[]), &told).notes;
         for part in ["11 of 1000 arrivals waited", "say nothing", "one in 4", "2 installations"] {
             assert!(notes.iter().any(|note| note.contains(part)), "{part}: {notes:?}");
         }
         told.held = 10;
         assert_eq!(judge(&load(&[]), &told).notes.len(), 3);
-        (told.opaque, told.learned) = (0, super::super::identity::Learned::default());
+        told.opaque = 0;
         assert!(judge(&load(&[]), &told).notes[0].contains("no claim"));
     }
 }

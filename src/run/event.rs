@@ -5,7 +5,7 @@ use crate::scenario::{Clauses, Level};
 use crate::text::{Source, Span};
 use crate::wire::redact::Redacted;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -193,7 +193,7 @@ pub struct Tally {
     clauses: Arc<Clauses>,
     strictness: Strictness,
     results: BTreeMap<String, ClauseResult>,
-    tried: BTreeMap<String, usize>,
+    tried: BTreeSet<String>,
     summary: Summary,
 }
 
@@ -221,13 +221,11 @@ impl Tally {
             duration: Duration::ZERO,
             interrupted: false,
         };
-        Self { clauses, strictness, results, tried: BTreeMap::new(), summary }
+        Self { clauses, strictness, results, tried: BTreeSet::new(), summary }
     }
 
     pub fn add(&mut self, case: &CaseReport) {
-        for clause in &case.proves {
-            *self.tried.entry(clause.clone()).or_default() += 1;
-        }
+        self.tried.extend(case.proves.iter().cloned());
         let summary = &mut self.summary;
         match &case.verdict {
             Verdict::Passed => {
@@ -265,7 +263,7 @@ impl Tally {
 
     pub fn finish(mut self, duration: Duration, interrupted: bool) -> Summary {
         for (id, result) in &mut self.results {
-            result.standing = match (result.broken_by.is_empty(), result.proofs, self.tried.contains_key(id)) {
+            result.standing = match (result.broken_by.is_empty(), result.proofs, self.tried.contains(id)) {
                 (false, ..) => Standing::Broken,
                 (true, 1.., _) => Standing::Proved,
                 (true, 0, true) => Standing::NotProved,
@@ -401,7 +399,7 @@ groups:
         cases.extend([1, 2].map(|_| of(Verdict::BadScenario(Redacted::default()))));
         cases.extend([1, 2, 3].map(|_| of(Verdict::HarnessFailed(Redacted::default()))));
         let all = judged(Strictness::Lenient, &cases, false);
-        assert_eq!((all.passed, all.failed, all.warned), (2, 1, 1));
+        assert_eq!((all.duration, all.passed, all.failed, all.warned), (Duration::from_secs(1), 2, 1, 1));
         assert_eq!((all.skipped, all.bad_scenarios, all.harness_failures), (3, 2, 3));
         assert_eq!((all.skip_reasons["no clock"], all.skip_reasons["no backend"]), (2, 1));
     }

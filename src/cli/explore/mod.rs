@@ -3,6 +3,7 @@
 mod outside;
 
 use super::{Done, Stop, casting};
+use crate::cli::out::Out;
 use crate::cloud::{Keys, Truthful};
 use crate::explore::{CLAUSES, Cast, Coverage, Possible, Walked, all_acts, random_walk, reachable, scenario, shrink};
 use crate::mutant::{Fault, Mutant, all};
@@ -102,7 +103,7 @@ pub fn run(args: &Args) -> Done {
     };
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let found = search(args, &cast, seed)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     tell_numbers(&mut out, args, seed, &found, all_acts().len())?;
     let Some((seed, walked)) = found.failure else {
         writeln!(out, "no walk leaves the model or breaks an invariant")?;
@@ -229,7 +230,7 @@ fn every_mutant(args: &Args, reference: &Cast) -> Done {
     if mutants.is_empty() {
         return Err(Stop::Usage("no mutant matches".into()));
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     let (mut killed, mut by_seat): (usize, BTreeMap<&str, (usize, usize)>) = (0, BTreeMap::new());
     for mutant in &mutants {
         let cast = planted(reference, &mutant.seat);

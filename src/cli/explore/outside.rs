@@ -3,6 +3,7 @@
 use super::{Args, Found, keep, tell_numbers};
 use crate::cli::casting::{self, Casting, NoCast};
 use crate::cli::interrupts::interrupts;
+use crate::cli::out::Out;
 use crate::cli::run::{profile, unfit};
 use crate::cli::{Done, Stop, limits, runtime, target};
 use crate::clock::Mode;
@@ -52,25 +53,25 @@ async fn explore(args: &Args, path: &Path, target: crate::target::Target) -> Don
     let outside = Arc::new(Outside::new(cast.engine, &cast.offer).map_err(Stop::Environment)?);
     tell_left_out(&outside.left_out)?;
     if outside.acts.is_empty() {
-        println!("nothing is left to walk");
+        writeln!(Out, "nothing is left to walk")?;
         return Ok(ExitCode::from(4));
     }
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let (found, failure) = search(args, &outside, seed, jobs, &mut interrupted).await?;
-    tell_numbers(&mut std::io::stdout(), args, seed, &found, outside.acts.len())?;
+    tell_numbers(&mut Out, args, seed, &found, outside.acts.len())?;
     let Some((seed, failed)) = failure else {
         if *interrupted.borrow() {
-            println!("interrupted; no walk so far leaves the model or breaks an invariant");
+            writeln!(Out, "interrupted; no walk so far leaves the model or breaks an invariant")?;
             return Ok(ExitCode::from(INTERRUPTED));
         }
-        println!("no walk leaves the model or breaks an invariant");
+        writeln!(Out, "no walk leaves the model or breaks an invariant")?;
         return Ok(ExitCode::SUCCESS);
     };
     let events = failed.walked();
     let shortened = tokio::select! {
         shortened = outside.shorten(failed, seed) => shortened,
         () = wanted(&mut interrupted) => {
-            println!("interrupted while a failure was shortened; `--seed {seed} --walks 1` finds it again");
+            writeln!(Out, "interrupted while a failure was shortened; `--seed {seed} --walks 1` finds it again")?;
             return Ok(ExitCode::from(1));
         }
     };
@@ -141,13 +142,13 @@ async fn search(
 fn tell_build(cast: &Casting) -> Result<(), Stop> {
     let time = if cast.engine.mode == Mode::Virtual { "virtual" } else { "real" };
     let (build, target, profile) = (&cast.build, &cast.target, &cast.engine.profile.name);
-    println!("{} {} on {} ({target}), {time} time, {profile}", build.name, build.version, build.platform);
+    writeln!(Out, "{} {} on {} ({target}), {time} time, {profile}", build.name, build.version, build.platform)?;
     Ok(())
 }
 
 /// Kinds of acts that cannot be walked, and why.
 fn tell_left_out(left_out: &BTreeMap<String, Vec<Act>>) -> Result<(), Stop> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     for (reason, acts) in left_out {
         let kinds: BTreeSet<_> = acts.iter().map(Act::kind).collect();
         let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
@@ -158,7 +159,7 @@ fn tell_left_out(left_out: &BTreeMap<String, Vec<Act>>) -> Result<(), Stop> {
 }
 
 fn tell_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened: &Shortened) -> Result<(), Stop> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Out;
     let Failed { draft, finding, .. } = &shortened.failed;
     writeln!(out, "\nFAIL at seed {seed}, after {events} events")?;
     match shortened.again {

@@ -148,8 +148,8 @@ impl Connection {
     }
 
     /// Reads what has come. `scratch` is shared by all connections of a worker: an answer that comes whole is read from
-    /// it without a copy.
-    pub fn look<'a>(&'a mut self, scratch: &'a mut [u8]) -> Look<'a> {
+    /// it without a copy. `closed`: the server has closed its side, which no further event will tell.
+    pub fn look<'a>(&'a mut self, scratch: &'a mut [u8], closed: bool) -> Look<'a> {
         let mut filled = 0;
         loop {
             let room = &mut scratch[filled..];
@@ -159,7 +159,7 @@ impl Connection {
                     self.ended = true;
                     break;
                 }
-                Ok(read) if read < all && self.tls.is_none() => {
+                Ok(read) if read < all && self.tls.is_none() && !closed => {
                     filled += read;
                     // A short read has emptied the socket; the next bytes come with an event of their own.
                     break;

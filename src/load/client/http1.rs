@@ -37,7 +37,7 @@ pub struct Http1 {
     draft: Draft,
     out: Vec<u8>,
     scratch: Vec<u8>,
-    ready: Vec<usize>,
+    ready: Vec<(usize, bool)>,
     /// TLS handshakes, and how many of them took up an earlier session.
     pub handshakes: (u64, u64),
 }
@@ -70,6 +70,7 @@ impl Http1 {
             let now = watch.beat(desk);
             self.expire(desk, now);
             self.start(desk, now);
+            desk.give_up_what_is_overdue(now, self.limits.timeout_ns());
             if self.in_flight == 0 && self.waiting.is_empty() && desk.next_due().is_none() {
                 return Ok(());
             }
@@ -79,7 +80,7 @@ impl Http1 {
             self.waiter.wait(watch.until(next), due == Some(next))?;
             let mut ready = std::mem::take(&mut self.ready);
             self.waiter.ready(&mut ready);
-            ready.iter().for_each(|number| self.tend(*number, desk, watch));
+            ready.iter().for_each(|(number, closed)| self.tend(*number, *closed, desk, watch));
             self.ready = ready;
         }
     }
@@ -132,7 +133,7 @@ impl Http1 {
         }
         (connection.ticket, connection.sent) = (ticket, now);
         connection.round = connection.round.wrapping_add(1);
-        self.deadlines.push_back((now + self.limits.timeout_ns(), number, connection.round));
+        self.deadlines.push_back((now.saturating_add(self.limits.timeout_ns()), number, connection.round));
         self.in_flight += 1;
         if let Err(error) = connection.send(&self.out) {
             let (_, what) = connecting(&error, &desk.site().endpoints[endpoint]);
@@ -168,8 +169,8 @@ impl Http1 {
         Ok(number)
     }
 
-    /// Sees to a connection that something happened to.
-    fn tend(&mut self, number: usize, desk: &mut Desk, watch: &Watch<'_>) {
+    /// Sees to a connection that something happened to; `closed`: the server's end of it among others.
+    fn tend(&mut self, number: usize, closed: bool, desk: &mut Desk, watch: &Watch<'_>) {
         let Some(connection) = self.connections.get_mut(number).and_then(Option::as_mut) else { return };
         if connection.state == State::Connecting {
             match connection.connected(&desk.site().endpoints[connection.endpoint]) {
@@ -191,7 +192,7 @@ impl Http1 {
         let was_waiting = connection.state == State::Waiting;
         let mut scratch = std::mem::take(&mut self.scratch);
         let resumed = connection.resumed();
-        match connection.look(&mut scratch) {
+        match connection.look(&mut scratch, closed) {
             Look::Pending => {}
             Look::Failed(failure, what) if was_waiting => self.fail(number, failure, &what, desk, watch.now()),
             // An idle connection that the server closed is no failure: nothing was asked.

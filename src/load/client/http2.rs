@@ -70,6 +70,7 @@ impl Http2 {
                 let Some(ticket) = desk.take(now, self.free_since) else { break };
                 self.send(ticket, desk, watch, &ended).await;
             }
+            desk.give_up_what_is_overdue(now, self.limits.timeout_ns());
             if self.in_flight == 0 && desk.next_due().is_none() {
                 return;
             }

@@ -60,6 +60,7 @@ fn one(bytes: &[u8], ended: bool) -> Result<Parsed<'_>, Interim> {
         Ok(httparse::Status::Complete(start)) => start,
         Ok(httparse::Status::Partial) if bytes.len() > MOST_BYTES => return Ok(Parsed::Bad("its head is too long")),
         Ok(httparse::Status::Partial) => return Ok(Parsed::Partial),
+        Err(httparse::Error::TooManyHeaders) => return Ok(Parsed::Bad("its head has too many fields")),
         Err(_) => return Ok(Parsed::Bad("it is no HTTP")),
     };
     let (status, version) = (head.code.unwrap_or(0), head.version.unwrap_or(1));
@@ -70,11 +71,16 @@ fn one(bytes: &[u8], ended: bool) -> Result<Parsed<'_>, Interim> {
     let mut length = Length::UntilClose;
     for header in head.headers.iter() {
         if header.name.eq_ignore_ascii_case("content-length") {
-            let text = std::str::from_utf8(header.value).unwrap_or_default().trim();
-            match text.parse() {
-                Ok(bytes) if !matches!(length, Length::Chunked) => length = Length::Known(bytes),
-                Ok(_) => {}
-                Err(_) => return Ok(Parsed::Bad("its content-length is no number")),
+            // The same length may be said more than once, two different ones may not (RFC 9112 section 6.3).
+            for text in std::str::from_utf8(header.value).unwrap_or_default().split(',') {
+                match (text.trim().parse(), &length) {
+                    (Ok(_), Length::Chunked) => {}
+                    (Ok(bytes), Length::Known(before)) if bytes != *before => {
+                        return Ok(Parsed::Bad("it has two lengths"));
+                    }
+                    (Ok(bytes), _) => length = Length::Known(bytes),
+                    (Err(_), _) => return Ok(Parsed::Bad("its content-length is no number")),
+                }
             }
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
             if has(header.value, b"chunked") {
@@ -165,6 +171,7 @@ mod tests {
                 "hello",
             ),
             ("HTTP/1.1 204 No Content\r\n\r\n", ""),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\ncontent-length: 5\r\n\r\nhello", "hello"),
             ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""),
         ] {
             for cut in 0..text.len() {
@@ -193,6 +200,7 @@ mod tests {
             "SSH-2.0-OpenSSH\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcdef",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n",

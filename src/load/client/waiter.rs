@@ -42,12 +42,11 @@ impl Waiter {
         }
     }
 
-    /// The connections that something happened to.
-    pub fn ready(&self, into: &mut Vec<usize>) {
+    /// The connections that something happened to, and whether it was the server's end of the connection.
+    pub fn ready(&self, into: &mut Vec<(usize, bool)>) {
         into.clear();
-        into.extend(
-            self.events.iter().map(mio::event::Event::token).filter(|token| *token != TIMER).map(|token| token.0),
-        );
+        let events = self.events.iter().filter(|event| event.token() != TIMER);
+        into.extend(events.map(|event| (event.token().0, event.is_read_closed())));
     }
 }
 

@@ -9,11 +9,13 @@ use super::client::{Limits, nanoseconds};
 use super::desk::{After, Pace, Record, Workload};
 use super::failure::Failure;
 use super::fleet::{Fleet, User};
+use super::measure::Failed;
 use super::plan::Load;
 use super::round::{Gathering, Hope, Round, Row};
 use super::site::{Call, Site};
 use super::window::Window;
 use crate::seat::Place;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -61,6 +63,8 @@ pub struct Crew {
     limits: Limits,
     hands: Vec<Hand>,
     made_users: bool,
+    /// Wrong answers since the last round, while users, installations and tokens were made.
+    lies: BTreeMap<Failure, Failed>,
 }
 
 /// How a crew is put together.
@@ -105,7 +109,7 @@ impl Crew {
             let fleet = Fleet::new(users, load.recycles);
             Hand { fleet, checker: Checker::new(site.clone(), token_place.clone(), load.rotates, shows_access) }
         });
-        Self { hands: hands.collect(), made_users, load, site, limits }
+        Self { hands: hands.collect(), made_users, load, site, limits, lies: BTreeMap::new() }
     }
 
     /// Makes what the load needs before its clock starts.
@@ -126,7 +130,7 @@ impl Crew {
         for errand in errands {
             self.make(&errand, stop, hear)?;
         }
-        Ok(())
+        self.check_access_lifetime()
     }
 
     /// Makes the sign-in tokens that a round needs and the stock has not.
@@ -138,6 +142,8 @@ impl Crew {
         hear: &mut dyn FnMut(Happening<'_>),
     ) -> Result<(), Trouble> {
         let as_planned = *arrivals == self.load.arrivals && length == self.load.length;
+        let now_s = now_s();
+        self.hands.iter_mut().for_each(|hand| hand.fleet.drop_expired(now_s));
         let wanted = if as_planned { self.load.tokens } else { self.load.tokens_for(arrivals, length) };
         let stocked: usize = self.hands.iter().map(|hand| hand.fleet.tokens()).sum();
         let missing = wanted.saturating_sub(u32::try_from(stocked).unwrap_or(u32::MAX));
@@ -173,6 +179,12 @@ impl Crew {
                 !hopeless
             })?;
             let good = |record: &Record| record.series[0][0].good;
+            for (failure, failed) in records.iter().flat_map(|record| &record.series[0][0].failures) {
+                if failure.is_wrong() {
+                    let here = self.lies.entry(*failure).or_insert_with(|| Failed { count: 0, ..failed.clone() });
+                    here.count += failed.count;
+                }
+            }
             left = records.iter().zip(&left).map(|(record, left)| left.saturating_sub(good(record))).collect();
             if left.iter().all(|left| *left == 0) {
                 hear(Happening::Preparing { what: errand.what, done: of, of });
@@ -196,17 +208,16 @@ impl Crew {
         let Some(rate) = self.load.prepare_rate else { return Pace::Flood(count) };
         let rate = rate / f64::from(self.load.threads);
         #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-        let length = Duration::from_secs_f64((count as f64 - 0.5).max(0.5) / rate);
+        let length = Duration::try_from_secs_f64((count as f64 - 0.5).max(0.5) / rate).unwrap_or(Duration::MAX);
         Schedule::new(&Arrivals::Constant(rate), length, 0, 1, 0).map_or(Pace::Flood(count), Pace::Scheduled)
     }
 
     /// Sign-in tokens that would be over before the run is.
     fn check_lifetimes(&self, length: Duration) -> Result<(), Trouble> {
         let uses = self.load.workloads.iter().any(Workload::needs_tokens) && !self.load.recycles;
-        let earliest = self.hands.iter().filter_map(|hand| hand.checker.earliest_expiry_s).min();
+        let earliest = self.hands.iter().filter_map(|hand| hand.fleet.first_end_s()).min();
         let Some(earliest) = earliest.filter(|_| uses) else { return Ok(()) };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        let left = u64::try_from(earliest).unwrap_or(0).saturating_sub(now);
+        let left = u64::try_from(earliest - now_s()).unwrap_or(0);
         if left >= length.as_secs() {
             return Ok(());
         }
@@ -219,11 +230,31 @@ impl Crew {
         })
     }
 
-    /// One round of the load.
+    /// Access tokens that would be over before the run is, where nothing refreshes them.
+    fn check_access_lifetime(&self) -> Result<(), Trouble> {
+        let uses = |workload: &Workload| workload.calls.first() == Some(&Call::Resource);
+        let Some(name) = self.load.workloads.iter().find(|workload| uses(workload)).map(|workload| &workload.name)
+        else {
+            return Ok(());
+        };
+        let shortest = self.hands.iter().filter_map(|hand| hand.checker.shortest_life_s).min();
+        match shortest.filter(|life| *life <= self.load.length.as_secs()) {
+            None => Ok(()),
+            Some(life) => Err(Trouble {
+                help: Some("make the run shorter, or let the workload start with `refresh`".into()),
+                ..Trouble::new(format!(
+                    "access tokens live {life} s, and `{name}` uses them without a refresh for longer"
+                ))
+            }),
+        }
+    }
+
+    /// One round of the load; of its length, `warm_up` is not measured.
     pub fn round(
         &mut self,
         arrivals: &Arrivals,
         length: Duration,
+        warm_up: Duration,
         stop: &AtomicBool,
         hear: &mut dyn FnMut(Happening<'_>),
     ) -> Result<Round, Trouble> {
@@ -234,7 +265,7 @@ impl Crew {
             schedule.map_or(Pace::Flood(u64::MAX), Pace::Scheduled)
         });
         let paces: Vec<_> = paces.collect();
-        let warm_up = self.load.warm_up.min(length);
+        let warm_up = warm_up.min(length);
         let flood = (*arrivals == Arrivals::Flood).then_some(length);
         let mut gathering = Gathering::new(&self.load, warm_up, length, flood.is_some());
         hear(Happening::Started);
@@ -249,7 +280,9 @@ impl Crew {
         })?;
         gathering.took = started.elapsed();
         (gathering.gave_up, gathering.interrupted) = (gave_up, stop.load(Ordering::Relaxed));
-        Ok(gathering.close(records, self.hands.iter().map(|hand| &hand.checker)))
+        let mut round = gathering.close(records, self.hands.iter().map(|hand| &hand.checker));
+        round.count_before(&std::mem::take(&mut self.lies));
+        Ok(round)
     }
 
     /// Lets the users of a closed model work until `stop`, over at most so many connections a worker; one pace a worker.
@@ -302,6 +335,12 @@ impl Crew {
         let good: u64 = records.map_or(0, |records| records.iter().map(|record| record.series[0][0].good).sum());
         of - good
     }
+}
+
+/// Seconds since 1970.
+fn now_s() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX)
 }
 
 fn cannot_make(errand: &Errand, records: &[Record]) -> Trouble {
