@@ -235,7 +235,7 @@ fn listener(args: &Args, clauses: Arc<Clauses>, strictness: Strictness) -> Resul
     let colours = args.output.is_none() && console::colors_enabled();
     Ok(match args.format {
         Format::Console => Box::new(Console::new(out, clauses, strictness, detail, colours).with_progress()),
-        Format::Json => Box::new(Json::new(out)),
-        Format::Junit => Box::new(Junit::new(out)),
+        Format::Json => Box::new(Json::new(out, clauses, strictness)),
+        Format::Junit => Box::new(Junit::new(out, clauses, strictness)),
     })
 }

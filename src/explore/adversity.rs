@@ -19,6 +19,12 @@ impl State {
         match strike {
             Strike::Status(403 | 418) => refused(&[UnexpectedAnswer, InvalidSignInToken], self),
             Strike::Garbage => refused(&[UnexpectedAnswer, Network], self),
+            // An SDK may try again where nothing was used up (EXC-2), and the second try goes through.
+            Strike::LoseRequest | Strike::Status(429 | 500..) | Strike::Busy(..) => {
+                let mut branches = refused(&[Network], self);
+                branches.extend(branch(&[Seen::Ok], self.signed_in(who, false)));
+                branches
+            }
             _ => refused(&[Network], self),
         }
     }

@@ -27,9 +27,14 @@ pub struct AskedEnd {
 }
 
 impl Asked {
+    /// Whether an exchange is what it asks for, whenever it came.
+    pub fn asks_for(&self, exchange: &Exchange) -> bool {
+        exchange.request.method.as_str() == self.method && exchange.request.path == self.path
+    }
+
     fn covers(&self, number: usize, exchange: &Exchange) -> bool {
         let meanwhile = self.began <= number && self.end.as_ref().is_none_or(|end| number < end.at);
-        meanwhile && exchange.request.method.as_str() == self.method && exchange.request.path == self.path
+        meanwhile && self.asks_for(exchange)
     }
 }
 

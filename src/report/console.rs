@@ -109,7 +109,7 @@ impl<W: Write> Console<W> {
                 chapter.passed += 1;
                 self.styles.good.apply_to("pass".to_owned())
             }
-            Verdict::Failed(findings) if findings.iter().all(|f| f.warns(&self.clauses, self.strictness)) => {
+            Verdict::Failed(findings) if case.verdict.warns(&self.clauses, self.strictness) => {
                 chapter.warned += 1;
                 self.styles.warn.apply_to("WARN".to_owned())
             }
@@ -223,7 +223,9 @@ impl<W: Write> Console<W> {
             skipped: summary.skipped,
             other: summary.bad_scenarios + summary.harness_failures,
         };
-        writeln!(self.out, "\n{} in {:.2} s", self.chapter_words(&total), summary.duration.as_secs_f64())?;
+        let not_run = if summary.not_run > 0 { format!(", {} not run", summary.not_run) } else { String::new() };
+        let words = self.chapter_words(&total);
+        writeln!(self.out, "\n{words}{not_run} in {:.2} s", summary.duration.as_secs_f64())?;
         // What was skipped for want of a capability is no proof.
         let open =
             summary.clauses.iter().filter(|c| c.level == Level::Must && c.standing == Standing::NotProved).count();

@@ -3,9 +3,10 @@
 use super::answer::{Answer, Halt};
 use super::device::Called;
 use super::world::World;
-use crate::invariant::{Left, Observed};
+use crate::invariant::{Asked, Left, Observed};
 use crate::profile::{Call, Profile};
 use crate::protocol::{ErrorKind, StatusWord, is_documented};
+use crate::wire::redact::SecretKind;
 use crate::wire::{Exchange, Operation, Party};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -166,11 +167,16 @@ impl World {
     /// What went over the wire from exchange `mark` on, for judging what a step has sent.
     /// `idle_from`: where the call before had ended when the step began.
     pub(super) fn window(&self, mark: usize, idle_from: usize) -> Window {
-        let (idle_from, noticing) = (idle_from.min(mark), self.conversation().noticing.clone());
+        let idle_from = idle_from.min(mark);
+        let (noticing, asked) = {
+            let conversation = self.conversation();
+            (conversation.noticing.clone(), conversation.observed.requests.clone())
+        };
         let mut window = Window { during: vec![], since_idle: vec![] };
         for (number, exchange) in (idle_from..).zip(self.transcript.since(idle_from)) {
             let own = of_its_own(&exchange);
-            if number >= mark && !(own && noticing.iter().any(|range| range.contains(&number))) {
+            let noticed = own && noticing.iter().any(|range| range.contains(&number));
+            if number >= mark && !noticed && !self.is_unasked(&exchange, &asked) {
                 window.during.push(exchange.clone());
             }
             if number >= mark || own {
@@ -178,6 +184,20 @@ impl World {
             }
         }
         window
+    }
+
+    /// Whether it is an API call of a signed-in SDK that the app has not asked for, such as a synchronisation in the
+    /// background: no clause forbids one, and it may come at any time.
+    fn is_unasked(&self, exchange: &Exchange, asked: &[Asked]) -> bool {
+        let request = &exchange.request;
+        let shows_token = || {
+            let secrets = request.header("authorization").map(|text| self.ledger.secrets_in(text));
+            secrets.is_some_and(|secrets| secrets.iter().any(|known| known.kind == SecretKind::AccessToken))
+        };
+        exchange.link.from == Party::Sdk
+            && exchange.operation == Operation::Api
+            && !asked.iter().any(|asked| asked.asks_for(exchange))
+            && shows_token()
     }
 
     /// Calls the SDK where only success or refusal matters.

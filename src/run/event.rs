@@ -58,6 +58,14 @@ pub enum Verdict {
     HarnessFailed(Redacted),
 }
 
+impl Verdict {
+    /// Whether it is a failure that is a warning only.
+    pub fn warns(&self, clauses: &Clauses, strictness: Strictness) -> bool {
+        let Verdict::Failed(findings) = self else { return false };
+        !findings.is_empty() && findings.iter().all(|finding| finding.warns(clauses, strictness))
+    }
+}
+
 /// Something that the build does wrong.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -144,6 +152,8 @@ pub struct Summary {
     /// Cases that broke `should` clauses only, in a run that is not strict.
     pub warned: usize,
     pub skipped: usize,
+    /// Cases that were planned and never ran to their end: the run was ended before.
+    pub not_run: usize,
     pub bad_scenarios: usize,
     pub harness_failures: usize,
     /// Reasons for skips, and how many cases each.
@@ -214,6 +224,7 @@ impl Tally {
             failed: 0,
             warned: 0,
             skipped: 0,
+            not_run: 0,
             bad_scenarios: 0,
             harness_failures: 0,
             skip_reasons: BTreeMap::new(),
@@ -237,9 +248,7 @@ impl Tally {
                 }
             }
             Verdict::Failed(findings) => {
-                let only_warns = !findings.is_empty()
-                    && findings.iter().all(|finding| finding.warns(&self.clauses, self.strictness));
-                if only_warns {
+                if case.verdict.warns(&self.clauses, self.strictness) {
                     summary.warned += 1
                 } else {
                     summary.failed += 1
@@ -261,7 +270,11 @@ impl Tally {
         }
     }
 
-    pub fn finish(mut self, duration: Duration, interrupted: bool) -> Summary {
+    /// Ends the counting, after so many planned cases or fewer.
+    pub fn finish(mut self, planned: usize, duration: Duration, interrupted: bool) -> Summary {
+        let Summary { passed, failed, warned, skipped, bad_scenarios, harness_failures, .. } = self.summary;
+        let ran = passed + failed + warned + skipped + bad_scenarios + harness_failures;
+        self.summary.not_run = planned.saturating_sub(ran);
         for (id, result) in &mut self.results {
             result.standing = match (result.broken_by.is_empty(), result.proofs, self.tried.contains(id)) {
                 (false, ..) => Standing::Broken,
@@ -286,7 +299,8 @@ impl Summary {
             Outcome::HarnessFailed
         } else if self.bad_scenarios > 0 {
             Outcome::BadScenario
-        } else if self.passed + self.warned == 0 {
+        } else if self.passed == 0 {
+            // A case that breaks a `should` clause ends there: it proves nothing.
             Outcome::Inconclusive
         } else {
             Outcome::Conforms
@@ -339,7 +353,7 @@ groups:
     fn judged(strictness: Strictness, cases: &[CaseReport], interrupted: bool) -> Summary {
         let mut tally = Tally::new(clauses(), strictness);
         cases.iter().for_each(|case| tally.add(case));
-        tally.finish(Duration::from_secs(1), interrupted)
+        tally.finish(cases.len() + 2, Duration::from_secs(1), interrupted)
     }
 
     fn failed(clauses: &[&str]) -> CaseReport {
@@ -374,7 +388,8 @@ groups:
         let harness = || case(&["AB-1"], Verdict::HarnessFailed(Redacted::default()));
         for (cases, strictness, interrupted, outcome, code) in [
             (vec![passed()], Lenient, false, Outcome::Conforms, 0),
-            (vec![failed(&["AB-2"])], Lenient, false, Outcome::Conforms, 0),
+            (vec![failed(&["AB-2"])], Lenient, false, Outcome::Inconclusive, 4),
+            (vec![passed(), failed(&["AB-2"])], Lenient, false, Outcome::Conforms, 0),
             (vec![failed(&["AB-2"])], Strict, false, Outcome::DoesNotConform, 1),
             (vec![passed(), failed(&["AB-1"])], Lenient, false, Outcome::DoesNotConform, 1),
             (vec![failed(&[])], Lenient, false, Outcome::DoesNotConform, 1),
@@ -400,7 +415,7 @@ groups:
         cases.extend([1, 2, 3].map(|_| of(Verdict::HarnessFailed(Redacted::default()))));
         let all = judged(Strictness::Lenient, &cases, false);
         assert_eq!((all.duration, all.passed, all.failed, all.warned), (Duration::from_secs(1), 2, 1, 1));
-        assert_eq!((all.skipped, all.bad_scenarios, all.harness_failures), (3, 2, 3));
+        assert_eq!((all.skipped, all.bad_scenarios, all.harness_failures, all.not_run), (3, 2, 3, 2));
         assert_eq!((all.skip_reasons["no clock"], all.skip_reasons["no backend"]), (2, 1));
     }
 

@@ -36,7 +36,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Ok => f.write_str("ok"),
-            Outcome::Any => f.write_str("any answer"),
+            Outcome::Any => f.write_str("any documented answer"),
             Outcome::Killed => f.write_str("the process killed in the middle"),
             Outcome::Refused(kind) => write!(f, "the error {kind}"),
             Outcome::Http(status) => write!(f, "HTTP {status}"),
@@ -66,6 +66,8 @@ impl fmt::Display for Outcomes {
 impl Outcome {
     fn accepts(self, answer: &Answer) -> bool {
         match (self, answer) {
+            // An error of no documented kind is a fault wherever it comes.
+            (Outcome::Any, Answer::Refused { kind: ErrorKind::Internal, .. }) => false,
             (Outcome::Any, _) | (Outcome::Ok, Answer::Done | Answer::Ok) | (Outcome::Killed, Answer::Killed) => true,
             (Outcome::Ok, Answer::Http { status, .. }) => (200..300).contains(status),
             (Outcome::Refused(wanted), Answer::Refused { kind, .. }) => wanted == *kind,

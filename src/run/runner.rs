@@ -46,12 +46,13 @@ pub struct Settings {
 pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, mut hear: impl FnMut(RunEvent)) {
     let began = Instant::now();
     let clauses = Arc::new(plan.clauses);
-    let mut tally = Tally::new(clauses, settings.strictness);
+    let planned = plan.cases.len() * settings.rounds;
+    let mut tally = Tally::new(clauses.clone(), settings.strictness);
     hear(RunEvent::Started(Started {
         target: settings.target.clone(),
         sdk: settings.sdk.clone(),
         time: if settings.engine.mode == Mode::Virtual { "virtual" } else { "real" },
-        cases: plan.cases.len() * settings.rounds,
+        cases: planned,
         jobs: settings.jobs,
         seed: settings.shuffle,
     }));
@@ -77,7 +78,8 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         let Some(finished) = finished else { break };
         let report = finished.unwrap_or_else(|error| lost(&error.to_string()));
         tally.add(&report);
-        let failed = matches!(report.verdict, Verdict::Failed(_));
+        let failed =
+            matches!(report.verdict, Verdict::Failed(_)) && !report.verdict.warns(&clauses, settings.strictness);
         hear(RunEvent::CaseFinished(Box::new(report)));
         if failed && settings.fail_fast {
             waiting.end();
@@ -85,7 +87,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     }
     // Ends every case that still runs, and with it its process.
     running.shutdown().await;
-    hear(RunEvent::Finished(tally.finish(began.elapsed(), stopped)));
+    hear(RunEvent::Finished(tally.finish(planned, began.elapsed(), stopped)));
 }
 
 /// The cases that wait, round after round.

@@ -14,7 +14,7 @@ use crate::scenario::{Given, OwnProfile, Text};
 use crate::seat::{
     AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs, trouble,
 };
-use crate::wire::redact::{Ledger, SecretKind};
+use crate::wire::redact::{Ledger, SecretKind, holds_id};
 use crate::wire::{Faults, Front, Link, Operation, Party, Received, Reply, Transcript};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -229,10 +229,9 @@ impl World {
         lock(&self.people).iter().find(|(_, person)| person.external_id == external_id).map(|(name, _)| name.clone())
     }
 
-    /// The person whose user id, the vendor's or the app's, stands in a text.
+    /// The person whose user id, the vendor's or the app's, stands in a text, in whatever guise.
     pub fn somebody_in(&self, text: &str) -> Option<String> {
-        let text = text.to_lowercase();
-        let has = |id: &String| text.contains(&id.to_lowercase());
+        let has = |id: &String| holds_id(text, id);
         let people = lock(&self.people);
         let found = people.iter().find(|(_, person)| has(&person.external_id) || person.id.as_ref().is_some_and(has));
         found.map(|(name, _)| name.clone())

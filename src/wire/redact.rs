@@ -234,7 +234,11 @@ impl Ledger {
     /// The secrets that stand in a text, in any guise.
     pub fn secrets_in(&self, text: &str) -> Vec<Arc<Known>> {
         let inner = self.inner();
-        inner.index.find(text, &inner.secrets).into_iter().map(|number| inner.secrets[number].clone()).collect()
+        let mut found = inner.index.find(text, &inner.secrets);
+        if let Some(text) = in_one_line(text) {
+            found.extend(inner.index.find(&text, &inner.secrets));
+        }
+        found.into_iter().map(|number| inner.secrets[number].clone()).collect()
     }
 
     /// The text fit to be shown: secrets and ids by name, and whatever else looks like a secret blacked out.
@@ -258,11 +262,42 @@ impl Ledger {
                 out = out.replace(value, &name);
             }
         }
+        // What is broken over lines has no place of its own that could be blacked out.
+        if let Some(line) = in_one_line(&out) {
+            let broken = inner.index.find(&line, &inner.secrets);
+            if !broken.is_empty() {
+                let names: BTreeSet<_> = broken.into_iter().map(|n| format!("[{}]", inner.secrets[n].name)).collect();
+                let names: Vec<_> = names.into_iter().collect();
+                return Redacted(format!("[a text that holds {} over several lines]", names.join(" and ")));
+            }
+        }
         match &*LOOKS_SECRET {
             Some(pattern) => Redacted(pattern.replace_all(&out, "[redacted]").into_owned()),
             None => Redacted("[redacted]".into()),
         }
     }
+}
+
+/// Whether a text holds an id: in either case, without its dashes, or in Base64.
+pub fn holds_id(text: &str, id: &str) -> bool {
+    let (lower, id) = (text.to_lowercase(), id.to_lowercase());
+    let bare = id.replace('-', "");
+    // Short ones would be found in anything.
+    let guises = in_base64(&id).into_iter().chain(in_base64(&id.to_uppercase())).filter(|guise| guise.len() >= 16);
+    let in_line = in_one_line(text);
+    lower.contains(&id)
+        || bare.len() >= 16 && lower.contains(&bare)
+        || guises.into_iter().any(|guise| in_line.as_deref().unwrap_or(text).contains(&guise))
+}
+
+/// A text without its line ends, also those that are written `\\n`: encoders of Base64 wrap what is long. None where it
+/// has none.
+fn in_one_line(text: &str) -> Option<String> {
+    let wraps = ["\r", "\n", "\\r", "\\n"];
+    wraps
+        .iter()
+        .any(|wrap| text.contains(wrap))
+        .then(|| wraps.iter().fold(text.to_owned(), |text, wrap| text.replace(wrap, "")))
 }
 
 fn known(kind: SecretKind, name: String, value: &str) -> Known {
@@ -275,6 +310,8 @@ fn known(kind: SecretKind, name: String, value: &str) -> Known {
         guises.extend([percent.to_lowercase().replace('+', "%20"), percent]);
     }
     guises.extend(in_base64(value));
+    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    guises.extend([hex.to_ascii_uppercase(), hex]);
     guises.push(in_utf16(value));
     guises.retain(|guise| guise.len() >= 8 || guise == value);
     guises.sort_by_key(|guise| std::cmp::Reverse(guise.len()));
@@ -367,6 +404,22 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_in_hex_or_wrapped_is_found_and_not_shown() {
+        let ledger = Ledger::default();
+        ledger.secret(SecretKind::RefreshToken, "r3fr3sh/t0ken+with>odd?letters-and-more-of-them");
+        let hex: String =
+            "r3fr3sh/t0ken+with>odd?letters-and-more-of-them".bytes().map(|b| format!("{b:02x}")).collect();
+        let base64 = STANDARD_NO_PAD.encode("{\"r\":\"r3fr3sh/t0ken+with>odd?letters-and-more-of-them\"}");
+        let (start, end) = base64.split_at(30);
+        for text in [hex.clone(), hex.to_uppercase(), format!("{start}\n{end}"), format!("{start}\\r\\n{end}\\n")] {
+            assert_eq!(ledger.secrets_in(&format!("at {text} end")).len(), 1, "{text}");
+            let shown = ledger.scrub(&text);
+            assert!(shown.as_str().contains("[refresh token 1]") && !shown.as_str().contains(end), "{shown:?}");
+        }
+        assert_eq!(ledger.scrub("two\nlines").as_str(), "two\nlines");
+    }
+
+    #[test]
     fn a_secret_in_utf16_is_found_in_either_order() {
         let ledger = Ledger::default();
         ledger.secret(SecretKind::RefreshToken, "r3fr3sh-t0ken");
@@ -396,6 +449,19 @@ mod tests {
     fn what_only_looks_like_a_secret_is_blacked_out_too() {
         let scrubbed = Ledger::default().scrub("key sk_eu_abcdef12 and eyJhbGciOiJSUzI1NiJ9.e30.c2ln end");
         assert_eq!(scrubbed.as_str(), "key [redacted] and [redacted] end");
+    }
+
+    #[test]
+    fn an_id_is_found_in_its_guises_and_in_no_other_text() {
+        let id = "0f3b6c1e-1111-4222-8333-9a0b1c2d3e4f";
+        let base64 = STANDARD_NO_PAD.encode(format!("{{\"user\":\"{id}\"}}"));
+        for text in [id.to_owned(), id.to_uppercase(), id.replace('-', ""), base64] {
+            assert!(holds_id(&format!("x={text};"), id), "{text}");
+            assert!(!holds_id(&text, "1f3b6c1e-1111-4222-8333-9a0b1c2d3e4f"), "{text}");
+        }
+        assert!(
+            !holds_id("installed=", id) && !holds_id("app", "app-user-ada") && holds_id("App-User-Ada", "app-user-ada")
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! SDKs that go wrong: by theme, those that decide wrongly; then those that stand before a port, and those with a memory.
 
 mod habits;
+mod later;
 mod memory;
 mod migration;
 mod nets;
@@ -57,6 +58,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         sessions::mutants(),
         sessions::with_memory(),
         habits::mutants(),
+        later::mutants(),
     ];
     themes.into_iter().flatten().collect()
 }

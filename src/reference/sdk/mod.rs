@@ -190,7 +190,7 @@ impl Sdk {
                 Err(SdkError::new(ErrorKind::AlreadySignedIn, "this installation uses sign-in tokens; sign out first"))
             }
             Some(Record::ApiKey(mut record)) => {
-                if record.user_id.as_deref().is_some_and(|current| !self.device.rules.same_user(current, user_id)) {
+                if record.user_id.as_deref().is_some_and(|current| !self.device.rules.may_set_user(current, user_id)) {
                     return Err(SdkError::new(ErrorKind::AlreadySignedIn, "another user is signed in; sign out first"));
                 }
                 record.user_id = Some(user_id.to_owned());

@@ -79,7 +79,7 @@ impl Sdk {
             return Some((going_on.clone(), true));
         }
         if let (Some(stale), Some(Some(Record::SignInToken(now)))) = (stale, &state.loaded)
-            && now.access_token != *stale
+            && self.device.rules.was_replaced(stale, &now.access_token)
         {
             return None;
         }

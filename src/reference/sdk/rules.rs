@@ -109,6 +109,11 @@ pub trait Rules: Send + Sync {
         one.eq_ignore_ascii_case(other)
     }
 
+    /// Whether `setUserId` is taken while somebody is signed in by API key (LIF-2).
+    fn may_set_user(&self, current: &str, asked: &str) -> bool {
+        self.same_user(current, asked)
+    }
+
     /// Whether a sign-in goes ahead (LIF-2, LIF-3, MIG-2 to MIG-5, REF-7). The token's own times are the identity provider's
     /// to judge: this device's clock may be off (REF-8).
     fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, _now_ms: i64) -> Plan {
@@ -232,6 +237,11 @@ pub trait Rules: Send + Sync {
     /// (LIF-4).
     fn may_share_refresh(&self, _: Why, same_era: bool) -> bool {
         same_era
+    }
+
+    /// Whether the token that a caller found stale was replaced meanwhile: then it needs no refresh (REF-3, REF-4).
+    fn was_replaced(&self, stale: &super::Secret, now: &super::Secret) -> bool {
+        stale != now
     }
 
     /// Whether a refresh that the app asks for is sent: always, for the app may know more.

@@ -54,6 +54,16 @@ pub(crate) enum How {
     AlgorithmNone,
     /// `alg` is HS256.
     AlgorithmHs256,
+    /// `alg` is ES256.
+    AlgorithmEs256,
+    /// The header names no `alg`.
+    NoAlgorithm,
+    /// The header is no JSON.
+    HeaderNotJson,
+    /// The claims are no JSON.
+    ClaimsNotJson,
+    /// `iss` begins as it should and ends elsewhere.
+    LookalikeIssuer,
     /// `iss` is somebody else.
     ForeignIssuer,
     /// The claims lack `uid`.
@@ -73,6 +83,11 @@ impl How {
             How::TwoParts => "JWT without signature",
             How::AlgorithmNone => "alg none",
             How::AlgorithmHs256 => "alg HS256",
+            How::AlgorithmEs256 => "alg ES256",
+            How::NoAlgorithm => "without alg",
+            How::HeaderNotJson => "its header is no JSON",
+            How::ClaimsNotJson => "its claims are no JSON",
+            How::LookalikeIssuer => "an issuer of the right beginning",
             How::ForeignIssuer => "foreign issuer",
             How::NoUser => "without uid",
             How::BadSignature => "signature does not fit",
@@ -104,6 +119,16 @@ pub(crate) fn forge(good: &str, how: How) -> Option<String> {
         How::TwoParts => with(format!("{header}.{claims}")),
         How::AlgorithmNone => with(format!("{}.{claims}.", header_with("none"))),
         How::AlgorithmHs256 => with(format!("{}.{claims}.{signature}", header_with("HS256"))),
+        How::AlgorithmEs256 => with(format!("{}.{claims}.{signature}", header_with("ES256"))),
+        How::NoAlgorithm => {
+            with(format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode(json!({ "typ": "JWT" }).to_string())))
+        }
+        How::HeaderNotJson => with(format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode("RS256"))),
+        How::ClaimsNotJson => with(format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode("uid=ada"))),
+        How::LookalikeIssuer => edit_claims(|claims| {
+            let right = claims["iss"].as_str().unwrap_or_default();
+            claims["iss"] = format!("{}@accounts.example.com", right.split('@').next().unwrap_or_default()).into();
+        })?,
         How::ForeignIssuer => edit_claims(|claims| claims["iss"] = "https://accounts.example.com".into())?,
         How::NoUser => edit_claims(|claims| {
             if let Some(map) = claims.as_object_mut() {
