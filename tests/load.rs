@@ -164,6 +164,15 @@ fn vendor(lie: Lie, count: &std::sync::atomic::AtomicU32, path: &str, body: &str
 }
 
 #[test]
+fn a_vendor_that_has_one_user_for_two_names_is_told() {
+    let vendor = liar(Lie::None);
+    let (_folder, path) = cloud_at(&vendor, &vendor);
+    let args = ["load", "-a", "50/s", "-l", "1s", "--fleet", "10", "--users", "2", "--progress", "off", "--target"];
+    let out = vouch().args(args).arg(path).assert().code(3);
+    assert!(stderr(&out).contains("another name's"), "{}", stderr(&out));
+}
+
+#[test]
 fn a_wrong_200_is_an_error_whatever_the_thresholds() {
     let load = |lie: Lie| {
         let vendor = liar(lie);
@@ -177,7 +186,7 @@ fn a_wrong_200_is_an_error_whatever_the_thresholds() {
             "--fleet",
             "60",
             "--users",
-            "2",
+            "1",
             "--progress",
             "off",
             "--threshold",

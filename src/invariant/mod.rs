@@ -83,6 +83,8 @@ pub struct Watch {
     exchanges: usize,
     /// The end of what was written before the last look: a secret may go on in what comes next.
     written: String,
+    /// An item was seen in storage.
+    stored: bool,
 }
 
 /// How much of what was written is looked at twice, in bytes.
@@ -106,6 +108,7 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
     let first = std::mem::replace(&mut watch.exchanges, evidence.exchanges.len());
     let written = watch.written(evidence.written);
     watch.grants.extend(evidence);
+    watch.stored |= !evidence.items.is_empty();
     let (grants, stored) = (&watch.grants, storage::stored(evidence));
     leaks::in_urls(first, evidence)
         .or_else(|| leaks::to_app(first, evidence))
@@ -120,6 +123,7 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
         .or_else(|| stays::waits_for_another(evidence, grants))
         .or_else(|| calls::at_home(first, evidence, grants))
         .or_else(|| calls::bounded(first, evidence))
+        .or_else(|| if watch.stored { None } else { storage::is_shown(evidence, grants) })
         .or_else(|| leaks::in_logs(&Evidence { written: written.as_deref()?, ..*evidence }))
         .or_else(|| leaks::in_errors(evidence))
         .or_else(|| leaks::in_storage(&stored))

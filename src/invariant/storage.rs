@@ -3,6 +3,7 @@
 use super::grants::Grants;
 use super::{Breach, Evidence, Left};
 use crate::protocol::message::Item;
+use crate::wire::Party;
 use crate::wire::redact::{Known, SecretKind};
 use std::sync::Arc;
 
@@ -21,6 +22,27 @@ fn is_token(known: &Known) -> bool {
 
 fn place(item: &Item) -> String {
     format!("the {} item `{}`", item.area.word(), item.key)
+}
+
+/// A session that outlives its process lies somewhere: an adapter that never shows an item proves nothing about storage.
+pub(super) fn is_shown(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+    let launch = *evidence.sdk.launches.last().filter(|launch| evidence.at_rest && **launch > 0)?;
+    let before = |token: &str| {
+        grants
+            .all
+            .iter()
+            .any(|grant| grant.at < launch && (grant.access_token == token || grant.refresh_token == token))
+    };
+    let since = evidence.exchanges.iter().enumerate().skip(launch);
+    let survived = since.filter(|(_, exchange)| exchange.link.from == Party::Sdk).find(|(_, exchange)| {
+        let bearer = exchange.request.header("authorization").and_then(|text| text.split_whitespace().nth(1));
+        bearer.is_some_and(before) || exchange.carried.refresh_token.as_deref().is_some_and(before)
+    });
+    survived.map(|(number, _)| Breach {
+        clause: "EXC-3",
+        expected: "the session that outlived its process somewhere in the storage that the adapter shows",
+        got: format!("no item in any area, though exchange {} shows a token from before the launch", number + 1),
+    })
 }
 
 /// Tokens and an API key are never both there: one scheme or the other.

@@ -264,12 +264,13 @@ impl Round {
         }
     }
 
-    /// The series that a threshold is about.
-    pub fn of(&self, name: Option<&str>) -> Option<&Series> {
-        match name {
-            None => Some(&self.whole),
-            Some(name) => self.series.iter().find(|(known, _)| known == name).map(|(_, series)| series),
-        }
+    /// The series that a threshold is about: several where a workload makes the same call more than once.
+    pub fn all_of<'a>(&'a self, name: Option<&'a str>) -> impl Iterator<Item = &'a Series> {
+        let whole = name.is_none().then_some(&self.whole);
+        let is_it = move |known: &str| {
+            name.and_then(|name| known.strip_prefix(name)).is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
+        };
+        whole.into_iter().chain(self.series.iter().filter(move |(known, _)| is_it(known)).map(|(_, series)| series))
     }
 
     /// The measured time in seconds.

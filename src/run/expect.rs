@@ -210,7 +210,7 @@ mod tests {
     fn what_was_expected_is_told_in_words() {
         for (expect, words) in [
             (json!("ok"), "ok"),
-            (json!("any"), "any answer"),
+            (json!("any"), "any documented answer"),
             (json!("killed"), "the process killed in the middle"),
             (json!("network"), "the error network"),
             (json!([404, "5xx"]), "HTTP 404 or HTTP 5xx"),

@@ -2,7 +2,7 @@
 
 use super::{Script, Stage, asides, expect};
 use crate::explore::act::{Act, Forged, On, Person, Place, Strike};
-use crate::explore::state::State;
+use crate::explore::state::{Installed, State};
 use crate::protocol::{Environment, Realm, Region};
 use std::fmt::Write;
 
@@ -119,6 +119,14 @@ fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
                  - together:\n      wins: 1\n      steps:\n        - signIn: $a{number}\n          expect: {NO}\n        \
                  - signIn: $b{number}\n          expect: {NO}"
             );
+            // Who wins is a race. What follows is about the winner of the walk, so that is who is signed in then.
+            if let [State { installed: Installed::Token { who, .. }, .. }] = stage.after[..] {
+                let who = who.name();
+                let _ = writeln!(
+                    out,
+                    "  - signOut\n  - issueToken: {{user: {who}, as: c{number}}}\n  - signIn: $c{number}"
+                );
+            }
         }
         Act::CrashInSignIn(who, write) => {
             out.push_str(&issue(who, ""));

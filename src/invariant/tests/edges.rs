@@ -95,7 +95,7 @@ fn retry_after_binds_the_whole_session_and_to_the_millisecond() {
     assert_eq!(later(59_899).judge(), Some("REF-9"));
     assert_eq!(later(59_900).judge(), None, "a tenth of a second is no haste");
     let mut story = later(1000);
-    story.sdk.launches.push(2);
+    story.item(Area::Secure, "kept").sdk.launches.push(2);
     assert_eq!(story.judge(), None, "a new launch need not know");
 }
 
@@ -303,4 +303,42 @@ fn a_user_waits_for_what_it_was_told_itself() {
     story.sign_in("ada", 1).refresh("refresh-token-1", 3, 2).refused(StatusCode::TOO_MANY_REQUESTS, Some("600"));
     story.call(&[BEARER], 0).sign_in("bob", 2).asked(4, told(4, 1000));
     assert_eq!(story.judge(), Some("LIF-4"));
+}
+
+#[test]
+fn a_session_that_outlives_its_process_is_somewhere_in_storage() {
+    let lived = || {
+        let mut story = Story::new();
+        story.sign_in("ada", 1).call(&[BEARER], 0);
+        story.sdk.launches = vec![0, 1];
+        story
+    };
+    assert_eq!(lived().judge(), Some("EXC-3"));
+    assert_eq!(lived().item(Area::Secure, "in a form of its own").judge(), None);
+    let mut first_launch = lived();
+    first_launch.sdk.launches = vec![0];
+    assert_eq!(first_launch.judge(), None);
+    let mut later = lived();
+    later.sdk.launches = vec![0, 2];
+    assert_eq!(later.judge(), None, "nothing was shown since");
+    let mut refreshed = Story::new();
+    refreshed.sign_in("ada", 1).refresh("refresh-token-1", 2, 2);
+    refreshed.sdk.launches = vec![0, 1];
+    assert_eq!(refreshed.judge(), Some("EXC-3"));
+}
+
+#[test]
+fn what_was_in_storage_once_may_be_gone() {
+    let mut story = Story::new();
+    story.sign_in("ada", 1).call(&[BEARER], 0);
+    story.sdk.launches = vec![0, 1];
+    let (ledger, profile, mode, sdk) = (&story.ledger, &*story.profile, Mode::Virtual, &story.sdk);
+    let (written, calls, at_rest, mut watch) = ("", 1, true, Watch::default());
+    let mut look = |exchanges, items| {
+        let evidence = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest };
+        after_step(&mut watch, &evidence).map(|breach| breach.clause)
+    };
+    let shown = [Item { area: Area::Secure, key: "session".into(), value: "x".into() }];
+    assert_eq!(look(&story.exchanges[..1], &shown), None);
+    assert_eq!(look(&story.exchanges[..], &[]), None);
 }
