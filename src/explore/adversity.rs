@@ -3,7 +3,7 @@
 
 use super::act::{Ask, Forged, On, Person, Place, Strike, Try};
 use super::state::{Branch, Ended, Installed, Seen, State, branch, refused};
-use crate::protocol::ErrorKind::{InvalidSignInToken, Network, Unauthorized, UnexpectedAnswer};
+use crate::protocol::ErrorKind::{InvalidSignInToken, InvalidUser, Network, Unauthorized, UnexpectedAnswer};
 
 impl State {
     /// A sign-in whose exchange goes wrong leaves everything as it was (EXC-4, MIG-8).
@@ -106,7 +106,12 @@ impl State {
             (On::Api, Strike::Garbage) => vec![through, Seen::Refused(UnexpectedAnswer), Seen::Refused(Network)],
             (_, _) => vec![through, Seen::Refused(Network)],
         };
-        branch(&seen, self)
+        let mut branches = branch(&seen, self);
+        // Of the user itself, 404 may well mean that it is gone; DEL-4 speaks of foreign ones.
+        if (on, strike) == (On::Api, Strike::Status(404)) {
+            branches.extend(branch(&[Seen::Http(404), Seen::Refused(InvalidUser)], self.nobody()));
+        }
+        branches
     }
 
     /// A call that may die in its middle: before it or after it, never between (EXC-5, PER-3, MIG-9).

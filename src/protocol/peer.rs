@@ -41,6 +41,19 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The message, and whatever the data hold beside the kind: an app may show or log all of it.
+    pub fn words(&self) -> String {
+        let more: Vec<_> = match &self.data {
+            Value::Object(fields) => fields
+                .iter()
+                .filter(|(name, _)| *name != "kind")
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect(),
+            _ => vec![],
+        };
+        if more.is_empty() { self.message.clone() } else { format!("{} ({})", self.message, more.join(", ")) }
+    }
+
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { code: REFUSED, message: message.into(), data: json!({ "kind": kind }) }
     }

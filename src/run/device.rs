@@ -318,7 +318,7 @@ impl Device {
         match result {
             Ok(Ok(value)) => Ok(Called::Ok(value)),
             Ok(Err(refusal)) => match refusal.kind() {
-                Some(kind) => Ok(Called::Refused { kind, text: refusal.message }),
+                Some(kind) => Ok(Called::Refused { kind, text: refusal.words() }),
                 None => Err(DeviceError::Adapter(trouble(format!(
                     "the adapter answered `{method}` with an error without a valid `data.kind` (code {}: {})",
                     refusal.code, refusal.message

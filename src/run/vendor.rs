@@ -101,6 +101,14 @@ impl Vendor {
         }
     }
 
+    /// The tenant of the team's users, where it is known.
+    pub fn tenant(&self, realm: Realm) -> String {
+        match self {
+            Vendor::Simulated(cloud) => cloud.store().team(realm).tenant.clone(),
+            Vendor::External(_) => String::new(),
+        }
+    }
+
     pub fn lifetimes(&self) -> Lifetimes {
         match self {
             Vendor::Simulated(cloud) => cloud.lifetimes(),

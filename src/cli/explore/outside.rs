@@ -76,7 +76,8 @@ async fn explore(args: &Args, path: &Path, target: crate::target::Target) -> Don
         }
     };
     tell_failure(args, path, seed, events, &shortened)?;
-    Ok(ExitCode::from(1))
+    // What fails once and not again may be the machine's doing.
+    Ok(ExitCode::from(if shortened.again { 1 } else { 4 }))
 }
 
 async fn wanted(interrupted: &mut Interrupted) {
@@ -164,7 +165,9 @@ fn tell_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened:
     writeln!(out, "\nFAIL at seed {seed}, after {events} events")?;
     match shortened.again {
         true => writeln!(out, "shortened to {} events in {} more walks:", draft.stages.len(), shortened.tries)?,
-        false => writeln!(out, "walked again twice it does not fail, so it hangs on timing; not shortened:")?,
+        false => {
+            writeln!(out, "inconclusive: walked again twice it does not fail, so it hangs on timing; not shortened:")?
+        }
     }
     for (number, act) in draft.acts().iter().enumerate() {
         writeln!(out, "  {:>3}  {act:?}", number + 1)?;

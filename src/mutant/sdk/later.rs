@@ -3,9 +3,10 @@
 use super::{Sent, Stored, seat};
 use crate::mutant::mutants;
 use crate::profile::{Call, Profile};
+use crate::protocol::message::Area;
 use crate::protocol::{Environment, ErrorKind, Realm, StatusWord};
 use crate::reference::sdk::ports::{Answer, Vault};
-use crate::reference::sdk::record::Record;
+use crate::reference::sdk::record::{Record, TokenRecord};
 use crate::reference::sdk::rules::{Faithful, Plan, Rules, Tokens, Why};
 use crate::reference::sdk::token::SignInToken;
 use crate::reference::sdk::{SdkError, Secret};
@@ -13,6 +14,16 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 fn is_on_hold(record: Option<&Record>) -> bool {
     matches!(record, Some(Record::SignInToken(session)) if session.on_hold)
+}
+
+/// Erases all but one thing.
+fn erase_but(vault: &dyn Vault, what: impl Fn(TokenRecord) -> String) -> Stored<()> {
+    let left = match Faithful.restore(vault)? {
+        Some(Record::SignInToken(session)) => Some(what(session)),
+        _ => None,
+    };
+    Faithful.erase(vault)?;
+    left.map_or(Ok(()), |left| vault.write(Area::Plain, "last", left.as_bytes()))
 }
 
 mutants! { Rules, seat;
@@ -44,6 +55,16 @@ mutants! { Rules, seat;
         fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
             let (was, is) = (is_on_hold(Faithful.restore(vault)?.as_ref()), is_on_hold(Some(record)));
             if was && !is { Ok(()) } else { Faithful.save(vault, record) }
+        }
+    }
+    ProjectStays "project-stays" breaks "OUT-1": "leaves the project's public key behind at a sign-out" {
+        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
+            erase_but(vault, |session| session.public_key)
+        }
+    }
+    BareIdStays "bare-id-stays" breaks "OUT-1": "leaves the user's id behind at a sign-out, without its dashes" {
+        fn erase(&self, vault: &dyn Vault) -> Stored<()> {
+            erase_but(vault, |session| session.user_id.replace('-', ""))
         }
     }
     StormAtLaunch[settled: AtomicBool] "storm-at-launch" breaks "REF-4": "shares no refresh until the first one after a launch is done" {

@@ -33,6 +33,11 @@ impl Step for Storage {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let items = world.device.items().await?;
+        // An app learns both from its sign-in token only.
+        let configuration = [
+            ("the project's public key", world.vendor.public_key(world.given.realm())),
+            ("the tenant", world.vendor.tenant(world.given.realm())),
+        ];
         for item in &items {
             let text = format!("{}={}", item.key, item.value);
             let secrets = world.ledger.secrets_in(&text);
@@ -44,6 +49,15 @@ impl Step for Storage {
                 return Err(Halt::Unmet {
                     expected: format!("no {} in storage", known.kind.words()),
                     got: format!("{} in {}", known.name, place()),
+                });
+            }
+            let stays = |(_, value): &&(&str, String)| !value.is_empty() && text.contains(value.as_str());
+            if self.is.is_some()
+                && let Some((what, _)) = configuration.iter().find(stays)
+            {
+                return Err(Halt::Unmet {
+                    expected: "nothing of the session or its configuration in storage".into(),
+                    got: format!("{what} in {}", place()),
                 });
             }
             if self.is.is_some()
