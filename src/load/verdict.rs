@@ -345,6 +345,18 @@ mod tests {
         assert_eq!(verdict(&["p99<20ms"], &late), Verdict::Kept);
         assert_eq!(verdict(&["p99<9ms"], &late), Verdict::Inconclusive);
         assert!(judge(&load(&[]), &late).limits[0].contains("4 of 1004 arrivals"));
+        // One in a thousand is none too many.
+        let mut few = round(|_| {});
+        (0..2996).for_each(|_| record(&mut few.lag, 20_000));
+        (0..4).for_each(|_| record(&mut few.lag, 5_000_000));
+        assert_eq!(verdict(&[], &few), Verdict::Kept);
+        // What is little beside the server's own latency is no matter.
+        let mut slow = round(|series| *series = Series::default());
+        (0..1000).for_each(|_| slow.whole.good(100_000_000, 100_000_000));
+        (0..100).for_each(|_| record(&mut slow.lag, 9_000_000));
+        assert_eq!(verdict(&[], &slow), Verdict::Kept);
+        (0..100).for_each(|_| record(&mut slow.lag, 11_000_000));
+        assert_eq!(verdict(&[], &slow), Verdict::Inconclusive);
         // A flood has no schedule to be late for.
         let flood = Load { arrivals: Arrivals::Flood, ..load(&[]) };
         assert_eq!(judge(&flood, &late).verdict, Verdict::Kept);
@@ -360,6 +372,16 @@ mod tests {
         assert_eq!(verdict(&[], &busy), Verdict::Kept);
         busy.rows.iter_mut().for_each(|row| row.cpu_ns = 950_000_000);
         assert!(judge(&load(&[]), &busy).limits[0].starts_with("CPU"));
+        // The second in the middle counts, of those in which something was to be done.
+        let busy_for = |seconds: usize, idle: usize| {
+            let mut some = round(|_| {});
+            some.rows.iter_mut().take(seconds).for_each(|row| row.cpu_ns = 990_000_000);
+            some.rows.iter_mut().skip(seconds).take(idle).for_each(|row| (row.started, row.cpu_ns) = (0, 0));
+            judge(&load(&[]), &some).limits.len()
+        };
+        assert_eq!([busy_for(4, 0), busy_for(6, 0), busy_for(4, 4), busy_for(1, 8)], [0, 1, 1, 1]);
+        busy.rows.truncate(1);
+        assert!(judge(&load(&[]), &busy).limits.is_empty(), "one second is too few");
         let sockets = round(|series| series.failed(Failure::OutOfSockets, 0, String::new));
         assert!(judge(&load(&[]), &sockets).limits[0].starts_with("sockets: 1"));
         let mut starved = round(|_| {});
@@ -370,6 +392,8 @@ mod tests {
         assert!(limits[0].contains("2 of 1002") && limits[0].contains("fleet"), "{limits:?}");
         // What was never sent cannot have kept to anything.
         assert_eq!(verdict(&["p99<1s"], &starved), Verdict::Inconclusive);
+        assert_eq!(verdict(&["rate>=200/s"], &starved), Verdict::Inconclusive);
+        assert_eq!(verdict(&["p99<9ms"], &starved), Verdict::Broken, "the rest would not have made it faster");
         starved.whole.failed(Failure::Wrong(Wrong::Field), 0, String::new);
         assert_eq!(verdict(&["p99<1s"], &starved), Verdict::Broken);
     }
@@ -383,9 +407,36 @@ mod tests {
         for part in ["11 of 1000 arrivals waited", "say nothing", "one in 4", "2 installations"] {
             assert!(notes.iter().any(|note| note.contains(part)), "{part}: {notes:?}");
         }
-        told.held = 10;
+        (told.held, told.starved) = (12, 100);
+        assert!(judge(&load(&[]), &told).notes[0].contains("12 of 1100 arrivals waited"));
+        (told.held, told.starved, told.late) = (10, 0, 7);
+        assert!(judge(&load(&[]), &told).notes[0].contains("fell behind: 7 of 1000"));
+        told.late = 0;
         assert_eq!(judge(&load(&[]), &told).notes.len(), 3);
         told.opaque = 0;
         assert!(judge(&load(&[]), &told).notes[0].contains("no claim"));
+        // Where no access token was given out, or none was good, there was nothing to check.
+        let issues =
+            Load { workloads: vec![crate::load::plan::workload("issue", 1, &[]).expect("built in")], ..load(&[]) };
+        let mut unknown = round(|_| {});
+        unknown.learned = Learned::default();
+        assert_eq!(judge(&issues, &unknown).notes, Vec::<String>::new());
+        for name in ["day/refresh", "day/exchange"] {
+            unknown.series[0].0 = name.into();
+            assert!(judge(&issues, &unknown).notes[0].contains("no claim"), "{name}");
+        }
+        unknown.whole.good = 0;
+        assert_eq!(judge(&issues, &unknown).notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_wrong_before_the_clock_started_counts_and_is_told() {
+        let mut before = round(|_| {});
+        let failed = super::super::measure::Failed { count: 3, example: String::new() };
+        before.count_before(&std::collections::BTreeMap::from([(Failure::Wrong(Wrong::OtherUser), failed)]));
+        let judged = judge(&load(&["p99<1s"]), &before);
+        assert_eq!(judged.verdict, Verdict::Broken);
+        assert!(judged.notes[0].contains("3 of the wrong answers came before"), "{:?}", judged.notes);
+        assert!(!judge(&load(&[]), &round(|_| {})).notes.iter().any(|note| note.contains("before")));
     }
 }

@@ -321,6 +321,10 @@ fn a_session_that_outlives_its_process_is_somewhere_in_storage() {
     let mut later = lived();
     later.sdk.launches = vec![0, 2];
     assert_eq!(later.judge(), None, "nothing was shown since");
+    let mut anew = Story::new();
+    anew.sign_in("ada", 1).sign_in("ada", 2).call(&[NEXT], 0);
+    anew.sdk.launches = vec![0, 1];
+    assert_eq!(anew.judge(), None, "its session is of this launch");
     let mut refreshed = Story::new();
     refreshed.sign_in("ada", 1).refresh("refresh-token-1", 2, 2);
     refreshed.sdk.launches = vec![0, 1];
@@ -338,6 +342,10 @@ fn what_was_in_storage_once_may_be_gone() {
         let evidence = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest };
         after_step(&mut watch, &evidence).map(|breach| breach.clause)
     };
+    // While calls go on, storage is between two states.
+    let (exchanges, items) = (&story.exchanges[..], &[][..]);
+    let busy = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest: false };
+    assert!(after_step(&mut Watch::default(), &busy).is_none());
     let shown = [Item { area: Area::Secure, key: "session".into(), value: "x".into() }];
     assert_eq!(look(&story.exchanges[..1], &shown), None);
     assert_eq!(look(&story.exchanges[..], &[]), None);
