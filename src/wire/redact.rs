@@ -310,13 +310,23 @@ fn known(kind: SecretKind, name: String, value: &str) -> Known {
         guises.extend([percent.to_lowercase().replace('+', "%20"), percent]);
     }
     guises.extend(in_base64(value));
-    let hex: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = in_hex(value);
     guises.extend([hex.to_ascii_uppercase(), hex]);
     guises.push(in_utf16(value));
     guises.retain(|guise| guise.len() >= 8 || guise == value);
     guises.sort_by_key(|guise| std::cmp::Reverse(guise.len()));
     guises.dedup();
     Known { kind, name, value: value.to_owned(), guises, beginning: beginning(value) }
+}
+
+fn in_hex(value: &str) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 * value.len());
+    for byte in value.bytes() {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 /// The value as it stands in Base64 texts: three ways, by what precedes it, less the characters at either end that
