@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> Done {
     let target = server.target(&program);
     match &args.target {
         Some(path) => write(path, &target, 0o600)?,
-        None => print!("{target}"),
+        None => write!(Out, "{target}")?,
     }
     Out.flush()?;
     eprintln!("vouch: the simulated cloud listens on {}; Ctrl-C ends it", server.origin());

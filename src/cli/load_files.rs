@@ -67,8 +67,7 @@ impl Files {
             let (file, made) = open(path).map_err(|error| Stop::Environment(cannot(path, &error)))?;
             // One file has many names: `q.out`, `./q.out`, a link.
             let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-            let one = |other: &Open| other.real == real && file.metadata().is_ok_and(|meta| meta.is_file());
-            if files.iter().any(one) {
+            if files.iter().any(|other| other.real == real) {
                 return Err(Stop::Usage(format!("two reports cannot go to one file: {}", path.display())));
             }
             files.push(Open { path: path.to_owned(), real, format, file, made });

@@ -4,11 +4,10 @@ use super::load::{Args, Crewed, crew};
 use super::load_shared::{profile, trouble};
 use super::out::Out;
 use super::{Done, Stop, target};
-use crate::load::arrivals::Arrivals;
 use crate::load::compare::{LEAST, RISK};
 use crate::load::threshold::{short, time};
 use crate::load::{Happening, Load, Tried, Trouble, Turns, Verdict, round_length, saturate, take_turns};
-use crate::report::load::Console;
+use crate::report::load::{Console, thresholds_json};
 use crate::target::Target;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -45,10 +44,8 @@ pub async fn against(
     mut console: Console,
 ) -> Done {
     let length = round_length(&load, args.rounds);
-    if let Arrivals::Spike { at, within, .. } = load.arrivals
-        && at + within > length
-    {
-        let [end, length] = [at + within, length].map(humantime::format_duration);
+    if let Some(end) = load.arrivals.spike_end().filter(|end| *end > length) {
+        let [end, length] = [end, length].map(humantime::format_duration);
         return Err(Stop::Usage(format!(
             "the spike ends at {end}, and each round of the comparison lasts {length}; give a longer --length or fewer --rounds"
         )));
@@ -145,8 +142,7 @@ fn tell_turns(turns: &Turns, (old, new): &(String, String), outcome: Outcome) ->
         )?;
     }
     for held in turns.judged.held.iter().filter(|held| !held.holds) {
-        let value = held.value.map_or_else(|| "nothing was measured".to_owned(), |value| held.threshold.show(value));
-        writeln!(out, "✗ {}: {value} in the new build", held.threshold)?;
+        writeln!(out, "✗ {}: {} in the new build", held.threshold, held.measured())?;
     }
     let unclear = turns.doubt.clone().or_else(|| turns.judged.limits.first().cloned());
     let verdict = match outcome {
@@ -168,8 +164,7 @@ fn turns_json(turns: &Turns, (old, new): &(String, String)) -> Value {
         "pairs": turns.pairs.iter().map(|(old, new)| json!({ "baseline": sample(old), "target": sample(new) })).collect::<Vec<_>>(),
         "compared": turns.compared.iter().map(compared).collect::<Vec<_>>(),
         "doubt": turns.doubt,
-        "thresholds": turns.judged.held.iter().map(|held| json!({
-            "threshold": held.threshold.to_string(), "value": held.value, "holds": held.holds })).collect::<Vec<_>>(),
+        "thresholds": thresholds_json(&turns.judged),
     })
 }
 

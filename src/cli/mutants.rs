@@ -172,7 +172,7 @@ async fn try_out(clause: &str, settings: Settings, plan: Plan) -> Trial {
     crate::run::run(plan, settings, interrupted, |event| {
         let RunEvent::CaseFinished(case) = event else { return };
         let findings = match &case.verdict {
-            Verdict::Failed(findings) => findings,
+            Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
             Verdict::Passed | Verdict::Skipped(_) => return,
             Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
                 trial.failed.push(case.id.clone());

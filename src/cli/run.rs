@@ -130,7 +130,7 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
         casting::plant(&mut cast.engine, &mutant.seat);
         cast.target = format!("planted: {}", mutant.about);
     }
-    let mut listener = listener(&args, Arc::new(plan.clauses.clone()), strictness)?;
+    let mut listener = listener(&args, Arc::new(plan.clauses.clone()))?;
     let jobs = limits::jobs(args.jobs)?;
     let settings = Settings {
         snapshot_mode: snapshot_mode(&args, own),
@@ -225,7 +225,7 @@ fn snapshot_mode(args: &Args, own: bool) -> SnapshotMode {
     }
 }
 
-fn listener(args: &Args, clauses: Arc<Clauses>, strictness: Strictness) -> Result<Box<dyn Listener>, Stop> {
+fn listener(args: &Args, clauses: Arc<Clauses>) -> Result<Box<dyn Listener>, Stop> {
     let cannot = |path: &PathBuf, e: io::Error| Stop::Environment(format!("cannot write {}: {e}", path.display()));
     let out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(File::create(path).map_err(|e| cannot(path, e))?),
@@ -234,8 +234,8 @@ fn listener(args: &Args, clauses: Arc<Clauses>, strictness: Strictness) -> Resul
     let detail = if args.verbose { Detail::EveryCase } else { Detail::Brief };
     let colours = args.output.is_none() && console::colors_enabled();
     Ok(match args.format {
-        Format::Console => Box::new(Console::new(out, clauses, strictness, detail, colours).with_progress()),
-        Format::Json => Box::new(Json::new(out, clauses, strictness)),
-        Format::Junit => Box::new(Junit::new(out, clauses, strictness)),
+        Format::Console => Box::new(Console::new(out, clauses, detail, colours).with_progress()),
+        Format::Json => Box::new(Json::new(out)),
+        Format::Junit => Box::new(Junit::new(out)),
     })
 }

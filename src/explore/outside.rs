@@ -133,7 +133,7 @@ impl Outside {
         };
         match play(&case, &self.engine).await.verdict {
             Verdict::Passed => Ended::Well,
-            Verdict::Failed(findings) => {
+            Verdict::Failed(findings) | Verdict::Warned(findings) => {
                 let Some(finding) = findings.into_iter().next() else {
                     return Ended::Broken("a failure without a finding".into());
                 };

@@ -1,7 +1,6 @@
 //! What a client other than the SDK tries at the vendor in a walk.
 
-use super::act::Try;
-use super::act::{MADE_UP_KEY, NOBODY};
+use super::act::{MADE_UP_KEY, NOBODY, Try};
 use super::direct::Direct;
 use super::state::Seen;
 use crate::cloud::TokenShape;
@@ -117,6 +116,7 @@ impl Direct {
             _ => Seen::Ok,
         }
     }
+
     /// A client signs in as Ada, with her sign-in token changed in some way; the answer.
     async fn ada_signs_in(&self, change: impl FnOnce(String) -> Option<String>) -> Option<Reply> {
         let token = change(self.ether.cloud.sign_in_token(self.home, &self.ids[0], &TokenShape::default())?)?;

@@ -35,8 +35,7 @@ pub(super) fn is_shown(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breac
     };
     let since = evidence.exchanges.iter().enumerate().skip(launch);
     let survived = since.filter(|(_, exchange)| exchange.link.from == Party::Sdk).find(|(_, exchange)| {
-        let bearer = exchange.request.header("authorization").and_then(|text| text.split_whitespace().nth(1));
-        bearer.is_some_and(before) || exchange.carried.refresh_token.as_deref().is_some_and(before)
+        exchange.request.bearer().is_some_and(before) || exchange.carried.refresh_token.as_deref().is_some_and(before)
     });
     survived.map(|(number, _)| Breach {
         clause: "EXC-3",

@@ -35,6 +35,14 @@ pub enum Arrivals {
 const MOST: f64 = 10_000_000.0;
 
 impl Arrivals {
+    /// When a spike is over; none where there is none.
+    pub fn spike_end(&self) -> Option<Duration> {
+        match self {
+            Arrivals::Spike { at, within, .. } => Some(at.saturating_add(*within)),
+            _ => None,
+        }
+    }
+
     /// How many arrivals a run of this length has. Infinite for a flood.
     pub fn expected(&self, length: Duration) -> f64 {
         match self {

@@ -49,6 +49,12 @@ pub struct Failed {
     pub example: String,
 }
 
+/// Counts failures of one kind among others; the first example stays.
+pub fn add(all: &mut BTreeMap<Failure, Failed>, failure: Failure, failed: &Failed) {
+    let here = all.entry(failure).or_insert_with(|| Failed { count: 0, example: failed.example.clone() });
+    here.count += failed.count;
+}
+
 impl Default for Series {
     fn default() -> Self {
         Self {
@@ -103,8 +109,7 @@ impl Series {
 
     /// Counts failures that were noted elsewhere.
     pub fn add(&mut self, failure: Failure, failed: &Failed) {
-        let here = self.failures.entry(failure).or_insert_with(|| Failed { count: 0, example: failed.example.clone() });
-        here.count += failed.count;
+        add(&mut self.failures, failure, failed);
     }
 
     pub fn errors(&self) -> u64 {

@@ -172,10 +172,8 @@ impl Load {
         if self.arrivals.expected(self.length) < 1.0 {
             return Err(format!("`{}` sends nothing in {}", self.arrivals, humantime::format_duration(self.length)));
         }
-        if let Arrivals::Spike { at, within, .. } = self.arrivals
-            && at + within > self.length
-        {
-            let [end, length] = [at + within, self.length].map(humantime::format_duration);
+        if let Some(end) = self.arrivals.spike_end().filter(|end| *end > self.length) {
+            let [end, length] = [end, self.length].map(humantime::format_duration);
             return Err(format!("the spike ends at {end}, and the load at {length}: give a longer one"));
         }
         if self.timeout.is_zero() {

@@ -40,19 +40,16 @@ impl Seen {
 
     /// Notes a token of a user.
     pub fn again(&mut self, token: &str, user: &str) -> Again {
-        let hash = hash(token);
-        if hash.trailing_zeros() < self.skipped {
-            return Again::No;
-        }
         #[allow(clippy::cast_possible_truncation, reason = "a part of a hash")]
-        let user = self::hash(user) as u32;
-        self.note(hash, user)
+        self.note(hash(token), || hash(user) as u32)
     }
 
-    fn note(&mut self, hash: u64, user: u32) -> Again {
+    /// `user` is asked for only where the token belongs to the sample.
+    fn note(&mut self, hash: u64, user: impl FnOnce() -> u32) -> Again {
         if hash.trailing_zeros() < self.skipped {
             return Again::No;
         }
+        let user = user();
         match self.hashes.entry(hash) {
             Entry::Occupied(known) if *known.get() == user => return Again::OfTheSame,
             Entry::Occupied(_) => return Again::OfAnother,
@@ -77,7 +74,7 @@ impl Seen {
             self.skip(other.skipped);
         }
         let twice = |again| again == Again::OfAnother || same && again == Again::OfTheSame;
-        other.hashes.iter().filter(|(hash, user)| twice(self.note(**hash, **user))).count() as u64
+        other.hashes.iter().filter(|(hash, user)| twice(self.note(**hash, || **user))).count() as u64
     }
 
     /// One in how many tokens is looked at.

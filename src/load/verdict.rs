@@ -33,6 +33,13 @@ pub struct Held {
     pub holds: bool,
 }
 
+impl Held {
+    /// What was measured, for readers.
+    pub fn measured(&self) -> String {
+        self.value.map_or_else(|| "nothing was measured".to_owned(), |value| self.threshold.show(value))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {

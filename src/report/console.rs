@@ -1,9 +1,7 @@
 //! The report for people: failures in full as they come, then chapters, clauses and the verdict.
 
 use super::Listener;
-use crate::run::event::{
-    CaseReport, ClauseResult, Finding, Outcome, RunEvent, Standing, Started, Strictness, Summary, Verdict,
-};
+use crate::run::event::{CaseReport, ClauseResult, Finding, Outcome, RunEvent, Standing, Started, Summary, Verdict};
 use crate::scenario::{Clauses, Level};
 use crate::text::Problem;
 use console::Style;
@@ -27,7 +25,6 @@ pub struct Console<W> {
     out: W,
     styles: Styles,
     clauses: Arc<Clauses>,
-    strictness: Strictness,
     detail: Detail,
     progress: Option<Progress>,
     chapters: BTreeMap<String, Chapter>,
@@ -59,7 +56,7 @@ struct Progress {
 }
 
 impl<W: Write> Console<W> {
-    pub fn new(out: W, clauses: Arc<Clauses>, strictness: Strictness, detail: Detail, colours: bool) -> Self {
+    pub fn new(out: W, clauses: Arc<Clauses>, detail: Detail, colours: bool) -> Self {
         let style = || Style::new().force_styling(colours);
         let styles = Styles {
             good: style().green(),
@@ -69,7 +66,7 @@ impl<W: Write> Console<W> {
             bold: style().bold(),
             colours,
         };
-        Self { out, styles, clauses, strictness, detail, progress: None, chapters: BTreeMap::new() }
+        Self { out, styles, clauses, detail, progress: None, chapters: BTreeMap::new() }
     }
 
     /// Also shows how far the run is, on standard error if that is a terminal.
@@ -109,7 +106,7 @@ impl<W: Write> Console<W> {
                 chapter.passed += 1;
                 self.styles.good.apply_to("pass".to_owned())
             }
-            Verdict::Failed(findings) if case.verdict.warns(&self.clauses, self.strictness) => {
+            Verdict::Warned(_) => {
                 chapter.warned += 1;
                 self.styles.warn.apply_to("WARN".to_owned())
             }
@@ -138,7 +135,7 @@ impl<W: Write> Console<W> {
         }
         writeln!(self.out, "\n{word} {} / {}\n     {}", case.chapter, self.styles.bold.apply_to(&case.id), case.title)?;
         match &case.verdict {
-            Verdict::Failed(findings) => {
+            Verdict::Failed(findings) | Verdict::Warned(findings) => {
                 findings.iter().try_for_each(|finding| self.finding(finding, case.advice.as_deref()))?
             }
             Verdict::BadScenario(what) => writeln!(self.out, "     the scenario makes no sense: {what}")?,

@@ -1,26 +1,22 @@
 //! The report for programs: one JSON document at the end.
 
 use super::Listener;
-use crate::run::event::{CaseReport, Finding, RunEvent, Started, Strictness, Verdict};
-use crate::scenario::Clauses;
+use crate::run::event::{CaseReport, Finding, RunEvent, Started, Verdict};
 use serde_json::{Value, json};
 use std::io::{self, Write};
-use std::sync::Arc;
 
 /// The layout's version, raised when a reader would notice.
 const FORMAT: u32 = 1;
 
 pub struct Json<W> {
     out: W,
-    clauses: Arc<Clauses>,
-    strictness: Strictness,
     started: Option<Started>,
     cases: Vec<Value>,
 }
 
 impl<W: Write> Json<W> {
-    pub fn new(out: W, clauses: Arc<Clauses>, strictness: Strictness) -> Self {
-        Self { out, clauses, strictness, started: None, cases: Vec::new() }
+    pub fn new(out: W) -> Self {
+        Self { out, started: None, cases: Vec::new() }
     }
 }
 
@@ -28,10 +24,7 @@ impl<W: Write> Listener for Json<W> {
     fn hear(&mut self, event: &RunEvent) -> io::Result<()> {
         match event {
             RunEvent::Started(started) => self.started = Some(started.clone()),
-            RunEvent::CaseFinished(case) => {
-                let warns = case.verdict.warns(&self.clauses, self.strictness);
-                self.cases.push(case_json(case, warns));
-            }
+            RunEvent::CaseFinished(case) => self.cases.push(case_json(case)),
             RunEvent::Finished(summary) => {
                 // Cases end in any order; readers compare runs.
                 self.cases.sort_by_key(|case| case["id"].as_str().unwrap_or_default().to_owned());
@@ -53,12 +46,11 @@ impl<W: Write> Listener for Json<W> {
     }
 }
 
-fn case_json(case: &CaseReport, warns: bool) -> Value {
+fn case_json(case: &CaseReport) -> Value {
     let (verdict, detail) = match &case.verdict {
         Verdict::Passed => ("passed", Value::Null),
-        Verdict::Failed(findings) => {
-            (if warns { "warned" } else { "failed" }, findings.iter().map(finding_json).collect())
-        }
+        Verdict::Failed(findings) => ("failed", findings.iter().map(finding_json).collect()),
+        Verdict::Warned(findings) => ("warned", findings.iter().map(finding_json).collect()),
         Verdict::Skipped(reason) => ("skipped", json!(reason)),
         Verdict::BadScenario(what) => ("badScenario", json!(what)),
         Verdict::HarnessFailed(what) => ("harnessFailed", json!(what)),

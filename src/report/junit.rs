@@ -1,24 +1,20 @@
 //! The report for CI servers: JUnit XML, a suite a chapter.
 
 use super::Listener;
-use crate::run::event::{CaseReport, Finding, RunEvent, Strictness, Verdict};
-use crate::scenario::Clauses;
+use crate::run::event::{CaseReport, Finding, RunEvent, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::Arc;
 
 pub struct Junit<W> {
     out: W,
-    clauses: Arc<Clauses>,
-    strictness: Strictness,
     name: String,
     suites: BTreeMap<String, Vec<TestCase>>,
 }
 
 impl<W: Write> Junit<W> {
-    pub fn new(out: W, clauses: Arc<Clauses>, strictness: Strictness) -> Self {
-        Self { out, clauses, strictness, name: "vouch".into(), suites: BTreeMap::new() }
+    pub fn new(out: W) -> Self {
+        Self { out, name: "vouch".into(), suites: BTreeMap::new() }
     }
 }
 
@@ -26,10 +22,7 @@ impl<W: Write> Listener for Junit<W> {
     fn hear(&mut self, event: &RunEvent) -> io::Result<()> {
         match event {
             RunEvent::Started(started) => self.name = format!("vouch: {} {}", started.sdk.name, started.sdk.version),
-            RunEvent::CaseFinished(case) => {
-                let warns = case.verdict.warns(&self.clauses, self.strictness);
-                self.suites.entry(case.chapter.clone()).or_default().push(test_case(case, warns));
-            }
+            RunEvent::CaseFinished(case) => self.suites.entry(case.chapter.clone()).or_default().push(test_case(case)),
             RunEvent::Finished(summary) => {
                 let mut report = Report::new(self.name.as_str());
                 report.set_time(summary.duration);
@@ -47,14 +40,13 @@ impl<W: Write> Listener for Junit<W> {
     }
 }
 
-/// A case that only `warns` is a success for CI servers, as the exit code has it; what is wrong stands in its output.
-fn test_case(case: &CaseReport, warns: bool) -> TestCase {
+/// A case that is a warning only is a success for CI servers, as the exit code has it; what is wrong stands in its output.
+fn test_case(case: &CaseReport) -> TestCase {
     let all = |findings: &[Finding]| {
         findings.iter().map(|finding| words(finding, case.advice.as_deref())).collect::<Vec<_>>().join("\n")
     };
     let status = match &case.verdict {
-        Verdict::Passed => TestCaseStatus::success(),
-        Verdict::Failed(_) if warns => TestCaseStatus::success(),
+        Verdict::Passed | Verdict::Warned(_) => TestCaseStatus::success(),
         Verdict::Skipped(reason) => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(reason.as_str());
@@ -75,7 +67,7 @@ fn test_case(case: &CaseReport, warns: bool) -> TestCase {
         }
     };
     let mut test = TestCase::new(case.id.as_str(), status);
-    if let (Verdict::Failed(findings), true) = (&case.verdict, warns) {
+    if let Verdict::Warned(findings) = &case.verdict {
         test.set_system_out(format!("warning: a should clause is broken\n{}", all(findings)));
     }
     test.set_classname(format!("vouch.{}", case.chapter)).set_time(case.duration);

@@ -189,15 +189,16 @@ impl World {
     /// Whether it is an API call of a signed-in SDK that the app has not asked for, such as a synchronisation in the
     /// background: no clause forbids one, and it may come at any time.
     fn is_unasked(&self, exchange: &Exchange, asked: &[Asked]) -> bool {
-        let request = &exchange.request;
-        let shows_token = || {
-            let secrets = request.header("authorization").map(|text| self.ledger.secrets_in(text));
-            secrets.is_some_and(|secrets| secrets.iter().any(|known| known.kind == SecretKind::AccessToken))
-        };
         exchange.link.from == Party::Sdk
             && exchange.operation == Operation::Api
             && !asked.iter().any(|asked| asked.asks_for(exchange))
-            && shows_token()
+            && self.shows_access_token(exchange)
+    }
+
+    /// Whether an exchange authenticates with an access token.
+    pub(super) fn shows_access_token(&self, exchange: &Exchange) -> bool {
+        let secrets = exchange.request.header("authorization").map(|text| self.ledger.secrets_in(text));
+        secrets.is_some_and(|secrets| secrets.iter().any(|known| known.kind == SecretKind::AccessToken))
     }
 
     /// Calls the SDK where only success or refusal matters.

@@ -51,6 +51,8 @@ pub struct CaseReport {
 pub enum Verdict {
     Passed,
     Failed(Vec<Finding>),
+    /// Nothing but `should` clauses is broken, in a run that is not strict.
+    Warned(Vec<Finding>),
     Skipped(String),
     /// Nothing is known of the build: the scenario makes no sense.
     BadScenario(Redacted),
@@ -59,10 +61,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether it is a failure that is a warning only.
-    pub fn warns(&self, clauses: &Clauses, strictness: Strictness) -> bool {
-        let Verdict::Failed(findings) = self else { return false };
-        !findings.is_empty() && findings.iter().all(|finding| finding.warns(clauses, strictness))
+    /// A failure that is a warning only becomes one.
+    pub fn weighed(self, clauses: &Clauses, strictness: Strictness) -> Self {
+        match self {
+            Verdict::Failed(findings)
+                if !findings.is_empty() && findings.iter().all(|finding| finding.warns(clauses, strictness)) =>
+            {
+                Verdict::Warned(findings)
+            }
+            other => other,
+        }
     }
 }
 
@@ -201,14 +209,13 @@ pub enum Strictness {
 /// Adds cases up.
 pub struct Tally {
     clauses: Arc<Clauses>,
-    strictness: Strictness,
     results: BTreeMap<String, ClauseResult>,
     tried: BTreeSet<String>,
     summary: Summary,
 }
 
 impl Tally {
-    pub fn new(clauses: Arc<Clauses>, strictness: Strictness) -> Self {
+    pub fn new(clauses: Arc<Clauses>) -> Self {
         let result = |clause: &crate::scenario::Clause| ClauseResult {
             id: clause.id.clone(),
             level: clause.level,
@@ -232,7 +239,7 @@ impl Tally {
             duration: Duration::ZERO,
             interrupted: false,
         };
-        Self { clauses, strictness, results, tried: BTreeSet::new(), summary }
+        Self { clauses, results, tried: BTreeSet::new(), summary }
     }
 
     pub fn add(&mut self, case: &CaseReport) {
@@ -247,11 +254,10 @@ impl Tally {
                     }
                 }
             }
-            Verdict::Failed(findings) => {
-                if case.verdict.warns(&self.clauses, self.strictness) {
-                    summary.warned += 1
-                } else {
-                    summary.failed += 1
+            Verdict::Failed(findings) | Verdict::Warned(findings) => {
+                match case.verdict {
+                    Verdict::Warned(_) => summary.warned += 1,
+                    _ => summary.failed += 1,
                 }
                 for clause in findings.iter().flat_map(|finding| &finding.clauses) {
                     if let Some(result) = self.results.get_mut(clause)
@@ -351,8 +357,11 @@ groups:
     }
 
     fn judged(strictness: Strictness, cases: &[CaseReport], interrupted: bool) -> Summary {
-        let mut tally = Tally::new(clauses(), strictness);
-        cases.iter().for_each(|case| tally.add(case));
+        let clauses = clauses();
+        let mut tally = Tally::new(clauses.clone());
+        for case in cases {
+            tally.add(&CaseReport { verdict: case.verdict.clone().weighed(&clauses, strictness), ..case.clone() });
+        }
         tally.finish(cases.len() + 2, Duration::from_secs(1), interrupted)
     }
 

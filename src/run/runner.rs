@@ -47,7 +47,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     let began = Instant::now();
     let clauses = Arc::new(plan.clauses);
     let planned = plan.cases.len() * settings.rounds;
-    let mut tally = Tally::new(clauses.clone(), settings.strictness);
+    let mut tally = Tally::new(clauses.clone());
     hear(RunEvent::Started(Started {
         target: settings.target.clone(),
         sdk: settings.sdk.clone(),
@@ -77,9 +77,9 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         };
         let Some(finished) = finished else { break };
         let report = finished.unwrap_or_else(|error| lost(&error.to_string()));
+        let report = CaseReport { verdict: report.verdict.weighed(&clauses, settings.strictness), ..report };
         tally.add(&report);
-        let failed =
-            matches!(report.verdict, Verdict::Failed(_)) && !report.verdict.warns(&clauses, settings.strictness);
+        let failed = matches!(report.verdict, Verdict::Failed(_));
         hear(RunEvent::CaseFinished(Box::new(report)));
         if failed && settings.fail_fast {
             waiting.end();

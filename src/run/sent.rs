@@ -4,7 +4,6 @@ use super::answer::Halt;
 use super::calls::Window;
 use super::world::World;
 use crate::protocol::{Environment, Region};
-use crate::wire::redact::SecretKind;
 use crate::wire::{Exchange, Operation};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -70,10 +69,8 @@ impl Credential {
         if exchange.request.header("x-vital-api-key").is_some() {
             carried.push(Credential::ApiKey.words());
         }
-        if let Some(authorization) = exchange.request.header("authorization") {
-            let is_access =
-                world.ledger.secrets_in(authorization).iter().any(|known| known.kind == SecretKind::AccessToken);
-            carried.push(if is_access {
+        if exchange.request.header("authorization").is_some() {
+            carried.push(if world.shows_access_token(exchange) {
                 Credential::AccessToken.words()
             } else {
                 "an Authorization header that is no access token"

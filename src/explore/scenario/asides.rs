@@ -2,8 +2,7 @@
 
 use super::steps::elsewhere;
 use super::{Stage, expect, newcomer};
-use crate::explore::act::{Ask, PEOPLE, Person, Try};
-use crate::explore::act::{MADE_UP_KEY, NOBODY};
+use crate::explore::act::{Ask, MADE_UP_KEY, NOBODY, PEOPLE, Person, Try};
 use crate::explore::state::State;
 use crate::protocol::Realm;
 use std::fmt::Write;

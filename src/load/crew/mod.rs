@@ -9,16 +9,17 @@ use super::client::{Limits, nanoseconds};
 use super::desk::{After, Pace, Record, Workload};
 use super::failure::Failure;
 use super::fleet::{Fleet, User};
-use super::measure::Failed;
+use super::measure::{self, Failed};
 use super::plan::Load;
 use super::round::{Gathering, Hope, Round, Row};
 use super::site::{Call, Site};
 use super::window::Window;
+use crate::clock::real_now_ms;
 use crate::seat::Place;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Why a load could not be carried out, for the user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -181,8 +182,7 @@ impl Crew {
             let good = |record: &Record| record.series[0][0].good;
             for (failure, failed) in records.iter().flat_map(|record| &record.series[0][0].failures) {
                 if failure.is_wrong() {
-                    let here = self.lies.entry(*failure).or_insert_with(|| Failed { count: 0, ..failed.clone() });
-                    here.count += failed.count;
+                    measure::add(&mut self.lies, *failure, failed);
                 }
             }
             left = records.iter().zip(&left).map(|(record, left)| left.saturating_sub(good(record))).collect();
@@ -339,8 +339,7 @@ impl Crew {
 
 /// Seconds since 1970.
 fn now_s() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    i64::try_from(now).unwrap_or(i64::MAX)
+    real_now_ms() / 1000
 }
 
 fn cannot_make(errand: &Errand, records: &[Record]) -> Trouble {

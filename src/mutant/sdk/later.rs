@@ -12,10 +12,6 @@ use crate::reference::sdk::token::SignInToken;
 use crate::reference::sdk::{SdkError, Secret};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-fn is_on_hold(record: Option<&Record>) -> bool {
-    matches!(record, Some(Record::SignInToken(session)) if session.on_hold)
-}
-
 /// Erases all but one thing.
 fn erase_but(vault: &dyn Vault, what: impl Fn(TokenRecord) -> String) -> Stored<()> {
     let left = match Faithful.restore(vault)? {
@@ -40,7 +36,7 @@ mutants! { Rules, seat;
     }
     BusyEndsHold[held: AtomicBool, lost: AtomicBool] "busy-ends-hold" breaks "EXC-4": "signs out when a sign-in on hold fails" {
         fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
-            self.held.store(is_on_hold(current), Relaxed);
+            self.held.store(current.is_some_and(Record::is_on_hold), Relaxed);
             Faithful.plan_sign_in(current, token, now_ms)
         }
         fn exchange_failure(&self, profile: &Profile, answer: &Sent) -> SdkError {
@@ -53,8 +49,8 @@ mutants! { Rules, seat;
     }
     RestoredInMemory "restored-in-memory-only" breaks "REF-7": "does not keep the session that ended a hold" {
         fn save(&self, vault: &dyn Vault, record: &Record) -> Stored<()> {
-            let (was, is) = (is_on_hold(Faithful.restore(vault)?.as_ref()), is_on_hold(Some(record)));
-            if was && !is { Ok(()) } else { Faithful.save(vault, record) }
+            let was = Faithful.restore(vault)?.is_some_and(|record| record.is_on_hold());
+            if was && !record.is_on_hold() { Ok(()) } else { Faithful.save(vault, record) }
         }
     }
     ProjectStays "project-stays" breaks "OUT-1": "leaves the project's public key behind at a sign-out" {

@@ -35,6 +35,13 @@ pub enum Record {
     SignInToken(TokenRecord),
 }
 
+impl Record {
+    /// Whether a new sign-in token is wanted (REF-7).
+    pub fn is_on_hold(&self) -> bool {
+        matches!(self, Record::SignInToken(session) if session.on_hold)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiKeyRecord {

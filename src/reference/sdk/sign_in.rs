@@ -22,7 +22,7 @@ impl Sdk {
     {
         let current = self.record()?;
         let same = self.device.rules.identified(current.as_ref(), external_user_id);
-        if same && !matches!(&current, Some(Record::SignInToken(session)) if session.on_hold) {
+        if same && !current.as_ref().is_some_and(Record::is_on_hold) {
             return Ok(());
         }
         if !same && matches!(current, Some(Record::SignInToken(_))) {

@@ -77,7 +77,7 @@ impl Results<'_> {
             "<h2>Thresholds</h2>\n<table>\n<thead><tr><th>must hold</th><th>measured</th><th></th></tr></thead>\n",
         );
         for held in &self.judged.held {
-            let value = held.value.map_or_else(|| "nothing was measured".into(), |value| held.threshold.show(value));
+            let value = held.measured();
             let (class, word) = if held.holds { ("kept", "✓ holds") } else { ("broken", "✗ does not hold") };
             let threshold = escape(&held.threshold.to_string());
             let _ = writeln!(out, "<tr><td>{threshold}</td><td>{value}</td><td class=\"{class}\">{word}</td></tr>");

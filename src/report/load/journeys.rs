@@ -1,6 +1,6 @@
 //! Reports of journeys: the closed model. Series, failures and thresholds are told as those of any load.
 
-use super::json::{figures, row};
+use super::json::{figures, row, thresholds_json};
 use super::summary::{line, threshold};
 use super::{PERCENTILES, Results};
 use crate::load::Verdict;
@@ -79,11 +79,7 @@ impl JourneyResults<'_> {
     /// The results as JSON. Times are in nanoseconds unless the name says otherwise.
     pub fn json(&self) -> String {
         let Results { target, load, round, judged, .. } = &self.results;
-        let held: Vec<_> = judged
-            .held
-            .iter()
-            .map(|held| json!({ "threshold": held.threshold.to_string(), "value": held.value, "holds": held.holds }))
-            .collect();
+        let held = thresholds_json(judged);
         let all: serde_json::Map<String, Value> =
             round.series.iter().map(|(name, series)| (name.clone(), figures(series, round.seconds()))).collect();
         let report = json!({

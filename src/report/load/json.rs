@@ -1,19 +1,14 @@
 //! The report for programs. `schema` counts its versions.
 
 use super::{PERCENTILES, Results};
-use crate::load::{Row, Series};
+use crate::load::{Held, Judged, Row, Series};
 use serde_json::{Value, json};
 
 impl Results<'_> {
     /// The results as JSON. Times are in nanoseconds unless the name says otherwise.
     pub fn json(&self) -> String {
         let (load, round) = (self.load, self.round);
-        let held: Vec<_> = self
-            .judged
-            .held
-            .iter()
-            .map(|held| json!({ "threshold": held.threshold.to_string(), "value": held.value, "holds": held.holds }))
-            .collect();
+        let held = thresholds_json(self.judged);
         let all: serde_json::Map<String, Value> =
             round.series.iter().map(|(name, series)| (name.clone(), figures(series, round.seconds()))).collect();
         let report = json!({
@@ -46,6 +41,13 @@ impl Results<'_> {
         });
         format!("{report:#}\n")
     }
+}
+
+/// The thresholds of a load, and what became of them.
+pub fn thresholds_json(judged: &Judged) -> Vec<Value> {
+    let one =
+        |held: &Held| json!({ "threshold": held.threshold.to_string(), "value": held.value, "holds": held.holds });
+    judged.held.iter().map(one).collect()
 }
 
 /// The share of arrivals that started more than a millisecond late.

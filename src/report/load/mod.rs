@@ -12,6 +12,7 @@ mod summary;
 mod timeline;
 
 pub use journeys::JourneyResults;
+pub use json::thresholds_json;
 pub use live::Console;
 pub use prometheus::Exposition;
 

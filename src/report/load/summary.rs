@@ -111,6 +111,5 @@ pub(super) fn threshold(held: &Held, colours: bool) -> String {
     } else {
         Style::new().red().force_styling(colours).apply_to("✗")
     };
-    let value = held.value.map_or_else(|| "nothing was measured".to_owned(), |value| held.threshold.show(value));
-    format!("{mark} {}: {value}", held.threshold)
+    format!("{mark} {}: {}", held.threshold, held.measured())
 }
