@@ -1,5 +1,6 @@
 //! The vocabulary of walks: people, places, acts, and what can go wrong.
 
+use crate::protocol::{Environment, Realm, Region};
 use std::time::Duration;
 
 /// A user of the customer's team.
@@ -33,6 +34,23 @@ pub enum Place {
     Home,
     OtherRegion,
     OtherEnvironment,
+}
+
+impl Place {
+    /// Where that is.
+    pub fn seen_from(self, home: Realm) -> Realm {
+        match self {
+            Place::Home => home,
+            Place::OtherRegion => {
+                Realm { region: if home.region == Region::Us { Region::Eu } else { Region::Us }, ..home }
+            }
+            Place::OtherEnvironment => {
+                let production = home.environment == Environment::Production;
+                let environment = if production { Environment::Sandbox } else { Environment::Production };
+                Realm { environment, ..home }
+            }
+        }
+    }
 }
 
 /// What goes wrong once, at the next exchange of a kind.
@@ -84,6 +102,8 @@ pub enum Act {
     Identify(Person),
     SignOut,
     UseKey(Person),
+    /// `setUserId` while somebody else is signed in by API key.
+    SetUser(Person),
     /// `configure` with the key of another environment or region.
     UseForeignKey(Place),
     /// `setUserId` before `configure`.
@@ -165,7 +185,9 @@ pub enum Forged {
     NotBase64,
     AlgorithmNone,
     AlgorithmHs256,
+    AlgorithmEs256,
     ForeignIssuer,
+    LookalikeIssuer,
     NoUser,
     BadSignature,
 }
@@ -283,7 +305,9 @@ pub fn acts() -> Vec<Act> {
         Forged::NotBase64,
         Forged::AlgorithmNone,
         Forged::AlgorithmHs256,
+        Forged::AlgorithmEs256,
         Forged::ForeignIssuer,
+        Forged::LookalikeIssuer,
         Forged::NoUser,
         Forged::BadSignature,
     ];
@@ -315,6 +339,7 @@ pub fn acts() -> Vec<Act> {
             Act::SignInLate(who),
             Act::Identify(who),
             Act::UseKey(who),
+            Act::SetUser(who),
             Act::Delete(who),
             Act::Undo(who),
             Act::AppUser(Some(who)),

@@ -41,6 +41,10 @@ impl State {
                 }
                 _ => vec![],
             },
+            Act::SetUser(who) => match state.installed {
+                Installed::Key(owner) if owner != who => refused(&[AlreadySignedIn], state),
+                _ => vec![],
+            },
             Act::UseForeignKey(place) => match state.installed {
                 Installed::Nobody if place != Place::Home => refused(&[ErrorKind::InvalidApiKey], state),
                 _ => vec![],

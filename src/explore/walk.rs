@@ -92,7 +92,8 @@ pub(super) fn habits(random: &mut StdRng) -> Habits {
 
 /// Where a walk of this seed lives.
 pub(super) fn home(random: &mut StdRng) -> Realm {
-    let environment = if random.random() { Environment::Production } else { Environment::Sandbox };
+    let environments = [Environment::Production, Environment::Sandbox, Environment::Dev];
+    let environment = environments[random.random_range(0..3)];
     let region = if random.random() { Region::Us } else { Region::Eu };
     Realm { environment, region }
 }

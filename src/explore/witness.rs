@@ -9,8 +9,8 @@ use crate::clock::Mode;
 use crate::invariant::{self, Evidence};
 use crate::profile::Call as AuthCall;
 use crate::protocol::StatusWord;
-use crate::protocol::message::Item;
 use crate::wire::Fate;
+use crate::wire::redact::holds_id;
 use hyper::header::CACHE_CONTROL;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -33,9 +33,13 @@ impl Direct {
             return unmet(format!("the status {wanted:?}"), format!("{status:?}"));
         }
         if wanted.is_empty() {
-            let left = |item: &&Item| self.ids.iter().any(|id| item.value.to_lowercase().contains(id.as_str()));
-            if let Some(item) = items(&self.disk).iter().find(left) {
+            let items = items(&self.disk);
+            if let Some(item) = items.iter().find(|item| self.ids.iter().any(|id| holds_id(&item.value, id))) {
                 return unmet("nothing of a user in storage".into(), format!("a user id in `{}`", item.key));
+            }
+            let tenant = self.ether.cloud.store().team(self.home).tenant.clone();
+            if let Some(item) = items.iter().find(|item| item.value.contains(&tenant)) {
+                return unmet("no configuration in storage".into(), format!("the tenant in `{}`", item.key));
             }
         }
         let user = self.sdk.current_user_id().unwrap_or_default();

@@ -80,10 +80,10 @@ impl Direct {
         self.note(answered.map(|answer| Seen::Http(answer.status)))
     }
 
-    /// Whether API calls from an exchange on follow each other faster than the server asked for (REF-9).
-    pub(super) fn hurries(&self, from: usize, seconds: u64) -> bool {
+    /// Whether the calls of a kind since then follow each other faster than the server asked for (REF-9).
+    pub(super) fn hurries(&self, kind: Operation, from: usize, seconds: u64) -> bool {
         self.ether.transcript.look(|exchanges| {
-            let calls = exchanges[from..].iter().filter(|exchange| exchange.operation == Operation::Api);
+            let calls = exchanges[from..].iter().filter(|exchange| exchange.operation == kind);
             let times: Vec<i64> = calls.map(|exchange| exchange.at_ms).collect();
             let least_ms = i64::try_from(seconds * 1000).unwrap_or(i64::MAX) - 100;
             times.windows(2).any(|pair| pair[1] - pair[0] < least_ms)

@@ -13,7 +13,7 @@ use crate::clock::{Clock, Mode};
 use crate::cloud::{Behaviour, Cloud, CloudParts};
 use crate::invariant::{Observed, Watch};
 use crate::profile::{NumberForm, Profile};
-use crate::protocol::{Environment, Realm, Region, StatusWord};
+use crate::protocol::{Realm, StatusWord};
 use crate::reference::app::ReconcilingApp;
 use crate::reference::sdk::ports::{Life, Time};
 use crate::reference::sdk::{Device, Sdk};
@@ -152,20 +152,7 @@ impl Direct {
     }
 
     pub(super) fn place(&self, place: Place) -> Realm {
-        let Realm { environment, region } = self.home;
-        match place {
-            Place::Home => self.home,
-            Place::OtherRegion => {
-                Realm { region: if region == Region::Us { Region::Eu } else { Region::Us }, ..self.home }
-            }
-            Place::OtherEnvironment => Realm {
-                environment: match environment {
-                    Environment::Production => Environment::Sandbox,
-                    _ => Environment::Production,
-                },
-                ..self.home
-            },
-        }
+        place.seen_from(self.home)
     }
 
     /// A sign-in token, as the app gets it from its backend.

@@ -24,9 +24,15 @@ impl Direct {
             Act::SignIn(who, place) => vec![self.sign_in(who, place).await],
             Act::SignInStruck(who, strike) => {
                 self.strike(Operation::Exchange, strike);
+                let before = self.ether.transcript.len();
                 let seen = self.sign_in(who, Place::Home).await;
                 *lock(&self.ether.strike) = None;
-                vec![seen]
+                match strike {
+                    Strike::Busy(_, seconds) if self.hurries(Operation::Exchange, before, seconds) => {
+                        vec![Seen::Http(0)]
+                    }
+                    _ => vec![seen],
+                }
             }
             Act::SignInForged(how) => vec![self.sign_in_forged(how).await],
             Act::SignInLate(who) => vec![self.sign_in_late(who).await],
@@ -59,6 +65,10 @@ impl Direct {
                     .configure(&self.key(Place::Home), self.home)
                     .and_then(|()| self.sdk.set_user_id(self.id(who)));
                 vec![self.note(both.map(|()| Seen::Ok))]
+            }
+            Act::SetUser(who) => {
+                let done = self.sdk.set_user_id(self.id(who));
+                vec![self.note(done.map(|()| Seen::Ok))]
             }
             Act::Call => vec![self.read(&own).await],
             Act::CallSummary => vec![self.read(&own.replace("/v2/user/", "/v2/summary/sleep/")).await],
@@ -188,7 +198,7 @@ impl Direct {
         let before = self.ether.transcript.len();
         let mut seen = vec![self.request(path).await];
         if let (On::Api, Strike::Busy(_, seconds)) = (on, strike)
-            && self.hurries(before, seconds)
+            && self.hurries(Operation::Api, before, seconds)
         {
             return vec![Seen::Http(0)];
         }
@@ -219,7 +229,9 @@ fn forge(good: &str, how: Forged) -> Option<String> {
             Forged::NotBase64 => How::NotBase64,
             Forged::AlgorithmNone => How::AlgorithmNone,
             Forged::AlgorithmHs256 => How::AlgorithmHs256,
+            Forged::AlgorithmEs256 => How::AlgorithmEs256,
             Forged::ForeignIssuer => How::ForeignIssuer,
+            Forged::LookalikeIssuer => How::LookalikeIssuer,
             Forged::NoUser => How::NoUser,
             Forged::BadSignature => How::BadSignature,
         },

@@ -125,6 +125,7 @@ pub fn clause(act: Act) -> &'static str {
         Act::Identify(_) => "REC-8",
         Act::SignOut => "OUT-1",
         Act::UseKey(_) => "KEY-1",
+        Act::SetUser(_) => "LIF-2",
         Act::CallOther => "SCO-2",
         Act::CallStruck(On::Refresh, _) => "REF-6",
         Act::CallStruck(On::Api, _) => "DEL-4",

@@ -3,7 +3,7 @@
 use super::{Script, Stage, asides, expect};
 use crate::explore::act::{Act, Forged, On, Person, Place, Strike};
 use crate::explore::state::{Installed, State};
-use crate::protocol::{Environment, Realm, Region};
+use crate::protocol::Realm;
 use std::fmt::Write;
 
 /// How a sign-in may end while another goes on.
@@ -85,6 +85,9 @@ fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
             out.push_str(&issue(who, ""));
             out.push_str(&sign_in);
             expect(out, stage);
+            if let Strike::Busy(_, seconds) = how {
+                let _ = writeln!(out, "    sent: {{exchange: {{minGapSeconds: {seconds}}}}}");
+            }
             out.push_str("  - clearFaults\n");
         }
         Act::SignInForged(how) => {
@@ -92,7 +95,9 @@ fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
                 Forged::NotBase64 => "notBase64",
                 Forged::AlgorithmNone => "algorithmNone",
                 Forged::AlgorithmHs256 => "algorithmHs256",
+                Forged::AlgorithmEs256 => "algorithmEs256",
                 Forged::ForeignIssuer => "foreignIssuer",
+                Forged::LookalikeIssuer => "lookalikeIssuer",
                 Forged::NoUser => "noUser",
                 Forged::BadSignature => "badSignature",
             };
@@ -222,6 +227,10 @@ fn others(out: &mut String, stage: &Stage, home: Realm) {
         Act::UseKey(who) => {
             let _ = writeln!(out, "  - configure\n  - setUserId: ${}.id", who.name());
         }
+        Act::SetUser(who) => {
+            let _ = writeln!(out, "  - setUserId: ${}.id", who.name());
+            expect(out, stage);
+        }
         Act::Reconcile => {
             let idle = if stage.before.iter().all(|state| state.asks_for_nothing(act)) {
                 " {signIns: 0, signOuts: 0}"
@@ -256,12 +265,7 @@ fn others(out: &mut String, stage: &Stage, home: Realm) {
 pub(super) fn elsewhere(place: Place, home: Realm) -> String {
     match place {
         Place::Home => String::new(),
-        Place::OtherRegion => {
-            format!(", region: {}", if home.region == Region::Us { Region::Eu } else { Region::Us })
-        }
-        Place::OtherEnvironment => {
-            let other = if home.environment == Environment::Production { "sandbox" } else { "production" };
-            format!(", environment: {other}")
-        }
+        Place::OtherRegion => format!(", region: {}", place.seen_from(home).region),
+        Place::OtherEnvironment => format!(", environment: {}", place.seen_from(home).environment),
     }
 }
