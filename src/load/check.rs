@@ -88,7 +88,7 @@ impl Checker {
         let by_name = call == Call::CreateUser || call == Call::Issue && self.site.through_backend;
         template.fill(
             |slot| match slot {
-                Slot::Token => &installation.jwt,
+                Slot::Token => installation.jwt.as_deref().unwrap_or_default(),
                 Slot::RefreshToken => &installation.refresh_token,
                 Slot::AccessToken => &installation.access_token,
                 Slot::PublicKey => &self.public_key,
@@ -156,7 +156,7 @@ impl Checker {
             installation.access_token.clear();
             installation.access_token.push_str(&access);
         }
-        installation.jwt.clear();
+        installation.jwt = None;
         if same && self.rotates {
             return wrong(Wrong::NotRotated, "");
         }
@@ -204,8 +204,7 @@ impl Checker {
             return wrong(Wrong::OtherUser, "the sign-in token is for another user");
         }
         let installation = fleet.of(who);
-        installation.jwt.clear();
-        installation.jwt.push_str(token.jwt.expose());
+        installation.jwt = Some(token.jwt.expose().into());
         installation.jwt_ends_s = token.expires_at_s.unwrap_or(i64::MAX);
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! An installation is about 200 bytes with its tokens.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// A user of the vendor, or of the backend on the seat.
 #[derive(Clone, Default)]
@@ -21,7 +22,7 @@ pub struct Installation {
     pub refresh_token: String,
     pub access_token: String,
     /// The JWT of a sign-in token that is about to be exchanged.
-    pub jwt: String,
+    pub jwt: Option<Arc<str>>,
     /// When that ends, in seconds since 1970.
     pub jwt_ends_s: i64,
 }
@@ -29,7 +30,7 @@ pub struct Installation {
 /// A sign-in token for later.
 struct Kept {
     user: u32,
-    jwt: Box<str>,
+    jwt: Arc<str>,
     /// In seconds since 1970.
     ends_s: i64,
 }
@@ -93,9 +94,8 @@ impl Fleet {
     pub fn with_token(&mut self) -> Option<u32> {
         let kept = self.stock.pop_front()?;
         let who = self.slot(kept.user);
-        let recycles = self.recycles;
-        self.of(who).jwt.push_str(&kept.jwt);
-        if recycles {
+        self.of(who).jwt = Some(kept.jwt.clone());
+        if self.recycles {
             self.stock.push_back(kept);
         }
         Some(who)
@@ -129,9 +129,10 @@ impl Fleet {
     /// Keeps an installation's sign-in token for later, and lets the installation go.
     pub fn keep_token(&mut self, who: u32) {
         let installation = self.of(who);
-        let jwt = std::mem::take(&mut installation.jwt).into_boxed_str();
-        let kept = Kept { user: installation.user, jwt, ends_s: installation.jwt_ends_s };
-        self.stock.push_back(kept);
+        let (user, ends_s) = (installation.user, installation.jwt_ends_s);
+        if let Some(jwt) = installation.jwt.take() {
+            self.stock.push_back(Kept { user, jwt, ends_s });
+        }
         self.let_go(who);
     }
 
@@ -140,7 +141,7 @@ impl Fleet {
         let installation = self.of(who);
         installation.refresh_token.clear();
         installation.access_token.clear();
-        installation.jwt.clear();
+        installation.jwt = None;
         self.spare.push(who);
     }
 
@@ -172,7 +173,7 @@ mod tests {
     /// Puts a sign-in token of a user in stock.
     fn stock(fleet: &mut Fleet, user: u32) {
         let who = fleet.install(user);
-        fleet.of(who).jwt.push_str("jwt");
+        fleet.of(who).jwt = Some("jwt".into());
         fleet.keep_token(who);
     }
 
@@ -181,12 +182,12 @@ mod tests {
         let mut fleet = Fleet { users: vec![User::default(); 2], ..Fleet::default() };
         stock(&mut fleet, 1);
         let who = fleet.with_token().expect("a token");
-        assert_eq!((fleet.of(who).user, fleet.of(who).jwt.as_str()), (1, "jwt"));
+        assert_eq!((fleet.of(who).user, fleet.of(who).jwt.as_deref()), (1, Some("jwt")));
         assert!(fleet.with_token().is_none());
         fleet.let_go(who);
         let again = fleet.newcomer().expect("a user");
         let installation = fleet.of(again);
-        assert_eq!((again, installation.jwt.as_str(), installation.user), (who, "", 0));
+        assert_eq!((again, installation.jwt.as_deref(), installation.user), (who, None, 0));
         assert_eq!(fleet.newcomer().map(|who| fleet.of(who).user), Some(1));
         assert_eq!(fleet.newcomer().map(|who| fleet.of(who).user), Some(0));
         assert!(Fleet::default().newcomer().is_none());
@@ -208,6 +209,7 @@ mod tests {
         let mut fleet = Fleet { users: vec![User::default()], ..Fleet::default() };
         for ends_s in [100, 300, i64::MAX] {
             let who = fleet.install(0);
+            fleet.of(who).jwt = Some("jwt".into());
             fleet.of(who).jwt_ends_s = ends_s;
             fleet.keep_token(who);
         }

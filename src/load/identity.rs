@@ -146,10 +146,17 @@ impl Identity {
 
 /// The claims of an access token; None where it cannot be read.
 fn read<'b>(claims: &Places, access_token: &str, buffer: &'b mut Vec<u8>) -> Option<[Found<'b>; MOST]> {
-    let payload = access_token.split('.').nth(1).filter(|_| access_token.starts_with("eyJ"))?;
+    let (_, rest) = access_token.strip_prefix("eyJ").and_then(at_dot)?;
+    let payload = at_dot(rest).map_or(rest, |(payload, _)| payload);
     buffer.clear();
     URL_SAFE_NO_PAD.decode_vec(payload.trim_end_matches('='), buffer).ok()?;
     claims.read(buffer)
+}
+
+/// A text before and after its first dot.
+fn at_dot(text: &str) -> Option<(&str, &str)> {
+    let at = memchr::memchr(b'.', text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 /// Whether a token names a region or environment, in the scheme's own words, that is not the one asked.
