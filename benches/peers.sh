@@ -8,7 +8,7 @@
 # pip install locust); what is missing is left out and named. Nothing else should run meanwhile.
 set -u
 cd "$(dirname "$0")/.."
-rounds=${1:-5} seconds=${2:-5} port=9470 connections=64
+rounds=${1:-8} seconds=${2:-3} port=9470 connections=64
 url=http://127.0.0.1:$port/v1/token
 work=$(mktemp -d)
 server=
@@ -47,16 +47,23 @@ run_locust() {
         --json --loglevel ERROR 2>/dev/null | python3 -c "import json,sys; s=json.load(sys.stdin)[0]; print(round(s['num_requests']/max(s['last_request_timestamp']-s['start_time'],1)))"
 }
 
-tools=(vouch)
-missing=()
+peers=() missing=()
 for tool in wrk oha hey ab h2load locust; do
-    if command -v $tool > /dev/null; then tools+=($tool); else missing+=($tool); fi
+    if command -v $tool > /dev/null; then peers+=($tool); else missing+=($tool); fi
 done
-tools+=(goose reqwest)
+peers+=(goose reqwest)
+# Machines have better and worse minutes: each peer has a turn of vouch right beside it, before it in one round and after it
+# in the next, and the ratio is the median of these pairs.
+turn() {
+    local rate
+    rate=$(run_"$1")
+    echo "$round $2 $1 ${rate:-0}" | tee -a "$work/rates"
+}
 for ((round = 1; round <= rounds; round++)); do
-    for tool in "${tools[@]}"; do
-        rate=$(run_$tool)
-        echo "$round $tool $rate" | tee -a "$work/rates"
+    for peer in "${peers[@]}"; do
+        pair=(vouch "$peer")
+        ((round % 2)) || pair=("$peer" vouch)
+        for tool in "${pair[@]}"; do turn "$tool" "$peer"; done
     done
 done
 
@@ -65,6 +72,7 @@ version() {
         vouch) target/fast/vouch --version | awk '{print $2}' ;;
         wrk) wrk -v 2>&1 | awk 'NR==1 {print $2}' ;;
         oha) oha --version | awk '{print $2}' ;;
+        hey) dpkg-query -W -f '${Version}' hey 2> /dev/null || echo - ;;
         ab) ab -V | awk 'NR==1 {print $5}' ;;
         h2load) h2load --version | awk '{print $2}' ;;
         locust) locust --version | awk '{print $2}' ;;
@@ -72,20 +80,24 @@ version() {
         *) echo "-" ;;
     esac
 }
+# The median, the lowest and the highest of some numbers.
+middle() {
+    sort -n | awk -v f="$1" '{a[NR] = $1} END {if (NR) printf f " | " f " | " f, a[int((NR + 1) / 2)], a[1], a[NR]; else printf "- | - | -"}'
+}
 {
     echo "# Load generators side by side"
     echo
     echo "Written by \`benches/peers.sh $rounds $seconds\` on $(date -u +%Y-%m-%d). $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), $(nproc) cores, Linux $(uname -r)."
     echo
-    echo "Server (\`benches/peer_server.rs\`) on core 0, client on core 1, $connections connections, POST of $(wc -c < "$work/body") bytes, answers of about 850 bytes; $rounds rounds of $seconds s, the tools taking turns. Answers a second."
+    echo "Server (\`benches/peer_server.rs\`) on core 0, client on core 1, $connections connections, POST of $(wc -c < "$work/body") bytes, answers of about 850 bytes; $rounds rounds of $seconds s, each peer with a turn of vouch right before it or, in every other round, right after it. Answers a second; the ratio is the median of these pairs."
     echo "vouch parses and checks every answer (JSON, both tokens, lifetime, rotation, user and issuer in the access token, no token twice) and keeps full histograms; wrk, ab, hey, h2load and oha look at the status at most."
     echo
-    echo "| tool | version | median | lowest | highest | vouch is |"
-    echo "|---|---|---|---|---|---|"
-    mine=$(awk '$2 == "vouch" {print $3}' "$work/rates" | sort -n | awk '{a[NR]=$1} END {print a[int((NR+1)/2)]}')
-    for tool in "${tools[@]}"; do
-        awk -v t="$tool" '$2 == t {print $3}' "$work/rates" | sort -n | awk -v t="$tool" -v v="$(version "$tool")" -v mine="$mine" \
-            '{a[NR]=$1} END {m=a[int((NR+1)/2)]; printf "| %s | %s | %d | %d | %d | %s |\n", t, v, m, a[1], a[NR], (m > 0 ? sprintf("%.2f ×", mine/m) : "-")}'
+    echo "| tool | version | median | lowest | highest | vouch is | lowest | highest |"
+    echo "|---|---|---|---|---|---|---|---|"
+    for tool in vouch "${peers[@]}"; do
+        spread=$(awk -v t="$tool" '$3 == t {print $4}' "$work/rates" | middle %d)
+        ratio=$(awk -v t="$tool" '$2 == t {r[$1, $3] = $4} END {for (n = 1; n <= '"$rounds"'; n++) if (r[n, t] > 0) print r[n, "vouch"] / r[n, t]}' "$work/rates" | middle "%.2f ×")
+        echo "| $tool | $(version "$tool") | $spread | $ratio |"
     done
     if ((${#missing[@]})); then echo; echo "Not on this machine: ${missing[*]}."; fi
 } > benches/PEERS.md

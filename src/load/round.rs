@@ -141,10 +141,12 @@ impl Gathering {
             signed_out += record.signed_out;
             handshakes = (handshakes.0 + record.handshakes.0, handshakes.1 + record.handshakes.1);
         }
-        let (mut seen, mut owners) = (Seen::new(1 << 20), Owners::default());
-        let (mut twice, mut others, mut opaque, mut learned, mut mixed) = (0, 0, 0, Learned::default(), vec![]);
+        let checkers: Vec<&Checker> = checkers.collect();
+        let seen: Vec<_> = checkers.iter().map(|checker| &checker.seen).collect();
+        let (twice, one_in) = Seen::across(&seen, checkers.iter().any(|checker| checker.rotates));
+        let (mut owners, mut others) = (Owners::default(), 0);
+        let (mut opaque, mut learned, mut mixed) = (0, Learned::default(), vec![]);
         for checker in checkers {
-            twice += seen.merge(&checker.seen, checker.rotates);
             others += owners.merge(&checker.owners);
             opaque += checker.opaque;
             mixed.extend(checker.identity.mixed());
@@ -182,7 +184,7 @@ impl Gathering {
             opaque,
             learned,
             mixed,
-            one_in: seen.one_in(),
+            one_in,
             gave_up: self.gave_up,
             interrupted: self.interrupted,
             ..Round::new(names.zip(series.into_iter().flatten()).collect(), whole, measured)

@@ -15,6 +15,9 @@ fn hash(text: &str) -> u64 {
     FixedState::default().hash_one(text)
 }
 
+/// How many tokens of all workers are held against each other.
+const MOST_IN_ALL: usize = 1 << 20;
+
 /// Whether a token was seen before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
@@ -69,12 +72,25 @@ impl Seen {
     }
 
     /// Takes another worker's tokens in; how many of them were known here too, of the same user only where `same` says so.
-    pub fn merge(&mut self, other: &Seen, same: bool) -> u64 {
+    fn merge(&mut self, other: &Seen, same: bool) -> u64 {
         if other.skipped > self.skipped {
             self.skip(other.skipped);
         }
         let twice = |again| again == Again::OfAnother || same && again == Again::OfTheSame;
         other.hashes.iter().filter(|(hash, user)| twice(self.note(**hash, || **user))).count() as u64
+    }
+
+    /// Holds the tokens of all workers against each other: how many of them more than one was given, and one in how many was
+    /// looked at. `same`: whether that is wrong where it was for the same user.
+    pub fn across(all: &[&Seen], same: bool) -> (u64, u64) {
+        let Some((last, before)) = all.split_last() else { return (0, 1) };
+        let mut seen = Seen::new(MOST_IN_ALL);
+        seen.skipped = all.iter().map(|one| one.skipped).max().unwrap_or(0);
+        let twice: u64 = before.iter().map(|one| seen.merge(one, same)).sum();
+        // Nobody is held against the last one's, so they need no room.
+        let known = |hash: &u64, user: &u32| seen.hashes.get(hash).is_some_and(|other| same || other != user);
+        let more = last.hashes.iter().filter(|(hash, user)| known(hash, user)).count() as u64;
+        (twice + more, seen.one_in())
     }
 
     /// One in how many tokens is looked at.
@@ -144,14 +160,19 @@ mod tests {
         let (mut one, mut other) = (Seen::new(500), Seen::new(100));
         (0..1000).for_each(|n| assert_eq!(one.again(&format!("one {n}"), "ada"), Again::No));
         (0..1000).for_each(|n| assert_eq!(other.again(&format!("other {n}"), "ada"), Again::No));
-        assert_eq!(one.merge(&other, true), 0);
+        assert_eq!(Seen::across(&[&one, &other], true).0, 0);
+        assert_eq!(Seen::across(&[&one], true), (0, one.one_in()));
         let mut third = Seen::new(500);
         (0..1000).for_each(|n| assert_eq!(third.again(&format!("other {n}"), "ada"), Again::No));
-        assert_eq!(one.merge(&third, false), 0, "a provider that does not rotate may give a user one token twice");
-        assert!(one.merge(&third, true) > 10);
+        let all = [&one, &other, &third];
+        assert_eq!(Seen::across(&all, false).0, 0, "a provider that does not rotate may give a user one token twice");
+        let (twice, one_in) = Seen::across(&all, true);
+        assert!(twice > 10 && one_in == other.one_in(), "{twice}, one in {one_in}");
+        assert_eq!(Seen::across(&[&third, &other, &one], true).0, twice, "whose tokens come last is all the same");
         let mut fourth = Seen::new(500);
         (0..1000).for_each(|n| assert_eq!(fourth.again(&format!("other {n}"), "bob"), Again::No));
-        assert!(one.merge(&fourth, false) > 10);
+        assert!(Seen::across(&[&one, &other, &fourth], false).0 > 10);
+        assert!(Seen::across(&[&fourth, &one, &other], false).0 > 10);
     }
 
     #[test]

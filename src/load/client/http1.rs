@@ -77,7 +77,8 @@ impl Http1 {
             let due = desk.next_due().filter(|_| !self.blocked);
             let deadline = self.deadlines.front().map(|(moment, ..)| *moment);
             let next = [due, deadline].into_iter().flatten().fold(watch.next_beat(), u64::min);
-            self.waiter.wait(watch.until(next), due == Some(next))?;
+            let idle = self.waiter.wait(watch.until(next), due == Some(next))?;
+            watch.was_idle(idle);
             let mut ready = std::mem::take(&mut self.ready);
             self.waiter.ready(&mut ready);
             ready.iter().for_each(|(number, closed)| self.tend(*number, *closed, desk, watch));

@@ -11,9 +11,14 @@ use crate::load::site::Endpoint;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http2::{SendRequest, handshake};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper::rt::Executor;
+use hyper_util::rt::TokioIo;
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
-use std::time::Duration;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
@@ -24,6 +29,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 const PER_CONNECTION: usize = 32;
 /// Shorter waits are spun away: the runtime's timer counts whole milliseconds.
 const TOO_SHORT: Duration = Duration::from_millis(2);
+/// A look at the sockets that finds nothing takes less; what is longer was spent without the processor.
+const LONGEST_LOOK: Duration = Duration::from_micros(50);
 
 type Sender = SendRequest<Full<Bytes>>;
 /// A ticket, when its request was sent, and what came of it.
@@ -38,6 +45,7 @@ pub struct Http2 {
     blocked: bool,
     free_since: u64,
     draft: Draft,
+    work: Work,
     /// TLS handshakes, and how many of them took up an earlier session.
     pub handshakes: (u64, u64),
 }
@@ -46,8 +54,8 @@ impl Http2 {
     pub fn new(limits: Limits, endpoints: usize) -> Self {
         let each = limits.connections.div_ceil(PER_CONNECTION);
         let senders = (0..endpoints).map(|_| ((0..each).map(|_| None).collect(), 0)).collect();
-        let draft = Draft::default();
-        Self { limits, senders, in_flight: 0, blocked: false, free_since: 0, draft, handshakes: (0, 0) }
+        let (draft, work) = (Draft::default(), Work::default());
+        Self { limits, senders, in_flight: 0, blocked: false, free_since: 0, draft, work, handshakes: (0, 0) }
     }
 
     /// Works until there are no more arrivals and every request has ended.
@@ -77,7 +85,10 @@ impl Http2 {
             let due = desk.next_due().filter(|_| !self.blocked).unwrap_or(u64::MAX).min(watch.next_beat());
             let wait = watch.until(due);
             let first = if wait < TOO_SHORT && !self.blocked {
+                let worked = self.work.so_far();
                 tokio::task::yield_now().await;
+                let idle = wait.saturating_sub(watch.until(due)).saturating_sub(self.work.so_far() - worked);
+                watch.was_idle(idle.min(LONGEST_LOOK));
                 results.try_recv().ok()
             } else {
                 tokio::time::timeout(wait.saturating_sub(Duration::from_millis(1)), results.recv()).await.ok().flatten()
@@ -120,7 +131,7 @@ impl Http2 {
         let request = request(&self.draft, &desk.site().endpoints[endpoint]);
         self.in_flight += 1;
         let (timeout, ended) = (self.limits.timeout, ended.clone());
-        tokio::task::spawn_local(async move {
+        self.work.execute(async move {
             let result = match request {
                 Some(request) => answer(sender, request, timeout).await,
                 None => Err((Failure::NoHttp, "the request holds characters that HTTP does not allow".to_owned())),
@@ -138,8 +149,10 @@ impl Http2 {
         if let Some(sender) = senders[slot].as_ref().filter(|sender| !sender.is_closed()) {
             return Ok(sender.clone());
         }
-        let connected =
-            tokio::time::timeout(self.limits.timeout, connect(&desk.site().endpoints[endpoint], &self.limits));
+        let connected = tokio::time::timeout(
+            self.limits.timeout,
+            connect(&desk.site().endpoints[endpoint], &self.limits, &self.work),
+        );
         let (sender, resumed) = connected.await.map_err(|_| (Failure::TimedOut, String::new()))??;
         if let Some(resumed) = resumed {
             self.handshakes.0 += 1;
@@ -150,11 +163,42 @@ impl Http2 {
     }
 }
 
-async fn connect(endpoint: &Endpoint, limits: &Limits) -> Result<(Sender, Option<bool>), (Failure, String)> {
+/// The tasks beside the worker's own, and how long they have worked: a worker that looks again and again whether something
+/// has come is awake, but not busy.
+#[derive(Clone, Default)]
+struct Work(Rc<Cell<Duration>>);
+
+impl Work {
+    fn so_far(&self) -> Duration {
+        self.0.get()
+    }
+}
+
+impl<F: Future + 'static> Executor<F> for Work {
+    fn execute(&self, task: F) {
+        let spent = self.0.clone();
+        tokio::task::spawn_local(async move {
+            let mut task = pin!(task);
+            let timed = poll_fn(|context| {
+                let start = Instant::now();
+                let polled = task.as_mut().poll(context);
+                spent.set(spent.get() + start.elapsed());
+                polled.map(drop)
+            });
+            timed.await;
+        });
+    }
+}
+
+async fn connect(
+    endpoint: &Endpoint,
+    limits: &Limits,
+    work: &Work,
+) -> Result<(Sender, Option<bool>), (Failure, String)> {
     let stream = TcpStream::connect(endpoint.address).await.map_err(|error| connecting(&error, endpoint))?;
     let _ = stream.set_nodelay(true);
     if !endpoint.base.tls {
-        return Ok((shake_hands(TokioIo::new(stream)).await?, None));
+        return Ok((shake_hands(TokioIo::new(stream), work).await?, None));
     }
     let name = ServerName::try_from(endpoint.base.host.clone())
         .map_err(|_| (Failure::Tls, format!("`{}` is no name for a certificate", endpoint.base.host)))?;
@@ -165,17 +209,17 @@ async fn connect(endpoint: &Endpoint, limits: &Limits) -> Result<(Sender, Option
         return Err((Failure::NoHttp, "the server does not offer HTTP/2".into()));
     }
     let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
-    Ok((shake_hands(TokioIo::new(stream)).await?, Some(resumed)))
+    Ok((shake_hands(TokioIo::new(stream), work).await?, Some(resumed)))
 }
 
-async fn shake_hands<S>(stream: TokioIo<S>) -> Result<Sender, (Failure, String)>
+async fn shake_hands<S>(stream: TokioIo<S>, work: &Work) -> Result<Sender, (Failure, String)>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let (sender, connection) =
-        handshake(TokioExecutor::new(), stream).await.map_err(|error| (Failure::NoHttp, error.to_string()))?;
+        handshake(work.clone(), stream).await.map_err(|error| (Failure::NoHttp, error.to_string()))?;
     // Its end shows in the requests that it carries.
-    tokio::task::spawn_local(async move { drop(connection.await) });
+    work.execute(connection);
     Ok(sender)
 }
 

@@ -2,12 +2,12 @@
 
 use mio::{Events, Poll, Token};
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The token of the timer; connections have smaller ones.
 const TIMER: Token = Token(usize::MAX);
-/// Shorter waits are not worth a sleep.
-const TOO_SHORT: Duration = Duration::from_micros(20);
+/// Shorter waits are not worth a sleep: going to sleep and waking up takes about as long, and wakes up late.
+const TOO_SHORT: Duration = Duration::from_micros(50);
 /// Nobody waits longer than this without looking at the clock.
 const LONGEST: Duration = Duration::from_millis(200);
 
@@ -29,13 +29,36 @@ impl Waiter {
         self.poll.registry()
     }
 
-    /// Waits at most so long; where the moment is not `exact`, up to a millisecond longer, which is cheaper.
-    pub fn wait(&mut self, at_most: Duration, exact: bool) -> io::Result<()> {
+    /// Waits at most so long; where the moment is not `exact`, up to a millisecond longer, which is cheaper. How long it
+    /// was awake without anything to do.
+    pub fn wait(&mut self, at_most: Duration, exact: bool) -> io::Result<Duration> {
         let timeout = match at_most {
-            short if short < TOO_SHORT => Some(Duration::ZERO),
+            short if short < TOO_SHORT => return self.stay_awake(short),
             long if exact => self.timer.arm(long.min(LONGEST))?,
             long => Some(long.min(LONGEST)),
         };
+        self.poll(timeout)?;
+        Ok(Duration::ZERO)
+    }
+
+    fn stay_awake(&mut self, at_most: Duration) -> io::Result<Duration> {
+        let (start, mut idle) = (Instant::now(), Duration::ZERO);
+        loop {
+            self.poll(Some(Duration::ZERO))?;
+            // Nobody who is behind is idle.
+            if !self.events.is_empty() || at_most.is_zero() {
+                break;
+            }
+            idle = start.elapsed();
+            if idle >= at_most {
+                break;
+            }
+        }
+        // What is longer was spent without the processor.
+        Ok(idle.min(TOO_SHORT))
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         match self.poll.poll(&mut self.events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             other => other,
@@ -93,6 +116,15 @@ impl Timer {
 mod tests {
     use super::*;
     use std::time::Instant;
+
+    #[test]
+    fn a_short_wait_is_spent_awake_and_told_as_idle() {
+        let mut waiter = Waiter::new().expect("a poll");
+        let short = TOO_SHORT / 2;
+        assert!((short..=TOO_SHORT).contains(&waiter.wait(short, true).expect("a wait")));
+        let (behind, asleep) = (Duration::ZERO, 10 * TOO_SHORT);
+        assert_eq!([behind, asleep].map(|length| waiter.wait(length, true).expect("a wait")), [Duration::ZERO; 2]);
+    }
 
     #[test]
     fn a_wait_ends_within_a_millisecond_of_its_time() {

@@ -24,13 +24,15 @@ pub struct Watch<'a> {
     pulses: Option<Sender<Pulse>>,
     second: u64,
     cpu_ns: u64,
+    /// How long the worker was awake in this second without anything to do.
+    idle: Duration,
     closed: bool,
 }
 
 impl<'a> Watch<'a> {
     pub fn new(start: Instant, length: Option<Duration>, stop: &'a AtomicBool, pulses: Option<Sender<Pulse>>) -> Self {
         let end = length.map_or(u64::MAX, nanoseconds);
-        Self { start, end, stop, pulses, second: 0, cpu_ns: thread_cpu_ns(), closed: false }
+        Self { start, end, stop, pulses, second: 0, cpu_ns: thread_cpu_ns(), idle: Duration::ZERO, closed: false }
     }
 
     /// Nanoseconds since the start of the clock.
@@ -42,6 +44,11 @@ impl<'a> Watch<'a> {
     pub fn wait_for_start(&mut self) {
         std::thread::sleep(self.start.saturating_duration_since(Instant::now()));
         self.cpu_ns = thread_cpu_ns();
+    }
+
+    /// Notes that the worker was awake, but idle: that does not make it busy.
+    pub fn was_idle(&mut self, length: Duration) {
+        self.idle += length;
     }
 
     /// How long it is until a moment.
@@ -71,7 +78,8 @@ impl<'a> Watch<'a> {
     /// Sends the row of the second that goes on.
     pub fn send(&mut self, desk: &mut Desk) {
         let cpu_ns = thread_cpu_ns();
-        desk.record.second.cpu_ns = cpu_ns - self.cpu_ns;
+        let idle = nanoseconds(std::mem::take(&mut self.idle));
+        desk.record.second.cpu_ns = cpu_ns.saturating_sub(self.cpu_ns).saturating_sub(idle);
         self.cpu_ns = cpu_ns;
         if let Some(pulses) = &self.pulses {
             let figures = desk.record.second.clone();
