@@ -14,7 +14,7 @@ use crate::seat::{
     AppSeat, BackendSeat, CannotStart, CloudSeat, Deadlines, ExternalCloud, NoService, SdkSeat, Trouble,
 };
 use crate::target::Target;
-use crate::text::did_you_mean;
+use crate::text::nearest;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,8 +80,9 @@ pub fn plant(engine: &mut Engine, fault: &Fault) {
 pub fn mutant(name: &str) -> Result<Mutant, Stop> {
     mutant::named(name).ok_or_else(|| {
         let all = mutant::all();
-        let help = did_you_mean(name, all.iter().map(|mutant| mutant.name));
-        Stop::Usage(format!("there is no planted fault `{name}`; {help}; `vouch mutants` lists them"))
+        let near = nearest(name, all.iter().map(|mutant| mutant.name));
+        let help = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        Stop::Usage(format!("there is no planted fault `{name}`; {help}`vouch mutants` lists all {}", all.len()))
     })
 }
 

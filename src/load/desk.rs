@@ -113,6 +113,8 @@ pub struct Record {
     pub started: u64,
     /// Installations whose refresh token was refused.
     pub signed_out: u64,
+    /// Requests that were sent again, because the server had not looked at them.
+    pub resent: u64,
     /// TLS handshakes, and how many of them took up an earlier session.
     pub handshakes: (u64, u64),
     /// The second that goes on.
@@ -129,6 +131,7 @@ impl Record {
             held: 0,
             started: 0,
             signed_out: 0,
+            resent: 0,
             handshakes: (0, 0),
             second: Second::default(),
         }

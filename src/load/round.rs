@@ -85,6 +85,8 @@ pub struct Round {
     pub held: u64,
     pub started: u64,
     pub signed_out: u64,
+    /// Requests that were sent again, because the server had not looked at them.
+    pub resent: u64,
     /// Good answers that came after the load, since the server fell behind.
     pub late: u64,
     /// TLS handshakes, and how many of them took up an earlier session.
@@ -129,7 +131,7 @@ impl Gathering {
         let mut series: Vec<Vec<Series>> =
             self.names.iter().map(|names| names.iter().map(|_| Series::default()).collect()).collect();
         let mut lag = latencies(3);
-        let (mut starved, mut held, mut started, mut signed_out, mut handshakes) = (0, 0, 0, 0, (0, 0));
+        let (mut starved, mut held, mut started, mut signed_out, mut resent, mut handshakes) = (0, 0, 0, 0, 0, (0, 0));
         for record in &records {
             for (all, own) in series.iter_mut().flatten().zip(record.series.iter().flatten()) {
                 all.merge(own);
@@ -139,6 +141,7 @@ impl Gathering {
             held += record.held;
             started += record.started;
             signed_out += record.signed_out;
+            resent += record.resent;
             handshakes = (handshakes.0 + record.handshakes.0, handshakes.1 + record.handshakes.1);
         }
         let checkers: Vec<&Checker> = checkers.collect();
@@ -179,6 +182,7 @@ impl Gathering {
             held,
             started,
             signed_out,
+            resent,
             late,
             handshakes,
             opaque,
@@ -212,6 +216,7 @@ impl Round {
             held: 0,
             started: 0,
             signed_out: 0,
+            resent: 0,
             late: 0,
             handshakes: (0, 0),
             opaque: 0,
@@ -245,6 +250,7 @@ impl Round {
         self.held += other.held;
         self.started += other.started;
         self.signed_out += other.signed_out;
+        self.resent += other.resent;
         self.late += other.late;
         self.handshakes = (self.handshakes.0 + other.handshakes.0, self.handshakes.1 + other.handshakes.1);
         // These are told since the beginning, not by round.

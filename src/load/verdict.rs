@@ -197,6 +197,12 @@ fn notes(load: &Load, round: &Round) -> Vec<String> {
     if round.signed_out > 0 {
         notes.push(format!("{} installations were signed out: their refresh was refused", round.signed_out));
     }
+    if round.resent > 0 {
+        notes.push(format!(
+            "{} requests were sent again on another connection: the server had let go of theirs before it looked at them",
+            round.resent
+        ));
+    }
     if round.gave_up {
         notes.push("the run ended early: there were only failures for too long".into());
     }

@@ -2,28 +2,19 @@
 //! knowledge.
 
 use super::Limits;
-use super::connection::connecting;
+use super::line::{Line, Unanswered, request};
 use super::watch::Watch;
+use super::work::Work;
 use crate::load::desk::{Desk, Outcome, Ticket};
 use crate::load::failure::Failure;
 use crate::load::request::Draft;
 use crate::load::site::Endpoint;
-use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
-use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper::rt::Executor;
-use hyper_util::rt::TokioIo;
-use std::cell::Cell;
-use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
+use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::HandshakeKind;
-use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Requests that share a connection.
 const PER_CONNECTION: usize = 32;
@@ -31,31 +22,55 @@ const PER_CONNECTION: usize = 32;
 const TOO_SHORT: Duration = Duration::from_millis(2);
 /// A look at the sockets that finds nothing takes less; what is longer was spent without the processor.
 const LONGEST_LOOK: Duration = Duration::from_micros(50);
+/// How often a request is sent at most that the server did not look at.
+const MOST_TIMES: u8 = 4;
 
-type Sender = SendRequest<Full<Bytes>>;
-/// A ticket, when its request was sent, and what came of it.
-type Ended = (Ticket, u64, Result<(u16, Bytes), (Failure, String)>);
+/// How a request ended.
+struct Ended {
+    ticket: Ticket,
+    sent: u64,
+    /// How often it was sent.
+    times: u8,
+    result: Result<(u16, Bytes), Unanswered>,
+}
+
+/// The connections to one endpoint.
+struct Route {
+    endpoint: Rc<Endpoint>,
+    lines: Vec<Rc<Line>>,
+    /// Whose turn it is.
+    turn: usize,
+}
 
 /// The connections of one worker.
 pub struct Http2 {
-    limits: Limits,
-    /// By endpoint: the connections, and whose turn it is.
-    senders: Vec<(Vec<Option<Sender>>, usize)>,
+    limits: Rc<Limits>,
+    /// By endpoint.
+    routes: Vec<Route>,
     in_flight: usize,
     blocked: bool,
     free_since: u64,
     draft: Draft,
     work: Work,
-    /// TLS handshakes, and how many of them took up an earlier session.
-    pub handshakes: (u64, u64),
 }
 
 impl Http2 {
-    pub fn new(limits: Limits, endpoints: usize) -> Self {
+    pub fn new(limits: Limits, endpoints: &[Endpoint]) -> Self {
         let each = limits.connections.div_ceil(PER_CONNECTION);
-        let senders = (0..endpoints).map(|_| ((0..each).map(|_| None).collect(), 0)).collect();
+        let route = |endpoint: &Endpoint| Route {
+            endpoint: Rc::new(endpoint.clone()),
+            lines: (0..each).map(|_| Rc::default()).collect(),
+            turn: 0,
+        };
+        let routes = endpoints.iter().map(route).collect();
         let (draft, work) = (Draft::default(), Work::default());
-        Self { limits, senders, in_flight: 0, blocked: false, free_since: 0, draft, work, handshakes: (0, 0) }
+        Self { limits: Rc::new(limits), routes, in_flight: 0, blocked: false, free_since: 0, draft, work }
+    }
+
+    /// TLS handshakes, and how many of them took up an earlier session.
+    pub fn handshakes(&self) -> (u64, u64) {
+        let all = self.routes.iter().flat_map(|route| &route.lines).map(|line| line.handshakes());
+        all.fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1))
     }
 
     /// Works until there are no more arrivals and every request has ended.
@@ -76,7 +91,7 @@ impl Http2 {
                     break;
                 }
                 let Some(ticket) = desk.take(now, self.free_since) else { break };
-                self.send(ticket, desk, watch, &ended).await;
+                self.send(ticket, 1, desk, watch, &ended);
             }
             desk.give_up_what_is_overdue(now, self.limits.timeout_ns());
             if self.in_flight == 0 && desk.next_due().is_none() {
@@ -95,160 +110,59 @@ impl Http2 {
             };
             let mut next = first;
             while let Some(end) = next {
-                self.settle(end, desk, watch, &ended).await;
+                self.settle(end, desk, watch, &ended);
                 next = results.try_recv().ok();
             }
         }
     }
 
-    async fn settle(&mut self, end: Ended, desk: &mut Desk, watch: &Watch<'_>, ended: &mpsc::UnboundedSender<Ended>) {
-        let (ticket, sent, result) = end;
+    fn settle(&mut self, end: Ended, desk: &mut Desk, watch: &Watch<'_>, ended: &mpsc::UnboundedSender<Ended>) {
+        let Ended { ticket, sent, times, result } = end;
         let now = watch.now();
         self.in_flight -= 1;
+        let outcome = match &result {
+            Err(Unanswered::NotLookedAt(_)) if times < MOST_TIMES => {
+                desk.record.resent += 1;
+                return self.send(ticket, times + 1, desk, watch, ended);
+            }
+            Ok((status, body)) => Outcome::Answer { status: *status, body },
+            Err(Unanswered::Failed(failure, what)) => Outcome::Failed(*failure, what),
+            Err(Unanswered::NotLookedAt(what)) => Outcome::Failed(Failure::Lost, what),
+        };
         if self.blocked {
             self.free_since = now;
         }
-        let next = match &result {
-            Ok((status, body)) => desk.settle(ticket, &Outcome::Answer { status: *status, body }, sent, now),
-            Err((failure, what)) => desk.settle(ticket, &Outcome::Failed(*failure, what), sent, now),
-        };
-        if let Some(next) = next {
-            self.send(next, desk, watch, ended).await;
+        if let Some(next) = desk.settle(ticket, &outcome, sent, now) {
+            self.send(next, 1, desk, watch, ended);
         }
     }
 
-    /// Starts a request.
-    async fn send(&mut self, ticket: Ticket, desk: &mut Desk, watch: &Watch<'_>, ended: &mpsc::UnboundedSender<Ended>) {
-        let endpoint = desk.compose(&ticket, &mut self.draft);
-        let sent = watch.now();
-        let sender = match self.sender(endpoint, desk).await {
-            Ok(sender) => sender,
-            Err((failure, what)) => {
-                desk.settle(ticket, &Outcome::Failed(failure, &what), sent, watch.now());
-                return;
-            }
-        };
-        let request = request(&self.draft, &desk.site().endpoints[endpoint]);
+    /// Starts a request, for the first time or again.
+    fn send(
+        &mut self,
+        ticket: Ticket,
+        times: u8,
+        desk: &Desk,
+        watch: &Watch<'_>,
+        ended: &mpsc::UnboundedSender<Ended>,
+    ) {
+        let number = desk.compose(&ticket, &mut self.draft);
+        let route = &mut self.routes[number];
+        route.turn = (route.turn + 1) % route.lines.len();
+        let request = request(&self.draft, &route.endpoint);
+        let (line, endpoint) = (route.lines[route.turn].clone(), route.endpoint.clone());
+        let (sent, limits, work, ended) = (watch.now(), self.limits.clone(), self.work.clone(), ended.clone());
         self.in_flight += 1;
-        let (timeout, ended) = (self.limits.timeout, ended.clone());
         self.work.execute(async move {
-            let result = match request {
-                Some(request) => answer(sender, request, timeout).await,
-                None => Err((Failure::NoHttp, "the request holds characters that HTTP does not allow".to_owned())),
+            let asked = async {
+                let what = "the request holds characters that HTTP does not allow";
+                let request = request.ok_or_else(|| Unanswered::Failed(Failure::NoHttp, what.into()))?;
+                line.ask(request, &endpoint, &limits, &work).await
             };
+            let timed_out = |_| Err(Unanswered::Failed(Failure::TimedOut, String::new()));
+            let result = tokio::time::timeout(limits.timeout, asked).await.unwrap_or_else(timed_out);
             // The run is over when nobody listens.
-            let _ = ended.send((ticket, sent, result));
+            let _ = ended.send(Ended { ticket, sent, times, result });
         });
     }
-
-    /// The next connection to an endpoint, made when it is first needed or was lost.
-    async fn sender(&mut self, endpoint: usize, desk: &Desk) -> Result<Sender, (Failure, String)> {
-        let (senders, turn) = &mut self.senders[endpoint];
-        *turn = (*turn + 1) % senders.len();
-        let slot = *turn;
-        if let Some(sender) = senders[slot].as_ref().filter(|sender| !sender.is_closed()) {
-            return Ok(sender.clone());
-        }
-        let connected = tokio::time::timeout(
-            self.limits.timeout,
-            connect(&desk.site().endpoints[endpoint], &self.limits, &self.work),
-        );
-        let (sender, resumed) = connected.await.map_err(|_| (Failure::TimedOut, String::new()))??;
-        if let Some(resumed) = resumed {
-            self.handshakes.0 += 1;
-            self.handshakes.1 += u64::from(resumed);
-        }
-        self.senders[endpoint].0[slot] = Some(sender.clone());
-        Ok(sender)
-    }
-}
-
-/// The tasks beside the worker's own, and how long they have worked: a worker that looks again and again whether something
-/// has come is awake, but not busy.
-#[derive(Clone, Default)]
-struct Work(Rc<Cell<Duration>>);
-
-impl Work {
-    fn so_far(&self) -> Duration {
-        self.0.get()
-    }
-}
-
-impl<F: Future + 'static> Executor<F> for Work {
-    fn execute(&self, task: F) {
-        let spent = self.0.clone();
-        tokio::task::spawn_local(async move {
-            let mut task = pin!(task);
-            let timed = poll_fn(|context| {
-                let start = Instant::now();
-                let polled = task.as_mut().poll(context);
-                spent.set(spent.get() + start.elapsed());
-                polled.map(drop)
-            });
-            timed.await;
-        });
-    }
-}
-
-async fn connect(
-    endpoint: &Endpoint,
-    limits: &Limits,
-    work: &Work,
-) -> Result<(Sender, Option<bool>), (Failure, String)> {
-    let stream = TcpStream::connect(endpoint.address).await.map_err(|error| connecting(&error, endpoint))?;
-    let _ = stream.set_nodelay(true);
-    if !endpoint.base.tls {
-        return Ok((shake_hands(TokioIo::new(stream), work).await?, None));
-    }
-    let name = ServerName::try_from(endpoint.base.host.clone())
-        .map_err(|_| (Failure::Tls, format!("`{}` is no name for a certificate", endpoint.base.host)))?;
-    let connected = TlsConnector::from(limits.tls.clone()).connect(name, stream).await;
-    let stream = connected.map_err(|error| (Failure::Tls, error.to_string()))?;
-    let (_, session) = stream.get_ref();
-    if session.alpn_protocol() != Some(b"h2") {
-        return Err((Failure::NoHttp, "the server does not offer HTTP/2".into()));
-    }
-    let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
-    Ok((shake_hands(TokioIo::new(stream), work).await?, Some(resumed)))
-}
-
-async fn shake_hands<S>(stream: TokioIo<S>, work: &Work) -> Result<Sender, (Failure, String)>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, connection) =
-        handshake(work.clone(), stream).await.map_err(|error| (Failure::NoHttp, error.to_string()))?;
-    // Its end shows in the requests that it carries.
-    work.execute(connection);
-    Ok(sender)
-}
-
-async fn answer(
-    mut sender: Sender,
-    request: hyper::Request<Full<Bytes>>,
-    timeout: Duration,
-) -> Result<(u16, Bytes), (Failure, String)> {
-    let whole = async {
-        sender.ready().await?;
-        let response = sender.send_request(request).await?;
-        let status = response.status().as_u16();
-        Ok::<_, hyper::Error>((status, Limited::new(response.into_body(), super::response::MOST_BYTES).collect().await))
-    };
-    match tokio::time::timeout(timeout, whole).await {
-        Err(_) => Err((Failure::TimedOut, String::new())),
-        Ok(Err(error)) if error.is_parse() => Err((Failure::NoHttp, error.to_string())),
-        Ok(Err(error)) => Err((Failure::Lost, error.to_string())),
-        Ok(Ok((status, Ok(body)))) => Ok((status, body.to_bytes())),
-        Ok(Ok((_, Err(error)))) => Err((Failure::Lost, error.to_string())),
-    }
-}
-
-fn request(draft: &Draft, endpoint: &Endpoint) -> Option<hyper::Request<Full<Bytes>>> {
-    let path = std::str::from_utf8(&draft.path).ok()?;
-    let mut request = hyper::Request::builder().method(draft.method).uri(format!("{}{path}", endpoint.origin()));
-    for line in draft.fields.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        let at = line.iter().position(|byte| *byte == b':')?;
-        request = request.header(&line[..at], line[at + 1..].trim_ascii());
-    }
-    request.body(Full::new(Bytes::copy_from_slice(draft.body.as_deref().unwrap_or_default()))).ok()
 }

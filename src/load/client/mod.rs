@@ -3,10 +3,12 @@
 mod connection;
 mod http1;
 mod http2;
+mod line;
 mod response;
 mod tls;
 mod waiter;
 mod watch;
+mod work;
 
 pub use http1::Http1;
 pub use http2::Http2;

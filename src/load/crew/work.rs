@@ -86,10 +86,10 @@ fn one(desk: &mut Desk, mut watch: Watch<'_>, limits: &Limits) -> Result<(), Str
             done
         }
         Protocol::Http2 => {
-            let mut client = Http2::new(limits.clone(), endpoints);
+            let mut client = Http2::new(limits.clone(), &desk.site().endpoints);
             watch.wait_for_start();
             let done = client.run(desk, &mut watch).map_err(failed);
-            desk.record.handshakes = client.handshakes;
+            desk.record.handshakes = client.handshakes();
             done
         }
     };
