@@ -56,7 +56,11 @@ pub fn run(args: &Args) -> Done {
     let runtime = runtime()?;
     let wanted =
         |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
-    let mutants: Vec<_> = all().into_iter().filter(wanted).collect();
+    let whole = plan(&args.selection)?;
+    // A choice of scenarios is held to the clauses that it proves, the suite to all.
+    let proved: BTreeSet<_> = whole.cases.iter().flat_map(|case| case.scenario.proves()).collect();
+    let in_question = |m: &Mutant| args.selection.filter.is_empty() || proved.contains(m.clause);
+    let mutants: Vec<_> = all().into_iter().filter(|m| wanted(m) && in_question(m)).collect();
     if mutants.is_empty() {
         return Err(Stop::Usage("no mutant matches".into()));
     }
@@ -76,7 +80,6 @@ pub fn run(args: &Args) -> Done {
         }
         trials.push((mutant, runtime.block_on(try_out(mutant.clause, settings, plan))));
     }
-    let whole = plan(&args.selection)?;
     let everything = args.mutant.is_none();
     let bare = if everything { clauses_without(&mutants, &whole) } else { vec![] };
     let worth = Worth::weigh(&trials, &whole);
