@@ -11,7 +11,7 @@ use super::state::State;
 use super::walk::{all_acts, reachable};
 use crate::clock::Mode;
 use crate::protocol::Capability;
-use crate::run::event::{Finding, Verdict, Weight};
+use crate::run::verdict::{Finding, Verdict, Weight};
 use crate::run::{Engine, Offer, Plan, PlannedCase, play};
 use crate::scenario::{Clauses, Scenario, Suite};
 use crate::text::{Problems, Source};

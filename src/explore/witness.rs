@@ -10,7 +10,7 @@ use crate::invariant::{self, Evidence};
 use crate::profile::Call as AuthCall;
 use crate::protocol::StatusWord;
 use crate::wire::Fate;
-use crate::wire::redact::holds_id;
+use crate::wire::guise::holds_id;
 use hyper::header::CACHE_CONTROL;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;

@@ -6,6 +6,7 @@ mod client;
 pub mod compare;
 mod crew;
 mod desk;
+mod doubts;
 mod failure;
 mod file;
 mod fleet;

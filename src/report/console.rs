@@ -1,7 +1,9 @@
 //! The report for people: failures in full as they come, then chapters, clauses and the verdict.
 
 use super::Listener;
-use crate::run::event::{CaseReport, ClauseResult, Finding, Outcome, RunEvent, Standing, Started, Summary, Verdict};
+use crate::run::event::{RunEvent, Started};
+use crate::run::tally::{ClauseResult, Outcome, Standing, Summary};
+use crate::run::verdict::{CaseReport, Finding, Verdict};
 use crate::scenario::{Clauses, Level};
 use crate::text::Problem;
 use console::Style;

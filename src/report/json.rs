@@ -1,7 +1,8 @@
 //! The report for programs: one JSON document at the end.
 
 use super::Listener;
-use crate::run::event::{CaseReport, Finding, RunEvent, Started, Verdict};
+use crate::run::event::{RunEvent, Started};
+use crate::run::verdict::{CaseReport, Finding, Verdict};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 

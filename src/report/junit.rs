@@ -1,7 +1,8 @@
 //! The report for CI servers: JUnit XML, a suite a chapter.
 
 use super::Listener;
-use crate::run::event::{CaseReport, Finding, RunEvent, Verdict};
+use crate::run::event::RunEvent;
+use crate::run::verdict::{CaseReport, Finding, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::collections::BTreeMap;
 use std::io::{self, Write};

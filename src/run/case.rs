@@ -1,9 +1,9 @@
 //! One case from the first launch to the verdict.
 
 use super::answer::{Failure, Halt};
-use super::event::{CaseReport, Finding, Place, Verdict, Weight};
 use super::plan::PlannedCase;
 use super::snapshots::Snapshots;
+use super::verdict::{CaseReport, Finding, Place, Verdict, Weight};
 use super::world::{Setup, World};
 use crate::invariant::{self, Evidence, Watch};
 use crate::text::Span;

@@ -22,7 +22,9 @@ mod sent;
 mod snapshots;
 pub mod step;
 mod surroundings;
+pub mod tally;
 mod vendor;
+pub mod verdict;
 pub mod world;
 
 pub use case::play;

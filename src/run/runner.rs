@@ -1,9 +1,11 @@
 //! Runs the cases of a plan, several at once, and tells what happens.
 
 use super::case;
-use super::event::{CaseReport, RunEvent, Started, Strictness, Tally, Verdict};
+use super::event::{RunEvent, Started};
 use super::plan::{Offer, Plan, PlannedCase};
 use super::snapshots::{SnapshotMode, Snapshots};
+use super::tally::Tally;
+use super::verdict::{CaseReport, Strictness, Verdict};
 pub use super::world::Setup as Engine;
 use crate::clock::Mode;
 use crate::protocol::message::SdkName;

@@ -14,7 +14,8 @@ use crate::scenario::{Given, OwnProfile, Text};
 use crate::seat::{
     AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs, trouble,
 };
-use crate::wire::redact::{Ledger, SecretKind, holds_id};
+use crate::wire::guise::holds_id;
+use crate::wire::redact::{Ledger, SecretKind};
 use crate::wire::{Faults, Front, Link, Operation, Party, Received, Reply, Transcript};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -6,6 +6,7 @@ mod body;
 mod fault;
 mod forward;
 mod front;
+pub mod guise;
 mod nowhere;
 pub mod redact;
 pub mod render;
