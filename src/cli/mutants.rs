@@ -216,6 +216,7 @@ fn settings(name: &str, mutant: Option<&Mutant>, keys: Arc<Keys>) -> Settings {
         snapshot_mode: SnapshotMode::Check,
         snapshots: true,
         snapshot_folder: None,
+        require_all: false,
         fail_fast: false,
         rounds: 1,
         shuffle: None,

@@ -77,6 +77,11 @@ pub struct Args {
     #[arg(long, value_name = "SEED", num_args = 0..=1)]
     shuffle: Option<Option<u64>>,
 
+    /// Exit with 4 when a `must` clause that the chosen scenarios are about was not proved, for example for want of a
+    /// capability.
+    #[arg(long)]
+    require_all: bool,
+
     /// Stop after the first failure.
     #[arg(long)]
     fail_fast: bool,
@@ -146,6 +151,7 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
         jobs: cast.at_most.map_or(jobs, |most| jobs.min(most)),
         strictness,
         snapshot_folder,
+        require_all: args.require_all,
         fail_fast: args.fail_fast,
         rounds: args.repeat.map_or(1, usize::from),
         shuffle: args.shuffle.map(|seed| seed.unwrap_or_else(rand::random)),

@@ -212,6 +212,7 @@ impl<W: Write> Console<W> {
             Outcome::HarnessFailed => {
                 ("the harness or its environment failed; nothing is said of the build", &self.styles.bad)
             }
+            Outcome::Inconclusive if summary.passed > 0 => ("inconclusive", &self.styles.warn),
             Outcome::Inconclusive => ("inconclusive: nothing was proved", &self.styles.warn),
             Outcome::Interrupted => ("interrupted; what had run so far is above", &self.styles.warn),
         };
@@ -226,13 +227,17 @@ impl<W: Write> Console<W> {
         let words = self.chapter_words(&total);
         writeln!(self.out, "\n{words}{not_run} in {:.2} s", summary.duration.as_secs_f64())?;
         // What was skipped for want of a capability is no proof.
-        let open =
-            summary.clauses.iter().filter(|c| c.level == Level::Must && c.standing == Standing::NotProved).count();
-        if summary.outcome() == Outcome::Conforms && open > 0 {
-            let clauses = if open == 1 { "must clause is" } else { "must clauses are" };
-            return writeln!(self.out, "{}, as far as it was tried: {open} {clauses} not proved", style.apply_to(word));
+        let open = summary.open();
+        let clauses = if open == 1 { "must clause is" } else { "must clauses are" };
+        match summary.outcome() {
+            Outcome::Conforms if open > 0 => {
+                writeln!(self.out, "{}, as far as it was tried: {open} {clauses} not proved", style.apply_to(word))
+            }
+            Outcome::Inconclusive if summary.passed > 0 => {
+                writeln!(self.out, "{}: {open} {clauses} not proved", style.apply_to(word))
+            }
+            _ => writeln!(self.out, "{}", style.apply_to(word)),
         }
-        writeln!(self.out, "{}", style.apply_to(word))
     }
 
     fn chapter_words(&self, chapter: &Chapter) -> String {

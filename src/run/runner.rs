@@ -36,6 +36,8 @@ pub struct Settings {
     pub snapshot_folder: Option<PathBuf>,
     /// Whether snapshots are compared at all.
     pub snapshots: bool,
+    /// Without proof of every `must` clause that the cases are about, the run is inconclusive.
+    pub require_all: bool,
     /// Stop after the first failure.
     pub fail_fast: bool,
     /// How many times everything runs.
@@ -49,7 +51,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     let began = Instant::now();
     let clauses = Arc::new(plan.clauses);
     let planned = plan.cases.len() * settings.rounds;
-    let mut tally = Tally::new(clauses.clone());
+    let mut tally = Tally::new(clauses.clone(), settings.require_all);
     hear(RunEvent::Started(Started {
         target: settings.target.clone(),
         sdk: settings.sdk.clone(),

@@ -54,6 +54,8 @@ pub struct Summary {
     #[serde(skip)]
     pub duration: Duration,
     pub interrupted: bool,
+    /// Without proof of every `must` clause that its scenarios are about, the run says nothing.
+    pub require_all: bool,
 }
 
 /// What the run says of the build.
@@ -64,7 +66,7 @@ pub enum Outcome {
     DoesNotConform,
     BadScenario,
     HarnessFailed,
-    /// Nothing was proved.
+    /// Nothing was proved, or not all that was asked for.
     Inconclusive,
     Interrupted,
 }
@@ -92,7 +94,8 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn new(clauses: Arc<Clauses>) -> Self {
+    /// `require_all`: whether every `must` clause is to be proved.
+    pub fn new(clauses: Arc<Clauses>, require_all: bool) -> Self {
         let result = |clause: &crate::scenario::Clause| ClauseResult {
             id: clause.id.clone(),
             level: clause.level,
@@ -115,6 +118,7 @@ impl Tally {
             clauses: vec![],
             duration: Duration::ZERO,
             interrupted: false,
+            require_all,
         };
         Self { clauses, results, tried: BTreeSet::new(), summary }
     }
@@ -173,6 +177,12 @@ impl Tally {
 }
 
 impl Summary {
+    /// How many `must` clauses cases of this run were to prove and could not, for example for want of a capability.
+    pub fn open(&self) -> usize {
+        let is_open = |clause: &&ClauseResult| clause.level == Level::Must && clause.standing == Standing::NotProved;
+        self.clauses.iter().filter(is_open).count()
+    }
+
     pub fn outcome(&self) -> Outcome {
         if self.failed > 0 {
             Outcome::DoesNotConform
@@ -182,7 +192,7 @@ impl Summary {
             Outcome::HarnessFailed
         } else if self.bad_scenarios > 0 {
             Outcome::BadScenario
-        } else if self.passed == 0 {
+        } else if self.passed == 0 || self.require_all && self.open() > 0 {
             // A case that breaks a `should` clause ends there: it proves nothing.
             Outcome::Inconclusive
         } else {
@@ -214,7 +224,7 @@ mod tests {
 
     fn judged(strictness: Strictness, cases: &[CaseReport], interrupted: bool) -> Summary {
         let clauses = clauses();
-        let mut tally = Tally::new(clauses.clone());
+        let mut tally = Tally::new(clauses.clone(), false);
         for case in cases {
             tally.add(&CaseReport { verdict: case.verdict.clone().weighed(&clauses, strictness), ..case.clone() });
         }
@@ -250,6 +260,20 @@ mod tests {
             let summary = judged(strictness, &cases, interrupted);
             assert_eq!((summary.outcome(), summary.outcome().exit_code()), (outcome, code));
         }
+    }
+
+    #[test]
+    fn who_requires_all_gets_no_verdict_from_a_part() {
+        let cases = [case(&["AB-1"], Verdict::Passed), case(&["AC-1"], Verdict::Skipped("no clock".into()))];
+        let outcome = |require_all, cases: &[CaseReport]| {
+            let mut tally = Tally::new(clauses(), require_all);
+            cases.iter().for_each(|case| tally.add(case));
+            tally.finish(cases.len(), Duration::ZERO, false).outcome()
+        };
+        assert_eq!([false, true].map(|all| outcome(all, &cases)), [Outcome::Conforms, Outcome::Inconclusive]);
+        // What no case is about is not asked for, nor is what only should be.
+        let should = case(&["AB-2"], Verdict::Skipped("no clock".into()));
+        assert_eq!(outcome(true, &[cases[0].clone(), should]), Outcome::Conforms);
     }
 
     #[test]
