@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{stderr, stdout, vouch};
+use common::{CloudProcess, stderr, stdout, vouch};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -163,4 +163,17 @@ fn ctrl_c_ends_it_with_a_report() {
     std::io::Read::read_to_string(&mut child.stdout.take().expect("piped"), &mut out).expect("readable");
     assert_eq!(child.wait().expect("it ends").code(), Some(130), "{out}");
     assert!(began.elapsed() < Duration::from_secs(10) && out.contains("interrupted"), "{out}");
+}
+
+#[test]
+fn calls_that_wait_at_the_end_count() {
+    let cloud = CloudProcess::start(&["--keys", "quick", "--stall", "30s@2s"]);
+    let out = vouch()
+        .args(["journeys", "scenarios/refresh/rotation.yaml", "--users", "8", "--length", "4s", "--timeout", "4s"])
+        .args(["--think", "10ms..40ms", "--hatch-rate", "100", "--quiet", "--target"])
+        .arg(&cloud.target)
+        .assert()
+        .code(1);
+    let out = stdout(&out);
+    assert!(out.contains("no answer in time") && out.contains("8 of 8 users waited"), "{out}");
 }

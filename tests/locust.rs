@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{stderr, vouch};
+use common::{CloudProcess, stderr, vouch};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -153,8 +153,12 @@ impl Master {
 }
 
 fn worker(master: &Master, more: &[&str]) -> Program {
+    worker_at(TARGET, master, more)
+}
+
+fn worker_at(target: &str, master: &Master, more: &[&str]) -> Program {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("vouch"));
-    command.args(["worker", "--target", TARGET, "--master", &format!("127.0.0.1:{}", master.port)]).args(more);
+    command.args(["worker", "--target", target, "--master", &format!("127.0.0.1:{}", master.port)]).args(more);
     Program::start(command)
 }
 
@@ -251,6 +255,28 @@ fn a_master_counts_what_its_workers_count_while_users_come_and_go() {
     for worker in &mut workers {
         assert_eq!(worker.code(), Some(0), "{}", worker.said());
     }
+}
+
+#[test]
+fn a_server_that_hangs_when_the_master_stops_is_waited_for() {
+    let cloud = CloudProcess::start(&["--keys", "quick", "--stall", "60s@3s"]);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let load = folder.path().join("load.yaml");
+    std::fs::write(&load, "fleet: 20\nusers: 4\ntokens: 6\nthreads: 1\ntimeout: 4s\n").expect("writable");
+    let master = Master::start(free_port(), &["Refresh"]);
+    let target = cloud.target.display().to_string();
+    let more = ["--load", &load.display().to_string(), "--wait", "20ms"];
+    let workers = [worker_at(&target, &master, &more), worker_at(&target, &master, &more)];
+    master.wait_for("ready", 2);
+    master.swarm(4);
+    std::thread::sleep(Duration::from_millis(4500));
+    master.ask("/stop", Some(""));
+    wait_until("both summaries", 15, || workers.iter().all(|worker| worker.summaries().len() == 1));
+    let summaries: Vec<Value> = workers.iter().flat_map(Program::summaries).collect();
+    let ours = by_workers_count(&summaries);
+    assert_eq!(ours["Aggregated"].1, 4, "every user waited in vain: {ours:?}");
+    wait_until("the last report", 10, || by_masters_count(&master.stats())["Aggregated"].1 == 4);
+    assert_same(&by_masters_count(&master.stats()), &ours);
 }
 
 #[test]

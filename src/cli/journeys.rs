@@ -196,6 +196,7 @@ fn load(args: &Args, scripts: &[Arc<Script>], realm: Realm, profile: &Profile) -
     load.thresholds.clone_from(&args.thresholds);
     load.title = scripts.iter().map(|script| script.id.as_str()).collect::<Vec<_>>().join(", ");
     load.connections = args.users;
+    load.journeys = scripts.iter().filter_map(|script| script.series().into_iter().next()).collect();
     Ok(load)
 }
 

@@ -6,7 +6,7 @@ use super::fleet::Fleet;
 use super::identity::{Identity, Learned, Said};
 use super::reading::Places;
 use super::request::{Draft, Slot};
-use super::seen::{Again, Owners, Seen};
+use super::seen::{Again, Owners, Seen, Successors};
 use super::site::{Call, Site};
 use crate::profile::{self, Shape};
 use crate::reference::sdk::rules::Faithful;
@@ -32,6 +32,8 @@ pub struct Checker {
     keeps_access: bool,
     pub identity: Identity,
     pub seen: Seen,
+    /// Where a refresh token may be used more than once: a server may answer alike.
+    successors: Option<Successors>,
     pub owners: Owners,
     /// Access tokens that say nothing that can be read.
     pub opaque: u64,
@@ -66,6 +68,7 @@ impl Checker {
             keeps_access,
             identity: Identity::new(site.realm),
             seen: Seen::new(REMEMBERED),
+            successors: None,
             owners: Owners::default(),
             opaque: 0,
             public_key: String::new(),
@@ -73,6 +76,11 @@ impl Checker {
             shortest_life_s: None,
             site,
         }
+    }
+
+    /// One for users who use refresh tokens more than once on purpose.
+    pub fn with_repeats(self) -> Self {
+        Self { successors: Some(Successors::default()), ..self }
     }
 
     /// What was learned about this provider's access tokens.
@@ -147,7 +155,10 @@ impl Checker {
         };
         self.shortest_life_s = Some(self.shortest_life_s.map_or(life, |shortest| shortest.min(life)));
         let same = call == profile::Call::Refresh && fleet.of(who).refresh_token == *refresh;
-        let again = if same { Again::No } else { self.seen.again(&refresh, &fleet.user(who).id) };
+        let used = &fleet.of(who).refresh_token;
+        let repeat = call == profile::Call::Refresh
+            && self.successors.as_mut().is_some_and(|successors| successors.is_repeat(used, &refresh));
+        let again = if same || repeat { Again::No } else { self.seen.again(&refresh, &fleet.user(who).id) };
         let said = self.identity.check(&access, &fleet.user(who).id);
         let installation = fleet.of(who);
         installation.refresh_token.clear();

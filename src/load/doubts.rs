@@ -95,6 +95,15 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
     if round.signed_out > 0 {
         notes.push(format!("{} installations were signed out: their refresh was refused", round.signed_out));
     }
+    if round.stuck > 0 {
+        let users = load.connections;
+        notes.push(format!("{} of {users} users waited for an answer at the end, and got none", round.stuck));
+    }
+    if nobody_lived(load, round) {
+        notes.push("no user came to the end of a lifecycle: give more --length, or less --think".into());
+    } else if let Some(unlived) = unlived(load, round) {
+        notes.push(format!("no user came to the end of a lifecycle of {unlived}"));
+    }
     if round.resent > 0 {
         notes.push(format!(
             "{} requests were sent again on another connection: the server had let go of theirs before it looked at them",
@@ -105,6 +114,19 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
         notes.push("the run ended early: there were only failures for too long".into());
     }
     notes
+}
+
+/// Whether users of journeys were there, and none of them came to an end, good or bad.
+pub fn nobody_lived(load: &Load, round: &Round) -> bool {
+    let lived = |name: &String| round.all_of(Some(name)).any(|series| series.done() > 0);
+    !load.journeys.is_empty() && !load.journeys.iter().any(lived)
+}
+
+/// The journeys of which nobody came to an end.
+fn unlived(load: &Load, round: &Round) -> Option<String> {
+    let not = |name: &&String| round.all_of(Some(name)).all(|series| series.done() == 0);
+    let names: Vec<_> = load.journeys.iter().filter(not).map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// Whether access tokens were given out: by a workload of whatever name, or by a journey's calls, which its series name.

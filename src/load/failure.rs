@@ -57,12 +57,21 @@ impl Failure {
             || matches!(self, Failure::Status(401 | 403 | 404 | 405))
     }
 
-    /// What to do about it, where that is clear.
-    pub fn help(self) -> Option<&'static str> {
+    /// What to do about it, where that is clear; `example` is what was said of one such failure.
+    pub fn help(self, example: &str) -> Option<&'static str> {
         Some(match self {
             Failure::Refused => "is the server running, and are host and port of the target file right?",
             Failure::Unreachable => "is the address of the target file right, and is there a route to it?",
-            Failure::Tls => "for a certificate of your own, give its CA by --ca FILE",
+            Failure::Tls if example.contains("UnknownIssuer") => {
+                "for a certificate of your own, give its CA by --ca FILE"
+            }
+            Failure::Tls if example.contains("NoApplicationProtocol") => {
+                "the server does not offer this version of HTTP: give another --protocol"
+            }
+            Failure::Tls if example.contains("certificate") => {
+                "is the server's certificate for this host, and for today?"
+            }
+            Failure::Tls => "does the port speak TLS?",
             Failure::NoHttp => "does the address speak HTTP, and not TLS or another protocol?",
             Failure::OutOfSockets => "give fewer --connections, or raise `ulimit -n` and the range of local ports",
             Failure::Status(401 | 403) => "is the API key of the target file right for this environment and region?",

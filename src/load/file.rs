@@ -202,6 +202,7 @@ impl LoadFile {
         let fleet = overrides.fleet.or(self.fleet).unwrap_or(1000.max(least));
         let users = overrides.users.or(self.users).unwrap_or(fleet.min(1000)).max(1);
         let mut load = Load {
+            journeys: vec![],
             title: self.title.clone().unwrap_or_else(|| {
                 workloads.iter().map(|workload| workload.name.as_str()).collect::<Vec<_>>().join(", ")
             }),

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Load {
     pub title: String,
     pub workloads: Vec<Workload>,
+    /// The journeys that its users live through, instead of workloads.
+    pub journeys: Vec<String>,
     pub arrivals: Arrivals,
     /// Of the measured time and the warm-up together.
     pub length: Duration,

@@ -87,6 +87,8 @@ pub struct Round {
     pub signed_out: u64,
     /// Requests that were sent again, because the server had not looked at them.
     pub resent: u64,
+    /// Users of journeys who waited for an answer at the end, and got none.
+    pub stuck: u64,
     /// Good answers that came after the load, since the server fell behind.
     pub late: u64,
     /// TLS handshakes, and how many of them took up an earlier session.
@@ -217,6 +219,7 @@ impl Round {
             started: 0,
             signed_out: 0,
             resent: 0,
+            stuck: 0,
             late: 0,
             handshakes: (0, 0),
             opaque: 0,

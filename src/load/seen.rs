@@ -99,6 +99,32 @@ impl Seen {
     }
 }
 
+/// With which refresh token each refresh was answered lately. A server may answer one whose answer got lost once more with
+/// the same.
+#[derive(Default)]
+pub struct Successors {
+    now: HashMap<u64, u64, BuildHasherDefault<Already>>,
+    before: HashMap<u64, u64, BuildHasherDefault<Already>>,
+}
+
+/// How many successors are remembered at least, once there are so many.
+const SUCCESSORS: usize = 1 << 15;
+
+impl Successors {
+    /// Notes that a refresh with `used` was answered with `got`; whether it was answered so before.
+    pub fn is_repeat(&mut self, used: &str, got: &str) -> bool {
+        let (used, got) = (hash(used), hash(got));
+        if self.now.get(&used).or_else(|| self.before.get(&used)) == Some(&got) {
+            return true;
+        }
+        if self.now.len() >= SUCCESSORS {
+            self.before = std::mem::take(&mut self.now);
+        }
+        self.now.insert(used, got);
+        false
+    }
+}
+
 /// Which name has which user of the vendor.
 #[derive(Default)]
 pub struct Owners(HashMap<u64, u64, BuildHasherDefault<Already>>);
@@ -173,6 +199,21 @@ mod tests {
         (0..1000).for_each(|n| assert_eq!(fourth.again(&format!("other {n}"), "bob"), Again::No));
         assert!(Seen::across(&[&one, &other, &fourth], false).0 > 10);
         assert!(Seen::across(&[&fourth, &one, &other], false).0 > 10);
+    }
+
+    #[test]
+    fn only_the_same_answer_to_the_same_refresh_is_a_repeat() {
+        let mut successors = Successors::default();
+        assert!(!successors.is_repeat("one", "two") && successors.is_repeat("one", "two"));
+        assert!(!successors.is_repeat("two", "one") && !successors.is_repeat("other", "two"));
+        (0..SUCCESSORS).for_each(|n| assert!(!successors.is_repeat(&n.to_string(), "x")));
+        assert!(successors.is_repeat("one", "two"), "what is recent is remembered");
+        for n in 0..2 * SUCCESSORS {
+            successors.is_repeat(&format!("y{n}"), "x");
+        }
+        assert!(
+            !successors.is_repeat("one", "two") && successors.now.len() + successors.before.len() <= 2 * SUCCESSORS
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! answers alone break is broken; anything else is inconclusive then. A load that was not sent in full makes figures better,
 //! and proves nothing.
 
-use super::doubts::{limits, notes, unsent};
+use super::doubts::{limits, nobody_lived, notes, unsent};
 use super::failure::Failure;
 use super::measure::Series;
 use super::plan::Load;
@@ -64,16 +64,18 @@ pub fn judge(load: &Load, round: &Round) -> Judged {
             thresholds.push(threshold);
         }
     }
+    thresholds.extend(failing_journeys(load, round));
     let held: Vec<Held> = thresholds.into_iter().map(|threshold| hold(threshold, round)).collect();
     let (mut limits, unsent) = (limits(load, round), unsent(load, round));
     let by_answers = held.iter().any(|held| broken_by_answers(held, round));
     let excused = |held: &Held| unsent.is_some() && held.threshold.metric == Metric::Rate;
     let broken = held.iter().any(|held| held.value.is_some() && !held.holds && !excused(held));
     let in_part = unsent.is_some() || round.gave_up;
-    let unknown = in_part || !round.mixed.is_empty() || held.iter().any(|held| held.value.is_none());
+    let unknown =
+        in_part || !round.mixed.is_empty() || nobody_lived(load, round) || held.iter().any(|held| held.value.is_none());
     let asked = !load.thresholds.is_empty();
     let verdict = match (broken, limits.is_empty()) {
-        _ if by_answers || round.gave_up && round.whole.good == 0 => Verdict::Broken,
+        _ if by_answers || are_stuck(load, round) || round.gave_up && round.whole.good == 0 => Verdict::Broken,
         (true, true) => Verdict::Broken,
         _ if unknown => Verdict::Inconclusive,
         (false, true) => Verdict::Kept,
@@ -82,6 +84,35 @@ pub fn judge(load: &Load, round: &Round) -> Judged {
     };
     limits.extend(unsent);
     Judged { held, limits, notes: notes(load, round), verdict }
+}
+
+/// The most lifecycles of a journey that may fail, in per cent, where nothing is said of them. A lifecycle is some ten calls,
+/// of which one in a hundred may fail.
+const LIVES_PERCENT: f64 = 10.0;
+
+/// Whether a tenth of the users waited in vain at the end. They are few beside all that was answered before, for who waits
+/// asks nothing.
+fn are_stuck(load: &Load, round: &Round) -> bool {
+    !load.journeys.is_empty() && round.stuck * 10 > u64::from(load.connections)
+}
+
+/// Bounds that journeys break which fail too often, however small a part of all calls theirs are.
+fn failing_journeys(load: &Load, round: &Round) -> Vec<Threshold> {
+    let bound = |name: &String| Threshold {
+        of: Some(name.clone()),
+        metric: Metric::ErrorShare,
+        bound: Bound::Below,
+        limit: LIVES_PERCENT,
+    };
+    let has_its_own = |name: &String| {
+        let is_it = |own: &Threshold| own.of.as_ref() == Some(name);
+        load.thresholds.iter().any(|own| is_it(own) && matches!(own.metric, Metric::ErrorShare | Metric::Errors))
+    };
+    let fails = |threshold: &Threshold| {
+        let held = hold(threshold.clone(), round);
+        held.value.is_some() && !held.holds
+    };
+    load.journeys.iter().filter(|name| !has_its_own(name)).map(bound).filter(fails).collect()
 }
 
 /// Whether a bound on errors or wrong answers is broken by what the server said, which is its own doing however slow the
@@ -220,6 +251,39 @@ mod tests {
         load.thresholds = vec!["day/resource p50<100ms".parse().expect("a threshold")];
         let judged = judge(&load, &twice);
         assert_eq!((judged.verdict, judged.held[0].value.map(|v| v > 1.9e8)), (Verdict::Broken, Some(true)));
+    }
+
+    #[test]
+    fn a_journey_that_always_fails_is_not_hidden_by_the_others() {
+        let judged = |good: u64, failed: u64, thresholds: &[&str]| {
+            let mut lived = round(|_| {});
+            let mut lives = Series::default();
+            (0..good).for_each(|_| lives.good(1, 1));
+            (0..failed).for_each(|_| lives.failed(Failure::Status(500), 0, String::new));
+            lived.series.push(("scope".into(), lives));
+            let mut load = load(&[]);
+            load.thresholds = thresholds.iter().map(|text| text.parse().expect("a threshold")).collect();
+            load.journeys = vec!["scope".into()];
+            judge(&load, &lived)
+        };
+        let verdict = |good, failed, thresholds: &[&str]| judged(good, failed, thresholds).verdict;
+        let all = judged(0, 3, &[]);
+        assert_eq!((all.verdict, all.held.len()), (Verdict::Broken, 3));
+        assert_eq!([verdict(89, 11, &[]), verdict(91, 9, &[])], [Verdict::Broken, Verdict::Kept]);
+        assert_eq!(verdict(0, 3, &["scope errors<=3"]), Verdict::Kept, "who says what may fail is taken at his word");
+        let stuck = |users| {
+            let mut load = load(&[]);
+            (load.journeys, load.connections) = (vec!["scope".into()], 100);
+            let mut lived = round(|_| {});
+            lived.series.push(("scope".into(), lived.whole.clone()));
+            lived.stuck = users;
+            judge(&load, &lived)
+        };
+        assert_eq!([stuck(10).verdict, stuck(11).verdict], [Verdict::Kept, Verdict::Broken]);
+        assert!(stuck(11).notes[0].contains("11 of 100 users"), "{:?}", stuck(11).notes);
+        let nobody = judged(0, 0, &["p99<1s"]);
+        assert_eq!(nobody.verdict, Verdict::Inconclusive);
+        assert!(nobody.notes[0].contains("no user came to the end"), "{:?}", nobody.notes);
     }
 
     #[test]

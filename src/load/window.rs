@@ -51,6 +51,11 @@ impl Came {
         let _ = self.late.add(&other.late);
     }
 
+    /// How many came within the window.
+    pub fn within(&self) -> u64 {
+        self.within
+    }
+
     /// How many of `good` answers came late because the server fell behind; `least` is the shortest latency in nanoseconds.
     pub fn behind(&self, good: u64, least: u64, window: &Window) -> u64 {
         let grace = GRACE_NS.min((window.end - window.start) / GRACE_PART);

@@ -349,7 +349,7 @@ fn cannot_make(errand: &Errand, records: &[Record]) -> Trouble {
     };
     let example = if failed.example.is_empty() { failure.to_string() } else { failed.example.clone() };
     Trouble {
-        help: Failure::help(*failure).map(str::to_owned),
+        help: failure.help(&example).map(str::to_owned),
         ..Trouble::new(format!("no {} could be made: {example}", errand.what))
     }
 }

@@ -7,7 +7,6 @@ use super::tally::Tally;
 use super::wire::{Bases, Wire, client};
 use crate::load::check::Checker;
 use crate::load::crew::{Happening, Trouble};
-use crate::load::failure::Failure;
 use crate::load::fleet::{Fleet, User};
 use crate::load::round::{Hope, Round, Row};
 use crate::load::site::{Call, Site};
@@ -87,22 +86,22 @@ impl Cast {
             .map(|number| plan.role(number % scripts.len(), scripts[number % scripts.len()].people.len()))
             .collect();
         let office = plan.installation();
-        let checker = Checker::new(site.clone(), token_place.clone(), rotates, false);
+        let checker = Checker::new(site.clone(), token_place.clone(), rotates, false).with_repeats();
         let tally = Arc::new(Tally::new(&scripts, plan.fleet, checker, pace.length));
         let bases = Arc::new(Bases::of(&site));
         let wire = |device| {
             let client = client(&site, &tls, pace.timeout).map_err(no_client)?;
-            Ok::<_, Trouble>(Arc::new(Wire::new(client, site.clone(), bases.clone(), tally.clone(), device)))
+            Ok::<_, Trouble>(Wire::new(client, site.clone(), bases.clone(), tally.clone(), device))
         };
         let mut waiting: Vec<VecDeque<Persona>> = scripts.iter().map(|_| VecDeque::new()).collect();
         for role in roles {
             let script = scripts[role.journey].clone();
-            let (wire, token) = (wire(role.device)?, token_place.clone());
+            let (wire, token) = (Arc::new(wire(role.device)?), token_place.clone());
             let parts =
                 PersonaParts { journey: role.journey, script, wire, people: role.people, client: role.client, token };
             waiting[role.journey].push_back(Persona::new(parts));
         }
-        let office = wire(office)?;
+        let office = Arc::new(wire(office)?.of_office());
         Ok(Self { scripts, tally, waiting: Arc::new(Mutex::new(waiting)), office, pace, made_users })
     }
 
@@ -117,8 +116,9 @@ impl Cast {
         let mut calls = users.map(|who| self.office.call(Call::CreateUser, who)).buffer_unordered(AT_ONCE);
         while calls.next().await.is_some() {
             if let Some((failure, example)) = self.office.take().into_iter().find_map(|made| made.verdict.err()) {
-                let help = Failure::help(failure).map(str::to_owned);
-                return Err(Trouble { help, ..Trouble::new(format!("no users could be made: {example}")) });
+                let help = failure.help(&example).map(str::to_owned);
+                let what = if example.is_empty() { failure.to_string() } else { example };
+                return Err(Trouble { help, ..Trouble::new(format!("no users could be made: {what}")) });
             }
             if stop.load(Ordering::Relaxed) {
                 return Err(Trouble { interrupted: true, ..Trouble::new("interrupted while users were made") });

@@ -19,7 +19,7 @@ use crate::scenario::Text;
 use crate::seat::{HttpReply, Place};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A user of the load.
 pub struct Persona {
@@ -85,7 +85,7 @@ impl Persona {
     /// Lives through one stage. The first begins a new lifecycle; after a failure the rest of it is passed over.
     pub async fn live(&mut self, stage: usize) {
         // Goose looks twice a second whether it is over.
-        if !self.wire.tally.counts() {
+        if !self.wire.tally.goes_on() {
             return;
         }
         let script = self.script.clone();
@@ -94,14 +94,17 @@ impl Persona {
         }
         let Some(stage_now) = script.stages.get(stage).filter(|_| !self.broken_off) else { return };
         for step in &stage_now.steps {
-            if let Err(failure) = self.step(step).await {
+            let began = Instant::now();
+            if let Err(why) = self.step(step).await {
                 self.broken_off = true;
-                self.wire.tally.lived(self.journey, &Err(failure));
+                if let Some(failure) = why {
+                    self.wire.tally.lived(self.journey, &Err(failure), began);
+                }
                 return;
             }
         }
         if stage + 1 == script.stages.len() {
-            self.wire.tally.lived(self.journey, &Ok(self.taken_ns));
+            self.wire.tally.lived(self.journey, &Ok(self.taken_ns), Instant::now());
         }
     }
 
@@ -130,22 +133,29 @@ impl Persona {
                 }
                 user.name = format!("{}-{}", user.name, self.lives).into_boxed_str();
             }
+            let began = Instant::now();
             let made = self.wire.call(Call::CreateUser, self.client).await;
             let failure = self.wire.take().pop().and_then(|made| made.verdict.err());
+            if self.wire.was_cut() {
+                self.broken_off = true;
+                return;
+            }
             match failure {
                 None if made.is_some() => self.people[person].1 = false,
                 failure => {
                     let none = || (Failure::Lost, "no user could be made for the next lifecycle".to_owned());
                     self.broken_off = true;
-                    self.wire.tally.lived(self.journey, &Err(failure.unwrap_or_else(none)));
+                    self.wire.tally.lived(self.journey, &Err(failure.unwrap_or_else(none)), began);
                 }
             }
         }
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), (Failure, String)> {
+    /// Why the lifecycle cannot go on, if it cannot; nothing where the load is over.
+    async fn step(&mut self, step: &Step) -> Result<(), Option<(Failure, String)>> {
         let answer = self.act(&step.act).await;
         let made = self.wire.take();
+        let cut = self.wire.was_cut();
         self.taken_ns = made.iter().fold(self.taken_ns, |all, made| all.saturating_add(made.latency_ns));
         let success = |answer: &Answer| match answer {
             Answer::Done | Answer::Ok => true,
@@ -160,7 +170,12 @@ impl Persona {
                 Err(_) => End::Unmet(format!("{}: expected {}, got {answer}", step.place, step.expect)),
             },
         };
-        self.wire.tally.settle(self.journey, made, &end)
+        let end = if cut { End::Cut } else { end };
+        let settled = self.wire.tally.settle(self.journey, made, &end);
+        match settled {
+            Ok(()) if cut => Err(None),
+            settled => settled.map_err(Some),
+        }
     }
 
     async fn act(&mut self, act: &Move) -> Moved {

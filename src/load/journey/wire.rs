@@ -2,6 +2,7 @@
 
 use super::tally::{Made, Tally};
 use crate::load::check::Verdict;
+use crate::load::client::nanoseconds;
 use crate::load::failure::{Failure, Wrong};
 use crate::load::request::Draft;
 use crate::load::site::{Call, Site};
@@ -9,6 +10,8 @@ use crate::profile;
 use crate::reference::sdk::ports::{self, Host, NoAnswer};
 use async_trait::async_trait;
 use std::error::Error;
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_rustls::rustls::ClientConfig;
@@ -73,6 +76,9 @@ pub struct Wire {
     /// The installation that the SDK is on, in the fleet.
     pub device: u32,
     made: Mutex<Vec<Made>>,
+    /// Whether it makes no more calls when the load is over; whoever cleans up goes on.
+    ends: bool,
+    cut: AtomicBool,
     /// The longest lifetime of an access token so far, in seconds.
     lifetime_s: Mutex<u64>,
 }
@@ -98,7 +104,18 @@ pub fn client(site: &Site, tls: &ClientConfig, timeout: Duration) -> reqwest::Re
 
 impl Wire {
     pub fn new(client: reqwest::Client, site: Arc<Site>, bases: Arc<Bases>, tally: Arc<Tally>, device: u32) -> Self {
-        Self { client, site, bases, tally, device, made: Mutex::default(), lifetime_s: Mutex::default() }
+        let (made, lifetime_s) = (Mutex::default(), Mutex::default());
+        Self { client, site, bases, tally, device, made, ends: true, cut: AtomicBool::new(false), lifetime_s }
+    }
+
+    /// One that makes calls before and after the load too.
+    pub fn of_office(self) -> Self {
+        Self { ends: false, ..self }
+    }
+
+    /// Whether a call was not made since this was last asked, because the load is over.
+    pub fn was_cut(&self) -> bool {
+        self.cut.swap(false, Ordering::Relaxed)
     }
 
     /// The calls that were made since they were last taken.
@@ -152,14 +169,18 @@ impl Wire {
 
     /// Sends a request, and notes how long it took and what its answer is worth.
     async fn judged(&self, call: Call, who: Option<u32>, ready: Ready) -> Option<Reply> {
+        if self.ends && !self.tally.goes_on() {
+            self.cut.store(true, Ordering::Relaxed);
+            return None;
+        }
         let sent = Instant::now();
         let answer = self.send(ready).await;
-        let latency_ns = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let latency_ns = nanoseconds(sent.elapsed());
         let verdict = match &answer {
             Ok(reply) => self.judge(call, who, reply),
-            Err(failure) => Err((*failure, format!("{call}: {failure}"))),
+            Err((failure, cause)) => Err((*failure, format!("{call}: {failure}{cause}"))),
         };
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(Made { call, latency_ns, verdict });
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(Made { call, sent, latency_ns, verdict });
         answer.ok()
     }
 
@@ -187,8 +208,10 @@ impl Wire {
         }
     }
 
-    async fn send(&self, ready: Ready) -> Result<Reply, Failure> {
-        let method = reqwest::Method::from_bytes(ready.method.as_bytes()).map_err(|_| Failure::NoHttp)?;
+    /// What came, or why nothing did: the kind and, where it is more than that, the cause.
+    async fn send(&self, ready: Ready) -> Result<Reply, (Failure, String)> {
+        let method = reqwest::Method::from_bytes(ready.method.as_bytes());
+        let method = method.map_err(|_| (Failure::NoHttp, String::new()))?;
         let mut request = self.client.request(method, ready.url);
         for (name, value) in ready.fields {
             request = request.header(name, value);
@@ -203,31 +226,44 @@ impl Wire {
         while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
             body.extend_from_slice(&chunk);
             if body.len() > MOST_BYTES {
-                return Err(Failure::NoHttp);
+                return Err((Failure::NoHttp, ", the answer is too long".to_owned()));
             }
         }
         Ok(Reply { status, retry_after: retry_after.map(Duration::from_secs), body })
     }
 }
 
-/// Why a request has no answer.
-fn why(error: &reqwest::Error) -> Failure {
+/// Why a request has no answer: the kind, and the cause where it says more.
+fn why(error: &reqwest::Error) -> (Failure, String) {
     if error.is_timeout() {
-        return Failure::TimedOut;
+        return (Failure::TimedOut, String::new());
     }
+    let tls = error.url().is_some_and(|url| url.scheme() == "https") && error.is_connect();
     let mut source = error.source();
     while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            match (io.kind(), io.raw_os_error()) {
-                (_, Some(libc::EMFILE | libc::ENFILE | libc::EADDRNOTAVAIL)) => return Failure::OutOfSockets,
-                (std::io::ErrorKind::ConnectionRefused, _) => return Failure::Refused,
-                (std::io::ErrorKind::InvalidData, _) if error.is_connect() => return Failure::Tls,
-                _ => {}
+        if let Some(mut io) = inner.downcast_ref::<std::io::Error>() {
+            // An error within an error of input and output is no source of it, but its content.
+            while let Some(content) = io.get_ref().and_then(|content| content.downcast_ref::<std::io::Error>()) {
+                io = content;
+            }
+            let rustls = io.get_ref().and_then(|content| content.downcast_ref::<tokio_rustls::rustls::Error>());
+            let failure = match (io.kind(), io.raw_os_error()) {
+                (_, Some(libc::EMFILE | libc::ENFILE | libc::EADDRNOTAVAIL)) => Some(Failure::OutOfSockets),
+                (ErrorKind::ConnectionRefused, _) => Some(Failure::Refused),
+                _ if rustls.is_some() => Some(Failure::Tls),
+                (ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset, _) if tls => {
+                    Some(Failure::Tls)
+                }
+                _ => None,
+            };
+            if let Some(failure) = failure {
+                let cause = if failure == Failure::Tls { format!(": {io}") } else { String::new() };
+                return (failure, cause);
             }
         }
         source = inner.source();
     }
-    if error.is_connect() { Failure::Unreachable } else { Failure::Lost }
+    (if error.is_connect() { Failure::Unreachable } else { Failure::Lost }, String::new())
 }
 
 /// The network of the SDK on a user's phone.
@@ -242,7 +278,7 @@ impl ports::Net for Port {
         let reply = if call.realm != wire.site.realm {
             // Tokens of another place are wrong, and were noted when they were issued.
             let elsewhere = (Failure::Wrong(Wrong::OtherEnvironment), "the SDK went to another place".to_owned());
-            let made = Made { call: Call::Exchange, latency_ns: 0, verdict: Err(elsewhere) };
+            let made = Made { call: Call::Exchange, sent: Instant::now(), latency_ns: 0, verdict: Err(elsewhere) };
             wire.made.lock().unwrap_or_else(PoisonError::into_inner).push(made);
             None
         } else if call.host == Host::Api {

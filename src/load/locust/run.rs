@@ -137,11 +137,12 @@ impl Run {
         }
     }
 
-    /// How many users of each class there are.
+    /// How many users of each class there are; after a stop, those whose chains are not through. The master waits for them.
     pub fn counts(&self) -> BTreeMap<String, u32> {
         let mut counts: BTreeMap<String, u32> =
             self.spawn.user_classes_count.keys().map(|name| (name.clone(), 0)).collect();
-        if let (Some(order), Some(engine), Phase::Working) = (&self.order, &self.engine, self.phase) {
+        let lives = matches!(self.phase, Phase::Working | Phase::Ending);
+        if let (Some(order), Some(engine), true) = (&self.order, &self.engine, lives) {
             let live = order.classes.iter().zip(engine.crowd.live());
             counts.extend(live.map(|(class, count)| (class.name.clone(), count)));
         }

@@ -162,7 +162,7 @@ impl Results<'_> {
                 if !failed.example.is_empty() {
                     let _ = write!(out, "<br><code>{}</code>", escape(&failed.example));
                 }
-                if let Some(help) = failure.help() {
+                if let Some(help) = failure.help(&failed.example) {
                     let _ = write!(out, "<br><span class=\"dim\">{}</span>", escape(help));
                 }
                 out.push_str("</td></tr>\n");

@@ -82,7 +82,7 @@ impl Results<'_> {
             for (failure, failed) in failures.iter().take(MOST_FAILURES) {
                 let example = if failed.example.is_empty() { String::new() } else { format!(" ({})", failed.example) };
                 writeln!(out, "{} {of}{} × {failure}{}", red.apply_to("✗"), failed.count, dim.apply_to(example))?;
-                if let Some(help) = failure.help() {
+                if let Some(help) = failure.help(&failed.example) {
                     writeln!(out, "{}", dim.apply_to(format!("  help: {help}")))?;
                 }
             }

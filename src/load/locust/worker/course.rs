@@ -18,8 +18,14 @@ impl Worker<'_> {
             return;
         }
         self.last_spawn = spawn.timestamp;
-        if let Some(warning) = spawn.parsed_options.vouch_locust.as_deref().and_then(other_version) {
-            self.warn(link, warning).await;
+        if self.run.is_none() {
+            self.told.clear();
+        }
+        // For the person here only: an exception would make the master's exit code 1.
+        if let Some(warning) = spawn.parsed_options.vouch_locust.as_deref().and_then(other_version)
+            && self.told.insert(warning.clone())
+        {
+            self.note(warning);
         }
         if spawn.host.as_ref().is_some_and(|host| !host.is_empty()) && self.told.insert("host".to_owned()) {
             self.note("the master's host is not used: the target file says where the load goes".to_owned());
@@ -36,7 +42,6 @@ impl Worker<'_> {
 
     async fn start(&mut self, link: &mut Link, spawn: Spawn) {
         self.runs += 1;
-        self.told.clear();
         let (run, told) = Run::start(self.runs, spawn, &self.means);
         self.meter = Meter::new(run.threads());
         self.run = Some(run);
@@ -91,7 +96,10 @@ impl Worker<'_> {
         if !said {
             run.unreported += requests;
         }
-        let summary = run.summary();
+        let (summary, unreported) = (run.summary(), run.unreported);
+        if unreported > 0 {
+            self.note(format!("{unreported} requests were not reported: the master was gone"));
+        }
         (self.tell)(Told::Summary(summary));
     }
 
