@@ -130,11 +130,13 @@ fn what_a_server_did_not_look_at_is_sent_again() {
     };
     for (refuses, lasts) in [(20, u32::MAX), (u32::MAX, 30)] {
         let out = kept(load(refuses, lasts));
-        assert!(out.contains("✓ errors<=0") && out.contains("sent again on another connection"), "{out}");
+        assert!(out.contains("✓ errors<=0: 0"), "{out}");
+        // A connection that ends in good order may be found closed before anything was sent on it.
+        assert!(lasts == 30 || out.contains("sent again on another connection"), "{out}");
     }
     // One that refuses all has not served anybody.
     let out = stderr(&load(1, u32::MAX).code(3));
-    assert!(out.contains("connection lost"), "{out}");
+    assert!(out.contains("refused stream"), "{out}");
 }
 
 #[test]
@@ -342,7 +344,7 @@ fn what_cannot_work_is_told_at_once_and_not_after_a_minute_of_errors() {
     let told = refused(&garbage, &garbage, &[]);
     assert!(told.contains("no users could be made"), "{told}");
     let told = refused(&garbage.replace("http:", "https:"), &garbage, &[]);
-    assert!(told.contains("no users could be made") && told.contains("--ca FILE"), "{told}");
+    assert!(told.contains("no users could be made") && told.contains("does the port speak TLS?"), "{told}");
     let (_folder, path) = cloud_at(&garbage, &garbage);
     for (args, part) in [
         (vec!["-w", "refesh"], "refresh"),

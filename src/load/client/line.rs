@@ -59,13 +59,13 @@ impl Line {
         work: &Work,
     ) -> Result<(u16, Bytes), Unanswered> {
         let mut sender = self.sender(endpoint, limits, work).await?;
-        sender.ready().await.map_err(|error| Unanswered::NotLookedAt(error.to_string()))?;
+        sender.ready().await.map_err(|error| Unanswered::NotLookedAt(in_full(&error)))?;
         let response = sender.try_send_request(request).await.map_err(|mut error| {
             let not_sent = error.take_message().is_some();
             match error.into_error() {
-                error if not_sent || was_not_looked_at(&error) => Unanswered::NotLookedAt(error.to_string()),
-                error if error.is_parse() => Unanswered::Failed(Failure::NoHttp, error.to_string()),
-                error => Unanswered::Failed(Failure::Lost, error.to_string()),
+                error if not_sent || was_not_looked_at(&error) => Unanswered::NotLookedAt(in_full(&error)),
+                error if error.is_parse() => Unanswered::Failed(Failure::NoHttp, in_full(&error)),
+                error => Unanswered::Failed(Failure::Lost, in_full(&error)),
             }
         })?;
         let status = response.status().as_u16();
@@ -86,6 +86,11 @@ impl Line {
         }
         Ok(slot.insert(sender).clone())
     }
+}
+
+/// An error and what is behind it: hyper's own words are "http2 error".
+fn in_full(error: &hyper::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 /// Whether a server refused a stream, or let go of its connection in good order and left this stream out.
