@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Done {
         trials.push((mutant, runtime.block_on(try_out(mutant.clause, settings, plan))));
     }
     let everything = args.mutant.is_none();
-    let bare = if everything { clauses_without(&mutants, &whole) } else { vec![] };
+    let bare = if everything { clauses_without(&mutants, &proved) } else { vec![] };
     let worth = Worth::weigh(&trials, &whole);
     let survivors = trials.iter().filter(|(_, trial)| trial.killed_by.is_empty()).count();
     let mut wrong = survivors + bare.len() + reference.failed.len();
@@ -111,8 +111,7 @@ pub fn run(args: &Args) -> Done {
 }
 
 /// Clauses that the suite proves and no mutant breaks.
-fn clauses_without(mutants: &[Mutant], plan: &Plan) -> Vec<String> {
-    let proved: BTreeSet<_> = plan.cases.iter().flat_map(|case| case.scenario.proves()).collect();
+fn clauses_without(mutants: &[Mutant], proved: &BTreeSet<&str>) -> Vec<String> {
     let covered: BTreeSet<_> = mutants.iter().map(|mutant| mutant.clause).collect();
     proved.difference(&covered).map(|clause| (*clause).to_owned()).collect()
 }

@@ -154,10 +154,12 @@ impl Checker {
             return wrong(Wrong::Field, "the answer says no lifetime in seconds");
         };
         self.shortest_life_s = Some(self.shortest_life_s.map_or(life, |shortest| shortest.min(life)));
-        let same = call == profile::Call::Refresh && fleet.of(who).refresh_token == *refresh;
-        let used = &fleet.of(who).refresh_token;
-        let repeat = call == profile::Call::Refresh
-            && self.successors.as_mut().is_some_and(|successors| successors.is_repeat(used, &refresh));
+        let used = Some(&fleet.of(who).refresh_token).filter(|_| call == profile::Call::Refresh);
+        let same = used.is_some_and(|used| *used == *refresh);
+        let repeat = match (used, &mut self.successors) {
+            (Some(used), Some(successors)) => successors.is_repeat(used, &refresh),
+            _ => false,
+        };
         let again = if same || repeat { Again::No } else { self.seen.again(&refresh, &fleet.user(who).id) };
         let said = self.identity.check(&access, &fleet.user(who).id);
         let installation = fleet.of(who);

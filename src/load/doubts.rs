@@ -101,8 +101,9 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
     }
     if nobody_lived(load, round) {
         notes.push("no user came to the end of a lifecycle: give more --length, or less --think".into());
-    } else if let Some(unlived) = unlived(load, round) {
-        notes.push(format!("no user came to the end of a lifecycle of {unlived}"));
+    } else if !unlived(load, round).is_empty() {
+        let names: Vec<_> = unlived(load, round).iter().map(|name| format!("`{name}`")).collect();
+        notes.push(format!("no user came to the end of a lifecycle of {}", names.join(", ")));
     }
     if round.resent > 0 {
         notes.push(format!(
@@ -118,15 +119,12 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
 
 /// Whether users of journeys were there, and none of them came to an end, good or bad.
 pub fn nobody_lived(load: &Load, round: &Round) -> bool {
-    let lived = |name: &String| round.all_of(Some(name)).any(|series| series.done() > 0);
-    !load.journeys.is_empty() && !load.journeys.iter().any(lived)
+    !load.journeys.is_empty() && unlived(load, round).len() == load.journeys.len()
 }
 
 /// The journeys of which nobody came to an end.
-fn unlived(load: &Load, round: &Round) -> Option<String> {
-    let not = |name: &&String| round.all_of(Some(name)).all(|series| series.done() == 0);
-    let names: Vec<_> = load.journeys.iter().filter(not).map(|name| format!("`{name}`")).collect();
-    (!names.is_empty()).then(|| names.join(", "))
+fn unlived<'l>(load: &'l Load, round: &Round) -> Vec<&'l String> {
+    load.journeys.iter().filter(|name| round.all_of(Some(name)).all(|series| series.done() == 0)).collect()
 }
 
 /// Whether access tokens were given out: by a workload of whatever name, or by a journey's calls, which its series name.

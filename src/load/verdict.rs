@@ -55,17 +55,17 @@ fn by_default() -> [Threshold; 2] {
 /// Judges a round.
 pub fn judge(load: &Load, round: &Round) -> Judged {
     let mut thresholds = load.thresholds.clone();
-    let errors = |metric| matches!(metric, Metric::ErrorShare | Metric::Errors);
     for threshold in by_default() {
         let same = |own: &Threshold| {
-            own.of.is_none() && (own.metric == threshold.metric || errors(own.metric) && errors(threshold.metric))
+            own.of.is_none()
+                && (own.metric == threshold.metric || is_of_errors(own.metric) && is_of_errors(threshold.metric))
         };
         if !load.thresholds.iter().any(same) {
             thresholds.push(threshold);
         }
     }
-    thresholds.extend(failing_journeys(load, round));
-    let held: Vec<Held> = thresholds.into_iter().map(|threshold| hold(threshold, round)).collect();
+    let held = thresholds.into_iter().map(|threshold| hold(threshold, round));
+    let held: Vec<Held> = held.chain(failing_journeys(load, round)).collect();
     let (mut limits, unsent) = (limits(load, round), unsent(load, round));
     let by_answers = held.iter().any(|held| broken_by_answers(held, round));
     let excused = |held: &Held| unsent.is_some() && held.threshold.metric == Metric::Rate;
@@ -97,7 +97,7 @@ fn are_stuck(load: &Load, round: &Round) -> bool {
 }
 
 /// Bounds that journeys break which fail too often, however small a part of all calls theirs are.
-fn failing_journeys(load: &Load, round: &Round) -> Vec<Threshold> {
+fn failing_journeys(load: &Load, round: &Round) -> Vec<Held> {
     let bound = |name: &String| Threshold {
         of: Some(name.clone()),
         metric: Metric::ErrorShare,
@@ -106,13 +106,14 @@ fn failing_journeys(load: &Load, round: &Round) -> Vec<Threshold> {
     };
     let has_its_own = |name: &String| {
         let is_it = |own: &Threshold| own.of.as_ref() == Some(name);
-        load.thresholds.iter().any(|own| is_it(own) && matches!(own.metric, Metric::ErrorShare | Metric::Errors))
+        load.thresholds.iter().any(|own| is_it(own) && is_of_errors(own.metric))
     };
-    let fails = |threshold: &Threshold| {
-        let held = hold(threshold.clone(), round);
-        held.value.is_some() && !held.holds
-    };
-    load.journeys.iter().filter(|name| !has_its_own(name)).map(bound).filter(fails).collect()
+    let held = load.journeys.iter().filter(|name| !has_its_own(name)).map(|name| hold(bound(name), round));
+    held.filter(|held| held.value.is_some() && !held.holds).collect()
+}
+
+fn is_of_errors(metric: Metric) -> bool {
+    matches!(metric, Metric::ErrorShare | Metric::Errors)
 }
 
 /// Whether a bound on errors or wrong answers is broken by what the server said, which is its own doing however slow the
@@ -121,7 +122,7 @@ fn broken_by_answers(held: &Held, round: &Round) -> bool {
     let said = |failure: &Failure| {
         !matches!(failure, Failure::TimedOut | Failure::Lost | Failure::OutOfSockets | Failure::Unreachable)
     };
-    let counts = matches!(held.threshold.metric, Metric::Wrong | Metric::Errors | Metric::ErrorShare);
+    let counts = held.threshold.metric == Metric::Wrong || is_of_errors(held.threshold.metric);
     let breaks = |series: &Series| {
         let errors = series.failures.iter().filter(|(failure, _)| said(failure)).map(|(_, failed)| failed.count).sum();
         let figures = Figures { errors, ..series.figures(round.seconds()) };

@@ -115,7 +115,6 @@ impl Timer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     #[test]
     fn a_short_wait_is_spent_awake_and_told_as_idle() {

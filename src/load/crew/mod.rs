@@ -35,6 +35,13 @@ impl Trouble {
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), help: None, interrupted: false }
     }
+
+    /// What a load needs could not be made; `example` is what was said of one such failure, or empty.
+    pub fn cannot_make(what: &str, failure: Failure, example: String) -> Self {
+        let example = if example.is_empty() { failure.to_string() } else { example };
+        let help = failure.help(&example).map(str::to_owned);
+        Self { help, ..Self::new(format!("no {what} could be made: {example}")) }
+    }
 }
 
 /// What goes on, for the live view.
@@ -347,9 +354,5 @@ fn cannot_make(errand: &Errand, records: &[Record]) -> Trouble {
     let Some((failure, failed)) = failures.max_by_key(|(_, failed)| failed.count) else {
         return Trouble::new(format!("no {} could be made", errand.what));
     };
-    let example = if failed.example.is_empty() { failure.to_string() } else { failed.example.clone() };
-    Trouble {
-        help: failure.help(&example).map(str::to_owned),
-        ..Trouble::new(format!("no {} could be made: {example}", errand.what))
-    }
+    Trouble::cannot_make(errand.what, *failure, failed.example.clone())
 }

@@ -116,9 +116,7 @@ impl Cast {
         let mut calls = users.map(|who| self.office.call(Call::CreateUser, who)).buffer_unordered(AT_ONCE);
         while calls.next().await.is_some() {
             if let Some((failure, example)) = self.office.take().into_iter().find_map(|made| made.verdict.err()) {
-                let help = failure.help(&example).map(str::to_owned);
-                let what = if example.is_empty() { failure.to_string() } else { example };
-                return Err(Trouble { help, ..Trouble::new(format!("no users could be made: {what}")) });
+                return Err(Trouble::cannot_make("users", failure, example));
             }
             if stop.load(Ordering::Relaxed) {
                 return Err(Trouble { interrupted: true, ..Trouble::new("interrupted while users were made") });

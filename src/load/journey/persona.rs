@@ -171,8 +171,7 @@ impl Persona {
             },
         };
         let end = if cut { End::Cut } else { end };
-        let settled = self.wire.tally.settle(self.journey, made, &end);
-        match settled {
+        match self.wire.tally.settle(self.journey, made, &end) {
             Ok(()) if cut => Err(None),
             settled => settled.map_err(Some),
         }

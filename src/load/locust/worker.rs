@@ -175,10 +175,18 @@ impl Worker<'_> {
         (self.tell)(Told::Note(note));
     }
 
+    /// Whether this is told for the first time.
+    fn note_once(&mut self, what: String) -> bool {
+        let new = self.told.insert(what.clone());
+        if new {
+            self.note(what);
+        }
+        new
+    }
+
     /// Tells the person here and the one before the master's web page, once.
     async fn warn(&mut self, link: &mut Link, what: String) {
-        if self.told.insert(what.clone()) {
-            self.note(what.clone());
+        if self.note_once(what.clone()) {
             link.say(&Say::Exception(what)).await;
         }
     }
@@ -307,9 +315,7 @@ impl Worker<'_> {
             }
             Hear::Ack(_) => {}
             Hear::Other(kind) => {
-                if self.told.insert(kind.clone()) {
-                    self.note(format!("ignored a message `{kind}` of the master, which means nothing to this worker"));
-                }
+                self.note_once(format!("ignored a message `{kind}` of the master, which means nothing to this worker"));
             }
         }
         None

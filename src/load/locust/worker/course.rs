@@ -22,13 +22,11 @@ impl Worker<'_> {
             self.told.clear();
         }
         // For the person here only: an exception would make the master's exit code 1.
-        if let Some(warning) = spawn.parsed_options.vouch_locust.as_deref().and_then(other_version)
-            && self.told.insert(warning.clone())
-        {
-            self.note(warning);
+        if let Some(warning) = spawn.parsed_options.vouch_locust.as_deref().and_then(other_version) {
+            self.note_once(warning);
         }
-        if spawn.host.as_ref().is_some_and(|host| !host.is_empty()) && self.told.insert("host".to_owned()) {
-            self.note("the master's host is not used: the target file says where the load goes".to_owned());
+        if spawn.host.as_ref().is_some_and(|host| !host.is_empty()) {
+            self.note_once("the master's host is not used: the target file says where the load goes".to_owned());
         }
         match &mut self.run {
             Some(run) if run.phase == Phase::Ending => {
