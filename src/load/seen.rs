@@ -73,9 +73,6 @@ impl Seen {
 
     /// Takes another worker's tokens in; how many of them were known here too, of the same user only where `same` says so.
     fn merge(&mut self, other: &Seen, same: bool) -> u64 {
-        if other.skipped > self.skipped {
-            self.skip(other.skipped);
-        }
         let twice = |again| again == Again::OfAnother || same && again == Again::OfTheSame;
         other.hashes.iter().filter(|(hash, user)| twice(self.note(**hash, || **user))).count() as u64
     }
@@ -179,6 +176,18 @@ mod tests {
         let mut seen = Seen::new(10);
         assert_eq!(seen.again("token", "ada"), Again::No);
         assert_eq!((seen.again("token", "bob"), seen.again("token", "ada")), (Again::OfAnother, Again::OfTheSame));
+    }
+
+    #[test]
+    fn the_sample_is_as_large_as_it_may_be_and_no_larger() {
+        let mut seen = Seen::new(4);
+        (1..=4).for_each(|n| assert_eq!(seen.note(n << 8, || 0), Again::No));
+        assert_eq!((seen.hashes.len(), seen.one_in()), (4, 1), "there is room for all");
+        // Halving it leaves tokens like these all in.
+        (5..=8).for_each(|n| assert_eq!(seen.note(n << 8, || 0), Again::No));
+        assert!(seen.one_in() > 2, "{}", seen.one_in());
+        (9..=600).for_each(|n| assert_eq!(seen.note(n << 8, || 0), Again::No));
+        assert!(seen.hashes.len() <= 4 && seen.one_in() > 256, "{}, one in {}", seen.hashes.len(), seen.one_in());
     }
 
     #[test]

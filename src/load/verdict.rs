@@ -271,6 +271,10 @@ mod tests {
         let all = judged(0, 3, &[]);
         assert_eq!((all.verdict, all.held.len()), (Verdict::Broken, 3));
         assert_eq!([verdict(89, 11, &[]), verdict(91, 9, &[])], [Verdict::Broken, Verdict::Kept]);
+        let few = judged(91, 9, &[]);
+        assert_eq!(few.held.len(), 2, "what journeys owe is shown where they do not keep it");
+        // A bound on something else of theirs, or on the errors of all, does not lift it.
+        assert_eq!([verdict(5, 3, &["scope p99<1s"]), verdict(5, 3, &["errors<90%"])], [Verdict::Broken; 2]);
         assert_eq!(verdict(0, 3, &["scope errors<=3"]), Verdict::Kept, "who says what may fail is taken at his word");
         let stuck = |users| {
             let mut load = load(&[]);
@@ -387,7 +391,9 @@ mod tests {
         assert!(judge(&load(&[]), &told).notes[0].contains("fell behind: 7 of 1000"));
         told.late = 0;
         assert_eq!(judge(&load(&[]), &told).notes.len(), 3);
-        told.opaque = 0;
+        told.resent = 5;
+        assert!(judge(&load(&[]), &told).notes[3].contains("5 requests were sent again"));
+        (told.opaque, told.resent) = (0, 0);
         assert!(judge(&load(&[]), &told).notes[0].contains("no claim"));
         // Where no access token was given out, or none was good, there was nothing to check.
         let issues =

@@ -23,6 +23,18 @@ pub fn all(value: &str) -> Vec<String> {
     guises
 }
 
+/// The last bytes of each of a value's guises, as far as they are so long: all that most texts have to be looked through
+/// for, and made from the value's own end only.
+pub fn ends<const LEN: usize>(value: &str) -> Vec<[u8; LEN]> {
+    // Each guise of an end is the end of a guise: one byte is half a letter of Base64 or more, less three at the sides.
+    let tail = (0..=value.len().saturating_sub(2 * LEN)).rev().find(|at| value.is_char_boundary(*at));
+    let tail = all(&value[tail.unwrap_or(0)..]);
+    let mut ends: Vec<_> = tail.iter().filter_map(|guise| guise.as_bytes().last_chunk().copied()).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    ends
+}
+
 fn in_hex(value: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(2 * value.len());
@@ -87,13 +99,32 @@ pub fn holds_id(text: &str, id: &str) -> bool {
 pub fn in_one_line(text: &str) -> Option<String> {
     let wraps = ["\r", "\n", "\\r", "\\n"];
     // Nearly all texts are one line: one look tells.
-    let may_wrap = text.contains(['\r', '\n', '\\']) && wraps.iter().any(|wrap| text.contains(wrap));
+    let may_wrap = memchr::memchr3(b'\r', b'\n', b'\\', text.as_bytes()).is_some()
+        && wraps.iter().any(|wrap| text.contains(wrap));
     may_wrap.then(|| wraps.iter().fold(text.to_owned(), |text, wrap| text.replace(wrap, "")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ends_are_those_of_all_guises_and_no_others() {
+        let long = "long-enough-to-have-an-end-that-is-not-the-whole";
+        for value in ["tiny", "A+b/c=", "sixteen-letters!", "r3fr3sh/t0ken+WITH>odd?letters", long, "grüße-an-die-Ärztin+1"] {
+            // Three bytes more or less change nothing: a Base64 text stands in three ways.
+            for value in [value.to_owned(), format!("{value}+"), format!("{value}+/")] {
+                let mut expected: Vec<[u8; 8]> =
+                    all(&value).iter().filter_map(|guise| guise.as_bytes().last_chunk().copied()).collect();
+                expected.sort_unstable();
+                expected.dedup();
+                let ends = ends(&value);
+                assert!(expected.iter().all(|end| ends.contains(end)), "{value}: {expected:?} {ends:?}");
+                // More than one for each guise of a plain tail would be looked for in vain.
+                assert!(ends.len() <= expected.len() + 2, "{value}");
+            }
+        }
+    }
 
     #[test]
     fn an_id_is_found_in_its_guises_and_in_no_other_text() {

@@ -13,7 +13,7 @@ use rustc_hash::FxBuildHasher;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Text without secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -60,8 +60,9 @@ pub struct Known {
     /// For example `access token 2`.
     pub name: String,
     value: String,
-    /// The value as it may stand in a URL, a form, a Base64 text or UTF-16.
-    guises: Vec<String>,
+    /// The value as it may stand in a URL, a form, a Base64 text or UTF-16. Made when first looked for: most secrets are
+    /// only ever seen as they are.
+    guises: OnceLock<Vec<String>>,
     /// The value less its last characters, where it is long: as good as the whole to whoever can guess the rest.
     beginning: Option<String>,
 }
@@ -72,9 +73,23 @@ impl Known {
         self.texts().any(|guise| text.contains(guise))
     }
 
+    fn guises(&self) -> &[String] {
+        self.guises.get_or_init(|| guise::all(&self.value))
+    }
+
     /// The guises, and the beginning after them.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        self.guises.iter().chain(&self.beginning).map(String::as_str)
+        self.guises().iter().chain(&self.beginning).map(String::as_str)
+    }
+
+    /// Whether a text ends with the secret, as it is or encoded.
+    fn ends(&self, text: &[u8]) -> bool {
+        text.ends_with(self.value.as_bytes()) || self.guises().iter().any(|guise| text.ends_with(guise.as_bytes()))
+    }
+
+    /// Whether a text ends with the beginning of the secret.
+    fn begins_at_end(&self, text: &[u8]) -> bool {
+        self.beginning.as_ref().is_some_and(|beginning| text.ends_with(beginning.as_bytes()))
     }
 
     pub fn is(&self, value: &str) -> bool {
@@ -119,7 +134,7 @@ impl Inner {
 #[derive(Default)]
 struct Index {
     /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike.
-    by_end: HashMap<[u8; END], Vec<(usize, usize)>, FxBuildHasher>,
+    by_end: HashMap<[u8; END], Vec<usize>, FxBuildHasher>,
     /// Which ends there may be: a quick no for nearly every place.
     maybe: Vec<u64>,
     /// Secrets with guises too short for that.
@@ -138,14 +153,13 @@ fn bit(end: [u8; END]) -> usize {
 impl Index {
     fn add(&mut self, number: usize, known: &Known) {
         self.maybe.resize(BITS / 64, 0);
-        for (guise, text) in known.texts().enumerate() {
-            match text.as_bytes().last_chunk::<END>() {
-                Some(end) => {
-                    self.maybe[bit(*end) / 64] |= 1 << (bit(*end) % 64);
-                    self.by_end.entry(*end).or_default().push((number, guise));
-                }
-                None => self.short.push(number),
-            }
+        if known.value.len() < END {
+            self.short.push(number);
+        }
+        let beginning = known.beginning.as_ref().and_then(|text| text.as_bytes().last_chunk().copied());
+        for end in guise::ends(&known.value).into_iter().chain(beginning) {
+            self.maybe[bit(end) / 64] |= 1 << (bit(end) % 64);
+            self.by_end.entry(end).or_default().push(number);
         }
     }
 
@@ -161,13 +175,17 @@ impl Index {
             if self.maybe[bit(end) / 64] & (1 << (bit(end) % 64)) == 0 {
                 continue;
             }
-            for (number, guise) in self.by_end.get(&end).into_iter().flatten() {
+            let so_far = &bytes[..at + END];
+            for number in self.by_end.get(&end).into_iter().flatten() {
+                if found.contains(number) {
+                    continue;
+                }
                 let known = &secrets[*number];
-                match (known.guises.get(*guise), &known.beginning) {
-                    (Some(guise), _) if bytes[..at + END].ends_with(guise.as_bytes()) => found.insert(*number),
-                    (None, Some(start)) if bytes[..at + END].ends_with(start.as_bytes()) => begun.insert(*number),
-                    _ => false,
-                };
+                if known.ends(so_far) {
+                    found.insert(*number);
+                } else if known.begins_at_end(so_far) {
+                    begun.insert(*number);
+                }
             }
         }
         // What is there whole is not also another secret that begins alike.
@@ -278,7 +296,7 @@ impl Ledger {
 }
 
 fn known(kind: SecretKind, name: String, value: &str) -> Known {
-    Known { kind, name, value: value.to_owned(), guises: guise::all(value), beginning: guise::beginning(value) }
+    Known { kind, name, value: value.to_owned(), guises: OnceLock::new(), beginning: guise::beginning(value) }
 }
 
 #[cfg(test)]
