@@ -36,7 +36,11 @@ fn claims(jwt: &str) -> Value {
 
 /// The realm in a sign-in token's issuer.
 pub(super) fn realm_of_token(jwt: &str) -> Option<Realm> {
-    realm_of_issuer(claims(jwt).get("iss")?.as_str()?)
+    realm_of_claims(&claims(jwt))
+}
+
+fn realm_of_claims(claims: &Value) -> Option<Realm> {
+    realm_of_issuer(claims.get("iss")?.as_str()?)
 }
 
 impl Grants {
@@ -61,8 +65,8 @@ impl Grants {
         let parent = bought_with.as_ref().and_then(|token| self.of_refresh_token(token));
         let (realm, user) = match (&exchange.carried.token, parent) {
             (Some(jwt), _) => {
-                let uid = claims(jwt).get("uid").and_then(Value::as_str).map(str::to_lowercase);
-                (realm_of_token(jwt), uid)
+                let claims = claims(jwt);
+                (realm_of_claims(&claims), claims.get("uid").and_then(Value::as_str).map(str::to_lowercase))
             }
             (None, Some(parent)) => (parent.realm, parent.user.clone()),
             (None, None) => (None, None),

@@ -6,7 +6,7 @@ use crate::clock::Mode;
 use crate::profile::Call;
 use crate::protocol::ErrorKind;
 use crate::wire::{Exchange, Fate, Operation, Party};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// The SDK's own exchanges of a kind, with their numbers.
 fn of<'a>(evidence: &'a Evidence<'_>, operation: Operation) -> impl Iterator<Item = (usize, &'a Exchange)> {
@@ -25,7 +25,7 @@ fn name(evidence: &Evidence<'_>, secret: &str, otherwise: &str) -> String {
 
 /// A sign-in token that was exchanged is not sent again, whether the answer arrived or not.
 pub(super) fn exchanged_once(evidence: &Evidence<'_>) -> Option<Breach> {
-    let mut used: HashMap<&str, usize> = HashMap::new();
+    let mut used: FxHashMap<&str, usize> = FxHashMap::default();
     for (index, exchange) in of(evidence, Operation::Exchange) {
         let Some(token) = exchange.carried.token.as_deref() else { continue };
         if let Some(first) = used.get(token) {

@@ -1,65 +1,95 @@
 //! How a value may stand in a text: as it is, or as encoders of all kinds leave it.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use std::borrow::Cow;
 
-/// A value as it may stand in a URL, a form, a Base64 text, in hex or UTF-16; the longest first.
-pub fn all(value: &str) -> Vec<String> {
-    let mut guises = vec![value.to_owned()];
-    if value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte)) {
-        // A form leaves all of it as it is.
-        guises.push(value.to_ascii_lowercase());
-    } else {
-        let percent: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
-        guises.extend([percent.to_lowercase().replace('+', "%20"), percent]);
+/// A way in which a value may stand in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guise {
+    AsIs,
+    /// As a form or a URL has it.
+    Percent,
+    /// The same, of an encoder that writes `%2b` and `%20`; also of what changes letters to small ones.
+    PercentInSmall,
+    /// Base64, with a number of bytes before the value that is this more than a multiple of three; less the characters at
+    /// either end that depend on what stands beside it.
+    Base64(usize),
+    Base64Url(usize),
+    Hex,
+    HexInCapitals,
+    /// Either order, read as UTF-8, less a zero byte before or after it.
+    Utf16,
+}
+
+impl Guise {
+    const BASE64: [Self; 6] =
+        [Self::Base64(0), Self::Base64(1), Self::Base64(2), Self::Base64Url(0), Self::Base64Url(1), Self::Base64Url(2)];
+    const OTHERS: [Self; 6] =
+        [Self::AsIs, Self::Percent, Self::PercentInSmall, Self::Hex, Self::HexInCapitals, Self::Utf16];
+
+    fn all() -> impl Iterator<Item = Self> {
+        Self::OTHERS.into_iter().chain(Self::BASE64)
     }
-    guises.extend(in_base64(value));
-    let hex = in_hex(value);
-    guises.extend([hex.to_ascii_uppercase(), hex]);
-    guises.push(in_utf16(value));
+
+    /// The value in this guise.
+    pub fn of(self, value: &str) -> Cow<'_, str> {
+        match self {
+            Self::AsIs => Cow::Borrowed(value),
+            Self::Percent if stays_in_a_form(value) => Cow::Borrowed(value),
+            Self::Percent => percent(value).into(),
+            Self::PercentInSmall if stays_in_a_form(value) => value.to_ascii_lowercase().into(),
+            Self::PercentInSmall => percent(value).to_lowercase().replace('+', "%20").into(),
+            Self::Base64(before) => in_base64(value, before, &STANDARD_NO_PAD).into(),
+            Self::Base64Url(before) => in_base64(value, before, &URL_SAFE_NO_PAD).into(),
+            Self::Hex => in_hex(value, b"0123456789abcdef").into(),
+            Self::HexInCapitals => in_hex(value, b"0123456789ABCDEF").into(),
+            Self::Utf16 => in_utf16(value).into(),
+        }
+    }
+}
+
+/// A value in all its guises; the longest first. What is too short to tell is left out.
+pub(super) fn all(value: &str) -> Vec<String> {
+    let mut guises: Vec<_> = Guise::all().map(|guise| guise.of(value).into_owned()).collect();
     guises.retain(|guise| guise.len() >= 8 || guise == value);
     guises.sort_by_key(|guise| std::cmp::Reverse(guise.len()));
     guises.dedup();
     guises
 }
 
-/// The last bytes of each of a value's guises, as far as they are so long: all that most texts have to be looked through
-/// for, and made from the value's own end only.
-pub fn ends<const LEN: usize>(value: &str) -> Vec<[u8; LEN]> {
-    // Each guise of an end is the end of a guise: one byte is half a letter of Base64 or more, less three at the sides.
-    let tail = (0..=value.len().saturating_sub(2 * LEN)).rev().find(|at| value.is_char_boundary(*at));
-    let tail = all(&value[tail.unwrap_or(0)..]);
-    let mut ends: Vec<_> = tail.iter().filter_map(|guise| guise.as_bytes().last_chunk().copied()).collect();
-    ends.sort_unstable();
-    ends.dedup();
-    ends
+/// The last bytes of a value in each guise in which it has so many. They are made from the value's own end.
+pub(super) fn ends<const LEN: usize>(value: &str) -> impl Iterator<Item = (Guise, [u8; LEN])> {
+    // As many bytes more than it takes as Base64 may lose at either side; and a number that changes nothing there.
+    let starts = (0..=value.len().saturating_sub(LEN + 3) / 3).rev().map(|third| 3 * third);
+    let start = starts.into_iter().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
+    let tail = &value[start..];
+    Guise::all().filter_map(|guise| Some((guise, *guise.of(tail).as_bytes().last_chunk()?)))
 }
 
-fn in_hex(value: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+fn stays_in_a_form(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte))
+}
+
+fn percent(value: &str) -> String {
+    form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}
+
+fn in_hex(value: &str, digits: &[u8; 16]) -> String {
     let mut text = String::with_capacity(2 * value.len());
     for byte in value.bytes() {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        text.push(char::from(digits[usize::from(byte >> 4)]));
+        text.push(char::from(digits[usize::from(byte & 15)]));
     }
     text
 }
 
-/// The value as it stands in Base64 texts: three ways, by what precedes it, less the characters at either end that
-/// depend on what stands beside it.
-fn in_base64(value: &str) -> Vec<String> {
-    let mut texts = Vec::new();
-    for before in 0..3 {
-        let bytes = [&[0; 3][..before], value.as_bytes()].concat();
-        let (first, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
-        for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
-            texts.extend(encoded.get(first..end).map(str::to_owned));
-        }
-    }
-    texts
+fn in_base64(value: &str, before: usize, alphabet: &GeneralPurpose) -> String {
+    let bytes = [&[0; 3][..before], value.as_bytes()].concat();
+    let (first, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+    alphabet.encode(&bytes).get(first..end).unwrap_or_default().to_owned()
 }
 
-/// The value in UTF-16 of either order, read as UTF-8, less a zero byte before or after it.
 fn in_utf16(value: &str) -> String {
     let mut text = String::with_capacity(value.len() * 2);
     for (at, letter) in value.chars().enumerate() {
@@ -87,21 +117,24 @@ pub fn holds_id(text: &str, id: &str) -> bool {
     let (lower, id) = (text.to_lowercase(), id.to_lowercase());
     let bare = id.replace('-', "");
     // Short ones would be found in anything.
-    let guises = in_base64(&id).into_iter().chain(in_base64(&id.to_uppercase())).filter(|guise| guise.len() >= 16);
+    let guises = [id.to_uppercase(), id.clone()].map(|id| Guise::BASE64.map(|guise| guise.of(&id).into_owned()));
     let in_line = in_one_line(text);
     lower.contains(&id)
         || bare.len() >= 16 && lower.contains(&bare)
-        || guises.into_iter().any(|guise| in_line.as_deref().unwrap_or(text).contains(&guise))
+        || guises
+            .as_flattened()
+            .iter()
+            .any(|guise| guise.len() >= 16 && in_line.as_deref().unwrap_or(text).contains(guise))
 }
 
 /// A text without its line ends, also those that are written `\\n`: encoders of Base64 wrap what is long. None where it
 /// has none.
 pub fn in_one_line(text: &str) -> Option<String> {
-    let wraps = ["\r", "\n", "\\r", "\\n"];
+    let bytes = text.as_bytes();
     // Nearly all texts are one line: one look tells.
-    let may_wrap = memchr::memchr3(b'\r', b'\n', b'\\', text.as_bytes()).is_some()
-        && wraps.iter().any(|wrap| text.contains(wrap));
-    may_wrap.then(|| wraps.iter().fold(text.to_owned(), |text, wrap| text.replace(wrap, "")))
+    let may_wrap = memchr::memchr3_iter(b'\r', b'\n', b'\\', bytes)
+        .any(|at| bytes[at] != b'\\' || matches!(bytes.get(at + 1), Some(b'r' | b'n')));
+    may_wrap.then(|| ["\r", "\n", "\\r", "\\n"].iter().fold(text.to_owned(), |text, wrap| text.replace(wrap, "")))
 }
 
 #[cfg(test)]
@@ -109,20 +142,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ends_are_those_of_all_guises_and_no_others() {
+    fn the_ends_are_those_of_the_whole_value() {
         let long = "long-enough-to-have-an-end-that-is-not-the-whole";
-        for value in ["tiny", "A+b/c=", "sixteen-letters!", "r3fr3sh/t0ken+WITH>odd?letters", long, "grüße-an-die-Ärztin+1"] {
+        for value in ["tiny", "A+b/c=", "sixteen-letters!", long, "r3fr3sh/t0ken+WITH>odd?", "grüße-an-die-Ärztin"] {
             // Three bytes more or less change nothing: a Base64 text stands in three ways.
             for value in [value.to_owned(), format!("{value}+"), format!("{value}+/")] {
-                let mut expected: Vec<[u8; 8]> =
-                    all(&value).iter().filter_map(|guise| guise.as_bytes().last_chunk().copied()).collect();
-                expected.sort_unstable();
-                expected.dedup();
-                let ends = ends(&value);
-                assert!(expected.iter().all(|end| ends.contains(end)), "{value}: {expected:?} {ends:?}");
-                // More than one for each guise of a plain tail would be looked for in vain.
-                assert!(ends.len() <= expected.len() + 2, "{value}");
+                let expected: Vec<(Guise, [u8; 8])> = Guise::all()
+                    .filter_map(|guise| Some((guise, *guise.of(&value).as_bytes().last_chunk()?)))
+                    .collect();
+                assert_eq!(ends(&value).collect::<Vec<_>>(), expected, "{value}");
             }
+        }
+    }
+
+    #[test]
+    fn a_text_is_in_one_line_where_nothing_wraps_it() {
+        for one in ["", "plain", "a\\b", "ends with \\", "quo\\\"te"] {
+            assert_eq!(in_one_line(one), None, "{one}");
+        }
+        for wrapped in ["a\nb", "a\r\nb", "a\\nb", "a\\r\\nb", "\\\"a\rb"] {
+            let one = in_one_line(wrapped).expect("it wraps");
+            assert!(one.ends_with("ab"), "{wrapped}: {one}");
         }
     }
 

@@ -7,7 +7,7 @@
 //! assert_eq!(ledger.scrub("token=r3fr3sh%2B1 sent").as_str(), "token=[refresh token 1] sent");
 //! ```
 
-use super::guise::{self, in_one_line};
+use super::guise::{self, Guise, in_one_line};
 use regex::Regex;
 use rustc_hash::FxBuildHasher;
 use serde::Serialize;
@@ -60,8 +60,7 @@ pub struct Known {
     /// For example `access token 2`.
     pub name: String,
     value: String,
-    /// The value as it may stand in a URL, a form, a Base64 text or UTF-16. Made when first looked for: most secrets are
-    /// only ever seen as they are.
+    /// The value in all its guises. Made when first asked for: most secrets are only ever seen as they are.
     guises: OnceLock<Vec<String>>,
     /// The value less its last characters, where it is long: as good as the whole to whoever can guess the rest.
     beginning: Option<String>,
@@ -73,23 +72,9 @@ impl Known {
         self.texts().any(|guise| text.contains(guise))
     }
 
-    fn guises(&self) -> &[String] {
-        self.guises.get_or_init(|| guise::all(&self.value))
-    }
-
     /// The guises, and the beginning after them.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        self.guises().iter().chain(&self.beginning).map(String::as_str)
-    }
-
-    /// Whether a text ends with the secret, as it is or encoded.
-    fn ends(&self, text: &[u8]) -> bool {
-        text.ends_with(self.value.as_bytes()) || self.guises().iter().any(|guise| text.ends_with(guise.as_bytes()))
-    }
-
-    /// Whether a text ends with the beginning of the secret.
-    fn begins_at_end(&self, text: &[u8]) -> bool {
-        self.beginning.as_ref().is_some_and(|beginning| text.ends_with(beginning.as_bytes()))
+        self.guises.get_or_init(|| guise::all(&self.value)).iter().chain(&self.beginning).map(String::as_str)
     }
 
     pub fn is(&self, value: &str) -> bool {
@@ -133,8 +118,9 @@ impl Inner {
 /// Finds the secrets of a text in one pass, however many there are: every case looks for every secret after every step.
 #[derive(Default)]
 struct Index {
-    /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike.
-    by_end: HashMap<[u8; END], Vec<usize>, FxBuildHasher>,
+    /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike. No guise: the secret's
+    /// beginning.
+    by_end: HashMap<[u8; END], Vec<(usize, Option<Guise>)>, FxBuildHasher>,
     /// Which ends there may be: a quick no for nearly every place.
     maybe: Vec<u64>,
     /// Secrets with guises too short for that.
@@ -156,10 +142,10 @@ impl Index {
         if known.value.len() < END {
             self.short.push(number);
         }
-        let beginning = known.beginning.as_ref().and_then(|text| text.as_bytes().last_chunk().copied());
-        for end in guise::ends(&known.value).into_iter().chain(beginning) {
+        let beginning = known.beginning.as_ref().and_then(|text| Some((None, *text.as_bytes().last_chunk()?)));
+        for (guise, end) in guise::ends(&known.value).map(|(guise, end)| (Some(guise), end)).chain(beginning) {
             self.maybe[bit(end) / 64] |= 1 << (bit(end) % 64);
-            self.by_end.entry(end).or_default().push(number);
+            self.by_end.entry(end).or_default().push((number, guise));
         }
     }
 
@@ -176,16 +162,16 @@ impl Index {
                 continue;
             }
             let so_far = &bytes[..at + END];
-            for number in self.by_end.get(&end).into_iter().flatten() {
+            for (number, guise) in self.by_end.get(&end).into_iter().flatten() {
                 if found.contains(number) {
                     continue;
                 }
                 let known = &secrets[*number];
-                if known.ends(so_far) {
-                    found.insert(*number);
-                } else if known.begins_at_end(so_far) {
-                    begun.insert(*number);
-                }
+                match (guise, &known.beginning) {
+                    (Some(guise), _) if so_far.ends_with(guise.of(&known.value).as_bytes()) => found.insert(*number),
+                    (None, Some(start)) if so_far.ends_with(start.as_bytes()) => begun.insert(*number),
+                    _ => false,
+                };
             }
         }
         // What is there whole is not also another secret that begins alike.
