@@ -26,7 +26,8 @@ fn head(headers: &HeaderMap) -> String {
     let mut out = String::new();
     for value in headers.values() {
         out.push_str(&lossy(value.as_bytes()));
-        out.push('\n');
+        // No line end: what is broken over lines is looked through twice.
+        out.push(' ');
     }
     out
 }

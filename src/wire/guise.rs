@@ -36,9 +36,7 @@ impl Guise {
     pub fn of(self, value: &str) -> Cow<'_, str> {
         match self {
             Self::AsIs => Cow::Borrowed(value),
-            Self::Percent if stays_in_a_form(value) => Cow::Borrowed(value),
             Self::Percent => percent(value).into(),
-            Self::PercentInSmall if stays_in_a_form(value) => value.to_ascii_lowercase().into(),
             Self::PercentInSmall => percent(value).to_lowercase().replace('+', "%20").into(),
             Self::Base64(before) => in_base64(value, before, &STANDARD_NO_PAD).into(),
             Self::Base64Url(before) => in_base64(value, before, &URL_SAFE_NO_PAD).into(),
@@ -65,10 +63,6 @@ pub(super) fn ends<const LEN: usize>(value: &str) -> impl Iterator<Item = (Guise
     let start = starts.into_iter().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
     let tail = &value[start..];
     Guise::all().filter_map(|guise| Some((guise, *guise.of(tail).as_bytes().last_chunk()?)))
-}
-
-fn stays_in_a_form(value: &str) -> bool {
-    value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte))
 }
 
 fn percent(value: &str) -> String {
@@ -140,6 +134,26 @@ pub fn in_one_line(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_has_twelve_guises() {
+        let guises: Vec<_> = Guise::all().map(|guise| (guise, guise.of("k+/é >?Z").into_owned())).collect();
+        let expected = [
+            (Guise::AsIs, "k+/é >?Z"),
+            (Guise::Percent, "k%2B%2F%C3%A9+%3E%3FZ"),
+            (Guise::PercentInSmall, "k%2b%2f%c3%a9%20%3e%3fz"),
+            (Guise::Hex, "6b2b2fc3a9203e3f5a"),
+            (Guise::HexInCapitals, "6B2B2FC3A9203E3F5A"),
+            (Guise::Utf16, "k\0+\0/\0é\0 \0>\0?\0Z"),
+            (Guise::Base64(0), "aysvw6kgPj9a"),
+            (Guise::Base64(1), "srL8OpID4/W"),
+            (Guise::Base64(2), "rKy/DqSA+P1"),
+            (Guise::Base64Url(0), "aysvw6kgPj9a"),
+            (Guise::Base64Url(1), "srL8OpID4_W"),
+            (Guise::Base64Url(2), "rKy_DqSA-P1"),
+        ];
+        assert_eq!(guises, expected.map(|(guise, text)| (guise, text.to_owned())));
+    }
 
     #[test]
     fn the_ends_are_those_of_the_whole_value() {
