@@ -28,26 +28,36 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Runs vouch against the hanging adapter, sends it a signal, and returns its exit code.
-fn signalled(mark: &str, signal: i32) -> (Option<i32>, String) {
-    let (_folder, file) = hanging(mark);
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin("vouch"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["run", "--ci", "-f", "first-sign-in", "-t"])
-        .arg(&file)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("vouch runs");
-    wait_until("the adapter", || alive(mark));
-    std::thread::sleep(Duration::from_millis(200));
+/// Runs a command, sends it a signal at a time, and returns its exit code and what it wrote.
+fn signalled_when(command: &mut Command, signal: i32, ready: impl FnOnce()) -> (Option<i32>, String) {
+    let command = command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    ready();
     let id = i32::try_from(child.id()).expect("an id");
     // SAFETY: a plain system call on a child that has not been waited for.
     unsafe { libc::kill(id, signal) };
-    let mut out = String::new();
-    std::io::Read::read_to_string(&mut child.stdout.take().expect("piped"), &mut out).expect("readable");
-    let status = child.wait().expect("it ends");
+    let out = child.wait_with_output().expect("it ends");
+    (out.status.code(), String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+}
+
+fn program() -> Command {
+    Command::new(assert_cmd::cargo::cargo_bin("vouch"))
+}
+
+/// Runs vouch against the hanging adapter, sends it a signal, and returns its exit code.
+fn signalled(mark: &str, signal: i32) -> (Option<i32>, String) {
+    let (_folder, file) = hanging(mark);
+    let ready = || {
+        wait_until("the adapter", || alive(mark));
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    let told = signalled_when(program().args(["run", "--ci", "-f", "first-sign-in", "-t"]).arg(&file), signal, ready);
     wait_until("the adapter's end", || !alive(mark));
-    (status.code(), out)
+    told
+}
+
+fn after_seconds(seconds: u64) -> impl FnOnce() {
+    move || std::thread::sleep(Duration::from_secs(seconds))
 }
 
 #[test]
@@ -61,6 +71,42 @@ fn ctrl_c_ends_the_run_with_a_report_and_no_orphans() {
 fn sigterm_does_the_same() {
     let (code, out) = signalled("term", libc::SIGTERM);
     assert_eq!(code, Some(130), "{out}");
+}
+
+#[test]
+fn a_closed_terminal_does_the_same() {
+    let (code, out) = signalled("hangup", libc::SIGHUP);
+    assert_eq!(code, Some(130), "{out}");
+}
+
+#[test]
+fn under_nohup_a_closed_terminal_is_no_matter() {
+    let walk = ["explore", "--seed", "1", "--seconds", "3", "--jobs", "1"];
+    let mut command = Command::new("nohup");
+    command.arg(program().get_program()).args(walk);
+    let (code, out) = signalled_when(&mut command, libc::SIGHUP, after_seconds(1));
+    assert!(code == Some(0) && out.contains("no walk leaves the model"), "{code:?} {out}");
+}
+
+#[test]
+fn walks_that_are_interrupted_tell_how_far_they_came() {
+    let mut command = program();
+    command.args(["explore", "--seed", "1", "--seconds", "60", "--jobs", "1"]);
+    let (code, out) = signalled_when(&mut command, libc::SIGINT, after_seconds(1));
+    assert!(code == Some(130) && out.contains("interrupted; no walk so far") && out.contains("states"), "{out}");
+    // This one is not found by walks.
+    command.args(["--mutants", "--mutant", "phones-home"]);
+    let (code, out) = signalled_when(&mut command, libc::SIGINT, after_seconds(1));
+    assert!(code == Some(130) && out.contains("interrupted; 1 mutants were not tried"), "{out}");
+}
+
+#[test]
+fn mutants_that_are_interrupted_say_so_and_leave_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, out) =
+        signalled_when(program().arg("mutants").env("TMPDIR", folder.path()), libc::SIGTERM, after_seconds(3));
+    assert!(code == Some(130) && out.contains("mutants were not tried") && out.contains(" 0 false alarms"), "{out}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 
 #[test]

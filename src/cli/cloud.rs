@@ -1,10 +1,12 @@
 //! `vouch cloud`.
 
+use super::interrupts::interrupts;
 use super::out::Out;
 use super::{Done, Stop, casting, limits};
 use crate::cloud::{Keys, Lifetimes, Rules};
 use crate::mutant::Fault;
 use crate::profile::{BUILT_IN, Profile};
+use crate::run::wanted;
 use crate::serve::{Pace, Server, Settings, Stall, Tls};
 use crate::text::did_you_mean;
 use std::io::Write;
@@ -170,12 +172,6 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Stop> {
 fn wait_for_the_end() -> Result<(), Stop> {
     let failed = |error: std::io::Error| Stop::Environment(format!("cannot wait for signals: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
-    runtime.block_on(async {
-        let mut terminate =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(failed)?;
-        tokio::select! {
-            ended = tokio::signal::ctrl_c() => ended.map_err(failed),
-            _ = terminate.recv() => Ok(()),
-        }
-    })
+    runtime.block_on(async { wanted(&mut interrupts()).await });
+    Ok(())
 }

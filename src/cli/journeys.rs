@@ -1,5 +1,6 @@
 //! `vouch journeys`.
 
+use super::interrupts::stop_on_interrupt;
 use super::load_shared::{environment, exit_code, profile, region, trouble};
 use super::out::Out;
 use super::{Done, Selection, Stop, plan, runtime, target};
@@ -18,7 +19,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 #[derive(clap::Args)]
@@ -215,8 +215,9 @@ async fn carry_out(args: Args, scripts: Vec<Arc<Script>>, load: Load, target: Ta
     let pace = pace(&args)?;
     let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| Stop::Usage(error.to_string()))?;
     allow_sockets(args.users.saturating_mul(2)).map_err(Stop::Usage)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    watch_for_ctrl_c(&stop)?;
+    // Goose has a handler of its own, which ends it without a word, unless there is one already.
+    ctrlc::set_handler(|| {}).map_err(|error| Stop::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
+    let stop = stop_on_interrupt();
     let Seated { site, users, token_place, keep, name } = seat(&load, &target, profile).await.map_err(trouble)?;
     let left_out = left_out(&scripts);
     let parts = CastParts { scripts, site, users, token_place, tls, pace: pace.clone(), rotates: load.rotates };
@@ -241,18 +242,6 @@ async fn carry_out(args: Args, scripts: Vec<Arc<Script>>, load: Load, target: Ta
     }
     told?;
     Ok(exit_code(&round, &judged))
-}
-
-/// Goose has a handler of its own, of the same crate, and takes it that there is one already.
-fn watch_for_ctrl_c(stop: &Arc<AtomicBool>) -> Result<(), Stop> {
-    let pressed = stop.clone();
-    ctrlc::set_handler(move || {
-        // The second press does not wait for answers.
-        if pressed.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .map_err(|error| Stop::Environment(format!("cannot listen for Ctrl-C: {error}")))
 }
 
 /// What a reader should know of steps that were left out.

@@ -1,5 +1,6 @@
 //! `vouch mutants`.
 
+use super::interrupts::{INTERRUPTED, interrupts};
 use super::out::Out;
 use super::worth::Worth;
 use super::{Done, Selection, Stop, casting, plan, runtime};
@@ -10,7 +11,7 @@ use crate::protocol::Seat;
 use crate::protocol::message::SdkName;
 use crate::run::event::RunEvent;
 use crate::run::verdict::{Strictness, Verdict};
-use crate::run::{Engine, Filter, Plan, Settings, SnapshotMode};
+use crate::run::{Engine, Filter, Interrupted, Plan, Settings, SnapshotMode};
 use crate::seat::Deadlines;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -65,8 +66,13 @@ pub fn run(args: &Args) -> Done {
     if mutants.is_empty() {
         return Err(Stop::Usage("no mutant matches".into()));
     }
+    let interrupted = {
+        let _inside = runtime.enter();
+        interrupts()
+    };
+    let try_out = |clause, settings, plan| runtime.block_on(try_out(clause, settings, plan, interrupted.clone()));
     // A suite that fails the unmutated reference kills everything and proves nothing.
-    let reference = runtime.block_on(try_out("", settings("reference", None, keys.clone()), plan(&args.selection)?));
+    let reference = try_out("", settings("reference", None, keys.clone()), plan(&args.selection)?);
     let mut trials = Vec::new();
     for mutant in &mutants {
         let mut plan = plan(&args.selection)?;
@@ -79,9 +85,15 @@ pub fn run(args: &Args) -> Done {
             // Of this wire, scenarios with a wire of their own say nothing.
             plan.cases.retain(|case| case.given.profile.is_none());
         }
-        trials.push((mutant, runtime.block_on(try_out(mutant.clause, settings, plan))));
+        let trial = try_out(mutant.clause, settings, plan);
+        if *interrupted.borrow() {
+            // What was cut short says nothing.
+            break;
+        }
+        trials.push((mutant, trial));
     }
-    let everything = args.mutant.is_none();
+    let untried = mutants.len() - trials.len();
+    let everything = args.mutant.is_none() && untried == 0;
     let bare = if everything { clauses_without(&mutants, &proved) } else { vec![] };
     let worth = Worth::weigh(&trials, &whole);
     let survivors = trials.iter().filter(|(_, trial)| trial.killed_by.is_empty()).count();
@@ -96,16 +108,20 @@ pub fn run(args: &Args) -> Done {
         if everything {
             worth.tell(args.worth)?;
         }
-        let covered: BTreeSet<_> = mutants.iter().map(|mutant| mutant.clause).collect();
+        let covered: BTreeSet<_> = trials.iter().map(|(mutant, _)| mutant.clause).collect();
         writeln!(
             Out,
             "{} mutants of {} clauses, {} survived or missing, {} false alarms, in {:.1} s",
-            mutants.len(),
+            trials.len(),
             covered.len(),
             survivors + bare.len(),
             reference.failed.len(),
             began.elapsed().as_secs_f64()
         )?;
+    }
+    if untried > 0 {
+        eprintln!("interrupted; {untried} mutants were not tried");
+        return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::from(u8::from(wrong > 0)))
 }
@@ -169,9 +185,8 @@ fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" and {count} more") }
 }
 
-async fn try_out(clause: &str, settings: Settings, plan: Plan) -> Trial {
+async fn try_out(clause: &str, settings: Settings, plan: Plan, interrupted: Interrupted) -> Trial {
     let mut trial = Trial::default();
-    let (_never, interrupted) = tokio::sync::watch::channel(false);
     crate::run::run(plan, settings, interrupted, |event| {
         let RunEvent::CaseFinished(case) = event else { return };
         let findings = match &case.verdict {

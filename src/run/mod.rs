@@ -30,6 +30,6 @@ pub mod world;
 pub use case::play;
 pub use installation::Installation;
 pub use plan::{Filter, Offer, Plan, PlannedCase, Skip};
-pub use runner::{Engine, Interrupted, Settings, run};
+pub use runner::{Engine, Interrupted, Settings, run, wanted};
 pub use schema::scenario_schema;
 pub use snapshots::SnapshotMode;

@@ -126,7 +126,8 @@ impl Queue {
     }
 }
 
-async fn wanted(interrupted: &mut Interrupted) {
+/// Waits until the user wants an end.
+pub async fn wanted(interrupted: &mut Interrupted) {
     // A sender that is gone will never interrupt.
     if interrupted.wait_for(|wanted| *wanted).await.is_err() {
         std::future::pending::<()>().await;

@@ -118,14 +118,16 @@ impl Inner {
 /// Finds the secrets of a text in one pass, however many there are: every case looks for every secret after every step.
 #[derive(Default)]
 struct Index {
-    /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike. No guise: the secret's
-    /// beginning.
-    by_end: HashMap<[u8; END], Vec<(usize, Option<Guise>)>, FxBuildHasher>,
+    /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike.
+    by_end: HashMap<[u8; END], Vec<Place>, FxBuildHasher>,
     /// Which ends there may be: a quick no for nearly every place.
     maybe: Vec<u64>,
     /// Secrets with guises too short for that.
     short: Vec<usize>,
 }
+
+/// A secret's number, and the guise or, without one, the beginning.
+type Place = (usize, Option<Guise>);
 
 const END: usize = 8;
 /// The bits of [`Index::maybe`].

@@ -2,7 +2,8 @@
 
 mod outside;
 
-use super::{Done, Stop, casting};
+use super::interrupts::{INTERRUPTED, stop_on_interrupt};
+use super::{Done, Stop, casting, runtime};
 use crate::cli::out::Out;
 use crate::cloud::{Keys, Truthful};
 use crate::explore::{CLAUSES, Cast, Coverage, Possible, Walked, all_acts, random_walk, reachable, scenario, shrink};
@@ -94,18 +95,27 @@ pub fn run(args: &Args) -> Done {
         junction: Profile::junction(),
         standard: Profile::built_in("standard").unwrap_or_else(Profile::junction),
     };
+    let runtime = runtime()?;
+    let interrupted = {
+        let _inside = runtime.enter();
+        stop_on_interrupt()
+    };
     if args.mutants {
-        return every_mutant(args, &reference);
+        return every_mutant(args, &reference, &interrupted);
     }
     let cast = match &args.plant {
         Some(name) => planted(&reference, &casting::mutant(name)?.seat),
         None => reference,
     };
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let found = search(args, &cast, seed)?;
+    let found = search(args, &cast, seed, &interrupted)?;
     let mut out = Out;
     tell_numbers(&mut out, args, seed, &found, all_acts().len())?;
     let Some((seed, walked)) = found.failure else {
+        if interrupted.load(Ordering::Relaxed) {
+            writeln!(out, "interrupted; no walk so far leaves the model or breaks an invariant")?;
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
         writeln!(out, "no walk leaves the model or breaks an invariant")?;
         return Ok(ExitCode::SUCCESS);
     };
@@ -151,14 +161,14 @@ fn keep(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, Stop> {
     Ok(path)
 }
 
-/// Walks until time, number or a failure ends it.
-fn search(args: &Args, cast: &Cast, seed: u64) -> Result<Found, Stop> {
+/// Walks until time, number, a failure or the user ends it.
+fn search(args: &Args, cast: &Cast, seed: u64, interrupted: &Arc<AtomicBool>) -> Result<Found, Stop> {
     let (began, limit) = (Instant::now(), Duration::from_secs(args.seconds.max(1)));
     let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
     let workers: Vec<_> = (0..jobs)
         .map(|_| {
-            let (cast, next, stop) = (cast.clone(), next.clone(), stop.clone());
+            let (cast, next, stop) = (cast.clone(), next.clone(), [stop.clone(), interrupted.clone()]);
             let (length, most) = (args.length, args.walks.unwrap_or(u64::MAX));
             std::thread::spawn(move || worker(&cast, seed, length, most, limit, began, &next, &stop))
         })
@@ -193,11 +203,11 @@ fn worker(
     limit: Duration,
     began: Instant,
     next: &AtomicU64,
-    stop: &AtomicBool,
+    stop: &[Arc<AtomicBool>; 2],
 ) -> Worked {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (mut walks, mut coverage, mut possible) = (0, Coverage::default(), Possible::of(all_acts()));
-    while !stop.load(Ordering::Relaxed) && began.elapsed() < limit {
+    while !stop.iter().any(|stop| stop.load(Ordering::Relaxed)) && began.elapsed() < limit {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= most {
             break;
@@ -206,7 +216,7 @@ fn worker(
         let walked = runtime.block_on(random_walk(cast, at, length, &mut possible, &mut coverage));
         walks += 1;
         if walked.mismatch.is_some() {
-            stop.store(true, Ordering::Relaxed);
+            stop[0].store(true, Ordering::Relaxed);
             let shortest = runtime.block_on(shrink(cast, walked));
             return Ok((walks, coverage, Some((at, shortest))));
         }
@@ -223,7 +233,7 @@ fn planted(reference: &Cast, fault: &Fault) -> Cast {
     }
 }
 
-fn every_mutant(args: &Args, reference: &Cast) -> Done {
+fn every_mutant(args: &Args, reference: &Cast, interrupted: &Arc<AtomicBool>) -> Done {
     let wanted =
         |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
     let mutants: Vec<_> = all().into_iter().filter(wanted).collect();
@@ -231,12 +241,16 @@ fn every_mutant(args: &Args, reference: &Cast) -> Done {
         return Err(Stop::Usage("no mutant matches".into()));
     }
     let mut out = Out;
-    let (mut killed, mut by_seat): (usize, BTreeMap<&str, (usize, usize)>) = (0, BTreeMap::new());
+    let (mut tried, mut killed, mut by_seat): (usize, usize, BTreeMap<&str, (usize, usize)>) = (0, 0, BTreeMap::new());
     for mutant in &mutants {
         let cast = planted(reference, &mutant.seat);
+        let found = search(args, &cast, args.seed.unwrap_or(1), interrupted)?;
+        if found.failure.is_none() && interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+        tried += 1;
         let count = by_seat.entry(mutant.seat.word()).or_default();
         count.1 += 1;
-        let found = search(args, &cast, args.seed.unwrap_or(1))?;
         match &found.failure {
             Some((seed, walked)) => {
                 killed += 1;
@@ -265,6 +279,10 @@ fn every_mutant(args: &Args, reference: &Cast) -> Done {
     for (seat, (killed, all)) in &by_seat {
         writeln!(out, "{seat:<9}{killed} of {all}")?;
     }
-    writeln!(out, "{killed} of {} mutants found by exploration alone", mutants.len())?;
+    writeln!(out, "{killed} of {tried} mutants found by exploration alone")?;
+    if tried < mutants.len() {
+        writeln!(out, "interrupted; {} mutants were not tried", mutants.len() - tried)?;
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
     Ok(ExitCode::SUCCESS)
 }

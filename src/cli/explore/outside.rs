@@ -2,7 +2,7 @@
 
 use super::{Args, Found, keep, tell_numbers};
 use crate::cli::casting::{self, Casting, NoCast};
-use crate::cli::interrupts::interrupts;
+use crate::cli::interrupts::{INTERRUPTED, interrupts};
 use crate::cli::out::Out;
 use crate::cli::run::{profile, unfit};
 use crate::cli::{Done, Stop, limits, runtime, target};
@@ -10,7 +10,7 @@ use crate::clock::Mode;
 use crate::explore::outside::{Ended, Failed, Outside, Shortened};
 use crate::explore::{Act, Coverage, Draft};
 use crate::protocol::Seat;
-use crate::run::Interrupted;
+use crate::run::{Interrupted, wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -18,9 +18,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-
-/// The exit code of what was interrupted.
-const INTERRUPTED: u8 = 130;
 
 pub fn run(args: &Args, path: &Path) -> Done {
     let target = target(Some(path))?;
@@ -78,12 +75,6 @@ async fn explore(args: &Args, path: &Path, target: crate::target::Target) -> Don
     tell_failure(args, path, seed, events, &shortened)?;
     // What fails once and not again may be the machine's doing.
     Ok(ExitCode::from(if shortened.again { 1 } else { 4 }))
-}
-
-async fn wanted(interrupted: &mut Interrupted) {
-    if interrupted.wait_for(|wanted| *wanted).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 type Walk = (u64, Draft, Ended);

@@ -9,11 +9,11 @@ use super::machine::{Meter, host_name, memory};
 use super::message::{Hear, Say};
 use super::run::{Means, Phase, Run};
 use super::{Ground, TRIED_WITH, Wait};
+use crate::run::{Interrupted, wanted};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// `HEARTBEAT_INTERVAL`
@@ -90,12 +90,8 @@ struct Worker<'t> {
     told: BTreeSet<String>,
 }
 
-/// Works for a master until it says `quit`, the master is gone for good, or `interrupted` becomes true.
-pub async fn work(
-    options: Options,
-    interrupted: &mut watch::Receiver<bool>,
-    tell: &mut (dyn FnMut(Told) + Send),
-) -> End {
+/// Works for a master until it says `quit`, the master is gone for good, or `interrupted` says so.
+pub async fn work(options: Options, interrupted: &mut Interrupted, tell: &mut (dyn FnMut(Told) + Send)) -> End {
     let Options { master, load, wait, patience, ground } = options;
     let mut worker = Worker {
         id: format!("{}_{}", host_name(), uuid::Uuid::new_v4().simple()),
@@ -115,7 +111,7 @@ pub async fn work(
     'masters: loop {
         let joined = tokio::select! {
             joined = worker.join() => joined,
-            () = pressed(interrupted) => return End::Interrupted,
+            () = wanted(interrupted) => return End::Interrupted,
         };
         let mut link = match joined {
             Ok(link) => link,
@@ -153,12 +149,6 @@ pub async fn work(
                 return End::Quit;
             }
         }
-    }
-}
-
-async fn pressed(interrupted: &mut watch::Receiver<bool>) {
-    if interrupted.wait_for(|pressed| *pressed).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 
@@ -250,7 +240,7 @@ impl Worker<'_> {
     }
 
     /// Serves the master while the connection stands.
-    async fn stay(&mut self, link: &mut Link, interrupted: &mut watch::Receiver<bool>) -> Leave {
+    async fn stay(&mut self, link: &mut Link, interrupted: &mut Interrupted) -> Leave {
         let every = |period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -268,7 +258,7 @@ impl Worker<'_> {
                 _ = heartbeat.tick() => self.beat(link).await,
                 _ = reports.tick() => { self.report(link).await; None }
                 _ = looks.tick(), if self.state == "spawning" => { self.look(link).await; None }
-                () = pressed(interrupted) => Some(Leave::Interrupted),
+                () = wanted(interrupted) => Some(Leave::Interrupted),
             };
             if let Some(leave) = leave {
                 return leave;
