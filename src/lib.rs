@@ -3,6 +3,9 @@
 //! Data flows one way: files ([`text`], `scenario`, `target`) become a plan, a plan becomes a run, a run is a stream of
 //! events, and reports listen to it.
 
+// They panic where nobody reads any more; `cli::out::Out` and `report::remark` do not.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod cli;
 pub mod clock;
 pub mod cloud;

@@ -125,6 +125,21 @@ fn a_full_disk_is_the_environments_fault() {
 }
 
 #[test]
+fn a_reader_of_remarks_that_has_seen_enough_is_no_failure_either() {
+    let mut child = program()
+        .args(["load", "-a", "constant 50/s", "--length", "3s"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("vouch runs");
+    drop(child.stderr.take());
+    let out = child.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&out.stdout);
+    assert!(told.contains("rate") && out.status.code() != Some(101), "{:?}: {told}", out.status);
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let program = assert_cmd::cargo::cargo_bin("vouch");
     let line = format!("{} list | head -1; exit ${{PIPESTATUS[0]}}", program.display());

@@ -6,6 +6,7 @@ use super::{Done, Stop, casting, limits};
 use crate::cloud::{Keys, Lifetimes, Rules};
 use crate::mutant::Fault;
 use crate::profile::{BUILT_IN, Profile};
+use crate::report::remark;
 use crate::run::wanted;
 use crate::serve::{Pace, Server, Settings, Stall, Tls};
 use crate::text::did_you_mean;
@@ -108,9 +109,9 @@ pub fn run(args: &Args) -> Done {
         None => write!(Out, "{target}")?,
     }
     Out.flush()?;
-    eprintln!("vouch: the simulated cloud listens on {}; Ctrl-C ends it", server.origin());
+    remark(format!("vouch: the simulated cloud listens on {}; Ctrl-C ends it", server.origin()));
     wait_for_the_end()?;
-    eprintln!("{}", server.summary());
+    remark(server.summary());
     Ok(ExitCode::SUCCESS)
 }
 

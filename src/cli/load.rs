@@ -14,6 +14,7 @@ use crate::load::{
 use crate::profile::Profile;
 use crate::protocol::{Environment, Region};
 use crate::report::load::{Console, Results};
+use crate::report::remark;
 use crate::target::Target;
 use crate::text::{Problems, Source};
 use clap::ValueEnum;
@@ -235,7 +236,7 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
     drop(keep);
     let round = match round {
         Err(Trouble { interrupted: true, what, .. }) => {
-            eprintln!("vouch: {what}");
+            remark(format!("vouch: {what}"));
             return Ok(ExitCode::from(130));
         }
         other => other.map_err(trouble)?,

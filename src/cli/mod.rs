@@ -25,6 +25,7 @@ mod worker;
 mod worth;
 
 use crate::protocol::Seat;
+use crate::report::remark;
 use crate::run::{Filter, Plan};
 use crate::scenario::{Suite, SuiteError};
 use crate::target::Target;
@@ -118,15 +119,15 @@ impl Stop {
     fn tell(self) -> ExitCode {
         match self {
             Stop::Files(problems) => {
-                eprint!("{}", problems.render(console::colors_enabled_stderr()));
+                remark(problems.render(console::colors_enabled_stderr()).trim_end());
                 ExitCode::from(2)
             }
             Stop::Usage(what) => {
-                eprintln!("vouch: {what}");
+                remark(format!("vouch: {what}"));
                 ExitCode::from(2)
             }
             Stop::Environment(what) => {
-                eprintln!("vouch: {what}");
+                remark(format!("vouch: {what}"));
                 ExitCode::from(3)
             }
         }

@@ -9,6 +9,7 @@ use crate::mutant::{Fault, Mutant, all};
 use crate::profile::Profile;
 use crate::protocol::Seat;
 use crate::protocol::message::SdkName;
+use crate::report::remark;
 use crate::run::event::RunEvent;
 use crate::run::verdict::{Strictness, Verdict};
 use crate::run::{Engine, Filter, Interrupted, Plan, Settings, SnapshotMode};
@@ -120,7 +121,7 @@ pub fn run(args: &Args) -> Done {
         )?;
     }
     if untried > 0 {
-        eprintln!("interrupted; {untried} mutants were not tried");
+        remark(format!("interrupted; {untried} mutants were not tried"));
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::from(u8::from(wrong > 0)))

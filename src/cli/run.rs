@@ -6,6 +6,7 @@ use super::out::Out;
 use super::{Done, SeatName, Selection, Stop, limits, plan, runtime, target};
 use crate::profile::Profile;
 use crate::protocol::Seat;
+use crate::report::remark;
 use crate::report::{Console, Detail, Json, Junit, Listener};
 use crate::run::event::RunEvent;
 use crate::run::tally::Outcome;
@@ -217,9 +218,9 @@ pub(super) fn profile(name: Option<&str>, target: &Target) -> Result<Option<Arc<
 /// A build whose adapter or service cannot even be reached.
 pub(super) fn unfit(name: &str, trouble: &crate::seat::Trouble) -> ExitCode {
     let ledger = crate::wire::redact::Ledger::default();
-    eprintln!("{name} does not conform: {}", ledger.scrub(&trouble.what));
+    remark(format!("{name} does not conform: {}", ledger.scrub(&trouble.what)));
     if !trouble.stderr.trim().is_empty() {
-        eprintln!("its standard error ends with:\n{}", ledger.scrub(&trouble.stderr));
+        remark(format!("its standard error ends with:\n{}", ledger.scrub(&trouble.stderr)));
     }
     ExitCode::from(1)
 }

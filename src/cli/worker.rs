@@ -6,6 +6,7 @@ use super::out::Out;
 use super::{Done, Stop, runtime, target};
 use crate::load::locust::{End, Ground, Options, Told, Wait, work};
 use crate::load::tls_config;
+use crate::report::remark;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,7 +72,7 @@ pub fn run(args: &Args) -> Done {
 async fn serve(options: Options) -> Done {
     let mut interrupted = interrupts();
     let mut tell = |told: Told| match told {
-        Told::Note(note) => eprintln!("vouch worker: {note}"),
+        Told::Note(note) => remark(format!("vouch worker: {note}")),
         // Who does not read the summaries has the master's.
         Told::Summary(summary) => drop(writeln!(Out, "{summary}")),
     };

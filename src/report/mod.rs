@@ -4,10 +4,12 @@ mod console;
 mod json;
 mod junit;
 pub mod load;
+mod remark;
 
 pub use console::{Console, Detail};
 pub use json::Json;
 pub use junit::Junit;
+pub use remark::remark;
 
 use crate::run::event::RunEvent;
 use std::io;

@@ -2,6 +2,7 @@
 
 use crate::load::threshold::{short, time};
 use crate::load::{Happening, Row};
+use crate::report::remark;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,10 @@ impl Console {
                 if self.live {
                     self.bar = Some(bar(self.seconds, "{elapsed:>4} {wide_bar:.cyan/dim} {msg}"));
                 } else {
-                    eprintln!("{:>6} {:>9} {:>9} {:>9} {:>9} {:>8}", "second", "good/s", "p50", "p99", "max", "errors");
+                    remark(format!(
+                        "{:>6} {:>9} {:>9} {:>9} {:>9} {:>8}",
+                        "second", "good/s", "p50", "p99", "max", "errors"
+                    ));
                 }
             }
             Happening::Second(row) => self.second(row),
@@ -55,7 +59,7 @@ impl Console {
             }
         } else if done == of && self.what != what || self.told.elapsed() >= SELDOM {
             self.told = Instant::now();
-            eprintln!("{what}: {done} of {of}");
+            remark(format!("{what}: {done} of {of}"));
         }
         if self.live || done == of {
             self.what = what;
@@ -71,7 +75,7 @@ impl Console {
             let errors = if row.errors > 0 { format!("  {} errors", row.errors) } else { String::new() };
             bar.set_message(format!("{}/s  p50 {p50}  p99 {p99}  max {max}{errors}", short(row.good as f64)));
         } else if !self.live {
-            eprintln!("{:>6} {:>9} {p50:>9} {p99:>9} {max:>9} {:>8}", row.second + 1, row.good, row.errors);
+            remark(format!("{:>6} {:>9} {p50:>9} {p99:>9} {max:>9} {:>8}", row.second + 1, row.good, row.errors));
         }
     }
 
