@@ -6,8 +6,18 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A vendor of one user that speaks HTTP/2, refuses one stream in `refuses`, and lets go of a connection after `lasts`.
-fn http2_vendor(refuses: u32, lasts: u32) -> String {
+/// What becomes of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Lasts,
+    /// It is let go in good order after so many streams.
+    EndsAfter(u32),
+    /// It stands, and nothing comes from it after so many streams.
+    FreezesAfter(u32),
+}
+
+/// A vendor of one user that speaks HTTP/2 and refuses one stream in `refuses`.
+fn http2_vendor(refuses: u32, fate: Fate) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     listener.set_nonblocking(true).expect("a socket that does not block");
@@ -17,7 +27,7 @@ fn http2_vendor(refuses: u32, lasts: u32) -> String {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             let (count, streams) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(1)));
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(http2_connection(stream, refuses, lasts, count.clone(), streams.clone()));
+                tokio::spawn(http2_connection(stream, refuses, fate, count.clone(), streams.clone()));
             }
         });
     });
@@ -27,7 +37,7 @@ fn http2_vendor(refuses: u32, lasts: u32) -> String {
 async fn http2_connection(
     stream: tokio::net::TcpStream,
     refuses: u32,
-    lasts: u32,
+    fate: Fate,
     count: Arc<AtomicU32>,
     streams: Arc<AtomicU32>,
 ) {
@@ -52,8 +62,11 @@ async fn http2_connection(
             }
         });
         served += 1;
-        if served == lasts {
+        if fate == Fate::EndsAfter(served) {
             connection.graceful_shutdown();
+        }
+        if fate == Fate::FreezesAfter(served) {
+            return std::future::pending().await;
         }
     }
 }
@@ -61,18 +74,33 @@ async fn http2_connection(
 #[test]
 fn what_a_server_did_not_look_at_is_sent_again() {
     let args = ["load", "-a", "200/s", "-l", "2s", "--fleet", "60", "--users", "1", "--protocol", "http2"];
-    let load = |refuses, lasts| {
-        let vendor = http2_vendor(refuses, lasts);
+    let load = |refuses, fate| {
+        let vendor = http2_vendor(refuses, fate);
         let (_folder, path) = cloud_at(&vendor, &vendor);
         vouch().args(args).args(["--progress", "off", "--threshold", "errors<=0", "--target"]).arg(path).assert()
     };
-    for (refuses, lasts) in [(20, u32::MAX), (u32::MAX, 30)] {
-        let out = kept(load(refuses, lasts));
+    for (refuses, fate) in [(20, Fate::Lasts), (u32::MAX, Fate::EndsAfter(30))] {
+        let out = kept(load(refuses, fate));
         assert!(out.contains("✓ errors<=0: 0"), "{out}");
         // A connection that ends in good order may be found closed before anything was sent on it.
-        assert!(lasts == 30 || out.contains("sent again on another connection"), "{out}");
+        assert!(fate != Fate::Lasts || out.contains("sent again on another connection"), "{out}");
     }
     // One that refuses all has not served anybody.
-    let out = stderr(&load(1, u32::MAX).code(3));
+    let out = stderr(&load(1, Fate::Lasts).code(3));
     assert!(out.contains("refused stream"), "{out}");
+}
+
+#[test]
+fn a_connection_from_which_nothing_comes_any_more_is_replaced() {
+    let vendor = http2_vendor(u32::MAX, Fate::FreezesAfter(70));
+    let (_folder, path) = cloud_at(&vendor, &vendor);
+    let out = vouch()
+        .args(["load", "-a", "40/s", "-l", "4s", "--fleet", "60", "--users", "1", "--protocol", "http2"])
+        .args(["--timeout", "500ms", "--connections", "32", "--threads", "1", "--progress", "off"])
+        .args(["--threshold", "errors<=60", "--threshold", "errors>=1", "--target"])
+        .arg(path)
+        .assert();
+    // At most what was under way in half a second, twice.
+    let out = kept(out);
+    assert!(out.contains("✓ errors<=60"), "{out}");
 }

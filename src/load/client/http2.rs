@@ -13,7 +13,7 @@ use hyper::body::Bytes;
 use hyper::rt::Executor;
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Requests that share a connection.
@@ -159,8 +159,11 @@ impl Http2 {
                 let request = request.ok_or_else(|| Unanswered::Failed(Failure::NoHttp, what.into()))?;
                 line.ask(request, &endpoint, &limits, &work).await
             };
-            let timed_out = |_| Err(Unanswered::Failed(Failure::TimedOut, String::new()));
-            let result = tokio::time::timeout(limits.timeout, asked).await.unwrap_or_else(timed_out);
+            let began = Instant::now();
+            let result = tokio::time::timeout(limits.timeout, asked).await.unwrap_or_else(|_| {
+                line.doubt(began);
+                Err(Unanswered::Failed(Failure::TimedOut, String::new()))
+            });
             // The run is over when nobody listens.
             let _ = ended.send(Ended { ticket, sent, times, result });
         });

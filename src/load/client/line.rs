@@ -13,6 +13,7 @@ use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use std::cell::Cell;
 use std::error::Error;
+use std::time::Instant;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
@@ -27,6 +28,8 @@ type Sender = SendRequest<Full<Bytes>>;
 pub struct Line {
     /// Those who come while it is being made wait for it here.
     sender: Mutex<Option<Sender>>,
+    /// When the connection was made, or last answered.
+    alive: Cell<Option<Instant>>,
     handshakes: Cell<(u64, u64)>,
 }
 
@@ -68,10 +71,21 @@ impl Line {
                 error => Unanswered::Failed(Failure::Lost, in_full(&error)),
             }
         })?;
+        self.alive.set(Some(Instant::now()));
         let status = response.status().as_u16();
         let body = Limited::new(response.into_body(), super::response::MOST_BYTES).collect().await;
         let body = body.map_err(|error| Unanswered::Failed(Failure::Lost, error.to_string()))?;
         Ok((status, body.to_bytes()))
+    }
+
+    /// Lets go of the connection where it has given no sign of life since a request was sent that has waited in vain: the
+    /// next one would too. What is under way on it may still be answered.
+    pub fn doubt(&self, sent: Instant) {
+        if self.alive.get().is_some_and(|alive| alive <= sent)
+            && let Ok(mut sender) = self.sender.try_lock()
+        {
+            sender.take();
+        }
     }
 
     async fn sender(&self, endpoint: &Endpoint, limits: &Limits, work: &Work) -> Result<Sender, (Failure, String)> {
@@ -84,6 +98,7 @@ impl Line {
             let (all, before) = self.handshakes.get();
             self.handshakes.set((all + 1, before + u64::from(resumed)));
         }
+        self.alive.set(Some(Instant::now()));
         Ok(slot.insert(sender).clone())
     }
 }
