@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use std::fmt;
+use std::io::{self, ErrorKind};
 
 /// What became of a request that has no good answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,20 @@ pub enum Wrong {
 }
 
 impl Failure {
+    /// What kind an error of input and output is, whatever was being done; None where that depends.
+    pub fn of(error: &io::Error) -> Option<Self> {
+        Some(match error.kind() {
+            ErrorKind::ConnectionRefused => Failure::Refused,
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Failure::Lost,
+            ErrorKind::TimedOut => Failure::TimedOut,
+            ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => Failure::OutOfSockets,
+            _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)) => {
+                Failure::OutOfSockets
+            }
+            _ => return None,
+        })
+    }
+
     /// Whether the server said something that is not so: worse than an error.
     pub fn is_wrong(self) -> bool {
         matches!(self, Failure::Wrong(_))

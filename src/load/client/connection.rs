@@ -252,13 +252,6 @@ fn would_block(error: &io::Error) -> bool {
 
 /// Why no connection came about.
 pub fn connecting(error: &io::Error, endpoint: &Endpoint) -> (Failure, String) {
-    let failure = match error.kind() {
-        ErrorKind::ConnectionRefused => Failure::Refused,
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Failure::Lost,
-        ErrorKind::TimedOut => Failure::TimedOut,
-        ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => Failure::OutOfSockets,
-        _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)) => Failure::OutOfSockets,
-        _ => Failure::Unreachable,
-    };
+    let failure = Failure::of(error).unwrap_or(Failure::Unreachable);
     (failure, format!("{} ({}): {error}", endpoint.authority, endpoint.address))
 }

@@ -247,14 +247,12 @@ fn why(error: &reqwest::Error) -> (Failure, String) {
                 io = content;
             }
             let rustls = io.get_ref().and_then(|content| content.downcast_ref::<tokio_rustls::rustls::Error>());
-            let failure = match (io.kind(), io.raw_os_error()) {
-                (_, Some(libc::EMFILE | libc::ENFILE | libc::EADDRNOTAVAIL)) => Some(Failure::OutOfSockets),
-                (ErrorKind::ConnectionRefused, _) => Some(Failure::Refused),
+            let failure = match io.kind() {
                 _ if rustls.is_some() => Some(Failure::Tls),
-                (ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset, _) if tls => {
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset if tls => {
                     Some(Failure::Tls)
                 }
-                _ => None,
+                _ => Failure::of(io),
             };
             if let Some(failure) = failure {
                 let cause = if failure == Failure::Tls { format!(": {io}") } else { String::new() };
