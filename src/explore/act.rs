@@ -99,6 +99,8 @@ pub enum Act {
     SignInLate(Person),
     /// Two people at once.
     SignInBoth,
+    /// A sign-out while the exchange is under way.
+    SignInSignOut(Person),
     Identify(Person),
     SignOut,
     UseKey(Person),
@@ -121,6 +123,12 @@ pub enum Act {
     Crowd,
     /// Calls with an expired token, and a sign-out in their middle.
     CrowdSignOut,
+    /// One call after the other.
+    CallTwice,
+    /// A call with an expired token while storage is locked, one when it is open again, and the process's end.
+    LockedCall,
+    /// A sign-out while storage is locked, and one when it is open again.
+    LockedSignOut,
     Refresh,
     Relaunch,
     Kill,
@@ -264,6 +272,9 @@ pub fn acts() -> Vec<Act> {
         Act::CallOther,
         Act::Crowd,
         Act::CrowdSignOut,
+        Act::CallTwice,
+        Act::LockedCall,
+        Act::LockedSignOut,
         Act::Refresh,
         Act::Relaunch,
         Act::Kill,
@@ -337,6 +348,7 @@ pub fn acts() -> Vec<Act> {
         acts.extend(AT_AUTH.map(|strike| Act::SignInStruck(who, strike)));
         acts.extend([
             Act::SignInLate(who),
+            Act::SignInSignOut(who),
             Act::Identify(who),
             Act::UseKey(who),
             Act::SetUser(who),

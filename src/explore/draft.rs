@@ -96,6 +96,8 @@ fn is_about_the_user(act: Act) -> bool {
             | Act::CallStruck(..)
             | Act::Crowd
             | Act::CrowdSignOut
+            | Act::CallTwice
+            | Act::LockedCall
             | Act::CrashInCall(_)
             | Act::Revoke
             | Act::RefuseAccessTokens

@@ -33,6 +33,15 @@ impl State {
                     .collect(),
                 _ => vec![],
             },
+            // What comes of the exchange comes too late (OUT-5).
+            Act::SignInSignOut(who) => match state.installed {
+                Installed::Token { hold: false, .. } => vec![],
+                _ if state.sign_in_struck(who, Strike::LoseResponse).is_empty() => vec![],
+                _ => {
+                    let any = [NotSignedIn, Cancelled, Network, InvalidSignInToken].map(Seen::Refused);
+                    branch(&[&any[..], &[Seen::Ok]].concat(), state.nobody())
+                }
+            },
             Act::Identify(who) => state.identify(who),
             Act::SignOut => branch(&[Seen::Ok], state.nobody()),
             Act::UseKey(who) => match state.installed {
@@ -73,7 +82,11 @@ impl State {
                 let any = [NotSignedIn, Cancelled, Network, Unauthorized].map(Seen::Refused);
                 branch(&[&any[..], &[Seen::Http(200)]].concat(), state.nobody())
             }
-            Act::CrowdSignOut => vec![],
+            // PER-4: whatever came of the first call, the session outlives its process.
+            Act::CallTwice | Act::LockedCall if state.is_well() => branch(&[Seen::Http(200)], state),
+            Act::CrowdSignOut | Act::CallTwice | Act::LockedCall => vec![],
+            Act::LockedSignOut if state.user().is_some() => branch(&[Seen::Ok], state.nobody()),
+            Act::LockedSignOut => vec![],
             Act::Refresh => state.refresh(),
             Act::Relaunch | Act::Kill | Act::Reboot => branch(&[Seen::Ok], state),
             // Keychains outlive an app; what lies there is somebody else's now (PER-7).

@@ -212,7 +212,8 @@ fn is_alike(one: &Finding, other: &Finding) -> bool {
 fn takes_long(act: Act) -> bool {
     let waits = |strike: Strike| matches!(strike, Strike::Busy(..) | Strike::Lasting(_));
     match act {
-        Act::Hour | Act::Days | Act::Crowd | Act::CrowdSignOut | Act::SignInLate(_) | Act::CrashInCall(_) => true,
+        Act::Hour | Act::Days | Act::Crowd | Act::CrowdSignOut | Act::LockedCall => true,
+        Act::SignInLate(_) | Act::CrashInCall(_) => true,
         Act::CallStruck(On::Refresh, _) => true,
         Act::SignInStruck(_, strike) | Act::CallStruck(On::Api, strike) => waits(strike),
         _ => false,

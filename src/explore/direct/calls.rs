@@ -90,6 +90,11 @@ impl Direct {
         })
     }
 
+    /// Whether a call of a kind was sent since then.
+    pub(super) fn has_sent(&self, kind: Operation, from: usize) -> bool {
+        self.ether.transcript.look(|exchanges| exchanges[from..].iter().any(|exchange| exchange.operation == kind))
+    }
+
     /// A call whose answer comes as the cloud made it.
     pub(super) async fn read(&self, path: &str) -> Seen {
         let answered = self.sdk.request("GET", path).await;

@@ -41,6 +41,18 @@ impl Direct {
                     tokio::join!(self.sign_in(Person::Ada, Place::Home), self.sign_in(Person::Bob, Place::Home));
                 vec![ada, bob]
             }
+            Act::SignInSignOut(who) => self.sign_in_sign_out(who).await,
+            Act::CallTwice => {
+                let first = self.request(&own).await;
+                let before = self.ether.transcript.len();
+                let second = self.request(&own).await;
+                if self.has_sent(Operation::Refresh, before) { vec![Seen::Http(0)] } else { vec![first, second] }
+            }
+            Act::LockedCall => {
+                self.clock.advance(hour).await;
+                vec![self.locked_call(&own).await]
+            }
+            Act::LockedSignOut => vec![self.locked_sign_out()],
             Act::Client(what) => vec![self.attempt(what).await],
             Act::Backend(ask) => self.asked.perform(ask, &self.ledger).await,
             Act::UseForeignKey(place) => {
@@ -191,6 +203,44 @@ impl Direct {
             Ok(_) => Seen::Http(0),
             Err(error) => Seen::Refused(error.kind),
         }
+    }
+
+    async fn locked_call(&mut self, path: &str) -> Seen {
+        self.locked.store(true, Ordering::Relaxed);
+        let meanwhile = self.request(path).await;
+        self.locked.store(false, Ordering::Relaxed);
+        let may_be = [ErrorKind::Storage, ErrorKind::Network].map(Seen::Refused);
+        if meanwhile != Seen::Http(200) && !may_be.contains(&meanwhile) {
+            return meanwhile;
+        }
+        let seen = self.request(path).await;
+        self.relaunch();
+        seen
+    }
+
+    fn locked_sign_out(&self) -> Seen {
+        self.locked.store(true, Ordering::Relaxed);
+        let meanwhile = self.sdk.sign_out();
+        self.locked.store(false, Ordering::Relaxed);
+        // Ok means erased, whatever some keychains do while they are locked.
+        match self.note_sign_out(meanwhile) {
+            Seen::Refused(ErrorKind::Storage) => {
+                let out = self.sdk.sign_out();
+                self.note_sign_out(out)
+            }
+            other => other,
+        }
+    }
+
+    async fn sign_in_sign_out(&self, who: Person) -> Vec<Seen> {
+        let out = async {
+            // By then the exchange is under way.
+            tokio::task::yield_now().await;
+            self.sdk.sign_out()
+        };
+        let (seen, out) = tokio::join!(self.sign_in(who, Place::Home), out);
+        let out = self.note_sign_out(out);
+        if out == Seen::Ok { vec![seen] } else { vec![out] }
     }
 
     async fn call_struck(&self, path: &str, on: On, strike: Strike) -> Vec<Seen> {

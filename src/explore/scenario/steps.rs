@@ -36,6 +36,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
         | Act::SignInForged(_)
         | Act::SignInLate(_)
         | Act::SignInBoth
+        | Act::SignInSignOut(_)
         | Act::CrashInSignIn(..) => sign_ins(out, number, stage, script),
         Act::Call
         | Act::CallSummary
@@ -44,6 +45,8 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
         | Act::CallStruck(..)
         | Act::Crowd
         | Act::CrowdSignOut
+        | Act::CallTwice
+        | Act::LockedCall
         | Act::CrashInCall(_) => calls(out, number, stage),
         Act::Client(_) if stage.idle => {}
         Act::Client(what) => asides::client(out, what, number, script.home),
@@ -133,6 +136,17 @@ fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
                 );
             }
         }
+        Act::SignInSignOut(who) => {
+            out.push_str(&issue(who, ""));
+            let _ = writeln!(
+                out,
+                "  - fault: {{on: exchange, harm: holdResponse, times: 1}}\n  \
+                 - begin: {{step: {{signIn: $t{number}}}, as: c{number}, until: exchange}}\n  \
+                 - begin: {{step: {{signOut: {{}}}}, as: o{number}}}\n  - pause: {{milliseconds: 30}}\n  - release\n  \
+                 - finish: o{number}\n  - finish: c{number}"
+            );
+            expect(out, stage);
+        }
         Act::CrashInSignIn(who, write) => {
             out.push_str(&issue(who, ""));
             let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
@@ -189,6 +203,22 @@ fn calls(out: &mut String, number: usize, stage: &Stage) {
             let line = line.replace("invalidUser", "invalidUser, notSignedIn");
             let _ = writeln!(out, "      {line}      times: 4");
         }
+        Act::CallTwice => {
+            let _ = writeln!(out, "  - request: {call}");
+            expect(out, stage);
+            let _ = writeln!(out, "  - request: {call}");
+            expect(out, stage);
+            out.push_str("    sent: {refresh: 0}\n");
+        }
+        Act::LockedCall => {
+            let _ = writeln!(
+                out,
+                "  - expire: accessToken\n  - lockStorage\n  - request: {call}\n    \
+                 expect: [storage, network, 200]\n  - unlockStorage\n  - request: {call}"
+            );
+            expect(out, stage);
+            out.push_str("  - kill\n  - launch\n");
+        }
         Act::CrowdSignOut => {
             let _ = writeln!(
                 out,
@@ -215,6 +245,9 @@ fn others(out: &mut String, stage: &Stage, home: Realm) {
             expect(out, stage);
         }
         Act::LockedLaunch => out.push_str("  - lockStorage\n  - relaunch\n  - unlockStorage\n"),
+        Act::LockedSignOut => {
+            out.push_str("  - lockStorage\n  - signOut:\n    expect: [ok, storage]\n  - unlockStorage\n  - signOut\n");
+        }
         Act::CrashInSignOut(write) => {
             let _ = writeln!(out, "  - crash: {{step: signOut, write: {write}}}");
             expect(out, stage);
