@@ -81,6 +81,17 @@ impl Strike {
     }
 }
 
+/// What becomes of a user's last call when the next user comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Parting {
+    /// Its refresh is under way.
+    Refreshing,
+    /// Its refusal is under way.
+    Refused,
+    /// Its refresh was asked to come again tomorrow.
+    ToldToWait,
+}
+
 /// The kinds of exchange that a strike waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum On {
@@ -101,6 +112,10 @@ pub enum Act {
     SignInBoth,
     /// A sign-out while the exchange is under way.
     SignInSignOut(Person),
+    /// A look at the status while the exchange is under way.
+    SignInWatched(Person),
+    /// Another user in place of the one who is signed in, whose last call goes so.
+    NextUser(Person, Parting),
     Identify(Person),
     SignOut,
     UseKey(Person),
@@ -123,6 +138,10 @@ pub enum Act {
     Crowd,
     /// Calls with an expired token, and a sign-out in their middle.
     CrowdSignOut,
+    /// Several calls at once, whose access token the vendor refuses.
+    CrowdRefused,
+    /// Two, of which one hears of it only after the other has been refreshed and answered.
+    LateRefusal,
     /// One call after the other.
     CallTwice,
     /// A call with an expired token while storage is locked, one when it is open again, and the process's end.
@@ -272,6 +291,8 @@ pub fn acts() -> Vec<Act> {
         Act::CallOther,
         Act::Crowd,
         Act::CrowdSignOut,
+        Act::CrowdRefused,
+        Act::LateRefusal,
         Act::CallTwice,
         Act::LockedCall,
         Act::LockedSignOut,
@@ -349,6 +370,10 @@ pub fn acts() -> Vec<Act> {
         acts.extend([
             Act::SignInLate(who),
             Act::SignInSignOut(who),
+            Act::SignInWatched(who),
+            Act::NextUser(who, Parting::Refreshing),
+            Act::NextUser(who, Parting::Refused),
+            Act::NextUser(who, Parting::ToldToWait),
             Act::Identify(who),
             Act::UseKey(who),
             Act::SetUser(who),

@@ -96,7 +96,10 @@ fn is_about_the_user(act: Act) -> bool {
             | Act::CallStruck(..)
             | Act::Crowd
             | Act::CrowdSignOut
+            | Act::CrowdRefused
+            | Act::LateRefusal
             | Act::CallTwice
+            | Act::NextUser(..)
             | Act::LockedCall
             | Act::CrashInCall(_)
             | Act::Revoke

@@ -34,7 +34,12 @@ pub(super) struct Ether {
     pub transcript: Transcript,
     pub online: AtomicBool,
     pub strike: Mutex<Option<(Operation, Strike)>>,
+    /// The kind of exchange whose next answer takes so long that much else can happen.
+    pub slow: Mutex<Option<Operation>>,
 }
+
+/// How often others have their turn meanwhile.
+const SLOW: usize = 60;
 
 /// The network of one process.
 pub(super) struct DirectNet {
@@ -90,13 +95,21 @@ impl Ether {
 
     /// Hands a call to the cloud, unless a strike waits for it.
     pub async fn pass(&self, link: Link, request: Received) -> Option<Reply> {
+        let kind = self.transcript.operation_of(link, &request);
+        let slow = lock(&self.slow).take_if(|on| *on == kind).is_some();
+        let reply = self.pass_now(link, request, kind).await;
+        for _ in 0..if slow { SLOW } else { 0 } {
+            tokio::task::yield_now().await;
+        }
+        reply
+    }
+
+    async fn pass_now(&self, link: Link, request: Received, kind: Operation) -> Option<Reply> {
         let strike = match &mut *lock(&self.strike) {
-            slot @ Some(_) if slot.is_some_and(|(on, _)| on == self.transcript.operation_of(link, &request)) => {
-                match *slot {
-                    Some((_, Strike::Lasting(status))) => Some(Strike::Status(status)),
-                    _ => slot.take().map(|(_, strike)| strike),
-                }
-            }
+            slot @ Some(_) if slot.is_some_and(|(on, _)| on == kind) => match *slot {
+                Some((_, Strike::Lasting(status))) => Some(Strike::Status(status)),
+                _ => slot.take().map(|(_, strike)| strike),
+            },
             _ => None,
         };
         match strike {

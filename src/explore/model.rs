@@ -42,6 +42,16 @@ impl State {
                     branch(&[&any[..], &[Seen::Ok]].concat(), state.nobody())
                 }
             },
+            // Signed in when the exchange has worked, and not before (EXC-1).
+            Act::SignInWatched(who) => match state.sign_in_struck(who, Strike::LoseResponse).is_empty() {
+                true => vec![],
+                false => state.sign_in(who, Place::Home),
+            },
+            // One user's stay has nothing to do with the next one's (LIF-4).
+            Act::NextUser(next, _) if state.is_well() && state.user() != Some(next) && !state.is_gone(next) => {
+                branch(&[Seen::Http(200)], state.signed_in(next, false))
+            }
+            Act::NextUser(..) => vec![],
             Act::Identify(who) => state.identify(who),
             Act::SignOut => branch(&[Seen::Ok], state.nobody()),
             Act::UseKey(who) => match state.installed {
@@ -83,8 +93,10 @@ impl State {
                 branch(&[&any[..], &[Seen::Http(200)]].concat(), state.nobody())
             }
             // PER-4: whatever came of the first call, the session outlives its process.
-            Act::CallTwice | Act::LockedCall if state.is_well() => branch(&[Seen::Http(200)], state),
-            Act::CrowdSignOut | Act::CallTwice | Act::LockedCall => vec![],
+            Act::CrowdRefused | Act::LateRefusal | Act::CallTwice | Act::LockedCall if state.is_well() => {
+                branch(&[Seen::Http(200)], state)
+            }
+            Act::CrowdSignOut | Act::CrowdRefused | Act::LateRefusal | Act::CallTwice | Act::LockedCall => vec![],
             Act::LockedSignOut if state.user().is_some() => branch(&[Seen::Ok], state.nobody()),
             Act::LockedSignOut => vec![],
             Act::Refresh => state.refresh(),

@@ -2,7 +2,7 @@
 //! expectation and invariant applies and processes end for real.
 
 use super::CLAUSES;
-use super::act::{Act, On, Strike};
+use super::act::{Act, On, Parting, Strike};
 use super::direct::Habits;
 use super::draft::{Draft, stage};
 use super::scenario::{Script, Written, clause, write};
@@ -213,7 +213,7 @@ fn takes_long(act: Act) -> bool {
     let waits = |strike: Strike| matches!(strike, Strike::Busy(..) | Strike::Lasting(_));
     match act {
         Act::Hour | Act::Days | Act::Crowd | Act::CrowdSignOut | Act::LockedCall => true,
-        Act::SignInLate(_) | Act::CrashInCall(_) => true,
+        Act::SignInLate(_) | Act::CrashInCall(_) | Act::NextUser(_, Parting::ToldToWait) => true,
         Act::CallStruck(On::Refresh, _) => true,
         Act::SignInStruck(_, strike) | Act::CallStruck(On::Api, strike) => waits(strike),
         _ => false,

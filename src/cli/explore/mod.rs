@@ -44,7 +44,7 @@ pub struct Args {
     jobs: Option<NonZeroUsize>,
 
     /// Where the scenario of a failing walk is written.
-    #[arg(long, default_value = "explored", value_name = "FOLDER")]
+    #[arg(short, long, default_value = "explored", value_name = "FOLDER")]
     output: PathBuf,
 
     /// Walk against the SDK of this target file, which must have a section `[sdk]`; everything else is built in.

@@ -90,9 +90,9 @@ impl Direct {
         })
     }
 
-    /// Whether a call of a kind was sent since then.
-    pub(super) fn has_sent(&self, kind: Operation, from: usize) -> bool {
-        self.ether.transcript.look(|exchanges| exchanges[from..].iter().any(|exchange| exchange.operation == kind))
+    /// How many calls of a kind were sent since then.
+    pub(super) fn count(&self, kind: Operation, from: usize) -> usize {
+        self.ether.transcript.look(|exchanges| exchanges[from..].iter().filter(|e| e.operation == kind).count())
     }
 
     /// A call whose answer comes as the cloud made it.

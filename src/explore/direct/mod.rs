@@ -2,6 +2,7 @@
 //! that thousands of sequences a second can be walked.
 
 mod calls;
+mod overlaps;
 mod perform;
 
 use super::act::{Person, Place};
@@ -108,7 +109,8 @@ impl Direct {
         let transcript = Transcript::new(clock.clone(), profile.clone());
         let front = Front::new(transcript.clone(), Faults::default(), clock.clone());
         let online = AtomicBool::new(true);
-        let ether = Arc::new(Ether { front, cloud, transcript, online, strike: Mutex::default() });
+        let ether =
+            Arc::new(Ether { front, cloud, transcript, online, strike: Mutex::default(), slow: Mutex::default() });
         let (disk, told) = (Disk::default(), Arc::default());
         let locked = Arc::new(AtomicBool::new(false));
         let (sdk, life) = launch(cast, &ether, &disk, &device(&clock, habits), &profile, &told, &locked);

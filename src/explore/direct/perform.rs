@@ -7,7 +7,6 @@ use crate::explore::state::{Seen, State};
 use crate::protocol::ErrorKind;
 use crate::protocol::message::Area;
 use crate::wire::Operation;
-use futures_util::future::join_all;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -42,11 +41,13 @@ impl Direct {
                 vec![ada, bob]
             }
             Act::SignInSignOut(who) => self.sign_in_sign_out(who).await,
+            Act::SignInWatched(who) => self.sign_in_watched(who, state).await,
+            Act::NextUser(next, parting) => vec![self.next_user(state, next, parting).await],
             Act::CallTwice => {
                 let first = self.request(&own).await;
                 let before = self.ether.transcript.len();
                 let second = self.request(&own).await;
-                if self.has_sent(Operation::Refresh, before) { vec![Seen::Http(0)] } else { vec![first, second] }
+                if self.count(Operation::Refresh, before) > 0 { vec![Seen::Http(0)] } else { vec![first, second] }
             }
             Act::LockedCall => {
                 self.clock.advance(hour).await;
@@ -96,9 +97,14 @@ impl Direct {
             }
             Act::Crowd => {
                 self.clock.advance(hour).await;
-                let calls = (0..4).map(|_| self.request(&own));
-                join_all(calls).await
+                self.crowd(&own).await
             }
+            Act::CrowdRefused => {
+                self.refuse_access_tokens(state.user().unwrap_or(Person::Ada));
+                *lock(&self.ether.slow) = Some(Operation::Refresh);
+                self.crowd(&own).await
+            }
+            Act::LateRefusal => self.late_refusal(state.user().unwrap_or(Person::Ada), &own).await,
             Act::CrowdSignOut => {
                 self.clock.advance(hour).await;
                 self.crowd_sign_out(&own).await
@@ -151,13 +157,12 @@ impl Direct {
                 self.ether.cloud.set_deleted(self.home, self.id(who), matches!(act, Act::Delete(_)));
                 ok
             }
-            Act::Revoke | Act::RefuseAccessTokens => {
-                let who = state.user().unwrap_or(Person::Ada);
-                let mut store = self.ether.cloud.store();
-                match act {
-                    Act::Revoke => drop(store.revoke(self.home, self.id(who)).to_string()),
-                    _ => store.refuse_access_tokens(self.home, self.id(who)),
-                }
+            Act::Revoke => {
+                self.ether.cloud.store().revoke(self.home, self.id(state.user().unwrap_or(Person::Ada)));
+                ok
+            }
+            Act::RefuseAccessTokens => {
+                self.refuse_access_tokens(state.user().unwrap_or(Person::Ada));
                 ok
             }
             Act::AppUser(who) => {
@@ -166,6 +171,10 @@ impl Direct {
             }
             Act::Reconcile => vec![self.reconcile().await],
         }
+    }
+
+    pub(super) fn refuse_access_tokens(&self, of: Person) {
+        self.ether.cloud.store().refuse_access_tokens(self.home, self.id(of));
     }
 
     /// The API key of the team at a place.
@@ -232,17 +241,6 @@ impl Direct {
         }
     }
 
-    async fn sign_in_sign_out(&self, who: Person) -> Vec<Seen> {
-        let out = async {
-            // By then the exchange is under way.
-            tokio::task::yield_now().await;
-            self.sdk.sign_out()
-        };
-        let (seen, out) = tokio::join!(self.sign_in(who, Place::Home), out);
-        let out = self.note_sign_out(out);
-        if out == Seen::Ok { vec![seen] } else { vec![out] }
-    }
-
     async fn call_struck(&self, path: &str, on: On, strike: Strike) -> Vec<Seen> {
         self.strike(if on == On::Refresh { Operation::Refresh } else { Operation::Api }, strike);
         let before = self.ether.transcript.len();
@@ -258,16 +256,6 @@ impl Direct {
             self.clock.advance(wait).await;
         }
         seen
-    }
-
-    async fn crowd_sign_out(&self, path: &str) -> Vec<Seen> {
-        let out = async {
-            tokio::task::yield_now().await;
-            self.sdk.sign_out()
-        };
-        let (first, second, out) = tokio::join!(self.request(path), self.request(path), out);
-        let out = self.note_sign_out(out);
-        if out == Seen::Ok { vec![first, second] } else { vec![out] }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The steps of an act.
 
-use super::{Script, Stage, asides, expect};
-use crate::explore::act::{Act, Forged, On, Person, Place, Strike};
+use super::{Script, Stage, asides, checks, expect};
+use crate::explore::act::{Act, Forged, On, Parting, Person, Place, Strike};
 use crate::explore::state::{Installed, State};
 use crate::protocol::Realm;
 use std::fmt::Write;
@@ -37,6 +37,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
         | Act::SignInLate(_)
         | Act::SignInBoth
         | Act::SignInSignOut(_)
+        | Act::SignInWatched(_)
         | Act::CrashInSignIn(..) => sign_ins(out, number, stage, script),
         Act::Call
         | Act::CallSummary
@@ -45,6 +46,8 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
         | Act::CallStruck(..)
         | Act::Crowd
         | Act::CrowdSignOut
+        | Act::CrowdRefused
+        | Act::LateRefusal
         | Act::CallTwice
         | Act::LockedCall
         | Act::CrashInCall(_) => calls(out, number, stage),
@@ -55,6 +58,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
             asides::backend(&mut asked, ask, number, stage, newcomers);
             out.push_str(&while_online(is_online(stage), &asked));
         }
+        Act::NextUser(next, parting) => next_user(out, number, stage, next, parting),
         _ => others(out, stage, script.home),
     }
 }
@@ -147,6 +151,17 @@ fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
             );
             expect(out, stage);
         }
+        Act::SignInWatched(who) => {
+            out.push_str(&issue(who, ""));
+            let _ = writeln!(
+                out,
+                "  - fault: {{on: exchange, harm: holdRequest, times: 1}}\n  \
+                 - begin: {{step: {{signIn: $t{number}}}, as: c{number}, until: exchange}}"
+            );
+            checks(out, &stage.before);
+            let _ = writeln!(out, "  - release\n  - finish: c{number}");
+            expect(out, stage);
+        }
         Act::CrashInSignIn(who, write) => {
             out.push_str(&issue(who, ""));
             let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
@@ -196,12 +211,45 @@ fn calls(out: &mut String, number: usize, stage: &Stage) {
                 let _ = writeln!(out, "  - advance: {{by: {}s}}", wait.as_secs());
             }
         }
+        Act::CrowdRefused => {
+            let begin = |name: &str, until: &str| {
+                format!("  - begin: {{step: {{request: {call}}}, as: {name}{number}{until}}}\n")
+            };
+            let _ = writeln!(
+                out,
+                "  - refuseAccessTokens: {}\n  - fault: {{on: refresh, harm: holdResponse, times: 1}}\n{}{}{}  \
+                 - pause: {{milliseconds: 100}}\n  - release",
+                own.name(),
+                begin("a", ", until: refresh"),
+                begin("b", ""),
+                begin("c", "")
+            );
+            for name in ["a", "b", "c"] {
+                let _ = writeln!(out, "  - finish: {name}{number}");
+                expect(out, stage);
+                if name == "a" {
+                    out.push_str("    sent: {refresh: 1}\n");
+                }
+            }
+        }
         Act::Crowd => {
             let _ = writeln!(out, "  - expire: accessToken\n  - together:\n      steps:\n        - request: {call}");
             let mut line = String::new();
             expect(&mut line, stage);
             let line = line.replace("invalidUser", "invalidUser, notSignedIn");
             let _ = writeln!(out, "      {line}      times: 4");
+        }
+        Act::LateRefusal => {
+            let _ = writeln!(
+                out,
+                "  - refuseAccessTokens: {}\n  - fault: {{on: api, harm: holdResponse, times: 1}}\n  \
+                 - begin: {{step: {{request: {call}}}, as: c{number}, until: api}}\n  - request: {call}",
+                own.name()
+            );
+            expect(out, stage);
+            let _ = writeln!(out, "  - release\n  - finish: c{number}");
+            expect(out, stage);
+            out.push_str("    sent: {refresh: {atMost: 1}}\n");
         }
         Act::CallTwice => {
             let _ = writeln!(out, "  - request: {call}");
@@ -229,6 +277,43 @@ fn calls(out: &mut String, number: usize, stage: &Stage) {
             expect(out, stage);
         }
         _ => {}
+    }
+}
+
+fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, parting: Parting) {
+    let (own, next) = (own(stage).name(), next.name());
+    let held = |on: &str| {
+        format!(
+            "  - fault: {{on: {on}, harm: holdResponse, times: 1}}\n  \
+             - begin: {{step: {{request: GET /v2/user/${own}.id}}, as: c{number}, until: {on}}}\n"
+        )
+    };
+    let last = match parting {
+        Parting::Refreshing => held("refresh"),
+        Parting::Refused => held("api"),
+        Parting::ToldToWait => format!(
+            "  - fault: {{on: refresh, harm: status, status: 429, retryAfter: 86400, times: 1}}\n  \
+             - request: GET /v2/user/${own}.id\n    expect: network\n"
+        ),
+    };
+    let _ = writeln!(
+        out,
+        "  - refuseAccessTokens: {own}\n{last}  - signOut\n  - issueToken: {{user: {next}, as: t{number}}}\n  \
+         - signIn: $t{number}"
+    );
+    // An answer to the last user's own call may still reach who made it.
+    let may_be = if parting == Parting::Refused { ", unauthorized, 401, 200" } else { "" };
+    let end = format!("  - release\n  - finish: c{number}\n    expect: [notSignedIn, cancelled, network{may_be}]\n");
+    match parting {
+        Parting::Refused => out.push_str(&end),
+        _ => {
+            let _ = writeln!(out, "  - refuseAccessTokens: {next}");
+        }
+    }
+    let _ = writeln!(out, "  - request: GET /v2/user/${next}.id");
+    expect(out, stage);
+    if parting == Parting::Refreshing {
+        out.push_str(&end);
     }
 }
 
