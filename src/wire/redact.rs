@@ -7,11 +7,13 @@
 //! assert_eq!(ledger.scrub("token=r3fr3sh%2B1 sent").as_str(), "token=[refresh token 1] sent");
 //! ```
 
-use super::guise::{self, Guise, in_one_line};
+mod index;
+
+use super::guise::{self, in_one_line};
+use index::Index;
 use regex::Regex;
-use rustc_hash::FxBuildHasher;
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -112,76 +114,6 @@ impl Inner {
     fn add(&mut self, known: Known) {
         self.index.add(self.secrets.len(), &known);
         self.secrets.push(Arc::new(known));
-    }
-}
-
-/// Finds the secrets of a text in one pass, however many there are: every case looks for every secret after every step.
-#[derive(Default)]
-struct Index {
-    /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike.
-    by_end: HashMap<[u8; END], Vec<Place>, FxBuildHasher>,
-    /// Which ends there may be: a quick no for nearly every place.
-    maybe: Vec<u64>,
-    /// Secrets with guises too short for that.
-    short: Vec<usize>,
-}
-
-/// A secret's number, and the guise or, without one, the beginning.
-type Place = (usize, Option<Guise>);
-
-const END: usize = 8;
-/// The bits of [`Index::maybe`].
-const BITS: usize = 1 << 16;
-
-fn bit(end: [u8; END]) -> usize {
-    let mixed = u64::from_le_bytes(end).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    usize::try_from(mixed >> 48).unwrap_or(0) % BITS
-}
-
-impl Index {
-    fn add(&mut self, number: usize, known: &Known) {
-        self.maybe.resize(BITS / 64, 0);
-        if known.value.len() < END {
-            self.short.push(number);
-        }
-        let beginning = known.beginning.as_ref().and_then(|text| Some((None, *text.as_bytes().last_chunk()?)));
-        for (guise, end) in guise::ends(&known.value).map(|(guise, end)| (Some(guise), end)).chain(beginning) {
-            self.maybe[bit(end) / 64] |= 1 << (bit(end) % 64);
-            self.by_end.entry(end).or_default().push((number, guise));
-        }
-    }
-
-    fn find(&self, text: &str, secrets: &[Arc<Known>]) -> BTreeSet<usize> {
-        let mut found: BTreeSet<usize> = self.short.iter().copied().filter(|n| secrets[*n].is_in(text)).collect();
-        let mut begun = BTreeSet::new();
-        let bytes = text.as_bytes();
-        if self.maybe.is_empty() {
-            return found;
-        }
-        for (at, window) in bytes.windows(END).enumerate() {
-            let Ok(end) = <[u8; END]>::try_from(window) else { continue };
-            if self.maybe[bit(end) / 64] & (1 << (bit(end) % 64)) == 0 {
-                continue;
-            }
-            let so_far = &bytes[..at + END];
-            for (number, guise) in self.by_end.get(&end).into_iter().flatten() {
-                if found.contains(number) {
-                    continue;
-                }
-                let known = &secrets[*number];
-                match (guise, &known.beginning) {
-                    (Some(guise), _) if so_far.ends_with(guise.of(&known.value).as_bytes()) => found.insert(*number),
-                    (None, Some(start)) if so_far.ends_with(start.as_bytes()) => begun.insert(*number),
-                    _ => false,
-                };
-            }
-        }
-        // What is there whole is not also another secret that begins alike.
-        let whole: Vec<_> = found.iter().map(|number| secrets[*number].value.as_str()).collect();
-        let starts = |number: &usize| secrets[*number].beginning.as_deref().unwrap_or_default();
-        begun.retain(|number| !whole.iter().any(|value| value.starts_with(starts(number))));
-        found.extend(begun);
-        found
     }
 }
 
@@ -302,6 +234,33 @@ mod tests {
             assert!(!ledger.scrub(text).as_str().contains("0123"), "{text}");
         }
         assert!(ledger.secrets_in("pk_us_other").is_empty());
+    }
+
+    #[test]
+    fn secrets_are_numbered_by_kind_and_other_forms_share_the_name() {
+        let ledger = Ledger::default();
+        for value in ["", "refresh-one", "refresh-one", "refresh-two"] {
+            ledger.secret(SecretKind::RefreshToken, value);
+        }
+        ledger.secret(SecretKind::AccessToken, "access-one");
+        ledger.same_secret("refresh-two", "another-form");
+        ledger.same_secret("nobody's", "nobody's-form");
+        let shown = ledger.scrub("refresh-one refresh-two access-one another-form nobody's-form");
+        let expected = "[refresh token 1] [refresh token 2] [access token 1] [refresh token 2] nobody's-form";
+        assert_eq!((shown.as_str(), shown.to_string()), (expected, expected.to_owned()));
+        let found = ledger.secrets_in("another-form");
+        assert!(found[0].kind == SecretKind::RefreshToken && format!("{found:?}") == "[[refresh token 2]]");
+    }
+
+    #[test]
+    fn a_closed_ledger_notes_nothing_and_blacks_out_what_looks_secret() {
+        let ledger = Ledger::closed();
+        ledger.secret(SecretKind::RefreshToken, "refresh-one");
+        ledger.named_secret(SecretKind::RefreshToken, "refresh-two", "mine".into());
+        ledger.same_secret("refresh-one", "another-form");
+        ledger.id("some-id-1", "ada.id");
+        let shown = ledger.scrub("refresh-one refresh-two another-form some-id-1 sk_eu_abcdef12");
+        assert_eq!(shown.as_str(), "refresh-one refresh-two another-form some-id-1 [redacted]");
     }
 
     #[test]

@@ -1,0 +1,77 @@
+//! Where secrets stand in a text.
+
+use super::Known;
+use crate::wire::guise::{self, Guise};
+use rustc_hash::FxBuildHasher;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Finds the secrets of a text in one pass, however many there are: every case looks for every secret after every step.
+#[derive(Default)]
+pub(super) struct Index {
+    /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike.
+    by_end: HashMap<[u8; END], Vec<Place>, FxBuildHasher>,
+    /// Which ends there may be: a quick no for nearly every place.
+    maybe: Vec<u64>,
+    /// Secrets with guises too short for that.
+    short: Vec<usize>,
+}
+
+/// A secret's number, and the guise or, without one, the beginning.
+type Place = (usize, Option<Guise>);
+
+const END: usize = 8;
+/// The bits of [`Index::maybe`].
+const BITS: usize = 1 << 16;
+
+fn bit(end: [u8; END]) -> usize {
+    let mixed = u64::from_le_bytes(end).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    usize::try_from(mixed >> 48).unwrap_or(0) % BITS
+}
+
+impl Index {
+    pub(super) fn add(&mut self, number: usize, known: &Known) {
+        self.maybe.resize(BITS / 64, 0);
+        if known.value.len() < END {
+            self.short.push(number);
+        }
+        let beginning = known.beginning.as_ref().and_then(|text| Some((None, *text.as_bytes().last_chunk()?)));
+        for (guise, end) in guise::ends(&known.value).map(|(guise, end)| (Some(guise), end)).chain(beginning) {
+            self.maybe[bit(end) / 64] |= 1 << (bit(end) % 64);
+            self.by_end.entry(end).or_default().push((number, guise));
+        }
+    }
+
+    pub(super) fn find(&self, text: &str, secrets: &[Arc<Known>]) -> BTreeSet<usize> {
+        let mut found: BTreeSet<usize> = self.short.iter().copied().filter(|n| secrets[*n].is_in(text)).collect();
+        let mut begun = BTreeSet::new();
+        let bytes = text.as_bytes();
+        if self.maybe.is_empty() {
+            return found;
+        }
+        for (at, window) in bytes.windows(END).enumerate() {
+            let Ok(end) = <[u8; END]>::try_from(window) else { continue };
+            if self.maybe[bit(end) / 64] & (1 << (bit(end) % 64)) == 0 {
+                continue;
+            }
+            let so_far = &bytes[..at + END];
+            for (number, guise) in self.by_end.get(&end).into_iter().flatten() {
+                if found.contains(number) {
+                    continue;
+                }
+                let known = &secrets[*number];
+                match (guise, &known.beginning) {
+                    (Some(guise), _) if so_far.ends_with(guise.of(&known.value).as_bytes()) => found.insert(*number),
+                    (None, Some(start)) if so_far.ends_with(start.as_bytes()) => begun.insert(*number),
+                    _ => false,
+                };
+            }
+        }
+        // What is there whole is not also another secret that begins alike.
+        let whole: Vec<_> = found.iter().map(|number| secrets[*number].value.as_str()).collect();
+        let starts = |number: &usize| secrets[*number].beginning.as_deref().unwrap_or_default();
+        begun.retain(|number| !whole.iter().any(|value| value.starts_with(starts(number))));
+        found.extend(begun);
+        found
+    }
+}
