@@ -381,7 +381,7 @@ pub fn acts() -> Vec<Act> {
             Act::Undo(who),
             Act::AppUser(Some(who)),
         ]);
-        acts.extend((1..=4).map(|write| Act::CrashInSignIn(who, write)));
+        acts.extend((1..=8).map(|write| Act::CrashInSignIn(who, write)));
     }
     acts.extend(AT_AUTH.map(|strike| Act::CallStruck(On::Refresh, strike)));
     acts.extend(AT_API.map(|strike| Act::CallStruck(On::Api, strike)));

@@ -66,7 +66,7 @@ impl Direct {
     pub(super) async fn next_user(&self, state: &State, next: Person, parting: Parting) -> Seen {
         let last = next.other();
         let [theirs, own] = [last, next].map(|who| format!("/v2/user/{}", self.id(who)));
-        let token = if parting == Parting::Refused { Operation::Api } else { Operation::Refresh };
+        let held = if parting == Parting::Refused { Operation::Api } else { Operation::Refresh };
         debug_assert_eq!(state.user(), Some(last));
         self.refuse_access_tokens(last);
         let come = async {
@@ -84,7 +84,7 @@ impl Direct {
             self.request(&own).await
         };
         if parting == Parting::ToldToWait {
-            self.strike(token, Strike::Busy(429, 86_400));
+            self.strike(held, Strike::Busy(429, 86_400));
             let told = self.request(&theirs).await;
             *lock(&self.ether.strike) = None;
             return match (told, come.await) {
@@ -92,7 +92,7 @@ impl Direct {
                 (Seen::Refused(Network), other) | (other, _) => other,
             };
         }
-        *lock(&self.ether.slow) = Some(token);
+        *lock(&self.ether.slow) = Some(held);
         let (end, seen) = tokio::join!(self.request(&theirs), async {
             match come.await {
                 Seen::Ok => call.await,
