@@ -1,6 +1,8 @@
 //! Any bytes as requests and answers on the wire: recognised, read, redacted. A secret never comes through.
 #![no_main]
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use hyper::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
 use vouch::profile::{BUILT_IN, Call, Profile};
@@ -30,4 +32,23 @@ fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(body);
     let scrubbed = ledger.scrub(&text);
     assert!(ledger.secrets_in(scrubbed.as_str()).is_empty(), "a secret came through: {scrubbed}");
+    is_found_in_every_guise(&String::from_utf8_lossy(&bytes[..bytes.len().min(24)]), &text);
 });
+
+/// Any secret, between any texts.
+fn is_found_in_every_guise(secret: &str, after: &str) {
+    // Encoded, shorter ones are not looked for.
+    if secret.len() < 8 {
+        return;
+    }
+    let ledger = Ledger::default();
+    ledger.secret(SecretKind::RefreshToken, secret);
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02X}")).collect();
+    for before in ["", "x", "xy"] {
+        let text = format!("{before}{secret}{after}");
+        let hex = format!("{before}{hex}{after}");
+        for written in [STANDARD.encode(&text), URL_SAFE.encode(&text), hex, text] {
+            assert!(!ledger.secrets_in(&written).is_empty(), "{secret:?} is not found in {written:?}");
+        }
+    }
+}
