@@ -1,6 +1,7 @@
 //! Ctrl-C, SIGTERM, and SIGHUP, which comes when the terminal is closed.
 
-use crate::run::Interrupted;
+use crate::run::tally::Outcome;
+use crate::run::{Interrupted, wanted};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// The exit code of what was interrupted.
-pub const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = Outcome::Interrupted.exit_code();
 
 /// The first of these signals ends the run in order, the second at once.
 pub fn interrupts() -> Interrupted {
@@ -42,9 +43,8 @@ pub fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let (told, mut pressed) = (stop.clone(), interrupts());
     tokio::spawn(async move {
-        if pressed.wait_for(|pressed| *pressed).await.is_ok() {
-            told.store(true, Ordering::Relaxed);
-        }
+        wanted(&mut pressed).await;
+        told.store(true, Ordering::Relaxed);
     });
     stop
 }

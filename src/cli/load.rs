@@ -1,6 +1,6 @@
 //! `vouch load`.
 
-use super::interrupts::stop_on_interrupt;
+use super::interrupts::{INTERRUPTED, stop_on_interrupt};
 use super::load_files::{Files, Reports};
 use super::load_shared::{environment, exit_code, profile, region, trouble};
 use super::out::Out;
@@ -237,7 +237,7 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
     let round = match round {
         Err(Trouble { interrupted: true, what, .. }) => {
             remark(format!("vouch: {what}"));
-            return Ok(ExitCode::from(130));
+            return Ok(ExitCode::from(INTERRUPTED));
         }
         other => other.map_err(trouble)?,
     };

@@ -1,5 +1,6 @@
 //! `vouch load --baseline` and `vouch load --saturate`: loads of several rounds.
 
+use super::interrupts::INTERRUPTED;
 use super::load::{Args, Crewed, crew};
 use super::load_shared::{profile, trouble};
 use super::out::Out;
@@ -73,7 +74,7 @@ pub async fn against(
     };
     let turns = tokio::task::spawn_blocking(work).await.map_err(|_| Stop::Environment("the load broke down".into()))?;
     let turns = match turns {
-        Err(Trouble { interrupted: true, .. }) => return Ok(ExitCode::from(130)),
+        Err(Trouble { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
         other => other.map_err(trouble)?,
     };
     let outcome = Outcome::of(&turns, asked);
@@ -199,7 +200,7 @@ pub async fn search(
     let (found, mut told) =
         tokio::task::spawn_blocking(work).await.map_err(|_| Stop::Environment("the load broke down".into()))?;
     let (search, all) = match found {
-        Err(Trouble { interrupted: true, .. }) => return Ok(ExitCode::from(130)),
+        Err(Trouble { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
         other => other.map_err(trouble)?,
     };
     let limited = all.iter().any(|tried| tried.verdict == Verdict::Inconclusive);
@@ -222,7 +223,7 @@ pub async fn search(
     }
     told?;
     Ok(match search.found() {
-        _ if pressed.load(Ordering::Relaxed) => ExitCode::from(130),
+        _ if pressed.load(Ordering::Relaxed) => ExitCode::from(INTERRUPTED),
         _ if limited => ExitCode::from(4),
         None => ExitCode::from(1),
         Some(_) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! What the commands share that put a load on something: `load`, `journeys` and `worker`.
 
 use super::Stop;
+use super::interrupts::INTERRUPTED;
 use crate::load::{Judged, Round, Trouble, Verdict};
 use crate::profile::Profile;
 use crate::protocol::{Environment, Region};
@@ -33,7 +34,7 @@ pub fn trouble(trouble: Trouble) -> Stop {
 /// The exit code of a round.
 pub fn exit_code(round: &Round, judged: &Judged) -> ExitCode {
     match judged.verdict {
-        _ if round.interrupted => ExitCode::from(130),
+        _ if round.interrupted => ExitCode::from(INTERRUPTED),
         Verdict::Kept => ExitCode::SUCCESS,
         Verdict::Broken => ExitCode::from(1),
         Verdict::Inconclusive => ExitCode::from(4),

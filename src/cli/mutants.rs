@@ -67,10 +67,7 @@ pub fn run(args: &Args) -> Done {
     if mutants.is_empty() {
         return Err(Stop::Usage("no mutant matches".into()));
     }
-    let interrupted = {
-        let _inside = runtime.enter();
-        interrupts()
-    };
+    let interrupted = runtime.block_on(async { interrupts() });
     let try_out = |clause, settings, plan| runtime.block_on(try_out(clause, settings, plan, interrupted.clone()));
     // A suite that fails the unmutated reference kills everything and proves nothing.
     let reference = try_out("", settings("reference", None, keys.clone()), plan(&args.selection)?);

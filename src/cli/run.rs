@@ -1,7 +1,7 @@
 //! `vouch run`.
 
 use super::casting::{self, NoCast};
-use super::interrupts::interrupts;
+use super::interrupts::{INTERRUPTED, interrupts};
 use super::out::Out;
 use super::{Done, SeatName, Selection, Stop, limits, plan, runtime, target};
 use crate::profile::Profile;
@@ -9,9 +9,8 @@ use crate::protocol::Seat;
 use crate::report::remark;
 use crate::report::{Console, Detail, Json, Junit, Listener};
 use crate::run::event::RunEvent;
-use crate::run::tally::Outcome;
 use crate::run::verdict::Strictness;
-use crate::run::{Plan, Settings, SnapshotMode};
+use crate::run::{Plan, Settings, SnapshotMode, wanted};
 use crate::scenario::Clauses;
 use crate::target::Target;
 use clap::ValueEnum;
@@ -126,7 +125,7 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
     let mut interrupted = interrupts();
     let cast = tokio::select! {
         cast = casting::cast(target, seats.as_deref().unwrap_or_default(), profile, args.real_time) => cast,
-        _ = interrupted.wait_for(|wanted| *wanted) => return Ok(ExitCode::from(Outcome::Interrupted.exit_code())),
+        () = wanted(&mut interrupted) => return Ok(ExitCode::from(INTERRUPTED)),
     };
     let mut cast = match cast {
         Ok(cast) => cast,

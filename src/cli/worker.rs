@@ -1,6 +1,6 @@
 //! `vouch worker`.
 
-use super::interrupts::interrupts;
+use super::interrupts::{INTERRUPTED, interrupts};
 use super::load_shared::profile;
 use super::out::Out;
 use super::{Done, Stop, runtime, target};
@@ -78,7 +78,7 @@ async fn serve(options: Options) -> Done {
     };
     match work(options, &mut interrupted, &mut tell).await {
         End::Quit => Ok(ExitCode::SUCCESS),
-        End::Interrupted => Ok(ExitCode::from(130)),
+        End::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
         End::NoMaster(why) => {
             Err(Stop::Environment(format!("{why}; is the address right, and is Locust started with --master?")))
         }

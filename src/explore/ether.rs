@@ -95,21 +95,22 @@ impl Ether {
 
     /// Hands a call to the cloud, unless a strike waits for it.
     pub async fn pass(&self, link: Link, request: Received) -> Option<Reply> {
-        let kind = self.transcript.operation_of(link, &request);
-        let slow = lock(&self.slow).take_if(|on| *on == kind).is_some();
-        let reply = self.pass_now(link, request, kind).await;
+        let slow = lock(&self.slow).take_if(|on| *on == self.transcript.operation_of(link, &request)).is_some();
+        let reply = self.pass_now(link, request).await;
         for _ in 0..if slow { SLOW } else { 0 } {
             tokio::task::yield_now().await;
         }
         reply
     }
 
-    async fn pass_now(&self, link: Link, request: Received, kind: Operation) -> Option<Reply> {
+    async fn pass_now(&self, link: Link, request: Received) -> Option<Reply> {
         let strike = match &mut *lock(&self.strike) {
-            slot @ Some(_) if slot.is_some_and(|(on, _)| on == kind) => match *slot {
-                Some((_, Strike::Lasting(status))) => Some(Strike::Status(status)),
-                _ => slot.take().map(|(_, strike)| strike),
-            },
+            slot @ Some(_) if slot.is_some_and(|(on, _)| on == self.transcript.operation_of(link, &request)) => {
+                match *slot {
+                    Some((_, Strike::Lasting(status))) => Some(Strike::Status(status)),
+                    _ => slot.take().map(|(_, strike)| strike),
+                }
+            }
             _ => None,
         };
         match strike {

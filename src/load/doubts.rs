@@ -101,8 +101,10 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
     }
     if nobody_lived(load, round) {
         notes.push("no user came to the end of a lifecycle: give more --length, or less --think".into());
-    } else if !unlived(load, round).is_empty() {
-        let names: Vec<_> = unlived(load, round).iter().map(|name| format!("`{name}`")).collect();
+    } else if let unlived = unlived(load, round)
+        && !unlived.is_empty()
+    {
+        let names: Vec<_> = unlived.iter().map(|name| format!("`{name}`")).collect();
         notes.push(format!("no user came to the end of a lifecycle of {}", names.join(", ")));
     }
     if round.resent > 0 {

@@ -73,7 +73,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// The process's exit code.
-    pub fn exit_code(self) -> u8 {
+    pub const fn exit_code(self) -> u8 {
         match self {
             Outcome::Conforms => 0,
             Outcome::DoesNotConform => 1,

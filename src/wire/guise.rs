@@ -110,15 +110,11 @@ pub fn beginning(value: &str) -> Option<String> {
 pub fn holds_id(text: &str, id: &str) -> bool {
     let (lower, id) = (text.to_lowercase(), id.to_lowercase());
     let bare = id.replace('-', "");
-    // Short ones would be found in anything.
-    let guises = [id.to_uppercase(), id.clone()].map(|id| Guise::BASE64.map(|guise| guise.of(&id).into_owned()));
     let in_line = in_one_line(text);
-    lower.contains(&id)
-        || bare.len() >= 16 && lower.contains(&bare)
-        || guises
-            .as_flattened()
-            .iter()
-            .any(|guise| guise.len() >= 16 && in_line.as_deref().unwrap_or(text).contains(guise))
+    // Short ones would be found in anything.
+    let stands = |guise: &str| guise.len() >= 16 && in_line.as_deref().unwrap_or(text).contains(guise);
+    let in_base64 = |id: &str| Guise::BASE64.iter().any(|guise| stands(&guise.of(id)));
+    lower.contains(&id) || bare.len() >= 16 && lower.contains(&bare) || in_base64(&id) || in_base64(&id.to_uppercase())
 }
 
 /// A text without its line ends, also those that are written `\\n`: encoders of Base64 wrap what is long. None where it

@@ -96,10 +96,7 @@ pub fn run(args: &Args) -> Done {
         standard: Profile::built_in("standard").unwrap_or_else(Profile::junction),
     };
     let runtime = runtime()?;
-    let interrupted = {
-        let _inside = runtime.enter();
-        stop_on_interrupt()
-    };
+    let interrupted = runtime.block_on(async { stop_on_interrupt() });
     if args.mutants {
         return every_mutant(args, &reference, &interrupted);
     }
@@ -168,9 +165,9 @@ fn search(args: &Args, cast: &Cast, seed: u64, interrupted: &Arc<AtomicBool>) ->
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
     let workers: Vec<_> = (0..jobs)
         .map(|_| {
-            let (cast, next, stop) = (cast.clone(), next.clone(), [stop.clone(), interrupted.clone()]);
+            let (cast, next, stop, interrupted) = (cast.clone(), next.clone(), stop.clone(), interrupted.clone());
             let (length, most) = (args.length, args.walks.unwrap_or(u64::MAX));
-            std::thread::spawn(move || worker(&cast, seed, length, most, limit, began, &next, &stop))
+            std::thread::spawn(move || worker(&cast, seed, length, most, limit, began, &next, &stop, &interrupted))
         })
         .collect();
     let mut found = Found { walks: 0, coverage: Coverage::default(), failure: None, seconds: 0.0 };
@@ -203,11 +200,13 @@ fn worker(
     limit: Duration,
     began: Instant,
     next: &AtomicU64,
-    stop: &[Arc<AtomicBool>; 2],
+    stop: &AtomicBool,
+    interrupted: &AtomicBool,
 ) -> Worked {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (mut walks, mut coverage, mut possible) = (0, Coverage::default(), Possible::of(all_acts()));
-    while !stop.iter().any(|stop| stop.load(Ordering::Relaxed)) && began.elapsed() < limit {
+    let is_over = || stop.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed) || began.elapsed() >= limit;
+    while !is_over() {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= most {
             break;
@@ -216,7 +215,7 @@ fn worker(
         let walked = runtime.block_on(random_walk(cast, at, length, &mut possible, &mut coverage));
         walks += 1;
         if walked.mismatch.is_some() {
-            stop[0].store(true, Ordering::Relaxed);
+            stop.store(true, Ordering::Relaxed);
             let shortest = runtime.block_on(shrink(cast, walked));
             return Ok((walks, coverage, Some((at, shortest))));
         }

@@ -5,6 +5,7 @@ use crate::explore::act::{Parting, Person, Place, Strike};
 use crate::explore::ether::lock;
 use crate::explore::state::{Seen, State};
 use crate::protocol::ErrorKind::{Cancelled, Network, NotSignedIn, Unauthorized};
+use crate::reference::sdk::SdkError;
 use crate::wire::Operation;
 use futures_util::future::join_all;
 
@@ -14,17 +15,18 @@ async fn meanwhile() {
 }
 
 impl Direct {
+    async fn out_meanwhile(&self) -> Result<(), SdkError> {
+        meanwhile().await;
+        self.sdk.sign_out()
+    }
+
     /// Four calls at once.
     pub(super) async fn crowd(&self, path: &str) -> Vec<Seen> {
         join_all((0..4).map(|_| self.request(path))).await
     }
 
     pub(super) async fn crowd_sign_out(&self, path: &str) -> Vec<Seen> {
-        let out = async {
-            meanwhile().await;
-            self.sdk.sign_out()
-        };
-        let (first, second, out) = tokio::join!(self.request(path), self.request(path), out);
+        let (first, second, out) = tokio::join!(self.request(path), self.request(path), self.out_meanwhile());
         let out = self.note_sign_out(out);
         if out == Seen::Ok { vec![first, second] } else { vec![out] }
     }
@@ -43,11 +45,7 @@ impl Direct {
     }
 
     pub(super) async fn sign_in_sign_out(&self, who: Person) -> Vec<Seen> {
-        let out = async {
-            meanwhile().await;
-            self.sdk.sign_out()
-        };
-        let (seen, out) = tokio::join!(self.sign_in(who, Place::Home), out);
+        let (seen, out) = tokio::join!(self.sign_in(who, Place::Home), self.out_meanwhile());
         let out = self.note_sign_out(out);
         if out == Seen::Ok { vec![seen] } else { vec![out] }
     }
@@ -70,8 +68,7 @@ impl Direct {
         debug_assert_eq!(state.user(), Some(last));
         self.refuse_access_tokens(last);
         let come = async {
-            meanwhile().await;
-            let out = self.sdk.sign_out();
+            let out = self.out_meanwhile().await;
             match self.note_sign_out(out) {
                 Seen::Ok => self.sign_in(next, Place::Home).await,
                 refused => refused,

@@ -17,7 +17,8 @@ impl Direct {
     /// Does one act; `state` is what was before it.
     pub async fn perform(&mut self, act: Act, state: &State) -> Vec<Seen> {
         let hour = self.ether.cloud.lifetimes().access_token + Duration::from_secs(1);
-        let own = format!("/v2/user/{}", self.id(state.user().unwrap_or(Person::Ada)));
+        let user = state.user().unwrap_or(Person::Ada);
+        let own = format!("/v2/user/{}", self.id(user));
         let ok = vec![Seen::Ok];
         match act {
             Act::SignIn(who, place) => vec![self.sign_in(who, place).await],
@@ -86,7 +87,7 @@ impl Direct {
             Act::Call => vec![self.read(&own).await],
             Act::CallSummary => vec![self.read(&own.replace("/v2/user/", "/v2/summary/sleep/")).await],
             Act::CallOther => {
-                let other = self.id(state.user().unwrap_or(Person::Ada).other()).to_owned();
+                let other = self.id(user.other()).to_owned();
                 vec![self.request(&format!("/v2/user/{other}")).await]
             }
             Act::CallStruck(on, strike) => {
@@ -100,11 +101,11 @@ impl Direct {
                 self.crowd(&own).await
             }
             Act::CrowdRefused => {
-                self.refuse_access_tokens(state.user().unwrap_or(Person::Ada));
+                self.refuse_access_tokens(user);
                 *lock(&self.ether.slow) = Some(Operation::Refresh);
                 self.crowd(&own).await
             }
-            Act::LateRefusal => self.late_refusal(state.user().unwrap_or(Person::Ada), &own).await,
+            Act::LateRefusal => self.late_refusal(user, &own).await,
             Act::CrowdSignOut => {
                 self.clock.advance(hour).await;
                 self.crowd_sign_out(&own).await
@@ -158,11 +159,11 @@ impl Direct {
                 ok
             }
             Act::Revoke => {
-                self.ether.cloud.store().revoke(self.home, self.id(state.user().unwrap_or(Person::Ada)));
+                self.ether.cloud.store().revoke(self.home, self.id(user));
                 ok
             }
             Act::RefuseAccessTokens => {
-                self.refuse_access_tokens(state.user().unwrap_or(Person::Ada));
+                self.refuse_access_tokens(user);
                 ok
             }
             Act::AppUser(who) => {

@@ -23,6 +23,13 @@ fn strike(on: &str, strike: Strike) -> String {
     }
 }
 
+/// A step that is begun, and comes no further than an exchange whose request or response is held.
+fn under_way(on: &str, harm: &str, step: &str, name: &str) -> String {
+    format!(
+        "  - fault: {{on: {on}, harm: {harm}, times: 1}}\n  - begin: {{step: {{{step}}}, as: {name}, until: {on}}}\n"
+    )
+}
+
 /// What the app did before the device lost its network.
 fn while_online(online: bool, steps: &str) -> String {
     if online { steps.to_owned() } else { format!("  - network: up\n{steps}  - network: down\n") }
@@ -80,7 +87,8 @@ fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
         let token = format!("  - issueToken: {{user: {}{place}{safe}{capital}, as: t{number}}}\n", who.name());
         while_online(is_online(stage), &token)
     };
-    let sign_in = format!("  - signIn: $t{number}\n");
+    let (exchange, name) = (format!("signIn: $t{number}"), format!("c{number}"));
+    let sign_in = format!("  - {exchange}\n");
     match stage.act {
         Act::SignIn(who, place) => {
             out.push_str(&issue(who, &elsewhere(place, home)));
@@ -142,24 +150,19 @@ fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
         }
         Act::SignInSignOut(who) => {
             out.push_str(&issue(who, ""));
+            out.push_str(&under_way("exchange", "holdResponse", &exchange, &name));
             let _ = writeln!(
                 out,
-                "  - fault: {{on: exchange, harm: holdResponse, times: 1}}\n  \
-                 - begin: {{step: {{signIn: $t{number}}}, as: c{number}, until: exchange}}\n  \
-                 - begin: {{step: {{signOut: {{}}}}, as: o{number}}}\n  - pause: {{milliseconds: 30}}\n  - release\n  \
-                 - finish: o{number}\n  - finish: c{number}"
+                "  - begin: {{step: {{signOut: {{}}}}, as: o{number}}}\n  - pause: {{milliseconds: 30}}\n  - release\n  \
+                 - finish: o{number}\n  - finish: {name}"
             );
             expect(out, stage);
         }
         Act::SignInWatched(who) => {
             out.push_str(&issue(who, ""));
-            let _ = writeln!(
-                out,
-                "  - fault: {{on: exchange, harm: holdRequest, times: 1}}\n  \
-                 - begin: {{step: {{signIn: $t{number}}}, as: c{number}, until: exchange}}"
-            );
+            out.push_str(&under_way("exchange", "holdRequest", &exchange, &name));
             checks(out, &stage.before);
-            let _ = writeln!(out, "  - release\n  - finish: c{number}");
+            let _ = writeln!(out, "  - release\n  - finish: {name}");
             expect(out, stage);
         }
         Act::CrashInSignIn(who, write) => {
@@ -175,6 +178,8 @@ fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
 fn calls(out: &mut String, number: usize, stage: &Stage) {
     let (act, own) = (stage.act, own(stage));
     let call = format!("GET /v2/user/${}.id", own.name());
+    let held =
+        |on: &str, name: &str| under_way(on, "holdResponse", &format!("request: {call}"), &format!("{name}{number}"));
     match act {
         Act::CallTeam => {
             out.push_str("  - request: GET /v2/user\n");
@@ -212,17 +217,12 @@ fn calls(out: &mut String, number: usize, stage: &Stage) {
             }
         }
         Act::CrowdRefused => {
-            let begin = |name: &str, until: &str| {
-                format!("  - begin: {{step: {{request: {call}}}, as: {name}{number}{until}}}\n")
-            };
+            let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
+            out.push_str(&held("refresh", "a"));
             let _ = writeln!(
                 out,
-                "  - refuseAccessTokens: {}\n  - fault: {{on: refresh, harm: holdResponse, times: 1}}\n{}{}{}  \
-                 - pause: {{milliseconds: 100}}\n  - release",
-                own.name(),
-                begin("a", ", until: refresh"),
-                begin("b", ""),
-                begin("c", "")
+                "  - begin: {{step: {{request: {call}}}, as: b{number}}}\n  \
+                 - begin: {{step: {{request: {call}}}, as: c{number}}}\n  - pause: {{milliseconds: 100}}\n  - release"
             );
             for name in ["a", "b", "c"] {
                 let _ = writeln!(out, "  - finish: {name}{number}");
@@ -240,12 +240,9 @@ fn calls(out: &mut String, number: usize, stage: &Stage) {
             let _ = writeln!(out, "      {line}      times: 4");
         }
         Act::LateRefusal => {
-            let _ = writeln!(
-                out,
-                "  - refuseAccessTokens: {}\n  - fault: {{on: api, harm: holdResponse, times: 1}}\n  \
-                 - begin: {{step: {{request: {call}}}, as: c{number}, until: api}}\n  - request: {call}",
-                own.name()
-            );
+            let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
+            out.push_str(&held("api", "c"));
+            let _ = writeln!(out, "  - request: {call}");
             expect(out, stage);
             let _ = writeln!(out, "  - release\n  - finish: c{number}");
             expect(out, stage);
@@ -268,12 +265,9 @@ fn calls(out: &mut String, number: usize, stage: &Stage) {
             out.push_str("  - kill\n  - launch\n");
         }
         Act::CrowdSignOut => {
-            let _ = writeln!(
-                out,
-                "  - expire: accessToken\n  - fault: {{on: refresh, harm: holdResponse, times: 1}}\n  \
-                 - begin: {{step: {{request: {call}}}, as: c{number}, until: refresh}}\n  - signOut:\n  - release\n  \
-                 - finish: c{number}"
-            );
+            out.push_str("  - expire: accessToken\n");
+            out.push_str(&held("refresh", "c"));
+            let _ = writeln!(out, "  - signOut:\n  - release\n  - finish: c{number}");
             expect(out, stage);
         }
         _ => {}
@@ -282,12 +276,8 @@ fn calls(out: &mut String, number: usize, stage: &Stage) {
 
 fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, parting: Parting) {
     let (own, next) = (own(stage).name(), next.name());
-    let held = |on: &str| {
-        format!(
-            "  - fault: {{on: {on}, harm: holdResponse, times: 1}}\n  \
-             - begin: {{step: {{request: GET /v2/user/${own}.id}}, as: c{number}, until: {on}}}\n"
-        )
-    };
+    let held =
+        |on: &str| under_way(on, "holdResponse", &format!("request: GET /v2/user/${own}.id"), &format!("c{number}"));
     let last = match parting {
         Parting::Refreshing => held("refresh"),
         Parting::Refused => held("api"),
