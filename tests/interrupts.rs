@@ -136,7 +136,8 @@ fn a_reader_of_remarks_that_has_seen_enough_is_no_failure_either() {
     drop(child.stderr.take());
     let out = child.wait_with_output().expect("it ends");
     let told = String::from_utf8_lossy(&out.stdout);
-    assert!(told.contains("rate") && out.status.code() != Some(101), "{:?}: {told}", out.status);
+    // 4: on a busy machine the generator may have been the limit.
+    assert!(told.contains("good/s") && matches!(out.status.code(), Some(0 | 4)), "{:?}: {told}", out.status);
 }
 
 #[test]
