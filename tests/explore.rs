@@ -61,6 +61,14 @@ fn what_only_other_clients_and_crowds_show_replays_too() {
     finds_and_replays("backend-no-turns", "ISS-2", &[]);
 }
 
+#[test]
+fn what_is_told_damaged_or_tried_at_another_place_replays() {
+    finds_and_replays("silent-hold", "LIF-6", &[]);
+    finds_and_replays("trips-over-its-mark", "PER-5", &[]);
+    finds_and_replays("settled-for-good", "OUT-1", &[]);
+    finds_and_replays("waiters-signed-out", "DEL-5", &[]);
+}
+
 /// A target file whose SDK is the reference, served from outside with these arguments.
 fn outside(more: &str) -> (tempfile::TempDir, PathBuf) {
     let program = assert_cmd::cargo::cargo_bin("vouch");
@@ -78,7 +86,7 @@ fn sdks_from_outside_are_walked_and_the_honest_ones_pass() {
             let args = ["explore", "--seed", "1", "--walks", "3", "--seconds", "60", "--profile", profile, "--target"];
             let out = stdout(&vouch().args(args).arg(path).assert().success());
             assert!(out.contains(&format!("virtual time, {profile}")), "{out}");
-            assert!(out.contains("left out: Backend, Client (34 acts)"), "{out}");
+            assert!(out.contains("left out: Backend, Client (35 acts)"), "{out}");
             assert!(out.contains("3 walks of 30 events from seed 1"), "{out}");
         }
     }

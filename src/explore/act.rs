@@ -1,5 +1,6 @@
 //! The vocabulary of walks: people, places, acts, and what can go wrong.
 
+use crate::protocol::message::Area;
 use crate::protocol::{Environment, Realm, Region};
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub enum Strike {
     Lasting(u16),
     /// The server answers 200 with fields of wrong types.
     WrongTypes,
+    /// Nothing ever comes back.
+    Silence,
 }
 
 impl Strike {
@@ -108,6 +111,10 @@ pub enum Act {
     SignInForged(Forged),
     /// With a token that was issued long ago.
     SignInLate(Person),
+    /// With a token that writes the user id in the other letter case than those before.
+    SignInOtherCase(Person),
+    /// At another place, with a call there, and out again.
+    SignInAbroad(Person, Place),
     /// Two people at once.
     SignInBoth,
     /// A sign-out while the exchange is under way.
@@ -142,6 +149,8 @@ pub enum Act {
     CrowdRefused,
     /// Two, of which one hears of it only after the other has been refreshed and answered.
     LateRefusal,
+    /// The user is deleted, and one caller waits for the refresh of another that tells of it.
+    WaitDeleted,
     /// One call after the other.
     CallTwice,
     /// A call with an expired token while storage is locked, one when it is open again, and the process's end.
@@ -154,6 +163,8 @@ pub enum Act {
     Reboot,
     /// A launch before the device was unlocked for the first time, and then the unlocking.
     LockedLaunch,
+    /// What lies in a storage area is overwritten while the app does not run; it signs out afterwards.
+    Damage(Area),
     Reinstall,
     /// The process dies instead of its n-th write to storage.
     CrashInSignIn(Person, u32),
@@ -183,6 +194,33 @@ impl Act {
         let told = format!("{self:?}");
         told.split('(').next().unwrap_or_default().to_owned()
     }
+
+    /// The plain form of an act that is odd in some way, if it is.
+    pub fn plainer(&self) -> Option<Self> {
+        match *self {
+            Act::SignInStruck(who, _)
+            | Act::SignInOtherCase(who)
+            | Act::SignInWatched(who)
+            | Act::CrashInSignIn(who, _)
+            | Act::Identify(who) => Some(Act::SignIn(who, Place::Home)),
+            Act::NextUser(next, _) => Some(Act::SignIn(next, Place::Home)),
+            Act::CallSummary
+            | Act::CallOther
+            | Act::CallTeam
+            | Act::CallStruck(..)
+            | Act::Crowd
+            | Act::CrowdRefused
+            | Act::LateRefusal
+            | Act::CallTwice
+            | Act::LockedCall
+            | Act::CrashInCall(_)
+            | Act::Refresh => Some(Act::Call),
+            Act::WaitDeleted | Act::CrowdSignOut | Act::LockedSignOut | Act::CrashInSignOut(_) => Some(Act::SignOut),
+            Act::Kill | Act::Reboot | Act::LockedLaunch => Some(Act::Relaunch),
+            Act::Days => Some(Act::Hour),
+            _ => None,
+        }
+    }
 }
 
 /// Ways to ask a backend for a sign-in token.
@@ -204,6 +242,8 @@ pub enum Ask {
     /// The issuance fails, and the vendor's answer quotes the API key.
     FailedIssuance(u16),
     GarbledIssuance,
+    /// The issuance is never answered.
+    SilentIssuance,
 }
 
 /// Ways to break a sign-in token.
@@ -254,137 +294,3 @@ pub enum Try {
 /// A key that nobody issued, and a user that there is not.
 pub(super) const MADE_UP_KEY: &str = "pk_us_nobody_issued_this";
 pub(super) const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
-
-/// Strikes at an exchange or a refresh.
-const AT_AUTH: [Strike; 11] = [
-    Strike::LoseRequest,
-    Strike::LoseResponse,
-    Strike::Status(503),
-    Strike::Status(403),
-    Strike::Status(418),
-    Strike::Garbage,
-    Strike::Status(500),
-    Strike::Busy(429, 5),
-    Strike::Busy(429, 1),
-    Strike::Busy(503, 600),
-    Strike::Lasting(503),
-];
-/// Strikes at an API call.
-const AT_API: [Strike; 9] = [
-    Strike::Lasting(401),
-    Strike::LoseRequest,
-    Strike::LoseResponse,
-    Strike::Status(401),
-    Strike::Status(403),
-    Strike::Status(404),
-    Strike::Status(503),
-    Strike::Busy(429, 30),
-    Strike::Garbage,
-];
-
-/// Every act that there is.
-pub fn acts() -> Vec<Act> {
-    let mut acts = vec![
-        Act::SignOut,
-        Act::Call,
-        Act::CallSummary,
-        Act::CallOther,
-        Act::Crowd,
-        Act::CrowdSignOut,
-        Act::CrowdRefused,
-        Act::LateRefusal,
-        Act::CallTwice,
-        Act::LockedCall,
-        Act::LockedSignOut,
-        Act::Refresh,
-        Act::Relaunch,
-        Act::Kill,
-        Act::Reboot,
-        Act::Reinstall,
-        Act::Offline,
-        Act::Online,
-        Act::Hour,
-        Act::Days,
-        Act::Revoke,
-        Act::RefuseAccessTokens,
-        Act::AppUser(None),
-        Act::Reconcile,
-        Act::SignInBoth,
-        Act::UserWithoutKey,
-        Act::CallTeam,
-        Act::LockedLaunch,
-    ];
-    let elsewhere = [Place::OtherRegion, Place::OtherEnvironment];
-    acts.extend(elsewhere.map(Act::UseForeignKey));
-    acts.extend(elsewhere.map(|place| Act::Client(Try::AccessTokenAt(place))));
-    acts.extend(elsewhere.map(|place| Act::Client(Try::KeyAt(place))));
-    let tries = [
-        Try::ExpiredAccessToken,
-        Try::SignInTokenAgain,
-        Try::OldRefreshToken,
-        Try::Garbage,
-        Try::Twin,
-        Try::NoCredential,
-        Try::MadeUpKey,
-        Try::NamelessUser,
-        Try::TokenForNobody,
-        Try::UnsignedToken,
-        Try::Metrics,
-        Try::NewUser,
-    ];
-    acts.extend(tries.map(Act::Client));
-    let forged = [
-        Forged::NotBase64,
-        Forged::AlgorithmNone,
-        Forged::AlgorithmHs256,
-        Forged::AlgorithmEs256,
-        Forged::ForeignIssuer,
-        Forged::LookalikeIssuer,
-        Forged::NoUser,
-        Forged::BadSignature,
-    ];
-    acts.extend(forged.map(Act::SignInForged));
-    let asks = [
-        Ask::WithoutCredential,
-        Ask::WithGarbage,
-        Ask::NewcomerCrowd,
-        Ask::FailedLookUp(401),
-        Ask::FailedLookUp(500),
-        Ask::FailedIssuance(400),
-        Ask::FailedIssuance(503),
-        Ask::GarbledIssuance,
-    ];
-    acts.extend(asks.map(Act::Backend));
-    for who in PEOPLE {
-        let asks = [
-            Ask::Rightly(who),
-            Ask::NamingInQuery(who),
-            Ask::NamingInBody(who),
-            Ask::NamingInHeader(who),
-            Ask::Raced(who),
-        ];
-        acts.extend(asks.map(Act::Backend));
-        let places = [Place::Home, Place::OtherRegion, Place::OtherEnvironment];
-        acts.extend(places.map(|place| Act::SignIn(who, place)));
-        acts.extend(AT_AUTH.map(|strike| Act::SignInStruck(who, strike)));
-        acts.extend([
-            Act::SignInLate(who),
-            Act::SignInSignOut(who),
-            Act::SignInWatched(who),
-            Act::NextUser(who, Parting::Refreshing),
-            Act::NextUser(who, Parting::Refused),
-            Act::NextUser(who, Parting::ToldToWait),
-            Act::Identify(who),
-            Act::UseKey(who),
-            Act::SetUser(who),
-            Act::Delete(who),
-            Act::Undo(who),
-            Act::AppUser(Some(who)),
-        ]);
-        acts.extend((1..=8).map(|write| Act::CrashInSignIn(who, write)));
-    }
-    acts.extend(AT_AUTH.map(|strike| Act::CallStruck(On::Refresh, strike)));
-    acts.extend(AT_API.map(|strike| Act::CallStruck(On::Api, strike)));
-    acts.extend((1..=4).flat_map(|write| [Act::CrashInCall(write), Act::CrashInSignOut(write)]));
-    acts
-}

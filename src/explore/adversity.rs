@@ -72,7 +72,9 @@ impl State {
             Ask::NewcomerCrowd => branch(&[Seen::Http(200)], self),
             Ask::WithoutCredential | Ask::WithGarbage => branch(&refused[1..3], self),
             Ask::FailedLookUp(_) => branch(&refused, self),
-            Ask::FailedIssuance(_) | Ask::GarbledIssuance if !self.is_gone(Person::Ada) => branch(&refused, self),
+            Ask::FailedIssuance(_) | Ask::GarbledIssuance | Ask::SilentIssuance if !self.is_gone(Person::Ada) => {
+                branch(&refused, self)
+            }
             _ => vec![],
         }
     }

@@ -3,9 +3,11 @@
 use super::act::{Ask, Person, Strike};
 use super::ether::Ether;
 use super::state::Seen;
+use crate::clock::Clock;
 use crate::cloud::Cloud;
 use crate::protocol::Realm;
 use crate::reference::backend::{Backend, Rules, TOKEN_PATH, VendorApi};
+use crate::reference::sdk::ports::NoAnswer;
 use crate::reference::sdk::rules::Faithful;
 use crate::reference::sdk::token::SignInToken;
 use crate::wire::redact::{Ledger, SecretKind};
@@ -18,14 +20,20 @@ use hyper::{HeaderMap, Method};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// An answer that is wrong, told as a status that no server gives.
 const WRONG: Seen = Seen::Http(0);
+/// How long the backend is told to wait for the vendor, and how long its apps wait for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+const APP_PATIENCE_MS: i64 = 30_000;
 
 /// The vendor API, reached in memory.
 struct Vendor {
     ether: Arc<Ether>,
     realm: Realm,
+    clock: Clock,
+    patience: Duration,
 }
 
 #[async_trait]
@@ -36,8 +44,12 @@ impl VendorApi for Vendor {
         headers.insert(HeaderName::from_static("x-vital-api-key"), HeaderValue::from_str(api_key).ok()?);
         let body = Bytes::from(body.map(ToString::to_string).unwrap_or_default());
         let link = Link { from: Party::Backend, to: Party::Api, realm: self.realm };
-        let reply = self.ether.pass(link, Received { method, path: path.to_owned(), headers, body }).await?;
+        let reply = self.ether.pass(link, Received { method, path: path.to_owned(), headers, body }).await;
         tokio::task::yield_now().await;
+        if reply.as_ref().is_err_and(|why| *why == NoAnswer::TooLate) {
+            self.clock.advance(self.patience).await;
+        }
+        let reply = reply.ok()?;
         Some((reply.status.as_u16(), reply.body.to_vec()))
     }
 }
@@ -46,6 +58,7 @@ impl VendorApi for Vendor {
 pub(super) struct Asked {
     backend: Backend,
     ether: Arc<Ether>,
+    clock: Clock,
     realm: Realm,
     ids: [String; 2],
     newcomers: AtomicUsize,
@@ -56,10 +69,11 @@ fn name(who: Person) -> String {
 }
 
 impl Asked {
-    pub fn new(rules: Arc<dyn Rules>, ether: Arc<Ether>, realm: Realm, ids: [String; 2]) -> Self {
+    pub fn new(rules: Arc<dyn Rules>, ether: Arc<Ether>, clock: Clock, realm: Realm, ids: [String; 2]) -> Self {
         let key = ether.cloud.store().team(realm).key.clone();
-        let vendor = Arc::new(Vendor { ether: ether.clone(), realm });
-        Self { backend: Backend::over(vendor, key, rules), ether, realm, ids, newcomers: AtomicUsize::new(0) }
+        let patience = rules.patience(PATIENCE);
+        let vendor = Arc::new(Vendor { ether: ether.clone(), realm, clock: clock.clone(), patience });
+        Self { backend: Backend::over(vendor, key, rules), ether, clock, realm, ids, newcomers: AtomicUsize::new(0) }
     }
 
     pub async fn perform(&self, ask: Ask, ledger: &Ledger) -> Vec<Seen> {
@@ -119,6 +133,13 @@ impl Asked {
             Ask::FailedIssuance(status) => {
                 self.ether.set_strike(Operation::Issuance, Strike::Status(status));
                 vec![self.request(own(Person::Ada), "", None, &[], None).await]
+            }
+            Ask::SilentIssuance => {
+                self.ether.set_strike(Operation::Issuance, Strike::Silence);
+                let began_ms = self.clock.now_ms();
+                let seen = self.request(own(Person::Ada), "", None, &[], None).await;
+                let waited_ms = self.clock.now_ms() - began_ms;
+                vec![if waited_ms < APP_PATIENCE_MS { seen } else { Seen::Never }]
             }
             Ask::GarbledIssuance => {
                 self.ether.set_strike(Operation::Issuance, Strike::WrongTypes);

@@ -98,6 +98,7 @@ fn is_about_the_user(act: Act) -> bool {
             | Act::CrowdSignOut
             | Act::CrowdRefused
             | Act::LateRefusal
+            | Act::WaitDeleted
             | Act::CallTwice
             | Act::NextUser(..)
             | Act::LockedCall
@@ -109,16 +110,16 @@ fn is_about_the_user(act: Act) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::act::acts;
+    use super::super::acts::all_acts;
     use super::super::state::Installed;
     use super::*;
 
     #[test]
     fn a_draft_is_the_same_for_the_same_seed_and_never_stuck() {
         for seed in 0..200 {
-            let draft = Draft::random(seed, 30, &acts(), |habits| habits);
+            let draft = Draft::random(seed, 30, &all_acts(), |habits| habits);
             assert_eq!(draft.stages.len(), 30);
-            assert_eq!(draft.acts(), Draft::random(seed, 30, &acts(), |habits| habits).acts());
+            assert_eq!(draft.acts(), Draft::random(seed, 30, &all_acts(), |habits| habits).acts());
             assert_eq!(draft.along(&draft.acts()).stages, draft.stages);
         }
     }

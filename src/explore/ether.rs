@@ -51,13 +51,13 @@ pub(super) struct DirectNet {
 impl Net for DirectNet {
     async fn send(&self, call: Call) -> Result<Answer, NoAnswer> {
         if self.life.is_over() || !self.ether.online.load(Ordering::Relaxed) {
-            return Err(NoAnswer);
+            return Err(NoAnswer::Lost);
         }
         // Others get their turn while this is under way.
         tokio::task::yield_now().await;
         let answer = self.ether.exchange(call).await;
         tokio::task::yield_now().await;
-        if self.life.is_over() { Err(NoAnswer) } else { answer }
+        if self.life.is_over() { Err(NoAnswer::Lost) } else { answer }
     }
 }
 
@@ -67,12 +67,12 @@ impl Ether {
         let link = Link { from: Party::Sdk, to, realm: call.realm };
         let mut headers = HeaderMap::new();
         for (name, value) in &call.headers {
-            let value = HeaderValue::from_str(value).map_err(|_| NoAnswer)?;
+            let value = HeaderValue::from_str(value).map_err(|_| NoAnswer::Lost)?;
             headers.append(HeaderName::from_static(name), value);
         }
-        let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer)?;
+        let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer::Lost)?;
         let request = Received { method, path: call.path, headers, body: Bytes::from(call.body) };
-        let reply = self.pass(link, request).await.ok_or(NoAnswer)?;
+        let reply = self.pass(link, request).await?;
         let retry_after = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         Ok(Answer {
             status: reply.status.as_u16(),
@@ -94,7 +94,7 @@ impl Ether {
     }
 
     /// Hands a call to the cloud, unless a strike waits for it.
-    pub async fn pass(&self, link: Link, request: Received) -> Option<Reply> {
+    pub async fn pass(&self, link: Link, request: Received) -> Result<Reply, NoAnswer> {
         let slow = lock(&self.slow).take_if(|on| *on == self.transcript.operation_of(link, &request)).is_some();
         let reply = self.pass_now(link, request).await;
         for _ in 0..if slow { SLOW } else { 0 } {
@@ -103,7 +103,7 @@ impl Ether {
         reply
     }
 
-    async fn pass_now(&self, link: Link, request: Received) -> Option<Reply> {
+    async fn pass_now(&self, link: Link, request: Received) -> Result<Reply, NoAnswer> {
         let strike = match &mut *lock(&self.strike) {
             slot @ Some(_) if slot.is_some_and(|(on, _)| on == self.transcript.operation_of(link, &request)) => {
                 match *slot {
@@ -113,13 +113,13 @@ impl Ether {
             }
             _ => None,
         };
-        match strike {
-            None => self.front.pass(link, &Unhurried(self.cloud.clone()), request).await,
-            Some(strike) => {
-                let quoted = request.header("x-vital-api-key").unwrap_or_default().to_owned();
-                self.front.pass_struck(link, &Unhurried(self.cloud.clone()), request, &harm(strike, &quoted)).await
-            }
-        }
+        let cloud = Unhurried(self.cloud.clone());
+        let Some(strike) = strike else {
+            return self.front.pass(link, &cloud, request).await.ok_or(NoAnswer::Lost);
+        };
+        let quoted = request.header("x-vital-api-key").unwrap_or_default().to_owned();
+        let reply = self.front.pass_struck(link, &cloud, request, &harm(strike, &quoted)).await;
+        reply.ok_or(if strike == Strike::Silence { NoAnswer::TooLate } else { NoAnswer::Lost })
     }
 }
 
@@ -127,7 +127,7 @@ impl Ether {
 fn harm(strike: Strike, quoted: &str) -> crate::wire::Harm {
     use crate::wire::{Harm, Moment};
     match strike {
-        Strike::LoseRequest => Harm::Lose(Moment::Request),
+        Strike::LoseRequest | Strike::Silence => Harm::Lose(Moment::Request),
         Strike::LoseResponse => Harm::Lose(Moment::Response),
         Strike::Status(status) | Strike::Lasting(status) => Harm::Answer {
             status,

@@ -4,6 +4,7 @@
 //! outside is a scenario, and the runner's to play.
 
 pub mod act;
+mod acts;
 mod adversity;
 mod asks;
 mod direct;
@@ -22,9 +23,10 @@ mod walk;
 mod witness;
 
 pub use act::Act;
+pub use acts::all_acts;
 pub use draft::Draft;
 pub use subject::{Cast, Mismatch};
-pub use walk::{Coverage, Possible, Step, Walked, all_acts, random_walk, reachable, shrink, walk_along, words};
+pub use walk::{Coverage, Possible, Step, Walked, random_walk, reachable, shrink, walk_along, words};
 
 /// The clauses that walks are about: the suite's.
 pub const CLAUSES: &str = include_str!("../../scenarios/clauses.yaml");

@@ -26,6 +26,13 @@ impl State {
                 true => vec![],
                 false => refused(&[InvalidSignInToken], state),
             },
+            // MIG-10
+            Act::SignInOtherCase(who) => state.sign_in(who, Place::Home),
+            // OUT-1: of where the last user was at home nothing is left.
+            Act::SignInAbroad(who, _) => match state.installed {
+                Installed::Nobody if state.online && !state.is_gone(who) => branch(&[Seen::Http(200)], state),
+                _ => vec![],
+            },
             Act::SignInBoth => match state.installed {
                 Installed::Nobody if state.online && state.gone == [false; 2] => PEOPLE
                     .into_iter()
@@ -96,6 +103,12 @@ impl State {
             Act::CrowdRefused | Act::LateRefusal | Act::CallTwice | Act::LockedCall if state.is_well() => {
                 branch(&[Seen::Http(200)], state)
             }
+            // DEL-5: all are told the same.
+            Act::WaitDeleted if state.is_well() => match state.user() {
+                Some(who) => refused(&[InvalidUser], state.deleted(who, true).nobody()),
+                None => vec![],
+            },
+            Act::WaitDeleted => vec![],
             Act::CrowdSignOut | Act::CrowdRefused | Act::LateRefusal | Act::CallTwice | Act::LockedCall => vec![],
             Act::LockedSignOut if state.user().is_some() => branch(&[Seen::Ok], state.nobody()),
             Act::LockedSignOut => vec![],
@@ -103,6 +116,9 @@ impl State {
             Act::Relaunch | Act::Kill | Act::Reboot => branch(&[Seen::Ok], state),
             // Keychains outlive an app; what lies there is somebody else's now (PER-7).
             Act::Reinstall => branch(&[Seen::Ok], state.nobody()),
+            // PER-5: whatever it makes of it, it comes to life.
+            Act::Damage(_) if matches!(state.installed, Installed::Token { .. }) => branch(&[Seen::Ok], state.nobody()),
+            Act::Damage(_) => vec![],
             Act::CrashInSignIn(who, _) => state.crash(state.sign_in(who, Place::Home)),
             Act::CrashInCall(_) if state.is_well() => state.crash(state.call(200)),
             Act::CrashInCall(_) => vec![],

@@ -3,12 +3,13 @@
 
 use super::CLAUSES;
 use super::act::{Act, On, Parting, Strike};
+use super::acts::all_acts;
 use super::direct::Habits;
 use super::draft::{Draft, stage};
 use super::scenario::{Script, Written, clause, write};
 use super::shorten::shorten;
 use super::state::State;
-use super::walk::{all_acts, reachable};
+use super::walk::reachable;
 use crate::clock::Mode;
 use crate::protocol::Capability;
 use crate::run::verdict::{Finding, Verdict, Weight};
@@ -169,7 +170,7 @@ impl Outside {
             }
         }
         if again {
-            best = shorten(best, |failed| failed.draft.acts(), &mut attempt).await;
+            best = shorten(best, |failed| failed.draft.acts(), Act::plainer, &mut attempt).await;
         }
         let told = format!("expected {}, got {}", best.finding.expected, best.finding.got);
         let text = self.text(&best, seed, &told);
@@ -210,7 +211,7 @@ fn is_alike(one: &Finding, other: &Finding) -> bool {
 
 /// Whether an act lets hours, or long pauses between tries, pass.
 fn takes_long(act: Act) -> bool {
-    let waits = |strike: Strike| matches!(strike, Strike::Busy(..) | Strike::Lasting(_));
+    let waits = |strike: Strike| matches!(strike, Strike::Busy(..) | Strike::Lasting(_) | Strike::Silence);
     match act {
         Act::Hour | Act::Days | Act::Crowd | Act::CrowdSignOut | Act::LockedCall => true,
         Act::SignInLate(_) | Act::CrashInCall(_) | Act::NextUser(_, Parting::ToldToWait) => true,

@@ -1,29 +1,40 @@
 //! The shortest form of something that fails, found by leaving parts out.
 
 /// Leaves out halves, quarters, and so on down to single parts, as long as `again` says that it still fails; single parts
-/// until none can be spared.
+/// until none can be spared. Then parts give way to their plainer forms, beside which others may become needless.
 pub async fn shorten<T, P: Clone>(
     failed: T,
     parts: impl Fn(&T) -> Vec<P>,
+    plainer: impl Fn(&P) -> Option<P>,
     mut again: impl AsyncFnMut(&T, &[P]) -> Option<T>,
 ) -> T {
     let mut best = failed;
     let mut size = (parts(&best).len() / 2).max(1);
     loop {
-        let (before, mut at) = (parts(&best).len(), 0);
+        let (mut changed, mut at) = (false, 0);
         while at < parts(&best).len() {
             let all = parts(&best);
             let kept: Vec<P> = all[..at].iter().chain(&all[(at + size).min(all.len())..]).cloned().collect();
             match again(&best, &kept).await.filter(|shorter| parts(shorter).len() < all.len()) {
-                Some(shorter) => best = shorter,
+                Some(shorter) => (best, changed) = (shorter, true),
                 None => at += size,
             }
         }
-        // What one part was needed for may have been left out after it.
-        match size {
-            1 if parts(&best).len() == before => return best,
-            1 => {}
-            _ => size /= 2,
+        if size > 1 {
+            size /= 2;
+            continue;
+        }
+        for at in 0..parts(&best).len() {
+            let mut all = parts(&best);
+            let Some(plain) = all.get(at).and_then(&plainer) else { continue };
+            all[at] = plain;
+            if let Some(as_short) = again(&best, &all).await.filter(|other| parts(other).len() <= all.len()) {
+                (best, changed) = (as_short, true);
+            }
+        }
+        // What one part was needed for may be gone now.
+        if !changed {
+            return best;
         }
     }
 }
@@ -37,7 +48,17 @@ mod tests {
         // It fails with a 7; a 3 is wanted only while there is a 5.
         let fails = |parts: &[u32]| parts.contains(&7) && (!parts.contains(&5) || parts.contains(&3));
         let again = async |_: &Vec<u32>, parts: &[u32]| fails(parts).then(|| parts.to_vec());
-        assert_eq!(shorten(vec![1, 3, 2, 5, 4, 7, 6, 8], Vec::clone, again).await, [7]);
-        assert_eq!(shorten(vec![7], Vec::clone, again).await, [7]);
+        let plainer = |_: &u32| None;
+        assert_eq!(shorten(vec![1, 3, 2, 5, 4, 7, 6, 8], Vec::clone, plainer, again).await, [7]);
+        assert_eq!(shorten(vec![7], Vec::clone, plainer, again).await, [7]);
+    }
+
+    #[tokio::test]
+    async fn what_is_needed_but_not_as_it_was_becomes_plain() {
+        // A number above 50 and a 9: 90 is plainer than 99, and 0 than 9.
+        let again =
+            async |_: &Vec<u32>, parts: &[u32]| matches!(parts, [first, .., 9] if *first > 50).then(|| parts.to_vec());
+        let plainer = |part: &u32| Some(part / 10 * 10).filter(|plain| plain != part);
+        assert_eq!(shorten(vec![99, 5, 9], Vec::clone, plainer, again).await, [90, 9]);
     }
 }

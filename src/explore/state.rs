@@ -101,6 +101,8 @@ pub enum Seen {
     Http(u16),
     Refused(ErrorKind),
     Killed,
+    /// It never ended.
+    Never,
 }
 
 /// A way in which an act may end, and what is then.

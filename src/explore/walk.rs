@@ -1,6 +1,6 @@
 //! Walks: random sequences of acts, held against the model and the invariants, and their shortest failing form.
 
-use super::act::{Act, acts};
+use super::act::Act;
 use super::direct::{Direct, Habits};
 use super::scheme::Scheme;
 use super::shorten::shorten;
@@ -123,8 +123,8 @@ pub async fn random_walk(
 }
 
 /// Walks given acts, leaving out those that cannot happen.
-pub async fn walk_along(cast: &Cast, like: &Walked, acts: &[Act]) -> Walked {
-    let mut walk = Walk::begin(cast, like.home, like.habits);
+pub async fn walk_along(cast: &Cast, home: Realm, habits: Habits, acts: &[Act]) -> Walked {
+    let mut walk = Walk::begin(cast, home, habits);
     for act in acts {
         if !walk.state.follow(*act).is_empty() && walk.step(*act).await.is_err() {
             break;
@@ -133,14 +133,25 @@ pub async fn walk_along(cast: &Cast, like: &Walked, acts: &[Act]) -> Walked {
     walk.end()
 }
 
-/// The shortest form of a failing walk that can be found by leaving acts out.
+/// The shortest form of a failing walk that can be found by leaving acts out, and its plainest.
 pub async fn shrink(cast: &Cast, failed: Walked) -> Walked {
     let acts = |walked: &Walked| walked.steps.iter().map(|step| step.act).collect::<Vec<_>>();
     let again = async |best: &Walked, acts: &[Act]| {
-        let walked = walk_along(cast, best, acts).await;
+        let walked = walk_along(cast, best.home, best.habits, acts).await;
         walked.mismatch.is_some().then_some(walked)
     };
-    shorten(failed, acts, again).await
+    let mut best = shorten(failed, acts, Act::plainer, again).await;
+    for plain in Habits::PLAINER {
+        let (acts, mut habits) = (acts(&best), best.habits);
+        plain(&mut habits);
+        if habits != best.habits {
+            let walked = walk_along(cast, best.home, habits, &acts).await;
+            if walked.mismatch.is_some() && walked.steps.len() <= acts.len() {
+                best = walked;
+            }
+        }
+    }
+    best
 }
 
 struct Walk {
@@ -174,7 +185,7 @@ impl Walk {
             Ok(next) => {
                 let before = std::mem::replace(&mut self.state, next);
                 self.steps.push(Step { act, seen, after: next });
-                let changes = if tells(act) { self.subject.changes_match(&before, &next) } else { Ok(()) };
+                let changes = if tells(act) { self.subject.changes_match(act, &before, &next) } else { Ok(()) };
                 changes.and_then(|()| self.subject.invariants(calls)).err()
             }
             Err(mismatch) => {
@@ -206,7 +217,7 @@ impl Walk {
         if act == Act::SignInBoth {
             return self.judge_both(seen, &branches);
         }
-        let crowd = seen.len() > 1;
+        let crowd = seen.len() > 1 && act != Act::WaitDeleted;
         let allows = |allowed: &[Seen], seen: &Seen| {
             // Of a crowd, those that come after the first to learn of a deletion find nobody signed in (DEL-5).
             allowed.contains(seen)
@@ -247,6 +258,7 @@ fn tells(act: Act) -> bool {
             | Act::CallSummary
             | Act::CallOther
             | Act::CallStruck(..)
+            | Act::UseKey(_)
             | Act::Refresh
             | Act::Hour
             | Act::Days
@@ -264,10 +276,6 @@ pub fn words(seen: &Seen) -> String {
         Seen::Http(status) => format!("HTTP {status}"),
         Seen::Refused(kind) => format!("the error {kind}"),
         Seen::Killed => "the process killed".into(),
+        Seen::Never => "no end: what waits for an answer that never comes must give up".into(),
     }
-}
-
-/// Every act, for walks of the built-in parts.
-pub fn all_acts() -> Vec<Act> {
-    acts()
 }

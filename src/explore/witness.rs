@@ -1,5 +1,6 @@
 //! What the parts of a walk show of themselves, against the model and the invariants.
 
+use super::act::Act;
 use super::direct::Direct;
 use super::ether::lock;
 use super::memory::items;
@@ -14,6 +15,16 @@ use crate::wire::guise::holds_id;
 use hyper::header::CACHE_CONTROL;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+
+/// The changes of status that an act must tell on its way from one state to another (LIF-6).
+pub(super) fn changes_told(act: Act, before: &State, after: &State) -> Vec<&'static [StatusWord]> {
+    match act {
+        // `configure` and `setUserId`
+        Act::UseKey(_) => vec![&[StatusWord::Configured], after.status()],
+        _ if before.status() == after.status() => vec![],
+        _ => vec![after.status()],
+    }
+}
 
 impl Direct {
     /// Sign-in tokens asked for, sign-ins and sign-outs by the app, since the last count.
@@ -50,14 +61,14 @@ impl Direct {
         Ok(())
     }
 
-    /// Whether the changes of status that were told lead from one state to the next and nowhere else (LIF-6).
-    pub fn changes_match(&self, before: &State, after: &State) -> Result<(), Mismatch> {
+    /// Whether the changes of status that an act told lead from one state to the next and nowhere else (LIF-6).
+    pub fn changes_match(&self, act: Act, before: &State, after: &State) -> Result<(), Mismatch> {
         let set = |status: &[StatusWord]| status.iter().copied().collect::<BTreeSet<_>>();
-        let (from, to) = (set(before.status()), set(after.status()));
-        let mut told = vec![from.clone()];
+        let mut told = vec![set(before.status())];
         told.extend(self.changes.iter().map(|status| set(status)));
         told.dedup();
-        let wanted = if from == to { vec![from] } else { vec![from, to] };
+        let mut wanted = vec![set(before.status())];
+        wanted.extend(changes_told(act, before, after).into_iter().map(set));
         if told == wanted {
             return Ok(());
         }

@@ -56,6 +56,17 @@ pub struct Habits {
     pub standard: bool,
 }
 
+impl Habits {
+    /// Makes one of them as it is by default.
+    pub const PLAINER: [fn(&mut Self); 5] = [
+        |habits| habits.expires_in = None,
+        |habits| habits.url_safe_characters = false,
+        |habits| habits.capital_user_id = false,
+        |habits| habits.clock_off_minutes = 0,
+        |habits| habits.standard = false,
+    ];
+}
+
 /// One installed app with all that surrounds it.
 pub(super) struct Direct {
     pub(super) cast: Cast,
@@ -116,7 +127,7 @@ impl Direct {
         let (sdk, life) = launch(cast, &ether, &disk, &device(&clock, habits), &profile, &told, &locked);
         let observed = Mutex::new(Observed { launches: vec![0], ..Observed::default() });
         Self {
-            asked: Asked::new(cast.backend.clone(), ether.clone(), home, ids.clone()),
+            asked: Asked::new(cast.backend.clone(), ether.clone(), clock.clone(), home, ids.clone()),
             app: ReconcilingApp::new(cast.app.clone()),
             cast: cast.clone(),
             habits,
@@ -159,10 +170,14 @@ impl Direct {
 
     /// A sign-in token, as the app gets it from its backend.
     fn issue(&self, who: Person, place: Place) -> Option<String> {
+        self.issue_written(who, place, self.habits.capital_user_id)
+    }
+
+    fn issue_written(&self, who: Person, place: Place, capital_user_id: bool) -> Option<String> {
         self.tokens_asked.fetch_add(1, Ordering::Relaxed);
         let realm = self.place(place);
         self.ether.cloud.store().by_id(realm, self.id(who))?;
-        let Habits { url_safe_characters, capital_user_id, .. } = self.habits;
+        let url_safe_characters = self.habits.url_safe_characters;
         let shape = crate::cloud::TokenShape { url_safe_characters, capital_user_id, padding: None };
         self.ether.cloud.sign_in_token(realm, self.id(who), &shape)
     }

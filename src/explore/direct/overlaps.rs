@@ -44,6 +44,23 @@ impl Direct {
         if self.count(Operation::Refresh, before) > 1 { vec![Seen::Http(0)] } else { vec![late, soon] }
     }
 
+    /// Two calls of a deleted user, of which one waits for the other's refresh.
+    pub(super) async fn wait_deleted(&self, of: Person, path: &str) -> Vec<Seen> {
+        // Now its access token is fresh, and the API is what refuses it.
+        match self.request(path).await {
+            Seen::Http(200) => {}
+            seen => return vec![seen],
+        }
+        self.ether.cloud.set_deleted(self.home, self.id(of), true);
+        *lock(&self.ether.slow) = Some(Operation::Refresh);
+        let second = async {
+            meanwhile().await;
+            self.request(path).await
+        };
+        let (first, second) = tokio::join!(self.request(path), second);
+        vec![first, second]
+    }
+
     pub(super) async fn sign_in_sign_out(&self, who: Person) -> Vec<Seen> {
         let (seen, out) = tokio::join!(self.sign_in(who, Place::Home), self.out_meanwhile());
         let out = self.note_sign_out(out);

@@ -25,7 +25,7 @@ impl Direct {
             Act::SignInStruck(who, strike) => {
                 self.strike(Operation::Exchange, strike);
                 let before = self.ether.transcript.len();
-                let seen = self.sign_in(who, Place::Home).await;
+                let seen = in_time(self.sign_in(who, Place::Home)).await;
                 *lock(&self.ether.strike) = None;
                 match strike {
                     Strike::Busy(_, seconds) if self.hurries(Operation::Exchange, before, seconds) => {
@@ -36,6 +36,8 @@ impl Direct {
             }
             Act::SignInForged(how) => vec![self.sign_in_forged(how).await],
             Act::SignInLate(who) => vec![self.sign_in_late(who).await],
+            Act::SignInOtherCase(who) => vec![self.sign_in_other_case(who).await],
+            Act::SignInAbroad(who, place) => vec![self.sign_in_abroad(who, place).await],
             Act::SignInBoth => {
                 let (ada, bob) =
                     tokio::join!(self.sign_in(Person::Ada, Place::Home), self.sign_in(Person::Bob, Place::Home));
@@ -106,6 +108,7 @@ impl Direct {
                 self.crowd(&own).await
             }
             Act::LateRefusal => self.late_refusal(user, &own).await,
+            Act::WaitDeleted => self.wait_deleted(user, &own).await,
             Act::CrowdSignOut => {
                 self.clock.advance(hour).await;
                 self.crowd_sign_out(&own).await
@@ -123,6 +126,7 @@ impl Direct {
                 self.relaunch();
                 ok
             }
+            Act::Damage(area) => vec![self.damage(area, state)],
             Act::Reinstall => {
                 self.life.end();
                 lock(&self.disk).retain(|(area, _), _| *area == Area::Secure);
@@ -202,6 +206,51 @@ impl Direct {
         self.sign_in_with(&token).await
     }
 
+    async fn sign_in_other_case(&self, who: Person) -> Seen {
+        match self.issue_written(who, Place::Home, !self.habits.capital_user_id) {
+            Some(token) => self.sign_in_with(&token).await,
+            None => Seen::Refused(ErrorKind::Network),
+        }
+    }
+
+    async fn sign_in_abroad(&self, who: Person, place: Place) -> Seen {
+        match self.sign_in(who, place).await {
+            Seen::Ok => {}
+            refused => return refused,
+        }
+        let seen = self.request(&format!("/v2/user/{}", self.id(who))).await;
+        let out = self.sdk.sign_out();
+        match self.note_sign_out(out) {
+            Seen::Ok => seen,
+            refused => refused,
+        }
+    }
+
+    /// Overwrites what lies in an area, launches, and signs out.
+    fn damage(&mut self, area: Area, state: &State) -> Seen {
+        self.life.end();
+        let garbage = |((of, _), value): (&(Area, String), &mut Vec<u8>)| {
+            if *of == area {
+                *value = b"\x00\xff{]garbage".to_vec();
+            }
+        };
+        lock(&self.disk).iter_mut().for_each(garbage);
+        self.relaunch();
+        if area == Area::Secure
+            && let Err(_) = self.matches(&state.nobody())
+        {
+            return Seen::Http(0);
+        }
+        let told = self.sdk.status().map(|_| Seen::Ok);
+        match self.note(told) {
+            Seen::Ok => {
+                let out = self.sdk.sign_out();
+                self.note_sign_out(out)
+            }
+            refused => refused,
+        }
+    }
+
     fn locked_launch(&mut self, state: &State) -> Seen {
         self.locked.store(true, Ordering::Relaxed);
         self.relaunch();
@@ -245,7 +294,7 @@ impl Direct {
     async fn call_struck(&self, path: &str, on: On, strike: Strike) -> Vec<Seen> {
         self.strike(if on == On::Refresh { Operation::Refresh } else { Operation::Api }, strike);
         let before = self.ether.transcript.len();
-        let mut seen = vec![self.request(path).await];
+        let mut seen = vec![in_time(self.request(path)).await];
         if let (On::Api, Strike::Busy(_, seconds)) = (on, strike)
             && self.hurries(Operation::Api, before, seconds)
         {
@@ -257,6 +306,22 @@ impl Direct {
             self.clock.advance(wait).await;
         }
         seen
+    }
+}
+
+/// Everybody has so many turns before a call counts as one that never ends.
+const TURNS: usize = 1000;
+
+async fn in_time(call: impl Future<Output = Seen>) -> Seen {
+    let for_ever = async {
+        for _ in 0..TURNS {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        seen = call => seen,
+        () = for_ever => Seen::Never,
     }
 }
 

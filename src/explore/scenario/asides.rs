@@ -41,6 +41,9 @@ pub(super) fn backend(out: &mut String, ask: Ask, number: usize, stage: &Stage, 
             );
             out.push_str("  - tokenRequest: {user: ada}\n");
         }
+        Ask::SilentIssuance => {
+            out.push_str("  - fault: {on: issuance, harm: holdRequest, times: 1}\n  - tokenRequest: {user: ada}\n");
+        }
         Ask::GarbledIssuance => {
             out.push_str("  - fault: {on: issuance, harm: wrongTypes, times: 1}\n  - tokenRequest: {user: ada}\n");
         }

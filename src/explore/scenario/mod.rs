@@ -1,15 +1,21 @@
 //! A walk written down as a scenario file, which `vouch run` plays through the whole stack.
 
 mod asides;
+mod calls;
+mod sign_ins;
 mod steps;
 
 use super::act::{Act, Ask, On, Place, Try};
 use super::direct::Habits;
 use super::state::{Seen, State};
 use super::walk::{Walked, words};
+use super::witness::changes_told;
 use crate::profile::NumberForm;
-use crate::protocol::Realm;
+use crate::protocol::{Realm, StatusWord};
 use std::fmt::Write;
+
+/// What is told of changes of the status.
+const CHANGES: &str = "LIF-6";
 
 /// What is to be written.
 pub struct Script {
@@ -49,18 +55,12 @@ pub fn of_walk(walked: &Walked, seed: u64) -> Written {
         let idle = matches!(step.act, Act::Client(_)) && step.seen == [Seen::Ok];
         stages.push(Stage { act: step.act, before, after: vec![step.after], idle });
     }
-    if let Some(last) = stages.last_mut() {
-        // Where it went wrong, the model alone says what is right.
+    let clause = walked.mismatch.as_ref().and_then(|m| m.clause).unwrap_or(own).to_owned();
+    // Where it went wrong, the model alone says what is right; but told changes are wrong for the state that it came to.
+    if let Some(last) = stages.last_mut().filter(|_| clause != CHANGES) {
         last.after = last.before.iter().flat_map(|state| state.follow(last.act)).map(|branch| branch.next).collect();
     }
-    write(&Script {
-        seed,
-        note: told,
-        clause: walked.mismatch.as_ref().and_then(|m| m.clause).unwrap_or(own).to_owned(),
-        home: walked.home,
-        habits: walked.habits,
-        stages,
-    })
+    write(&Script { seed, note: told, clause, home: walked.home, habits: walked.habits, stages })
 }
 
 /// The text of a script.
@@ -81,7 +81,15 @@ pub fn write(script: &Script) -> Written {
     for (number, stage) in script.stages.iter().enumerate() {
         lines.push(out.lines().count() + 1);
         let come = newcomers.iter().take_while(|at| **at <= number).count();
+        // Told changes are looked at where they went wrong: not every SDK has a stream of them.
+        let told = script.clause == CHANGES && number + 1 == script.stages.len();
+        if told {
+            out.push_str("  - statusChanges: {any: true}\n");
+        }
         steps::steps(&mut out, number, stage, script, come);
+        if told {
+            changes(&mut out, stage);
+        }
         checks(&mut out, &stage.after);
     }
     Written { text: out, lines }
@@ -122,8 +130,11 @@ pub fn clause(act: Act) -> &'static str {
         Act::SignIn(_, Place::OtherEnvironment) => "MIG-4",
         Act::SignIn(..) | Act::SignInWatched(_) => "EXC-1",
         Act::SignInStruck(..) => "EXC-4",
+        Act::SignInOtherCase(_) => "MIG-10",
+        Act::WaitDeleted => "DEL-5",
+        Act::Damage(_) => "PER-5",
         Act::Identify(_) => "REC-8",
-        Act::SignOut | Act::LockedSignOut => "OUT-1",
+        Act::SignOut | Act::LockedSignOut | Act::SignInAbroad(..) => "OUT-1",
         Act::UseKey(_) => "KEY-1",
         Act::SetUser(_) => "LIF-2",
         Act::CallOther => "SCO-2",
@@ -172,6 +183,8 @@ fn expect(out: &mut String, stage: &Stage) {
             Seen::Http(status) => status.to_string(),
             Seen::Refused(kind) => kind.word().to_owned(),
             Seen::Killed => "killed".to_owned(),
+            // No model allows it.
+            Seen::Never => continue,
         };
         if !outcomes.contains(&word) {
             outcomes.push(word);
@@ -184,13 +197,23 @@ fn expect(out: &mut String, stage: &Stage) {
 fn checks(out: &mut String, after: &[State]) {
     let Some(first) = after.first() else { return };
     if after.iter().all(|state| state.status() == first.status()) {
-        let status: Vec<_> = first.status().iter().map(|word| word.word()).collect();
-        let _ = writeln!(out, "  - status: [{}]", status.join(", "));
+        let _ = writeln!(out, "  - status: {}", words_of(first.status()));
     }
     if after.iter().all(|state| state.user() == first.user()) {
         let user = first.user().map_or("none".to_owned(), |who| format!("${}.id", who.name()));
         let _ = writeln!(out, "  - currentUser: {user}");
     }
+}
+
+/// The changes of status that an act must tell, where the model leaves no choice.
+fn changes(out: &mut String, stage: &Stage) {
+    let ([before], [after]) = (&stage.before[..], &stage.after[..]) else { return };
+    let told: Vec<_> = changes_told(stage.act, before, after).iter().map(|set| words_of(set)).collect();
+    let _ = writeln!(out, "  - statusChanges: [{}]", told.join(", "));
+}
+
+fn words_of(status: &[StatusWord]) -> String {
+    format!("[{}]", status.iter().map(|word| word.word()).collect::<Vec<_>>().join(", "))
 }
 
 /// A walk in a few lines, for people.

@@ -1,17 +1,16 @@
 //! The steps of an act.
 
-use super::{Script, Stage, asides, checks, expect};
-use crate::explore::act::{Act, Forged, On, Parting, Person, Place, Strike};
-use crate::explore::state::{Installed, State};
+use super::{Script, Stage, asides, calls, expect, sign_ins};
+use crate::explore::act::{Act, Parting, Person, Place, Strike};
+use crate::explore::state::State;
 use crate::protocol::Realm;
+use crate::protocol::message::Area;
 use std::fmt::Write;
 
-/// How a sign-in may end while another goes on.
-const NO: &str = "[ok, alreadySignedIn, invalidSignInToken, incompatible]";
-
-fn strike(on: &str, strike: Strike) -> String {
+pub(super) fn strike(on: &str, strike: Strike) -> String {
     match strike {
         Strike::LoseRequest => format!("  - fault: {{on: {on}, harm: loseRequest, times: 1}}\n"),
+        Strike::Silence => format!("  - fault: {{on: {on}, harm: holdRequest, times: 1}}\n"),
         Strike::LoseResponse => format!("  - fault: {{on: {on}, harm: loseResponse, times: 1}}\n"),
         Strike::Status(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}, times: 1}}\n"),
         Strike::Busy(status, seconds) => {
@@ -24,14 +23,14 @@ fn strike(on: &str, strike: Strike) -> String {
 }
 
 /// A step that is begun, and comes no further than an exchange whose request or response is held.
-fn under_way(on: &str, harm: &str, step: &str, name: &str) -> String {
+pub(super) fn under_way(on: &str, harm: &str, step: &str, name: &str) -> String {
     format!(
         "  - fault: {{on: {on}, harm: {harm}, times: 1}}\n  - begin: {{step: {{{step}}}, as: {name}, until: {on}}}\n"
     )
 }
 
 /// What the app did before the device lost its network.
-fn while_online(online: bool, steps: &str) -> String {
+pub(super) fn while_online(online: bool, steps: &str) -> String {
     if online { steps.to_owned() } else { format!("  - network: up\n{steps}  - network: down\n") }
 }
 
@@ -42,10 +41,12 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
         | Act::SignInStruck(..)
         | Act::SignInForged(_)
         | Act::SignInLate(_)
+        | Act::SignInOtherCase(_)
+        | Act::SignInAbroad(..)
         | Act::SignInBoth
         | Act::SignInSignOut(_)
         | Act::SignInWatched(_)
-        | Act::CrashInSignIn(..) => sign_ins(out, number, stage, script),
+        | Act::CrashInSignIn(..) => sign_ins::steps(out, number, stage, script),
         Act::Call
         | Act::CallSummary
         | Act::CallOther
@@ -55,9 +56,10 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
         | Act::CrowdSignOut
         | Act::CrowdRefused
         | Act::LateRefusal
+        | Act::WaitDeleted
         | Act::CallTwice
         | Act::LockedCall
-        | Act::CrashInCall(_) => calls(out, number, stage),
+        | Act::CrashInCall(_) => calls::steps(out, number, stage),
         Act::Client(_) if stage.idle => {}
         Act::Client(what) => asides::client(out, what, number, script.home),
         Act::Backend(ask) => {
@@ -70,208 +72,13 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
     }
 }
 
-fn is_online(stage: &Stage) -> bool {
+pub(super) fn is_online(stage: &Stage) -> bool {
     stage.before.iter().all(|state| state.online)
 }
 
 /// Whoever is signed in.
-fn own(stage: &Stage) -> Person {
+pub(super) fn own(stage: &Stage) -> Person {
     stage.before.iter().find_map(State::user).unwrap_or(Person::Ada)
-}
-
-fn sign_ins(out: &mut String, number: usize, stage: &Stage, script: &Script) {
-    let (home, habits) = (script.home, script.habits);
-    let safe = if habits.url_safe_characters { ", urlSafeCharacters: true" } else { "" };
-    let capital = if habits.capital_user_id { ", capitalUserId: true" } else { "" };
-    let issue = |who: Person, place: &str| {
-        let token = format!("  - issueToken: {{user: {}{place}{safe}{capital}, as: t{number}}}\n", who.name());
-        while_online(is_online(stage), &token)
-    };
-    let (exchange, name) = (format!("signIn: $t{number}"), format!("c{number}"));
-    let sign_in = format!("  - {exchange}\n");
-    match stage.act {
-        Act::SignIn(who, place) => {
-            out.push_str(&issue(who, &elsewhere(place, home)));
-            out.push_str(&sign_in);
-            expect(out, stage);
-        }
-        Act::SignInStruck(who, how) => {
-            out.push_str(&strike("exchange", how));
-            out.push_str(&issue(who, ""));
-            out.push_str(&sign_in);
-            expect(out, stage);
-            if let Strike::Busy(_, seconds) = how {
-                let _ = writeln!(out, "    sent: {{exchange: {{minGapSeconds: {seconds}}}}}");
-            }
-            out.push_str("  - clearFaults\n");
-        }
-        Act::SignInForged(how) => {
-            let how = match how {
-                Forged::NotBase64 => "notBase64",
-                Forged::AlgorithmNone => "algorithmNone",
-                Forged::AlgorithmHs256 => "algorithmHs256",
-                Forged::AlgorithmEs256 => "algorithmEs256",
-                Forged::ForeignIssuer => "foreignIssuer",
-                Forged::LookalikeIssuer => "lookalikeIssuer",
-                Forged::NoUser => "noUser",
-                Forged::BadSignature => "badSignature",
-            };
-            out.push_str(&issue(Person::Ada, ""));
-            let _ = writeln!(
-                out,
-                "  - forgeToken: {{from: $t{number}, how: {how}, as: f{number}}}\n  - signIn: $f{number}"
-            );
-            expect(out, stage);
-            if how != "badSignature" {
-                out.push_str("    sent: nothing\n");
-            }
-        }
-        Act::SignInLate(who) => {
-            out.push_str(&issue(who, ""));
-            out.push_str("  - expire: signInToken\n");
-            out.push_str(&sign_in);
-            expect(out, stage);
-        }
-        Act::SignInBoth => {
-            let _ = writeln!(
-                out,
-                "  - issueToken: {{user: ada, as: a{number}}}\n  - issueToken: {{user: bob, as: b{number}}}\n  \
-                 - together:\n      wins: 1\n      steps:\n        - signIn: $a{number}\n          expect: {NO}\n        \
-                 - signIn: $b{number}\n          expect: {NO}"
-            );
-            // Who wins is a race. What follows is about the winner of the walk, so that is who is signed in then.
-            if let [State { installed: Installed::Token { who, .. }, .. }] = stage.after[..] {
-                let who = who.name();
-                let _ = writeln!(
-                    out,
-                    "  - signOut\n  - issueToken: {{user: {who}, as: c{number}}}\n  - signIn: $c{number}"
-                );
-            }
-        }
-        Act::SignInSignOut(who) => {
-            out.push_str(&issue(who, ""));
-            out.push_str(&under_way("exchange", "holdResponse", &exchange, &name));
-            let _ = writeln!(
-                out,
-                "  - begin: {{step: {{signOut: {{}}}}, as: o{number}}}\n  - pause: {{milliseconds: 30}}\n  - release\n  \
-                 - finish: o{number}\n  - finish: {name}"
-            );
-            expect(out, stage);
-        }
-        Act::SignInWatched(who) => {
-            out.push_str(&issue(who, ""));
-            out.push_str(&under_way("exchange", "holdRequest", &exchange, &name));
-            checks(out, &stage.before);
-            let _ = writeln!(out, "  - release\n  - finish: {name}");
-            expect(out, stage);
-        }
-        Act::CrashInSignIn(who, write) => {
-            out.push_str(&issue(who, ""));
-            let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
-            expect(out, stage);
-            out.push_str("  - kill\n  - launch\n");
-        }
-        _ => {}
-    }
-}
-
-fn calls(out: &mut String, number: usize, stage: &Stage) {
-    let (act, own) = (stage.act, own(stage));
-    let call = format!("GET /v2/user/${}.id", own.name());
-    let held =
-        |on: &str, name: &str| under_way(on, "holdResponse", &format!("request: {call}"), &format!("{name}{number}"));
-    match act {
-        Act::CallTeam => {
-            out.push_str("  - request: GET /v2/user\n");
-            expect(out, stage);
-        }
-        Act::CrashInCall(write) => {
-            let _ = writeln!(out, "  - expire: accessToken\n  - crash: {{step: {{request: {call}}}, write: {write}}}");
-            expect(out, stage);
-            out.push_str("  - kill\n  - launch\n");
-        }
-        Act::CallOther => {
-            let _ = writeln!(out, "  - request: GET /v2/user/${}.id", own.other().name());
-            expect(out, stage);
-        }
-        Act::Call | Act::CallSummary => {
-            let (what, own) = (if act == Act::Call { "user" } else { "summary/sleep" }, own.name());
-            let _ = writeln!(out, "  - request: {{call: GET /v2/{what}/${own}.id, body: {{user_id: ${own}.id}}}}");
-            expect(out, stage);
-        }
-        Act::CallStruck(on, how) => {
-            if on == On::Refresh {
-                out.push_str("  - expire: accessToken\n");
-            }
-            out.push_str(&strike(if on == On::Refresh { "refresh" } else { "api" }, how));
-            let _ = writeln!(out, "  - request: {call}");
-            expect(out, stage);
-            if let (On::Api, Strike::Busy(_, seconds)) = (on, how) {
-                let _ = writeln!(out, "    sent: {{api: {{minGapSeconds: {seconds}}}}}");
-            }
-            out.push_str("  - clearFaults\n");
-            if let Some(wait) = how.long_wait() {
-                let _ = writeln!(out, "  - request: {call}");
-                expect(out, stage);
-                let _ = writeln!(out, "  - advance: {{by: {}s}}", wait.as_secs());
-            }
-        }
-        Act::CrowdRefused => {
-            let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
-            out.push_str(&held("refresh", "a"));
-            let _ = writeln!(
-                out,
-                "  - begin: {{step: {{request: {call}}}, as: b{number}}}\n  \
-                 - begin: {{step: {{request: {call}}}, as: c{number}}}\n  - pause: {{milliseconds: 100}}\n  - release"
-            );
-            for name in ["a", "b", "c"] {
-                let _ = writeln!(out, "  - finish: {name}{number}");
-                expect(out, stage);
-                if name == "a" {
-                    out.push_str("    sent: {refresh: 1}\n");
-                }
-            }
-        }
-        Act::Crowd => {
-            let _ = writeln!(out, "  - expire: accessToken\n  - together:\n      steps:\n        - request: {call}");
-            let mut line = String::new();
-            expect(&mut line, stage);
-            let line = line.replace("invalidUser", "invalidUser, notSignedIn");
-            let _ = writeln!(out, "      {line}      times: 4");
-        }
-        Act::LateRefusal => {
-            let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
-            out.push_str(&held("api", "c"));
-            let _ = writeln!(out, "  - request: {call}");
-            expect(out, stage);
-            let _ = writeln!(out, "  - release\n  - finish: c{number}");
-            expect(out, stage);
-            out.push_str("    sent: {refresh: {atMost: 1}}\n");
-        }
-        Act::CallTwice => {
-            let _ = writeln!(out, "  - request: {call}");
-            expect(out, stage);
-            let _ = writeln!(out, "  - request: {call}");
-            expect(out, stage);
-            out.push_str("    sent: {refresh: 0}\n");
-        }
-        Act::LockedCall => {
-            let _ = writeln!(
-                out,
-                "  - expire: accessToken\n  - lockStorage\n  - request: {call}\n    \
-                 expect: [storage, network, 200]\n  - unlockStorage\n  - request: {call}"
-            );
-            expect(out, stage);
-            out.push_str("  - kill\n  - launch\n");
-        }
-        Act::CrowdSignOut => {
-            out.push_str("  - expire: accessToken\n");
-            out.push_str(&held("refresh", "c"));
-            let _ = writeln!(out, "  - signOut:\n  - release\n  - finish: c{number}");
-            expect(out, stage);
-        }
-        _ => {}
-    }
 }
 
 fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, parting: Parting) {
@@ -355,6 +162,11 @@ fn others(out: &mut String, stage: &Stage, home: Realm) {
         Act::SignOut => out.push_str("  - signOut\n"),
         Act::Relaunch => out.push_str("  - relaunch\n"),
         Act::Kill => out.push_str("  - kill\n  - launch\n"),
+        Act::Damage(area) => {
+            let _ = writeln!(out, "  - kill\n  - damageStorage: {{how: garbage, area: {}}}\n  - launch", area.word());
+            out.push_str(if area == Area::Secure { "  - status: []\n" } else { "  - status\n" });
+            out.push_str("  - signOut\n");
+        }
         Act::Reboot => out.push_str("  - reboot\n"),
         Act::Reinstall => out.push_str("  - reinstall: {keeps: secure}\n"),
         Act::Offline => out.push_str("  - network: down\n"),

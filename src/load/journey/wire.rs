@@ -290,7 +290,7 @@ impl ports::Net for Port {
             let url = format!("{}{}", wire.bases.auth, call.path);
             wire.judged(kind, Some(wire.device), Ready { method: call.method, url, fields, body }).await
         };
-        let reply = reply.ok_or(NoAnswer)?;
+        let reply = reply.ok_or(NoAnswer::Lost)?;
         Ok(ports::Answer { status: reply.status, retry_after: reply.retry_after, body: reply.body })
     }
 }

@@ -8,7 +8,6 @@ use crate::reference::sdk::rules::{Faithful, SESSION};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 /// Which calls a habit is about.
 type Which = fn(&Call) -> bool;
@@ -47,19 +46,15 @@ struct Habitual {
     bad: BadNet,
 }
 
-/// An answer that takes this long is none: the network gave up waiting.
-const GIVEN_UP: Duration = Duration::from_millis(700);
-
 #[async_trait]
 impl Net for Habitual {
     async fn send(&self, call: Call) -> Result<Answer, NoAnswer> {
-        let began = Instant::now();
         let mut answer = self.net.send(call.clone()).await;
         if !(self.bad.1)(&call) {
             return answer;
         }
         match self.bad.0 {
-            Habit::WaitsForEver if answer.is_err() && began.elapsed() > GIVEN_UP => std::future::pending().await,
+            Habit::WaitsForEver if matches!(answer, Err(NoAnswer::TooLate)) => std::future::pending().await,
             Habit::TriesAgain if matches!(&answer, Ok(busy) if busy.status == 429) => self.net.send(call).await,
             Habit::LosesBodies => {
                 if let Ok(answer) = &mut answer {

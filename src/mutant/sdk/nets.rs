@@ -46,7 +46,7 @@ impl OddNet {
             return self.net.send(call).await;
         }
         if self.vault.read(Area::Plain, UNDER_WAY).is_ok_and(|mark| mark.is_some()) {
-            return Err(NoAnswer);
+            return Err(NoAnswer::Lost);
         }
         let _ = self.vault.write(Area::Plain, UNDER_WAY, b"");
         let answer = self.net.send(call).await;

@@ -70,9 +70,14 @@ impl Answer {
     }
 }
 
-/// No answer: no connection, a time-out, or a connection that ended early.
+/// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoAnswer;
+pub enum NoAnswer {
+    /// None came before the time-out.
+    TooLate,
+    /// No connection, or one that ended early.
+    Lost,
+}
 
 #[async_trait]
 pub trait Net: Send + Sync {
@@ -277,9 +282,9 @@ impl HttpNet {
 #[async_trait]
 impl Net for HttpNet {
     async fn send(&self, call: Call) -> Result<Answer, NoAnswer> {
-        drop(self.life.hold().ok_or(NoAnswer)?);
-        let base = self.hosts.get(&(call.realm, call.host == Host::Api)).ok_or(NoAnswer)?;
-        let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer)?;
+        drop(self.life.hold().ok_or(NoAnswer::Lost)?);
+        let base = self.hosts.get(&(call.realm, call.host == Host::Api)).ok_or(NoAnswer::Lost)?;
+        let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer::Lost)?;
         let mut request = self.client.request(method, format!("{base}{}", call.path));
         for (name, value) in call.headers {
             request = request.header(name, value);
@@ -287,10 +292,11 @@ impl Net for HttpNet {
         if !call.body.is_empty() {
             request = request.body(call.body);
         }
-        let response = request.send().await.map_err(|_| NoAnswer)?;
+        let why = |error: reqwest::Error| if error.is_timeout() { NoAnswer::TooLate } else { NoAnswer::Lost };
+        let response = request.send().await.map_err(why)?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = response.bytes().await.map_err(|_| NoAnswer)?.to_vec();
+        let body = response.bytes().await.map_err(why)?.to_vec();
         Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body })
     }
 }

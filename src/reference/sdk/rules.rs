@@ -173,7 +173,7 @@ pub trait Rules: Send + Sync {
     /// What a failed exchange is to the app (EXC-4, REF-10).
     fn exchange_failure(&self, profile: &Profile, answer: &std::result::Result<Answer, NoAnswer>) -> SdkError {
         match answer {
-            Err(NoAnswer) => SdkError::new(
+            Err(_) => SdkError::new(
                 ErrorKind::Network,
                 "no answer from the identity provider; try again with a fresh sign-in token",
             ),

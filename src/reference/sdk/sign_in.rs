@@ -60,7 +60,7 @@ impl Sdk {
 
     async fn exchange(&self, token: &SignInToken) -> Result<Tokens> {
         let rules = &*self.device.rules;
-        let mut answer = Err(NoAnswer);
+        let mut answer = Err(NoAnswer::Lost);
         for _ in 0..rules.exchange_tries() {
             answer = self.send_exchange(token).await;
             if answer.is_ok() {
@@ -73,7 +73,7 @@ impl Sdk {
                 let tokens = rules.tokens(profile, profile::Call::Exchange, good);
                 tokens.ok_or_else(|| rules.exchange_failure(profile, &answer))
             }
-            Err(NoAnswer) => Err(rules.exchange_failure(profile, &answer)),
+            Err(_) => Err(rules.exchange_failure(profile, &answer)),
         }
     }
 

@@ -1,4 +1,5 @@
-//! `statusChanges`: the statuses that the SDK told since the last such step (or the start), in order.
+//! `statusChanges`: the statuses that the SDK told since the last such step (or the start), in order. With `any: true`
+//! whatever was told is right, and counts no longer.
 
 use super::{Answer, Halt, Step, StepKind};
 use crate::protocol::{Capability, StatusWord};
@@ -11,9 +12,32 @@ use std::sync::Arc;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StatusChanges {
+struct Fields {
     /// Each a whole set.
-    are: Vec<Vec<StatusWord>>,
+    #[serde(default)]
+    are: Option<Vec<Vec<StatusWord>>>,
+    /// Whatever was told so far is right.
+    #[serde(default)]
+    any: bool,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(try_from = "Fields")]
+pub struct StatusChanges {
+    /// None: any.
+    are: Option<Vec<Vec<StatusWord>>>,
+}
+
+impl TryFrom<Fields> for StatusChanges {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Self, &'static str> {
+        match (fields.are, fields.any) {
+            (are @ Some(_), false) => Ok(Self { are }),
+            (None, true) => Ok(Self { are: None }),
+            _ => Err("this needs either the changes, each a list of words, or `any: true`"),
+        }
+    }
 }
 
 pub(super) const KIND: StepKind = StepKind::new::<StatusChanges>(
@@ -30,7 +54,8 @@ impl Step for StatusChanges {
 
     async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
         let told = world.device.take_status_changes();
-        let wanted: Vec<BTreeSet<_>> = self.are.iter().map(|words| words.iter().copied().collect()).collect();
+        let Some(wanted) = &self.are else { return Ok(Answer::Done) };
+        let wanted: Vec<BTreeSet<_>> = wanted.iter().map(|words| words.iter().copied().collect()).collect();
         if told == wanted {
             return Ok(Answer::Done);
         }
