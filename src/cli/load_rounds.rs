@@ -1,8 +1,8 @@
 //! `vouch load --baseline` and `vouch load --saturate`: loads of several rounds.
 
 use super::interrupts::INTERRUPTED;
-use super::load::{Args, Crewed, crew};
-use super::load_shared::{profile, trouble};
+use super::load_args::Args;
+use super::load_shared::{Crewed, crew, profile, trouble};
 use super::out::Out;
 use super::{Done, Stop, target};
 use crate::load::compare::{LEAST, RISK};
@@ -55,8 +55,9 @@ pub async fn against(
     let old = target(old_file.as_deref())?;
     let by = args.profile.as_deref();
     let (old_profile, new_profile) = (profile(by, &old)?, profile(by, &new)?);
-    let mut old = crew(args, &load, &old, old_profile).await.map_err(|stop| because("the baseline", stop))?;
-    let mut new = crew(args, &load, &new, new_profile).await?;
+    let mut old =
+        crew(args.ca.as_deref(), &load, &old, old_profile).await.map_err(|stop| because("the baseline", stop))?;
+    let mut new = crew(args.ca.as_deref(), &load, &new, new_profile).await?;
     let (rounds, asked) = (args.rounds, !load.thresholds.is_empty());
     let names = (old.name.clone(), new.name.clone());
     let work = move || {
@@ -179,7 +180,7 @@ pub async fn search(
     mut console: Console,
 ) -> Done {
     let by = profile(args.profile.as_deref(), &target)?;
-    let Crewed { mut crew, keep, name } = crew(args, &load, &target, by).await?;
+    let Crewed { mut crew, keep, name } = crew(args.ca.as_deref(), &load, &target, by).await?;
     let pressed = stop.clone();
     let work = move || {
         let prepared = crew.prepare(&stop, &mut |happening| console.hear(&happening));

@@ -2,10 +2,14 @@
 
 use super::Stop;
 use super::interrupts::INTERRUPTED;
-use crate::load::{Judged, Round, Trouble, Verdict};
+use crate::load::{
+    Crew, CrewParts, Judged, Limits, Load, Protocol, Round, Running, Seated, Trouble, Verdict, allow_sockets, seat,
+    tls_config,
+};
 use crate::profile::Profile;
 use crate::protocol::{Environment, Region};
 use crate::target::Target;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -39,4 +43,22 @@ pub fn exit_code(round: &Round, judged: &Judged) -> ExitCode {
         Verdict::Broken => ExitCode::from(1),
         Verdict::Inconclusive => ExitCode::from(4),
     }
+}
+
+/// A crew with its target, ready to prepare.
+pub struct Crewed {
+    pub crew: Crew,
+    pub keep: Running,
+    pub name: String,
+}
+
+/// Seats a load and puts its crew together.
+pub async fn crew(ca: Option<&Path>, load: &Load, target: &Target, profile: Arc<Profile>) -> Result<Crewed, Stop> {
+    let alpn = if load.protocol == Protocol::Http2 { "h2" } else { "http/1.1" };
+    let tls = tls_config(ca, &[alpn]).map_err(|error| Stop::Usage(error.to_string()))?;
+    allow_sockets(load.connections).map_err(Stop::Usage)?;
+    let Seated { site, users, token_place, keep, name } = seat(load, target, profile).await.map_err(trouble)?;
+    let limits = Limits::of(load, tls);
+    let crew = Crew::new(CrewParts { load: load.clone(), site, limits, users, token_place });
+    Ok(Crewed { crew, keep, name })
 }

@@ -12,6 +12,7 @@ mod journeys;
 mod limits;
 mod list;
 mod load;
+mod load_args;
 mod load_files;
 mod load_rounds;
 mod load_shared;
@@ -21,6 +22,7 @@ mod reference_sdk;
 mod run;
 mod schema;
 mod steps;
+mod trial;
 mod worker;
 mod worth;
 
@@ -60,7 +62,7 @@ enum Command {
     /// Walk randomly through the scheme, and hold what happens against a small model and all invariants.
     Explore(explore::Args),
     /// Put exchange and refresh under load, check every answer, and hold the figures against thresholds.
-    Load(Box<load::Args>),
+    Load(Box<load_args::Args>),
     /// Serve the simulated vendor cloud, for load tests and for trying things by hand.
     Cloud(cloud::Args),
     /// Do a hook of the target file that `vouch cloud` writes.

@@ -2,6 +2,7 @@
 
 use super::interrupts::{INTERRUPTED, interrupts};
 use super::out::Out;
+use super::trial::Trial;
 use super::worth::Worth;
 use super::{Done, Selection, Stop, casting, plan, runtime};
 use crate::cloud::Keys;
@@ -10,9 +11,8 @@ use crate::profile::Profile;
 use crate::protocol::Seat;
 use crate::protocol::message::SdkName;
 use crate::report::remark;
-use crate::run::event::RunEvent;
-use crate::run::verdict::{Strictness, Verdict};
-use crate::run::{Engine, Filter, Interrupted, Plan, Settings, SnapshotMode};
+use crate::run::verdict::Strictness;
+use crate::run::{Engine, Filter, Settings, SnapshotMode};
 use crate::seat::Deadlines;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -39,17 +39,6 @@ pub struct Args {
     json: bool,
 }
 
-/// What the suite made of one mutant.
-#[derive(Default)]
-pub(super) struct Trial {
-    /// The cases that named the right clause.
-    pub(super) killed_by: Vec<String>,
-    /// Clauses that were named by cases that did not.
-    named: BTreeSet<String>,
-    /// Every case that failed, whatever it named.
-    failed: Vec<String>,
-}
-
 /// How many cases of mutants run at once: they wait more than they work.
 const JOBS: usize = 16;
 
@@ -68,7 +57,7 @@ pub fn run(args: &Args) -> Done {
         return Err(Stop::Usage("no mutant matches".into()));
     }
     let interrupted = runtime.block_on(async { interrupts() });
-    let try_out = |clause, settings, plan| runtime.block_on(try_out(clause, settings, plan, interrupted.clone()));
+    let try_out = |clause, settings, plan| runtime.block_on(Trial::of(clause, settings, plan, interrupted.clone()));
     // A suite that fails the unmutated reference kills everything and proves nothing.
     let reference = try_out("", settings("reference", None, keys.clone()), plan(&args.selection)?);
     let mut trials = Vec::new();
@@ -181,32 +170,6 @@ fn tell_json(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) ->
 
 fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" and {count} more") }
-}
-
-async fn try_out(clause: &str, settings: Settings, plan: Plan, interrupted: Interrupted) -> Trial {
-    let mut trial = Trial::default();
-    crate::run::run(plan, settings, interrupted, |event| {
-        let RunEvent::CaseFinished(case) = event else { return };
-        let findings = match &case.verdict {
-            Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
-            Verdict::Passed | Verdict::Skipped(_) => return,
-            Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
-                trial.failed.push(case.id.clone());
-                return;
-            }
-        };
-        trial.failed.push(case.id.clone());
-        let named: BTreeSet<_> = findings.iter().flat_map(|finding| finding.clauses.clone()).collect();
-        if named.contains(clause) {
-            trial.killed_by.push(case.id.clone());
-        } else {
-            trial.named.extend(named);
-        }
-    })
-    .await;
-    trial.killed_by.sort();
-    trial.failed.sort();
-    trial
 }
 
 fn settings(name: &str, mutant: Option<&Mutant>, keys: Arc<Keys>) -> Settings {

@@ -1,7 +1,7 @@
 //! What each scenario is worth: the planted faults that it alone catches, of the scenarios that prove their clause.
 
-use super::mutants::Trial;
 use super::out::Out;
+use super::trial::Trial;
 use crate::mutant::Mutant;
 use crate::run::Plan;
 use std::collections::{BTreeMap, BTreeSet};

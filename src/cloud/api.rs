@@ -1,8 +1,10 @@
 //! The vendor API: users, sign-in tokens, user-level and team-level resources. Source: wire facts, "API", "More of the backend API".
 
 use super::rules::Caller;
-use super::store::{Store, Team, User};
+use super::store::Store;
+use super::team::Team;
 use super::token::TokenShape;
+use super::users::User;
 use super::{Inner, refuse, token};
 use crate::protocol::Realm;
 use crate::wire::{Received, Reply};

@@ -9,13 +9,16 @@ mod keys;
 mod rows;
 mod rules;
 mod store;
+mod team;
 mod token;
 mod users;
 
 pub use keys::Keys;
 pub use rules::{Caller, Rules, Truthful};
-pub use store::{Store, Team, User};
+pub use store::Store;
+pub use team::Team;
 pub use token::TokenShape;
+pub use users::User;
 
 use crate::clock::Clock;
 use crate::profile::{NumberForm, Profile};

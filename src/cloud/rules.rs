@@ -1,6 +1,7 @@
 //! The decisions of the cloud, one method each. The default bodies are the scheme; a mutant overrides one.
 
-use super::store::{Team, User};
+use super::team::Team;
+use super::users::User;
 use crate::protocol::{ErrorKind, Realm};
 use crate::wire::Received;
 use hyper::StatusCode;

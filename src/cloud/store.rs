@@ -3,27 +3,11 @@
 
 use super::rows::Rows;
 use super::rules::Rules;
-use super::users::Users;
+use super::team::Team;
+use super::users::{User, Users};
 use crate::protocol::Realm;
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
-
-pub use super::users::User;
-
-/// A customer's team in one realm.
-#[derive(Clone, Debug)]
-pub struct Team {
-    pub id: String,
-    pub key: String,
-    pub tenant: String,
-}
-
-impl Team {
-    /// What a sign-in token's envelope names the project by.
-    pub fn public_key(&self) -> String {
-        format!("public-{}", self.tenant)
-    }
-}
 
 /// What came of one exchange: a chain of refresh tokens, one a generation. About 50 bytes, however often it is refreshed.
 #[derive(Clone, Debug)]
@@ -124,7 +108,7 @@ impl Store {
     }
 
     fn insert(&mut self, realm: Realm, client_user_id: &str, id: Option<String>) -> User {
-        let id = id.unwrap_or_else(|| super::token::random_id().to_string());
+        let id = id.unwrap_or_else(|| random_id().to_string());
         let user = User { id, client_user_id: client_user_id.to_owned(), deleted: false };
         if let Some((_, users)) = self.realms.get_mut(&realm) {
             users.add(user.clone());
@@ -266,6 +250,11 @@ impl Used {
         }
         self.0.entry(expires_s).or_default().insert(id)
     }
+}
+
+/// A random UUID (version 4), without asking the operating system each time.
+pub(super) fn random_id() -> Uuid {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid()
 }
 
 #[cfg(test)]

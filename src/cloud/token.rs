@@ -1,6 +1,7 @@
 //! Sign-in tokens and access tokens. Source: wire facts, "Sign-in token".
 
-use super::store::{Team, Ticket};
+use super::store::{Ticket, random_id};
+use super::team::Team;
 use super::{Inner, keys};
 use crate::protocol::{Environment, Realm, Region};
 use crate::wire::redact::SecretKind;
@@ -212,8 +213,3 @@ const SEAL: usize = 16;
 /// Characters that a form must percent-encode, in the middle and at the end.
 const AWKWARD: &str = "+/";
 const AWKWARD_END: &str = "=&%";
-
-/// A random UUID (version 4), without asking the operating system each time.
-pub(super) fn random_id() -> Uuid {
-    uuid::Builder::from_random_bytes(rand::random()).into_uuid()
-}

@@ -2,28 +2,10 @@
 
 use super::check::Verdict;
 use super::failure::{Failure, Wrong};
+use super::latencies::{Latencies, latencies, record};
 use super::threshold::Figures;
 use super::window::Came;
-use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
-
-/// Latencies in nanoseconds, three digits that count.
-pub type Latencies = Histogram<u64>;
-
-/// The longest latency that is told apart, in nanoseconds: longer ones count as this long.
-const LONGEST_NS: u64 = 600_000_000_000;
-
-/// An empty histogram for latencies from one microsecond on.
-pub fn latencies(digits: u8) -> Latencies {
-    let made = Histogram::new_with_bounds(1_000, LONGEST_NS, digits);
-    // The bounds are constants that the crate takes; a histogram that grows by itself is as good.
-    made.or_else(|_| Histogram::new(3)).unwrap_or_else(|_| unreachable!("three digits are allowed"))
-}
-
-/// Notes a latency, however long.
-pub fn record(histogram: &mut Latencies, nanoseconds: u64) {
-    histogram.saturating_record(nanoseconds.max(1));
-}
 
 /// The requests of one workload or call.
 #[derive(Clone)]
@@ -214,7 +196,7 @@ mod tests {
     fn a_latency_beyond_the_longest_is_kept_as_the_longest() {
         let mut series = Series::default();
         series.good(u64::MAX, 0);
-        assert!(series.latency.max() >= LONGEST_NS && series.latency.len() == 1);
+        assert!(series.latency.max() >= super::super::latencies::LONGEST_NS && series.latency.len() == 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A server that falls behind answers everything in the end. Those late answers are good, but they are no throughput: so
 //! the rate of a load that was not kept up with counts what came within it.
 
-use super::measure::{Latencies, latencies};
+use super::latencies::{Latencies, latencies, record};
 use std::ops::Range;
 
 /// The measured time: from the end of the warm-up to the end of the load, in nanoseconds since the start of the clock.
@@ -40,7 +40,7 @@ impl Came {
             self.within += 1;
             self.first = self.first.min(now);
         } else if measured {
-            super::measure::record(&mut self.late, now.saturating_sub(window.end));
+            record(&mut self.late, now.saturating_sub(window.end));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The process of an app from outside: it starts and ends with the SDK's, as both are one app on a real device.
 
-use super::device::DeviceError;
+use super::device_error::DeviceError;
 use crate::protocol::message::{AppStart, AppUser, SetUser};
 use crate::protocol::{ErrorKind, Refusal};
 use crate::seat::{AppSeat, Deadlines, Ears, Process, trouble};

@@ -4,13 +4,14 @@ mod seen;
 mod time;
 
 use super::app_process::AppProcess;
+use super::device_error::DeviceError;
 use super::ears::{Authenticator, Heard, Rest, SdkEars};
 use super::installation::Installation;
 use crate::clock::Clock;
 use crate::profile::Profile;
 use crate::protocol::message::{self, Area, Endpoint, Start};
 use crate::protocol::{Capability, ErrorKind};
-use crate::seat::{AppSeat, CannotStart, Deadlines, Ears, Ground, Process, SdkSeat, Trouble, trouble};
+use crate::seat::{AppSeat, Deadlines, Ears, Ground, Process, SdkSeat, trouble};
 use crate::wire::{Nowhere, Transcript};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,27 +36,6 @@ pub(super) enum Called<R> {
     },
     /// The process was killed on purpose while the call went on.
     Killed,
-}
-
-/// Why the device could not do what a step asked.
-pub(super) enum DeviceError {
-    Adapter(Trouble),
-    CannotStart(CannotStart),
-    /// The scenario asks for what makes no sense now.
-    Scenario(String),
-    Io(std::io::Error),
-}
-
-impl From<Trouble> for DeviceError {
-    fn from(trouble: Trouble) -> Self {
-        DeviceError::Adapter(trouble)
-    }
-}
-
-impl From<std::io::Error> for DeviceError {
-    fn from(error: std::io::Error) -> Self {
-        DeviceError::Io(error)
-    }
 }
 
 /// The device of one case.

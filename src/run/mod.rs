@@ -9,6 +9,7 @@ mod app_process;
 mod calls;
 mod case;
 mod device;
+mod device_error;
 mod ears;
 pub mod event;
 pub(crate) mod expect;

@@ -1,6 +1,7 @@
 //! A child process that speaks the protocol on its standard input and output.
 
 use super::process::{CLEAN, Ears, EarsHandler, End, Process, Watch};
+use super::signal::signal_group;
 use super::storage_trap::{self, Trap};
 use super::{Deadlines, Ground};
 use crate::protocol::{MAX_UNASKED, connect};
@@ -170,13 +171,6 @@ fn describe(status: ExitStatus) -> String {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => status.to_string(),
-    }
-}
-
-pub(super) fn signal_group(group: i32) {
-    // SAFETY: a plain system call; a group that is gone gives an error, which is what is wanted.
-    unsafe {
-        libc::kill(-group, libc::SIGKILL);
     }
 }
 

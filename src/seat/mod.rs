@@ -10,6 +10,7 @@ mod cloud;
 mod http;
 mod process;
 mod service;
+mod signal;
 #[cfg(target_os = "linux")]
 mod storage_trap;
 #[cfg(not(target_os = "linux"))]

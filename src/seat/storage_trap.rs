@@ -3,7 +3,7 @@
 //!
 //! Only cases with a `crash` step run under it. Every other call is let through at once.
 
-use super::child::signal_group;
+use super::signal::signal_group;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;

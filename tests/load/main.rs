@@ -405,7 +405,7 @@ fn a_stall_shows_in_full() {
 #[test]
 fn a_slower_build_is_told_from_its_baseline_and_an_equal_one_is_not() {
     let (old, same, slower) =
-        (Cloud::start(&["--delay", "3ms"]), Cloud::start(&["--delay", "3ms"]), Cloud::start(&["--delay", "6ms"]));
+        (Cloud::start(&["--delay", "3ms"]), Cloud::start(&["--delay", "3ms"]), Cloud::start(&["--delay", "15ms"]));
     let against = |new: &Cloud| {
         let args = [
             "-a",

@@ -1,6 +1,6 @@
 //! The steps of acts in which the SDK has no part.
 
-use super::steps::elsewhere;
+use super::phrases::elsewhere;
 use super::{Stage, expect, newcomer};
 use crate::explore::act::{Ask, MADE_UP_KEY, NOBODY, PEOPLE, Person, Try};
 use crate::explore::state::State;

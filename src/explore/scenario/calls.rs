@@ -1,6 +1,6 @@
 //! The steps of API calls.
 
-use super::steps::{own, strike, under_way};
+use super::phrases::{own, strike, under_way};
 use super::{Stage, expect};
 use crate::explore::act::{Act, On, Strike};
 use std::fmt::Write;

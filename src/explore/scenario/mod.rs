@@ -2,6 +2,7 @@
 
 mod asides;
 mod calls;
+mod phrases;
 mod sign_ins;
 mod steps;
 

@@ -1,6 +1,6 @@
 //! The steps of sign-ins.
 
-use super::steps::{elsewhere, is_online, strike, under_way, while_online};
+use super::phrases::{elsewhere, is_online, strike, under_way, while_online};
 use super::{Script, Stage, checks, expect};
 use crate::explore::act::{Act, Forged, Person, Strike};
 use crate::explore::state::{Installed, State};

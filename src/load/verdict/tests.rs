@@ -1,7 +1,7 @@
 use super::super::arrivals::Arrivals;
 use super::super::file::{LoadFile, Overrides};
 use super::super::identity::Learned;
-use super::super::measure::{latencies, record};
+use super::super::latencies::{latencies, record};
 use super::super::round::Row;
 use super::super::{Failure, Wrong};
 use super::*;

@@ -15,6 +15,7 @@ mod request;
 pub mod rules;
 mod sign_in;
 pub mod token;
+mod token_reading;
 
 pub use record::{Record, Secret};
 pub use request::ApiAnswer;

@@ -1,5 +1,6 @@
 //! The report for a browser: one file that loads nothing, runs no script, and can be printed.
 
+use super::escape::escape;
 use super::plot::{Axis, Line, Plot, nines};
 use super::timeline::{seconds_a_point, spans};
 use super::{PERCENTILES, Results};
@@ -278,24 +279,6 @@ fn curve(values: &Latencies) -> Vec<(f64, Option<f64>)> {
     }
     points.dedup();
     points
-}
-
-/// Text as HTML shows it. What no page may hold becomes a replacement character.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(character),
-            control if control.is_control() => out.push('\u{fffd}'),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

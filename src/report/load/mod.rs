@@ -1,5 +1,6 @@
 //! Reports of a load. Each format is one file that reads [`Results`].
 
+mod escape;
 mod html;
 mod journeys;
 mod json;

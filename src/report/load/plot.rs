@@ -1,6 +1,6 @@
 //! Plots as inline SVG: lines over an axis that is linear, logarithmic, or of percentiles. It knows nothing of loads.
 
-use super::html::escape;
+use super::escape::escape;
 use crate::load::threshold::{short, time};
 use std::fmt::Write;
 

@@ -1,6 +1,7 @@
 //! What can be seen of the SDK from outside: what it keeps, tells and writes.
 
-use super::{Called, Device, DeviceError, lock};
+use super::super::device_error::DeviceError;
+use super::{Called, Device, lock};
 use crate::protocol::message::{Item, Items};
 use crate::protocol::{Capability, ErrorKind, StatusWord};
 use crate::seat::trouble;

@@ -3,7 +3,8 @@
 //! A device that is not in use notices only when it is used again that time has passed: right before the next call. So what
 //! an SDK does then of its own accord, as refreshing a token that has expired, meets the wire that the scenario has prepared.
 
-use super::{CANCEL, Called, Device, DeviceError};
+use super::super::device_error::DeviceError;
+use super::{CANCEL, Called, Device};
 use crate::clock::Mode;
 use crate::protocol::message;
 use crate::wire::{Exchange, Fate};
