@@ -61,4 +61,26 @@ mod tests {
         let plainer = |part: &u32| Some(part / 10 * 10).filter(|plain| plain != part);
         assert_eq!(shorten(vec![99, 5, 9], Vec::clone, plainer, again).await, [90, 9]);
     }
+
+    #[tokio::test]
+    async fn much_is_left_out_at_once() {
+        let mut tries = 0;
+        let again = async |_: &Vec<u32>, parts: &[u32]| {
+            tries += 1;
+            parts.contains(&77).then(|| parts.to_vec())
+        };
+        assert_eq!(shorten((0..128).collect(), Vec::clone, |_| None, again).await, [77]);
+        assert!(tries < 30, "{tries}");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_become_shorter_ends() {
+        let (mut tries, whole) = (0, vec![1, 2, 3]);
+        let again = async |_: &Vec<u32>, _: &[u32]| {
+            tries += 1;
+            (tries < 1000).then(|| vec![1, 2, 3])
+        };
+        assert_eq!(shorten(whole.clone(), Vec::clone, |_| None, again).await, whole);
+        assert!(tries < 10, "{tries}");
+    }
 }
