@@ -62,10 +62,9 @@ fn what_only_other_clients_and_crowds_show_replays_too() {
 }
 
 #[test]
-fn what_is_told_damaged_or_tried_at_another_place_replays() {
+fn what_is_told_damaged_or_waited_for_replays() {
     finds_and_replays("silent-hold", "LIF-6", &[]);
     finds_and_replays("trips-over-its-mark", "PER-5", &[]);
-    finds_and_replays("settled-for-good", "OUT-1", &[]);
     finds_and_replays("waiters-signed-out", "DEL-5", &[]);
 }
 

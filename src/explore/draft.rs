@@ -7,7 +7,7 @@ use super::act::{Act, Person};
 use super::direct::Habits;
 use super::scenario::Stage;
 use super::state::State;
-use super::walk::{Coverage, habits, home};
+use super::walk::{Coverage, by_kind, habits, home};
 use crate::protocol::Realm;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -29,9 +29,10 @@ impl Draft {
         let mut draft = Self { home, habits: fit(habits(&mut random)), stages: Vec::new() };
         for _ in 0..length {
             let now = draft.now();
-            let possible: Vec<_> = acts.iter().filter_map(|act| stage(&now, *act)).collect();
-            let Some(stage) = possible.choose(&mut random) else { break };
-            draft.stages.push(stage.clone());
+            let kinds = by_kind(acts.iter().copied().filter(|act| stage(&now, *act).is_some()));
+            let drawn = kinds.choose(&mut random).and_then(|kind| kind.choose(&mut random));
+            let Some(stage) = drawn.and_then(|act| stage(&now, *act)) else { break };
+            draft.stages.push(stage);
         }
         draft
     }

@@ -14,6 +14,7 @@ use rand::{Rng, SeedableRng};
 use rustc_hash::{FxHashMap, FxHashSet};
 use stateright::Model;
 use std::collections::{BTreeSet, HashSet};
+use std::mem::discriminant;
 
 /// A step of a walk, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ pub fn reachable() -> (HashSet<State>, usize) {
 /// Which acts can happen in which state, worked out once for each.
 pub struct Possible {
     all: Vec<Act>,
-    known: FxHashMap<State, Vec<Act>>,
+    known: FxHashMap<State, Vec<Vec<Act>>>,
 }
 
 impl Possible {
@@ -71,12 +72,24 @@ impl Possible {
         Self { all, known: FxHashMap::default() }
     }
 
-    fn acts(&mut self, state: &State) -> &[Act] {
-        let all = &self.all;
-        self.known
-            .entry(*state)
-            .or_insert_with(|| all.iter().copied().filter(|act| !state.follow(*act).is_empty()).collect())
+    fn draw(&mut self, state: &State, random: &mut StdRng) -> Option<Act> {
+        let possible = |act: &Act| !state.follow(*act).is_empty();
+        let kinds = self.known.entry(*state).or_insert_with(|| by_kind(self.all.iter().copied().filter(possible)));
+        kinds.choose(random)?.choose(random).copied()
     }
+}
+
+/// Acts by their kind. A kind is drawn first, then one of its acts: else the kinds with many acts would crowd out the others.
+pub(super) fn by_kind(acts: impl Iterator<Item = Act>) -> Vec<Vec<Act>> {
+    let mut kinds: Vec<Vec<Act>> = Vec::new();
+    for act in acts {
+        let same = |kind: &&mut Vec<Act>| kind.first().is_some_and(|first| discriminant(first) == discriminant(&act));
+        match kinds.iter_mut().find(same) {
+            Some(kind) => kind.push(act),
+            None => kinds.push(vec![act]),
+        }
+    }
+    kinds
 }
 
 pub(super) fn habits(random: &mut StdRng) -> Habits {
@@ -111,7 +124,7 @@ pub async fn random_walk(
     let mut walk = Walk::begin(cast, home, habits(&mut random));
     for _ in 0..length {
         let state = walk.state;
-        let Some(act) = possible.acts(&state).choose(&mut random).copied() else { break };
+        let Some(act) = possible.draw(&state, &mut random) else { break };
         coverage.states.insert(state);
         coverage.transitions.insert((state, act));
         coverage.acts.insert(act);
