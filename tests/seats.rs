@@ -212,3 +212,19 @@ fn a_cloud_without_a_hook_is_not_asked_for_what_it_cannot_do() {
         vouch().args(["run", "--ci", "scenarios/refresh/unauthorized.yaml", "-t"]).arg(target).assert().code(4);
     assert!(stdout(&assert).contains("no hook refuseAccessTokens"), "{}", stdout(&assert));
 }
+
+#[test]
+fn a_death_is_tried_at_every_write_however_many_there_are() {
+    let first = "temporary = self._path(name + _TEMPORARY)\n";
+    let journal = "journal = os.open(self._path('journal'), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)\n        \
+                   [os.write(journal, b'.') for _ in range(30)]\n        os.close(journal)\n        ";
+    let only = ["-f", "crash-in-refresh"];
+    let sound = broken_copy("adapters/python", "signin/storage.py", first, &format!("{journal}{first}"));
+    let out = run(sound.path().join("vouch.toml").to_str().expect("a path"), &only);
+    assert!(out.contains("1 passed"), "{out}");
+    // In place instead of beside and then renamed: torn where it ends in between, after the thirty writes of the journal.
+    let torn = format!("{journal}temporary = self._path(name)\n");
+    let torn = broken_copy("adapters/python", "signin/storage.py", first, &torn);
+    let out = fails(torn.path(), "PER-3", &only);
+    assert!(out.contains("(the process died instead of write 3"), "{out}");
+}

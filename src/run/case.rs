@@ -1,6 +1,7 @@
 //! One case from the first launch to the verdict.
 
 use super::answer::{Failure, Halt};
+use super::deaths::{Death, MOST_WRITES};
 use super::plan::PlannedCase;
 use super::snapshots::Snapshots;
 use super::verdict::{CaseReport, Finding, Place, Verdict, Weight};
@@ -25,15 +26,15 @@ pub async fn play(case: &PlannedCase, setup: &Setup) -> CaseReport {
 
 pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>) -> CaseReport {
     let began = Instant::now();
-    let verdict = match World::build(setup, case.given.clone(), case.expiries(), case.traps()).await {
-        Ok(world) => {
-            let verdict = judge(case, &world, snapshots).await;
-            world.shut_down().await;
-            verdict
-        }
-        Err(error) => {
-            let ledger = crate::wire::redact::Ledger::default();
-            Verdict::HarnessFailed(ledger.scrub(&format!("cannot bring up the case: {error}")))
+    let mut write = 1;
+    let verdict = loop {
+        match once(case, setup, snapshots, Death::at(write)).await {
+            (Verdict::Passed, true) if write == MOST_WRITES => {
+                let why = format!("the call writes more than {MOST_WRITES} times; later deaths are not tried");
+                break Verdict::Skipped(why);
+            }
+            (Verdict::Passed, true) => write += 1,
+            (verdict, _) => break verdict,
         }
     };
     CaseReport {
@@ -45,6 +46,21 @@ pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Sn
         proves: case.scenario.proves().map(str::to_owned).collect(),
         verdict,
         duration: began.elapsed(),
+    }
+}
+
+/// Plays the case once. Also whether its process died where the scenario leaves open when.
+async fn once(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>, death: Death) -> (Verdict, bool) {
+    match World::build(setup, case.given.clone(), case.expiries(), case.traps(), death).await {
+        Ok(world) => {
+            let verdict = judge(case, &world, snapshots).await;
+            world.shut_down().await;
+            (verdict, world.death.came())
+        }
+        Err(error) => {
+            let ledger = crate::wire::redact::Ledger::default();
+            (Verdict::HarnessFailed(ledger.scrub(&format!("cannot bring up the case: {error}"))), false)
+        }
     }
 }
 
@@ -165,11 +181,15 @@ async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict
         .skip(first)
         .map(|(i, exchange)| render::exchange(i + 1, exchange, &world.ledger))
         .collect();
+    let words = match world.death.came() {
+        true => format!("{} (the process died instead of write {})", failure.words, world.death.at),
+        false => failure.words,
+    };
     Verdict::Failed(vec![Finding {
         clauses,
         weight,
         place: Place { source: case.scenario.source.clone(), span: failure.span },
-        step: world.ledger.scrub(&failure.words),
+        step: world.ledger.scrub(&words),
         expected: world.ledger.scrub(&expected),
         got: world.ledger.scrub(&got),
         wire,

@@ -8,6 +8,7 @@ mod app;
 mod app_process;
 mod calls;
 mod case;
+mod deaths;
 mod device;
 mod device_error;
 mod ears;

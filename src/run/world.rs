@@ -5,6 +5,7 @@ mod people;
 use super::answer::{Answer, Halt};
 use super::app::App;
 use super::calls::Conversation;
+use super::deaths::Death;
 use super::device::{Device, DeviceParts};
 use super::device_error::DeviceError;
 use super::expiries::Expiries;
@@ -67,6 +68,8 @@ pub struct World {
     backends: tokio::sync::Mutex<HashMap<Realm, Issuer>>,
     pub(super) begun: Mutex<HashMap<String, Begun>>,
     pub(super) conversation: Mutex<Conversation>,
+    /// How the process dies in this playing, where the scenario leaves that open.
+    pub(super) death: Death,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,7 +78,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl World {
     /// Brings up everything but the app's process.
-    pub async fn build(setup: &Setup, given: Given, expiries: Expiries, traps: bool) -> std::io::Result<Arc<Self>> {
+    pub async fn build(
+        setup: &Setup,
+        given: Given,
+        expiries: Expiries,
+        traps: bool,
+        death: Death,
+    ) -> std::io::Result<Arc<Self>> {
         let ledger = Ledger::default();
         let profile = match given.profile {
             Some(OwnProfile::Standard) => Profile::built_in("standard").unwrap_or_else(|| setup.profile.clone()),
@@ -128,6 +137,7 @@ impl World {
             backends: tokio::sync::Mutex::default(),
             begun: Mutex::default(),
             conversation: Mutex::default(),
+            death,
             given,
         });
         world.connect();
