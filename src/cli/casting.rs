@@ -2,21 +2,17 @@
 
 use super::Stop;
 use crate::clock::Mode;
-use crate::cloud::{Keys, Truthful};
+use crate::cloud::Keys;
 use crate::mutant::{self, Fault, Mutant};
 use crate::profile::Profile;
 use crate::protocol::message::{Initialized, SdkName};
 use crate::protocol::{Capability, Control, Realm, Seat};
-use crate::reference::adapter::{Reference, TimeSource};
-use crate::reference::{app::Diligent, backend::Proper};
+use crate::reference::adapter::TimeSource;
 use crate::run::{Engine, Offer};
-use crate::seat::{
-    AppSeat, BackendSeat, CannotStart, CloudSeat, Deadlines, ExternalCloud, NoService, SdkSeat, Trouble,
-};
+use crate::seat::{AppSeat, BackendSeat, CannotStart, CloudSeat, ExternalCloud, NoService, SdkSeat, Trouble};
 use crate::target::Target;
 use crate::text::nearest;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Seats that are filled, and what they offer.
 pub struct Casting {
@@ -41,22 +37,6 @@ pub enum NoCast {
 impl From<CannotStart> for NoCast {
     fn from(error: CannotStart) -> Self {
         NoCast::Stop(Stop::Environment(error.to_string()))
-    }
-}
-
-/// Everything built in.
-pub fn engine(keys: Arc<Keys>) -> Engine {
-    Engine {
-        sdk: SdkSeat::Builtin { assembly: Arc::new(Reference), time: TimeSource::Harness },
-        app: AppSeat::Builtin(Arc::new(Diligent)),
-        backend: BackendSeat::Builtin(Arc::new(Proper)),
-        cloud: CloudSeat::Simulated { keys, rules: Arc::new(Truthful) },
-        profile: Profile::junction(),
-        capabilities: Capability::ALL.iter().copied().collect(),
-        mode: Mode::Virtual,
-        tells_time: true,
-        deadlines: Deadlines::default(),
-        request_timeout: Duration::from_secs(5),
     }
 }
 
@@ -110,7 +90,7 @@ pub async fn cast(
         deadlines: target.deadlines,
         request_timeout: target.request_timeout,
         profile: profile.or(target.profile).unwrap_or_else(Profile::junction),
-        ..engine(Arc::new(keys))
+        ..Engine::built_in(Arc::new(keys))
     };
     let mut build = name("vouch-reference", env!("CARGO_PKG_VERSION"), "rust");
     let (mut label, mut at_most) = ("built in".to_owned(), None);

@@ -174,7 +174,7 @@ fn more(count: usize) -> String {
 
 fn settings(name: &str, mutant: Option<&Mutant>, keys: Arc<Keys>) -> Settings {
     let deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
-    let mut engine = Engine { deadlines, request_timeout: Duration::from_secs(1), ..casting::engine(keys) };
+    let mut engine = Engine { deadlines, request_timeout: Duration::from_secs(1), ..Engine::built_in(keys) };
     if let Some(mutant) = mutant {
         casting::plant(&mut engine, &mutant.seat);
         if let Some(profile) = mutant.profile.and_then(Profile::built_in) {

@@ -191,3 +191,6 @@ impl Count {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

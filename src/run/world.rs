@@ -12,8 +12,12 @@ use super::expiries::Expiries;
 use super::surroundings::{endpoints, vendor};
 use super::vendor::Vendor;
 use crate::clock::{Clock, Mode, real_now_ms};
+use crate::cloud::{Keys, Truthful};
 use crate::profile::Profile;
 use crate::protocol::{Capability, Realm};
+use crate::reference::adapter::{Reference, TimeSource};
+use crate::reference::app::Diligent;
+use crate::reference::backend::Proper;
 use crate::scenario::{Given, OwnProfile, Text};
 use crate::seat::{
     AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs, trouble,
@@ -44,6 +48,24 @@ pub struct Setup {
     pub deadlines: Deadlines,
     /// How long parts wait for one HTTP answer, in real time.
     pub request_timeout: Duration,
+}
+
+impl Setup {
+    /// Everything built in.
+    pub fn built_in(keys: Arc<Keys>) -> Self {
+        Self {
+            sdk: SdkSeat::Builtin { assembly: Arc::new(Reference), time: TimeSource::Harness },
+            app: AppSeat::Builtin(Arc::new(Diligent)),
+            backend: BackendSeat::Builtin(Arc::new(Proper)),
+            cloud: CloudSeat::Simulated { keys, rules: Arc::new(Truthful) },
+            profile: Profile::junction(),
+            capabilities: Capability::ALL.iter().copied().collect(),
+            mode: Mode::Virtual,
+            tells_time: true,
+            deadlines: Deadlines::default(),
+            request_timeout: Duration::from_secs(5),
+        }
+    }
 }
 
 pub struct World {
