@@ -37,8 +37,18 @@ use std::time::Duration;
 pub struct Behaviour {
     /// How `expires_in` is written, where not as the profile has it.
     pub expires_in: Option<NumberForm>,
-    /// Refresh tokens hold characters that a form must percent-encode.
-    pub awkward_refresh_tokens: bool,
+    pub refresh_tokens: RefreshTokens,
+}
+
+/// What refresh tokens are like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefreshTokens {
+    #[default]
+    Plain,
+    /// They hold characters that a form must percent-encode.
+    Awkward,
+    /// They are two thousand characters long.
+    Long,
 }
 
 /// How long the tokens live that are issued from now on.

@@ -2,7 +2,7 @@
 
 use super::store::{Ticket, random_id};
 use super::team::Team;
-use super::{Inner, keys};
+use super::{Inner, RefreshTokens, keys};
 use crate::protocol::{Environment, Realm, Region};
 use crate::wire::redact::SecretKind;
 use base64::Engine;
@@ -179,10 +179,10 @@ pub(super) fn refresh_token(cloud: &Inner, ticket: Ticket) -> String {
         bytes[at] ^= seal[at];
     }
     let plain = URL_SAFE_NO_PAD.encode(bytes);
-    let token = if cloud.behaviour.awkward_refresh_tokens {
-        format!("{}{AWKWARD}{}{AWKWARD_END}", &plain[..20], &plain[20..])
-    } else {
-        plain
+    let token = match cloud.behaviour.refresh_tokens {
+        RefreshTokens::Plain => plain,
+        RefreshTokens::Awkward => format!("{}{AWKWARD}{}{AWKWARD_END}", &plain[..20], &plain[20..]),
+        RefreshTokens::Long => FILLING.repeat(LONG / FILLING.len()) + &plain,
     };
     cloud.ledger.secret(SecretKind::RefreshToken, &token);
     token
@@ -190,11 +190,13 @@ pub(super) fn refresh_token(cloud: &Inner, ticket: Ticket) -> String {
 
 /// What an authentic refresh token of this cloud names.
 pub(super) fn read_refresh_token(cloud: &Inner, token: &str) -> Option<Ticket> {
-    let plain = if cloud.behaviour.awkward_refresh_tokens {
-        let (start, rest) = token.strip_suffix(AWKWARD_END)?.split_once(AWKWARD)?;
-        Cow::Owned([start, rest].concat())
-    } else {
-        Cow::Borrowed(token)
+    let plain = match cloud.behaviour.refresh_tokens {
+        RefreshTokens::Plain => Cow::Borrowed(token),
+        RefreshTokens::Awkward => {
+            let (start, rest) = token.strip_suffix(AWKWARD_END)?.split_once(AWKWARD)?;
+            Cow::Owned([start, rest].concat())
+        }
+        RefreshTokens::Long => Cow::Borrowed(token.get(LONG..)?),
     };
     let mut bytes: [u8; TICKET + SEAL] = URL_SAFE_NO_PAD.decode(&*plain).ok()?.try_into().ok()?;
     let (ticket, seal) = bytes.split_at_mut(TICKET);
@@ -213,3 +215,7 @@ const SEAL: usize = 16;
 /// Characters that a form must percent-encode, in the middle and at the end.
 const AWKWARD: &str = "+/";
 const AWKWARD_END: &str = "=&%";
+
+/// Characters before the ticket of a long one, and what they are. What tells tokens apart comes last.
+const LONG: usize = 2000;
+const FILLING: &str = "AMf-vBxa_0";

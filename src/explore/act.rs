@@ -93,6 +93,8 @@ pub enum Parting {
     Refused,
     /// Its refresh was asked to come again tomorrow.
     ToldToWait,
+    /// It was deleted, and its refresh, which will tell so, is under way.
+    Deleted,
 }
 
 /// The kinds of exchange that a strike waits for.

@@ -130,6 +130,7 @@ pub fn all_acts() -> Vec<Act> {
             Act::NextUser(who, Parting::Refreshing),
             Act::NextUser(who, Parting::Refused),
             Act::NextUser(who, Parting::ToldToWait),
+            Act::NextUser(who, Parting::Deleted),
             Act::Identify(who),
             Act::UseKey(who),
             Act::SetUser(who),

@@ -3,7 +3,7 @@
 //!
 //! It knows no SDK, no wire and no token: only who is signed in how, who exists, and what follows.
 
-use super::act::{Act, PEOPLE, Person, Place, Strike};
+use super::act::{Act, PEOPLE, Parting, Person, Place, Strike};
 use super::state::{Branch, Ended, Installed, Seen, State, branch, refused};
 use crate::protocol::ErrorKind;
 use ErrorKind::{
@@ -55,8 +55,9 @@ impl State {
                 false => state.sign_in(who, Place::Home),
             },
             // One user's stay has nothing to do with the next one's (LIF-4).
-            Act::NextUser(next, _) if state.is_well() && state.user() != Some(next) && !state.is_gone(next) => {
-                branch(&[Seen::Http(200)], state.signed_in(next, false))
+            Act::NextUser(next, parting) if state.is_well() && state.user() != Some(next) && !state.is_gone(next) => {
+                let last = if parting == Parting::Deleted { state.deleted(next.other(), true) } else { state };
+                branch(&[Seen::Http(200)], last.signed_in(next, false))
             }
             Act::NextUser(..) => vec![],
             Act::Identify(who) => state.identify(who),

@@ -3,7 +3,7 @@
 use super::vendor::{External, Vendor};
 use super::world::Setup;
 use crate::clock::Clock;
-use crate::cloud::{Behaviour, Cloud, CloudParts};
+use crate::cloud::{self, Behaviour, Cloud, CloudParts};
 use crate::profile::Profile;
 use crate::protocol::Realm;
 use crate::protocol::message::Endpoint;
@@ -28,7 +28,11 @@ pub(super) fn vendor(
             ledger: ledger.clone(),
             behaviour: Behaviour {
                 expires_in: given.cloud.expires_in,
-                awkward_refresh_tokens: given.cloud.refresh_tokens == RefreshTokens::Awkward,
+                refresh_tokens: match given.cloud.refresh_tokens {
+                    RefreshTokens::Plain => cloud::RefreshTokens::Plain,
+                    RefreshTokens::Awkward => cloud::RefreshTokens::Awkward,
+                    RefreshTokens::Long => cloud::RefreshTokens::Long,
+                },
             },
             profile: profile.clone(),
             rules: rules.clone(),

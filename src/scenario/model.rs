@@ -101,7 +101,7 @@ impl Given {
 pub struct CloudGiven {
     /// How the lifetime of an access token is written; left out, as the wire profile has it.
     pub expires_in: Option<NumberForm>,
-    /// Whether refresh tokens hold characters that a form must percent-encode.
+    /// What refresh tokens are like.
     pub refresh_tokens: RefreshTokens,
 }
 
@@ -110,5 +110,8 @@ pub struct CloudGiven {
 pub enum RefreshTokens {
     #[default]
     Plain,
+    /// They hold characters that a form must percent-encode.
     Awkward,
+    /// They are two thousand characters long.
+    Long,
 }

@@ -20,7 +20,7 @@ pub use tally::Summary;
 pub use tls::{CannotCertify, Tls};
 
 use crate::clock::{Clock, Mode};
-use crate::cloud::{Behaviour, Cloud, CloudParts, Keys, Lifetimes, Rules, Truthful};
+use crate::cloud::{Behaviour, Cloud, CloudParts, Keys, Lifetimes, RefreshTokens, Rules, Truthful};
 use crate::profile::Profile;
 use crate::wire::redact::Ledger;
 use connection::Shared;
@@ -74,7 +74,7 @@ impl Server {
             keys: keys.clone(),
             clock: Clock::new(Mode::Real),
             ledger: Ledger::closed(),
-            behaviour: Behaviour { awkward_refresh_tokens: true, ..Behaviour::default() },
+            behaviour: Behaviour { refresh_tokens: RefreshTokens::Awkward, ..Behaviour::default() },
             profile: profile.clone(),
             rules: fault.unwrap_or_else(|| Arc::new(Truthful)),
         });

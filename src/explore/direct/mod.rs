@@ -11,7 +11,7 @@ use super::ether::{DirectNet, Ether, lock};
 use super::memory::{Disk, MemoryVault};
 use super::subject::Cast;
 use crate::clock::{Clock, Mode};
-use crate::cloud::{Behaviour, Cloud, CloudParts};
+use crate::cloud::{Behaviour, Cloud, CloudParts, RefreshTokens};
 use crate::invariant::{Observed, Watch};
 use crate::profile::{NumberForm, Profile};
 use crate::protocol::{Realm, StatusWord};
@@ -103,7 +103,7 @@ impl Direct {
             keys: cast.keys.clone(),
             clock: clock.clone(),
             ledger: ledger.clone(),
-            behaviour: Behaviour { expires_in: habits.expires_in, awkward_refresh_tokens: true },
+            behaviour: Behaviour { expires_in: habits.expires_in, refresh_tokens: RefreshTokens::Awkward },
             profile: profile.clone(),
             rules: cast.cloud.clone(),
         });

@@ -4,7 +4,7 @@ use super::Direct;
 use crate::explore::act::{Parting, Person, Place, Strike};
 use crate::explore::ether::lock;
 use crate::explore::state::{Seen, State};
-use crate::protocol::ErrorKind::{Cancelled, Network, NotSignedIn, Unauthorized};
+use crate::protocol::ErrorKind::{Cancelled, InvalidUser, Network, NotSignedIn, Unauthorized};
 use crate::reference::sdk::SdkError;
 use crate::wire::Operation;
 use futures_util::future::join_all;
@@ -84,6 +84,9 @@ impl Direct {
         let held = if parting == Parting::Refused { Operation::Api } else { Operation::Refresh };
         debug_assert_eq!(state.user(), Some(last));
         self.refuse_access_tokens(last);
+        if parting == Parting::Deleted {
+            self.ether.cloud.set_deleted(self.home, self.id(last), true);
+        }
         let come = async {
             let out = self.out_meanwhile().await;
             match self.note_sign_out(out) {
@@ -92,7 +95,7 @@ impl Direct {
             }
         };
         let call = async {
-            if parting != Parting::Refused {
+            if matches!(parting, Parting::Refreshing | Parting::ToldToWait) {
                 self.refuse_access_tokens(next);
             }
             self.request(&own).await
@@ -115,8 +118,12 @@ impl Direct {
         });
         // An answer to the last user's own call may still reach who made it.
         let may_be = [NotSignedIn, Cancelled, Network].map(Seen::Refused);
-        let answered = [Seen::Refused(Unauthorized), Seen::Http(401), Seen::Http(200)];
-        let well = may_be.contains(&end) || parting == Parting::Refused && answered.contains(&end);
+        let answered = match parting {
+            Parting::Refused => &[Seen::Refused(Unauthorized), Seen::Http(401), Seen::Http(200)][..],
+            Parting::Deleted => &[Seen::Refused(InvalidUser)],
+            Parting::Refreshing | Parting::ToldToWait => &[],
+        };
+        let well = may_be.contains(&end) || answered.contains(&end);
         if well { seen } else { Seen::Http(0) }
     }
 }

@@ -52,6 +52,7 @@ fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, parti
     let last = match parting {
         Parting::Refreshing => held("refresh"),
         Parting::Refused => held("api"),
+        Parting::Deleted => format!("  - deleteUser: {own}\n{}", held("refresh")),
         Parting::ToldToWait => format!(
             "  - fault: {{on: refresh, harm: status, status: 429, retryAfter: 86400, times: 1}}\n  \
              - request: GET /v2/user/${own}.id\n    expect: network\n"
@@ -63,11 +64,15 @@ fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, parti
          - signIn: $t{number}"
     );
     // An answer to the last user's own call may still reach who made it.
-    let may_be = if parting == Parting::Refused { ", unauthorized, 401, 200" } else { "" };
+    let may_be = match parting {
+        Parting::Refused => ", unauthorized, 401, 200",
+        Parting::Deleted => ", invalidUser",
+        Parting::Refreshing | Parting::ToldToWait => "",
+    };
     let end = format!("  - release\n  - finish: c{number}\n    expect: [notSignedIn, cancelled, network{may_be}]\n");
     match parting {
-        Parting::Refused => out.push_str(&end),
-        _ => {
+        Parting::Refused | Parting::Deleted => out.push_str(&end),
+        Parting::Refreshing | Parting::ToldToWait => {
             let _ = writeln!(out, "  - refuseAccessTokens: {next}");
         }
     }

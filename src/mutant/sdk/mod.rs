@@ -1,5 +1,6 @@
 //! SDKs that go wrong: by theme, those that decide wrongly; then those that stand before a port, and those with a memory.
 
+mod beyond;
 mod habits;
 mod later;
 mod memory;
@@ -59,6 +60,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         sessions::with_memory(),
         habits::mutants(),
         later::mutants(),
+        beyond::mutants(),
     ];
     themes.into_iter().flatten().collect()
 }

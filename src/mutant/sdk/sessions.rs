@@ -154,7 +154,7 @@ impl Rules for RefusedTwice {
     }
 }
 
-/// Remembers beyond a sign-out whom the app named last.
+/// Remembers beyond a sign-out, though not beyond a deletion, whom the app named last.
 #[derive(Default)]
 struct NamedForGood(Mutex<Option<String>>);
 
@@ -164,6 +164,14 @@ impl Rules for NamedForGood {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&session.external_user_id);
         }
         Faithful.save(vault, record)
+    }
+
+    fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
+        let refreshed = Faithful.read_refresh(profile, answer);
+        if matches!(refreshed, Refreshed::UserGone) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        refreshed
     }
 
     fn identified(&self, current: Option<&Record>, external_user_id: &str) -> bool {

@@ -163,12 +163,8 @@ impl Sdk {
     pub fn configure(&self, api_key: &str, realm: Realm) -> Result<()> {
         self.device.rules.check_api_key(api_key, realm)?;
         let user_id = match self.record()? {
-            Some(Record::SignInToken(_)) => {
-                return Err(SdkError::new(
-                    ErrorKind::AlreadySignedIn,
-                    "this installation uses sign-in tokens; sign out first",
-                ));
-            }
+            Some(Record::SignInToken(_)) if !self.device.rules.key_replaces_session() => return Err(uses_tokens()),
+            Some(Record::SignInToken(_)) => None,
             Some(Record::ApiKey(current)) if current.user_id.is_some() && current.realm() != realm => {
                 return Err(SdkError::new(ErrorKind::AlreadySignedIn, "signed in elsewhere; sign out first"));
             }
@@ -187,9 +183,10 @@ impl Sdk {
     pub fn set_user_id(&self, user_id: &str) -> Result<()> {
         match self.record()? {
             None => self.device.rules.user_before_configuration(),
-            Some(Record::SignInToken(_)) => {
-                Err(SdkError::new(ErrorKind::AlreadySignedIn, "this installation uses sign-in tokens; sign out first"))
+            Some(Record::SignInToken(session)) if self.device.rules.may_rename_session() => {
+                self.keep(Record::SignInToken(record::TokenRecord { user_id: user_id.to_owned(), ..session }))
             }
+            Some(Record::SignInToken(_)) => Err(uses_tokens()),
             Some(Record::ApiKey(mut record)) => {
                 if record.user_id.as_deref().is_some_and(|current| !self.device.rules.may_set_user(current, user_id)) {
                     return Err(SdkError::new(ErrorKind::AlreadySignedIn, "another user is signed in; sign out first"));
@@ -249,4 +246,8 @@ impl Sdk {
             self.device.rules.tell(&self.device.on_status, status);
         }
     }
+}
+
+fn uses_tokens() -> SdkError {
+    SdkError::new(ErrorKind::AlreadySignedIn, "this installation uses sign-in tokens; sign out first")
 }

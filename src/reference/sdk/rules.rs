@@ -141,6 +141,21 @@ pub trait Rules: Send + Sync {
         matches!(current, Some(Record::SignInToken(session)) if session.external_user_id.as_deref() == Some(external_user_id))
     }
 
+    /// Whether `identify` has nothing to do: a session on hold wants a new token (REC-8, REF-7).
+    fn identify_is_idle(&self, current: Option<&Record>, external_user_id: &str) -> bool {
+        self.identified(current, external_user_id) && !current.is_some_and(Record::is_on_hold)
+    }
+
+    /// Whether `configure` puts the API key in the place of a session (MIG-7).
+    fn key_replaces_session(&self) -> bool {
+        false
+    }
+
+    /// Whether `setUserId` changes the user of a session (LIF-2).
+    fn may_rename_session(&self) -> bool {
+        false
+    }
+
     /// MIG-4, MIG-5.
     fn same_realm(&self, one: Realm, other: Realm) -> bool {
         one == other

@@ -21,10 +21,10 @@ impl Sdk {
         F: Future<Output = Result<String>>,
     {
         let current = self.record()?;
-        let same = self.device.rules.identified(current.as_ref(), external_user_id);
-        if same && !current.as_ref().is_some_and(Record::is_on_hold) {
+        if self.device.rules.identify_is_idle(current.as_ref(), external_user_id) {
             return Ok(());
         }
+        let same = self.device.rules.identified(current.as_ref(), external_user_id);
         if !same && matches!(current, Some(Record::SignInToken(_))) {
             self.sign_out()?;
         }
