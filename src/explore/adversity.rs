@@ -25,6 +25,8 @@ impl State {
                 branches.extend(branch(&[Seen::Ok], self.signed_in(who, false)));
                 branches
             }
+            // An HTTP stack may send again on a connection that it had kept, and finds the token used up.
+            Strike::LoseResponse => refused(&[Network, InvalidSignInToken], self),
             _ => refused(&[Network], self),
         }
     }
@@ -122,8 +124,9 @@ impl State {
         if branches.is_empty() {
             return vec![];
         }
-        for next in all {
-            branches.push(Branch { seen: vec![Seen::Killed], next });
+        // A launch follows.
+        for learnt in all.into_iter().flat_map(State::may_learn) {
+            branches.push(Branch { seen: vec![Seen::Killed], ..learnt });
         }
         branches
     }

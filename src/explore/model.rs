@@ -82,7 +82,10 @@ impl State {
             },
             Act::Client(what) => state.tried(what),
             Act::Backend(ask) => state.asked(ask),
-            Act::LockedLaunch => branch(&[Seen::Ok, Seen::Refused(ErrorKind::Storage)], state),
+            Act::LockedLaunch => {
+                let any = [Seen::Ok, Seen::Refused(ErrorKind::Storage)];
+                state.may_learn().into_iter().map(|learnt| Branch { seen: any.to_vec(), ..learnt }).collect()
+            }
             Act::Call | Act::CallSummary | Act::Crowd => state.call(200),
             Act::CallOther | Act::CallTeam => match state.installed {
                 Installed::Token { .. } => {
@@ -114,7 +117,7 @@ impl State {
             Act::LockedSignOut if state.user().is_some() => branch(&[Seen::Ok], state.nobody()),
             Act::LockedSignOut => vec![],
             Act::Refresh => state.refresh(),
-            Act::Relaunch | Act::Kill | Act::Reboot => branch(&[Seen::Ok], state),
+            Act::Relaunch | Act::Kill | Act::Reboot => state.may_learn(),
             // Keychains outlive an app; what lies there is somebody else's now (PER-7).
             Act::Reinstall => branch(&[Seen::Ok], state.nobody()),
             // PER-5: whatever it makes of it, it comes to life.
@@ -128,13 +131,13 @@ impl State {
             Act::Offline if state.online => branch(&[Seen::Ok], State { online: false, ..state }),
             Act::Online if !state.online => branch(&[Seen::Ok], State { online: true, ..state }),
             Act::Offline | Act::Online => vec![],
-            Act::Hour | Act::Days => branch(&[Seen::Ok], state),
-            Act::Delete(who) if !state.is_gone(who) => branch(&[Seen::Ok], state.deleted(who, true)),
+            Act::Hour | Act::Days => state.may_learn(),
+            Act::Delete(who) if !state.is_gone(who) => state.deleted(who, true).may_learn(),
             Act::Undo(who) if state.is_gone(who) => branch(&[Seen::Ok], state.deleted(who, false)),
             Act::Delete(_) | Act::Undo(_) => vec![],
             Act::Revoke => match state.installed {
                 Installed::Token { .. } if state.ended == Ended::Not => {
-                    branch(&[Seen::Ok], State { ended: Ended::Revoked, ..state })
+                    State { ended: Ended::Revoked, ..state }.may_learn()
                 }
                 _ => vec![],
             },
@@ -262,6 +265,16 @@ impl State {
             }
             (Ended::Not, false) => branch(&[well], self),
         }
+    }
+
+    /// At a launch, when time has passed, or by a call in the background, an SDK may learn of its own accord what a call would
+    /// tell it (REF-7, DEL-1).
+    pub(super) fn may_learn(self) -> Vec<Branch> {
+        let mut branches = branch(&[Seen::Ok], self);
+        if self.ended != Ended::Not {
+            branches.extend(self.refresh().into_iter().map(|learnt| Branch { seen: vec![Seen::Ok], ..learnt }));
+        }
+        branches
     }
 
     fn reconcile(self) -> Vec<Branch> {

@@ -192,7 +192,12 @@ impl World {
         exchange.link.from == Party::Sdk
             && exchange.operation == Operation::Api
             && !asked.iter().any(|asked| asked.asks_for(exchange))
-            && self.shows_access_token(exchange)
+            && (self.shows_access_token(exchange) || self.shows_api_key(exchange))
+    }
+
+    fn shows_api_key(&self, exchange: &Exchange) -> bool {
+        let key = exchange.request.header("x-vital-api-key");
+        key.is_some_and(|key| self.ledger.secrets_in(key).iter().any(|known| known.kind == SecretKind::ApiKey))
     }
 
     /// Whether an exchange authenticates with an access token.
@@ -228,7 +233,7 @@ impl Begin {
     /// signed in. That caller hears no less than from one that finds it out during the call: it counts as that.
     fn in_its_words<R>(&self, called: Called<R>) -> Called<R> {
         match called {
-            Called::Refused { kind: ErrorKind::NotSignedIn, text } if self.knew => {
+            Called::Refused { kind: ErrorKind::NotSignedIn | ErrorKind::NotConfigured, text } if self.knew => {
                 Called::Refused { kind: ErrorKind::InvalidUser, text }
             }
             other => other,

@@ -70,6 +70,8 @@ impl Outcome {
             (Outcome::Any, Answer::Refused { kind: ErrorKind::Internal, .. }) => false,
             (Outcome::Any, _) | (Outcome::Ok, Answer::Done | Answer::Ok) | (Outcome::Killed, Answer::Killed) => true,
             (Outcome::Ok, Answer::Http { status, .. }) => (200..300).contains(status),
+            // After a sign-out nothing is configured either (KEY-3).
+            (Outcome::Refused(ErrorKind::NotSignedIn), Answer::Refused { kind: ErrorKind::NotConfigured, .. }) => true,
             (Outcome::Refused(wanted), Answer::Refused { kind, .. }) => wanted == *kind,
             (Outcome::Http(wanted), Answer::Http { status, .. }) => wanted == *status,
             (Outcome::Class(class), Answer::Http { status, .. }) => class == *status / 100,

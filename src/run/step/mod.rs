@@ -51,6 +51,7 @@ mod together;
 pub(crate) mod token_request;
 mod undo_delete;
 mod vendor_users;
+mod wait;
 
 pub use super::answer::{Answer, Failure, Halt};
 pub use kind::StepKind;
@@ -116,6 +117,7 @@ pub static KINDS: &[StepKind] = &[
     cancel::KIND,
     finish::KIND,
     pause::KIND,
+    wait::KIND,
 ];
 
 /// What a step does to the world.
