@@ -137,7 +137,8 @@ fn tell_numbers(out: &mut impl Write, args: &Args, seed: u64, found: &Found, act
     #[allow(clippy::cast_precision_loss, reason = "shown to people")]
     let rate = found.walks as f64 / found.seconds.max(0.001);
     let (walks, length, seconds) = (found.walks, args.length, found.seconds);
-    writeln!(out, "{walks} walks of {length} events from seed {seed} in {seconds:.1} s: {rate:.0} walks a second")?;
+    let digits = usize::from(rate < 10.0);
+    writeln!(out, "{walks} walks of {length} events from seed {seed} in {seconds:.1} s: {rate:.digits$} a second")?;
     let (states, transitions) = reachable();
     let Coverage { states: seen, transitions: taken, acts: done } = &found.coverage;
     let (seen, taken, states, done) = (seen.len(), taken.len(), states.len(), done.len());

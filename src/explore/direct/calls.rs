@@ -45,6 +45,11 @@ impl Direct {
         self.note(out.map(|()| Seen::Ok))
     }
 
+    pub(super) fn sign_out(&self) -> Seen {
+        let out = self.sdk.sign_out();
+        self.note_sign_out(out)
+    }
+
     pub(super) async fn sign_in(&self, who: Person, place: Place) -> Seen {
         match self.issue(who, place) {
             Some(token) => self.sign_in_with(&token).await,

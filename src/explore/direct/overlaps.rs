@@ -31,16 +31,21 @@ impl Direct {
         if out == Seen::Ok { vec![first, second] } else { vec![out] }
     }
 
+    /// Two calls, of which the second begins while the first goes on.
+    async fn one_after_the_other(&self, path: &str) -> [Seen; 2] {
+        let second = async {
+            meanwhile().await;
+            self.request(path).await
+        };
+        tokio::join!(self.request(path), second).into()
+    }
+
     /// Two calls that the vendor refuses; one hears of it late, and needs no refresh of its own then (REF-3).
     pub(super) async fn late_refusal(&self, of: Person, path: &str) -> Vec<Seen> {
         self.refuse_access_tokens(of);
         *lock(&self.ether.slow) = Some(Operation::Api);
         let before = self.ether.transcript.len();
-        let soon = async {
-            meanwhile().await;
-            self.request(path).await
-        };
-        let (late, soon) = tokio::join!(self.request(path), soon);
+        let [late, soon] = self.one_after_the_other(path).await;
         if self.count(Operation::Refresh, before) > 1 { vec![Seen::Http(0)] } else { vec![late, soon] }
     }
 
@@ -53,12 +58,7 @@ impl Direct {
         }
         self.ether.cloud.set_deleted(self.home, self.id(of), true);
         *lock(&self.ether.slow) = Some(Operation::Refresh);
-        let second = async {
-            meanwhile().await;
-            self.request(path).await
-        };
-        let (first, second) = tokio::join!(self.request(path), second);
-        vec![first, second]
+        self.one_after_the_other(path).await.to_vec()
     }
 
     pub(super) async fn sign_in_sign_out(&self, who: Person) -> Vec<Seen> {

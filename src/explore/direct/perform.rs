@@ -70,10 +70,7 @@ impl Direct {
             Act::CallTeam => vec![self.request("/v2/user").await],
             Act::LockedLaunch => vec![self.locked_launch(state)],
             Act::Identify(who) => vec![self.identify(who).await],
-            Act::SignOut => {
-                let out = self.sdk.sign_out();
-                vec![self.note_sign_out(out)]
-            }
+            Act::SignOut => vec![self.sign_out()],
             Act::UseKey(who) => {
                 self.begins();
                 let both = self
@@ -146,8 +143,7 @@ impl Direct {
             }
             Act::CrashInSignOut(write) => {
                 self.life.end_at_write(write);
-                let out = self.sdk.sign_out();
-                let seen = self.note_sign_out(out);
+                let seen = self.sign_out();
                 vec![self.after_crash(seen)]
             }
             Act::Offline | Act::Online => {
@@ -219,8 +215,7 @@ impl Direct {
             refused => return refused,
         }
         let seen = self.request(&format!("/v2/user/{}", self.id(who))).await;
-        let out = self.sdk.sign_out();
-        match self.note_sign_out(out) {
+        match self.sign_out() {
             Seen::Ok => seen,
             refused => refused,
         }
@@ -243,10 +238,7 @@ impl Direct {
         }
         let told = self.sdk.status().map(|_| Seen::Ok);
         match self.note(told) {
-            Seen::Ok => {
-                let out = self.sdk.sign_out();
-                self.note_sign_out(out)
-            }
+            Seen::Ok => self.sign_out(),
             refused => refused,
         }
     }
@@ -283,10 +275,7 @@ impl Direct {
         self.locked.store(false, Ordering::Relaxed);
         // Ok means erased, whatever some keychains do while they are locked.
         match self.note_sign_out(meanwhile) {
-            Seen::Refused(ErrorKind::Storage) => {
-                let out = self.sdk.sign_out();
-                self.note_sign_out(out)
-            }
+            Seen::Refused(ErrorKind::Storage) => self.sign_out(),
             other => other,
         }
     }
