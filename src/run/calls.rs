@@ -192,18 +192,17 @@ impl World {
         exchange.link.from == Party::Sdk
             && exchange.operation == Operation::Api
             && !asked.iter().any(|asked| asked.asks_for(exchange))
-            && (self.shows_access_token(exchange) || self.shows_api_key(exchange))
-    }
-
-    fn shows_api_key(&self, exchange: &Exchange) -> bool {
-        let key = exchange.request.header("x-vital-api-key");
-        key.is_some_and(|key| self.ledger.secrets_in(key).iter().any(|known| known.kind == SecretKind::ApiKey))
+            && (self.shows_access_token(exchange) || self.shows(exchange, "x-vital-api-key", SecretKind::ApiKey))
     }
 
     /// Whether an exchange authenticates with an access token.
     pub(super) fn shows_access_token(&self, exchange: &Exchange) -> bool {
-        let secrets = exchange.request.header("authorization").map(|text| self.ledger.secrets_in(text));
-        secrets.is_some_and(|secrets| secrets.iter().any(|known| known.kind == SecretKind::AccessToken))
+        self.shows(exchange, "authorization", SecretKind::AccessToken)
+    }
+
+    fn shows(&self, exchange: &Exchange, header: &str, kind: SecretKind) -> bool {
+        let secrets = exchange.request.header(header).map(|text| self.ledger.secrets_in(text));
+        secrets.is_some_and(|secrets| secrets.iter().any(|known| known.kind == kind))
     }
 
     /// Calls the SDK where only success or refusal matters.

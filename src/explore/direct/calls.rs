@@ -51,7 +51,11 @@ impl Direct {
     }
 
     pub(super) async fn sign_in(&self, who: Person, place: Place) -> Seen {
-        match self.issue(who, place) {
+        self.sign_in_if_issued(self.issue(who, place)).await
+    }
+
+    pub(super) async fn sign_in_if_issued(&self, token: Option<String>) -> Seen {
+        match token {
             Some(token) => self.sign_in_with(&token).await,
             None => Seen::Refused(ErrorKind::Network),
         }

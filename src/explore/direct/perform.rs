@@ -36,7 +36,10 @@ impl Direct {
             }
             Act::SignInForged(how) => vec![self.sign_in_forged(how).await],
             Act::SignInLate(who) => vec![self.sign_in_late(who).await],
-            Act::SignInOtherCase(who) => vec![self.sign_in_other_case(who).await],
+            Act::SignInOtherCase(who) => {
+                let token = self.issue_written(who, Place::Home, !self.habits.capital_user_id);
+                vec![self.sign_in_if_issued(token).await]
+            }
             Act::SignInAbroad(who, place) => vec![self.sign_in_abroad(who, place).await],
             Act::SignInBoth => {
                 let (ada, bob) =
@@ -200,13 +203,6 @@ impl Direct {
         let Some(token) = self.issue(who, Place::Home) else { return Seen::Refused(ErrorKind::Network) };
         self.clock.advance(self.ether.cloud.lifetimes().sign_in_token + Duration::from_secs(1)).await;
         self.sign_in_with(&token).await
-    }
-
-    async fn sign_in_other_case(&self, who: Person) -> Seen {
-        match self.issue_written(who, Place::Home, !self.habits.capital_user_id) {
-            Some(token) => self.sign_in_with(&token).await,
-            None => Seen::Refused(ErrorKind::Network),
-        }
     }
 
     async fn sign_in_abroad(&self, who: Person, place: Place) -> Seen {

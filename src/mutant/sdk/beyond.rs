@@ -1,6 +1,6 @@
 //! SDKs that remember too much, or take what is another's for their own.
 
-use super::{Sent, Stored, seat};
+use super::{Sent, Stored, is_gone, seat};
 use crate::mutant::mutants;
 use crate::profile::{Call, Profile};
 use crate::protocol::message::Area;
@@ -31,7 +31,7 @@ mutants! { Rules, seat;
         }
         fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
             let refreshed = Faithful.read_refresh(profile, answer);
-            self.gone.fetch_or(matches!(refreshed, Refreshed::UserGone), Relaxed);
+            self.gone.fetch_or(is_gone(&refreshed), Relaxed);
             refreshed
         }
         fn identified(&self, current: Option<&Record>, external_user_id: &str) -> bool {
@@ -90,7 +90,7 @@ mutants! { Rules, seat;
         }
         fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
             let refreshed = Faithful.read_refresh(profile, answer);
-            self.gone.store(matches!(refreshed, Refreshed::UserGone), Relaxed);
+            self.gone.store(is_gone(&refreshed), Relaxed);
             refreshed
         }
         fn erase(&self, vault: &dyn Vault) -> Stored<()> {
@@ -108,7 +108,7 @@ mutants! { Rules, seat;
         fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
             let refreshed = Faithful.read_refresh(profile, answer);
             // Two looks at whether the answer is still wanted follow.
-            self.looks.store(if matches!(refreshed, Refreshed::UserGone) { 2 } else { 0 }, Relaxed);
+            self.looks.store(if is_gone(&refreshed) { 2 } else { 0 }, Relaxed);
             refreshed
         }
         fn still_wanted(&self, asked_in: u64, now: u64) -> bool {

@@ -1,7 +1,7 @@
 //! SDKs that go wrong after something happened in the same launch.
 
 use super::storage::{erase_by_flag, flagged, save_without_flag};
-use super::{Sent, Stored, refuse, seat};
+use super::{Sent, Stored, is_gone, refuse, seat};
 use crate::mutant::mutants;
 use crate::profile::{Call, Profile, Request};
 use crate::protocol::message::Area;
@@ -29,10 +29,6 @@ fn flow(current: Option<&Record>) -> u8 {
 
 fn under_way() -> Plan {
     refuse(ErrorKind::AlreadySignedIn, "a sign-in is under way")
-}
-
-fn is_gone(refreshed: &Refreshed) -> bool {
-    matches!(refreshed, Refreshed::UserGone)
 }
 
 mutants! { Rules, seat;

@@ -18,7 +18,7 @@ use crate::protocol::{ErrorKind, StatusWord};
 use crate::reference::adapter::{Assembly, Parts};
 use crate::reference::sdk::SdkError;
 use crate::reference::sdk::ports::{Answer, Net, NoAnswer, Vault, VaultError};
-use crate::reference::sdk::rules::{Plan, Rules};
+use crate::reference::sdk::rules::{Plan, Refreshed, Rules};
 use std::sync::Arc;
 
 /// An SDK whose rules are `R`, made anew at each launch.
@@ -39,6 +39,10 @@ type Stored<T> = std::result::Result<T, VaultError>;
 
 fn refuse(kind: ErrorKind, text: &str) -> Plan {
     Plan::Refuse(SdkError::new(kind, text))
+}
+
+fn is_gone(refreshed: &Refreshed) -> bool {
+    matches!(refreshed, Refreshed::UserGone)
 }
 
 fn without(status: Vec<StatusWord>, word: StatusWord) -> Vec<StatusWord> {

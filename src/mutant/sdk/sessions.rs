@@ -1,6 +1,6 @@
 //! SDKs that mix up sessions: one user's with the next one's, before with after, on hold with well.
 
-use super::{Sent, Stored, refuse, seat};
+use super::{Sent, Stored, is_gone, refuse, seat};
 use crate::mutant::{Mutant, mutants};
 use crate::profile::{Profile, Request};
 use crate::protocol::message::Area;
@@ -168,7 +168,7 @@ impl Rules for NamedForGood {
 
     fn read_refresh(&self, profile: &Profile, answer: &Sent) -> Refreshed {
         let refreshed = Faithful.read_refresh(profile, answer);
-        if matches!(refreshed, Refreshed::UserGone) {
+        if is_gone(&refreshed) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
         refreshed
