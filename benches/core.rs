@@ -7,14 +7,14 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use vouch::clock::{Clock, Mode};
-use vouch::cloud::{Behaviour, Cloud, CloudParts, Keys, TokenShape};
-use vouch::profile::{Call, Granted, Profile, Values};
-use vouch::protocol::{Environment, Realm, Region};
-use vouch::reference::sdk::rules::Faithful;
-use vouch::reference::sdk::token::SignInToken;
-use vouch::wire::redact::Ledger;
-use vouch::wire::{Fate, Link, Party, Received, Transcript};
+use vouch_sim::clock::{Clock, Mode};
+use vouch_sim::cloud::{Behaviour, Cloud, CloudParts, Keys, TokenShape};
+use vouch_spec::profile::{Call, Granted, Profile, Values};
+use vouch_spec::protocol::{Environment, Realm, Region};
+use vouch_sim::reference::sdk::rules::Faithful;
+use vouch_sim::reference::sdk::token::SignInToken;
+use vouch_sim::wire::redact::Ledger;
+use vouch_sim::wire::{Fate, Link, Party, Received, Transcript};
 
 const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
 
@@ -35,7 +35,7 @@ impl Site {
             ledger: Ledger::closed(),
             behaviour: Behaviour::default(),
             profile: profile.clone(),
-            rules: Arc::new(vouch::cloud::Truthful),
+            rules: Arc::new(vouch_sim::cloud::Truthful),
         })
         .with_ready_answers();
         let user = cloud.store().add_user(REALM, "ada", None).expect("a user").id;

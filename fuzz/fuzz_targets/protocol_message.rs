@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use vouch::protocol::{Handler, MAX_UNASKED, Refusal, connect};
+use vouch_spec::protocol::{Handler, MAX_UNASKED, Refusal, connect};
 
 struct Echo;
 

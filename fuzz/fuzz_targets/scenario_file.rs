@@ -3,9 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
-use vouch::run::Plan;
-use vouch::scenario::{Clauses, Scenario, Suite};
-use vouch::text::{Problems, Source};
+use vouch_runner::run::Plan;
+use vouch_spec::scenario::{Clauses, Scenario, Suite};
+use vouch_spec::text::{Problems, Source};
 
 static CLAUSES: LazyLock<Clauses> = LazyLock::new(|| {
     Clauses::parse(&Source::new("clauses.yaml", include_str!("../../scenarios/clauses.yaml"))).expect("the suite's own")

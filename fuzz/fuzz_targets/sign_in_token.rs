@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vouch::reference::sdk::rules::Faithful;
-use vouch::reference::sdk::token::SignInToken;
+use vouch_sim::reference::sdk::rules::Faithful;
+use vouch_sim::reference::sdk::token::SignInToken;
 
 fuzz_target!(|text: &str| {
     if let Ok(token) = SignInToken::parse(text, &Faithful) {

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vouch::target::Target;
-use vouch::text::{Problems, Source};
+use vouch_runner::target_file::Target;
+use vouch_spec::text::{Problems, Source};
 
 fuzz_target!(|text: &str| {
     if let Err(problems) = Target::parse(&Source::new("folder/vouch.toml", text)) {

@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use hyper::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
-use vouch::profile::{BUILT_IN, Call, Profile};
-use vouch::wire::redact::{Ledger, SecretKind};
+use vouch_spec::profile::{BUILT_IN, Call, Profile};
+use vouch_sim::wire::redact::{Ledger, SecretKind};
 
 const SECRET: &str = "s3cr3t+/=token&value";
 

@@ -1,17 +1,17 @@
 //! Who sits where in a run: what the target file fills, and the built-in parts for the rest.
 
 use super::Stop;
-use crate::clock::Mode;
-use crate::cloud::Keys;
-use crate::mutant::{self, Fault, Mutant};
-use crate::profile::Profile;
-use crate::protocol::message::{Initialized, SdkName};
-use crate::protocol::{Capability, Control, Realm, Seat};
-use crate::reference::adapter::TimeSource;
-use crate::run::{Engine, Offer};
-use crate::seat::{AppSeat, BackendSeat, CannotStart, CloudSeat, ExternalCloud, NoService, SdkSeat, Trouble};
-use crate::target::Target;
-use crate::text::nearest;
+use vouch_sim::clock::Mode;
+use vouch_sim::cloud::Keys;
+use vouch_sim::mutant::{self, Fault, Mutant};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::message::{Initialized, SdkName};
+use vouch_spec::protocol::{Capability, Control, Realm, Seat};
+use vouch_sim::reference::adapter::TimeSource;
+use vouch_runner::run::{Engine, Offer};
+use vouch_runner::sut::{AppSeat, BackendSeat, CannotStart, CloudSeat, ExternalCloud, NoService, SdkSeat, Trouble};
+use vouch_runner::target_file::Target;
+use vouch_spec::text::nearest;
 use std::sync::Arc;
 
 /// Seats that are filled, and what they offer.
@@ -109,7 +109,7 @@ pub async fn cast(
     }
     if let Some((named, seat)) = target.backend.filter(|_| seats.contains(&Seat::Backend)) {
         if let BackendSeat::External(spec) = &seat
-            && matches!(spec.run, crate::seat::Vendor::Running { .. })
+            && matches!(spec.run, vouch_runner::sut::Vendor::Running { .. })
         {
             // One vendor address: one case after the other.
             at_most = Some(1);

@@ -23,7 +23,7 @@ pub fn run(args: &Args) -> Done {
         && let (super::Stop::Files(first), super::Stop::Files(second)) = (first, second)
     {
         let all = first.0.iter().chain(&second.0).cloned().collect();
-        return Err(super::Stop::Files(crate::text::Problems(all)));
+        return Err(super::Stop::Files(vouch_spec::text::Problems(all)));
     }
     let plan = plan?;
     target?;

@@ -2,7 +2,7 @@
 
 use super::out::Out;
 use super::{Done, Selection, plan};
-use crate::scenario::Level;
+use vouch_spec::scenario::Level;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `vouch cloud-hook`: what the target file of `vouch cloud` names as its hooks.
 
 use super::{Done, Stop, runtime};
-use crate::serve::{CONTROL_HEADER, CONTROL_KEY, CONTROL_URL};
+use vouch_sim::serve::{CONTROL_HEADER, CONTROL_KEY, CONTROL_URL};
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub fn run(_: &Args) -> Done {
         "userId": told("VOUCH_USER_ID").unwrap_or_default(), "seconds": seconds,
     });
     let url = format!("{url}/control/{hook}");
-    let client = crate::wire::client(&url, PATIENCE).map_err(|error| Stop::Environment(error.to_string()))?;
+    let client = vouch_sim::wire::client(&url, PATIENCE).map_err(|error| Stop::Environment(error.to_string()))?;
     let sent = runtime()?.block_on(async {
         let response = client.post(&url).header(CONTROL_HEADER, key).json(&order).send().await?;
         let status = response.status();

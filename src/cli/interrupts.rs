@@ -1,7 +1,7 @@
 //! Ctrl-C, SIGTERM, and SIGHUP, which comes when the terminal is closed.
 
-use crate::run::tally::Outcome;
-use crate::run::{Interrupted, wanted};
+use vouch_runner::run::tally::Outcome;
+use vouch_runner::run::{Interrupted, wanted};
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

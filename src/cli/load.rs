@@ -6,12 +6,12 @@ use super::load_files::Files;
 use super::load_shared::{Crewed, crew, exit_code, profile, trouble};
 use super::out::Out;
 use super::{Done, Stop, load_rounds, runtime, target};
-use crate::load::{Happening, Load, LoadFile, Trouble, judge};
-use crate::profile::Profile;
-use crate::report::load::{Console, Results};
-use crate::report::remark;
-use crate::target::Target;
-use crate::text::{Problems, Source};
+use vouch_load::{Happening, Load, LoadFile, Trouble, judge};
+use vouch_spec::profile::Profile;
+use vouch_load::report::{Console, Results};
+use vouch_runner::report::remark;
+use vouch_runner::target_file::Target;
+use vouch_spec::text::{Problems, Source};
 use std::process::ExitCode;
 use std::sync::Arc;
 

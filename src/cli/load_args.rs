@@ -2,10 +2,10 @@
 
 use super::load_files::Reports;
 use super::load_shared::{environment, region};
-use crate::load::arrivals::Arrivals;
-use crate::load::threshold::Threshold;
-use crate::load::{Overrides, Protocol};
-use crate::protocol::{Environment, Region};
+use vouch_load::arrivals::Arrivals;
+use vouch_load::threshold::Threshold;
+use vouch_load::{Overrides, Protocol};
+use vouch_spec::protocol::{Environment, Region};
 use clap::ValueEnum;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! that does not exist.
 
 use super::Stop;
-use crate::report::load::{Exposition, Results};
+use vouch_load::report::{Exposition, Results};
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};

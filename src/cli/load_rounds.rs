@@ -5,11 +5,11 @@ use super::load_args::Args;
 use super::load_shared::{Crewed, crew, profile, trouble};
 use super::out::Out;
 use super::{Done, Stop, target};
-use crate::load::compare::{LEAST, RISK};
-use crate::load::threshold::{short, time};
-use crate::load::{Happening, Load, Tried, Trouble, Turns, Verdict, round_length, saturate, take_turns};
-use crate::report::load::{Console, thresholds_json};
-use crate::target::Target;
+use vouch_load::compare::{LEAST, RISK};
+use vouch_load::threshold::{short, time};
+use vouch_load::{Happening, Load, Tried, Trouble, Turns, Verdict, round_length, saturate, take_turns};
+use vouch_load::report::{Console, thresholds_json};
+use vouch_runner::target_file::Target;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -159,8 +159,8 @@ fn tell_turns(turns: &Turns, (old, new): &(String, String), outcome: Outcome) ->
 }
 
 fn turns_json(turns: &Turns, (old, new): &(String, String)) -> Value {
-    let sample = |sample: &crate::load::compare::Sample| json!({ "p50": sample.p50, "mean": sample.mean, "p99": sample.p99, "rate": sample.rate });
-    let compared = |c: &crate::load::compare::Compared| json!({ "measure": c.measure.word(), "ratio": c.ratio, "chance": c.chance, "regressed": c.regressed });
+    let sample = |sample: &vouch_load::compare::Sample| json!({ "p50": sample.p50, "mean": sample.mean, "p99": sample.p99, "rate": sample.rate });
+    let compared = |c: &vouch_load::compare::Compared| json!({ "measure": c.measure.word(), "ratio": c.ratio, "chance": c.chance, "regressed": c.regressed });
     json!({
         "schema": 1, "baseline": old, "target": new,
         "pairs": turns.pairs.iter().map(|(old, new)| json!({ "baseline": sample(old), "target": sample(new) })).collect::<Vec<_>>(),

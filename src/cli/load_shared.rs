@@ -2,13 +2,13 @@
 
 use super::Stop;
 use super::interrupts::INTERRUPTED;
-use crate::load::{
+use vouch_load::{
     Crew, CrewParts, Judged, Limits, Load, Protocol, Round, Running, Seated, Trouble, Verdict, allow_sockets, seat,
     tls_config,
 };
-use crate::profile::Profile;
-use crate::protocol::{Environment, Region};
-use crate::target::Target;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{Environment, Region};
+use vouch_runner::target_file::Target;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;

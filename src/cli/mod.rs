@@ -26,12 +26,12 @@ mod trial;
 mod worker;
 mod worth;
 
-use crate::protocol::Seat;
-use crate::report::remark;
-use crate::run::{Filter, Plan};
-use crate::scenario::{Suite, SuiteError};
-use crate::target::Target;
-use crate::text::{Problems, Source, did_you_mean};
+use vouch_spec::protocol::Seat;
+use vouch_runner::report::remark;
+use vouch_runner::run::{Filter, Plan};
+use vouch_spec::scenario::{Suite, SuiteError};
+use vouch_runner::target_file::Target;
+use vouch_spec::text::{Problems, Source, did_you_mean};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,9 +1,9 @@
 //! `vouch reference-sdk`.
 
 use super::{Done, Stop, casting, runtime};
-use crate::mutant::Fault;
-use crate::reference::adapter::{Assembly, Reference, TimeSource, serve};
-use crate::reference::sdk::ports::Life;
+use vouch_sim::mutant::Fault;
+use vouch_sim::reference::adapter::{Assembly, Reference, TimeSource, serve};
+use vouch_sim::reference::sdk::ports::Life;
 use std::process::ExitCode;
 use std::sync::Arc;
 

@@ -4,15 +4,15 @@ use super::casting::{self, NoCast};
 use super::interrupts::{INTERRUPTED, interrupts};
 use super::out::Out;
 use super::{Done, SeatName, Selection, Stop, limits, plan, runtime, target};
-use crate::profile::Profile;
-use crate::protocol::Seat;
-use crate::report::remark;
-use crate::report::{Console, Detail, Json, Junit, Listener};
-use crate::run::event::RunEvent;
-use crate::run::verdict::Strictness;
-use crate::run::{Plan, Settings, SnapshotMode, wanted};
-use crate::scenario::Clauses;
-use crate::target::Target;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::Seat;
+use vouch_runner::report::remark;
+use vouch_runner::report::{Console, Detail, Json, Junit, Listener};
+use vouch_runner::run::event::RunEvent;
+use vouch_runner::run::verdict::Strictness;
+use vouch_runner::run::{Plan, Settings, SnapshotMode, wanted};
+use vouch_spec::scenario::Clauses;
+use vouch_runner::target_file::Target;
 use clap::ValueEnum;
 use std::fs::File;
 use std::io::{self, Write};
@@ -157,7 +157,7 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
         shuffle: args.shuffle.map(|seed| seed.unwrap_or_else(rand::random)),
     };
     let (mut outcome, mut written) = (None, Ok(()));
-    crate::run::run(plan, settings, interrupted, |event| {
+    vouch_runner::run::run(plan, settings, interrupted, |event| {
         if let RunEvent::Finished(summary) = &event {
             outcome = Some(summary.outcome());
         }
@@ -215,8 +215,8 @@ pub(super) fn profile(name: Option<&str>, target: &Target) -> Result<Option<Arc<
 }
 
 /// A build whose adapter or service cannot even be reached.
-pub(super) fn unfit(name: &str, trouble: &crate::seat::Trouble) -> ExitCode {
-    let ledger = crate::wire::redact::Ledger::default();
+pub(super) fn unfit(name: &str, trouble: &vouch_runner::sut::Trouble) -> ExitCode {
+    let ledger = vouch_sim::wire::redact::Ledger::default();
     remark(format!("{name} does not conform: {}", ledger.scrub(&trouble.what)));
     if !trouble.stderr.trim().is_empty() {
         remark(format!("its standard error ends with:\n{}", ledger.scrub(&trouble.stderr)));

@@ -25,9 +25,9 @@ enum What {
 
 pub fn run(args: &Args) -> Done {
     let schema = match args.what {
-        What::Scenario => crate::run::scenario_schema(),
-        What::Target => schemars::schema_for!(crate::target::TargetFile).to_value(),
-        What::Protocol => crate::protocol::schema(),
+        What::Scenario => vouch_runner::run::scenario_schema(),
+        What::Target => schemars::schema_for!(vouch_runner::target_file::TargetFile).to_value(),
+        What::Protocol => vouch_spec::protocol::schema(),
     };
     writeln!(Out, "{schema:#}")?;
     Ok(ExitCode::SUCCESS)

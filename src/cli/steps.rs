@@ -2,7 +2,7 @@
 
 use super::Done;
 use super::out::Out;
-use crate::run::step::KINDS;
+use vouch_runner::run::step::KINDS;
 use std::io::Write;
 use std::process::ExitCode;
 

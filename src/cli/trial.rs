@@ -1,8 +1,8 @@
 //! What the suite makes of one planted fault.
 
-use crate::run::event::RunEvent;
-use crate::run::verdict::Verdict;
-use crate::run::{Interrupted, Plan, Settings};
+use vouch_runner::run::event::RunEvent;
+use vouch_runner::run::verdict::Verdict;
+use vouch_runner::run::{Interrupted, Plan, Settings};
 use std::collections::BTreeSet;
 
 /// What the suite made of one mutant.
@@ -20,7 +20,7 @@ impl Trial {
     /// Runs a plan with a fault that breaks this clause.
     pub async fn of(clause: &str, settings: Settings, plan: Plan, interrupted: Interrupted) -> Self {
         let mut trial = Self::default();
-        crate::run::run(plan, settings, interrupted, |event| {
+        vouch_runner::run::run(plan, settings, interrupted, |event| {
             let RunEvent::CaseFinished(case) = event else { return };
             let findings = match &case.verdict {
                 Verdict::Failed(findings) | Verdict::Warned(findings) => findings,

@@ -2,8 +2,8 @@
 
 use super::out::Out;
 use super::trial::Trial;
-use crate::mutant::Mutant;
-use crate::run::Plan;
+use vouch_sim::mutant::Mutant;
+use vouch_runner::run::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 

@@ -6,11 +6,11 @@ use crate::cli::interrupts::{INTERRUPTED, interrupts};
 use crate::cli::out::Out;
 use crate::cli::run::{profile, unfit};
 use crate::cli::{Done, Stop, limits, runtime, target};
-use crate::clock::Mode;
-use crate::explore::outside::{Ended, Failed, Outside, Shortened};
-use crate::explore::{Act, Coverage, Draft};
-use crate::protocol::Seat;
-use crate::run::{Interrupted, wanted};
+use vouch_sim::clock::Mode;
+use vouch_explore::outside::{Ended, Failed, Outside, Shortened};
+use vouch_explore::{Act, Coverage, Draft};
+use vouch_spec::protocol::Seat;
+use vouch_runner::run::{Interrupted, wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -32,7 +32,7 @@ pub fn run(args: &Args, path: &Path) -> Done {
     done
 }
 
-async fn explore(args: &Args, path: &Path, target: crate::target::Target) -> Done {
+async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Target) -> Done {
     let mut interrupted = interrupts();
     let profile = profile(args.profile.as_deref(), &target)?;
     let cast = tokio::select! {

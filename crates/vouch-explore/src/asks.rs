@@ -1,0 +1,197 @@
+//! What an app asks of the customer's backend in a walk, and whether the answer is right.
+
+use super::act::{Ask, Person, Strike};
+use super::ether::Ether;
+use super::state::Seen;
+use vouch_sim::clock::Clock;
+use vouch_sim::cloud::Cloud;
+use vouch_spec::protocol::Realm;
+use vouch_sim::reference::backend::{Backend, Rules, TOKEN_PATH, VendorApi};
+use vouch_sim::reference::sdk::ports::NoAnswer;
+use vouch_sim::reference::sdk::rules::Faithful;
+use vouch_sim::reference::sdk::token::SignInToken;
+use vouch_sim::wire::redact::{Ledger, SecretKind};
+use vouch_sim::wire::{Link, Operation, Party, Received, Reply};
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// An answer that is wrong, told as a status that no server gives.
+const WRONG: Seen = Seen::Http(0);
+/// How long the backend is told to wait for the vendor, and how long its apps wait for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+const APP_PATIENCE_MS: i64 = 30_000;
+
+/// The vendor API, reached in memory.
+struct Vendor {
+    ether: Arc<Ether>,
+    realm: Realm,
+    clock: Clock,
+    patience: Duration,
+}
+
+#[async_trait]
+impl VendorApi for Vendor {
+    async fn call(&self, method: Method, path: &str, api_key: &str, body: Option<&Value>) -> Option<(u16, Vec<u8>)> {
+        tokio::task::yield_now().await;
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        headers.insert(HeaderName::from_static("x-vital-api-key"), HeaderValue::from_str(api_key).ok()?);
+        let body = Bytes::from(body.map(ToString::to_string).unwrap_or_default());
+        let link = Link { from: Party::Backend, to: Party::Api, realm: self.realm };
+        let reply = self.ether.pass(link, Received { method, path: path.to_owned(), headers, body }).await;
+        tokio::task::yield_now().await;
+        if reply.as_ref().is_err_and(|why| *why == NoAnswer::TooLate) {
+            self.clock.advance(self.patience).await;
+        }
+        let reply = reply.ok()?;
+        Some((reply.status.as_u16(), reply.body.to_vec()))
+    }
+}
+
+/// The backend of the walk's team.
+pub(super) struct Asked {
+    backend: Backend,
+    ether: Arc<Ether>,
+    clock: Clock,
+    realm: Realm,
+    ids: [String; 2],
+    newcomers: AtomicUsize,
+}
+
+fn name(who: Person) -> String {
+    format!("app-user-{}", who.name())
+}
+
+impl Asked {
+    pub fn new(rules: Arc<dyn Rules>, ether: Arc<Ether>, clock: Clock, realm: Realm, ids: [String; 2]) -> Self {
+        let key = ether.cloud.store().team(realm).key.clone();
+        let patience = rules.patience(PATIENCE);
+        let vendor = Arc::new(Vendor { ether: ether.clone(), realm, clock: clock.clone(), patience });
+        Self { backend: Backend::over(vendor, key, rules), ether, clock, realm, ids, newcomers: AtomicUsize::new(0) }
+    }
+
+    pub async fn perform(&self, ask: Ask, ledger: &Ledger) -> Vec<Seen> {
+        let before = self.users();
+        let seen = self.ask(ask, ledger).await;
+        *self.ether.strike() = None;
+        let made = self.users() - before;
+        let may_make = usize::from(ask == Ask::NewcomerCrowd);
+        if made == may_make { seen } else { vec![WRONG] }
+    }
+
+    /// How many users the team has at the vendor.
+    fn users(&self) -> usize {
+        let cloud: &Cloud = &self.ether.cloud;
+        cloud.store().live(self.realm).count()
+    }
+
+    async fn ask(&self, ask: Ask, ledger: &Ledger) -> Vec<Seen> {
+        let named = |who: Person, field: &str| (field.to_owned(), name(who.other()));
+        let own = |who: Person| Some(self.credential(&name(who), ledger));
+        match ask {
+            Ask::Rightly(who) => vec![self.request(own(who), "", None, &[], Some(who)).await],
+            Ask::WithoutCredential | Ask::WithGarbage => {
+                let shown = (ask == Ask::WithGarbage).then(|| "nobody-issued-this".to_owned());
+                let calls = self.ether.transcript.len();
+                let seen = self.request(shown, "", None, &[], None).await;
+                // The request itself, and no call to the vendor (ISS-1).
+                let silent = self.ether.transcript.len() == calls + 1;
+                vec![if silent { seen } else { WRONG }]
+            }
+            Ask::NamingInQuery(who) => {
+                let query = format!("?client_user_id={}", name(who.other()));
+                vec![self.request(own(who), &query, None, &[], Some(who)).await]
+            }
+            Ask::NamingInBody(who) => {
+                let (field, value) = named(who, "client_user_id");
+                vec![self.request(own(who), "", Some(json!({ field: value })), &[], Some(who)).await]
+            }
+            Ask::NamingInHeader(who) => {
+                let header = [("x-user-id", name(who.other()))];
+                vec![self.request(own(who), "", None, &header, Some(who)).await]
+            }
+            Ask::NewcomerCrowd => {
+                let credential = self.newcomer(ledger);
+                let asks = (0..3).map(|_| self.request(Some(credential.clone()), "", None, &[], None));
+                join_all(asks).await
+            }
+            Ask::Raced(who) => {
+                self.ether.set_strike(Operation::FindUser, Strike::Status(404));
+                vec![self.request(own(who), "", None, &[], Some(who)).await]
+            }
+            Ask::FailedLookUp(status) => {
+                self.ether.set_strike(Operation::FindUser, Strike::Status(status));
+                let credential = self.newcomer(ledger);
+                vec![self.request(Some(credential), "", None, &[], None).await]
+            }
+            Ask::FailedIssuance(status) => {
+                self.ether.set_strike(Operation::Issuance, Strike::Status(status));
+                vec![self.request(own(Person::Ada), "", None, &[], None).await]
+            }
+            Ask::SilentIssuance => {
+                self.ether.set_strike(Operation::Issuance, Strike::Silence);
+                let began_ms = self.clock.now_ms();
+                let seen = self.request(own(Person::Ada), "", None, &[], None).await;
+                let waited_ms = self.clock.now_ms() - began_ms;
+                vec![if waited_ms < APP_PATIENCE_MS { seen } else { Seen::Never }]
+            }
+            Ask::GarbledIssuance => {
+                self.ether.set_strike(Operation::Issuance, Strike::WrongTypes);
+                vec![self.request(own(Person::Ada), "", None, &[], None).await]
+            }
+        }
+    }
+
+    fn credential(&self, app_user: &str, ledger: &Ledger) -> String {
+        let credential = self.backend.log_in(app_user);
+        ledger.secret(SecretKind::AppCredential, &credential);
+        credential
+    }
+
+    fn newcomer(&self, ledger: &Ledger) -> String {
+        let number = self.newcomers.fetch_add(1, Ordering::Relaxed);
+        self.credential(&format!("app-user-newcomer-{number}"), ledger)
+    }
+
+    /// One request of an app; a token must be of `owner`.
+    async fn request(
+        &self,
+        credential: Option<String>,
+        query: &str,
+        body: Option<Value>,
+        more: &[(&'static str, String)],
+        owner: Option<Person>,
+    ) -> Seen {
+        let mut headers = HeaderMap::new();
+        if let Some(Ok(value)) = credential.map(|text| HeaderValue::from_str(&format!("Bearer {text}"))) {
+            headers.insert(AUTHORIZATION, value);
+        }
+        for (name, value) in more {
+            headers.extend(HeaderValue::from_str(value).ok().map(|value| (HeaderName::from_static(name), value)));
+        }
+        let body = Bytes::from(body.map(|body| body.to_string()).unwrap_or_default());
+        let request = Received { method: Method::POST, path: format!("{TOKEN_PATH}{query}"), headers, body };
+        let link = Link { from: Party::App, to: Party::Backend, realm: self.realm };
+        match self.ether.front().pass(link, &self.backend, request).await {
+            Some(reply) if self.is_right(&reply, owner) => Seen::Http(reply.status.as_u16()),
+            _ => WRONG,
+        }
+    }
+
+    fn is_right(&self, reply: &Reply, owner: Option<Person>) -> bool {
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        let token = body.get("sign_in_token").and_then(Value::as_str);
+        if !reply.status.is_success() {
+            return token.is_none();
+        }
+        let Some(Ok(token)) = token.map(|text| SignInToken::parse(text, &Faithful)) else { return false };
+        let owned = owner.is_none_or(|who| token.user_id.eq_ignore_ascii_case(&self.ids[who as usize]));
+        owned && reply.headers.get(CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-store")
+    }
+}

@@ -1,0 +1,311 @@
+//! The scheme as a small state machine: what may happen next, and what an SDK may answer. This file is the specification
+//! that `vouch explore` holds every SDK against; [`super::scheme`] checks it exhaustively by itself.
+//!
+//! It knows no SDK, no wire and no token: only who is signed in how, who exists, and what follows.
+
+use super::act::{Act, PEOPLE, Parting, Person, Place, Strike};
+use super::state::{Branch, Ended, Installed, Seen, State, branch, refused};
+use vouch_spec::protocol::ErrorKind;
+use ErrorKind::{
+    AlreadySignedIn, Cancelled, Incompatible, InvalidSignInToken, InvalidUser, NeedsReauthentication, Network,
+    NotSignedIn, Unauthorized, UnexpectedAnswer,
+};
+
+const NO: [ErrorKind; 3] = [AlreadySignedIn, InvalidSignInToken, Incompatible];
+
+impl State {
+    /// The ways in which an act may end; none where it cannot happen now.
+    pub fn follow(&self, act: Act) -> Vec<Branch> {
+        let state = *self;
+        match act {
+            Act::SignIn(who, place) => state.sign_in(who, place),
+            Act::SignInStruck(who, strike) => state.sign_in_struck(who, strike),
+            Act::SignInForged(how) => state.sign_in_forged(how),
+            // The identity provider refuses it (ISS-5).
+            Act::SignInLate(who) => match state.sign_in_struck(who, Strike::LoseRequest).is_empty() {
+                true => vec![],
+                false => refused(&[InvalidSignInToken], state),
+            },
+            // MIG-10
+            Act::SignInOtherCase(who) => state.sign_in(who, Place::Home),
+            // OUT-1: of where the last user was at home nothing is left.
+            Act::SignInAbroad(who, _) => match state.installed {
+                Installed::Nobody if state.online && !state.is_gone(who) => branch(&[Seen::Http(200)], state),
+                _ => vec![],
+            },
+            Act::SignInBoth => match state.installed {
+                Installed::Nobody if state.online && state.gone == [false; 2] => PEOPLE
+                    .into_iter()
+                    .map(|who| Branch { seen: vec![Seen::Ok], next: state.signed_in(who, false) })
+                    .collect(),
+                _ => vec![],
+            },
+            // What comes of the exchange comes too late (OUT-5).
+            Act::SignInSignOut(who) => match state.installed {
+                Installed::Token { hold: false, .. } => vec![],
+                _ if state.sign_in_struck(who, Strike::LoseResponse).is_empty() => vec![],
+                _ => {
+                    let any = [NotSignedIn, Cancelled, Network, InvalidSignInToken].map(Seen::Refused);
+                    branch(&[&any[..], &[Seen::Ok]].concat(), state.nobody())
+                }
+            },
+            // Signed in when the exchange has worked, and not before (EXC-1).
+            Act::SignInWatched(who) => match state.sign_in_struck(who, Strike::LoseResponse).is_empty() {
+                true => vec![],
+                false => state.sign_in(who, Place::Home),
+            },
+            // One user's stay has nothing to do with the next one's (LIF-4).
+            Act::NextUser(next, parting) if state.is_well() && state.user() != Some(next) && !state.is_gone(next) => {
+                let last = if parting == Parting::Deleted { state.deleted(next.other(), true) } else { state };
+                branch(&[Seen::Http(200)], last.signed_in(next, false))
+            }
+            Act::NextUser(..) => vec![],
+            Act::Identify(who) => state.identify(who),
+            Act::SignOut => branch(&[Seen::Ok], state.nobody()),
+            Act::UseKey(who) => match state.installed {
+                Installed::Nobody if !state.is_gone(who) => {
+                    branch(&[Seen::Ok], State { installed: Installed::Key(who), ..state })
+                }
+                _ => vec![],
+            },
+            Act::SetUser(who) => match state.installed {
+                Installed::Key(owner) if owner != who => refused(&[AlreadySignedIn], state),
+                _ => vec![],
+            },
+            Act::UseForeignKey(place) => match state.installed {
+                Installed::Nobody if place != Place::Home => refused(&[ErrorKind::InvalidApiKey], state),
+                _ => vec![],
+            },
+            Act::UserWithoutKey => match state.installed {
+                Installed::Nobody => refused(&[ErrorKind::NotConfigured], state),
+                _ => vec![],
+            },
+            Act::Client(what) => state.tried(what),
+            Act::Backend(ask) => state.asked(ask),
+            Act::LockedLaunch => {
+                let any = [Seen::Ok, Seen::Refused(ErrorKind::Storage)];
+                state.may_learn().into_iter().map(|learnt| Branch { seen: any.to_vec(), ..learnt }).collect()
+            }
+            Act::Call | Act::CallSummary | Act::Crowd => state.call(200),
+            Act::CallOther | Act::CallTeam => match state.installed {
+                Installed::Token { .. } => {
+                    let mut branches = state.call(403);
+                    branches
+                        .iter_mut()
+                        .filter(|b| b.seen == [Seen::Http(403)])
+                        .for_each(|b| b.seen.push(Seen::Http(404)));
+                    branches
+                }
+                _ => vec![],
+            },
+            Act::CallStruck(on, strike) => state.call_struck(on, strike),
+            Act::CrowdSignOut if state.is_well() => {
+                let any = [NotSignedIn, Cancelled, Network, Unauthorized].map(Seen::Refused);
+                branch(&[&any[..], &[Seen::Http(200)]].concat(), state.nobody())
+            }
+            // PER-4: whatever came of the first call, the session outlives its process.
+            Act::CrowdRefused | Act::LateRefusal | Act::CallTwice | Act::LockedCall if state.is_well() => {
+                branch(&[Seen::Http(200)], state)
+            }
+            // DEL-5: all are told the same.
+            Act::WaitDeleted if state.is_well() => match state.user() {
+                Some(who) => refused(&[InvalidUser], state.deleted(who, true).nobody()),
+                None => vec![],
+            },
+            Act::WaitDeleted => vec![],
+            Act::CrowdSignOut | Act::CrowdRefused | Act::LateRefusal | Act::CallTwice | Act::LockedCall => vec![],
+            Act::LockedSignOut if state.user().is_some() => branch(&[Seen::Ok], state.nobody()),
+            Act::LockedSignOut => vec![],
+            Act::Refresh => state.refresh(),
+            Act::Relaunch | Act::Kill | Act::Reboot => state.may_learn(),
+            // Keychains outlive an app; what lies there is somebody else's now (PER-7).
+            Act::Reinstall => branch(&[Seen::Ok], state.nobody()),
+            // PER-5: whatever it makes of it, it comes to life.
+            Act::Damage(_) if matches!(state.installed, Installed::Token { .. }) => branch(&[Seen::Ok], state.nobody()),
+            Act::Damage(_) => vec![],
+            Act::CrashInSignIn(who, _) => state.crash(state.sign_in(who, Place::Home)),
+            Act::CrashInCall(_) if state.is_well() => state.crash(state.call(200)),
+            Act::CrashInCall(_) => vec![],
+            Act::CrashInSignOut(_) if state.user().is_some() => state.crash(branch(&[Seen::Ok], state.nobody())),
+            Act::CrashInSignOut(_) => vec![],
+            Act::Offline if state.online => branch(&[Seen::Ok], State { online: false, ..state }),
+            Act::Online if !state.online => branch(&[Seen::Ok], State { online: true, ..state }),
+            Act::Offline | Act::Online => vec![],
+            Act::Hour | Act::Days => state.may_learn(),
+            Act::Delete(who) if !state.is_gone(who) => state.deleted(who, true).may_learn(),
+            Act::Undo(who) if state.is_gone(who) => branch(&[Seen::Ok], state.deleted(who, false)),
+            Act::Delete(_) | Act::Undo(_) => vec![],
+            Act::Revoke => match state.installed {
+                Installed::Token { .. } if state.ended == Ended::Not => {
+                    State { ended: Ended::Revoked, ..state }.may_learn()
+                }
+                _ => vec![],
+            },
+            Act::RefuseAccessTokens if state.is_well() => branch(&[Seen::Ok], state),
+            Act::RefuseAccessTokens => vec![],
+            Act::AppUser(who) if who != state.app => branch(&[Seen::Ok], State { app: who, ..state }),
+            Act::AppUser(_) => vec![],
+            Act::Reconcile => state.reconcile(),
+        }
+    }
+
+    fn deleted(self, who: Person, gone: bool) -> State {
+        let mut next = self;
+        next.gone[who as usize] = gone;
+        // A session does not outlive its user, even if the user comes back.
+        if gone && matches!(self.installed, Installed::Token { who: owner, .. } if owner == who) {
+            next.ended = Ended::WithItsUser;
+        }
+        next
+    }
+
+    fn sign_in(self, who: Person, place: Place) -> Vec<Branch> {
+        if self.is_gone(who) || (place != Place::Home && self.installed == Installed::Nobody) {
+            return vec![];
+        }
+        let exchange = || match self.online {
+            true => branch(&[Seen::Ok], self.signed_in(who, false)),
+            false => refused(&[Network], self),
+        };
+        match self.installed {
+            Installed::Nobody => exchange(),
+            _ if place != Place::Home => refused(&NO, self),
+            // MIG-2, MIG-3
+            Installed::Key(owner) if owner == who => exchange(),
+            Installed::Token { who: owner, hold: true } if owner == who => exchange(),
+            Installed::Key(_) => refused(&NO, self),
+            Installed::Token { who: owner, .. } if owner != who => refused(&NO, self),
+            // LIF-3 leaves room; with a session that has ended unseen, that room is too wide to say more.
+            Installed::Token { .. } if self.ended != Ended::Not => vec![],
+            Installed::Token { .. } if self.online => branch(&[Seen::Ok, Seen::Refused(AlreadySignedIn)], self),
+            Installed::Token { .. } => {
+                branch(&[Seen::Ok, Seen::Refused(AlreadySignedIn), Seen::Refused(Network)], self)
+            }
+        }
+    }
+
+    fn identify(self, who: Person) -> Vec<Branch> {
+        let failed = |next: State| refused(&[Network, UnexpectedAnswer, Cancelled, NotSignedIn], next);
+        // A backend makes a new user for one who was deleted: somebody of whom this model knows nothing.
+        let begins_anew = |from: State| match (from.is_gone(who), from.online) {
+            (true, _) => vec![],
+            (false, true) => branch(&[Seen::Ok], from.signed_in(who, true)),
+            (false, false) => failed(from),
+        };
+        match self.installed {
+            Installed::Nobody => begins_anew(self),
+            Installed::Key(owner) if owner == who => begins_anew(self),
+            Installed::Key(_) if self.is_gone(who) => vec![],
+            // Refused as a migration of another user (MIG-3), or out, then in (REC-8).
+            Installed::Key(_) if self.online => {
+                let mut branches = refused(&NO, self);
+                branches.extend(begins_anew(self.nobody()));
+                branches
+            }
+            Installed::Key(_) => failed(self),
+            Installed::Token { who: owner, hold } if self.named && owner == who => match hold {
+                true => begins_anew(self),
+                false => branch(&[Seen::Ok], self),
+            },
+            // REC-8: out, then in. An SDK that does not know for whom its session was begun may ask for a token first: then it
+            // can fail before anything has ended, or find that the user is the same.
+            Installed::Token { who: owner, hold } => {
+                let mut branches = begins_anew(self.nobody());
+                if !self.named && !self.is_gone(who) {
+                    match self.online {
+                        false => branches.extend(failed(self)),
+                        true if owner == who && !hold => {
+                            branches.extend(branch(&[Seen::Ok], State { named: true, ..self }));
+                        }
+                        true => {}
+                    }
+                }
+                branches
+            }
+        }
+    }
+
+    /// `well` is the status of a call that goes through.
+    fn call(self, well: u16) -> Vec<Branch> {
+        match self.installed {
+            Installed::Nobody => refused(&[NotSignedIn], self),
+            Installed::Key(_) if !self.online => refused(&[Network], self),
+            Installed::Key(who) if self.is_gone(who) => {
+                branch(&[Seen::Http(404), Seen::Http(403), Seen::Http(401)], self)
+            }
+            Installed::Key(_) => branch(&[Seen::Http(200)], self),
+            Installed::Token { .. } => self.with_session(Seen::Http(well)),
+        }
+    }
+
+    fn refresh(self) -> Vec<Branch> {
+        match self.installed {
+            Installed::Token { .. } => self.with_session(Seen::Ok),
+            // No clause says which: there is no token to refresh.
+            Installed::Key(_) => refused(&[NotSignedIn, ErrorKind::Unsupported], self),
+            Installed::Nobody => refused(&[NotSignedIn], self),
+        }
+    }
+
+    /// What the session's own state makes of a call (REF-6, REF-7, DEL-1).
+    fn with_session(self, well: Seen) -> Vec<Branch> {
+        let Installed::Token { who, hold } = self.installed else { return vec![] };
+        if hold {
+            return refused(&[NeedsReauthentication], self);
+        }
+        if !self.online {
+            return refused(&[Network], self);
+        }
+        let learns = |kind, next| Branch { seen: vec![Seen::Refused(kind)], next };
+        match (self.ended, self.is_gone(who)) {
+            (_, true) => vec![learns(InvalidUser, self.nobody())],
+            (Ended::Revoked, false) => vec![learns(NeedsReauthentication, self.held())],
+            (Ended::WithItsUser, false) => {
+                vec![learns(NeedsReauthentication, self.held()), learns(InvalidUser, self.nobody())]
+            }
+            (Ended::Not, false) => branch(&[well], self),
+        }
+    }
+
+    /// At a launch, when time has passed, or by a call in the background, an SDK may learn of its own accord what a call would
+    /// tell it (REF-7, DEL-1).
+    pub(super) fn may_learn(self) -> Vec<Branch> {
+        let mut branches = branch(&[Seen::Ok], self);
+        if self.ended != Ended::Not {
+            branches.extend(self.refresh().into_iter().map(|learnt| Branch { seen: vec![Seen::Ok], ..learnt }));
+        }
+        branches
+    }
+
+    fn reconcile(self) -> Vec<Branch> {
+        // As for `identify`, nothing is said of a user who was deleted.
+        let token = |from: State, who: Person| match (from.is_gone(who), from.online) {
+            (true, _) => vec![],
+            (false, true) => branch(&[Seen::Ok], from.signed_in(who, false)),
+            (false, false) => refused(&[Network, UnexpectedAnswer, NotSignedIn], from),
+        };
+        match (self.app, self.installed) {
+            (None, Installed::Nobody) => branch(&[Seen::Ok], self),
+            (None, _) => branch(&[Seen::Ok], self.nobody()),
+            (Some(who), Installed::Nobody) => token(self, who),
+            (Some(who), Installed::Key(owner) | Installed::Token { who: owner, .. }) if owner != who => {
+                token(self.nobody(), who)
+            }
+            (Some(who), Installed::Key(_) | Installed::Token { hold: true, .. }) => token(self, who),
+            (Some(_), Installed::Token { hold: false, .. }) => branch(&[Seen::Ok], self),
+        }
+    }
+
+    /// Whether an act must ask for no sign-in token, sign nobody in and nobody out (REC-1, REC-8).
+    pub fn asks_for_nothing(&self, act: Act) -> bool {
+        match (act, self.installed) {
+            (Act::Reconcile, installed) => match (self.app, installed) {
+                (None, Installed::Nobody) => true,
+                (Some(app), Installed::Token { who, hold: false }) => app == who,
+                _ => false,
+            },
+            (Act::Identify(asked), Installed::Token { who, hold: false }) => self.named && asked == who,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The steps of API calls.
+
+use super::phrases::{own, strike, under_way};
+use super::{Stage, expect};
+use crate::act::{Act, On, Strike};
+use std::fmt::Write;
+
+pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
+    let (act, own) = (stage.act, own(stage));
+    let call = format!("GET /v2/user/${}.id", own.name());
+    let held =
+        |on: &str, name: &str| under_way(on, "holdResponse", &format!("request: {call}"), &format!("{name}{number}"));
+    match act {
+        Act::CallTeam => {
+            out.push_str("  - request: GET /v2/user\n");
+            expect(out, stage);
+        }
+        Act::CrashInCall(write) => {
+            let _ = writeln!(out, "  - expire: accessToken\n  - crash: {{step: {{request: {call}}}, write: {write}}}");
+            expect(out, stage);
+            out.push_str("  - kill\n  - launch\n");
+        }
+        Act::CallOther => {
+            let _ = writeln!(out, "  - request: GET /v2/user/${}.id", own.other().name());
+            expect(out, stage);
+        }
+        Act::Call | Act::CallSummary => {
+            let (what, own) = (if act == Act::Call { "user" } else { "summary/sleep" }, own.name());
+            let _ = writeln!(out, "  - request: {{call: GET /v2/{what}/${own}.id, body: {{user_id: ${own}.id}}}}");
+            expect(out, stage);
+        }
+        Act::CallStruck(on, how) => {
+            if on == On::Refresh {
+                out.push_str("  - expire: accessToken\n");
+            }
+            out.push_str(&strike(if on == On::Refresh { "refresh" } else { "api" }, how));
+            let _ = writeln!(out, "  - request: {call}");
+            expect(out, stage);
+            if let (On::Api, Strike::Busy(_, seconds)) = (on, how) {
+                let _ = writeln!(out, "    sent: {{api: {{minGapSeconds: {seconds}}}}}");
+            }
+            out.push_str("  - clearFaults\n");
+            if let Some(wait) = how.long_wait() {
+                let _ = writeln!(out, "  - request: {call}");
+                expect(out, stage);
+                let _ = writeln!(out, "  - advance: {{by: {}s}}", wait.as_secs());
+            }
+        }
+        Act::CrowdRefused => {
+            let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
+            out.push_str(&held("refresh", "a"));
+            let _ = writeln!(
+                out,
+                "  - begin: {{step: {{request: {call}}}, as: b{number}}}\n  \
+                 - begin: {{step: {{request: {call}}}, as: c{number}}}\n  - pause: {{milliseconds: 100}}\n  - release"
+            );
+            for name in ["a", "b", "c"] {
+                let _ = writeln!(out, "  - finish: {name}{number}");
+                expect(out, stage);
+                if name == "a" {
+                    out.push_str("    sent: {refresh: 1}\n");
+                }
+            }
+        }
+        Act::Crowd => {
+            let _ = writeln!(out, "  - expire: accessToken\n  - together:\n      steps:\n        - request: {call}");
+            let mut line = String::new();
+            expect(&mut line, stage);
+            let line = line.replace("invalidUser", "invalidUser, notSignedIn");
+            let _ = writeln!(out, "      {line}      times: 4");
+        }
+        Act::LateRefusal => {
+            let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
+            out.push_str(&held("api", "c"));
+            let _ = writeln!(out, "  - request: {call}");
+            expect(out, stage);
+            let _ = writeln!(out, "  - release\n  - finish: c{number}");
+            expect(out, stage);
+            out.push_str("    sent: {refresh: {atMost: 1}}\n");
+        }
+        Act::WaitDeleted => {
+            // Refused by the API, and not before it, before the answer to the refresh comes: from here on the second waits.
+            let _ = writeln!(out, "  - request: {call}\n    expect: 200\n  - deleteUser: {}", own.name());
+            out.push_str(&held("refresh", "a"));
+            let _ = writeln!(
+                out,
+                "  - begin: {{step: {{request: {call}}}, as: b{number}, until: api}}\n  - pause: {{milliseconds: 300}}\n  \
+                 - release"
+            );
+            for name in ["a", "b"] {
+                let _ = writeln!(out, "  - finish: {name}{number}");
+                expect(out, stage);
+            }
+        }
+        Act::CallTwice => {
+            let _ = writeln!(out, "  - request: {call}");
+            expect(out, stage);
+            let _ = writeln!(out, "  - request: {call}");
+            expect(out, stage);
+            out.push_str("    sent: {refresh: 0}\n");
+        }
+        Act::LockedCall => {
+            let _ = writeln!(
+                out,
+                "  - expire: accessToken\n  - lockStorage\n  - request: {call}\n    \
+                 expect: [storage, network, 200]\n  - unlockStorage\n  - request: {call}"
+            );
+            expect(out, stage);
+            out.push_str("  - kill\n  - launch\n");
+        }
+        Act::CrowdSignOut => {
+            out.push_str("  - expire: accessToken\n");
+            out.push_str(&held("refresh", "c"));
+            let _ = writeln!(out, "  - signOut:\n  - release\n  - finish: c{number}");
+            expect(out, stage);
+        }
+        _ => {}
+    }
+}

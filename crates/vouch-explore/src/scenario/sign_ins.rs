@@ -1,0 +1,118 @@
+//! The steps of sign-ins.
+
+use super::phrases::{elsewhere, is_online, strike, under_way, while_online};
+use super::{Script, Stage, checks, expect};
+use crate::act::{Act, Forged, Person, Strike};
+use crate::state::{Installed, State};
+use std::fmt::Write;
+
+/// How a sign-in may end while another goes on.
+const NO: &str = "[ok, alreadySignedIn, invalidSignInToken, incompatible]";
+
+pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Script) {
+    let (home, habits) = (script.home, script.habits);
+    let safe = if habits.url_safe_characters { ", urlSafeCharacters: true" } else { "" };
+    let other_case = matches!(stage.act, Act::SignInOtherCase(_));
+    let capital = if habits.capital_user_id != other_case { ", capitalUserId: true" } else { "" };
+    let issue = |who: Person, place: &str| {
+        let token = format!("  - issueToken: {{user: {}{place}{safe}{capital}, as: t{number}}}\n", who.name());
+        while_online(is_online(stage), &token)
+    };
+    let (exchange, name) = (format!("signIn: $t{number}"), format!("c{number}"));
+    let sign_in = format!("  - {exchange}\n");
+    match stage.act {
+        Act::SignIn(who, place) => {
+            out.push_str(&issue(who, &elsewhere(place, home)));
+            out.push_str(&sign_in);
+            expect(out, stage);
+        }
+        Act::SignInStruck(who, how) => {
+            out.push_str(&strike("exchange", how));
+            out.push_str(&issue(who, ""));
+            out.push_str(&sign_in);
+            expect(out, stage);
+            if let Strike::Busy(_, seconds) = how {
+                let _ = writeln!(out, "    sent: {{exchange: {{minGapSeconds: {seconds}}}}}");
+            }
+            out.push_str("  - clearFaults\n");
+        }
+        Act::SignInForged(how) => {
+            let how = match how {
+                Forged::NotBase64 => "notBase64",
+                Forged::AlgorithmNone => "algorithmNone",
+                Forged::AlgorithmHs256 => "algorithmHs256",
+                Forged::AlgorithmEs256 => "algorithmEs256",
+                Forged::ForeignIssuer => "foreignIssuer",
+                Forged::LookalikeIssuer => "lookalikeIssuer",
+                Forged::NoUser => "noUser",
+                Forged::BadSignature => "badSignature",
+            };
+            out.push_str(&issue(Person::Ada, ""));
+            let _ = writeln!(
+                out,
+                "  - forgeToken: {{from: $t{number}, how: {how}, as: f{number}}}\n  - signIn: $f{number}"
+            );
+            expect(out, stage);
+            if how != "badSignature" {
+                out.push_str("    sent: nothing\n");
+            }
+        }
+        Act::SignInOtherCase(who) => {
+            out.push_str(&issue(who, ""));
+            out.push_str(&sign_in);
+            expect(out, stage);
+        }
+        Act::SignInAbroad(who, place) => {
+            out.push_str(&issue(who, &elsewhere(place, home)));
+            let _ = writeln!(out, "{sign_in}  - request: GET /v2/user/${}.id", who.name());
+            expect(out, stage);
+            out.push_str("  - signOut\n");
+        }
+        Act::SignInLate(who) => {
+            out.push_str(&issue(who, ""));
+            out.push_str("  - expire: signInToken\n");
+            out.push_str(&sign_in);
+            expect(out, stage);
+        }
+        Act::SignInBoth => {
+            let _ = writeln!(
+                out,
+                "  - issueToken: {{user: ada, as: a{number}}}\n  - issueToken: {{user: bob, as: b{number}}}\n  \
+                 - together:\n      wins: 1\n      steps:\n        - signIn: $a{number}\n          expect: {NO}\n        \
+                 - signIn: $b{number}\n          expect: {NO}"
+            );
+            // Who wins is a race. What follows is about the winner of the walk, so that is who is signed in then.
+            if let [State { installed: Installed::Token { who, .. }, .. }] = stage.after[..] {
+                let who = who.name();
+                let _ = writeln!(
+                    out,
+                    "  - signOut\n  - issueToken: {{user: {who}, as: c{number}}}\n  - signIn: $c{number}"
+                );
+            }
+        }
+        Act::SignInSignOut(who) => {
+            out.push_str(&issue(who, ""));
+            out.push_str(&under_way("exchange", "holdResponse", &exchange, &name));
+            let _ = writeln!(
+                out,
+                "  - begin: {{step: {{signOut: {{}}}}, as: o{number}}}\n  - pause: {{milliseconds: 30}}\n  - release\n  \
+                 - finish: o{number}\n  - finish: {name}"
+            );
+            expect(out, stage);
+        }
+        Act::SignInWatched(who) => {
+            out.push_str(&issue(who, ""));
+            out.push_str(&under_way("exchange", "holdRequest", &exchange, &name));
+            checks(out, &stage.before);
+            let _ = writeln!(out, "  - release\n  - finish: {name}");
+            expect(out, stage);
+        }
+        Act::CrashInSignIn(who, write) => {
+            out.push_str(&issue(who, ""));
+            let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
+            expect(out, stage);
+            out.push_str("  - kill\n  - launch\n");
+        }
+        _ => {}
+    }
+}

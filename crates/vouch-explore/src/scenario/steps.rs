@@ -1,0 +1,152 @@
+//! The steps of an act.
+
+use super::phrases::{elsewhere, is_online, own, under_way, while_online};
+use super::{Script, Stage, asides, calls, expect, sign_ins};
+use crate::act::{Act, Parting, Person};
+use vouch_spec::protocol::Realm;
+use vouch_spec::protocol::message::Area;
+use std::fmt::Write;
+
+/// The steps of one stage. So many newcomers have come by its end.
+pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Script, newcomers: usize) {
+    match stage.act {
+        Act::SignIn(..)
+        | Act::SignInStruck(..)
+        | Act::SignInForged(_)
+        | Act::SignInLate(_)
+        | Act::SignInOtherCase(_)
+        | Act::SignInAbroad(..)
+        | Act::SignInBoth
+        | Act::SignInSignOut(_)
+        | Act::SignInWatched(_)
+        | Act::CrashInSignIn(..) => sign_ins::steps(out, number, stage, script),
+        Act::Call
+        | Act::CallSummary
+        | Act::CallOther
+        | Act::CallTeam
+        | Act::CallStruck(..)
+        | Act::Crowd
+        | Act::CrowdSignOut
+        | Act::CrowdRefused
+        | Act::LateRefusal
+        | Act::WaitDeleted
+        | Act::CallTwice
+        | Act::LockedCall
+        | Act::CrashInCall(_) => calls::steps(out, number, stage),
+        Act::Client(_) if stage.idle => {}
+        Act::Client(what) => asides::client(out, what, number, script.home),
+        Act::Backend(ask) => {
+            let mut asked = String::new();
+            asides::backend(&mut asked, ask, number, stage, newcomers);
+            out.push_str(&while_online(is_online(stage), &asked));
+        }
+        Act::NextUser(next, parting) => next_user(out, number, stage, next, parting),
+        _ => others(out, stage, script.home),
+    }
+}
+
+fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, parting: Parting) {
+    let (own, next) = (own(stage).name(), next.name());
+    let held =
+        |on: &str| under_way(on, "holdResponse", &format!("request: GET /v2/user/${own}.id"), &format!("c{number}"));
+    let last = match parting {
+        Parting::Refreshing => held("refresh"),
+        Parting::Refused => held("api"),
+        Parting::Deleted => format!("  - deleteUser: {own}\n{}", held("refresh")),
+        Parting::ToldToWait => format!(
+            "  - fault: {{on: refresh, harm: status, status: 429, retryAfter: 86400, times: 1}}\n  \
+             - request: GET /v2/user/${own}.id\n    expect: network\n"
+        ),
+    };
+    let _ = writeln!(
+        out,
+        "  - refuseAccessTokens: {own}\n{last}  - signOut\n  - issueToken: {{user: {next}, as: t{number}}}\n  \
+         - signIn: $t{number}"
+    );
+    // An answer to the last user's own call may still reach who made it.
+    let may_be = match parting {
+        Parting::Refused => ", unauthorized, 401, 200",
+        Parting::Deleted => ", invalidUser",
+        Parting::Refreshing | Parting::ToldToWait => "",
+    };
+    let end = format!("  - release\n  - finish: c{number}\n    expect: [notSignedIn, cancelled, network{may_be}]\n");
+    match parting {
+        Parting::Refused | Parting::Deleted => out.push_str(&end),
+        Parting::Refreshing | Parting::ToldToWait => {
+            let _ = writeln!(out, "  - refuseAccessTokens: {next}");
+        }
+    }
+    let _ = writeln!(out, "  - request: GET /v2/user/${next}.id");
+    expect(out, stage);
+    if parting == Parting::Refreshing {
+        out.push_str(&end);
+    }
+}
+
+/// What happens to SDK, app, device and users.
+fn others(out: &mut String, stage: &Stage, home: Realm) {
+    let (act, own) = (stage.act, own(stage));
+    match act {
+        Act::UseForeignKey(place) => {
+            let _ = writeln!(out, "  - configure: {{{}}}", elsewhere(place, home).trim_start_matches(", "));
+            expect(out, stage);
+        }
+        Act::UserWithoutKey => {
+            out.push_str("  - setUserId: $ada.id\n");
+            expect(out, stage);
+        }
+        Act::LockedLaunch => out.push_str("  - lockStorage\n  - relaunch\n  - unlockStorage\n"),
+        Act::LockedSignOut => {
+            out.push_str("  - lockStorage\n  - signOut:\n    expect: [ok, storage]\n  - unlockStorage\n  - signOut\n");
+        }
+        Act::CrashInSignOut(write) => {
+            let _ = writeln!(out, "  - crash: {{step: signOut, write: {write}}}");
+            expect(out, stage);
+            out.push_str("  - kill\n  - launch\n");
+        }
+        Act::Identify(who) => {
+            let _ = writeln!(out, "  - identify: {}", who.name());
+            expect(out, stage);
+        }
+        Act::UseKey(who) => {
+            let _ = writeln!(out, "  - configure\n  - setUserId: ${}.id", who.name());
+        }
+        Act::SetUser(who) => {
+            let _ = writeln!(out, "  - setUserId: ${}.id", who.name());
+            expect(out, stage);
+        }
+        Act::Reconcile => {
+            let idle = if stage.before.iter().all(|state| state.asks_for_nothing(act)) {
+                " {signIns: 0, signOuts: 0}"
+            } else {
+                ""
+            };
+            let _ = writeln!(out, "  - reconcile:{idle}");
+            expect(out, stage);
+        }
+        Act::Refresh => {
+            out.push_str("  - refresh:\n");
+            expect(out, stage);
+        }
+        Act::SignOut => out.push_str("  - signOut\n"),
+        Act::Relaunch => out.push_str("  - relaunch\n"),
+        Act::Kill => out.push_str("  - kill\n  - launch\n"),
+        Act::Damage(area) => {
+            let _ = writeln!(out, "  - kill\n  - damageStorage: {{how: garbage, area: {}}}\n  - launch", area.word());
+            out.push_str(if area == Area::Secure { "  - status: []\n" } else { "  - status\n" });
+            out.push_str("  - signOut\n");
+        }
+        Act::Reboot => out.push_str("  - reboot\n"),
+        Act::Reinstall => out.push_str("  - reinstall: {keeps: secure}\n"),
+        Act::Offline => out.push_str("  - network: down\n"),
+        Act::Online => out.push_str("  - network: up\n"),
+        Act::Hour => out.push_str("  - expire: accessToken\n"),
+        Act::Days => out.push_str("  - advance: {by: 3days}\n"),
+        Act::Delete(who) => out.push_str(&format!("  - deleteUser: {}\n", who.name())),
+        Act::Undo(who) => out.push_str(&format!("  - undoDelete: {}\n", who.name())),
+        Act::Revoke => out.push_str(&format!("  - revoke: {}\n", own.name())),
+        Act::RefuseAccessTokens => out.push_str(&format!("  - refuseAccessTokens: {}\n", own.name())),
+        Act::AppUser(who) => out.push_str(&format!("  - app: {}\n", who.map_or("nobody", Person::name))),
+        _ => {}
+    }
+}

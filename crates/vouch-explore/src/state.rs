@@ -1,0 +1,120 @@
+//! What decides, in the scheme, what may happen next, and how an act may end.
+
+use super::act::Person;
+use vouch_spec::protocol::{ErrorKind, StatusWord};
+
+/// What the SDK has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Installed {
+    Nobody,
+    /// Signed in with an API key.
+    Key(Person),
+    /// Signed in with a sign-in token; on hold, it wants a new one.
+    Token {
+        who: Person,
+        hold: bool,
+    },
+}
+
+/// How the vendor has ended a session that the SDK still has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    Not,
+    Revoked,
+    /// Its user was deleted, and may have come back since.
+    WithItsUser,
+}
+
+/// Everything that decides what may happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    pub installed: Installed,
+    /// Whether the vendor has ended the session behind the SDK's back.
+    pub ended: Ended,
+    /// Whether the session was begun by `identify`.
+    pub named: bool,
+    /// Who was deleted at the vendor.
+    pub gone: [bool; 2],
+    /// Who is signed in to the app itself.
+    pub app: Option<Person>,
+    pub online: bool,
+}
+
+impl State {
+    pub const START: State = State {
+        installed: Installed::Nobody,
+        ended: Ended::Not,
+        named: false,
+        gone: [false; 2],
+        app: None,
+        online: true,
+    };
+
+    pub fn is_gone(&self, who: Person) -> bool {
+        self.gone[who as usize]
+    }
+
+    /// The user that the SDK must name.
+    pub fn user(&self) -> Option<Person> {
+        match self.installed {
+            Installed::Nobody => None,
+            Installed::Key(who) | Installed::Token { who, .. } => Some(who),
+        }
+    }
+
+    /// The status that the SDK must tell (LIF-7).
+    pub fn status(&self) -> &'static [StatusWord] {
+        use StatusWord::{Configured, PendingReauthentication, SignedIn, UseApiKey, UseSignInToken};
+        match self.installed {
+            Installed::Nobody => &[],
+            Installed::Key(_) => &[Configured, SignedIn, UseApiKey],
+            Installed::Token { hold: false, .. } => &[Configured, SignedIn, UseSignInToken],
+            Installed::Token { hold: true, .. } => &[Configured, SignedIn, UseSignInToken, PendingReauthentication],
+        }
+    }
+
+    pub(super) fn nobody(self) -> Self {
+        State { installed: Installed::Nobody, ended: Ended::Not, named: false, ..self }
+    }
+
+    pub(super) fn signed_in(self, who: Person, named: bool) -> Self {
+        State { installed: Installed::Token { who, hold: false }, ended: Ended::Not, named, ..self }
+    }
+
+    pub(super) fn held(self) -> Self {
+        match self.installed {
+            Installed::Token { who, .. } => State { installed: Installed::Token { who, hold: true }, ..self },
+            _ => self,
+        }
+    }
+
+    /// A session that works: a call with it goes through.
+    pub(super) fn is_well(&self) -> bool {
+        matches!(self.installed, Installed::Token { hold: false, .. }) && self.online && self.ended == Ended::Not
+    }
+}
+
+/// How an act ended, as its caller saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Seen {
+    Ok,
+    Http(u16),
+    Refused(ErrorKind),
+    Killed,
+    /// It never ended.
+    Never,
+}
+
+/// A way in which an act may end, and what is then.
+pub struct Branch {
+    pub seen: Vec<Seen>,
+    pub next: State,
+}
+
+pub(super) fn branch(seen: &[Seen], next: State) -> Vec<Branch> {
+    vec![Branch { seen: seen.to_vec(), next }]
+}
+
+pub(super) fn refused(kinds: &[ErrorKind], next: State) -> Vec<Branch> {
+    vec![Branch { seen: kinds.iter().copied().map(Seen::Refused).collect(), next }]
+}

@@ -1,0 +1,316 @@
+//! A load file: YAML that says what to send, how fast, how long, and what must hold. See `docs/load-testing.md`.
+
+use super::arrivals::Arrivals;
+use super::desk::Workload;
+use super::plan::{self, Load, Protocol};
+use super::site::Call;
+use super::threshold::Threshold;
+use vouch_spec::protocol::{Environment, Realm, Region};
+use vouch_spec::text::{Decoder, Problem, Source, Spanned, yaml};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A load file. What is left out has a default; the command line overrides it.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LoadFile {
+    /// What reports call it.
+    pub title: Option<String>,
+    /// One workload: `exchange`, `refresh`, `issue`, `signIn`, `launch`, `migration`, or one of `workloads`.
+    pub workload: Option<Spanned<String>>,
+    /// Several, by weight.
+    pub mix: BTreeMap<String, Spanned<u32>>,
+    /// Workloads of your own: the calls that one installation makes.
+    pub workloads: BTreeMap<String, Spanned<Vec<Call>>>,
+    /// When requests start: `constant 500/s`, `poisson 500/s`, `ramp 10/s to 500/s`, `steps 100/s 200/s`,
+    /// `spike 10000 at 2s within 5s over 100/s`, or `flood`.
+    pub arrivals: Option<Spanned<String>>,
+    /// How long the run is, for example `30s`. Default 10s.
+    pub length: Option<Spanned<String>>,
+    /// At its start, not measured. Default: none.
+    pub warm_up: Option<Spanned<String>>,
+    /// Signed-in installations. Default 1000.
+    pub fleet: Option<u32>,
+    /// Users that they belong to. Default: as many as installations, at most 1000.
+    pub users: Option<u32>,
+    /// Sign-in tokens that are made before the clock starts. Default: as many as the arrivals need.
+    pub tokens: Option<u32>,
+    /// What must hold: `p99<50ms`, `errors<0.1%`, `refresh rate>=5000/s`.
+    pub thresholds: Vec<Spanned<String>>,
+    /// Connections at once. Default 64.
+    pub connections: Option<u32>,
+    /// Threads that send. Default: one core is left for others.
+    pub threads: Option<u32>,
+    /// For one request. Default 5s.
+    pub timeout: Option<Spanned<String>>,
+    pub environment: Option<Environment>,
+    pub region: Option<Region>,
+    pub protocol: Option<Protocol>,
+    /// Whether a refresh must bring another refresh token. Default: yes, but with the wire profile `gcip`.
+    pub rotation: Option<Rotation>,
+    /// Leave the users that were made. Default: they are deleted after the run.
+    pub keep_users: Option<bool>,
+    /// The most calls a second while users and tokens are made, for example `50/s`.
+    pub prepare_rate: Option<Spanned<String>>,
+    /// What chance depends on. Default 1.
+    pub seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Rotation {
+    Required,
+    Optional,
+}
+
+/// What the command line says; it goes before the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    pub workload: Option<String>,
+    pub arrivals: Option<Arrivals>,
+    pub length: Option<Duration>,
+    pub warm_up: Option<Duration>,
+    pub fleet: Option<u32>,
+    pub users: Option<u32>,
+    pub tokens: Option<u32>,
+    pub thresholds: Vec<Threshold>,
+    pub connections: Option<u32>,
+    pub threads: Option<u32>,
+    pub timeout: Option<Duration>,
+    pub environment: Option<Environment>,
+    pub region: Option<Region>,
+    pub protocol: Option<Protocol>,
+    pub seed: Option<u64>,
+    pub recycles: bool,
+}
+
+const NAMES_OF_ALL: &str = "exchange, refresh, issue, signIn, launch and migration need no definition";
+
+impl LoadFile {
+    /// Reads a file. All that is wrong is told together.
+    pub fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
+        let (tree, mut problems) = yaml::parse(source);
+        let decoder = Decoder::new(source);
+        let file: Option<LoadFile> =
+            tree.as_ref().filter(|_| problems.is_empty()).and_then(|tree| decoder.decode(tree));
+        if let Some(file) = &file {
+            file.check(&decoder);
+        } else if tree.is_none() && problems.is_empty() {
+            return Ok(Self::default());
+        }
+        problems.extend(decoder.finish());
+        file.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    /// Checks what each field says by itself.
+    fn check(&self, decoder: &Decoder) {
+        let own = self.own();
+        if let Some(text) = &self.arrivals
+            && let Err(why) = text.value.parse::<Arrivals>()
+        {
+            decoder.wrong(text.span, why, "rates are arrivals a second");
+        }
+        for text in &self.thresholds {
+            if let Err(why) = text.value.parse::<Threshold>() {
+                decoder.wrong(text.span, why, "a threshold is [WORKLOAD] FIGURE BOUND, for example `p99<50ms`");
+            }
+        }
+        for text in [&self.length, &self.warm_up, &self.timeout].into_iter().flatten() {
+            if humantime::parse_duration(&text.value).is_err() {
+                decoder.wrong(
+                    text.span,
+                    format!("`{}` is no length of time", text.value),
+                    "write for example `30s` or `500ms`",
+                );
+            }
+        }
+        if let Some(text) = self.prepare_rate.as_ref().filter(|text| rate(&text.value).is_none()) {
+            decoder.wrong(text.span, format!("`{}` is no rate", text.value), "write for example `50/s`");
+        }
+        for (name, calls) in &self.workloads {
+            if name.contains(['/', '#']) {
+                let help = "a call of a workload is named WORKLOAD/CALL in thresholds and reports";
+                decoder.wrong(calls.span, format!("`{name}` is no name for a workload: it holds / or #"), help);
+            }
+            if let Some(why) = plan::check_chain(&calls.value) {
+                decoder.wrong(calls.span, why, "the calls are issue, exchange, refresh and resource");
+            }
+        }
+        if let Some(name) = &self.workload
+            && let Err(why) = plan::workload(&name.value, 1, &own)
+        {
+            decoder.wrong(name.span, why, NAMES_OF_ALL);
+        }
+        for (name, weight) in &self.mix {
+            if let Err(why) = plan::workload(name, weight.value, &own) {
+                decoder.wrong(weight.span, why, NAMES_OF_ALL);
+            } else if weight.value == 0 {
+                decoder.wrong(
+                    weight.span,
+                    format!("`{name}` has no weight: it would never run"),
+                    "leave it out, or give it 1 or more",
+                );
+            }
+        }
+        if let (Some(name), false) = (&self.workload, self.mix.is_empty()) {
+            decoder.wrong(name.span, "both `workload` and `mix` say what to run", "keep one of them");
+        }
+    }
+
+    fn own(&self) -> Vec<(String, Vec<Call>)> {
+        self.workloads.iter().map(|(name, calls)| (name.clone(), calls.value.clone())).collect()
+    }
+
+    fn chosen(&self, overrides: &Overrides) -> Result<Vec<Workload>, String> {
+        let own = self.own();
+        if let Some(name) = &overrides.workload {
+            return Ok(vec![plan::workload(name, 1, &own)?]);
+        }
+        if !self.mix.is_empty() {
+            return self.mix.iter().map(|(name, weight)| plan::workload(name, weight.value, &own)).collect();
+        }
+        let name = self.workload.as_ref().map_or("refresh", |name| name.value.as_str());
+        Ok(vec![plan::workload(name, 1, &own)?])
+    }
+
+    /// The load that file and command line make. `gcip`: the wire profile is the older one.
+    pub fn settle(&self, overrides: &Overrides, gcip: bool) -> Result<Load, String> {
+        let workloads = self.chosen(overrides)?;
+        let arrivals = match (&overrides.arrivals, &self.arrivals) {
+            (Some(arrivals), _) => arrivals.clone(),
+            (None, Some(text)) => text.value.parse()?,
+            (None, None) => Arrivals::Constant(100.0),
+        };
+        let time =
+            |text: &Option<Spanned<String>>| text.as_ref().and_then(|t| humantime::parse_duration(&t.value).ok());
+        let or = |wish: Option<Duration>, text: &Option<Spanned<String>>, default: Duration| {
+            wish.or_else(|| time(text)).unwrap_or(default)
+        };
+        let mut thresholds = Vec::new();
+        for text in &self.thresholds {
+            thresholds.push(text.value.parse()?);
+        }
+        thresholds.extend(overrides.thresholds.iter().cloned());
+        let cores = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
+        let threads = overrides.threads.or(self.threads).unwrap_or(cores.saturating_sub(1)).clamp(1, 256);
+        let connections = overrides.connections.or(self.connections).unwrap_or(64).max(threads);
+        let length = or(overrides.length, &self.length, Duration::from_secs(10));
+        let flood = arrivals == Arrivals::Flood;
+        let least = if flood { connections.saturating_mul(2) } else { 1 };
+        let fleet = overrides.fleet.or(self.fleet).unwrap_or(1000.max(least));
+        let users = overrides.users.or(self.users).unwrap_or(fleet.min(1000)).max(1);
+        let mut load = Load {
+            journeys: vec![],
+            title: self.title.clone().unwrap_or_else(|| {
+                workloads.iter().map(|workload| workload.name.as_str()).collect::<Vec<_>>().join(", ")
+            }),
+            workloads,
+            arrivals,
+            length,
+            warm_up: or(overrides.warm_up, &self.warm_up, Duration::ZERO),
+            fleet,
+            users,
+            tokens: 0,
+            thresholds,
+            connections,
+            threads,
+            timeout: or(overrides.timeout, &self.timeout, Duration::from_secs(5)),
+            realm: Realm {
+                environment: overrides.environment.or(self.environment).unwrap_or(Environment::Production),
+                region: overrides.region.or(self.region).unwrap_or(Region::Us),
+            },
+            rotates: self.rotation.map_or(!gcip, |rotation| rotation == Rotation::Required),
+            keeps_users: self.keep_users.unwrap_or(false),
+            recycles: overrides.recycles,
+            prepare_rate: self.prepare_rate.as_ref().and_then(|text| rate(&text.value)),
+            protocol: overrides.protocol.or(self.protocol).unwrap_or_default(),
+            seed: overrides.seed.or(self.seed).unwrap_or(1),
+        };
+        load.tokens = overrides.tokens.or(self.tokens).unwrap_or_else(|| load.tokens_for(&load.arrivals, load.length));
+        load.check()?;
+        Ok(load)
+    }
+}
+
+/// One call in a quarter of an hour.
+const LEAST_RATE: f64 = 0.001;
+
+fn rate(text: &str) -> Option<f64> {
+    let rate = text.trim().strip_suffix("/s")?.parse::<f64>().ok()?;
+    (rate.is_finite() && rate >= LEAST_RATE).then_some(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<LoadFile, Vec<String>> {
+        let told = |problems: Vec<Problem>| {
+            problems.into_iter().map(|problem| format!("{} {}", problem.place(), problem.message))
+        };
+        LoadFile::parse(&Source::new("load.yaml", text)).map_err(|problems| told(problems).collect())
+    }
+
+    fn settle(text: &str) -> Result<Load, String> {
+        parse(text).map_err(|problems| problems.join("; "))?.settle(&Overrides::default(), false)
+    }
+
+    #[test]
+    fn a_file_makes_a_load() {
+        let load = settle(
+            "title: Monday\nmix: {refresh: 8, morning: 2}\nworkloads: {morning: [issue, exchange, resource]}\n\
+             arrivals: ramp 10/s to 100/s\nlength: 20s\nwarmUp: 5s\nthresholds: [p99<50ms, morning/exchange errors<1%]\n",
+        )
+        .expect("a load");
+        assert_eq!((load.title.as_str(), load.workloads.len(), load.measured().as_secs()), ("Monday", 2, 15));
+        assert_eq!(load.series(), ["morning", "morning/issue", "morning/exchange", "morning/resource", "refresh"]);
+        assert_eq!(load.thresholds.len(), 2);
+        let again = settle("workload: day\nworkloads: {day: [refresh, resource, resource]}\n").expect("a load");
+        assert_eq!(again.series(), ["day", "day/refresh", "day/resource", "day/resource#2"]);
+        assert!(!settle("{}").expect("defaults").thresholds.iter().any(|_| true));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_its_place() {
+        let problems = parse(
+            "workload: refesh\narrivals: fast\nthresholds: [p99, errors<1%]\nlength: soon\nworkloads: {odd: [refresh, exchange]}\n",
+        )
+        .expect_err("mistakes");
+        let expected = ["load.yaml:1:11", "load.yaml:2:11", "load.yaml:3:14", "load.yaml:4:9", "load.yaml:5:18"];
+        assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+        for place in expected {
+            assert!(problems.iter().any(|problem| problem.starts_with(place)), "{place}: {problems:#?}");
+        }
+        assert!(parse("lenght: 3s\n").expect_err("a typo")[0].contains("lenght"));
+        assert!(parse("workload: refresh\nmix: {issue: 1}\n").is_err());
+        assert!(parse("workloads: {launch/refresh: [refresh]}\n").expect_err("a name")[0].contains("it holds /"));
+        assert!(parse("prepareRate: 1e-18/s\n").is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_carried_out_is_told_before_it_starts() {
+        for (text, part) in [
+            ("thresholds: [rate>=500/s]\narrivals: 100/s\n", "can never hold"),
+            ("thresholds: [exchange p99<1s]\n", "which this load has not"),
+            ("arrivals: flood\nfleet: 10\n", "needs a fleet"),
+            ("warmUp: 10s\n", "nothing would be measured"),
+            ("fleet: 0\n", "at least one installation"),
+            ("timeout: 0s\n", "nothing can be answered"),
+            ("arrivals: spike 10 at 9s within 2s over 1/s\n", "the spike ends at 11s"),
+        ] {
+            let why = settle(text).expect_err(text);
+            assert!(why.contains(part), "{text}: {why}");
+        }
+    }
+
+    #[test]
+    fn there_are_tokens_for_every_arrival() {
+        let load = settle("workload: exchange\narrivals: 50/s\nlength: 4s\nthreads: 2\n").expect("a load");
+        assert!((200..210).contains(&load.tokens), "{}", load.tokens);
+        let mixed = settle("mix: {exchange: 1, refresh: 1}\narrivals: 50/s\nlength: 4s\n").expect("a load");
+        assert!((100..250).contains(&mixed.tokens), "{}", mixed.tokens);
+        assert_eq!(settle("workload: refresh\n").expect("a load").tokens, 0);
+    }
+}

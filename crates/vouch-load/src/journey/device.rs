@@ -1,0 +1,71 @@
+//! What a user's phone is in a load: storage in memory, and a clock that can be moved on.
+
+use vouch_spec::protocol::message::{Area, Item};
+use vouch_sim::reference::sdk::ports::{Time, Vault, VaultError};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Storage that lasts as long as the user.
+#[derive(Default)]
+pub struct Memory(Mutex<BTreeMap<(&'static str, String), Vec<u8>>>);
+
+impl Memory {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Vault for Memory {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        Ok(self.lock().get(&(area.word(), key.to_owned())).cloned())
+    }
+
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError> {
+        self.lock().insert((area.word(), key.to_owned()), value.to_vec());
+        Ok(())
+    }
+
+    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError> {
+        self.lock().remove(&(area.word(), key.to_owned()));
+        Ok(())
+    }
+
+    fn tidy(&self) -> Result<(), VaultError> {
+        Ok(())
+    }
+
+    /// Nobody looks into the storage of a load's user.
+    fn items(&self) -> Result<Vec<Item>, VaultError> {
+        Ok(vec![])
+    }
+}
+
+/// The machine's time, and how far this user's clock is ahead of it, in milliseconds.
+#[derive(Default)]
+pub struct AheadTime(AtomicI64);
+
+impl AheadTime {
+    /// Moves the clock on.
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4), Ordering::Relaxed);
+    }
+
+    /// Sets the clock right again.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl Time for AheadTime {
+    fn now_ms(&self) -> i64 {
+        vouch_sim::clock::real_now_ms().saturating_add(self.0.load(Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}

@@ -1,0 +1,340 @@
+//! The report for a browser: one file that loads nothing, runs no script, and can be printed.
+
+use super::escape::escape;
+use super::plot::{Axis, Line, Plot, nines};
+use super::timeline::{seconds_a_point, spans};
+use super::{PERCENTILES, Results};
+use crate::threshold::{short, time};
+use crate::{Latencies, Series, Verdict};
+use std::fmt::Write;
+
+const STYLE: &str = include_str!("html.css");
+/// Steps of a line over percentiles.
+const STEPS: u32 = 240;
+
+impl Results<'_> {
+    /// The results as a page of its own.
+    pub fn html(&self) -> String {
+        let title = escape(&self.load.title);
+        let (mark, word, class) = self.verdict_words();
+        let mut out = format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+             <title>{word}: {title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
+             <p><span class=\"verdict {class}\">{mark} {word}</span></p>\n"
+        );
+        self.facts(&mut out);
+        self.thresholds(&mut out);
+        self.remarks(&mut out);
+        self.tables(&mut out);
+        self.failed(&mut out);
+        self.distribution(&mut out);
+        self.timeline(&mut out);
+        let _ = writeln!(out, "<p class=\"dim\">vouch {}</p>\n</main>\n</body>\n</html>", env!("CARGO_PKG_VERSION"));
+        out
+    }
+
+    fn verdict_words(&self) -> (&'static str, &'static str, &'static str) {
+        match self.judged.verdict {
+            _ if self.round.interrupted => ("!", "interrupted: what was measured until then", "inconclusive"),
+            Verdict::Kept => ("✓", "kept", "kept"),
+            Verdict::Broken => ("✗", "broken", "broken"),
+            Verdict::Inconclusive => ("?", "inconclusive", "inconclusive"),
+        }
+    }
+
+    fn facts(&self, out: &mut String) {
+        let (load, round) = (self.load, self.round);
+        let word = |value: Result<serde_json::Value, _>| {
+            value.ok().and_then(|value: serde_json::Value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        };
+        let realm = (serde_json::to_value(load.realm.environment), serde_json::to_value(load.realm.region));
+        let handshakes = match round.handshakes {
+            (0, _) => "none".into(),
+            (all, resumed) => format!("{all}, {resumed} took up a session"),
+        };
+        let facts = [
+            ("target", self.target.to_owned()),
+            ("realm", format!("{} {}", word(realm.0), word(realm.1))),
+            ("arrivals", load.arrivals.to_string()),
+            ("measured", format!("{} s", short(round.seconds()))),
+            ("warm-up", format!("{} s", short(load.warm_up.as_secs_f64()))),
+            ("installations", load.fleet.to_string()),
+            ("connections, threads", format!("{}, {}", load.connections, load.threads)),
+            ("protocol", word(serde_json::to_value(load.protocol))),
+            ("TLS handshakes", handshakes),
+            ("seed", load.seed.to_string()),
+        ];
+        out.push_str("<dl>\n");
+        for (name, value) in facts {
+            let _ = writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&value));
+        }
+        out.push_str("</dl>\n");
+    }
+
+    fn thresholds(&self, out: &mut String) {
+        out.push_str(
+            "<h2>Thresholds</h2>\n<table>\n<thead><tr><th>must hold</th><th>measured</th><th></th></tr></thead>\n",
+        );
+        for held in &self.judged.held {
+            let value = held.measured();
+            let (class, word) = if held.holds { ("kept", "✓ holds") } else { ("broken", "✗ does not hold") };
+            let threshold = escape(&held.threshold.to_string());
+            let _ = writeln!(out, "<tr><td>{threshold}</td><td>{value}</td><td class=\"{class}\">{word}</td></tr>");
+        }
+        out.push_str("</table>\n");
+    }
+
+    fn remarks(&self, out: &mut String) {
+        let list = |out: &mut String, head: &str, class: &str, lines: &[String]| {
+            if !lines.is_empty() {
+                let _ = writeln!(out, "<h2>{head}</h2>\n<ul class=\"{class}\">");
+                for line in lines {
+                    let _ = writeln!(out, "<li>{}</li>", escape(line));
+                }
+                out.push_str("</ul>\n");
+            }
+        };
+        list(out, "The generator was the limit", "inconclusive", &self.judged.limits);
+        let left =
+            (self.left_users > 0).then(|| format!("{} users that the load made could not be deleted", self.left_users));
+        let notes: Vec<_> = self.judged.notes.iter().cloned().chain(left).collect();
+        list(out, "Notes", "", &notes);
+    }
+
+    /// All that a table or a line is about: each series, and all workloads together where there are several.
+    fn lines(&self) -> impl Iterator<Item = (&str, &Series)> {
+        let all = (self.load.workloads.len() > 1).then_some(("all", &self.round.whole));
+        self.round.series.iter().map(|(name, series)| (name.as_str(), series)).chain(all)
+    }
+
+    fn tables(&self, out: &mut String) {
+        out.push_str("<h2>Latency, from the intended start</h2>\n<p class=\"dim\">What a user waits: of good answers, and of requests that were never answered. Refusals are counted only.</p>\n");
+        self.table(out, |series| &series.latency);
+        out.push_str(
+            "<h2>Service time, from the sending</h2>\n<p class=\"dim\">What the server takes, of good answers; of a workload of several calls, for all of them together.</p>\n",
+        );
+        self.table(out, |series| &series.service);
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "for readers")]
+    fn table(&self, out: &mut String, of: fn(&Series) -> &Latencies) {
+        let head: String = PERCENTILES.iter().map(|p| format!("<th>p{p}</th>")).collect();
+        let _ = writeln!(
+            out,
+            "<div class=\"wide\"><table class=\"figures\">\n<thead><tr><th></th><th>good</th><th>good/s</th><th>mean</th>{head}\
+             <th>max</th><th>errors</th></tr></thead>"
+        );
+        for (name, series) in self.lines() {
+            let (values, figures) = (of(series), series.figures(self.round.seconds()));
+            let show = |ns: f64| if values.is_empty() { "–".into() } else { time(ns) };
+            let cells: String = PERCENTILES
+                .iter()
+                .map(|p| format!("<td>{}</td>", show(values.value_at_percentile(*p) as f64)))
+                .collect();
+            let _ = writeln!(
+                out,
+                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td>{cells}<td>{}</td><td>{}</td></tr>",
+                escape(name),
+                series.good,
+                short(figures.rate),
+                show(values.mean()),
+                show(values.max() as f64),
+                figures.errors
+            );
+        }
+        out.push_str("</table></div>\n");
+    }
+
+    fn failed(&self, out: &mut String) {
+        if self.round.series.iter().all(|(_, series)| series.failures.is_empty()) {
+            return;
+        }
+        out.push_str(
+            "<h2>Failures</h2>\n<table>\n<thead><tr><th>series</th><th>count</th><th>what</th></tr></thead>\n",
+        );
+        for (name, series) in &self.round.series {
+            let mut failures: Vec<_> = series.failures.iter().collect();
+            failures.sort_by_key(|(failure, failed)| (!failure.is_wrong(), std::cmp::Reverse(failed.count)));
+            for (failure, failed) in failures {
+                let (name, failure_text) = (escape(name), escape(&failure.to_string()));
+                let _ = write!(out, "<tr><td>{name}</td><td>{}</td><td>{failure_text}", failed.count);
+                if !failed.example.is_empty() {
+                    let _ = write!(out, "<br><code>{}</code>", escape(&failed.example));
+                }
+                if let Some(help) = failure.help(&failed.example) {
+                    let _ = write!(out, "<br><span class=\"dim\">{}</span>", escape(help));
+                }
+                out.push_str("</td></tr>\n");
+            }
+        }
+        out.push_str("</table>\n");
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
+    fn distribution(&self, out: &mut String) {
+        out.push_str("<h2>Distribution of latency</h2>\n");
+        let measured: Vec<_> = self.lines().filter(|(_, series)| !series.latency.is_empty()).collect();
+        let least = measured.iter().map(|(_, series)| series.latency.min()).min();
+        let (Some(least), Some(most)) = (least, measured.iter().map(|(_, series)| series.latency.max()).max()) else {
+            out.push_str("<p>Nothing was measured.</p>\n");
+            return;
+        };
+        let count = measured.iter().map(|(_, series)| series.latency.len()).max().unwrap_or(1);
+        let plot = Plot {
+            title: "Latency over percentile, one line per series".into(),
+            across: Axis::percentiles(count as f64),
+            up: Axis::latencies(least as f64, most as f64, "latency"),
+            lines: measured
+                .iter()
+                .map(|(name, series)| Line { name: (*name).into(), points: curve(&series.latency) })
+                .collect(),
+            band: vec![],
+            warm_up: 0.0,
+        };
+        figure(
+            out,
+            &plot,
+            "A line ends at its slowest request: of a thousand requests nothing can be said beyond 99.9%.",
+        );
+    }
+
+    fn timeline(&self, out: &mut String) {
+        out.push_str("<h2>Over time</h2>\n");
+        let (spans, each) = (spans(&self.round.rows), seconds_a_point(&self.round.rows));
+        if spans.is_empty() {
+            out.push_str("<p>Nothing was measured.</p>\n");
+            return;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "seconds of a run")]
+        let length = self.round.rows.last().map_or(1, |row| row.second + 1) as f64;
+        let warm_up = self.load.warm_up.as_secs_f64().min(length);
+        let line = |name: &str, of: fn(&super::timeline::Span) -> Option<f64>| Line {
+            name: name.into(),
+            points: spans.iter().map(|span| (span.at, of(span))).collect(),
+        };
+        let most = |lines: &[Line]| lines.iter().flat_map(|line| &line.points).filter_map(|p| p.1).fold(0.0, f64::max);
+        let least =
+            |lines: &[Line]| lines.iter().flat_map(|line| &line.points).filter_map(|p| p.1).fold(f64::MAX, f64::min);
+        let draw = |out: &mut String, title: &str, up: Axis, lines, band, text: String| {
+            let plot = Plot { title: title.into(), across: Axis::seconds(length), up, lines, band, warm_up };
+            figure(out, &plot, &text);
+        };
+        let thinned = |text: &str| if each > 1 { format!(" A point is {each} s: {text}.") } else { String::new() };
+        let warm = if warm_up > 0.0 { " The grey part is the warm-up, which is not measured." } else { "" };
+
+        let rates = vec![line("good answers", |span| Some(span.good)), line("errors", |span| Some(span.errors))];
+        let best = spans.iter().map(|span| span.good_most).fold(most(&rates), f64::max);
+        let band = if each > 1 { spans.iter().map(|s| (s.at, s.good_least, s.good_most)).collect() } else { vec![] };
+        let text = thinned("the average of good answers between its worst and best second, errors of the worst second");
+        let text =
+            format!("Answers by the second in which they came; the last second may be a part of one.{warm}{text}");
+        draw(out, "Good answers and errors a second", Axis::counts(best, "answers a second"), rates, band, text);
+
+        let latency = vec![line("max", |s| s.max_ns), line("p99", |s| s.p99_ns), line("p50", |s| s.p50_ns)];
+        if most(&latency) > 0.0 {
+            let up = Axis::latencies(least(&latency), most(&latency), "latency");
+            let text = thinned("the highest p99 and max of its seconds, and the average p50");
+            draw(
+                out,
+                "Latency in each second: p50, p99 and max",
+                up,
+                latency,
+                vec![],
+                format!("Latency from the intended start.{text}"),
+            );
+        } else {
+            out.push_str("<p>No latency was measured.</p>\n");
+        }
+
+        let lag = vec![line("lag of the generator", |s| Some(s.lag_ns))];
+        let up = Axis::latencies(1.0_f64.max(most(&lag) / 2.0), most(&lag), "lag");
+        let text = thinned("the highest of its seconds");
+        let text = format!(
+            "How late an arrival was taken up at most, though a connection was free. Below 1 ms it does not matter.{text}"
+        );
+        draw(out, "Lag of the generator", up, lag, vec![], text);
+    }
+}
+
+fn figure(out: &mut String, plot: &Plot, text: &str) {
+    let (title, drawn) = (escape(&plot.title), plot.draw());
+    let _ = writeln!(
+        out,
+        "<figure>\n<strong>{title}</strong>\n{drawn}<figcaption>{}</figcaption>\n</figure>",
+        escape(text)
+    );
+}
+
+/// Latency over percentile, as far as there are values.
+#[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
+fn curve(values: &Latencies) -> Vec<(f64, Option<f64>)> {
+    let end = (values.len() as f64).log10();
+    let mut points: Vec<(f64, Option<f64>)> = Vec::new();
+    for step in 0..=STEPS {
+        let at = end * f64::from(step) / f64::from(STEPS);
+        let value = if step == STEPS { values.max() } else { values.value_at_quantile(1.0 - 10f64.powf(-at)) };
+        points.push((at.max(nines(0.0)), Some(value as f64)));
+    }
+    points.dedup();
+    points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made_up::{failing, made_up, nothing, steady};
+    use super::*;
+    use crate::Row;
+
+    #[test]
+    fn what_servers_and_files_say_is_shown_and_never_run() {
+        let page = made_up(failing(), |results| results.html());
+        assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; more"), "{page}");
+        assert!(page.contains("of\n&lt;script&gt;two") && page.contains("a &lt;b&gt;cloud&lt;/b&gt;"), "{page}");
+        assert!(!page.contains("<script") && !page.contains('\u{0}') && !page.contains('\u{1b}'), "{page}");
+        assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("src="), "{page}");
+    }
+
+    #[test]
+    fn a_page_has_every_part() {
+        let page = made_up(steady(), |results| results.html());
+        for part in ["✓ kept", "p99&lt;20ms", "✓ holds", "Distribution of latency", "p99.99", "Lag of the generator"]
+        {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        assert_eq!(page.matches("class=\"plot\"").count(), 4);
+        assert!(!page.contains("<h2>Failures") && !page.contains("NaN") && !page.contains("inf"), "{page}");
+        let page = made_up(failing(), |results| results.html());
+        assert!(
+            page.contains("✗ broken") && page.contains("launch/refresh") && page.contains("<h2>Failures"),
+            "{page}"
+        );
+        assert!(page.contains("c1\" stroke-dasharray=\"7 4\""), "{page}");
+    }
+
+    #[test]
+    fn a_run_without_answers_has_a_page() {
+        let page = made_up(nothing(), |results| results.html());
+        assert!(page.contains("Nothing was measured.") && page.contains("No latency was measured."), "{page}");
+        assert!(page.contains("nothing was measured</td>") && !page.contains("NaN"), "{page}");
+    }
+
+    #[test]
+    fn a_long_run_is_thinned_and_says_so() {
+        let mut round = steady();
+        round.rows = (0..10_800).map(|second| Row { second, ..round.rows[0].clone() }).collect();
+        let page = made_up(round, |results| results.html());
+        assert!(page.contains("A point is 18 s") && page.contains("class=\"band\"") && page.len() < 200_000);
+    }
+
+    #[test]
+    fn a_line_of_percentiles_ends_at_the_slowest() {
+        let mut series = Series::default();
+        (1..=1000).for_each(|n| series.good(n * 1_000_000, 1));
+        let points = curve(&series.latency);
+        let last = points.last().copied().unwrap_or_default();
+        assert!((last.0 - 3.0).abs() < 1e-9 && last.1.is_some_and(|value| value >= 1e9), "{last:?}");
+        assert!(points.windows(2).all(|pair| pair[0].1 <= pair[1].1), "{points:?}");
+    }
+}

@@ -1,0 +1,341 @@
+//! Thresholds: what a run must keep to, such as `p99<50ms`, `errors<0.1%` or `refresh rate>=5000/s`. They decide the exit
+//! code.
+//!
+//! ```
+//! use crate::threshold::Threshold;
+//! let threshold: Threshold = "refresh p99.9 < 50ms".parse().unwrap();
+//! assert_eq!(threshold.to_string(), "refresh p99.9<50ms");
+//! assert!("errors<0%".parse::<Threshold>().unwrap_err().contains("can never"));
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// One bound on one figure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// The workload or call that it is about; none for the whole run.
+    pub of: Option<String>,
+    pub metric: Metric,
+    pub bound: Bound,
+    /// In the metric's unit: nanoseconds, percent, a count, or arrivals a second.
+    pub limit: f64,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Metric {
+    /// Latency from the intended start, at this percentile.
+    Percentile(f64),
+    Mean,
+    Max,
+    /// The share of requests that failed or were answered wrongly, in percent.
+    ErrorShare,
+    /// How many.
+    Errors,
+    /// How many 200 answers were wrong.
+    Wrong,
+    /// Good answers a second.
+    Rate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    Below,
+    AtMost,
+    Above,
+    AtLeast,
+}
+
+impl Bound {
+    const ALL: [(&'static str, Bound); 4] =
+        [("<=", Bound::AtMost), (">=", Bound::AtLeast), ("<", Bound::Below), (">", Bound::Above)];
+
+    fn sign(self) -> &'static str {
+        Self::ALL.iter().find(|(_, bound)| *bound == self).map_or("", |(sign, _)| sign)
+    }
+
+    /// Whether a value keeps to a limit.
+    pub fn holds(self, value: f64, limit: f64) -> bool {
+        match self {
+            Bound::Below => value < limit,
+            Bound::AtMost => value <= limit,
+            Bound::Above => value > limit,
+            Bound::AtLeast => value >= limit,
+        }
+    }
+}
+
+/// The figures of a workload or run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// All requests that ended.
+    pub done: u64,
+    /// Those that have a latency.
+    pub timed: u64,
+    pub errors: u64,
+    pub wrong: u64,
+    /// Good answers a second.
+    pub rate: f64,
+    /// In nanoseconds.
+    pub mean: f64,
+    /// In nanoseconds.
+    pub max: u64,
+}
+
+impl Threshold {
+    /// The value that a run has; none where nothing was measured. `percentile` gives latencies in nanoseconds.
+    pub fn value(&self, figures: &Figures, percentile: impl Fn(f64) -> u64) -> Option<f64> {
+        let latency = matches!(self.metric, Metric::Percentile(_) | Metric::Mean | Metric::Max);
+        if figures.done == 0 || latency && figures.timed == 0 {
+            return None;
+        }
+        #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
+        Some(match self.metric {
+            Metric::Percentile(p) => percentile(p) as f64,
+            Metric::Mean => figures.mean,
+            Metric::Max => figures.max as f64,
+            Metric::ErrorShare => 100.0 * figures.errors as f64 / figures.done as f64,
+            Metric::Errors => figures.errors as f64,
+            Metric::Wrong => figures.wrong as f64,
+            Metric::Rate => figures.rate,
+        })
+    }
+
+    pub fn holds(&self, value: f64) -> bool {
+        self.bound.holds(value, self.limit)
+    }
+
+    /// A value of this threshold's metric, for readers.
+    pub fn show(&self, value: f64) -> String {
+        match self.metric {
+            Metric::Percentile(_) | Metric::Mean | Metric::Max => time(value),
+            Metric::ErrorShare => format!("{}%", short(value)),
+            Metric::Errors | Metric::Wrong => format!("{value:.0}"),
+            Metric::Rate => format!("{}/s", short(value)),
+        }
+    }
+
+    /// Why no run with this expected number of arrivals a second could meet it.
+    pub fn impossible_at(&self, peak: f64) -> Option<String> {
+        let needs_more = matches!(self.bound, Bound::Above | Bound::AtLeast);
+        (self.metric == Metric::Rate && needs_more && self.limit > peak)
+            .then(|| format!("`{self}` can never hold: the arrivals are at most {}/s", short(peak)))
+    }
+}
+
+/// Nanoseconds, for readers: three digits that count.
+pub fn time(nanoseconds: f64) -> String {
+    let (value, unit) = match nanoseconds {
+        n if n < 1e3 => (n, "ns"),
+        n if n < 1e6 => (n / 1e3, "µs"),
+        n if n < 1e9 => (n / 1e6, "ms"),
+        n => (n / 1e9, "s"),
+    };
+    format!("{}{unit}", short(value))
+}
+
+/// A number with at least three digits that count and no needless zeros.
+pub fn short(value: f64) -> String {
+    let digits = match value.abs() {
+        v if v >= 100.0 || v == 0.0 => 0,
+        v if v >= 10.0 => 1,
+        v if v >= 1.0 => 2,
+        _ => 4,
+    };
+    let text = format!("{value:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Metric::Percentile(p) => write!(f, "p{p}"),
+            Metric::Mean => f.write_str("mean"),
+            Metric::Max => f.write_str("max"),
+            Metric::ErrorShare | Metric::Errors => f.write_str("errors"),
+            Metric::Wrong => f.write_str("wrong"),
+            Metric::Rate => f.write_str("rate"),
+        }
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(of) = &self.of {
+            write!(f, "{of} ")?;
+        }
+        write!(f, "{}{}{}", self.metric, self.bound.sign(), self.show(self.limit))
+    }
+}
+
+impl FromStr for Threshold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || {
+            format!("`{text}` is no threshold; write for example `p99<50ms`, `errors<0.1%` or `refresh rate>=5000/s`")
+        };
+        let (at, sign, bound) = Bound::ALL
+            .iter()
+            .filter_map(|(sign, bound)| Some((text.find(sign)?, *sign, *bound)))
+            .min_by_key(|(at, sign, _)| (*at, std::cmp::Reverse(sign.len())))
+            .ok_or_else(form)?;
+        let (what, limit) = (text[..at].trim(), text[at + sign.len()..].trim());
+        let (of, word) = match what.rsplit_once(char::is_whitespace) {
+            Some((of, word)) => (Some(of.trim().to_owned()), word),
+            None => (None, what),
+        };
+        let (metric, limit) = metric(word, limit).map_err(|why| if why.is_empty() { form() } else { why })?;
+        let threshold = Threshold { of, metric, bound, limit };
+        let below_nothing = bound == Bound::Below && limit <= 0.0;
+        let above_all = metric == Metric::ErrorShare
+            && (bound == Bound::Above && limit >= 100.0 || bound == Bound::AtLeast && limit > 100.0);
+        if below_nothing || above_all {
+            return Err(format!("`{text}` can never hold"));
+        }
+        Ok(threshold)
+    }
+}
+
+/// The metric of a word, and its limit in the metric's unit. An empty error: the form is wrong.
+fn metric(word: &str, limit: &str) -> Result<(Metric, f64), String> {
+    let number = |text: &str| text.trim().replace('_', "").parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0);
+    let time = || {
+        let length: Duration = humantime::parse_duration(limit)
+            .map_err(|_| format!("`{limit}` is no length of time; write for example `50ms`"))?;
+        #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
+        Ok::<_, String>(length.as_nanos() as f64)
+    };
+    let count = || number(limit).ok_or_else(|| format!("`{limit}` is no count"));
+    Ok(match word {
+        "mean" => (Metric::Mean, time()?),
+        "max" => (Metric::Max, time()?),
+        "wrong" => (Metric::Wrong, count()?),
+        "errors" => match limit.strip_suffix('%') {
+            Some(share) => (
+                Metric::ErrorShare,
+                number(share).ok_or_else(|| format!("`{limit}` is no share; write for example `0.1%`"))?,
+            ),
+            None => (Metric::Errors, count()?),
+        },
+        "rate" => {
+            let rate = number(limit.strip_suffix("/s").unwrap_or(limit));
+            (Metric::Rate, rate.ok_or_else(|| format!("`{limit}` is no rate; write for example `5000/s`"))?)
+        }
+        _ => {
+            let percentile = word.strip_prefix('p').and_then(number).ok_or_else(|| match word {
+                "" => String::new(),
+                _ => {
+                    format!("`{word}` is not measured; there are p50, p99, p99.9 …, mean, max, errors, wrong and rate")
+                }
+            })?;
+            if percentile > 100.0 {
+                return Err(format!("`{word}` is no percentile: they end at p100"));
+            }
+            (Metric::Percentile(percentile), time()?)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_reads_and_prints() {
+        for (text, printed) in [
+            ("p99<50ms", "p99<50ms"),
+            ("p99.9 <= 1s", "p99.9<=1s"),
+            ("p100<1s", "p100<1s"),
+            ("mean<1500us", "mean<1.5ms"),
+            ("max<2s", "max<2s"),
+            ("errors<0.1%", "errors<0.1%"),
+            ("errors<=0", "errors<=0"),
+            ("wrong<=0", "wrong<=0"),
+            ("launch wave rate>=5_000/s", "launch wave rate>=5000/s"),
+            ("refresh rate > 10", "refresh rate>10/s"),
+            ("rate>200", "rate>200/s"),
+            ("rate>=200", "rate>=200/s"),
+            ("errors>99%", "errors>99%"),
+            ("errors>=100%", "errors>=100%"),
+            ("errors<200%", "errors<200%"),
+        ] {
+            assert_eq!(text.parse::<Threshold>().map(|t| t.to_string()).as_deref(), Ok(printed), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_threshold_or_can_never_hold_is_told() {
+        for (text, part) in [
+            ("p99", "is no threshold"),
+            ("<5ms", "is no threshold"),
+            ("p101<5ms", "end at p100"),
+            ("p99<5", "no length of time"),
+            ("speed>3", "is not measured"),
+            ("p99<0ms", "can never"),
+            ("wrong<0", "can never"),
+            ("errors>100%", "can never"),
+            ("errors>=101%", "can never"),
+            ("errors<=-1", "no count"),
+            ("rate>=x", "no rate"),
+            ("rate>=-5/s", "no rate"),
+            ("rate>inf", "no rate"),
+        ] {
+            let error = text.parse::<Threshold>().expect_err(text);
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        let rate: Threshold = "rate>=500/s".parse().expect("a threshold");
+        assert!(rate.impossible_at(499.0).is_some() && rate.impossible_at(500.0).is_none());
+        let other: Threshold = "rate<500/s".parse().expect("a threshold");
+        assert!(other.impossible_at(1.0).is_none());
+    }
+
+    #[test]
+    fn each_metric_is_held_against_its_own_figure() {
+        let figures = Figures { done: 1000, timed: 998, errors: 2, wrong: 1, rate: 99.8, mean: 4e6, max: 9_000_000 };
+        let holds = |text: &str| {
+            let threshold: Threshold = text.parse().expect(text);
+            threshold.value(&figures, |p| if p > 98.0 { 8_000_000 } else { 3_000_000 }).map(|v| threshold.holds(v))
+        };
+        for (text, expected) in [
+            ("p99<8ms", false),
+            ("p99<=8ms", true),
+            ("p50<8ms", true),
+            ("p99>7ms", true),
+            ("p99>8ms", false),
+            ("p99>=8ms", true),
+            ("mean<4ms", false),
+            ("mean<=4ms", true),
+            ("max<9ms", false),
+            ("max<10ms", true),
+            ("errors<0.2%", false),
+            ("errors<=0.2%", true),
+            ("errors<2", false),
+            ("errors<3", true),
+            ("wrong<1", false),
+            ("wrong<=1", true),
+            ("rate>=99.8/s", true),
+            ("rate>99.8/s", false),
+        ] {
+            assert_eq!(holds(text), Some(expected), "{text}");
+        }
+        let nothing: Threshold = "p99<1s".parse().expect("a threshold");
+        assert_eq!(nothing.value(&Figures::default(), |_| 0), None);
+        // Where all were refused there is no latency to keep to.
+        let refused = Figures { done: 5, errors: 5, ..Figures::default() };
+        for text in ["p99<1s", "mean<1s", "max<1s"] {
+            assert_eq!(text.parse::<Threshold>().expect(text).value(&refused, |_| 0), None, "{text}");
+        }
+        assert_eq!("errors<1%".parse::<Threshold>().expect("a threshold").value(&refused, |_| 0), Some(100.0));
+    }
+
+    #[test]
+    fn times_and_numbers_are_short() {
+        assert_eq!([time(950.0), time(12_340.0), time(1.5e6), time(2.0e9)], ["950ns", "12.3µs", "1.5ms", "2s"]);
+        assert_eq!([time(999.0), time(1e3), time(1e6), time(1e9)], ["999ns", "1µs", "1ms", "1s"]);
+        assert_eq!([short(0.1), short(99.8), short(5000.0), short(0.0)], ["0.1", "99.8", "5000", "0"]);
+        assert_eq!([short(123.45), short(12.345), short(1.234), short(0.123_45)], ["123", "12.3", "1.23", "0.1235"]);
+    }
+}

@@ -1,0 +1,137 @@
+//! Secrets where they must not be (EXC-2, EXC-3, ISS-4, REF-1).
+
+use super::storage::Stored;
+use super::{Breach, Evidence};
+use vouch_spec::protocol::message::Area;
+use vouch_spec::text::lossy;
+use vouch_sim::wire::redact::SecretKind;
+use vouch_sim::wire::{Exchange, Fate, Operation, Party};
+use hyper::HeaderMap;
+
+/// The clause that forbids a kind of secret outside its place.
+fn clause(kind: SecretKind) -> &'static str {
+    match kind {
+        SecretKind::SignInToken => "EXC-2",
+        SecretKind::ApiKey => "ISS-4",
+        SecretKind::AccessToken | SecretKind::RefreshToken | SecretKind::AppCredential => "EXC-3",
+    }
+}
+
+/// The exchanges of a party from a number on, with their numbers.
+fn from<'a>(party: Party, first: usize, evidence: &'a Evidence<'_>) -> impl Iterator<Item = (usize, &'a Exchange)> {
+    evidence.exchanges.iter().enumerate().skip(first).filter(move |(_, exchange)| exchange.link.from == party)
+}
+
+fn head(headers: &HeaderMap) -> String {
+    let mut out = String::new();
+    for value in headers.values() {
+        out.push_str(&lossy(value.as_bytes()));
+        // No line end: what is broken over lines is looked through twice.
+        out.push(' ');
+    }
+    out
+}
+
+/// No secret in a URL: servers and proxies log them.
+pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+    for (index, exchange) in from(Party::Sdk, first, evidence) {
+        if let Some(known) = evidence.ledger.secrets_in(&exchange.request.path).first() {
+            return Some(Breach {
+                clause: clause(known.kind),
+                expected: "no secret in a URL",
+                got: format!("the {} in the URL of exchange {}", known.name, index + 1),
+            });
+        }
+    }
+    None
+}
+
+/// No API key in what a backend answers the app: body, headers, redirect, error (ISS-4).
+pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+    for (index, exchange) in from(Party::App, first, evidence) {
+        let Fate::Answered { headers, body, .. } = &exchange.fate else { continue };
+        let text = head(headers) + &lossy(body);
+        if let Some(key) = evidence.ledger.secrets_in(&text).into_iter().find(|known| known.kind == SecretKind::ApiKey)
+        {
+            return Some(Breach {
+                clause: "ISS-4",
+                expected: "no API key in an answer to the app",
+                got: format!("the {} in the answer of exchange {}", key.name, index + 1),
+            });
+        }
+    }
+    None
+}
+
+/// Each secret goes where it belongs: sign-in tokens into an exchange, refresh tokens into a refresh, keys to the API.
+pub(super) fn of_wrong_credentials(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+    for (index, exchange) in from(Party::Sdk, first, evidence) {
+        let request = &exchange.request;
+        let text = head(&request.headers) + &lossy(&request.body);
+        let secrets = evidence.ledger.secrets_in(&text);
+        let has = |kind| secrets.iter().find(|known| known.kind == kind);
+        let breach = |clause, expected, name: &str| {
+            Some(Breach { clause, expected, got: format!("the {name} in exchange {}", index + 1) })
+        };
+        if exchange.operation == Operation::Api {
+            if let Some(token) = has(SecretKind::SignInToken) {
+                return breach("REF-1", "API calls with the access token, never the sign-in token", &token.name);
+            }
+            if let Some(token) = has(SecretKind::RefreshToken) {
+                return breach("REF-1", "API calls with the access token, never the refresh token", &token.name);
+            }
+            if let (Some(key), Some(_)) = (has(SecretKind::ApiKey), has(SecretKind::AccessToken)) {
+                return breach("REF-1", "API calls with one credential", &key.name);
+            }
+        } else if let Some(key) = has(SecretKind::ApiKey) {
+            return breach("ISS-4", "no API key at the identity provider", &key.name);
+        } else if exchange.operation == Operation::Refresh
+            && let Some(token) = has(SecretKind::SignInToken)
+        {
+            return breach("EXC-2", "the sign-in token sent in its exchange, and not again", &token.name);
+        }
+    }
+    None
+}
+
+/// No secret in what the SDK logs or writes to standard error.
+pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Breach> {
+    let known = evidence.ledger.secrets_in(evidence.written).into_iter().next()?;
+    let line = evidence.written.lines().find(|line| known.is_in(line)).unwrap_or_default();
+    Some(Breach {
+        clause: clause(known.kind),
+        expected: "no secret in the SDK's log or standard error",
+        got: format!("the {} in the line: {line}", known.name),
+    })
+}
+
+/// No secret in the text of an error.
+pub(super) fn in_errors(evidence: &Evidence<'_>) -> Option<Breach> {
+    let known = evidence.sdk.texts.iter().find_map(|text| evidence.ledger.secrets_in(text).into_iter().next())?;
+    Some(Breach {
+        clause: "EXC-3",
+        expected: "no secret in the text of an error",
+        got: format!("the {} in what the SDK says of an error", known.name),
+    })
+}
+
+/// Tokens rest in secure storage only; the sign-in token rests nowhere.
+pub(super) fn in_storage(all: &[Stored<'_>]) -> Option<Breach> {
+    for (item, secrets) in all {
+        for known in secrets {
+            let (expected, forbidden) = match known.kind {
+                SecretKind::SignInToken => ("the sign-in token stored nowhere", true),
+                _ => ("secrets in secure storage only", item.area != Area::Secure),
+            };
+            if forbidden {
+                let clause = if known.kind == SecretKind::ApiKey { "EXC-3" } else { clause(known.kind) };
+                return Some(Breach {
+                    clause,
+                    expected,
+                    got: format!("the {} in the {} item `{}`", known.name, item.area.word(), item.key),
+                });
+            }
+        }
+    }
+    None
+}

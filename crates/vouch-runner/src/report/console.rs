@@ -1,0 +1,314 @@
+//! The report for people: failures in full as they come, then chapters, clauses and the verdict.
+
+use super::Listener;
+use crate::run::event::{RunEvent, Started};
+use crate::run::tally::{ClauseResult, Outcome, Standing, Summary};
+use crate::run::verdict::{CaseReport, Finding, Verdict};
+use vouch_spec::scenario::{Clauses, Level};
+use vouch_spec::text::Problem;
+use console::Style;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+/// So many clauses can be named one by one.
+const FEW: usize = 12;
+
+/// How much to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    Brief,
+    /// Every case, passed ones too.
+    EveryCase,
+}
+
+pub struct Console<W> {
+    out: W,
+    styles: Styles,
+    clauses: Arc<Clauses>,
+    detail: Detail,
+    progress: Option<Progress>,
+    chapters: BTreeMap<String, Chapter>,
+}
+
+#[derive(Default)]
+struct Chapter {
+    passed: usize,
+    failed: usize,
+    warned: usize,
+    skipped: usize,
+    other: usize,
+}
+
+struct Styles {
+    good: Style,
+    bad: Style,
+    warn: Style,
+    dim: Style,
+    bold: Style,
+    colours: bool,
+}
+
+/// A line on a terminal that says how far the run is.
+struct Progress {
+    term: console::Term,
+    done: usize,
+    cases: usize,
+}
+
+impl<W: Write> Console<W> {
+    pub fn new(out: W, clauses: Arc<Clauses>, detail: Detail, colours: bool) -> Self {
+        let style = || Style::new().force_styling(colours);
+        let styles = Styles {
+            good: style().green(),
+            bad: style().red().bold(),
+            warn: style().yellow(),
+            dim: style().dim(),
+            bold: style().bold(),
+            colours,
+        };
+        Self { out, styles, clauses, detail, progress: None, chapters: BTreeMap::new() }
+    }
+
+    /// Also shows how far the run is, on standard error if that is a terminal.
+    #[must_use]
+    pub fn with_progress(mut self) -> Self {
+        let term = console::Term::stderr();
+        self.progress = term.is_term().then_some(Progress { term, done: 0, cases: 0 });
+        self
+    }
+
+    fn started(&mut self, started: &Started) -> io::Result<()> {
+        if let Some(progress) = &mut self.progress {
+            progress.cases = started.cases;
+        }
+        let sdk = &started.sdk;
+        let platform = if sdk.platform.is_empty() { String::new() } else { format!(" on {}", sdk.platform) };
+        let name = self.styles.bold.apply_to(format!("{} {}", sdk.name, sdk.version).trim_end().to_owned());
+        let seed = started.seed.map(|seed| format!(", shuffled with seed {seed}")).unwrap_or_default();
+        writeln!(
+            self.out,
+            "vouch {}: {name}{platform} ({}), {} time, {}{seed}",
+            env!("CARGO_PKG_VERSION"),
+            started.target,
+            started.time,
+            cases(started.cases)
+        )
+    }
+
+    fn case(&mut self, case: &CaseReport) -> io::Result<()> {
+        if let Some(progress) = &mut self.progress {
+            progress.done += 1;
+            let _ = progress.term.clear_line();
+        }
+        let chapter = self.chapters.entry(case.chapter.clone()).or_default();
+        let word = match &case.verdict {
+            Verdict::Passed => {
+                chapter.passed += 1;
+                self.styles.good.apply_to("pass".to_owned())
+            }
+            Verdict::Warned(_) => {
+                chapter.warned += 1;
+                self.styles.warn.apply_to("WARN".to_owned())
+            }
+            Verdict::Failed(_) => {
+                chapter.failed += 1;
+                self.styles.bad.apply_to("FAIL".to_owned())
+            }
+            Verdict::Skipped(_) => {
+                chapter.skipped += 1;
+                self.styles.dim.apply_to("skip".to_owned())
+            }
+            Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
+                chapter.other += 1;
+                self.styles.bad.apply_to("STOP".to_owned())
+            }
+        };
+        let quiet = matches!(case.verdict, Verdict::Passed | Verdict::Skipped(_));
+        if quiet && self.detail == Detail::Brief {
+            return self.tick();
+        }
+        if quiet {
+            let reason =
+                if let Verdict::Skipped(reason) = &case.verdict { format!(" ({reason})") } else { String::new() };
+            writeln!(self.out, "{word} {} / {}{reason}  {:.0?}", case.chapter, case.id, case.duration)?;
+            return self.tick();
+        }
+        writeln!(self.out, "\n{word} {} / {}\n     {}", case.chapter, self.styles.bold.apply_to(&case.id), case.title)?;
+        match &case.verdict {
+            Verdict::Failed(findings) | Verdict::Warned(findings) => {
+                findings.iter().try_for_each(|finding| self.finding(finding, case.advice.as_deref()))?
+            }
+            Verdict::BadScenario(what) => writeln!(self.out, "     the scenario makes no sense: {what}")?,
+            Verdict::HarnessFailed(what) => {
+                writeln!(self.out, "     the harness failed, nothing is said of the build: {what}")?
+            }
+            _ => {}
+        }
+        self.tick()
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        if let Some(progress) = &self.progress
+            && progress.done < progress.cases
+        {
+            let _ = progress.term.write_str(&format!("\r{} of {}", progress.done, cases(progress.cases)));
+        }
+        Ok(())
+    }
+
+    fn finding(&mut self, finding: &Finding, advice: Option<&str>) -> io::Result<()> {
+        for id in &finding.clauses {
+            if let Some(clause) = self.clauses.get(id) {
+                let level = if clause.level == Level::Must { "must" } else { "should" };
+                writeln!(self.out, "  {} ({level}) {}", self.styles.bold.apply_to(id), clause.text)?;
+            }
+        }
+        let problem = Problem::new(&finding.place.source, finding.place.span, finding.step.to_string());
+        write!(self.out, "{}", problem.render(self.styles.colours))?;
+        writeln!(self.out, "  {}  {}", self.styles.bold.apply_to("expected"), finding.expected)?;
+        let mut got = finding.got.as_str().lines();
+        writeln!(self.out, "  {}       {}", self.styles.bold.apply_to("got"), got.next().unwrap_or("nothing"))?;
+        for line in got {
+            writeln!(self.out, "    {line}")?;
+        }
+        if let Some(advice) = advice {
+            writeln!(self.out, "  {}    {advice}", self.styles.bold.apply_to("advice"))?;
+        }
+        if !finding.wire.is_empty() {
+            writeln!(self.out, "  {}", self.styles.dim.apply_to("the wire up to here (last exchanges):"))?;
+            for exchange in &finding.wire {
+                write!(self.out, "{}", indent(exchange.as_str()))?;
+                writeln!(self.out)?;
+            }
+        }
+        if !finding.stderr.as_str().trim().is_empty() {
+            writeln!(self.out, "  {}", self.styles.dim.apply_to("standard error (its end):"))?;
+            writeln!(self.out, "{}", indent(finding.stderr.as_str()))?;
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, summary: &Summary) -> io::Result<()> {
+        if let Some(progress) = self.progress.take() {
+            let _ = progress.term.clear_line();
+        }
+        writeln!(self.out)?;
+        for (name, chapter) in &self.chapters {
+            writeln!(self.out, "  {name:<16}{}", self.chapter_words(chapter))?;
+        }
+        if !summary.skip_reasons.is_empty() {
+            writeln!(self.out)?;
+        }
+        for (reason, count) in &summary.skip_reasons {
+            writeln!(self.out, "  skipped: {} because {reason}", cases(*count))?;
+        }
+        self.clause_table(summary)?;
+        let (word, style) = match summary.outcome() {
+            Outcome::Conforms => ("the build conforms", &self.styles.good),
+            Outcome::DoesNotConform => ("the build does not conform", &self.styles.bad),
+            Outcome::BadScenario => ("a scenario makes no sense; nothing is said of the build", &self.styles.bad),
+            Outcome::HarnessFailed => {
+                ("the harness or its environment failed; nothing is said of the build", &self.styles.bad)
+            }
+            Outcome::Inconclusive if summary.passed > 0 => ("inconclusive", &self.styles.warn),
+            Outcome::Inconclusive => ("inconclusive: nothing was proved", &self.styles.warn),
+            Outcome::Interrupted => ("interrupted; what had run so far is above", &self.styles.warn),
+        };
+        let total = Chapter {
+            passed: summary.passed,
+            failed: summary.failed,
+            warned: summary.warned,
+            skipped: summary.skipped,
+            other: summary.bad_scenarios + summary.harness_failures,
+        };
+        let not_run = if summary.not_run > 0 { format!(", {} not run", summary.not_run) } else { String::new() };
+        let words = self.chapter_words(&total);
+        writeln!(self.out, "\n{words}{not_run} in {:.2} s", summary.duration.as_secs_f64())?;
+        // What was skipped for want of a capability is no proof.
+        let open = summary.open();
+        let clauses = if open == 1 { "must clause is" } else { "must clauses are" };
+        match summary.outcome() {
+            Outcome::Conforms if open > 0 => {
+                writeln!(self.out, "{}, as far as it was tried: {open} {clauses} not proved", style.apply_to(word))
+            }
+            Outcome::Inconclusive if summary.passed > 0 => {
+                writeln!(self.out, "{}: {open} {clauses} not proved", style.apply_to(word))
+            }
+            _ => writeln!(self.out, "{}", style.apply_to(word)),
+        }
+    }
+
+    fn chapter_words(&self, chapter: &Chapter) -> String {
+        let mut words = String::new();
+        let mut add = |count: usize, word: &str, style: &Style| {
+            if count > 0 {
+                let comma = if words.is_empty() { "" } else { ", " };
+                let _ = write!(words, "{comma}{}", style.apply_to(format!("{count} {word}")));
+            }
+        };
+        add(chapter.passed, "passed", &self.styles.good);
+        add(chapter.failed, "failed", &self.styles.bad);
+        add(chapter.warned, "warned", &self.styles.warn);
+        add(chapter.skipped, "skipped", &self.styles.dim);
+        add(chapter.other, "could not be judged", &self.styles.bad);
+        if words.is_empty() { "no case ran".into() } else { words }
+    }
+
+    fn clause_table(&mut self, summary: &Summary) -> io::Result<()> {
+        let of = |standing: Standing| summary.clauses.iter().filter(move |clause| clause.standing == standing);
+        let ids = |standing| of(standing).map(|clause| clause.id.as_str()).collect::<Vec<_>>().join(" ");
+        writeln!(
+            self.out,
+            "\n  clauses: {} proved, {} broken, {} not proved, {} not tried",
+            of(Standing::Proved).count(),
+            of(Standing::Broken).count(),
+            of(Standing::NotProved).count(),
+            of(Standing::NotTried).count()
+        )?;
+        for clause in of(Standing::Broken) {
+            writeln!(
+                self.out,
+                "    {} {} {}",
+                self.styles.bad.apply_to("broken"),
+                self.styles.bold.apply_to(&clause.id),
+                broken_words(clause)
+            )?;
+        }
+        if of(Standing::NotProved).count() > 0 {
+            writeln!(self.out, "    not proved: {}", ids(Standing::NotProved))?;
+        }
+        // A filtered run leaves most clauses alone, which needs no list.
+        if (1..=FEW).contains(&of(Standing::NotTried).count()) {
+            writeln!(self.out, "    not tried: {}", ids(Standing::NotTried))?;
+        }
+        Ok(())
+    }
+}
+
+fn broken_words(clause: &ClauseResult) -> String {
+    let shown: Vec<_> = clause.broken_by.iter().take(3).map(String::as_str).collect();
+    let more = clause.broken_by.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}\n           by {}{more}", clause.text, shown.join(", "))
+}
+
+fn cases(count: usize) -> String {
+    format!("{count} case{}", if count == 1 { "" } else { "s" })
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+impl<W: Write> Listener for Console<W> {
+    fn hear(&mut self, event: &RunEvent) -> io::Result<()> {
+        match event {
+            RunEvent::Started(started) => self.started(started),
+            RunEvent::CaseFinished(case) => self.case(case),
+            RunEvent::Finished(summary) => self.finished(summary),
+        }?;
+        self.out.flush()
+    }
+}

@@ -1,0 +1,264 @@
+//! From scenarios to cases: matrices are expanded, steps get their meaning, what cannot run is known before anything does.
+
+use super::expiries::Expiries;
+use super::step::{Planned, Reading};
+use vouch_spec::profile::Standard;
+use vouch_spec::protocol::{Capability, Control, Realm, Seat};
+use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
+use vouch_spec::text::{Decoder, Node, Problem, Problems, Span, did_you_mean};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Everything that a run will do.
+pub struct Plan {
+    pub clauses: Clauses,
+    pub cases: Vec<PlannedCase>,
+}
+
+/// One case: a scenario with its matrix variables filled in.
+pub struct PlannedCase {
+    /// The scenario's id, and what tells this case from its siblings.
+    pub id: String,
+    pub scenario: Arc<Scenario>,
+    pub given: Given,
+    pub steps: Vec<Planned>,
+    /// Capabilities that the SDK must claim.
+    pub needs: BTreeSet<Capability>,
+    /// What the cloud must be able to do.
+    pub demands: BTreeSet<Control>,
+    /// The realms that the cloud must have.
+    pub realms: BTreeSet<Realm>,
+}
+
+/// What the seats of a run offer.
+#[derive(Clone, Debug, Default)]
+pub struct Offer {
+    /// What the SDK claims.
+    pub capabilities: BTreeSet<Capability>,
+    pub controls: BTreeSet<Control>,
+    pub realms: BTreeSet<Realm>,
+    /// Whether the SDK's process can be ended at a write to storage.
+    pub crashes_at_writes: bool,
+    /// The wire profile, where the SDK does not speak it.
+    pub unspoken: Option<String>,
+    /// The standards that the wire profile claims.
+    pub claims: BTreeSet<Standard>,
+}
+
+/// Why a case does not run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skip(pub String);
+
+impl Plan {
+    /// Plans a suite. `problems` are those found so far; all are told together.
+    pub fn build(suite: &Suite, mut problems: Vec<Problem>) -> Result<Self, Problems> {
+        let mut cases = Vec::new();
+        for scenario in &suite.scenarios {
+            let decoder = Decoder::new(&scenario.source);
+            cases.extend(expand(scenario, &decoder));
+            problems.extend(decoder.finish());
+        }
+        if problems.is_empty() {
+            Ok(Self { clauses: suite.clauses.clone(), cases })
+        } else {
+            Err(Problems(problems).tidy())
+        }
+    }
+
+    /// Keeps the cases that a filter names.
+    pub fn keep(&mut self, filter: &Filter) {
+        self.cases.retain(|case| filter.accepts(case));
+    }
+
+    /// Keeps the cases that put a build on one of these seats to the test.
+    pub fn keep_seats(&mut self, seats: &[Seat]) {
+        self.cases.retain(|case| case.tries(seats));
+    }
+
+    /// The clauses that no case proves.
+    pub fn uncovered(&self) -> Vec<&str> {
+        let proved: BTreeSet<_> = self.cases.iter().flat_map(|case| case.scenario.proves()).collect();
+        self.clauses.iter().map(|clause| clause.id.as_str()).filter(|id| !proved.contains(id)).collect()
+    }
+}
+
+/// Which cases to run: those that any of the words names.
+#[derive(Clone, Debug, Default)]
+pub struct Filter(pub Vec<String>);
+
+impl Filter {
+    fn accepts(&self, case: &PlannedCase) -> bool {
+        self.0.is_empty() || self.0.iter().any(|word| matches(word, case))
+    }
+}
+
+/// A chapter, a clause (`MIG-5`), a group of clauses (`MIG`), or a part of a case's id.
+fn matches(word: &str, case: &PlannedCase) -> bool {
+    let clause = |id: &str| {
+        let (id, word) = (id.to_uppercase(), word.to_uppercase());
+        id == word || id.split('-').next() == Some(word.as_str())
+    };
+    case.scenario.chapter == word || case.scenario.proves().any(clause) || case.id.contains(word)
+}
+
+impl PlannedCase {
+    /// Why seats that offer this cannot run the case, if they cannot.
+    pub fn skip(&self, offer: &Offer) -> Option<Skip> {
+        if self.traps() && !offer.crashes_at_writes {
+            return Some(Skip(
+                "this machine cannot end a process at a write to storage (Linux with seccomp can)".into(),
+            ));
+        }
+        if let Some(profile) = &offer.unspoken {
+            return Some(Skip(format!("the SDK does not claim {profile}")));
+        }
+        let missing: Vec<_> = self.needs.difference(&offer.capabilities).map(|capability| capability.word()).collect();
+        if !missing.is_empty() {
+            return Some(Skip(format!("the SDK does not claim {}", missing.join(", "))));
+        }
+        if let Some(standard) = self.scenario.header.claims.iter().find(|standard| !offer.claims.contains(standard)) {
+            return Some(Skip(format!("the wire profile does not claim {}", standard.words())));
+        }
+        if let Some(realm) = self.realms.difference(&offer.realms).next() {
+            return Some(Skip(format!("the cloud has no {realm}")));
+        }
+        let missing: Vec<_> = self.demands.difference(&offer.controls).copied().collect();
+        if missing.contains(&Control::Shape) {
+            return Some(Skip("it needs tokens, answers or a count that only the simulated cloud can give".into()));
+        }
+        let words: Vec<_> = missing.iter().map(|control| control.word()).collect();
+        (!words.is_empty()).then(|| Skip(format!("the target file has no hook {}", words.join(", "))))
+    }
+
+    /// Whether the case puts a build on one of these seats to the test.
+    pub fn tries(&self, seats: &[Seat]) -> bool {
+        self.scenario.header.seats.iter().any(|seat| seats.contains(seat))
+    }
+
+    /// Whether the SDK's process must run under a trap for writes to storage.
+    pub(super) fn traps(&self) -> bool {
+        self.steps.iter().any(Planned::traps)
+    }
+
+    /// The expiries that its steps wait for.
+    pub(super) fn expiries(&self) -> Expiries {
+        self.steps.iter().map(Planned::expiries).fold(Expiries::default(), Expiries::plus)
+    }
+}
+
+fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
+    let combinations = scenario.matrix.combinations();
+    let shared = Arc::new(scenario.clone());
+    let mut cases = Vec::new();
+    for (number, combination) in combinations.iter().enumerate() {
+        let given = read_given(scenario, combination, decoder);
+        let people = people(scenario, given.as_ref());
+        if number == 0 {
+            check_variables(scenario, &people, decoder);
+        }
+        let reading = Reading { decoder, proves: &scenario.header.proves, people: &people };
+        let steps: Vec<_> = scenario
+            .steps
+            .iter()
+            .map(|step| step.map_texts(&|text| combination.substitute(text)))
+            // A variable of a broken matrix was told of already.
+            .map(|step| if uses_any(&step, scenario.matrix.names()) { None } else { Planned::read(&step, &reading) })
+            .collect();
+        let (Some(given), Some(steps)) = (given, steps.into_iter().collect::<Option<Vec<_>>>()) else { continue };
+        let mut needs: BTreeSet<_> = scenario.header.needs.iter().copied().collect();
+        steps.iter().for_each(|step: &Planned| step.collect_needs(&mut needs));
+        let (mut demands, mut realms) = (BTreeSet::new(), BTreeSet::from([given.realm()]));
+        for step in &steps {
+            step.collect_demands(&mut demands);
+            step.collect_realms(given.realm(), &mut realms);
+        }
+        if given.cloud != CloudGiven::default() || given.profile.is_some() {
+            demands.insert(Control::Shape);
+        }
+        let id = format!("{}{}", scenario.id(), combination.suffix());
+        cases.push(PlannedCase { id, scenario: shared.clone(), given, steps, needs, demands, realms });
+    }
+    cases
+}
+
+/// Whether variables of these names are left in a tree.
+fn uses_any<'n>(node: &Node, names: impl Iterator<Item = &'n str> + Clone) -> bool {
+    let mut found = false;
+    node.each_text(&mut |text, _| found |= references(text).iter().any(|(name, _)| names.clone().any(|n| n == *name)));
+    found
+}
+
+fn read_given(scenario: &Scenario, combination: &Combination, decoder: &Decoder) -> Option<Given> {
+    match &scenario.given {
+        Some(node) => decoder.decode(&node.map_texts(&|text| combination.substitute(text))),
+        None => Some(Given::default()),
+    }
+}
+
+/// The names under `given`, also where the rest of it is broken.
+fn people(scenario: &Scenario, given: Option<&Given>) -> Vec<String> {
+    if let Some(given) = given {
+        return given.users.iter().chain(&given.newcomers).cloned().collect();
+    }
+    let lists = ["users", "newcomers"].into_iter().filter_map(|field| scenario.given.as_ref()?.get(field)?.as_list());
+    let named: Vec<_> = lists.flatten().filter_map(|name| name.as_text().map(str::to_owned)).collect();
+    if named.is_empty() { Given::default().users } else { named }
+}
+
+/// Every variable that is used must be given by matrix, `given`, or an earlier step.
+fn check_variables(scenario: &Scenario, people: &[String], decoder: &Decoder) {
+    let mut known: Vec<String> = scenario.matrix.names().map(str::to_owned).collect();
+    known.push("team.key".into());
+    for name in people {
+        known.extend([format!("{name}.id"), format!("{name}.externalId")]);
+    }
+    if let Some(node) = &scenario.given {
+        check_node(node, &known, decoder);
+    }
+    for step in &scenario.steps {
+        check_node(step, &known, decoder);
+        bound_names(step, &mut known);
+    }
+}
+
+fn check_node(node: &Node, known: &[String], decoder: &Decoder) {
+    node.each_text(&mut |text, span| {
+        for (name, at) in references(text) {
+            if known.iter().any(|k| k == name) {
+                continue;
+            }
+            // The caret stands under the variable where the text is written plainly, else under the text.
+            let plain = decoder.source().text().get(span.start..span.end) == Some(text);
+            let place = if plain {
+                Span { start: span.start + at, end: (span.start + at + 1 + name.len()).min(span.end) }
+            } else {
+                span
+            };
+            if name.is_empty() {
+                decoder.wrong(place, "a `$` that begins no variable", "write `$$` for a dollar sign");
+            } else {
+                let valid: Vec<_> = known.iter().map(|name| format!("${name}")).collect();
+                let help = did_you_mean(&format!("${name}"), valid.iter().map(String::as_str));
+                decoder.wrong(place, format!("undefined variable `${name}`"), help);
+            }
+        }
+    });
+}
+
+fn bound_names(node: &Node, known: &mut Vec<String>) {
+    for (key, value) in node.as_map().unwrap_or_default() {
+        match value.as_text() {
+            Some(name) if key.name == "as" => known.push(name.to_owned()),
+            _ => {
+                if let (true, Some(session)) = (key.name.starts_with("client"), value.get("as").and_then(Node::as_text))
+                {
+                    known.extend([format!("{session}.accessToken"), format!("{session}.refreshToken")]);
+                }
+                bound_names(value, known);
+            }
+        }
+    }
+    for item in node.as_list().unwrap_or_default() {
+        bound_names(item, known);
+    }
+}

@@ -1,0 +1,93 @@
+//! Wire snapshots: the transcript of a passing case against the file beside its scenario.
+
+use super::answer::{Failure, Halt};
+use super::expiries::Expiries;
+use super::plan::PlannedCase;
+use super::world::World;
+use vouch_sim::clock::Mode;
+use vouch_spec::scenario::WireCheck;
+use vouch_sim::wire::snapshot::{self, Snapshot};
+use similar::TextDiff;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// What to do about a snapshot that is missing or differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotMode {
+    /// Fail, and leave a `.snap.new` for `cargo insta review`.
+    Review,
+    /// Fail and write nothing.
+    Check,
+    /// Write what was seen.
+    Update,
+}
+
+pub(super) struct Snapshots {
+    mode: SnapshotMode,
+    folder: Option<PathBuf>,
+    /// What this run has seen so far: cases of one scenario share a snapshot.
+    seen: Mutex<HashMap<PathBuf, (String, String)>>,
+}
+
+impl Snapshots {
+    pub fn new(mode: SnapshotMode, folder: Option<PathBuf>) -> Self {
+        Self { mode, folder, seen: Mutex::default() }
+    }
+
+    /// Compares a finished case's wire with its snapshot, if its scenario wants that.
+    pub fn check(&self, case: &PlannedCase, world: &World) -> Result<(), Box<Failure>> {
+        if case.scenario.header.wire != Some(WireCheck::Snapshot) {
+            return Ok(());
+        }
+        // With short-lived tokens in real time an SDK may rightly refresh earlier than in virtual time.
+        if world.clock.mode() == Mode::Real && case.expiries() != Expiries::default() {
+            return Ok(());
+        }
+        let got = snapshot::render(&world.transcript.since(0), &world.ledger, case.given.realm());
+        let path = self.path(case);
+        self.compare(case, &path, &got).map_err(|halt| {
+            let words = format!("wire snapshot {}", path.display());
+            Box::new(Failure { span: case.scenario.header.id.span, words, clauses: vec![], halt })
+        })
+    }
+
+    fn path(&self, case: &PlannedCase) -> PathBuf {
+        let beside = || case.scenario.source.path().parent().unwrap_or(Path::new("")).join("snapshots");
+        let folder = self.folder.clone().unwrap_or_else(beside);
+        folder.join(format!("{}.snap", case.scenario.id()))
+    }
+
+    fn compare(&self, case: &PlannedCase, path: &Path, got: &str) -> Result<(), Halt> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((sibling, first)) = seen.get(path)
+            && first != got
+        {
+            return Err(Halt::Unmet { expected: format!("the same wire as in {sibling}"), got: diff(first, got) });
+        }
+        seen.insert(path.to_path_buf(), (case.id.clone(), got.to_owned()));
+        let harness = |e: std::io::Error| Halt::Harness(format!("cannot use the snapshot {}: {e}", path.display()));
+        let fresh = Snapshot { source: case.scenario.source.path().display().to_string(), contents: got.to_owned() };
+        let stored = snapshot::read(path).map_err(harness)?;
+        if stored.as_ref().is_some_and(|stored| stored.contents == got) {
+            return Ok(());
+        }
+        match self.mode {
+            SnapshotMode::Update => return snapshot::write(path, &fresh).map_err(harness),
+            SnapshotMode::Review => snapshot::write(&path.with_extension("snap.new"), &fresh).map_err(harness)?,
+            SnapshotMode::Check => {}
+        }
+        let hint = "accept it with `vouch run --update-snapshots` or `cargo insta review`, if the change is meant";
+        Err(match stored {
+            Some(stored) => Halt::Unmet {
+                expected: "the wire as its snapshot has it".into(),
+                got: format!("this difference (- snapshot, + this run); {hint}\n{}", diff(&stored.contents, got)),
+            },
+            None => Halt::Unmet { expected: "a snapshot of the wire".into(), got: format!("none yet; {hint}") },
+        })
+    }
+}
+
+fn diff(old: &str, new: &str) -> String {
+    TextDiff::from_lines(old, new).unified_diff().context_radius(2).to_string()
+}

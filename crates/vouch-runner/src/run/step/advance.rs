@@ -1,0 +1,33 @@
+//! `advance`: time passes.
+
+use super::{Answer, Halt, Step, StepKind};
+use vouch_spec::protocol::{Capability, Control};
+use crate::run::world::World;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Advance {
+    /// For example `90s`, `10m`, `1h`, `30d`.
+    pub by: String,
+}
+
+pub(super) const KIND: StepKind =
+    StepKind::new::<Advance>("advance", "Time passes.").needs(&[Capability::Clock]).demands(&[Control::Advance]);
+
+#[async_trait]
+impl Step for Advance {
+    fn words(&self) -> String {
+        format!("{} pass", self.by)
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let by = humantime::parse_duration(&self.by)
+            .map_err(|e| Halt::Scenario(format!("`{}` is no length of time: {e}", self.by)))?;
+        world.advance(by).await?;
+        Ok(Answer::Done)
+    }
+}

@@ -1,0 +1,34 @@
+//! `cancel`: the app cancels a call that `begin` began.
+
+use super::{Answer, Halt, Step, StepKind};
+use vouch_spec::protocol::Capability;
+use crate::run::world::World;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::{Arc, PoisonError};
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cancel {
+    /// The name that `begin` gave.
+    call: String,
+}
+
+pub(super) const KIND: StepKind =
+    StepKind::new::<Cancel>("cancel", "Cancels a call that was begun.").needs(&[Capability::Cancel]);
+
+#[async_trait]
+impl Step for Cancel {
+    fn words(&self) -> String {
+        format!("cancel the call `{}`", self.call)
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let begun = world.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun =
+            begun.get(&self.call).ok_or_else(|| Halt::Scenario(format!("no call `{}` was begun", self.call)))?;
+        begun.cancel.notify_one();
+        Ok(Answer::Done)
+    }
+}

@@ -1,0 +1,79 @@
+//! `checkToken`: what a sign-in token says (ISS-3, ISS-5, ISS-6).
+
+use super::{Answer, Halt, Step, StepKind};
+use vouch_spec::protocol::{Environment, Region};
+use vouch_sim::reference::sdk::rules::Faithful;
+use vouch_sim::reference::sdk::token::SignInToken;
+use crate::run::world::World;
+use vouch_spec::scenario::Text;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CheckToken {
+    /// For example `$token`.
+    token: Text,
+    /// Whose it must be, for example `$ada.id`.
+    #[serde(default)]
+    user_id: Option<Text>,
+    #[serde(default)]
+    environment: Option<Environment>,
+    #[serde(default)]
+    region: Option<Region>,
+    /// The longest life that counts as short, in seconds.
+    #[serde(default)]
+    lives_at_most: Option<i64>,
+}
+
+pub(super) const KIND: StepKind = StepKind::new::<CheckToken>("checkToken", "Checks what a sign-in token says.");
+
+#[async_trait]
+impl Step for CheckToken {
+    fn words(&self) -> String {
+        format!("what {} says", self.token.0)
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let unmet = |expected: String, got: String| Err(Halt::Unmet { expected, got });
+        let token = match SignInToken::parse(&world.text(&self.token)?, &Faithful) {
+            Ok(token) => token,
+            Err(error) => return unmet("a well-formed sign-in token".into(), error.text),
+        };
+        if let Some(environment) = self.environment.filter(|wanted| *wanted != token.realm.environment) {
+            return unmet(format!("a token of {environment}"), format!("one of {}", token.realm));
+        }
+        if let Some(region) = self.region.filter(|wanted| *wanted != token.realm.region) {
+            return unmet(format!("a token of {region}"), format!("one of {}", token.realm));
+        }
+        if let Some(wanted) = &self.user_id {
+            owned(&token, &world.text(wanted)?)?;
+        }
+        if let Some(most) = self.lives_at_most {
+            let began = token.issued_at_s.unwrap_or_else(|| world.clock.now_s());
+            let left = token.expires_at_s.map(|end| end - began);
+            if left.is_none_or(|left| left > most) {
+                let got = left.map_or("one without end".into(), |left| format!("{left} s"));
+                return unmet(format!("a token that lives at most {most} s"), got);
+            }
+        }
+        Ok(Answer::Done)
+    }
+}
+
+/// Whether a token is of a vendor user.
+pub(super) fn judge_owner(token: &str, wanted: &str) -> Result<(), Halt> {
+    match SignInToken::parse(token, &Faithful) {
+        Ok(token) => owned(&token, wanted),
+        Err(error) => Err(Halt::Unmet { expected: "a well-formed sign-in token".into(), got: error.text }),
+    }
+}
+
+fn owned(token: &SignInToken, wanted: &str) -> Result<(), Halt> {
+    if wanted.eq_ignore_ascii_case(&token.user_id) {
+        return Ok(());
+    }
+    Err(Halt::Unmet { expected: format!("a token of the user {wanted}"), got: format!("one of {}", token.user_id) })
+}

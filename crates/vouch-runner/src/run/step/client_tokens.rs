@@ -1,0 +1,246 @@
+//! `clientExchange` and `clientRefresh`: the harness's own client at the identity provider, for the seats behind the wire.
+
+use super::{Answer, Halt, Step, StepKind};
+use vouch_spec::profile::{Call, Granted, Profile, Standard, Values};
+use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
+use crate::run::world::World;
+use vouch_spec::scenario::Text;
+use vouch_sim::wire::redact::SecretKind;
+use vouch_sim::wire::{Party, Received, Reply};
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Method};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What both steps take.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Shape {
+    /// A sign-in token, for example `$token`, or a refresh token, for example `$session.refreshToken`.
+    pub token: Text,
+    /// The name of the session from here on: `$name.accessToken` and `$name.refreshToken`.
+    #[serde(default, rename = "as")]
+    pub bind: Option<String>,
+    /// Of the host; left out, the scenario's own.
+    #[serde(default)]
+    environment: Option<Environment>,
+    #[serde(default)]
+    region: Option<Region>,
+    /// The answer must not be stored by caches (RFC 6749 section 5.1).
+    #[serde(default)]
+    not_cacheable: bool,
+    /// The answer must keep to what a standard says of it.
+    #[serde(default)]
+    obeys: Option<Standard>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Exchange(pub Shape);
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Refresh(pub Shape);
+
+pub(super) const EXCHANGE: StepKind =
+    StepKind::new::<Exchange>("clientExchange", "The harness's own client exchanges a sign-in token.").answers();
+pub(super) const REFRESH: StepKind =
+    StepKind::new::<Refresh>("clientRefresh", "The harness's own client uses a refresh token.").answers();
+
+#[async_trait]
+impl Step for Exchange {
+    fn words(&self) -> String {
+        format!("the client exchanges {}{}", self.0.token.0, self.0.place())
+    }
+
+    fn realm(&self, home: Realm) -> Realm {
+        self.0.realm(home)
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let token = world.text(&self.0.token)?;
+        let parts = Parts::of(&token);
+        let (home, host) = (world.given.realm(), self.0.realm(world.given.realm()));
+        // Where one host serves all realms, its key is what names another.
+        let foreign = (host != home).then(|| world.vendor.public_key(host));
+        let public_key = foreign.as_deref().unwrap_or(&parts.public_key);
+        let values = Values { token: &parts.jwt, public_key, tenant: &parts.tenant, ..Values::default() };
+        self.0.perform(world, Call::Exchange, &values).await
+    }
+}
+
+#[async_trait]
+impl Step for Refresh {
+    fn words(&self) -> String {
+        format!("the client refreshes with {}{}", self.0.token.0, self.0.place())
+    }
+
+    fn realm(&self, home: Realm) -> Realm {
+        self.0.realm(home)
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        let token = world.text(&self.0.token)?;
+        let key = world.vendor.public_key(self.0.realm(world.given.realm()));
+        let values = Values { refresh_token: &token, public_key: &key, ..Values::default() };
+        self.0.perform(world, Call::Refresh, &values).await
+    }
+}
+
+impl Shape {
+    /// Whether it looks at an answer's headers or further fields.
+    pub fn looks_closer(&self) -> bool {
+        self.not_cacheable || self.obeys.is_some()
+    }
+
+    fn place(&self) -> String {
+        let words: Vec<_> =
+            [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
+        if words.is_empty() { String::new() } else { format!(" at a host of {}", words.join(" ")) }
+    }
+
+    fn realm(&self, home: Realm) -> Realm {
+        Realm { environment: self.environment.unwrap_or(home.environment), region: self.region.unwrap_or(home.region) }
+    }
+
+    async fn perform(&self, world: &World, call: Call, values: &Values<'_>) -> Result<Answer, Halt> {
+        let request = world.profile.request(call, values);
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+        let body = Bytes::from(request.body);
+        let received = Received { method: Method::POST, path: request.path, headers, body };
+        let realm = self.realm(world.given.realm());
+        let Some(reply) = world.client_call(Party::Auth, realm, received).await else {
+            return Ok(Answer::Refused { kind: ErrorKind::Network, text: "no answer".into() });
+        };
+        if self.not_cacheable {
+            judge_cache(&reply)?;
+        }
+        if let Some(standard) = self.obeys {
+            obey(standard, call, &reply)?;
+        }
+        match granted(&world.profile, call, reply.status.as_u16(), &reply.body) {
+            Ok(granted) => {
+                self.keep(world, granted);
+                Ok(Answer::Ok)
+            }
+            Err(Some(answer)) => Ok(answer),
+            Err(None) => Err(Halt::Unmet {
+                expected: "access token, refresh token and lifetime in an answer with status 200".into(),
+                got: "an answer without them all".into(),
+            }),
+        }
+    }
+
+    fn keep(&self, world: &World, granted: Granted) {
+        world.ledger.secret(SecretKind::AccessToken, &granted.access_token);
+        world.ledger.secret(SecretKind::RefreshToken, &granted.refresh_token);
+        if let Some(name) = &self.bind {
+            world.bind(&format!("{name}.accessToken"), granted.access_token);
+            world.bind(&format!("{name}.refreshToken"), granted.refresh_token);
+        }
+    }
+}
+
+/// What an answer of the identity provider grants; else what it is for `expect`, or None for a good answer that lacks some
+/// of it.
+pub fn granted(profile: &Profile, call: Call, status: u16, body: &[u8]) -> Result<Granted, Option<Answer>> {
+    if status == 200 {
+        return profile.granted(call, body).ok_or(None);
+    }
+    Err(Some(match profile.meaning(call, body).filter(|_| (400..500).contains(&status)) {
+        Some(kind) => Answer::Refused { kind, text: format!("HTTP {status}") },
+        None => Answer::Http { status },
+    }))
+}
+
+/// What an exchange sends of a sign-in token.
+pub struct Parts {
+    pub jwt: String,
+    pub public_key: String,
+    pub tenant: String,
+}
+
+impl Parts {
+    /// The parts of a token, however broken it is.
+    pub fn of(token: &str) -> Self {
+        let envelope: Value =
+            STANDARD.decode(token).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        let field = |name: &str| envelope.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let jwt = if field("user_token").is_empty() { token.to_owned() } else { field("user_token") };
+        let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(&jwt).unwrap_or_default();
+        let tenant = claims.get("tenant_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { public_key: field("public_key"), jwt, tenant }
+    }
+}
+
+fn judge_cache(reply: &Reply) -> Result<(), Halt> {
+    let said = said(reply, "cache-control");
+    if said.contains("no-store") {
+        return Ok(());
+    }
+    let got = if said.is_empty() { "no Cache-Control".to_owned() } else { format!("Cache-Control: {said}") };
+    Err(Halt::Unmet { expected: "Cache-Control: no-store on a token answer (RFC 6749 section 5.1)".into(), got })
+}
+
+fn said(reply: &Reply, name: &str) -> String {
+    let values = reply.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.collect::<Vec<_>>().join(", ").to_lowercase()
+}
+
+/// The error codes of RFC 6749 section 5.2, and that of RFC 8693 section 2.2.2.
+const CODES: [&str; 7] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "invalid_target",
+];
+
+fn obey(standard: Standard, call: Call, reply: &Reply) -> Result<(), Halt> {
+    let unmet = |expected: &str, got: String| Err(Halt::Unmet { expected: expected.into(), got });
+    let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if !said(reply, "content-type").starts_with("application/json") {
+        return unmet("Content-Type: application/json (RFC 6749 section 5)", said(reply, "content-type"));
+    }
+    match (standard, reply.status.is_success()) {
+        (Standard::Rfc6749, true) => {
+            if text("token_type").is_empty() {
+                return unmet("`token_type` in a token answer (RFC 6749 section 5.1)", "none".into());
+            }
+            if text("access_token").is_empty() {
+                return unmet("`access_token` in a token answer (RFC 6749 section 5.1)", "none".into());
+            }
+            if !body.get("expires_in").is_none_or(Value::is_number) {
+                return unmet("`expires_in` as a number (RFC 6749 appendix A.14)", "another kind of value".into());
+            }
+            judge_cache(reply)
+        }
+        (Standard::Rfc8693, true) => match (call, text("issued_token_type").is_empty()) {
+            (Call::Exchange, true) => {
+                unmet("`issued_token_type` in the answer to an exchange (RFC 8693 section 2.2.1)", "none".into())
+            }
+            _ => Ok(()),
+        },
+        (_, false) => {
+            let code = text("error");
+            if !CODES.contains(&code.as_str()) {
+                let got = if code.is_empty() { "no `error`".to_owned() } else { format!("`{code}`") };
+                return unmet("`error` with a code of RFC 6749 section 5.2", got);
+            }
+            let status = reply.status.as_u16();
+            if status != 400 && !(status == 401 && code == "invalid_client") {
+                return unmet("status 400 for an error (RFC 6749 section 5.2)", format!("HTTP {status}"));
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `clockOff`: the device's clock goes wrong by some minutes (REF-8).
+
+use super::{Answer, Halt, Step, StepKind};
+use vouch_spec::protocol::Capability;
+use crate::run::world::World;
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::sync::Arc;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClockOff {
+    /// Ahead of the servers' time, or behind it if negative.
+    minutes: i64,
+}
+
+pub(super) const KIND: StepKind =
+    StepKind::new::<ClockOff>("clockOff", "Puts the device's clock ahead of the servers' time, or behind it.")
+        .needs(&[Capability::Clock]);
+
+#[async_trait]
+impl Step for ClockOff {
+    fn words(&self) -> String {
+        format!("the device's clock is off by {} minutes", self.minutes)
+    }
+
+    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+        world.device.set_clock_off(self.minutes.saturating_mul(60_000));
+        Ok(Answer::Done)
+    }
+}

@@ -1,0 +1,236 @@
+//! The reference SDK behind the adapter protocol: in this process for the built-in seat, on standard input and output
+//! for `vouch reference-sdk`.
+
+use super::sdk::ports::{FileVault, HttpNet, Life, Net, SystemTime, Time, Vault};
+use super::sdk::rules::{Faithful, Rules};
+use super::sdk::{Device, Sdk, SdkError};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::message::{
+    Authenticate, Authenticated, Clock, Configure, CurrentUser, Empty, Identify, Initialized, Items, LockStorage,
+    Request, Requested, SdkName, SetUserId, SignIn, Sleep, Start, Status,
+};
+use vouch_spec::protocol::{Breach, CallError, Capability, ErrorKind, Handler, Peer, Realm, Refusal, VERSION, connect};
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Calls back to the harness may take as long as the harness likes; this only bounds a harness that is gone.
+const CALL_BACK: Duration = Duration::from_secs(3600);
+
+/// What an SDK is put together from.
+pub struct Parts {
+    pub rules: Arc<dyn Rules>,
+    pub vault: Arc<dyn Vault>,
+    pub net: Arc<dyn Net>,
+}
+
+/// Puts the parts together, anew at every launch. The default makes the reference.
+pub trait Assembly: Send + Sync {
+    fn assemble(&self, vault: Arc<dyn Vault>, net: Arc<dyn Net>) -> Parts {
+        Parts { rules: Arc::new(Faithful), vault, net }
+    }
+}
+
+/// The reference itself.
+pub struct Reference;
+
+impl Assembly for Reference {}
+
+/// Whether the adapter claims `clock`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeSource {
+    Harness,
+    System,
+}
+
+/// Serves the protocol until the other side hangs up.
+pub async fn serve(
+    read: impl AsyncRead + Send + Unpin + 'static,
+    write: impl AsyncWrite + Send + Unpin + 'static,
+    assembly: Arc<dyn Assembly>,
+    time: TimeSource,
+    life: Life,
+) -> Breach {
+    let (_peer, conversation) = connect(read, write, usize::MAX, |peer| {
+        Arc::new(Adapter { peer: peer.clone(), assembly, time, life, launched: OnceLock::new() })
+    });
+    conversation.await
+}
+
+struct Adapter {
+    peer: Peer,
+    assembly: Arc<dyn Assembly>,
+    time: TimeSource,
+    life: Life,
+    launched: OnceLock<Launched>,
+}
+
+struct Launched {
+    sdk: Arc<Sdk>,
+    vault: Arc<FileVault>,
+    told: Option<Arc<ToldTime>>,
+}
+
+/// Time as the harness tells it.
+struct ToldTime {
+    now_ms: AtomicI64,
+    peer: Peer,
+}
+
+#[async_trait]
+impl Time for ToldTime {
+    fn now_ms(&self) -> i64 {
+        self.now_ms.load(Ordering::Acquire)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        if let Ok(Clock { now }) = self.peer.call("sleep", Sleep { milliseconds, background: false }, CALL_BACK).await {
+            self.now_ms.fetch_max(now, Ordering::AcqRel);
+        }
+    }
+}
+
+#[async_trait]
+impl Handler for Adapter {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal> {
+        match method {
+            "initialize" => answer(self.initialize()),
+            "start" => self.start(read(method, params)?),
+            _ => self.call(self.launched()?, method, params).await,
+        }
+    }
+
+    fn notification(&self, _: &str, _: Value) {}
+}
+
+impl Adapter {
+    fn initialize(&self) -> Initialized {
+        let claims = |capability: &Capability| *capability != Capability::Clock || self.time == TimeSource::Harness;
+        Initialized {
+            protocol: VERSION,
+            sdk: SdkName {
+                name: "vouch-reference".into(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                platform: "rust".into(),
+            },
+            capabilities: Capability::ALL.iter().copied().filter(claims).collect(),
+        }
+    }
+
+    fn launched(&self) -> Result<&Launched, Refusal> {
+        self.launched.get().ok_or_else(|| Refusal::new(ErrorKind::Internal, "not started"))
+    }
+
+    fn start(&self, start: Start) -> Result<Value, Refusal> {
+        let profile = profile(&start)?;
+        let timeout = Duration::from_millis(start.request_timeout_ms);
+        let net = HttpNet::new(&start.endpoints, timeout, self.life.clone())
+            .map_err(|error| Refusal::new(ErrorKind::Internal, format!("no HTTP client: {error}")))?;
+        let vault = Arc::new(FileVault::new(&start.storage, self.life.clone()));
+        let told = start.now.map(|now| Arc::new(ToldTime { now_ms: AtomicI64::new(now), peer: self.peer.clone() }));
+        let time: Arc<dyn Time> = match &told {
+            Some(told) => told.clone(),
+            None => Arc::new(SystemTime),
+        };
+        let listener = self.peer.clone();
+        let parts = self.assembly.assemble(vault.clone(), Arc::new(net));
+        let sdk = Sdk::launch(Device {
+            rules: parts.rules,
+            profile,
+            vault: parts.vault,
+            net: parts.net,
+            time,
+            on_status: Box::new(move |status| listener.notify("statusChanged", Status { status })),
+        });
+        if self.launched.set(Launched { sdk, vault, told }).is_err() {
+            return Err(Refusal::new(ErrorKind::Internal, "started twice"));
+        }
+        answer(Empty {})
+    }
+
+    async fn call(&self, launched: &Launched, method: &str, params: Value) -> Result<Value, Refusal> {
+        let sdk = &launched.sdk;
+        match method {
+            "signIn" => done(sdk.sign_in(&read::<SignIn>(method, params)?.token).await),
+            "signOut" => done(sdk.sign_out()),
+            "status" => answer(Status { status: sdk.status().map_err(refusal)? }),
+            "currentUserId" => answer(CurrentUser { user_id: sdk.current_user_id().map_err(refusal)? }),
+            "configure" => {
+                let Configure { api_key, environment, region } = read(method, params)?;
+                done(sdk.configure(&api_key, Realm { environment, region }))
+            }
+            "setUserId" => done(sdk.set_user_id(&read::<SetUserId>(method, params)?.user_id)),
+            "identify" => {
+                let Identify { external_user_id } = read(method, params)?;
+                done(sdk.identify(&external_user_id, || self.authenticate(external_user_id.clone())).await)
+            }
+            "request" => {
+                let Request { method, path } = read(method, params)?;
+                let result = sdk.request(&method, &path).await.map_err(refusal)?;
+                answer(Requested { status: result.status, body: result.body })
+            }
+            "refresh" => done(sdk.refresh().await),
+            "storage" => match launched.vault.items() {
+                Ok(items) => answer(Items { items }),
+                Err(error) => Err(refusal(error.into())),
+            },
+            "lockStorage" => {
+                launched.vault.locked.store(read::<LockStorage>(method, params)?.locked, Ordering::Release);
+                answer(Empty {})
+            }
+            "clock" => {
+                let Clock { now } = read(method, params)?;
+                if let Some(told) = &launched.told {
+                    told.now_ms.fetch_max(now, Ordering::AcqRel);
+                }
+                answer(Empty {})
+            }
+            // What persists is on disk already; the process ends when its input does.
+            "stop" => answer(Empty {}),
+            _ => Err(Refusal::unknown_method(method)),
+        }
+    }
+
+    async fn authenticate(&self, external_user_id: String) -> Result<String, SdkError> {
+        let asked = self.peer.call::<Authenticated>("authenticate", Authenticate { external_user_id }, CALL_BACK).await;
+        asked.map(|answer| answer.token).map_err(|error| match error {
+            CallError::Refused(refusal) => {
+                SdkError::new(refusal.kind().unwrap_or(ErrorKind::Network), "the app could not get a sign-in token")
+            }
+            _ => SdkError::new(ErrorKind::Cancelled, "the app went away"),
+        })
+    }
+}
+
+fn profile(start: &Start) -> Result<Arc<Profile>, Refusal> {
+    let unknown = || Refusal::new(ErrorKind::Unsupported, format!("no wire profile `{}`", start.profile));
+    match &start.custom {
+        Some(mapping) => Profile::deserialize(mapping)
+            .map(Arc::new)
+            .map_err(|why| Refusal::new(ErrorKind::Unsupported, format!("the mapping cannot be read: {why}"))),
+        None => Profile::built_in(&start.profile).ok_or_else(unknown),
+    }
+}
+
+fn read<T: DeserializeOwned>(method: &str, params: Value) -> Result<T, Refusal> {
+    serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))
+}
+
+fn answer(result: impl Serialize) -> Result<Value, Refusal> {
+    serde_json::to_value(result).map_err(|e| Refusal::new(ErrorKind::Internal, e.to_string()))
+}
+
+fn done(result: Result<(), SdkError>) -> Result<Value, Refusal> {
+    result.map_err(refusal)?;
+    answer(Empty {})
+}
+
+fn refusal(error: SdkError) -> Refusal {
+    Refusal::new(error.kind, error.text)
+}

@@ -1,0 +1,253 @@
+//! The reference SDK: the scheme's client side, written to be read. Ports are compared with it.
+//!
+//! - [`token`]: what a sign-in token says, read without trusting it.
+//! - [`record`]: the one thing that persists. Whatever happens, it is one whole scheme or nothing.
+//! - [`rules`]: every decision of the scheme, one method each.
+//! - [`ports`]: what the SDK needs from its device: a vault, a network, a clock.
+//! - `sign_in`, `refresh`, `request`: the three flows.
+//!
+//! It does not know that it is being tested.
+
+pub mod ports;
+pub mod record;
+mod refresh;
+mod request;
+pub mod rules;
+mod sign_in;
+pub mod token;
+mod token_reading;
+
+pub use record::{Record, Secret};
+pub use request::ApiAnswer;
+
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{ErrorKind, Realm, StatusWord};
+use futures_util::future::{BoxFuture, Shared};
+use ports::{Net, Time, Vault, VaultError};
+use rules::Rules;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A call that the SDK refuses. The text is for the app's developer and holds no secret (EXC-3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SdkError {
+    pub kind: ErrorKind,
+    pub text: String,
+}
+
+impl SdkError {
+    pub fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into() }
+    }
+}
+
+impl fmt::Display for SdkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for SdkError {}
+
+impl From<VaultError> for SdkError {
+    fn from(error: VaultError) -> Self {
+        SdkError::new(ErrorKind::Storage, error.to_string())
+    }
+}
+
+pub type Result<T> = std::result::Result<T, SdkError>;
+
+/// Everything the SDK stands on.
+pub struct Device {
+    pub rules: Arc<dyn Rules>,
+    /// How the identity provider is spoken to.
+    pub profile: Arc<Profile>,
+    pub vault: Arc<dyn Vault>,
+    pub net: Arc<dyn Net>,
+    pub time: Arc<dyn Time>,
+    /// Called whenever the status becomes another one, in order (LIF-6).
+    pub on_status: Box<dyn Fn(Vec<StatusWord>) + Send + Sync>,
+}
+
+/// One launched SDK.
+pub struct Sdk {
+    device: Device,
+    state: Mutex<State>,
+    /// Held while something is made to last, so that a sign-out comes before it or after it.
+    changing: Mutex<()>,
+    /// Sign-ins queue here, so that two at once end with one session (LIF-5).
+    sign_in_turn: tokio::sync::Mutex<()>,
+}
+
+/// A refresh under way, for all who wait for it.
+type Refresh = Shared<BoxFuture<'static, Result<()>>>;
+
+#[derive(Default)]
+struct State {
+    /// None until the vault could be read: it may be locked at launch (PER-6).
+    loaded: Option<Option<Record>>,
+    /// Counts sign-outs. An answer that was asked for before one is not wanted after it (OUT-5).
+    era: u64,
+    /// Why the last era ended: what its late callers are told (DEL-5).
+    ended: Option<SdkError>,
+    /// The refresh that goes on, for all of its era who need it (REF-4).
+    refreshing: Option<(u64, Refresh)>,
+    /// The server's wish for no refresh before a time, and the era that it was told in (REF-9).
+    wait: Option<(u64, i64)>,
+    last_status: Vec<StatusWord>,
+}
+
+impl Sdk {
+    /// Launches the SDK: restores what was signed in, and sends nothing (LIF-1, KEY-2).
+    pub fn launch(device: Device) -> Arc<Self> {
+        let sdk = Self {
+            device,
+            state: Mutex::default(),
+            changing: Mutex::default(),
+            sign_in_turn: tokio::sync::Mutex::default(),
+        };
+        // A vault that cannot be read now is tried again at the next call.
+        let _ = sdk.record();
+        Arc::new(sdk)
+    }
+
+    /// The status set (LIF-7).
+    pub fn status(&self) -> Result<Vec<StatusWord>> {
+        Ok(self.device.rules.status(self.record()?.as_ref()))
+    }
+
+    pub fn current_user_id(&self) -> Result<Option<String>> {
+        Ok(self.record()?.and_then(|record| record.user_id().map(str::to_owned)))
+    }
+
+    /// Erases every session and configuration item, on the device and in memory. Works offline, any number of times
+    /// (OUT-1, OUT-2, OUT-3).
+    pub fn sign_out(&self) -> Result<()> {
+        let _changing = self.changing();
+        self.leave(SdkError::new(ErrorKind::NotSignedIn, "signed out meanwhile"))
+    }
+
+    /// The automatic sign-out of an era's user that is gone, and what callers are told of it (DEL-1, DEL-2).
+    fn user_gone(&self, era: u64) -> SdkError {
+        let gone = SdkError::new(ErrorKind::InvalidUser, "the user no longer exists; signed out");
+        let _changing = self.changing();
+        match self.unwanted(era) {
+            Some(ended) => ended,
+            None => self.leave(gone.clone()).err().unwrap_or(gone),
+        }
+    }
+
+    /// Why an answer that was asked for in an era is no longer wanted; none where it is (OUT-5).
+    fn unwanted(&self, era: u64) -> Option<SdkError> {
+        let state = self.lock();
+        let wanted = self.device.rules.still_wanted(era, state.era);
+        (!wanted).then(|| state.ended.clone().unwrap_or_else(refresh::not_signed_in))
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leave(&self, why: SdkError) -> Result<()> {
+        {
+            let mut state = self.lock();
+            state.era += 1;
+            state.ended = Some(why);
+        }
+        self.device.rules.erase(&*self.device.vault)?;
+        self.become_(None);
+        Ok(())
+    }
+
+    /// API-key scheme: names the team, environment and region (KEY-1).
+    pub fn configure(&self, api_key: &str, realm: Realm) -> Result<()> {
+        self.device.rules.check_api_key(api_key, realm)?;
+        let user_id = match self.record()? {
+            Some(Record::SignInToken(_)) if !self.device.rules.key_replaces_session() => return Err(uses_tokens()),
+            Some(Record::SignInToken(_)) => None,
+            Some(Record::ApiKey(current)) if current.user_id.is_some() && current.realm() != realm => {
+                return Err(SdkError::new(ErrorKind::AlreadySignedIn, "signed in elsewhere; sign out first"));
+            }
+            Some(Record::ApiKey(current)) => current.user_id,
+            None => None,
+        };
+        self.keep(Record::ApiKey(record::ApiKeyRecord {
+            api_key: Secret::new(api_key),
+            environment: realm.environment,
+            region: realm.region,
+            user_id,
+        }))
+    }
+
+    /// API-key scheme: names the user (KEY-1, KEY-3).
+    pub fn set_user_id(&self, user_id: &str) -> Result<()> {
+        match self.record()? {
+            None => self.device.rules.user_before_configuration(),
+            Some(Record::SignInToken(session)) if self.device.rules.may_rename_session() => {
+                self.keep(Record::SignInToken(record::TokenRecord { user_id: user_id.to_owned(), ..session }))
+            }
+            Some(Record::SignInToken(_)) => Err(uses_tokens()),
+            Some(Record::ApiKey(mut record)) => {
+                if record.user_id.as_deref().is_some_and(|current| !self.device.rules.may_set_user(current, user_id)) {
+                    return Err(SdkError::new(ErrorKind::AlreadySignedIn, "another user is signed in; sign out first"));
+                }
+                record.user_id = Some(user_id.to_owned());
+                self.keep(Record::ApiKey(record))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is signed in now; read from the vault at the first call that can.
+    fn record(&self) -> Result<Option<Record>> {
+        let mut state = self.lock();
+        if let Some(record) = &state.loaded {
+            return Ok(record.clone());
+        }
+        let record = self.device.rules.restore(&*self.device.vault)?;
+        state.last_status = self.device.rules.status(record.as_ref());
+        state.loaded = Some(record.clone());
+        Ok(record)
+    }
+
+    /// Makes a record last, and only then true in memory (PER-4).
+    fn keep(&self, record: Record) -> Result<()> {
+        let _changing = self.changing();
+        self.save(record)
+    }
+
+    /// The same for what was asked for in an era, if that goes on (OUT-5).
+    fn keep_in(&self, era: u64, record: Record) -> Result<()> {
+        let _changing = self.changing();
+        match self.unwanted(era) {
+            Some(ended) => Err(ended),
+            None => self.save(record),
+        }
+    }
+
+    fn save(&self, record: Record) -> Result<()> {
+        self.device.rules.save(&*self.device.vault, &record)?;
+        self.become_(Some(record));
+        Ok(())
+    }
+
+    fn become_(&self, record: Option<Record>) {
+        let mut state = self.lock();
+        let status = self.device.rules.status(record.as_ref());
+        // A call that began while the user was leaving saw the one who left.
+        state.era += u64::from(record.is_none());
+        state.loaded = Some(record);
+        if state.last_status != status {
+            state.last_status.clone_from(&status);
+            // Told under the lock: two changes cannot overtake each other.
+            self.device.rules.tell(&self.device.on_status, status);
+        }
+    }
+}
+
+fn uses_tokens() -> SdkError {
+    SdkError::new(ErrorKind::AlreadySignedIn, "this installation uses sign-in tokens; sign out first")
+}

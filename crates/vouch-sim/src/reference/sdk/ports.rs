@@ -1,0 +1,302 @@
+//! What the SDK needs from its device, and the ordinary ways to have it.
+
+use vouch_spec::profile;
+use vouch_spec::protocol::Realm;
+use vouch_spec::protocol::message::{Area, Endpoint, Item};
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+/// Storage that cannot be used now.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error("secure storage is locked until the device is unlocked")]
+    Locked,
+    #[error("storage failed: {0}")]
+    Failed(String),
+}
+
+/// Named values in areas that last differently long.
+pub trait Vault: Send + Sync {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError>;
+    /// All or nothing, also when the process is killed in the middle.
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError>;
+    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError>;
+    /// Forgets what an earlier launch had not finished writing.
+    fn tidy(&self) -> Result<(), VaultError>;
+    fn items(&self) -> Result<Vec<Item>, VaultError>;
+}
+
+/// Which server of a realm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    Api,
+    Auth,
+}
+
+/// An HTTP request of the SDK.
+#[derive(Clone)]
+pub struct Call {
+    pub realm: Realm,
+    pub host: Host,
+    pub method: String,
+    pub path: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+impl Call {
+    /// A request that a wire profile has made.
+    pub fn post(realm: Realm, host: Host, request: profile::Request) -> Self {
+        let headers = vec![("content-type", request.content_type.to_owned())];
+        Self { realm, host, method: "POST".into(), path: request.path, headers, body: request.body }
+    }
+}
+
+/// An HTTP answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub retry_after: Option<Duration>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// None came before the time-out.
+    TooLate,
+    /// No connection, or one that ended early.
+    Lost,
+}
+
+#[async_trait]
+pub trait Net: Send + Sync {
+    async fn send(&self, call: Call) -> Result<Answer, NoAnswer>;
+}
+
+#[async_trait]
+pub trait Time: Send + Sync {
+    /// Milliseconds since 1970, by the device's clock.
+    fn now_ms(&self) -> i64;
+    async fn sleep(&self, duration: Duration);
+}
+
+/// The machine's own time.
+pub struct SystemTime;
+
+#[async_trait]
+impl Time for SystemTime {
+    fn now_ms(&self) -> i64 {
+        crate::clock::real_now_ms()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// A vault of files, one a value. On a phone, keychain and preferences take this place.
+pub struct FileVault {
+    secure: PathBuf,
+    plain: PathBuf,
+    volatile: PathBuf,
+    pub locked: AtomicBool,
+    life: Life,
+}
+
+/// Whether this process still lives. When Vouch kills a process that it hosts itself, nothing that was on its way may
+/// reach storage or network afterwards, as with a real SIGKILL.
+#[derive(Clone)]
+pub struct Life(Arc<RwLock<bool>>, Arc<AtomicU32>);
+
+impl Default for Life {
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(true)), Arc::default())
+    }
+}
+
+impl Life {
+    /// Holds off the end while something that must not outlive it is done. None after the end.
+    fn hold(&self) -> Option<RwLockReadGuard<'_, bool>> {
+        let guard = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        (*guard).then_some(guard)
+    }
+
+    /// Ends it instead of the n-th change to a file from now on; 0 takes that back.
+    pub fn end_at_write(&self, writes: u32) {
+        self.1.store(writes, Ordering::SeqCst);
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.hold().is_none()
+    }
+
+    /// Asked before each change to a file: whether it is still to happen.
+    pub fn may_write(&self) -> Result<(), VaultError> {
+        let left = self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if left == Ok(1) {
+            self.end();
+        }
+        if self.is_over() { Err(ended()) } else { Ok(()) }
+    }
+
+    /// Ends it, after what is being written this moment.
+    pub fn end(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+}
+
+impl FileVault {
+    pub fn new(storage: &vouch_spec::protocol::message::Storage, life: Life) -> Self {
+        Self {
+            secure: storage.secure.clone(),
+            plain: storage.plain.clone(),
+            volatile: storage.volatile.clone(),
+            locked: AtomicBool::new(storage.locked),
+            life,
+        }
+    }
+
+    /// Changes a file, unless the process has ended.
+    fn change(&self, change: impl FnOnce() -> std::io::Result<()>) -> Result<(), VaultError> {
+        self.life.may_write()?;
+        let _alive = self.life.hold().ok_or_else(ended)?;
+        change().map_err(|e| failed(&e))
+    }
+
+    fn folder(&self, area: Area) -> Result<&Path, VaultError> {
+        match area {
+            Area::Secure if self.locked.load(Ordering::Acquire) => Err(VaultError::Locked),
+            Area::Secure => Ok(&self.secure),
+            Area::Plain => Ok(&self.plain),
+            Area::Volatile => Ok(&self.volatile),
+        }
+    }
+}
+
+fn ended() -> VaultError {
+    VaultError::Failed("the process has ended".into())
+}
+
+fn failed(error: &std::io::Error) -> VaultError {
+    VaultError::Failed(error.to_string())
+}
+
+fn unless_missing<T>(result: std::io::Result<T>) -> Result<Option<T>, VaultError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+impl Vault for FileVault {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        unless_missing(std::fs::read(self.folder(area)?.join(key)))
+    }
+
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError> {
+        let folder = self.folder(area)?;
+        // Written beside and renamed: the old value or the new one, never half of it.
+        let beside = folder.join(format!(".{key}.new"));
+        self.change(|| std::fs::write(&beside, value))?;
+        self.change(|| std::fs::rename(&beside, folder.join(key)))
+    }
+
+    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError> {
+        let folder = self.folder(area)?;
+        for name in [format!(".{key}.new"), key.to_owned()] {
+            self.change(|| match std::fs::remove_file(folder.join(name)) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn tidy(&self) -> Result<(), VaultError> {
+        let folder = self.folder(Area::Secure)?;
+        for entry in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
+            let path = entry.map_err(|e| failed(&e))?.path();
+            if path.extension().is_some_and(|extension| extension == "new") {
+                self.change(|| std::fs::remove_file(&path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn items(&self) -> Result<Vec<Item>, VaultError> {
+        let mut items = Vec::new();
+        for area in Area::ALL {
+            for entry in std::fs::read_dir(self.folder(area)?).map_err(|e| failed(&e))? {
+                let path = entry.map_err(|e| failed(&e))?.path();
+                let value = std::fs::read(&path).map_err(|e| failed(&e))?;
+                let key = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                items.push(Item { area, key, value: String::from_utf8_lossy(&value).into_owned() });
+            }
+        }
+        Ok(items)
+    }
+}
+
+/// HTTP by reqwest, to the hosts that the endpoints name.
+pub struct HttpNet {
+    client: reqwest::Client,
+    hosts: HashMap<(Realm, bool), String>,
+    life: Life,
+}
+
+impl HttpNet {
+    /// Fails when the machine cannot make an HTTP client at all.
+    pub fn new(endpoints: &[Endpoint], timeout: Duration, life: Life) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            // Here the servers are the harness's own; on a phone the platform's certificates take this place.
+            .tls_certs_only([])
+            .timeout(timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            // A request on a connection that just died cannot be told from one that was processed; open a new one each time.
+            .pool_max_idle_per_host(0)
+            .no_gzip()
+            .no_proxy()
+            .build()?;
+        let mut hosts = HashMap::new();
+        for endpoint in endpoints {
+            let realm = Realm { environment: endpoint.environment, region: endpoint.region };
+            hosts.insert((realm, true), endpoint.api.clone());
+            hosts.insert((realm, false), endpoint.auth.clone());
+        }
+        Ok(Self { client, hosts, life })
+    }
+}
+
+#[async_trait]
+impl Net for HttpNet {
+    async fn send(&self, call: Call) -> Result<Answer, NoAnswer> {
+        drop(self.life.hold().ok_or(NoAnswer::Lost)?);
+        let base = self.hosts.get(&(call.realm, call.host == Host::Api)).ok_or(NoAnswer::Lost)?;
+        let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer::Lost)?;
+        let mut request = self.client.request(method, format!("{base}{}", call.path));
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        if !call.body.is_empty() {
+            request = request.body(call.body);
+        }
+        let why = |error: reqwest::Error| if error.is_timeout() { NoAnswer::TooLate } else { NoAnswer::Lost };
+        let response = request.send().await.map_err(why)?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = response.bytes().await.map_err(why)?.to_vec();
+        Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body })
+    }
+}

@@ -1,0 +1,104 @@
+//! Sign-in: first sign-in, re-authentication, migration from the API-key scheme, identify.
+
+use super::ports::{Answer, Call, Host, NoAnswer};
+use super::record::{Record, TokenRecord};
+use super::rules::{Plan, Tokens};
+use super::token::SignInToken;
+use super::{Result, Sdk, SdkError};
+use vouch_spec::profile;
+use vouch_spec::protocol::ErrorKind;
+use std::future::Future;
+
+impl Sdk {
+    /// Signs in with a sign-in token. The token is used once and kept nowhere (EXC-1, EXC-2).
+    pub async fn sign_in(&self, token: &str) -> Result<()> {
+        self.sign_in_as(token, None).await
+    }
+
+    /// Signs in as the app's user `external_user_id`, asking the app for a token only when one is needed (REC-8).
+    pub async fn identify<F>(&self, external_user_id: &str, authenticate: impl FnOnce() -> F) -> Result<()>
+    where
+        F: Future<Output = Result<String>>,
+    {
+        let current = self.record()?;
+        if self.device.rules.identify_is_idle(current.as_ref(), external_user_id) {
+            return Ok(());
+        }
+        let same = self.device.rules.identified(current.as_ref(), external_user_id);
+        if !same && matches!(current, Some(Record::SignInToken(_))) {
+            self.sign_out()?;
+        }
+        let token = authenticate().await?;
+        self.sign_in_as(&token, Some(external_user_id)).await
+    }
+
+    async fn sign_in_as(&self, token: &str, external_user_id: Option<&str>) -> Result<()> {
+        let token = SignInToken::parse(token, &*self.device.rules)?;
+        let _turn = match self.device.rules.takes_turns() {
+            true => Some(self.sign_in_turn.lock().await),
+            false => None,
+        };
+        let current = self.record()?;
+        match self.device.rules.plan_sign_in(current.as_ref(), &token, self.device.time.now_ms()) {
+            Plan::Refuse(error) => return Err(error),
+            Plan::NothingToDo => return Ok(()),
+            Plan::Exchange => {}
+        }
+        // Better the sign-in token unused than tokens that cannot be kept.
+        self.device.rules.check_vault(&*self.device.vault)?;
+        let era = self.lock().era;
+        let tokens = self.exchange(&token).await?;
+        let external_user_id = external_user_id.map(str::to_owned);
+        let record = self.session(&token, tokens, external_user_id);
+        // A sign-out that came while the exchange was under way wins (OUT-5).
+        if self.unwanted(era).is_some() {
+            return Err(SdkError::new(ErrorKind::Cancelled, "signed out while signing in"));
+        }
+        // One write: before it the old state is whole, after it the new one (EXC-5, MIG-9).
+        self.keep_in(era, record)
+    }
+
+    async fn exchange(&self, token: &SignInToken) -> Result<Tokens> {
+        let rules = &*self.device.rules;
+        let mut answer = Err(NoAnswer::Lost);
+        for _ in 0..rules.exchange_tries() {
+            answer = self.send_exchange(token).await;
+            if answer.is_ok() {
+                break;
+            }
+        }
+        let profile = &self.device.profile;
+        match &answer {
+            Ok(good) => {
+                let tokens = rules.tokens(profile, profile::Call::Exchange, good);
+                tokens.ok_or_else(|| rules.exchange_failure(profile, &answer))
+            }
+            Err(_) => Err(rules.exchange_failure(profile, &answer)),
+        }
+    }
+
+    async fn send_exchange(&self, token: &SignInToken) -> std::result::Result<Answer, NoAnswer> {
+        let request = self.device.rules.exchange_request(&self.device.profile, token);
+        self.device.net.send(Call::post(token.realm, Host::Auth, request)).await
+    }
+
+    fn session(&self, token: &SignInToken, tokens: Tokens, external_user_id: Option<String>) -> Record {
+        Record::SignInToken(TokenRecord {
+            user_id: token.user_id.clone(),
+            environment: token.realm.environment,
+            region: token.realm.region,
+            expires_at_ms: self.expiry_ms(&tokens),
+            access_token: tokens.access_token,
+            refresh_token: tokens.refresh_token,
+            on_hold: false,
+            public_key: token.public_key.clone(),
+            external_user_id,
+        })
+    }
+
+    /// Counted from now by this device's clock: a clock that is off by minutes is off at both ends (REF-8).
+    pub(super) fn expiry_ms(&self, tokens: &Tokens) -> i64 {
+        let lifetime = i64::try_from(tokens.expires_in.as_millis()).unwrap_or(i64::MAX / 4);
+        self.device.time.now_ms().saturating_add(lifetime)
+    }
+}

@@ -1,0 +1,353 @@
+//! Secrets by construction: what a report may show is a [`Redacted`] text, and only a [`Ledger`] makes one.
+//!
+//! ```
+//! use crate::wire::redact::{Ledger, SecretKind};
+//! let ledger = Ledger::default();
+//! ledger.secret(SecretKind::RefreshToken, "r3fr3sh+1");
+//! assert_eq!(ledger.scrub("token=r3fr3sh%2B1 sent").as_str(), "token=[refresh token 1] sent");
+//! ```
+
+mod index;
+
+use super::guise::{self, in_one_line};
+use index::Index;
+use regex::Regex;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// Text without secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Redacted(String);
+
+impl Redacted {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a secret is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SecretKind {
+    SignInToken,
+    AccessToken,
+    RefreshToken,
+    ApiKey,
+    AppCredential,
+}
+
+impl SecretKind {
+    pub fn words(self) -> &'static str {
+        match self {
+            SecretKind::SignInToken => "sign-in token",
+            SecretKind::AccessToken => "access token",
+            SecretKind::RefreshToken => "refresh token",
+            SecretKind::ApiKey => "API key",
+            SecretKind::AppCredential => "app credential",
+        }
+    }
+}
+
+/// A secret of this case, under the name that reports use.
+#[derive(Clone)]
+pub struct Known {
+    pub kind: SecretKind,
+    /// For example `access token 2`.
+    pub name: String,
+    value: String,
+    /// The value in all its guises. Made when first asked for: most secrets are only ever seen as they are.
+    guises: OnceLock<Vec<String>>,
+    /// The value less its last characters, where it is long: as good as the whole to whoever can guess the rest.
+    beginning: Option<String>,
+}
+
+impl Known {
+    /// Whether the secret stands in a text, as it is or encoded.
+    pub fn is_in(&self, text: &str) -> bool {
+        self.texts().any(|guise| text.contains(guise))
+    }
+
+    /// The guises, and the beginning after them.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.guises.get_or_init(|| guise::all(&self.value)).iter().chain(&self.beginning).map(String::as_str)
+    }
+
+    pub fn is(&self, value: &str) -> bool {
+        self.value == value
+    }
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}]", self.name)
+    }
+}
+
+/// All secrets and ids of one case. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Ledger {
+    inner: Arc<Mutex<Inner>>,
+    /// It notes nothing.
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Inner {
+    secrets: Vec<Arc<Known>>,
+    index: Index,
+    /// Ids that are no secrets but differ from run to run: value and name.
+    ids: Vec<(String, String)>,
+}
+
+static LOOKS_SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}[=]{0,2}|(?-u:\b)[ps]k_(?:us|eu)_[A-Za-z0-9_-]{4,}").ok()
+});
+
+impl Inner {
+    fn add(&mut self, known: Known) {
+        self.index.add(self.secrets.len(), &known);
+        self.secrets.push(Arc::new(known));
+    }
+}
+
+impl Ledger {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One that notes nothing, for a server that makes millions of secrets and shows no transcript. What only looks like a
+    /// secret is still blacked out.
+    pub fn closed() -> Self {
+        Self { closed: true, ..Self::default() }
+    }
+
+    /// Notes a secret; it is called by its kind and a number from then on.
+    pub fn secret(&self, kind: SecretKind, value: &str) {
+        if self.closed {
+            return;
+        }
+        let mut inner = self.inner();
+        if value.is_empty() || inner.secrets.iter().any(|known| known.value == value) {
+            return;
+        }
+        let names: BTreeSet<_> =
+            inner.secrets.iter().filter(|known| known.kind == kind).map(|known| &known.name).collect();
+        let number = 1 + names.len();
+        inner.add(known(kind, format!("{} {number}", kind.words()), value));
+    }
+
+    /// Notes a secret under a name of its own.
+    pub fn named_secret(&self, kind: SecretKind, value: &str, name: String) {
+        if !self.closed {
+            self.inner().add(known(kind, name, value));
+        }
+    }
+
+    /// Notes another form of the same secret, such as the JWT inside a sign-in token.
+    pub fn same_secret(&self, original: &str, other_form: &str) {
+        if self.closed {
+            return;
+        }
+        let mut inner = self.inner();
+        if let Some(first) = inner.secrets.iter().find(|known| known.value == original).cloned() {
+            inner.add(known(first.kind, first.name.clone(), other_form));
+        }
+    }
+
+    /// Notes an id and the name that stands for it in transcripts.
+    pub fn id(&self, value: &str, name: impl Into<String>) {
+        if !self.closed {
+            self.inner().ids.push((value.to_owned(), name.into()));
+        }
+    }
+
+    /// The secrets that stand in a text, in any guise.
+    pub fn secrets_in(&self, text: &str) -> Vec<Arc<Known>> {
+        let inner = self.inner();
+        let mut found = inner.index.find(text, &inner.secrets);
+        if let Some(text) = in_one_line(text) {
+            found.extend(inner.index.find(&text, &inner.secrets));
+        }
+        found.into_iter().map(|number| inner.secrets[number].clone()).collect()
+    }
+
+    /// The text fit to be shown: secrets and ids by name, and whatever else looks like a secret blacked out.
+    pub fn scrub(&self, text: &str) -> Redacted {
+        let inner = self.inner();
+        let mut marks: Vec<(&str, String)> = Vec::new();
+        for known in &inner.secrets {
+            marks.extend(known.texts().map(|guise| (guise, format!("[{}]", known.name))));
+        }
+        let capitals: Vec<_> = inner.ids.iter().map(|(value, name)| (value.to_uppercase(), name)).collect();
+        for (value, name) in &capitals {
+            marks.push((value, format!("[{name} in capitals]")));
+        }
+        for (value, name) in &inner.ids {
+            marks.push((value, format!("[{name}]")));
+        }
+        marks.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        let mut out = text.to_owned();
+        for (value, name) in marks {
+            if out.contains(value) {
+                out = out.replace(value, &name);
+            }
+        }
+        // What is broken over lines has no place of its own that could be blacked out.
+        if let Some(line) = in_one_line(&out) {
+            let broken = inner.index.find(&line, &inner.secrets);
+            if !broken.is_empty() {
+                let names: BTreeSet<_> = broken.into_iter().map(|n| format!("[{}]", inner.secrets[n].name)).collect();
+                let names: Vec<_> = names.into_iter().collect();
+                return Redacted(format!("[a text that holds {} over several lines]", names.join(" and ")));
+            }
+        }
+        match &*LOOKS_SECRET {
+            Some(pattern) => Redacted(pattern.replace_all(&out, "[redacted]").into_owned()),
+            None => Redacted("[redacted]".into()),
+        }
+    }
+}
+
+fn known(kind: SecretKind, name: String, value: &str) -> Known {
+    Known { kind, name, value: value.to_owned(), guises: OnceLock::new(), beginning: guise::beginning(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+    #[test]
+    fn a_secret_is_found_in_every_guise() {
+        let ledger = Ledger::default();
+        ledger.secret(SecretKind::ApiKey, "pk_us_0123/4567+89");
+        for text in ["pk_us_0123/4567+89", "k=pk_us_0123%2F4567%2B89", "cGtfdXNfMDEyMy80NTY3Kzg5"] {
+            assert_eq!(ledger.secrets_in(text).len(), 1, "{text}");
+            assert!(!ledger.scrub(text).as_str().contains("0123"), "{text}");
+        }
+        assert!(ledger.secrets_in("pk_us_other").is_empty());
+    }
+
+    #[test]
+    fn secrets_are_numbered_by_kind_and_other_forms_share_the_name() {
+        let ledger = Ledger::default();
+        for value in ["", "refresh-one", "refresh-one", "refresh-two"] {
+            ledger.secret(SecretKind::RefreshToken, value);
+        }
+        ledger.secret(SecretKind::AccessToken, "access-one");
+        ledger.same_secret("refresh-two", "another-form");
+        ledger.same_secret("nobody's", "nobody's-form");
+        let shown = ledger.scrub("refresh-one refresh-two access-one another-form nobody's-form");
+        let expected = "[refresh token 1] [refresh token 2] [access token 1] [refresh token 2] nobody's-form";
+        assert_eq!((shown.as_str(), shown.to_string()), (expected, expected.to_owned()));
+        let found = ledger.secrets_in("another-form");
+        assert!(found[0].kind == SecretKind::RefreshToken && format!("{found:?}") == "[[refresh token 2]]");
+    }
+
+    #[test]
+    fn a_closed_ledger_notes_nothing_and_blacks_out_what_looks_secret() {
+        let ledger = Ledger::closed();
+        ledger.secret(SecretKind::RefreshToken, "refresh-one");
+        ledger.named_secret(SecretKind::RefreshToken, "refresh-two", "mine".into());
+        ledger.same_secret("refresh-one", "another-form");
+        ledger.id("some-id-1", "ada.id");
+        let shown = ledger.scrub("refresh-one refresh-two another-form some-id-1 sk_eu_abcdef12");
+        assert_eq!(shown.as_str(), "refresh-one refresh-two another-form some-id-1 [redacted]");
+    }
+
+    #[test]
+    fn every_secret_of_many_is_found_wherever_it_stands() {
+        let ledger = Ledger::default();
+        let secrets: Vec<_> =
+            (0..300).map(|n| format!("eyJhbGciOiJSUzI1NiJ9.same-beginning.{:08x}", n * 7919)).collect();
+        secrets.iter().for_each(|secret| ledger.secret(SecretKind::AccessToken, secret));
+        ledger.secret(SecretKind::AppCredential, "tiny");
+        for secret in &secrets {
+            let text = format!("x{secret}y");
+            let found: Vec<_> = ledger.secrets_in(&text).iter().map(|known| known.is(secret)).collect();
+            assert_eq!(found, [true], "{secret}");
+            assert!(ledger.secrets_in(&secret[..secret.len() - 1]).is_empty());
+        }
+        assert_eq!(ledger.secrets_in("a tiny one").len(), 1);
+        assert_eq!(ledger.secrets_in(&secrets.concat()).len(), 300);
+    }
+
+    #[test]
+    fn a_secret_in_base64_is_found_whatever_stands_before_and_after_it() {
+        let ledger = Ledger::default();
+        ledger.secret(SecretKind::RefreshToken, "r3fr3sh/t0ken+with>odd?letters");
+        for before in ["", "{", "{\"", "{\"r\"", "{\"r\":\""] {
+            for after in ["", "\"}", "\",\"user\":\"x\"}"] {
+                let text = format!("{before}r3fr3sh/t0ken+with>odd?letters{after}");
+                for encoded in [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
+                    assert_eq!(ledger.secrets_in(&encoded).len(), 1, "{text}");
+                    assert!(ledger.scrub(&encoded).as_str().contains("[refresh token 1]"), "{text}");
+                }
+            }
+        }
+        assert!(ledger.secrets_in(&STANDARD_NO_PAD.encode("{\"r\":\"r3fr3sh/another+with>odd?letters\"}")).is_empty());
+    }
+
+    #[test]
+    fn a_secret_in_hex_or_wrapped_is_found_and_not_shown() {
+        let ledger = Ledger::default();
+        ledger.secret(SecretKind::RefreshToken, "r3fr3sh/t0ken+with>odd?letters-and-more-of-them");
+        let hex: String =
+            "r3fr3sh/t0ken+with>odd?letters-and-more-of-them".bytes().map(|b| format!("{b:02x}")).collect();
+        let base64 = STANDARD_NO_PAD.encode("{\"r\":\"r3fr3sh/t0ken+with>odd?letters-and-more-of-them\"}");
+        let (start, end) = base64.split_at(30);
+        for text in [hex.clone(), hex.to_uppercase(), format!("{start}\n{end}"), format!("{start}\\r\\n{end}\\n")] {
+            assert_eq!(ledger.secrets_in(&format!("at {text} end")).len(), 1, "{text}");
+            let shown = ledger.scrub(&text);
+            assert!(shown.as_str().contains("[refresh token 1]") && !shown.as_str().contains(end), "{shown:?}");
+        }
+        assert_eq!(ledger.scrub("two\nlines").as_str(), "two\nlines");
+    }
+
+    #[test]
+    fn a_secret_in_utf16_is_found_in_either_order() {
+        let ledger = Ledger::default();
+        ledger.secret(SecretKind::RefreshToken, "r3fr3sh-t0ken");
+        let units: Vec<u16> = "token=r3fr3sh-t0ken;".encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        for bytes in [little, big] {
+            assert_eq!(ledger.secrets_in(&String::from_utf8_lossy(&bytes)).len(), 1);
+        }
+    }
+
+    #[test]
+    fn the_long_beginning_of_a_secret_is_found_and_taken_for_no_other() {
+        let ledger = Ledger::default();
+        let family = "family-of-tokens-".repeat(4);
+        let [first, second] = ["00000000000000000001", "00000000000000000002"].map(|n| format!("{family}{n}"));
+        ledger.secret(SecretKind::RefreshToken, &first);
+        ledger.secret(SecretKind::AccessToken, &second);
+        let kinds = |text: &str| ledger.secrets_in(text).iter().map(|known| known.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(&format!("sent {second}.")), [SecretKind::AccessToken]);
+        assert_eq!(kinds(&first[..first.len() - 12]).len(), 2, "it may be either");
+        assert!(!ledger.scrub(&first[..first.len() - 12]).as_str().contains("family"));
+        assert!(kinds(&first[..40]).is_empty());
+    }
+
+    #[test]
+    fn what_only_looks_like_a_secret_is_blacked_out_too() {
+        let scrubbed = Ledger::default().scrub("key sk_eu_abcdef12 and eyJhbGciOiJSUzI1NiJ9.e30.c2ln end");
+        assert_eq!(scrubbed.as_str(), "key [redacted] and [redacted] end");
+    }
+
+    #[test]
+    fn ids_have_names_in_either_case() {
+        let ledger = Ledger::default();
+        ledger.id("ab-1", "ada.id");
+        assert_eq!(ledger.scrub("/v2/user/ab-1 AB-1").as_str(), "/v2/user/[ada.id] [ada.id in capitals]");
+    }
+}

@@ -1,0 +1,285 @@
+//! What went over the wire in one case, in the order of arrival.
+
+use crate::clock::Clock;
+use vouch_spec::profile::{Call, Carried, Granted, Profile};
+use vouch_spec::protocol::Realm;
+use hyper::body::Bytes;
+use hyper::{HeaderMap, Method, StatusCode};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Who stands at an end of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Party {
+    App,
+    Sdk,
+    /// The harness's own client, for the seats behind the wire.
+    Client,
+    Backend,
+    /// The vendor API.
+    Api,
+    /// The identity provider.
+    Auth,
+}
+
+impl Party {
+    pub fn word(self) -> &'static str {
+        match self {
+            Party::App => "app",
+            Party::Sdk => "sdk",
+            Party::Client => "client",
+            Party::Backend => "backend",
+            Party::Api => "api",
+            Party::Auth => "auth",
+        }
+    }
+}
+
+/// One address: who calls whom, in which realm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Link {
+    pub from: Party,
+    pub to: Party,
+    pub realm: Realm,
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {} ({})", self.from.word(), self.to.word(), self.realm)
+    }
+}
+
+/// What an exchange is for.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Operation {
+    /// App to backend: a sign-in token, please.
+    TokenRequest,
+    /// Backend to API: look a user up.
+    FindUser,
+    /// Backend to API: make a user.
+    CreateUser,
+    /// Backend to API: make a sign-in token.
+    Issuance,
+    /// SDK to identity provider: sign-in token for access and refresh token.
+    Exchange,
+    /// SDK to identity provider: refresh token for new tokens.
+    Refresh,
+    /// SDK to API: a resource.
+    Api,
+    /// Anything else: nobody in the scheme sends this.
+    Stray,
+}
+
+impl Operation {
+    pub fn words(self) -> &'static str {
+        match self {
+            Operation::TokenRequest => "token request",
+            Operation::FindUser => "user look-up",
+            Operation::CreateUser => "user creation",
+            Operation::Issuance => "token issuance",
+            Operation::Exchange => "exchange",
+            Operation::Refresh => "refresh",
+            Operation::Api => "API call",
+            Operation::Stray => "stray call",
+        }
+    }
+}
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub method: Method,
+    /// Path and query.
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Received {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The token of a header `authorization: Bearer`; the scheme in any letter case (RFC 9110, section 11.1).
+    pub fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+    }
+
+    /// The fields of a form body.
+    pub fn form(&self) -> Vec<(String, String)> {
+        form_urlencoded::parse(&self.body).into_owned().collect()
+    }
+
+    pub fn path_only(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+}
+
+/// How an exchange ended, as the caller saw it.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// Not answered yet.
+    Pending,
+    Answered {
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+    },
+    /// The connection ended without an answer. `processed` says whether the server had done its part.
+    Lost {
+        processed: bool,
+    },
+    /// The caller went away before the answer: a time-out, a cancelled call, a killed process.
+    Abandoned,
+    /// The device had no network.
+    NoNetwork,
+}
+
+/// One request and what became of it.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    pub link: Link,
+    pub operation: Operation,
+    pub request: Received,
+    pub fate: Fate,
+    /// The fault that struck, in words.
+    pub fault: Option<String>,
+    /// What an exchange or refresh carries.
+    pub carried: Carried,
+    /// How many exchanges had arrived when this one was settled: those numbered from here on came after its answer.
+    pub settled_at: Option<usize>,
+    /// When that was, in the case's time.
+    pub settled_ms: Option<i64>,
+    /// Milliseconds since 1970, in the case's time.
+    pub at_ms: i64,
+}
+
+impl Exchange {
+    pub fn status(&self) -> Option<StatusCode> {
+        if let Fate::Answered { status, .. } = &self.fate { Some(*status) } else { None }
+    }
+
+    /// The body of the answer, if there was any.
+    pub fn answer(&self) -> Option<&Bytes> {
+        if let Fate::Answered { body, .. } = &self.fate { Some(body) } else { None }
+    }
+
+    /// Which call to an identity provider this is.
+    pub fn call(&self) -> Option<Call> {
+        match self.operation {
+            Operation::Exchange => Some(Call::Exchange),
+            Operation::Refresh => Some(Call::Refresh),
+            _ => None,
+        }
+    }
+
+    /// The tokens that the caller got, if the answer arrived as the server made it.
+    pub fn granted(&self, profile: &Profile) -> Option<Granted> {
+        let call = self.call().filter(|_| self.fault.is_none() && self.status() == Some(StatusCode::OK))?;
+        profile.granted(call, self.answer()?)
+    }
+}
+
+/// The transcript of one case. Cheap to clone.
+#[derive(Clone)]
+pub struct Transcript {
+    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    clock: Clock,
+    profile: Arc<Profile>,
+}
+
+impl Transcript {
+    pub fn new(clock: Clock, profile: Arc<Profile>) -> Self {
+        Self { exchanges: Arc::default(), clock, profile }
+    }
+
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Exchange>> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a request on a link is for.
+    pub fn operation_of(&self, link: Link, request: &Received) -> Operation {
+        self.classify(link, request).0
+    }
+
+    /// Notes an arrival; the number finds it again.
+    pub fn arrive(&self, link: Link, request: Received) -> (usize, Operation) {
+        let (operation, carried) = self.classify(link, &request);
+        let mut exchanges = self.lock();
+        exchanges.push(Exchange {
+            link,
+            operation,
+            request,
+            fate: Fate::Pending,
+            fault: None,
+            carried,
+            settled_at: None,
+            settled_ms: None,
+            at_ms: self.clock.now_ms(),
+        });
+        (exchanges.len() - 1, operation)
+    }
+
+    pub fn settle(&self, number: usize, fate: Fate) {
+        let mut exchanges = self.lock();
+        let (settled_at, settled_ms) = (Some(exchanges.len()), Some(self.clock.now_ms()));
+        if let Some(exchange) = exchanges.get_mut(number) {
+            (exchange.fate, exchange.settled_at, exchange.settled_ms) = (fate, settled_at, settled_ms);
+        }
+    }
+
+    pub(super) fn struck(&self, number: usize, fault: String) {
+        if let Some(exchange) = self.lock().get_mut(number) {
+            exchange.fault = Some(fault);
+        }
+    }
+
+    /// How many exchanges there are so far.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Looks at all exchanges without copying them.
+    pub fn look<R>(&self, look: impl FnOnce(&[Exchange]) -> R) -> R {
+        look(&self.lock())
+    }
+
+    /// The exchanges from a number on.
+    pub fn since(&self, number: usize) -> Vec<Exchange> {
+        self.lock().get(number..).unwrap_or_default().to_vec()
+    }
+
+    fn classify(&self, link: Link, request: &Received) -> (Operation, Carried) {
+        let path = request.path_only();
+        let operation = match (link.from, link.to) {
+            (Party::App, Party::Backend) => Operation::TokenRequest,
+            (Party::Sdk | Party::Client, Party::Api) => Operation::Api,
+            (Party::Sdk | Party::Client, Party::Auth) => {
+                return match self.profile.recognise(&request.method, &request.path, &request.body) {
+                    Some((Call::Exchange, carried)) => (Operation::Exchange, carried),
+                    Some((Call::Refresh, carried)) => (Operation::Refresh, carried),
+                    None => (Operation::Stray, Carried::default()),
+                };
+            }
+            (Party::Backend, Party::Api) if request.method == Method::POST && path == "/v2/user" => {
+                Operation::CreateUser
+            }
+            (Party::Backend, Party::Api) if path.ends_with("/sign_in_token") => Operation::Issuance,
+            (Party::Backend, Party::Api) if request.method == Method::GET => Operation::FindUser,
+            _ => Operation::Stray,
+        };
+        (operation, Carried::default())
+    }
+}

@@ -1,0 +1,238 @@
+//! Wire profiles: how exchange and refresh look on the wire, as data. `junction`, `gcip` and `standard` are files beside this
+//! one;
+//! `custom` is the same mapping in a target file. Cloud, recorder and reference SDK all read the one mapping.
+//!
+//! ```
+//! use crate::profile::{Call, Profile, Values};
+//! let junction = Profile::junction();
+//! let request = junction.request(Call::Refresh, &Values { refresh_token: "a+b", ..Values::default() });
+//! assert_eq!(request.path, "/v1/token");
+//! assert_eq!(request.body, "grant_type=refresh_token&refresh_token=a%2Bb");
+//! ```
+//!
+//! A profile knows shapes. It knows neither tokens' worth nor who sends them.
+
+mod client;
+mod ready;
+mod server;
+
+pub use client::{Granted, Request, Values};
+pub use ready::ReadyAnswer;
+pub use server::{Carried, Misfit};
+
+use crate::protocol::ErrorKind;
+use crate::text::{Decoder, Problem, Source, toml};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The two calls to an identity provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    Exchange,
+    Refresh,
+}
+
+/// How an identity provider is spoken to. `$token`, `$publicKey`, `$tenant` and `$refreshToken` stand in requests;
+/// `$accessToken`, `$refreshToken` and `$userId` in answers; `$word` and `$status` in the body of an error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Profile {
+    /// What reports call it.
+    pub name: String,
+    /// Standards that the provider claims; their rules are checked then.
+    #[serde(default)]
+    pub claims: Vec<Standard>,
+    /// One host serves every environment and region; the public key tells them apart.
+    #[serde(default)]
+    pub one_auth_host: bool,
+    pub exchange: Shape,
+    pub refresh: Shape,
+    pub errors: Errors,
+}
+
+/// A standard that an identity provider can claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Standard {
+    /// RFC 6749 section 5: token answers and error answers.
+    Rfc6749,
+    /// RFC 8693 section 2.2: `issued_token_type`.
+    Rfc8693,
+}
+
+impl Standard {
+    pub fn words(self) -> &'static str {
+        match self {
+            Standard::Rfc6749 => "RFC 6749",
+            Standard::Rfc8693 => "RFC 8693",
+        }
+    }
+}
+
+/// One call: a POST and its good answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Shape {
+    pub path: String,
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    pub encoding: Encoding,
+    /// The body.
+    pub fields: Map<String, Value>,
+    pub answer: AnswerShape,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Encoding {
+    Form,
+    Json,
+}
+
+impl Encoding {
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Encoding::Form => "application/x-www-form-urlencoded",
+            Encoding::Json => "application/json",
+        }
+    }
+}
+
+/// Where the tokens stand in a good answer, as JSON pointers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AnswerShape {
+    pub access_token: String,
+    pub refresh_token: String,
+    /// The lifetime in seconds, a number or digits; SDKs take both.
+    pub expires_in: String,
+    /// How the simulated cloud writes it.
+    #[serde(default)]
+    pub expires_in_is: NumberForm,
+    /// Further fields of the simulated cloud's answer.
+    #[serde(default)]
+    pub also: Map<String, Value>,
+}
+
+/// How a number is written in JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum NumberForm {
+    #[default]
+    Number,
+    Text,
+}
+
+/// What error answers look like and mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Errors {
+    /// Where the word stands, as a JSON pointer. What follows ` :` or a space belongs to the reader.
+    pub word: String,
+    /// The body of an error of the simulated cloud.
+    pub body: Value,
+    /// The simulated cloud's word for a request that it cannot read.
+    pub bad_request: String,
+    /// The body of an answer to such a request, where it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_request_body: Option<Value>,
+    pub exchange: Vec<Meaning>,
+    pub refresh: Vec<Meaning>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Meaning {
+    pub word: String,
+    pub means: ErrorKind,
+    /// The whole text that the simulated cloud writes, where it is more than the word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+}
+
+/// The names of the profiles that need no mapping.
+pub const BUILT_IN: [&str; 3] = ["junction", "gcip", "standard"];
+
+impl Profile {
+    pub fn junction() -> Arc<Self> {
+        Self::embedded("junction.toml", include_str!("junction.toml"))
+    }
+
+    pub fn gcip() -> Arc<Self> {
+        Self::embedded("gcip.toml", include_str!("gcip.toml"))
+    }
+
+    /// A profile that needs no mapping.
+    pub fn built_in(name: &str) -> Option<Arc<Self>> {
+        match name {
+            "junction" => Some(Self::junction()),
+            "gcip" => Some(Self::gcip()),
+            "standard" => Some(Self::embedded("standard.toml", include_str!("standard.toml"))),
+            _ => None,
+        }
+    }
+
+    fn embedded(name: &str, text: &str) -> Arc<Self> {
+        match Self::parse(&Source::new(name, text)) {
+            Ok(profile) => Arc::new(profile),
+            // Part of the program; a test reads both.
+            Err(problems) => unreachable!("{name}: {problems:?}"),
+        }
+    }
+
+    fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
+        let (tree, mut problems) = toml::parse(source);
+        let decoder = Decoder::new(source);
+        let profile = decoder.decode(&tree);
+        problems.extend(decoder.finish());
+        profile.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    pub fn shape(&self, call: Call) -> &Shape {
+        match call {
+            Call::Exchange => &self.exchange,
+            Call::Refresh => &self.refresh,
+        }
+    }
+
+    fn meanings(&self, call: Call) -> &[Meaning] {
+        match call {
+            Call::Exchange => &self.errors.exchange,
+            Call::Refresh => &self.errors.refresh,
+        }
+    }
+
+    /// What is wrong with a mapping, for target files: the field and what to do.
+    pub fn check(&self) -> Option<(&'static str, String)> {
+        let carries = |shape: &Shape, name: &str| shape.fields.values().any(|value| value == name);
+        if !carries(&self.exchange, "$token") {
+            return Some(("exchange", "its fields carry no `$token`".into()));
+        }
+        if !carries(&self.refresh, "$refreshToken") {
+            return Some(("refresh", "its fields carry no `$refreshToken`".into()));
+        }
+        let same_place = self.exchange.path == self.refresh.path;
+        if same_place && self.call_of(&self.exchange.path, &self.constants(Call::Exchange)) != Some(Call::Exchange) {
+            return Some((
+                "refresh",
+                "exchange and refresh have the same path and no field that tells them apart".into(),
+            ));
+        }
+        let has = |call, kind| self.meanings(call).iter().any(|meaning| meaning.means == kind);
+        if !has(Call::Exchange, ErrorKind::InvalidSignInToken) {
+            return Some(("errors", "`exchange` has no word that means `invalidSignInToken`".into()));
+        }
+        for kind in [ErrorKind::InvalidUser, ErrorKind::NeedsReauthentication] {
+            if !has(Call::Refresh, kind) {
+                return Some(("errors", format!("`refresh` has no word that means `{kind}`")));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;
