@@ -8,19 +8,19 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::clock::{Clock, Mode};
-use vouch_sim::cloud::{Behaviour, Cloud, CloudParts, Keys, TokenShape};
-use vouch_spec::profile::{Call, Granted, Profile, Values};
-use vouch_spec::protocol::{Environment, Realm, Region};
-use vouch_sim::reference::sdk::rules::Faithful;
+use vouch_sim::mock_cloud::{Behaviour, CloudParts, Keys, MockCloud, TokenShape};
+use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
 use vouch_sim::reference::sdk::token::SignInToken;
-use vouch_sim::wire::redact::Ledger;
-use vouch_sim::wire::{Fate, Link, Party, Received, Transcript};
+use vouch_sim::wire::redact::Redactor;
+use vouch_sim::wire::{ExchangeOutcome, Link, Party, Received, Transcript};
+use vouch_spec::profile::{Granted, IdpCall, Profile, Values};
+use vouch_spec::protocol::{Environment, Realm, Region};
 
 const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
 
 /// A simulated cloud with one user.
 struct Site {
-    cloud: Cloud,
+    cloud: MockCloud,
     profile: Arc<Profile>,
     user: String,
     public_key: String,
@@ -29,13 +29,13 @@ struct Site {
 impl Site {
     fn new(keys: Keys) -> Self {
         let profile = Profile::junction();
-        let cloud = Cloud::new(CloudParts {
+        let cloud = MockCloud::new(CloudParts {
             keys: Arc::new(keys),
             clock: Clock::new(Mode::Real),
-            ledger: Ledger::closed(),
+            redactor: Redactor::closed(),
             behaviour: Behaviour::default(),
             profile: profile.clone(),
-            rules: Arc::new(vouch_sim::cloud::Truthful),
+            policy: Arc::new(vouch_sim::mock_cloud::DefaultCloudPolicy),
         })
         .with_ready_answers();
         let user = cloud.store().add_user(REALM, "ada", None).expect("a user").id;
@@ -47,19 +47,19 @@ impl Site {
         self.cloud.sign_in_token(REALM, &self.user, &TokenShape::default()).expect("a sign-in token")
     }
 
-    fn request(&self, call: Call, values: &Values<'_>) -> Received {
+    fn request(&self, call: IdpCall, values: &Values<'_>) -> Received {
         let request = self.profile.request(call, values);
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
         Received { method: Method::POST, path: request.path, headers, body: request.body.into() }
     }
 
     fn exchange_request(&self) -> Received {
-        let token = SignInToken::parse(&self.sign_in_token(), &Faithful).expect("well-formed");
+        let token = SignInToken::parse(&self.sign_in_token(), &DefaultSdkPolicy).expect("well-formed");
         let values = Values { token: token.jwt.expose(), public_key: &self.public_key, ..Values::default() };
-        self.request(Call::Exchange, &values)
+        self.request(IdpCall::Exchange, &values)
     }
 
-    fn granted(&self, call: Call, request: &Received) -> Granted {
+    fn granted(&self, call: IdpCall, request: &Received) -> Granted {
         let reply = self.cloud.answer_now(Link { from: Party::Sdk, to: Party::Auth, realm: REALM }, request);
         assert_eq!(reply.status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply.body));
         self.profile.granted(call, &reply.body).expect("tokens")
@@ -67,7 +67,7 @@ impl Site {
 
     fn refresh(&self, token: &str) -> Granted {
         let values = Values { refresh_token: token, public_key: &self.public_key, ..Values::default() };
-        self.granted(Call::Refresh, &self.request(Call::Refresh, &values))
+        self.granted(IdpCall::Refresh, &self.request(IdpCall::Refresh, &values))
     }
 }
 
@@ -87,7 +87,7 @@ fn exchange(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter_batched(
                 || site.exchange_request(),
-                |request| site.granted(Call::Exchange, &request),
+                |request| site.granted(IdpCall::Exchange, &request),
                 BatchSize::SmallInput,
             );
         });
@@ -100,7 +100,7 @@ fn refresh(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     for (name, keys) in keys() {
         let site = Site::new(keys);
-        let mut token = site.granted(Call::Exchange, &site.exchange_request()).refresh_token;
+        let mut token = site.granted(IdpCall::Exchange, &site.exchange_request()).refresh_token;
         // Each refresh uses what the one before it gave: a chain, as an installation has it.
         group.bench_function(name, |b| b.iter(|| token = site.refresh(&token).refresh_token));
     }
@@ -111,7 +111,7 @@ fn token_parsing(c: &mut Criterion) {
     let token = Site::new(Keys::generate().expect("keys")).sign_in_token();
     let mut group = c.benchmark_group("token parsing");
     group.throughput(Throughput::Bytes(token.len() as u64));
-    group.bench_function("sign-in token", |b| b.iter(|| SignInToken::parse(black_box(&token), &Faithful)));
+    group.bench_function("sign-in token", |b| b.iter(|| SignInToken::parse(black_box(&token), &DefaultSdkPolicy)));
     group.finish();
 }
 
@@ -129,7 +129,8 @@ fn transcript(c: &mut Criterion) {
             |(transcript, request)| {
                 let (number, _) = transcript.arrive(link, request);
                 let headers = HeaderMap::new();
-                transcript.settle(number, Fate::Answered { status: StatusCode::OK, headers, body: body.clone() });
+                transcript
+                    .resolve(number, ExchangeOutcome::Answered { status: StatusCode::OK, headers, body: body.clone() });
                 transcript
             },
             BatchSize::SmallInput,

@@ -144,18 +144,18 @@ async fn the_target_file_is_its_owners_only_and_the_suite_passes_on_it() {
     let served = Served::start(&["--keys", "es256"]);
     let mode = std::fs::metadata(served.target()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let run = vouch().args(["run", "--ci", "--seat", "api", "-t"]).arg(served.target()).assert().success();
+    let run = vouch().args(["run", "--ci", "--role", "api", "-t"]).arg(served.target()).assert().success();
     let out = stdout(&run);
     assert!(out.contains("simulated-cloud on HTTP") && out.contains("0 broken"), "{out}");
-    let run = vouch().args(["run", "--ci", "--seat", "idp", "-f", "IDP", "-t"]).arg(served.target()).assert().success();
+    let run = vouch().args(["run", "--ci", "--role", "idp", "-f", "IDP", "-t"]).arg(served.target()).assert().success();
     let out = stdout(&run);
     assert!(out.contains("0 broken") && out.contains("does not claim RFC 6749"), "{out}");
 }
 
 #[test]
 fn a_planted_fault_shows_under_its_clause() {
-    let served = Served::start(&["--keys", "quick", "--plant", "cloud-many-uses"]);
-    let args = ["run", "--ci", "--strict", "--seat", "idp", "-f", "IDP-1", "-t"];
+    let served = Served::start(&["--keys", "quick", "--inject", "cloud-many-uses"]);
+    let args = ["run", "--ci", "--strict", "--role", "idp", "-f", "IDP-1", "-t"];
     let out = stdout(&vouch().args(args).arg(served.target()).assert().code(1));
     assert!(out.contains("broken IDP-1"), "{out}");
 }
@@ -222,8 +222,8 @@ fn resident_kib(pid: u32) -> u64 {
 fn what_cannot_be_is_told_with_what_to_do() {
     let told = |args: &[&str], code: i32| stderr(&vouch().arg("cloud").args(args).assert().code(code));
     assert!(told(&["--profile", "juntcion"], 2).contains("did you mean `junction`?"));
-    assert!(told(&["--plant", "cloud-many-use"], 2).contains("did you mean `cloud-many-uses`?"));
-    assert!(told(&["--plant", "app-never-asks"], 2).contains("vouch mutants"));
+    assert!(told(&["--inject", "cloud-many-use"], 2).contains("did you mean `cloud-many-uses`?"));
+    assert!(told(&["--inject", "app-never-asks"], 2).contains("vouch mutants"));
     assert!(told(&["--stall", "2s"], 2).contains("2s@4s"));
     assert!(told(&["--delay", "fast"], 2).contains("200us"));
     assert!(told(&["--access-token-lifetime", "1500ms"], 2).contains("whole seconds"));

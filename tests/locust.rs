@@ -342,7 +342,7 @@ fn what_cannot_be_carried_out_is_told_here_and_on_the_masters_page() {
 #[test]
 fn without_a_master_a_worker_tries_for_its_patience_and_says_so() {
     let master = format!("127.0.0.1:{}", free_port());
-    let done = vouch().args(["worker", "--patience", "2s", "--master", &master]).assert().code(3);
+    let done = vouch().args(["worker", "--connect-timeout", "2s", "--master", &master]).assert().code(3);
     let said = stderr(&done);
     assert!(said.contains(&format!("nobody answers at {master}")) && said.contains("trying again"), "{said}");
     for wrong in ["localhost", ":5557", "localhost:many"] {
@@ -413,6 +413,6 @@ fn what_does_not_speak_zeromq_is_no_master() {
             );
         }
     });
-    let done = vouch().args(["worker", "--patience", "1s", "--master", &address]).assert().code(3);
+    let done = vouch().args(["worker", "--connect-timeout", "1s", "--master", &address]).assert().code(3);
     assert!(stderr(&done).contains("does not speak ZeroMQ"), "{}", stderr(&done));
 }

@@ -1,4 +1,4 @@
-//! Every seat, filled from outside: the examples under `adapters/` pass, and fail under the right clause when they are broken
+//! Every role, filled from outside: the examples under `adapters/` pass, and fail under the right clause when they are broken
 //! on purpose. `ci/test` installs what they need.
 
 mod common;
@@ -67,7 +67,7 @@ fn an_emulator_that_is_not_ours_passes_on_both_its_seats() {
     let out = run("adapters/cloud-python/vouch.toml", &[]);
     assert!(out.contains("python-emulator on HTTP") && out.contains("0 broken"), "{out}");
     assert!(out.contains("the wire profile does not claim RFC 6749"), "skips are counted: {out}");
-    let out = run("adapters/cloud-python/vouch.toml", &["--seat", "idp", "-f", "IDP"]);
+    let out = run("adapters/cloud-python/vouch.toml", &["--role", "idp", "-f", "IDP"]);
     assert!(out.contains("identity"), "{out}");
 }
 
@@ -137,7 +137,7 @@ refresh = [{ word = "gone", means = "invalidUser" }, { word = "again", means = "
     assert!(out.contains("0 broken, 0 not proved"), "{out}");
     // What the mapping claims is held against it: its answers are not those of RFC 6749.
     let (_folder, file) = common::target(mapping);
-    let out = stdout(&vouch().args(["run", "--ci", "--seat", "idp", "-f", "IDP-6", "-t"]).arg(file).assert().code(1));
+    let out = stdout(&vouch().args(["run", "--ci", "--role", "idp", "-f", "IDP-6", "-t"]).arg(file).assert().code(1));
     assert!(out.contains("broken IDP-6") && out.contains("RFC 6749 section 5.1"), "{out}");
 }
 
@@ -156,9 +156,9 @@ fn a_file_that_fills_several_seats_wants_to_know_which() {
     let (_folder, file) =
         common::target("[sdk]\nname = \"a\"\ncommand = [\"a\"]\n[app]\nname = \"b\"\ncommand = [\"b\"]\n");
     let assert = vouch().args(["run", "-t"]).arg(&file).assert().code(2);
-    assert!(common::stderr(&assert).contains("--seat sdk, --seat app"), "{}", common::stderr(&assert));
-    let assert = vouch().args(["run", "--seat", "idp", "-t"]).arg(&file).assert().code(2);
-    assert!(common::stderr(&assert).contains("does not fill the seat idp"), "{}", common::stderr(&assert));
+    assert!(common::stderr(&assert).contains("--role sdk, --role app"), "{}", common::stderr(&assert));
+    let assert = vouch().args(["run", "--role", "idp", "-t"]).arg(&file).assert().code(2);
+    assert!(common::stderr(&assert).contains("does not fill the role idp"), "{}", common::stderr(&assert));
 }
 
 #[test]

@@ -3,10 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use vouch_runner::target_file::Target;
-use vouch_spec::text::{Problems, Source};
+use vouch_spec::text::{Diagnostics, Source};
 
 fuzz_target!(|text: &str| {
     if let Err(problems) = Target::parse(&Source::new("folder/vouch.toml", text)) {
-        let _ = Problems(problems).tidy().render(true);
+        let _ = Diagnostics(problems).tidy().render(true);
     }
 });

@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use hyper::{HeaderMap, Method};
 use libfuzzer_sys::fuzz_target;
-use vouch_spec::profile::{BUILT_IN, Call, Profile};
-use vouch_sim::wire::redact::{Ledger, SecretKind};
+use vouch_spec::profile::{BUILT_IN, IdpCall, Profile};
+use vouch_sim::wire::redact::{Redactor, SecretKind};
 
 const SECRET: &str = "s3cr3t+/=token&value";
 
@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
                 let _ = profile.misfit(call, &HeaderMap::new(), body);
             }
         }
-        for call in [Call::Exchange, Call::Refresh] {
+        for call in [IdpCall::Exchange, IdpCall::Refresh] {
             if let Some(granted) = profile.granted(call, body) {
                 let again = profile.answer(call, &granted, "somebody", None).to_string();
                 assert!(profile.granted(call, again.as_bytes()) == Some(granted), "an answer that does not read back");
@@ -27,11 +27,11 @@ fuzz_target!(|bytes: &[u8]| {
             let _ = profile.meaning(call, body);
         }
     }
-    let ledger = Ledger::default();
-    ledger.secret(SecretKind::RefreshToken, SECRET);
+    let redactor = Redactor::default();
+    redactor.secret(SecretKind::RefreshToken, SECRET);
     let text = String::from_utf8_lossy(body);
-    let scrubbed = ledger.scrub(&text);
-    assert!(ledger.secrets_in(scrubbed.as_str()).is_empty(), "a secret came through: {scrubbed}");
+    let scrubbed = redactor.scrub(&text);
+    assert!(redactor.secrets_in(scrubbed.as_str()).is_empty(), "a secret came through: {scrubbed}");
     is_found_in_every_guise(&String::from_utf8_lossy(&bytes[..bytes.len().min(24)]), &text);
 });
 
@@ -41,14 +41,14 @@ fn is_found_in_every_guise(secret: &str, after: &str) {
     if secret.len() < 8 {
         return;
     }
-    let ledger = Ledger::default();
-    ledger.secret(SecretKind::RefreshToken, secret);
+    let redactor = Redactor::default();
+    redactor.secret(SecretKind::RefreshToken, secret);
     let hex: String = secret.bytes().map(|byte| format!("{byte:02X}")).collect();
     for before in ["", "x", "xy"] {
         let text = format!("{before}{secret}{after}");
         let hex = format!("{before}{hex}{after}");
         for written in [STANDARD.encode(&text), URL_SAFE.encode(&text), hex, text] {
-            assert!(!ledger.secrets_in(&written).is_empty(), "{secret:?} is not found in {written:?}");
+            assert!(!redactor.secrets_in(&written).is_empty(), "{secret:?} is not found in {written:?}");
         }
     }
 }

@@ -1,73 +1,73 @@
 //! Who sits where in a run: what the target file fills, and the built-in parts for the rest.
 
-use super::Stop;
+use super::CliError;
+use std::sync::Arc;
+use vouch_runner::run::{Offer, RoleSetup};
+use vouch_runner::sut::{AppRole, BackendRole, CloudRole, ExternalCloud, SdkRole, ServiceError, StartError, SutError};
+use vouch_runner::target_file::Target;
 use vouch_sim::clock::Mode;
-use vouch_sim::cloud::Keys;
-use vouch_sim::mutant::{self, Fault, Mutant};
+use vouch_sim::mock_cloud::Keys;
+use vouch_sim::mutant::{self, Mutant, Mutation};
+use vouch_sim::reference::adapter::TimeSource;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::{Initialized, SdkName};
-use vouch_spec::protocol::{Capability, Control, Realm, Seat};
-use vouch_sim::reference::adapter::TimeSource;
-use vouch_runner::run::{Engine, Offer};
-use vouch_runner::sut::{AppSeat, BackendSeat, CannotStart, CloudSeat, ExternalCloud, NoService, SdkSeat, Trouble};
-use vouch_runner::target_file::Target;
-use vouch_spec::text::nearest;
-use std::sync::Arc;
+use vouch_spec::protocol::{Capability, Control, Realm, Role};
+use vouch_spec::text::suggest;
 
 /// Seats that are filled, and what they offer.
-pub struct Casting {
-    pub engine: Engine,
+pub struct ResolvedTarget {
+    pub engine: RoleSetup,
     pub offer: Offer,
     /// The target's name for reports.
     pub target: String,
     /// What the build on trial calls itself.
     pub build: SdkName,
-    /// Cases at once, where the seats allow no more than so many.
+    /// Cases at once, where the roles allow no more than so many.
     pub at_most: Option<usize>,
 }
 
 /// Why there is none.
-pub enum NoCast {
+pub enum TargetError {
     /// The environment's fault.
-    Stop(Stop),
+    CliError(CliError),
     /// The build's own.
-    Unfit { name: String, trouble: Trouble },
+    Unfit { name: String, trouble: SutError },
 }
 
-impl From<CannotStart> for NoCast {
-    fn from(error: CannotStart) -> Self {
-        NoCast::Stop(Stop::Environment(error.to_string()))
+impl From<StartError> for TargetError {
+    fn from(error: StartError) -> Self {
+        TargetError::CliError(CliError::Environment(error.to_string()))
     }
 }
 
 /// Plants a fault in a built-in part.
-pub fn plant(engine: &mut Engine, fault: &Fault) {
+pub fn inject(engine: &mut RoleSetup, fault: &Mutation) {
     match fault {
-        Fault::Sdk(assembly) => {
-            engine.sdk = SdkSeat::Builtin { assembly: assembly.clone(), time: TimeSource::Harness };
+        Mutation::Sdk(assembly) => {
+            engine.sdk = SdkRole::Builtin { assembly: assembly.clone(), time: TimeSource::Harness };
         }
-        Fault::App(rules) => engine.app = AppSeat::Builtin(rules.clone()),
-        Fault::Backend(rules) => engine.backend = BackendSeat::Builtin(rules.clone()),
-        Fault::Cloud(wrong) => {
-            if let CloudSeat::Simulated { rules, .. } = &mut engine.cloud {
-                rules.clone_from(wrong);
+        Mutation::App(policy) => engine.app = AppRole::Builtin(policy.clone()),
+        Mutation::Backend(policy) => engine.backend = BackendRole::Builtin(policy.clone()),
+        Mutation::Cloud(wrong) => {
+            if let CloudRole::Simulated { policy, .. } = &mut engine.cloud {
+                policy.clone_from(wrong);
             }
         }
     }
 }
 
 /// The mutant that the command line names.
-pub fn mutant(name: &str) -> Result<Mutant, Stop> {
+pub fn mutant(name: &str) -> Result<Mutant, CliError> {
     mutant::named(name).ok_or_else(|| {
         let all = mutant::all();
-        let near = nearest(name, all.iter().map(|mutant| mutant.name));
+        let near = suggest(name, all.iter().map(|mutant| mutant.name));
         let help = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-        Stop::Usage(format!("there is no planted fault `{name}`; {help}`vouch mutants` lists all {}", all.len()))
+        CliError::Usage(format!("there is no injected fault `{name}`; {help}`vouch mutants` lists all {}", all.len()))
     })
 }
 
-/// What the built-in seats offer.
-pub fn offer(engine: &Engine) -> Offer {
+/// What the built-in roles offer.
+pub fn offer(engine: &RoleSetup) -> Offer {
     Offer {
         capabilities: engine.capabilities.clone(),
         controls: Control::ALL.iter().copied().collect(),
@@ -78,65 +78,65 @@ pub fn offer(engine: &Engine) -> Offer {
     }
 }
 
-/// Fills the seats. `seats` are those on trial; `real_time` is the user's wish.
+/// Fills the roles. `roles` are those on trial; `real_time` is the user's wish.
 pub async fn cast(
     target: Target,
-    seats: &[Seat],
+    roles: &[Role],
     profile: Option<Arc<Profile>>,
     real_time: bool,
-) -> Result<Casting, NoCast> {
-    let keys = Keys::generate().map_err(|error| NoCast::Stop(Stop::Environment(error.to_string())))?;
-    let mut engine = Engine {
+) -> Result<ResolvedTarget, TargetError> {
+    let keys = Keys::generate().map_err(|error| TargetError::CliError(CliError::Environment(error.to_string())))?;
+    let mut engine = RoleSetup {
         deadlines: target.deadlines,
         request_timeout: target.request_timeout,
         profile: profile.or(target.profile).unwrap_or_else(Profile::junction),
-        ..Engine::built_in(Arc::new(keys))
+        ..RoleSetup::built_in(Arc::new(keys))
     };
     let mut build = name("vouch-reference", env!("CARGO_PKG_VERSION"), "rust");
     let (mut label, mut at_most) = ("built in".to_owned(), None);
     let mut cloud = None;
-    if let Some((name, seat)) = target.sdk.filter(|_| seats.contains(&Seat::Sdk)) {
-        let told = fit(&name, seat.probe(engine.deadlines).await?)?;
+    if let Some((name, role)) = target.sdk.filter(|_| roles.contains(&Role::Sdk)) {
+        let told = fit(&name, role.probe(engine.deadlines).await?)?;
         engine.capabilities = told.capabilities.iter().copied().collect();
         engine.tells_time = engine.capabilities.contains(&Capability::Clock);
-        (engine.sdk, build, label) = (seat, told.sdk, name);
+        (engine.sdk, build, label) = (role, told.sdk, name);
     }
-    if let Some((name, seat)) = target.app.filter(|_| seats.contains(&Seat::App)) {
-        if let Some(probed) = seat.probe(engine.deadlines).await {
+    if let Some((name, role)) = target.app.filter(|_| roles.contains(&Role::App)) {
+        if let Some(probed) = role.probe(engine.deadlines).await {
             build = fit(&name, probed?)?.sdk;
         }
-        (engine.app, label) = (seat, name);
+        (engine.app, label) = (role, name);
     }
-    if let Some((named, seat)) = target.backend.filter(|_| seats.contains(&Seat::Backend)) {
-        if let BackendSeat::External(spec) = &seat
+    if let Some((named, role)) = target.backend.filter(|_| roles.contains(&Role::Backend)) {
+        if let BackendRole::External(spec) = &role
             && matches!(spec.run, vouch_runner::sut::Vendor::Running { .. })
         {
             // One vendor address: one case after the other.
             at_most = Some(1);
         }
         build = name(&named, "", "HTTP");
-        (engine.backend, label) = (seat, named);
+        (engine.backend, label) = (role, named);
     }
-    if let Some(spec) = target.cloud.filter(|_| seats.contains(&Seat::Api) || seats.contains(&Seat::Idp)) {
+    if let Some(spec) = target.cloud.filter(|_| roles.contains(&Role::Api) || roles.contains(&Role::Idp)) {
         label.clone_from(&spec.name);
         build = name(&spec.name, "", "HTTP");
         let external = ExternalCloud::bring_up(spec).await.map_err(|error| match error {
-            NoService::CannotStart(error) => NoCast::from(error),
-            NoService::Unready(trouble) => NoCast::Unfit { name: label.clone(), trouble },
+            ServiceError::StartError(error) => TargetError::from(error),
+            ServiceError::Unready(trouble) => TargetError::Unfit { name: label.clone(), trouble },
         })?;
         let external = Arc::new(external);
         if external.has_hook(Control::Advance) {
             // Its time passes for all cases at once.
             at_most = Some(1);
         }
-        engine.cloud = CloudSeat::External(external.clone());
+        engine.cloud = CloudRole::External(external.clone());
         cloud = Some(external);
     }
     let waits = cloud.as_ref().is_some_and(|cloud| !cloud.has_hook(Control::Advance));
     if real_time || waits || !engine.capabilities.contains(&Capability::Clock) {
         engine.mode = Mode::Real;
         engine.capabilities.remove(&Capability::Clock);
-        if let SdkSeat::Builtin { time, .. } = &mut engine.sdk {
+        if let SdkRole::Builtin { time, .. } = &mut engine.sdk {
             *time = TimeSource::System;
             engine.tells_time = false;
         }
@@ -149,13 +149,13 @@ pub async fn cast(
         offer.controls = cloud.controls();
         offer.realms = cloud.realms.keys().copied().collect();
     }
-    Ok(Casting { engine, offer, target: label, build, at_most })
+    Ok(ResolvedTarget { engine, offer, target: label, build, at_most })
 }
 
 fn name(name: &str, version: &str, platform: &str) -> SdkName {
     SdkName { name: name.into(), version: version.into(), platform: platform.into() }
 }
 
-fn fit(name: &str, told: Result<Initialized, Trouble>) -> Result<Initialized, NoCast> {
-    told.map_err(|trouble| NoCast::Unfit { name: name.to_owned(), trouble })
+fn fit(name: &str, told: Result<Initialized, SutError>) -> Result<Initialized, TargetError> {
+    told.map_err(|trouble| TargetError::Unfit { name: name.to_owned(), trouble })
 }

@@ -1,6 +1,6 @@
 //! `vouch check`.
 
-use super::out::Out;
+use super::stdout::Out;
 use super::{Done, Selection, plan, target};
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ pub fn run(args: &Args) -> Done {
     // Both are read before either is told, so that one call shows everything.
     let (plan, target) = (plan(&args.selection), target(args.target.as_deref()));
     if let (Err(first), Err(second)) = (&plan, &target)
-        && let (super::Stop::Files(first), super::Stop::Files(second)) = (first, second)
+        && let (super::CliError::Files(first), super::CliError::Files(second)) = (first, second)
     {
         let all = first.0.iter().chain(&second.0).cloned().collect();
-        return Err(super::Stop::Files(vouch_spec::text::Problems(all)));
+        return Err(super::CliError::Files(vouch_spec::text::Diagnostics(all)));
     }
     let plan = plan?;
     target?;

@@ -1,11 +1,11 @@
 //! `vouch clauses`.
 
-use super::out::Out;
+use super::stdout::Out;
 use super::{Done, Selection, plan};
-use vouch_spec::scenario::Level;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
+use vouch_spec::scenario::Level;
 
 #[derive(clap::Args)]
 pub struct Args {

@@ -1,6 +1,6 @@
 //! `vouch completions`.
 
-use super::out::Out;
+use super::stdout::Out;
 use super::{Cli, Done};
 use clap::CommandFactory;
 use clap_complete::Shell;

@@ -1,25 +1,25 @@
 //! `vouch journeys`.
 
-use super::interrupts::stop_on_interrupt;
-use super::load_shared::{environment, exit_code, profile, region, trouble};
-use super::out::Out;
-use super::{Done, Selection, Stop, plan, runtime, target};
-use vouch_load::arrivals::Arrivals;
-use vouch_load::journey::{Cast, CastParts, Pace, Script};
-use vouch_load::threshold::Threshold;
-use vouch_load::{Happening, Load, LoadFile, Overrides, Seated, allow_sockets, judge, seat, tls_config};
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::{Environment, Realm, Region};
-use vouch_load::report::{Console, JourneyResults, Results};
-use vouch_runner::run::Plan;
-use vouch_runner::target_file::Target;
-use vouch_spec::text::{Problem, Problems, did_you_mean};
+use super::signals::stop_on_interrupt;
+use super::stdout::Out;
+use super::{CliError, Done, Selection, plan, runtime, target};
+use crate::cli::load::shared::{environment, exit_code, profile, region, trouble};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use vouch_load::arrivals::Arrivals;
+use vouch_load::journey::{Cast, CastParts, Journey, Pace};
+use vouch_load::report::{Console, JourneyResults, Results};
+use vouch_load::threshold::Threshold;
+use vouch_load::{Load, LoadFile, Overrides, ProgressEvent, TargetSetup, allow_sockets, judge, role, tls_config};
+use vouch_runner::run::Plan;
+use vouch_runner::target_file::Target;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{Environment, Realm, Region};
+use vouch_spec::text::{Diagnostic, Diagnostics, did_you_mean};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -49,7 +49,7 @@ pub struct Args {
 
     /// Users that start a second. Left out, all have started after a tenth of the length.
     #[arg(long, value_name = "N")]
-    hatch_rate: Option<f64>,
+    spawn_rate: Option<f64>,
 
     /// What must hold, for example "p99<50ms" or "rotation/refresh errors<1%". May be repeated.
     #[arg(long = "threshold", value_name = "THRESHOLD")]
@@ -120,27 +120,29 @@ pub fn run(args: Args) -> Done {
 }
 
 /// The selected cases as journeys, all of one realm.
-fn scripts(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Script>>, Realm), Stop> {
+fn scripts(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Journey>>, Realm), CliError> {
     let first = plan.cases.first().map(|case| case.given.realm());
-    let mut realm = first.ok_or_else(|| Stop::Usage("no case to make a journey of".into()))?;
+    let mut realm = first.ok_or_else(|| CliError::Usage("no case to make a journey of".into()))?;
     realm.environment = args.environment.unwrap_or(realm.environment);
     realm.region = args.region.unwrap_or(realm.region);
     let (mut scripts, mut problems) = (Vec::new(), Vec::new());
     for case in plan.cases.iter().filter(|case| case.given.realm() == realm) {
-        match Script::read(case) {
+        match Journey::read(case) {
             Ok(script) => scripts.push(Arc::new(script)),
             Err(found) => problems.extend(found),
         }
     }
     if !problems.is_empty() {
-        return Err(Stop::Files(Problems(problems).tidy()));
+        return Err(CliError::Files(Diagnostics(problems).tidy()));
     }
     if scripts.is_empty() {
-        return Err(Stop::Usage(format!("no selected case is of {realm}; choose by --environment and --region")));
+        return Err(CliError::Usage(format!("no selected case is of {realm}; choose by --environment and --region")));
     }
     if scripts.len() > args.users as usize {
         let (users, cases) = (args.users, scripts.len());
-        return Err(Stop::Usage(format!("{users} users cannot live {cases} different journeys; give more --users")));
+        return Err(CliError::Usage(format!(
+            "{users} users cannot live {cases} different journeys; give more --users"
+        )));
     }
     Ok((scripts, realm))
 }
@@ -155,7 +157,7 @@ fn list(plan: &Plan) -> Done {
         }
         last = case.scenario.id();
         all += 1;
-        match Script::read(case) {
+        match Journey::read(case) {
             Ok(script) => {
                 fit += 1;
                 let calls: Vec<_> = script.calls.iter().map(|call| call.word()).collect();
@@ -163,7 +165,7 @@ fn list(plan: &Plan) -> Done {
             }
             Err(problems) => {
                 let short = |text: &str| text.replace(" makes this scenario unfit as a journey", "");
-                let first = problems.first().map(|p: &Problem| format!("{}: {}", p.place(), short(&p.message)));
+                let first = problems.first().map(|p: &Diagnostic| format!("{}: {}", p.place(), short(&p.message)));
                 writeln!(out, "  {last:<32} {}", first.unwrap_or_default())?;
             }
         }
@@ -172,8 +174,8 @@ fn list(plan: &Plan) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What seats and reports want to know of a load.
-fn load(args: &Args, scripts: &[Arc<Script>], realm: Realm, profile: &Profile) -> Result<Load, Stop> {
+/// What roles and reports want to know of a load.
+fn load(args: &Args, scripts: &[Arc<Journey>], realm: Realm, profile: &Profile) -> Result<Load, CliError> {
     let users = (0..args.users as usize).map(|user| scripts[user % scripts.len()].people.len()).sum::<usize>();
     let overrides = Overrides {
         workload: Some("issue".into()),
@@ -185,12 +187,14 @@ fn load(args: &Args, scripts: &[Arc<Script>], realm: Realm, profile: &Profile) -
         users: Some(u32::try_from(users).unwrap_or(u32::MAX)),
         ..Overrides::default()
     };
-    let mut load = LoadFile::default().settle(&overrides, profile.name == "gcip").map_err(Stop::Usage)?;
+    let mut load = LoadFile::default().resolve(&overrides, profile.name == "gcip").map_err(CliError::Usage)?;
     let names: Vec<String> = scripts.iter().flat_map(|script| script.series()).collect();
     for threshold in &args.thresholds {
         if let Some(of) = threshold.of.as_ref().filter(|of| !names.contains(of)) {
             let help = did_you_mean(of, names.iter().map(String::as_str));
-            return Err(Stop::Usage(format!("`{threshold}` is about `{of}`, which these journeys have not; {help}")));
+            return Err(CliError::Usage(format!(
+                "`{threshold}` is about `{of}`, which these journeys have not; {help}"
+            )));
         }
     }
     load.thresholds.clone_from(&args.thresholds);
@@ -200,35 +204,35 @@ fn load(args: &Args, scripts: &[Arc<Script>], realm: Realm, profile: &Profile) -
     Ok(load)
 }
 
-fn pace(args: &Args) -> Result<Pace, Stop> {
+fn pace(args: &Args) -> Result<Pace, CliError> {
     let length = Duration::from(args.length);
     let by_default = (10.0 * f64::from(args.users) / length.as_secs_f64().max(1.0)).ceil();
-    let hatch_rate = args.hatch_rate.unwrap_or(by_default);
-    if !(hatch_rate.is_finite() && hatch_rate > 0.0) {
-        return Err(Stop::Usage("--hatch-rate is a number of users a second, above 0".into()));
+    let spawn_rate = args.spawn_rate.unwrap_or(by_default);
+    if !(spawn_rate.is_finite() && spawn_rate > 0.0) {
+        return Err(CliError::Usage("--hatch-rate is a number of users a second, above 0".into()));
     }
     let Think(least, most) = args.think;
-    Ok(Pace { users: args.users, hatch_rate, think: (least, most), length, timeout: args.timeout.into() })
+    Ok(Pace { users: args.users, spawn_rate, think: (least, most), length, timeout: args.timeout.into() })
 }
 
-async fn carry_out(args: Args, scripts: Vec<Arc<Script>>, load: Load, target: Target, profile: Arc<Profile>) -> Done {
+async fn carry_out(args: Args, scripts: Vec<Arc<Journey>>, load: Load, target: Target, profile: Arc<Profile>) -> Done {
     let pace = pace(&args)?;
-    let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| Stop::Usage(error.to_string()))?;
-    allow_sockets(args.users.saturating_mul(2)).map_err(Stop::Usage)?;
+    let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| CliError::Usage(error.to_string()))?;
+    allow_sockets(args.users.saturating_mul(2)).map_err(CliError::Usage)?;
     // Goose has a handler of its own, which ends it without a word, unless there is one already.
-    ctrlc::set_handler(|| {}).map_err(|error| Stop::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
+    ctrlc::set_handler(|| {}).map_err(|error| CliError::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let stop = stop_on_interrupt();
-    let Seated { site, users, token_place, keep, name } = seat(&load, &target, profile).await.map_err(trouble)?;
+    let TargetSetup { site, users, token_place, keep, name } = role(&load, &target, profile).await.map_err(trouble)?;
     let left_out = left_out(&scripts);
     let parts = CastParts { scripts, site, users, token_place, tls, pace: pace.clone(), rotates: load.rotates };
     let cast = Cast::new(parts).map_err(trouble)?;
     let mut console = Console::new(load.length, true, !args.quiet);
-    let mut hear = |happening: Happening<'_>| console.hear(&happening);
-    let round = match cast.prepare(&stop, &mut hear).await {
-        Ok(()) => cast.live(&stop, &mut hear).await,
+    let mut on_event = |happening: ProgressEvent<'_>| console.on_event(&happening);
+    let round = match cast.prepare(&stop, &mut on_event).await {
+        Ok(()) => cast.live(&stop, &mut on_event).await,
         Err(trouble) => Err(trouble),
     };
-    let left_users = cast.clean_up(&mut hear).await;
+    let left_users = cast.clean_up(&mut on_event).await;
     console.end();
     drop(keep);
     let round = round.map_err(trouble)?;
@@ -237,7 +241,7 @@ async fn carry_out(args: Args, scripts: Vec<Arc<Script>>, load: Load, target: Ta
     let results = JourneyResults { results, pace: &pace, left_out: &left_out };
     let told = results.write_summary(&mut Out, console::colors_enabled());
     if let Some(path) = &args.json {
-        let cannot = |error| Stop::Environment(format!("cannot write {}: {error}", path.display()));
+        let cannot = |error| CliError::Environment(format!("cannot write {}: {error}", path.display()));
         std::fs::write(path, results.json()).map_err(cannot)?;
     }
     told?;
@@ -245,7 +249,7 @@ async fn carry_out(args: Args, scripts: Vec<Arc<Script>>, load: Load, target: Ta
 }
 
 /// What a reader should know of steps that were left out.
-fn left_out(scripts: &[Arc<Script>]) -> Vec<String> {
+fn left_out(scripts: &[Arc<Journey>]) -> Vec<String> {
     let mut names: Vec<&str> = scripts.iter().flat_map(|script| script.left_out.keys()).map(String::as_str).collect();
     names.sort_unstable();
     names.dedup();

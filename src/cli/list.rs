@@ -1,6 +1,6 @@
 //! `vouch list`.
 
-use super::out::Out;
+use super::stdout::Out;
 use super::{Done, Selection, plan};
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,21 +10,21 @@ pub struct Args {
     #[command(flatten)]
     selection: Selection,
 
-    /// Only cases that try this seat.
+    /// Only cases that try this role.
     #[arg(long, value_name = "SEAT")]
-    seat: Vec<super::SeatName>,
+    role: Vec<super::RoleName>,
 }
 
 pub fn run(args: &Args) -> Done {
     let mut plan = plan(&args.selection)?;
-    if !args.seat.is_empty() {
-        let seats: Vec<_> = args.seat.iter().map(|seat| seat.0).collect();
-        plan.keep_seats(&seats);
+    if !args.role.is_empty() {
+        let roles: Vec<_> = args.role.iter().map(|role| role.0).collect();
+        plan.keep_roles(&roles);
     }
     let mut out = Out;
     for case in &plan.cases {
         let proves: Vec<_> = case.scenario.proves().collect();
-        writeln!(out, "{:<15} {:<52} {}", case.scenario.chapter, case.id, proves.join(" "))?;
+        writeln!(out, "{:<15} {:<52} {}", case.scenario.group, case.id, proves.join(" "))?;
     }
     let scenarios: std::collections::BTreeSet<_> = plan.cases.iter().map(|case| case.scenario.id()).collect();
     writeln!(out, "{} cases of {} scenarios", plan.cases.len(), scenarios.len())?;

@@ -3,38 +3,34 @@
 mod casting;
 mod check;
 mod clauses;
-mod cloud;
-mod cloud_hook;
 mod completions;
 mod explore;
-mod interrupts;
 mod journeys;
-mod limits;
+mod kill_matrix;
 mod list;
-mod load;
-mod load_args;
-mod load_files;
-mod load_rounds;
-mod load_shared;
+pub mod load;
+mod mock_cloud;
+mod mock_cloud_hook;
+mod mutant_result;
 mod mutants;
-mod out;
 mod reference_sdk;
+mod resource_limits;
 mod run;
 mod schema;
+mod signals;
+mod stdout;
 mod steps;
-mod trial;
 mod worker;
-mod worth;
 
-use vouch_spec::protocol::Seat;
-use vouch_runner::report::remark;
-use vouch_runner::run::{Filter, Plan};
-use vouch_spec::scenario::{Suite, SuiteError};
-use vouch_runner::target_file::Target;
-use vouch_spec::text::{Problems, Source, did_you_mean};
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use vouch_runner::report::print_stderr;
+use vouch_runner::run::{Filter, Plan};
+use vouch_runner::target_file::Target;
+use vouch_spec::protocol::Role;
+use vouch_spec::scenario::{Suite, SuiteError};
+use vouch_spec::text::{Diagnostics, Source, did_you_mean};
 
 /// Says whether an SDK keeps to the sign-in-token scheme, clause by clause.
 ///
@@ -62,12 +58,12 @@ enum Command {
     /// Walk randomly through the scheme, and hold what happens against a small model and all invariants.
     Explore(explore::Args),
     /// Put exchange and refresh under load, check every answer, and hold the figures against thresholds.
-    Load(Box<load_args::Args>),
+    Load(Box<load::args::Args>),
     /// Serve the simulated vendor cloud, for load tests and for trying things by hand.
-    Cloud(cloud::Args),
+    Cloud(mock_cloud::Args),
     /// Do a hook of the target file that `vouch cloud` writes.
     #[command(hide = true)]
-    CloudHook(cloud_hook::Args),
+    CloudHook(mock_cloud_hook::Args),
     /// Let many users at once live through scenarios, with time to think between the steps.
     Journeys(Box<journeys::Args>),
     /// Join a Locust master, and be the users that it asks for.
@@ -89,60 +85,60 @@ struct Selection {
     #[arg(default_value = "scenarios")]
     paths: Vec<PathBuf>,
 
-    /// Only cases of this chapter, clause (MIG-5), clause group (MIG), or with this in their id. May be repeated.
+    /// Only cases of this group, clause (MIG-5), clause group (MIG), or with this in their id. May be repeated.
     #[arg(short, long, value_name = "WORD")]
     filter: Vec<String>,
 }
 
-/// A seat, as the command line names it.
+/// A role, as the command line names it.
 #[derive(Clone, Copy)]
-struct SeatName(Seat);
+struct RoleName(Role);
 
-impl std::str::FromStr for SeatName {
+impl std::str::FromStr for RoleName {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        Seat::parse(word)
+        Role::parse(word)
             .map(Self)
-            .ok_or_else(|| format!("there is no such seat; {}", did_you_mean(word, Seat::WORDS.iter().copied())))
+            .ok_or_else(|| format!("there is no such role; {}", did_you_mean(word, Role::WORDS.iter().copied())))
     }
 }
 
 /// Why a command ends without a verdict.
-enum Stop {
+enum CliError {
     /// The user's files or arguments: exit code 2.
-    Files(Problems),
+    Files(Diagnostics),
     Usage(String),
     /// The harness or its environment: exit code 3.
     Environment(String),
 }
 
-impl Stop {
+impl CliError {
     fn tell(self) -> ExitCode {
         match self {
-            Stop::Files(problems) => {
-                remark(problems.render(console::colors_enabled_stderr()).trim_end());
+            CliError::Files(problems) => {
+                print_stderr(problems.render(console::colors_enabled_stderr()).trim_end());
                 ExitCode::from(2)
             }
-            Stop::Usage(what) => {
-                remark(format!("vouch: {what}"));
+            CliError::Usage(what) => {
+                print_stderr(format!("vouch: {what}"));
                 ExitCode::from(2)
             }
-            Stop::Environment(what) => {
-                remark(format!("vouch: {what}"));
+            CliError::Environment(what) => {
+                print_stderr(format!("vouch: {what}"));
                 ExitCode::from(3)
             }
         }
     }
 }
 
-impl From<std::io::Error> for Stop {
+impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
-        Stop::Environment(format!("cannot write the output: {error}"))
+        CliError::Environment(format!("cannot write the output: {error}"))
     }
 }
 
-type Done = Result<ExitCode, Stop>;
+type Done = Result<ExitCode, CliError>;
 
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
@@ -155,8 +151,8 @@ pub fn main() -> ExitCode {
         Command::Mutants(args) => mutants::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Load(args) => load::run(*args),
-        Command::Cloud(args) => cloud::run(&args),
-        Command::CloudHook(args) => cloud_hook::run(&args),
+        Command::Cloud(args) => mock_cloud::run(&args),
+        Command::CloudHook(args) => mock_cloud_hook::run(&args),
         Command::Journeys(args) => journeys::run(*args),
         Command::Worker(args) => worker::run(&args),
         Command::Schema(args) => schema::run(&args),
@@ -171,15 +167,15 @@ pub fn main() -> ExitCode {
 }
 
 /// Loads the selected scenarios and plans their cases.
-fn plan(selection: &Selection) -> Result<Plan, Stop> {
+fn plan(selection: &Selection) -> Result<Plan, CliError> {
     let (suite, problems) = Suite::load(&selection.paths).map_err(|error| match error {
-        SuiteError::Io(what) => Stop::Usage(what),
-        SuiteError::Problems(problems) => Stop::Files(problems),
+        SuiteError::Io(what) => CliError::Usage(what),
+        SuiteError::Diagnostics(problems) => CliError::Files(problems),
     })?;
-    let mut plan = Plan::build(&suite, problems).map_err(Stop::Files)?;
+    let mut plan = Plan::build(&suite, problems).map_err(CliError::Files)?;
     plan.keep(&Filter(selection.filter.clone()));
     if plan.cases.is_empty() {
-        return Err(Stop::Usage(format!(
+        return Err(CliError::Usage(format!(
             "no case matches {}; `vouch list` shows what there is",
             selection.filter.join(", ")
         )));
@@ -188,14 +184,14 @@ fn plan(selection: &Selection) -> Result<Plan, Stop> {
 }
 
 /// Reads a target file, or takes the built-in target.
-fn target(path: Option<&Path>) -> Result<Target, Stop> {
+fn target(path: Option<&Path>) -> Result<Target, CliError> {
     let Some(path) = path else { return Ok(Target::default()) };
-    let source = Source::read(path).map_err(|error| Stop::Usage(error.to_string()))?;
-    Target::parse(&source).map_err(|problems| Stop::Files(Problems(problems).tidy()))
+    let source = Source::read(path).map_err(|error| CliError::Usage(error.to_string()))?;
+    Target::parse(&source).map_err(|problems| CliError::Files(Diagnostics(problems).tidy()))
 }
 
 /// A runtime with a thread a core.
-fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    built.map_err(|error| Stop::Environment(format!("cannot start: {error}")))
+    built.map_err(|error| CliError::Environment(format!("cannot start: {error}")))
 }

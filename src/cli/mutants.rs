@@ -1,24 +1,24 @@
 //! `vouch mutants`.
 
-use super::interrupts::{INTERRUPTED, interrupts};
-use super::out::Out;
-use super::trial::Trial;
-use super::worth::Worth;
-use super::{Done, Selection, Stop, casting, plan, runtime};
-use vouch_sim::cloud::Keys;
-use vouch_sim::mutant::{Fault, Mutant, all};
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::Seat;
-use vouch_spec::protocol::message::SdkName;
-use vouch_runner::report::remark;
-use vouch_runner::run::verdict::Strictness;
-use vouch_runner::run::{Engine, Filter, Settings, SnapshotMode};
-use vouch_runner::sut::Deadlines;
+use super::kill_matrix::KillMatrix;
+use super::mutant_result::Trial;
+use super::signals::{INTERRUPTED, interrupts};
+use super::stdout::Out;
+use super::{CliError, Done, Selection, casting, plan, runtime};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use vouch_runner::report::print_stderr;
+use vouch_runner::run::verdict::Strictness;
+use vouch_runner::run::{Filter, RoleSetup, Settings, SnapshotMode};
+use vouch_runner::sut::Deadlines;
+use vouch_sim::mock_cloud::Keys;
+use vouch_sim::mutant::{Mutant, Mutation, all};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::Role;
+use vouch_spec::protocol::message::SdkName;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(short, long, value_name = "WORD")]
     mutant: Option<String>,
 
-    /// Run every case against every mutant of its seat, not only those that prove its clause, and show what each scenario
+    /// Run every case against every mutant of its role, not only those that prove its clause, and show what each scenario
     /// kills. Takes minutes.
     #[arg(long)]
     worth: bool,
@@ -44,7 +44,7 @@ const JOBS: usize = 16;
 
 pub fn run(args: &Args) -> Done {
     let began = Instant::now();
-    let keys = Arc::new(Keys::generate().map_err(|error| Stop::Environment(error.to_string()))?);
+    let keys = Arc::new(Keys::generate().map_err(|error| CliError::Environment(error.to_string()))?);
     let runtime = runtime()?;
     let wanted =
         |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
@@ -54,7 +54,7 @@ pub fn run(args: &Args) -> Done {
     let in_question = |m: &Mutant| args.selection.filter.is_empty() || proved.contains(m.clause);
     let mutants: Vec<_> = all().into_iter().filter(|m| wanted(m) && in_question(m)).collect();
     if mutants.is_empty() {
-        return Err(Stop::Usage("no mutant matches".into()));
+        return Err(CliError::Usage("no mutant matches".into()));
     }
     let interrupted = runtime.block_on(async { interrupts() });
     let try_out = |clause, settings, plan| runtime.block_on(Trial::of(clause, settings, plan, interrupted.clone()));
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Done {
     let mut trials = Vec::new();
     for mutant in &mutants {
         let mut plan = plan(&args.selection)?;
-        plan.keep_seats(seats(&mutant.seat));
+        plan.keep_roles(roles(&mutant.role));
         if !args.worth {
             plan.keep(&Filter(vec![mutant.clause.to_owned()]));
         }
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Done {
     let untried = mutants.len() - trials.len();
     let everything = args.mutant.is_none() && untried == 0;
     let bare = if everything { clauses_without(&mutants, &proved) } else { vec![] };
-    let worth = Worth::weigh(&trials, &whole);
+    let worth = KillMatrix::weigh(&trials, &whole);
     let survivors = trials.iter().filter(|(_, trial)| trial.killed_by.is_empty()).count();
     let mut wrong = survivors + bare.len() + reference.failed.len();
     if everything {
@@ -107,7 +107,7 @@ pub fn run(args: &Args) -> Done {
         )?;
     }
     if untried > 0 {
-        remark(format!("interrupted; {untried} mutants were not tried"));
+        print_stderr(format!("interrupted; {untried} mutants were not tried"));
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::from(u8::from(wrong > 0)))
@@ -119,13 +119,13 @@ fn clauses_without(mutants: &[Mutant], proved: &BTreeSet<&str>) -> Vec<String> {
     proved.difference(&covered).map(|clause| (*clause).to_owned()).collect()
 }
 
-/// The seats whose scenarios try a part.
-fn seats(fault: &Fault) -> &'static [Seat] {
+/// The roles whose scenarios try a part.
+fn roles(fault: &Mutation) -> &'static [Role] {
     match fault {
-        Fault::Sdk(_) => &[Seat::Sdk],
-        Fault::App(_) => &[Seat::App],
-        Fault::Backend(_) => &[Seat::Backend],
-        Fault::Cloud(_) => &[Seat::Api, Seat::Idp],
+        Mutation::Sdk(_) => &[Role::Sdk],
+        Mutation::App(_) => &[Role::App],
+        Mutation::Backend(_) => &[Role::Backend],
+        Mutation::Cloud(_) => &[Role::Api, Role::Idp],
     }
 }
 
@@ -133,7 +133,7 @@ fn tell(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -> std:
     let mut out = Out;
     for (mutant, trial) in trials {
         let word = if trial.killed_by.is_empty() { "SURVIVED" } else { "killed" };
-        writeln!(out, "{word:<9}{:<8}{:<8}{:<34}{}", mutant.clause, mutant.seat.word(), mutant.name, mutant.about)?;
+        writeln!(out, "{word:<9}{:<8}{:<8}{:<34}{}", mutant.clause, mutant.role.word(), mutant.name, mutant.about)?;
         match trial.killed_by.first() {
             Some(first) => writeln!(out, "         by {first}{}", more(trial.killed_by.len() - 1))?,
             None => {
@@ -157,7 +157,7 @@ fn tell_json(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) ->
         .iter()
         .map(|(mutant, trial)| {
             serde_json::json!({
-                "name": mutant.name, "clause": mutant.clause, "seat": mutant.seat.word(), "about": mutant.about,
+                "name": mutant.name, "clause": mutant.clause, "role": mutant.role.word(), "about": mutant.about,
                 "killedBy": trial.killed_by, "failed": trial.failed, "alsoNamed": trial.named,
             })
         })
@@ -174,9 +174,9 @@ fn more(count: usize) -> String {
 
 fn settings(name: &str, mutant: Option<&Mutant>, keys: Arc<Keys>) -> Settings {
     let deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
-    let mut engine = Engine { deadlines, request_timeout: Duration::from_secs(1), ..Engine::built_in(keys) };
+    let mut engine = RoleSetup { deadlines, request_timeout: Duration::from_secs(1), ..RoleSetup::built_in(keys) };
     if let Some(mutant) = mutant {
-        casting::plant(&mut engine, &mutant.seat);
+        casting::inject(&mut engine, &mutant.role);
         if let Some(profile) = mutant.profile.and_then(Profile::built_in) {
             engine.profile = profile;
         }

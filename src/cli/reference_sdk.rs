@@ -1,11 +1,11 @@
 //! `vouch reference-sdk`.
 
-use super::{Done, Stop, casting, runtime};
-use vouch_sim::mutant::Fault;
-use vouch_sim::reference::adapter::{Assembly, Reference, TimeSource, serve};
-use vouch_sim::reference::sdk::ports::Life;
+use super::{CliError, Done, casting, runtime};
 use std::process::ExitCode;
 use std::sync::Arc;
+use vouch_sim::mutant::Mutation;
+use vouch_sim::reference::adapter::{Reference, SdkFactory, TimeSource, serve};
+use vouch_sim::reference::sdk::ports::Life;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -15,15 +15,15 @@ pub struct Args {
 
     /// Plant a fault first, by its name in `vouch mutants`: an SDK from outside that is known to be wrong.
     #[arg(long, value_name = "FAULT")]
-    plant: Option<String>,
+    inject: Option<String>,
 }
 
 pub fn run(args: &Args) -> Done {
-    let assembly: Arc<dyn Assembly> = match &args.plant {
+    let assembly: Arc<dyn SdkFactory> = match &args.inject {
         None => Arc::new(Reference),
-        Some(name) => match casting::mutant(name)?.seat {
-            Fault::Sdk(assembly) => assembly,
-            other => return Err(Stop::Usage(format!("`{name}` sits in the {}, not in the SDK", other.word()))),
+        Some(name) => match casting::mutant(name)?.role {
+            Mutation::Sdk(assembly) => assembly,
+            other => return Err(CliError::Usage(format!("`{name}` sits in the {}, not in the SDK", other.word()))),
         },
     };
     let time = if args.no_clock { TimeSource::System } else { TimeSource::Harness };

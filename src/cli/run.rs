@@ -1,37 +1,37 @@
 //! `vouch run`.
 
-use super::casting::{self, NoCast};
-use super::interrupts::{INTERRUPTED, interrupts};
-use super::out::Out;
-use super::{Done, SeatName, Selection, Stop, limits, plan, runtime, target};
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::Seat;
-use vouch_runner::report::remark;
-use vouch_runner::report::{Console, Detail, Json, Junit, Listener};
-use vouch_runner::run::event::RunEvent;
-use vouch_runner::run::verdict::Strictness;
-use vouch_runner::run::{Plan, Settings, SnapshotMode, wanted};
-use vouch_spec::scenario::Clauses;
-use vouch_runner::target_file::Target;
+use super::casting::{self, TargetError};
+use super::signals::{INTERRUPTED, interrupts};
+use super::stdout::Out;
+use super::{CliError, Done, RoleName, Selection, plan, resource_limits, runtime, target};
 use clap::ValueEnum;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use vouch_runner::report::print_stderr;
+use vouch_runner::report::{Console, Detail, Json, Junit, Listener};
+use vouch_runner::run::event::RunEvent;
+use vouch_runner::run::verdict::Strictness;
+use vouch_runner::run::{Plan, Settings, SnapshotMode, wanted};
+use vouch_runner::target_file::Target;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::Role;
+use vouch_spec::scenario::Clauses;
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
 
-    /// The target file: who sits on which seat. Without it, every seat is built in.
+    /// The target file: who sits on which role. Without it, every role is built in.
     #[arg(short, long, value_name = "FILE")]
     target: Option<PathBuf>,
 
-    /// Try only this seat: sdk, app, backend, api or idp. May be left out where the target file fills only one.
+    /// Try only this role: sdk, app, backend, api or idp. May be left out where the target file fills only one.
     #[arg(long, value_name = "SEAT")]
-    seat: Vec<SeatName>,
+    role: Vec<RoleName>,
 
     /// The wire profile: junction, gcip, standard, or custom, the mapping in the target file.
     #[arg(long, value_name = "NAME")]
@@ -67,7 +67,7 @@ pub struct Args {
 
     /// Plant a fault in a built-in part, by its name in `vouch mutants`: shows how the suite catches it.
     #[arg(long, value_name = "FAULT", conflicts_with = "target")]
-    plant: Option<String>,
+    inject: Option<String>,
 
     /// Run everything so many times.
     #[arg(long, value_name = "N")]
@@ -105,13 +105,13 @@ pub fn run(args: Args) -> Done {
 }
 
 async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
-    let seats = seats(&args, &target)?;
-    if let Some(seats) = &seats {
-        plan.keep_seats(seats);
+    let roles = roles(&args, &target)?;
+    if let Some(roles) = &roles {
+        plan.keep_roles(roles);
         if plan.cases.is_empty() {
-            let words: Vec<_> = seats.iter().map(|seat| seat.word()).collect();
-            return Err(Stop::Usage(format!(
-                "none of the selected cases puts the seat {} to the test; `vouch list --seat {}` shows those that do",
+            let words: Vec<_> = roles.iter().map(|role| role.word()).collect();
+            return Err(CliError::Usage(format!(
+                "none of the selected cases puts the role {} to the test; `vouch list --role {}` shows those that do",
                 words.join(" or "),
                 words.first().copied().unwrap_or_default()
             )));
@@ -120,25 +120,25 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
     let strictness = if args.strict { Strictness::Strict } else { Strictness::Lenient };
     let snapshot_folder = target.snapshots.clone();
     // A foreign build's difference is no proposal for the suite's own snapshots.
-    let own = target.snapshots.is_some() || target.seats().is_empty();
+    let own = target.snapshots.is_some() || target.roles().is_empty();
     let profile = profile(args.profile.as_deref(), &target)?;
     let mut interrupted = interrupts();
     let cast = tokio::select! {
-        cast = casting::cast(target, seats.as_deref().unwrap_or_default(), profile, args.real_time) => cast,
+        cast = casting::cast(target, roles.as_deref().unwrap_or_default(), profile, args.real_time) => cast,
         () = wanted(&mut interrupted) => return Ok(ExitCode::from(INTERRUPTED)),
     };
     let mut cast = match cast {
         Ok(cast) => cast,
-        Err(NoCast::Stop(stop)) => return Err(stop),
-        Err(NoCast::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
+        Err(TargetError::CliError(stop)) => return Err(stop),
+        Err(TargetError::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
     };
-    if let Some(name) = &args.plant {
+    if let Some(name) = &args.inject {
         let mutant = casting::mutant(name)?;
-        casting::plant(&mut cast.engine, &mutant.seat);
-        cast.target = format!("planted: {}", mutant.about);
+        casting::inject(&mut cast.engine, &mutant.role);
+        cast.target = format!("injected: {}", mutant.about);
     }
     let mut listener = listener(&args, Arc::new(plan.clauses.clone()))?;
-    let jobs = limits::jobs(args.jobs)?;
+    let jobs = resource_limits::jobs(args.jobs)?;
     let settings = Settings {
         snapshot_mode: snapshot_mode(&args, own),
         // The suite's own snapshots hold for the built-in parts, and for `junction`. A build from outside may send what it wants
@@ -162,35 +162,35 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
             outcome = Some(summary.outcome());
         }
         if written.is_ok() {
-            written = listener.hear(&event);
+            written = listener.on_event(&event);
         }
     })
     .await;
     written?;
-    let outcome = outcome.ok_or_else(|| Stop::Environment("the run ended without a summary".into()))?;
+    let outcome = outcome.ok_or_else(|| CliError::Environment("the run ended without a summary".into()))?;
     Ok(ExitCode::from(outcome.exit_code()))
 }
 
-/// The seats on trial; none is the whole suite on built-in seats.
-fn seats(args: &Args, target: &Target) -> Result<Option<Vec<Seat>>, Stop> {
-    let filled = target.seats();
-    let wanted: Vec<Seat> = args.seat.iter().map(|seat| seat.0).collect();
+/// The roles on trial; none is the whole suite on built-in roles.
+fn roles(args: &Args, target: &Target) -> Result<Option<Vec<Role>>, CliError> {
+    let filled = target.roles();
+    let wanted: Vec<Role> = args.role.iter().map(|role| role.0).collect();
     match (filled.as_slice(), wanted.is_empty()) {
         ([], true) => Ok(None),
         ([only], true) => Ok(Some(only.to_vec())),
         (several, true) => {
-            let words: Vec<_> = several.iter().flat_map(|group| group.iter()).map(|seat| seat.word()).collect();
-            Err(Stop::Usage(format!(
-                "the target file fills several seats; say which: --seat {}",
-                words.join(", --seat ")
+            let words: Vec<_> = several.iter().flat_map(|group| group.iter()).map(|role| role.word()).collect();
+            Err(CliError::Usage(format!(
+                "the target file fills several roles; say which: --role {}",
+                words.join(", --role ")
             )))
         }
         (filled, false) => {
-            let filled: Vec<Seat> = filled.iter().flat_map(|group| group.iter()).copied().collect();
-            if let Some(empty) = wanted.iter().find(|seat| !filled.is_empty() && !filled.contains(seat)) {
-                let words: Vec<_> = filled.iter().map(|seat| seat.word()).collect();
-                return Err(Stop::Usage(format!(
-                    "the target file does not fill the seat {empty}; it fills {}",
+            let filled: Vec<Role> = filled.iter().flat_map(|group| group.iter()).copied().collect();
+            if let Some(empty) = wanted.iter().find(|role| !filled.is_empty() && !filled.contains(role)) {
+                let words: Vec<_> = filled.iter().map(|role| role.word()).collect();
+                return Err(CliError::Usage(format!(
+                    "the target file does not fill the role {empty}; it fills {}",
                     words.join(", ")
                 )));
             }
@@ -200,7 +200,7 @@ fn seats(args: &Args, target: &Target) -> Result<Option<Vec<Seat>>, Stop> {
 }
 
 /// The profile that the user names on the command line.
-pub(super) fn profile(name: Option<&str>, target: &Target) -> Result<Option<Arc<Profile>>, Stop> {
+pub(super) fn profile(name: Option<&str>, target: &Target) -> Result<Option<Arc<Profile>>, CliError> {
     let Some(name) = name else { return Ok(None) };
     if let Some(known) = Profile::built_in(name) {
         return Ok(Some(known));
@@ -208,18 +208,20 @@ pub(super) fn profile(name: Option<&str>, target: &Target) -> Result<Option<Arc<
     match &target.profile {
         Some(custom) if name == "custom" && Profile::built_in(&custom.name).is_none() => Ok(Some(custom.clone())),
         _ if name == "custom" => {
-            Err(Stop::Usage("the profile `custom` is a mapping in a target file; see docs/profiles.md".into()))
+            Err(CliError::Usage("the profile `custom` is a mapping in a target file; see docs/profiles.md".into()))
         }
-        _ => Err(Stop::Usage(format!("unknown wire profile `{name}`; there are junction, gcip, standard and custom"))),
+        _ => Err(CliError::Usage(format!(
+            "unknown wire profile `{name}`; there are junction, gcip, standard and custom"
+        ))),
     }
 }
 
 /// A build whose adapter or service cannot even be reached.
-pub(super) fn unfit(name: &str, trouble: &vouch_runner::sut::Trouble) -> ExitCode {
-    let ledger = vouch_sim::wire::redact::Ledger::default();
-    remark(format!("{name} does not conform: {}", ledger.scrub(&trouble.what)));
+pub(super) fn unfit(name: &str, trouble: &vouch_runner::sut::SutError) -> ExitCode {
+    let redactor = vouch_sim::wire::redact::Redactor::default();
+    print_stderr(format!("{name} does not conform: {}", redactor.scrub(&trouble.what)));
     if !trouble.stderr.trim().is_empty() {
-        remark(format!("its standard error ends with:\n{}", ledger.scrub(&trouble.stderr)));
+        print_stderr(format!("its standard error ends with:\n{}", redactor.scrub(&trouble.stderr)));
     }
     ExitCode::from(1)
 }
@@ -233,8 +235,8 @@ fn snapshot_mode(args: &Args, own: bool) -> SnapshotMode {
     }
 }
 
-fn listener(args: &Args, clauses: Arc<Clauses>) -> Result<Box<dyn Listener>, Stop> {
-    let cannot = |path: &PathBuf, e: io::Error| Stop::Environment(format!("cannot write {}: {e}", path.display()));
+fn listener(args: &Args, clauses: Arc<Clauses>) -> Result<Box<dyn Listener>, CliError> {
+    let cannot = |path: &PathBuf, e: io::Error| CliError::Environment(format!("cannot write {}: {e}", path.display()));
     let out: Box<dyn Write> = match &args.output {
         Some(path) => Box::new(File::create(path).map_err(|e| cannot(path, e))?),
         None => Box::new(Out),

@@ -1,7 +1,7 @@
 //! `vouch schema`.
 
 use super::Done;
-use super::out::Out;
+use super::stdout::Out;
 use clap::ValueEnum;
 use std::io::Write;
 use std::process::ExitCode;

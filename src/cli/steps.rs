@@ -1,10 +1,10 @@
 //! `vouch steps`.
 
 use super::Done;
-use super::out::Out;
-use vouch_runner::run::step::KINDS;
+use super::stdout::Out;
 use std::io::Write;
 use std::process::ExitCode;
+use vouch_runner::run::step::KINDS;
 
 #[derive(clap::Args)]
 pub struct Args {}

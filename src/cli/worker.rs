@@ -1,16 +1,16 @@
 //! `vouch worker`.
 
-use super::interrupts::{INTERRUPTED, interrupts};
-use super::load_shared::profile;
-use super::out::Out;
-use super::{Done, Stop, runtime, target};
-use vouch_load::locust::{End, Ground, Options, Told, Wait, work};
-use vouch_load::tls_config;
-use vouch_runner::report::remark;
+use super::signals::{INTERRUPTED, interrupts};
+use super::stdout::Out;
+use super::{CliError, Done, runtime, target};
+use crate::cli::load::shared::profile;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use vouch_load::locust::{End, EngineParts, Options, Told, Wait, work};
+use vouch_load::tls_config;
+use vouch_runner::report::print_stderr;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -34,7 +34,7 @@ pub struct Args {
 
     /// How long the master may be out of reach before the worker ends.
     #[arg(long, value_name = "TIME", default_value = "5m")]
-    patience: humantime::Duration,
+    connect_timeout: humantime::Duration,
 
     /// The wire profile, where the target file names none: junction, gcip or standard.
     #[arg(long, value_name = "NAME")]
@@ -48,7 +48,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Done {
     let port = args.master.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
     if !matches!(port, Some(Ok(_))) {
-        return Err(Stop::Usage(format!(
+        return Err(CliError::Usage(format!(
             "`{}` names no master; write HOST:PORT, for example 127.0.0.1:5557",
             args.master
         )));
@@ -56,15 +56,15 @@ pub fn run(args: &Args) -> Done {
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
     if let Some(path) = args.load.as_ref().filter(|path| !path.is_file()) {
-        return Err(Stop::Usage(format!("there is no load file {}", path.display())));
+        return Err(CliError::Usage(format!("there is no load file {}", path.display())));
     }
-    let tls = tls_config(args.ca.as_deref(), &[]).map_err(|error| Stop::Usage(error.to_string()))?;
+    let tls = tls_config(args.ca.as_deref(), &[]).map_err(|error| CliError::Usage(error.to_string()))?;
     let options = Options {
         master: args.master.clone(),
         load: args.load.clone(),
         wait: args.wait,
-        patience: Duration::from(args.patience),
-        ground: Ground { target, profile, tls },
+        connect_timeout: Duration::from(args.connect_timeout),
+        ground: EngineParts { target, profile, tls },
     };
     runtime()?.block_on(serve(options))
 }
@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Done {
 async fn serve(options: Options) -> Done {
     let mut interrupted = interrupts();
     let mut tell = |told: Told| match told {
-        Told::Note(note) => remark(format!("vouch worker: {note}")),
+        Told::Note(note) => print_stderr(format!("vouch worker: {note}")),
         // Who does not read the summaries has the master's.
         Told::Summary(summary) => drop(writeln!(Out, "{summary}")),
     };
@@ -80,7 +80,7 @@ async fn serve(options: Options) -> Done {
         End::Quit => Ok(ExitCode::SUCCESS),
         End::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
         End::NoMaster(why) => {
-            Err(Stop::Environment(format!("{why}; is the address right, and is Locust started with --master?")))
+            Err(CliError::Environment(format!("{why}; is the address right, and is Locust started with --master?")))
         }
     }
 }

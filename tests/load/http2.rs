@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What becomes of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum ExchangeOutcome {
     Lasts,
     /// It is let go in good order after so many streams.
     EndsAfter(u32),
@@ -17,7 +17,7 @@ enum Fate {
 }
 
 /// A vendor of one user that speaks HTTP/2 and refuses one stream in `refuses`.
-fn http2_vendor(refuses: u32, fate: Fate) -> String {
+fn http2_vendor(refuses: u32, fate: ExchangeOutcome) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     listener.set_nonblocking(true).expect("a socket that does not block");
@@ -37,7 +37,7 @@ fn http2_vendor(refuses: u32, fate: Fate) -> String {
 async fn http2_connection(
     stream: tokio::net::TcpStream,
     refuses: u32,
-    fate: Fate,
+    fate: ExchangeOutcome,
     count: Arc<AtomicU32>,
     streams: Arc<AtomicU32>,
 ) {
@@ -62,10 +62,10 @@ async fn http2_connection(
             }
         });
         served += 1;
-        if fate == Fate::EndsAfter(served) {
+        if fate == ExchangeOutcome::EndsAfter(served) {
             connection.graceful_shutdown();
         }
-        if fate == Fate::FreezesAfter(served) {
+        if fate == ExchangeOutcome::FreezesAfter(served) {
             return std::future::pending().await;
         }
     }
@@ -79,20 +79,20 @@ fn what_a_server_did_not_look_at_is_sent_again() {
         let (_folder, path) = cloud_at(&vendor, &vendor);
         vouch().args(args).args(["--progress", "off", "--threshold", "errors<=0", "--target"]).arg(path).assert()
     };
-    for (refuses, fate) in [(20, Fate::Lasts), (u32::MAX, Fate::EndsAfter(30))] {
+    for (refuses, fate) in [(20, ExchangeOutcome::Lasts), (u32::MAX, ExchangeOutcome::EndsAfter(30))] {
         let out = kept(load(refuses, fate));
         assert!(out.contains("✓ errors<=0: 0"), "{out}");
         // A connection that ends in good order may be found closed before anything was sent on it.
-        assert!(fate != Fate::Lasts || out.contains("sent again on another connection"), "{out}");
+        assert!(fate != ExchangeOutcome::Lasts || out.contains("sent again on another connection"), "{out}");
     }
     // One that refuses all has not served anybody.
-    let out = stderr(&load(1, Fate::Lasts).code(3));
+    let out = stderr(&load(1, ExchangeOutcome::Lasts).code(3));
     assert!(out.contains("refused stream"), "{out}");
 }
 
 #[test]
 fn a_connection_from_which_nothing_comes_any_more_is_replaced() {
-    let vendor = http2_vendor(u32::MAX, Fate::FreezesAfter(70));
+    let vendor = http2_vendor(u32::MAX, ExchangeOutcome::FreezesAfter(70));
     let (_folder, path) = cloud_at(&vendor, &vendor);
     let out = vouch()
         .args(["load", "-a", "40/s", "-l", "4s", "--fleet", "60", "--users", "1", "--protocol", "http2"])

@@ -431,7 +431,7 @@ fn a_slower_build_is_told_from_its_baseline_and_an_equal_one_is_not() {
 fn the_highest_rate_is_found() {
     let cloud = Cloud::start(&["--delay", "10ms"]);
     // Four connections with answers of 10 ms do 400 a second and no more.
-    let out = cloud.load(&["-c", "4", "-l", "700ms", "--saturate", "50/s to 2000/s", "--threshold", "p50<40ms"]);
+    let out = cloud.load(&["-c", "4", "-l", "700ms", "--find-max-rate", "50/s to 2000/s", "--threshold", "p50<40ms"]);
     let text = stdout(&out);
     let found = text
         .lines()

@@ -1,31 +1,31 @@
 //! Exploration: random walks through the scheme, held against a small model and all invariants.
 //!
-//! A walk knows acts, states and outcomes. In memory it knows nothing of scenarios but how to write one down; a walk from
+//! A walk knows actions, states and outcomes. In memory it knows nothing of scenarios but how to write one down; a walk from
 //! outside is a scenario, and the runner's to play.
 
-pub mod act;
-mod acts;
-mod adversity;
-mod asks;
-mod direct;
-mod draft;
-mod ether;
-mod memory;
+pub mod action;
+mod action_list;
+mod backend_requests;
+mod checks;
+mod client_requests;
+pub mod exhaustive_check;
+pub mod external;
+mod fault_model;
+mod in_process;
+mod memory_network;
+mod memory_storage;
 pub mod model;
-pub mod outside;
+mod planned_walk;
 pub mod scenario;
-pub mod scheme;
-mod shorten;
+mod shrink;
 pub mod state;
-mod subject;
-mod tries;
+mod sut;
 mod walk;
-mod witness;
 
-pub use act::Act;
-pub use acts::all_acts;
-pub use draft::Draft;
-pub use subject::{Cast, Mismatch};
+pub use action::Action;
+pub use action_list::all_actions;
+pub use planned_walk::PlannedWalk;
+pub use sut::{Mismatch, Parts};
 pub use walk::{Coverage, Possible, Step, Walked, random_walk, reachable, shrink, walk_along, words};
 
 /// The clauses that walks are about: the suite's.

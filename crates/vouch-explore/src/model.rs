@@ -1,151 +1,161 @@
 //! The scheme as a small state machine: what may happen next, and what an SDK may answer. This file is the specification
-//! that `vouch explore` holds every SDK against; [`super::scheme`] checks it exhaustively by itself.
+//! that `vouch explore` holds every SDK against; [`super::exhaustive_check`] checks it exhaustively by itself.
 //!
 //! It knows no SDK, no wire and no token: only who is signed in how, who exists, and what follows.
 
-use super::act::{Act, PEOPLE, Parting, Person, Place, Strike};
-use super::state::{Branch, Ended, Installed, Seen, State, branch, refused};
-use vouch_spec::protocol::ErrorKind;
+use super::action::{Action, InjectedFault, PEOPLE, Parting, Person, Place};
+use super::state::{Branch, Ended, Installed, Observation, State, branch, refused};
 use ErrorKind::{
     AlreadySignedIn, Cancelled, Incompatible, InvalidSignInToken, InvalidUser, NeedsReauthentication, Network,
     NotSignedIn, Unauthorized, UnexpectedAnswer,
 };
+use vouch_spec::protocol::ErrorKind;
 
 const NO: [ErrorKind; 3] = [AlreadySignedIn, InvalidSignInToken, Incompatible];
 
 impl State {
-    /// The ways in which an act may end; none where it cannot happen now.
-    pub fn follow(&self, act: Act) -> Vec<Branch> {
+    /// The ways in which an action may end; none where it cannot happen now.
+    pub fn follow(&self, action: Action) -> Vec<Branch> {
         let state = *self;
-        match act {
-            Act::SignIn(who, place) => state.sign_in(who, place),
-            Act::SignInStruck(who, strike) => state.sign_in_struck(who, strike),
-            Act::SignInForged(how) => state.sign_in_forged(how),
+        match action {
+            Action::SignIn(who, place) => state.sign_in(who, place),
+            Action::SignInStruck(who, strike) => state.sign_in_struck(who, strike),
+            Action::SignInForged(how) => state.sign_in_forged(how),
             // The identity provider refuses it (ISS-5).
-            Act::SignInLate(who) => match state.sign_in_struck(who, Strike::LoseRequest).is_empty() {
+            Action::SignInLate(who) => match state.sign_in_struck(who, InjectedFault::LoseRequest).is_empty() {
                 true => vec![],
                 false => refused(&[InvalidSignInToken], state),
             },
             // MIG-10
-            Act::SignInOtherCase(who) => state.sign_in(who, Place::Home),
+            Action::SignInOtherCase(who) => state.sign_in(who, Place::Home),
             // OUT-1: of where the last user was at home nothing is left.
-            Act::SignInAbroad(who, _) => match state.installed {
-                Installed::Nobody if state.online && !state.is_gone(who) => branch(&[Seen::Http(200)], state),
+            Action::SignInAbroad(who, _) => match state.installed {
+                Installed::Nobody if state.online && !state.is_gone(who) => branch(&[Observation::Http(200)], state),
                 _ => vec![],
             },
-            Act::SignInBoth => match state.installed {
+            Action::SignInBoth => match state.installed {
                 Installed::Nobody if state.online && state.gone == [false; 2] => PEOPLE
                     .into_iter()
-                    .map(|who| Branch { seen: vec![Seen::Ok], next: state.signed_in(who, false) })
+                    .map(|who| Branch { seen: vec![Observation::Ok], next: state.signed_in(who, false) })
                     .collect(),
                 _ => vec![],
             },
             // What comes of the exchange comes too late (OUT-5).
-            Act::SignInSignOut(who) => match state.installed {
+            Action::SignInSignOut(who) => match state.installed {
                 Installed::Token { hold: false, .. } => vec![],
-                _ if state.sign_in_struck(who, Strike::LoseResponse).is_empty() => vec![],
+                _ if state.sign_in_struck(who, InjectedFault::LoseResponse).is_empty() => vec![],
                 _ => {
-                    let any = [NotSignedIn, Cancelled, Network, InvalidSignInToken].map(Seen::Refused);
-                    branch(&[&any[..], &[Seen::Ok]].concat(), state.nobody())
+                    let any = [NotSignedIn, Cancelled, Network, InvalidSignInToken].map(Observation::Refused);
+                    branch(&[&any[..], &[Observation::Ok]].concat(), state.nobody())
                 }
             },
             // Signed in when the exchange has worked, and not before (EXC-1).
-            Act::SignInWatched(who) => match state.sign_in_struck(who, Strike::LoseResponse).is_empty() {
+            Action::SignInWatched(who) => match state.sign_in_struck(who, InjectedFault::LoseResponse).is_empty() {
                 true => vec![],
                 false => state.sign_in(who, Place::Home),
             },
             // One user's stay has nothing to do with the next one's (LIF-4).
-            Act::NextUser(next, parting) if state.is_well() && state.user() != Some(next) && !state.is_gone(next) => {
+            Action::NextUser(next, parting)
+                if state.is_well() && state.user() != Some(next) && !state.is_gone(next) =>
+            {
                 let last = if parting == Parting::Deleted { state.deleted(next.other(), true) } else { state };
-                branch(&[Seen::Http(200)], last.signed_in(next, false))
+                branch(&[Observation::Http(200)], last.signed_in(next, false))
             }
-            Act::NextUser(..) => vec![],
-            Act::Identify(who) => state.identify(who),
-            Act::SignOut => branch(&[Seen::Ok], state.nobody()),
-            Act::UseKey(who) => match state.installed {
+            Action::NextUser(..) => vec![],
+            Action::Identify(who) => state.identify(who),
+            Action::SignOut => branch(&[Observation::Ok], state.nobody()),
+            Action::UseKey(who) => match state.installed {
                 Installed::Nobody if !state.is_gone(who) => {
-                    branch(&[Seen::Ok], State { installed: Installed::Key(who), ..state })
+                    branch(&[Observation::Ok], State { installed: Installed::Key(who), ..state })
                 }
                 _ => vec![],
             },
-            Act::SetUser(who) => match state.installed {
+            Action::SetUser(who) => match state.installed {
                 Installed::Key(owner) if owner != who => refused(&[AlreadySignedIn], state),
                 _ => vec![],
             },
-            Act::UseForeignKey(place) => match state.installed {
+            Action::UseForeignKey(place) => match state.installed {
                 Installed::Nobody if place != Place::Home => refused(&[ErrorKind::InvalidApiKey], state),
                 _ => vec![],
             },
-            Act::UserWithoutKey => match state.installed {
+            Action::UserWithoutKey => match state.installed {
                 Installed::Nobody => refused(&[ErrorKind::NotConfigured], state),
                 _ => vec![],
             },
-            Act::Client(what) => state.tried(what),
-            Act::Backend(ask) => state.asked(ask),
-            Act::LockedLaunch => {
-                let any = [Seen::Ok, Seen::Refused(ErrorKind::Storage)];
+            Action::Client(what) => state.tried(what),
+            Action::Backend(ask) => state.asked(ask),
+            Action::LockedLaunch => {
+                let any = [Observation::Ok, Observation::Refused(ErrorKind::Storage)];
                 state.may_learn().into_iter().map(|learnt| Branch { seen: any.to_vec(), ..learnt }).collect()
             }
-            Act::Call | Act::CallSummary | Act::Crowd => state.call(200),
-            Act::CallOther | Act::CallTeam => match state.installed {
+            Action::Call | Action::CallSummary | Action::Crowd => state.call(200),
+            Action::CallOther | Action::CallTeam => match state.installed {
                 Installed::Token { .. } => {
                     let mut branches = state.call(403);
                     branches
                         .iter_mut()
-                        .filter(|b| b.seen == [Seen::Http(403)])
-                        .for_each(|b| b.seen.push(Seen::Http(404)));
+                        .filter(|b| b.seen == [Observation::Http(403)])
+                        .for_each(|b| b.seen.push(Observation::Http(404)));
                     branches
                 }
                 _ => vec![],
             },
-            Act::CallStruck(on, strike) => state.call_struck(on, strike),
-            Act::CrowdSignOut if state.is_well() => {
-                let any = [NotSignedIn, Cancelled, Network, Unauthorized].map(Seen::Refused);
-                branch(&[&any[..], &[Seen::Http(200)]].concat(), state.nobody())
+            Action::CallStruck(on, strike) => state.call_struck(on, strike),
+            Action::CrowdSignOut if state.is_well() => {
+                let any = [NotSignedIn, Cancelled, Network, Unauthorized].map(Observation::Refused);
+                branch(&[&any[..], &[Observation::Http(200)]].concat(), state.nobody())
             }
             // PER-4: whatever came of the first call, the session outlives its process.
-            Act::CrowdRefused | Act::LateRefusal | Act::CallTwice | Act::LockedCall if state.is_well() => {
-                branch(&[Seen::Http(200)], state)
+            Action::CrowdRefused | Action::LateRefusal | Action::CallTwice | Action::LockedCall if state.is_well() => {
+                branch(&[Observation::Http(200)], state)
             }
             // DEL-5: all are told the same.
-            Act::WaitDeleted if state.is_well() => match state.user() {
+            Action::WaitDeleted if state.is_well() => match state.user() {
                 Some(who) => refused(&[InvalidUser], state.deleted(who, true).nobody()),
                 None => vec![],
             },
-            Act::WaitDeleted => vec![],
-            Act::CrowdSignOut | Act::CrowdRefused | Act::LateRefusal | Act::CallTwice | Act::LockedCall => vec![],
-            Act::LockedSignOut if state.user().is_some() => branch(&[Seen::Ok], state.nobody()),
-            Act::LockedSignOut => vec![],
-            Act::Refresh => state.refresh(),
-            Act::Relaunch | Act::Kill | Act::Reboot => state.may_learn(),
+            Action::WaitDeleted => vec![],
+            Action::CrowdSignOut
+            | Action::CrowdRefused
+            | Action::LateRefusal
+            | Action::CallTwice
+            | Action::LockedCall => vec![],
+            Action::LockedSignOut if state.user().is_some() => branch(&[Observation::Ok], state.nobody()),
+            Action::LockedSignOut => vec![],
+            Action::Refresh => state.refresh(),
+            Action::Relaunch | Action::Kill | Action::Reboot => state.may_learn(),
             // Keychains outlive an app; what lies there is somebody else's now (PER-7).
-            Act::Reinstall => branch(&[Seen::Ok], state.nobody()),
+            Action::Reinstall => branch(&[Observation::Ok], state.nobody()),
             // PER-5: whatever it makes of it, it comes to life.
-            Act::Damage(_) if matches!(state.installed, Installed::Token { .. }) => branch(&[Seen::Ok], state.nobody()),
-            Act::Damage(_) => vec![],
-            Act::CrashInSignIn(who, _) => state.crash(state.sign_in(who, Place::Home)),
-            Act::CrashInCall(_) if state.is_well() => state.crash(state.call(200)),
-            Act::CrashInCall(_) => vec![],
-            Act::CrashInSignOut(_) if state.user().is_some() => state.crash(branch(&[Seen::Ok], state.nobody())),
-            Act::CrashInSignOut(_) => vec![],
-            Act::Offline if state.online => branch(&[Seen::Ok], State { online: false, ..state }),
-            Act::Online if !state.online => branch(&[Seen::Ok], State { online: true, ..state }),
-            Act::Offline | Act::Online => vec![],
-            Act::Hour | Act::Days => state.may_learn(),
-            Act::Delete(who) if !state.is_gone(who) => state.deleted(who, true).may_learn(),
-            Act::Undo(who) if state.is_gone(who) => branch(&[Seen::Ok], state.deleted(who, false)),
-            Act::Delete(_) | Act::Undo(_) => vec![],
-            Act::Revoke => match state.installed {
+            Action::Damage(_) if matches!(state.installed, Installed::Token { .. }) => {
+                branch(&[Observation::Ok], state.nobody())
+            }
+            Action::Damage(_) => vec![],
+            Action::CrashInSignIn(who, _) => state.crash(state.sign_in(who, Place::Home)),
+            Action::CrashInCall(_) if state.is_well() => state.crash(state.call(200)),
+            Action::CrashInCall(_) => vec![],
+            Action::CrashInSignOut(_) if state.user().is_some() => {
+                state.crash(branch(&[Observation::Ok], state.nobody()))
+            }
+            Action::CrashInSignOut(_) => vec![],
+            Action::Offline if state.online => branch(&[Observation::Ok], State { online: false, ..state }),
+            Action::Online if !state.online => branch(&[Observation::Ok], State { online: true, ..state }),
+            Action::Offline | Action::Online => vec![],
+            Action::Hour | Action::Days => state.may_learn(),
+            Action::Delete(who) if !state.is_gone(who) => state.deleted(who, true).may_learn(),
+            Action::Undo(who) if state.is_gone(who) => branch(&[Observation::Ok], state.deleted(who, false)),
+            Action::Delete(_) | Action::Undo(_) => vec![],
+            Action::Revoke => match state.installed {
                 Installed::Token { .. } if state.ended == Ended::Not => {
                     State { ended: Ended::Revoked, ..state }.may_learn()
                 }
                 _ => vec![],
             },
-            Act::RefuseAccessTokens if state.is_well() => branch(&[Seen::Ok], state),
-            Act::RefuseAccessTokens => vec![],
-            Act::AppUser(who) if who != state.app => branch(&[Seen::Ok], State { app: who, ..state }),
-            Act::AppUser(_) => vec![],
-            Act::Reconcile => state.reconcile(),
+            Action::RefuseAccessTokens if state.is_well() => branch(&[Observation::Ok], state),
+            Action::RefuseAccessTokens => vec![],
+            Action::AppUser(who) if who != state.app => branch(&[Observation::Ok], State { app: who, ..state }),
+            Action::AppUser(_) => vec![],
+            Action::Reconcile => state.reconcile(),
         }
     }
 
@@ -164,7 +174,7 @@ impl State {
             return vec![];
         }
         let exchange = || match self.online {
-            true => branch(&[Seen::Ok], self.signed_in(who, false)),
+            true => branch(&[Observation::Ok], self.signed_in(who, false)),
             false => refused(&[Network], self),
         };
         match self.installed {
@@ -177,9 +187,11 @@ impl State {
             Installed::Token { who: owner, .. } if owner != who => refused(&NO, self),
             // LIF-3 leaves room; with a session that has ended unseen, that room is too wide to say more.
             Installed::Token { .. } if self.ended != Ended::Not => vec![],
-            Installed::Token { .. } if self.online => branch(&[Seen::Ok, Seen::Refused(AlreadySignedIn)], self),
+            Installed::Token { .. } if self.online => {
+                branch(&[Observation::Ok, Observation::Refused(AlreadySignedIn)], self)
+            }
             Installed::Token { .. } => {
-                branch(&[Seen::Ok, Seen::Refused(AlreadySignedIn), Seen::Refused(Network)], self)
+                branch(&[Observation::Ok, Observation::Refused(AlreadySignedIn), Observation::Refused(Network)], self)
             }
         }
     }
@@ -189,7 +201,7 @@ impl State {
         // A backend makes a new user for one who was deleted: somebody of whom this model knows nothing.
         let begins_anew = |from: State| match (from.is_gone(who), from.online) {
             (true, _) => vec![],
-            (false, true) => branch(&[Seen::Ok], from.signed_in(who, true)),
+            (false, true) => branch(&[Observation::Ok], from.signed_in(who, true)),
             (false, false) => failed(from),
         };
         match self.installed {
@@ -205,7 +217,7 @@ impl State {
             Installed::Key(_) => failed(self),
             Installed::Token { who: owner, hold } if self.named && owner == who => match hold {
                 true => begins_anew(self),
-                false => branch(&[Seen::Ok], self),
+                false => branch(&[Observation::Ok], self),
             },
             // REC-8: out, then in. An SDK that does not know for whom its session was begun may ask for a token first: then it
             // can fail before anything has ended, or find that the user is the same.
@@ -215,7 +227,7 @@ impl State {
                     match self.online {
                         false => branches.extend(failed(self)),
                         true if owner == who && !hold => {
-                            branches.extend(branch(&[Seen::Ok], State { named: true, ..self }));
+                            branches.extend(branch(&[Observation::Ok], State { named: true, ..self }));
                         }
                         true => {}
                     }
@@ -231,16 +243,16 @@ impl State {
             Installed::Nobody => refused(&[NotSignedIn], self),
             Installed::Key(_) if !self.online => refused(&[Network], self),
             Installed::Key(who) if self.is_gone(who) => {
-                branch(&[Seen::Http(404), Seen::Http(403), Seen::Http(401)], self)
+                branch(&[Observation::Http(404), Observation::Http(403), Observation::Http(401)], self)
             }
-            Installed::Key(_) => branch(&[Seen::Http(200)], self),
-            Installed::Token { .. } => self.with_session(Seen::Http(well)),
+            Installed::Key(_) => branch(&[Observation::Http(200)], self),
+            Installed::Token { .. } => self.with_session(Observation::Http(well)),
         }
     }
 
     fn refresh(self) -> Vec<Branch> {
         match self.installed {
-            Installed::Token { .. } => self.with_session(Seen::Ok),
+            Installed::Token { .. } => self.with_session(Observation::Ok),
             // No clause says which: there is no token to refresh.
             Installed::Key(_) => refused(&[NotSignedIn, ErrorKind::Unsupported], self),
             Installed::Nobody => refused(&[NotSignedIn], self),
@@ -248,7 +260,7 @@ impl State {
     }
 
     /// What the session's own state makes of a call (REF-6, REF-7, DEL-1).
-    fn with_session(self, well: Seen) -> Vec<Branch> {
+    fn with_session(self, well: Observation) -> Vec<Branch> {
         let Installed::Token { who, hold } = self.installed else { return vec![] };
         if hold {
             return refused(&[NeedsReauthentication], self);
@@ -256,7 +268,7 @@ impl State {
         if !self.online {
             return refused(&[Network], self);
         }
-        let learns = |kind, next| Branch { seen: vec![Seen::Refused(kind)], next };
+        let learns = |kind, next| Branch { seen: vec![Observation::Refused(kind)], next };
         match (self.ended, self.is_gone(who)) {
             (_, true) => vec![learns(InvalidUser, self.nobody())],
             (Ended::Revoked, false) => vec![learns(NeedsReauthentication, self.held())],
@@ -270,9 +282,9 @@ impl State {
     /// At a launch, when time has passed, or by a call in the background, an SDK may learn of its own accord what a call would
     /// tell it (REF-7, DEL-1).
     pub(super) fn may_learn(self) -> Vec<Branch> {
-        let mut branches = branch(&[Seen::Ok], self);
+        let mut branches = branch(&[Observation::Ok], self);
         if self.ended != Ended::Not {
-            branches.extend(self.refresh().into_iter().map(|learnt| Branch { seen: vec![Seen::Ok], ..learnt }));
+            branches.extend(self.refresh().into_iter().map(|learnt| Branch { seen: vec![Observation::Ok], ..learnt }));
         }
         branches
     }
@@ -281,30 +293,30 @@ impl State {
         // As for `identify`, nothing is said of a user who was deleted.
         let token = |from: State, who: Person| match (from.is_gone(who), from.online) {
             (true, _) => vec![],
-            (false, true) => branch(&[Seen::Ok], from.signed_in(who, false)),
+            (false, true) => branch(&[Observation::Ok], from.signed_in(who, false)),
             (false, false) => refused(&[Network, UnexpectedAnswer, NotSignedIn], from),
         };
         match (self.app, self.installed) {
-            (None, Installed::Nobody) => branch(&[Seen::Ok], self),
-            (None, _) => branch(&[Seen::Ok], self.nobody()),
+            (None, Installed::Nobody) => branch(&[Observation::Ok], self),
+            (None, _) => branch(&[Observation::Ok], self.nobody()),
             (Some(who), Installed::Nobody) => token(self, who),
             (Some(who), Installed::Key(owner) | Installed::Token { who: owner, .. }) if owner != who => {
                 token(self.nobody(), who)
             }
             (Some(who), Installed::Key(_) | Installed::Token { hold: true, .. }) => token(self, who),
-            (Some(_), Installed::Token { hold: false, .. }) => branch(&[Seen::Ok], self),
+            (Some(_), Installed::Token { hold: false, .. }) => branch(&[Observation::Ok], self),
         }
     }
 
-    /// Whether an act must ask for no sign-in token, sign nobody in and nobody out (REC-1, REC-8).
-    pub fn asks_for_nothing(&self, act: Act) -> bool {
-        match (act, self.installed) {
-            (Act::Reconcile, installed) => match (self.app, installed) {
+    /// Whether an action must ask for no sign-in token, sign nobody in and nobody out (REC-1, REC-8).
+    pub fn asks_for_nothing(&self, action: Action) -> bool {
+        match (action, self.installed) {
+            (Action::Reconcile, installed) => match (self.app, installed) {
                 (None, Installed::Nobody) => true,
                 (Some(app), Installed::Token { who, hold: false }) => app == who,
                 _ => false,
             },
-            (Act::Identify(asked), Installed::Token { who, hold: false }) => self.named && asked == who,
+            (Action::Identify(asked), Installed::Token { who, hold: false }) => self.named && asked == who,
             _ => false,
         }
     }

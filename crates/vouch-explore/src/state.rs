@@ -1,6 +1,6 @@
-//! What decides, in the scheme, what may happen next, and how an act may end.
+//! What decides, in the scheme, what may happen next, and how an action may end.
 
-use super::act::Person;
+use super::action::Person;
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
 /// What the SDK has.
@@ -94,9 +94,9 @@ impl State {
     }
 }
 
-/// How an act ended, as its caller saw it.
+/// How an action ended, as its caller saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Seen {
+pub enum Observation {
     Ok,
     Http(u16),
     Refused(ErrorKind),
@@ -105,16 +105,16 @@ pub enum Seen {
     Never,
 }
 
-/// A way in which an act may end, and what is then.
+/// A way in which an action may end, and what is then.
 pub struct Branch {
-    pub seen: Vec<Seen>,
+    pub seen: Vec<Observation>,
     pub next: State,
 }
 
-pub(super) fn branch(seen: &[Seen], next: State) -> Vec<Branch> {
+pub(super) fn branch(seen: &[Observation], next: State) -> Vec<Branch> {
     vec![Branch { seen: seen.to_vec(), next }]
 }
 
 pub(super) fn refused(kinds: &[ErrorKind], next: State) -> Vec<Branch> {
-    vec![Branch { seen: kinds.iter().copied().map(Seen::Refused).collect(), next }]
+    vec![Branch { seen: kinds.iter().copied().map(Observation::Refused).collect(), next }]
 }

@@ -1,13 +1,11 @@
-//! Walks: random sequences of acts, held against the model and the invariants, and their shortest failing form.
+//! Walks: random sequences of actions, held against the model and the invariants, and their shortest failing form.
 
-use super::act::Act;
-use super::direct::{Direct, Habits};
-use super::scheme::Scheme;
-use super::shorten::shorten;
-use super::state::{Branch, Seen, State};
-use super::subject::{Cast, Mismatch};
-use vouch_spec::profile::NumberForm;
-use vouch_spec::protocol::{Environment, Realm, Region};
+use super::action::Action;
+use super::exhaustive_check::Scheme;
+use super::in_process::{Conditions, Direct};
+use super::shrink::shorten;
+use super::state::{Branch, Observation, State};
+use super::sut::{Mismatch, Parts};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
@@ -15,12 +13,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use stateright::Model;
 use std::collections::{BTreeSet, HashSet};
 use std::mem::discriminant;
+use vouch_spec::profile::NumberForm;
+use vouch_spec::protocol::{Environment, Realm, Region};
 
 /// A step of a walk, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    pub act: Act,
-    pub seen: Vec<Seen>,
+    pub action: Action,
+    pub seen: Vec<Observation>,
     /// What the model says of the state after it.
     pub after: State,
 }
@@ -28,7 +28,7 @@ pub struct Step {
 /// How a walk went.
 pub struct Walked {
     pub home: Realm,
-    pub habits: Habits,
+    pub conditions: Conditions,
     pub steps: Vec<Step>,
     pub mismatch: Option<Mismatch>,
 }
@@ -37,18 +37,18 @@ pub struct Walked {
 #[derive(Default)]
 pub struct Coverage {
     pub states: FxHashSet<State>,
-    pub transitions: FxHashSet<(State, Act)>,
-    pub acts: BTreeSet<Act>,
+    pub transitions: FxHashSet<(State, Action)>,
+    pub actions: BTreeSet<Action>,
 }
 
-/// States, and pairs of a state and an act that can happen in it, that can be reached at all.
+/// States, and pairs of a state and an action that can happen in it, that can be reached at all.
 pub fn reachable() -> (HashSet<State>, usize) {
     let (mut states, mut open) = (HashSet::from([State::START]), vec![State::START]);
     let mut transitions = 0;
     while let Some(state) = open.pop() {
         let mut actions = Vec::new();
         Scheme.actions(&state, &mut actions);
-        transitions += actions.iter().map(|(act, _)| act).collect::<BTreeSet<_>>().len();
+        transitions += actions.iter().map(|(action, _)| action).collect::<BTreeSet<_>>().len();
         for action in actions {
             if let Some(next) = Scheme.next_state(&state, action)
                 && states.insert(next)
@@ -60,41 +60,42 @@ pub fn reachable() -> (HashSet<State>, usize) {
     (states, transitions)
 }
 
-/// Which acts can happen in which state, worked out once for each.
+/// Which actions can happen in which state, worked out once for each.
 pub struct Possible {
-    all: Vec<Act>,
-    known: FxHashMap<State, Vec<Vec<Act>>>,
+    all: Vec<Action>,
+    known: FxHashMap<State, Vec<Vec<Action>>>,
 }
 
 impl Possible {
-    /// Of these acts.
-    pub fn of(all: Vec<Act>) -> Self {
+    /// Of these actions.
+    pub fn of(all: Vec<Action>) -> Self {
         Self { all, known: FxHashMap::default() }
     }
 
-    fn draw(&mut self, state: &State, random: &mut StdRng) -> Option<Act> {
-        let possible = |act: &Act| !state.follow(*act).is_empty();
+    fn draw(&mut self, state: &State, random: &mut StdRng) -> Option<Action> {
+        let possible = |action: &Action| !state.follow(*action).is_empty();
         let kinds = self.known.entry(*state).or_insert_with(|| by_kind(self.all.iter().copied().filter(possible)));
         kinds.choose(random)?.choose(random).copied()
     }
 }
 
-/// Acts by their kind. A kind is drawn first, then one of its acts: else the kinds with many acts would crowd out the others.
-pub(super) fn by_kind(acts: impl Iterator<Item = Act>) -> Vec<Vec<Act>> {
-    let mut kinds: Vec<Vec<Act>> = Vec::new();
-    for act in acts {
-        let same = |kind: &&mut Vec<Act>| kind.first().is_some_and(|first| discriminant(first) == discriminant(&act));
+/// Acts by their kind. A kind is drawn first, then one of its actions: else the kinds with many actions would crowd out the others.
+pub(super) fn by_kind(actions: impl Iterator<Item = Action>) -> Vec<Vec<Action>> {
+    let mut kinds: Vec<Vec<Action>> = Vec::new();
+    for action in actions {
+        let same =
+            |kind: &&mut Vec<Action>| kind.first().is_some_and(|first| discriminant(first) == discriminant(&action));
         match kinds.iter_mut().find(same) {
-            Some(kind) => kind.push(act),
-            None => kinds.push(vec![act]),
+            Some(kind) => kind.push(action),
+            None => kinds.push(vec![action]),
         }
     }
     kinds
 }
 
-pub(super) fn habits(random: &mut StdRng) -> Habits {
+pub(super) fn conditions(random: &mut StdRng) -> Conditions {
     let forms = [None, Some(NumberForm::Number), Some(NumberForm::Text)];
-    Habits {
+    Conditions {
         expires_in: forms[random.random_range(0..3)],
         url_safe_characters: random.random(),
         capital_user_id: random.random(),
@@ -111,9 +112,9 @@ pub(super) fn home(random: &mut StdRng) -> Realm {
     Realm { environment, region }
 }
 
-/// Walks `length` random acts.
+/// Walks `length` random actions.
 pub async fn random_walk(
-    cast: &Cast,
+    cast: &Parts,
     seed: u64,
     length: usize,
     possible: &mut Possible,
@@ -121,45 +122,45 @@ pub async fn random_walk(
 ) -> Walked {
     let mut random = StdRng::seed_from_u64(seed);
     let home = home(&mut random);
-    let mut walk = Walk::begin(cast, home, habits(&mut random));
+    let mut walk = Walk::begin(cast, home, conditions(&mut random));
     for _ in 0..length {
         let state = walk.state;
-        let Some(act) = possible.draw(&state, &mut random) else { break };
+        let Some(action) = possible.draw(&state, &mut random) else { break };
         coverage.states.insert(state);
-        coverage.transitions.insert((state, act));
-        coverage.acts.insert(act);
-        if walk.step(act).await.is_err() {
+        coverage.transitions.insert((state, action));
+        coverage.actions.insert(action);
+        if walk.step(action).await.is_err() {
             break;
         }
     }
     walk.end()
 }
 
-/// Walks given acts, leaving out those that cannot happen.
-pub async fn walk_along(cast: &Cast, home: Realm, habits: Habits, acts: &[Act]) -> Walked {
-    let mut walk = Walk::begin(cast, home, habits);
-    for act in acts {
-        if !walk.state.follow(*act).is_empty() && walk.step(*act).await.is_err() {
+/// Walks given actions, leaving out those that cannot happen.
+pub async fn walk_along(cast: &Parts, home: Realm, conditions: Conditions, actions: &[Action]) -> Walked {
+    let mut walk = Walk::begin(cast, home, conditions);
+    for action in actions {
+        if !walk.state.follow(*action).is_empty() && walk.step(*action).await.is_err() {
             break;
         }
     }
     walk.end()
 }
 
-/// The shortest form of a failing walk that can be found by leaving acts out, and its plainest.
-pub async fn shrink(cast: &Cast, failed: Walked) -> Walked {
-    let acts = |walked: &Walked| walked.steps.iter().map(|step| step.act).collect::<Vec<_>>();
-    let again = async |best: &Walked, acts: &[Act]| {
-        let walked = walk_along(cast, best.home, best.habits, acts).await;
+/// The shortest form of a failing walk that can be found by leaving actions out, and its plainest.
+pub async fn shrink(cast: &Parts, failed: Walked) -> Walked {
+    let actions = |walked: &Walked| walked.steps.iter().map(|step| step.action).collect::<Vec<_>>();
+    let again = async |best: &Walked, actions: &[Action]| {
+        let walked = walk_along(cast, best.home, best.conditions, actions).await;
         walked.mismatch.is_some().then_some(walked)
     };
-    let mut best = shorten(failed, acts, Act::plainer, again).await;
-    for plain in Habits::PLAINER {
-        let (acts, mut habits) = (acts(&best), best.habits);
-        plain(&mut habits);
-        if habits != best.habits {
-            let walked = walk_along(cast, best.home, habits, &acts).await;
-            if walked.mismatch.is_some() && walked.steps.len() <= acts.len() {
+    let mut best = shorten(failed, actions, Action::plainer, again).await;
+    for plain in Conditions::PLAINER {
+        let (actions, mut conditions) = (actions(&best), best.conditions);
+        plain(&mut conditions);
+        if conditions != best.conditions {
+            let walked = walk_along(cast, best.home, conditions, &actions).await;
+            if walked.mismatch.is_some() && walked.steps.len() <= actions.len() {
                 best = walked;
             }
         }
@@ -170,7 +171,7 @@ pub async fn shrink(cast: &Cast, failed: Walked) -> Walked {
 struct Walk {
     subject: Direct,
     home: Realm,
-    habits: Habits,
+    conditions: Conditions,
     state: State,
     steps: Vec<Step>,
     mismatch: Option<Mismatch>,
@@ -180,29 +181,29 @@ struct Walk {
 struct Over;
 
 impl Walk {
-    fn begin(cast: &Cast, home: Realm, habits: Habits) -> Self {
-        let subject = Direct::new(cast, home, habits);
-        Self { subject, home, habits, state: State::START, steps: Vec::new(), mismatch: None }
+    fn begin(cast: &Parts, home: Realm, conditions: Conditions) -> Self {
+        let subject = Direct::new(cast, home, conditions);
+        Self { subject, home, conditions, state: State::START, steps: Vec::new(), mismatch: None }
     }
 
     fn end(self) -> Walked {
-        Walked { home: self.home, habits: self.habits, steps: self.steps, mismatch: self.mismatch }
+        Walked { home: self.home, conditions: self.conditions, steps: self.steps, mismatch: self.mismatch }
     }
 
-    async fn step(&mut self, act: Act) -> Result<(), Over> {
+    async fn step(&mut self, action: Action) -> Result<(), Over> {
         self.subject.count_deeds();
-        let seen = self.subject.perform(act, &self.state).await;
+        let seen = self.subject.perform(action, &self.state).await;
         self.subject.take_changes();
-        let (judged, calls) = (self.judge(act, &seen), seen.len().max(1));
+        let (judged, calls) = (self.judge(action, &seen), seen.len().max(1));
         let mismatch = match judged {
             Ok(next) => {
                 let before = std::mem::replace(&mut self.state, next);
-                self.steps.push(Step { act, seen, after: next });
-                let changes = if tells(act) { self.subject.changes_match(act, &before, &next) } else { Ok(()) };
+                self.steps.push(Step { action, seen, after: next });
+                let changes = if tells(action) { self.subject.changes_match(action, &before, &next) } else { Ok(()) };
                 changes.and_then(|()| self.subject.invariants(calls)).err()
             }
             Err(mismatch) => {
-                self.steps.push(Step { act, seen, after: self.state });
+                self.steps.push(Step { action, seen, after: self.state });
                 // An invariant says more than a state that differs.
                 Some(self.subject.invariants(calls).err().unwrap_or(mismatch))
             }
@@ -212,8 +213,8 @@ impl Walk {
     }
 
     /// Of two sign-ins at once one wins, and is the one that the SDK then has (LIF-5).
-    fn judge_both(&self, seen: &[Seen], branches: &[Branch]) -> Result<State, Mismatch> {
-        let winners: Vec<_> = (0..seen.len()).filter(|at| seen[*at] == Seen::Ok).collect();
+    fn judge_both(&self, seen: &[Observation], branches: &[Branch]) -> Result<State, Mismatch> {
+        let winners: Vec<_> = (0..seen.len()).filter(|at| seen[*at] == Observation::Ok).collect();
         let got = seen.iter().map(words).collect::<Vec<_>>().join(", ");
         match winners.as_slice() {
             [winner] if *winner < branches.len() => {
@@ -224,19 +225,19 @@ impl Walk {
         }
     }
 
-    /// The state after an act that ended so, if the model knows one that the SDK agrees with.
-    fn judge(&self, act: Act, seen: &[Seen]) -> Result<State, Mismatch> {
-        let branches = self.state.follow(act);
-        if act == Act::SignInBoth {
+    /// The state after an action that ended so, if the model knows one that the SDK agrees with.
+    fn judge(&self, action: Action, seen: &[Observation]) -> Result<State, Mismatch> {
+        let branches = self.state.follow(action);
+        if action == Action::SignInBoth {
             return self.judge_both(seen, &branches);
         }
-        let crowd = seen.len() > 1 && act != Act::WaitDeleted;
-        let allows = |allowed: &[Seen], seen: &Seen| {
+        let crowd = seen.len() > 1 && action != Action::WaitDeleted;
+        let allows = |allowed: &[Observation], seen: &Observation| {
             // Of a crowd, those that come after the first to learn of a deletion find nobody signed in (DEL-5).
             allowed.contains(seen)
                 || (crowd
-                    && allowed.contains(&Seen::Refused(vouch_spec::protocol::ErrorKind::InvalidUser))
-                    && *seen == Seen::Refused(vouch_spec::protocol::ErrorKind::NotSignedIn))
+                    && allowed.contains(&Observation::Refused(vouch_spec::protocol::ErrorKind::InvalidUser))
+                    && *seen == Observation::Refused(vouch_spec::protocol::ErrorKind::NotSignedIn))
         };
         let fitting: Vec<_> = branches.iter().filter(|b| seen.iter().all(|seen| allows(&b.seen, seen))).collect();
         if fitting.is_empty() {
@@ -245,7 +246,7 @@ impl Walk {
             return Err(Mismatch { clause: None, expected: allowed.join(" or "), got: got.join(", ") });
         }
         let deeds = self.subject.count_deeds();
-        if deeds > 0 && self.state.asks_for_nothing(act) {
+        if deeds > 0 && self.state.asks_for_nothing(action) {
             let got = format!("{deeds} token requests, sign-ins and sign-outs");
             return Err(Mismatch { clause: None, expected: "nothing asked for and nothing done".into(), got });
         }
@@ -260,35 +261,35 @@ impl Walk {
     }
 }
 
-/// Whether an act leads straight from one status to the next, in one process.
-fn tells(act: Act) -> bool {
+/// Whether an action leads straight from one status to the next, in one process.
+fn tells(action: Action) -> bool {
     matches!(
-        act,
-        Act::SignIn(..)
-            | Act::SignInStruck(..)
-            | Act::SignOut
-            | Act::Call
-            | Act::CallSummary
-            | Act::CallOther
-            | Act::CallStruck(..)
-            | Act::UseKey(_)
-            | Act::Refresh
-            | Act::Hour
-            | Act::Days
+        action,
+        Action::SignIn(..)
+            | Action::SignInStruck(..)
+            | Action::SignOut
+            | Action::Call
+            | Action::CallSummary
+            | Action::CallOther
+            | Action::CallStruck(..)
+            | Action::UseKey(_)
+            | Action::Refresh
+            | Action::Hour
+            | Action::Days
     )
 }
 
 /// An outcome as people say it.
-pub fn words(seen: &Seen) -> String {
+pub fn words(seen: &Observation) -> String {
     match seen {
-        Seen::Ok => "ok".into(),
-        Seen::Http(0) => {
+        Observation::Ok => "ok".into(),
+        Observation::Http(0) => {
             "what must not be: a call too many, an answer without its body, or a token or a user of somebody else"
                 .into()
         }
-        Seen::Http(status) => format!("HTTP {status}"),
-        Seen::Refused(kind) => format!("the error {kind}"),
-        Seen::Killed => "the process killed".into(),
-        Seen::Never => "no end: what waits for an answer that never comes must give up".into(),
+        Observation::Http(status) => format!("HTTP {status}"),
+        Observation::Refused(kind) => format!("the error {kind}"),
+        Observation::Killed => "the process killed".into(),
+        Observation::Never => "no end: what waits for an answer that never comes must give up".into(),
     }
 }

@@ -47,7 +47,7 @@ impl Arrivals {
     pub fn expected(&self, length: Duration) -> f64 {
         match self {
             Arrivals::Flood => f64::INFINITY,
-            _ => Course::new(self, length).total(),
+            _ => ArrivalSchedule::new(self, length).total(),
         }
     }
 
@@ -172,9 +172,9 @@ impl Piece {
 
 /// The rate over one run.
 #[derive(Clone, Debug)]
-struct Course(Vec<Piece>);
+struct ArrivalSchedule(Vec<Piece>);
 
-impl Course {
+impl ArrivalSchedule {
     fn new(arrivals: &Arrivals, length: Duration) -> Self {
         let whole = length.as_secs_f64();
         let flat = |length: f64, rate: f64| Piece { length, from: rate, to: rate };
@@ -219,7 +219,7 @@ impl Course {
 /// The moments of one worker's arrivals, in order. Several workers share one load: each takes every n-th arrival, and of a
 /// Poisson load a stream of its own, since such streams add up.
 pub struct Schedule {
-    course: Course,
+    course: ArrivalSchedule,
     /// Counts arrivals of the whole load.
     next: f64,
     stride: f64,
@@ -231,7 +231,7 @@ impl Schedule {
     pub fn new(arrivals: &Arrivals, length: Duration, worker: u32, workers: u32, seed: u64) -> Option<Self> {
         let course = match arrivals {
             Arrivals::Flood => return None,
-            _ => Course::new(arrivals, length),
+            _ => ArrivalSchedule::new(arrivals, length),
         };
         let poisson = matches!(arrivals, Arrivals::Poisson(_));
         let random = poisson.then(|| SmallRng::seed_from_u64(seed ^ (u64::from(worker) << 32)));

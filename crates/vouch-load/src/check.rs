@@ -1,18 +1,18 @@
 //! Asks, and holds every answer against what was asked: a wrong 200 is an error. What an installation learns from an answer
 //! is noted with it, and stands in its next request.
 
+use super::duplicates::{Again, Owners, Seen, Successors};
+use super::endpoints::{LoadCall, Site};
 use super::failure::{Failure, Wrong};
-use super::fleet::Fleet;
-use super::identity::{Identity, Learned, Said};
-use super::reading::Places;
-use super::request::{Draft, Slot};
-use super::seen::{Again, Owners, Seen, Successors};
-use super::site::{Call, Site};
-use vouch_spec::profile::{self, Shape};
-use vouch_sim::reference::sdk::rules::Faithful;
-use vouch_sim::reference::sdk::token::SignInToken;
-use vouch_runner::sut::{HttpReply, Place};
+use super::installations::Fleet;
+use super::json_pointers::Places;
+use super::request_template::{Draft, Slot};
+use super::token_claims::{Identity, Learned, Said};
 use std::sync::Arc;
+use vouch_runner::sut::{HttpReply, Place};
+use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
+use vouch_sim::reference::sdk::token::SignInToken;
+use vouch_spec::profile::{self, CallShape};
 
 /// How many refresh tokens a worker remembers at once.
 const REMEMBERED: usize = 1 << 17;
@@ -54,7 +54,7 @@ fn wrong(wrong: Wrong, example: impl Into<String>) -> Verdict {
 impl Checker {
     /// `token` is where a backend's answer holds the sign-in token; `keeps_access`: access tokens are used later.
     pub fn new(site: Arc<Site>, token: Place, rotates: bool, keeps_access: bool) -> Self {
-        let places = |shape: &Shape| {
+        let places = |shape: &CallShape| {
             let answer = &shape.answer;
             Places::new([answer.access_token.as_str(), &answer.refresh_token, &answer.expires_in])
         };
@@ -89,11 +89,11 @@ impl Checker {
     }
 
     /// Makes the request of a call of `who`; the number of its endpoint.
-    pub fn compose(&self, call: Call, who: u32, fleet: &Fleet, draft: &mut Draft) -> usize {
+    pub fn compose(&self, call: LoadCall, who: u32, fleet: &Fleet, draft: &mut Draft) -> usize {
         let (endpoint, template) = self.site.template(call);
         let (installation, user) = (&fleet.installations[who as usize], fleet.user(who));
         // A user has no id before it is made, and at a backend a name only.
-        let by_name = call == Call::CreateUser || call == Call::Issue && self.site.through_backend;
+        let by_name = call == LoadCall::CreateUser || call == LoadCall::Issue && self.site.through_backend;
         template.fill(
             |slot| match slot {
                 Slot::Token => installation.jwt.as_deref().unwrap_or_default(),
@@ -111,23 +111,23 @@ impl Checker {
     }
 
     /// Judges an answer to a call of `who`.
-    pub fn judge(&mut self, call: Call, who: u32, fleet: &mut Fleet, status: u16, body: &[u8]) -> Verdict {
+    pub fn judge(&mut self, call: LoadCall, who: u32, fleet: &mut Fleet, status: u16, body: &[u8]) -> Verdict {
         if !(200..300).contains(&status) {
             return self.refused(call, status, body);
         }
         match call {
-            Call::Exchange => self.granted(profile::Call::Exchange, who, fleet, body),
-            Call::Refresh => self.granted(profile::Call::Refresh, who, fleet, body),
-            Call::Issue => self.issued(who, fleet, body),
-            Call::CreateUser => self.created(who, fleet, body),
-            Call::Resource => self.own_record(who, fleet, body),
-            Call::DeleteUser => Ok(()),
+            LoadCall::Exchange => self.granted(profile::IdpCall::Exchange, who, fleet, body),
+            LoadCall::Refresh => self.granted(profile::IdpCall::Refresh, who, fleet, body),
+            LoadCall::Issue => self.issued(who, fleet, body),
+            LoadCall::CreateUser => self.created(who, fleet, body),
+            LoadCall::Resource => self.own_record(who, fleet, body),
+            LoadCall::DeleteUser => Ok(()),
         }
     }
 
-    fn refused(&self, call: Call, status: u16, body: &[u8]) -> Verdict {
+    fn refused(&self, call: LoadCall, status: u16, body: &[u8]) -> Verdict {
         let word = self.refusal.read(body).and_then(|found| found.into_iter().next().flatten());
-        let grant = matches!(call, Call::Exchange | Call::Refresh);
+        let grant = matches!(call, LoadCall::Exchange | LoadCall::Refresh);
         match word {
             // Refusals of the identity provider are read by SDKs; those of a proxy before it (5xx, 429) are not.
             None if grant && matches!(status, 400 | 401 | 403) => {
@@ -141,8 +141,8 @@ impl Checker {
         }
     }
 
-    fn granted(&mut self, call: profile::Call, who: u32, fleet: &mut Fleet, body: &[u8]) -> Verdict {
-        let places = &self.grants[usize::from(call == profile::Call::Refresh)];
+    fn granted(&mut self, call: profile::IdpCall, who: u32, fleet: &mut Fleet, body: &[u8]) -> Verdict {
+        let places = &self.grants[usize::from(call == profile::IdpCall::Refresh)];
         let Some([access, refresh, expires, ..]) = places.read(body) else {
             return wrong(Wrong::NotJson, "");
         };
@@ -154,7 +154,7 @@ impl Checker {
             return wrong(Wrong::Field, "the answer says no lifetime in seconds");
         };
         self.shortest_life_s = Some(self.shortest_life_s.map_or(life, |shortest| shortest.min(life)));
-        let used = Some(&fleet.of(who).refresh_token).filter(|_| call == profile::Call::Refresh);
+        let used = Some(&fleet.of(who).refresh_token).filter(|_| call == profile::IdpCall::Refresh);
         let same = used.is_some_and(|used| *used == *refresh);
         let repeat = match (used, &mut self.successors) {
             (Some(used), Some(successors)) => successors.is_repeat(used, &refresh),
@@ -196,7 +196,7 @@ impl Checker {
             token.map(std::borrow::Cow::into_owned)
         };
         let Some(text) = text else { return wrong(Wrong::Field, "the answer holds no sign-in token") };
-        let token = match SignInToken::parse(&text, &Faithful) {
+        let token = match SignInToken::parse(&text, &DefaultSdkPolicy) {
             Ok(token) => token,
             Err(error) => return wrong(Wrong::Field, error.to_string()),
         };

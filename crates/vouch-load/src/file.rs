@@ -1,16 +1,16 @@
 //! A load file: YAML that says what to send, how fast, how long, and what must hold. See `docs/load-testing.md`.
 
 use super::arrivals::Arrivals;
-use super::desk::Workload;
+use super::endpoints::LoadCall;
 use super::plan::{self, Load, Protocol};
-use super::site::Call;
+use super::scheduler::Workload;
 use super::threshold::Threshold;
-use vouch_spec::protocol::{Environment, Realm, Region};
-use vouch_spec::text::{Decoder, Problem, Source, Spanned, yaml};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use vouch_spec::protocol::{Environment, Realm, Region};
+use vouch_spec::text::{Decoder, Diagnostic, Source, Spanned, yaml};
 
 /// A load file. What is left out has a default; the command line overrides it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ pub struct LoadFile {
     /// Several, by weight.
     pub mix: BTreeMap<String, Spanned<u32>>,
     /// Workloads of your own: the calls that one installation makes.
-    pub workloads: BTreeMap<String, Spanned<Vec<Call>>>,
+    pub workloads: BTreeMap<String, Spanned<Vec<LoadCall>>>,
     /// When requests start: `constant 500/s`, `poisson 500/s`, `ramp 10/s to 500/s`, `steps 100/s 200/s`,
     /// `spike 10000 at 2s within 5s over 100/s`, or `flood`.
     pub arrivals: Option<Spanned<String>>,
@@ -90,7 +90,7 @@ const NAMES_OF_ALL: &str = "exchange, refresh, issue, signIn, launch and migrati
 
 impl LoadFile {
     /// Reads a file. All that is wrong is told together.
-    pub fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
+    pub fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
         let (tree, mut problems) = yaml::parse(source);
         let decoder = Decoder::new(source);
         let file: Option<LoadFile> =
@@ -159,7 +159,7 @@ impl LoadFile {
         }
     }
 
-    fn own(&self) -> Vec<(String, Vec<Call>)> {
+    fn own(&self) -> Vec<(String, Vec<LoadCall>)> {
         self.workloads.iter().map(|(name, calls)| (name.clone(), calls.value.clone())).collect()
     }
 
@@ -176,7 +176,7 @@ impl LoadFile {
     }
 
     /// The load that file and command line make. `gcip`: the wire profile is the older one.
-    pub fn settle(&self, overrides: &Overrides, gcip: bool) -> Result<Load, String> {
+    pub fn resolve(&self, overrides: &Overrides, gcip: bool) -> Result<Load, String> {
         let workloads = self.chosen(overrides)?;
         let arrivals = match (&overrides.arrivals, &self.arrivals) {
             (Some(arrivals), _) => arrivals.clone(),
@@ -247,19 +247,19 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<LoadFile, Vec<String>> {
-        let told = |problems: Vec<Problem>| {
+        let told = |problems: Vec<Diagnostic>| {
             problems.into_iter().map(|problem| format!("{} {}", problem.place(), problem.message))
         };
         LoadFile::parse(&Source::new("load.yaml", text)).map_err(|problems| told(problems).collect())
     }
 
-    fn settle(text: &str) -> Result<Load, String> {
-        parse(text).map_err(|problems| problems.join("; "))?.settle(&Overrides::default(), false)
+    fn resolve(text: &str) -> Result<Load, String> {
+        parse(text).map_err(|problems| problems.join("; "))?.resolve(&Overrides::default(), false)
     }
 
     #[test]
     fn a_file_makes_a_load() {
-        let load = settle(
+        let load = resolve(
             "title: Monday\nmix: {refresh: 8, morning: 2}\nworkloads: {morning: [issue, exchange, resource]}\n\
              arrivals: ramp 10/s to 100/s\nlength: 20s\nwarmUp: 5s\nthresholds: [p99<50ms, morning/exchange errors<1%]\n",
         )
@@ -267,9 +267,9 @@ mod tests {
         assert_eq!((load.title.as_str(), load.workloads.len(), load.measured().as_secs()), ("Monday", 2, 15));
         assert_eq!(load.series(), ["morning", "morning/issue", "morning/exchange", "morning/resource", "refresh"]);
         assert_eq!(load.thresholds.len(), 2);
-        let again = settle("workload: day\nworkloads: {day: [refresh, resource, resource]}\n").expect("a load");
+        let again = resolve("workload: day\nworkloads: {day: [refresh, resource, resource]}\n").expect("a load");
         assert_eq!(again.series(), ["day", "day/refresh", "day/resource", "day/resource#2"]);
-        assert!(!settle("{}").expect("defaults").thresholds.iter().any(|_| true));
+        assert!(!resolve("{}").expect("defaults").thresholds.iter().any(|_| true));
     }
 
     #[test]
@@ -300,17 +300,17 @@ mod tests {
             ("timeout: 0s\n", "nothing can be answered"),
             ("arrivals: spike 10 at 9s within 2s over 1/s\n", "the spike ends at 11s"),
         ] {
-            let why = settle(text).expect_err(text);
+            let why = resolve(text).expect_err(text);
             assert!(why.contains(part), "{text}: {why}");
         }
     }
 
     #[test]
     fn there_are_tokens_for_every_arrival() {
-        let load = settle("workload: exchange\narrivals: 50/s\nlength: 4s\nthreads: 2\n").expect("a load");
+        let load = resolve("workload: exchange\narrivals: 50/s\nlength: 4s\nthreads: 2\n").expect("a load");
         assert!((200..210).contains(&load.tokens), "{}", load.tokens);
-        let mixed = settle("mix: {exchange: 1, refresh: 1}\narrivals: 50/s\nlength: 4s\n").expect("a load");
+        let mixed = resolve("mix: {exchange: 1, refresh: 1}\narrivals: 50/s\nlength: 4s\n").expect("a load");
         assert!((100..250).contains(&mixed.tokens), "{}", mixed.tokens);
-        assert_eq!(settle("workload: refresh\n").expect("a load").tokens, 0);
+        assert_eq!(resolve("workload: refresh\n").expect("a load").tokens, 0);
     }
 }

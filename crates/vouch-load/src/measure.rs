@@ -3,8 +3,8 @@
 use super::check::Verdict;
 use super::failure::{Failure, Wrong};
 use super::latencies::{Latencies, latencies, record};
+use super::measurement_window::Came;
 use super::threshold::Figures;
-use super::window::Came;
 use std::collections::BTreeMap;
 
 /// The requests of one workload or call.

@@ -1,12 +1,12 @@
 //! What a load file says, settled: a [`Load`] that can be carried out.
 
 use super::arrivals::Arrivals;
-use super::desk::{After, Workload};
-use super::site::Call;
+use super::endpoints::LoadCall;
+use super::scheduler::{After, Workload};
 use super::threshold::Threshold;
+use std::time::Duration;
 use vouch_spec::protocol::Realm;
 use vouch_spec::text::did_you_mean;
-use std::time::Duration;
 
 /// A load that can be carried out.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,29 +69,29 @@ pub enum Protocol {
 const FLOOD_TOKENS: u32 = 20_000;
 
 /// The workloads that need no definition.
-pub const BUILT_IN: [(&str, &[Call], &str); 6] = [
-    ("exchange", &[Call::Exchange], "a sign-in token that was made before the clock started, for tokens"),
-    ("refresh", &[Call::Refresh], "a refresh; each installation has a chain of tokens of its own"),
-    ("issue", &[Call::Issue], "a sign-in token, through the backend on the seat, or by the team's API key"),
+pub const BUILT_IN: [(&str, &[LoadCall], &str); 6] = [
+    ("exchange", &[LoadCall::Exchange], "a sign-in token that was made before the clock started, for tokens"),
+    ("refresh", &[LoadCall::Refresh], "a refresh; each installation has a chain of tokens of its own"),
+    ("issue", &[LoadCall::Issue], "a sign-in token, through the backend on the role, or by the team's API key"),
     (
         "signIn",
-        &[Call::Issue, Call::Exchange],
+        &[LoadCall::Issue, LoadCall::Exchange],
         "a sign-in token and its exchange: for runs longer than such a token lives",
     ),
     (
         "launch",
-        &[Call::Refresh, Call::Resource],
+        &[LoadCall::Refresh, LoadCall::Resource],
         "a relaunch after the access token's time: a refresh, then an API call",
     ),
     (
         "migration",
-        &[Call::Issue, Call::Exchange, Call::Resource],
+        &[LoadCall::Issue, LoadCall::Exchange, LoadCall::Resource],
         "an installation of the API-key scheme moves over: sign-in token, exchange, first API call",
     ),
 ];
 
 /// Finds a workload by name: one of the file's own, or a built-in one.
-pub fn workload(name: &str, weight: u32, own: &[(String, Vec<Call>)]) -> Result<Workload, String> {
+pub fn workload(name: &str, weight: u32, own: &[(String, Vec<LoadCall>)]) -> Result<Workload, String> {
     let found = own.iter().find(|(known, _)| known == name).map(|(_, calls)| calls.clone());
     let built_in = || BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, calls, _)| calls.to_vec());
     let calls = found.or_else(built_in).ok_or_else(|| {
@@ -102,26 +102,28 @@ pub fn workload(name: &str, weight: u32, own: &[(String, Vec<Call>)]) -> Result<
 }
 
 /// Why a chain of calls makes no workload.
-pub fn check_chain(calls: &[Call]) -> Option<String> {
+pub fn check_chain(calls: &[LoadCall]) -> Option<String> {
     let (mut token, mut signed_in) = (false, false);
     match calls.first() {
         None => return Some("a workload makes at least one call".into()),
-        Some(Call::Exchange) => token = true,
-        Some(Call::Refresh | Call::Resource) => signed_in = true,
+        Some(LoadCall::Exchange) => token = true,
+        Some(LoadCall::Refresh | LoadCall::Resource) => signed_in = true,
         Some(_) => {}
     }
     for call in calls {
         match call {
-            Call::CreateUser | Call::DeleteUser => {
+            LoadCall::CreateUser | LoadCall::DeleteUser => {
                 return Some(format!("`{call}` is no call of a workload: users are made before the clock starts"));
             }
-            Call::Issue => token = true,
-            Call::Exchange if !token => return Some("`exchange` needs a sign-in token: put `issue` before it".into()),
-            Call::Exchange => (token, signed_in) = (false, true),
-            Call::Refresh | Call::Resource if !signed_in => {
+            LoadCall::Issue => token = true,
+            LoadCall::Exchange if !token => {
+                return Some("`exchange` needs a sign-in token: put `issue` before it".into());
+            }
+            LoadCall::Exchange => (token, signed_in) = (false, true),
+            LoadCall::Refresh | LoadCall::Resource if !signed_in => {
                 return Some(format!("`{call}` needs a signed-in installation: put `exchange` before it"));
             }
-            Call::Refresh | Call::Resource => {}
+            LoadCall::Refresh | LoadCall::Resource => {}
         }
     }
     None
@@ -222,10 +224,10 @@ mod tests {
         }
         for (calls, part) in [
             (&[][..], "at least one"),
-            (&[Call::Issue, Call::Refresh], "signed-in"),
-            (&[Call::Refresh, Call::Exchange], "sign-in token"),
-            (&[Call::CreateUser], "before the clock"),
-            (&[Call::Issue, Call::Exchange, Call::Exchange], "sign-in token"),
+            (&[LoadCall::Issue, LoadCall::Refresh], "signed-in"),
+            (&[LoadCall::Refresh, LoadCall::Exchange], "sign-in token"),
+            (&[LoadCall::CreateUser], "before the clock"),
+            (&[LoadCall::Issue, LoadCall::Exchange, LoadCall::Exchange], "sign-in token"),
         ] {
             assert!(check_chain(calls).is_some_and(|why| why.contains(part)), "{calls:?}");
         }
@@ -234,7 +236,7 @@ mod tests {
     #[test]
     fn an_unknown_workload_is_told_with_the_nearest() {
         assert!(workload("refesh", 1, &[]).expect_err("none").contains("refresh"));
-        let own = vec![("morning".to_owned(), vec![Call::Refresh])];
-        assert_eq!(workload("morning", 3, &own).map(|w| (w.calls, w.weight)), Ok((vec![Call::Refresh], 3)));
+        let own = vec![("morning".to_owned(), vec![LoadCall::Refresh])];
+        assert_eq!(workload("morning", 3, &own).map(|w| (w.calls, w.weight)), Ok((vec![LoadCall::Refresh], 3)));
     }
 }

@@ -2,20 +2,20 @@
 
 use super::check::Checker;
 use super::client::nanoseconds;
-use super::desk::Record;
+use super::duplicates::{Owners, Seen};
 use super::failure::{Failure, Wrong};
-use super::identity::Learned;
 use super::latencies::{Latencies, latencies};
 use super::measure::{Failed, Second, Series};
+use super::measurement_window::Window;
 use super::plan::Load;
-use super::seen::{Owners, Seen};
-use super::window::Window;
+use super::scheduler::Record;
+use super::token_claims::Learned;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One second, for the live view and the timeline. Latencies in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Row {
+pub struct IntervalStats {
     /// Seconds since the start of the clock.
     pub second: u64,
     pub started: u64,
@@ -30,7 +30,7 @@ pub struct Row {
     pub cpu_ns: u64,
 }
 
-impl Row {
+impl IntervalStats {
     pub fn new(second: u64, figures: &Second) -> Self {
         Self {
             second,
@@ -49,7 +49,7 @@ impl Row {
 
 /// Whether a run can still come to something.
 #[derive(Default)]
-pub struct Hope {
+pub struct AbortPolicy {
     /// Seconds with nothing but failures since the last good answer. Seconds in which nothing ended say nothing.
     failing: u32,
     /// There was a good answer.
@@ -61,10 +61,10 @@ const MOST_FAILING: u32 = 5;
 /// The same for a server that has answered well before: it may be on its way up again.
 const MOST_DOWN: u32 = 10;
 
-impl Hope {
+impl AbortPolicy {
     /// Looks at the next second; whether hope is lost: there were only failures, and more of the same are sure to follow, or
     /// they did for long enough.
-    pub fn is_lost(&mut self, row: &Row) -> bool {
+    pub fn is_lost(&mut self, row: &IntervalStats) -> bool {
         self.works |= row.good > 0;
         self.failing = if row.good > 0 { 0 } else { self.failing + u32::from(row.errors > 0) };
         let at_once = !self.works && row.errors >= 3 && row.lasting * 2 > row.errors;
@@ -79,7 +79,7 @@ pub struct Round {
     pub series: Vec<(String, Series)>,
     /// All workloads together.
     pub whole: Series,
-    pub rows: Vec<Row>,
+    pub rows: Vec<IntervalStats>,
     /// How late arrivals were taken up though a connection was free, in nanoseconds.
     pub lag: Latencies,
     pub starved: u64,
@@ -111,21 +111,21 @@ pub struct Round {
 }
 
 /// A round that goes on.
-pub struct Gathering {
+pub struct RoundBuilder {
     names: Vec<Vec<String>>,
     warm_up: Duration,
     length: Duration,
     /// No arrivals but whenever a connection is free.
     flood: bool,
-    pub rows: Vec<Row>,
+    pub rows: Vec<IntervalStats>,
     pub took: Duration,
     pub gave_up: bool,
     pub interrupted: bool,
 }
 
-impl Gathering {
+impl RoundBuilder {
     pub fn new(load: &Load, warm_up: Duration, length: Duration, flood: bool) -> Self {
-        let names = load.workloads.iter().map(super::desk::Workload::series).collect();
+        let names = load.workloads.iter().map(super::scheduler::Workload::series).collect();
         Self { names, warm_up, length, flood, rows: vec![], took: Duration::ZERO, gave_up: false, interrupted: false }
     }
 

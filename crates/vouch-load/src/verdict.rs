@@ -4,7 +4,7 @@
 //! answers alone break is broken; anything else is inconclusive then. A load that was not sent in full makes figures better,
 //! and proves nothing.
 
-use super::doubts::{limits, nobody_lived, notes, unsent};
+use super::caveats::{limits, nobody_lived, notes, unsent};
 use super::failure::Failure;
 use super::measure::Series;
 use super::plan::Load;

@@ -4,7 +4,7 @@
 //! This crate must not know scenarios being run or judged: it offers parts, and the runner puts them together.
 
 pub mod clock;
-pub mod cloud;
+pub mod mock_cloud;
 pub mod mutant;
 pub mod reference;
 pub mod serve;

@@ -2,16 +2,9 @@
 
 mod outside;
 
-use super::interrupts::{INTERRUPTED, stop_on_interrupt};
-use super::{Done, Stop, casting, runtime};
-use crate::cli::out::Out;
-use vouch_sim::cloud::{Keys, Truthful};
-use vouch_explore::{CLAUSES, Cast, Coverage, Possible, Walked, all_acts, random_walk, reachable, scenario, shrink};
-use vouch_sim::mutant::{Fault, Mutant, all};
-use vouch_spec::profile::Profile;
-use vouch_sim::reference::adapter::Reference;
-use vouch_sim::reference::app::Diligent;
-use vouch_sim::reference::backend::Proper;
+use super::signals::{INTERRUPTED, stop_on_interrupt};
+use super::{CliError, Done, casting, runtime};
+use crate::cli::stdout::Out;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -20,6 +13,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use vouch_explore::{
+    CLAUSES, Coverage, Parts, Possible, Walked, all_actions, random_walk, reachable, scenario, shrink,
+};
+use vouch_sim::mock_cloud::{DefaultCloudPolicy, Keys};
+use vouch_sim::mutant::{Mutant, Mutation, all};
+use vouch_sim::reference::adapter::Reference;
+use vouch_sim::reference::app::DefaultAppPolicy;
+use vouch_sim::reference::backend::DefaultBackendPolicy;
+use vouch_spec::profile::Profile;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -48,7 +50,7 @@ pub struct Args {
     output: PathBuf,
 
     /// Walk against the SDK of this target file, which must have a section `[sdk]`; everything else is built in.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["plant", "mutants"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["inject", "mutants"])]
     target: Option<PathBuf>,
 
     /// With `--target`: the wire profile, junction, gcip or custom. Left out, the target file's.
@@ -61,9 +63,9 @@ pub struct Args {
 
     /// Plant a fault in a built-in part first, by its name in `vouch mutants`.
     #[arg(long, value_name = "FAULT", conflicts_with = "mutants")]
-    plant: Option<String>,
+    inject: Option<String>,
 
-    /// Walk with each planted fault in turn, and show which of them exploration alone finds. `--seconds` counts for each.
+    /// Walk with each injected fault in turn, and show which of them exploration alone finds. `--seconds` counts for each.
     #[arg(long)]
     mutants: bool,
 
@@ -85,12 +87,12 @@ pub fn run(args: &Args) -> Done {
     if let Some(path) = &args.target {
         return outside::run(args, path);
     }
-    let keys = Arc::new(Keys::quick().map_err(|error| Stop::Environment(error.to_string()))?);
-    let reference = Cast {
+    let keys = Arc::new(Keys::quick().map_err(|error| CliError::Environment(error.to_string()))?);
+    let reference = Parts {
         sdk: Arc::new(Reference),
-        app: Arc::new(Diligent),
-        cloud: Arc::new(Truthful),
-        backend: Arc::new(Proper),
+        app: Arc::new(DefaultAppPolicy),
+        cloud: Arc::new(DefaultCloudPolicy),
+        backend: Arc::new(DefaultBackendPolicy),
         keys,
         junction: Profile::junction(),
         standard: Profile::built_in("standard").unwrap_or_else(Profile::junction),
@@ -100,14 +102,14 @@ pub fn run(args: &Args) -> Done {
     if args.mutants {
         return every_mutant(args, &reference, &interrupted);
     }
-    let cast = match &args.plant {
-        Some(name) => planted(&reference, &casting::mutant(name)?.seat),
+    let cast = match &args.inject {
+        Some(name) => injected(&reference, &casting::mutant(name)?.role),
         None => reference,
     };
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let found = search(args, &cast, seed, &interrupted)?;
     let mut out = Out;
-    tell_numbers(&mut out, args, seed, &found, all_acts().len())?;
+    tell_numbers(&mut out, args, seed, &found, all_actions().len())?;
     let Some((seed, walked)) = found.failure else {
         if interrupted.load(Ordering::Relaxed) {
             writeln!(out, "interrupted; no walk so far leaves the model or breaks an invariant")?;
@@ -120,7 +122,7 @@ pub fn run(args: &Args) -> Done {
     Ok(ExitCode::from(1))
 }
 
-fn tell_failure(out: &mut impl Write, seed: u64, walked: &Walked, args: &Args) -> Result<(), Stop> {
+fn tell_failure(out: &mut impl Write, seed: u64, walked: &Walked, args: &Args) -> Result<(), CliError> {
     writeln!(out, "\nFAIL at seed {seed}, shortened to {} events:", walked.steps.len())?;
     write!(out, "{}", scenario::tell(walked))?;
     if let Some(mismatch) = &walked.mismatch {
@@ -133,23 +135,26 @@ fn tell_failure(out: &mut impl Write, seed: u64, walked: &Walked, args: &Args) -
 }
 
 /// How far the walks came.
-fn tell_numbers(out: &mut impl Write, args: &Args, seed: u64, found: &Found, acts: usize) -> Result<(), Stop> {
+fn tell_numbers(out: &mut impl Write, args: &Args, seed: u64, found: &Found, actions: usize) -> Result<(), CliError> {
     #[allow(clippy::cast_precision_loss, reason = "shown to people")]
     let rate = found.walks as f64 / found.seconds.max(0.001);
     let (walks, length, seconds) = (found.walks, args.length, found.seconds);
     let digits = usize::from(rate < 10.0);
     writeln!(out, "{walks} walks of {length} events from seed {seed} in {seconds:.1} s: {rate:.digits$} a second")?;
     let (states, transitions) = reachable();
-    let Coverage { states: seen, transitions: taken, acts: done } = &found.coverage;
+    let Coverage { states: seen, transitions: taken, actions: done } = &found.coverage;
     let (seen, taken, states, done) = (seen.len(), taken.len(), states.len(), done.len());
-    writeln!(out, "model: {seen} of {states} states, {taken} of {transitions} transitions, {done} of {acts} acts")?;
+    writeln!(
+        out,
+        "model: {seen} of {states} states, {taken} of {transitions} transitions, {done} of {actions} actions"
+    )?;
     Ok(())
 }
 
 /// Writes the scenario of a failing walk so that `vouch run` can play it where it lies.
-fn keep(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, Stop> {
+fn keep(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, CliError> {
     let path = folder.join(format!("explored-{seed}.yaml"));
-    let cannot = |error: std::io::Error| Stop::Environment(format!("cannot write {}: {error}", path.display()));
+    let cannot = |error: std::io::Error| CliError::Environment(format!("cannot write {}: {error}", path.display()));
     std::fs::create_dir_all(folder).map_err(cannot)?;
     std::fs::write(&path, text).map_err(cannot)?;
     let whole = std::path::absolute(folder).map_err(cannot)?;
@@ -160,7 +165,7 @@ fn keep(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, Stop> {
 }
 
 /// Walks until time, number, a failure or the user ends it.
-fn search(args: &Args, cast: &Cast, seed: u64, interrupted: &Arc<AtomicBool>) -> Result<Found, Stop> {
+fn search(args: &Args, cast: &Parts, seed: u64, interrupted: &Arc<AtomicBool>) -> Result<Found, CliError> {
     let (began, limit) = (Instant::now(), Duration::from_secs(args.seconds.max(1)));
     let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
@@ -173,12 +178,13 @@ fn search(args: &Args, cast: &Cast, seed: u64, interrupted: &Arc<AtomicBool>) ->
         .collect();
     let mut found = Found { walks: 0, coverage: Coverage::default(), failure: None, seconds: 0.0 };
     for worker in workers {
-        let done = worker.join().map_err(|_| Stop::Environment("a walk has panicked".into()))?;
-        let (walks, coverage, failure) = done.map_err(|error| Stop::Environment(format!("cannot start: {error}")))?;
+        let done = worker.join().map_err(|_| CliError::Environment("a walk has panicked".into()))?;
+        let (walks, coverage, failure) =
+            done.map_err(|error| CliError::Environment(format!("cannot start: {error}")))?;
         found.walks += walks;
         found.coverage.states.extend(coverage.states);
         found.coverage.transitions.extend(coverage.transitions);
-        found.coverage.acts.extend(coverage.acts);
+        found.coverage.actions.extend(coverage.actions);
         // The smallest seed, so that the same call tells the same.
         if let Some((at, walked)) = failure
             && found.failure.as_ref().is_none_or(|(first, _)| at < *first)
@@ -194,7 +200,7 @@ type Worked = std::io::Result<(u64, Coverage, Option<(u64, Walked)>)>;
 
 #[allow(clippy::too_many_arguments, reason = "what one thread shares with the others")]
 fn worker(
-    cast: &Cast,
+    cast: &Parts,
     seed: u64,
     length: usize,
     most: u64,
@@ -205,7 +211,7 @@ fn worker(
     interrupted: &AtomicBool,
 ) -> Worked {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let (mut walks, mut coverage, mut possible) = (0, Coverage::default(), Possible::of(all_acts()));
+    let (mut walks, mut coverage, mut possible) = (0, Coverage::default(), Possible::of(all_actions()));
     let is_over = || stop.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed) || began.elapsed() >= limit;
     while !is_over() {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -224,32 +230,32 @@ fn worker(
     Ok((walks, coverage, None))
 }
 
-fn planted(reference: &Cast, fault: &Fault) -> Cast {
+fn injected(reference: &Parts, fault: &Mutation) -> Parts {
     match fault {
-        Fault::Sdk(assembly) => Cast { sdk: assembly.clone(), ..reference.clone() },
-        Fault::App(rules) => Cast { app: rules.clone(), ..reference.clone() },
-        Fault::Cloud(rules) => Cast { cloud: rules.clone(), ..reference.clone() },
-        Fault::Backend(rules) => Cast { backend: rules.clone(), ..reference.clone() },
+        Mutation::Sdk(assembly) => Parts { sdk: assembly.clone(), ..reference.clone() },
+        Mutation::App(policy) => Parts { app: policy.clone(), ..reference.clone() },
+        Mutation::Cloud(policy) => Parts { cloud: policy.clone(), ..reference.clone() },
+        Mutation::Backend(policy) => Parts { backend: policy.clone(), ..reference.clone() },
     }
 }
 
-fn every_mutant(args: &Args, reference: &Cast, interrupted: &Arc<AtomicBool>) -> Done {
+fn every_mutant(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) -> Done {
     let wanted =
         |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
     let mutants: Vec<_> = all().into_iter().filter(wanted).collect();
     if mutants.is_empty() {
-        return Err(Stop::Usage("no mutant matches".into()));
+        return Err(CliError::Usage("no mutant matches".into()));
     }
     let mut out = Out;
     let (mut tried, mut killed, mut by_seat): (usize, usize, BTreeMap<&str, (usize, usize)>) = (0, 0, BTreeMap::new());
     for mutant in &mutants {
-        let cast = planted(reference, &mutant.seat);
+        let cast = injected(reference, &mutant.role);
         let found = search(args, &cast, args.seed.unwrap_or(1), interrupted)?;
         if found.failure.is_none() && interrupted.load(Ordering::Relaxed) {
             break;
         }
         tried += 1;
-        let count = by_seat.entry(mutant.seat.word()).or_default();
+        let count = by_seat.entry(mutant.role.word()).or_default();
         count.1 += 1;
         match &found.failure {
             Some((seed, walked)) => {
@@ -259,7 +265,7 @@ fn every_mutant(args: &Args, reference: &Cast, interrupted: &Arc<AtomicBool>) ->
                     out,
                     "killed   {:<8}{:<8}{:<34}after {} walks, {:.1} s, {} events (seed {seed})",
                     mutant.clause,
-                    mutant.seat.word(),
+                    mutant.role.word(),
                     mutant.name,
                     found.walks,
                     found.seconds,
@@ -270,14 +276,14 @@ fn every_mutant(args: &Args, reference: &Cast, interrupted: &Arc<AtomicBool>) ->
                 out,
                 "SURVIVED {:<8}{:<8}{:<34}{}",
                 mutant.clause,
-                mutant.seat.word(),
+                mutant.role.word(),
                 mutant.name,
                 mutant.about
             )?,
         }
     }
-    for (seat, (killed, all)) in &by_seat {
-        writeln!(out, "{seat:<9}{killed} of {all}")?;
+    for (role, (killed, all)) in &by_seat {
+        writeln!(out, "{role:<9}{killed} of {all}")?;
     }
     writeln!(out, "{killed} of {tried} mutants found by exploration alone")?;
     if tried < mutants.len() {

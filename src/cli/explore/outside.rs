@@ -1,16 +1,11 @@
 //! `vouch explore --target`: walks against an SDK from outside.
 
 use super::{Args, Found, keep, tell_numbers};
-use crate::cli::casting::{self, Casting, NoCast};
-use crate::cli::interrupts::{INTERRUPTED, interrupts};
-use crate::cli::out::Out;
+use crate::cli::casting::{self, ResolvedTarget, TargetError};
 use crate::cli::run::{profile, unfit};
-use crate::cli::{Done, Stop, limits, runtime, target};
-use vouch_sim::clock::Mode;
-use vouch_explore::outside::{Ended, Failed, Outside, Shortened};
-use vouch_explore::{Act, Coverage, Draft};
-use vouch_spec::protocol::Seat;
-use vouch_runner::run::{Interrupted, wanted};
+use crate::cli::signals::{INTERRUPTED, interrupts};
+use crate::cli::stdout::Out;
+use crate::cli::{CliError, Done, resource_limits, runtime, target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -18,12 +13,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
+use vouch_explore::external::{Ended, Failed, Outside, Shortened};
+use vouch_explore::{Action, Coverage, PlannedWalk};
+use vouch_runner::run::{Interrupted, wanted};
+use vouch_sim::clock::Mode;
+use vouch_spec::protocol::Role;
 
 pub fn run(args: &Args, path: &Path) -> Done {
     let target = target(Some(path))?;
     if target.sdk.is_none() {
         let words = "walks from outside want an SDK: the target file has no section [sdk]; see docs/exploring.md";
-        return Err(Stop::Usage(words.into()));
+        return Err(CliError::Usage(words.into()));
     }
     let runtime = runtime()?;
     let done = runtime.block_on(explore(args, path, target));
@@ -36,26 +36,26 @@ async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Ta
     let mut interrupted = interrupts();
     let profile = profile(args.profile.as_deref(), &target)?;
     let cast = tokio::select! {
-        cast = casting::cast(target, &[Seat::Sdk], profile, args.real_time) => cast,
+        cast = casting::cast(target, &[Role::Sdk], profile, args.real_time) => cast,
         () = wanted(&mut interrupted) => return Ok(ExitCode::from(INTERRUPTED)),
     };
     let cast = match cast {
         Ok(cast) => cast,
-        Err(NoCast::Stop(stop)) => return Err(stop),
-        Err(NoCast::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
+        Err(TargetError::CliError(stop)) => return Err(stop),
+        Err(TargetError::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
     };
-    let jobs = limits::jobs(args.jobs)?;
+    let jobs = resource_limits::jobs(args.jobs)?;
     let jobs = cast.at_most.map_or(jobs, |most| jobs.min(most));
     tell_build(&cast)?;
-    let outside = Arc::new(Outside::new(cast.engine, &cast.offer).map_err(Stop::Environment)?);
+    let outside = Arc::new(Outside::new(cast.engine, &cast.offer).map_err(CliError::Environment)?);
     tell_left_out(&outside.left_out)?;
-    if outside.acts.is_empty() {
+    if outside.actions.is_empty() {
         writeln!(Out, "nothing is left to walk")?;
         return Ok(ExitCode::from(4));
     }
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let (found, failure) = search(args, &outside, seed, jobs, &mut interrupted).await?;
-    tell_numbers(&mut Out, args, seed, &found, outside.acts.len())?;
+    tell_numbers(&mut Out, args, seed, &found, outside.actions.len())?;
     let Some((seed, failed)) = failure else {
         if *interrupted.borrow() {
             writeln!(Out, "interrupted; no walk so far leaves the model or breaks an invariant")?;
@@ -77,7 +77,7 @@ async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Ta
     Ok(ExitCode::from(if shortened.again { 1 } else { 4 }))
 }
 
-type Walk = (u64, Draft, Ended);
+type Walk = (u64, PlannedWalk, Ended);
 
 /// Walks until time, number, a failure or the user ends it.
 async fn search(
@@ -86,7 +86,7 @@ async fn search(
     seed: u64,
     jobs: usize,
     interrupted: &mut Interrupted,
-) -> Result<(Found, Option<(u64, Failed)>), Stop> {
+) -> Result<(Found, Option<(u64, Failed)>), CliError> {
     let (began, limit) = (Instant::now(), Duration::from_secs(args.seconds.max(1)));
     let mut found = Found { walks: 0, coverage: Coverage::default(), failure: None, seconds: 0.0 };
     let (mut failure, mut next): (Option<(u64, Failed)>, u64) = (None, 0);
@@ -111,7 +111,7 @@ async fn search(
             ended = walks.join_next() => ended,
         };
         let Some(ended) = ended else { break };
-        let (at, draft, ended) = ended.map_err(|_| Stop::Environment("a walk has panicked".into()))?;
+        let (at, draft, ended) = ended.map_err(|_| CliError::Environment("a walk has panicked".into()))?;
         found.walks += 1;
         match ended {
             Ended::Well => draft.cover(draft.stages.len(), &mut found.coverage),
@@ -122,7 +122,7 @@ async fn search(
                     failure = Some((at, *failed));
                 }
             }
-            Ended::Broken(what) => return Err(Stop::Environment(format!("at seed {at}: {what}"))),
+            Ended::Broken(what) => return Err(CliError::Environment(format!("at seed {at}: {what}"))),
         }
     }
     // Ends every walk that is under way, and with it its process.
@@ -131,26 +131,26 @@ async fn search(
     Ok((found, failure))
 }
 
-fn tell_build(cast: &Casting) -> Result<(), Stop> {
+fn tell_build(cast: &ResolvedTarget) -> Result<(), CliError> {
     let time = if cast.engine.mode == Mode::Virtual { "virtual" } else { "real" };
     let (build, target, profile) = (&cast.build, &cast.target, &cast.engine.profile.name);
     writeln!(Out, "{} {} on {} ({target}), {time} time, {profile}", build.name, build.version, build.platform)?;
     Ok(())
 }
 
-/// Kinds of acts that cannot be walked, and why.
-fn tell_left_out(left_out: &BTreeMap<String, Vec<Act>>) -> Result<(), Stop> {
+/// Kinds of actions that cannot be walked, and why.
+fn tell_left_out(left_out: &BTreeMap<String, Vec<Action>>) -> Result<(), CliError> {
     let mut out = Out;
-    for (reason, acts) in left_out {
-        let kinds: BTreeSet<_> = acts.iter().map(Act::kind).collect();
+    for (reason, actions) in left_out {
+        let kinds: BTreeSet<_> = actions.iter().map(Action::kind).collect();
         let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
-        let (number, word) = (acts.len(), if acts.len() == 1 { "act" } else { "acts" });
+        let (number, word) = (actions.len(), if actions.len() == 1 { "act" } else { "actions" });
         writeln!(out, "left out: {} ({number} {word}): {reason}", kinds.join(", "))?;
     }
     Ok(())
 }
 
-fn tell_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened: &Shortened) -> Result<(), Stop> {
+fn tell_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened: &Shortened) -> Result<(), CliError> {
     let mut out = Out;
     let Failed { draft, finding, .. } = &shortened.failed;
     writeln!(out, "\nFAIL at seed {seed}, after {events} events")?;
@@ -160,7 +160,7 @@ fn tell_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened:
             writeln!(out, "inconclusive: walked again twice it does not fail, so it hangs on timing; not shortened:")?
         }
     }
-    for (number, act) in draft.acts().iter().enumerate() {
+    for (number, act) in draft.actions().iter().enumerate() {
         writeln!(out, "  {:>3}  {act:?}", number + 1)?;
     }
     let clauses = finding.clauses.join(", ");

@@ -1,42 +1,42 @@
 //! The steps of API calls.
 
-use super::phrases::{own, strike, under_way};
+use super::step_templates::{own, strike, under_way};
 use super::{Stage, expect};
-use crate::act::{Act, On, Strike};
+use crate::action::{Action, InjectedFault, On};
 use std::fmt::Write;
 
 pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
-    let (act, own) = (stage.act, own(stage));
+    let (action, own) = (stage.action, own(stage));
     let call = format!("GET /v2/user/${}.id", own.name());
     let held =
         |on: &str, name: &str| under_way(on, "holdResponse", &format!("request: {call}"), &format!("{name}{number}"));
-    match act {
-        Act::CallTeam => {
+    match action {
+        Action::CallTeam => {
             out.push_str("  - request: GET /v2/user\n");
             expect(out, stage);
         }
-        Act::CrashInCall(write) => {
+        Action::CrashInCall(write) => {
             let _ = writeln!(out, "  - expire: accessToken\n  - crash: {{step: {{request: {call}}}, write: {write}}}");
             expect(out, stage);
             out.push_str("  - kill\n  - launch\n");
         }
-        Act::CallOther => {
+        Action::CallOther => {
             let _ = writeln!(out, "  - request: GET /v2/user/${}.id", own.other().name());
             expect(out, stage);
         }
-        Act::Call | Act::CallSummary => {
-            let (what, own) = (if act == Act::Call { "user" } else { "summary/sleep" }, own.name());
+        Action::Call | Action::CallSummary => {
+            let (what, own) = (if action == Action::Call { "user" } else { "summary/sleep" }, own.name());
             let _ = writeln!(out, "  - request: {{call: GET /v2/{what}/${own}.id, body: {{user_id: ${own}.id}}}}");
             expect(out, stage);
         }
-        Act::CallStruck(on, how) => {
+        Action::CallStruck(on, how) => {
             if on == On::Refresh {
                 out.push_str("  - expire: accessToken\n");
             }
             out.push_str(&strike(if on == On::Refresh { "refresh" } else { "api" }, how));
             let _ = writeln!(out, "  - request: {call}");
             expect(out, stage);
-            if let (On::Api, Strike::Busy(_, seconds)) = (on, how) {
+            if let (On::Api, InjectedFault::Busy(_, seconds)) = (on, how) {
                 let _ = writeln!(out, "    sent: {{api: {{minGapSeconds: {seconds}}}}}");
             }
             out.push_str("  - clearFaults\n");
@@ -46,7 +46,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
                 let _ = writeln!(out, "  - advance: {{by: {}s}}", wait.as_secs());
             }
         }
-        Act::CrowdRefused => {
+        Action::CrowdRefused => {
             let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
             out.push_str(&held("refresh", "a"));
             let _ = writeln!(
@@ -62,14 +62,14 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
                 }
             }
         }
-        Act::Crowd => {
+        Action::Crowd => {
             let _ = writeln!(out, "  - expire: accessToken\n  - together:\n      steps:\n        - request: {call}");
             let mut line = String::new();
             expect(&mut line, stage);
             let line = line.replace("invalidUser", "invalidUser, notSignedIn");
             let _ = writeln!(out, "      {line}      times: 4");
         }
-        Act::LateRefusal => {
+        Action::LateRefusal => {
             let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
             out.push_str(&held("api", "c"));
             let _ = writeln!(out, "  - request: {call}");
@@ -78,7 +78,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
             expect(out, stage);
             out.push_str("    sent: {refresh: {atMost: 1}}\n");
         }
-        Act::WaitDeleted => {
+        Action::WaitDeleted => {
             // Refused by the API, and not before it, before the answer to the refresh comes: from here on the second waits.
             let _ = writeln!(out, "  - request: {call}\n    expect: 200\n  - deleteUser: {}", own.name());
             out.push_str(&held("refresh", "a"));
@@ -92,14 +92,14 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
                 expect(out, stage);
             }
         }
-        Act::CallTwice => {
+        Action::CallTwice => {
             let _ = writeln!(out, "  - request: {call}");
             expect(out, stage);
             let _ = writeln!(out, "  - request: {call}");
             expect(out, stage);
             out.push_str("    sent: {refresh: 0}\n");
         }
-        Act::LockedCall => {
+        Action::LockedCall => {
             let _ = writeln!(
                 out,
                 "  - expire: accessToken\n  - lockStorage\n  - request: {call}\n    \
@@ -108,7 +108,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
             expect(out, stage);
             out.push_str("  - kill\n  - launch\n");
         }
-        Act::CrowdSignOut => {
+        Action::CrowdSignOut => {
             out.push_str("  - expire: accessToken\n");
             out.push_str(&held("refresh", "c"));
             let _ = writeln!(out, "  - signOut:\n  - release\n  - finish: c{number}");

@@ -1,19 +1,19 @@
 //! A walk written down as a scenario file, which `vouch run` plays through the whole stack.
 
-mod asides;
 mod calls;
-mod phrases;
+mod non_sdk_steps;
 mod sign_ins;
+mod step_templates;
 mod steps;
 
-use super::act::{Act, Ask, On, Place, Try};
-use super::direct::Habits;
-use super::state::{Seen, State};
+use super::action::{Action, BackendRequest, ClientRequest, On, Place};
+use super::checks::changes_told;
+use super::in_process::Conditions;
+use super::state::{Observation, State};
 use super::walk::{Walked, words};
-use super::witness::changes_told;
+use std::fmt::Write;
 use vouch_spec::profile::NumberForm;
 use vouch_spec::protocol::{Realm, StatusWord};
-use std::fmt::Write;
 
 /// What is told of changes of the status.
 const CHANGES: &str = "LIF-6";
@@ -25,17 +25,17 @@ pub struct Script {
     pub note: String,
     pub clause: String,
     pub home: Realm,
-    pub habits: Habits,
+    pub conditions: Conditions,
     pub stages: Vec<Stage>,
 }
 
-/// One act, and the states that may be before and after it. Where there are several, only what holds in all is asked.
+/// One action, and the states that may be before and after it. Where there are several, only what holds in all is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stage {
-    pub act: Act,
+    pub action: Action,
     pub before: Vec<State>,
     pub after: Vec<State>,
-    /// The act found nothing to do its work with.
+    /// The action found nothing to do its work with.
     pub idle: bool,
 }
 
@@ -49,19 +49,19 @@ pub struct Written {
 /// The scenario of a walk that failed in memory.
 pub fn of_walk(walked: &Walked, seed: u64) -> Written {
     let told = walked.mismatch.as_ref().map(|m| format!("expected {}, got {}", m.expected, m.got)).unwrap_or_default();
-    let own = walked.steps.last().map_or("REF-2", |step| clause(step.act));
+    let own = walked.steps.last().map_or("REF-2", |step| clause(step.action));
     let mut stages: Vec<Stage> = Vec::new();
     for step in &walked.steps {
         let before = stages.last().map_or_else(|| vec![State::START], |stage: &Stage| stage.after.clone());
-        let idle = matches!(step.act, Act::Client(_)) && step.seen == [Seen::Ok];
-        stages.push(Stage { act: step.act, before, after: vec![step.after], idle });
+        let idle = matches!(step.action, Action::Client(_)) && step.seen == [Observation::Ok];
+        stages.push(Stage { action: step.action, before, after: vec![step.after], idle });
     }
     let clause = walked.mismatch.as_ref().and_then(|m| m.clause).unwrap_or(own).to_owned();
     // Where it went wrong, the model alone says what is right; but told changes are wrong for the state that it came to.
     if let Some(last) = stages.last_mut().filter(|_| clause != CHANGES) {
-        last.after = last.before.iter().flat_map(|state| state.follow(last.act)).map(|branch| branch.next).collect();
+        last.after = last.before.iter().flat_map(|state| state.follow(last.action)).map(|branch| branch.next).collect();
     }
-    write(&Script { seed, note: told, clause, home: walked.home, habits: walked.habits, stages })
+    write(&Script { seed, note: told, clause, home: walked.home, conditions: walked.conditions, stages })
 }
 
 /// The text of a script.
@@ -74,8 +74,8 @@ pub fn write(script: &Script) -> Written {
     let _ = writeln!(out, "proves: [{}]", script.clause);
     given(&mut out, script);
     out.push_str("steps:\n");
-    if script.habits.clock_off_minutes != 0 {
-        let _ = writeln!(out, "  - clockOff: {}\n  - relaunch", script.habits.clock_off_minutes);
+    if script.conditions.clock_off_minutes != 0 {
+        let _ = writeln!(out, "  - clockOff: {}\n  - relaunch", script.conditions.clock_off_minutes);
     }
     let mut lines = Vec::new();
     let newcomers = newcomers(script).collect::<Vec<_>>();
@@ -98,7 +98,7 @@ pub fn write(script: &Script) -> Written {
 
 /// The stages in which somebody new comes.
 fn newcomers(script: &Script) -> impl Iterator<Item = usize> {
-    let comes = |(_, stage): &(usize, &Stage)| stage.act == Act::Backend(Ask::NewcomerCrowd);
+    let comes = |(_, stage): &(usize, &Stage)| stage.action == Action::Backend(BackendRequest::NewcomerCrowd);
     script.stages.iter().enumerate().filter(comes).map(|(number, _)| number)
 }
 
@@ -109,13 +109,13 @@ fn given(out: &mut String, script: &Script) {
     if !names.is_empty() {
         let _ = writeln!(out, "  newcomers: [{}]", names.join(", "));
     }
-    let form = match script.habits.expires_in {
+    let form = match script.conditions.expires_in {
         None => "",
         Some(NumberForm::Number) => ", expiresIn: number",
         Some(NumberForm::Text) => ", expiresIn: text",
     };
     let _ = writeln!(out, "  cloud: {{refreshTokens: awkward{form}}}");
-    if script.habits.standard {
+    if script.conditions.standard {
         out.push_str("  profile: standard\n");
     }
 }
@@ -124,68 +124,71 @@ fn newcomer(number: usize) -> String {
     format!("newcomer{number}")
 }
 
-/// The clause that an act is about, where no invariant names one.
-pub fn clause(act: Act) -> &'static str {
-    match act {
-        Act::SignIn(_, Place::OtherRegion) => "MIG-5",
-        Act::SignIn(_, Place::OtherEnvironment) => "MIG-4",
-        Act::SignIn(..) | Act::SignInWatched(_) => "EXC-1",
-        Act::SignInStruck(..) => "EXC-4",
-        Act::SignInOtherCase(_) => "MIG-10",
-        Act::WaitDeleted => "DEL-5",
-        Act::Damage(_) => "PER-5",
-        Act::Identify(_) => "REC-8",
-        Act::SignOut | Act::LockedSignOut | Act::SignInAbroad(..) => "OUT-1",
-        Act::UseKey(_) => "KEY-1",
-        Act::SetUser(_) => "LIF-2",
-        Act::CallOther => "SCO-2",
-        Act::CallStruck(On::Refresh, _) => "REF-6",
-        Act::CallStruck(On::Api, _) => "DEL-4",
-        Act::Crowd | Act::CrowdRefused => "REF-4",
-        Act::LateRefusal => "REF-3",
-        Act::CrowdSignOut | Act::SignInSignOut(_) => "OUT-5",
-        Act::LockedCall => "PER-4",
-        Act::NextUser(..) => "LIF-4",
-        Act::Relaunch => "PER-1",
-        Act::Reboot => "PER-2",
-        Act::Kill | Act::CrashInCall(_) => "PER-3",
-        Act::Reinstall => "PER-7",
-        Act::CrashInSignIn(..) => "EXC-5",
-        Act::Reconcile => "REC-6",
-        Act::SignInForged(_) => "EXC-6",
-        Act::SignInLate(_) => "ISS-5",
-        Act::SignInBoth => "LIF-5",
-        Act::UseForeignKey(_) => "KEY-5",
-        Act::UserWithoutKey => "KEY-3",
-        Act::CallTeam => "SCO-3",
-        Act::CallSummary => "SCO-1",
-        Act::LockedLaunch => "PER-6",
-        Act::Client(Try::AccessTokenAt(_) | Try::KeyAt(_)) => "SCO-4",
-        Act::Client(Try::Metrics | Try::NewUser) => "SCO-3",
-        Act::Client(Try::ExpiredAccessToken) => "IDP-7",
-        Act::Client(Try::SignInTokenAgain) => "IDP-1",
-        Act::Client(Try::OldRefreshToken) => "IDP-2",
-        Act::Client(Try::Twin) | Act::Backend(Ask::NewcomerCrowd | Ask::Raced(_)) => "ISS-2",
-        Act::Client(_) => "IDP-4",
-        Act::Backend(Ask::WithoutCredential | Ask::WithGarbage) => "ISS-1",
-        Act::Backend(Ask::NamingInQuery(_) | Ask::NamingInBody(_) | Ask::NamingInHeader(_)) => "ISS-3",
-        Act::Backend(Ask::Rightly(_)) => "ISS-8",
-        Act::Backend(_) => "ISS-7",
+/// The clause that an action is about, where no invariant names one.
+pub fn clause(action: Action) -> &'static str {
+    match action {
+        Action::SignIn(_, Place::OtherRegion) => "MIG-5",
+        Action::SignIn(_, Place::OtherEnvironment) => "MIG-4",
+        Action::SignIn(..) | Action::SignInWatched(_) => "EXC-1",
+        Action::SignInStruck(..) => "EXC-4",
+        Action::SignInOtherCase(_) => "MIG-10",
+        Action::WaitDeleted => "DEL-5",
+        Action::Damage(_) => "PER-5",
+        Action::Identify(_) => "REC-8",
+        Action::SignOut | Action::LockedSignOut | Action::SignInAbroad(..) => "OUT-1",
+        Action::UseKey(_) => "KEY-1",
+        Action::SetUser(_) => "LIF-2",
+        Action::CallOther => "SCO-2",
+        Action::CallStruck(On::Refresh, _) => "REF-6",
+        Action::CallStruck(On::Api, _) => "DEL-4",
+        Action::Crowd | Action::CrowdRefused => "REF-4",
+        Action::LateRefusal => "REF-3",
+        Action::CrowdSignOut | Action::SignInSignOut(_) => "OUT-5",
+        Action::LockedCall => "PER-4",
+        Action::NextUser(..) => "LIF-4",
+        Action::Relaunch => "PER-1",
+        Action::Reboot => "PER-2",
+        Action::Kill | Action::CrashInCall(_) => "PER-3",
+        Action::Reinstall => "PER-7",
+        Action::CrashInSignIn(..) => "EXC-5",
+        Action::Reconcile => "REC-6",
+        Action::SignInForged(_) => "EXC-6",
+        Action::SignInLate(_) => "ISS-5",
+        Action::SignInBoth => "LIF-5",
+        Action::UseForeignKey(_) => "KEY-5",
+        Action::UserWithoutKey => "KEY-3",
+        Action::CallTeam => "SCO-3",
+        Action::CallSummary => "SCO-1",
+        Action::LockedLaunch => "PER-6",
+        Action::Client(ClientRequest::AccessTokenAt(_) | ClientRequest::KeyAt(_)) => "SCO-4",
+        Action::Client(ClientRequest::Metrics | ClientRequest::NewUser) => "SCO-3",
+        Action::Client(ClientRequest::ExpiredAccessToken) => "IDP-7",
+        Action::Client(ClientRequest::SignInTokenAgain) => "IDP-1",
+        Action::Client(ClientRequest::OldRefreshToken) => "IDP-2",
+        Action::Client(ClientRequest::Twin)
+        | Action::Backend(BackendRequest::NewcomerCrowd | BackendRequest::Raced(_)) => "ISS-2",
+        Action::Client(_) => "IDP-4",
+        Action::Backend(BackendRequest::WithoutCredential | BackendRequest::WithGarbage) => "ISS-1",
+        Action::Backend(
+            BackendRequest::NamingInQuery(_) | BackendRequest::NamingInBody(_) | BackendRequest::NamingInHeader(_),
+        ) => "ISS-3",
+        Action::Backend(BackendRequest::Rightly(_)) => "ISS-8",
+        Action::Backend(_) => "ISS-7",
         _ => "REF-2",
     }
 }
 
 fn expect(out: &mut String, stage: &Stage) {
     let mut outcomes: Vec<String> = Vec::new();
-    let branches = stage.before.iter().flat_map(|state| state.follow(stage.act));
+    let branches = stage.before.iter().flat_map(|state| state.follow(stage.action));
     for seen in branches.flat_map(|branch| branch.seen) {
         let word = match seen {
-            Seen::Ok => "ok".to_owned(),
-            Seen::Http(status) => status.to_string(),
-            Seen::Refused(kind) => kind.word().to_owned(),
-            Seen::Killed => "killed".to_owned(),
+            Observation::Ok => "ok".to_owned(),
+            Observation::Http(status) => status.to_string(),
+            Observation::Refused(kind) => kind.word().to_owned(),
+            Observation::Killed => "killed".to_owned(),
             // No model allows it.
-            Seen::Never => continue,
+            Observation::Never => continue,
         };
         if !outcomes.contains(&word) {
             outcomes.push(word);
@@ -206,10 +209,10 @@ fn checks(out: &mut String, after: &[State]) {
     }
 }
 
-/// The changes of status that an act must tell, where the model leaves no choice.
+/// The changes of status that an action must tell, where the model leaves no choice.
 fn changes(out: &mut String, stage: &Stage) {
     let ([before], [after]) = (&stage.before[..], &stage.after[..]) else { return };
-    let told: Vec<_> = changes_told(stage.act, before, after).iter().map(|set| words_of(set)).collect();
+    let told: Vec<_> = changes_told(stage.action, before, after).iter().map(|set| words_of(set)).collect();
     let _ = writeln!(out, "  - statusChanges: [{}]", told.join(", "));
 }
 
@@ -223,7 +226,7 @@ pub fn tell(walked: &Walked) -> String {
     for (number, step) in walked.steps.iter().enumerate() {
         let mut seen: Vec<_> = step.seen.iter().map(words).collect();
         seen.dedup();
-        let _ = writeln!(out, "  {:>3}  {:<44} {}", number + 1, format!("{:?}", step.act), seen.join(", "));
+        let _ = writeln!(out, "  {:>3}  {:<44} {}", number + 1, format!("{:?}", step.action), seen.join(", "));
     }
     out
 }

@@ -1,8 +1,8 @@
 //! The steps of sign-ins.
 
-use super::phrases::{elsewhere, is_online, strike, under_way, while_online};
+use super::step_templates::{elsewhere, is_online, strike, under_way, while_online};
 use super::{Script, Stage, checks, expect};
-use crate::act::{Act, Forged, Person, Strike};
+use crate::action::{Action, Forged, InjectedFault, Person};
 use crate::state::{Installed, State};
 use std::fmt::Write;
 
@@ -10,33 +10,33 @@ use std::fmt::Write;
 const NO: &str = "[ok, alreadySignedIn, invalidSignInToken, incompatible]";
 
 pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Script) {
-    let (home, habits) = (script.home, script.habits);
-    let safe = if habits.url_safe_characters { ", urlSafeCharacters: true" } else { "" };
-    let other_case = matches!(stage.act, Act::SignInOtherCase(_));
-    let capital = if habits.capital_user_id != other_case { ", capitalUserId: true" } else { "" };
+    let (home, conditions) = (script.home, script.conditions);
+    let safe = if conditions.url_safe_characters { ", urlSafeCharacters: true" } else { "" };
+    let other_case = matches!(stage.action, Action::SignInOtherCase(_));
+    let capital = if conditions.capital_user_id != other_case { ", capitalUserId: true" } else { "" };
     let issue = |who: Person, place: &str| {
         let token = format!("  - issueToken: {{user: {}{place}{safe}{capital}, as: t{number}}}\n", who.name());
         while_online(is_online(stage), &token)
     };
     let (exchange, name) = (format!("signIn: $t{number}"), format!("c{number}"));
     let sign_in = format!("  - {exchange}\n");
-    match stage.act {
-        Act::SignIn(who, place) => {
+    match stage.action {
+        Action::SignIn(who, place) => {
             out.push_str(&issue(who, &elsewhere(place, home)));
             out.push_str(&sign_in);
             expect(out, stage);
         }
-        Act::SignInStruck(who, how) => {
+        Action::SignInStruck(who, how) => {
             out.push_str(&strike("exchange", how));
             out.push_str(&issue(who, ""));
             out.push_str(&sign_in);
             expect(out, stage);
-            if let Strike::Busy(_, seconds) = how {
+            if let InjectedFault::Busy(_, seconds) = how {
                 let _ = writeln!(out, "    sent: {{exchange: {{minGapSeconds: {seconds}}}}}");
             }
             out.push_str("  - clearFaults\n");
         }
-        Act::SignInForged(how) => {
+        Action::SignInForged(how) => {
             let how = match how {
                 Forged::NotBase64 => "notBase64",
                 Forged::AlgorithmNone => "algorithmNone",
@@ -57,24 +57,24 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
                 out.push_str("    sent: nothing\n");
             }
         }
-        Act::SignInOtherCase(who) => {
+        Action::SignInOtherCase(who) => {
             out.push_str(&issue(who, ""));
             out.push_str(&sign_in);
             expect(out, stage);
         }
-        Act::SignInAbroad(who, place) => {
+        Action::SignInAbroad(who, place) => {
             out.push_str(&issue(who, &elsewhere(place, home)));
             let _ = writeln!(out, "{sign_in}  - request: GET /v2/user/${}.id", who.name());
             expect(out, stage);
             out.push_str("  - signOut\n");
         }
-        Act::SignInLate(who) => {
+        Action::SignInLate(who) => {
             out.push_str(&issue(who, ""));
             out.push_str("  - expire: signInToken\n");
             out.push_str(&sign_in);
             expect(out, stage);
         }
-        Act::SignInBoth => {
+        Action::SignInBoth => {
             let _ = writeln!(
                 out,
                 "  - issueToken: {{user: ada, as: a{number}}}\n  - issueToken: {{user: bob, as: b{number}}}\n  \
@@ -90,7 +90,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
                 );
             }
         }
-        Act::SignInSignOut(who) => {
+        Action::SignInSignOut(who) => {
             out.push_str(&issue(who, ""));
             out.push_str(&under_way("exchange", "holdResponse", &exchange, &name));
             let _ = writeln!(
@@ -100,14 +100,14 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
             );
             expect(out, stage);
         }
-        Act::SignInWatched(who) => {
+        Action::SignInWatched(who) => {
             out.push_str(&issue(who, ""));
             out.push_str(&under_way("exchange", "holdRequest", &exchange, &name));
             checks(out, &stage.before);
             let _ = writeln!(out, "  - release\n  - finish: {name}");
             expect(out, stage);
         }
-        Act::CrashInSignIn(who, write) => {
+        Action::CrashInSignIn(who, write) => {
             out.push_str(&issue(who, ""));
             let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
             expect(out, stage);

@@ -1,46 +1,46 @@
-//! The steps of an act.
+//! The steps of an action.
 
-use super::phrases::{elsewhere, is_online, own, under_way, while_online};
-use super::{Script, Stage, asides, calls, expect, sign_ins};
-use crate::act::{Act, Parting, Person};
+use super::step_templates::{elsewhere, is_online, own, under_way, while_online};
+use super::{Script, Stage, calls, expect, non_sdk_steps, sign_ins};
+use crate::action::{Action, Parting, Person};
+use std::fmt::Write;
 use vouch_spec::protocol::Realm;
 use vouch_spec::protocol::message::Area;
-use std::fmt::Write;
 
 /// The steps of one stage. So many newcomers have come by its end.
 pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Script, newcomers: usize) {
-    match stage.act {
-        Act::SignIn(..)
-        | Act::SignInStruck(..)
-        | Act::SignInForged(_)
-        | Act::SignInLate(_)
-        | Act::SignInOtherCase(_)
-        | Act::SignInAbroad(..)
-        | Act::SignInBoth
-        | Act::SignInSignOut(_)
-        | Act::SignInWatched(_)
-        | Act::CrashInSignIn(..) => sign_ins::steps(out, number, stage, script),
-        Act::Call
-        | Act::CallSummary
-        | Act::CallOther
-        | Act::CallTeam
-        | Act::CallStruck(..)
-        | Act::Crowd
-        | Act::CrowdSignOut
-        | Act::CrowdRefused
-        | Act::LateRefusal
-        | Act::WaitDeleted
-        | Act::CallTwice
-        | Act::LockedCall
-        | Act::CrashInCall(_) => calls::steps(out, number, stage),
-        Act::Client(_) if stage.idle => {}
-        Act::Client(what) => asides::client(out, what, number, script.home),
-        Act::Backend(ask) => {
+    match stage.action {
+        Action::SignIn(..)
+        | Action::SignInStruck(..)
+        | Action::SignInForged(_)
+        | Action::SignInLate(_)
+        | Action::SignInOtherCase(_)
+        | Action::SignInAbroad(..)
+        | Action::SignInBoth
+        | Action::SignInSignOut(_)
+        | Action::SignInWatched(_)
+        | Action::CrashInSignIn(..) => sign_ins::steps(out, number, stage, script),
+        Action::Call
+        | Action::CallSummary
+        | Action::CallOther
+        | Action::CallTeam
+        | Action::CallStruck(..)
+        | Action::Crowd
+        | Action::CrowdSignOut
+        | Action::CrowdRefused
+        | Action::LateRefusal
+        | Action::WaitDeleted
+        | Action::CallTwice
+        | Action::LockedCall
+        | Action::CrashInCall(_) => calls::steps(out, number, stage),
+        Action::Client(_) if stage.idle => {}
+        Action::Client(what) => non_sdk_steps::client(out, what, number, script.home),
+        Action::Backend(ask) => {
             let mut asked = String::new();
-            asides::backend(&mut asked, ask, number, stage, newcomers);
+            non_sdk_steps::backend(&mut asked, ask, number, stage, newcomers);
             out.push_str(&while_online(is_online(stage), &asked));
         }
-        Act::NextUser(next, parting) => next_user(out, number, stage, next, parting),
+        Action::NextUser(next, parting) => next_user(out, number, stage, next, parting),
         _ => others(out, stage, script.home),
     }
 }
@@ -85,38 +85,38 @@ fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, parti
 
 /// What happens to SDK, app, device and users.
 fn others(out: &mut String, stage: &Stage, home: Realm) {
-    let (act, own) = (stage.act, own(stage));
-    match act {
-        Act::UseForeignKey(place) => {
+    let (action, own) = (stage.action, own(stage));
+    match action {
+        Action::UseForeignKey(place) => {
             let _ = writeln!(out, "  - configure: {{{}}}", elsewhere(place, home).trim_start_matches(", "));
             expect(out, stage);
         }
-        Act::UserWithoutKey => {
+        Action::UserWithoutKey => {
             out.push_str("  - setUserId: $ada.id\n");
             expect(out, stage);
         }
-        Act::LockedLaunch => out.push_str("  - lockStorage\n  - relaunch\n  - unlockStorage\n"),
-        Act::LockedSignOut => {
+        Action::LockedLaunch => out.push_str("  - lockStorage\n  - relaunch\n  - unlockStorage\n"),
+        Action::LockedSignOut => {
             out.push_str("  - lockStorage\n  - signOut:\n    expect: [ok, storage]\n  - unlockStorage\n  - signOut\n");
         }
-        Act::CrashInSignOut(write) => {
+        Action::CrashInSignOut(write) => {
             let _ = writeln!(out, "  - crash: {{step: signOut, write: {write}}}");
             expect(out, stage);
             out.push_str("  - kill\n  - launch\n");
         }
-        Act::Identify(who) => {
+        Action::Identify(who) => {
             let _ = writeln!(out, "  - identify: {}", who.name());
             expect(out, stage);
         }
-        Act::UseKey(who) => {
+        Action::UseKey(who) => {
             let _ = writeln!(out, "  - configure\n  - setUserId: ${}.id", who.name());
         }
-        Act::SetUser(who) => {
+        Action::SetUser(who) => {
             let _ = writeln!(out, "  - setUserId: ${}.id", who.name());
             expect(out, stage);
         }
-        Act::Reconcile => {
-            let idle = if stage.before.iter().all(|state| state.asks_for_nothing(act)) {
+        Action::Reconcile => {
+            let idle = if stage.before.iter().all(|state| state.asks_for_nothing(action)) {
                 " {signIns: 0, signOuts: 0}"
             } else {
                 ""
@@ -124,29 +124,29 @@ fn others(out: &mut String, stage: &Stage, home: Realm) {
             let _ = writeln!(out, "  - reconcile:{idle}");
             expect(out, stage);
         }
-        Act::Refresh => {
+        Action::Refresh => {
             out.push_str("  - refresh:\n");
             expect(out, stage);
         }
-        Act::SignOut => out.push_str("  - signOut\n"),
-        Act::Relaunch => out.push_str("  - relaunch\n"),
-        Act::Kill => out.push_str("  - kill\n  - launch\n"),
-        Act::Damage(area) => {
+        Action::SignOut => out.push_str("  - signOut\n"),
+        Action::Relaunch => out.push_str("  - relaunch\n"),
+        Action::Kill => out.push_str("  - kill\n  - launch\n"),
+        Action::Damage(area) => {
             let _ = writeln!(out, "  - kill\n  - damageStorage: {{how: garbage, area: {}}}\n  - launch", area.word());
             out.push_str(if area == Area::Secure { "  - status: []\n" } else { "  - status\n" });
             out.push_str("  - signOut\n");
         }
-        Act::Reboot => out.push_str("  - reboot\n"),
-        Act::Reinstall => out.push_str("  - reinstall: {keeps: secure}\n"),
-        Act::Offline => out.push_str("  - network: down\n"),
-        Act::Online => out.push_str("  - network: up\n"),
-        Act::Hour => out.push_str("  - expire: accessToken\n"),
-        Act::Days => out.push_str("  - advance: {by: 3days}\n"),
-        Act::Delete(who) => out.push_str(&format!("  - deleteUser: {}\n", who.name())),
-        Act::Undo(who) => out.push_str(&format!("  - undoDelete: {}\n", who.name())),
-        Act::Revoke => out.push_str(&format!("  - revoke: {}\n", own.name())),
-        Act::RefuseAccessTokens => out.push_str(&format!("  - refuseAccessTokens: {}\n", own.name())),
-        Act::AppUser(who) => out.push_str(&format!("  - app: {}\n", who.map_or("nobody", Person::name))),
+        Action::Reboot => out.push_str("  - reboot\n"),
+        Action::Reinstall => out.push_str("  - reinstall: {keeps: secure}\n"),
+        Action::Offline => out.push_str("  - network: down\n"),
+        Action::Online => out.push_str("  - network: up\n"),
+        Action::Hour => out.push_str("  - expire: accessToken\n"),
+        Action::Days => out.push_str("  - advance: {by: 3days}\n"),
+        Action::Delete(who) => out.push_str(&format!("  - deleteUser: {}\n", who.name())),
+        Action::Undo(who) => out.push_str(&format!("  - undoDelete: {}\n", who.name())),
+        Action::Revoke => out.push_str(&format!("  - revoke: {}\n", own.name())),
+        Action::RefuseAccessTokens => out.push_str(&format!("  - refuseAccessTokens: {}\n", own.name())),
+        Action::AppUser(who) => out.push_str(&format!("  - app: {}\n", who.map_or("nobody", Person::name))),
         _ => {}
     }
 }

@@ -2,12 +2,12 @@
 //! request, no lock and no allocation on the way.
 
 use super::Limits;
-use super::connection::{Connection, Look, State, connecting};
-use super::waiter::Waiter;
-use super::watch::Watch;
-use crate::desk::{Desk, Outcome, Ticket};
+use super::http1_connection::{Connection, Look, State, connecting};
+use super::poller::Waiter;
+use super::worker_clock::Watch;
 use crate::failure::Failure;
-use crate::request::Draft;
+use crate::request_template::Draft;
+use crate::scheduler::{InFlight, Outcome, Scheduler};
 use mio::{Interest, Token};
 use std::collections::VecDeque;
 use std::io;
@@ -26,7 +26,7 @@ pub struct Http1 {
     idle: Vec<Vec<usize>>,
     open: usize,
     /// Requests that wait for a connection: later calls of a workload.
-    waiting: VecDeque<Ticket>,
+    waiting: VecDeque<InFlight>,
     /// Deadlines in order: moment, connection, round.
     deadlines: VecDeque<(u64, usize, u32)>,
     in_flight: usize,
@@ -65,7 +65,7 @@ impl Http1 {
     }
 
     /// Works until there are no more arrivals and every request has ended.
-    pub fn run(&mut self, desk: &mut Desk, watch: &mut Watch<'_>) -> io::Result<()> {
+    pub fn run(&mut self, desk: &mut Scheduler, watch: &mut Watch<'_>) -> io::Result<()> {
         loop {
             let now = watch.beat(desk);
             self.expire(desk, now);
@@ -92,7 +92,7 @@ impl Http1 {
     }
 
     /// Starts what is due, while there are connections.
-    fn start(&mut self, desk: &mut Desk, now: u64) {
+    fn start(&mut self, desk: &mut Scheduler, now: u64) {
         self.send_waiting(desk, now);
         self.blocked = false;
         while desk.next_due().is_some_and(|due| due <= now) {
@@ -109,7 +109,7 @@ impl Http1 {
     }
 
     /// Sends later calls of workloads, while there are connections.
-    fn send_waiting(&mut self, desk: &mut Desk, now: u64) {
+    fn send_waiting(&mut self, desk: &mut Scheduler, now: u64) {
         while let Some(ticket) = self.waiting.front().copied().filter(|_| self.can_send()) {
             self.waiting.pop_front();
             self.send(ticket, desk, now);
@@ -117,12 +117,12 @@ impl Http1 {
     }
 
     /// Sends a request; whether it is on its way.
-    fn send(&mut self, ticket: Ticket, desk: &mut Desk, now: u64) -> bool {
+    fn send(&mut self, ticket: InFlight, desk: &mut Scheduler, now: u64) -> bool {
         let endpoint = desk.compose(&ticket, &mut self.draft);
         let number = match self.connection(endpoint, desk) {
             Ok(number) => number,
             Err((failure, what)) => {
-                desk.settle(ticket, &Outcome::Failed(failure, &what), now, now);
+                desk.resolve(ticket, &Outcome::Failed(failure, &what), now, now);
                 return false;
             }
         };
@@ -145,7 +145,7 @@ impl Http1 {
     }
 
     /// A connection to an endpoint that can take a request.
-    fn connection(&mut self, endpoint: usize, desk: &Desk) -> Result<usize, (Failure, String)> {
+    fn connection(&mut self, endpoint: usize, desk: &Scheduler) -> Result<usize, (Failure, String)> {
         if let Some(number) = self.idle[endpoint].pop() {
             return Ok(number);
         }
@@ -171,7 +171,7 @@ impl Http1 {
     }
 
     /// Sees to a connection that something happened to; `closed`: the server's end of it among others.
-    fn tend(&mut self, number: usize, closed: bool, desk: &mut Desk, watch: &Watch<'_>) {
+    fn tend(&mut self, number: usize, closed: bool, desk: &mut Scheduler, watch: &Watch<'_>) {
         let Some(connection) = self.connections.get_mut(number).and_then(Option::as_mut) else { return };
         if connection.state == State::Connecting {
             match connection.connected(&desk.site().endpoints[connection.endpoint]) {
@@ -204,7 +204,7 @@ impl Http1 {
             Look::Answer { status, body, keep } => {
                 let now = watch.now();
                 self.in_flight -= 1;
-                let next = desk.settle(ticket, &Outcome::Answer { status, body: &body }, sent, now);
+                let next = desk.resolve(ticket, &Outcome::Answer { status, body: &body }, sent, now);
                 self.release(number, keep, resumed, now);
                 if let Some(next) = next {
                     self.waiting.push_back(next);
@@ -236,7 +236,7 @@ impl Http1 {
         }
     }
 
-    fn fail(&mut self, number: usize, failure: Failure, what: &str, desk: &mut Desk, now: u64) {
+    fn fail(&mut self, number: usize, failure: Failure, what: &str, desk: &mut Scheduler, now: u64) {
         let Some(connection) = &self.connections[number] else { return };
         let (ticket, sent) = (connection.ticket, connection.sent);
         self.close(number);
@@ -244,7 +244,7 @@ impl Http1 {
         if self.blocked {
             self.free_since = now;
         }
-        desk.settle(ticket, &Outcome::Failed(failure, what), sent, now);
+        desk.resolve(ticket, &Outcome::Failed(failure, what), sent, now);
     }
 
     fn close(&mut self, number: usize) {
@@ -256,7 +256,7 @@ impl Http1 {
     }
 
     /// Ends the requests whose time is up.
-    fn expire(&mut self, desk: &mut Desk, now: u64) {
+    fn expire(&mut self, desk: &mut Scheduler, now: u64) {
         while let Some((moment, number, round)) = self.deadlines.front().copied() {
             let current = self.connections.get(number).and_then(Option::as_ref);
             let stale = current.is_none_or(|c| c.round != round || c.state == State::Idle);

@@ -2,13 +2,13 @@
 //! knowledge.
 
 use super::Limits;
-use super::line::{Line, Unanswered, request};
-use super::watch::Watch;
-use super::work::Work;
-use crate::desk::{Desk, Outcome, Ticket};
+use super::http2_connection::{Line, Unanswered, request};
+use super::timed_executor::Work;
+use super::worker_clock::Watch;
+use crate::endpoints::Endpoint;
 use crate::failure::Failure;
-use crate::request::Draft;
-use crate::site::Endpoint;
+use crate::request_template::Draft;
+use crate::scheduler::{InFlight, Outcome, Scheduler};
 use hyper::body::Bytes;
 use hyper::rt::Executor;
 use std::io;
@@ -27,7 +27,7 @@ const MOST_TIMES: u8 = 4;
 
 /// How a request ended.
 struct Ended {
-    ticket: Ticket,
+    ticket: InFlight,
     sent: u64,
     /// How often it was sent.
     times: u8,
@@ -74,13 +74,13 @@ impl Http2 {
     }
 
     /// Works until there are no more arrivals and every request has ended.
-    pub fn run(&mut self, desk: &mut Desk, watch: &mut Watch<'_>) -> io::Result<()> {
+    pub fn run(&mut self, desk: &mut Scheduler, watch: &mut Watch<'_>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(tokio::task::LocalSet::new().run_until(self.work(desk, watch)));
         Ok(())
     }
 
-    async fn work(&mut self, desk: &mut Desk, watch: &mut Watch<'_>) {
+    async fn work(&mut self, desk: &mut Scheduler, watch: &mut Watch<'_>) {
         let (ended, mut results) = mpsc::unbounded_channel::<Ended>();
         loop {
             let now = watch.beat(desk);
@@ -110,13 +110,13 @@ impl Http2 {
             };
             let mut next = first;
             while let Some(end) = next {
-                self.settle(end, desk, watch, &ended);
+                self.resolve(end, desk, watch, &ended);
                 next = results.try_recv().ok();
             }
         }
     }
 
-    fn settle(&mut self, end: Ended, desk: &mut Desk, watch: &Watch<'_>, ended: &mpsc::UnboundedSender<Ended>) {
+    fn resolve(&mut self, end: Ended, desk: &mut Scheduler, watch: &Watch<'_>, ended: &mpsc::UnboundedSender<Ended>) {
         let Ended { ticket, sent, times, result } = end;
         let now = watch.now();
         self.in_flight -= 1;
@@ -132,7 +132,7 @@ impl Http2 {
         if self.blocked {
             self.free_since = now;
         }
-        if let Some(next) = desk.settle(ticket, &outcome, sent, now) {
+        if let Some(next) = desk.resolve(ticket, &outcome, sent, now) {
             self.send(next, 1, desk, watch, ended);
         }
     }
@@ -140,9 +140,9 @@ impl Http2 {
     /// Starts a request, for the first time or again.
     fn send(
         &mut self,
-        ticket: Ticket,
+        ticket: InFlight,
         times: u8,
-        desk: &Desk,
+        desk: &Scheduler,
         watch: &Watch<'_>,
         ended: &mpsc::UnboundedSender<Ended>,
     ) {

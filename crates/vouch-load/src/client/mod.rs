@@ -1,19 +1,19 @@
-//! HTTP clients that put a [`Desk`](super::desk::Desk)'s requests on the wire.
+//! HTTP clients that put a [`Scheduler`](super::scheduler::Scheduler)'s requests on the wire.
 
-mod connection;
 mod http1;
+mod http1_connection;
 mod http2;
-mod line;
+mod http2_connection;
+mod poller;
 mod response;
+mod timed_executor;
 mod tls;
-mod waiter;
-mod watch;
-mod work;
+mod worker_clock;
 
 pub use http1::Http1;
 pub use http2::Http2;
 pub use tls::{NoTls, config};
-pub use watch::{Pulse, Watch, nanoseconds};
+pub use worker_clock::{Pulse, Watch, nanoseconds};
 
 use super::plan::{Load, Protocol};
 use std::sync::Arc;

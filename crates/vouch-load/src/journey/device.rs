@@ -1,12 +1,12 @@
 //! What a user's phone is in a load: storage in memory, and a clock that can be moved on.
 
-use vouch_spec::protocol::message::{Area, Item};
-use vouch_sim::reference::sdk::ports::{Time, Vault, VaultError};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use vouch_sim::reference::sdk::ports::{Storage, StorageError, Time};
+use vouch_spec::protocol::message::{Area, Item};
 
 /// Storage that lasts as long as the user.
 #[derive(Default)]
@@ -18,27 +18,27 @@ impl Memory {
     }
 }
 
-impl Vault for Memory {
-    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError> {
+impl Storage for Memory {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         Ok(self.lock().get(&(area.word(), key.to_owned())).cloned())
     }
 
-    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError> {
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), StorageError> {
         self.lock().insert((area.word(), key.to_owned()), value.to_vec());
         Ok(())
     }
 
-    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError> {
+    fn erase(&self, area: Area, key: &str) -> Result<(), StorageError> {
         self.lock().remove(&(area.word(), key.to_owned()));
         Ok(())
     }
 
-    fn tidy(&self) -> Result<(), VaultError> {
+    fn tidy(&self) -> Result<(), StorageError> {
         Ok(())
     }
 
     /// Nobody looks into the storage of a load's user.
-    fn items(&self) -> Result<Vec<Item>, VaultError> {
+    fn items(&self) -> Result<Vec<Item>, StorageError> {
         Ok(vec![])
     }
 }

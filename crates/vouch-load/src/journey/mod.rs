@@ -5,18 +5,18 @@
 //! - [`script`]: a case of a scenario as a journey, or why it makes none.
 //! - `device`: storage and clock of a user's phone.
 //! - `wire`: sends the calls, times them, has the answers checked.
-//! - `persona`: one user, with the reference SDK on its phone.
+//! - `user`: one user, with the reference SDK on its phone.
 //! - `tally`: what all users measured.
 //! - `attack`: goose, which lets the users live.
 
-mod attack;
+mod actions;
+mod definition;
 mod device;
-mod moves;
-mod persona;
-mod replies;
-mod script;
-mod tally;
-mod wire;
+mod http_client;
+mod metrics;
+mod results;
+mod runner;
+mod virtual_user;
 
-pub use attack::{Cast, CastParts, Pace};
-pub use script::{Script, Stage, Step};
+pub use definition::{Journey, Stage, Step};
+pub use runner::{Cast, CastParts, Pace};

@@ -5,19 +5,19 @@
 //! `signIn/exchange`. What goes over the wire is written down in Locust's `locust/runners.py`, `locust/stats.py` and
 //! `locust/rpc/protocol.py`; this was held against Locust [`TRIED_WITH`]. See `docs/load-on-a-cluster.md`.
 
+mod connection;
+mod counters;
 mod engine;
-mod ledger;
-mod link;
-mod machine;
+mod host_metrics;
 mod message;
-mod order;
 mod run;
 mod stats;
+mod test_plan;
 mod users;
 mod worker;
 
-pub use engine::Ground;
-pub use order::Wait;
+pub use engine::EngineParts;
+pub use test_plan::Wait;
 pub use users::Users;
 pub use worker::{End, Options, Told, work};
 

@@ -1,10 +1,10 @@
 //! One test run, from the master's first `spawn` to its `stop`: which users are there, what they did, and how it ends.
 
-use super::engine::{Engine, Ground, News};
-use super::ledger::{Ledger, Sums, Taken};
+use super::counters::{RequestCounters, Sums, Taken};
+use super::engine::{EngineParts, News, RoleSetup};
 use super::message::Spawn;
-use super::order::{Order, Wait};
 use super::stats::{Entry, Report, now};
+use super::test_plan::{TestPlan, Wait};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub enum Phase {
 /// What a worker was started with, as far as it is about loads.
 #[derive(Clone)]
 pub struct Means {
-    pub ground: Ground,
+    pub ground: EngineParts,
     pub load: Option<PathBuf>,
     pub wait: Option<Wait>,
 }
@@ -38,8 +38,8 @@ pub struct Means {
 /// A test run.
 pub struct Run {
     pub phase: Phase,
-    pub engine: Option<Engine>,
-    pub ledger: Option<Ledger>,
+    pub engine: Option<RoleSetup>,
+    pub counters: Option<RequestCounters>,
     pub sums: Sums,
     /// Requests that no master heard of.
     pub unreported: u64,
@@ -48,7 +48,7 @@ pub struct Run {
     /// What was taken at the end of an engine and is not reported.
     late: Option<Taken>,
     number: u32,
-    order: Option<Order>,
+    order: Option<TestPlan>,
     spawn: Spawn,
     wanted_at: Instant,
 }
@@ -59,7 +59,7 @@ impl Run {
         let mut run = Self {
             phase: Phase::Broken,
             engine: None,
-            ledger: None,
+            counters: None,
             sums: Sums::default(),
             unreported: 0,
             starved: BTreeMap::new(),
@@ -79,9 +79,9 @@ impl Run {
         let before = self.order.iter().flat_map(|order| &order.classes).map(|class| class.name.clone());
         names.extend(before.filter(|name| !self.spawn.user_classes_count.contains_key(name)));
         let gcip = means.ground.profile.name == "gcip";
-        match Order::new(&names, &self.spawn, means.load.as_deref(), means.wait, gcip) {
+        match TestPlan::new(&names, &self.spawn, means.load.as_deref(), means.wait, gcip) {
             Ok(order) => {
-                let engine = Engine::start(order.clone(), means.ground.clone());
+                let engine = RoleSetup::start(order.clone(), means.ground.clone());
                 engine.crowd.want(&order.counts(&self.spawn));
                 let unknown = order.unknown.clone();
                 (self.phase, self.engine, self.order) = (Phase::Preparing, Some(engine), Some(order));
@@ -130,9 +130,9 @@ impl Run {
     /// The master begins to count anew, when it was told to by `--reset-stats`.
     pub fn all_spawned(&mut self) {
         if self.spawn.parsed_options.reset_stats
-            && let Some(ledger) = &mut self.ledger
+            && let Some(counters) = &mut self.counters
         {
-            ledger.take();
+            counters.take();
             self.sums.reset();
         }
     }
@@ -156,14 +156,14 @@ impl Run {
 
     /// Keeps what the end of an engine brings to light for the next report.
     pub fn conclude(&mut self, news: News) {
-        if let (News::Ended(round), Some(ledger)) = (news, &mut self.ledger) {
-            self.late = Some(ledger.conclude(&round.series));
+        if let (News::Ended(round), Some(counters)) = (news, &mut self.counters) {
+            self.late = Some(counters.conclude(&round.series));
         }
     }
 
     /// The report of what happened since the last one.
     pub fn report(&mut self) -> Report {
-        let taken = self.late.take().or_else(|| self.ledger.as_mut().map(Ledger::take));
+        let taken = self.late.take().or_else(|| self.counters.as_mut().map(RequestCounters::take));
         let counts = self.counts();
         let Some(taken) = taken else { return report(counts) };
         self.sums.add(&taken);

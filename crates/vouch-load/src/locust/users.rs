@@ -1,7 +1,7 @@
 //! The users of one thread: when each is due, and how many there are while the master changes its mind.
 
-use super::ledger::Tally;
-use super::order::Wait;
+use super::counters::Tally;
+use super::test_plan::Wait;
 use crate::failure::Failure;
 use rand::{SeedableRng, rngs::SmallRng};
 use std::cmp::Reverse;
@@ -65,7 +65,7 @@ impl Crowd {
     }
 }
 
-/// The users of one thread, as the [`Desk`](crate::desk::Desk) asks for them. Times are nanoseconds of its clock.
+/// The users of one thread, as the [`Scheduler`](crate::scheduler::Scheduler) asks for them. Times are nanoseconds of its clock.
 pub struct Users {
     crowd: Arc<Crowd>,
     tally: Arc<Mutex<Tally>>,
@@ -186,7 +186,7 @@ impl Users {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ledger::Names;
+    use super::super::counters::Names;
     use super::*;
     use std::time::Duration;
 

@@ -1,20 +1,20 @@
 //! The worker towards its master: joins, says that it is alive, follows what the master wants, reports, and joins again
 //! when the master was gone. Intervals are those of Locust's `runners.py`.
 
-mod course;
+mod test_runs;
 
+use super::connection::Link;
 use super::engine::News;
-use super::link::Link;
-use super::machine::{Meter, host_name, memory};
+use super::host_metrics::{Meter, host_name, memory};
 use super::message::{Hear, Say};
 use super::run::{Means, Phase, Run};
-use super::{Ground, TRIED_WITH, Wait};
-use vouch_runner::run::{Interrupted, wanted};
+use super::{EngineParts, TRIED_WITH, Wait};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::time::{MissedTickBehavior, interval, sleep};
+use vouch_runner::run::{Interrupted, wanted};
 
 /// `HEARTBEAT_INTERVAL`
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -42,8 +42,8 @@ pub struct Options {
     /// The pause of users between two rounds of their workload; it goes before the master's.
     pub wait: Option<Wait>,
     /// How long a master may be out of reach.
-    pub patience: Duration,
-    pub ground: Ground,
+    pub connect_timeout: Duration,
+    pub ground: EngineParts,
 }
 
 /// What a worker tells the person who started it.
@@ -59,7 +59,7 @@ pub enum End {
     /// The master sent it home.
     Quit,
     Interrupted,
-    /// No master for longer than its patience, and what it heard last.
+    /// No master for longer than its connect_timeout, and what it heard last.
     NoMaster(String),
 }
 
@@ -74,7 +74,7 @@ enum Leave {
 struct Worker<'t> {
     master: String,
     id: String,
-    patience: Duration,
+    connect_timeout: Duration,
     means: Means,
     tell: &'t mut (dyn FnMut(Told) + Send),
     /// As Locust calls it: ready, spawning or running.
@@ -92,11 +92,11 @@ struct Worker<'t> {
 
 /// Works for a master until it says `quit`, the master is gone for good, or `interrupted` says so.
 pub async fn work(options: Options, interrupted: &mut Interrupted, tell: &mut (dyn FnMut(Told) + Send)) -> End {
-    let Options { master, load, wait, patience, ground } = options;
+    let Options { master, load, wait, connect_timeout, ground } = options;
     let mut worker = Worker {
         id: format!("{}_{}", host_name(), uuid::Uuid::new_v4().simple()),
         master,
-        patience,
+        connect_timeout,
         means: Means { ground, load, wait },
         tell,
         state: "ready",
@@ -181,7 +181,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Reaches a master that takes this worker, or says after all patience why there is none.
+    /// Reaches a master that takes this worker, or says after all connect_timeout why there is none.
     async fn join(&mut self) -> Result<Link, String> {
         let began = Instant::now();
         let mut nagged: Option<Instant> = None;
@@ -190,7 +190,7 @@ impl Worker<'_> {
                 Ok(link) => return Ok(link),
                 Err(why) => why,
             };
-            let left = self.patience.saturating_sub(began.elapsed());
+            let left = self.connect_timeout.saturating_sub(began.elapsed());
             if left.is_zero() {
                 return Err(why);
             }
@@ -208,7 +208,7 @@ impl Worker<'_> {
         link.say(&Say::Ready(TRIED_WITH)).await;
         let by = tokio::time::Instant::now() + ACKNOWLEDGE;
         loop {
-            match tokio::time::timeout_at(by, link.hear()).await {
+            match tokio::time::timeout_at(by, link.on_event()).await {
                 Err(_) => return Err(format!("the master at {} does not acknowledge this worker", self.master)),
                 Ok(None) => return Err(format!("the master at {} closed the connection", self.master)),
                 Ok(Some(Ok(Hear::Ack(index)))) => {
@@ -249,7 +249,7 @@ impl Worker<'_> {
         let (mut heartbeat, mut reports, mut looks) = (every(HEARTBEAT), every(REPORT), every(LOOK));
         loop {
             let leave = tokio::select! {
-                heard = link.hear() => match heard {
+                heard = link.on_event() => match heard {
                     None => Some(Leave::Lost(format!("the master at {} is gone", self.master))),
                     Some(Err(garbage)) => { self.garbage(&garbage); None }
                     Some(Ok(message)) => self.follow(link, message).await,

@@ -283,9 +283,9 @@ fn curve(values: &Latencies) -> Vec<(f64, Option<f64>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{failing, made_up, nothing, steady};
+    use super::super::fixtures::{failing, made_up, nothing, steady};
     use super::*;
-    use crate::Row;
+    use crate::IntervalStats;
 
     #[test]
     fn what_servers_and_files_say_is_shown_and_never_run() {
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn a_long_run_is_thinned_and_says_so() {
         let mut round = steady();
-        round.rows = (0..10_800).map(|second| Row { second, ..round.rows[0].clone() }).collect();
+        round.rows = (0..10_800).map(|second| IntervalStats { second, ..round.rows[0].clone() }).collect();
         let page = made_up(round, |results| results.html());
         assert!(page.contains("A point is 18 s") && page.contains("class=\"band\"") && page.len() < 200_000);
     }

@@ -33,7 +33,7 @@ impl JourneyResults<'_> {
         let about = format!(
             "journeys of {} users, {} more a second, thinking {}..{}, measured {}, to {target}",
             pace.users,
-            crate::threshold::short(pace.hatch_rate),
+            crate::threshold::short(pace.spawn_rate),
             humantime::format_duration(pace.think.0),
             humantime::format_duration(pace.think.1),
             humantime::format_duration(round_to_milliseconds(round.measured)),
@@ -90,7 +90,7 @@ impl JourneyResults<'_> {
             "target": target,
             "realm": { "environment": load.realm.environment, "region": load.realm.region },
             "users": self.pace.users,
-            "hatchRate": self.pace.hatch_rate,
+            "hatchRate": self.pace.spawn_rate,
             "thinkSeconds": [self.pace.think.0.as_secs_f64(), self.pace.think.1.as_secs_f64()],
             "measuredSeconds": round.seconds(),
             "verdict": judged.verdict,

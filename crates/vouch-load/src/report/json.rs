@@ -1,7 +1,7 @@
 //! The report for programs. `schema` counts its versions.
 
 use super::{PERCENTILES, Results};
-use crate::{Held, Judged, Row, Series};
+use crate::{Held, IntervalStats, Judged, Series};
 use serde_json::{Value, json};
 
 impl Results<'_> {
@@ -78,7 +78,7 @@ pub(super) fn figures(series: &Series, seconds: f64) -> Value {
     })
 }
 
-pub(super) fn row(row: &Row) -> Value {
+pub(super) fn row(row: &IntervalStats) -> Value {
     json!({
         "second": row.second, "started": row.started, "good": row.good, "errors": row.errors,
         "p50": row.p50_ns, "p99": row.p99_ns, "max": row.max_ns, "lag": row.lag_ns, "cpu": row.cpu_ns,

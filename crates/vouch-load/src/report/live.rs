@@ -1,10 +1,10 @@
 //! What is shown while a load runs: on a terminal a bar that stays in its place, elsewhere a line a second.
 
 use crate::threshold::{short, time};
-use crate::{Happening, Row};
-use vouch_runner::report::remark;
+use crate::{IntervalStats, ProgressEvent};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
+use vouch_runner::report::print_stderr;
 
 /// The live view, on standard error: standard output belongs to the report.
 pub struct Console {
@@ -26,24 +26,24 @@ impl Console {
         Self { live, shown, bar: None, what: "", told: Instant::now(), seconds: length.as_secs() }
     }
 
-    pub fn hear(&mut self, happening: &Happening<'_>) {
+    pub fn on_event(&mut self, happening: &ProgressEvent<'_>) {
         if !self.shown {
             return;
         }
         match happening {
-            Happening::Preparing { what, done, of } => self.preparing(what, *done, *of),
-            Happening::Started => {
+            ProgressEvent::Preparing { what, done, of } => self.preparing(what, *done, *of),
+            ProgressEvent::Started => {
                 self.end();
                 if self.live {
                     self.bar = Some(bar(self.seconds, "{elapsed:>4} {wide_bar:.cyan/dim} {msg}"));
                 } else {
-                    remark(format!(
+                    print_stderr(format!(
                         "{:>6} {:>9} {:>9} {:>9} {:>9} {:>8}",
                         "second", "good/s", "p50", "p99", "max", "errors"
                     ));
                 }
             }
-            Happening::Second(row) => self.second(row),
+            ProgressEvent::Second(row) => self.second(row),
         }
     }
 
@@ -59,7 +59,7 @@ impl Console {
             }
         } else if done == of && self.what != what || self.told.elapsed() >= SELDOM {
             self.told = Instant::now();
-            remark(format!("{what}: {done} of {of}"));
+            print_stderr(format!("{what}: {done} of {of}"));
         }
         if self.live || done == of {
             self.what = what;
@@ -67,7 +67,7 @@ impl Console {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "for readers")]
-    fn second(&self, row: &Row) {
+    fn second(&self, row: &IntervalStats) {
         let [p50, p99, max] =
             [row.p50_ns, row.p99_ns, row.max_ns].map(|ns| if ns == 0 { "-".into() } else { time(ns as f64) });
         if let Some(bar) = &self.bar {
@@ -75,7 +75,7 @@ impl Console {
             let errors = if row.errors > 0 { format!("  {} errors", row.errors) } else { String::new() };
             bar.set_message(format!("{}/s  p50 {p50}  p99 {p99}  max {max}{errors}", short(row.good as f64)));
         } else if !self.live {
-            remark(format!("{:>6} {:>9} {p50:>9} {p99:>9} {max:>9} {:>8}", row.second + 1, row.good, row.errors));
+            print_stderr(format!("{:>6} {:>9} {p50:>9} {p99:>9} {max:>9} {:>8}", row.second + 1, row.good, row.errors));
         }
     }
 

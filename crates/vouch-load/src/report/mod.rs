@@ -1,12 +1,12 @@
 //! Reports of a load. Each format is one file that reads [`Results`].
 
 mod escape;
+#[cfg(test)]
+mod fixtures;
 mod html;
 mod journeys;
 mod json;
 mod live;
-#[cfg(test)]
-mod made_up;
 mod plot;
 mod prometheus;
 mod summary;

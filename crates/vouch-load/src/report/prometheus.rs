@@ -299,7 +299,7 @@ fn escape(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::{failing, made_up, nothing, steady};
+    use super::super::fixtures::{failing, made_up, nothing, steady};
     use super::*;
 
     fn value(page: &str, sample: &str) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! The seconds of a run, thinned out for a plot so that no peak is lost.
 
-use crate::Row;
+use crate::IntervalStats;
 
 /// The most points that a plot has.
 pub const MOST_POINTS: usize = 600;
@@ -25,20 +25,20 @@ pub struct Span {
 }
 
 /// How many seconds share a point.
-pub fn seconds_a_point(rows: &[Row]) -> u64 {
+pub fn seconds_a_point(rows: &[IntervalStats]) -> u64 {
     let seconds = rows.last().map_or(0, |row| row.second + 1);
     seconds.div_ceil(MOST_POINTS as u64).max(1)
 }
 
 /// Puts seconds together, so that there are at most [`MOST_POINTS`].
-pub fn spans(rows: &[Row]) -> Vec<Span> {
+pub fn spans(rows: &[IntervalStats]) -> Vec<Span> {
     let each = seconds_a_point(rows);
     rows.chunk_by(|one, next| one.second / each == next.second / each).map(span).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
-fn span(rows: &[Row]) -> Span {
-    let most = |of: fn(&Row) -> u64| rows.iter().map(of).max().unwrap_or(0) as f64;
+fn span(rows: &[IntervalStats]) -> Span {
+    let most = |of: fn(&IntervalStats) -> u64| rows.iter().map(of).max().unwrap_or(0) as f64;
     let answered = |value: f64| (value > 0.0).then_some(value);
     let (first, last) = (rows.first().map_or(0, |row| row.second), rows.last().map_or(0, |row| row.second));
     let (mut weighed, mut weights) = (0.0, 0.0);
@@ -64,14 +64,22 @@ fn span(rows: &[Row]) -> Span {
 mod tests {
     use super::*;
 
-    fn row(second: u64) -> Row {
-        Row { second, good: 100, p50_ns: 1_000_000, p99_ns: 2_000_000, max_ns: 3_000_000, ..Row::default() }
+    fn row(second: u64) -> IntervalStats {
+        IntervalStats {
+            second,
+            good: 100,
+            p50_ns: 1_000_000,
+            p99_ns: 2_000_000,
+            max_ns: 3_000_000,
+            ..IntervalStats::default()
+        }
     }
 
     #[test]
     fn three_hours_become_600_points_that_keep_every_peak() {
-        let mut rows: Vec<Row> = (0..10_800).map(row).collect();
-        rows[7_777] = Row { good: 1, errors: 99, p99_ns: 8_000_000, max_ns: 9_000_000, lag_ns: 5, ..row(7_777) };
+        let mut rows: Vec<IntervalStats> = (0..10_800).map(row).collect();
+        rows[7_777] =
+            IntervalStats { good: 1, errors: 99, p99_ns: 8_000_000, max_ns: 9_000_000, lag_ns: 5, ..row(7_777) };
         let spans = spans(&rows);
         assert_eq!((seconds_a_point(&rows), spans.len()), (18, 600));
         let worst = &spans[7_777 / 18];
@@ -85,7 +93,7 @@ mod tests {
         assert_eq!(spans(&[]), []);
         assert_eq!(spans(&(0..600).map(row).collect::<Vec<_>>()).len(), 600);
         assert_eq!(spans(&(0..601).map(row).collect::<Vec<_>>()).len(), 301);
-        let silent = spans(&[Row::default()]);
+        let silent = spans(&[IntervalStats::default()]);
         assert_eq!((silent.len(), silent[0].p50_ns, silent[0].max_ns), (1, None, None));
     }
 }

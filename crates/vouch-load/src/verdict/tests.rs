@@ -1,8 +1,8 @@
 use super::super::arrivals::Arrivals;
 use super::super::file::{LoadFile, Overrides};
-use super::super::identity::Learned;
 use super::super::latencies::{latencies, record};
-use super::super::round::Row;
+use super::super::round::IntervalStats;
+use super::super::token_claims::Learned;
 use super::super::{Failure, Wrong};
 use super::*;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 fn load(thresholds: &[&str]) -> Load {
     let thresholds = thresholds.iter().map(|text| text.parse().expect("a threshold")).collect();
     let overrides = Overrides { thresholds, arrivals: Some(Arrivals::Constant(200.0)), ..Overrides::default() };
-    LoadFile::default().settle(&overrides, false).expect("a load")
+    LoadFile::default().resolve(&overrides, false).expect("a load")
 }
 
 /// A round of ten seconds with a thousand good answers of 10 ms.
@@ -20,7 +20,8 @@ fn round(change: impl FnOnce(&mut Series)) -> Round {
     change(&mut series);
     let mut lag = latencies(3);
     (0..1000).for_each(|_| record(&mut lag, 20_000));
-    let row = |second| Row { second, started: 100, good: 100, cpu_ns: 300_000_000, ..Row::default() };
+    let row =
+        |second| IntervalStats { second, started: 100, good: 100, cpu_ns: 300_000_000, ..IntervalStats::default() };
     Round {
         rows: (0..10).map(row).collect(),
         lag,

@@ -1,7 +1,7 @@
 //! Where calls go and how many there are (EXC-8, KEY-1, REF-3).
 
-use super::grants::{Grants, realm_of_token};
-use super::{Breach, Evidence};
+use super::token_grants::{Grants, realm_of_token};
+use super::{Evidence, Violation};
 use vouch_sim::wire::redact::SecretKind;
 use vouch_sim::wire::{Operation, Party};
 
@@ -10,7 +10,7 @@ use vouch_sim::wire::{Operation, Party};
 const MOST_FOR_ONE_CALL: usize = 12;
 
 /// No call with a token or key of one environment and region goes to another.
-pub(super) fn at_home(first: usize, evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+pub(super) fn at_home(first: usize, evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
     for (index, exchange) in
         evidence.exchanges.iter().enumerate().skip(first).filter(|(_, e)| e.link.from == Party::Sdk)
     {
@@ -24,18 +24,18 @@ pub(super) fn at_home(first: usize, evidence: &Evidence<'_>, grants: &Grants) ->
         };
         let went = exchange.link.realm;
         if let Some(home) = home.filter(|home| *home != went) {
-            return Some(Breach {
+            return Some(Violation {
                 clause: "EXC-8",
                 expected: "calls to the token's own environment and region only",
                 got: format!("a token of {home} at a host of {went} in exchange {}", index + 1),
             });
         }
         let key = exchange.request.header("x-vital-api-key").unwrap_or_default();
-        let foreign = evidence.ledger.secrets_in(key).into_iter().find(|known| {
+        let foreign = evidence.redactor.secrets_in(key).into_iter().find(|known| {
             known.kind == SecretKind::ApiKey && known.is(key) && known.name != format!("API key of {went}")
         });
         if let Some(known) = foreign {
-            return Some(Breach {
+            return Some(Violation {
                 clause: "KEY-1",
                 expected: "calls to the key's own environment and region only",
                 got: format!("the {} at a host of {went} in exchange {}", known.name, index + 1),
@@ -46,10 +46,10 @@ pub(super) fn at_home(first: usize, evidence: &Evidence<'_>, grants: &Grants) ->
 }
 
 /// Every call ends after a bounded number of exchanges.
-pub(super) fn bounded(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+pub(super) fn bounded(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
     let sent = evidence.exchanges.iter().skip(first).filter(|exchange| exchange.link.from == Party::Sdk).count();
     let most = MOST_FOR_ONE_CALL * evidence.calls.max(1);
-    (sent > most).then(|| Breach {
+    (sent > most).then(|| Violation {
         clause: "REF-3",
         expected: "a bounded number of calls in one step",
         got: format!("{sent} exchanges, {} from number {} on", evidence.exchanges.len() - first, first + 1),

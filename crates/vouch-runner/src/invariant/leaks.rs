@@ -1,12 +1,12 @@
 //! Secrets where they must not be (EXC-2, EXC-3, ISS-4, REF-1).
 
 use super::storage::Stored;
-use super::{Breach, Evidence};
+use super::{Evidence, Violation};
+use hyper::HeaderMap;
+use vouch_sim::wire::redact::SecretKind;
+use vouch_sim::wire::{Exchange, ExchangeOutcome, Operation, Party};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::text::lossy;
-use vouch_sim::wire::redact::SecretKind;
-use vouch_sim::wire::{Exchange, Fate, Operation, Party};
-use hyper::HeaderMap;
 
 /// The clause that forbids a kind of secret outside its place.
 fn clause(kind: SecretKind) -> &'static str {
@@ -33,10 +33,10 @@ fn head(headers: &HeaderMap) -> String {
 }
 
 /// No secret in a URL: servers and proxies log them.
-pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
     for (index, exchange) in from(Party::Sdk, first, evidence) {
-        if let Some(known) = evidence.ledger.secrets_in(&exchange.request.path).first() {
-            return Some(Breach {
+        if let Some(known) = evidence.redactor.secrets_in(&exchange.request.path).first() {
+            return Some(Violation {
                 clause: clause(known.kind),
                 expected: "no secret in a URL",
                 got: format!("the {} in the URL of exchange {}", known.name, index + 1),
@@ -47,13 +47,14 @@ pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
 }
 
 /// No API key in what a backend answers the app: body, headers, redirect, error (ISS-4).
-pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
     for (index, exchange) in from(Party::App, first, evidence) {
-        let Fate::Answered { headers, body, .. } = &exchange.fate else { continue };
+        let ExchangeOutcome::Answered { headers, body, .. } = &exchange.fate else { continue };
         let text = head(headers) + &lossy(body);
-        if let Some(key) = evidence.ledger.secrets_in(&text).into_iter().find(|known| known.kind == SecretKind::ApiKey)
+        if let Some(key) =
+            evidence.redactor.secrets_in(&text).into_iter().find(|known| known.kind == SecretKind::ApiKey)
         {
-            return Some(Breach {
+            return Some(Violation {
                 clause: "ISS-4",
                 expected: "no API key in an answer to the app",
                 got: format!("the {} in the answer of exchange {}", key.name, index + 1),
@@ -64,14 +65,14 @@ pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
 }
 
 /// Each secret goes where it belongs: sign-in tokens into an exchange, refresh tokens into a refresh, keys to the API.
-pub(super) fn of_wrong_credentials(first: usize, evidence: &Evidence<'_>) -> Option<Breach> {
+pub(super) fn of_wrong_credentials(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
     for (index, exchange) in from(Party::Sdk, first, evidence) {
         let request = &exchange.request;
         let text = head(&request.headers) + &lossy(&request.body);
-        let secrets = evidence.ledger.secrets_in(&text);
+        let secrets = evidence.redactor.secrets_in(&text);
         let has = |kind| secrets.iter().find(|known| known.kind == kind);
         let breach = |clause, expected, name: &str| {
-            Some(Breach { clause, expected, got: format!("the {name} in exchange {}", index + 1) })
+            Some(Violation { clause, expected, got: format!("the {name} in exchange {}", index + 1) })
         };
         if exchange.operation == Operation::Api {
             if let Some(token) = has(SecretKind::SignInToken) {
@@ -95,10 +96,10 @@ pub(super) fn of_wrong_credentials(first: usize, evidence: &Evidence<'_>) -> Opt
 }
 
 /// No secret in what the SDK logs or writes to standard error.
-pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Breach> {
-    let known = evidence.ledger.secrets_in(evidence.written).into_iter().next()?;
+pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Violation> {
+    let known = evidence.redactor.secrets_in(evidence.written).into_iter().next()?;
     let line = evidence.written.lines().find(|line| known.is_in(line)).unwrap_or_default();
-    Some(Breach {
+    Some(Violation {
         clause: clause(known.kind),
         expected: "no secret in the SDK's log or standard error",
         got: format!("the {} in the line: {line}", known.name),
@@ -106,9 +107,9 @@ pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Breach> {
 }
 
 /// No secret in the text of an error.
-pub(super) fn in_errors(evidence: &Evidence<'_>) -> Option<Breach> {
-    let known = evidence.sdk.texts.iter().find_map(|text| evidence.ledger.secrets_in(text).into_iter().next())?;
-    Some(Breach {
+pub(super) fn in_errors(evidence: &Evidence<'_>) -> Option<Violation> {
+    let known = evidence.sdk.texts.iter().find_map(|text| evidence.redactor.secrets_in(text).into_iter().next())?;
+    Some(Violation {
         clause: "EXC-3",
         expected: "no secret in the text of an error",
         got: format!("the {} in what the SDK says of an error", known.name),
@@ -116,7 +117,7 @@ pub(super) fn in_errors(evidence: &Evidence<'_>) -> Option<Breach> {
 }
 
 /// Tokens rest in secure storage only; the sign-in token rests nowhere.
-pub(super) fn in_storage(all: &[Stored<'_>]) -> Option<Breach> {
+pub(super) fn in_storage(all: &[Stored<'_>]) -> Option<Violation> {
     for (item, secrets) in all {
         for known in secrets {
             let (expected, forbidden) = match known.kind {
@@ -125,7 +126,7 @@ pub(super) fn in_storage(all: &[Stored<'_>]) -> Option<Breach> {
             };
             if forbidden {
                 let clause = if known.kind == SecretKind::ApiKey { "EXC-3" } else { clause(known.kind) };
-                return Some(Breach {
+                return Some(Violation {
                     clause,
                     expected,
                     got: format!("the {} in the {} item `{}`", known.name, item.area.word(), item.key),

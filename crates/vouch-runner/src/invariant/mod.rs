@@ -3,24 +3,24 @@
 //! The watchers read transcript, storage, logs and what the SDK told its caller. They know no step.
 
 mod calls;
-mod grants;
 mod leaks;
-mod stays;
 mod storage;
+mod token_grants;
 mod tokens;
+mod user_isolation;
 
+use token_grants::Grants;
+pub use user_isolation::{Asked, AskedEnd};
 use vouch_sim::clock::Mode;
+use vouch_sim::wire::Exchange;
+use vouch_sim::wire::redact::Redactor;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::Item;
 use vouch_spec::protocol::{ErrorKind, StatusWord};
-use vouch_sim::wire::Exchange;
-use vouch_sim::wire::redact::Ledger;
-use grants::Grants;
-pub use stays::{Asked, AskedEnd};
 
 /// What a case has left behind so far.
 pub struct Evidence<'a> {
-    pub ledger: &'a Ledger,
+    pub redactor: &'a Redactor,
     pub profile: &'a Profile,
     pub mode: Mode,
     /// Everything that went over the wire.
@@ -69,7 +69,7 @@ pub enum Left {
 
 /// A thing that must never be, and was.
 #[derive(Clone, Debug)]
-pub struct Breach {
+pub struct Violation {
     pub clause: &'static str,
     pub expected: &'static str,
     /// Names the exchange or the item.
@@ -78,7 +78,7 @@ pub struct Breach {
 
 /// How far the watchers have looked.
 #[derive(Default)]
-pub struct Watch {
+pub struct InvariantState {
     grants: Grants,
     exchanges: usize,
     /// The end of what was written before the last look: a secret may go on in what comes next.
@@ -90,7 +90,7 @@ pub struct Watch {
 /// How much of what was written is looked at twice, in bytes.
 const CARRIED: usize = 16 * 1024;
 
-impl Watch {
+impl InvariantState {
     /// What is to be searched now: what is new, with what came just before it; None where nothing is new.
     fn written(&mut self, fresh: &str) -> Option<String> {
         if fresh.is_empty() {
@@ -104,7 +104,7 @@ impl Watch {
 }
 
 /// Looks at what the last step left behind.
-pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> {
+pub fn after_step(watch: &mut InvariantState, evidence: &Evidence<'_>) -> Option<Violation> {
     let first = std::mem::replace(&mut watch.exchanges, evidence.exchanges.len());
     let written = watch.written(evidence.written);
     watch.grants.extend(evidence);
@@ -119,8 +119,8 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
         .or_else(|| tokens::rotated_out(evidence, grants))
         .or_else(|| tokens::known_to_be_dead(evidence))
         .or_else(|| tokens::known_to_be_expired(first, evidence, grants))
-        .or_else(|| stays::goes_on_as_another(first, evidence, grants))
-        .or_else(|| stays::waits_for_another(evidence, grants))
+        .or_else(|| user_isolation::goes_on_as_another(first, evidence, grants))
+        .or_else(|| user_isolation::waits_for_another(evidence, grants))
         .or_else(|| calls::at_home(first, evidence, grants))
         .or_else(|| calls::bounded(first, evidence))
         .or_else(|| if watch.stored { None } else { storage::is_shown(evidence, grants) })
@@ -134,10 +134,10 @@ pub fn after_step(watch: &mut Watch, evidence: &Evidence<'_>) -> Option<Breach> 
 }
 
 /// The status is always one of the documented combinations.
-fn documented_status(evidence: &Evidence<'_>) -> Option<Breach> {
+fn documented_status(evidence: &Evidence<'_>) -> Option<Violation> {
     let words: Vec<_> = evidence.sdk.odd_status.as_ref()?.iter().map(|word| word.word()).collect();
     let got = format!("the status [{}]", words.join(", "));
-    Some(Breach { clause: "LIF-7", expected: "a documented combination of status words", got })
+    Some(Violation { clause: "LIF-7", expected: "a documented combination of status words", got })
 }
 
 #[cfg(test)]

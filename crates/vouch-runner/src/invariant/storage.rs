@@ -1,22 +1,22 @@
 //! What may lie in storage while nothing goes on (LIF-2, MIG-6, OUT-1, OUT-2, DEL-1).
 
-use super::grants::Grants;
-use super::{Breach, Evidence, Left};
-use vouch_spec::protocol::message::Item;
-use vouch_sim::wire::Party;
-use vouch_sim::wire::redact::{Known, SecretKind};
+use super::token_grants::Grants;
+use super::{Evidence, Left, Violation};
 use std::sync::Arc;
+use vouch_sim::wire::Party;
+use vouch_sim::wire::redact::{KnownSecret, SecretKind};
+use vouch_spec::protocol::message::Item;
 
 /// An item, and the secrets in it.
-pub(super) type Stored<'a> = (&'a Item, Vec<Arc<Known>>);
+pub(super) type Stored<'a> = (&'a Item, Vec<Arc<KnownSecret>>);
 
 /// Everything in storage with its secrets.
 pub(super) fn stored<'a>(evidence: &Evidence<'a>) -> Vec<Stored<'a>> {
-    let secrets = |item: &Item| evidence.ledger.secrets_in(&format!("{}={}", item.key, item.value));
+    let secrets = |item: &Item| evidence.redactor.secrets_in(&format!("{}={}", item.key, item.value));
     evidence.items.iter().map(|item| (item, secrets(item))).collect()
 }
 
-fn is_token(known: &Known) -> bool {
+fn is_token(known: &KnownSecret) -> bool {
     matches!(known.kind, SecretKind::AccessToken | SecretKind::RefreshToken)
 }
 
@@ -25,7 +25,7 @@ fn place(item: &Item) -> String {
 }
 
 /// A session that outlives its process lies somewhere: an adapter that never shows an item proves nothing about storage.
-pub(super) fn is_shown(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+pub(super) fn is_shown(evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
     let launch = *evidence.sdk.launches.last().filter(|_| evidence.at_rest)?;
     let before = |token: &str| {
         grants
@@ -37,7 +37,7 @@ pub(super) fn is_shown(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breac
     let survived = since.filter(|(_, exchange)| exchange.link.from == Party::Sdk).find(|(_, exchange)| {
         exchange.request.bearer().is_some_and(before) || exchange.carried.refresh_token.as_deref().is_some_and(before)
     });
-    survived.map(|(number, _)| Breach {
+    survived.map(|(number, _)| Violation {
         clause: "EXC-3",
         expected: "the session that outlived its process somewhere in the storage that the adapter shows",
         got: format!("no item in any area, though exchange {} shows a token from before the launch", number + 1),
@@ -45,7 +45,7 @@ pub(super) fn is_shown(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breac
 }
 
 /// Tokens and an API key are never both there: one scheme or the other.
-pub(super) fn one_scheme(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Breach> {
+pub(super) fn one_scheme(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
     if !evidence.at_rest || !evidence.sdk.token_scheme {
         return None;
     }
@@ -53,7 +53,7 @@ pub(super) fn one_scheme(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<
     let (item, key) = all.iter().find_map(|(item, secrets)| {
         secrets.iter().find(|known| known.kind == SecretKind::ApiKey).map(|known| (item, known))
     })?;
-    token.then(|| Breach {
+    token.then(|| Violation {
         clause: "MIG-6",
         expected: "no API key on the device in the token scheme",
         got: format!("the {} in {}, beside tokens", key.name, place(item)),
@@ -61,7 +61,7 @@ pub(super) fn one_scheme(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<
 }
 
 /// Never the tokens of two users.
-pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants, all: &[Stored<'_>]) -> Option<Breach> {
+pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants, all: &[Stored<'_>]) -> Option<Violation> {
     if !evidence.at_rest {
         return None;
     }
@@ -72,7 +72,7 @@ pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants, all: &[Stored<'
             let Some(user) = grant.and_then(|grant| grant.user.clone()) else { continue };
             match &seen {
                 Some((other, first)) if *other != user => {
-                    return Some(Breach {
+                    return Some(Violation {
                         clause: "LIF-2",
                         expected: "one active user",
                         got: format!("the {first} and the {} of another user, in {}", known.name, place(item)),
@@ -87,7 +87,7 @@ pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants, all: &[Stored<'
 }
 
 /// After a sign-out, by the app or by the SDK itself, no token and no key is left.
-pub(super) fn nothing_left(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Breach> {
+pub(super) fn nothing_left(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
     if !evidence.at_rest || evidence.sdk.left == Left::MayBe {
         return None;
     }
@@ -100,7 +100,7 @@ pub(super) fn nothing_left(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Optio
             (_, SecretKind::ApiKey) => ("OUT-2", "no API key in storage after sign-out"),
             _ => ("OUT-1", "no token in storage after sign-out"),
         };
-        return Some(Breach { clause, expected, got: format!("the {} in {}", known.name, place(item)) });
+        return Some(Violation { clause, expected, got: format!("the {} in {}", known.name, place(item)) });
     }
     None
 }

@@ -1,12 +1,12 @@
 //! How tokens may be used (EXC-2, REF-2, REF-4, REF-5, REF-7, DEL-1).
 
-use super::grants::Grants;
-use super::{Breach, Evidence};
-use vouch_sim::clock::Mode;
-use vouch_spec::profile::Call;
-use vouch_spec::protocol::ErrorKind;
-use vouch_sim::wire::{Exchange, Fate, Operation, Party};
+use super::token_grants::Grants;
+use super::{Evidence, Violation};
 use rustc_hash::FxHashMap;
+use vouch_sim::clock::Mode;
+use vouch_sim::wire::{Exchange, ExchangeOutcome, Operation, Party};
+use vouch_spec::profile::IdpCall;
+use vouch_spec::protocol::ErrorKind;
 
 /// The SDK's own exchanges of a kind, with their numbers.
 fn of<'a>(evidence: &'a Evidence<'_>, operation: Operation) -> impl Iterator<Item = (usize, &'a Exchange)> {
@@ -20,26 +20,26 @@ fn launch(evidence: &Evidence<'_>, number: usize) -> usize {
 }
 
 fn name(evidence: &Evidence<'_>, secret: &str, otherwise: &str) -> String {
-    evidence.ledger.secrets_in(secret).first().map_or(otherwise.to_owned(), |known| known.name.clone())
+    evidence.redactor.secrets_in(secret).first().map_or(otherwise.to_owned(), |known| known.name.clone())
 }
 
 /// A sign-in token that was exchanged is not sent again, whether the answer arrived or not.
-pub(super) fn exchanged_once(evidence: &Evidence<'_>) -> Option<Breach> {
+pub(super) fn exchanged_once(evidence: &Evidence<'_>) -> Option<Violation> {
     let mut used: FxHashMap<&str, usize> = FxHashMap::default();
     for (index, exchange) in of(evidence, Operation::Exchange) {
         let Some(token) = exchange.carried.token.as_deref() else { continue };
         if let Some(first) = used.get(token) {
             let name = name(evidence, token, "sign-in token");
-            return Some(Breach {
+            return Some(Violation {
                 clause: "EXC-2",
                 expected: "each sign-in token exchanged at most once",
                 got: format!("the {name} in the exchanges {} and {}", first + 1, index + 1),
             });
         }
         let worked = match &exchange.fate {
-            Fate::Answered { status, .. } => status.is_success(),
-            Fate::Lost { processed } => *processed,
-            Fate::Pending | Fate::NoNetwork | Fate::Abandoned => false,
+            ExchangeOutcome::Answered { status, .. } => status.is_success(),
+            ExchangeOutcome::Lost { processed } => *processed,
+            ExchangeOutcome::Pending | ExchangeOutcome::NoNetwork | ExchangeOutcome::Abandoned => false,
         };
         if worked {
             used.insert(token, index);
@@ -50,15 +50,15 @@ pub(super) fn exchanged_once(evidence: &Evidence<'_>) -> Option<Breach> {
 
 /// Never two refreshes with the same token under way at once. One that its caller gave up, as after a time-out, does not
 /// count: only the caller knows when it did.
-pub(super) fn one_refresh_in_flight(evidence: &Evidence<'_>) -> Option<Breach> {
+pub(super) fn one_refresh_in_flight(evidence: &Evidence<'_>) -> Option<Violation> {
     let refreshes: Vec<_> = of(evidence, Operation::Refresh).collect();
     for (position, (later, second)) in refreshes.iter().enumerate() {
         for (earlier, first) in &refreshes[..position] {
-            let waited_for = matches!(first.fate, Fate::Answered { .. } | Fate::Lost { .. });
+            let waited_for = matches!(first.fate, ExchangeOutcome::Answered { .. } | ExchangeOutcome::Lost { .. });
             let overlaps = first.settled_at.is_some_and(|at| at > *later) && waited_for;
             let same = first.carried.refresh_token == second.carried.refresh_token;
             if overlaps && same && launch(evidence, *earlier) == launch(evidence, *later) {
-                return Some(Breach {
+                return Some(Violation {
                     clause: "REF-4",
                     expected: "one refresh in flight, for all who need it",
                     got: format!("exchange {} sent while exchange {} was under way", later + 1, earlier + 1),
@@ -70,7 +70,7 @@ pub(super) fn one_refresh_in_flight(evidence: &Evidence<'_>) -> Option<Breach> {
 }
 
 /// A refresh token whose successor has been seen in use is gone for good.
-pub(super) fn rotated_out(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+pub(super) fn rotated_out(evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
     for (index, exchange) in of(evidence, Operation::Refresh) {
         let Some(token) = exchange.carried.refresh_token.as_deref() else { continue };
         let mut successors = grants
@@ -79,7 +79,7 @@ pub(super) fn rotated_out(evidence: &Evidence<'_>, grants: &Grants) -> Option<Br
             .filter(|g| g.bought_with.as_deref() == Some(token) && g.refresh_token != token && g.at < index);
         if let Some(successor) = successors.find(|g| grants.seen_in_use(g, evidence.exchanges, index)) {
             let name = name(evidence, token, "refresh token");
-            return Some(Breach {
+            return Some(Violation {
                 clause: "REF-5",
                 expected: "no refresh token used again once its successor was in use",
                 got: format!("the {name} in exchange {}, replaced in exchange {}", index + 1, successor.at + 1),
@@ -90,11 +90,11 @@ pub(super) fn rotated_out(evidence: &Evidence<'_>, grants: &Grants) -> Option<Br
 }
 
 /// A refresh token that the SDK has told its caller is refused for good is not tried again in the same launch.
-pub(super) fn known_to_be_dead(evidence: &Evidence<'_>) -> Option<Breach> {
+pub(super) fn known_to_be_dead(evidence: &Evidence<'_>) -> Option<Violation> {
     let refused = |exchange: &Exchange| {
         let refusal = exchange.status().is_some_and(|status| status.is_client_error()) && exchange.fault.is_none();
         let body = exchange.answer().filter(|_| refusal)?;
-        let kind = evidence.profile.meaning(Call::Refresh, body)?;
+        let kind = evidence.profile.meaning(IdpCall::Refresh, body)?;
         matches!(kind, ErrorKind::InvalidUser | ErrorKind::NeedsReauthentication).then_some(kind)
     };
     let refreshes: Vec<_> = of(evidence, Operation::Refresh).collect();
@@ -105,7 +105,7 @@ pub(super) fn known_to_be_dead(evidence: &Evidence<'_>) -> Option<Breach> {
             let same = first.carried.refresh_token == second.carried.refresh_token;
             if told && same && launch(evidence, *earlier) == launch(evidence, *later) {
                 let clause = if kind == ErrorKind::InvalidUser { "DEL-1" } else { "REF-7" };
-                return Some(Breach {
+                return Some(Violation {
                     clause,
                     expected: "no refresh token tried again after it was refused for good",
                     got: format!("that of exchange {} again in exchange {}", earlier + 1, later + 1),
@@ -117,7 +117,7 @@ pub(super) fn known_to_be_dead(evidence: &Evidence<'_>) -> Option<Breach> {
 }
 
 /// No refresh of a session before the time that a Retry-After names to it.
-pub(super) fn too_soon(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+pub(super) fn too_soon(evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
     let session = |exchange: &'_ Exchange| {
         exchange.carried.refresh_token.as_deref().map(|token| grants.session_of(token).to_owned())
     };
@@ -126,7 +126,7 @@ pub(super) fn too_soon(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breac
         let Some((later, second, _)) = refreshes[position + 1..].iter().find(|(.., other)| other == its) else {
             continue;
         };
-        let Fate::Answered { headers, .. } = &first.fate else { continue };
+        let ExchangeOutcome::Answered { headers, .. } = &first.fate else { continue };
         let wait = headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
         let (Some(wait_s), Some(told_at)) = (wait, first.settled_ms) else { continue };
         let early_ms = told_at + wait_s.saturating_mul(1000) - second.at_ms;
@@ -136,7 +136,7 @@ pub(super) fn too_soon(evidence: &Evidence<'_>, grants: &Grants) -> Option<Breac
             continue;
         }
         if early_ms > 100 && launch(evidence, *earlier) == launch(evidence, *later) {
-            return Some(Breach {
+            return Some(Violation {
                 clause: "REF-9",
                 expected: "no refresh before the time that Retry-After names",
                 got: format!("exchange {} came {early_ms} ms too soon after exchange {}", later + 1, earlier + 1),
@@ -155,7 +155,7 @@ fn slack_ms(mode: Mode) -> i64 {
 }
 
 /// No access token is sent after the end that came with it.
-pub(super) fn known_to_be_expired(first: usize, evidence: &Evidence<'_>, grants: &Grants) -> Option<Breach> {
+pub(super) fn known_to_be_expired(first: usize, evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
     if evidence.sdk.clock_was_off {
         return None;
     }
@@ -168,7 +168,7 @@ pub(super) fn known_to_be_expired(first: usize, evidence: &Evidence<'_>, grants:
         let late_ms = exchange.at_ms - grant.expires_at_ms;
         if late_ms > slack_ms(evidence.mode) {
             let name = name(evidence, &grant.access_token, "access token");
-            return Some(Breach {
+            return Some(Violation {
                 clause: "REF-2",
                 expected: "no access token sent after its lifetime",
                 got: format!("the {name} in exchange {}, {} s too late", index + 1, late_ms / 1000),

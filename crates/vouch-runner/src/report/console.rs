@@ -2,15 +2,15 @@
 
 use super::Listener;
 use crate::run::event::{RunEvent, Started};
-use crate::run::tally::{ClauseResult, Outcome, Standing, Summary};
+use crate::run::summary::{ClauseResult, ClauseStatus, Outcome, Summary};
 use crate::run::verdict::{CaseReport, Finding, Verdict};
-use vouch_spec::scenario::{Clauses, Level};
-use vouch_spec::text::Problem;
 use console::Style;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
+use vouch_spec::scenario::{Clauses, Level};
+use vouch_spec::text::Diagnostic;
 
 /// So many clauses can be named one by one.
 const FEW: usize = 12;
@@ -102,26 +102,26 @@ impl<W: Write> Console<W> {
             progress.done += 1;
             let _ = progress.term.clear_line();
         }
-        let chapter = self.chapters.entry(case.chapter.clone()).or_default();
+        let group = self.chapters.entry(case.group.clone()).or_default();
         let word = match &case.verdict {
             Verdict::Passed => {
-                chapter.passed += 1;
+                group.passed += 1;
                 self.styles.good.apply_to("pass".to_owned())
             }
             Verdict::Warned(_) => {
-                chapter.warned += 1;
+                group.warned += 1;
                 self.styles.warn.apply_to("WARN".to_owned())
             }
             Verdict::Failed(_) => {
-                chapter.failed += 1;
+                group.failed += 1;
                 self.styles.bad.apply_to("FAIL".to_owned())
             }
             Verdict::Skipped(_) => {
-                chapter.skipped += 1;
+                group.skipped += 1;
                 self.styles.dim.apply_to("skip".to_owned())
             }
             Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
-                chapter.other += 1;
+                group.other += 1;
                 self.styles.bad.apply_to("STOP".to_owned())
             }
         };
@@ -132,10 +132,10 @@ impl<W: Write> Console<W> {
         if quiet {
             let reason =
                 if let Verdict::Skipped(reason) = &case.verdict { format!(" ({reason})") } else { String::new() };
-            writeln!(self.out, "{word} {} / {}{reason}  {:.0?}", case.chapter, case.id, case.duration)?;
+            writeln!(self.out, "{word} {} / {}{reason}  {:.0?}", case.group, case.id, case.duration)?;
             return self.tick();
         }
-        writeln!(self.out, "\n{word} {} / {}\n     {}", case.chapter, self.styles.bold.apply_to(&case.id), case.title)?;
+        writeln!(self.out, "\n{word} {} / {}\n     {}", case.group, self.styles.bold.apply_to(&case.id), case.title)?;
         match &case.verdict {
             Verdict::Failed(findings) | Verdict::Warned(findings) => {
                 findings.iter().try_for_each(|finding| self.finding(finding, case.advice.as_deref()))?
@@ -165,7 +165,7 @@ impl<W: Write> Console<W> {
                 writeln!(self.out, "  {} ({level}) {}", self.styles.bold.apply_to(id), clause.text)?;
             }
         }
-        let problem = Problem::new(&finding.place.source, finding.place.span, finding.step.to_string());
+        let problem = Diagnostic::new(&finding.place.source, finding.place.span, finding.step.to_string());
         write!(self.out, "{}", problem.render(self.styles.colours))?;
         writeln!(self.out, "  {}  {}", self.styles.bold.apply_to("expected"), finding.expected)?;
         let mut got = finding.got.as_str().lines();
@@ -195,8 +195,8 @@ impl<W: Write> Console<W> {
             let _ = progress.term.clear_line();
         }
         writeln!(self.out)?;
-        for (name, chapter) in &self.chapters {
-            writeln!(self.out, "  {name:<16}{}", self.chapter_words(chapter))?;
+        for (name, group) in &self.chapters {
+            writeln!(self.out, "  {name:<16}{}", self.group_words(group))?;
         }
         if !summary.skip_reasons.is_empty() {
             writeln!(self.out)?;
@@ -224,7 +224,7 @@ impl<W: Write> Console<W> {
             other: summary.bad_scenarios + summary.harness_failures,
         };
         let not_run = if summary.not_run > 0 { format!(", {} not run", summary.not_run) } else { String::new() };
-        let words = self.chapter_words(&total);
+        let words = self.group_words(&total);
         writeln!(self.out, "\n{words}{not_run} in {:.2} s", summary.duration.as_secs_f64())?;
         // What was skipped for want of a capability is no proof.
         let open = summary.open();
@@ -240,7 +240,7 @@ impl<W: Write> Console<W> {
         }
     }
 
-    fn chapter_words(&self, chapter: &Chapter) -> String {
+    fn group_words(&self, group: &Chapter) -> String {
         let mut words = String::new();
         let mut add = |count: usize, word: &str, style: &Style| {
             if count > 0 {
@@ -248,26 +248,26 @@ impl<W: Write> Console<W> {
                 let _ = write!(words, "{comma}{}", style.apply_to(format!("{count} {word}")));
             }
         };
-        add(chapter.passed, "passed", &self.styles.good);
-        add(chapter.failed, "failed", &self.styles.bad);
-        add(chapter.warned, "warned", &self.styles.warn);
-        add(chapter.skipped, "skipped", &self.styles.dim);
-        add(chapter.other, "could not be judged", &self.styles.bad);
+        add(group.passed, "passed", &self.styles.good);
+        add(group.failed, "failed", &self.styles.bad);
+        add(group.warned, "warned", &self.styles.warn);
+        add(group.skipped, "skipped", &self.styles.dim);
+        add(group.other, "could not be judged", &self.styles.bad);
         if words.is_empty() { "no case ran".into() } else { words }
     }
 
     fn clause_table(&mut self, summary: &Summary) -> io::Result<()> {
-        let of = |standing: Standing| summary.clauses.iter().filter(move |clause| clause.standing == standing);
+        let of = |standing: ClauseStatus| summary.clauses.iter().filter(move |clause| clause.standing == standing);
         let ids = |standing| of(standing).map(|clause| clause.id.as_str()).collect::<Vec<_>>().join(" ");
         writeln!(
             self.out,
             "\n  clauses: {} proved, {} broken, {} not proved, {} not tried",
-            of(Standing::Proved).count(),
-            of(Standing::Broken).count(),
-            of(Standing::NotProved).count(),
-            of(Standing::NotTried).count()
+            of(ClauseStatus::Proved).count(),
+            of(ClauseStatus::Broken).count(),
+            of(ClauseStatus::NotProved).count(),
+            of(ClauseStatus::NotTried).count()
         )?;
-        for clause in of(Standing::Broken) {
+        for clause in of(ClauseStatus::Broken) {
             writeln!(
                 self.out,
                 "    {} {} {}",
@@ -276,12 +276,12 @@ impl<W: Write> Console<W> {
                 broken_words(clause)
             )?;
         }
-        if of(Standing::NotProved).count() > 0 {
-            writeln!(self.out, "    not proved: {}", ids(Standing::NotProved))?;
+        if of(ClauseStatus::NotProved).count() > 0 {
+            writeln!(self.out, "    not proved: {}", ids(ClauseStatus::NotProved))?;
         }
         // A filtered run leaves most clauses alone, which needs no list.
-        if (1..=FEW).contains(&of(Standing::NotTried).count()) {
-            writeln!(self.out, "    not tried: {}", ids(Standing::NotTried))?;
+        if (1..=FEW).contains(&of(ClauseStatus::NotTried).count()) {
+            writeln!(self.out, "    not tried: {}", ids(ClauseStatus::NotTried))?;
         }
         Ok(())
     }
@@ -303,7 +303,7 @@ fn indent(text: &str) -> String {
 }
 
 impl<W: Write> Listener for Console<W> {
-    fn hear(&mut self, event: &RunEvent) -> io::Result<()> {
+    fn on_event(&mut self, event: &RunEvent) -> io::Result<()> {
         match event {
             RunEvent::Started(started) => self.started(started),
             RunEvent::CaseFinished(case) => self.case(case),

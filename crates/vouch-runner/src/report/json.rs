@@ -22,7 +22,7 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write> Listener for Json<W> {
-    fn hear(&mut self, event: &RunEvent) -> io::Result<()> {
+    fn on_event(&mut self, event: &RunEvent) -> io::Result<()> {
         match event {
             RunEvent::Started(started) => self.started = Some(started.clone()),
             RunEvent::CaseFinished(case) => self.cases.push(case_json(case)),
@@ -57,7 +57,7 @@ fn case_json(case: &CaseReport) -> Value {
         Verdict::HarnessFailed(what) => ("harnessFailed", json!(what)),
     };
     json!({
-        "id": case.id, "chapter": case.chapter, "title": case.title, "advice": case.advice, "file": case.file, "proves": case.proves,
+        "id": case.id, "group": case.group, "title": case.title, "advice": case.advice, "file": case.file, "proves": case.proves,
         "verdict": verdict, "seconds": case.duration.as_secs_f64(), "detail": detail,
     })
 }

@@ -1,4 +1,4 @@
-//! The report for CI servers: JUnit XML, a suite a chapter.
+//! The report for CI servers: JUnit XML, a suite a group.
 
 use super::Listener;
 use crate::run::event::RunEvent;
@@ -20,16 +20,16 @@ impl<W: Write> Junit<W> {
 }
 
 impl<W: Write> Listener for Junit<W> {
-    fn hear(&mut self, event: &RunEvent) -> io::Result<()> {
+    fn on_event(&mut self, event: &RunEvent) -> io::Result<()> {
         match event {
             RunEvent::Started(started) => self.name = format!("vouch: {} {}", started.sdk.name, started.sdk.version),
-            RunEvent::CaseFinished(case) => self.suites.entry(case.chapter.clone()).or_default().push(test_case(case)),
+            RunEvent::CaseFinished(case) => self.suites.entry(case.group.clone()).or_default().push(test_case(case)),
             RunEvent::Finished(summary) => {
                 let mut report = Report::new(self.name.as_str());
                 report.set_time(summary.duration);
-                for (chapter, mut cases) in std::mem::take(&mut self.suites) {
+                for (group, mut cases) in std::mem::take(&mut self.suites) {
                     cases.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
-                    let mut suite = TestSuite::new(chapter);
+                    let mut suite = TestSuite::new(group);
                     suite.add_test_cases(cases);
                     report.add_test_suite(suite);
                 }
@@ -71,7 +71,7 @@ fn test_case(case: &CaseReport) -> TestCase {
     if let Verdict::Warned(findings) = &case.verdict {
         test.set_system_out(format!("warning: a should clause is broken\n{}", all(findings)));
     }
-    test.set_classname(format!("vouch.{}", case.chapter)).set_time(case.duration);
+    test.set_classname(format!("vouch.{}", case.group)).set_time(case.duration);
     test.add_property(("file", case.file.as_str())).add_property(("proves", case.proves.join(" ").as_str()));
     test
 }

@@ -3,17 +3,17 @@
 mod console;
 mod json;
 mod junit;
-mod remark;
+mod stderr;
 
 pub use console::{Console, Detail};
 pub use json::Json;
 pub use junit::Junit;
-pub use remark::remark;
+pub use stderr::print_stderr;
 
 use crate::run::event::RunEvent;
 use std::io;
 
 /// Listens to a run and writes what its readers want.
 pub trait Listener {
-    fn hear(&mut self, event: &RunEvent) -> io::Result<()>;
+    fn on_event(&mut self, event: &RunEvent) -> io::Result<()>;
 }

@@ -1,18 +1,20 @@
-//! The app seat: an app's reconciliation, its backend, and the SDK as it sees it.
+//! The app role: an app's reconciliation, its backend, and the SDK as it sees it.
 
-use super::answer::{Answer, Halt};
 use super::app_process::Reconciled;
 use super::device::Called;
-use super::ears::Authenticator;
+use super::host_callbacks::Authenticator;
+use super::step_result::{StepError, StepResult};
 use super::world::World;
-use vouch_spec::protocol::message::{AppUser, CurrentUser, SignIn, Status};
-use vouch_spec::protocol::{ErrorKind, Realm, Refusal, StatusWord};
-use vouch_sim::reference::app::{Diligent, Drift, Failed, ReconcilingApp, Rules, SdkPort, SdkState, TokenSource};
-use crate::sut::{AppSeat, Credential, Ears};
+use crate::sut::{AppRole, Credential, HostCallbacks};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use vouch_sim::reference::app::{
+    AppPolicy, DefaultAppPolicy, Drift, Failed, ReconcilingApp, SdkPort, SdkState, TokenSource,
+};
+use vouch_spec::protocol::message::{AppUser, CurrentUser, SignIn, Status};
+use vouch_spec::protocol::{ErrorKind, Realm, Refusal, StatusWord};
 
 /// The app of one case.
 pub(super) struct App {
@@ -20,23 +22,23 @@ pub(super) struct App {
     built_in: Option<ReconcilingApp>,
     signed_in: Mutex<Option<String>>,
     /// What the app has done since the last count.
-    deeds: Deeds,
+    deeds: AppActions,
 }
 
 /// What the app did to the SDK.
 #[derive(Debug, Default)]
-pub(super) struct Deeds {
+pub(super) struct AppActions {
     sign_ins: AtomicUsize,
     sign_outs: AtomicUsize,
 }
 
 impl App {
-    pub fn new(seat: &AppSeat) -> Self {
-        let built_in = match seat {
-            AppSeat::Builtin(rules) => Some(ReconcilingApp::new(rules.clone())),
-            AppSeat::Command(_) => None,
+    pub fn new(role: &AppRole) -> Self {
+        let built_in = match role {
+            AppRole::Builtin(policy) => Some(ReconcilingApp::new(policy.clone())),
+            AppRole::Command(_) => None,
         };
-        Self { built_in, signed_in: Mutex::default(), deeds: Deeds::default() }
+        Self { built_in, signed_in: Mutex::default(), deeds: AppActions::default() }
     }
 
     /// Who is signed in to the app.
@@ -45,7 +47,7 @@ impl App {
     }
 
     /// Signs somebody in to the app itself, or out of it.
-    pub async fn set_user(&self, world: &World, name: Option<String>) -> Result<(), Halt> {
+    pub async fn set_user(&self, world: &World, name: Option<String>) -> Result<(), StepError> {
         if world.device.app.is_from_outside() {
             let user = match &name {
                 Some(name) => {
@@ -61,12 +63,12 @@ impl App {
     }
 
     /// Runs the app's reconciliation.
-    pub async fn reconcile(&self, world: &World) -> Result<Answer, Halt> {
+    pub async fn reconcile(&self, world: &World) -> Result<StepResult, StepError> {
         let Some(app) = &self.built_in else {
             return Ok(match world.device.app.reconcile().await? {
-                Reconciled::Done => Answer::Ok,
-                Reconciled::Refused { kind, text } => Answer::Refused { kind, text },
-                Reconciled::Killed => Answer::Killed,
+                Reconciled::Done => StepResult::Ok,
+                Reconciled::Refused { kind, text } => StepResult::Refused { kind, text },
+                Reconciled::Killed => StepResult::Killed,
             });
         };
         let user = self.user();
@@ -79,13 +81,13 @@ impl App {
         let result = app.reconcile(user_id.as_deref(), &port, &port).await;
         match (halted.into_inner().unwrap_or_else(PoisonError::into_inner), result) {
             (Some(halt), _) => Err(halt),
-            (None, Ok(())) => Ok(Answer::Ok),
-            (None, Err(failed)) => Ok(Answer::Refused { kind: failed.kind, text: failed.text }),
+            (None, Ok(())) => Ok(StepResult::Ok),
+            (None, Err(failed)) => Ok(StepResult::Refused { kind: failed.kind, text: failed.text }),
         }
     }
 
     /// Whether app and SDK agree already, as far as that can be known.
-    pub async fn is_in_step(&self, world: &World) -> Result<bool, Halt> {
+    pub async fn is_in_step(&self, world: &World) -> Result<bool, StepError> {
         let app_user = match self.user() {
             Some(name) => match world.person(&name)?.id {
                 Some(id) => Some(id),
@@ -96,7 +98,7 @@ impl App {
         let Called::Ok(Status { status }) = world.call::<Status>("status", json!({})).await? else { return Ok(false) };
         let told = world.call::<CurrentUser>("currentUserId", json!({})).await?;
         let Called::Ok(CurrentUser { user_id }) = told else { return Ok(false) };
-        Ok(Diligent.drift(app_user.as_deref(), &SdkState { status, user_id }) == Drift::None)
+        Ok(DefaultAppPolicy.drift(app_user.as_deref(), &SdkState { status, user_id }) == Drift::None)
     }
 
     /// Calls of `signIn` and `signOut` since the last count.
@@ -106,10 +108,14 @@ impl App {
 }
 
 /// Asks a team's backend for a sign-in token, as the app of a person does.
-pub(super) async fn request_token(world: &World, name: &str, realm: Realm) -> Result<Result<String, Failed>, Halt> {
+pub(super) async fn request_token(
+    world: &World,
+    name: &str,
+    realm: Realm,
+) -> Result<Result<String, Failed>, StepError> {
     let person = world.person(name)?;
     let issuer = world.backend(realm).await?;
-    let credential = issuer.backend.log_in(&person.external_id, &world.ledger).await.map_err(Halt::Backend)?;
+    let credential = issuer.backend.log_in(&person.external_id, &world.redactor).await.map_err(StepError::Backend)?;
     let asks = issuer.backend.token_call();
     let call = asks.call(Credential::This(&credential), &person.external_id);
     let failed = |kind, text: String| Ok(Err(Failed { kind, text }));
@@ -121,7 +127,7 @@ pub(super) async fn request_token(world: &World, name: &str, realm: Realm) -> Re
     }
     match asks.token.read(&reply) {
         Some(token) => {
-            super::vendor::note_sign_in_token(&world.ledger, &token);
+            super::vendor::note_sign_in_token(&world.redactor, &token);
             Ok(Ok(token))
         }
         None => failed(ErrorKind::UnexpectedAnswer, "the app's backend answered without a token".into()),
@@ -131,12 +137,12 @@ pub(super) async fn request_token(world: &World, name: &str, realm: Realm) -> Re
 /// SDK and backend, as the app calls them: what it does is counted.
 struct Port<'a> {
     world: &'a World,
-    halted: &'a Mutex<Option<Halt>>,
+    halted: &'a Mutex<Option<StepError>>,
 }
 
 impl Port<'_> {
     /// Keeps the first halt and lets the app see a failed call.
-    fn halt(&self, halt: Halt) -> Failed {
+    fn halt(&self, halt: StepError) -> Failed {
         self.halted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(halt);
         Failed { kind: ErrorKind::Internal, text: "the harness stopped the case".into() }
     }
@@ -190,11 +196,11 @@ impl TokenSource for Port<'_> {
 }
 
 /// Answers what an app from outside asks of SDK and backend.
-pub(super) fn ears(world: &Arc<World>) -> Arc<dyn Ears> {
-    struct AppEars(Weak<World>);
+pub(super) fn callbacks(world: &Arc<World>) -> Arc<dyn HostCallbacks> {
+    struct AppCallbacks(Weak<World>);
 
     #[async_trait]
-    impl Ears for AppEars {
+    impl HostCallbacks for AppCallbacks {
         async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal> {
             let gone = || Refusal::new(ErrorKind::Cancelled, "the case is over");
             let world = self.0.upgrade().ok_or_else(gone)?;
@@ -218,7 +224,7 @@ pub(super) fn ears(world: &Arc<World>) -> Arc<dyn Ears> {
         fn notification(&self, _: &str, _: Value) {}
     }
 
-    Arc::new(AppEars(Arc::downgrade(world)))
+    Arc::new(AppCallbacks(Arc::downgrade(world)))
 }
 
 /// Answers the SDK's authenticate callback with a token of the named user.

@@ -1,12 +1,12 @@
 //! The process of an app from outside: it starts and ends with the SDK's, as both are one app on a real device.
 
 use super::device_error::DeviceError;
-use vouch_spec::protocol::message::{AppStart, AppUser, SetUser};
-use vouch_spec::protocol::{ErrorKind, Refusal};
-use crate::sut::{AppSeat, Deadlines, Ears, Process, trouble};
+use crate::sut::{AppRole, Deadlines, HostCallbacks, Process, trouble};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use vouch_spec::protocol::message::{AppStart, AppUser, SetUser};
+use vouch_spec::protocol::{ErrorKind, Refusal};
 
 /// How a reconciliation of an app from outside ended.
 pub(super) enum Reconciled {
@@ -17,9 +17,9 @@ pub(super) enum Reconciled {
 
 /// The app's process, if the app is one from outside.
 pub(super) struct AppProcess {
-    seat: AppSeat,
+    role: AppRole,
     deadlines: Deadlines,
-    ears: Mutex<Option<Arc<dyn Ears>>>,
+    callbacks: Mutex<Option<Arc<dyn HostCallbacks>>>,
     process: Mutex<Option<Arc<Process>>>,
     stderr: Mutex<String>,
     /// What ended processes wrote there and nobody has searched yet.
@@ -31,30 +31,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl AppProcess {
-    pub fn new(seat: AppSeat, deadlines: Deadlines) -> Self {
+    pub fn new(role: AppRole, deadlines: Deadlines) -> Self {
         Self {
-            seat,
+            role,
             deadlines,
-            ears: Mutex::default(),
+            callbacks: Mutex::default(),
             process: Mutex::default(),
             stderr: Mutex::default(),
             unsearched: Mutex::default(),
         }
     }
 
-    pub fn set_ears(&self, ears: Arc<dyn Ears>) {
-        *lock(&self.ears) = Some(ears);
+    pub fn set_ears(&self, callbacks: Arc<dyn HostCallbacks>) {
+        *lock(&self.callbacks) = Some(callbacks);
     }
 
     pub fn is_from_outside(&self) -> bool {
-        matches!(self.seat, AppSeat::Command(_))
+        matches!(self.role, AppRole::Command(_))
     }
 
     pub async fn launch(&self, storage: &Path) -> Result<(), DeviceError> {
         self.end().await;
-        let Some(ears) = lock(&self.ears).clone() else { return Ok(()) };
-        let Some(launched) = self.seat.launch(ears, self.deadlines) else { return Ok(()) };
-        let process = Arc::new(launched.map_err(DeviceError::CannotStart)?);
+        let Some(callbacks) = lock(&self.callbacks).clone() else { return Ok(()) };
+        let Some(launched) = self.role.launch(callbacks, self.deadlines) else { return Ok(()) };
+        let process = Arc::new(launched.map_err(DeviceError::StartError)?);
         *lock(&self.process) = Some(process.clone());
         if let Err(broken) = process.initialize().await {
             return Err(process.explain(broken).await.into());

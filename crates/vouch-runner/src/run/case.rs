@@ -1,16 +1,16 @@
 //! One case from the first launch to the verdict.
 
-use super::answer::{Failure, Halt};
-use super::deaths::{Death, MOST_WRITES};
+use super::crash_points::{CrashPoint, MOST_WRITES};
 use super::plan::PlannedCase;
 use super::snapshots::Snapshots;
+use super::step_result::{StepError, StepFailure};
 use super::verdict::{CaseReport, Finding, Place, Verdict, Weight};
 use super::world::{Setup, World};
-use crate::invariant::{self, Evidence, Watch};
-use vouch_spec::text::Span;
-use vouch_sim::wire::render;
+use crate::invariant::{self, Evidence, InvariantState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use vouch_sim::wire::render;
+use vouch_spec::text::Span;
 
 /// A case that takes longer than this, in real time, is stopped.
 const CASE_LIMIT: Duration = Duration::from_secs(120);
@@ -28,7 +28,7 @@ pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Sn
     let began = Instant::now();
     let mut write = 1;
     let verdict = loop {
-        match once(case, setup, snapshots, Death::at(write)).await {
+        match once(case, setup, snapshots, CrashPoint::at(write)).await {
             (Verdict::Passed, true) if write == MOST_WRITES => {
                 let why = format!("the call writes more than {MOST_WRITES} times; later deaths are not tried");
                 break Verdict::Skipped(why);
@@ -39,7 +39,7 @@ pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Sn
     };
     CaseReport {
         id: case.id.clone(),
-        chapter: case.scenario.chapter.clone(),
+        group: case.scenario.group.clone(),
         title: case.scenario.header.title.clone(),
         advice: case.scenario.header.advice.clone(),
         file: case.scenario.source.path().display().to_string(),
@@ -50,7 +50,7 @@ pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Sn
 }
 
 /// Plays the case once. Also whether its process died where the scenario leaves open when.
-async fn once(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>, death: Death) -> (Verdict, bool) {
+async fn once(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>, death: CrashPoint) -> (Verdict, bool) {
     match World::build(setup, case.given.clone(), case.expiries(), case.traps(), death).await {
         Ok(world) => {
             let verdict = judge(case, &world, snapshots).await;
@@ -58,8 +58,8 @@ async fn once(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>, 
             (verdict, world.death.came())
         }
         Err(error) => {
-            let ledger = vouch_sim::wire::redact::Ledger::default();
-            (Verdict::HarnessFailed(ledger.scrub(&format!("cannot bring up the case: {error}"))), false)
+            let redactor = vouch_sim::wire::redact::Redactor::default();
+            (Verdict::HarnessFailed(redactor.scrub(&format!("cannot bring up the case: {error}"))), false)
         }
     }
 }
@@ -73,31 +73,33 @@ async fn judge(case: &PlannedCase, world: &Arc<World>, snapshots: Option<&Snapsh
     };
     let result = tokio::time::timeout(CASE_LIMIT, steps).await.unwrap_or_else(|_| {
         let got = format!("still at work after {CASE_LIMIT:?}");
-        Err(Box::new(whole_case(case, Halt::Unmet { expected: "the case to end".into(), got })))
+        Err(Box::new(whole_case(case, StepError::Unmet { expected: "the case to end".into(), got })))
     });
     match result {
         Ok(()) => Verdict::Passed,
         Err(failure) => match world.check_environment().await {
             Ok(()) => verdict(case, world, failure.innermost()).await,
             // A full disk fails every SDK alike.
-            Err(error) => Verdict::HarnessFailed(world.ledger.scrub(&format!("this machine fails the case: {error}"))),
+            Err(error) => {
+                Verdict::HarnessFailed(world.redactor.scrub(&format!("this machine fails the case: {error}")))
+            }
         },
     }
 }
 
 /// Every status that was told is a documented combination. Judged at the end: a step that names a clause of its own for a wrong
 /// status goes before.
-fn told_statuses(case: &PlannedCase, world: &World) -> Result<(), Box<Failure>> {
+fn told_statuses(case: &PlannedCase, world: &World) -> Result<(), Box<StepFailure>> {
     let Some(odd) = world.device.odd_status() else { return Ok(()) };
     let words: Vec<_> = odd.iter().map(|word| word.word()).collect();
     let (expected, got) = ("a documented combination of status words".into(), words.join(", "));
-    let halt = Halt::Unmet { expected, got: format!("the told status [{got}]") };
-    Err(Box::new(Failure { clauses: vec!["LIF-7".to_owned()], ..whole_case(case, halt) }))
+    let halt = StepError::Unmet { expected, got: format!("the told status [{got}]") };
+    Err(Box::new(StepFailure { clauses: vec!["LIF-7".to_owned()], ..whole_case(case, halt) }))
 }
 
-async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failure>> {
-    let mut watch = Watch::default();
-    world.settle_in().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
+async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<StepFailure>> {
+    let mut watch = InvariantState::default();
+    world.prepare_users().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     world.launch().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     for step in &case.steps {
         step.perform(world).await?;
@@ -105,7 +107,7 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
         let (exchanges, written, sdk) = (world.transcript.since(0), world.take_written(), world.observed());
         let begun = world.calls_under_way();
         let evidence = Evidence {
-            ledger: &world.ledger,
+            redactor: &world.redactor,
             profile: &world.profile,
             mode: world.clock.mode(),
             exchanges: &exchanges,
@@ -116,14 +118,14 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
             at_rest: begun == 0 && world.sdk_runs(),
         };
         if let Some(halt) = world.unreadable() {
-            return Err(Box::new(Failure { span: step.span, words: step.words(), clauses: vec![], halt }));
+            return Err(Box::new(StepFailure { span: step.span, words: step.words(), clauses: vec![], halt }));
         }
         if let Some(breach) = invariant::after_step(&mut watch, &evidence) {
-            return Err(Box::new(Failure {
+            return Err(Box::new(StepFailure {
                 span: step.span,
                 words: format!("{}, and what must hold in every run", step.words()),
                 clauses: vec![breach.clause.to_owned()],
-                halt: Halt::Unmet { expected: breach.expected.to_owned(), got: breach.got },
+                halt: StepError::Unmet { expected: breach.expected.to_owned(), got: breach.got },
             }));
         }
     }
@@ -131,16 +133,16 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<Failu
 }
 
 /// A failure of no step in particular: it points at the scenario's id.
-fn whole_case(case: &PlannedCase, halt: Halt) -> Failure {
+fn whole_case(case: &PlannedCase, halt: StepError) -> StepFailure {
     let span: Span = case.scenario.header.id.span;
-    Failure { span, words: "the case as a whole".into(), clauses: vec![], halt }
+    StepFailure { span, words: "the case as a whole".into(), clauses: vec![], halt }
 }
 
-async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict {
+async fn verdict(case: &PlannedCase, world: &World, failure: StepFailure) -> Verdict {
     let proves: Vec<_> = case.scenario.proves().map(str::to_owned).collect();
     let mut clauses = failure.clauses;
     let (mut weight, mut stderr) = (Weight::Clauses, None);
-    if matches!(failure.halt, Halt::Adapter(_) | Halt::Backend(_)) {
+    if matches!(failure.halt, StepError::Adapter(_) | StepError::Backend(_)) {
         // It proves nothing of the clauses, good or bad; one is named only where there is no doubt which.
         weight = Weight::Always;
         if clauses.is_empty() && proves.len() == 1 {
@@ -148,25 +150,25 @@ async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict
         }
     }
     let (expected, got) = match failure.halt {
-        Halt::Unmet { expected, got } => {
+        StepError::Unmet { expected, got } => {
             if clauses.is_empty() {
                 clauses = proves;
             }
             (expected, got)
         }
-        Halt::Adapter(trouble) => ("an adapter that keeps to the protocol".to_owned(), trouble.what),
-        Halt::Backend(trouble) => {
+        StepError::Adapter(trouble) => ("an adapter that keeps to the protocol".to_owned(), trouble.what),
+        StepError::Backend(trouble) => {
             let own = if trouble.stderr.trim().is_empty() { world.stderr().await } else { trouble.stderr };
             stderr = Some(own);
             ("a backend that serves".to_owned(), trouble.what)
         }
-        Halt::Scenario(what) => {
+        StepError::Scenario(what) => {
             let place = case.scenario.source.place(failure.span);
-            return Verdict::BadScenario(world.ledger.scrub(&format!("{place}: {what}")));
+            return Verdict::BadScenario(world.redactor.scrub(&format!("{place}: {what}")));
         }
-        Halt::Harness(what) => return Verdict::HarnessFailed(world.ledger.scrub(&what)),
-        Halt::Inside(_) => {
-            return Verdict::HarnessFailed(world.ledger.scrub("a failure inside a failure was not unpacked"));
+        StepError::Harness(what) => return Verdict::HarnessFailed(world.redactor.scrub(&what)),
+        StepError::Inside(_) => {
+            return Verdict::HarnessFailed(world.redactor.scrub("a failure inside a failure was not unpacked"));
         }
     };
     let stderr = match stderr {
@@ -179,7 +181,7 @@ async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict
         .iter()
         .enumerate()
         .skip(first)
-        .map(|(i, exchange)| render::exchange(i + 1, exchange, &world.ledger))
+        .map(|(i, exchange)| render::exchange(i + 1, exchange, &world.redactor))
         .collect();
     let words = match world.death.came() {
         true => format!("{} (the process died instead of write {})", failure.words, world.death.at),
@@ -189,11 +191,11 @@ async fn verdict(case: &PlannedCase, world: &World, failure: Failure) -> Verdict
         clauses,
         weight,
         place: Place { source: case.scenario.source.clone(), span: failure.span },
-        step: world.ledger.scrub(&words),
-        expected: world.ledger.scrub(&expected),
-        got: world.ledger.scrub(&got),
+        step: world.redactor.scrub(&words),
+        expected: world.redactor.scrub(&expected),
+        got: world.redactor.scrub(&got),
         wire,
-        stderr: world.ledger.scrub(&tail(&stderr, STDERR_SHOWN)),
+        stderr: world.redactor.scrub(&tail(&stderr, STDERR_SHOWN)),
     }])
 }
 

@@ -1,18 +1,13 @@
 //! The device: storage areas on disk, and the process of the SDK that runs on it.
 
-mod seen;
+mod inspection;
 mod time;
 
 use super::app_process::AppProcess;
 use super::device_error::DeviceError;
-use super::ears::{Authenticator, Heard, Rest, SdkEars};
-use super::installation::Installation;
-use vouch_sim::clock::Clock;
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::message::{self, Area, Endpoint, Start};
-use vouch_spec::protocol::{Capability, ErrorKind};
-use crate::sut::{AppSeat, Deadlines, Ears, Ground, Process, SdkSeat, trouble};
-use vouch_sim::wire::{Nowhere, Transcript};
+use super::device_storage::DeviceStorage;
+use super::host_callbacks::{Authenticator, Notifications, Rest, SdkCallbacks};
+use crate::sut::{AppRole, Deadlines, HostCallbacks, LaunchOptions, Process, SdkRole, trouble};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -21,6 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+use vouch_sim::clock::Clock;
+use vouch_sim::wire::{Transcript, Unreachable};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::message::{self, Area, Endpoint, Start};
+use vouch_spec::protocol::{Capability, ErrorKind};
 
 tokio::task_local! {
     /// Set for calls that the scenario can cancel.
@@ -40,8 +40,8 @@ pub(super) enum Called<R> {
 
 /// The device of one case.
 pub(super) struct Device {
-    pub storage: Installation,
-    seat: SdkSeat,
+    pub storage: DeviceStorage,
+    role: SdkRole,
     /// The app around the SDK, where it is one from outside.
     pub app: AppProcess,
     deadlines: Deadlines,
@@ -64,10 +64,10 @@ pub(super) struct Device {
     noticing: tokio::sync::Mutex<()>,
     traps: bool,
     /// Servers that cannot be reached: identity provider, API.
-    nowhere: Mutex<(Option<Nowhere>, Option<Nowhere>)>,
+    nowhere: Mutex<(Option<Unreachable>, Option<Unreachable>)>,
     process: Mutex<Option<Arc<Process>>>,
     /// Everything heard so far, over all launches.
-    heard: Arc<Mutex<Heard>>,
+    heard: Arc<Mutex<Notifications>>,
     stderr: Mutex<String>,
     /// What ended processes wrote to standard error and nobody has searched yet.
     unsearched: Mutex<String>,
@@ -76,8 +76,8 @@ pub(super) struct Device {
 
 /// What a device is made of.
 pub(super) struct DeviceParts {
-    pub sdk: SdkSeat,
-    pub app: AppSeat,
+    pub sdk: SdkRole,
+    pub app: AppRole,
     pub deadlines: Deadlines,
     pub request_timeout: Duration,
     pub endpoints: Vec<Endpoint>,
@@ -99,8 +99,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Device {
     pub fn new(parts: DeviceParts) -> std::io::Result<Self> {
         Ok(Self {
-            storage: Installation::new()?,
-            seat: parts.sdk,
+            storage: DeviceStorage::new()?,
+            role: parts.sdk,
             app: AppProcess::new(parts.app, parts.deadlines),
             deadlines: parts.deadlines,
             request_timeout: parts.request_timeout,
@@ -131,8 +131,8 @@ impl Device {
         *lock(&self.authenticator) = Some(authenticator);
     }
 
-    pub fn set_app_ears(&self, ears: Arc<dyn Ears>) {
-        self.app.set_ears(ears);
+    pub fn set_app_ears(&self, callbacks: Arc<dyn HostCallbacks>) {
+        self.app.set_ears(callbacks);
     }
 
     /// Launches the app: a new process on the same storage.
@@ -149,7 +149,7 @@ impl Device {
         self.rest.launches.send_modify(|launch| *launch += 1);
         self.rest.unnoticed.send_replace(false);
         lock(&self.launches).push(self.transcript.len());
-        let ears = SdkEars {
+        let callbacks = SdkCallbacks {
             clock: self.clock.clone(),
             clock_off_ms: self.clock_off_ms.clone(),
             heard: self.heard.clone(),
@@ -158,9 +158,9 @@ impl Device {
             launch: *self.rest.launches.borrow(),
         };
         let (trapped, temporary) = (self.traps.then(|| self.storage.root()), self.storage.temporary());
-        let ground = Ground { trapped, temporary: Some(&temporary) };
-        let launched = self.seat.launch(Arc::new(ears), self.deadlines, ground);
-        let process = Arc::new(launched.map_err(DeviceError::CannotStart)?);
+        let ground = LaunchOptions { trapped, temporary: Some(&temporary) };
+        let launched = self.role.launch(Arc::new(callbacks), self.deadlines, ground);
+        let process = Arc::new(launched.map_err(DeviceError::StartError)?);
         *lock(&self.process) = Some(process.clone());
         if let Err(broken) = process.initialize().await {
             return Err(process.explain(broken).await.into());
@@ -258,13 +258,14 @@ impl Device {
     }
 
     /// From the next launch on, these servers cannot be reached.
-    pub fn set_hosts(&self, auth: Option<Nowhere>, api: Option<Nowhere>) {
+    pub fn set_hosts(&self, auth: Option<Unreachable>, api: Option<Unreachable>) {
         *lock(&self.nowhere) = (auth, api);
     }
 
     fn endpoints(&self) -> Vec<Endpoint> {
         let (auth, api) = &*lock(&self.nowhere);
-        let url = |nowhere: &Option<Nowhere>, usual: &str| nowhere.as_ref().map_or(usual.to_owned(), |n| n.url.clone());
+        let url =
+            |nowhere: &Option<Unreachable>, usual: &str| nowhere.as_ref().map_or(usual.to_owned(), |n| n.url.clone());
         let end = |of: &Endpoint| Endpoint { auth: url(auth, &of.auth), api: url(api, &of.api), ..of.clone() };
         self.endpoints.iter().map(end).collect()
     }

@@ -1,18 +1,18 @@
 //! Why a device could not do what a step asked.
 
-use crate::sut::{CannotStart, Trouble};
+use crate::sut::{StartError, SutError};
 
 /// Why the device could not do what a step asked.
 pub(super) enum DeviceError {
-    Adapter(Trouble),
-    CannotStart(CannotStart),
+    Adapter(SutError),
+    StartError(StartError),
     /// The scenario asks for what makes no sense now.
     Scenario(String),
     Io(std::io::Error),
 }
 
-impl From<Trouble> for DeviceError {
-    fn from(trouble: Trouble) -> Self {
+impl From<SutError> for DeviceError {
+    fn from(trouble: SutError) -> Self {
         DeviceError::Adapter(trouble)
     }
 }

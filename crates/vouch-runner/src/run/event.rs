@@ -1,9 +1,9 @@
 //! What a run tells. These types are the interface between the runner and the reports.
 
-use super::tally::Summary;
+use super::summary::Summary;
 use super::verdict::CaseReport;
-use vouch_spec::protocol::message::SdkName;
 use serde::Serialize;
+use vouch_spec::protocol::message::SdkName;
 
 /// One thing that happened.
 pub enum RunEvent {

@@ -1,8 +1,8 @@
 //! Expiry that steps wait for: in real time tokens must be short-lived for it.
 
-use vouch_sim::clock::Mode;
-use vouch_sim::cloud::Lifetimes;
 use std::time::Duration;
+use vouch_sim::clock::Mode;
+use vouch_sim::mock_cloud::Lifetimes;
 
 /// How many steps still wait for a kind of token to expire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

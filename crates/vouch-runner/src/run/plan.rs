@@ -2,12 +2,12 @@
 
 use super::expiries::Expiries;
 use super::step::{Planned, Reading};
-use vouch_spec::profile::Standard;
-use vouch_spec::protocol::{Capability, Control, Realm, Seat};
-use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
-use vouch_spec::text::{Decoder, Node, Problem, Problems, Span, did_you_mean};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use vouch_spec::profile::Standard;
+use vouch_spec::protocol::{Capability, Control, Realm, Role};
+use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
+use vouch_spec::text::{Decoder, Diagnostic, Diagnostics, Node, Span, did_you_mean};
 
 /// Everything that a run will do.
 pub struct Plan {
@@ -30,7 +30,7 @@ pub struct PlannedCase {
     pub realms: BTreeSet<Realm>,
 }
 
-/// What the seats of a run offer.
+/// What the roles of a run offer.
 #[derive(Clone, Debug, Default)]
 pub struct Offer {
     /// What the SDK claims.
@@ -51,7 +51,7 @@ pub struct Skip(pub String);
 
 impl Plan {
     /// Plans a suite. `problems` are those found so far; all are told together.
-    pub fn build(suite: &Suite, mut problems: Vec<Problem>) -> Result<Self, Problems> {
+    pub fn build(suite: &Suite, mut problems: Vec<Diagnostic>) -> Result<Self, Diagnostics> {
         let mut cases = Vec::new();
         for scenario in &suite.scenarios {
             let decoder = Decoder::new(&scenario.source);
@@ -61,7 +61,7 @@ impl Plan {
         if problems.is_empty() {
             Ok(Self { clauses: suite.clauses.clone(), cases })
         } else {
-            Err(Problems(problems).tidy())
+            Err(Diagnostics(problems).tidy())
         }
     }
 
@@ -70,9 +70,9 @@ impl Plan {
         self.cases.retain(|case| filter.accepts(case));
     }
 
-    /// Keeps the cases that put a build on one of these seats to the test.
-    pub fn keep_seats(&mut self, seats: &[Seat]) {
-        self.cases.retain(|case| case.tries(seats));
+    /// Keeps the cases that put a build on one of these roles to the test.
+    pub fn keep_roles(&mut self, roles: &[Role]) {
+        self.cases.retain(|case| case.tries(roles));
     }
 
     /// The clauses that no case proves.
@@ -92,17 +92,17 @@ impl Filter {
     }
 }
 
-/// A chapter, a clause (`MIG-5`), a group of clauses (`MIG`), or a part of a case's id.
+/// A group, a clause (`MIG-5`), a group of clauses (`MIG`), or a part of a case's id.
 fn matches(word: &str, case: &PlannedCase) -> bool {
     let clause = |id: &str| {
         let (id, word) = (id.to_uppercase(), word.to_uppercase());
         id == word || id.split('-').next() == Some(word.as_str())
     };
-    case.scenario.chapter == word || case.scenario.proves().any(clause) || case.id.contains(word)
+    case.scenario.group == word || case.scenario.proves().any(clause) || case.id.contains(word)
 }
 
 impl PlannedCase {
-    /// Why seats that offer this cannot run the case, if they cannot.
+    /// Why roles that offer this cannot run the case, if they cannot.
     pub fn skip(&self, offer: &Offer) -> Option<Skip> {
         if self.traps() && !offer.crashes_at_writes {
             return Some(Skip(
@@ -130,9 +130,9 @@ impl PlannedCase {
         (!words.is_empty()).then(|| Skip(format!("the target file has no hook {}", words.join(", "))))
     }
 
-    /// Whether the case puts a build on one of these seats to the test.
-    pub fn tries(&self, seats: &[Seat]) -> bool {
-        self.scenario.header.seats.iter().any(|seat| seats.contains(seat))
+    /// Whether the case puts a build on one of these roles to the test.
+    pub fn tries(&self, roles: &[Role]) -> bool {
+        self.scenario.header.roles.iter().any(|role| roles.contains(role))
     }
 
     /// Whether the SDK's process must run under a trap for writes to storage.

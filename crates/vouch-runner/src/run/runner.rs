@@ -4,11 +4,9 @@ use super::case;
 use super::event::{RunEvent, Started};
 use super::plan::{Offer, Plan, PlannedCase};
 use super::snapshots::{SnapshotMode, Snapshots};
-use super::tally::Tally;
+use super::summary::SummaryBuilder;
 use super::verdict::{CaseReport, Strictness, Verdict};
-pub use super::world::Setup as Engine;
-use vouch_sim::clock::Mode;
-use vouch_spec::protocol::message::SdkName;
+pub use super::world::Setup as RoleSetup;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -17,14 +15,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use vouch_sim::clock::Mode;
+use vouch_spec::protocol::message::SdkName;
 
 /// Becomes true when the user wants the run to end.
 pub type Interrupted = watch::Receiver<bool>;
 
 /// How to run a plan.
 pub struct Settings {
-    pub engine: Engine,
-    /// What its seats offer.
+    pub engine: RoleSetup,
+    /// What its roles offer.
     pub offer: Offer,
     pub target: String,
     pub sdk: SdkName,
@@ -46,13 +46,13 @@ pub struct Settings {
     pub shuffle: Option<u64>,
 }
 
-/// Runs every case. `hear` gets each event as it happens, on this task.
-pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, mut hear: impl FnMut(RunEvent)) {
+/// Runs every case. `on_event` gets each event as it happens, on this task.
+pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, mut on_event: impl FnMut(RunEvent)) {
     let began = Instant::now();
     let clauses = Arc::new(plan.clauses);
     let planned = plan.cases.len() * settings.rounds;
-    let mut tally = Tally::new(clauses.clone(), settings.require_all);
-    hear(RunEvent::Started(Started {
+    let mut tally = SummaryBuilder::new(clauses.clone(), settings.require_all);
+    on_event(RunEvent::Started(Started {
         target: settings.target.clone(),
         sdk: settings.sdk.clone(),
         time: if settings.engine.mode == Mode::Virtual { "virtual" } else { "real" },
@@ -84,14 +84,14 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         let report = CaseReport { verdict: report.verdict.weighed(&clauses, settings.strictness), ..report };
         tally.add(&report);
         let failed = matches!(report.verdict, Verdict::Failed(_));
-        hear(RunEvent::CaseFinished(Box::new(report)));
+        on_event(RunEvent::CaseFinished(Box::new(report)));
         if failed && settings.fail_fast {
             waiting.end();
         }
     }
     // Ends every case that still runs, and with it its process.
     running.shutdown().await;
-    hear(RunEvent::Finished(tally.finish(planned, began.elapsed(), stopped)));
+    on_event(RunEvent::Finished(tally.finish(planned, began.elapsed(), stopped)));
 }
 
 /// The cases that wait, round after round.
@@ -136,14 +136,14 @@ pub async fn wanted(interrupted: &mut Interrupted) {
 
 async fn one(
     case: Arc<PlannedCase>,
-    engine: Arc<Engine>,
+    engine: Arc<RoleSetup>,
     offer: Arc<Offer>,
     snapshots: Arc<Option<Snapshots>>,
 ) -> CaseReport {
     if let Some(skip) = case.skip(&offer) {
         return CaseReport {
             id: case.id.clone(),
-            chapter: case.scenario.chapter.clone(),
+            group: case.scenario.group.clone(),
             title: case.scenario.header.title.clone(),
             advice: case.scenario.header.advice.clone(),
             file: case.scenario.source.path().display().to_string(),
@@ -157,15 +157,15 @@ async fn one(
 
 /// A case whose task died: the harness's own fault.
 fn lost(error: &str) -> CaseReport {
-    let ledger = vouch_sim::wire::redact::Ledger::default();
+    let redactor = vouch_sim::wire::redact::Redactor::default();
     CaseReport {
         id: "unknown".into(),
-        chapter: "harness".into(),
+        group: "harness".into(),
         title: "a case was lost".into(),
         advice: None,
         file: String::new(),
         proves: vec![],
-        verdict: Verdict::HarnessFailed(ledger.scrub(&format!("the harness lost a case: {error}"))),
+        verdict: Verdict::HarnessFailed(redactor.scrub(&format!("the harness lost a case: {error}"))),
         duration: Duration::ZERO,
     }
 }

@@ -1,17 +1,17 @@
 //! The JSON Schema of scenario files, made from the types that read them.
 
-use super::expect::Outcomes;
-use super::sent::Sent;
+use super::outcome::Outcomes;
 use super::step::KINDS;
-use vouch_spec::scenario::{Given, Header};
+use super::traffic::TrafficExpectation;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+use vouch_spec::scenario::{Given, Header};
 
 /// The schema of one scenario file, for editors and validators.
 pub fn scenario_schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let expect = generator.subschema_for::<Outcomes>();
-    let sent = generator.subschema_for::<Sent>();
+    let sent = generator.subschema_for::<TrafficExpectation>();
     let given = generator.subschema_for::<Given>();
     let header = generator.root_schema_for::<Header>().to_value();
     let mut steps = Vec::new();

@@ -1,16 +1,16 @@
 //! Wire snapshots: the transcript of a passing case against the file beside its scenario.
 
-use super::answer::{Failure, Halt};
 use super::expiries::Expiries;
 use super::plan::PlannedCase;
+use super::step_result::{StepError, StepFailure};
 use super::world::World;
-use vouch_sim::clock::Mode;
-use vouch_spec::scenario::WireCheck;
-use vouch_sim::wire::snapshot::{self, Snapshot};
 use similar::TextDiff;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use vouch_sim::clock::Mode;
+use vouch_sim::wire::snapshot::{self, Snapshot};
+use vouch_spec::scenario::WireCheck;
 
 /// What to do about a snapshot that is missing or differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Snapshots {
     }
 
     /// Compares a finished case's wire with its snapshot, if its scenario wants that.
-    pub fn check(&self, case: &PlannedCase, world: &World) -> Result<(), Box<Failure>> {
+    pub fn check(&self, case: &PlannedCase, world: &World) -> Result<(), Box<StepFailure>> {
         if case.scenario.header.wire != Some(WireCheck::Snapshot) {
             return Ok(());
         }
@@ -44,11 +44,11 @@ impl Snapshots {
         if world.clock.mode() == Mode::Real && case.expiries() != Expiries::default() {
             return Ok(());
         }
-        let got = snapshot::render(&world.transcript.since(0), &world.ledger, case.given.realm());
+        let got = snapshot::render(&world.transcript.since(0), &world.redactor, case.given.realm());
         let path = self.path(case);
         self.compare(case, &path, &got).map_err(|halt| {
             let words = format!("wire snapshot {}", path.display());
-            Box::new(Failure { span: case.scenario.header.id.span, words, clauses: vec![], halt })
+            Box::new(StepFailure { span: case.scenario.header.id.span, words, clauses: vec![], halt })
         })
     }
 
@@ -58,15 +58,16 @@ impl Snapshots {
         folder.join(format!("{}.snap", case.scenario.id()))
     }
 
-    fn compare(&self, case: &PlannedCase, path: &Path, got: &str) -> Result<(), Halt> {
+    fn compare(&self, case: &PlannedCase, path: &Path, got: &str) -> Result<(), StepError> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((sibling, first)) = seen.get(path)
             && first != got
         {
-            return Err(Halt::Unmet { expected: format!("the same wire as in {sibling}"), got: diff(first, got) });
+            return Err(StepError::Unmet { expected: format!("the same wire as in {sibling}"), got: diff(first, got) });
         }
         seen.insert(path.to_path_buf(), (case.id.clone(), got.to_owned()));
-        let harness = |e: std::io::Error| Halt::Harness(format!("cannot use the snapshot {}: {e}", path.display()));
+        let harness =
+            |e: std::io::Error| StepError::Harness(format!("cannot use the snapshot {}: {e}", path.display()));
         let fresh = Snapshot { source: case.scenario.source.path().display().to_string(), contents: got.to_owned() };
         let stored = snapshot::read(path).map_err(harness)?;
         if stored.as_ref().is_some_and(|stored| stored.contents == got) {
@@ -79,11 +80,11 @@ impl Snapshots {
         }
         let hint = "accept it with `vouch run --update-snapshots` or `cargo insta review`, if the change is meant";
         Err(match stored {
-            Some(stored) => Halt::Unmet {
+            Some(stored) => StepError::Unmet {
                 expected: "the wire as its snapshot has it".into(),
                 got: format!("this difference (- snapshot, + this run); {hint}\n{}", diff(&stored.contents, got)),
             },
-            None => Halt::Unmet { expected: "a snapshot of the wire".into(), got: format!("none yet; {hint}") },
+            None => StepError::Unmet { expected: "a snapshot of the wire".into(), got: format!("none yet; {hint}") },
         })
     }
 }

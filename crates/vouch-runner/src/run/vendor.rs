@@ -1,21 +1,21 @@
-//! What stands behind the api and idp seats in one case: the simulated cloud, or one from outside.
+//! What stands behind the api and idp roles in one case: the simulated cloud, or one from outside.
 
-use super::answer::Halt;
-use vouch_sim::cloud::{Cloud, Lifetimes};
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::{Control, Realm};
+use super::step_result::StepError;
 use crate::sut::{ExternalCloud, HttpCall};
-use vouch_sim::wire::redact::{Ledger, SecretKind};
-use vouch_sim::wire::{Forward, Link, Party, Received, Reply, Upstream};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use vouch_sim::mock_cloud::{Lifetimes, MockCloud};
+use vouch_sim::wire::redact::{Redactor, SecretKind};
+use vouch_sim::wire::{Forward, Link, Party, Received, Reply, Upstream};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{Control, Realm};
 
 /// The cloud of one case.
 pub enum Vendor {
-    Simulated(Cloud),
+    Simulated(MockCloud),
     External(External),
 }
 
@@ -23,7 +23,7 @@ pub enum Vendor {
 pub struct External {
     cloud: Arc<ExternalCloud>,
     client: reqwest::Client,
-    patience: Duration,
+    connect_timeout: Duration,
     upstream: Arc<Witness>,
 }
 
@@ -31,18 +31,20 @@ impl External {
     pub fn new(
         cloud: Arc<ExternalCloud>,
         profile: Arc<Profile>,
-        ledger: Ledger,
-        patience: Duration,
+        redactor: Redactor,
+        connect_timeout: Duration,
     ) -> Result<Self, String> {
         let mut hosts = BTreeMap::new();
         for (realm, of) in &cloud.realms {
-            ledger.named_secret(SecretKind::ApiKey, &of.api_key, format!("API key of {realm}"));
-            let (api, auth) = (Forward::new(of.api.clone(), patience)?, Forward::new(of.auth.clone(), patience)?);
+            redactor.named_secret(SecretKind::ApiKey, &of.api_key, format!("API key of {realm}"));
+            let (api, auth) =
+                (Forward::new(of.api.clone(), connect_timeout)?, Forward::new(of.auth.clone(), connect_timeout)?);
             hosts.insert(*realm, (api, auth));
         }
         let base = cloud.realms.values().next().map(|of| of.api.clone()).unwrap_or_default();
-        let client = vouch_sim::wire::client(&base, patience).map_err(|error| format!("no HTTP client: {error}"))?;
-        Ok(Self { cloud, client, patience, upstream: Arc::new(Witness { hosts, profile, ledger }) })
+        let client =
+            vouch_sim::wire::client(&base, connect_timeout).map_err(|error| format!("no HTTP client: {error}"))?;
+        Ok(Self { cloud, client, connect_timeout, upstream: Arc::new(Witness { hosts, profile, redactor }) })
     }
 
     /// Calls the API as the team does, past the recorder.
@@ -52,19 +54,19 @@ impl External {
         method: hyper::Method,
         path: &str,
         body: Option<Value>,
-    ) -> Result<(u16, Value), Halt> {
+    ) -> Result<(u16, Value), StepError> {
         let of = self.cloud.realms.get(&realm).ok_or_else(|| no_realm(realm))?;
         let headers = [("x-vital-api-key".to_owned(), of.api_key.clone())].into();
         let call = HttpCall { method, path: path.to_owned(), headers, body };
-        let reply = call.send(&self.client, &of.api, self.patience).await;
-        let reply =
-            reply.map_err(|why| Halt::Harness(format!("the cloud under test cannot be prepared: {path}: {why}")))?;
+        let reply = call.send(&self.client, &of.api, self.connect_timeout).await;
+        let reply = reply
+            .map_err(|why| StepError::Harness(format!("the cloud under test cannot be prepared: {path}: {why}")))?;
         Ok((reply.status, serde_json::from_slice(&reply.body).unwrap_or_default()))
     }
 }
 
-fn no_realm(realm: Realm) -> Halt {
-    Halt::Harness(format!("the target file has no `[[cloud.realms]]` for {realm}"))
+fn no_realm(realm: Realm) -> StepError {
+    StepError::Harness(format!("the target file has no `[[cloud.realms]]` for {realm}"))
 }
 
 impl Vendor {
@@ -76,15 +78,15 @@ impl Vendor {
     }
 
     /// The simulated cloud, for what no other can do. The plan has skipped cases that need it elsewhere.
-    pub fn simulated(&self) -> Result<&Cloud, Halt> {
+    pub fn simulated(&self) -> Result<&MockCloud, StepError> {
         match self {
             Vendor::Simulated(cloud) => Ok(cloud),
-            Vendor::External(_) => Err(Halt::Scenario("only the simulated cloud can do this".into())),
+            Vendor::External(_) => Err(StepError::Scenario("only the simulated cloud can do this".into())),
         }
     }
 
     /// The team's API key in a realm.
-    pub fn api_key(&self, realm: Realm) -> Result<String, Halt> {
+    pub fn api_key(&self, realm: Realm) -> Result<String, StepError> {
         match self {
             Vendor::Simulated(cloud) => Ok(cloud.store().team(realm).key.clone()),
             Vendor::External(external) => {
@@ -122,7 +124,7 @@ impl Vendor {
         realm: Realm,
         client_user_id: &str,
         id: Option<String>,
-    ) -> Result<Option<String>, Halt> {
+    ) -> Result<Option<String>, StepError> {
         match self {
             Vendor::Simulated(cloud) => Ok(cloud.store().add_user(realm, client_user_id, id).map(|user| user.id)),
             Vendor::External(external) => {
@@ -131,7 +133,7 @@ impl Vendor {
                 let id = body.get("user_id").or_else(|| body.pointer("/detail/user_id")).and_then(Value::as_str);
                 match id {
                     Some(id) => Ok(Some(id.to_owned())),
-                    None => Err(Halt::Unmet {
+                    None => Err(StepError::Unmet {
                         expected: "the API to make a user for the test (POST /v2/user)".into(),
                         got: format!("HTTP {status} without a user_id"),
                     }),
@@ -141,7 +143,7 @@ impl Vendor {
     }
 
     /// Does something to a user behind the clients' backs.
-    pub async fn tell(&self, control: Control, realm: Realm, user_id: &str) -> Result<(), Halt> {
+    pub async fn tell(&self, control: Control, realm: Realm, user_id: &str) -> Result<(), StepError> {
         match self {
             Vendor::Simulated(cloud) => {
                 match control {
@@ -157,7 +159,7 @@ impl Vendor {
                 Ok(())
             }
             Vendor::External(external) if external.cloud.has_hook(control) => {
-                external.cloud.hook(control, realm, user_id, Duration::ZERO).await.map_err(Halt::Harness)
+                external.cloud.hook(control, realm, user_id, Duration::ZERO).await.map_err(StepError::Harness)
             }
             Vendor::External(external) => {
                 let (method, path, body) = match control {
@@ -165,22 +167,25 @@ impl Vendor {
                     Control::UndoDelete => {
                         (hyper::Method::POST, "/v2/user/undo_delete".to_owned(), Some(json!({ "user_id": user_id })))
                     }
-                    _ => return Err(Halt::Harness(format!("the cloud under test has no hook `{control}`"))),
+                    _ => return Err(StepError::Harness(format!("the cloud under test has no hook `{control}`"))),
                 };
                 let (status, _) = external.team_call(realm, method.clone(), &path, body).await?;
                 if (200..300).contains(&status) {
                     return Ok(());
                 }
-                Err(Halt::Unmet { expected: format!("the API to do {method} {path}"), got: format!("HTTP {status}") })
+                Err(StepError::Unmet {
+                    expected: format!("the API to do {method} {path}"),
+                    got: format!("HTTP {status}"),
+                })
             }
         }
     }
 
     /// Has the cloud's own clock, if it has one, follow the case's.
-    pub async fn advance(&self, realm: Realm, by: Duration) -> Result<(), Halt> {
+    pub async fn advance(&self, realm: Realm, by: Duration) -> Result<(), StepError> {
         match self {
             Vendor::External(external) if external.cloud.has_hook(Control::Advance) => {
-                external.cloud.hook(Control::Advance, realm, "", by).await.map_err(Halt::Harness)
+                external.cloud.hook(Control::Advance, realm, "", by).await.map_err(StepError::Harness)
             }
             _ => Ok(()),
         }
@@ -198,7 +203,7 @@ impl Vendor {
 struct Witness {
     hosts: BTreeMap<Realm, (Forward, Forward)>,
     profile: Arc<Profile>,
-    ledger: Ledger,
+    redactor: Redactor,
 }
 
 #[async_trait]
@@ -213,8 +218,8 @@ impl Upstream for Witness {
         let call = self.profile.recognise(&request.method, &request.path, &request.body).map(|(call, _)| call);
         let reply = auth.pass_on(request).await?;
         if let Some(granted) = call.and_then(|call| self.profile.granted(call, &reply.body)) {
-            self.ledger.secret(SecretKind::AccessToken, &granted.access_token);
-            self.ledger.secret(SecretKind::RefreshToken, &granted.refresh_token);
+            self.redactor.secret(SecretKind::AccessToken, &granted.access_token);
+            self.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
         }
         Some(reply)
     }
@@ -224,18 +229,18 @@ impl Witness {
     fn note_sign_in_token(&self, reply: &Reply) {
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         if let Some(token) = body.get("sign_in_token").and_then(Value::as_str) {
-            note_sign_in_token(&self.ledger, token);
+            note_sign_in_token(&self.redactor, token);
         }
     }
 }
 
 /// Notes a sign-in token and the JWT in it as secrets.
-pub(super) fn note_sign_in_token(ledger: &Ledger, token: &str) {
+pub(super) fn note_sign_in_token(redactor: &Redactor, token: &str) {
     use base64::Engine;
-    ledger.secret(SecretKind::SignInToken, token);
+    redactor.secret(SecretKind::SignInToken, token);
     let envelope = base64::engine::general_purpose::STANDARD.decode(token).unwrap_or_default();
     let envelope: Value = serde_json::from_slice(&envelope).unwrap_or_default();
     if let Some(jwt) = envelope.get("user_token").and_then(Value::as_str) {
-        ledger.same_secret(token, jwt);
+        redactor.same_secret(token, jwt);
     }
 }

@@ -1,15 +1,15 @@
 //! How a case ended, and what it found.
 
+use std::time::Duration;
+use vouch_sim::wire::redact::Redacted;
 use vouch_spec::scenario::{Clauses, Level};
 use vouch_spec::text::{Source, Span};
-use vouch_sim::wire::redact::Redacted;
-use std::time::Duration;
 
 /// What became of one case.
 #[derive(Clone, Debug)]
 pub struct CaseReport {
     pub id: String,
-    pub chapter: String,
+    pub group: String,
     pub title: String,
     /// What to change, for whoever maintains a build that fails.
     pub advice: Option<String>,

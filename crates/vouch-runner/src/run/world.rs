@@ -1,43 +1,44 @@
 //! The world of one case: cloud, wire, device, backends, app, and the names that the scenario gave to things.
 
-mod people;
+mod users;
 
-use super::answer::{Answer, Halt};
 use super::app::App;
-use super::calls::Conversation;
-use super::deaths::Death;
+use super::crash_points::CrashPoint;
 use super::device::{Device, DeviceParts};
 use super::device_error::DeviceError;
+use super::environment::{endpoints, vendor};
 use super::expiries::Expiries;
-use super::surroundings::{endpoints, vendor};
+use super::sdk_calls::CallLog;
+use super::step_result::{StepError, StepResult};
 use super::vendor::Vendor;
-use vouch_sim::clock::{Clock, Mode, real_now_ms};
-use vouch_sim::cloud::{Keys, Truthful};
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::{Capability, Realm};
-use vouch_sim::reference::adapter::{Reference, TimeSource};
-use vouch_sim::reference::app::Diligent;
-use vouch_sim::reference::backend::Proper;
-use vouch_spec::scenario::{Given, OwnProfile, Text};
 use crate::sut::{
-    AppSeat, Backend, BackendSeat, CloudSeat, Deadlines, NoService, SdkSeat, Surroundings, Vendor as Runs, trouble,
+    AppRole, Backend, BackendEnvironment, BackendRole, CloudRole, Deadlines, SdkRole, ServiceError, Vendor as Runs,
+    trouble,
 };
-use vouch_sim::wire::redact::{Ledger, SecretKind};
-use vouch_sim::wire::{Faults, Front, Link, Party, Received, Reply, Transcript};
-pub use people::Person;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+pub use users::TestUser;
+use vouch_sim::clock::{Clock, Mode, real_now_ms};
+use vouch_sim::mock_cloud::{DefaultCloudPolicy, Keys};
+use vouch_sim::reference::adapter::{Reference, TimeSource};
+use vouch_sim::reference::app::DefaultAppPolicy;
+use vouch_sim::reference::backend::DefaultBackendPolicy;
+use vouch_sim::wire::redact::{Redactor, SecretKind};
+use vouch_sim::wire::{Faults, Link, Party, Received, RecordingProxy, Reply, Transcript};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{Capability, Realm};
+use vouch_spec::scenario::{Given, OwnProfile, Text};
 
 /// What every case of a run shares.
 #[derive(Clone)]
 pub struct Setup {
-    pub sdk: SdkSeat,
-    pub app: AppSeat,
-    pub backend: BackendSeat,
-    pub cloud: CloudSeat,
+    pub sdk: SdkRole,
+    pub app: AppRole,
+    pub backend: BackendRole,
+    pub cloud: CloudRole,
     /// How exchange and refresh look on the wire.
     pub profile: Arc<Profile>,
     /// What the SDK claims.
@@ -54,10 +55,10 @@ impl Setup {
     /// Everything built in.
     pub fn built_in(keys: Arc<Keys>) -> Self {
         Self {
-            sdk: SdkSeat::Builtin { assembly: Arc::new(Reference), time: TimeSource::Harness },
-            app: AppSeat::Builtin(Arc::new(Diligent)),
-            backend: BackendSeat::Builtin(Arc::new(Proper)),
-            cloud: CloudSeat::Simulated { keys, rules: Arc::new(Truthful) },
+            sdk: SdkRole::Builtin { assembly: Arc::new(Reference), time: TimeSource::Harness },
+            app: AppRole::Builtin(Arc::new(DefaultAppPolicy)),
+            backend: BackendRole::Builtin(Arc::new(DefaultBackendPolicy)),
+            cloud: CloudRole::Simulated { keys, policy: Arc::new(DefaultCloudPolicy) },
             profile: Profile::junction(),
             capabilities: Capability::ALL.iter().copied().collect(),
             mode: Mode::Virtual,
@@ -71,27 +72,27 @@ impl Setup {
 pub struct World {
     pub given: Given,
     pub clock: Clock,
-    pub ledger: Ledger,
+    pub redactor: Redactor,
     pub profile: Arc<Profile>,
     pub vendor: Vendor,
     pub transcript: Transcript,
     pub faults: Faults,
     pub(super) device: Device,
     pub(super) app: App,
-    front: Front,
-    backend_seat: BackendSeat,
+    front: RecordingProxy,
+    backend_seat: BackendRole,
     pub(super) deadlines: Deadlines,
     request_timeout: Duration,
     /// Ends the names of app users where others may have had them before.
     suffix: String,
-    people: Mutex<HashMap<String, Person>>,
+    people: Mutex<HashMap<String, TestUser>>,
     values: Mutex<HashMap<String, String>>,
     expiries: Mutex<Expiries>,
     backends: tokio::sync::Mutex<HashMap<Realm, Issuer>>,
-    pub(super) begun: Mutex<HashMap<String, Begun>>,
-    pub(super) conversation: Mutex<Conversation>,
+    pub(super) begun: Mutex<HashMap<String, StartedCall>>,
+    pub(super) conversation: Mutex<CallLog>,
     /// How the process dies in this playing, where the scenario leaves that open.
-    pub(super) death: Death,
+    pub(super) death: CrashPoint,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -105,22 +106,22 @@ impl World {
         given: Given,
         expiries: Expiries,
         traps: bool,
-        death: Death,
+        death: CrashPoint,
     ) -> std::io::Result<Arc<Self>> {
-        let ledger = Ledger::default();
+        let redactor = Redactor::default();
         let profile = match given.profile {
             Some(OwnProfile::Standard) => Profile::built_in("standard").unwrap_or_else(|| setup.profile.clone()),
             None => setup.profile.clone(),
         };
         let clock = match &setup.cloud {
-            CloudSeat::Simulated { .. } => Clock::new(setup.mode),
+            CloudRole::Simulated { .. } => Clock::new(setup.mode),
             // Its tokens carry its own time.
-            CloudSeat::External(_) => Clock::starting_at(setup.mode, real_now_ms()),
+            CloudRole::External(_) => Clock::starting_at(setup.mode, real_now_ms()),
         };
-        let vendor = vendor(setup, &given, &clock, &ledger, &profile).map_err(std::io::Error::other)?;
+        let vendor = vendor(setup, &given, &clock, &redactor, &profile).map_err(std::io::Error::other)?;
         let transcript = Transcript::new(clock.clone(), profile.clone());
         let faults = Faults::default();
-        let front = Front::new(transcript.clone(), faults.clone(), clock.clone());
+        let front = RecordingProxy::new(transcript.clone(), faults.clone(), clock.clone());
         let endpoints = endpoints(&front, &vendor, &profile, given.realm()).await?;
         let device = Device::new(DeviceParts {
             sdk: setup.sdk.clone(),
@@ -135,13 +136,13 @@ impl World {
             capabilities: setup.capabilities.clone(),
             tells_time: setup.tells_time,
         })?;
-        let running = matches!(&setup.backend, BackendSeat::External(spec) if matches!(spec.run, Runs::Running { .. }));
-        let shared = running || matches!(setup.cloud, CloudSeat::External(_));
+        let running = matches!(&setup.backend, BackendRole::External(spec) if matches!(spec.run, Runs::Running { .. }));
+        let shared = running || matches!(setup.cloud, CloudRole::External(_));
         let suffix =
             if shared { format!("-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]) } else { String::new() };
         let world = Arc::new(Self {
             clock,
-            ledger,
+            redactor,
             profile,
             vendor,
             transcript,
@@ -167,23 +168,23 @@ impl World {
     }
 
     /// Brings in the people of the scenario, and the backend where it is the one on trial.
-    pub(super) async fn settle_in(&self) -> Result<(), Halt> {
+    pub(super) async fn prepare_users(&self) -> Result<(), StepError> {
         let realm = self.given.realm();
         for name in &self.given.users {
             let external_id = self.external_id(name);
             let id = self.vendor.add_user(realm, &external_id, None).await?;
             if let Some(id) = &id {
-                self.ledger.id(id, format!("{name}.id"));
+                self.redactor.id(id, format!("{name}.id"));
             }
-            lock(&self.people).insert(name.clone(), Person { external_id, id });
+            lock(&self.people).insert(name.clone(), TestUser { external_id, id });
         }
         for name in &self.given.newcomers {
-            lock(&self.people).insert(name.clone(), Person { external_id: self.external_id(name), id: None });
+            lock(&self.people).insert(name.clone(), TestUser { external_id: self.external_id(name), id: None });
         }
-        if matches!(self.backend_seat, BackendSeat::External(_)) {
+        if matches!(self.backend_seat, BackendRole::External(_)) {
             let issuer = self.backend(realm).await?;
             for name in self.given.users.iter().chain(&self.given.newcomers) {
-                issuer.backend.log_in(&self.external_id(name), &self.ledger).await.map_err(Halt::Backend)?;
+                issuer.backend.log_in(&self.external_id(name), &self.redactor).await.map_err(StepError::Backend)?;
             }
         }
         Ok(())
@@ -197,7 +198,7 @@ impl World {
     fn connect(self: &Arc<Self>) {
         self.update_expiries(|_| {});
         self.device.set_authenticator(super::app::authenticator(self));
-        self.device.set_app_ears(super::app::ears(self));
+        self.device.set_app_ears(super::app::callbacks(self));
         let weak = Arc::downgrade(self);
         self.front.set_killer(Arc::new(move || {
             let world = weak.upgrade();
@@ -224,8 +225,9 @@ impl World {
     }
 
     /// A text with its variables filled in.
-    pub fn text(&self, text: &Text) -> Result<String, Halt> {
-        text.resolve(|name| self.value(name)).map_err(|name| Halt::Scenario(format!("`${name}` has no value here")))
+    pub fn text(&self, text: &Text) -> Result<String, StepError> {
+        text.resolve(|name| self.value(name))
+            .map_err(|name| StepError::Scenario(format!("`${name}` has no value here")))
     }
 
     fn value(&self, name: &str) -> Option<String> {
@@ -241,18 +243,18 @@ impl World {
     }
 
     /// The backend of a realm's team and its address, brought up when first needed.
-    pub(super) async fn backend(&self, realm: Realm) -> Result<Issuer, Halt> {
+    pub(super) async fn backend(&self, realm: Realm) -> Result<Issuer, StepError> {
         let mut backends = self.backends.lock().await;
         if let Some(found) = backends.get(&realm) {
             return Ok(found.clone());
         }
-        let harness = |e: &dyn std::fmt::Display| Halt::Harness(format!("cannot bring up a backend: {e}"));
+        let harness = |e: &dyn std::fmt::Display| StepError::Harness(format!("cannot bring up a backend: {e}"));
         let to_api = Link { from: Party::Backend, to: Party::Api, realm };
         let (api, api_key) = match &self.backend_seat {
-            BackendSeat::External(spec) if let Runs::Running { listen, api_key, .. } = &spec.run => {
+            BackendRole::External(spec) if let Runs::Running { listen, api_key, .. } = &spec.run => {
                 let cloud = self.vendor.simulated()?;
                 cloud.set_key(realm, api_key);
-                self.ledger.named_secret(SecretKind::ApiKey, api_key, format!("API key of {realm}"));
+                self.redactor.named_secret(SecretKind::ApiKey, api_key, format!("API key of {realm}"));
                 let api = self.front.open_at(*listen, to_api, self.vendor.upstream()).await.map_err(|e| harness(&e))?;
                 (api, api_key.clone())
             }
@@ -261,16 +263,16 @@ impl World {
                 (api, self.vendor.api_key(realm)?)
             }
         };
-        let around = Surroundings {
+        let around = BackendEnvironment {
             api: &format!("http://{api}"),
             api_key: &api_key,
             realm,
             timeout: self.request_timeout,
-            patience: self.deadlines.call,
+            connect_timeout: self.deadlines.call,
         };
         let backend = self.backend_seat.bring_up(&around).await.map_err(|error| match error {
-            NoService::CannotStart(error) => harness(&error),
-            NoService::Unready(trouble) => Halt::Backend(trouble),
+            ServiceError::StartError(error) => harness(&error),
+            ServiceError::Unready(trouble) => StepError::Backend(trouble),
         })?;
         let from_app = Link { from: Party::App, to: Party::Backend, realm };
         let upstream = backend.upstream().map_err(|e| harness(&e))?;
@@ -296,24 +298,24 @@ impl World {
     }
 
     /// Time passes for everybody. A device that is not in use notices it when it is used again.
-    pub(super) async fn advance(&self, by: Duration) -> Result<(), Halt> {
+    pub(super) async fn advance(&self, by: Duration) -> Result<(), StepError> {
         self.device.pass_time();
         self.clock.advance(by).await;
         self.vendor.advance(self.given.realm(), by).await?;
         if self.clock.is_owed() {
-            self.device.notice_time().await.map_err(Halt::from)?;
+            self.device.notice_time().await.map_err(StepError::from)?;
         }
         Ok(())
     }
 
     /// Launches the app for the first time.
-    pub(super) async fn launch(&self) -> Result<(), Halt> {
-        self.device.launch().await.map_err(Halt::from)
+    pub(super) async fn launch(&self) -> Result<(), StepError> {
+        self.device.launch().await.map_err(StepError::from)
     }
 
     /// Everything that the device keeps, as far as it can be seen.
-    pub async fn items(&self) -> Result<Vec<vouch_spec::protocol::message::Item>, Halt> {
-        self.device.items().await.map_err(Halt::from)
+    pub async fn items(&self) -> Result<Vec<vouch_spec::protocol::message::Item>, StepError> {
+        self.device.items().await.map_err(StepError::from)
     }
 
     /// What the SDK has written to its log and to standard error since the last time this was asked.
@@ -322,9 +324,9 @@ impl World {
     }
 
     /// A notification of the SDK that could not be read.
-    pub(super) fn unreadable(&self) -> Option<Halt> {
+    pub(super) fn unreadable(&self) -> Option<StepError> {
         let what = self.device.unreadable()?;
-        Some(Halt::Adapter(trouble(format!("the adapter failed: {what}"))))
+        Some(StepError::Adapter(trouble(format!("the adapter failed: {what}"))))
     }
 
     /// What the implementations on trial wrote to standard error.
@@ -349,13 +351,13 @@ impl World {
     }
 }
 
-impl From<DeviceError> for Halt {
+impl From<DeviceError> for StepError {
     fn from(error: DeviceError) -> Self {
         match error {
-            DeviceError::Adapter(trouble) => Halt::Adapter(trouble),
-            DeviceError::CannotStart(why) => Halt::Harness(why.to_string()),
-            DeviceError::Scenario(what) => Halt::Scenario(what),
-            DeviceError::Io(error) => Halt::Harness(format!("the device's storage failed: {error}")),
+            DeviceError::Adapter(trouble) => StepError::Adapter(trouble),
+            DeviceError::StartError(why) => StepError::Harness(why.to_string()),
+            DeviceError::Scenario(what) => StepError::Scenario(what),
+            DeviceError::Io(error) => StepError::Harness(format!("the device's storage failed: {error}")),
         }
     }
 }
@@ -369,8 +371,8 @@ pub(super) struct Issuer {
 }
 
 /// A call that goes on.
-pub struct Begun {
-    pub task: JoinHandle<Result<Answer, Halt>>,
+pub struct StartedCall {
+    pub task: JoinHandle<Result<StepResult, StepError>>,
     pub cancel: Arc<Notify>,
     pub mark: usize,
 }

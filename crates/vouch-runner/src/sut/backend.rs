@@ -1,23 +1,23 @@
-//! What sits on the backend seat: the reference, or any customer backend that a target file maps.
+//! What sits on the backend role: the reference, or any customer backend that a target file maps.
 
-use super::http::{HttpCall, HttpReply, Line, Place, Template, fill, fill_json};
-use super::service::{NoService, Service, ServiceSpec};
-use super::{Trouble, trouble};
-use vouch_spec::protocol::Realm;
-use vouch_sim::reference::backend::{self as reference, Rules};
-use vouch_sim::wire::Upstream;
-use vouch_sim::wire::redact::{Ledger, SecretKind};
+use super::http::{HttpCall, HttpReply, Place, RequestLine, Template, fill, fill_json};
+use super::http_service::{Service, ServiceError, ServiceSpec};
+use super::{SutError, trouble};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use vouch_sim::reference::backend::{self as reference, BackendPolicy};
+use vouch_sim::wire::Upstream;
+use vouch_sim::wire::redact::{Redactor, SecretKind};
+use vouch_spec::protocol::Realm;
 
-/// What sits on the backend seat.
+/// What sits on the backend role.
 #[derive(Clone)]
-pub enum BackendSeat {
-    Builtin(Arc<dyn Rules>),
+pub enum BackendRole {
+    Builtin(Arc<dyn BackendPolicy>),
     External(Arc<BackendSpec>),
 }
 
@@ -44,7 +44,7 @@ pub enum Vendor {
 #[derive(Clone, Debug)]
 pub enum Login {
     /// One call, with `$user`.
-    Call { line: Line, headers: BTreeMap<String, Template>, body: Option<Value>, credential: Place },
+    Call { line: RequestLine, headers: BTreeMap<String, Template>, body: Option<Value>, credential: Place },
     /// Credentials that the target file lists.
     Fixed(HashMap<String, String>),
 }
@@ -52,7 +52,7 @@ pub enum Login {
 /// How the app asks for a sign-in token, with `$credential` and `$user`.
 #[derive(Clone, Debug)]
 pub struct TokenCall {
-    pub line: Line,
+    pub line: RequestLine,
     pub headers: BTreeMap<String, Template>,
     pub body: Option<Value>,
     /// Where the token stands in the answer.
@@ -71,7 +71,10 @@ impl TokenCall {
     /// How the reference backend is asked.
     fn reference() -> Self {
         Self {
-            line: Line { method: hyper::Method::POST, path: vouch_spec::scenario::Text(reference::TOKEN_PATH.into()) },
+            line: RequestLine {
+                method: hyper::Method::POST,
+                path: vouch_spec::scenario::Text(reference::TOKEN_PATH.into()),
+            },
             headers: [("authorization".to_owned(), vouch_spec::scenario::Text("Bearer $credential".into()))].into(),
             body: Some(Value::Object(serde_json::Map::new())),
             token: Place::Json("/sign_in_token".into()),
@@ -108,7 +111,7 @@ pub struct Backend {
     /// The sessions of the case's app users, by user.
     credentials: Mutex<HashMap<String, String>>,
     client: reqwest::Client,
-    patience: Duration,
+    connect_timeout: Duration,
 }
 
 enum Kind {
@@ -117,7 +120,7 @@ enum Kind {
 }
 
 /// What a backend is told when it is brought up.
-pub struct Surroundings<'a> {
+pub struct BackendEnvironment<'a> {
     /// The vendor API's base URL.
     pub api: &'a str,
     pub api_key: &'a str,
@@ -125,20 +128,20 @@ pub struct Surroundings<'a> {
     /// How long it should wait for the vendor.
     pub timeout: Duration,
     /// How long its app waits for it.
-    pub patience: Duration,
+    pub connect_timeout: Duration,
 }
 
-impl BackendSeat {
+impl BackendRole {
     /// Brings the backend of one team up.
-    pub async fn bring_up(&self, around: &Surroundings<'_>) -> Result<Backend, NoService> {
-        let broken = |error: reqwest::Error| NoService::Unready(trouble(format!("no HTTP client: {error}")));
+    pub async fn bring_up(&self, around: &BackendEnvironment<'_>) -> Result<Backend, ServiceError> {
+        let broken = |error: reqwest::Error| ServiceError::Unready(trouble(format!("no HTTP client: {error}")));
         let kind = match self {
-            BackendSeat::Builtin(rules) => {
+            BackendRole::Builtin(policy) => {
                 let (api, key) = (around.api.to_owned(), around.api_key.to_owned());
-                let backend = reference::Backend::new(api, key, rules.clone(), around.timeout).map_err(broken)?;
+                let backend = reference::Backend::new(api, key, policy.clone(), around.timeout).map_err(broken)?;
                 Kind::Reference(Arc::new(backend))
             }
-            BackendSeat::External(spec) => {
+            BackendRole::External(spec) => {
                 let timeout = around.timeout.as_millis().to_string();
                 let service = match &spec.run {
                     Vendor::Running { .. } => None,
@@ -157,8 +160,8 @@ impl BackendSeat {
             }
         };
         let base = base(&kind);
-        let client = vouch_sim::wire::client(&base, around.patience).map_err(broken)?;
-        Ok(Backend { kind, base, credentials: Mutex::default(), client, patience: around.patience })
+        let client = vouch_sim::wire::client(&base, around.connect_timeout).map_err(broken)?;
+        Ok(Backend { kind, base, credentials: Mutex::default(), client, connect_timeout: around.connect_timeout })
     }
 }
 
@@ -179,9 +182,8 @@ impl Backend {
     pub fn upstream(&self) -> Result<Arc<dyn Upstream>, String> {
         match &self.kind {
             Kind::Reference(backend) => Ok(backend.clone()),
-            Kind::External { .. } => {
-                vouch_sim::wire::Forward::new(self.base.clone(), self.patience).map(|forward| Arc::new(forward) as _)
-            }
+            Kind::External { .. } => vouch_sim::wire::Forward::new(self.base.clone(), self.connect_timeout)
+                .map(|forward| Arc::new(forward) as _),
         }
     }
 
@@ -209,7 +211,7 @@ impl Backend {
     }
 
     /// The credential of an app user, who is logged in when first needed.
-    pub async fn log_in(&self, user: &str, ledger: &Ledger) -> Result<String, Trouble> {
+    pub async fn log_in(&self, user: &str, redactor: &Redactor) -> Result<String, SutError> {
         let mut credentials = self.credentials.lock().await;
         if let Some(known) = credentials.get(user) {
             return Ok(known.clone());
@@ -220,7 +222,7 @@ impl Backend {
                 self.log_in_outside(&spec.login, user).await.map_err(|what| self.trouble(what))?
             }
         };
-        ledger.secret(SecretKind::AppCredential, &credential);
+        redactor.secret(SecretKind::AppCredential, &credential);
         credentials.insert(user.to_owned(), credential.clone());
         Ok(credential)
     }
@@ -238,7 +240,7 @@ impl Backend {
                     headers: headers.iter().map(|(name, text)| (name.clone(), fill(text, &values))).collect(),
                     body: body.as_ref().map(|body| fill_json(body, &values)),
                 };
-                let reply = call.send(&self.client, &self.base, self.patience).await;
+                let reply = call.send(&self.client, &self.base, self.connect_timeout).await;
                 let reply = reply.map_err(|why| format!("the login of a test user failed: {why}"))?;
                 if !(200..400).contains(&reply.status) {
                     return Err(format!("the login of a test user was answered with {}", reply.status));
@@ -251,7 +253,7 @@ impl Backend {
         }
     }
 
-    fn trouble(&self, what: String) -> Trouble {
+    fn trouble(&self, what: String) -> SutError {
         let trouble = trouble(what);
         match &self.kind {
             Kind::External { service: Some(service), .. } => {
@@ -263,8 +265,10 @@ impl Backend {
     }
 
     /// Sends an app's call to the front of this backend.
-    pub async fn ask(&self, call: &HttpCall, front: &str) -> Result<HttpReply, Trouble> {
-        call.send(&self.client, front, self.patience).await.map_err(|why| self.trouble(format!("the backend: {why}")))
+    pub async fn ask(&self, call: &HttpCall, front: &str) -> Result<HttpReply, SutError> {
+        call.send(&self.client, front, self.connect_timeout)
+            .await
+            .map_err(|why| self.trouble(format!("the backend: {why}")))
     }
 
     pub fn stderr(&self) -> String {

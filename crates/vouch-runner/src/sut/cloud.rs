@@ -1,20 +1,20 @@
-//! What sits on the api and idp seats: the simulated cloud, or a vendor cloud from outside, such as an emulator or a
+//! What sits on the api and idp roles: the simulated cloud, or a vendor cloud from outside, such as an emulator or a
 //! staging environment.
 
 use super::http::{Template, fill};
-use super::service::{NoService, Service, ServiceSpec};
-use vouch_sim::cloud::{Keys, Lifetimes, Rules};
-use vouch_spec::protocol::{Control, Realm};
+use super::http_service::{Service, ServiceError, ServiceSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
+use vouch_sim::mock_cloud::{CloudPolicy, Keys, Lifetimes};
+use vouch_spec::protocol::{Control, Realm};
 
-/// What sits on the api and idp seats.
+/// What sits on the api and idp roles.
 #[derive(Clone)]
-pub enum CloudSeat {
-    Simulated { keys: Arc<Keys>, rules: Arc<dyn Rules> },
+pub enum CloudRole {
+    Simulated { keys: Arc<Keys>, policy: Arc<dyn CloudPolicy> },
     External(Arc<ExternalCloud>),
 }
 
@@ -61,7 +61,7 @@ const HOOK_PATIENCE: Duration = Duration::from_secs(20);
 
 impl ExternalCloud {
     /// Starts it, where it does not run yet.
-    pub async fn bring_up(spec: CloudSpec) -> Result<Self, NoService> {
+    pub async fn bring_up(spec: CloudSpec) -> Result<Self, ServiceError> {
         let service = match &spec.service {
             Some(service) => Some(Service::start(service, &[]).await?),
             None => None,

@@ -1,10 +1,10 @@
 //! HTTP calls to implementations under test, as a target file maps them.
 
-use vouch_spec::scenario::Text;
 use hyper::HeaderMap;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use vouch_spec::scenario::Text;
 
 /// A text of a target file with variables such as `$port`; which ones there are, the field says.
 pub type Template = Text;
@@ -31,12 +31,12 @@ pub fn fill_json(body: &Value, values: &[(&str, &str)]) -> Value {
 
 /// `POST /sign-in-token`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct RequestLine {
     pub method: hyper::Method,
     pub path: Template,
 }
 
-impl Line {
+impl RequestLine {
     /// Reads method and path.
     pub fn parse(text: &str) -> Option<Self> {
         let (method, path) = text.split_once(' ')?;
@@ -107,8 +107,13 @@ pub struct HttpReply {
 
 impl HttpCall {
     /// Sends the call to a base URL. The error says what happened, without the call's secrets.
-    pub async fn send(&self, client: &reqwest::Client, base: &str, patience: Duration) -> Result<HttpReply, String> {
-        let mut request = client.request(self.method.clone(), format!("{base}{}", self.path)).timeout(patience);
+    pub async fn send(
+        &self,
+        client: &reqwest::Client,
+        base: &str,
+        connect_timeout: Duration,
+    ) -> Result<HttpReply, String> {
+        let mut request = client.request(self.method.clone(), format!("{base}{}", self.path)).timeout(connect_timeout);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -116,7 +121,7 @@ impl HttpCall {
             request = request.json(body);
         }
         let why = |error: reqwest::Error| match (error.is_timeout(), error.is_connect(), error.is_builder()) {
-            (true, ..) => format!("no answer within {patience:?}"),
+            (true, ..) => format!("no answer within {connect_timeout:?}"),
             (_, true, _) => "the connection was refused".to_owned(),
             (.., true) => {
                 "the request cannot be made: a header or the path has characters that HTTP does not allow".to_owned()

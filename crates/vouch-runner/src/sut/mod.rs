@@ -1,49 +1,49 @@
-//! Seats and the ways to fill one. An SDK is filled in by a [`SdkSeat`]; each launch of it is a [`Process`].
+//! Seats and the ways to fill one. An SDK is filled in by a [`SdkRole`]; each launch of it is a [`Process`].
 //!
-//! A seat knows how to start, talk to and end an implementation. It does not know what is being tested.
+//! A role knows how to start, talk to and end an implementation. It does not know what is being tested.
 
 mod app;
 mod backend;
-mod builtin;
-mod child;
+mod child_process;
 mod cloud;
 mod http;
+mod http_service;
+mod in_process;
 mod process;
-mod service;
 mod signal;
 #[cfg(target_os = "linux")]
-mod storage_trap;
+mod write_interceptor;
 #[cfg(not(target_os = "linux"))]
-#[path = "no_storage_trap.rs"]
-mod storage_trap;
+#[path = "write_interceptor_unsupported.rs"]
+mod write_interceptor;
 
-pub use app::AppSeat;
-pub use backend::{Backend, BackendSeat, BackendSpec, Credential, Login, Surroundings, TokenCall, Vendor};
-pub use child::Program;
-pub use cloud::{CloudSeat, CloudSpec, ExternalCloud, ExternalRealm, RealmSpec};
-pub use http::{HttpCall, HttpReply, Line, Place, Template};
+pub use app::AppRole;
+pub use backend::{Backend, BackendEnvironment, BackendRole, BackendSpec, Credential, Login, TokenCall, Vendor};
+pub use child_process::Program;
+pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, RealmSpec};
+pub use http::{HttpCall, HttpReply, Place, RequestLine, Template};
+pub use http_service::{Service, ServiceError, ServiceSpec};
 pub(crate) use process::trouble;
-pub use process::{Ears, Process, Trouble, Watcher};
-pub use service::{NoService, Service, ServiceSpec};
+pub use process::{EndWatcher, HostCallbacks, Process, SutError};
 
-use vouch_spec::protocol::message::Initialized;
-use vouch_sim::reference::adapter::{Assembly, TimeSource};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use vouch_sim::reference::adapter::{SdkFactory, TimeSource};
+use vouch_spec::protocol::message::Initialized;
 
-/// What sits on the SDK seat.
+/// What sits on the SDK role.
 #[derive(Clone)]
-pub enum SdkSeat {
+pub enum SdkRole {
     /// The reference, hosted in this process.
-    Builtin { assembly: Arc<dyn Assembly>, time: TimeSource },
+    Builtin { assembly: Arc<dyn SdkFactory>, time: TimeSource },
     /// A program that speaks the adapter protocol on its standard input and output.
     Command(Program),
 }
 
 /// What a process stands on.
 #[derive(Clone, Copy, Default)]
-pub struct Ground<'a> {
+pub struct LaunchOptions<'a> {
     /// It can be ended at its n-th write below this folder.
     pub trapped: Option<&'a Path>,
     /// Its folder for temporary files, where the target file names no other.
@@ -65,45 +65,46 @@ impl Default for Deadlines {
     }
 }
 
-/// The program of a seat could not be started at all: the environment's fault, not the build's.
+/// The program of a role could not be started at all: the environment's fault, not the build's.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot start `{program}` in {}: {why}", folder.display())]
-pub struct CannotStart {
+pub struct StartError {
     pub program: String,
     pub folder: PathBuf,
     pub why: String,
 }
 
-impl CannotStart {
+impl StartError {
     fn new(program: &Program, error: &std::io::Error) -> Self {
         Self { program: program.program.clone(), folder: program.folder.clone(), why: error.to_string() }
     }
 }
 
-impl SdkSeat {
-    /// Starts one process. `ears` hears what it says of itself.
+impl SdkRole {
+    /// Starts one process. `callbacks` hears what it says of itself.
     pub fn launch(
         &self,
-        ears: Arc<dyn Ears>,
+        callbacks: Arc<dyn HostCallbacks>,
         deadlines: Deadlines,
-        ground: Ground<'_>,
-    ) -> Result<Process, CannotStart> {
+        ground: LaunchOptions<'_>,
+    ) -> Result<Process, StartError> {
         match self {
-            SdkSeat::Builtin { assembly, time } => Ok(builtin::launch(assembly.clone(), *time, ears, deadlines)),
-            SdkSeat::Command(program) => {
-                child::launch(program, ears, deadlines, ground).map_err(|error| CannotStart::new(program, &error))
+            SdkRole::Builtin { assembly, time } => {
+                Ok(in_process::launch(assembly.clone(), *time, callbacks, deadlines))
             }
+            SdkRole::Command(program) => child_process::launch(program, callbacks, deadlines, ground)
+                .map_err(|error| StartError::new(program, &error)),
         }
     }
 
-    /// Whether a process of this seat can be ended at a write to storage.
+    /// Whether a process of this role can be ended at a write to storage.
     pub fn can_crash_at_writes(&self) -> bool {
-        matches!(self, SdkSeat::Builtin { .. }) || storage_trap::works()
+        matches!(self, SdkRole::Builtin { .. }) || write_interceptor::works()
     }
 
     /// Starts a process only to ask what it is and can.
-    pub async fn probe(&self, deadlines: Deadlines) -> Result<Result<Initialized, Trouble>, CannotStart> {
-        let process = self.launch(Arc::new(process::Deaf), deadlines, Ground::default())?;
+    pub async fn probe(&self, deadlines: Deadlines) -> Result<Result<Initialized, SutError>, StartError> {
+        let process = self.launch(Arc::new(process::IgnoreCallbacks), deadlines, LaunchOptions::default())?;
         let answer = process.initialize().await;
         let told = match answer {
             Ok(initialized) => Ok(initialized),

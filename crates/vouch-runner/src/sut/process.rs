@@ -1,8 +1,6 @@
-//! One launched process on a seat, hosted here or a child, and calls to it.
+//! One launched process on a role, hosted here or a child, and calls to it.
 
 use super::Deadlines;
-use vouch_spec::protocol::message::{Harness, Initialize, Initialized};
-use vouch_spec::protocol::{CallError, Handler, Peer, Refusal, VERSION};
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,19 +8,21 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use vouch_spec::protocol::message::{Harness, Initialize, Initialized};
+use vouch_spec::protocol::{CallError, Handler, Peer, Refusal, VERSION};
 
 /// What the harness hears from a process.
 #[async_trait]
-pub trait Ears: Send + Sync + 'static {
+pub trait HostCallbacks: Send + Sync + 'static {
     async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal>;
     fn notification(&self, method: &str, params: Value);
 }
 
 /// For a process that is only asked for its name.
-pub(super) struct Deaf;
+pub(super) struct IgnoreCallbacks;
 
 #[async_trait]
-impl Ears for Deaf {
+impl HostCallbacks for IgnoreCallbacks {
     async fn request(&self, method: &str, _: Value) -> Result<Value, Refusal> {
         Err(Refusal::unknown_method(method))
     }
@@ -30,10 +30,10 @@ impl Ears for Deaf {
     fn notification(&self, _: &str, _: Value) {}
 }
 
-pub(super) struct EarsHandler(pub Arc<dyn Ears>);
+pub(super) struct HostCallbackHandler(pub Arc<dyn HostCallbacks>);
 
 #[async_trait]
-impl Handler for EarsHandler {
+impl Handler for HostCallbackHandler {
     async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal> {
         self.0.request(method, params).await
     }
@@ -45,7 +45,7 @@ impl Handler for EarsHandler {
 
 /// What is wrong with the process itself, not with an answer of its SDK.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct SutError {
     /// Names the fault, for example "the adapter did not answer `status` within 10s".
     pub what: String,
     /// It was the harness that ended the process.
@@ -63,11 +63,11 @@ pub enum End {
 
 /// Ends a process at once, from anywhere.
 #[derive(Clone)]
-pub struct Watcher(pub(super) Arc<dyn Watch>);
+pub struct EndWatcher(pub(super) Arc<dyn ProcessHandle>);
 
 /// How a process is watched and ended.
 #[async_trait]
-pub(super) trait Watch: Send + Sync {
+pub(super) trait ProcessHandle: Send + Sync {
     /// SIGKILL, or its like. Returns when the process is gone.
     async fn kill(&self);
     /// SIGKILL without waiting.
@@ -83,7 +83,7 @@ pub(super) trait Watch: Send + Sync {
     fn take_stderr(&self) -> String;
 }
 
-impl Watcher {
+impl EndWatcher {
     pub async fn kill(&self) {
         self.0.kill().await;
     }
@@ -92,18 +92,18 @@ impl Watcher {
 /// A launched process.
 pub struct Process {
     peer: Peer,
-    watch: Arc<dyn Watch>,
+    watch: Arc<dyn ProcessHandle>,
     deadlines: Deadlines,
     killed: Mutex<bool>,
 }
 
 impl Process {
-    pub(super) fn new(peer: Peer, watch: Arc<dyn Watch>, deadlines: Deadlines) -> Self {
+    pub(super) fn new(peer: Peer, watch: Arc<dyn ProcessHandle>, deadlines: Deadlines) -> Self {
         Self { peer, watch, deadlines, killed: Mutex::new(false) }
     }
 
     /// The first call: settles the protocol version and learns the capabilities.
-    pub async fn initialize(&self) -> Result<Initialized, Trouble> {
+    pub async fn initialize(&self) -> Result<Initialized, SutError> {
         let harness = Harness { name: "vouch".into(), version: env!("CARGO_PKG_VERSION").into() };
         let answer = self.call::<Initialized>("initialize", Initialize { protocol: VERSION, harness }).await?;
         match answer {
@@ -120,9 +120,9 @@ impl Process {
         &self,
         method: &str,
         params: impl Serialize,
-    ) -> Result<Result<R, Refusal>, Trouble> {
+    ) -> Result<Result<R, Refusal>, SutError> {
         let begun = self.peer.begin(method, params);
-        self.settle(method, begun.finish(self.deadlines.call).await)
+        self.resolve(method, begun.finish(self.deadlines.call).await)
     }
 
     /// Calls the SDK and has the caller cancel it as soon as `when` is done.
@@ -131,7 +131,7 @@ impl Process {
         method: &str,
         params: impl Serialize,
         when: impl Future<Output = ()>,
-    ) -> Result<Result<R, Refusal>, Trouble> {
+    ) -> Result<Result<R, Refusal>, SutError> {
         let begun = self.peer.begin(method, params);
         let id = begun.id;
         let mut finished = std::pin::pin!(begun.finish(self.deadlines.call));
@@ -143,10 +143,10 @@ impl Process {
                 finished.await
             }
         };
-        self.settle(method, result)
+        self.resolve(method, result)
     }
 
-    fn settle<R>(&self, method: &str, result: Result<R, CallError>) -> Result<Result<R, Refusal>, Trouble> {
+    fn resolve<R>(&self, method: &str, result: Result<R, CallError>) -> Result<Result<R, Refusal>, SutError> {
         match result {
             Ok(value) => Ok(Ok(value)),
             Err(CallError::Refused(refusal)) => Ok(Err(refusal)),
@@ -159,12 +159,12 @@ impl Process {
         }
     }
 
-    fn mark(&self, what: String) -> Trouble {
-        Trouble { killed_by_us: *self.killed.lock().unwrap_or_else(PoisonError::into_inner), ..trouble(what) }
+    fn mark(&self, what: String) -> SutError {
+        SutError { killed_by_us: *self.killed.lock().unwrap_or_else(PoisonError::into_inner), ..trouble(what) }
     }
 
     /// Adds how the process ended to a trouble, if it ended by itself.
-    pub async fn explain(&self, mut trouble: Trouble) -> Trouble {
+    pub async fn explain(&self, mut trouble: SutError) -> SutError {
         let mut end = self.watch.end();
         let ended = tokio::time::timeout(Duration::from_millis(300), end.wait_for(|end| *end != End::Running)).await;
         if let Ok(Ok(end)) = ended
@@ -191,12 +191,12 @@ impl Process {
         self.watch.take_stderr()
     }
 
-    pub fn watcher(&self) -> Watcher {
-        Watcher(self.watch.clone())
+    pub fn watcher(&self) -> EndWatcher {
+        EndWatcher(self.watch.clone())
     }
 
     /// An orderly end: `stop`, its answer, end of input, end of process.
-    pub async fn stop(&self) -> Result<(), Trouble> {
+    pub async fn stop(&self) -> Result<(), SutError> {
         match self.call::<Value>("stop", json!({})).await? {
             Ok(_) => {}
             Err(refusal) => return Err(trouble(format!("the adapter refused `stop`: {}", refusal.message))),
@@ -251,8 +251,8 @@ impl Process {
 /// How an orderly end is told.
 pub(super) const CLEAN: &str = "exit code 0";
 
-pub(crate) fn trouble(what: String) -> Trouble {
-    Trouble { what, killed_by_us: false, stderr: String::new() }
+pub(crate) fn trouble(what: String) -> SutError {
+    SutError { what, killed_by_us: false, stderr: String::new() }
 }
 
 impl Drop for Process {

@@ -1,16 +1,16 @@
 //! What a target file says.
 
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::{Control, Environment, Region};
-use vouch_spec::text::Spanned;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{Control, Environment, Region};
+use vouch_spec::text::Spanned;
 
-/// A target file. Each section fills a seat; what is left out is built in.
+/// A target file. Each section fills a role; what is left out is built in.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TargetFile {
@@ -35,7 +35,7 @@ pub struct TargetFile {
     pub snapshots: Option<PathBuf>,
 }
 
-/// A seat that is filled by an adapter: an SDK or an app.
+/// A role that is filled by an adapter: an SDK or an app.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdapterSection {
@@ -49,7 +49,7 @@ pub struct AdapterSection {
     pub env: BTreeMap<String, String>,
 }
 
-/// The backend seat: a program that Vouch starts for each case (`command`), or one that runs already (`url`).
+/// The backend role: a program that Vouch starts for each case (`command`), or one that runs already (`url`).
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BackendSection {
@@ -113,7 +113,7 @@ pub struct TokenRequestSection {
     pub token: Spanned<String>,
 }
 
-/// The api and idp seats.
+/// The api and idp roles.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CloudSection {

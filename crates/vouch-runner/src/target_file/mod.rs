@@ -1,26 +1,26 @@
-//! The target file (`vouch.toml`): who sits on which seat. See `docs/targets.md`.
+//! The target file (`vouch.toml`): who sits on which role. See `docs/targets.md`.
 //!
-//! It knows how seats are filled, not what is tried on them.
+//! It knows how roles are filled, not what is tried on them.
 
 mod file;
-mod settle;
+mod resolve;
 
 pub use file::TargetFile;
 
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::Seat;
-use crate::sut::{AppSeat, BackendSeat, CloudSpec, Deadlines, SdkSeat};
-use vouch_spec::text::{Decoder, Problem, Source, toml};
+use crate::sut::{AppRole, BackendRole, CloudSpec, Deadlines, SdkRole};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::Role;
+use vouch_spec::text::{Decoder, Diagnostic, Source, toml};
 
 /// What a target file fills. Seats that are none are built in.
 #[derive(Clone)]
 pub struct Target {
-    pub sdk: Option<(String, SdkSeat)>,
-    pub app: Option<(String, AppSeat)>,
-    pub backend: Option<(String, BackendSeat)>,
+    pub sdk: Option<(String, SdkRole)>,
+    pub app: Option<(String, AppRole)>,
+    pub backend: Option<(String, BackendRole)>,
     pub cloud: Option<CloudSpec>,
     pub profile: Option<Arc<Profile>>,
     pub deadlines: Deadlines,
@@ -46,22 +46,22 @@ impl Default for Target {
 
 impl Target {
     /// Reads a target file. All that is wrong is told together.
-    pub fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
+    pub fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
         let (tree, mut problems) = toml::parse(source);
         let decoder = Decoder::new(source);
         let file: Option<TargetFile> = if problems.is_empty() { decoder.decode(&tree) } else { None };
-        let target = file.map(|file| settle::settle(file, &decoder));
+        let target = file.map(|file| resolve::resolve(file, &decoder));
         if let Some(target) = &target
-            && target.seats().is_empty()
+            && target.roles().is_empty()
             && tree.as_map().is_some_and(|entries| {
                 entries.iter().all(|(key, _)| {
-                    !Seat::WORDS.contains(&key.name.as_str()) && key.name != "cloud" && key.name != "profile"
+                    !Role::WORDS.contains(&key.name.as_str()) && key.name != "cloud" && key.name != "profile"
                 })
             })
         {
             decoder.wrong(
                 tree.span,
-                "this target file fills no seat",
+                "this target file fills no role",
                 "add [sdk], [app], [backend], [cloud] or a profile",
             );
         }
@@ -69,21 +69,21 @@ impl Target {
         target.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
-    /// The seats that it fills, in groups that are filled together.
-    pub fn seats(&self) -> Vec<&'static [Seat]> {
-        let mut seats: Vec<&'static [Seat]> = Vec::new();
+    /// The roles that it fills, in groups that are filled together.
+    pub fn roles(&self) -> Vec<&'static [Role]> {
+        let mut roles: Vec<&'static [Role]> = Vec::new();
         if self.sdk.is_some() {
-            seats.push(&[Seat::Sdk]);
+            roles.push(&[Role::Sdk]);
         }
         if self.app.is_some() {
-            seats.push(&[Seat::App]);
+            roles.push(&[Role::App]);
         }
         if self.backend.is_some() {
-            seats.push(&[Seat::Backend]);
+            roles.push(&[Role::Backend]);
         }
         if self.cloud.is_some() {
-            seats.push(&[Seat::Api, Seat::Idp]);
+            roles.push(&[Role::Api, Role::Idp]);
         }
-        seats
+        roles
     }
 }

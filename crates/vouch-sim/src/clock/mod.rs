@@ -1,7 +1,7 @@
 //! Time of one case: virtual, where an hour costs nothing, or real.
 //!
 //! Virtual time stands still until the scenario moves it ([`Clock::advance`]) or until everybody waits: when the build owes
-//! the answer to a call ([`Clock::owe`]), sleeps and does nothing else for a moment, the clock jumps to the end of the nearest
+//! the answer to a call ([`Clock::owe`]), sleeps and does nothing else for a moment, the clock jumps to the end of the suggest
 //! sleep. A sleep from before that call may be a timer of the build's own: for its end alone time jumps only after a long
 //! silence, and while nobody waits for the build it does not jump at all.
 

@@ -1,15 +1,15 @@
 //! Apps that reconcile wrongly.
 
 use super::mutants;
-use crate::mutant::Fault;
-use vouch_spec::protocol::StatusWord;
-use crate::reference::app::{Drift, Rules, SdkState};
+use crate::mutant::Mutation;
+use crate::reference::app::{AppPolicy, Drift, SdkState};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
+use vouch_spec::protocol::StatusWord;
 
 /// The right decision, for mutants that are wrong only somewhere.
 fn right(app_user: Option<&str>, sdk: &SdkState) -> Drift {
-    crate::reference::app::Diligent.drift(app_user, sdk)
+    crate::reference::app::DefaultAppPolicy.drift(app_user, sdk)
 }
 
 /// Notes a vendor user, who is of one case only; whether that is new.
@@ -17,7 +17,7 @@ fn note(users: &Mutex<HashSet<String>>, user: &str) -> bool {
     users.lock().unwrap_or_else(PoisonError::into_inner).insert(user.to_owned())
 }
 
-mutants! { Rules, Fault::App;
+mutants! { AppPolicy, Mutation::App;
     AlwaysSignsIn "app-always-signs-in" breaks "REC-1": "asks for a token although nothing is out of step" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
             match right(app_user, sdk) {

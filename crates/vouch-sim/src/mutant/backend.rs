@@ -1,8 +1,8 @@
 //! Backends that issue wrongly.
 
 use super::mutants;
-use crate::mutant::Fault;
-use crate::reference::backend::{Answer, Rules};
+use crate::mutant::Mutation;
+use crate::reference::backend::{Answer, BackendPolicy};
 use crate::wire::{Received, Reply};
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn named_in(request: &Received, field: &str) -> Option<String> {
     asked.map(|(_, value)| value.into_owned())
 }
 
-mutants! { Rules, Fault::Backend;
+mutants! { BackendPolicy, Mutation::Backend;
     AnybodyIn "backend-anybody-in" breaks "ISS-1": "issues a token without a credential" {
         fn stranger(&self, credential: Option<&str>) -> Option<String> {
             credential.is_none().then(|| "app-user-ada".into())
@@ -103,7 +103,7 @@ mutants! { Rules, Fault::Backend;
         }
     }
     WaitsForEver "backend-waits-for-ever" breaks "ISS-7": "waits a minute for a vendor that hangs" {
-        fn patience(&self, _: std::time::Duration) -> std::time::Duration {
+        fn connect_timeout(&self, _: std::time::Duration) -> std::time::Duration {
             std::time::Duration::from_secs(60)
         }
     }

@@ -1,14 +1,14 @@
 //! Clouds that decide wrongly.
 
 use super::mutants;
-use crate::cloud::{Caller, Rules, Team, Truthful, User};
-use crate::mutant::Fault;
-use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
+use crate::mock_cloud::{Caller, CloudPolicy, DefaultCloudPolicy, Team, User};
+use crate::mutant::Mutation;
 use crate::wire::Received;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::{Method, StatusCode};
 use serde_json::Value;
+use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
 
 /// The last word of a path.
 fn last(request: &Received) -> &str {
@@ -23,7 +23,7 @@ fn unsigned(jwt: &str, algorithm: &str) -> Option<Value> {
     (header.get("alg").and_then(Value::as_str) == Some(algorithm)).then_some(claims)
 }
 
-mutants! { Rules, Fault::Cloud;
+mutants! { CloudPolicy, Mutation::Cloud;
     EternalTokens "cloud-eternal-tokens" breaks "ISS-5": "accepts a sign-in token after its lifetime" {
         fn in_time(&self, _: i64, _: i64) -> bool {
             true
@@ -179,17 +179,17 @@ mutants! { Rules, Fault::Cloud;
     }
     SummariesClosed "cloud-summaries-closed" breaks "SCO-1": "lets an installation see its user, but no summaries" {
         fn may_read_user(&self, caller: &Caller, user: &User, request: &Received) -> bool {
-            !request.path_only().starts_with("/v2/summary/") && Truthful.may_read_user(caller, user, request)
+            !request.path_only().starts_with("/v2/summary/") && DefaultCloudPolicy.may_read_user(caller, user, request)
         }
     }
     TeamWritable "cloud-team-writable" breaks "SCO-3": "refuses an installation team-level reads only" {
         fn may_use_team(&self, caller: &Caller, request: &Received) -> bool {
-            request.method != Method::GET || Truthful.may_use_team(caller, request)
+            request.method != Method::GET || DefaultCloudPolicy.may_use_team(caller, request)
         }
     }
     MetricsOpen "cloud-metrics-open" breaks "SCO-3": "shows an installation the team's metrics" {
         fn may_use_team(&self, caller: &Caller, request: &Received) -> bool {
-            last(request) == "metrics" || Truthful.may_use_team(caller, request)
+            last(request) == "metrics" || DefaultCloudPolicy.may_use_team(caller, request)
         }
     }
     MissingIsUnauthorized "cloud-missing-is-unauthorized" breaks "DEL-4": "tells an installation 401 of users that do not exist" {

@@ -1,4 +1,4 @@
-//! Mutants: the reference parts with one planted fault each. A suite is worth what it catches, so `vouch mutants` runs the
+//! Mutants: the reference parts with one injected fault each. A suite is worth what it catches, so `vouch mutants` runs the
 //! scenarios of each mutant's clause against it and wants that clause named.
 //!
 //! The reference knows nothing of this: a mutant overrides one decision, or stands before one port.
@@ -8,10 +8,10 @@ mod backend;
 mod cloud;
 mod sdk;
 
-use crate::reference::adapter::Assembly;
+use crate::reference::adapter::SdkFactory;
 use std::sync::Arc;
 
-/// One planted fault.
+/// One injected fault.
 pub struct Mutant {
     /// For example `saves-late`.
     pub name: &'static str,
@@ -21,30 +21,30 @@ pub struct Mutant {
     pub about: &'static str,
     /// The built-in wire profile on which it shows, where that is not the default one.
     pub profile: Option<&'static str>,
-    pub seat: Fault,
+    pub role: Mutation,
 }
 
 /// Where the fault sits.
 #[derive(Clone)]
-pub enum Fault {
-    Sdk(Arc<dyn Assembly>),
-    App(Arc<dyn crate::reference::app::Rules>),
-    Backend(Arc<dyn crate::reference::backend::Rules>),
-    Cloud(Arc<dyn crate::cloud::Rules>),
+pub enum Mutation {
+    Sdk(Arc<dyn SdkFactory>),
+    App(Arc<dyn crate::reference::app::AppPolicy>),
+    Backend(Arc<dyn crate::reference::backend::BackendPolicy>),
+    Cloud(Arc<dyn crate::mock_cloud::CloudPolicy>),
 }
 
-impl Fault {
+impl Mutation {
     pub fn word(&self) -> &'static str {
         match self {
-            Fault::Sdk(_) => "sdk",
-            Fault::App(_) => "app",
-            Fault::Backend(_) => "backend",
-            Fault::Cloud(_) => "cloud",
+            Mutation::Sdk(_) => "sdk",
+            Mutation::App(_) => "app",
+            Mutation::Backend(_) => "backend",
+            Mutation::Cloud(_) => "cloud",
         }
     }
 }
 
-/// Every mutant, by seat and clause.
+/// Every mutant, by role and clause.
 pub fn all() -> Vec<Mutant> {
     let mut all = sdk::mutants();
     all.extend(app::mutants());
@@ -74,7 +74,7 @@ macro_rules! mutants {
                 clause: $clause,
                 about: $about,
                 profile: None $(.or(Some($profile)))?,
-                seat: $wrap(std::sync::Arc::new($name::default())),
+                role: $wrap(std::sync::Arc::new($name::default())),
             }),+]
         }
     };

@@ -1,15 +1,9 @@
-//! The reference SDK behind the adapter protocol: in this process for the built-in seat, on standard input and output
+//! The reference SDK behind the adapter protocol: in this process for the built-in role, on standard input and output
 //! for `vouch reference-sdk`.
 
-use super::sdk::ports::{FileVault, HttpNet, Life, Net, SystemTime, Time, Vault};
-use super::sdk::rules::{Faithful, Rules};
+use super::sdk::policy::{DefaultSdkPolicy, SdkPolicy};
+use super::sdk::ports::{FileStorage, HttpNet, Life, Network, Storage, SystemTime, Time};
 use super::sdk::{Device, Sdk, SdkError};
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::message::{
-    Authenticate, Authenticated, Clock, Configure, CurrentUser, Empty, Identify, Initialized, Items, LockStorage,
-    Request, Requested, SdkName, SetUserId, SignIn, Sleep, Start, Status,
-};
-use vouch_spec::protocol::{Breach, CallError, Capability, ErrorKind, Handler, Peer, Realm, Refusal, VERSION, connect};
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,28 +12,36 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::message::{
+    Authenticate, Authenticated, Clock, Configure, CurrentUser, Empty, Identify, Initialized, Items, LockStorage,
+    Request, Requested, SdkName, SetUserId, SignIn, Sleep, Start, Status,
+};
+use vouch_spec::protocol::{
+    CallError, Capability, ErrorKind, Handler, Peer, Realm, Refusal, VERSION, Violation, connect,
+};
 
 /// Calls back to the harness may take as long as the harness likes; this only bounds a harness that is gone.
 const CALL_BACK: Duration = Duration::from_secs(3600);
 
 /// What an SDK is put together from.
-pub struct Parts {
-    pub rules: Arc<dyn Rules>,
-    pub vault: Arc<dyn Vault>,
-    pub net: Arc<dyn Net>,
+pub struct SdkParts {
+    pub policy: Arc<dyn SdkPolicy>,
+    pub vault: Arc<dyn Storage>,
+    pub net: Arc<dyn Network>,
 }
 
 /// Puts the parts together, anew at every launch. The default makes the reference.
-pub trait Assembly: Send + Sync {
-    fn assemble(&self, vault: Arc<dyn Vault>, net: Arc<dyn Net>) -> Parts {
-        Parts { rules: Arc::new(Faithful), vault, net }
+pub trait SdkFactory: Send + Sync {
+    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        SdkParts { policy: Arc::new(DefaultSdkPolicy), vault, net }
     }
 }
 
 /// The reference itself.
 pub struct Reference;
 
-impl Assembly for Reference {}
+impl SdkFactory for Reference {}
 
 /// Whether the adapter claims `clock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +54,10 @@ pub enum TimeSource {
 pub async fn serve(
     read: impl AsyncRead + Send + Unpin + 'static,
     write: impl AsyncWrite + Send + Unpin + 'static,
-    assembly: Arc<dyn Assembly>,
+    assembly: Arc<dyn SdkFactory>,
     time: TimeSource,
     life: Life,
-) -> Breach {
+) -> Violation {
     let (_peer, conversation) = connect(read, write, usize::MAX, |peer| {
         Arc::new(Adapter { peer: peer.clone(), assembly, time, life, launched: OnceLock::new() })
     });
@@ -64,7 +66,7 @@ pub async fn serve(
 
 struct Adapter {
     peer: Peer,
-    assembly: Arc<dyn Assembly>,
+    assembly: Arc<dyn SdkFactory>,
     time: TimeSource,
     life: Life,
     launched: OnceLock<Launched>,
@@ -72,18 +74,18 @@ struct Adapter {
 
 struct Launched {
     sdk: Arc<Sdk>,
-    vault: Arc<FileVault>,
-    told: Option<Arc<ToldTime>>,
+    vault: Arc<FileStorage>,
+    told: Option<Arc<HarnessTime>>,
 }
 
 /// Time as the harness tells it.
-struct ToldTime {
+struct HarnessTime {
     now_ms: AtomicI64,
     peer: Peer,
 }
 
 #[async_trait]
-impl Time for ToldTime {
+impl Time for HarnessTime {
     fn now_ms(&self) -> i64 {
         self.now_ms.load(Ordering::Acquire)
     }
@@ -132,8 +134,8 @@ impl Adapter {
         let timeout = Duration::from_millis(start.request_timeout_ms);
         let net = HttpNet::new(&start.endpoints, timeout, self.life.clone())
             .map_err(|error| Refusal::new(ErrorKind::Internal, format!("no HTTP client: {error}")))?;
-        let vault = Arc::new(FileVault::new(&start.storage, self.life.clone()));
-        let told = start.now.map(|now| Arc::new(ToldTime { now_ms: AtomicI64::new(now), peer: self.peer.clone() }));
+        let vault = Arc::new(FileStorage::new(&start.storage, self.life.clone()));
+        let told = start.now.map(|now| Arc::new(HarnessTime { now_ms: AtomicI64::new(now), peer: self.peer.clone() }));
         let time: Arc<dyn Time> = match &told {
             Some(told) => told.clone(),
             None => Arc::new(SystemTime),
@@ -141,7 +143,7 @@ impl Adapter {
         let listener = self.peer.clone();
         let parts = self.assembly.assemble(vault.clone(), Arc::new(net));
         let sdk = Sdk::launch(Device {
-            rules: parts.rules,
+            policy: parts.policy,
             profile,
             vault: parts.vault,
             net: parts.net,

@@ -1,8 +1,8 @@
 //! The reconciling app: it brings the SDK's user in line with its own, and does nothing when they agree (REC-1 to REC-8).
 
-use vouch_spec::protocol::{ErrorKind, StatusWord};
 use async_trait::async_trait;
 use std::sync::Arc;
+use vouch_spec::protocol::{ErrorKind, StatusWord};
 
 /// Why an app's call did not work. The text is already fit to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct SdkState {
 }
 
 /// The app's decisions, one method each.
-pub trait Rules: Send + Sync {
+pub trait AppPolicy: Send + Sync {
     /// Compares the app's user with the SDK's. `app_user` is the vendor user id of whoever is signed in to the app.
     fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
         match (app_user, sdk.user_id.as_deref()) {
@@ -76,19 +76,19 @@ pub trait Rules: Send + Sync {
 }
 
 /// The scheme as it is meant.
-pub struct Diligent;
+pub struct DefaultAppPolicy;
 
-impl Rules for Diligent {}
+impl AppPolicy for DefaultAppPolicy {}
 
 /// One installed app.
 pub struct ReconcilingApp {
-    pub rules: Arc<dyn Rules>,
+    pub policy: Arc<dyn AppPolicy>,
     gave_up: std::sync::atomic::AtomicBool,
 }
 
 impl ReconcilingApp {
-    pub fn new(rules: Arc<dyn Rules>) -> Self {
-        Self { rules, gave_up: false.into() }
+    pub fn new(policy: Arc<dyn AppPolicy>) -> Self {
+        Self { policy, gave_up: false.into() }
     }
 
     /// Compares and mends. An error leaves the rest to the next time (REC-6).
@@ -99,7 +99,7 @@ impl ReconcilingApp {
         backend: &dyn TokenSource,
     ) -> Result<(), Failed> {
         use std::sync::atomic::Ordering::Relaxed;
-        if self.gave_up.load(Relaxed) && !self.rules.tries_again() {
+        if self.gave_up.load(Relaxed) && !self.policy.tries_again() {
             return Ok(());
         }
         let result = self.mend(app_user, sdk, backend).await;
@@ -109,7 +109,7 @@ impl ReconcilingApp {
 
     async fn mend(&self, app_user: Option<&str>, sdk: &dyn SdkPort, backend: &dyn TokenSource) -> Result<(), Failed> {
         let state = SdkState { status: sdk.status().await?, user_id: sdk.current_user_id().await? };
-        match self.rules.drift(app_user, &state) {
+        match self.policy.drift(app_user, &state) {
             Drift::None => Ok(()),
             Drift::SignOut => sdk.sign_out().await,
             Drift::SignIn => sdk.sign_in(backend.sign_in_token().await?).await,

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub type Answer = (StatusCode, Value);
 
 /// The decisions of a backend, one method each (ISS-1 to ISS-8).
-pub trait Rules: Send + Sync {
+pub trait BackendPolicy: Send + Sync {
     /// The app user of a credential that is not a session; nobody (ISS-1).
     fn stranger(&self, _credential: Option<&str>) -> Option<String> {
         None
@@ -65,7 +65,7 @@ pub trait Rules: Send + Sync {
     }
 
     /// How long the vendor is waited for; `usual` is what the backend is told (ISS-7).
-    fn patience(&self, usual: Duration) -> Duration {
+    fn connect_timeout(&self, usual: Duration) -> Duration {
         usual
     }
 
@@ -81,9 +81,9 @@ pub trait Rules: Send + Sync {
 }
 
 /// The scheme as it is meant.
-pub struct Proper;
+pub struct DefaultBackendPolicy;
 
-impl Rules for Proper {}
+impl BackendPolicy for DefaultBackendPolicy {}
 
 /// A field of a JSON object that is a text with something in it.
 fn text(body: &Value, field: &str) -> Option<String> {
@@ -123,7 +123,7 @@ impl VendorApi for Http {
 /// A backend of one team.
 pub struct Backend {
     api_key: String,
-    rules: Arc<dyn Rules>,
+    policy: Arc<dyn BackendPolicy>,
     vendor: Arc<dyn VendorApi>,
     /// App credential to app user.
     sessions: Mutex<HashMap<String, String>>,
@@ -133,22 +133,27 @@ pub struct Backend {
 
 impl Backend {
     /// Fails when the machine cannot make an HTTP client at all.
-    pub fn new(api: String, api_key: String, rules: Arc<dyn Rules>, timeout: Duration) -> Result<Self, reqwest::Error> {
+    pub fn new(
+        api: String,
+        api_key: String,
+        policy: Arc<dyn BackendPolicy>,
+        timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .tls_certs_only([])
-            .timeout(rules.patience(timeout))
+            .timeout(policy.connect_timeout(timeout))
             // The API key goes to the vendor alone, wherever an answer points (ISS-4).
             .redirect(reqwest::redirect::Policy::none())
             .no_gzip()
             .no_proxy()
             .pool_max_idle_per_host(0)
             .build()?;
-        Ok(Self::over(Arc::new(Http { client, base: api }), api_key, rules))
+        Ok(Self::over(Arc::new(Http { client, base: api }), api_key, policy))
     }
 
     /// A backend that reaches the vendor in another way.
-    pub fn over(vendor: Arc<dyn VendorApi>, api_key: String, rules: Arc<dyn Rules>) -> Self {
-        Self { api_key, rules, vendor, sessions: Mutex::default(), provisioning: tokio::sync::Mutex::default() }
+    pub fn over(vendor: Arc<dyn VendorApi>, api_key: String, policy: Arc<dyn BackendPolicy>) -> Self {
+        Self { api_key, policy, vendor, sessions: Mutex::default(), provisioning: tokio::sync::Mutex::default() }
     }
 
     /// Logs an app user in: the credential that its app then sends.
@@ -175,20 +180,20 @@ impl Backend {
 
     /// The vendor user of an app user, made when there is none (ISS-2).
     async fn vendor_user(&self, app_user: &str) -> Result<String, Failed> {
-        let _turn = match self.rules.takes_turns() {
+        let _turn = match self.policy.takes_turns() {
             true => Some(self.provisioning.lock().await),
             false => None,
         };
-        let client_user_id = self.rules.client_user_id(app_user);
+        let client_user_id = self.policy.client_user_id(app_user);
         let bad = |body: &Value| Failed(StatusCode::BAD_GATEWAY, body.clone());
-        if self.rules.looks_up() {
+        if self.policy.looks_up() {
             let quoted: String = form_urlencoded::byte_serialize(client_user_id.as_bytes()).collect();
             let path = format!("/v2/user/resolve/{}", quoted.replace('+', "%20"));
             let (status, body) = self.call(Method::GET, &path, None).await?;
             if status.is_success() {
                 return text(&body, "user_id").ok_or_else(|| bad(&body));
             }
-            if !self.rules.unknown(status) {
+            if !self.policy.unknown(status) {
                 return Err(bad(&body));
             }
         }
@@ -197,13 +202,13 @@ impl Backend {
         if status.is_success() {
             return text(&body, "user_id").ok_or_else(|| bad(&body));
         }
-        self.rules.conflict(&body).ok_or_else(|| bad(&body))
+        self.policy.conflict(&body).ok_or_else(|| bad(&body))
     }
 
     async fn token_for(&self, app_user: &str) -> Result<String, Failed> {
         let user_id = self.vendor_user(app_user).await?;
         let answer = self.call(Method::POST, &format!("/v2/user/{user_id}/sign_in_token"), None).await?;
-        self.rules.issued(&answer).ok_or(Failed(StatusCode::BAD_GATEWAY, answer.1))
+        self.policy.issued(&answer).ok_or(Failed(StatusCode::BAD_GATEWAY, answer.1))
     }
 
     async fn reply(&self, request: &Received) -> Reply {
@@ -214,12 +219,12 @@ impl Backend {
         let known = credential.and_then(|credential| {
             self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(credential).cloned()
         });
-        let Some(app_user) = known.or_else(|| self.rules.stranger(credential)) else {
+        let Some(app_user) = known.or_else(|| self.policy.stranger(credential)) else {
             return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "error": "please log in" }));
         };
-        match self.token_for(&self.rules.subject(&app_user, request)).await {
-            Ok(token) => Reply::json(StatusCode::OK, &self.rules.body(&token, &self.api_key)),
-            Err(Failed(status, vendor)) => self.rules.failure(status, &vendor),
+        match self.token_for(&self.policy.subject(&app_user, request)).await {
+            Ok(token) => Reply::json(StatusCode::OK, &self.policy.body(&token, &self.api_key)),
+            Err(Failed(status, vendor)) => self.policy.failure(status, &vendor),
         }
     }
 }
@@ -231,9 +236,9 @@ pub const TOKEN_PATH: &str = "/sign-in-token";
 impl Upstream for Backend {
     async fn answer(&self, _: Link, request: Received) -> Option<Reply> {
         let mut reply = self.reply(&request).await;
-        if let Some(value) = self.rules.cache_control() {
+        if let Some(value) = self.policy.cache_control() {
             reply = reply.header("cache-control", value);
         }
-        Some(self.rules.dress(reply, &self.api_key))
+        Some(self.policy.dress(reply, &self.api_key))
     }
 }

@@ -1,4 +1,4 @@
-//! The reference parts that fill a seat when nobody else does: SDK, backend, app.
+//! The reference parts that fill a role when nobody else does: SDK, backend, app.
 
 pub mod adapter;
 pub mod app;

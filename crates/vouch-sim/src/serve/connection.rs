@@ -1,11 +1,11 @@
 //! One connection: HTTP/1.1, or HTTP/2 by ALPN or by its preface.
 
 use super::control::Control;
-use super::pace::Pace;
+use super::counters::{Counters, Kind, Summary};
+use super::latency_injection::LatencyInjection;
 use super::route::route;
-use super::signers::Signers;
-use super::tally::{Kind, Summary, Tally};
-use crate::cloud::{Cloud, Keys};
+use super::signing_pool::Signers;
+use crate::mock_cloud::{Keys, MockCloud};
 use crate::wire::{Link, Party, Received, Reply, Upstream};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -25,23 +25,23 @@ const JWKS: &str = "/.well-known/jwks.json";
 
 /// What all connections share.
 pub(super) struct Shared {
-    pub cloud: Cloud,
+    pub cloud: MockCloud,
     pub control: Control,
     /// For calls of `slow_kinds`. Elsewhere handing a call over would cost more than its signature.
     signers: Signers,
     slow_kinds: Vec<Kind>,
-    pace: Pace,
-    tally: Tally,
+    pace: LatencyInjection,
+    tally: Counters,
     jwks: Bytes,
 }
 
 impl Shared {
-    pub fn new(cloud: Cloud, keys: &Keys, threads: usize, pace: Pace) -> io::Result<Self> {
+    pub fn new(cloud: MockCloud, keys: &Keys, threads: usize, pace: LatencyInjection) -> io::Result<Self> {
         let signers = Signers::start(&cloud, threads)?;
         let slow = [(Kind::Auth, keys.access_is_slow()), (Kind::Issuance, keys.sign_in_is_slow())];
         let slow_kinds = slow.into_iter().filter(|(_, slow)| *slow).map(|(kind, _)| kind).collect();
         let jwks = Bytes::from(keys.jwks().to_string());
-        Ok(Self { cloud, control: Control::new(), signers, slow_kinds, pace, tally: Tally::default(), jwks })
+        Ok(Self { cloud, control: Control::new(), signers, slow_kinds, pace, tally: Counters::default(), jwks })
     }
 
     pub fn summary(&self) -> Summary {

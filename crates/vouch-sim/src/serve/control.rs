@@ -1,13 +1,13 @@
 //! What no call of the API does: `POST /control/{hook}`, for the hooks of a target file. Guarded by a key of its own.
 
-use crate::cloud::Cloud;
-use vouch_spec::protocol::{Control as Hook, Environment, Realm, Region};
+use crate::mock_cloud::MockCloud;
 use crate::wire::{Received, Reply};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
 use uuid::Uuid;
+use vouch_spec::protocol::{Control as Hook, Environment, Realm, Region};
 
 /// The header that carries the control key.
 pub const CONTROL_HEADER: &str = "x-vouch-control";
@@ -18,7 +18,7 @@ pub const CONTROL_KEY: &str = "VOUCH_CONTROL_KEY";
 /// The body of a control call. `advance` needs `seconds` only, the others all but that.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Order {
+pub(super) struct ControlRequest {
     pub environment: Environment,
     pub region: Region,
     #[serde(default)]
@@ -37,7 +37,7 @@ impl Control {
         Self { key: format!("control-{}", Uuid::new_v4().simple()) }
     }
 
-    pub fn answer(&self, cloud: &Cloud, word: &str, request: &Received) -> Reply {
+    pub fn answer(&self, cloud: &MockCloud, word: &str, request: &Received) -> Reply {
         let say = |status, detail: &str| Reply::json(status, &json!({ "detail": detail }));
         if request.method != Method::POST {
             return say(StatusCode::METHOD_NOT_ALLOWED, "control calls are POSTs");
@@ -45,7 +45,7 @@ impl Control {
         if request.header(CONTROL_HEADER) != Some(&self.key) {
             return say(StatusCode::UNAUTHORIZED, "x-vouch-control does not hold this server's control key");
         }
-        let order: Order = match serde_json::from_slice(&request.body) {
+        let order: ControlRequest = match serde_json::from_slice(&request.body) {
             Ok(order) => order,
             Err(error) => return say(StatusCode::UNPROCESSABLE_ENTITY, &format!("the body cannot be read: {error}")),
         };

@@ -3,26 +3,27 @@
 //! One thread accepts and hands connections out in turn; each of the others reads, answers and writes its own. Signatures
 //! that take long are made by threads apart, so that no connection waits for another's.
 //!
-//! It knows how calls arrive and leave. What is answered, the [`Cloud`] decides.
+//! It knows how calls arrive and leave. What is answered, the [`MockCloud`] decides.
 
 mod connection;
 mod control;
-mod pace;
+mod counters;
+mod latency_injection;
 mod route;
-mod signers;
-mod tally;
+mod signing_pool;
 mod target;
 mod tls;
 
 pub use control::{CONTROL_HEADER, CONTROL_KEY, CONTROL_URL};
-pub use pace::{Pace, Stall};
-pub use tally::Summary;
+pub use counters::Summary;
+pub use latency_injection::{LatencyInjection, Stall};
 pub use tls::{CannotCertify, Tls};
 
 use crate::clock::{Clock, Mode};
-use crate::cloud::{Behaviour, Cloud, CloudParts, Keys, Lifetimes, RefreshTokens, Rules, Truthful};
-use vouch_spec::profile::Profile;
-use crate::wire::redact::Ledger;
+use crate::mock_cloud::{
+    Behaviour, CloudParts, CloudPolicy, DefaultCloudPolicy, Keys, Lifetimes, MockCloud, RefreshTokens,
+};
+use crate::wire::redact::Redactor;
 use connection::Shared;
 use std::io;
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use vouch_spec::profile::Profile;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -45,11 +47,11 @@ pub struct Settings {
     pub profile: Arc<Profile>,
     pub keys: Arc<Keys>,
     /// Where the cloud decides wrongly on purpose.
-    pub fault: Option<Arc<dyn Rules>>,
+    pub fault: Option<Arc<dyn CloudPolicy>>,
     pub lifetimes: Lifetimes,
     /// Threads that serve connections, and as many again that sign what takes long. At least one.
     pub threads: usize,
-    pub pace: Pace,
+    pub pace: LatencyInjection,
     pub tls: Option<Tls>,
 }
 
@@ -70,13 +72,13 @@ impl Server {
         let listener = runtime.block_on(async { bind(listen) })?;
         let address = listener.local_addr()?;
         let truthful = fault.is_none();
-        let cloud = Cloud::new(CloudParts {
+        let cloud = MockCloud::new(CloudParts {
             keys: keys.clone(),
             clock: Clock::new(Mode::Real),
-            ledger: Ledger::closed(),
+            redactor: Redactor::closed(),
             behaviour: Behaviour { refresh_tokens: RefreshTokens::Awkward, ..Behaviour::default() },
             profile: profile.clone(),
-            rules: fault.unwrap_or_else(|| Arc::new(Truthful)),
+            policy: fault.unwrap_or_else(|| Arc::new(DefaultCloudPolicy)),
         });
         let cloud = if truthful { cloud.with_ready_answers() } else { cloud };
         cloud.set_lifetimes(lifetimes);

@@ -1,7 +1,7 @@
 //! Where calls go: all realms on one port, told apart by the beginning of the path.
 
-use vouch_spec::protocol::{Environment, Realm, Region};
 use crate::wire::{Link, Party};
+use vouch_spec::protocol::{Environment, Realm, Region};
 
 /// The link of a path such as `/production/us/auth/v1/token`, and what is left of the path for the host behind it.
 pub(super) fn route(path: &str) -> Option<(Link, &str)> {

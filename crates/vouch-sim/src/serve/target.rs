@@ -1,4 +1,4 @@
-//! The target file that seats a running server.
+//! The target file that roles a running server.
 
 use super::Server;
 use super::control::{CONTROL_KEY, CONTROL_URL};

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 /// Before or after the server does its part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Moment {
+pub enum FaultPoint {
     /// The request has arrived, nothing is done yet.
     Request,
     /// The server has done its part, the answer is not sent yet.
@@ -18,11 +18,11 @@ pub enum Moment {
 
 /// What happens to an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Harm {
+pub enum FaultKind {
     /// The connection ends without an answer.
-    Lose(Moment),
+    Lose(FaultPoint),
     /// The same by a reset (RST).
-    Reset(Moment),
+    Reset(FaultPoint),
     /// The answer comes late, in real time.
     Delay(Duration),
     /// The answer comes in small pieces with pauses, in real time.
@@ -34,9 +34,9 @@ pub enum Harm {
     /// The request reaches the server twice; the caller gets the first answer.
     Twice,
     /// The answer waits until the scenario releases it.
-    Hold(Moment),
+    Hold(FaultPoint),
     /// The SDK's process is killed.
-    Kill(Moment),
+    Kill(FaultPoint),
     /// The server answers this instead of doing its part.
     Answer { status: u16, retry_after_s: Option<u64>, content_type: &'static str, body: Bytes },
     /// The server does its part; its answer is replaced by a 200 with this body.
@@ -50,7 +50,7 @@ pub enum Harm {
 pub struct FaultRule {
     /// None strikes everything.
     pub on: Option<Operation>,
-    pub harm: Harm,
+    pub harm: FaultKind,
     /// How the scenario put it, for transcripts.
     pub words: String,
     /// How often it strikes; none is always.
@@ -60,7 +60,7 @@ pub struct FaultRule {
 /// The faults in force, and the network switch. Cheap to clone.
 #[derive(Clone)]
 pub struct Faults {
-    rules: Arc<Mutex<Vec<FaultRule>>>,
+    policy: Arc<Mutex<Vec<FaultRule>>>,
     /// Counts releases of held exchanges.
     released: watch::Sender<u64>,
     network: watch::Sender<bool>,
@@ -68,28 +68,28 @@ pub struct Faults {
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { rules: Arc::default(), released: watch::Sender::new(0), network: watch::Sender::new(true) }
+        Self { policy: Arc::default(), released: watch::Sender::new(0), network: watch::Sender::new(true) }
     }
 }
 
 impl Faults {
     pub fn add(&self, rule: FaultRule) {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
     }
 
     pub fn clear(&self) {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The fault that strikes this exchange, which is used up by it.
     pub(super) fn strike(&self, operation: Operation) -> Option<FaultRule> {
-        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = rules.iter().position(|rule| rule.on.is_none_or(|on| on == operation))?;
-        let rule = rules[at].clone();
-        if let Some(left) = &mut rules[at].times {
+        let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = policy.iter().position(|rule| rule.on.is_none_or(|on| on == operation))?;
+        let rule = policy[at].clone();
+        if let Some(left) = &mut policy[at].times {
             *left -= 1;
             if *left == 0 {
-                rules.remove(at);
+                policy.remove(at);
             }
         }
         Some(rule)

@@ -1,6 +1,6 @@
 //! Passes calls on to an implementation that serves HTTP by itself.
 
-use super::front::{Reply, Upstream};
+use super::recording_proxy::{Reply, Upstream};
 use super::transcript::{Link, Received};
 use async_trait::async_trait;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
@@ -14,9 +14,9 @@ pub struct Forward {
 }
 
 /// A client that connects anew for each call, follows nothing and knows no proxy.
-pub fn client(base: &str, patience: Duration) -> reqwest::Result<reqwest::Client> {
+pub fn client(base: &str, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
     let client = reqwest::Client::builder()
-        .timeout(patience)
+        .timeout(connect_timeout)
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
         .no_gzip()
@@ -30,8 +30,8 @@ const OF_THE_CONNECTION: [&hyper::header::HeaderName; 4] = [&CONNECTION, &CONTEN
 
 impl Forward {
     /// `base` is `http://HOST:PORT` with an optional path prefix. Fails when the machine cannot make an HTTP client.
-    pub fn new(base: String, patience: Duration) -> Result<Self, String> {
-        let client = client(&base, patience).map_err(|error| format!("no HTTP client: {error}"))?;
+    pub fn new(base: String, connect_timeout: Duration) -> Result<Self, String> {
+        let client = client(&base, connect_timeout).map_err(|error| format!("no HTTP client: {error}"))?;
         Ok(Self { client, base })
     }
 

@@ -1,15 +1,15 @@
-//! Secrets by construction: what a report may show is a [`Redacted`] text, and only a [`Ledger`] makes one.
+//! Secrets by construction: what a report may show is a [`Redacted`] text, and only a [`Redactor`] makes one.
 //!
 //! ```
-//! use crate::wire::redact::{Ledger, SecretKind};
-//! let ledger = Ledger::default();
-//! ledger.secret(SecretKind::RefreshToken, "r3fr3sh+1");
-//! assert_eq!(ledger.scrub("token=r3fr3sh%2B1 sent").as_str(), "token=[refresh token 1] sent");
+//! use crate::wire::redact::{Redactor, SecretKind};
+//! let redactor = Redactor::default();
+//! redactor.secret(SecretKind::RefreshToken, "r3fr3sh+1");
+//! assert_eq!(redactor.scrub("token=r3fr3sh%2B1 sent").as_str(), "token=[refresh token 1] sent");
 //! ```
 
 mod index;
 
-use super::guise::{self, in_one_line};
+use super::encodings::{self, in_one_line};
 use index::Index;
 use regex::Regex;
 use serde::Serialize;
@@ -57,7 +57,7 @@ impl SecretKind {
 
 /// A secret of this case, under the name that reports use.
 #[derive(Clone)]
-pub struct Known {
+pub struct KnownSecret {
     pub kind: SecretKind,
     /// For example `access token 2`.
     pub name: String,
@@ -68,7 +68,7 @@ pub struct Known {
     beginning: Option<String>,
 }
 
-impl Known {
+impl KnownSecret {
     /// Whether the secret stands in a text, as it is or encoded.
     pub fn is_in(&self, text: &str) -> bool {
         self.texts().any(|guise| text.contains(guise))
@@ -76,7 +76,7 @@ impl Known {
 
     /// The guises, and the beginning after them.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        self.guises.get_or_init(|| guise::all(&self.value)).iter().chain(&self.beginning).map(String::as_str)
+        self.guises.get_or_init(|| encodings::all(&self.value)).iter().chain(&self.beginning).map(String::as_str)
     }
 
     pub fn is(&self, value: &str) -> bool {
@@ -84,7 +84,7 @@ impl Known {
     }
 }
 
-impl fmt::Debug for Known {
+impl fmt::Debug for KnownSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{}]", self.name)
     }
@@ -92,7 +92,7 @@ impl fmt::Debug for Known {
 
 /// All secrets and ids of one case. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Ledger {
+pub struct Redactor {
     inner: Arc<Mutex<Inner>>,
     /// It notes nothing.
     closed: bool,
@@ -100,7 +100,7 @@ pub struct Ledger {
 
 #[derive(Default)]
 struct Inner {
-    secrets: Vec<Arc<Known>>,
+    secrets: Vec<Arc<KnownSecret>>,
     index: Index,
     /// Ids that are no secrets but differ from run to run: value and name.
     ids: Vec<(String, String)>,
@@ -111,13 +111,13 @@ static LOOKS_SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 impl Inner {
-    fn add(&mut self, known: Known) {
+    fn add(&mut self, known: KnownSecret) {
         self.index.add(self.secrets.len(), &known);
         self.secrets.push(Arc::new(known));
     }
 }
 
-impl Ledger {
+impl Redactor {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -169,7 +169,7 @@ impl Ledger {
     }
 
     /// The secrets that stand in a text, in any guise.
-    pub fn secrets_in(&self, text: &str) -> Vec<Arc<Known>> {
+    pub fn secrets_in(&self, text: &str) -> Vec<Arc<KnownSecret>> {
         let inner = self.inner();
         let mut found = inner.index.find(text, &inner.secrets);
         if let Some(text) = in_one_line(text) {
@@ -215,8 +215,8 @@ impl Ledger {
     }
 }
 
-fn known(kind: SecretKind, name: String, value: &str) -> Known {
-    Known { kind, name, value: value.to_owned(), guises: OnceLock::new(), beginning: guise::beginning(value) }
+fn known(kind: SecretKind, name: String, value: &str) -> KnownSecret {
+    KnownSecret { kind, name, value: value.to_owned(), guises: OnceLock::new(), beginning: encodings::beginning(value) }
 }
 
 #[cfg(test)]
@@ -227,127 +227,129 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_in_every_guise() {
-        let ledger = Ledger::default();
-        ledger.secret(SecretKind::ApiKey, "pk_us_0123/4567+89");
+        let redactor = Redactor::default();
+        redactor.secret(SecretKind::ApiKey, "pk_us_0123/4567+89");
         for text in ["pk_us_0123/4567+89", "k=pk_us_0123%2F4567%2B89", "cGtfdXNfMDEyMy80NTY3Kzg5"] {
-            assert_eq!(ledger.secrets_in(text).len(), 1, "{text}");
-            assert!(!ledger.scrub(text).as_str().contains("0123"), "{text}");
+            assert_eq!(redactor.secrets_in(text).len(), 1, "{text}");
+            assert!(!redactor.scrub(text).as_str().contains("0123"), "{text}");
         }
-        assert!(ledger.secrets_in("pk_us_other").is_empty());
+        assert!(redactor.secrets_in("pk_us_other").is_empty());
     }
 
     #[test]
     fn secrets_are_numbered_by_kind_and_other_forms_share_the_name() {
-        let ledger = Ledger::default();
+        let redactor = Redactor::default();
         for value in ["", "refresh-one", "refresh-one", "refresh-two"] {
-            ledger.secret(SecretKind::RefreshToken, value);
+            redactor.secret(SecretKind::RefreshToken, value);
         }
-        ledger.secret(SecretKind::AccessToken, "access-one");
-        ledger.same_secret("refresh-two", "another-form");
-        ledger.same_secret("nobody's", "nobody's-form");
-        let shown = ledger.scrub("refresh-one refresh-two access-one another-form nobody's-form");
+        redactor.secret(SecretKind::AccessToken, "access-one");
+        redactor.same_secret("refresh-two", "another-form");
+        redactor.same_secret("nobody's", "nobody's-form");
+        let shown = redactor.scrub("refresh-one refresh-two access-one another-form nobody's-form");
         let expected = "[refresh token 1] [refresh token 2] [access token 1] [refresh token 2] nobody's-form";
         assert_eq!((shown.as_str(), shown.to_string()), (expected, expected.to_owned()));
-        let found = ledger.secrets_in("another-form");
+        let found = redactor.secrets_in("another-form");
         assert!(found[0].kind == SecretKind::RefreshToken && format!("{found:?}") == "[[refresh token 2]]");
     }
 
     #[test]
     fn a_closed_ledger_notes_nothing_and_blacks_out_what_looks_secret() {
-        let ledger = Ledger::closed();
-        ledger.secret(SecretKind::RefreshToken, "refresh-one");
-        ledger.named_secret(SecretKind::RefreshToken, "refresh-two", "mine".into());
-        ledger.same_secret("refresh-one", "another-form");
-        ledger.id("some-id-1", "ada.id");
-        let shown = ledger.scrub("refresh-one refresh-two another-form some-id-1 sk_eu_abcdef12");
+        let redactor = Redactor::closed();
+        redactor.secret(SecretKind::RefreshToken, "refresh-one");
+        redactor.named_secret(SecretKind::RefreshToken, "refresh-two", "mine".into());
+        redactor.same_secret("refresh-one", "another-form");
+        redactor.id("some-id-1", "ada.id");
+        let shown = redactor.scrub("refresh-one refresh-two another-form some-id-1 sk_eu_abcdef12");
         assert_eq!(shown.as_str(), "refresh-one refresh-two another-form some-id-1 [redacted]");
     }
 
     #[test]
     fn every_secret_of_many_is_found_wherever_it_stands() {
-        let ledger = Ledger::default();
+        let redactor = Redactor::default();
         let secrets: Vec<_> =
             (0..300).map(|n| format!("eyJhbGciOiJSUzI1NiJ9.same-beginning.{:08x}", n * 7919)).collect();
-        secrets.iter().for_each(|secret| ledger.secret(SecretKind::AccessToken, secret));
-        ledger.secret(SecretKind::AppCredential, "tiny");
+        secrets.iter().for_each(|secret| redactor.secret(SecretKind::AccessToken, secret));
+        redactor.secret(SecretKind::AppCredential, "tiny");
         for secret in &secrets {
             let text = format!("x{secret}y");
-            let found: Vec<_> = ledger.secrets_in(&text).iter().map(|known| known.is(secret)).collect();
+            let found: Vec<_> = redactor.secrets_in(&text).iter().map(|known| known.is(secret)).collect();
             assert_eq!(found, [true], "{secret}");
-            assert!(ledger.secrets_in(&secret[..secret.len() - 1]).is_empty());
+            assert!(redactor.secrets_in(&secret[..secret.len() - 1]).is_empty());
         }
-        assert_eq!(ledger.secrets_in("a tiny one").len(), 1);
-        assert_eq!(ledger.secrets_in(&secrets.concat()).len(), 300);
+        assert_eq!(redactor.secrets_in("a tiny one").len(), 1);
+        assert_eq!(redactor.secrets_in(&secrets.concat()).len(), 300);
     }
 
     #[test]
     fn a_secret_in_base64_is_found_whatever_stands_before_and_after_it() {
-        let ledger = Ledger::default();
-        ledger.secret(SecretKind::RefreshToken, "r3fr3sh/t0ken+with>odd?letters");
+        let redactor = Redactor::default();
+        redactor.secret(SecretKind::RefreshToken, "r3fr3sh/t0ken+with>odd?letters");
         for before in ["", "{", "{\"", "{\"r\"", "{\"r\":\""] {
             for after in ["", "\"}", "\",\"user\":\"x\"}"] {
                 let text = format!("{before}r3fr3sh/t0ken+with>odd?letters{after}");
                 for encoded in [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
-                    assert_eq!(ledger.secrets_in(&encoded).len(), 1, "{text}");
-                    assert!(ledger.scrub(&encoded).as_str().contains("[refresh token 1]"), "{text}");
+                    assert_eq!(redactor.secrets_in(&encoded).len(), 1, "{text}");
+                    assert!(redactor.scrub(&encoded).as_str().contains("[refresh token 1]"), "{text}");
                 }
             }
         }
-        assert!(ledger.secrets_in(&STANDARD_NO_PAD.encode("{\"r\":\"r3fr3sh/another+with>odd?letters\"}")).is_empty());
+        assert!(
+            redactor.secrets_in(&STANDARD_NO_PAD.encode("{\"r\":\"r3fr3sh/another+with>odd?letters\"}")).is_empty()
+        );
     }
 
     #[test]
     fn a_secret_in_hex_or_wrapped_is_found_and_not_shown() {
-        let ledger = Ledger::default();
-        ledger.secret(SecretKind::RefreshToken, "r3fr3sh/t0ken+with>odd?letters-and-more-of-them");
+        let redactor = Redactor::default();
+        redactor.secret(SecretKind::RefreshToken, "r3fr3sh/t0ken+with>odd?letters-and-more-of-them");
         let hex: String =
             "r3fr3sh/t0ken+with>odd?letters-and-more-of-them".bytes().map(|b| format!("{b:02x}")).collect();
         let base64 = STANDARD_NO_PAD.encode("{\"r\":\"r3fr3sh/t0ken+with>odd?letters-and-more-of-them\"}");
         let (start, end) = base64.split_at(30);
         for text in [hex.clone(), hex.to_uppercase(), format!("{start}\n{end}"), format!("{start}\\r\\n{end}\\n")] {
-            assert_eq!(ledger.secrets_in(&format!("at {text} end")).len(), 1, "{text}");
-            let shown = ledger.scrub(&text);
+            assert_eq!(redactor.secrets_in(&format!("at {text} end")).len(), 1, "{text}");
+            let shown = redactor.scrub(&text);
             assert!(shown.as_str().contains("[refresh token 1]") && !shown.as_str().contains(end), "{shown:?}");
         }
-        assert_eq!(ledger.scrub("two\nlines").as_str(), "two\nlines");
+        assert_eq!(redactor.scrub("two\nlines").as_str(), "two\nlines");
     }
 
     #[test]
     fn a_secret_in_utf16_is_found_in_either_order() {
-        let ledger = Ledger::default();
-        ledger.secret(SecretKind::RefreshToken, "r3fr3sh-t0ken");
+        let redactor = Redactor::default();
+        redactor.secret(SecretKind::RefreshToken, "r3fr3sh-t0ken");
         let units: Vec<u16> = "token=r3fr3sh-t0ken;".encode_utf16().collect();
         let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
         let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
         for bytes in [little, big] {
-            assert_eq!(ledger.secrets_in(&String::from_utf8_lossy(&bytes)).len(), 1);
+            assert_eq!(redactor.secrets_in(&String::from_utf8_lossy(&bytes)).len(), 1);
         }
     }
 
     #[test]
     fn the_long_beginning_of_a_secret_is_found_and_taken_for_no_other() {
-        let ledger = Ledger::default();
+        let redactor = Redactor::default();
         let family = "family-of-tokens-".repeat(4);
         let [first, second] = ["00000000000000000001", "00000000000000000002"].map(|n| format!("{family}{n}"));
-        ledger.secret(SecretKind::RefreshToken, &first);
-        ledger.secret(SecretKind::AccessToken, &second);
-        let kinds = |text: &str| ledger.secrets_in(text).iter().map(|known| known.kind).collect::<Vec<_>>();
+        redactor.secret(SecretKind::RefreshToken, &first);
+        redactor.secret(SecretKind::AccessToken, &second);
+        let kinds = |text: &str| redactor.secrets_in(text).iter().map(|known| known.kind).collect::<Vec<_>>();
         assert_eq!(kinds(&format!("sent {second}.")), [SecretKind::AccessToken]);
         assert_eq!(kinds(&first[..first.len() - 12]).len(), 2, "it may be either");
-        assert!(!ledger.scrub(&first[..first.len() - 12]).as_str().contains("family"));
+        assert!(!redactor.scrub(&first[..first.len() - 12]).as_str().contains("family"));
         assert!(kinds(&first[..40]).is_empty());
     }
 
     #[test]
     fn what_only_looks_like_a_secret_is_blacked_out_too() {
-        let scrubbed = Ledger::default().scrub("key sk_eu_abcdef12 and eyJhbGciOiJSUzI1NiJ9.e30.c2ln end");
+        let scrubbed = Redactor::default().scrub("key sk_eu_abcdef12 and eyJhbGciOiJSUzI1NiJ9.e30.c2ln end");
         assert_eq!(scrubbed.as_str(), "key [redacted] and [redacted] end");
     }
 
     #[test]
     fn ids_have_names_in_either_case() {
-        let ledger = Ledger::default();
-        ledger.id("ab-1", "ada.id");
-        assert_eq!(ledger.scrub("/v2/user/ab-1 AB-1").as_str(), "/v2/user/[ada.id] [ada.id in capitals]");
+        let redactor = Redactor::default();
+        redactor.id("ab-1", "ada.id");
+        assert_eq!(redactor.scrub("/v2/user/ab-1 AB-1").as_str(), "/v2/user/[ada.id] [ada.id in capitals]");
     }
 }

@@ -1,7 +1,7 @@
 //! The transcript as people read it, without secrets.
 
-use super::redact::{Ledger, Redacted};
-use super::transcript::{Exchange, Fate, Received};
+use super::redact::{Redacted, Redactor};
+use super::transcript::{Exchange, ExchangeOutcome, Received};
 use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
 
@@ -10,7 +10,7 @@ const SHOWN_REQUEST: [&str; 2] = ["authorization", "x-vital-api-key"];
 const SHOWN_ANSWER: [&str; 3] = ["retry-after", "location", "cache-control"];
 
 /// One exchange in two to five lines. `number` counts from 1.
-pub fn exchange(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted {
+pub fn exchange(number: usize, exchange: &Exchange, redactor: &Redactor) -> Redacted {
     let request = &exchange.request;
     let mut out = format!(
         "{number:>3}  {}  {} {}  ({})\n",
@@ -27,17 +27,19 @@ pub fn exchange(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted
         out.push_str(&format!("     ! fault: {fault}\n"));
     }
     match &exchange.fate {
-        Fate::Pending => out.push_str("     ← not answered yet\n"),
-        Fate::NoNetwork => out.push_str("     ← no network\n"),
-        Fate::Abandoned => out.push_str("     ← the caller went away before the answer\n"),
-        Fate::Lost { processed: true } => out.push_str("     ← answer lost (the server had done its part)\n"),
-        Fate::Lost { processed: false } => out.push_str("     ← connection lost (the server did nothing)\n"),
-        Fate::Answered { status, headers: answer, body } => {
+        ExchangeOutcome::Pending => out.push_str("     ← not answered yet\n"),
+        ExchangeOutcome::NoNetwork => out.push_str("     ← no network\n"),
+        ExchangeOutcome::Abandoned => out.push_str("     ← the caller went away before the answer\n"),
+        ExchangeOutcome::Lost { processed: true } => {
+            out.push_str("     ← answer lost (the server had done its part)\n")
+        }
+        ExchangeOutcome::Lost { processed: false } => out.push_str("     ← connection lost (the server did nothing)\n"),
+        ExchangeOutcome::Answered { status, headers: answer, body } => {
             out.push_str(&format!("     ← {} {}\n", status.as_u16(), cut(&String::from_utf8_lossy(body))));
             out.push_str(&headers(answer, &SHOWN_ANSWER));
         }
     }
-    ledger.scrub(&out)
+    redactor.scrub(&out)
 }
 
 fn headers(map: &HeaderMap, shown: &[&str]) -> String {
@@ -71,7 +73,7 @@ fn cut(text: &str) -> String {
 }
 
 /// One exchange as snapshots keep it: no times, fields of forms and JSON in a fixed order.
-pub fn stable(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted {
+pub fn stable(number: usize, exchange: &Exchange, redactor: &Redactor) -> Redacted {
     let request = &exchange.request;
     let mut out = format!("{number}. {}: {} {}\n", exchange.link, request.method, request.path);
     out.push_str(&headers(&request.headers, &SHOWN_REQUEST));
@@ -86,16 +88,16 @@ pub fn stable(number: usize, exchange: &Exchange, ledger: &Ledger) -> Redacted {
         out.push_str(&format!("     ! {fault}\n"));
     }
     match &exchange.fate {
-        Fate::Answered { status, body, .. } => {
+        ExchangeOutcome::Answered { status, body, .. } => {
             let body = sorted_json(body).unwrap_or_else(|| cut(&String::from_utf8_lossy(body)));
             out.push_str(&format!("     ← {} {body}\n", status.as_u16()));
         }
-        Fate::Pending => out.push_str("     ← not answered\n"),
-        Fate::NoNetwork => out.push_str("     ← no network\n"),
-        Fate::Lost { .. } => out.push_str("     ← lost\n"),
-        Fate::Abandoned => out.push_str("     ← the caller went away\n"),
+        ExchangeOutcome::Pending => out.push_str("     ← not answered\n"),
+        ExchangeOutcome::NoNetwork => out.push_str("     ← no network\n"),
+        ExchangeOutcome::Lost { .. } => out.push_str("     ← lost\n"),
+        ExchangeOutcome::Abandoned => out.push_str("     ← the caller went away\n"),
     }
-    ledger.scrub(&out)
+    redactor.scrub(&out)
 }
 
 fn sorted_json(body: &[u8]) -> Option<String> {

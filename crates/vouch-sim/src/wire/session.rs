@@ -1,7 +1,7 @@
 //! The tokens of an installation's session, as the wire saw them: what somebody else might show.
 
 use super::{Exchange, Party};
-use vouch_spec::profile::{Call, Granted, Profile};
+use vouch_spec::profile::{Granted, IdpCall, Profile};
 
 /// The newest session of an SDK.
 pub struct Session {
@@ -19,7 +19,7 @@ impl Session {
         let granted = |exchange: &Exchange| exchange.granted(profile);
         let own = |exchange: &&Exchange| exchange.link.from == Party::Sdk;
         let began =
-            exchanges.iter().rposition(|e| own(&e) && e.call() == Some(Call::Exchange) && granted(e).is_some())?;
+            exchanges.iter().rposition(|e| own(&e) && e.call() == Some(IdpCall::Exchange) && granted(e).is_some())?;
         let since: Vec<_> = exchanges[began..].iter().filter(own).collect();
         let sign_in_token = since.first()?.carried.token.clone()?;
         let access_token = since.iter().rev().find_map(|e| granted(e))?.access_token;

@@ -1,10 +1,10 @@
 //! Wire snapshots in insta's format: stable over ids, times, ports, and over the realm that a case happens to use.
 
-use super::redact::Ledger;
+use super::redact::Redactor;
 use super::render;
 use super::transcript::Exchange;
-use vouch_spec::protocol::Realm;
 use std::path::Path;
+use vouch_spec::protocol::Realm;
 
 /// A `.snap` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +15,10 @@ pub struct Snapshot {
 }
 
 /// The transcript without what differs from run to run. Realms are named by how they differ from the scenario's own.
-pub fn render(exchanges: &[Exchange], ledger: &Ledger, home: Realm) -> String {
+pub fn render(exchanges: &[Exchange], redactor: &Redactor, home: Realm) -> String {
     let mut out = String::new();
     for (index, exchange) in exchanges.iter().enumerate() {
-        out.push_str(render::stable(index + 1, exchange, ledger).as_str());
+        out.push_str(render::stable(index + 1, exchange, redactor).as_str());
         out.push('\n');
     }
     for realm in Realm::all() {

@@ -1,19 +1,19 @@
 //! What went over the wire in one case, in the order of arrival.
 
 use crate::clock::Clock;
-use vouch_spec::profile::{Call, Carried, Granted, Profile};
-use vouch_spec::protocol::Realm;
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use vouch_spec::profile::{Granted, IdpCall, Profile, RequestTokens};
+use vouch_spec::protocol::Realm;
 
 /// Who stands at an end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Party {
     App,
     Sdk,
-    /// The harness's own client, for the seats behind the wire.
+    /// The harness's own client, for the roles behind the wire.
     Client,
     Backend,
     /// The vendor API.
@@ -121,7 +121,7 @@ impl Received {
 
 /// How an exchange ended, as the caller saw it.
 #[derive(Clone, Debug)]
-pub enum Fate {
+pub enum ExchangeOutcome {
     /// Not answered yet.
     Pending,
     Answered {
@@ -145,11 +145,11 @@ pub struct Exchange {
     pub link: Link,
     pub operation: Operation,
     pub request: Received,
-    pub fate: Fate,
+    pub fate: ExchangeOutcome,
     /// The fault that struck, in words.
     pub fault: Option<String>,
     /// What an exchange or refresh carries.
-    pub carried: Carried,
+    pub carried: RequestTokens,
     /// How many exchanges had arrived when this one was settled: those numbered from here on came after its answer.
     pub settled_at: Option<usize>,
     /// When that was, in the case's time.
@@ -160,19 +160,19 @@ pub struct Exchange {
 
 impl Exchange {
     pub fn status(&self) -> Option<StatusCode> {
-        if let Fate::Answered { status, .. } = &self.fate { Some(*status) } else { None }
+        if let ExchangeOutcome::Answered { status, .. } = &self.fate { Some(*status) } else { None }
     }
 
     /// The body of the answer, if there was any.
     pub fn answer(&self) -> Option<&Bytes> {
-        if let Fate::Answered { body, .. } = &self.fate { Some(body) } else { None }
+        if let ExchangeOutcome::Answered { body, .. } = &self.fate { Some(body) } else { None }
     }
 
     /// Which call to an identity provider this is.
-    pub fn call(&self) -> Option<Call> {
+    pub fn call(&self) -> Option<IdpCall> {
         match self.operation {
-            Operation::Exchange => Some(Call::Exchange),
-            Operation::Refresh => Some(Call::Refresh),
+            Operation::Exchange => Some(IdpCall::Exchange),
+            Operation::Refresh => Some(IdpCall::Refresh),
             _ => None,
         }
     }
@@ -218,7 +218,7 @@ impl Transcript {
             link,
             operation,
             request,
-            fate: Fate::Pending,
+            fate: ExchangeOutcome::Pending,
             fault: None,
             carried,
             settled_at: None,
@@ -228,7 +228,7 @@ impl Transcript {
         (exchanges.len() - 1, operation)
     }
 
-    pub fn settle(&self, number: usize, fate: Fate) {
+    pub fn resolve(&self, number: usize, fate: ExchangeOutcome) {
         let mut exchanges = self.lock();
         let (settled_at, settled_ms) = (Some(exchanges.len()), Some(self.clock.now_ms()));
         if let Some(exchange) = exchanges.get_mut(number) {
@@ -261,16 +261,16 @@ impl Transcript {
         self.lock().get(number..).unwrap_or_default().to_vec()
     }
 
-    fn classify(&self, link: Link, request: &Received) -> (Operation, Carried) {
+    fn classify(&self, link: Link, request: &Received) -> (Operation, RequestTokens) {
         let path = request.path_only();
         let operation = match (link.from, link.to) {
             (Party::App, Party::Backend) => Operation::TokenRequest,
             (Party::Sdk | Party::Client, Party::Api) => Operation::Api,
             (Party::Sdk | Party::Client, Party::Auth) => {
                 return match self.profile.recognise(&request.method, &request.path, &request.body) {
-                    Some((Call::Exchange, carried)) => (Operation::Exchange, carried),
-                    Some((Call::Refresh, carried)) => (Operation::Refresh, carried),
-                    None => (Operation::Stray, Carried::default()),
+                    Some((IdpCall::Exchange, carried)) => (Operation::Exchange, carried),
+                    Some((IdpCall::Refresh, carried)) => (Operation::Refresh, carried),
+                    None => (Operation::Stray, RequestTokens::default()),
                 };
             }
             (Party::Backend, Party::Api) if request.method == Method::POST && path == "/v2/user" => {
@@ -280,6 +280,6 @@ impl Transcript {
             (Party::Backend, Party::Api) if request.method == Method::GET => Operation::FindUser,
             _ => Operation::Stray,
         };
-        (operation, Carried::default())
+        (operation, RequestTokens::default())
     }
 }

@@ -1,6 +1,6 @@
 //! The client's side of a profile: making requests, reading answers.
 
-use super::{Call, Encoding, Profile};
+use super::{Encoding, IdpCall, Profile};
 use crate::protocol::ErrorKind;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -61,12 +61,12 @@ pub fn form(fields: &[(&str, &str)]) -> String {
 
 impl Profile {
     /// The request of a call.
-    pub fn request(&self, call: Call, values: &Values<'_>) -> Request {
+    pub fn request(&self, call: IdpCall, values: &Values<'_>) -> Request {
         self.request_with(call, values, &form)
     }
 
     /// The same, with an encoder of one's own for forms.
-    pub fn request_with(&self, call: Call, values: &Values<'_>, encode: &FormEncoder<'_>) -> Request {
+    pub fn request_with(&self, call: IdpCall, values: &Values<'_>, encode: &FormEncoder<'_>) -> Request {
         let shape = self.shape(call);
         let text = |value: &str| values.get(value).unwrap_or(value).to_owned();
         let mut path = shape.path.clone();
@@ -94,7 +94,7 @@ impl Profile {
     }
 
     /// The tokens of a 200 answer, if it has them all.
-    pub fn granted(&self, call: Call, body: &[u8]) -> Option<Granted> {
+    pub fn granted(&self, call: IdpCall, body: &[u8]) -> Option<Granted> {
         let (body, answer): (Value, _) = (serde_json::from_slice(body).ok()?, &self.shape(call).answer);
         let text = |pointer: &str| Some(body.pointer(pointer)?.as_str()?.to_owned()).filter(|text| !text.is_empty());
         let expires_in = match body.pointer(&answer.expires_in)? {
@@ -115,7 +115,7 @@ impl Profile {
     }
 
     /// What a 4xx answer means to the scheme, if anything.
-    pub fn meaning(&self, call: Call, body: &[u8]) -> Option<ErrorKind> {
+    pub fn meaning(&self, call: IdpCall, body: &[u8]) -> Option<ErrorKind> {
         let said = self.error_word(body)?;
         let word = said.split([' ', ':']).next().unwrap_or_default();
         self.meanings(call).iter().find(|meaning| meaning.word == word).map(|meaning| meaning.means)

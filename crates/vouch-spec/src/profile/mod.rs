@@ -3,9 +3,9 @@
 //! `custom` is the same mapping in a target file. Cloud, recorder and reference SDK all read the one mapping.
 //!
 //! ```
-//! use crate::profile::{Call, Profile, Values};
+//! use crate::profile::{IdpCall, Profile, Values};
 //! let junction = Profile::junction();
-//! let request = junction.request(Call::Refresh, &Values { refresh_token: "a+b", ..Values::default() });
+//! let request = junction.request(IdpCall::Refresh, &Values { refresh_token: "a+b", ..Values::default() });
 //! assert_eq!(request.path, "/v1/token");
 //! assert_eq!(request.body, "grant_type=refresh_token&refresh_token=a%2Bb");
 //! ```
@@ -13,15 +13,15 @@
 //! A profile knows shapes. It knows neither tokens' worth nor who sends them.
 
 mod client;
-mod ready;
+mod response_template;
 mod server;
 
 pub use client::{Granted, Request, Values};
-pub use ready::ReadyAnswer;
-pub use server::{Carried, Misfit};
+pub use response_template::ResponseTemplate;
+pub use server::{RequestMismatch, RequestTokens};
 
 use crate::protocol::ErrorKind;
-use crate::text::{Decoder, Problem, Source, toml};
+use crate::text::{Decoder, Diagnostic, Source, toml};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 /// The two calls to an identity provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
+pub enum IdpCall {
     Exchange,
     Refresh,
 }
@@ -48,8 +48,8 @@ pub struct Profile {
     /// One host serves every environment and region; the public key tells them apart.
     #[serde(default)]
     pub one_auth_host: bool,
-    pub exchange: Shape,
-    pub refresh: Shape,
+    pub exchange: CallShape,
+    pub refresh: CallShape,
     pub errors: Errors,
 }
 
@@ -75,7 +75,7 @@ impl Standard {
 /// One call: a POST and its good answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Shape {
+pub struct CallShape {
     pub path: String,
     #[serde(default)]
     pub query: BTreeMap<String, String>,
@@ -139,13 +139,13 @@ pub struct Errors {
     /// The body of an answer to such a request, where it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bad_request_body: Option<Value>,
-    pub exchange: Vec<Meaning>,
-    pub refresh: Vec<Meaning>,
+    pub exchange: Vec<ErrorMeaning>,
+    pub refresh: Vec<ErrorMeaning>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Meaning {
+pub struct ErrorMeaning {
     pub word: String,
     pub means: ErrorKind,
     /// The whole text that the simulated cloud writes, where it is more than the word.
@@ -183,7 +183,7 @@ impl Profile {
         }
     }
 
-    fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
+    fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
         let (tree, mut problems) = toml::parse(source);
         let decoder = Decoder::new(source);
         let profile = decoder.decode(&tree);
@@ -191,23 +191,23 @@ impl Profile {
         profile.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
-    pub fn shape(&self, call: Call) -> &Shape {
+    pub fn shape(&self, call: IdpCall) -> &CallShape {
         match call {
-            Call::Exchange => &self.exchange,
-            Call::Refresh => &self.refresh,
+            IdpCall::Exchange => &self.exchange,
+            IdpCall::Refresh => &self.refresh,
         }
     }
 
-    fn meanings(&self, call: Call) -> &[Meaning] {
+    fn meanings(&self, call: IdpCall) -> &[ErrorMeaning] {
         match call {
-            Call::Exchange => &self.errors.exchange,
-            Call::Refresh => &self.errors.refresh,
+            IdpCall::Exchange => &self.errors.exchange,
+            IdpCall::Refresh => &self.errors.refresh,
         }
     }
 
     /// What is wrong with a mapping, for target files: the field and what to do.
     pub fn check(&self) -> Option<(&'static str, String)> {
-        let carries = |shape: &Shape, name: &str| shape.fields.values().any(|value| value == name);
+        let carries = |shape: &CallShape, name: &str| shape.fields.values().any(|value| value == name);
         if !carries(&self.exchange, "$token") {
             return Some(("exchange", "its fields carry no `$token`".into()));
         }
@@ -215,18 +215,20 @@ impl Profile {
             return Some(("refresh", "its fields carry no `$refreshToken`".into()));
         }
         let same_place = self.exchange.path == self.refresh.path;
-        if same_place && self.call_of(&self.exchange.path, &self.constants(Call::Exchange)) != Some(Call::Exchange) {
+        if same_place
+            && self.call_of(&self.exchange.path, &self.constants(IdpCall::Exchange)) != Some(IdpCall::Exchange)
+        {
             return Some((
                 "refresh",
                 "exchange and refresh have the same path and no field that tells them apart".into(),
             ));
         }
         let has = |call, kind| self.meanings(call).iter().any(|meaning| meaning.means == kind);
-        if !has(Call::Exchange, ErrorKind::InvalidSignInToken) {
+        if !has(IdpCall::Exchange, ErrorKind::InvalidSignInToken) {
             return Some(("errors", "`exchange` has no word that means `invalidSignInToken`".into()));
         }
         for kind in [ErrorKind::InvalidUser, ErrorKind::NeedsReauthentication] {
-            if !has(Call::Refresh, kind) {
+            if !has(IdpCall::Refresh, kind) {
                 return Some(("errors", format!("`refresh` has no word that means `{kind}`")));
             }
         }

@@ -1,7 +1,7 @@
 //! The server's side of a profile: recognising requests, making answers.
 
 use super::client::plain;
-use super::{Call, Encoding, Granted, NumberForm, Profile, Shape};
+use super::{CallShape, Encoding, Granted, IdpCall, NumberForm, Profile};
 use crate::protocol::ErrorKind;
 use hyper::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
@@ -9,20 +9,20 @@ use std::borrow::Cow;
 
 /// What a request carries.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Carried {
+pub struct RequestTokens {
     pub token: Option<String>,
     pub public_key: Option<String>,
     pub tenant: Option<String>,
     pub refresh_token: Option<String>,
 }
 
-impl std::fmt::Debug for Carried {
+impl std::fmt::Debug for RequestTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[carried secrets]")
     }
 }
 
-impl Carried {
+impl RequestTokens {
     fn note(&mut self, placeholder: &str, value: String) {
         let slot = match placeholder {
             "$token" => &mut self.token,
@@ -37,7 +37,7 @@ impl Carried {
 
 /// Why a request does not fit its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Misfit {
+pub enum RequestMismatch {
     ContentType,
     /// A field is missing, empty or another constant.
     Fields,
@@ -47,7 +47,7 @@ type Fields<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
 impl Profile {
     /// Which call a request is, if any, and what it carries. Loose: a call with a wrong field is still that call.
-    pub fn recognise(&self, method: &Method, path_and_query: &str, body: &[u8]) -> Option<(Call, Carried)> {
+    pub fn recognise(&self, method: &Method, path_and_query: &str, body: &[u8]) -> Option<(IdpCall, RequestTokens)> {
         let fields = self.fields(method, path_and_query, body)?;
         let call = self.call_of(path_of(path_and_query), &fields)?;
         Some((call, self.carried(call, path_and_query, &fields)))
@@ -60,7 +60,7 @@ impl Profile {
         path_and_query: &str,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Option<(Call, Carried, Option<Misfit>)> {
+    ) -> Option<(IdpCall, RequestTokens, Option<RequestMismatch>)> {
         let fields = self.fields(method, path_and_query, body)?;
         let call = self.call_of(path_of(path_and_query), &fields)?;
         Some((call, self.carried(call, path_and_query, &fields), self.misfit_of(call, headers, &fields)))
@@ -73,9 +73,9 @@ impl Profile {
         (method == Method::POST).then(|| read(shape.encoding, body))
     }
 
-    fn carried(&self, call: Call, path_and_query: &str, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Carried {
+    fn carried(&self, call: IdpCall, path_and_query: &str, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> RequestTokens {
         let shape = self.shape(call);
-        let mut carried = Carried::default();
+        let mut carried = RequestTokens::default();
         for (key, value) in fields {
             if let Some(Value::String(placeholder)) = shape.fields.get(&**key) {
                 carried.note(placeholder, value.clone().into_owned());
@@ -91,52 +91,57 @@ impl Profile {
     }
 
     /// By path, and where both calls have the same, by the constants that fit best.
-    pub(super) fn call_of(&self, path: &str, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<Call> {
+    pub(super) fn call_of(&self, path: &str, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<IdpCall> {
         match (self.exchange.path == path, self.refresh.path == path) {
-            (true, false) => Some(Call::Exchange),
-            (false, true) => Some(Call::Refresh),
+            (true, false) => Some(IdpCall::Exchange),
+            (false, true) => Some(IdpCall::Refresh),
             (false, false) => None,
-            (true, true) => match (self.fitting(Call::Exchange, fields), self.fitting(Call::Refresh, fields)) {
-                (exchange, refresh) if exchange > refresh => Some(Call::Exchange),
-                (exchange, refresh) if refresh > exchange => Some(Call::Refresh),
+            (true, true) => match (self.fitting(IdpCall::Exchange, fields), self.fitting(IdpCall::Refresh, fields)) {
+                (exchange, refresh) if exchange > refresh => Some(IdpCall::Exchange),
+                (exchange, refresh) if refresh > exchange => Some(IdpCall::Refresh),
                 _ => None,
             },
         }
     }
 
     /// How many of a call's constants stand among the fields.
-    fn fitting(&self, call: Call, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> usize {
+    fn fitting(&self, call: IdpCall, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> usize {
         let constants = self.shape(call).fields.iter().filter(|(_, value)| !is_placeholder(value));
         constants.filter(|(key, value)| fields.iter().any(|(k, got)| k == *key && is(value, got))).count()
     }
 
-    pub(super) fn constants(&self, call: Call) -> Fields<'_> {
+    pub(super) fn constants(&self, call: IdpCall) -> Fields<'_> {
         let constants = self.shape(call).fields.iter().filter(|(_, value)| !is_placeholder(value));
         constants.map(|(key, value)| (Cow::from(key), Cow::from(plain(value)))).collect()
     }
 
     /// What is wrong with a recognised request.
-    pub fn misfit(&self, call: Call, headers: &HeaderMap, body: &[u8]) -> Option<Misfit> {
+    pub fn misfit(&self, call: IdpCall, headers: &HeaderMap, body: &[u8]) -> Option<RequestMismatch> {
         self.misfit_of(call, headers, &read(self.shape(call).encoding, body))
     }
 
-    fn misfit_of(&self, call: Call, headers: &HeaderMap, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<Misfit> {
+    fn misfit_of(
+        &self,
+        call: IdpCall,
+        headers: &HeaderMap,
+        fields: &[(Cow<'_, str>, Cow<'_, str>)],
+    ) -> Option<RequestMismatch> {
         let shape = self.shape(call);
         let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
         // Media types know no letter case (RFC 9110, section 8.3.1).
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case(shape.encoding.content_type()) {
-            return Some(Misfit::ContentType);
+            return Some(RequestMismatch::ContentType);
         }
         let fits = |(key, wanted): (&String, &Value)| {
             let good = |got: &str| if is_placeholder(wanted) { !got.is_empty() } else { is(wanted, got) };
             fields.iter().any(|(k, got)| k == key && good(got))
         };
-        (!shape.fields.iter().all(fits)).then_some(Misfit::Fields)
+        (!shape.fields.iter().all(fits)).then_some(RequestMismatch::Fields)
     }
 
     /// The body of a good answer.
-    pub fn answer(&self, call: Call, granted: &Granted, user_id: &str, form: Option<NumberForm>) -> Value {
+    pub fn answer(&self, call: IdpCall, granted: &Granted, user_id: &str, form: Option<NumberForm>) -> Value {
         let shape = &self.shape(call).answer;
         let seconds = match form.unwrap_or(shape.expires_in_is) {
             NumberForm::Number => json!(granted.expires_in),
@@ -159,7 +164,7 @@ impl Profile {
     }
 
     /// The body of a refusal that means `kind`.
-    pub fn refusal(&self, call: Call, status: u16, kind: ErrorKind) -> Value {
+    pub fn refusal(&self, call: IdpCall, status: u16, kind: ErrorKind) -> Value {
         let meaning = self.meanings(call).iter().find(|meaning| meaning.means == kind);
         match meaning {
             Some(meaning) => fill(&self.errors.body, status, meaning.says.as_deref().unwrap_or(&meaning.word)),
@@ -225,7 +230,7 @@ fn fill(template: &Value, status: u16, word: &str) -> Value {
     }
 }
 
-impl Shape {
+impl CallShape {
     /// Whether a placeholder stands in its query or fields.
     pub fn uses(&self, placeholder: &str) -> bool {
         self.query.values().any(|value| value == placeholder) || self.fields.values().any(|value| value == placeholder)

@@ -8,28 +8,28 @@ fn values() -> Values<'static> {
 fn both_profiles_recognise_their_own_requests_and_what_they_carry() {
     for profile in BUILT_IN.into_iter().filter_map(Profile::built_in) {
         assert_eq!(profile.check(), None, "{}", profile.name);
-        for call in [Call::Exchange, Call::Refresh] {
+        for call in [IdpCall::Exchange, IdpCall::Refresh] {
             let request = profile.request(call, &values());
             let found = profile.recognise(&hyper::Method::POST, &request.path, request.body.as_bytes());
             let (recognised, carried) = found.expect("its own request");
             assert_eq!(recognised, call, "{}", profile.name);
             match call {
-                Call::Exchange => assert_eq!(carried.token.as_deref(), Some("a.b.c")),
-                Call::Refresh => assert_eq!(carried.refresh_token.as_deref(), Some("r+/=")),
+                IdpCall::Exchange => assert_eq!(carried.token.as_deref(), Some("a.b.c")),
+                IdpCall::Refresh => assert_eq!(carried.refresh_token.as_deref(), Some("r+/=")),
             }
             if profile.one_auth_host {
                 assert_eq!(carried.public_key.as_deref(), Some("pk&1"));
             }
             let mut headers = hyper::HeaderMap::new();
-            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), Some(Misfit::ContentType));
+            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), Some(RequestMismatch::ContentType));
             headers.insert("content-type", hyper::header::HeaderValue::from_static(request.content_type));
             assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), None);
-            assert_eq!(profile.misfit(call, &headers, b""), Some(Misfit::Fields));
+            assert_eq!(profile.misfit(call, &headers, b""), Some(RequestMismatch::Fields));
             let shouted = format!("{} ; charset=utf-8", request.content_type.to_uppercase());
             headers.insert("content-type", shouted.parse().expect("a value"));
             assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), None);
             headers.insert("content-type", hyper::header::HeaderValue::from_static("text/plain"));
-            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), Some(Misfit::ContentType));
+            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), Some(RequestMismatch::ContentType));
         }
     }
 }
@@ -39,21 +39,21 @@ fn an_answer_reads_back_in_either_form_of_a_number() {
     let granted = Granted { access_token: "A".into(), refresh_token: "R".into(), expires_in: 3600 };
     for profile in [Profile::junction(), Profile::gcip()] {
         for form in [None, Some(NumberForm::Number), Some(NumberForm::Text)] {
-            for call in [Call::Exchange, Call::Refresh] {
+            for call in [IdpCall::Exchange, IdpCall::Refresh] {
                 let body = profile.answer(call, &granted, "u", form).to_string();
                 assert!(profile.granted(call, body.as_bytes()) == Some(granted.clone()), "{body}");
             }
         }
     }
-    assert!(Profile::junction().granted(Call::Refresh, b"{\"access_token\":\"A\"}").is_none());
+    assert!(Profile::junction().granted(IdpCall::Refresh, b"{\"access_token\":\"A\"}").is_none());
 }
 
 #[test]
 fn a_refusal_means_what_it_was_made_to_mean_also_with_a_suffix() {
     let cases = [
-        (Call::Exchange, ErrorKind::InvalidSignInToken),
-        (Call::Refresh, ErrorKind::InvalidUser),
-        (Call::Refresh, ErrorKind::NeedsReauthentication),
+        (IdpCall::Exchange, ErrorKind::InvalidSignInToken),
+        (IdpCall::Refresh, ErrorKind::InvalidUser),
+        (IdpCall::Refresh, ErrorKind::NeedsReauthentication),
     ];
     for profile in BUILT_IN.into_iter().filter_map(Profile::built_in) {
         for (call, kind) in cases {
@@ -61,7 +61,7 @@ fn a_refusal_means_what_it_was_made_to_mean_also_with_a_suffix() {
             assert_eq!(profile.meaning(call, body.as_bytes()), Some(kind), "{body}");
         }
     }
-    let body = Profile::gcip().refusal(Call::Exchange, 400, ErrorKind::InvalidSignInToken).to_string();
+    let body = Profile::gcip().refusal(IdpCall::Exchange, 400, ErrorKind::InvalidSignInToken).to_string();
     assert!(body.contains("INVALID_CUSTOM_TOKEN : Invalid assertion format"), "{body}");
 }
 
@@ -71,7 +71,7 @@ fn a_wrong_constant_is_still_that_call_and_does_not_fit() {
     let body =
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token_type=jwt&subject_token=x";
     let (call, _) = profile.recognise(&hyper::Method::POST, "/v1/token", body.as_bytes()).expect("an exchange");
-    assert_eq!(call, Call::Exchange);
+    assert_eq!(call, IdpCall::Exchange);
     assert!(profile.recognise(&hyper::Method::POST, "/v1/token", b"grant_type=password").is_none());
 }
 

@@ -1,6 +1,6 @@
 //! Params and results of every method.
 
-use super::words::{Capability, Environment, ErrorKind, Region, StatusWord};
+use super::vocabulary::{Capability, Environment, ErrorKind, Region, StatusWord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

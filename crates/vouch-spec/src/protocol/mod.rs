@@ -2,16 +2,16 @@
 //!
 //! This layer knows the words and the frame, not who speaks: harness and reference SDK both stand on it.
 
-mod breach;
-mod line;
+mod framing;
 pub mod message;
 mod peer;
 mod schema;
-mod words;
+mod violation;
+mod vocabulary;
 
-pub use breach::{Breach, MAX_UNASKED};
 pub use peer::{CallError, Handler, Peer, Refusal, connect};
-pub use words::{Capability, Control, Environment, ErrorKind, Realm, Region, Seat, StatusWord, is_documented};
+pub use violation::{MAX_UNASKED, Violation};
+pub use vocabulary::{Capability, Control, Environment, ErrorKind, Realm, Region, Role, StatusWord, is_documented};
 
 pub use schema::schema;
 

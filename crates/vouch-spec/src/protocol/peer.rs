@@ -2,10 +2,10 @@
 //!
 //! Whatever the other side does, a call ends: with its answer, with the reason why the line broke, or at its deadline.
 
-use super::breach::Breach;
-use super::line::{excerpt, read_line, write_lines};
+use super::framing::{excerpt, read_line, write_lines};
 use super::message::ErrorData;
-use super::words::ErrorKind;
+use super::violation::Violation;
+use super::vocabulary::ErrorKind;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ pub enum CallError {
     #[error("refused: {}", .0.message)]
     Refused(Refusal),
     #[error("{0}")]
-    Broken(Breach),
+    Broken(Violation),
     #[error("it did not answer within {0:?}")]
     Late(Duration),
 }
@@ -90,14 +90,14 @@ pub enum CallError {
 #[derive(Clone)]
 pub struct Peer(Arc<Inner>);
 
-type Answer = Result<Value, Refusal>;
+type CallOutcome = Result<Value, Refusal>;
 
 struct Inner {
     /// Lines to write, in order: a notification stands before the answer that follows it.
     outbox: Mutex<Option<mpsc::UnboundedSender<String>>>,
-    pending: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    pending: Mutex<HashMap<u64, oneshot::Sender<CallOutcome>>>,
     next_id: AtomicU64,
-    breach: watch::Sender<Option<Breach>>,
+    breach: watch::Sender<Option<Violation>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -112,7 +112,7 @@ pub fn connect(
     write: impl AsyncWrite + Send + Unpin + 'static,
     max_unasked: usize,
     handler: impl FnOnce(&Peer) -> Arc<dyn Handler>,
-) -> (Peer, impl Future<Output = Breach> + Send) {
+) -> (Peer, impl Future<Output = Violation> + Send) {
     let (outbox, lines) = mpsc::unbounded_channel();
     let peer = Peer(Arc::new(Inner {
         outbox: Mutex::new(Some(outbox)),
@@ -136,7 +136,7 @@ async fn converse(
     read: impl AsyncRead + Send + Unpin,
     write: impl AsyncWrite + Send + Unpin,
     lines: mpsc::UnboundedReceiver<String>,
-) -> Breach {
+) -> Violation {
     let peer = listener.peer.clone();
     let breach = {
         let mut reading = std::pin::pin!(listener.listen(read));
@@ -145,7 +145,7 @@ async fn converse(
             written = write_lines(write, lines) => match written {
                 Ok(()) => reading.await,
                 // A process that died says so better than its closed input does.
-                Err(_) => tokio::time::timeout(Duration::from_millis(200), reading).await.unwrap_or(Breach::InputClosed),
+                Err(_) => tokio::time::timeout(Duration::from_millis(200), reading).await.unwrap_or(Violation::InputClosed),
             }
         }
     };
@@ -165,10 +165,10 @@ impl Peer {
     }
 
     /// Reserves an id, so that the call can be cancelled while it runs.
-    pub fn begin<'a>(&'a self, method: &'a str, params: impl Serialize) -> Call<'a> {
+    pub fn begin<'a>(&'a self, method: &'a str, params: impl Serialize) -> PendingCall<'a> {
         let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
         let params = serde_json::to_value(params).unwrap_or(Value::Null);
-        Call { peer: self, method, id, params }
+        PendingCall { peer: self, method, id, params }
     }
 
     /// Says something that wants no answer.
@@ -188,7 +188,7 @@ impl Peer {
         *lock(&self.0.outbox) = None;
     }
 
-    fn give_up(&self, breach: &Breach) {
+    fn give_up(&self, breach: &Violation) {
         self.0.breach.send_if_modified(|current| {
             let first = current.is_none();
             if first {
@@ -200,28 +200,28 @@ impl Peer {
     }
 
     /// The breach that ended the conversation, if it has ended.
-    pub fn breach(&self) -> Option<Breach> {
+    pub fn breach(&self) -> Option<Violation> {
         self.0.breach.borrow().clone()
     }
 
     fn wrong_shape(&self, method: &str, why: &serde_json::Error) -> CallError {
-        let breach = Breach::WrongShape { method: method.to_owned(), why: why.to_string() };
+        let breach = Violation::WrongShape { method: method.to_owned(), why: why.to_string() };
         self.give_up(&breach);
         CallError::Broken(breach)
     }
 }
 
 /// A call that is about to be made.
-pub struct Call<'a> {
+pub struct PendingCall<'a> {
     peer: &'a Peer,
     method: &'a str,
     pub id: u64,
     params: Value,
 }
 
-impl Call<'_> {
+impl PendingCall<'_> {
     pub async fn finish<R: DeserializeOwned>(self, deadline: Duration) -> Result<R, CallError> {
-        let Call { peer, method, id, params } = self;
+        let PendingCall { peer, method, id, params } = self;
         let (answer, answered) = oneshot::channel();
         lock(&peer.0.pending).insert(id, answer);
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
@@ -236,10 +236,10 @@ impl Call<'_> {
                 answer = answered => match answer {
                     Ok(Ok(value)) => Ok(value),
                     Ok(Err(refusal)) => Err(CallError::Refused(refusal)),
-                    Err(_) => Err(CallError::Broken(peer.breach().unwrap_or(Breach::Closed))),
+                    Err(_) => Err(CallError::Broken(peer.breach().unwrap_or(Violation::Closed))),
                 },
                 broken = breach.wait_for(Option::is_some) => {
-                    Err(CallError::Broken(broken.ok().and_then(|b| b.clone()).unwrap_or(Breach::Closed)))
+                    Err(CallError::Broken(broken.ok().and_then(|b| b.clone()).unwrap_or(Violation::Closed)))
                 }
             }
         };
@@ -279,7 +279,7 @@ struct Listener {
 }
 
 impl Listener {
-    async fn listen(&mut self, read: impl AsyncRead + Send + Unpin) -> Breach {
+    async fn listen(&mut self, read: impl AsyncRead + Send + Unpin) -> Violation {
         let mut reader = BufReader::new(read);
         let mut line = Vec::new();
         loop {
@@ -302,28 +302,28 @@ impl Listener {
         }
     }
 
-    fn take(&mut self, line: &[u8]) -> Result<(), Breach> {
+    fn take(&mut self, line: &[u8]) -> Result<(), Violation> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
-        let not_a_message = || Breach::NotAMessage(excerpt(line));
+        let not_a_message = || Violation::NotAMessage(excerpt(line));
         let message: Message = serde_json::from_slice(line).map_err(|_| not_a_message())?;
         if message.jsonrpc != "2.0" {
             return Err(not_a_message());
         }
         match (message.method, message.id) {
             (Some(method), Some(id)) => self.serve(id, method, message.params),
-            (Some(method), None) => self.hear(&method, message.params),
+            (Some(method), None) => self.on_event(&method, message.params),
             (None, Some(id)) => match (message.result, message.error) {
-                (Some(value), None) => self.settle(&id, Ok(value)),
-                (None, Some(refusal)) => self.settle(&id, Err(refusal)),
+                (Some(value), None) => self.resolve(&id, Ok(value)),
+                (None, Some(refusal)) => self.resolve(&id, Err(refusal)),
                 _ => Err(not_a_message()),
             },
             (None, None) => Err(not_a_message()),
         }
     }
 
-    fn settle(&self, id: &Value, answer: Answer) -> Result<(), Breach> {
+    fn resolve(&self, id: &Value, answer: CallOutcome) -> Result<(), Violation> {
         let waiting = id.as_u64().and_then(|id| lock(&self.peer.0.pending).remove(&id));
         // A caller that gave up at its deadline is not the other side's fault, an id never used is.
         let was_asked = id.as_u64().is_some_and(|id| id > 0 && id < self.peer.0.next_id.load(Ordering::Relaxed));
@@ -333,16 +333,16 @@ impl Listener {
                 Ok(())
             }
             None if was_asked && answer.as_ref().is_err_and(|r| r.kind() == Some(ErrorKind::Cancelled)) => Ok(()),
-            None => Err(Breach::UnknownId(excerpt(id.to_string().as_bytes()))),
+            None => Err(Violation::UnknownId(excerpt(id.to_string().as_bytes()))),
         }
     }
 
-    fn count_unasked(&mut self) -> Result<(), Breach> {
-        self.may_send = self.may_send.checked_sub(1).ok_or(Breach::Flood)?;
+    fn count_unasked(&mut self) -> Result<(), Violation> {
+        self.may_send = self.may_send.checked_sub(1).ok_or(Violation::Flood)?;
         Ok(())
     }
 
-    fn serve(&mut self, id: Value, method: String, params: Value) -> Result<(), Breach> {
+    fn serve(&mut self, id: Value, method: String, params: Value) -> Result<(), Violation> {
         self.count_unasked()?;
         let (handler, peer, key) = (self.handler.clone(), self.peer.clone(), id.to_string());
         let task = self.serving.spawn({
@@ -357,7 +357,7 @@ impl Listener {
         Ok(())
     }
 
-    fn hear(&mut self, method: &str, params: Value) -> Result<(), Breach> {
+    fn on_event(&mut self, method: &str, params: Value) -> Result<(), Violation> {
         self.count_unasked()?;
         if method == "cancel" {
             let id = params.get("id").cloned().unwrap_or(Value::Null);
@@ -373,7 +373,7 @@ impl Listener {
     }
 }
 
-fn answer_message(id: &Value, answer: Answer) -> Value {
+fn answer_message(id: &Value, answer: CallOutcome) -> Value {
     match answer {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": id, "result": result }),
         Err(refusal) => json!({ "jsonrpc": "2.0", "id": id, "error": refusal }),

@@ -1,6 +1,6 @@
 //! The requirement clauses, as `clauses.yaml` lists them.
 
-use crate::text::{Decoder, Problem, Source, Spanned, did_you_mean, yaml};
+use crate::text::{Decoder, Diagnostic, Source, Spanned, did_you_mean, yaml};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ struct Entry {
 }
 
 impl Clauses {
-    pub fn parse(source: &Source) -> Result<Self, Vec<Problem>> {
+    pub fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
         let (tree, mut problems) = yaml::parse(source);
         let decoder = Decoder::new(source);
         let file: Option<File> = tree.and_then(|tree| decoder.decode(&tree));

@@ -1,7 +1,7 @@
 //! The parts of a scenario file that are the same for all steps.
 
 use crate::profile::{NumberForm, Standard};
-use crate::protocol::{Capability, Environment, Realm, Region, Seat};
+use crate::protocol::{Capability, Environment, Realm, Region, Role};
 use crate::text::Spanned;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -19,9 +19,9 @@ pub struct Header {
     pub note: Option<String>,
     /// The clauses that a passing run proves.
     pub proves: Vec<Spanned<String>>,
-    /// The seats whose builds it puts to the test.
-    #[serde(default = "on_the_sdk")]
-    pub seats: Vec<Seat>,
+    /// The roles whose builds it puts to the test.
+    #[serde(default = "sdk_only")]
+    pub roles: Vec<Role>,
     /// What to change, for whoever maintains the build that fails.
     #[serde(default)]
     pub advice: Option<String>,
@@ -31,7 +31,7 @@ pub struct Header {
     /// Capabilities needed beyond those that the steps need by themselves.
     #[serde(default)]
     pub needs: Vec<Capability>,
-    /// Why it stays, where every planted fault that it catches is caught by another scenario too (`vouch mutants --worth`).
+    /// Why it stays, where every injected fault that it catches is caught by another scenario too (`vouch mutants --worth`).
     #[serde(default)]
     pub worth: Option<String>,
     /// Compares the wire with the snapshot beside the scenario.
@@ -39,8 +39,8 @@ pub struct Header {
     pub wire: Option<WireCheck>,
 }
 
-pub(super) fn on_the_sdk() -> Vec<Seat> {
-    vec![Seat::Sdk]
+pub(super) fn sdk_only() -> Vec<Role> {
+    vec![Role::Sdk]
 }
 
 /// What is checked about the whole wire.

@@ -3,14 +3,14 @@
 use super::clause::Clauses;
 use super::matrix::Matrix;
 use super::model::Header;
-use crate::text::{Decoder, Key, Kind, Node, Problem, Source, Span, Spanned, did_you_mean, yaml};
+use crate::text::{Decoder, Diagnostic, Key, Kind, Node, Source, Span, Spanned, did_you_mean, yaml};
 
 /// A scenario as its file says it.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     pub source: Source,
     /// The folder of the suite that it stands in.
-    pub chapter: String,
+    pub group: String,
     pub header: Header,
     pub matrix: Matrix,
     pub given: Option<Node>,
@@ -33,10 +33,10 @@ impl Scenario {
 
     /// Reads a file. All that is wrong with header and matrix is told together; what can be read comes back all the same,
     /// so that the plan can look for mistakes in the steps.
-    pub fn parse(source: &Source, chapter: &str, clauses: &Clauses) -> (Option<Self>, Vec<Problem>) {
+    pub fn parse(source: &Source, group: &str, clauses: &Clauses) -> (Option<Self>, Vec<Diagnostic>) {
         let (tree, mut problems) = yaml::parse(source);
         let decoder = Decoder::new(source);
-        let scenario = tree.and_then(|tree| read(source, chapter, &tree, &decoder));
+        let scenario = tree.and_then(|tree| read(source, group, &tree, &decoder));
         if let Some(scenario) = &scenario {
             check_header(scenario, clauses, &decoder);
         }
@@ -46,7 +46,7 @@ impl Scenario {
 }
 
 /// As much of a broken header as the rest of the file needs. An empty id is not checked further.
-fn salvage(tree: &Node) -> Header {
+fn recover(tree: &Node) -> Header {
     let nothing = || Spanned { value: String::new(), span: tree.span };
     let spanned = |node: &Node| Some(Spanned { value: node.as_text()?.to_owned(), span: node.span });
     Header {
@@ -54,7 +54,7 @@ fn salvage(tree: &Node) -> Header {
         title: String::new(),
         note: None,
         proves: tree.get("proves").and_then(Node::as_list).unwrap_or_default().iter().filter_map(spanned).collect(),
-        seats: super::model::on_the_sdk(),
+        roles: super::model::sdk_only(),
         advice: None,
         claims: vec![],
         needs: vec![],
@@ -63,7 +63,7 @@ fn salvage(tree: &Node) -> Header {
     }
 }
 
-fn read(source: &Source, chapter: &str, tree: &Node, decoder: &Decoder) -> Option<Scenario> {
+fn read(source: &Source, group: &str, tree: &Node, decoder: &Decoder) -> Option<Scenario> {
     let Some(entries) = tree.as_map() else {
         decoder.wrong(
             tree.span,
@@ -93,22 +93,14 @@ fn read(source: &Source, chapter: &str, tree: &Node, decoder: &Decoder) -> Optio
         }
     };
     let given = find("given").cloned();
-    let header = decoder.decode(&Node::new(Kind::Map(header), tree.span)).unwrap_or_else(|| salvage(tree));
-    Some(Scenario {
-        source: source.clone(),
-        chapter: chapter.to_owned(),
-        header,
-        matrix,
-        given,
-        steps,
-        whole: tree.span,
-    })
+    let header = decoder.decode(&Node::new(Kind::Map(header), tree.span)).unwrap_or_else(|| recover(tree));
+    Some(Scenario { source: source.clone(), group: group.to_owned(), header, matrix, given, steps, whole: tree.span })
 }
 
 /// The header alone would offer header fields for a misspelt `steps`.
 fn is_near_a_tree(key: &Key, decoder: &Decoder) -> bool {
-    const HEADER: [&str; 9] = ["id", "title", "note", "proves", "seats", "advice", "claims", "needs", "wire"];
-    let near = crate::text::nearest(&key.name, TREES).is_some() && !HEADER.contains(&key.name.as_str());
+    const HEADER: [&str; 9] = ["id", "title", "note", "proves", "roles", "advice", "claims", "needs", "wire"];
+    let near = crate::text::suggest(&key.name, TREES).is_some() && !HEADER.contains(&key.name.as_str());
     if near {
         decoder.wrong(key.span, format!("unknown field `{}`", key.name), did_you_mean(&key.name, TREES));
     }

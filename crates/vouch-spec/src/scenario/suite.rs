@@ -1,8 +1,8 @@
-//! A folder of scenarios: `clauses.yaml`, one folder a chapter, one file a scenario.
+//! A folder of scenarios: `clauses.yaml`, one folder a group, one file a scenario.
 
 use super::clause::Clauses;
 use super::parse::Scenario;
-use crate::text::{Problem, Problems, Source};
+use crate::text::{Diagnostic, Diagnostics, Source};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -19,19 +19,20 @@ pub enum SuiteError {
     #[error("{0}")]
     Io(String),
     #[error("{0}")]
-    Problems(Problems),
+    Diagnostics(Diagnostics),
 }
 
 impl Suite {
-    /// Reads a suite's folder, or single files and chapters of it. The clauses come from the nearest `clauses.yaml` at or
+    /// Reads a suite's folder, or single files and chapters of it. The clauses come from the suggest `clauses.yaml` at or
     /// above the first path.
     ///
-    /// Problems are returned beside what could be read, so that the plan can add what it finds.
-    pub fn load(paths: &[PathBuf]) -> Result<(Self, Vec<Problem>), SuiteError> {
+    /// Diagnostics are returned beside what could be read, so that the plan can add what it finds.
+    pub fn load(paths: &[PathBuf]) -> Result<(Self, Vec<Diagnostic>), SuiteError> {
         let first = paths.first().ok_or_else(|| SuiteError::Io("no scenario path given".into()))?;
         let clauses_file = find_clauses(first)?;
         let root = clauses_file.parent().unwrap_or(Path::new(".")).to_path_buf();
-        let clauses = Clauses::parse(&read(&clauses_file)?).map_err(|p| SuiteError::Problems(Problems(p).tidy()))?;
+        let clauses =
+            Clauses::parse(&read(&clauses_file)?).map_err(|p| SuiteError::Diagnostics(Diagnostics(p).tidy()))?;
         let mut files = Vec::new();
         for path in paths {
             collect(path, &clauses_file, &mut files)?;
@@ -44,8 +45,8 @@ impl Suite {
         let mut suite = Self { clauses, scenarios: Vec::new() };
         let mut problems = Vec::new();
         for file in files {
-            let chapter = chapter_of(&file, &root);
-            let (scenario, found) = Scenario::parse(&read(&file)?, &chapter, &suite.clauses);
+            let group = group_of(&file, &root);
+            let (scenario, found) = Scenario::parse(&read(&file)?, &group, &suite.clauses);
             suite.scenarios.extend(scenario);
             problems.extend(found);
         }
@@ -93,7 +94,7 @@ fn collect(path: &Path, clauses_file: &Path, files: &mut Vec<PathBuf>) -> Result
     Ok(())
 }
 
-fn chapter_of(file: &Path, root: &Path) -> String {
+fn group_of(file: &Path, root: &Path) -> String {
     let folder = file.parent().unwrap_or(Path::new(""));
     let below = folder.strip_prefix(root).unwrap_or(folder);
     match below.components().next() {
@@ -102,15 +103,19 @@ fn chapter_of(file: &Path, root: &Path) -> String {
     }
 }
 
-fn duplicate_ids(scenarios: &[Scenario]) -> Vec<Problem> {
+fn duplicate_ids(scenarios: &[Scenario]) -> Vec<Diagnostic> {
     let mut first: HashMap<&str, &Scenario> = HashMap::new();
     let mut problems = Vec::new();
     for scenario in scenarios.iter().filter(|scenario| !scenario.id().is_empty()) {
         if let Some(other) = first.get(scenario.id()) {
             let place = other.source.place(other.header.id.span);
             problems.push(
-                Problem::new(&scenario.source, scenario.header.id.span, format!("the id `{}` is taken", scenario.id()))
-                    .help(format!("the other one stands in {place}")),
+                Diagnostic::new(
+                    &scenario.source,
+                    scenario.header.id.span,
+                    format!("the id `{}` is taken", scenario.id()),
+                )
+                .help(format!("the other one stands in {place}")),
             );
         } else {
             first.insert(scenario.id(), scenario);

@@ -1,14 +1,14 @@
 //! The spanned tree to Rust types, through serde, with every mistake kept.
 //!
 //! serde stops at its first error; a person who mends a file wants them all. So an unknown field or word is noted
-//! with its place and the nearest valid one, and decoding goes on where it can.
+//! with its place and the suggest valid one, and decoding goes on where it can.
 
 mod access;
 
-use super::nearest::did_you_mean;
+use super::diagnostic::Diagnostic;
 use super::node::{Key, Kind, Node};
-use super::problem::Problem;
 use super::source::{Source, Span};
+use super::suggest::did_you_mean;
 use access::{Entries, Items, SpannedParts, Variant};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 /// Decodes trees of one file and gathers what is wrong.
 pub struct Decoder {
     source: Source,
-    problems: RefCell<Vec<Problem>>,
+    problems: RefCell<Vec<Diagnostic>>,
     /// The innermost value that the last attempt stumbled over.
     failed_at: Cell<Option<Span>>,
 }
@@ -50,7 +50,7 @@ impl Decoder {
             Err(Fault::Noted) => None,
             Err(Fault::New { message, span }) => {
                 self.failed_at.set(self.failed_at.get().or(span));
-                self.note(Problem::new(&self.source, span.unwrap_or(node.span), message));
+                self.note(Diagnostic::new(&self.source, span.unwrap_or(node.span), message));
                 None
             }
         }
@@ -85,26 +85,28 @@ impl Decoder {
         self.failed_at.set(self.failed_at.get().or(Some(node.span)));
     }
 
-    pub fn note(&self, problem: Problem) {
+    pub fn note(&self, problem: Diagnostic) {
         self.problems.borrow_mut().push(problem);
     }
 
     /// Notes a problem at a place of this decoder's file.
     pub fn wrong(&self, span: Span, message: impl Into<String>, help: impl Into<String>) {
-        self.note(Problem::new(&self.source, span, message).help(help));
+        self.note(Diagnostic::new(&self.source, span, message).help(help));
     }
 
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    pub fn finish(self) -> Vec<Problem> {
+    pub fn finish(self) -> Vec<Diagnostic> {
         self.problems.into_inner()
     }
 
     fn unknown(&self, what: &str, word: &str, span: Span, valid: &'static [&'static str]) {
         let help = did_you_mean(word, valid.iter().copied());
-        self.note(Problem::new(&self.source, span, format!("unknown {what} `{word}`")).label("not known").help(help));
+        self.note(
+            Diagnostic::new(&self.source, span, format!("unknown {what} `{word}`")).label("not known").help(help),
+        );
     }
 }
 

@@ -1,5 +1,5 @@
 //! Files that people write, read with positions: YAML and TOML become one spanned tree, the tree becomes
-//! Rust types through serde, and every mistake becomes a [`Problem`] with file, line, column and a caret.
+//! Rust types through serde, and every mistake becomes a [`Diagnostic`] with file, line, column and a caret.
 //!
 //! This layer knows text only: nothing of scenarios, targets or clauses.
 //!
@@ -21,18 +21,18 @@
 //! ```
 
 mod decode;
-mod nearest;
+mod diagnostic;
 mod node;
-mod problem;
 mod source;
+mod suggest;
 pub mod toml;
 pub mod yaml;
 
 pub use decode::{Decoder, Spanned};
-pub use nearest::{did_you_mean, nearest};
+pub use diagnostic::{Diagnostic, Diagnostics};
 pub use node::{Key, Kind, Node};
-pub use problem::{Problem, Problems};
 pub use source::{Source, Span};
+pub use suggest::{did_you_mean, suggest};
 
 /// Bytes as text; what is no UTF-8 is replaced. Text that is well is told so at once.
 pub fn lossy(bytes: &[u8]) -> std::borrow::Cow<'_, str> {

@@ -1,19 +1,19 @@
 //! TOML to the same spanned tree.
 
+use super::diagnostic::Diagnostic;
 use super::node::{Key, Kind, Node};
-use super::problem::Problem;
 use super::source::{Source, Span};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Reads a document. All syntax errors are told; the tree holds what could be read.
-pub fn parse(source: &Source) -> (Node, Vec<Problem>) {
+pub fn parse(source: &Source) -> (Node, Vec<Diagnostic>) {
     let (table, errors) = DeTable::parse_recoverable(source.text());
     let problems = errors
         .iter()
         .map(|error| {
             let span = error.span().map_or(Span::default(), |r| Span { start: r.start, end: r.end });
-            Problem::new(source, span, format!("this is not TOML: {}", error.message()))
+            Diagnostic::new(source, span, format!("this is not TOML: {}", error.message()))
         })
         .collect();
     let span = span_of(&table);

@@ -1,7 +1,7 @@
 //! YAML to the spanned tree. Depth and size are bounded, so no file can exhaust the harness.
 
+use super::diagnostic::Diagnostic;
 use super::node::{Key, Kind, Node};
-use super::problem::Problem;
 use super::source::{Source, Span};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 200_000;
 
 /// Reads one document. On a syntax error the tree is missing and the problem says why.
-pub fn parse(source: &Source) -> (Option<Node>, Vec<Problem>) {
+pub fn parse(source: &Source) -> (Option<Node>, Vec<Diagnostic>) {
     let mut reader = Reader {
         source,
         parser: Parser::new_from_str(source.text()),
@@ -35,10 +35,10 @@ struct Reader<'s> {
     byte_of_char: Vec<usize>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
-    problems: Vec<Problem>,
+    problems: Vec<Diagnostic>,
 }
 
-type Step<T> = Result<T, Box<Problem>>;
+type Step<T> = Result<T, Box<Diagnostic>>;
 
 impl<'s> Reader<'s> {
     fn document(&mut self) -> Step<Node> {
@@ -75,7 +75,7 @@ impl<'s> Reader<'s> {
             }
             Some(Err(error)) => {
                 let at = self.byte(error.marker().index());
-                let problem = Problem::new(
+                let problem = Diagnostic::new(
                     self.source,
                     Span { start: at, end: at },
                     format!("this is not YAML: {}", error.info()),
@@ -95,7 +95,7 @@ impl<'s> Reader<'s> {
     }
 
     fn fail<T>(&self, span: Span, message: impl Into<String>) -> Step<T> {
-        Err(Box::new(Problem::new(self.source, span, message)))
+        Err(Box::new(Diagnostic::new(self.source, span, message)))
     }
 
     fn node(&mut self, event: Event<'s>, span: Span, depth: usize) -> Step<Node> {
@@ -158,14 +158,14 @@ impl<'s> Reader<'s> {
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
             let Some(name) = key_node.scalar_words() else {
-                self.problems.push(Problem::new(self.source, key_node.span, "a key must be one word"));
+                self.problems.push(Diagnostic::new(self.source, key_node.span, "a key must be one word"));
                 continue;
             };
             let key = Key { name, span: key_node.span };
             if let Some((first, _)) = entries.iter().find(|(k, _)| k.name == key.name) {
                 let (line, _) = self.source.line_column(first.span.start);
                 self.problems.push(
-                    Problem::new(self.source, key.span, format!("`{}` is given twice", key.name))
+                    Diagnostic::new(self.source, key.span, format!("`{}` is given twice", key.name))
                         .help(format!("the first stands in line {line}; keep one")),
                 );
                 continue;
@@ -205,7 +205,7 @@ fn plain_scalar(text: &str) -> Kind {
 mod tests {
     use super::*;
 
-    fn parse_text(text: &str) -> (Option<Node>, Vec<Problem>) {
+    fn parse_text(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
         parse(&Source::new("t.yaml", text))
     }
 

@@ -18,14 +18,14 @@ impl Story {
 
 #[test]
 fn a_long_secret_is_found_where_two_looks_at_the_log_meet() {
-    let (story, mut watch) = (Story::new(), Watch::default());
+    let (story, mut watch) = (Story::new(), InvariantState::default());
     let secret = "0123456789abcdef".repeat(500);
-    story.ledger.secret(SecretKind::AccessToken, &secret);
+    story.redactor.secret(SecretKind::AccessToken, &secret);
     let (begin, end) = secret.split_at(5000);
     let mut look = |written: &str| {
-        let (ledger, profile, mode, sdk) = (&story.ledger, &*story.profile, Mode::Virtual, &story.sdk);
+        let (redactor, profile, mode, sdk) = (&story.redactor, &*story.profile, Mode::Virtual, &story.sdk);
         let (exchanges, items, calls, at_rest) = (&[][..], &[][..], 1, true);
-        let evidence = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest };
+        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, at_rest };
         after_step(&mut watch, &evidence).map(|breach| breach.clause)
     };
     assert_eq!(look(begin), None);
@@ -77,7 +77,7 @@ fn a_lifetime_beyond_all_reckoning_does_not_end() {
     };
     let answer = story.profile.answer(Call::Refresh, &granted, "ada", None).to_string();
     let headers = HeaderMap::new();
-    story.exchanges[0].fate = Fate::Answered { status: StatusCode::OK, headers, body: answer.into() };
+    story.exchanges[0].fate = ExchangeOutcome::Answered { status: StatusCode::OK, headers, body: answer.into() };
     assert_eq!(story.judge(), None);
 }
 
@@ -136,7 +136,7 @@ fn secrets_in_urls_errors_and_answers_to_the_app_are_told() {
     assert_eq!(story.judge(), Some("EXC-3"));
     let answered = |body: &'static str| {
         let mut story = Story::new();
-        story.ledger.secret(SecretKind::SignInToken, "sign-in-token-1");
+        story.redactor.secret(SecretKind::SignInToken, "sign-in-token-1");
         let (headers, path) = (HeaderMap::new(), "/token".to_owned());
         let request = Received { method: Method::POST, path, headers, body: Default::default() };
         story.exchange(Operation::TokenRequest, Party::Backend, request, body, 1);
@@ -150,7 +150,7 @@ fn secrets_in_urls_errors_and_answers_to_the_app_are_told() {
 #[test]
 fn what_may_not_rest_in_storage_is_told_with_its_place() {
     let mut story = Story::new();
-    story.ledger.secret(SecretKind::SignInToken, "sign-in-token-1");
+    story.redactor.secret(SecretKind::SignInToken, "sign-in-token-1");
     story.item(Area::Secure, "sign-in-token-1");
     assert_eq!(story.judge(), Some("EXC-2"));
     let mut story = Story::new();
@@ -182,7 +182,7 @@ fn storage_holds_the_tokens_of_one_user() {
 fn after_a_sign_out_a_key_breaks_another_clause_than_a_token_and_the_apps_own_may_stay() {
     let mut story = Story::new();
     (story.sdk.left, story.sdk.token_scheme) = (Left::SignedOut, false);
-    story.ledger.secret(SecretKind::AppCredential, "the-apps-own-session");
+    story.redactor.secret(SecretKind::AppCredential, "the-apps-own-session");
     story.item(Area::Secure, "the-apps-own-session");
     assert_eq!(story.judge(), None);
     story.item(Area::Secure, "pk_us_secret_key");
@@ -213,7 +213,8 @@ fn a_refusal_binds_once_it_was_told_as_what_it_is() {
         story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
         let body = story.profile.refusal(Call::Refresh, 400, ErrorKind::NeedsReauthentication).to_string();
         let headers = HeaderMap::new();
-        story.exchanges[0].fate = Fate::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };
+        story.exchanges[0].fate =
+            ExchangeOutcome::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };
         story.sdk.told.push((told, at));
         story
     };
@@ -288,7 +289,7 @@ fn a_user_waits_for_what_it_was_told_itself() {
     assert_eq!(story.judge(), None);
     // Something was sent, and met no network.
     let mut story = waits("ada", "bob");
-    story.refresh("refresh-token-2", 3, 4).asked(3, told(4, 1000)).last().fate = Fate::NoNetwork;
+    story.refresh("refresh-token-2", 3, 4).asked(3, told(4, 1000)).last().fate = ExchangeOutcome::NoNetwork;
     assert_eq!(story.judge(), None);
     // What others send is not the SDK's.
     let mut story = waits("ada", "bob");
@@ -336,16 +337,16 @@ fn what_was_in_storage_once_may_be_gone() {
     let mut story = Story::new();
     story.sign_in("ada", 1).call(&[BEARER], 0);
     story.sdk.launches = vec![0, 1];
-    let (ledger, profile, mode, sdk) = (&story.ledger, &*story.profile, Mode::Virtual, &story.sdk);
-    let (written, calls, at_rest, mut watch) = ("", 1, true, Watch::default());
+    let (redactor, profile, mode, sdk) = (&story.redactor, &*story.profile, Mode::Virtual, &story.sdk);
+    let (written, calls, at_rest, mut watch) = ("", 1, true, InvariantState::default());
     let mut look = |exchanges, items| {
-        let evidence = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest };
+        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, at_rest };
         after_step(&mut watch, &evidence).map(|breach| breach.clause)
     };
     // While calls go on, storage is between two states.
     let (exchanges, items) = (&story.exchanges[..], &[][..]);
-    let busy = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest: false };
-    assert!(after_step(&mut Watch::default(), &busy).is_none());
+    let busy = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, at_rest: false };
+    assert!(after_step(&mut InvariantState::default(), &busy).is_none());
     let shown = [Item { area: Area::Secure, key: "session".into(), value: "x".into() }];
     assert_eq!(look(&story.exchanges[..1], &shown), None);
     assert_eq!(look(&story.exchanges[..], &[]), None);

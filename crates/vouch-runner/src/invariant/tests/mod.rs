@@ -1,18 +1,18 @@
 mod edges;
 
 use super::*;
-use vouch_spec::profile::{Call, Granted, Values};
-use vouch_spec::protocol::message::Area;
-use vouch_spec::protocol::{Environment, Realm, Region};
-use vouch_sim::wire::redact::SecretKind;
-use vouch_sim::wire::{Fate, Link, Operation, Party, Received};
 use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method, StatusCode};
+use vouch_sim::wire::redact::SecretKind;
+use vouch_sim::wire::{ExchangeOutcome, Link, Operation, Party, Received};
+use vouch_spec::profile::{Granted, IdpCall, Values};
+use vouch_spec::protocol::message::Area;
+use vouch_spec::protocol::{Environment, Realm, Region};
 
 /// What one case left behind, made by hand.
 struct Story {
     profile: std::sync::Arc<Profile>,
-    ledger: Ledger,
+    redactor: Redactor,
     exchanges: Vec<Exchange>,
     items: Vec<Item>,
     sdk: Observed,
@@ -26,16 +26,16 @@ const HOME: Realm = Realm { environment: Environment::Production, region: Region
 
 impl Story {
     fn new() -> Self {
-        let ledger = Ledger::default();
+        let redactor = Redactor::default();
         for token in ["refresh-token-1", "refresh-token-2", "refresh-token-3"] {
-            ledger.secret(SecretKind::RefreshToken, token);
+            redactor.secret(SecretKind::RefreshToken, token);
         }
         for token in ["access-token-1", "access-token-2"] {
-            ledger.secret(SecretKind::AccessToken, token);
+            redactor.secret(SecretKind::AccessToken, token);
         }
-        ledger.named_secret(SecretKind::ApiKey, "pk_us_secret_key", format!("API key of {HOME}"));
+        redactor.named_secret(SecretKind::ApiKey, "pk_us_secret_key", format!("API key of {HOME}"));
         let sdk = Observed { launches: vec![0], token_scheme: true, ..Observed::default() };
-        Self { profile: Profile::junction(), ledger, exchanges: vec![], items: vec![], sdk, calls: 1 }
+        Self { profile: Profile::junction(), redactor, exchanges: vec![], items: vec![], sdk, calls: 1 }
     }
 
     fn exchange(&mut self, operation: Operation, to: Party, request: Received, answer: &str, settled_at: usize) {
@@ -45,7 +45,7 @@ impl Story {
             link: Link { from: Party::Sdk, to, realm: HOME },
             operation,
             request,
-            fate: Fate::Answered { status, headers: HeaderMap::new(), body },
+            fate: ExchangeOutcome::Answered { status, headers: HeaderMap::new(), body },
             fault: None,
             carried: call.map(|(_, carried)| carried).unwrap_or_default(),
             settled_at: Some(settled_at),
@@ -56,13 +56,13 @@ impl Story {
 
     /// A refresh with `used`, answered with access and refresh token `number`, after `settled_at` arrivals.
     fn refresh(&mut self, used: &str, number: u32, settled_at: usize) -> &mut Self {
-        let request = self.profile.request(Call::Refresh, &Values { refresh_token: used, ..Values::default() });
+        let request = self.profile.request(IdpCall::Refresh, &Values { refresh_token: used, ..Values::default() });
         let granted = Granted {
             access_token: format!("access-token-{number}"),
             refresh_token: format!("refresh-token-{number}"),
             expires_in: 60,
         };
-        let answer = self.profile.answer(Call::Refresh, &granted, "ada", None).to_string();
+        let answer = self.profile.answer(IdpCall::Refresh, &granted, "ada", None).to_string();
         let received =
             Received { method: Method::POST, path: request.path, headers: HeaderMap::new(), body: request.body.into() };
         self.exchange(Operation::Refresh, Party::Auth, received, &answer, settled_at);
@@ -92,9 +92,9 @@ impl Story {
         self.breach().map(|breach| breach.clause)
     }
 
-    fn breach(&self) -> Option<Breach> {
+    fn breach(&self) -> Option<Violation> {
         let evidence = Evidence {
-            ledger: &self.ledger,
+            redactor: &self.redactor,
             profile: &self.profile,
             mode: Mode::Virtual,
             exchanges: &self.exchanges,
@@ -104,7 +104,7 @@ impl Story {
             calls: self.calls,
             at_rest: true,
         };
-        after_step(&mut Watch::default(), &evidence)
+        after_step(&mut InvariantState::default(), &evidence)
     }
 }
 
@@ -125,7 +125,7 @@ fn a_refresh_sent_while_another_is_under_way_breaks_ref_4() {
     story.refresh("refresh-token-1", 2, 2).refresh("refresh-token-1", 3, 2);
     assert_eq!(story.judge(), Some("REF-4"));
     // The caller gave the first up: it is free to ask again.
-    story.exchanges[0].fate = Fate::Abandoned;
+    story.exchanges[0].fate = ExchangeOutcome::Abandoned;
     assert_eq!(story.judge(), None);
 }
 
@@ -154,9 +154,9 @@ fn an_access_token_is_sent_until_its_end_and_not_after_it() {
 fn a_token_refused_for_good_is_not_tried_again_once_that_was_told() {
     let mut story = Story::new();
     story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
-    let body = story.profile.refusal(Call::Refresh, 400, ErrorKind::NeedsReauthentication).to_string();
+    let body = story.profile.refusal(IdpCall::Refresh, 400, ErrorKind::NeedsReauthentication).to_string();
     let headers = HeaderMap::new();
-    story.exchanges[0].fate = Fate::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };
+    story.exchanges[0].fate = ExchangeOutcome::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };
     assert_eq!(story.judge(), None);
     story.sdk.told.push((ErrorKind::NeedsReauthentication, 1));
     assert_eq!(story.judge(), Some("REF-7"));
@@ -225,13 +225,13 @@ impl Story {
             encode(r#"{"alg":"RS256"}"#),
             encode(&format!(r#"{{"iss":"{ISSUER}","uid":"{user}","jti":"{number}"}}"#))
         );
-        let request = self.profile.request(Call::Exchange, &Values { token: &jwt, ..Values::default() });
+        let request = self.profile.request(IdpCall::Exchange, &Values { token: &jwt, ..Values::default() });
         let granted = Granted {
             access_token: format!("access-token-{number}"),
             refresh_token: format!("refresh-token-{number}"),
             expires_in: 3600,
         };
-        let answer = self.profile.answer(Call::Exchange, &granted, user, None).to_string();
+        let answer = self.profile.answer(IdpCall::Exchange, &granted, user, None).to_string();
         let received =
             Received { method: Method::POST, path: request.path, headers: HeaderMap::new(), body: request.body.into() };
         let settled_at = self.exchanges.len() + 1;
@@ -241,7 +241,9 @@ impl Story {
 
     /// Makes the last answer a refusal.
     fn refused(&mut self, with: StatusCode, retry_after: Option<&'static str>) -> &mut Self {
-        if let Some(Exchange { fate: Fate::Answered { status, headers, .. }, .. }) = self.exchanges.last_mut() {
+        if let Some(Exchange { fate: ExchangeOutcome::Answered { status, headers, .. }, .. }) =
+            self.exchanges.last_mut()
+        {
             *status = with;
             headers.extend(retry_after.map(|value| (hyper::header::RETRY_AFTER, HeaderValue::from_static(value))));
         }
@@ -290,7 +292,7 @@ fn each_token_goes_where_it_belongs() {
     story.call(&[BEARER, ("x-refresh-token", "refresh-token-1")], 0);
     assert_eq!(story.judge(), Some("REF-1"));
     let mut story = Story::new();
-    story.ledger.secret(SecretKind::SignInToken, "sign-in-token-1");
+    story.redactor.secret(SecretKind::SignInToken, "sign-in-token-1");
     story.refresh("refresh-token-1", 2, 1);
     if let Some(last) = story.exchanges.last_mut() {
         let body = String::from_utf8_lossy(&last.request.body).into_owned();
@@ -315,18 +317,18 @@ fn retry_after_binds_the_session_that_it_was_told_to() {
         story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 2, 2).refresh(used, 3, 3);
         let headers = HeaderMap::from_iter([("retry-after".parse().expect("a name"), HeaderValue::from_static("60"))]);
         let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Default::default());
-        story.exchanges[1].fate = Fate::Answered { status, headers, body };
+        story.exchanges[1].fate = ExchangeOutcome::Answered { status, headers, body };
         assert_eq!(story.judge(), clause);
     }
 }
 
 #[test]
 fn a_secret_is_found_where_two_looks_at_the_log_meet() {
-    let (story, mut watch) = (Story::new(), Watch::default());
+    let (story, mut watch) = (Story::new(), InvariantState::default());
     let mut look = |written: &str| {
-        let (ledger, profile, mode, sdk) = (&story.ledger, &*story.profile, Mode::Virtual, &story.sdk);
+        let (redactor, profile, mode, sdk) = (&story.redactor, &*story.profile, Mode::Virtual, &story.sdk);
         let (exchanges, items, calls, at_rest) = (&[][..], &[][..], 1, true);
-        let evidence = Evidence { ledger, profile, mode, exchanges, written, items, sdk, calls, at_rest };
+        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, at_rest };
         after_step(&mut watch, &evidence).map(|breach| breach.clause)
     };
     assert_eq!(look(&"noise ".repeat(20_000)), None);

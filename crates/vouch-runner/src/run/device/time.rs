@@ -5,13 +5,13 @@
 
 use super::super::device_error::DeviceError;
 use super::{CANCEL, Called, Device};
-use vouch_sim::clock::Mode;
-use vouch_spec::protocol::message;
-use vouch_sim::wire::{Exchange, Fate};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use vouch_sim::clock::Mode;
+use vouch_sim::wire::{Exchange, ExchangeOutcome};
+use vouch_spec::protocol::message;
 
 /// Real time in which a timer that wakes has sent what it wants.
 const QUIET_OF_TIMERS: Duration = Duration::from_millis(25);
@@ -57,7 +57,7 @@ impl Device {
     /// Gives timers of the SDK's own, which wake now, a moment before the call that the scenario makes.
     async fn let_timers_act(&self) {
         let (began, settles) = (Instant::now(), |exchanges: &[Exchange]| {
-            exchanges.iter().all(|exchange| !matches!(exchange.fate, Fate::Pending))
+            exchanges.iter().all(|exchange| !matches!(exchange.fate, ExchangeOutcome::Pending))
         });
         let mut seen = (usize::MAX, false);
         while began.elapsed() < MOST_FOR_TIMERS {

@@ -1,12 +1,12 @@
 //! `advance`: time passes.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::{Capability, Control};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::{Capability, Control};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -24,10 +24,10 @@ impl Step for Advance {
         format!("{} pass", self.by)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let by = humantime::parse_duration(&self.by)
-            .map_err(|e| Halt::Scenario(format!("`{}` is no length of time: {e}", self.by)))?;
+            .map_err(|e| StepError::Scenario(format!("`{}` is no length of time: {e}", self.by)))?;
         world.advance(by).await?;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,6 +1,6 @@
 //! `app`: who is signed in to the app itself.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -26,13 +26,13 @@ impl Step for AppUser {
         format!("{} is signed in to the app", self.user)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         if self.user == NOBODY {
             world.app.set_user(world, None).await?;
         } else {
             world.person(&self.user)?;
             world.app.set_user(world, Some(self.user.clone())).await?;
         }
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,10 +1,8 @@
 //! `begin`: starts a call and goes on without waiting for its end. `finish` waits, `cancel` cancels.
 
-use super::{Answer, Halt, Planned, Reading, Step, StepKind};
+use super::{Planned, Reading, Step, StepError, StepKind, StepResult};
 use crate::run::device::CANCEL;
-use crate::run::world::{Begun, World};
-use vouch_spec::text::Node;
-use vouch_sim::wire::Operation;
+use crate::run::world::{StartedCall, World};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,6 +10,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use vouch_sim::wire::Operation;
+use vouch_spec::text::Node;
 
 /// How long `until` waits, in real time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -58,16 +58,16 @@ impl Step for Begin {
         std::slice::from_ref(&self.step)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let (mark, cancel) = (world.transcript.len(), Arc::new(Notify::new()));
         let (step, its_world) = (self.step.bare(), world.clone());
         let task = tokio::spawn(CANCEL.scope(cancel.clone(), async move { step.run(&its_world).await }));
         if let Some(operation) = self.until {
             await_operation(world, mark, operation, &task).await?;
         }
-        let begun = Begun { task, cancel, mark };
+        let begun = StartedCall { task, cancel, mark };
         world.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(self.bind.clone(), begun);
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 
@@ -75,8 +75,8 @@ async fn await_operation(
     world: &World,
     mark: usize,
     operation: Operation,
-    task: &JoinHandle<Result<Answer, Halt>>,
-) -> Result<(), Halt> {
+    task: &JoinHandle<Result<StepResult, StepError>>,
+) -> Result<(), StepError> {
     let seen = || world.transcript.since(mark).iter().any(|exchange| exchange.operation == operation);
     let wait = async {
         while !seen() && !task.is_finished() {
@@ -88,7 +88,7 @@ async fn await_operation(
         return Ok(());
     }
     let got = if task.is_finished() { "the call ended without one" } else { "none within 5 s" };
-    Err(Halt::Unmet {
+    Err(StepError::Unmet {
         expected: format!("this call to send a request of the kind: {}", operation.words()),
         got: got.into(),
     })

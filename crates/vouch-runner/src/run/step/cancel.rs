@@ -1,12 +1,12 @@
 //! `cancel`: the app cancels a call that `begin` began.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::Capability;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::{Arc, PoisonError};
+use vouch_spec::protocol::Capability;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -24,11 +24,11 @@ impl Step for Cancel {
         format!("cancel the call `{}`", self.call)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let begun = world.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let begun =
-            begun.get(&self.call).ok_or_else(|| Halt::Scenario(format!("no call `{}` was begun", self.call)))?;
+            begun.get(&self.call).ok_or_else(|| StepError::Scenario(format!("no call `{}` was begun", self.call)))?;
         begun.cancel.notify_one();
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,15 +1,15 @@
 //! `checkToken`: what a sign-in token says (ISS-3, ISS-5, ISS-6).
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::{Environment, Region};
-use vouch_sim::reference::sdk::rules::Faithful;
-use vouch_sim::reference::sdk::token::SignInToken;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
+use vouch_sim::reference::sdk::token::SignInToken;
+use vouch_spec::protocol::{Environment, Region};
+use vouch_spec::scenario::Text;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -36,9 +36,9 @@ impl Step for CheckToken {
         format!("what {} says", self.token.0)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
-        let unmet = |expected: String, got: String| Err(Halt::Unmet { expected, got });
-        let token = match SignInToken::parse(&world.text(&self.token)?, &Faithful) {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+        let unmet = |expected: String, got: String| Err(StepError::Unmet { expected, got });
+        let token = match SignInToken::parse(&world.text(&self.token)?, &DefaultSdkPolicy) {
             Ok(token) => token,
             Err(error) => return unmet("a well-formed sign-in token".into(), error.text),
         };
@@ -59,21 +59,24 @@ impl Step for CheckToken {
                 return unmet(format!("a token that lives at most {most} s"), got);
             }
         }
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 
 /// Whether a token is of a vendor user.
-pub(super) fn judge_owner(token: &str, wanted: &str) -> Result<(), Halt> {
-    match SignInToken::parse(token, &Faithful) {
+pub(super) fn judge_owner(token: &str, wanted: &str) -> Result<(), StepError> {
+    match SignInToken::parse(token, &DefaultSdkPolicy) {
         Ok(token) => owned(&token, wanted),
-        Err(error) => Err(Halt::Unmet { expected: "a well-formed sign-in token".into(), got: error.text }),
+        Err(error) => Err(StepError::Unmet { expected: "a well-formed sign-in token".into(), got: error.text }),
     }
 }
 
-fn owned(token: &SignInToken, wanted: &str) -> Result<(), Halt> {
+fn owned(token: &SignInToken, wanted: &str) -> Result<(), StepError> {
     if wanted.eq_ignore_ascii_case(&token.user_id) {
         return Ok(());
     }
-    Err(Halt::Unmet { expected: format!("a token of the user {wanted}"), got: format!("one of {}", token.user_id) })
+    Err(StepError::Unmet {
+        expected: format!("a token of the user {wanted}"),
+        got: format!("one of {}", token.user_id),
+    })
 }

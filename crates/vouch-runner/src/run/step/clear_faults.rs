@@ -1,6 +1,6 @@
 //! `clearFaults`: the wire works again.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -19,8 +19,8 @@ impl Step for ClearFaults {
         "the wire works again".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.faults.clear();
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

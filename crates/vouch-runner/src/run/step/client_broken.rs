@@ -1,10 +1,7 @@
 //! `clientBroken`: the harness's own client sends the identity provider what no client should.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::profile::{Call, Encoding, Values};
-use vouch_spec::protocol::ErrorKind;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_sim::wire::{Party, Received};
 use async_trait::async_trait;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -12,6 +9,9 @@ use hyper::{HeaderMap, Method};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_sim::wire::{Party, Received};
+use vouch_spec::profile::{Encoding, IdpCall, Values};
+use vouch_spec::protocol::ErrorKind;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -75,10 +75,10 @@ impl Step for ClientBroken {
         format!("the client sends {call} with {}", self.how.words())
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let call = match self.call {
-            Which::Exchange => Call::Exchange,
-            Which::Refresh => Call::Refresh,
+            Which::Exchange => IdpCall::Exchange,
+            Which::Refresh => IdpCall::Refresh,
         };
         let realm = world.given.realm();
         let huge = "x".repeat(512 * 1024);
@@ -103,14 +103,14 @@ impl Step for ClientBroken {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         let received = Received { method, path: request.path, headers, body: Bytes::from(body) };
         Ok(match world.client_call(Party::Auth, realm, received).await {
-            Some(reply) => Answer::Http { status: reply.status.as_u16() },
-            None => Answer::Refused { kind: ErrorKind::Network, text: "no answer".into() },
+            Some(reply) => StepResult::Http { status: reply.status.as_u16() },
+            None => StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() },
         })
     }
 }
 
 /// The first constant of the body with another value; a body without constants loses its first field.
-fn wrong_constant(world: &World, call: Call, body: &str) -> String {
+fn wrong_constant(world: &World, call: IdpCall, body: &str) -> String {
     let shape = world.profile.shape(call);
     let constant =
         shape.fields.iter().find_map(|(key, value)| value.as_str().filter(|v| !v.starts_with('$')).map(|_| key));

@@ -1,11 +1,8 @@
 //! `clientCall`: the harness's own client at the vendor API, with any credential.
 
 use super::request::line;
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
-use vouch_sim::wire::{Party, Received};
 use async_trait::async_trait;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -13,6 +10,9 @@ use hyper::{HeaderMap, Method};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_sim::wire::{Party, Received};
+use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
+use vouch_spec::scenario::Text;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -63,14 +63,14 @@ impl Step for ClientCall {
         Realm { environment: self.environment.unwrap_or(home.environment), region: self.region.unwrap_or(home.region) }
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let call = world.text(&self.call)?;
-        let bad = || Halt::Scenario(format!("`{}` is no method and path", self.call.0));
+        let bad = || StepError::Scenario(format!("`{}` is no method and path", self.call.0));
         let (method, path) = line(&call).ok_or_else(bad)?;
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| bad())?;
         let mut headers = HeaderMap::new();
         let value = |text: String| {
-            HeaderValue::from_str(&text).map_err(|_| Halt::Scenario("a credential that fits no header".into()))
+            HeaderValue::from_str(&text).map_err(|_| StepError::Scenario("a credential that fits no header".into()))
         };
         if let Some(bearer) = &self.bearer {
             headers.insert(AUTHORIZATION, value(format!("Bearer {}", world.text(bearer)?))?);
@@ -87,14 +87,14 @@ impl Step for ClientCall {
         };
         let request = Received { method, path: path.to_owned(), headers, body };
         let Some(reply) = world.client_call(Party::Api, self.realm(world.given.realm()), request).await else {
-            return Ok(Answer::Refused { kind: ErrorKind::Network, text: "no answer".into() });
+            return Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() });
         };
         if let (Some(field), true) = (&self.field, reply.status.is_success())
             && let Some(got) = field.unmet(&world.text(&field.is)?, &reply.body)
         {
-            return Err(Halt::Unmet { expected: format!("`{}` to be {}", field.at, world.text(&field.is)?), got });
+            return Err(StepError::Unmet { expected: format!("`{}` to be {}", field.at, world.text(&field.is)?), got });
         }
-        Ok(Answer::Http { status: reply.status.as_u16() })
+        Ok(StepResult::Http { status: reply.status.as_u16() })
     }
 }
 

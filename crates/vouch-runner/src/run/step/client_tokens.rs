@@ -1,12 +1,7 @@
-//! `clientExchange` and `clientRefresh`: the harness's own client at the identity provider, for the seats behind the wire.
+//! `clientExchange` and `clientRefresh`: the harness's own client at the identity provider, for the roles behind the wire.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::profile::{Call, Granted, Profile, Standard, Values};
-use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
-use vouch_sim::wire::redact::SecretKind;
-use vouch_sim::wire::{Party, Received, Reply};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +12,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
+use vouch_sim::wire::redact::SecretKind;
+use vouch_sim::wire::{Party, Received, Reply};
+use vouch_spec::profile::{Granted, IdpCall, Profile, Standard, Values};
+use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
+use vouch_spec::scenario::Text;
 
 /// What both steps take.
 #[derive(Deserialize, JsonSchema)]
@@ -63,7 +63,7 @@ impl Step for Exchange {
         self.0.realm(home)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let token = world.text(&self.0.token)?;
         let parts = Parts::of(&token);
         let (home, host) = (world.given.realm(), self.0.realm(world.given.realm()));
@@ -71,7 +71,7 @@ impl Step for Exchange {
         let foreign = (host != home).then(|| world.vendor.public_key(host));
         let public_key = foreign.as_deref().unwrap_or(&parts.public_key);
         let values = Values { token: &parts.jwt, public_key, tenant: &parts.tenant, ..Values::default() };
-        self.0.perform(world, Call::Exchange, &values).await
+        self.0.perform(world, IdpCall::Exchange, &values).await
     }
 }
 
@@ -85,11 +85,11 @@ impl Step for Refresh {
         self.0.realm(home)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let token = world.text(&self.0.token)?;
         let key = world.vendor.public_key(self.0.realm(world.given.realm()));
         let values = Values { refresh_token: &token, public_key: &key, ..Values::default() };
-        self.0.perform(world, Call::Refresh, &values).await
+        self.0.perform(world, IdpCall::Refresh, &values).await
     }
 }
 
@@ -109,14 +109,14 @@ impl Shape {
         Realm { environment: self.environment.unwrap_or(home.environment), region: self.region.unwrap_or(home.region) }
     }
 
-    async fn perform(&self, world: &World, call: Call, values: &Values<'_>) -> Result<Answer, Halt> {
+    async fn perform(&self, world: &World, call: IdpCall, values: &Values<'_>) -> Result<StepResult, StepError> {
         let request = world.profile.request(call, values);
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
         let body = Bytes::from(request.body);
         let received = Received { method: Method::POST, path: request.path, headers, body };
         let realm = self.realm(world.given.realm());
         let Some(reply) = world.client_call(Party::Auth, realm, received).await else {
-            return Ok(Answer::Refused { kind: ErrorKind::Network, text: "no answer".into() });
+            return Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() });
         };
         if self.not_cacheable {
             judge_cache(&reply)?;
@@ -127,10 +127,10 @@ impl Shape {
         match granted(&world.profile, call, reply.status.as_u16(), &reply.body) {
             Ok(granted) => {
                 self.keep(world, granted);
-                Ok(Answer::Ok)
+                Ok(StepResult::Ok)
             }
             Err(Some(answer)) => Ok(answer),
-            Err(None) => Err(Halt::Unmet {
+            Err(None) => Err(StepError::Unmet {
                 expected: "access token, refresh token and lifetime in an answer with status 200".into(),
                 got: "an answer without them all".into(),
             }),
@@ -138,8 +138,8 @@ impl Shape {
     }
 
     fn keep(&self, world: &World, granted: Granted) {
-        world.ledger.secret(SecretKind::AccessToken, &granted.access_token);
-        world.ledger.secret(SecretKind::RefreshToken, &granted.refresh_token);
+        world.redactor.secret(SecretKind::AccessToken, &granted.access_token);
+        world.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
         if let Some(name) = &self.bind {
             world.bind(&format!("{name}.accessToken"), granted.access_token);
             world.bind(&format!("{name}.refreshToken"), granted.refresh_token);
@@ -149,13 +149,13 @@ impl Shape {
 
 /// What an answer of the identity provider grants; else what it is for `expect`, or None for a good answer that lacks some
 /// of it.
-pub fn granted(profile: &Profile, call: Call, status: u16, body: &[u8]) -> Result<Granted, Option<Answer>> {
+pub fn granted(profile: &Profile, call: IdpCall, status: u16, body: &[u8]) -> Result<Granted, Option<StepResult>> {
     if status == 200 {
         return profile.granted(call, body).ok_or(None);
     }
     Err(Some(match profile.meaning(call, body).filter(|_| (400..500).contains(&status)) {
-        Some(kind) => Answer::Refused { kind, text: format!("HTTP {status}") },
-        None => Answer::Http { status },
+        Some(kind) => StepResult::Refused { kind, text: format!("HTTP {status}") },
+        None => StepResult::Http { status },
     }))
 }
 
@@ -179,13 +179,13 @@ impl Parts {
     }
 }
 
-fn judge_cache(reply: &Reply) -> Result<(), Halt> {
+fn judge_cache(reply: &Reply) -> Result<(), StepError> {
     let said = said(reply, "cache-control");
     if said.contains("no-store") {
         return Ok(());
     }
     let got = if said.is_empty() { "no Cache-Control".to_owned() } else { format!("Cache-Control: {said}") };
-    Err(Halt::Unmet { expected: "Cache-Control: no-store on a token answer (RFC 6749 section 5.1)".into(), got })
+    Err(StepError::Unmet { expected: "Cache-Control: no-store on a token answer (RFC 6749 section 5.1)".into(), got })
 }
 
 fn said(reply: &Reply, name: &str) -> String {
@@ -204,8 +204,8 @@ const CODES: [&str; 7] = [
     "invalid_target",
 ];
 
-fn obey(standard: Standard, call: Call, reply: &Reply) -> Result<(), Halt> {
-    let unmet = |expected: &str, got: String| Err(Halt::Unmet { expected: expected.into(), got });
+fn obey(standard: Standard, call: IdpCall, reply: &Reply) -> Result<(), StepError> {
+    let unmet = |expected: &str, got: String| Err(StepError::Unmet { expected: expected.into(), got });
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     if !said(reply, "content-type").starts_with("application/json") {
@@ -225,7 +225,7 @@ fn obey(standard: Standard, call: Call, reply: &Reply) -> Result<(), Halt> {
             judge_cache(reply)
         }
         (Standard::Rfc8693, true) => match (call, text("issued_token_type").is_empty()) {
-            (Call::Exchange, true) => {
+            (IdpCall::Exchange, true) => {
                 unmet("`issued_token_type` in the answer to an exchange (RFC 8693 section 2.2.1)", "none".into())
             }
             _ => Ok(()),

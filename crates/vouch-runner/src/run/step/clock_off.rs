@@ -1,12 +1,12 @@
 //! `clockOff`: the device's clock goes wrong by some minutes (REF-8).
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::Capability;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::Capability;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -25,8 +25,8 @@ impl Step for ClockOff {
         format!("the device's clock is off by {} minutes", self.minutes)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.set_clock_off(self.minutes.saturating_mul(60_000));
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,13 +1,13 @@
 //! `configure`: the older API-key scheme. Left-out fields are those of the scenario's own team.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::{Capability, Environment, Region, message};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::{Capability, Environment, Region, message};
+use vouch_spec::scenario::Text;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -33,7 +33,7 @@ impl Step for Configure {
         format!("configure with an API key{team}")
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let home = world.given.realm();
         let api_key = match &self.api_key {
             Some(text) => world.text(text)?,

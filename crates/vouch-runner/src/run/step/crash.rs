@@ -1,13 +1,13 @@
 //! `crash`: the SDK's process is killed instead of its n-th write to storage during a call (EXC-5, PER-3, PER-4, MIG-9,
 //! OUT-5). Without n the case is played once for each write, until the call ends by itself.
 
-use super::{Answer, Halt, Planned, Reading, Step, StepKind};
+use super::{Planned, Reading, Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::text::Node;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::text::Node;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -61,16 +61,16 @@ impl Step for Crash {
         true
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.arm(self.write.unwrap_or(world.death.at))?;
         let answer = self.step.bare().run(world).await;
-        // A built-in SDK that was ended in the middle may still have answered: nobody was there to hear it.
+        // A built-in SDK that was ended in the middle may still have answered: nobody was there to on_event it.
         if world.device.disarm() {
             world.note_crash();
             if self.write.is_none() {
                 world.death.note();
             }
-            return Ok(Answer::Killed);
+            return Ok(StepResult::Killed);
         }
         answer
     }

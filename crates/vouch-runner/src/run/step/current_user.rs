@@ -1,14 +1,14 @@
 //! `currentUser`: who is signed in, or `none`. Letter case does not count (MIG-10).
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::message;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
+use vouch_spec::protocol::message;
+use vouch_spec::scenario::Text;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -25,7 +25,7 @@ impl Step for CurrentUser {
         format!("currentUser is {}", self.is.0)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let got = world.ask::<message::CurrentUser>("currentUserId", json!({})).await?.user_id;
         let wanted = match self.is.0.as_str() {
             "none" => None,
@@ -37,9 +37,9 @@ impl Step for CurrentUser {
             _ => false,
         };
         if same {
-            return Ok(Answer::Done);
+            return Ok(StepResult::Done);
         }
         let words = |user: Option<String>| user.map_or("nobody".to_owned(), |id| format!("the user {id}"));
-        Err(Halt::Unmet { expected: words(wanted), got: words(got) })
+        Err(StepError::Unmet { expected: words(wanted), got: words(got) })
     }
 }

@@ -1,13 +1,13 @@
 //! `damageStorage`: files of the SDK are damaged while the app does not run.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::Capability;
-use vouch_spec::protocol::message::Area;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::Capability;
+use vouch_spec::protocol::message::Area;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -27,12 +27,12 @@ impl Step for DamageStorage {
         format!("the {} storage is damaged ({})", self.area.word(), self.how.words())
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
-        let harness = |e: std::io::Error| Halt::Harness(format!("cannot damage the storage: {e}"));
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+        let harness = |e: std::io::Error| StepError::Harness(format!("cannot damage the storage: {e}"));
         let files = world.device.storage.files(self.area).map_err(harness)?;
         // An SDK need not keep anything in plain or volatile storage; then there is nothing to trip over.
         if files.is_empty() && self.area == Area::Secure {
-            return Err(Halt::Unmet {
+            return Err(StepError::Unmet {
                 expected: format!("a file in {} storage (the SDK claims storageFiles)", self.area.word()),
                 got: "none".into(),
             });
@@ -47,7 +47,7 @@ impl Step for DamageStorage {
             };
             std::fs::write(&file, damaged).map_err(harness)?;
         }
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 

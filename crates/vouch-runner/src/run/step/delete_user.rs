@@ -1,12 +1,12 @@
 //! `deleteUser`: an event at the vendor.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::Control;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::Control;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -24,9 +24,9 @@ impl Step for DeleteUser {
         format!("the vendor deletes {}", self.user)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let id = world.user_id(&self.user)?;
         world.vendor.tell(Control::DeleteUser, world.given.realm(), &id).await?;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,7 +1,6 @@
 //! `expire`: time passes until a kind of token issued so far has expired. Costs real time where the SDK keeps its own clock.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::Control;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::expiries::Expiries;
 use crate::run::world::World;
 use async_trait::async_trait;
@@ -9,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
+use vouch_spec::protocol::Control;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -36,7 +36,7 @@ impl Step for Expire {
         }
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let lifetimes = world.vendor.lifetimes();
         let lifetime = match self.what {
             Token::AccessToken => lifetimes.access_token,
@@ -47,7 +47,7 @@ impl Step for Expire {
             Token::AccessToken => left.access_token = left.access_token.saturating_sub(1),
             Token::SignInToken => left.sign_in_token = left.sign_in_token.saturating_sub(1),
         });
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 

@@ -1,15 +1,15 @@
 //! `fault`: the network or a server does wrong on purpose.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
-use vouch_sim::wire::{FaultRule, Harm, Moment, Operation};
 use async_trait::async_trait;
 use hyper::body::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
+use vouch_sim::wire::{FaultKind, FaultPoint, FaultRule, Operation};
+use vouch_spec::scenario::Text;
 
 /// A fault that waits for its exchange. Exactly one of the harms must be given.
 #[derive(Deserialize, JsonSchema)]
@@ -84,41 +84,44 @@ enum What {
 pub(super) const KIND: StepKind = StepKind::new::<Fault>("fault", "Makes the network or a server do wrong.");
 
 impl Fault {
-    fn harm(&self, world: &World) -> Result<Harm, Halt> {
-        let body =
-            |content_type, text: &'static str| Harm::Body { content_type, body: Bytes::from_static(text.as_bytes()) };
+    fn harm(&self, world: &World) -> Result<FaultKind, StepError> {
+        let body = |content_type, text: &'static str| FaultKind::Body {
+            content_type,
+            body: Bytes::from_static(text.as_bytes()),
+        };
         Ok(match self.harm {
-            What::LoseRequest => Harm::Lose(Moment::Request),
-            What::LoseResponse => Harm::Lose(Moment::Response),
-            What::ResetRequest => Harm::Reset(Moment::Request),
-            What::ResetResponse => Harm::Reset(Moment::Response),
-            What::Delay => Harm::Delay(Duration::from_millis(200)),
-            What::SlowDrip => Harm::Drip,
-            What::BrokenOff => Harm::BreakOff,
+            What::LoseRequest => FaultKind::Lose(FaultPoint::Request),
+            What::LoseResponse => FaultKind::Lose(FaultPoint::Response),
+            What::ResetRequest => FaultKind::Reset(FaultPoint::Request),
+            What::ResetResponse => FaultKind::Reset(FaultPoint::Response),
+            What::Delay => FaultKind::Delay(Duration::from_millis(200)),
+            What::SlowDrip => FaultKind::Drip,
+            What::BrokenOff => FaultKind::BreakOff,
             What::MalformedBody => body("application/json", r#"{"access_token": "a", "refresh_token"#),
-            What::WrongContentType => Harm::ContentType("text/plain"),
-            What::Duplicate => Harm::Twice,
-            What::HoldRequest => Harm::Hold(Moment::Request),
-            What::HoldResponse => Harm::Hold(Moment::Response),
-            What::KillBefore => Harm::Kill(Moment::Request),
-            What::KillAfter => Harm::Kill(Moment::Response),
+            What::WrongContentType => FaultKind::ContentType("text/plain"),
+            What::Duplicate => FaultKind::Twice,
+            What::HoldRequest => FaultKind::Hold(FaultPoint::Request),
+            What::HoldResponse => FaultKind::Hold(FaultPoint::Response),
+            What::KillBefore => FaultKind::Kill(FaultPoint::Request),
+            What::KillAfter => FaultKind::Kill(FaultPoint::Response),
             What::EmptyBody => body("application/json", ""),
             What::HtmlBody => body("text/html", "<html><body>Welcome to the hotel's Wi-Fi</body></html>"),
-            What::TruncatedBody => Harm::Truncate,
+            What::TruncatedBody => FaultKind::Truncate,
             What::MissingFields => body("application/json", r#"{"token_type":"Bearer"}"#),
             What::WrongTypes => body(
                 "application/json",
                 r#"{"access_token":1,"refresh_token":[],"expires_in":{},"idToken":1,"id_token":2,"refreshToken":3,"user_id":7,"sign_in_token":[]}"#,
             ),
             What::Status => {
-                let status =
-                    self.status.ok_or_else(|| Halt::Scenario("the harm `status` needs the field `status`".into()))?;
+                let status = self
+                    .status
+                    .ok_or_else(|| StepError::Scenario("the harm `status` needs the field `status`".into()))?;
                 let body = match (&self.body, &self.error_type) {
                     (Some(text), _) => world.text(text)?,
                     (None, Some(word)) => serde_json::json!({ "detail": { "error_type": word } }).to_string(),
                     (None, None) => serde_json::json!({ "detail": "as the scenario wants it" }).to_string(),
                 };
-                Harm::Answer {
+                FaultKind::Answer {
                     status,
                     retry_after_s: self.retry_after,
                     content_type: "application/json",
@@ -162,8 +165,8 @@ impl Step for Fault {
         format!("fault on {on}: {}", self.what())
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.faults.add(FaultRule { on: self.on, harm: self.harm(world)?, words: self.what(), times: self.times });
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,6 +1,6 @@
 //! `finish`: waits for a call that `begin` began and judges its answer. `sent` counts from its beginning.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -22,10 +22,10 @@ impl Step for Finish {
         format!("finish the call `{}`", self.call)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let begun = world.begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.call);
-        let begun = begun.ok_or_else(|| Halt::Scenario(format!("no call `{}` goes on", self.call)))?;
-        begun.task.await.map_err(|e| Halt::Harness(format!("the call `{}` was lost: {e}", self.call)))?
+        let begun = begun.ok_or_else(|| StepError::Scenario(format!("no call `{}` goes on", self.call)))?;
+        begun.task.await.map_err(|e| StepError::Harness(format!("the call `{}` was lost: {e}", self.call)))?
     }
 
     fn counts_from(&self, world: &World) -> Option<usize> {

@@ -1,8 +1,7 @@
 //! `forgeToken`: makes a broken sign-in token of a good one (EXC-4, EXC-6).
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -10,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use vouch_spec::scenario::Text;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -30,11 +30,11 @@ impl Step for ForgeToken {
         format!("a sign-in token that is broken ({})", self.how.words())
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let good = world.text(&self.from)?;
-        let forged = forge(&good, self.how).ok_or_else(|| Halt::Scenario("`from` is no sign-in token".into()))?;
+        let forged = forge(&good, self.how).ok_or_else(|| StepError::Scenario("`from` is no sign-in token".into()))?;
         world.bind(&self.bind, forged);
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 

@@ -1,22 +1,22 @@
 //! `hosts`: from the next launch on, a server cannot be reached at all.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_sim::wire::{Nowhere, Why};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_sim::wire::{Unreachable, UnreachableKind};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Hosts {
     /// What is wrong with the identity provider's address; left out, nothing.
     #[serde(default)]
-    auth: Option<Why>,
+    auth: Option<UnreachableKind>,
     /// What is wrong with the API's address; left out, nothing.
     #[serde(default)]
-    api: Option<Why>,
+    api: Option<UnreachableKind>,
 }
 
 pub(super) const KIND: StepKind = StepKind::new::<Hosts>(
@@ -27,19 +27,19 @@ pub(super) const KIND: StepKind = StepKind::new::<Hosts>(
 #[async_trait]
 impl Step for Hosts {
     fn words(&self) -> String {
-        let of = |host: &str, why: Option<Why>| why.map(|why| format!("the {host} {}", why.words()));
+        let of = |host: &str, why: Option<UnreachableKind>| why.map(|why| format!("the {host} {}", why.words()));
         let words: Vec<_> = [of("identity provider", self.auth), of("API", self.api)].into_iter().flatten().collect();
         if words.is_empty() { "all servers can be reached again".into() } else { words.join(" and ") }
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
-        let open = async |why: Option<Why>| match why {
-            Some(why) => Nowhere::open(why).await.map(Some),
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+        let open = async |why: Option<UnreachableKind>| match why {
+            Some(why) => Unreachable::open(why).await.map(Some),
             None => Ok(None),
         };
-        let failed = |error| Halt::Harness(format!("cannot open an address: {error}"));
+        let failed = |error| StepError::Harness(format!("cannot open an address: {error}"));
         let (auth, api) = (open(self.auth).await.map_err(failed)?, open(self.api).await.map_err(failed)?);
         world.device.set_hosts(auth, api);
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,14 +1,14 @@
 //! `issueToken`: the app gets a sign-in token from its backend. Another environment or region means another team there, whose vendor knows a user of the same id: only the place differs.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_sim::cloud::TokenShape;
-use vouch_spec::protocol::{Control, Environment, Realm, Region};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::app::request_token;
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_sim::mock_cloud::TokenShape;
+use vouch_spec::protocol::{Control, Environment, Realm, Region};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -64,7 +64,7 @@ impl Step for IssueToken {
         format!("a sign-in token for {}{place}", self.user)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let home = world.given.realm();
         let realm = self.realm(home);
         let person = world.person(&self.user)?;
@@ -75,14 +75,14 @@ impl Step for IssueToken {
         let token = if shape == TokenShape::default() {
             match request_token(world, &self.user, realm).await? {
                 Ok(token) => token,
-                Err(failed) => return Ok(Answer::Refused { kind: failed.kind, text: failed.text }),
+                Err(failed) => return Ok(StepResult::Refused { kind: failed.kind, text: failed.text }),
             }
         } else {
             let id = world.user_id(&self.user)?;
-            let unsigned = || Halt::Harness("no sign-in token of this shape could be made".into());
+            let unsigned = || StepError::Harness("no sign-in token of this shape could be made".into());
             world.vendor.simulated()?.sign_in_token(realm, &id, &shape).ok_or_else(unsigned)?
         };
         world.bind(&self.bind, token);
-        Ok(Answer::Ok)
+        Ok(StepResult::Ok)
     }
 }

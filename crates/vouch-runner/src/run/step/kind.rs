@@ -1,11 +1,11 @@
 //! What a kind of step is: its name, its needs, how it is read.
 
 use super::{Reading, Step};
-use vouch_spec::protocol::{Capability, Control};
-use vouch_spec::text::Node;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::{Capability, Control};
+use vouch_spec::text::Node;
 
 /// Reads a step's value.
 pub(super) type Reader = fn(&Node, &Reading<'_>) -> Option<Arc<dyn Step>>;

@@ -1,6 +1,6 @@
 //! `launch`: a device event.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -19,8 +19,8 @@ impl Step for Launch {
         "the app is launched".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.launch().await?;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

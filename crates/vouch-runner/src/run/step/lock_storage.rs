@@ -1,12 +1,12 @@
 //! `lockStorage`, `unlockStorage`: secure storage before and after the device's first unlock (PER-6).
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::Capability;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::Capability;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -28,9 +28,9 @@ impl Step for LockStorage {
         "secure storage is locked".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.set_locked(true).await?;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 
@@ -40,8 +40,8 @@ impl Step for UnlockStorage {
         "secure storage is unlocked".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.set_locked(false).await?;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -53,16 +53,16 @@ mod undo_delete;
 mod vendor_users;
 mod wait;
 
-pub use super::answer::{Answer, Failure, Halt};
+pub use super::step_result::{StepError, StepFailure, StepResult};
 pub use kind::StepKind;
 pub use planned::Planned;
 
 use super::expiries::Expiries;
 use super::world::World;
-use vouch_spec::protocol::{Control, Realm};
-use vouch_spec::text::{Decoder, Spanned};
 use async_trait::async_trait;
 use std::sync::Arc;
+use vouch_spec::protocol::{Control, Realm};
+use vouch_spec::text::{Decoder, Spanned};
 
 /// Every step there is, in the order of the guide.
 pub static KINDS: &[StepKind] = &[
@@ -126,7 +126,7 @@ pub trait Step: Send + Sync {
     /// The step in the guide's words, for reports. Variables stand as the scenario wrote them.
     fn words(&self) -> String;
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt>;
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError>;
 
     /// The expiries that this step itself waits for.
     fn expiries(&self) -> Expiries {

@@ -1,6 +1,6 @@
 //! `network`: the device loses or regains its network.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -25,9 +25,9 @@ impl Step for Network {
         }
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.faults.set_network(self.is == Net::Up);
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `pause`: real time for calls that were begun to get where they wait. Virtual time stands still.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -27,8 +27,8 @@ impl Step for Pause {
         format!("{} ms of real time pass", self.milliseconds)
     }
 
-    async fn run(&self, _: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, _: &Arc<World>) -> Result<StepResult, StepError> {
         tokio::time::sleep(Duration::from_millis(self.milliseconds.min(LONGEST))).await;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,14 +1,14 @@
 //! A step of a scenario, read and ready to run.
 
-use super::{Answer, Failure, Halt, KINDS, Reading, Step, StepKind, app_user};
-use vouch_spec::protocol::{Capability, Control, Realm};
-use crate::run::expect::Outcomes;
+use super::{KINDS, Reading, Step, StepError, StepFailure, StepKind, StepResult, app_user};
 use crate::run::expiries::Expiries;
-use crate::run::sent::Sent;
+use crate::run::outcome::Outcomes;
+use crate::run::traffic::TrafficExpectation;
 use crate::run::world::World;
-use vouch_spec::text::{Decoder, Key, Kind, Node, Span, Spanned, did_you_mean};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use vouch_spec::protocol::{Capability, Control, Realm};
+use vouch_spec::text::{Decoder, Key, Kind, Node, Span, Spanned, did_you_mean};
 
 /// The fields that every step may have beside its own.
 const COMMON: [&str; 3] = ["expect", "sent", "clause"];
@@ -19,7 +19,7 @@ pub struct Planned {
     pub kind: &'static StepKind,
     step: Arc<dyn Step>,
     expect: Outcomes,
-    sent: Option<Sent>,
+    sent: Option<TrafficExpectation>,
     clauses: Vec<String>,
     pub span: Span,
 }
@@ -60,7 +60,7 @@ impl Planned {
             None => Some(Outcomes::default()),
         };
         let sent = match field("sent") {
-            Some((_, value)) => Some(decoder.decode::<Sent>(value)?),
+            Some((_, value)) => Some(decoder.decode::<TrafficExpectation>(value)?),
             None => None,
         };
         let clauses = field("clause").map_or(Some(vec![]), |(_, value)| read_clauses(value, reading))?;
@@ -76,18 +76,18 @@ impl Planned {
     }
 
     /// Runs the step and judges its answer and what it sent.
-    pub async fn perform(&self, world: &Arc<World>) -> Result<Answer, Box<Failure>> {
+    pub async fn perform(&self, world: &Arc<World>) -> Result<StepResult, Box<StepFailure>> {
         let result = self.run_and_judge(world).await;
         result.map_err(|halt| {
             let mut clauses = self.clauses.clone();
             if clauses.is_empty() {
                 clauses.extend(self.kind.clause.map(str::to_owned));
             }
-            Box::new(Failure { span: self.span, words: self.words(), clauses, halt })
+            Box::new(StepFailure { span: self.span, words: self.words(), clauses, halt })
         })
     }
 
-    async fn run_and_judge(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run_and_judge(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let idle_from = world.idle_from();
         let mark = self.step.counts_from(world).unwrap_or_else(|| world.transcript.len());
         let answer = self.step.run(world).await?;

@@ -1,11 +1,8 @@
 //! `present`: the harness itself shows a token of the installation's session to a host, its own or another's (SCO-4,
 //! IDP-1, IDP-2).
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::profile::{Call, Request, Values};
-use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_sim::wire::{Link, Party, Received, Session};
 use async_trait::async_trait;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -14,6 +11,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
+use vouch_sim::wire::{Link, Party, Received, Session};
+use vouch_spec::profile::{IdpCall, Request, Values};
+use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -64,13 +64,13 @@ impl Step for Present {
         format!("the installation's newest {} is shown to a host of {place}", self.token.words())
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let realm = self.realm(world.given.realm());
-        let newest = self.newest(world).ok_or_else(|| Halt::Scenario("there is no such token yet".into()))?;
+        let newest = self.newest(world).ok_or_else(|| StepError::Scenario("there is no such token yet".into()))?;
         let (to, request) = self.request(world, realm, &newest)?;
         match world.vendor.upstream().answer(Link { from: Party::Client, to, realm }, request).await {
-            Some(reply) => Ok(Answer::Http { status: reply.status.as_u16() }),
-            None => Ok(Answer::Refused { kind: ErrorKind::Network, text: "no answer".into() }),
+            Some(reply) => Ok(StepResult::Http { status: reply.status.as_u16() }),
+            None => Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() }),
         }
     }
 
@@ -80,14 +80,14 @@ impl Step for Present {
 }
 
 impl Present {
-    fn request(&self, world: &World, realm: Realm, token: &str) -> Result<(Party, Received), Halt> {
+    fn request(&self, world: &World, realm: Realm, token: &str) -> Result<(Party, Received), StepError> {
         let mut headers = HeaderMap::new();
         Ok(match self.token {
             What::AccessToken => {
                 let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
                 headers.insert(
                     AUTHORIZATION,
-                    bearer.map_err(|_| Halt::Harness("the access token fits no header".into()))?,
+                    bearer.map_err(|_| StepError::Harness("the access token fits no header".into()))?,
                 );
                 let path = format!("/v2/user/{}", world.somebodys_id());
                 (Party::Api, Received { method: Method::GET, path, headers, body: Bytes::new() })
@@ -95,14 +95,14 @@ impl Present {
             What::RefreshToken | What::OldRefreshToken => {
                 let public_key = world.vendor.public_key(realm);
                 let values = Values { refresh_token: token, public_key: &public_key, ..Values::default() };
-                self.to_auth(&world.profile.request(Call::Refresh, &values))
+                self.to_auth(&world.profile.request(IdpCall::Refresh, &values))
             }
             What::SignInToken => {
                 let public_key = world.vendor.public_key(realm);
                 let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(token).unwrap_or_default();
                 let tenant = claims.get("tenant_id").and_then(Value::as_str).unwrap_or_default();
                 let values = Values { token, public_key: &public_key, tenant, ..Values::default() };
-                self.to_auth(&world.profile.request(Call::Exchange, &values))
+                self.to_auth(&world.profile.request(IdpCall::Exchange, &values))
             }
         })
     }

@@ -1,6 +1,6 @@
 //! `reboot`: a device event.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -20,8 +20,8 @@ impl Step for Reboot {
         "the device reboots and the app is launched".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.reboot().await?;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,12 +1,12 @@
 //! `reconcile`: the app compares its user with the SDK's and mends what is out of step.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_sim::wire::Operation;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_sim::wire::Operation;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -28,7 +28,7 @@ impl Step for Reconcile {
         "the app reconciles".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let in_step = world.app.is_in_step(world).await?;
         let mark = world.transcript.len();
         world.app.count();
@@ -44,20 +44,20 @@ impl Step for Reconcile {
 }
 
 /// Where nothing is out of step nothing is right to do, whatever the scenario is about (REC-1).
-fn idle(world: &World, mark: usize, deeds: usize) -> Result<(), Halt> {
+fn idle(world: &World, mark: usize, deeds: usize) -> Result<(), StepError> {
     let asked = world.transcript.since(mark).iter().filter(|e| e.operation == Operation::TokenRequest).count();
     if asked + deeds == 0 {
         return Ok(());
     }
-    Err(Halt::Unmet {
+    Err(StepError::Unmet {
         expected: "nothing done where app and SDK have the same user (REC-1)".into(),
         got: format!("{asked} token requests, {deeds} sign-ins and sign-outs"),
     })
 }
 
-fn check(call: &str, wanted: Option<usize>, got: usize) -> Result<(), Halt> {
+fn check(call: &str, wanted: Option<usize>, got: usize) -> Result<(), StepError> {
     match wanted {
-        Some(wanted) if wanted != got => Err(Halt::Unmet {
+        Some(wanted) if wanted != got => Err(StepError::Unmet {
             expected: format!("the app to call `{call}` {wanted} times"),
             got: format!("{got} times"),
         }),

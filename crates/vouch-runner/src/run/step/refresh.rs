@@ -1,13 +1,13 @@
 //! `refresh`: the app asks the SDK for a refresh.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::Capability;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
+use vouch_spec::protocol::Capability;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -22,7 +22,7 @@ impl Step for Refresh {
         "refresh the access token".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.tell("refresh", json!({})).await
     }
 }

@@ -1,6 +1,6 @@
 //! `reinstall`: the app is removed and installed again. A keychain may outlive that.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -26,9 +26,9 @@ impl Step for Reinstall {
         }
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.reinstall(self.keeps == Keeps::Secure).await?;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 

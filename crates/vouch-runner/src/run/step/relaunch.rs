@@ -1,6 +1,6 @@
 //! `relaunch`: a device event.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -20,9 +20,9 @@ impl Step for Relaunch {
         "the app is closed and launched again".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.stop().await?;
         world.device.launch().await?;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

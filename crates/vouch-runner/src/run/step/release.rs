@@ -1,6 +1,6 @@
 //! `release`: every held answer goes on its way.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -19,8 +19,8 @@ impl Step for Release {
         "held exchanges go on".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.faults.release();
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

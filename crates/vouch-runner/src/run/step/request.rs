@@ -1,16 +1,16 @@
 //! `request`: the app has the SDK call the vendor API with its own credentials.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::message::{self, Requested};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::device::Called;
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use vouch_spec::protocol::message::{self, Requested};
+use vouch_spec::scenario::Text;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -31,10 +31,10 @@ impl Step for Request {
         format!("request {}", self.call.0)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let call = world.text(&self.call)?;
         let Some((method, path)) = line(&call) else {
-            return Err(Halt::Scenario(format!("`{call}` is no method and path")));
+            return Err(StepError::Scenario(format!("`{call}` is no method and path")));
         };
         let params = message::Request { method: method.to_owned(), path: path.to_owned() };
         let asked = world.note_request(method, path);
@@ -46,16 +46,16 @@ impl Step for Request {
                 if (200..300).contains(&answer.status) {
                     self.judge_body(world, &answer.body)?;
                 }
-                Answer::Http { status: answer.status }
+                StepResult::Http { status: answer.status }
             }
-            Called::Refused { kind, text } => Answer::Refused { kind, text },
-            Called::Killed => Answer::Killed,
+            Called::Refused { kind, text } => StepResult::Refused { kind, text },
+            Called::Killed => StepResult::Killed,
         })
     }
 }
 
 impl Request {
-    fn judge_body(&self, world: &World, body: &Value) -> Result<(), Halt> {
+    fn judge_body(&self, world: &World, body: &Value) -> Result<(), StepError> {
         for (field, wanted) in &self.body {
             let wanted = world.text(wanted)?;
             let got = match body.get(field) {
@@ -64,7 +64,7 @@ impl Request {
                 None => "none".to_owned(),
             };
             if got != wanted {
-                return Err(Halt::Unmet { expected: format!("`{field}`: {wanted} in the answer's body"), got });
+                return Err(StepError::Unmet { expected: format!("`{field}`: {wanted} in the answer's body"), got });
             }
         }
         Ok(())

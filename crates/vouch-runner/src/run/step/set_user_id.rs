@@ -1,13 +1,13 @@
 //! `setUserId`: the older API-key scheme.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::{Capability, message};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::{Capability, message};
+use vouch_spec::scenario::Text;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -25,7 +25,7 @@ impl Step for SetUserId {
         format!("setUserId {}", self.user_id.0)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.tell("setUserId", message::SetUserId { user_id: world.text(&self.user_id)? }).await
     }
 }

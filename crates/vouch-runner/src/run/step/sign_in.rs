@@ -1,13 +1,13 @@
 //! `signIn`: the app signs in with a sign-in token.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::message;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::message;
+use vouch_spec::scenario::Text;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -24,7 +24,7 @@ impl Step for SignIn {
         format!("signIn with {}", self.token.0)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.tell("signIn", message::SignIn { token: world.text(&self.token)? }).await
     }
 }

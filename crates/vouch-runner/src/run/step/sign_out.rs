@@ -1,6 +1,6 @@
 //! `signOut`.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -20,7 +20,7 @@ impl Step for SignOut {
         "signOut".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.tell("signOut", json!({})).await
     }
 }

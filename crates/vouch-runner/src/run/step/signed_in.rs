@@ -1,13 +1,13 @@
 //! `signedIn`: prepares an installation that is signed in with a sign-in token.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::message::SignIn;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::app::request_token;
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::message::SignIn;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -28,10 +28,10 @@ impl Step for SignedIn {
         format!("given: {} is signed in", self.user)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let token = match request_token(world, &self.user, world.given.realm()).await? {
             Ok(token) => token,
-            Err(failed) => return Ok(Answer::Refused { kind: failed.kind, text: failed.text }),
+            Err(failed) => return Ok(StepResult::Refused { kind: failed.kind, text: failed.text }),
         };
         world.tell("signIn", SignIn { token }).await
     }

@@ -1,13 +1,13 @@
 //! `signedInWithApiKey`: prepares an older installation.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::message::{self, SetUserId};
-use vouch_spec::protocol::{Capability, Realm};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::message::{self, SetUserId};
+use vouch_spec::protocol::{Capability, Realm};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -31,11 +31,11 @@ impl Step for SignedInWithApiKey {
         format!("given: {} is signed in with an API key", self.user)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let Realm { environment, region } = world.given.realm();
         let api_key = world.vendor.api_key(world.given.realm())?;
         let configured = world.tell("configure", message::Configure { api_key, environment, region }).await?;
-        if configured != Answer::Ok {
+        if configured != StepResult::Ok {
             return Ok(configured);
         }
         let user_id = world.user_id(&self.user)?;

@@ -1,7 +1,6 @@
 //! `status`: what the SDK says of itself. A bare list is the whole set; without one, any documented combination will do.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::{StatusWord, message};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -9,6 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use vouch_spec::protocol::{StatusWord, message};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -30,11 +30,11 @@ impl Step for Status {
         "status".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let told = world.ask::<message::Status>("status", json!({})).await?.status;
         world.note_status(&told);
         let got: BTreeSet<_> = told.iter().copied().collect();
-        let unmet = |expected: String| Err(Halt::Unmet { expected, got: format!("the status {}", set(&got)) });
+        let unmet = |expected: String| Err(StepError::Unmet { expected, got: format!("the status {}", set(&got)) });
         if let Some(wanted) = &self.is {
             let wanted: BTreeSet<_> = wanted.iter().copied().collect();
             if wanted != got {
@@ -47,7 +47,7 @@ impl Step for Status {
         if let Some(word) = self.excludes.iter().find(|word| got.contains(word)) {
             return unmet(format!("a status without {word}"));
         }
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 

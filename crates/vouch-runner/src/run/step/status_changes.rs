@@ -1,14 +1,14 @@
 //! `statusChanges`: the statuses that the SDK told since the last such step (or the start), in order. With `any: true`
 //! whatever was told is right, and counts no longer.
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::{Capability, StatusWord};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use vouch_spec::protocol::{Capability, StatusWord};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -52,17 +52,17 @@ impl Step for StatusChanges {
         "the status changes told so far".into()
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let told = world.device.take_status_changes();
-        let Some(wanted) = &self.are else { return Ok(Answer::Done) };
+        let Some(wanted) = &self.are else { return Ok(StepResult::Done) };
         let wanted: Vec<BTreeSet<_>> = wanted.iter().map(|words| words.iter().copied().collect()).collect();
         if told == wanted {
-            return Ok(Answer::Done);
+            return Ok(StepResult::Done);
         }
         let list = |sets: &[BTreeSet<StatusWord>]| match sets {
             [] => "no change".to_owned(),
             sets => sets.iter().map(super::status::set).collect::<Vec<_>>().join(", then "),
         };
-        Err(Halt::Unmet { expected: list(&wanted), got: list(&told) })
+        Err(StepError::Unmet { expected: list(&wanted), got: list(&told) })
     }
 }

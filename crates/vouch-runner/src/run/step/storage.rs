@@ -1,12 +1,12 @@
 //! `storage`: what the device keeps. `clean` means no secret and no user id of this case anywhere.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_sim::wire::redact::SecretKind;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_sim::wire::redact::SecretKind;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -31,7 +31,7 @@ impl Step for Storage {
         }
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let items = world.device.items().await?;
         // An app learns both from its sign-in token only.
         let realm = world.given.realm();
@@ -40,13 +40,13 @@ impl Step for Storage {
         });
         for item in &items {
             let text = format!("{}={}", item.key, item.value);
-            let secrets = world.ledger.secrets_in(&text);
+            let secrets = world.redactor.secrets_in(&text);
             let found = secrets
                 .iter()
                 .find(|known| self.is.is_some() || self.lacks.iter().any(|lacked| lacked.kind() == known.kind));
             let place = || format!("the {} item `{}`", item.area.word(), item.key);
             if let Some(known) = found {
-                return Err(Halt::Unmet {
+                return Err(StepError::Unmet {
                     expected: format!("no {} in storage", known.kind.words()),
                     got: format!("{} in {}", known.name, place()),
                 });
@@ -54,19 +54,19 @@ impl Step for Storage {
             let Some(configuration) = &configuration else { continue };
             let stays = |(_, value): &&(&str, String)| !value.is_empty() && text.contains(value.as_str());
             if let Some((what, _)) = configuration.iter().find(stays) {
-                return Err(Halt::Unmet {
+                return Err(StepError::Unmet {
                     expected: "nothing of the session or its configuration in storage".into(),
                     got: format!("{what} in {}", place()),
                 });
             }
             if let Some(name) = world.somebody_in(&text) {
-                return Err(Halt::Unmet {
+                return Err(StepError::Unmet {
                     expected: "nothing of the session in storage".into(),
                     got: format!("the id of {name} in {}", place()),
                 });
             }
         }
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }
 

@@ -1,13 +1,13 @@
 //! `together`: several steps at once.
 
-use super::{Answer, Halt, Planned, Reading, Step, StepKind};
+use super::{Planned, Reading, Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
-use vouch_spec::text::Node;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::text::Node;
 
 /// The steps to run at once.
 #[derive(Deserialize, JsonSchema)]
@@ -73,21 +73,21 @@ impl Step for Together {
         self.steps.iter().map(Planned::calls).sum::<usize>() * self.times
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let all = self.steps.iter().flat_map(|step| std::iter::repeat_n(step, self.times));
         let results = join_all(all.map(|step| step.perform(world))).await;
         let mut won = 0;
         for result in results {
             match result {
                 Ok(answer) => won += usize::from(answer.is_good()),
-                Err(failure) => return Err(Halt::Inside(failure)),
+                Err(failure) => return Err(StepError::Inside(failure)),
             }
         }
         match self.wins {
             Some(wins) if wins != won => {
-                Err(Halt::Unmet { expected: format!("{wins} of them to end with ok"), got: won.to_string() })
+                Err(StepError::Unmet { expected: format!("{wins} of them to end with ok"), got: won.to_string() })
             }
-            _ => Ok(Answer::Done),
+            _ => Ok(StepResult::Done),
         }
     }
 }

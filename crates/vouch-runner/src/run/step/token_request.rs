@@ -1,17 +1,17 @@
 //! `tokenRequest`: the app asks its backend for a sign-in token, rightly or not (ISS-1 to ISS-8).
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::vendor::note_sign_in_token;
 use crate::run::world::World;
-use vouch_spec::scenario::Text;
 use crate::sut::{Credential, HttpReply};
-use vouch_sim::wire::redact::SecretKind;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use vouch_sim::wire::redact::SecretKind;
+use vouch_spec::scenario::Text;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -80,15 +80,15 @@ impl Step for TokenRequest {
         format!("the app of {} asks for a sign-in token{}{extra}", self.user, self.credential.words())
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let reply = self.ask(world).await?;
         let token = world.backend(world.given.realm()).await?.backend.token_call().token.read(&reply);
         if (200..300).contains(&reply.status) {
-            let token = token.ok_or_else(|| Halt::Unmet {
+            let token = token.ok_or_else(|| StepError::Unmet {
                 expected: "a sign-in token in an answer that reports success".into(),
                 got: format!("HTTP {} without one", reply.status),
             })?;
-            note_sign_in_token(&world.ledger, &token);
+            note_sign_in_token(&world.redactor, &token);
             self.judge_owner(world, &token)?;
             if let Some(bind) = &self.bind {
                 world.bind(bind, token);
@@ -99,7 +99,7 @@ impl Step for TokenRequest {
         if self.not_cacheable {
             self.judge_cache(world, &reply).await?;
         }
-        Ok(Answer::Http { status: reply.status })
+        Ok(StepResult::Http { status: reply.status })
     }
 }
 
@@ -110,10 +110,10 @@ impl TokenRequest {
         self.credential == Shown::Own && more.iter().all(|fields| fields.is_empty())
     }
 
-    async fn ask(&self, world: &Arc<World>) -> Result<HttpReply, Halt> {
+    async fn ask(&self, world: &Arc<World>) -> Result<HttpReply, StepError> {
         let person = world.person(&self.user)?;
         let issuer = world.backend(world.given.realm()).await?;
-        let own = issuer.backend.log_in(&person.external_id, &world.ledger).await.map_err(Halt::Backend)?;
+        let own = issuer.backend.log_in(&person.external_id, &world.redactor).await.map_err(StepError::Backend)?;
         let shown = match self.credential {
             Shown::Own => own,
             Shown::Missing | Shown::Empty => String::new(),
@@ -144,17 +144,17 @@ impl TokenRequest {
             .backend
             .ask(&call, &issuer.address)
             .await
-            .map_err(|trouble| Halt::Unmet { expected: "an answer of the backend".into(), got: trouble.what })
+            .map_err(|trouble| StepError::Unmet { expected: "an answer of the backend".into(), got: trouble.what })
     }
 
-    fn judge_owner(&self, world: &World, token: &str) -> Result<(), Halt> {
+    fn judge_owner(&self, world: &World, token: &str) -> Result<(), StepError> {
         let Some(owner) = &self.owner else { return Ok(()) };
         super::check_token::judge_owner(token, &world.text(owner)?)
     }
 
     /// RFC 9111 section 3: `no-store` forbids storing; an answer to a POST is not stored unless it says how long it is
     /// fresh (RFC 9110 section 9.3.3).
-    async fn judge_cache(&self, world: &World, reply: &HttpReply) -> Result<(), Halt> {
+    async fn judge_cache(&self, world: &World, reply: &HttpReply) -> Result<(), StepError> {
         let said: Vec<_> =
             reply.headers.get_all("cache-control").iter().filter_map(|value| value.to_str().ok()).collect();
         let said = said.join(", ").to_lowercase();
@@ -168,7 +168,7 @@ impl TokenRequest {
             return Ok(());
         }
         let got = if said.is_empty() { "no Cache-Control".to_owned() } else { format!("Cache-Control: {said}") };
-        Err(Halt::Unmet { expected: "an answer that no cache may store (Cache-Control: no-store)".into(), got })
+        Err(StepError::Unmet { expected: "an answer that no cache may store (Cache-Control: no-store)".into(), got })
     }
 }
 
@@ -182,11 +182,11 @@ fn tampered(own: &str) -> String {
 }
 
 /// No whole or partial token in an answer that reports a failure (ISS-1, ISS-7).
-fn no_token_in(reply: &HttpReply, world: &World) -> Result<(), Halt> {
+fn no_token_in(reply: &HttpReply, world: &World) -> Result<(), StepError> {
     let text = String::from_utf8_lossy(&reply.body);
-    let secrets = world.ledger.secrets_in(&text);
+    let secrets = world.redactor.secrets_in(&text);
     match secrets.iter().find(|known| known.kind == SecretKind::SignInToken) {
-        Some(known) => Err(Halt::Unmet {
+        Some(known) => Err(StepError::Unmet {
             expected: "no token in an answer that reports a failure".into(),
             got: format!("the {} in an answer with status {}", known.name, reply.status),
         }),

@@ -1,12 +1,12 @@
 //! `vendorUsers`: how many vendor users a person has (ISS-2).
 
-use super::{Answer, Halt, Step, StepKind};
-use vouch_spec::protocol::Control;
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::Control;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -24,11 +24,11 @@ impl Step for VendorUsers {
         format!("the team has {} users at the vendor", self.count)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let got = world.vendor.simulated()?.store().live(world.given.realm()).count();
         if got == self.count {
-            return Ok(Answer::Done);
+            return Ok(StepResult::Done);
         }
-        Err(Halt::Unmet { expected: format!("{} vendor users of the team", self.count), got: got.to_string() })
+        Err(StepError::Unmet { expected: format!("{} vendor users of the team", self.count), got: got.to_string() })
     }
 }

@@ -1,6 +1,6 @@
 //! `wait`: seconds pass that a server has asked for: at once where time is virtual, else for real.
 
-use super::{Answer, Halt, Step, StepKind};
+use super::{Step, StepError, StepKind, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -27,8 +27,8 @@ impl Step for Wait {
         format!("{} s pass", self.seconds)
     }
 
-    async fn run(&self, world: &Arc<World>) -> Result<Answer, Halt> {
+    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.advance(Duration::from_secs(self.seconds.min(LONGEST))).await?;
-        Ok(Answer::Done)
+        Ok(StepResult::Done)
     }
 }

@@ -1,17 +1,17 @@
 //! SDKs that are wrong about the API-key scheme, the way out of it, or `identify`.
 
-use super::{refuse, seat};
+use super::{refuse, role};
 use crate::mutant::mutants;
-use vouch_spec::protocol::{ErrorKind, Realm, Region};
 use crate::reference::sdk::Result;
+use crate::reference::sdk::policy::{DefaultSdkPolicy, Plan, SdkPolicy};
 use crate::reference::sdk::record::Record;
-use crate::reference::sdk::rules::{Faithful, Plan, Rules};
 use crate::reference::sdk::token::SignInToken;
+use vouch_spec::protocol::{ErrorKind, Realm, Region};
 
-mutants! { Rules, seat;
+mutants! { SdkPolicy, role;
     NoMigration "no-migration" breaks "MIG-2": "takes the API-key sign-in of the same user for good enough" {
         fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
-            match (current, Faithful.plan_sign_in(current, token, now_ms)) {
+            match (current, DefaultSdkPolicy.plan_sign_in(current, token, now_ms)) {
                 (Some(Record::ApiKey(_)), Plan::Exchange) => Plan::NothingToDo,
                 (_, plan) => plan,
             }
@@ -20,7 +20,7 @@ mutants! { Rules, seat;
     EnvironmentOfKeyOnly "environment-of-key-only" breaks "KEY-5": "does not look at the region in an API key" {
         fn check_api_key(&self, key: &str, realm: Realm) -> Result<()> {
             let other = Realm { region: if realm.region == Region::Us { Region::Eu } else { Region::Us }, ..realm };
-            Faithful.check_api_key(key, realm).or_else(|error| Faithful.check_api_key(key, other).map_err(|_| error))
+            DefaultSdkPolicy.check_api_key(key, realm).or_else(|error| DefaultSdkPolicy.check_api_key(key, other).map_err(|_| error))
         }
     }
     AnybodyIdentified "anybody-identified" breaks "REC-8": "takes whoever is signed in for the user that the app names" {
@@ -42,7 +42,7 @@ mutants! { Rules, seat;
         fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
             match current {
                 Some(Record::ApiKey(_)) => refuse(ErrorKind::AlreadySignedIn, "sign out first"),
-                _ => Faithful.plan_sign_in(current, token, now_ms),
+                _ => DefaultSdkPolicy.plan_sign_in(current, token, now_ms),
             }
         }
     }

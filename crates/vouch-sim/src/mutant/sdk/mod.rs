@@ -1,41 +1,41 @@
 //! SDKs that go wrong: by theme, those that decide wrongly; then those that stand before a port, and those with a memory.
 
-mod beyond;
-mod habits;
-mod later;
-mod memory;
+mod after_relaunch;
+mod leaks;
 mod migration;
-mod nets;
-mod ports;
-mod session;
-mod sessions;
+mod network;
+mod ordering;
+mod refresh;
 mod sign_in;
+mod stale_state;
+mod stateful;
 mod status;
 mod storage;
+mod user_isolation;
 
-use crate::mutant::{Fault, Mutant};
-use vouch_spec::protocol::{ErrorKind, StatusWord};
-use crate::reference::adapter::{Assembly, Parts};
+use crate::mutant::{Mutant, Mutation};
+use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::SdkError;
-use crate::reference::sdk::ports::{Answer, Net, NoAnswer, Vault, VaultError};
-use crate::reference::sdk::rules::{Plan, Refreshed, Rules};
+use crate::reference::sdk::policy::{Plan, Refreshed, SdkPolicy};
+use crate::reference::sdk::ports::{HttpResponse, Network, NoResponse, Storage, StorageError};
 use std::sync::Arc;
+use vouch_spec::protocol::{ErrorKind, StatusWord};
 
-/// An SDK whose rules are `R`, made anew at each launch.
+/// An SDK whose policy are `R`, made anew at each launch.
 struct With<R>(std::marker::PhantomData<fn() -> R>);
 
-impl<R: Rules + Default + 'static> Assembly for With<R> {
-    fn assemble(&self, vault: Arc<dyn Vault>, net: Arc<dyn Net>) -> Parts {
-        Parts { rules: Arc::new(R::default()), vault, net }
+impl<R: SdkPolicy + Default + 'static> SdkFactory for With<R> {
+    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        SdkParts { policy: Arc::new(R::default()), vault, net }
     }
 }
 
-fn seat<R: Rules + Default + 'static>(_: Arc<R>) -> Fault {
-    Fault::Sdk(Arc::new(With::<R>(std::marker::PhantomData)))
+fn role<R: SdkPolicy + Default + 'static>(_: Arc<R>) -> Mutation {
+    Mutation::Sdk(Arc::new(With::<R>(std::marker::PhantomData)))
 }
 
-type Sent = std::result::Result<Answer, NoAnswer>;
-type Stored<T> = std::result::Result<T, VaultError>;
+type SentRequests = std::result::Result<HttpResponse, NoResponse>;
+type Stored<T> = std::result::Result<T, StorageError>;
 
 fn refuse(kind: ErrorKind, text: &str) -> Plan {
     Plan::Refuse(SdkError::new(kind, text))
@@ -54,17 +54,17 @@ pub(super) fn mutants() -> Vec<Mutant> {
     let themes = [
         sign_in::mutants(),
         migration::mutants(),
-        session::mutants(),
+        refresh::mutants(),
         storage::mutants(),
         status::mutants(),
-        ports::mutants(),
-        memory::mutants(),
-        nets::mutants(),
-        sessions::mutants(),
-        sessions::with_memory(),
-        habits::mutants(),
-        later::mutants(),
-        beyond::mutants(),
+        ordering::mutants(),
+        stateful::mutants(),
+        network::mutants(),
+        user_isolation::mutants(),
+        user_isolation::with_memory(),
+        leaks::mutants(),
+        after_relaunch::mutants(),
+        stale_state::mutants(),
     ];
     themes.into_iter().flatten().collect()
 }

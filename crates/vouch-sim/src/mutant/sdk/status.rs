@@ -1,12 +1,12 @@
 //! SDKs that say the wrong thing of themselves.
 
-use super::{seat, without};
+use super::{role, without};
 use crate::mutant::mutants;
-use vouch_spec::protocol::StatusWord;
+use crate::reference::sdk::policy::{DefaultSdkPolicy, SdkPolicy};
 use crate::reference::sdk::record::Record;
-use crate::reference::sdk::rules::{Faithful, Rules};
+use vouch_spec::protocol::StatusWord;
 
-mutants! { Rules, seat;
+mutants! { SdkPolicy, role;
     ReportsEmptyFirst "reports-empty-first" breaks "LIF-6": "tells of an empty status before each change" {
         fn tell(&self, listener: &dyn Fn(Vec<StatusWord>), status: Vec<StatusWord>) {
             listener(vec![]);
@@ -22,22 +22,22 @@ mutants! { Rules, seat;
     }
     AlwaysConfigured "always-configured" breaks "LIF-7": "says configured when nothing is" {
         fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
-            if record.is_none() { vec![StatusWord::Configured] } else { Faithful.status(record) }
+            if record.is_none() { vec![StatusWord::Configured] } else { DefaultSdkPolicy.status(record) }
         }
     }
     NoPendingWord "no-pending-word" breaks "LIF-7": "has no word for a session on hold" {
         fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
-            without(Faithful.status(record), StatusWord::PendingReauthentication)
+            without(DefaultSdkPolicy.status(record), StatusWord::PendingReauthentication)
         }
     }
     NoKeyWord "no-key-word" breaks "KEY-4": "does not say useApiKey" {
         fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
-            without(Faithful.status(record), StatusWord::UseApiKey)
+            without(DefaultSdkPolicy.status(record), StatusWord::UseApiKey)
         }
     }
     HidesKeyScheme "hides-key-scheme" breaks "MIG-1": "gives no mark of an installation to migrate" {
         fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
-            without(Faithful.status(record), StatusWord::UseApiKey)
+            without(DefaultSdkPolicy.status(record), StatusWord::UseApiKey)
         }
     }
     SilentHold "silent-hold" breaks "LIF-6": "does not tell that the session is on hold" {

@@ -2,31 +2,31 @@
 //!
 //! - [`token`]: what a sign-in token says, read without trusting it.
 //! - [`record`]: the one thing that persists. Whatever happens, it is one whole scheme or nothing.
-//! - [`rules`]: every decision of the scheme, one method each.
+//! - [`policy`]: every decision of the scheme, one method each.
 //! - [`ports`]: what the SDK needs from its device: a vault, a network, a clock.
 //! - `sign_in`, `refresh`, `request`: the three flows.
 //!
 //! It does not know that it is being tested.
 
+pub mod policy;
 pub mod ports;
 pub mod record;
 mod refresh;
 mod request;
-pub mod rules;
 mod sign_in;
 pub mod token;
-mod token_reading;
+mod token_parser;
 
 pub use record::{Record, Secret};
 pub use request::ApiAnswer;
 
-use vouch_spec::profile::Profile;
-use vouch_spec::protocol::{ErrorKind, Realm, StatusWord};
 use futures_util::future::{BoxFuture, Shared};
-use ports::{Net, Time, Vault, VaultError};
-use rules::Rules;
+use policy::SdkPolicy;
+use ports::{Network, Storage, StorageError, Time};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{ErrorKind, Realm, StatusWord};
 
 /// A call that the SDK refuses. The text is for the app's developer and holds no secret (EXC-3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ impl fmt::Display for SdkError {
 
 impl std::error::Error for SdkError {}
 
-impl From<VaultError> for SdkError {
-    fn from(error: VaultError) -> Self {
+impl From<StorageError> for SdkError {
+    fn from(error: StorageError) -> Self {
         SdkError::new(ErrorKind::Storage, error.to_string())
     }
 }
@@ -59,11 +59,11 @@ pub type Result<T> = std::result::Result<T, SdkError>;
 
 /// Everything the SDK stands on.
 pub struct Device {
-    pub rules: Arc<dyn Rules>,
+    pub policy: Arc<dyn SdkPolicy>,
     /// How the identity provider is spoken to.
     pub profile: Arc<Profile>,
-    pub vault: Arc<dyn Vault>,
-    pub net: Arc<dyn Net>,
+    pub vault: Arc<dyn Storage>,
+    pub net: Arc<dyn Network>,
     pub time: Arc<dyn Time>,
     /// Called whenever the status becomes another one, in order (LIF-6).
     pub on_status: Box<dyn Fn(Vec<StatusWord>) + Send + Sync>,
@@ -113,7 +113,7 @@ impl Sdk {
 
     /// The status set (LIF-7).
     pub fn status(&self) -> Result<Vec<StatusWord>> {
-        Ok(self.device.rules.status(self.record()?.as_ref()))
+        Ok(self.device.policy.status(self.record()?.as_ref()))
     }
 
     pub fn current_user_id(&self) -> Result<Option<String>> {
@@ -140,7 +140,7 @@ impl Sdk {
     /// Why an answer that was asked for in an era is no longer wanted; none where it is (OUT-5).
     fn unwanted(&self, era: u64) -> Option<SdkError> {
         let state = self.lock();
-        let wanted = self.device.rules.still_wanted(era, state.era);
+        let wanted = self.device.policy.still_wanted(era, state.era);
         (!wanted).then(|| state.ended.clone().unwrap_or_else(refresh::not_signed_in))
     }
 
@@ -154,16 +154,16 @@ impl Sdk {
             state.era += 1;
             state.ended = Some(why);
         }
-        self.device.rules.erase(&*self.device.vault)?;
+        self.device.policy.erase(&*self.device.vault)?;
         self.become_(None);
         Ok(())
     }
 
     /// API-key scheme: names the team, environment and region (KEY-1).
     pub fn configure(&self, api_key: &str, realm: Realm) -> Result<()> {
-        self.device.rules.check_api_key(api_key, realm)?;
+        self.device.policy.check_api_key(api_key, realm)?;
         let user_id = match self.record()? {
-            Some(Record::SignInToken(_)) if !self.device.rules.key_replaces_session() => return Err(uses_tokens()),
+            Some(Record::SignInToken(_)) if !self.device.policy.key_replaces_session() => return Err(uses_tokens()),
             Some(Record::SignInToken(_)) => None,
             Some(Record::ApiKey(current)) if current.user_id.is_some() && current.realm() != realm => {
                 return Err(SdkError::new(ErrorKind::AlreadySignedIn, "signed in elsewhere; sign out first"));
@@ -182,13 +182,13 @@ impl Sdk {
     /// API-key scheme: names the user (KEY-1, KEY-3).
     pub fn set_user_id(&self, user_id: &str) -> Result<()> {
         match self.record()? {
-            None => self.device.rules.user_before_configuration(),
-            Some(Record::SignInToken(session)) if self.device.rules.may_rename_session() => {
+            None => self.device.policy.user_before_configuration(),
+            Some(Record::SignInToken(session)) if self.device.policy.may_rename_session() => {
                 self.keep(Record::SignInToken(record::TokenRecord { user_id: user_id.to_owned(), ..session }))
             }
             Some(Record::SignInToken(_)) => Err(uses_tokens()),
             Some(Record::ApiKey(mut record)) => {
-                if record.user_id.as_deref().is_some_and(|current| !self.device.rules.may_set_user(current, user_id)) {
+                if record.user_id.as_deref().is_some_and(|current| !self.device.policy.may_set_user(current, user_id)) {
                     return Err(SdkError::new(ErrorKind::AlreadySignedIn, "another user is signed in; sign out first"));
                 }
                 record.user_id = Some(user_id.to_owned());
@@ -207,8 +207,8 @@ impl Sdk {
         if let Some(record) = &state.loaded {
             return Ok(record.clone());
         }
-        let record = self.device.rules.restore(&*self.device.vault)?;
-        state.last_status = self.device.rules.status(record.as_ref());
+        let record = self.device.policy.restore(&*self.device.vault)?;
+        state.last_status = self.device.policy.status(record.as_ref());
         state.loaded = Some(record.clone());
         Ok(record)
     }
@@ -229,21 +229,21 @@ impl Sdk {
     }
 
     fn save(&self, record: Record) -> Result<()> {
-        self.device.rules.save(&*self.device.vault, &record)?;
+        self.device.policy.save(&*self.device.vault, &record)?;
         self.become_(Some(record));
         Ok(())
     }
 
     fn become_(&self, record: Option<Record>) {
         let mut state = self.lock();
-        let status = self.device.rules.status(record.as_ref());
+        let status = self.device.policy.status(record.as_ref());
         // A call that began while the user was leaving saw the one who left.
         state.era += u64::from(record.is_none());
         state.loaded = Some(record);
         if state.last_status != status {
             state.last_status.clone_from(&status);
             // Told under the lock: two changes cannot overtake each other.
-            self.device.rules.tell(&self.device.on_status, status);
+            self.device.policy.tell(&self.device.on_status, status);
         }
     }
 }

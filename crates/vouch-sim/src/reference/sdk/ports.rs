@@ -1,18 +1,18 @@
 //! What the SDK needs from its device, and the ordinary ways to have it.
 
-use vouch_spec::profile;
-use vouch_spec::protocol::Realm;
-use vouch_spec::protocol::message::{Area, Endpoint, Item};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
+use vouch_spec::profile;
+use vouch_spec::protocol::Realm;
+use vouch_spec::protocol::message::{Area, Endpoint, Item};
 
 /// Storage that cannot be used now.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum VaultError {
+pub enum StorageError {
     #[error("secure storage is locked until the device is unlocked")]
     Locked,
     #[error("storage failed: {0}")]
@@ -20,14 +20,14 @@ pub enum VaultError {
 }
 
 /// Named values in areas that last differently long.
-pub trait Vault: Send + Sync {
-    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError>;
+pub trait Storage: Send + Sync {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, StorageError>;
     /// All or nothing, also when the process is killed in the middle.
-    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError>;
-    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError>;
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), StorageError>;
+    fn erase(&self, area: Area, key: &str) -> Result<(), StorageError>;
     /// Forgets what an earlier launch had not finished writing.
-    fn tidy(&self) -> Result<(), VaultError>;
-    fn items(&self) -> Result<Vec<Item>, VaultError>;
+    fn tidy(&self) -> Result<(), StorageError>;
+    fn items(&self) -> Result<Vec<Item>, StorageError>;
 }
 
 /// Which server of a realm.
@@ -39,7 +39,7 @@ pub enum Host {
 
 /// An HTTP request of the SDK.
 #[derive(Clone)]
-pub struct Call {
+pub struct HttpRequest {
     pub realm: Realm,
     pub host: Host,
     pub method: String,
@@ -48,7 +48,7 @@ pub struct Call {
     pub body: String,
 }
 
-impl Call {
+impl HttpRequest {
     /// A request that a wire profile has made.
     pub fn post(realm: Realm, host: Host, request: profile::Request) -> Self {
         let headers = vec![("content-type", request.content_type.to_owned())];
@@ -58,13 +58,13 @@ impl Call {
 
 /// An HTTP answer.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     pub status: u16,
     pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
 }
 
-impl Answer {
+impl HttpResponse {
     pub fn json(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.body).ok()
     }
@@ -72,7 +72,7 @@ impl Answer {
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoAnswer {
+pub enum NoResponse {
     /// None came before the time-out.
     TooLate,
     /// No connection, or one that ended early.
@@ -80,8 +80,8 @@ pub enum NoAnswer {
 }
 
 #[async_trait]
-pub trait Net: Send + Sync {
-    async fn send(&self, call: Call) -> Result<Answer, NoAnswer>;
+pub trait Network: Send + Sync {
+    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NoResponse>;
 }
 
 #[async_trait]
@@ -106,7 +106,7 @@ impl Time for SystemTime {
 }
 
 /// A vault of files, one a value. On a phone, keychain and preferences take this place.
-pub struct FileVault {
+pub struct FileStorage {
     secure: PathBuf,
     plain: PathBuf,
     volatile: PathBuf,
@@ -142,7 +142,7 @@ impl Life {
     }
 
     /// Asked before each change to a file: whether it is still to happen.
-    pub fn may_write(&self) -> Result<(), VaultError> {
+    pub fn may_write(&self) -> Result<(), StorageError> {
         let left = self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if left == Ok(1) {
             self.end();
@@ -156,7 +156,7 @@ impl Life {
     }
 }
 
-impl FileVault {
+impl FileStorage {
     pub fn new(storage: &vouch_spec::protocol::message::Storage, life: Life) -> Self {
         Self {
             secure: storage.secure.clone(),
@@ -168,15 +168,15 @@ impl FileVault {
     }
 
     /// Changes a file, unless the process has ended.
-    fn change(&self, change: impl FnOnce() -> std::io::Result<()>) -> Result<(), VaultError> {
+    fn change(&self, change: impl FnOnce() -> std::io::Result<()>) -> Result<(), StorageError> {
         self.life.may_write()?;
         let _alive = self.life.hold().ok_or_else(ended)?;
         change().map_err(|e| failed(&e))
     }
 
-    fn folder(&self, area: Area) -> Result<&Path, VaultError> {
+    fn folder(&self, area: Area) -> Result<&Path, StorageError> {
         match area {
-            Area::Secure if self.locked.load(Ordering::Acquire) => Err(VaultError::Locked),
+            Area::Secure if self.locked.load(Ordering::Acquire) => Err(StorageError::Locked),
             Area::Secure => Ok(&self.secure),
             Area::Plain => Ok(&self.plain),
             Area::Volatile => Ok(&self.volatile),
@@ -184,15 +184,15 @@ impl FileVault {
     }
 }
 
-fn ended() -> VaultError {
-    VaultError::Failed("the process has ended".into())
+fn ended() -> StorageError {
+    StorageError::Failed("the process has ended".into())
 }
 
-fn failed(error: &std::io::Error) -> VaultError {
-    VaultError::Failed(error.to_string())
+fn failed(error: &std::io::Error) -> StorageError {
+    StorageError::Failed(error.to_string())
 }
 
-fn unless_missing<T>(result: std::io::Result<T>) -> Result<Option<T>, VaultError> {
+fn unless_missing<T>(result: std::io::Result<T>) -> Result<Option<T>, StorageError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -200,12 +200,12 @@ fn unless_missing<T>(result: std::io::Result<T>) -> Result<Option<T>, VaultError
     }
 }
 
-impl Vault for FileVault {
-    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, VaultError> {
+impl Storage for FileStorage {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         unless_missing(std::fs::read(self.folder(area)?.join(key)))
     }
 
-    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), VaultError> {
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), StorageError> {
         let folder = self.folder(area)?;
         // Written beside and renamed: the old value or the new one, never half of it.
         let beside = folder.join(format!(".{key}.new"));
@@ -213,7 +213,7 @@ impl Vault for FileVault {
         self.change(|| std::fs::rename(&beside, folder.join(key)))
     }
 
-    fn erase(&self, area: Area, key: &str) -> Result<(), VaultError> {
+    fn erase(&self, area: Area, key: &str) -> Result<(), StorageError> {
         let folder = self.folder(area)?;
         for name in [format!(".{key}.new"), key.to_owned()] {
             self.change(|| match std::fs::remove_file(folder.join(name)) {
@@ -224,7 +224,7 @@ impl Vault for FileVault {
         Ok(())
     }
 
-    fn tidy(&self) -> Result<(), VaultError> {
+    fn tidy(&self) -> Result<(), StorageError> {
         let folder = self.folder(Area::Secure)?;
         for entry in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
             let path = entry.map_err(|e| failed(&e))?.path();
@@ -235,7 +235,7 @@ impl Vault for FileVault {
         Ok(())
     }
 
-    fn items(&self) -> Result<Vec<Item>, VaultError> {
+    fn items(&self) -> Result<Vec<Item>, StorageError> {
         let mut items = Vec::new();
         for area in Area::ALL {
             for entry in std::fs::read_dir(self.folder(area)?).map_err(|e| failed(&e))? {
@@ -280,11 +280,11 @@ impl HttpNet {
 }
 
 #[async_trait]
-impl Net for HttpNet {
-    async fn send(&self, call: Call) -> Result<Answer, NoAnswer> {
-        drop(self.life.hold().ok_or(NoAnswer::Lost)?);
-        let base = self.hosts.get(&(call.realm, call.host == Host::Api)).ok_or(NoAnswer::Lost)?;
-        let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NoAnswer::Lost)?;
+impl Network for HttpNet {
+    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NoResponse> {
+        drop(self.life.hold().ok_or(NoResponse::Lost)?);
+        let base = self.hosts.get(&(call.realm, call.host == Host::Api)).ok_or(NoResponse::Lost)?;
+        let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NoResponse::Lost)?;
         let mut request = self.client.request(method, format!("{base}{}", call.path));
         for (name, value) in call.headers {
             request = request.header(name, value);
@@ -292,11 +292,11 @@ impl Net for HttpNet {
         if !call.body.is_empty() {
             request = request.body(call.body);
         }
-        let why = |error: reqwest::Error| if error.is_timeout() { NoAnswer::TooLate } else { NoAnswer::Lost };
+        let why = |error: reqwest::Error| if error.is_timeout() { NoResponse::TooLate } else { NoResponse::Lost };
         let response = request.send().await.map_err(why)?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let body = response.bytes().await.map_err(why)?.to_vec();
-        Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body })
+        Ok(HttpResponse { status, retry_after: retry_after.map(Duration::from_secs), body })
     }
 }

@@ -1,8 +1,8 @@
 //! What the SDK remembers between launches: one record, of one scheme, whole or absent.
 
-use vouch_spec::protocol::{Environment, Realm, Region};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use vouch_spec::protocol::{Environment, Realm, Region};
 
 /// A secret of the installation. It can be stored and sent, but not printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,19 +1,19 @@
 //! Refresh: one in flight for all who need it.
 
-use super::ports::{Call, Host};
+use super::policy::{Refreshed, Why};
+use super::ports::{Host, HttpRequest};
 use super::record::{Record, Secret, TokenRecord};
-use super::rules::{Refreshed, Why};
 use super::{Refresh, Result, Sdk, SdkError};
-use vouch_spec::protocol::ErrorKind;
 use futures_util::FutureExt;
 use rand::Rng;
 use std::sync::Arc;
+use vouch_spec::protocol::ErrorKind;
 
 impl Sdk {
     /// The session to call with, refreshed if need be.
     pub(super) async fn fresh_session(self: &Arc<Self>, era: u64) -> Result<TokenRecord> {
         let session = self.session_of(era)?;
-        if self.device.rules.fresh(&session, self.device.time.now_ms()) {
+        if self.device.policy.fresh(&session, self.device.time.now_ms()) {
             return Ok(session);
         }
         self.newer_session(era, &session, Why::Expired).await
@@ -36,7 +36,7 @@ impl Sdk {
     /// The session of a call that began in an era: never that of whoever has signed in since (LIF-4).
     fn session_of(&self, era: u64) -> Result<TokenRecord> {
         let state = self.lock();
-        if !self.device.rules.still_theirs(era, state.era) {
+        if !self.device.policy.still_theirs(era, state.era) {
             return Err(state.ended.clone().unwrap_or_else(not_signed_in));
         }
         drop(state);
@@ -54,7 +54,7 @@ impl Sdk {
     /// Refreshes now, or waits for the refresh that goes on already (REF-4).
     pub async fn refresh(self: &Arc<Self>) -> Result<()> {
         let session = self.session_or_error()?;
-        if !self.device.rules.due_when_asked(&session, self.device.time.now_ms()) {
+        if !self.device.policy.due_when_asked(&session, self.device.time.now_ms()) {
             return Ok(());
         }
         match self.join_refresh(None, Why::Asked) {
@@ -65,7 +65,7 @@ impl Sdk {
 
     async fn await_refresh(&self, refresh: Refresh, waits: bool) -> Result<()> {
         let result = refresh.await;
-        if waits { self.device.rules.for_waiters(result) } else { result }
+        if waits { self.device.policy.for_waiters(result) } else { result }
     }
 
     /// The refresh that goes on, and whether it did already; none where the stale token has been replaced since its caller
@@ -74,12 +74,12 @@ impl Sdk {
         let mut state = self.lock();
         let era = state.era;
         if let Some((of, going_on)) = &state.refreshing
-            && self.device.rules.may_share_refresh(why, *of == era)
+            && self.device.policy.may_share_refresh(why, *of == era)
         {
             return Some((going_on.clone(), true));
         }
         if let (Some(stale), Some(Some(Record::SignInToken(now)))) = (stale, &state.loaded)
-            && self.device.rules.was_replaced(stale, &now.access_token)
+            && self.device.policy.was_replaced(stale, &now.access_token)
         {
             return None;
         }
@@ -104,7 +104,7 @@ impl Sdk {
             }
             let session = self.session_of(era)?;
             // Better no new tokens than tokens that cannot be kept (PER-4, PER-6).
-            self.device.rules.check_vault(&*self.device.vault)?;
+            self.device.policy.check_vault(&*self.device.vault)?;
             let refreshed = self.send_refresh(&session).await;
             tries += 1;
             if let Some(ended) = self.unwanted(era) {
@@ -114,7 +114,7 @@ impl Sdk {
                 return self.conclude(era, session, refreshed);
             };
             let chance = rand::rng().random_range(0.0..1.0);
-            let Some(wait) = self.device.rules.retry_refresh_after(tries, retry_after, chance) else {
+            let Some(wait) = self.device.policy.retry_refresh_after(tries, retry_after, chance) else {
                 if let Some(wait) = retry_after {
                     let end = self.device.time.now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(0));
                     self.lock().wait = Some((era, end));
@@ -127,13 +127,13 @@ impl Sdk {
 
     fn must_wait(&self, era: u64) -> bool {
         let wait = self.lock().wait;
-        wait.is_some_and(|(of, until_ms)| self.device.rules.must_wait(until_ms, self.device.time.now_ms(), of == era))
+        wait.is_some_and(|(of, until_ms)| self.device.policy.must_wait(until_ms, self.device.time.now_ms(), of == era))
     }
 
     async fn send_refresh(&self, session: &TokenRecord) -> Refreshed {
-        let (rules, profile) = (&self.device.rules, &self.device.profile);
-        let call = Call::post(session.realm(), Host::Auth, rules.refresh_request(profile, session));
-        rules.read_refresh(profile, &self.device.net.send(call).await)
+        let (policy, profile) = (&self.device.policy, &self.device.profile);
+        let call = HttpRequest::post(session.realm(), Host::Auth, policy.refresh_request(profile, session));
+        policy.read_refresh(profile, &self.device.net.send(call).await)
     }
 
     fn conclude(&self, era: u64, session: TokenRecord, refreshed: Refreshed) -> Result<()> {

@@ -1,12 +1,12 @@
 //! Calls to the vendor API with the installation's own credentials.
 
-use super::ports::{Answer, Call, Host};
+use super::policy::{Next, Why};
+use super::ports::{Host, HttpRequest, HttpResponse};
 use super::record::{ApiKeyRecord, Record};
-use super::rules::{Next, Why};
 use super::{Result, Sdk, SdkError};
-use vouch_spec::protocol::{ErrorKind, Realm};
 use serde_json::Value;
 use std::sync::Arc;
+use vouch_spec::protocol::{ErrorKind, Realm};
 
 /// What the API answered.
 #[derive(Clone, Debug)]
@@ -16,8 +16,8 @@ pub struct ApiAnswer {
     pub body: Value,
 }
 
-impl From<Answer> for ApiAnswer {
-    fn from(answer: Answer) -> Self {
+impl From<HttpResponse> for ApiAnswer {
+    fn from(answer: HttpResponse) -> Self {
         Self { status: answer.status, body: answer.json().unwrap_or_default() }
     }
 }
@@ -46,10 +46,10 @@ impl Sdk {
         let mut session = self.fresh_session(era).await?;
         let mut retried = false;
         loop {
-            let headers = self.device.rules.credentials(&session);
+            let headers = self.device.policy.credentials(&session);
             let answer = self.api(session.realm(), method, path, headers).await?;
-            match self.device.rules.after_api(answer.status, retried) {
-                Next::Hand => return Ok(answer),
+            match self.device.policy.after_api(answer.status, retried) {
+                Next::WorkerState => return Ok(answer),
                 Next::Unauthorized => {
                     return Err(SdkError::new(ErrorKind::Unauthorized, "the API refuses a fresh access token"));
                 }
@@ -70,7 +70,7 @@ impl Sdk {
         path: &str,
         headers: Vec<(&'static str, String)>,
     ) -> Result<ApiAnswer> {
-        let call = Call {
+        let call = HttpRequest {
             realm,
             host: Host::Api,
             method: method.to_owned(),

@@ -1,13 +1,13 @@
 //! Sign-in: first sign-in, re-authentication, migration from the API-key scheme, identify.
 
-use super::ports::{Answer, Call, Host, NoAnswer};
+use super::policy::{Plan, Tokens};
+use super::ports::{Host, HttpRequest, HttpResponse, NoResponse};
 use super::record::{Record, TokenRecord};
-use super::rules::{Plan, Tokens};
 use super::token::SignInToken;
 use super::{Result, Sdk, SdkError};
+use std::future::Future;
 use vouch_spec::profile;
 use vouch_spec::protocol::ErrorKind;
-use std::future::Future;
 
 impl Sdk {
     /// Signs in with a sign-in token. The token is used once and kept nowhere (EXC-1, EXC-2).
@@ -21,10 +21,10 @@ impl Sdk {
         F: Future<Output = Result<String>>,
     {
         let current = self.record()?;
-        if self.device.rules.identify_is_idle(current.as_ref(), external_user_id) {
+        if self.device.policy.identify_is_idle(current.as_ref(), external_user_id) {
             return Ok(());
         }
-        let same = self.device.rules.identified(current.as_ref(), external_user_id);
+        let same = self.device.policy.identified(current.as_ref(), external_user_id);
         if !same && matches!(current, Some(Record::SignInToken(_))) {
             self.sign_out()?;
         }
@@ -33,19 +33,19 @@ impl Sdk {
     }
 
     async fn sign_in_as(&self, token: &str, external_user_id: Option<&str>) -> Result<()> {
-        let token = SignInToken::parse(token, &*self.device.rules)?;
-        let _turn = match self.device.rules.takes_turns() {
+        let token = SignInToken::parse(token, &*self.device.policy)?;
+        let _turn = match self.device.policy.takes_turns() {
             true => Some(self.sign_in_turn.lock().await),
             false => None,
         };
         let current = self.record()?;
-        match self.device.rules.plan_sign_in(current.as_ref(), &token, self.device.time.now_ms()) {
+        match self.device.policy.plan_sign_in(current.as_ref(), &token, self.device.time.now_ms()) {
             Plan::Refuse(error) => return Err(error),
             Plan::NothingToDo => return Ok(()),
             Plan::Exchange => {}
         }
         // Better the sign-in token unused than tokens that cannot be kept.
-        self.device.rules.check_vault(&*self.device.vault)?;
+        self.device.policy.check_vault(&*self.device.vault)?;
         let era = self.lock().era;
         let tokens = self.exchange(&token).await?;
         let external_user_id = external_user_id.map(str::to_owned);
@@ -59,9 +59,9 @@ impl Sdk {
     }
 
     async fn exchange(&self, token: &SignInToken) -> Result<Tokens> {
-        let rules = &*self.device.rules;
-        let mut answer = Err(NoAnswer::Lost);
-        for _ in 0..rules.exchange_tries() {
+        let policy = &*self.device.policy;
+        let mut answer = Err(NoResponse::Lost);
+        for _ in 0..policy.exchange_tries() {
             answer = self.send_exchange(token).await;
             if answer.is_ok() {
                 break;
@@ -70,16 +70,16 @@ impl Sdk {
         let profile = &self.device.profile;
         match &answer {
             Ok(good) => {
-                let tokens = rules.tokens(profile, profile::Call::Exchange, good);
-                tokens.ok_or_else(|| rules.exchange_failure(profile, &answer))
+                let tokens = policy.tokens(profile, profile::IdpCall::Exchange, good);
+                tokens.ok_or_else(|| policy.exchange_failure(profile, &answer))
             }
-            Err(_) => Err(rules.exchange_failure(profile, &answer)),
+            Err(_) => Err(policy.exchange_failure(profile, &answer)),
         }
     }
 
-    async fn send_exchange(&self, token: &SignInToken) -> std::result::Result<Answer, NoAnswer> {
-        let request = self.device.rules.exchange_request(&self.device.profile, token);
-        self.device.net.send(Call::post(token.realm, Host::Auth, request)).await
+    async fn send_exchange(&self, token: &SignInToken) -> std::result::Result<HttpResponse, NoResponse> {
+        let request = self.device.policy.exchange_request(&self.device.profile, token);
+        self.device.net.send(HttpRequest::post(token.realm, Host::Auth, request)).await
     }
 
     fn session(&self, token: &SignInToken, tokens: Tokens, external_user_id: Option<String>) -> Record {

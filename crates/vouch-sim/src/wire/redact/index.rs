@@ -1,7 +1,7 @@
 //! Where secrets stand in a text.
 
-use super::Known;
-use crate::wire::guise::{self, Guise};
+use super::KnownSecret;
+use crate::wire::encodings::{self, SecretEncoding};
 use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) struct Index {
 }
 
 /// A secret's number, and the guise or, without one, the beginning.
-type Place = (usize, Option<Guise>);
+type Place = (usize, Option<SecretEncoding>);
 
 const END: usize = 8;
 /// The bits of [`Index::maybe`].
@@ -30,19 +30,19 @@ fn bit(end: [u8; END]) -> usize {
 }
 
 impl Index {
-    pub(super) fn add(&mut self, number: usize, known: &Known) {
+    pub(super) fn add(&mut self, number: usize, known: &KnownSecret) {
         self.maybe.resize(BITS / 64, 0);
         if known.value.len() < END {
             self.short.push(number);
         }
         let beginning = known.beginning.as_ref().and_then(|text| Some((None, *text.as_bytes().last_chunk()?)));
-        for (guise, end) in guise::ends(&known.value).map(|(guise, end)| (Some(guise), end)).chain(beginning) {
+        for (guise, end) in encodings::ends(&known.value).map(|(guise, end)| (Some(guise), end)).chain(beginning) {
             self.maybe[bit(end) / 64] |= 1 << (bit(end) % 64);
             self.by_end.entry(end).or_default().push((number, guise));
         }
     }
 
-    pub(super) fn find(&self, text: &str, secrets: &[Arc<Known>]) -> BTreeSet<usize> {
+    pub(super) fn find(&self, text: &str, secrets: &[Arc<KnownSecret>]) -> BTreeSet<usize> {
         let mut found: BTreeSet<usize> = self.short.iter().copied().filter(|n| secrets[*n].is_in(text)).collect();
         let mut begun = BTreeSet::new();
         let bytes = text.as_bytes();

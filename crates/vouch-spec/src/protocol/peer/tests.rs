@@ -1,12 +1,12 @@
 use super::*;
-use crate::protocol::breach::{MAX_LINE, MAX_UNASKED};
+use crate::protocol::violation::{MAX_LINE, MAX_UNASKED};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 struct Echo;
 
 #[async_trait]
 impl Handler for Echo {
-    async fn request(&self, method: &str, params: Value) -> Answer {
+    async fn request(&self, method: &str, params: Value) -> CallOutcome {
         match method {
             "echo" => Ok(params),
             "hang" => std::future::pending().await,
@@ -56,26 +56,26 @@ async fn two_peers_understand_each_other() {
 #[tokio::test]
 async fn a_line_that_is_no_message_ends_the_call() {
     let error = answered_with(b"Traceback (most recent call last):\n").await;
-    assert_eq!(error, CallError::Broken(Breach::NotAMessage("`Traceback (most recent call last):`".into())));
+    assert_eq!(error, CallError::Broken(Violation::NotAMessage("`Traceback (most recent call last):`".into())));
 }
 
 #[tokio::test]
 async fn an_id_that_was_not_asked_ends_the_call() {
     let error = answered_with(b"{\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{}}\n").await;
-    assert_eq!(error, CallError::Broken(Breach::UnknownId("`99`".into())));
+    assert_eq!(error, CallError::Broken(Violation::UnknownId("`99`".into())));
 }
 
 #[tokio::test]
 async fn a_line_without_end_is_cut_off() {
     let error = answered_with(&vec![b'x'; MAX_LINE + 1]).await;
-    assert_eq!(error, CallError::Broken(Breach::LineTooLong));
+    assert_eq!(error, CallError::Broken(Violation::LineTooLong));
 }
 
 #[tokio::test]
 async fn a_flood_of_notifications_is_stopped() {
     let error =
         answered_with(&b"{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":{}}\n".repeat(MAX_UNASKED + 1)).await;
-    assert_eq!(error, CallError::Broken(Breach::Flood));
+    assert_eq!(error, CallError::Broken(Violation::Flood));
 }
 
 #[tokio::test]
@@ -88,5 +88,5 @@ async fn an_answer_of_the_wrong_shape_is_a_breach() {
         tokio::time::sleep(SOON).await;
     });
     let answer = peer.call::<crate::protocol::message::Status>("status", json!({}), SOON).await;
-    assert!(matches!(answer, Err(CallError::Broken(Breach::WrongShape { .. }))), "{answer:?}");
+    assert!(matches!(answer, Err(CallError::Broken(Violation::WrongShape { .. }))), "{answer:?}");
 }

@@ -1,8 +1,8 @@
 //! How serde walks lists, maps and enums of the tree.
 
 use super::{At, Decoder, Fault};
+use crate::text::diagnostic::Diagnostic;
 use crate::text::node::{Key, Kind, Node};
-use crate::text::problem::Problem;
 use crate::text::source::Span;
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 
@@ -51,7 +51,7 @@ impl<'de, 'a, I: Iterator<Item = &'a (Key, Node)>> de::MapAccess<'de> for Entrie
             self.failed = true;
             self.decoder.stumbled(node);
             if let Fault::New { message, span } = fault.at(node.span) {
-                self.decoder.note(Problem::new(&self.decoder.source, span.unwrap_or(node.span), message));
+                self.decoder.note(Diagnostic::new(&self.decoder.source, span.unwrap_or(node.span), message));
             }
             Fault::Noted
         })

@@ -21,7 +21,7 @@ enum Coat {
     Long { centimetres: u32 },
 }
 
-fn decode(text: &str) -> (Option<Kennel>, Vec<Problem>) {
+fn decode(text: &str) -> (Option<Kennel>, Vec<Diagnostic>) {
     let source = Source::new("k.yaml", text);
     let (node, _) = crate::text::yaml::parse(&source);
     let decoder = Decoder::new(&source);

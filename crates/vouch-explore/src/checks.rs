@@ -1,0 +1,132 @@
+//! What the parts of a walk show of themselves, against the model and the invariants.
+
+use super::action::Action;
+use super::in_process::Direct;
+use super::memory_network::lock;
+use super::memory_storage::items;
+use super::state::State;
+use super::sut::Mismatch;
+use hyper::header::CACHE_CONTROL;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use vouch_runner::invariant::{self, Evidence};
+use vouch_sim::clock::Mode;
+use vouch_sim::wire::ExchangeOutcome;
+use vouch_sim::wire::encodings::holds_id;
+use vouch_spec::profile::IdpCall as AuthCall;
+use vouch_spec::protocol::StatusWord;
+
+/// The changes of status that an action must tell on its way from one state to another (LIF-6).
+pub(super) fn changes_told(action: Action, before: &State, after: &State) -> Vec<&'static [StatusWord]> {
+    match action {
+        // `configure` and `setUserId`
+        Action::UseKey(_) => vec![&[StatusWord::Configured], after.status()],
+        _ if before.status() == after.status() => vec![],
+        _ => vec![after.status()],
+    }
+}
+
+impl Direct {
+    /// Sign-in tokens asked for, sign-ins and sign-outs by the app, since the last count.
+    pub fn count_deeds(&self) -> usize {
+        self.tokens_asked.swap(0, Ordering::Relaxed) + self.deeds.swap(0, Ordering::Relaxed)
+    }
+
+    /// What the SDK says of itself against what the model says.
+    pub fn matches(&self, state: &State) -> Result<(), Mismatch> {
+        let unmet = |expected: String, got: String| Err(Mismatch { clause: None, expected, got });
+        let status = match self.sdk.status() {
+            Ok(status) => status,
+            Err(error) => return unmet("a status".into(), format!("the error {}", error.kind)),
+        };
+        let wanted = state.status();
+        if status.len() != wanted.len() || !wanted.iter().all(|word| status.contains(word)) {
+            return unmet(format!("the status {wanted:?}"), format!("{status:?}"));
+        }
+        if wanted.is_empty() {
+            let items = items(&self.disk);
+            if let Some(item) = items.iter().find(|item| self.ids.iter().any(|id| holds_id(&item.value, id))) {
+                return unmet("nothing of a user in storage".into(), format!("a user id in `{}`", item.key));
+            }
+            let tenant = self.network.cloud.store().team(self.home).tenant.clone();
+            if let Some(item) = items.iter().find(|item| item.value.contains(&tenant)) {
+                return unmet("no configuration in storage".into(), format!("the tenant in `{}`", item.key));
+            }
+        }
+        let user = self.sdk.current_user_id().unwrap_or_default();
+        let wanted = state.user().map(|who| self.id(who).to_owned());
+        if user.as_deref().map(str::to_lowercase) != wanted {
+            return unmet(format!("the user {:?}", state.user()), "another".into());
+        }
+        Ok(())
+    }
+
+    /// Whether the changes of status that an action told lead from one state to the next and nowhere else (LIF-6).
+    pub fn changes_match(&self, action: Action, before: &State, after: &State) -> Result<(), Mismatch> {
+        let set = |status: &[StatusWord]| status.iter().copied().collect::<BTreeSet<_>>();
+        let mut told = vec![set(before.status())];
+        told.extend(self.changes.iter().map(|status| set(status)));
+        told.dedup();
+        let mut wanted = vec![set(before.status())];
+        wanted.extend(changes_told(action, before, after).into_iter().map(set));
+        if told == wanted {
+            return Ok(());
+        }
+        let list = |sets: &[BTreeSet<StatusWord>]| format!("{sets:?}");
+        Err(Mismatch { clause: Some("LIF-6"), expected: format!("the changes {}", list(&wanted)), got: list(&told) })
+    }
+
+    /// Takes the changes of status that were told since the last time.
+    pub fn take_changes(&mut self) {
+        self.changes = std::mem::take(&mut *lock(&self.told));
+    }
+
+    /// What a wire that claims standards owes in every token answer, and any wire should (IDP-5, IDP-6).
+    fn token_answers(&mut self) -> Result<(), Mismatch> {
+        let first = std::mem::replace(&mut self.answers_seen, self.network.transcript.len());
+        self.network.transcript.look(|exchanges| {
+            for exchange in exchanges[first..].iter().filter(|e| e.granted(&self.profile).is_some()) {
+                let unmet = |clause, expected: &str| {
+                    Err(Mismatch { clause: Some(clause), expected: expected.into(), got: "none".into() })
+                };
+                let ExchangeOutcome::Answered { headers, body, .. } = &exchange.fate else { continue };
+                if headers.get(CACHE_CONTROL).is_none_or(|value| value.as_bytes() != b"no-store") {
+                    return unmet("IDP-5", "Cache-Control: no-store on a token answer");
+                }
+                let text = String::from_utf8_lossy(body);
+                if self.conditions.standard && !text.contains("\"token_type\"") {
+                    return unmet("IDP-6", "token_type in a token answer");
+                }
+                let exchanged = exchange.call() == Some(AuthCall::Exchange);
+                if self.conditions.standard && exchanged && !text.contains("\"issued_token_type\"") {
+                    return unmet("IDP-6", "issued_token_type in the answer to an exchange");
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// What must hold in every run.
+    pub fn invariants(&mut self, calls: usize) -> Result<(), Mismatch> {
+        self.token_answers()?;
+        let mut sdk = lock(&self.observed).clone();
+        let odd = self.changes.iter().find(|status| !vouch_spec::protocol::is_documented(status));
+        sdk.odd_status = odd.cloned();
+        let items = items(&self.disk);
+        let (redactor, profile, watch) = (&self.redactor, &*self.profile, &mut self.watch);
+        let breach = self.network.transcript.look(|exchanges| {
+            let mode = Mode::Virtual;
+            let (sdk, items, written) = (&sdk, &items, "");
+            let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, at_rest: true };
+            invariant::after_step(watch, &evidence)
+        });
+        match breach {
+            None => Ok(()),
+            Some(breach) => Err(Mismatch {
+                clause: Some(breach.clause),
+                expected: breach.expected.to_owned(),
+                got: self.redactor.scrub(&breach.got).to_string(),
+            }),
+        }
+    }
+}

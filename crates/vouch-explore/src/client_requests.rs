@@ -1,0 +1,136 @@
+//! What a client other than the SDK tries at the vendor in a walk.
+
+use super::action::{ClientRequest, MADE_UP_KEY, NOBODY};
+use super::in_process::Direct;
+use super::state::Observation;
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method};
+use std::time::Duration;
+use vouch_runner::run::step::client_tokens::Parts;
+use vouch_runner::run::step::forge_token::{How, forge};
+use vouch_sim::mock_cloud::TokenShape;
+use vouch_sim::wire::{Link, Party, Received, Reply, Session};
+use vouch_spec::profile::{IdpCall as AuthCall, Request, Values};
+use vouch_spec::protocol::{ErrorKind, Realm};
+
+impl Direct {
+    /// A call of somebody else than the SDK.
+    async fn client(
+        &self,
+        to: Party,
+        realm: Realm,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: String,
+    ) -> Observation {
+        let request = Received { method, path: path.to_owned(), headers, body: Bytes::from(body) };
+        let link = Link { from: Party::Client, to, realm };
+        let reply = self.network.front.pass(link, &self.network.cloud, request).await;
+        reply.map_or(Observation::Refused(ErrorKind::Network), |reply| Observation::Http(reply.status.as_u16()))
+    }
+
+    pub(super) async fn attempt(&self, what: ClientRequest) -> Observation {
+        let form =
+            |content_type: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        let show = async |token: &str, realm: Realm| {
+            let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
+            let headers = HeaderMap::from_iter(bearer.map(|value| (AUTHORIZATION, value)));
+            self.client(Party::Api, realm, Method::GET, &format!("/v2/user/{}", self.ids[0]), headers, String::new())
+                .await
+        };
+        let loot = self.network.transcript.look(|exchanges| Session::newest(exchanges, &self.profile));
+        let Some(Session { sign_in_token, access_token, old_refresh_token }) = loot else {
+            return self.attempt_alone(what).await;
+        };
+        let post = async |request: Request| {
+            let headers = form(request.content_type);
+            self.client(Party::Auth, self.home, Method::POST, &request.path, headers, request.body).await
+        };
+        match what {
+            ClientRequest::AccessTokenAt(place) => show(&access_token, self.place(place)).await,
+            ClientRequest::ExpiredAccessToken => {
+                self.clock.advance(self.network.cloud.lifetimes().access_token + Duration::from_secs(1)).await;
+                show(&access_token, self.home).await
+            }
+            ClientRequest::SignInTokenAgain => {
+                post(self.profile.request(AuthCall::Exchange, &Values { token: &sign_in_token, ..Values::default() }))
+                    .await
+            }
+            ClientRequest::OldRefreshToken => match old_refresh_token {
+                Some(old) => {
+                    let values = Values { refresh_token: &old, ..Values::default() };
+                    post(self.profile.request(AuthCall::Refresh, &values)).await
+                }
+                None => Observation::Ok,
+            },
+            _ => self.attempt_alone(what).await,
+        }
+    }
+
+    /// What needs no session.
+    async fn attempt_alone(&self, what: ClientRequest) -> Observation {
+        let json = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let with_key = |key: &str| {
+            let mut headers = json.clone();
+            headers.extend(HeaderValue::from_str(key).map(|key| (HeaderName::from_static("x-vital-api-key"), key)));
+            headers
+        };
+        let own = with_key(&self.network.cloud.store().team(self.home).key.clone());
+        let ada = format!("/v2/user/{}", self.ids[0]);
+        let api = async |method, path: &str, realm, headers, body: &str| {
+            self.client(Party::Api, realm, method, path, headers, body.to_owned()).await
+        };
+        match what {
+            // A deleted user's name is free again.
+            ClientRequest::Twin if self.network.cloud.store().by_client_id(self.home, "app-user-ada").is_none() => {
+                Observation::Ok
+            }
+            ClientRequest::Twin => {
+                api(Method::POST, "/v2/user", self.home, own, "{\"client_user_id\":\"app-user-ada\"}").await
+            }
+            ClientRequest::NoCredential => api(Method::GET, &ada, self.home, json.clone(), "").await,
+            ClientRequest::MadeUpKey => api(Method::GET, &ada, self.home, with_key(MADE_UP_KEY), "").await,
+            ClientRequest::KeyAt(place) => api(Method::GET, "/v2/user", self.place(place), own, "").await,
+            ClientRequest::NamelessUser => api(Method::POST, "/v2/user", self.home, own, "{}").await,
+            ClientRequest::TokenForNobody => {
+                api(Method::POST, &format!("/v2/user/{NOBODY}/sign_in_token"), self.home, own, "").await
+            }
+            ClientRequest::UnsignedToken => match self.ada_signs_in(|good| forge(&good, How::AlgorithmNone)).await {
+                Some(reply) => Observation::Http(reply.status.as_u16()),
+                None => Observation::Ok,
+            },
+            ClientRequest::Metrics | ClientRequest::NewUser => {
+                let reply = self.ada_signs_in(Some).await;
+                let granted = reply.and_then(|reply| self.profile.granted(AuthCall::Exchange, &reply.body));
+                let Some(granted) = granted else { return Observation::Ok };
+                let mut headers = json.clone();
+                let bearer = HeaderValue::from_str(&format!("Bearer {}", granted.access_token));
+                headers.extend(bearer.map(|value| (AUTHORIZATION, value)));
+                match what {
+                    ClientRequest::Metrics => api(Method::GET, "/v2/user/metrics", self.home, headers, "").await,
+                    _ => api(Method::POST, "/v2/user", self.home, headers, "{\"client_user_id\":\"intruder\"}").await,
+                }
+            }
+            ClientRequest::Garbage => {
+                self.client(Party::Auth, self.home, Method::POST, &self.profile.refresh.path, json, "{".into()).await
+            }
+            // There is no session to try it with.
+            _ => Observation::Ok,
+        }
+    }
+
+    /// A client signs in as Ada, with her sign-in token changed in some way; the answer.
+    async fn ada_signs_in(&self, change: impl FnOnce(String) -> Option<String>) -> Option<Reply> {
+        let token = change(self.network.cloud.sign_in_token(self.home, &self.ids[0], &TokenShape::default())?)?;
+        let Parts { jwt, public_key, tenant } = Parts::of(&token);
+        let values = Values { token: &jwt, public_key: &public_key, tenant: &tenant, ..Values::default() };
+        let request = self.profile.request(AuthCall::Exchange, &values);
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+        let (method, body) = (Method::POST, Bytes::from(request.body));
+        let received = Received { method, path: request.path, headers, body };
+        let link = Link { from: Party::Client, to: Party::Auth, realm: self.home };
+        self.network.front.pass(link, &self.network.cloud, received).await
+    }
+}

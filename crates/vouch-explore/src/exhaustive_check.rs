@@ -1,0 +1,82 @@
+//! The scheme as stateright sees it: every state that can be reached, and what must hold in each.
+
+use super::action::{Action, PEOPLE, Person, Place};
+use super::action_list::all_actions;
+use super::state::{Ended, Installed, Observation, State};
+use stateright::{Model, Property};
+
+/// The scheme, for stateright: an action is an action and the way in which it ended.
+pub struct Scheme;
+
+impl Model for Scheme {
+    type State = State;
+    type Action = (Action, usize);
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::START]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<(Action, usize)>) {
+        for action in all_actions() {
+            actions.extend((0..state.follow(action).len()).map(|way| (action, way)));
+        }
+    }
+
+    fn next_state(&self, state: &State, (action, way): (Action, usize)) -> Option<State> {
+        state.follow(action).get(way).map(|branch| branch.next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("nobody is on hold, ended or named without a session", |_, state: &State| {
+                matches!(state.installed, Installed::Token { .. }) || (state.ended == Ended::Not && !state.named)
+            }),
+            Property::always("the session of a deleted user has ended", |_, state: &State| match state.installed {
+                Installed::Token { who, .. } => !state.is_gone(who) || state.ended == Ended::WithItsUser,
+                _ => true,
+            }),
+            Property::always("every state can be left by a sign-out", |_, state: &State| {
+                let out = state.follow(Action::SignOut);
+                out.len() == 1 && out.iter().all(|branch| branch.next.installed == Installed::Nobody)
+            }),
+            Property::always("a reconciliation that works brings app and SDK together", |_, state: &State| {
+                let branches = state.follow(Action::Reconcile);
+                branches.iter().filter(|b| b.seen.contains(&Observation::Ok)).all(|b| b.next.user() == b.next.app)
+            }),
+            Property::always("no failed sign-in changes anything", |_, state: &State| {
+                PEOPLE
+                    .iter()
+                    .flat_map(|who| state.follow(Action::SignIn(*who, Place::Home)))
+                    .all(|branch| branch.seen.contains(&Observation::Ok) || branch.next == *state)
+            }),
+            Property::sometimes("an API-key installation migrates", |_, state: &State| {
+                matches!(state.installed, Installed::Token { who: Person::Bob, .. })
+            }),
+            Property::sometimes("a session is on hold", |_, state: &State| {
+                matches!(state.installed, Installed::Token { hold: true, .. })
+            }),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stateright::Checker;
+
+    #[test]
+    fn the_scheme_holds_in_every_state_that_can_be_reached() {
+        let checker = Scheme.checker().spawn_bfs().join();
+        checker.assert_properties();
+        assert!(checker.unique_state_count() > 100, "{}", checker.unique_state_count());
+    }
+
+    #[test]
+    fn no_act_is_impossible_everywhere() {
+        let (states, transitions) = crate::reachable();
+        assert!(transitions > states.len());
+        for action in all_actions() {
+            assert!(states.iter().any(|state| !state.follow(action).is_empty()), "{action:?}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Walks against an SDK from outside: each is drawn up, written as a scenario and played by the runner, so that every
+//! expectation and invariant applies and processes end for real.
+
+use super::CLAUSES;
+use super::action::{Action, InjectedFault, On, Parting};
+use super::action_list::all_actions;
+use super::in_process::Conditions;
+use super::planned_walk::{PlannedWalk, stage};
+use super::scenario::{Script, Written, clause, write};
+use super::shrink::shorten;
+use super::state::State;
+use super::walk::reachable;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use vouch_runner::run::verdict::{Finding, Verdict, Weight};
+use vouch_runner::run::{Offer, Plan, PlannedCase, RoleSetup, play};
+use vouch_sim::clock::Mode;
+use vouch_spec::protocol::Capability;
+use vouch_spec::scenario::{Clauses, Scenario, Suite};
+use vouch_spec::text::{Diagnostics, Source};
+
+/// Shortening ends after so many tries, or so long.
+const TRIES: usize = 150;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Seats to walk on, and what they allow.
+pub struct Outside {
+    engine: Arc<RoleSetup>,
+    clauses: Clauses,
+    virtual_time: bool,
+    /// The actions that can be walked.
+    pub actions: Vec<Action>,
+    /// The actions that cannot, by the reason.
+    pub left_out: BTreeMap<String, Vec<Action>>,
+}
+
+/// A walk that failed.
+pub struct Failed {
+    pub draft: PlannedWalk,
+    pub finding: Finding,
+    /// The stage at which it went wrong, where it is one.
+    at: Option<usize>,
+}
+
+/// How a walk ended.
+pub enum Ended {
+    Well,
+    Failed(Box<Failed>),
+    /// Nothing is known of the SDK: the harness or this machine failed.
+    Broken(String),
+}
+
+/// What shortening came to.
+pub struct Shortened {
+    pub failed: Failed,
+    /// How many walks it took.
+    pub tries: usize,
+    /// Whether it failed again when it was walked again.
+    pub again: bool,
+    /// The scenario file's text.
+    pub text: String,
+}
+
+impl Outside {
+    /// Finds out which actions these roles allow.
+    pub fn new(engine: RoleSetup, offer: &Offer) -> Result<Self, String> {
+        let clauses =
+            Clauses::parse(&Source::new("clauses.yaml", CLAUSES)).map_err(|p| Diagnostics(p).render(false))?;
+        let virtual_time = engine.mode == Mode::Virtual;
+        let mut outside =
+            Self { engine: Arc::new(engine), clauses, virtual_time, actions: vec![], left_out: BTreeMap::new() };
+        let (states, _) = reachable();
+        for action in all_actions() {
+            match outside.obstacle(action, states.iter(), offer)? {
+                Some(reason) => outside.left_out.entry(reason).or_default().push(action),
+                None => outside.actions.push(action),
+            }
+        }
+        Ok(outside)
+    }
+
+    /// Why an action cannot be walked here, if it cannot.
+    fn obstacle<'s>(
+        &self,
+        action: Action,
+        mut states: impl Iterator<Item = &'s State>,
+        offer: &Offer,
+    ) -> Result<Option<String>, String> {
+        if matches!(action, Action::Backend(_) | Action::Client(_)) {
+            return Ok(Some("the SDK has no part in it: backend and vendor are built in".into()));
+        }
+        if !self.virtual_time && takes_long(action) {
+            return Ok(Some("the SDK does not claim clock, and it would take seconds of real time each".into()));
+        }
+        let Some(only) = states.find_map(|state| stage(&[*state], action)) else {
+            return Ok(Some("it can never happen".into()));
+        };
+        let draft = PlannedWalk { stages: vec![only], ..self.draft(0, 0) };
+        let case = self.plan(&self.script(&draft, 0, "").1)?;
+        Ok(case.skip(offer).map(|skip| skip.0))
+    }
+
+    /// The walk of a seed.
+    pub fn draft(&self, seed: u64, length: usize) -> PlannedWalk {
+        let clock_off = self.virtual_time && self.engine.capabilities.contains(&Capability::Clock);
+        PlannedWalk::random(seed, length, &self.actions, |conditions| Conditions {
+            standard: false,
+            clock_off_minutes: if clock_off { conditions.clock_off_minutes } else { 0 },
+            ..conditions
+        })
+    }
+
+    fn script(&self, draft: &PlannedWalk, seed: u64, note: &str) -> (String, Written) {
+        let clause = draft.stages.last().map_or("REF-2", |stage| clause(stage.action)).to_owned();
+        let (home, conditions, stages) = (draft.home, draft.conditions, draft.stages.clone());
+        let written = write(&Script { seed, note: note.to_owned(), clause: clause.clone(), home, conditions, stages });
+        (clause, written)
+    }
+
+    fn plan(&self, written: &Written) -> Result<PlannedCase, String> {
+        let source = Source::new("walk.yaml", written.text.clone());
+        let (scenario, problems) = Scenario::parse(&source, "explored", &self.clauses);
+        let suite = Suite { clauses: self.clauses.clone(), scenarios: scenario.into_iter().collect() };
+        let plan = Plan::build(&suite, problems).map_err(|problems| problems.render(false))?;
+        plan.cases.into_iter().next().ok_or_else(|| "a walk that makes no case".to_owned())
+    }
+
+    /// Walks.
+    pub async fn walk(&self, draft: &PlannedWalk, seed: u64) -> Ended {
+        let written = self.script(draft, seed, "").1;
+        let case = match self.plan(&written) {
+            Ok(case) => case,
+            Err(problems) => return Ended::Broken(format!("the walk makes no scenario:\n{problems}")),
+        };
+        match play(&case, &self.engine).await.verdict {
+            Verdict::Passed => Ended::Well,
+            Verdict::Failed(findings) | Verdict::Warned(findings) => {
+                let Some(finding) = findings.into_iter().next() else {
+                    return Ended::Broken("a failure without a finding".into());
+                };
+                let line = finding.place.source.line_column(finding.place.span.start).0;
+                let at = written.lines.iter().rposition(|first| *first <= line);
+                Ended::Failed(Box::new(Failed { draft: draft.clone(), finding, at }))
+            }
+            Verdict::Skipped(reason) => Ended::Broken(format!("a walk was skipped: {reason}")),
+            Verdict::BadScenario(what) | Verdict::HarnessFailed(what) => Ended::Broken(what.to_string()),
+        }
+    }
+
+    /// The shortest form of a failing walk that can be found in bounded time.
+    pub async fn shorten(&self, failed: Failed, seed: u64) -> Shortened {
+        let (began, mut tries) = (Instant::now(), 0);
+        let mut attempt = async |like: &Failed, actions: &[Action]| -> Option<Failed> {
+            let draft = like.draft.along(actions);
+            if draft.stages.is_empty() || tries >= TRIES || began.elapsed() > PATIENCE {
+                return None;
+            }
+            tries += 1;
+            match self.walk(&draft, seed).await {
+                Ended::Failed(again) if is_alike(&again.finding, &like.finding) => Some(again.cut()),
+                _ => None,
+            }
+        };
+        // What came after the failure says nothing; and without it the failing step's own clause is named.
+        let (mut best, mut again) = (failed.cut(), false);
+        for _ in 0..2 {
+            if let Ended::Failed(anew) = self.walk(&best.draft, seed).await {
+                (best, again) = (anew.cut(), true);
+                break;
+            }
+        }
+        if again {
+            best = shorten(best, |failed| failed.draft.actions(), Action::plainer, &mut attempt).await;
+        }
+        let told = format!("expected {}, got {}", best.finding.expected, best.finding.got);
+        let text = self.text(&best, seed, &told);
+        Shortened { failed: best, tries, again, text }
+    }
+
+    /// The scenario file of a failure, under the clause that it breaks.
+    fn text(&self, failed: &Failed, seed: u64, told: &str) -> String {
+        let (own, written) = self.script(&failed.draft, seed, told);
+        match failed.finding.clauses.first() {
+            Some(clause) if *clause != own && self.clauses.get(clause).is_some() => {
+                written.text.replacen(&format!("proves: [{own}]"), &format!("proves: [{clause}]"), 1)
+            }
+            _ => written.text,
+        }
+    }
+}
+
+impl Failed {
+    /// Without what came after the failure.
+    fn cut(mut self) -> Self {
+        if let Some(at) = self.at {
+            self.draft.stages.truncate(at + 1);
+        }
+        self
+    }
+
+    /// How many stages were walked.
+    pub fn walked(&self) -> usize {
+        self.at.map_or(0, |at| at + 1)
+    }
+}
+
+/// Whether two findings tell of the same fault, as far as that can be said.
+fn is_alike(one: &Finding, other: &Finding) -> bool {
+    one.weight == other.weight && (one.weight == Weight::Always || one.clauses == other.clauses)
+}
+
+/// Whether an action lets hours, or long pauses between tries, pass.
+fn takes_long(action: Action) -> bool {
+    let waits = |strike: InjectedFault| {
+        matches!(strike, InjectedFault::Busy(..) | InjectedFault::Lasting(_) | InjectedFault::Silence)
+    };
+    match action {
+        Action::Hour | Action::Days | Action::Crowd | Action::CrowdSignOut | Action::LockedCall => true,
+        Action::SignInLate(_) | Action::CrashInCall(_) | Action::NextUser(_, Parting::ToldToWait) => true,
+        Action::CallStruck(On::Refresh, _) => true,
+        Action::SignInStruck(_, strike) | Action::CallStruck(On::Api, strike) => waits(strike),
+        _ => false,
+    }
+}

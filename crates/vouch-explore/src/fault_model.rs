@@ -1,0 +1,162 @@
+//! What the scheme says of failing networks and servers, of crashes, of forged tokens and of tries at what is not allowed:
+//! the other half of [`super::model`].
+
+use super::action::{BackendRequest, ClientRequest, Forged, InjectedFault, On, Person, Place};
+use super::state::{Branch, Ended, Installed, Observation, State, branch, refused};
+use vouch_spec::protocol::ErrorKind::{InvalidSignInToken, InvalidUser, Network, Unauthorized, UnexpectedAnswer};
+
+impl State {
+    /// A sign-in whose exchange goes wrong leaves everything as it was (EXC-4, MIG-8).
+    pub(super) fn sign_in_struck(self, who: Person, strike: InjectedFault) -> Vec<Branch> {
+        let exchanges = match self.installed {
+            Installed::Nobody => true,
+            Installed::Key(owner) | Installed::Token { who: owner, hold: true } => owner == who,
+            Installed::Token { .. } => false,
+        };
+        if !exchanges || !self.online || self.is_gone(who) {
+            return vec![];
+        }
+        match strike {
+            InjectedFault::Status(403 | 418) => refused(&[UnexpectedAnswer, InvalidSignInToken], self),
+            InjectedFault::Garbage => refused(&[UnexpectedAnswer, Network], self),
+            // An SDK may try again where nothing was used up (EXC-2), and the second try goes through.
+            InjectedFault::LoseRequest | InjectedFault::Status(429 | 500..) | InjectedFault::Busy(..) => {
+                let mut branches = refused(&[Network], self);
+                branches.extend(branch(&[Observation::Ok], self.signed_in(who, false)));
+                branches
+            }
+            // An HTTP stack may send again on a connection that it had kept, and finds the token used up.
+            InjectedFault::LoseResponse => refused(&[Network, InvalidSignInToken], self),
+            _ => refused(&[Network], self),
+        }
+    }
+
+    /// EXC-4, EXC-6: refused, before or by the identity provider.
+    pub(super) fn sign_in_forged(self, how: Forged) -> Vec<Branch> {
+        match self.installed {
+            Installed::Nobody if self.online && !self.is_gone(Person::Ada) => refused(&[InvalidSignInToken], self),
+            Installed::Nobody if how != Forged::BadSignature && !self.is_gone(Person::Ada) => {
+                refused(&[InvalidSignInToken], self)
+            }
+            _ => vec![],
+        }
+    }
+
+    /// SCO-4, IDP-1 to IDP-7: refused, and nothing comes of it, but for a chain that ends when an old link is shown.
+    pub(super) fn tried(self, what: ClientRequest) -> Vec<Branch> {
+        let refused: Vec<_> = [400, 401, 403, 404, 409, 415, 422].into_iter().map(Observation::Http).collect();
+        // `Ok` is for nothing to try with.
+        let harmless = || branch(&[&[Observation::Ok], &refused[..]].concat(), self);
+        match what {
+            ClientRequest::Garbage
+            | ClientRequest::Twin
+            | ClientRequest::UnsignedToken
+            | ClientRequest::Metrics
+            | ClientRequest::NewUser => harmless(),
+            ClientRequest::NoCredential
+            | ClientRequest::MadeUpKey
+            | ClientRequest::KeyAt(_)
+            | ClientRequest::NamelessUser
+            | ClientRequest::TokenForNobody => branch(&refused, self),
+            _ if !self.is_well() => vec![],
+            ClientRequest::OldRefreshToken => {
+                let mut branches = branch(&[Observation::Ok], self);
+                branches.push(Branch { seen: refused, next: State { ended: Ended::Revoked, ..self } });
+                branches
+            }
+            ClientRequest::AccessTokenAt(Place::Home) => vec![],
+            ClientRequest::AccessTokenAt(_) | ClientRequest::ExpiredAccessToken | ClientRequest::SignInTokenAgain => {
+                harmless()
+            }
+        }
+    }
+
+    /// ISS-1 to ISS-8: nothing of this changes what the SDK has.
+    pub(super) fn asked(self, ask: BackendRequest) -> Vec<Branch> {
+        let refused: Vec<_> = [400, 401, 403, 500, 502, 503].into_iter().map(Observation::Http).collect();
+        match ask {
+            BackendRequest::Rightly(who) | BackendRequest::Raced(who) if !self.is_gone(who) => {
+                branch(&[Observation::Http(200)], self)
+            }
+            BackendRequest::NamingInQuery(who)
+            | BackendRequest::NamingInBody(who)
+            | BackendRequest::NamingInHeader(who)
+                if !self.is_gone(who) =>
+            {
+                branch(&[&[Observation::Http(200)], &refused[..2]].concat(), self)
+            }
+            BackendRequest::NewcomerCrowd => branch(&[Observation::Http(200)], self),
+            BackendRequest::WithoutCredential | BackendRequest::WithGarbage => branch(&refused[1..3], self),
+            BackendRequest::FailedLookUp(_) => branch(&refused, self),
+            BackendRequest::FailedIssuance(_) | BackendRequest::GarbledIssuance | BackendRequest::SilentIssuance
+                if !self.is_gone(Person::Ada) =>
+            {
+                branch(&refused, self)
+            }
+            _ => vec![],
+        }
+    }
+
+    /// Whatever goes wrong on the wire, a session that is well stays (DEL-4, REF-6, REF-10).
+    pub(super) fn call_struck(self, on: On, strike: InjectedFault) -> Vec<Branch> {
+        let through = Observation::Http(200);
+        if let (Installed::Key(owner), On::Api, true) = (self.installed, on, self.online) {
+            let status = match strike {
+                InjectedFault::Status(status) | InjectedFault::Lasting(status) | InjectedFault::Busy(status, _) => {
+                    status
+                }
+                _ => 200,
+            };
+            let seen = [through, Observation::Http(status)];
+            let seen = seen.into_iter().chain([Network, UnexpectedAnswer, Unauthorized].map(Observation::Refused));
+            return if self.is_gone(owner) { vec![] } else { branch(&seen.collect::<Vec<_>>(), self) };
+        }
+        if !self.is_well() {
+            return vec![];
+        }
+        let seen = match (on, strike) {
+            (On::Refresh, InjectedFault::Status(403 | 418) | InjectedFault::Garbage) => {
+                vec![through, Observation::Refused(UnexpectedAnswer), Observation::Refused(Network)]
+            }
+            (On::Refresh, InjectedFault::Lasting(_)) => vec![Observation::Refused(Network)],
+            (On::Api, InjectedFault::Lasting(status)) => {
+                vec![Observation::Http(status), Observation::Refused(Unauthorized)]
+            }
+            (On::Api, InjectedFault::Status(401)) => vec![through],
+            (On::Api, InjectedFault::Status(status)) => {
+                vec![
+                    Observation::Http(status),
+                    through,
+                    Observation::Refused(Network),
+                    Observation::Refused(UnexpectedAnswer),
+                ]
+            }
+            (On::Api, InjectedFault::Busy(status, _)) => {
+                vec![Observation::Http(status), through, Observation::Refused(Network)]
+            }
+            (On::Api, InjectedFault::Garbage) => {
+                vec![through, Observation::Refused(UnexpectedAnswer), Observation::Refused(Network)]
+            }
+            (_, _) => vec![through, Observation::Refused(Network)],
+        };
+        let mut branches = branch(&seen, self);
+        // Of the user itself, 404 may well mean that it is gone; DEL-4 speaks of foreign ones.
+        if (on, strike) == (On::Api, InjectedFault::Status(404)) {
+            branches.extend(branch(&[Observation::Http(404), Observation::Refused(InvalidUser)], self.nobody()));
+        }
+        branches
+    }
+
+    /// A call that may die in its middle: before it or after it, never between (EXC-5, PER-3, MIG-9).
+    pub(super) fn crash(self, mut branches: Vec<Branch>) -> Vec<Branch> {
+        let all: Vec<State> = branches.iter().map(|branch| branch.next).chain([self]).collect();
+        if branches.is_empty() {
+            return vec![];
+        }
+        // A launch follows.
+        for learnt in all.into_iter().flat_map(State::may_learn) {
+            branches.push(Branch { seen: vec![Observation::Killed], ..learnt });
+        }
+        branches
+    }
+}

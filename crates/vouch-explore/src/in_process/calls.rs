@@ -1,0 +1,179 @@
+//! Calls of the SDK, and what is remembered of how they ended.
+
+use super::Direct;
+use crate::action::{InjectedFault, Person, Place};
+use crate::memory_network::lock;
+use crate::state::Observation;
+use async_trait::async_trait;
+use std::sync::atomic::Ordering;
+use vouch_runner::invariant::Left;
+use vouch_sim::reference::app::{Failed, SdkPort, TokenSource};
+use vouch_sim::reference::sdk::{ApiAnswer, SdkError};
+use vouch_sim::wire::Operation;
+use vouch_spec::protocol::ErrorKind;
+use vouch_spec::protocol::StatusWord;
+
+impl Direct {
+    pub(super) fn strike(&self, on: Operation, strike: InjectedFault) {
+        *lock(&self.network.strike) = Some((on, strike));
+    }
+
+    /// A call that may begin a session.
+    pub(super) fn begins(&self) {
+        lock(&self.observed).left = Left::MayBe;
+    }
+
+    pub(super) fn note(&self, result: Result<Observation, SdkError>) -> Observation {
+        let error = match result {
+            Ok(seen) => return seen,
+            Err(error) => error,
+        };
+        let mut observed = lock(&self.observed);
+        observed.told.push((error.kind, self.network.transcript.len()));
+        observed.texts = vec![error.text];
+        if error.kind == ErrorKind::InvalidUser {
+            (observed.left, observed.token_scheme) = (Left::UserGone, false);
+        }
+        Observation::Refused(error.kind)
+    }
+
+    pub(super) fn note_sign_out(&self, out: Result<(), SdkError>) -> Observation {
+        if out.is_ok() {
+            let mut observed = lock(&self.observed);
+            (observed.left, observed.token_scheme) = (Left::SignedOut, false);
+        }
+        self.note(out.map(|()| Observation::Ok))
+    }
+
+    pub(super) fn sign_out(&self) -> Observation {
+        let out = self.sdk.sign_out();
+        self.note_sign_out(out)
+    }
+
+    pub(super) async fn sign_in(&self, who: Person, place: Place) -> Observation {
+        self.sign_in_if_issued(self.issue(who, place)).await
+    }
+
+    pub(super) async fn sign_in_if_issued(&self, token: Option<String>) -> Observation {
+        match token {
+            Some(token) => self.sign_in_with(&token).await,
+            None => Observation::Refused(ErrorKind::Network),
+        }
+    }
+
+    pub(super) async fn sign_in_with(&self, token: &str) -> Observation {
+        self.begins();
+        let done = self.sdk.sign_in(token).await;
+        if done.is_ok() {
+            lock(&self.observed).token_scheme = true;
+        }
+        self.note(done.map(|()| Observation::Ok))
+    }
+
+    pub(super) async fn identify(&self, who: Person) -> Observation {
+        self.begins();
+        let authenticate = async || {
+            let online = self.network.online.load(Ordering::Relaxed);
+            let token = if online { self.issue(who, Place::Home) } else { None };
+            token.ok_or_else(|| SdkError::new(ErrorKind::Network, "the app could not get a sign-in token"))
+        };
+        let done = self.sdk.identify(&format!("app-user-{}", who.name()), authenticate).await;
+        if done.is_ok() {
+            lock(&self.observed).token_scheme = true;
+        }
+        self.note(done.map(|()| Observation::Ok))
+    }
+
+    pub(super) async fn request(&self, path: &str) -> Observation {
+        let answered = self.sdk.request("GET", path).await;
+        self.note(answered.map(|answer| Observation::Http(answer.status)))
+    }
+
+    /// Whether the calls of a kind since then follow each other faster than the server asked for (REF-9).
+    pub(super) fn hurries(&self, kind: Operation, from: usize, seconds: u64) -> bool {
+        self.network.transcript.look(|exchanges| {
+            let calls = exchanges[from..].iter().filter(|exchange| exchange.operation == kind);
+            let times: Vec<i64> = calls.map(|exchange| exchange.at_ms).collect();
+            let least_ms = i64::try_from(seconds * 1000).unwrap_or(i64::MAX) - 100;
+            times.windows(2).any(|pair| pair[1] - pair[0] < least_ms)
+        })
+    }
+
+    /// How many calls of a kind were sent since then.
+    pub(super) fn count(&self, kind: Operation, from: usize) -> usize {
+        self.network.transcript.look(|exchanges| exchanges[from..].iter().filter(|e| e.operation == kind).count())
+    }
+
+    /// A call whose answer comes as the cloud made it.
+    pub(super) async fn read(&self, path: &str) -> Observation {
+        let answered = self.sdk.request("GET", path).await;
+        // What the API says must reach the app (SCO-1).
+        let lost = |answer: &ApiAnswer| answer.status == 200 && answer.body.is_null();
+        self.note(answered.map(|answer| Observation::Http(if lost(&answer) { 0 } else { answer.status })))
+    }
+
+    /// A process that died in the middle answered nobody.
+    pub(super) fn after_crash(&mut self, seen: Observation) -> Observation {
+        let died = self.life.is_over();
+        self.life.end_at_write(0);
+        if died {
+            let mut observed = lock(&self.observed);
+            (observed.left, observed.token_scheme) = (Left::MayBe, false);
+        }
+        self.relaunch();
+        if died { Observation::Killed } else { seen }
+    }
+
+    pub(super) async fn reconcile(&self) -> Observation {
+        let port = Port(self);
+        let user = self.app_user.map(|who| self.id(who).to_owned());
+        match self.app.reconcile(user.as_deref(), &port, &port).await {
+            Ok(()) => Observation::Ok,
+            Err(failed) => Observation::Refused(failed.kind),
+        }
+    }
+}
+
+/// SDK and backend, as the app calls them.
+struct Port<'a>(&'a Direct);
+
+fn failed(error: SdkError) -> Failed {
+    Failed { kind: error.kind, text: error.text }
+}
+
+#[async_trait]
+impl SdkPort for Port<'_> {
+    async fn status(&self) -> Result<Vec<StatusWord>, Failed> {
+        self.0.sdk.status().map_err(failed)
+    }
+
+    async fn current_user_id(&self) -> Result<Option<String>, Failed> {
+        self.0.sdk.current_user_id().map_err(failed)
+    }
+
+    async fn sign_in(&self, token: String) -> Result<(), Failed> {
+        self.0.deeds.fetch_add(1, Ordering::Relaxed);
+        self.0.begins();
+        let done = self.0.sdk.sign_in(&token).await;
+        if done.is_ok() {
+            lock(&self.0.observed).token_scheme = true;
+        }
+        done.map_err(failed)
+    }
+
+    async fn sign_out(&self) -> Result<(), Failed> {
+        self.0.deeds.fetch_add(1, Ordering::Relaxed);
+        let out = self.0.sdk.sign_out();
+        self.0.note_sign_out(out.clone());
+        out.map_err(failed)
+    }
+}
+
+#[async_trait]
+impl TokenSource for Port<'_> {
+    async fn sign_in_token(&self) -> Result<String, Failed> {
+        let unreachable = || Failed { kind: ErrorKind::Network, text: "the app's backend does not answer".into() };
+        let user = self.0.app_user.filter(|_| self.0.network.online.load(Ordering::Relaxed)).ok_or_else(unreachable)?;
+        self.0.issue(user, Place::Home).ok_or_else(unreachable)
+    }
+}

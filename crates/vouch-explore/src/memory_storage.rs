@@ -1,0 +1,77 @@
+//! Storage in memory, as a device has it on disk.
+
+use super::memory_network::lock;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use vouch_sim::reference::sdk::ports::{Life, Storage, StorageError};
+use vouch_spec::protocol::message::{Area, Item};
+use vouch_spec::text::lossy;
+
+/// Storage in memory. It outlives the processes that write to it.
+pub(super) type Disk = Arc<Mutex<BTreeMap<(Area, String), Vec<u8>>>>;
+
+/// One process's view of the disk.
+pub(super) struct MemoryStorage {
+    pub disk: Disk,
+    pub life: Life,
+    pub locked: Arc<AtomicBool>,
+}
+
+impl MemoryStorage {
+    fn unlocked(&self, area: Area) -> Result<(), StorageError> {
+        let locked = area == Area::Secure && self.locked.load(Ordering::Relaxed);
+        if locked { Err(StorageError::Locked) } else { Ok(()) }
+    }
+
+    /// As a file vault does it: each change is one or two writes, and a process can die before any of them.
+    fn write_of(&self, change: impl FnOnce(&mut BTreeMap<(Area, String), Vec<u8>>)) -> Result<(), StorageError> {
+        self.life.may_write()?;
+        change(&mut lock(&self.disk));
+        Ok(())
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.unlocked(area)?;
+        Ok(lock(&self.disk).get(&(area, key.to_owned())).cloned())
+    }
+
+    fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), StorageError> {
+        self.unlocked(area)?;
+        let beside = format!(".{key}.new");
+        self.write_of(|disk| drop(disk.insert((area, beside.clone()), value.to_vec())))?;
+        self.write_of(|disk| {
+            if let Some(value) = disk.remove(&(area, beside)) {
+                disk.insert((area, key.to_owned()), value);
+            }
+        })
+    }
+
+    fn erase(&self, area: Area, key: &str) -> Result<(), StorageError> {
+        self.unlocked(area)?;
+        self.write_of(|disk| drop(disk.remove(&(area, format!(".{key}.new")))))?;
+        self.write_of(|disk| drop(disk.remove(&(area, key.to_owned()))))
+    }
+
+    fn tidy(&self) -> Result<(), StorageError> {
+        self.unlocked(Area::Secure)?;
+        lock(&self.disk).retain(|(_, key), _| !key.ends_with(".new"));
+        Ok(())
+    }
+
+    fn items(&self) -> Result<Vec<Item>, StorageError> {
+        Ok(items(&self.disk))
+    }
+}
+
+/// Everything that lies there.
+pub(super) fn items(disk: &Disk) -> Vec<Item> {
+    let item = |((area, key), value): (&(Area, String), &Vec<u8>)| Item {
+        area: *area,
+        key: key.clone(),
+        value: lossy(value).into_owned(),
+    };
+    lock(disk).iter().map(item).collect()
+}

@@ -1,0 +1,139 @@
+//! A walk that is drawn up before it is walked: for SDKs that are played to, not looked into.
+//!
+//! What an action came to is not known then. So a draft keeps every state that the model allows, takes only actions that can
+//! happen in all of them, and asks only what holds in all.
+
+use super::action::{Action, Person};
+use super::in_process::Conditions;
+use super::scenario::Stage;
+use super::state::State;
+use super::walk::{Coverage, by_kind, conditions, home};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use vouch_spec::protocol::Realm;
+
+/// A walk to be.
+#[derive(Clone, Debug)]
+pub struct PlannedWalk {
+    pub home: Realm,
+    pub conditions: Conditions,
+    pub stages: Vec<Stage>,
+}
+
+impl PlannedWalk {
+    /// A random one of `length` actions. `fit` takes out conditions that cannot be had.
+    pub fn random(seed: u64, length: usize, actions: &[Action], fit: impl Fn(Conditions) -> Conditions) -> Self {
+        let mut random = StdRng::seed_from_u64(seed);
+        let home = home(&mut random);
+        let mut draft = Self { home, conditions: fit(conditions(&mut random)), stages: Vec::new() };
+        for _ in 0..length {
+            let now = draft.now();
+            let kinds = by_kind(actions.iter().copied().filter(|action| stage(&now, *action).is_some()));
+            let drawn = kinds.choose(&mut random).and_then(|kind| kind.choose(&mut random));
+            let Some(stage) = drawn.and_then(|action| stage(&now, *action)) else { break };
+            draft.stages.push(stage);
+        }
+        draft
+    }
+
+    /// The same with other actions; those that cannot happen are left out.
+    pub fn along(&self, actions: &[Action]) -> Self {
+        let mut draft = Self { stages: Vec::new(), ..self.clone() };
+        for action in actions {
+            let next = stage(&draft.now(), *action);
+            draft.stages.extend(next);
+        }
+        draft
+    }
+
+    pub fn actions(&self) -> Vec<Action> {
+        self.stages.iter().map(|stage| stage.action).collect()
+    }
+
+    /// The states that may be at its end.
+    fn now(&self) -> Vec<State> {
+        self.stages.last().map_or_else(|| vec![State::START], |stage| stage.after.clone())
+    }
+
+    /// What the first so many stages visit. Only where the state is certain is it counted.
+    pub fn cover(&self, stages: usize, coverage: &mut Coverage) {
+        for stage in self.stages.iter().take(stages) {
+            if let [state] = stage.before.as_slice() {
+                coverage.states.insert(*state);
+                coverage.transitions.insert((*state, stage.action));
+            }
+            coverage.actions.insert(stage.action);
+        }
+    }
+}
+
+/// An action in any of these states, if it can happen in all of them and is the same in all.
+pub fn stage(before: &[State], action: Action) -> Option<Stage> {
+    let mut after: Vec<State> = Vec::new();
+    for state in before {
+        let branches = state.follow(action);
+        if branches.is_empty() {
+            return None;
+        }
+        for branch in branches {
+            if !after.contains(&branch.next) {
+                after.push(branch.next);
+            }
+        }
+    }
+    let users: Vec<Person> = before.iter().filter_map(State::user).collect();
+    let alike = users.windows(2).all(|pair| pair[0] == pair[1]);
+    (alike || !is_about_the_user(action)).then(|| Stage { action, before: before.to_vec(), after, idle: false })
+}
+
+/// Whether an action concerns whoever is signed in.
+fn is_about_the_user(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Call
+            | Action::CallSummary
+            | Action::CallOther
+            | Action::CallStruck(..)
+            | Action::Crowd
+            | Action::CrowdSignOut
+            | Action::CrowdRefused
+            | Action::LateRefusal
+            | Action::WaitDeleted
+            | Action::CallTwice
+            | Action::NextUser(..)
+            | Action::LockedCall
+            | Action::CrashInCall(_)
+            | Action::Revoke
+            | Action::RefuseAccessTokens
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::action_list::all_actions;
+    use super::super::state::Installed;
+    use super::*;
+
+    #[test]
+    fn a_draft_is_the_same_for_the_same_seed_and_never_stuck() {
+        for seed in 0..200 {
+            let draft = PlannedWalk::random(seed, 30, &all_actions(), |conditions| conditions);
+            assert_eq!(draft.stages.len(), 30);
+            assert_eq!(
+                draft.actions(),
+                PlannedWalk::random(seed, 30, &all_actions(), |conditions| conditions).actions()
+            );
+            assert_eq!(draft.along(&draft.actions()).stages, draft.stages);
+        }
+    }
+
+    #[test]
+    fn what_is_not_certain_is_not_counted_on() {
+        let crashed = stage(&[State::START], Action::CrashInSignIn(Person::Ada, 1)).expect("possible");
+        assert_eq!(crashed.after.len(), 2);
+        assert!(stage(&crashed.after, Action::Revoke).is_none(), "nobody may be there to revoke");
+        let out = stage(&crashed.after, Action::SignOut).expect("always possible");
+        assert!(matches!(out.after.as_slice(), [State { installed: Installed::Nobody, .. }]), "{:?}", out.after);
+    }
+}

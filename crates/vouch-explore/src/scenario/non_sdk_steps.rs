@@ -1,0 +1,117 @@
+//! The steps of actions in which the SDK has no part.
+
+use super::step_templates::elsewhere;
+use super::{Stage, expect, newcomer};
+use crate::action::{BackendRequest, ClientRequest, MADE_UP_KEY, NOBODY, PEOPLE, Person};
+use crate::state::State;
+use std::fmt::Write;
+use vouch_spec::protocol::Realm;
+
+/// What an app asks of its backend.
+pub(super) fn backend(out: &mut String, ask: BackendRequest, number: usize, stage: &Stage, newcomers: usize) {
+    let other = |who: Person| format!("${}.externalId", who.other().name());
+    let own = |who: Person, more: String| {
+        format!("  - tokenRequest: {{user: {}, owner: ${}.id{more}}}\n", who.name(), who.name())
+    };
+    match ask {
+        BackendRequest::Rightly(who) => out.push_str(&own(who, ", notCacheable: true".into())),
+        BackendRequest::WithoutCredential => out.push_str("  - tokenRequest: {user: ada, credential: missing}\n"),
+        BackendRequest::WithGarbage => out.push_str("  - tokenRequest: {user: ada, credential: garbage}\n"),
+        BackendRequest::NamingInQuery(who) => {
+            out.push_str(&own(who, format!(", query: {{client_user_id: {}}}", other(who))))
+        }
+        BackendRequest::NamingInBody(who) => {
+            out.push_str(&own(who, format!(", body: {{client_user_id: {}}}", other(who))))
+        }
+        BackendRequest::NamingInHeader(who) => {
+            out.push_str(&own(who, format!(", headers: {{x-user-id: {}}}", other(who))))
+        }
+        BackendRequest::NewcomerCrowd => {
+            let name = newcomer(number);
+            let _ = writeln!(out, "  - together: {{steps: [{{tokenRequest: {{user: {name}}}}}], times: 3}}");
+            users(out, stage, newcomers);
+            return;
+        }
+        BackendRequest::Raced(who) => {
+            out.push_str("  - fault: {on: findUser, harm: status, status: 404, times: 1}\n");
+            out.push_str(&own(who, String::new()));
+        }
+        BackendRequest::FailedLookUp(status) => {
+            let _ = writeln!(out, "  - fault: {{on: findUser, harm: status, status: {status}, times: 1}}");
+            out.push_str("  - tokenRequest: {user: ada}\n");
+        }
+        BackendRequest::FailedIssuance(status) => {
+            let _ = writeln!(
+                out,
+                "  - fault: {{on: issuance, harm: status, status: {status}, body: \"bad key $team.key\", times: 1}}"
+            );
+            out.push_str("  - tokenRequest: {user: ada}\n");
+        }
+        BackendRequest::SilentIssuance => {
+            out.push_str("  - fault: {on: issuance, harm: holdRequest, times: 1}\n  - tokenRequest: {user: ada}\n");
+        }
+        BackendRequest::GarbledIssuance => {
+            out.push_str("  - fault: {on: issuance, harm: wrongTypes, times: 1}\n  - tokenRequest: {user: ada}\n");
+        }
+    }
+    expect(out, stage);
+}
+
+/// How many users the team must have (ISS-2).
+fn users(out: &mut String, stage: &Stage, newcomers: usize) {
+    let gone = |state: &State| PEOPLE.iter().filter(|who| state.is_gone(**who)).count();
+    if let Some(state) = stage.after.first().filter(|first| stage.after.iter().all(|other| gone(other) == gone(first)))
+    {
+        let _ = writeln!(out, "  - vendorUsers: {{count: {}}}", PEOPLE.len() - gone(state) + newcomers);
+    }
+}
+
+/// What another client tries.
+pub(super) fn client(out: &mut String, what: ClientRequest, number: usize, home: Realm) {
+    let _ = match what {
+        ClientRequest::AccessTokenAt(place) => {
+            writeln!(out, "  - present: {{token: accessToken{}}}\n    expect: [401, 403]", elsewhere(place, home))
+        }
+        ClientRequest::ExpiredAccessToken => {
+            writeln!(out, "  - expire: accessToken\n  - present: {{token: accessToken}}\n    expect: [401, 403]")
+        }
+        ClientRequest::Garbage => writeln!(out, "  - clientBroken: {{how: garbage, call: refresh}}\n    expect: 4xx"),
+        ClientRequest::Twin => writeln!(
+            out,
+            "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{\"client_user_id\": \"$ada.externalId\"}}'}}\n    \
+             expect: [200, 4xx]"
+        ),
+        ClientRequest::NoCredential => writeln!(out, "  - clientCall: {{call: GET /v2/user/$ada.id}}\n    expect: 4xx"),
+        ClientRequest::MadeUpKey => {
+            writeln!(out, "  - clientCall: {{call: GET /v2/user/$ada.id, key: {MADE_UP_KEY}}}\n    expect: 4xx")
+        }
+        ClientRequest::KeyAt(place) => {
+            let place = elsewhere(place, home);
+            writeln!(out, "  - clientCall: {{call: GET /v2/user, key: $team.key{place}}}\n    expect: 4xx")
+        }
+        ClientRequest::NamelessUser => {
+            writeln!(out, "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{}}'}}\n    expect: 4xx")
+        }
+        ClientRequest::TokenForNobody => writeln!(
+            out,
+            "  - clientCall: {{call: POST /v2/user/{NOBODY}/sign_in_token, key: $team.key}}\n    expect: 4xx"
+        ),
+        ClientRequest::UnsignedToken => writeln!(
+            out,
+            "  - issueToken: {{user: ada, as: good{number}}}\n  \
+             - forgeToken: {{from: $good{number}, how: algorithmNone, as: bad{number}}}\n  \
+             - clientExchange: {{token: $bad{number}}}\n    expect: [4xx, invalidSignInToken]"
+        ),
+        ClientRequest::Metrics | ClientRequest::NewUser => {
+            let call = if what == ClientRequest::Metrics { "GET /v2/user/metrics" } else { "POST /v2/user" };
+            let body = if what == ClientRequest::NewUser { ", body: '{\"client_user_id\": \"intruder\"}'" } else { "" };
+            writeln!(
+                out,
+                "  - issueToken: {{user: ada, as: mine{number}}}\n  - clientExchange: {{token: $mine{number}, as: s{number}}}\n  \
+                 - clientCall: {{call: {call}, bearer: $s{number}.accessToken{body}}}\n    expect: 4xx",
+            )
+        }
+        ClientRequest::SignInTokenAgain => writeln!(out, "  - present: {{token: signInToken}}\n    expect: 4xx"),
+        ClientRequest::OldRefreshToken => writeln!(out, "  - present: {{token: oldRefreshToken}}\n    expect: 4xx"),
+    };
+}

@@ -1,0 +1,50 @@
+//! What the steps of several actions have in common.
+
+use super::Stage;
+use crate::action::{InjectedFault, Person, Place};
+use crate::state::State;
+use vouch_spec::protocol::Realm;
+
+pub(super) fn strike(on: &str, strike: InjectedFault) -> String {
+    match strike {
+        InjectedFault::LoseRequest => format!("  - fault: {{on: {on}, harm: loseRequest, times: 1}}\n"),
+        InjectedFault::Silence => format!("  - fault: {{on: {on}, harm: holdRequest, times: 1}}\n"),
+        InjectedFault::LoseResponse => format!("  - fault: {{on: {on}, harm: loseResponse, times: 1}}\n"),
+        InjectedFault::Status(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}, times: 1}}\n"),
+        InjectedFault::Busy(status, seconds) => {
+            format!("  - fault: {{on: {on}, harm: status, status: {status}, retryAfter: {seconds}, times: 1}}\n")
+        }
+        InjectedFault::Lasting(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}}}\n"),
+        InjectedFault::WrongTypes => format!("  - fault: {{on: {on}, harm: wrongTypes, times: 1}}\n"),
+        InjectedFault::Garbage => format!("  - fault: {{on: {on}, harm: htmlBody, times: 1}}\n"),
+    }
+}
+
+/// A step that is begun, and comes no further than an exchange whose request or response is held.
+pub(super) fn under_way(on: &str, harm: &str, step: &str, name: &str) -> String {
+    format!(
+        "  - fault: {{on: {on}, harm: {harm}, times: 1}}\n  - begin: {{step: {{{step}}}, as: {name}, until: {on}}}\n"
+    )
+}
+
+/// What the app did before the device lost its network.
+pub(super) fn while_online(online: bool, steps: &str) -> String {
+    if online { steps.to_owned() } else { format!("  - network: up\n{steps}  - network: down\n") }
+}
+
+pub(super) fn is_online(stage: &Stage) -> bool {
+    stage.before.iter().all(|state| state.online)
+}
+
+/// Whoever is signed in.
+pub(super) fn own(stage: &Stage) -> Person {
+    stage.before.iter().find_map(State::user).unwrap_or(Person::Ada)
+}
+
+pub(super) fn elsewhere(place: Place, home: Realm) -> String {
+    match place {
+        Place::Home => String::new(),
+        Place::OtherRegion => format!(", region: {}", place.seen_from(home).region),
+        Place::OtherEnvironment => format!(", environment: {}", place.seen_from(home).environment),
+    }
+}

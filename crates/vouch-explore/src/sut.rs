@@ -1,0 +1,29 @@
+//! Who is explored, and what a mismatch is.
+
+use std::sync::Arc;
+use vouch_sim::mock_cloud::{CloudPolicy as CloudRules, Keys};
+use vouch_sim::reference::adapter::SdkFactory;
+use vouch_sim::reference::app::AppPolicy;
+use vouch_sim::reference::backend::BackendPolicy;
+use vouch_spec::profile::Profile;
+
+/// The parts of the walk; one of them may be a mutant.
+#[derive(Clone)]
+pub struct Parts {
+    pub sdk: Arc<dyn SdkFactory>,
+    pub app: Arc<dyn AppPolicy>,
+    pub cloud: Arc<dyn CloudRules>,
+    pub backend: Arc<dyn BackendPolicy>,
+    pub keys: Arc<Keys>,
+    pub junction: Arc<Profile>,
+    pub standard: Arc<Profile>,
+}
+
+/// Something that the model or an invariant does not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The clause of a broken invariant; a difference from the model names none.
+    pub clause: Option<&'static str>,
+    pub expected: String,
+    pub got: String,
+}

@@ -1,0 +1,277 @@
+//! A case of a scenario as a journey: stages that each end with a step that makes a call.
+
+use super::actions::{JourneyAction, StepMapping, meaning};
+use crate::endpoints::LoadCall;
+use std::collections::{BTreeMap, BTreeSet};
+use vouch_runner::run::PlannedCase;
+use vouch_runner::run::outcome::Outcomes;
+use vouch_runner::run::step::{Planned, StepResult};
+use vouch_spec::protocol::{ErrorKind, Realm};
+use vouch_spec::scenario::CloudGiven;
+use vouch_spec::text::{Decoder, Diagnostic, Kind, Node};
+
+/// The common fields of a step, which name no step.
+const COMMON: [&str; 3] = ["expect", "sent", "clause"];
+
+const HELP: &str = "`vouch journeys --list` shows which scenarios make journeys";
+
+/// A journey.
+pub struct Journey {
+    /// What reports call it: the scenario's id, and what tells this case from its siblings.
+    pub id: String,
+    pub realm: Realm,
+    /// The persons of the scenario; each user of the load has its own of each.
+    pub people: Vec<String>,
+    pub stages: Vec<Stage>,
+    /// The calls that it may make, each once, in the order of a lifecycle.
+    pub calls: Vec<LoadCall>,
+    /// Steps that look at what no load looks at, by name.
+    pub left_out: BTreeMap<String, usize>,
+}
+
+/// What a user does between two times of thinking.
+pub struct Stage {
+    /// In the guide's words.
+    pub name: String,
+    pub steps: Vec<Step>,
+}
+
+/// One step.
+pub struct Step {
+    pub act: JourneyAction,
+    pub expect: Outcomes,
+    /// `file:line:column`.
+    pub place: String,
+    words: String,
+}
+
+impl Step {
+    /// The calls that it may make. Where only a refusal of the SDK itself is right, none.
+    fn calls(&self) -> &'static [LoadCall] {
+        let by_sdk = matches!(self.act, JourneyAction::Request(_) | JourneyAction::Refresh | JourneyAction::SignIn(_));
+        if by_sdk && !takes_an_answer(&self.expect) { &[] } else { self.act.calls() }
+    }
+}
+
+/// Whether something that only a server can bring about is right.
+fn takes_an_answer(expect: &Outcomes) -> bool {
+    const OF_A_SERVER: [ErrorKind; 6] = [
+        ErrorKind::InvalidSignInToken,
+        ErrorKind::InvalidUser,
+        ErrorKind::NeedsReauthentication,
+        ErrorKind::Network,
+        ErrorKind::Unauthorized,
+        ErrorKind::UnexpectedAnswer,
+    ];
+    let refusals = OF_A_SERVER.into_iter().map(|kind| StepResult::Refused { kind, text: String::new() });
+    let statuses = (200..600).map(|status| StepResult::Http { status });
+    std::iter::once(StepResult::Ok).chain(refusals).chain(statuses).any(|answer| expect.judge(&answer).is_ok())
+}
+
+impl Journey {
+    /// Reads a case, or says all that makes it unfit, with its places.
+    pub fn read(case: &PlannedCase) -> Result<Self, Vec<Diagnostic>> {
+        let scenario = &*case.scenario;
+        let decoder = Decoder::new(&scenario.source);
+        let mut reader = Reader { case, decoder, left_out: BTreeMap::new(), late: false, unfit: BTreeSet::new() };
+        reader.check_given();
+        let id = |suffix: String| format!("{}{suffix}", scenario.id());
+        let combinations = scenario.matrix.combinations();
+        let combination = combinations.iter().find(|combination| id(combination.suffix()) == case.id);
+        let mut steps = Vec::new();
+        for (node, planned) in scenario.steps.iter().zip(&case.steps) {
+            let filled = combination.map_or_else(|| node.clone(), |c| node.map_texts(&|text| c.substitute(text)));
+            steps.extend(reader.step(&filled, planned));
+        }
+        let calls: Vec<LoadCall> =
+            LoadCall::ALL.into_iter().filter(|call| steps.iter().any(|step| step.calls().contains(call))).collect();
+        if calls.is_empty() {
+            let (span, help) = (scenario.header.id.span, "take one whose steps go over the wire");
+            if reader.unfit.is_empty() {
+                reader.decoder.wrong(span, "no step of this scenario makes a call", help);
+            }
+        }
+        let left_out = reader.left_out;
+        let problems = reader.decoder.finish();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let realm = case.given.realm();
+        Ok(Self {
+            id: case.id.clone(),
+            realm,
+            people: case.given.users.clone(),
+            stages: stages(steps),
+            calls,
+            left_out,
+        })
+    }
+
+    /// The names of its series: the lifecycle's own, then one for each call.
+    pub fn series(&self) -> Vec<String> {
+        let calls = self.calls.iter().map(|call| format!("{}/{call}", self.id));
+        std::iter::once(self.id.clone()).chain(calls).collect()
+    }
+}
+
+struct Reader<'a> {
+    case: &'a PlannedCase,
+    decoder: Decoder,
+    left_out: BTreeMap<String, usize>,
+    /// The users' clocks have been moved.
+    late: bool,
+    /// Kinds of steps that make it unfit; each is told at its first place.
+    unfit: BTreeSet<&'static str>,
+}
+
+impl Reader<'_> {
+    fn check_given(&self) {
+        let (scenario, given) = (&self.case.scenario, &self.case.given);
+        let place = scenario.given.as_ref().map_or(scenario.header.id.span, |node| node.span);
+        if given.cloud != CloudGiven::default() || given.profile.is_some() {
+            let why = "makes no journey: it needs a cloud of its own making";
+            self.decoder.wrong(place, format!("`{}` {why}", scenario.id()), "only a conformance run has one");
+        }
+        if !given.newcomers.is_empty() {
+            let why = "makes no journey: `newcomers` are new once only, and a journey is lived again and again";
+            self.decoder.wrong(place, format!("`{}` {why}", scenario.id()), "take one with `users`");
+        }
+    }
+
+    fn step(&mut self, node: &Node, planned: &Planned) -> Option<Step> {
+        let nothing = Node::new(Kind::Null, node.span);
+        let value = node.as_map().map_or(Some(&nothing), |entries| {
+            entries.iter().find(|(key, _)| !COMMON.contains(&key.name.as_str())).map(|(_, value)| value)
+        })?;
+        let (name, given) = (planned.kind.name, &self.case.given);
+        let expect = match node.get("expect") {
+            Some(expect) => self.decoder.decode::<Outcomes>(expect)?,
+            None => Outcomes::default(),
+        };
+        let act = match meaning(name, value, &self.decoder, given.realm(), &given.users)? {
+            StepMapping::JourneyAction(act) => {
+                let looks = [act.left_out(), node.get("sent").map(|_| "sent")];
+                looks.into_iter().flatten().for_each(|what| *self.left_out.entry(what.to_owned()).or_default() += 1);
+                act
+            }
+            StepMapping::LeftOut => {
+                *self.left_out.entry(name.to_owned()).or_default() += 1;
+                return None;
+            }
+            StepMapping::Unfit(why) => {
+                if self.unfit.insert(name) {
+                    let message = format!("`{name}` makes this scenario unfit as a journey: {why}");
+                    self.decoder.wrong(planned.span, message, HELP);
+                }
+                return None;
+            }
+        };
+        self.check_time(&act, &expect, planned);
+        let place = self.decoder.source().place(planned.span);
+        Some(Step { act, expect, place, words: planned.words() })
+    }
+
+    /// The users' clocks can be moved, the server's cannot: a refusal that comes of time does not come.
+    fn check_time(&mut self, act: &JourneyAction, expect: &Outcomes, planned: &Planned) {
+        self.late |= matches!(act, JourneyAction::Expire | JourneyAction::Advance(_));
+        let takes = |answer: &StepResult| expect.judge(answer).is_ok();
+        let good = takes(&StepResult::Ok) || takes(&StepResult::Http { status: 200 });
+        let by_server = matches!(
+            act,
+            JourneyAction::SignIn(_)
+                | JourneyAction::ClientCall(_)
+                | JourneyAction::ClientExchange(_)
+                | JourneyAction::ClientRefresh(_)
+        );
+        if self.late && by_server && !good {
+            let why = "expects a refusal after time has passed, and at the server of a load no time passes";
+            self.decoder.wrong(planned.span, format!("`{}` {why}", planned.kind.name), HELP);
+        }
+    }
+}
+
+/// Each stage ends with a step that makes a call; what follows the last one belongs to it.
+fn stages(steps: Vec<Step>) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut open: Vec<Step> = Vec::new();
+    for step in steps {
+        let calls = !step.calls().is_empty();
+        let name = step.words.clone();
+        open.push(step);
+        if calls {
+            stages.push(Stage { name, steps: std::mem::take(&mut open) });
+        }
+    }
+    if let Some(last) = stages.last_mut() {
+        last.steps.append(&mut open);
+    }
+    stages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use vouch_runner::run::Plan;
+    use vouch_spec::scenario::Suite;
+
+    fn read(file: &str) -> Vec<Result<Journey, Vec<String>>> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios").join(file);
+        let (suite, problems) = Suite::load(&[path]).expect("a suite");
+        let plan = Plan::build(&suite, problems).expect("a plan");
+        let told = |problems: Vec<Diagnostic>| {
+            problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.message)).collect::<Vec<_>>()
+        };
+        plan.cases.iter().map(|case| Journey::read(case).map_err(told)).collect()
+    }
+
+    #[test]
+    fn stages_end_with_a_call_and_hold_what_stands_before_it() {
+        let scripts = read("refresh/rotation.yaml");
+        let Ok(script) = &scripts[0] else { panic!("unfit") };
+        let acts: Vec<usize> = script.stages.iter().map(|stage| stage.steps.len()).collect();
+        // signedIn; expire, request; expire, request; relaunch, expire, request.
+        assert_eq!(acts, [1, 2, 2, 3]);
+        assert_eq!(
+            script.series(),
+            ["rotation", "rotation/issue", "rotation/exchange", "rotation/refresh", "rotation/resource"]
+        );
+        let scripts = read("sign-out/token-scheme.yaml");
+        let Ok(script) = &scripts[0] else { panic!("unfit") };
+        assert_eq!(script.left_out.get("status"), Some(&2));
+        // What follows the last call, the relaunch and the reboot, belongs to it.
+        assert!(script.stages.last().is_some_and(|stage| stage.steps.len() > 1));
+    }
+
+    #[test]
+    fn a_matrix_makes_a_journey_of_each_case() {
+        let scripts = read("scope/own-resources.yaml");
+        assert_eq!(scripts.len(), 3);
+        for script in &scripts {
+            assert!(script.as_ref().is_ok_and(|script| script.id.starts_with("own-resources[/v2/")));
+        }
+    }
+
+    #[test]
+    fn what_makes_a_scenario_unfit_is_told_at_its_place() {
+        for (file, part) in [
+            ("persistence/kill.yaml", "`kill` makes this scenario unfit"),
+            ("refresh/retry-after.yaml", "`fault` makes this scenario unfit"),
+            ("exchange/expired-token.yaml", "a sign-in token does not end"),
+            ("scope/bodies.yaml", "what answers hold"),
+            ("exchange/token-shapes.yaml", "`issueToken` makes this scenario unfit"),
+            ("exchange/awkward-refresh-token.yaml", "needs a cloud of its own making"),
+            ("identity/access-token-lifetime.yaml", "expects a refusal after time has passed"),
+            ("identity/isolation.yaml", "one environment and region"),
+            ("issuance/first-request.yaml", "`newcomers` are new once only"),
+            ("reconciliation/in-step.yaml", "no app with a logic"),
+            ("api-key/not-configured.yaml", "no step of this scenario makes a call"),
+        ] {
+            let Some(Err(problems)) = read(file).into_iter().next() else { panic!("{file} is fit") };
+            assert!(
+                problems.iter().any(|p| p.contains(part) && p.contains(&format!("{file}:"))),
+                "{file}: {problems:#?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Which tokens the SDK got when, for whom, where.
+
+use super::Evidence;
+use serde_json::Value;
+use vouch_sim::reference::sdk::token::realm_of_issuer;
+use vouch_sim::wire::{Exchange, ExchangeOutcome, Party};
+use vouch_spec::protocol::Realm;
+
+/// The tokens of one answer that the SDK got as the server made it.
+pub(super) struct Grant {
+    /// The number of the exchange, from 0.
+    pub at: usize,
+    pub access_token: String,
+    pub refresh_token: String,
+    /// The refresh token that bought them; none for those of a sign-in token.
+    pub bought_with: Option<String>,
+    pub realm: Option<Realm>,
+    /// The vendor user, in lower case, if it is known.
+    pub user: Option<String>,
+    /// The latest end of the access token that the SDK can have reckoned with, in milliseconds of the case's time.
+    pub expires_at_ms: i64,
+}
+
+/// All of them so far.
+#[derive(Default)]
+pub(super) struct Grants {
+    pub all: Vec<Grant>,
+    /// The number of the first exchange that was not looked at.
+    next: usize,
+}
+
+/// What a sign-in token says of itself.
+fn claims(jwt: &str) -> Value {
+    jsonwebtoken::dangerous::insecure_decode_claims(jwt).unwrap_or_default()
+}
+
+/// The realm in a sign-in token's issuer.
+pub(super) fn realm_of_token(jwt: &str) -> Option<Realm> {
+    realm_of_claims(&claims(jwt))
+}
+
+fn realm_of_claims(claims: &Value) -> Option<Realm> {
+    realm_of_issuer(claims.get("iss")?.as_str()?)
+}
+
+impl Grants {
+    /// Looks at the exchanges that have come since, up to the first that is not settled yet.
+    pub fn extend(&mut self, evidence: &Evidence<'_>) {
+        while let Some(exchange) = evidence.exchanges.get(self.next) {
+            if matches!(exchange.fate, ExchangeOutcome::Pending) {
+                return;
+            }
+            if exchange.link.from == Party::Sdk
+                && let Some(grant) = self.read(self.next, exchange, evidence)
+            {
+                self.all.push(grant);
+            }
+            self.next += 1;
+        }
+    }
+
+    fn read(&self, at: usize, exchange: &Exchange, evidence: &Evidence<'_>) -> Option<Grant> {
+        let granted = exchange.granted(evidence.profile)?;
+        let bought_with = exchange.carried.refresh_token.clone();
+        let parent = bought_with.as_ref().and_then(|token| self.of_refresh_token(token));
+        let (realm, user) = match (&exchange.carried.token, parent) {
+            (Some(jwt), _) => {
+                let claims = claims(jwt);
+                (realm_of_claims(&claims), claims.get("uid").and_then(Value::as_str).map(str::to_lowercase))
+            }
+            (None, Some(parent)) => (parent.realm, parent.user.clone()),
+            (None, None) => (None, None),
+        };
+        let lifetime_ms = i64::try_from(granted.expires_in).unwrap_or(i64::MAX / 4000).saturating_mul(1000);
+        Some(Grant {
+            at,
+            access_token: granted.access_token,
+            refresh_token: granted.refresh_token,
+            bought_with,
+            realm,
+            user,
+            expires_at_ms: exchange.settled_ms.unwrap_or(exchange.at_ms).saturating_add(lifetime_ms),
+        })
+    }
+
+    /// The grant that a refresh token came with.
+    pub fn of_refresh_token(&self, token: &str) -> Option<&Grant> {
+        self.all.iter().rev().find(|grant| grant.refresh_token == token)
+    }
+
+    /// The first refresh token of the session that a refresh token belongs to.
+    pub fn session_of<'a>(&'a self, token: &'a str) -> &'a str {
+        let mut first = token;
+        // Each step leads to an earlier grant, so this ends.
+        let mut before = usize::MAX;
+        while let Some(grant) = self.all.iter().rev().find(|grant| grant.refresh_token == first && grant.at < before) {
+            before = grant.at;
+            match &grant.bought_with {
+                Some(parent) => first = parent,
+                None => break,
+            }
+        }
+        first
+    }
+
+    /// The grant whose access token an API call carries.
+    pub fn of_call(&self, exchange: &Exchange) -> Option<&Grant> {
+        let bearer = exchange.request.bearer()?;
+        self.all.iter().find(|grant| grant.access_token == bearer)
+    }
+
+    /// Whether the SDK sent a token of this grant in any exchange before `end`.
+    pub fn seen_in_use(&self, grant: &Grant, exchanges: &[Exchange], end: usize) -> bool {
+        exchanges.iter().take(end).filter(|exchange| exchange.link.from == Party::Sdk).any(|exchange| {
+            let refresh = exchange.carried.refresh_token.as_deref() == Some(grant.refresh_token.as_str());
+            refresh || self.of_call(exchange).is_some_and(|used| used.at == grant.at)
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! What a case's world is built from: its cloud, and the addresses that its SDK calls.
+
+use super::vendor::{External, Vendor};
+use super::world::Setup;
+use crate::sut::CloudRole;
+use std::sync::Arc;
+use vouch_sim::clock::Clock;
+use vouch_sim::mock_cloud::{self, Behaviour, CloudParts, MockCloud};
+use vouch_sim::wire::redact::Redactor;
+use vouch_sim::wire::{Link, Party, RecordingProxy};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::Realm;
+use vouch_spec::protocol::message::Endpoint;
+use vouch_spec::scenario::{Given, RefreshTokens};
+
+/// The cloud of one case.
+pub(super) fn vendor(
+    setup: &Setup,
+    given: &Given,
+    clock: &Clock,
+    redactor: &Redactor,
+    profile: &Arc<Profile>,
+) -> Result<Vendor, String> {
+    match &setup.cloud {
+        CloudRole::Simulated { keys, policy } => Ok(Vendor::Simulated(MockCloud::new(CloudParts {
+            keys: keys.clone(),
+            clock: clock.clone(),
+            redactor: redactor.clone(),
+            behaviour: Behaviour {
+                expires_in: given.cloud.expires_in,
+                refresh_tokens: match given.cloud.refresh_tokens {
+                    RefreshTokens::Plain => mock_cloud::RefreshTokens::Plain,
+                    RefreshTokens::Awkward => mock_cloud::RefreshTokens::Awkward,
+                    RefreshTokens::Long => mock_cloud::RefreshTokens::Long,
+                },
+            },
+            profile: profile.clone(),
+            policy: policy.clone(),
+        }))),
+        CloudRole::External(cloud) => {
+            let connect_timeout = setup.request_timeout;
+            External::new(cloud.clone(), profile.clone(), redactor.clone(), connect_timeout).map(Vendor::External)
+        }
+    }
+}
+
+/// Opens the addresses that the SDK calls: one pair for each realm, or one identity provider for all.
+pub(super) async fn endpoints(
+    front: &RecordingProxy,
+    vendor: &Vendor,
+    profile: &Profile,
+    home: Realm,
+) -> std::io::Result<Vec<Endpoint>> {
+    let open = |to, realm| front.open(Link { from: Party::Sdk, to, realm }, vendor.upstream());
+    let one = if profile.one_auth_host { Some(open(Party::Auth, home).await?) } else { None };
+    let mut endpoints = Vec::new();
+    for realm in Realm::all() {
+        let api = open(Party::Api, realm).await?;
+        let auth = match one {
+            Some(one) => one,
+            None => open(Party::Auth, realm).await?,
+        };
+        endpoints.push(Endpoint {
+            environment: realm.environment,
+            region: realm.region,
+            api: format!("http://{api}"),
+            auth: format!("http://{auth}"),
+        });
+    }
+    Ok(endpoints)
+}

@@ -1,0 +1,185 @@
+//! The vendor API: users, sign-in tokens, user-level and team-level resources. Source: wire facts, "API", "More of the backend API".
+
+use super::policy::Caller;
+use super::store::Store;
+use super::team::Team;
+use super::token::TokenShape;
+use super::users::User;
+use super::{Inner, refuse, token};
+use crate::wire::{Received, Reply};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::sync::{MutexGuard, PoisonError};
+use vouch_spec::protocol::Realm;
+
+pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
+    let Some(caller) = authenticate(cloud, realm, request).or_else(|| cloud.policy.stranger(request)) else {
+        return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "detail": "not authenticated" }));
+    };
+    let call = ApiCall { cloud, realm, caller, request };
+    let path = request.path_only().to_owned();
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match (&request.method, segments.as_slice()) {
+        (&Method::POST, ["v2", "user"]) => call.team(|| call.create_user()),
+        (&Method::GET, ["v2", "user"]) => call.team(|| call.list_users(request)),
+        (&Method::GET, ["v2", "user", "metrics"]) => {
+            call.team(|| ok(&json!({ "total_users": call.store().live_count(realm) })))
+        }
+        (&Method::POST, ["v2", "user", "undo_delete"]) => call.team(|| call.undo_delete()),
+        (&Method::GET, ["v2", "user", "resolve", client_id]) => call.team(|| call.resolve(client_id)),
+        (&Method::GET, ["v2", "user", id]) => call.user_resource(id, user_json),
+        (&Method::DELETE, ["v2", "user", id]) => call.team(|| call.delete(id)),
+        (&Method::POST, ["v2", "user", id, "sign_in_token"]) => call.team(|| call.issue(id)),
+        (&Method::GET, ["v2", "summary", resource, id]) => {
+            call.user_resource(id, |user, _| json!({ "user_id": user.id, "resource": resource, "data": [] }))
+        }
+        _ => refuse(StatusCode::NOT_FOUND, "not_found"),
+    }
+}
+
+fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Caller> {
+    if let Some(key) = request.header("x-vital-api-key") {
+        let store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+        return (store.team(realm).key == key).then_some(Caller::Team);
+    }
+    let jwt = request.bearer()?;
+    let claims = token::access_claims(cloud, jwt)?;
+    let own = Realm { environment: claims.env, region: claims.region };
+    if !cloud.policy.realm_fits(own, realm) || !cloud.policy.access_in_time(claims.exp, cloud.clock.now_s()) {
+        return None;
+    }
+    let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+    let session = store.session(claims.sid)?;
+    let refused = claims.generation < session.access_from && !cloud.policy.access_survives_revocation();
+    let refused = refused || !cloud.policy.accepts_generation(claims.generation);
+    if refused || store.by_id(own, &claims.sub).is_none() {
+        return None;
+    }
+    store.confirm(claims.sid, claims.generation);
+    Some(Caller::User(claims.sub))
+}
+
+/// The most users in one answer.
+const USERS_A_PAGE: usize = 100;
+
+fn ok(body: &Value) -> Reply {
+    Reply::json(StatusCode::OK, body)
+}
+
+fn user_json(user: &User, team: &Team) -> Value {
+    json!({
+        "user_id": user.id, "team_id": team.id, "client_user_id": user.client_user_id,
+        "created_on": "2026-01-01T00:00:00+00:00", "connected_sources": [],
+    })
+}
+
+/// One authenticated call.
+struct ApiCall<'a> {
+    cloud: &'a Inner,
+    realm: Realm,
+    caller: Caller,
+    request: &'a Received,
+}
+
+impl ApiCall<'_> {
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.cloud.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn team(&self, work: impl FnOnce() -> Reply) -> Reply {
+        if self.cloud.policy.may_use_team(&self.caller, self.request) {
+            work()
+        } else {
+            refuse(StatusCode::FORBIDDEN, "forbidden")
+        }
+    }
+
+    fn user_resource(&self, id: &str, body: impl FnOnce(&User, &Team) -> Value) -> Reply {
+        let store = self.store();
+        let Some(user) = store.by_id(self.realm, id) else {
+            return refuse(self.cloud.policy.missing(&self.caller), "not_found");
+        };
+        if !self.cloud.policy.may_read_user(&self.caller, user, self.request) {
+            return refuse(StatusCode::FORBIDDEN, "forbidden");
+        }
+        ok(&body(user, store.team(self.realm)))
+    }
+
+    fn create_user(&self) -> Reply {
+        let body: Value = serde_json::from_slice(&self.request.body).unwrap_or_default();
+        let Some(client_id) = self.cloud.policy.client_user_id(&body) else {
+            return refuse(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
+        };
+        let mut store = self.store();
+        let taken = store.by_client_id(self.realm, &client_id).filter(|_| !self.cloud.policy.allows_twins());
+        if let Some(existing) = taken {
+            let detail = json!({
+                "error_type": "INVALID_REQUEST", "error_message": "Client user id already exists.",
+                "user_id": existing.id, "created_on": "2026-01-01T00:00:00+00:00",
+            });
+            return Reply::json(StatusCode::BAD_REQUEST, &json!({ "detail": detail }));
+        }
+        let user = match self.cloud.policy.allows_twins() {
+            true => Some(store.add_twin(self.realm, &client_id)),
+            false => store.add_user(self.realm, &client_id, None),
+        };
+        let Some(user) = user else {
+            return refuse(StatusCode::CONFLICT, "INVALID_REQUEST");
+        };
+        self.cloud.redactor.id(&user.id, format!("user id of {client_id}"));
+        ok(&user_json(&user, store.team(self.realm)))
+    }
+
+    fn list_users(&self, request: &Received) -> Reply {
+        let (_, query) = request.path.split_once('?').unwrap_or_default();
+        let asked = |name: &str, usual: usize| {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            pairs.find(|(key, _)| key == name).and_then(|(_, value)| value.parse().ok()).unwrap_or(usual)
+        };
+        let (offset, limit) = (asked("offset", 0), asked("limit", USERS_A_PAGE).min(USERS_A_PAGE));
+        let store = self.store();
+        let team = store.team(self.realm);
+        let page = store.live(self.realm).skip(offset).take(limit);
+        let users: Vec<_> = page.map(|user| user_json(user, team)).collect();
+        ok(&json!({ "total": store.live_count(self.realm), "users": users, "offset": offset, "limit": limit }))
+    }
+
+    fn resolve(&self, client_id: &str) -> Reply {
+        let store = self.store();
+        match store.by_client_id(self.realm, client_id) {
+            Some(user) => ok(&user_json(user, store.team(self.realm))),
+            None => refuse(StatusCode::NOT_FOUND, "not_found"),
+        }
+    }
+
+    fn delete(&self, id: &str) -> Reply {
+        if self.store().set_deleted(self.realm, id, true, &*self.cloud.policy) {
+            ok(&json!({ "success": true }))
+        } else {
+            refuse(StatusCode::NOT_FOUND, "not_found")
+        }
+    }
+
+    fn undo_delete(&self) -> Reply {
+        let body: Value = serde_json::from_slice(&self.request.body).unwrap_or_default();
+        let id = body.get("user_id").and_then(Value::as_str).unwrap_or_default();
+        if self.store().set_deleted(self.realm, id, false, &*self.cloud.policy) {
+            ok(&json!({ "success": true }))
+        } else {
+            refuse(StatusCode::NOT_FOUND, "not_found")
+        }
+    }
+
+    fn issue(&self, id: &str) -> Reply {
+        let (team, user) = {
+            let store = self.store();
+            (store.team(self.realm).clone(), store.by_id(self.realm, id).map(|user| user.id.clone()))
+        };
+        let user_id = user.or_else(|| self.cloud.policy.issues_for_nobody().then(|| id.to_owned()));
+        let Some(user_id) = user_id else { return refuse(StatusCode::NOT_FOUND, "not_found") };
+        match token::sign_in_token(self.cloud, self.realm, &team, &user_id, &TokenShape::default()) {
+            Some(token) => ok(&json!({ "user_id": user_id, "sign_in_token": token })),
+            None => refuse(StatusCode::INTERNAL_SERVER_ERROR, "signing_failed"),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The identity provider: exchange and refresh, in the words of the case's wire profile. Source: wire facts, "Exchange",
+//! "Refresh", "Errors"; RFC 6749 section 6, RFC 8693.
+
+use super::store::{Standing, Ticket};
+use super::{Inner, token};
+use crate::wire::{Received, Reply};
+use hyper::{Method, StatusCode};
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use vouch_spec::profile::{Granted, IdpCall, NumberForm, Profile, RequestMismatch, RequestTokens, ResponseTemplate};
+use vouch_spec::protocol::{ErrorKind, Realm};
+
+pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
+    let profile = &cloud.profile;
+    if ![&profile.exchange.path, &profile.refresh.path].into_iter().any(|path| path == request.path_only()) {
+        return error(cloud, StatusCode::NOT_FOUND, "not_found");
+    }
+    if request.method != Method::POST {
+        return error(cloud, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+    }
+    let judged = profile.judge(&request.method, &request.path, &request.headers, &request.body);
+    let Some((call, carried, misfit)) = judged else {
+        return error(cloud, StatusCode::BAD_REQUEST, "unsupported_grant_type");
+    };
+    match misfit {
+        Some(RequestMismatch::ContentType) => {
+            error(cloud, StatusCode::UNSUPPORTED_MEDIA_TYPE, &profile.errors.bad_request)
+        }
+        Some(RequestMismatch::Fields) => error(cloud, StatusCode::BAD_REQUEST, &profile.errors.bad_request),
+        None => {
+            let done = match call {
+                IdpCall::Exchange => exchange(cloud, realm, &carried),
+                IdpCall::Refresh => refresh(cloud, realm, &carried.refresh_token.unwrap_or_default()),
+            };
+            match done {
+                Ok(session) => tokens(cloud, realm, call, &session),
+                Err(kind) => Reply::json(StatusCode::BAD_REQUEST, &profile.refusal(call, 400, kind)),
+            }
+        }
+    }
+}
+
+fn error(cloud: &Inner, status: StatusCode, word: &str) -> Reply {
+    let status = cloud.policy.bad_request(status);
+    Reply::json(status, &cloud.profile.error(status.as_u16(), word))
+}
+
+/// A session as it is after a call.
+struct Session {
+    user_id: String,
+    ticket: Ticket,
+}
+
+fn exchange(cloud: &Inner, realm: Realm, carried: &RequestTokens) -> Result<Session, ErrorKind> {
+    let refused = ErrorKind::InvalidSignInToken;
+    let jwt = carried.token.as_deref().unwrap_or_default();
+    let good = token::check_sign_in(cloud, realm, jwt).ok_or(refused)?;
+    let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+    if carried.tenant.as_ref().is_some_and(|tenant| *tenant != store.team(realm).tenant) {
+        return Err(refused);
+    }
+    let user = store.by_id(realm, &good.user_id).filter(|_| cloud.policy.exchanges_for(&good.user_id));
+    let user_id = user.map(|user| user.id.clone()).ok_or(refused)?;
+    if !store.use_sign_in_token(good.id, good.expires_s, cloud.clock.now_s()) && cloud.policy.single_use() {
+        return Err(refused);
+    }
+    let ticket = store.open_session(realm, &user_id).ok_or(refused)?;
+    Ok(Session { user_id, ticket })
+}
+
+fn refresh(cloud: &Inner, realm: Realm, used: &str) -> Result<Session, ErrorKind> {
+    let unknown = ErrorKind::NeedsReauthentication;
+    let used = token::read_refresh_token(cloud, used).ok_or(unknown)?;
+    let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+    match store.standing(used, &*cloud.policy) {
+        Standing::Good => {}
+        Standing::Revoked => return Err(cloud.policy.of_revoked()),
+        Standing::NoUser => return Err(ErrorKind::InvalidUser),
+    }
+    let fits = store.session(used.sid).filter(|session| cloud.policy.realm_fits(session.realm, realm));
+    let user = fits.and_then(|session| store.user_of(session));
+    let user_id = user.map(|user| user.id.clone()).ok_or(unknown)?;
+    let ticket = store.rotate(used, cloud.policy.keeps_predecessor()).ok_or(unknown)?;
+    Ok(Session { user_id, ticket })
+}
+
+fn tokens(cloud: &Inner, realm: Realm, call: IdpCall, session: &Session) -> Reply {
+    let Session { user_id, ticket } = session;
+    let count = if call == IdpCall::Exchange { &cloud.exchanges } else { &cloud.refreshes };
+    count.fetch_add(1, Ordering::Relaxed);
+    let refresh_token = token::refresh_token(cloud, *ticket);
+    let Some(access_token) = token::access_token(cloud, realm, user_id, *ticket) else {
+        return error(cloud, StatusCode::INTERNAL_SERVER_ERROR, "signing_failed");
+    };
+    let expires_in = cloud.lifetimes().access_token.as_secs();
+    let granted = Granted { access_token, refresh_token, expires_in };
+    let reply = match &cloud.ready_answers {
+        Some(ready) => Reply::json_text(StatusCode::OK, ready.of(call).text(&granted, user_id)),
+        None => {
+            let body = cloud.profile.answer(call, &granted, user_id, cloud.behaviour.expires_in);
+            Reply::json(StatusCode::OK, &cloud.policy.token_answer(body))
+        }
+    };
+    reply.header("cache-control", cloud.policy.token_cache_control()).header("pragma", "no-cache")
+}
+
+/// The good answers, made in advance.
+pub(super) struct ResponseTemplates([ResponseTemplate; 2]);
+
+impl ResponseTemplates {
+    pub fn new(profile: &Profile, form: Option<NumberForm>) -> Self {
+        Self([IdpCall::Exchange, IdpCall::Refresh].map(|call| ResponseTemplate::new(profile, call, form)))
+    }
+
+    fn of(&self, call: IdpCall) -> &ResponseTemplate {
+        let [exchange, refresh] = &self.0;
+        match call {
+            IdpCall::Exchange => exchange,
+            IdpCall::Refresh => refresh,
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The simulated vendor cloud: users, sign-in tokens, exchange, refresh and resources, in the terms of the `junction`
+//! wire profile. One cloud serves one case.
+//!
+//! The cloud knows its own state and clock. It does not know scenarios, roles or how it is reached.
+
+mod api;
+mod idp;
+mod keys;
+mod policy;
+mod segmented_vec;
+mod store;
+mod team;
+mod token;
+mod users;
+
+pub use keys::Keys;
+pub use policy::{Caller, CloudPolicy, DefaultCloudPolicy};
+pub use store::Store;
+pub use team::Team;
+pub use token::TokenShape;
+pub use users::User;
+
+use crate::clock::Clock;
+use crate::wire::redact::{Redactor, SecretKind};
+use crate::wire::{Link, Party, Received, Reply, Upstream};
+use async_trait::async_trait;
+use hyper::StatusCode;
+use serde_json::json;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use vouch_spec::profile::{NumberForm, Profile};
+use vouch_spec::protocol::Realm;
+
+/// How this cloud behaves where the scheme leaves room.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Behaviour {
+    /// How `expires_in` is written, where not as the profile has it.
+    pub expires_in: Option<NumberForm>,
+    pub refresh_tokens: RefreshTokens,
+}
+
+/// What refresh tokens are like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RefreshTokens {
+    #[default]
+    Plain,
+    /// They hold characters that a form must percent-encode.
+    Awkward,
+    /// They are two thousand characters long.
+    Long,
+}
+
+/// How long the tokens live that are issued from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    pub sign_in_token: Duration,
+    pub access_token: Duration,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self { sign_in_token: Duration::from_secs(300), access_token: Duration::from_secs(3600) }
+    }
+}
+
+/// The cloud of one case. Cheap to clone.
+#[derive(Clone)]
+pub struct MockCloud(Arc<Inner>);
+
+/// What a cloud is made of.
+pub struct CloudParts {
+    pub keys: Arc<Keys>,
+    pub clock: Clock,
+    pub redactor: Redactor,
+    pub behaviour: Behaviour,
+    pub profile: Arc<Profile>,
+    pub policy: Arc<dyn CloudPolicy>,
+}
+
+struct Inner {
+    keys: Arc<Keys>,
+    clock: Clock,
+    redactor: Redactor,
+    behaviour: Behaviour,
+    profile: Arc<Profile>,
+    lifetimes: Mutex<Lifetimes>,
+    policy: Arc<dyn CloudPolicy>,
+    store: Mutex<Store>,
+    seal: keys::Seal,
+    ready_answers: Option<idp::ResponseTemplates>,
+    exchanges: AtomicU64,
+    refreshes: AtomicU64,
+}
+
+/// How often the identity provider gave tokens out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantedCount {
+    pub exchanges: u64,
+    pub refreshes: u64,
+}
+
+impl Inner {
+    fn lifetimes(&self) -> Lifetimes {
+        *self.lifetimes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MockCloud {
+    pub fn new(parts: CloudParts) -> Self {
+        let CloudParts { keys, clock, redactor, behaviour, profile, policy } = parts;
+        let cloud = Self(Arc::new(Inner {
+            keys,
+            clock,
+            redactor,
+            behaviour,
+            profile,
+            policy,
+            lifetimes: Mutex::default(),
+            store: Mutex::new(Store::new()),
+            seal: keys::Seal::new(),
+            ready_answers: None,
+            exchanges: AtomicU64::new(0),
+            refreshes: AtomicU64::new(0),
+        }));
+        for (realm, team) in cloud.store().teams() {
+            cloud.0.redactor.named_secret(SecretKind::ApiKey, &team.key, format!("API key of {realm}"));
+            cloud.0.redactor.id(&team.id, format!("team {realm}"));
+        }
+        cloud
+    }
+
+    /// Has good answers of the identity provider made from text that is ready, past [`CloudPolicy::token_answer`]: for clouds
+    /// without a fault, before they are shared.
+    #[must_use]
+    pub fn with_ready_answers(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.ready_answers = Some(idp::ResponseTemplates::new(&inner.profile, inner.behaviour.expires_in));
+        }
+        self
+    }
+
+    /// The cloud's state, for the scenario's hand.
+    pub fn store(&self) -> MutexGuard<'_, Store> {
+        self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Deletes a user or brings it back; whether there was one.
+    pub fn set_deleted(&self, realm: Realm, user_id: &str, deleted: bool) -> bool {
+        self.store().set_deleted(realm, user_id, deleted, &*self.0.policy)
+    }
+
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.0.lifetimes()
+    }
+
+    /// Gives a team another API key: one that a backend under test has already.
+    pub fn set_key(&self, realm: Realm, key: &str) {
+        self.store().set_key(realm, key);
+    }
+
+    pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
+        *self.0.lifetimes.lock().unwrap_or_else(PoisonError::into_inner) = lifetimes;
+    }
+
+    /// Sets the cloud's clock ahead.
+    pub fn set_ahead(&self, by: Duration) {
+        self.0.clock.set_ahead(by);
+    }
+
+    /// How often tokens were given out so far.
+    pub fn granted(&self) -> GrantedCount {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        GrantedCount { exchanges: read(&self.0.exchanges), refreshes: read(&self.0.refreshes) }
+    }
+
+    /// The answer to a request. It may sign, which takes long with some keys; it waits for nothing.
+    pub fn answer_now(&self, link: Link, request: &Received) -> Reply {
+        match link.to {
+            Party::Auth => idp::answer(&self.0, link.realm, request),
+            Party::Api => api::answer(&self.0, link.realm, request),
+            _ => refuse(StatusCode::NOT_FOUND, "not_found"),
+        }
+    }
+
+    /// Makes a sign-in token as the API would, in a given shape.
+    pub fn sign_in_token(&self, realm: Realm, user_id: &str, shape: &TokenShape) -> Option<String> {
+        let team = self.store().team(realm).clone();
+        token::sign_in_token(&self.0, realm, &team, user_id, shape)
+    }
+}
+
+#[async_trait]
+impl Upstream for MockCloud {
+    async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
+        Some(self.answer_now(link, &request))
+    }
+
+    fn place(&self, link: Link, request: &Received) -> Link {
+        let profile = &self.0.profile;
+        if link.to != Party::Auth || !profile.one_auth_host {
+            return link;
+        }
+        let recognised = profile.recognise(&request.method, &request.path, &request.body);
+        let key = recognised.and_then(|(_, carried)| carried.public_key);
+        let realm = key.and_then(|key| self.store().realm_of_public_key(&key));
+        Link { realm: realm.unwrap_or(link.realm), ..link }
+    }
+}
+
+/// An error in the vendor's shape. Source: wire facts, "Errors".
+fn refuse(status: StatusCode, error_type: &str) -> Reply {
+    Reply::json(status, &json!({ "detail": { "error_type": error_type } }))
+}

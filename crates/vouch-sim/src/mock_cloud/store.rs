@@ -1,0 +1,303 @@
+//! What the cloud remembers: teams, users, sessions. It stands behind one lock that is held for look-ups only: signing and
+//! reading happen outside.
+
+use super::policy::CloudPolicy;
+use super::segmented_vec::SegmentedVec;
+use super::team::Team;
+use super::users::{User, Users};
+use std::collections::{BTreeMap, HashSet};
+use uuid::Uuid;
+use vouch_spec::protocol::Realm;
+
+/// What came of one exchange: a chain of refresh tokens, one a generation. About 50 bytes, however often it is refreshed.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub realm: Realm,
+    /// The user's number in the realm.
+    user: u32,
+    /// The session that the user had before.
+    earlier: Option<u32>,
+    /// The refresh tokens from this generation to the newest are good. A predecessor stays good until a successor, or the
+    /// access token that came with one, has been seen: an answer may get lost, a request may be delivered twice (REF-6).
+    good_from: u64,
+    /// That of the newest.
+    generation: u64,
+    revoked: bool,
+    /// Access tokens issued before this generation are refused by the API.
+    pub access_from: u64,
+}
+
+impl Session {
+    fn end(&mut self) {
+        (self.revoked, self.access_from) = (true, u64::MAX);
+    }
+}
+
+/// What an authentic refresh token names. See [`super::token::refresh_token`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket {
+    pub sid: u64,
+    pub generation: u64,
+}
+
+/// What a refresh token is to the cloud.
+pub(super) enum Standing {
+    Good,
+    Revoked,
+    /// The user is gone.
+    NoUser,
+}
+
+/// The state of one cloud.
+pub struct Store {
+    realms: BTreeMap<Realm, (Team, Users)>,
+    sessions: SegmentedVec<Session>,
+    used_sign_in_tokens: Used,
+}
+
+impl Store {
+    pub(super) fn new() -> Self {
+        let team = |realm: Realm| {
+            let key = format!("{}_{}_{}", realm.environment.key_prefix(), realm.region, Uuid::new_v4().simple());
+            Team { id: Uuid::new_v4().to_string(), key, tenant: format!("tenant-{}", Uuid::new_v4().simple()) }
+        };
+        Self {
+            realms: Realm::all().map(|realm| (realm, (team(realm), Users::default()))).collect(),
+            sessions: SegmentedVec::default(),
+            used_sign_in_tokens: Used::default(),
+        }
+    }
+
+    /// Every realm has its team.
+    pub fn team(&self, realm: Realm) -> &Team {
+        &self.realms[&realm].0
+    }
+
+    /// Every realm has its users.
+    fn users(&self, realm: Realm) -> &Users {
+        &self.realms[&realm].1
+    }
+
+    pub(super) fn set_key(&mut self, realm: Realm, key: &str) {
+        if let Some((team, _)) = self.realms.get_mut(&realm) {
+            key.clone_into(&mut team.key);
+        }
+    }
+
+    /// The realm whose project a public key names. What follows the key proper is padding (EXC-7).
+    pub(super) fn realm_of_public_key(&self, key: &str) -> Option<Realm> {
+        let tenant = key.strip_prefix("public-")?;
+        self.teams().find(|(_, team)| tenant.starts_with(&team.tenant)).map(|(realm, _)| realm)
+    }
+
+    pub(crate) fn teams(&self) -> impl Iterator<Item = (Realm, &Team)> {
+        self.realms.iter().map(|(realm, (team, _))| (*realm, team))
+    }
+
+    /// Adds a user, under a given id or a new one. None when the client user id is taken.
+    pub fn add_user(&mut self, realm: Realm, client_user_id: &str, id: Option<String>) -> Option<User> {
+        if self.by_client_id(realm, client_user_id).is_some() {
+            return None;
+        }
+        Some(self.insert(realm, client_user_id, id))
+    }
+
+    /// Adds a user whether or not the client user id is taken.
+    pub(super) fn add_twin(&mut self, realm: Realm, client_user_id: &str) -> User {
+        self.insert(realm, client_user_id, None)
+    }
+
+    fn insert(&mut self, realm: Realm, client_user_id: &str, id: Option<String>) -> User {
+        let id = id.unwrap_or_else(|| random_id().to_string());
+        let user = User { id, client_user_id: client_user_id.to_owned(), deleted: false };
+        if let Some((_, users)) = self.realms.get_mut(&realm) {
+            users.add(user.clone());
+        }
+        user
+    }
+
+    pub fn by_client_id(&self, realm: Realm, client_user_id: &str) -> Option<&User> {
+        self.users(realm).by_client_id(client_user_id)
+    }
+
+    pub fn by_id(&self, realm: Realm, id: &str) -> Option<&User> {
+        let users = self.users(realm);
+        users.row(users.live_numbered(id)?).map(|row| &row.user)
+    }
+
+    /// The users that are not deleted.
+    pub fn live(&self, realm: Realm) -> impl Iterator<Item = &User> {
+        self.users(realm).live()
+    }
+
+    /// How many users are not deleted.
+    pub fn live_count(&self, realm: Realm) -> usize {
+        self.users(realm).live_count()
+    }
+
+    /// Deletes a user or brings it back; whether there was one.
+    pub(super) fn set_deleted(&mut self, realm: Realm, id: &str, deleted: bool, policy: &dyn CloudPolicy) -> bool {
+        let Some((_, users)) = self.realms.get_mut(&realm) else { return false };
+        let Some(number) = users.numbered(id) else { return false };
+        users.set_deleted(number, deleted);
+        if deleted && policy.deletion_ends_sessions() {
+            // A session does not outlive its user, even if the user comes back.
+            self.revoke(realm, id);
+        }
+        true
+    }
+
+    /// Revokes the user's refresh tokens and access tokens; how many sessions that ended.
+    pub fn revoke(&mut self, realm: Realm, user_id: &str) -> usize {
+        let mut ended = 0;
+        self.each_session(realm, user_id, |session| {
+            session.end();
+            ended += 1;
+        });
+        ended
+    }
+
+    /// Makes the API refuse the access tokens issued so far, while refresh works.
+    pub fn refuse_access_tokens(&mut self, realm: Realm, user_id: &str) {
+        self.each_session(realm, user_id, |session| session.access_from = session.generation + 1);
+    }
+
+    fn each_session(&mut self, realm: Realm, user_id: &str, mut work: impl FnMut(&mut Session)) {
+        let users = self.users(realm);
+        let row = users.numbered(user_id).and_then(|number| users.row(number));
+        let mut next = row.and_then(|row| row.newest_session);
+        while let Some(session) = next.and_then(|number| self.sessions.get_mut(number)) {
+            work(session);
+            next = session.earlier;
+        }
+    }
+
+    /// Notes the use of a sign-in token; whether it was the first. `id` is its `jti`; it is forgotten after `expires_s`.
+    pub(super) fn use_sign_in_token(&mut self, id: Uuid, expires_s: i64, now_s: i64) -> bool {
+        self.used_sign_in_tokens.note(id, expires_s, now_s)
+    }
+
+    /// Opens a session of a user that lives; its first ticket. None where there is no such user.
+    pub(super) fn open_session(&mut self, realm: Realm, user_id: &str) -> Option<Ticket> {
+        let (_, users) = self.realms.get_mut(&realm)?;
+        let user = users.live_numbered(user_id)?;
+        let row = users.row_mut(user)?;
+        let earlier = row.newest_session;
+        let (revoked, good_from, generation, access_from) = (false, 0, 0, 0);
+        let session = Session { realm, user, earlier, good_from, generation, revoked, access_from };
+        let number = self.sessions.push(session)?;
+        row.newest_session = Some(number);
+        Some(Ticket { sid: u64::from(number), generation: 0 })
+    }
+
+    pub(super) fn session(&self, sid: u64) -> Option<&Session> {
+        self.sessions.get(u32::try_from(sid).ok()?)
+    }
+
+    fn session_mut(&mut self, sid: u64) -> Option<&mut Session> {
+        self.sessions.get_mut(u32::try_from(sid).ok()?)
+    }
+
+    /// The user of a session, deleted or not.
+    pub(super) fn user_of(&self, session: &Session) -> Option<&User> {
+        self.users(session.realm).row(session.user).map(|row| &row.user)
+    }
+
+    /// What a refresh token is good for.
+    pub(super) fn standing(&mut self, ticket: Ticket, policy: &dyn CloudPolicy) -> Standing {
+        let Some(session) = self.session(ticket.sid) else { return Standing::Revoked };
+        if self.user_of(session).is_none_or(|user| user.deleted) && !policy.refreshes_the_deleted() {
+            return Standing::NoUser;
+        }
+        let Some(session) = self.session_mut(ticket.sid) else { return Standing::Revoked };
+        if session.revoked && !policy.forgives_revocation() {
+            return Standing::Revoked;
+        }
+        if ticket.generation < session.good_from && policy.detects_reuse() {
+            // A rotated-out token: somebody has a copy. End the chain.
+            session.end();
+            return Standing::Revoked;
+        }
+        Standing::Good
+    }
+
+    /// Makes the session's next generation; its ticket.
+    pub(super) fn rotate(&mut self, used: Ticket, keeps_predecessor: bool) -> Option<Ticket> {
+        let session = self.session_mut(used.sid)?;
+        if used.generation >= session.good_from {
+            session.good_from = used.generation + u64::from(!keeps_predecessor);
+        }
+        session.generation += 1;
+        Some(Ticket { sid: used.sid, generation: session.generation })
+    }
+
+    /// An access token of this generation was seen: the installation has its refresh token too.
+    pub(super) fn confirm(&mut self, sid: u64, generation: u64) {
+        if let Some(session) = self.session_mut(sid) {
+            session.good_from = session.good_from.max(generation);
+        }
+    }
+}
+
+/// The sign-in tokens that were exchanged, until they expire: after that their time refuses them. 16 bytes a token.
+#[derive(Default)]
+struct Used(BTreeMap<i64, HashSet<Uuid>>);
+
+impl Used {
+    fn note(&mut self, id: Uuid, expires_s: i64, now_s: i64) -> bool {
+        while self.0.first_key_value().is_some_and(|(expired_s, _)| *expired_s < now_s) {
+            self.0.pop_first();
+        }
+        self.0.entry(expires_s).or_default().insert(id)
+    }
+}
+
+/// A random UUID (version 4), without asking the operating system each time.
+pub(super) fn random_id() -> Uuid {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::DefaultCloudPolicy;
+    use super::*;
+    use vouch_spec::protocol::{Environment, Region};
+
+    const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
+
+    fn good(store: &mut Store, ticket: Ticket) -> bool {
+        matches!(store.standing(ticket, &DefaultCloudPolicy), Standing::Good)
+    }
+
+    #[test]
+    fn a_predecessor_is_good_until_a_successor_is_seen() {
+        let mut store = Store::new();
+        let user = store.add_user(REALM, "ada", None).unwrap();
+        let first = store.open_session(REALM, &user.id).unwrap();
+        let second = store.rotate(first, true).unwrap();
+        let again = store.rotate(first, true).unwrap();
+        assert!(good(&mut store, first) && good(&mut store, second) && good(&mut store, again));
+        store.confirm(second.sid, second.generation);
+        assert!(good(&mut store, second) && good(&mut store, again));
+        assert!(!good(&mut store, first));
+        assert!(!good(&mut store, again), "reuse ends the chain");
+    }
+
+    #[test]
+    fn revocation_ends_every_session_of_its_user_and_no_other() {
+        let mut store = Store::new();
+        let [ada, bob] = ["ada", "bob"].map(|name| store.add_user(REALM, name, None).unwrap());
+        let tickets = [&ada, &bob, &ada].map(|user| store.open_session(REALM, &user.id).unwrap());
+        assert_eq!(store.revoke(REALM, &ada.id.to_uppercase()), 2);
+        assert_eq!(tickets.map(|ticket| good(&mut store, ticket)), [false, true, false]);
+    }
+
+    #[test]
+    fn used_sign_in_tokens_are_forgotten_once_they_have_expired() {
+        let mut used = Used::default();
+        let [first, second] = [Uuid::new_v4(), Uuid::new_v4()];
+        assert!(used.note(first, 100, 50) && !used.note(first, 100, 100));
+        assert!(used.note(second, 200, 101));
+        assert_eq!(used.0.len(), 1);
+    }
+}

@@ -1,0 +1,221 @@
+//! Sign-in tokens and access tokens. Source: wire facts, "Sign-in token".
+
+use super::store::{Ticket, random_id};
+use super::team::Team;
+use super::{Inner, RefreshTokens, keys};
+use crate::wire::redact::SecretKind;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use uuid::Uuid;
+use vouch_spec::protocol::{Environment, Realm, Region};
+
+/// Ways in which a well-formed sign-in token can look (EXC-7, MIG-10).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenShape {
+    /// The Base64URL of the claims contains `-` and `_`.
+    pub url_safe_characters: bool,
+    /// How many `=` end the token: 0, 1 or 2. None leaves it to chance.
+    pub padding: Option<u8>,
+    /// The user id stands in capitals.
+    pub capital_user_id: bool,
+}
+
+#[derive(Serialize)]
+struct SignInClaims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    uid: &'a str,
+    tenant_id: &'a str,
+    claims: TeamClaims<'a>,
+    iat: i64,
+    exp: i64,
+    jti: Uuid,
+}
+
+#[derive(Serialize)]
+struct TeamClaims<'a> {
+    vital_team_id: &'a str,
+    note: &'a str,
+}
+
+/// What the exchange reads of them.
+#[derive(Deserialize)]
+struct CheckedClaims {
+    iss: String,
+    uid: String,
+    exp: i64,
+    jti: Uuid,
+}
+
+/// What a sign-in token is the Base64 of.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    public_key: &'a str,
+    user_token: &'a str,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct AccessClaims {
+    pub iss: String,
+    pub sub: String,
+    pub env: Environment,
+    pub region: Region,
+    pub sid: u64,
+    pub generation: u64,
+    pub iat: i64,
+    pub exp: i64,
+    /// Makes every token another one, also within a second.
+    pub jti: String,
+}
+
+/// `iss` of the sign-in tokens of a realm.
+pub(super) fn issuer(realm: Realm) -> String {
+    let (env, region) = (realm.environment.issuer_label(), realm.region);
+    format!("id-signer-{env}-{region}@vital-id-{env}-{region}.iam.gserviceaccount.com")
+}
+
+fn realm_of_issuer(issuer: &str) -> Option<Realm> {
+    Realm::all().find(|realm| self::issuer(*realm) == issuer)
+}
+
+pub(super) fn sign_in_token(
+    cloud: &Inner,
+    realm: Realm,
+    team: &Team,
+    user_id: &str,
+    shape: &TokenShape,
+) -> Option<String> {
+    let now = cloud.clock.now_s();
+    let lifetime = i64::try_from(cloud.lifetimes().sign_in_token.as_secs()).unwrap_or(300);
+    let issuer = issuer(cloud.policy.issuer_realm(realm, team));
+    let uid = if shape.capital_user_id { user_id.to_uppercase() } else { user_id.to_owned() };
+    let payload = (0..200).find_map(|attempt| {
+        // The text makes `-` and `_` appear in the encoding at any alignment.
+        let note =
+            if shape.url_safe_characters { ">>>???>>???".to_owned() + &"~".repeat(attempt % 3) } else { String::new() };
+        let payload = keys::payload(&SignInClaims {
+            iss: &issuer,
+            sub: &issuer,
+            uid: &uid,
+            tenant_id: &team.tenant,
+            claims: TeamClaims { vital_team_id: &team.id, note: &note },
+            iat: now,
+            exp: now + lifetime,
+            jti: random_id(),
+        })?;
+        let odd = payload.contains('-') && payload.contains('_');
+        (odd == shape.url_safe_characters).then_some(payload)
+    })?;
+    let jwt = cloud.keys.sign_in_jwt(&payload)?;
+    let token = (0..3).find_map(|extra| {
+        let public_key = format!("{}{}", team.public_key(), "x".repeat(extra));
+        let token = STANDARD.encode(serde_json::to_vec(&Envelope { public_key: &public_key, user_token: &jwt }).ok()?);
+        let padding = token.bytes().rev().take_while(|byte| *byte == b'=').count();
+        shape.padding.is_none_or(|wanted| usize::from(wanted) == padding).then_some(token)
+    })?;
+    cloud.redactor.secret(SecretKind::SignInToken, &token);
+    cloud.redactor.same_secret(&token, &jwt);
+    Some(token)
+}
+
+/// A sign-in JWT that is worth an exchange.
+pub(super) struct GoodSignInToken {
+    pub user_id: String,
+    /// Its `jti`: what it is remembered by. Its signature would not do: an ES256 signature has a twin.
+    pub id: Uuid,
+    pub expires_s: i64,
+}
+
+/// The claims of an access token that this vendor signed. Times are the caller's to check.
+pub(super) fn access_claims(cloud: &Inner, jwt: &str) -> Option<AccessClaims> {
+    cloud.keys.check(jwt).or_else(|| unsigned(cloud, jwt))
+}
+
+/// The claims of a JWT that is believed without the vendor's signature: none, where the policy are as meant.
+fn unsigned<T: DeserializeOwned>(cloud: &Inner, jwt: &str) -> Option<T> {
+    serde_json::from_value(cloud.policy.believed(jwt)?).ok()
+}
+
+/// Checks a subject token at a host of `host`: signature, issuer, realm, time.
+pub(super) fn check_sign_in(cloud: &Inner, host: Realm, jwt: &str) -> Option<GoodSignInToken> {
+    let checked = cloud.keys.check_sign_in(jwt);
+    let CheckedClaims { iss, uid, exp, jti } = checked.or_else(|| unsigned(cloud, jwt))?;
+    let realm = realm_of_issuer(&iss)?;
+    let good = cloud.policy.realm_fits(realm, host) && cloud.policy.in_time(exp, cloud.clock.now_s());
+    good.then_some(GoodSignInToken { user_id: uid, id: jti, expires_s: exp })
+}
+
+pub(super) fn access_token(cloud: &Inner, realm: Realm, user_id: &str, ticket: Ticket) -> Option<String> {
+    let now = cloud.clock.now_s();
+    let lifetime = i64::try_from(cloud.lifetimes().access_token.as_secs()).unwrap_or(3600);
+    let token = cloud.keys.sign(&AccessClaims {
+        iss: format!("https://auth.{}.{}.simulated", realm.environment, realm.region),
+        sub: user_id.to_owned(),
+        env: realm.environment,
+        region: realm.region,
+        sid: ticket.sid,
+        generation: ticket.generation,
+        iat: now,
+        exp: now + lifetime,
+        jti: random_id().simple().to_string(),
+    })?;
+    cloud.redactor.secret(SecretKind::AccessToken, &token);
+    Some(token)
+}
+
+/// A refresh token: opaque to clients, and to the cloud a session and a generation under its seal. So nothing needs to be
+/// remembered of a token, and one that was rotated out long ago is still known for what it was.
+pub(super) fn refresh_token(cloud: &Inner, ticket: Ticket) -> String {
+    let mut bytes = [0; TICKET + SEAL];
+    bytes[..8].copy_from_slice(&ticket.sid.to_be_bytes());
+    bytes[8..TICKET].copy_from_slice(&ticket.generation.to_be_bytes());
+    let seal = cloud.seal.of(&bytes[..TICKET]);
+    bytes[TICKET..].copy_from_slice(&seal);
+    // The seal's own bytes hide the numbers: a client must not be tempted to read them.
+    for at in 0..TICKET {
+        bytes[at] ^= seal[at];
+    }
+    let plain = URL_SAFE_NO_PAD.encode(bytes);
+    let token = match cloud.behaviour.refresh_tokens {
+        RefreshTokens::Plain => plain,
+        RefreshTokens::Awkward => format!("{}{AWKWARD}{}{AWKWARD_END}", &plain[..20], &plain[20..]),
+        RefreshTokens::Long => FILLING.repeat(LONG / FILLING.len()) + &plain,
+    };
+    cloud.redactor.secret(SecretKind::RefreshToken, &token);
+    token
+}
+
+/// What an authentic refresh token of this cloud names.
+pub(super) fn read_refresh_token(cloud: &Inner, token: &str) -> Option<Ticket> {
+    let plain = match cloud.behaviour.refresh_tokens {
+        RefreshTokens::Plain => Cow::Borrowed(token),
+        RefreshTokens::Awkward => {
+            let (start, rest) = token.strip_suffix(AWKWARD_END)?.split_once(AWKWARD)?;
+            Cow::Owned([start, rest].concat())
+        }
+        RefreshTokens::Long => Cow::Borrowed(token.get(LONG..)?),
+    };
+    let mut bytes: [u8; TICKET + SEAL] = URL_SAFE_NO_PAD.decode(&*plain).ok()?.try_into().ok()?;
+    let (ticket, seal) = bytes.split_at_mut(TICKET);
+    ticket.iter_mut().zip(&*seal).for_each(|(byte, with)| *byte ^= with);
+    if !cloud.seal.fits(ticket, seal) {
+        return None;
+    }
+    let number = |at: usize| Some(u64::from_be_bytes(ticket.get(at..at + 8)?.try_into().ok()?));
+    Some(Ticket { sid: number(0)?, generation: number(8)? })
+}
+
+/// Bytes of a refresh token: session and generation, then their seal.
+const TICKET: usize = 16;
+const SEAL: usize = 16;
+
+/// Characters that a form must percent-encode, in the middle and at the end.
+const AWKWARD: &str = "+/";
+const AWKWARD_END: &str = "=&%";
+
+/// Characters before the ticket of a long one, and what they are. What tells tokens apart comes last.
+const LONG: usize = 2000;
+const FILLING: &str = "AMf-vBxa_0";

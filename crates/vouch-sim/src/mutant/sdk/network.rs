@@ -1,0 +1,106 @@
+//! SDKs that call, or on_event answers, otherwise than the reference does.
+
+use super::SentRequests;
+use super::ordering::is_exchange;
+use crate::mutant::{Mutant, Mutation};
+use crate::reference::adapter::{SdkFactory, SdkParts};
+use crate::reference::sdk::policy::{DefaultSdkPolicy, Next, SdkPolicy};
+use crate::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NoResponse, Storage};
+use async_trait::async_trait;
+use std::sync::Arc;
+use vouch_spec::protocol::message::Area;
+
+/// What is odd about a network.
+#[derive(Clone, Copy)]
+enum NetworkFault {
+    /// It fetches something after each sign-in, unasked.
+    PhonesHome,
+    /// It lets one exchange at a time through, also across launches.
+    Locks,
+    /// It makes 0 of the status of an API answer that is no JSON.
+    Blanks,
+}
+
+struct FaultyNetwork {
+    net: Arc<dyn Network>,
+    vault: Arc<dyn Storage>,
+    how: NetworkFault,
+}
+
+/// A plain item that says that an exchange is under way.
+const UNDER_WAY: &str = "signing-in";
+
+impl FaultyNetwork {
+    async fn phone_home(&self, call: HttpRequest) -> SentRequests {
+        let (exchange, realm) = (is_exchange(&call), call.realm);
+        let answer = self.net.send(call).await;
+        if exchange && answer.as_ref().is_ok_and(|answer| answer.status == 200) {
+            let (path, headers, body) = ("/v2/features".to_owned(), vec![], String::new());
+            let _ =
+                self.net.send(HttpRequest { realm, host: Host::Api, method: "GET".into(), path, headers, body }).await;
+        }
+        answer
+    }
+
+    async fn lock(&self, call: HttpRequest) -> SentRequests {
+        if !is_exchange(&call) {
+            return self.net.send(call).await;
+        }
+        if self.vault.read(Area::Plain, UNDER_WAY).is_ok_and(|mark| mark.is_some()) {
+            return Err(NoResponse::Lost);
+        }
+        let _ = self.vault.write(Area::Plain, UNDER_WAY, b"");
+        let answer = self.net.send(call).await;
+        let _ = self.vault.erase(Area::Plain, UNDER_WAY);
+        answer
+    }
+
+    async fn blank(&self, call: HttpRequest) -> SentRequests {
+        let api = call.host == Host::Api;
+        let answer = self.net.send(call).await?;
+        let status = if api && answer.json().is_none() { 0 } else { answer.status };
+        Ok(HttpResponse { status, ..answer })
+    }
+}
+
+#[async_trait]
+impl Network for FaultyNetwork {
+    async fn send(&self, call: HttpRequest) -> SentRequests {
+        match self.how {
+            NetworkFault::PhonesHome => self.phone_home(call).await,
+            NetworkFault::Locks => self.lock(call).await,
+            NetworkFault::Blanks => self.blank(call).await,
+        }
+    }
+}
+
+/// Takes a blank status for the end of the user.
+struct BlankIsGone;
+
+impl SdkPolicy for BlankIsGone {
+    fn after_api(&self, status: u16, retried: bool) -> Next {
+        if status == 0 { Next::SignOut } else { DefaultSdkPolicy.after_api(status, retried) }
+    }
+}
+
+impl SdkFactory for NetworkFault {
+    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        let net = Arc::new(FaultyNetwork { net, vault: vault.clone(), how: *self });
+        SdkParts { policy: Arc::new(BlankIsGone), vault, net }
+    }
+}
+
+pub(super) fn mutants() -> Vec<Mutant> {
+    let odd = |name, clause, about, how: NetworkFault| Mutant {
+        name,
+        clause,
+        about,
+        profile: None,
+        role: Mutation::Sdk(Arc::new(how)),
+    };
+    vec![
+        odd("phones-home", "EXC-1", "calls the API after a sign-in, unasked", NetworkFault::PhonesHome),
+        odd("stale-lock", "REC-6", "locks sign-ins out for ever when it is killed in one", NetworkFault::Locks),
+        odd("garbled-call-signs-out", "REF-10", "signs out when an answer of the API is no JSON", NetworkFault::Blanks),
+    ]
+}

@@ -1,0 +1,292 @@
+//! SDKs that go wrong after something happened in the same launch.
+
+use super::storage::{erase_by_flag, flagged, save_without_flag};
+use super::{SentRequests, Stored, is_gone, refuse, role};
+use crate::mutant::mutants;
+use crate::reference::sdk::SdkError;
+use crate::reference::sdk::policy::{DefaultSdkPolicy, Next, Plan, Refreshed, SdkPolicy, Tokens, Why};
+use crate::reference::sdk::ports::{HttpResponse, Storage};
+use crate::reference::sdk::record::{Record, TokenRecord};
+use crate::reference::sdk::token::SignInToken;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use vouch_spec::profile::{IdpCall, Profile, Request};
+use vouch_spec::protocol::message::Area;
+use vouch_spec::protocol::{ErrorKind, StatusWord};
+
+/// An item of one who was deleted.
+const BARRED: &str = "barred";
+
+/// Which flow asks whether its answer is still wanted.
+const FIRST_SIGN_IN: u8 = 1;
+const MIGRATION: u8 = 2;
+const REFRESH: u8 = 3;
+
+fn flow(current: Option<&Record>) -> u8 {
+    if matches!(current, Some(Record::ApiKey(_))) { MIGRATION } else { FIRST_SIGN_IN }
+}
+
+fn under_way() -> Plan {
+    refuse(ErrorKind::AlreadySignedIn, "a sign-in is under way")
+}
+
+mutants! { SdkPolicy, role;
+    UnseenAfterLaunch[signed_in: AtomicBool] "deletion-unseen-after-launch" breaks "DEL-2": "notices a deletion only in the launch that signed in" {
+        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<Tokens> {
+            self.signed_in.fetch_or(call == IdpCall::Exchange, Relaxed);
+            DefaultSdkPolicy.tokens(profile, call, answer)
+        }
+        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+            match DefaultSdkPolicy.read_refresh(profile, answer) {
+                gone if is_gone(&gone) && !self.signed_in.load(Relaxed) => Refreshed::Unexpected,
+                refreshed => refreshed,
+            }
+        }
+    }
+    UnseenBehindRefusal[refused: AtomicBool] "deletion-unseen-behind-401" breaks "DEL-2": "does not read why the refresh after a 401 failed" {
+        fn after_api(&self, status: u16, retried: bool) -> Next {
+            self.refused.store(status == 401, Relaxed);
+            DefaultSdkPolicy.after_api(status, retried)
+        }
+        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+            match DefaultSdkPolicy.read_refresh(profile, answer) {
+                gone if is_gone(&gone) && self.refused.load(Relaxed) => Refreshed::Unexpected,
+                refreshed => refreshed,
+            }
+        }
+    }
+    ExpiryLeavesConfigured[refused: AtomicBool, left: AtomicBool] "expiry-leaves-configured" breaks "DEL-6": "says configured after it learnt of a deletion at an expiry" {
+        fn after_api(&self, status: u16, retried: bool) -> Next {
+            self.refused.store(status == 401, Relaxed);
+            DefaultSdkPolicy.after_api(status, retried)
+        }
+        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.left.store(is_gone(&refreshed) && !self.refused.load(Relaxed), Relaxed);
+            refreshed
+        }
+        fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
+            let left = record.is_none() && self.left.load(Relaxed);
+            if left { vec![StatusWord::Configured] } else { DefaultSdkPolicy.status(record) }
+        }
+    }
+    RefusalLeavesConfigured[refused: AtomicBool, left: AtomicBool] "refusal-leaves-configured" breaks "DEL-6": "says configured after it learnt of a deletion at a call" {
+        fn after_api(&self, status: u16, retried: bool) -> Next {
+            self.refused.store(status == 401, Relaxed);
+            DefaultSdkPolicy.after_api(status, retried)
+        }
+        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.left.store(is_gone(&refreshed) && self.refused.load(Relaxed), Relaxed);
+            refreshed
+        }
+        fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
+            let left = record.is_none() && self.left.load(Relaxed);
+            if left { vec![StatusWord::Configured] } else { DefaultSdkPolicy.status(record) }
+        }
+    }
+    DeletesByFlag[gone: AtomicBool] "deletes-by-flag" breaks "DEL-1": "notes an automatic sign-out first, and takes the note for all of it after a crash" {
+        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.gone.store(is_gone(&refreshed), Relaxed);
+            refreshed
+        }
+        fn erase(&self, vault: &dyn Storage) -> Stored<()> {
+            if self.gone.load(Relaxed) { erase_by_flag(vault) } else { DefaultSdkPolicy.erase(vault) }
+        }
+        fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
+            save_without_flag(vault, record)
+        }
+        fn restore(&self, vault: &dyn Storage) -> Stored<Option<Record>> {
+            if flagged(vault)? { Ok(None) } else { DefaultSdkPolicy.restore(vault) }
+        }
+    }
+    DeadForGood[gone: AtomicBool] "dead-for-good" breaks "DEL-3": "lets nobody in after a deletion" {
+        fn erase(&self, vault: &dyn Storage) -> Stored<()> {
+            self.gone.store(true, Relaxed);
+            DefaultSdkPolicy.erase(vault)
+        }
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            if self.gone.load(Relaxed) {
+                return refuse(ErrorKind::InvalidUser, "this user was deleted");
+            }
+            DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
+        }
+    }
+    NextInMemory[gone: AtomicBool] "next-user-in-memory" breaks "DEL-3": "does not write down who signs in after an automatic sign-out" {
+        fn erase(&self, vault: &dyn Storage) -> Stored<()> {
+            self.gone.store(true, Relaxed);
+            DefaultSdkPolicy.erase(vault)
+        }
+        fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
+            if self.gone.load(Relaxed) { Ok(()) } else { DefaultSdkPolicy.save(vault, record) }
+        }
+    }
+    BarsTheDeleted[gone: AtomicBool, barred: Mutex<Option<Vec<u8>>>] "bars-the-deleted" breaks "DEL-3": "remembers who was deleted and lets that user in no more" {
+        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.gone.store(is_gone(&refreshed), Relaxed);
+            refreshed
+        }
+        fn erase(&self, vault: &dyn Storage) -> Stored<()> {
+            if let (true, Some(record)) = (self.gone.load(Relaxed), DefaultSdkPolicy.restore(vault)?) {
+                vault.write(Area::Plain, BARRED, record.user_id().unwrap_or_default().as_bytes())?;
+            }
+            DefaultSdkPolicy.erase(vault)
+        }
+        fn restore(&self, vault: &dyn Storage) -> Stored<Option<Record>> {
+            *self.barred.lock().unwrap_or_else(PoisonError::into_inner) = vault.read(Area::Plain, BARRED)?;
+            DefaultSdkPolicy.restore(vault)
+        }
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            let barred = self.barred.lock().unwrap_or_else(PoisonError::into_inner);
+            if barred.as_deref() == Some(token.user_id.as_bytes()) {
+                return refuse(ErrorKind::InvalidUser, "this user was deleted");
+            }
+            DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
+        }
+    }
+    LateExchange[flow: AtomicU8] "late-exchange-counts" breaks "OUT-5": "lets a late exchange bring the session back after a sign-out" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            self.flow.store(flow(current), Relaxed);
+            DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
+        }
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+            self.flow.store(REFRESH, Relaxed);
+            DefaultSdkPolicy.refresh_request(profile, session)
+        }
+        fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+            self.flow.load(Relaxed) == FIRST_SIGN_IN || asked_in == now
+        }
+    }
+    LateMigration[flow: AtomicU8] "late-migration-counts" breaks "OUT-5": "lets a late migration bring the session back after a sign-out" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            self.flow.store(flow(current), Relaxed);
+            DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
+        }
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+            self.flow.store(REFRESH, Relaxed);
+            DefaultSdkPolicy.refresh_request(profile, session)
+        }
+        fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+            self.flow.load(Relaxed) == MIGRATION || asked_in == now
+        }
+    }
+    LateRefresh[flow: AtomicU8] "late-refresh-counts" breaks "OUT-5": "lets a late refresh bring the session back after a sign-out" {
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+            self.flow.store(REFRESH, Relaxed);
+            DefaultSdkPolicy.refresh_request(profile, session)
+        }
+        fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+            self.flow.load(Relaxed) == REFRESH || asked_in == now
+        }
+    }
+    BusyEndsMigration[flow: AtomicU8, failed: AtomicBool] "busy-ends-migration" breaks "MIG-8": "does not migrate any more in a launch in which the identity provider was busy" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            self.flow.store(flow(current), Relaxed);
+            if self.failed.load(Relaxed) { under_way() } else { DefaultSdkPolicy.plan_sign_in(current, token, now_ms) }
+        }
+        fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+            let error = DefaultSdkPolicy.exchange_failure(profile, answer);
+            let odd = answer.as_ref().is_ok_and(|answer| answer.status != 200) && error.kind != ErrorKind::InvalidSignInToken;
+            self.failed.store(odd && self.flow.load(Relaxed) == MIGRATION, Relaxed);
+            error
+        }
+    }
+    RefusalEndsMigration[flow: AtomicU8, failed: AtomicBool] "refusal-ends-migration" breaks "MIG-8": "does not migrate any more in a launch in which a token was refused" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            self.flow.store(flow(current), Relaxed);
+            if self.failed.load(Relaxed) { under_way() } else { DefaultSdkPolicy.plan_sign_in(current, token, now_ms) }
+        }
+        fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+            let error = DefaultSdkPolicy.exchange_failure(profile, answer);
+            let refused = error.kind == ErrorKind::InvalidSignInToken;
+            self.failed.store(refused && self.flow.load(Relaxed) == MIGRATION, Relaxed);
+            error
+        }
+    }
+    TwoTaps[signing_in: Mutex<Option<String>>, twice: AtomicBool] "two-taps-cancel-each-other" breaks "LIF-5": "drops both of two sign-ins of one user at a time" {
+        fn decode_base64(&self, text: &str) -> Option<Vec<u8>> {
+            let user = SignInToken::parse(text, &DefaultSdkPolicy).ok().map(|token| token.user_id);
+            let mut signing_in = self.signing_in.lock().unwrap_or_else(PoisonError::into_inner);
+            self.twice.fetch_or(user.is_some() && *signing_in == user, Relaxed);
+            *signing_in = user;
+            DefaultSdkPolicy.decode_base64(text)
+        }
+        fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+            *self.signing_in.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            !self.twice.load(Relaxed) && asked_in == now
+        }
+    }
+    OldRefreshToken[first: OnceLock<String>] "old-refresh-token" breaks "REF-5": "refreshes with the first refresh token for ever" {
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+            let first = self.first.get_or_init(|| session.refresh_token.expose().to_owned());
+            let refresh_token = crate::reference::sdk::Secret::new(first);
+            DefaultSdkPolicy.refresh_request(profile, &TokenRecord { refresh_token, ..session.clone() })
+        }
+    }
+    RetriesOnAndOn[retries: AtomicU32] "retries-on-and-on" breaks "REF-3": "retries a 401 a dozen times" {
+        fn after_api(&self, status: u16, retried: bool) -> Next {
+            if status == 401 && self.retries.fetch_add(1, Relaxed) < 12 {
+                return Next::RefreshAndRetry;
+            }
+            DefaultSdkPolicy.after_api(status, retried)
+        }
+    }
+    NeverForgives[failed: AtomicBool] "never-forgives" breaks "EXC-4": "refuses every sign-in after one that failed" {
+        fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+            self.failed.store(true, Relaxed);
+            DefaultSdkPolicy.exchange_failure(profile, answer)
+        }
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            if self.failed.load(Relaxed) {
+                return refuse(ErrorKind::AlreadySignedIn, "a sign-in is under way");
+            }
+            DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
+        }
+    }
+    LostForGood[lost: AtomicBool] "lost-exchange-ends-it" breaks "REC-6": "lets nobody in, in a launch in which an exchange was lost" {
+        fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+            self.lost.fetch_or(answer.is_err(), Relaxed);
+            DefaultSdkPolicy.exchange_failure(profile, answer)
+        }
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+            if self.lost.load(Relaxed) { under_way() } else { DefaultSdkPolicy.plan_sign_in(current, token, now_ms) }
+        }
+    }
+    SharesWithTwenty[waiting: AtomicU32] "shares-with-twenty" breaks "REF-4": "lets twenty callers wait for a refresh and the rest refresh for themselves" {
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+            self.waiting.store(0, Relaxed);
+            DefaultSdkPolicy.refresh_request(profile, session)
+        }
+        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
+            self.waiting.fetch_add(1, Relaxed) < 20
+        }
+    }
+    NeverSharesAgain[failed: AtomicBool] "never-shares-again" breaks "REF-4": "lets every caller refresh once a shared refresh has failed" {
+        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.failed.fetch_or(matches!(refreshed, Refreshed::Temporary { .. }), Relaxed);
+            refreshed
+        }
+        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
+            !self.failed.load(Relaxed)
+        }
+    }
+    ForgetsRetryAfter[long: AtomicBool] "forgets-retry-after" breaks "REF-9": "refreshes at the next call, however long Retry-After was" {
+        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+            match DefaultSdkPolicy.read_refresh(profile, answer) {
+                Refreshed::Temporary { retry_after: Some(wait) } if wait > Duration::from_secs(10) => {
+                    self.long.store(true, Relaxed);
+                    Refreshed::Temporary { retry_after: None }
+                }
+                refreshed => refreshed,
+            }
+        }
+        fn retry_refresh_after(&self, tries: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
+            let wait = DefaultSdkPolicy.retry_refresh_after(tries, retry_after, chance);
+            wait.filter(|_| !self.long.swap(false, Relaxed))
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Addresses at which no exchange can happen: what a device meets when a name does not resolve, nobody listens, or the
+//! other side cannot be trusted.
+
+use serde::Deserialize;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// UnreachableKind nobody can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum UnreachableKind {
+    /// The connection is refused.
+    Refused,
+    /// The host's name does not resolve (`.invalid`, RFC 6761 section 6.4).
+    Unresolvable,
+    /// HTTPS, and the other side does not speak TLS.
+    NoTls,
+    /// HTTPS, and the other side's certificate is its own word.
+    Untrusted,
+}
+
+impl UnreachableKind {
+    pub fn words(self) -> &'static str {
+        match self {
+            UnreachableKind::Refused => "refuses connections",
+            UnreachableKind::Unresolvable => "has a name that does not resolve",
+            UnreachableKind::NoTls => "does not speak TLS",
+            UnreachableKind::Untrusted => "shows a certificate that nobody signed",
+        }
+    }
+}
+
+/// An address at which nobody can be reached, as long as it is kept.
+pub struct Unreachable {
+    pub url: String,
+    _kept: Kept,
+}
+
+/// What keeps the address as it is.
+enum Kept {
+    Nothing,
+    /// Bound, and not listening.
+    Socket(#[allow(dead_code, reason = "kept open")] TcpSocket),
+    Server(JoinHandle<()>),
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Kept::Server(server) = self {
+            server.abort();
+        }
+    }
+}
+
+impl Unreachable {
+    pub async fn open(why: UnreachableKind) -> io::Result<Self> {
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        match why {
+            UnreachableKind::Unresolvable => {
+                Ok(Self { url: "http://nobody.vouch.invalid".into(), _kept: Kept::Nothing })
+            }
+            UnreachableKind::Refused => {
+                let socket = TcpSocket::new_v4()?;
+                socket.bind(anywhere)?;
+                Ok(Self { url: format!("http://{}", socket.local_addr()?), _kept: Kept::Socket(socket) })
+            }
+            UnreachableKind::NoTls | UnreachableKind::Untrusted => {
+                let listener = TcpListener::bind(anywhere).await?;
+                let url = format!("https://{}", listener.local_addr()?);
+                let acceptor = if why == UnreachableKind::Untrusted { Some(self_signed()?) } else { None };
+                Ok(Self { url, _kept: Kept::Server(tokio::spawn(turn_away(listener, acceptor))) })
+            }
+        }
+    }
+}
+
+/// Takes connections and ends them: after a handshake of our own, or at once.
+async fn turn_away(listener: TcpListener, acceptor: Option<TlsAcceptor>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        if let Some(acceptor) = &acceptor {
+            // The caller is to break it off when it sees the certificate.
+            let handshake = acceptor.accept(stream);
+            tokio::spawn(async move { handshake.await.map(drop) });
+        }
+    }
+}
+
+/// A server that vouches for itself. Its key is made here and lives as long as it does.
+fn self_signed() -> io::Result<TlsAcceptor> {
+    let certified = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into(), "localhost".into()]);
+    let certified = certified.map_err(io::Error::other)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .map_err(io::Error::other)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

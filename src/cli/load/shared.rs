@@ -1,0 +1,69 @@
+//! What the commands share that put a load on something: `load`, `journeys` and `worker`.
+
+use crate::cli::CliError;
+use crate::cli::signals::INTERRUPTED;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use vouch_load::{
+    Judged, Limits, Load, LoadError, Protocol, Round, Running, TargetSetup, Verdict, WorkerParts, Workers,
+    allow_sockets, role, tls_config,
+};
+use vouch_runner::target_file::Target;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{Environment, Region};
+
+/// The value of `--environment`.
+pub fn environment(word: &str) -> Result<Environment, &'static str> {
+    Environment::parse(word).ok_or("there are production, sandbox and dev")
+}
+
+/// The value of `--region`.
+pub fn region(word: &str) -> Result<Region, &'static str> {
+    Region::parse(word).ok_or("there are us and eu")
+}
+
+/// The wire profile of `--profile`, else the target's, else the vendor's own.
+pub fn profile(name: Option<&str>, target: &Target) -> Result<Arc<Profile>, CliError> {
+    let named = crate::cli::run::profile(name, target)?;
+    Ok(named.or_else(|| target.profile.clone()).unwrap_or_else(Profile::junction))
+}
+
+/// A load that could not be carried out, for the user.
+pub fn trouble(trouble: LoadError) -> CliError {
+    let help = trouble.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    CliError::Environment(format!("{}{help}", trouble.what))
+}
+
+/// The exit code of a round.
+pub fn exit_code(round: &Round, judged: &Judged) -> ExitCode {
+    match judged.verdict {
+        _ if round.interrupted => ExitCode::from(INTERRUPTED),
+        Verdict::Kept => ExitCode::SUCCESS,
+        Verdict::Broken => ExitCode::from(1),
+        Verdict::Inconclusive => ExitCode::from(4),
+    }
+}
+
+/// A workers with its target, ready to prepare.
+pub struct PreparedLoad {
+    pub workers: Workers,
+    pub keep: Running,
+    pub name: String,
+}
+
+/// Seats a load and puts its workers together.
+pub async fn workers(
+    ca: Option<&Path>,
+    load: &Load,
+    target: &Target,
+    profile: Arc<Profile>,
+) -> Result<PreparedLoad, CliError> {
+    let alpn = if load.protocol == Protocol::Http2 { "h2" } else { "http/1.1" };
+    let tls = tls_config(ca, &[alpn]).map_err(|error| CliError::Usage(error.to_string()))?;
+    allow_sockets(load.connections).map_err(CliError::Usage)?;
+    let TargetSetup { site, users, token_place, keep, name } = role(load, target, profile).await.map_err(trouble)?;
+    let limits = Limits::of(load, tls);
+    let workers = Workers::new(WorkerParts { load: load.clone(), site, limits, users, token_place });
+    Ok(PreparedLoad { workers, keep, name })
+}
