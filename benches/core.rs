@@ -75,7 +75,7 @@ fn keys() -> [(&'static str, Keys); 3] {
     [
         ("rs256", Keys::generate().expect("keys")),
         ("es256", Keys::es256().expect("keys")),
-        ("quick", Keys::quick().expect("keys")),
+        ("hmac", Keys::hmac().expect("keys")),
     ]
 }
 
@@ -116,7 +116,7 @@ fn token_parsing(c: &mut Criterion) {
 }
 
 fn transcript(c: &mut Criterion) {
-    let site = Site::new(Keys::quick().expect("keys"));
+    let site = Site::new(Keys::hmac().expect("keys"));
     let link = Link { from: Party::Sdk, to: Party::Auth, realm: REALM };
     let request = site.exchange_request();
     let body = site.cloud.answer_now(link, &request).body;

@@ -31,7 +31,7 @@ client() { taskset -c 1 "$@"; }
 
 # Each prints its answers a second.
 run_vouch() {
-    client target/fast/vouch load --target benches/peer.toml -w exchange -a flood --recycle-tokens --tokens 1000 --users 1 \
+    client target/fast/vouch load --target benches/peer.toml -w exchange -a max --reuse-tokens --tokens 1000 --users 1 \
         -c $connections --threads 1 -l ${seconds}s --progress off --json "$work/vouch.json" > "$work/vouch.out"
     python3 -c "import json; print(round(json.load(open('$work/vouch.json'))['all']['rate']))"
 }

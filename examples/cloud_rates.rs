@@ -1,4 +1,4 @@
-//! How fast `vouch cloud` answers, for docs/figures.md: `cloud_rates TARGET-FILE PID [CALLS [CONNECTIONS]]`.
+//! How fast `vouch mock-cloud` answers, for docs/figures.md: `cloud_rates TARGET-FILE PID [CALLS [CONNECTIONS]]`.
 //!
 //! Makes CALLS users and sign-in tokens, exchanges each, refreshes each session once and again, reads each user. For every
 //! phase it shows the rate, and the server's own CPU time for a call, which does not depend on what else the machine does.

@@ -1,4 +1,4 @@
-//! `vouch cloud`: the simulated cloud as a server of its own.
+//! `vouch mock-cloud`: the simulated cloud as a server of its own.
 
 mod common;
 
@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// A running `vouch cloud`. It ends with this.
+/// A running `vouch mock-cloud`. It ends with this.
 struct Served {
     process: CloudProcess,
     api: String,
@@ -93,7 +93,7 @@ fn text(value: &Value, field: &str) -> String {
 
 #[tokio::test]
 async fn a_user_signs_in_refreshes_and_reads_and_a_stale_refresh_token_ends_the_session() {
-    for keys in ["rs256", "es256", "quick"] {
+    for keys in ["rs256", "es256", "hmac"] {
         let mut served = Served::start(&["--keys", keys]);
         let (id, jwt) = served.issue("ada").await;
         let first = json_of(served.exchange(&jwt).await).await;
@@ -154,7 +154,7 @@ async fn the_target_file_is_its_owners_only_and_the_suite_passes_on_it() {
 
 #[test]
 fn a_planted_fault_shows_under_its_clause() {
-    let served = Served::start(&["--keys", "quick", "--inject", "cloud-many-uses"]);
+    let served = Served::start(&["--keys", "hmac", "--inject", "cloud-many-uses"]);
     let args = ["run", "--ci", "--strict", "--role", "idp", "-f", "IDP-1", "-t"];
     let out = stdout(&vouch().args(args).arg(served.target()).assert().code(1));
     assert!(out.contains("broken IDP-1"), "{out}");
@@ -162,7 +162,7 @@ fn a_planted_fault_shows_under_its_clause() {
 
 #[tokio::test]
 async fn a_delay_and_a_stall_are_kept() {
-    let served = Served::start(&["--keys", "quick", "--delay", "30ms", "--stall", "700ms@0s"]);
+    let served = Served::start(&["--keys", "hmac", "--delay", "30ms", "--stall", "700ms@0s"]);
     let began = Instant::now();
     let (_, jwt) = served.issue("ada").await;
     assert!(began.elapsed() >= Duration::from_millis(700), "nothing is answered in a stall");
@@ -184,7 +184,7 @@ async fn https_and_http_2_are_served() {
     let response = client.get(url).header("x-vital-api-key", &served.key).send().await.expect("a trusted answer");
     assert_eq!(response.status(), StatusCode::OK);
     // HTTP/2 from the first byte, as `h2load` and gRPC-like clients speak it.
-    let served = Served::start(&["--keys", "quick"]);
+    let served = Served::start(&["--keys", "hmac"]);
     let mut stream = std::net::TcpStream::connect(served.api.split('/').nth(2).unwrap()).unwrap();
     std::io::Write::write_all(&mut stream, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
     let mut frame = [0; 9];
@@ -194,7 +194,7 @@ async fn https_and_http_2_are_served() {
 
 #[tokio::test]
 async fn many_refreshes_take_no_memory() {
-    let served = Served::start(&["--keys", "quick"]);
+    let served = Served::start(&["--keys", "hmac"]);
     let (_, jwt) = served.issue("ada").await;
     let mut token = text(&json_of(served.exchange(&jwt).await).await, "refresh_token");
     let client = client();

@@ -127,7 +127,7 @@ fn a_full_disk_is_the_environments_fault() {
 #[test]
 fn a_reader_of_remarks_that_has_seen_enough_is_no_failure_either() {
     let mut child = program()
-        .args(["load", "-a", "constant 50/s", "--length", "3s"])
+        .args(["load", "-a", "constant 50/s", "--duration", "3s"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

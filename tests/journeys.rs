@@ -30,8 +30,8 @@ fn replace(path: &Path, right: &str, wrong: &str) {
 fn live(folder: &Path, scenario: &str, more: &[&str]) -> (Option<i32>, String, Value) {
     let json = folder.join("results.json");
     let assert = vouch()
-        .args(["journeys", scenario, "--users", "8", "--length", "3s", "--think", "10ms..40ms"])
-        .args(["--hatch-rate", "100", "--quiet", "--target"])
+        .args(["journeys", scenario, "--users", "8", "--duration", "3s", "--think-time", "10ms..40ms"])
+        .args(["--spawn-rate", "100", "--quiet", "--target"])
         .arg(folder.join("vouch.toml"))
         .arg("--json")
         .arg(&json)
@@ -132,9 +132,9 @@ fn an_unfit_scenario_is_refused_with_its_place() {
     let list = stdout(&assert);
     assert!(list.contains("✓ persists-relaunch") && list.contains("kill.yaml:"), "{list}");
     for (args, words) in [
-        (&["--think", "3s..1s"][..], "begins with the longer time"),
+        (&["--think-time", "3s..1s"][..], "begins with the longer time"),
         (&["--threshold", "rotation/refesh p99<1s"], "rotation/refresh"),
-        (&["--hatch-rate", "0"], "above 0"),
+        (&["--spawn-rate", "0"], "above 0"),
         (&["--region", "mars"], "there are us and eu"),
     ] {
         let assert = vouch().args(["journeys", "scenarios/refresh/rotation.yaml"]).args(args).assert().code(2);
@@ -146,8 +146,8 @@ fn an_unfit_scenario_is_refused_with_its_place() {
 fn ctrl_c_ends_it_with_a_report() {
     let folder: PathBuf = "adapters/cloud-python/vouch.toml".into();
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("vouch"))
-        .args(["journeys", "scenarios/refresh/rotation.yaml", "-u", "4", "-l", "60s", "--think", "20ms"])
-        .args(["--hatch-rate", "100", "--target"])
+        .args(["journeys", "scenarios/refresh/rotation.yaml", "-u", "4", "-l", "60s", "--think-time", "20ms"])
+        .args(["--spawn-rate", "100", "--target"])
         .arg(folder)
         .env("NO_COLOR", "1")
         .stdout(Stdio::piped())
@@ -167,10 +167,10 @@ fn ctrl_c_ends_it_with_a_report() {
 
 #[test]
 fn calls_that_wait_at_the_end_count() {
-    let cloud = CloudProcess::start(&["--keys", "quick", "--stall", "30s@2s"]);
+    let cloud = CloudProcess::start(&["--keys", "hmac", "--stall", "30s@2s"]);
     let out = vouch()
-        .args(["journeys", "scenarios/refresh/rotation.yaml", "--users", "8", "--length", "4s", "--timeout", "4s"])
-        .args(["--think", "10ms..40ms", "--hatch-rate", "100", "--quiet", "--target"])
+        .args(["journeys", "scenarios/refresh/rotation.yaml", "--users", "8", "--duration", "4s", "--timeout", "4s"])
+        .args(["--think-time", "10ms..40ms", "--spawn-rate", "100", "--quiet", "--target"])
         .arg(&cloud.target)
         .assert()
         .code(1);

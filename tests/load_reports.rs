@@ -8,9 +8,19 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-fn load(length: &str) -> assert_cmd::Command {
+fn load(duration: &str) -> assert_cmd::Command {
     let mut command = vouch();
-    command.args(["load", "--target", "adapters/cloud-python/vouch.toml", "-w", "launch", "-a", "20/s", "-l", length]);
+    command.args([
+        "load",
+        "--target",
+        "adapters/cloud-python/vouch.toml",
+        "-w",
+        "launch",
+        "-a",
+        "20/s",
+        "-l",
+        duration,
+    ]);
     command.args(["--fleet", "20", "--progress", "off"]);
     command
 }

@@ -262,7 +262,7 @@ fn a_master_counts_what_its_workers_count_while_users_come_and_go() {
 
 #[test]
 fn a_server_that_hangs_when_the_master_stops_is_waited_for() {
-    let cloud = CloudProcess::start(&["--keys", "quick", "--stall", "60s@3s"]);
+    let cloud = CloudProcess::start(&["--keys", "hmac", "--stall", "60s@3s"]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let load = folder.path().join("load.yaml");
     std::fs::write(&load, "fleet: 20\nusers: 4\ntokens: 6\nthreads: 1\ntimeout: 4s\n").expect("writable");

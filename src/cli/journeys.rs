@@ -41,13 +41,13 @@ pub struct Args {
 
     /// How long, from the first user on.
     #[arg(short, long, value_name = "TIME", default_value = "30s")]
-    length: humantime::Duration,
+    duration: humantime::Duration,
 
     /// How long a user waits between two steps: "2s", or the least and the most.
     #[arg(long, value_name = "TIME..TIME", default_value = "1s..3s")]
-    think: Think,
+    think_time: Think,
 
-    /// Users that start a second. Left out, all have started after a tenth of the length.
+    /// Users that start a second. Left out, all have started after a tenth of the duration.
     #[arg(long, value_name = "N")]
     spawn_rate: Option<f64>,
 
@@ -94,7 +94,7 @@ impl FromStr for Think {
     fn from_str(text: &str) -> Result<Self, String> {
         let time = |text: &str| {
             humantime::parse_duration(text.trim())
-                .map_err(|_| format!("`{text}` is no length of time; write for example `1s..3s`, or `0s`"))
+                .map_err(|_| format!("`{text}` is not a duration; write for example `1s..3s`, or `0s`"))
         };
         let (least, most) = match text.split_once("..") {
             Some((least, most)) => (time(least)?, time(most)?),
@@ -179,8 +179,8 @@ fn load(args: &Args, scripts: &[Arc<Journey>], realm: Realm, profile: &Profile) 
     let users = (0..args.users as usize).map(|user| scripts[user % scripts.len()].people.len()).sum::<usize>();
     let overrides = Overrides {
         workload: Some("issue".into()),
-        arrivals: Some(Arrivals::Flood),
-        length: Some(args.length.into()),
+        arrivals: Some(Arrivals::Max),
+        duration: Some(args.duration.into()),
         timeout: Some(args.timeout.into()),
         environment: Some(realm.environment),
         region: Some(realm.region),
@@ -205,14 +205,14 @@ fn load(args: &Args, scripts: &[Arc<Journey>], realm: Realm, profile: &Profile) 
 }
 
 fn pace(args: &Args) -> Result<Pace, CliError> {
-    let length = Duration::from(args.length);
-    let by_default = (10.0 * f64::from(args.users) / length.as_secs_f64().max(1.0)).ceil();
+    let duration = Duration::from(args.duration);
+    let by_default = (10.0 * f64::from(args.users) / duration.as_secs_f64().max(1.0)).ceil();
     let spawn_rate = args.spawn_rate.unwrap_or(by_default);
     if !(spawn_rate.is_finite() && spawn_rate > 0.0) {
-        return Err(CliError::Usage("--hatch-rate is a number of users a second, above 0".into()));
+        return Err(CliError::Usage("--spawn-rate is a number of users a second, above 0".into()));
     }
-    let Think(least, most) = args.think;
-    Ok(Pace { users: args.users, spawn_rate, think: (least, most), length, timeout: args.timeout.into() })
+    let Think(least, most) = args.think_time;
+    Ok(Pace { users: args.users, spawn_rate, think: (least, most), duration, timeout: args.timeout.into() })
 }
 
 async fn carry_out(args: Args, scripts: Vec<Arc<Journey>>, load: Load, target: Target, profile: Arc<Profile>) -> Done {
@@ -226,7 +226,7 @@ async fn carry_out(args: Args, scripts: Vec<Arc<Journey>>, load: Load, target: T
     let left_out = left_out(&scripts);
     let parts = CastParts { scripts, site, users, token_place, tls, pace: pace.clone(), rotates: load.rotates };
     let cast = Cast::new(parts).map_err(trouble)?;
-    let mut console = Console::new(load.length, true, !args.quiet);
+    let mut console = Console::new(load.duration, true, !args.quiet);
     let mut on_event = |happening: ProgressEvent<'_>| console.on_event(&happening);
     let round = match cast.prepare(&stop, &mut on_event).await {
         Ok(()) => cast.live(&stop, &mut on_event).await,

@@ -1,4 +1,4 @@
-//! What each scenario is worth: the injected faults that it alone catches, of the scenarios that prove their clause.
+//! What each scenario is rationale: the injected faults that it alone catches, of the scenarios that prove their clause.
 
 use super::mutant_result::Trial;
 use super::stdout::Out;
@@ -57,7 +57,7 @@ impl<'a> KillMatrix<'a> {
         for case in &plan.cases {
             let entry = entries.entry(case.scenario.id()).or_default();
             entry.proves.extend(case.scenario.proves());
-            entry.reason = case.scenario.header.worth.as_deref();
+            entry.reason = case.scenario.header.rationale.as_deref();
         }
         for (mutant, trial) in trials {
             let killers: BTreeSet<_> = trial.killed_by.iter().map(|case| scenario(case)).collect();
@@ -89,7 +89,7 @@ impl<'a> KillMatrix<'a> {
     pub(super) fn tell(&self, all: bool) -> std::io::Result<()> {
         let mut out = Out;
         if all {
-            writeln!(out, "\nscenarios by worth: mutants killed, and those that no other scenario kills")?;
+            writeln!(out, "\nscenarios by rationale: mutants killed, and those that no other scenario kills")?;
         }
         for (id, entry) in &self.0 {
             let only: Vec<_> = entry.alone.iter().copied().collect();
@@ -99,9 +99,11 @@ impl<'a> KillMatrix<'a> {
                 Standing::Stated if all => format!("stays: {reason}"),
                 Standing::Needed | Standing::Stated => continue,
                 Standing::Spare => {
-                    "SPARE: it kills nothing that others do not, and no `worth` says why it stays".into()
+                    "SPARE: it kills nothing that others do not, and no `rationale` says why it stays".into()
                 }
-                Standing::Overstated => format!("OVERSTATED: its `worth` says why it stays, but it alone kills {only}"),
+                Standing::Overstated => {
+                    format!("OVERSTATED: its `rationale` says why it stays, but it alone kills {only}")
+                }
             };
             writeln!(out, "  {:>4} {:>3}  {id}  {note}", entry.kills.len(), entry.alone.len())?;
         }

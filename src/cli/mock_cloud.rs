@@ -1,4 +1,4 @@
-//! `vouch cloud`.
+//! `vouch mock-cloud`.
 
 use super::signals::interrupts;
 use super::stdout::Out;
@@ -29,8 +29,8 @@ pub struct Args {
     #[arg(long, value_name = "PROFILE", default_value = "junction")]
     profile: String,
 
-    /// What access tokens are signed with: rs256, es256, or quick, which only this cloud can check. Sign-in tokens are
-    /// RS256, as the vendor's are; with quick, they only say so.
+    /// What access tokens are signed with: rs256, es256, or hmac, which only this cloud can check. Sign-in tokens are
+    /// RS256, as the vendor's are; with hmac, they only say so.
     #[arg(long, value_name = "KEYS", value_enum, default_value = "rs256")]
     keys: KeyKind,
 
@@ -48,7 +48,7 @@ pub struct Args {
 
     /// Add this to each answer of the identity provider, for example 200us: exact to some microseconds, for it is
     /// waited for busily.
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = length)]
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     delay: Duration,
 
     /// Answer nothing for a while: 2s@4s is two seconds, from four seconds after the first request.
@@ -76,21 +76,21 @@ pub struct Args {
 enum KeyKind {
     Rs256,
     Es256,
-    Quick,
+    Hmac,
 }
 
-/// A length of time, zero included.
-fn length(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| format!("`{text}` is no length of time; write for example 200us or 2s"))
+/// A duration of time, zero included.
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a duration; write for example 200us or 2s"))
 }
 
 /// A lifetime: tokens count in whole seconds (RFC 7519 section 2, NumericDate).
 fn lifetime(text: &str) -> Result<Duration, String> {
-    let length = length(text)?;
-    if length.as_secs() == 0 || length.subsec_nanos() != 0 {
+    let duration = duration(text)?;
+    if duration.as_secs() == 0 || duration.subsec_nanos() != 0 {
         return Err(format!("`{text}` is no lifetime: tokens live for whole seconds, one at the least"));
     }
-    Ok(length)
+    Ok(duration)
 }
 
 /// Serves until Ctrl-C or SIGTERM, then says what was served.
@@ -127,7 +127,7 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
     let keys = match args.keys {
         KeyKind::Rs256 => Keys::generate(),
         KeyKind::Es256 => Keys::es256(),
-        KeyKind::Quick => Keys::quick(),
+        KeyKind::Hmac => Keys::hmac(),
     };
     let tls = if args.tls { Some(Tls::new(args.listen.ip()).map_err(|error| failed(&error))?) } else { None };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);

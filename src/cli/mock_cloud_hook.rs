@@ -1,4 +1,4 @@
-//! `vouch cloud-hook`: what the target file of `vouch cloud` names as its hooks.
+//! `vouch mock-cloud-hook`: what the target file of `vouch mock-cloud` names as its hooks.
 
 use super::{CliError, Done, runtime};
 use serde_json::json;
@@ -30,14 +30,16 @@ pub fn run(_: &Args) -> Done {
     match sent {
         Ok((status, _)) if status.is_success() => Ok(ExitCode::SUCCESS),
         Ok((status, said)) => Err(CliError::Environment(format!("{url} answered {status}: {said}"))),
-        Err(error) => Err(CliError::Environment(format!("{url} cannot be reached; does `vouch cloud` run? {error}"))),
+        Err(error) => {
+            Err(CliError::Environment(format!("{url} cannot be reached; does `vouch mock-cloud` run? {error}")))
+        }
     }
 }
 
 fn told(name: &str) -> Result<String, CliError> {
     std::env::var(name).map_err(|_| {
         CliError::Usage(format!(
-            "{name} is not set: this command is for the hooks of a target file that `vouch cloud` wrote"
+            "{name} is not set: this command is for the hooks of a target file that `vouch mock-cloud` wrote"
         ))
     })
 }

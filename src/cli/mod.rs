@@ -60,10 +60,10 @@ enum Command {
     /// Put exchange and refresh under load, check every answer, and hold the figures against thresholds.
     Load(Box<load::args::Args>),
     /// Serve the simulated vendor cloud, for load tests and for trying things by hand.
-    Cloud(mock_cloud::Args),
-    /// Do a hook of the target file that `vouch cloud` writes.
+    MockCloud(mock_cloud::Args),
+    /// Do a hook of the target file that `vouch mock-cloud` writes.
     #[command(hide = true)]
-    CloudHook(mock_cloud_hook::Args),
+    MockCloudHook(mock_cloud_hook::Args),
     /// Let many users at once live through scenarios, with time to think between the steps.
     Journeys(Box<journeys::Args>),
     /// Join a Locust master, and be the users that it asks for.
@@ -151,8 +151,8 @@ pub fn main() -> ExitCode {
         Command::Mutants(args) => mutants::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Load(args) => load::run(*args),
-        Command::Cloud(args) => mock_cloud::run(&args),
-        Command::CloudHook(args) => mock_cloud_hook::run(&args),
+        Command::MockCloud(args) => mock_cloud::run(&args),
+        Command::MockCloudHook(args) => mock_cloud_hook::run(&args),
         Command::Journeys(args) => journeys::run(*args),
         Command::Worker(args) => worker::run(&args),
         Command::Schema(args) => schema::run(&args),

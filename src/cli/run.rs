@@ -67,7 +67,7 @@ pub struct Args {
 
     /// Plant a fault in a built-in part, by its name in `vouch mutants`: shows how the suite catches it.
     #[arg(long, value_name = "FAULT", conflicts_with = "target")]
-    inject: Option<String>,
+    mutant: Option<String>,
 
     /// Run everything so many times.
     #[arg(long, value_name = "N")]
@@ -132,7 +132,7 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
         Err(TargetError::CliError(stop)) => return Err(stop),
         Err(TargetError::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
     };
-    if let Some(name) = &args.inject {
+    if let Some(name) = &args.mutant {
         let mutant = casting::mutant(name)?;
         casting::inject(&mut cast.engine, &mutant.role);
         cast.target = format!("injected: {}", mutant.about);

@@ -25,7 +25,7 @@ pub fn target(text: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// A `vouch cloud` of its own. It ends with this.
+/// A `vouch mock-cloud` of its own. It ends with this.
 #[allow(dead_code, reason = "not every test file needs it")]
 pub struct CloudProcess {
     pub child: Child,

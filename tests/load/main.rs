@@ -20,7 +20,7 @@ struct Cloud(CloudProcess);
 
 impl Cloud {
     fn start(more: &[&str]) -> Self {
-        Self(CloudProcess::start(&[&["--keys", "quick"], more].concat()))
+        Self(CloudProcess::start(&[&["--keys", "hmac"], more].concat()))
     }
 
     fn target(&self) -> &Path {
@@ -29,7 +29,7 @@ impl Cloud {
 
     fn load(&self, args: &[&str]) -> assert_cmd::assert::Assert {
         let mut command = vouch();
-        command.args(["load", "--progress", "off", "--length", "1500ms", "--fleet", "60", "--target"]);
+        command.args(["load", "--progress", "off", "--duration", "1500ms", "--fleet", "60", "--target"]);
         command.arg(self.target()).args(args).assert()
     }
 }
@@ -101,7 +101,7 @@ fn liar(lie: Lie) -> String {
         while let Some((path, body)) = request(&mut reader) {
             let (status, answer) = vendor(lie, &count, &path, &body);
             let head = format!(
-                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-duration: {}\r\n\r\n",
                 answer.len()
             );
             if reader.get_mut().write_all((head + &answer).as_bytes()).is_err() {
@@ -114,18 +114,18 @@ fn liar(lie: Lie) -> String {
 fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, String)> {
     let mut first = String::new();
     reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
-    let mut length = 0;
+    let mut duration = 0;
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().ok()?;
+        if let Some(value) = line.to_lowercase().strip_prefix("content-duration:") {
+            duration = value.trim().parse().ok()?;
         }
         if line.trim().is_empty() {
             break;
         }
     }
-    let mut body = vec![0; length];
+    let mut body = vec![0; duration];
     reader.read_exact(&mut body).ok()?;
     Some((first.split(' ').nth(1)?.to_owned(), String::from_utf8(body).ok()?))
 }
@@ -222,7 +222,7 @@ fn thresholds_decide_the_exit_code_and_impossible_ones_are_told_before() {
     for (threshold, part) in [
         ("rate>=51/s", "can never hold"),
         ("exchange p99<1s", "which this load has not"),
-        ("p99<fast", "no length of time"),
+        ("p99<fast", "not a duration"),
     ] {
         let out = cloud.load(&["-a", "50/s", "--threshold", threshold]).code(2);
         assert!(stderr(&out).contains(part), "{threshold}: {}", stderr(&out));
@@ -281,7 +281,7 @@ fn what_cannot_work_is_told_at_once_and_not_after_a_minute_of_errors() {
         (vec!["-w", "refesh"], "refresh"),
         (vec!["--environment", "sandbox"], "no realm sandbox us"),
         (vec!["-c", "4000000"], "file descriptors"),
-        (vec!["-a", "flood", "--fleet", "3"], "needs a fleet"),
+        (vec!["-a", "max", "--fleet", "3"], "needs a fleet"),
     ] {
         let out = vouch().args(["load", "--progress", "off", "--target"]).arg(&path).args(&args).assert();
         assert!(matches!(out.get_output().status.code(), Some(2 | 3)), "{args:?}");

@@ -28,7 +28,7 @@ pub enum Arrivals {
     /// A crowd of `extra` arrivals that begins at `at` and lasts `within`, over a constant rate.
     Spike { base: f64, extra: f64, at: Duration, within: Duration },
     /// As fast as the connections allow: a closed model, for finding what a server can do. Latency counts from the sending.
-    Flood,
+    Max,
 }
 
 /// The highest rate that makes sense for one machine, in arrivals a second.
@@ -43,11 +43,11 @@ impl Arrivals {
         }
     }
 
-    /// How many arrivals a run of this length has. Infinite for a flood.
-    pub fn expected(&self, length: Duration) -> f64 {
+    /// How many arrivals a run of this duration has. Infinite for a max.
+    pub fn expected(&self, duration: Duration) -> f64 {
         match self {
-            Arrivals::Flood => f64::INFINITY,
-            _ => ArrivalSchedule::new(self, length).total(),
+            Arrivals::Max => f64::INFINITY,
+            _ => ArrivalSchedule::new(self, duration).total(),
         }
     }
 
@@ -58,13 +58,13 @@ impl Arrivals {
             Arrivals::Ramp { from, to } => from.max(*to),
             Arrivals::Steps(rates) => rates.iter().copied().fold(0.0, f64::max),
             Arrivals::Spike { base, extra, within, .. } => base + extra / within.as_secs_f64(),
-            Arrivals::Flood => f64::INFINITY,
+            Arrivals::Max => f64::INFINITY,
         }
     }
 }
 
 const FORMS: &str = "constant RATE/s, poisson RATE/s, ramp FROM/s to TO/s, steps RATE/s RATE/s …, \
-                     spike COUNT at TIME within TIME over RATE/s, or flood";
+                     spike COUNT at TIME within TIME over RATE/s, or max";
 
 impl FromStr for Arrivals {
     type Err = String;
@@ -85,7 +85,7 @@ impl FromStr for Arrivals {
             ["spike", ..] => Err(format!(
                 "`{text}` is no spike; write `spike COUNT at TIME within TIME`, and `over RATE/s` if you like"
             )),
-            ["flood"] => Ok(Arrivals::Flood),
+            ["max"] => Ok(Arrivals::Max),
             _ => Err(format!("`{text}` says no arrivals; write {FORMS}")),
         }
     }
@@ -110,11 +110,11 @@ fn rate(text: &str) -> Result<f64, String> {
 
 fn spike(count: &str, at: &str, within: &str, base: &str) -> Result<Arrivals, String> {
     let time = |text: &str| {
-        humantime::parse_duration(text).map_err(|_| format!("`{text}` is no length of time; write for example `2s`"))
+        humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a duration; write for example `2s`"))
     };
     let extra = count.replace('_', "").parse::<u32>().ok().filter(|count| *count > 0);
     let extra = extra.ok_or_else(|| format!("`{count}` is no count of arrivals"))?;
-    let within = Some(time(within)?).filter(|length| !length.is_zero());
+    let within = Some(time(within)?).filter(|duration| !duration.is_zero());
     let within = within.ok_or("a spike within no time at all has no rate; write for example `within 1s`")?;
     let spike = Arrivals::Spike { base: rate_or_none(base)?, extra: f64::from(extra), at: time(at)?, within };
     if spike.peak() > MOST {
@@ -137,7 +137,7 @@ impl fmt::Display for Arrivals {
                 let (at, within) = (humantime::format_duration(*at), humantime::format_duration(*within));
                 write!(f, "spike {extra} at {at} within {within} over {base}/s")
             }
-            Arrivals::Flood => f.write_str("flood"),
+            Arrivals::Max => f.write_str("max"),
         }
     }
 }
@@ -145,14 +145,14 @@ impl fmt::Display for Arrivals {
 /// A time with a straight line from one rate to another. Times in seconds, rates in arrivals a second.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
-    length: f64,
+    duration: f64,
     from: f64,
     to: f64,
 }
 
 impl Piece {
     fn arrivals(&self) -> f64 {
-        self.length * (self.from + self.to) / 2.0
+        self.duration * (self.from + self.to) / 2.0
     }
 
     /// When the piece has had `count` arrivals.
@@ -160,7 +160,7 @@ impl Piece {
         if count <= 0.0 {
             return 0.0;
         }
-        let slope = (self.to - self.from) / self.length;
+        let slope = (self.to - self.from) / self.duration;
         if slope.abs() < 1e-9 {
             return count / self.from;
         }
@@ -175,12 +175,12 @@ impl Piece {
 struct ArrivalSchedule(Vec<Piece>);
 
 impl ArrivalSchedule {
-    fn new(arrivals: &Arrivals, length: Duration) -> Self {
-        let whole = length.as_secs_f64();
-        let flat = |length: f64, rate: f64| Piece { length, from: rate, to: rate };
+    fn new(arrivals: &Arrivals, duration: Duration) -> Self {
+        let whole = duration.as_secs_f64();
+        let flat = |duration: f64, rate: f64| Piece { duration, from: rate, to: rate };
         let pieces = match arrivals {
             Arrivals::Constant(rate) | Arrivals::Poisson(rate) => vec![flat(whole, *rate)],
-            Arrivals::Ramp { from, to } => vec![Piece { length: whole, from: *from, to: *to }],
+            Arrivals::Ramp { from, to } => vec![Piece { duration: whole, from: *from, to: *to }],
             Arrivals::Steps(rates) => {
                 #[allow(clippy::cast_precision_loss, reason = "a handful of steps")]
                 let each = whole / rates.len() as f64;
@@ -192,7 +192,7 @@ impl ArrivalSchedule {
                 let high = base + extra / within.as_secs_f64();
                 vec![flat(start, *base), flat(end - start, high), flat(whole - end, *base)]
             }
-            Arrivals::Flood => vec![],
+            Arrivals::Max => vec![],
         };
         Self(pieces)
     }
@@ -210,7 +210,7 @@ impl ArrivalSchedule {
                 return Some(passed + piece.moment(count));
             }
             count -= here;
-            passed += piece.length;
+            passed += piece.duration;
         }
         None
     }
@@ -227,11 +227,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of worker `worker` of `workers`. A flood has none: ask the connections.
-    pub fn new(arrivals: &Arrivals, length: Duration, worker: u32, workers: u32, seed: u64) -> Option<Self> {
+    /// The schedule of worker `worker` of `workers`. A max has none: ask the connections.
+    pub fn new(arrivals: &Arrivals, duration: Duration, worker: u32, workers: u32, seed: u64) -> Option<Self> {
         let course = match arrivals {
-            Arrivals::Flood => return None,
-            _ => ArrivalSchedule::new(arrivals, length),
+            Arrivals::Max => return None,
+            _ => ArrivalSchedule::new(arrivals, duration),
         };
         let poisson = matches!(arrivals, Arrivals::Poisson(_));
         let random = poisson.then(|| SmallRng::seed_from_u64(seed ^ (u64::from(worker) << 32)));

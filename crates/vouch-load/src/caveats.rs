@@ -22,7 +22,7 @@ pub fn limits(load: &Load, round: &Round) -> Vec<String> {
     let mut limits = Vec::new();
     let too_late = LATE_NS.max(round.whole.latency.value_at_quantile(0.99) / 10);
     let late = round.lag.len() - round.lag.count_between(0, too_late);
-    if load.arrivals != Arrivals::Flood && late >= FEW && late * 1000 > round.lag.len() {
+    if load.arrivals != Arrivals::Max && late >= FEW && late * 1000 > round.lag.len() {
         #[allow(clippy::cast_precision_loss, reason = "for readers")]
         limits.push(format!(
             "scheduling: {late} of {} arrivals started more than {} late though a connection was free; give the generator a core of its own, or a lower rate",
@@ -100,7 +100,7 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
         notes.push(format!("{} of {users} users waited for an answer at the end, and got none", round.stuck));
     }
     if nobody_lived(load, round) {
-        notes.push("no user came to the end of a lifecycle: give more --length, or less --think".into());
+        notes.push("no user came to the end of a lifecycle: give more --duration, or less --think-time".into());
     } else if let unlived = unlived(load, round)
         && !unlived.is_empty()
     {

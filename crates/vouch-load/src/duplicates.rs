@@ -1,4 +1,4 @@
-//! Whether a token was handed out twice, over a run of any length in bounded memory and without ever a false alarm; and
+//! Whether a token was handed out twice, over a run of any duration in bounded memory and without ever a false alarm; and
 //! whether two names were given one user.
 //!
 //! A token is remembered by 64 bits of its hash. When there are too many, one in two *hashes* is let go, and from then on

@@ -25,10 +25,10 @@ pub struct LoadFile {
     /// Workloads of your own: the calls that one installation makes.
     pub workloads: BTreeMap<String, Spanned<Vec<LoadCall>>>,
     /// When requests start: `constant 500/s`, `poisson 500/s`, `ramp 10/s to 500/s`, `steps 100/s 200/s`,
-    /// `spike 10000 at 2s within 5s over 100/s`, or `flood`.
+    /// `spike 10000 at 2s within 5s over 100/s`, or `max`.
     pub arrivals: Option<Spanned<String>>,
     /// How long the run is, for example `30s`. Default 10s.
-    pub length: Option<Spanned<String>>,
+    pub duration: Option<Spanned<String>>,
     /// At its start, not measured. Default: none.
     pub warm_up: Option<Spanned<String>>,
     /// Signed-in installations. Default 1000.
@@ -70,7 +70,7 @@ pub enum Rotation {
 pub struct Overrides {
     pub workload: Option<String>,
     pub arrivals: Option<Arrivals>,
-    pub length: Option<Duration>,
+    pub duration: Option<Duration>,
     pub warm_up: Option<Duration>,
     pub fleet: Option<u32>,
     pub users: Option<u32>,
@@ -117,11 +117,11 @@ impl LoadFile {
                 decoder.wrong(text.span, why, "a threshold is [WORKLOAD] FIGURE BOUND, for example `p99<50ms`");
             }
         }
-        for text in [&self.length, &self.warm_up, &self.timeout].into_iter().flatten() {
+        for text in [&self.duration, &self.warm_up, &self.timeout].into_iter().flatten() {
             if humantime::parse_duration(&text.value).is_err() {
                 decoder.wrong(
                     text.span,
-                    format!("`{}` is no length of time", text.value),
+                    format!("`{}` is not a duration", text.value),
                     "write for example `30s` or `500ms`",
                 );
             }
@@ -196,9 +196,9 @@ impl LoadFile {
         let cores = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
         let threads = overrides.threads.or(self.threads).unwrap_or(cores.saturating_sub(1)).clamp(1, 256);
         let connections = overrides.connections.or(self.connections).unwrap_or(64).max(threads);
-        let length = or(overrides.length, &self.length, Duration::from_secs(10));
-        let flood = arrivals == Arrivals::Flood;
-        let least = if flood { connections.saturating_mul(2) } else { 1 };
+        let duration = or(overrides.duration, &self.duration, Duration::from_secs(10));
+        let max = arrivals == Arrivals::Max;
+        let least = if max { connections.saturating_mul(2) } else { 1 };
         let fleet = overrides.fleet.or(self.fleet).unwrap_or(1000.max(least));
         let users = overrides.users.or(self.users).unwrap_or(fleet.min(1000)).max(1);
         let mut load = Load {
@@ -208,7 +208,7 @@ impl LoadFile {
             }),
             workloads,
             arrivals,
-            length,
+            duration,
             warm_up: or(overrides.warm_up, &self.warm_up, Duration::ZERO),
             fleet,
             users,
@@ -228,7 +228,8 @@ impl LoadFile {
             protocol: overrides.protocol.or(self.protocol).unwrap_or_default(),
             seed: overrides.seed.or(self.seed).unwrap_or(1),
         };
-        load.tokens = overrides.tokens.or(self.tokens).unwrap_or_else(|| load.tokens_for(&load.arrivals, load.length));
+        load.tokens =
+            overrides.tokens.or(self.tokens).unwrap_or_else(|| load.tokens_for(&load.arrivals, load.duration));
         load.check()?;
         Ok(load)
     }
@@ -294,7 +295,7 @@ mod tests {
         for (text, part) in [
             ("thresholds: [rate>=500/s]\narrivals: 100/s\n", "can never hold"),
             ("thresholds: [exchange p99<1s]\n", "which this load has not"),
-            ("arrivals: flood\nfleet: 10\n", "needs a fleet"),
+            ("arrivals: max\nfleet: 10\n", "needs a fleet"),
             ("warmUp: 10s\n", "nothing would be measured"),
             ("fleet: 0\n", "at least one installation"),
             ("timeout: 0s\n", "nothing can be answered"),

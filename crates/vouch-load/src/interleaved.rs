@@ -36,7 +36,7 @@ pub fn take_turns(
     stop: &AtomicBool,
     on_event: &mut dyn FnMut(ProgressEvent<'_>),
 ) -> Result<Turns, LoadError> {
-    let length = round_length(load, rounds);
+    let duration = round_length(load, rounds);
     let (mut pairs, mut doubt, mut all_new, mut lies) = (Vec::new(), None, None::<Round>, BTreeMap::new());
     let mut quiet = |_: ProgressEvent<'_>| {};
     for turn in 0..=rounds {
@@ -48,7 +48,7 @@ pub fn take_turns(
             done: u64::from(turn),
             of: u64::from(rounds) + 1,
         });
-        let mut of = |workers: &mut Workers| workers.round(&load.arrivals, length, Duration::ZERO, stop, &mut quiet);
+        let mut of = |workers: &mut Workers| workers.round(&load.arrivals, duration, Duration::ZERO, stop, &mut quiet);
         // Who goes first changes, so that neither always has the better place.
         let (first, second) = if turn % 2 == 0 {
             let first = of(old)?;
@@ -75,7 +75,7 @@ pub fn take_turns(
         of: u64::from(rounds) + 1,
     });
     let measures: &[Measure] = match load.arrivals {
-        Arrivals::Flood => &[Measure::Rate, Measure::P99],
+        Arrivals::Max => &[Measure::Rate, Measure::P99],
         _ => &[Measure::P50, Measure::Mean, Measure::P99],
     };
     let mut all_new = all_new.unwrap_or_else(|| Round::new(vec![], Series::default(), Duration::ZERO));
@@ -117,7 +117,7 @@ pub struct Tried {
     pub behind: bool,
 }
 
-/// Finds the highest rate that keeps to the thresholds: each rate is held for the load's length.
+/// Finds the highest rate that keeps to the thresholds: each rate is held for the load's duration.
 pub fn find_max_rate(
     workers: &mut Workers,
     load: &Load,
@@ -128,11 +128,11 @@ pub fn find_max_rate(
     let (mut search, mut all) = (Search::new(start, most), Vec::new());
     while let Some(rate) = search.next_rate().filter(|_| !stop.load(Ordering::Relaxed)) {
         let arrivals = Arrivals::Constant(rate);
-        let round = workers.round(&arrivals, load.length, load.warm_up, stop, &mut |_| {})?;
+        let round = workers.round(&arrivals, load.duration, load.warm_up, stop, &mut |_| {})?;
         let verdict = judge(&Load { arrivals, ..load.clone() }, &round).verdict;
         // Beyond what the server or the generator can do, answers come later and later: that is no rate to recommend.
         let behind = round.whole.figures(round.seconds()).rate < 0.95 * rate;
-        search.tried(rate, verdict == Verdict::Kept && !behind);
+        search.tried(rate, verdict == Verdict::Passed && !behind);
         all.push(Tried { rate, round, verdict, behind });
         if let Some(tried) = all.last() {
             told(tried);

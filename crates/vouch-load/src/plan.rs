@@ -17,7 +17,7 @@ pub struct Load {
     pub journeys: Vec<String>,
     pub arrivals: Arrivals,
     /// Of the measured time and the warm-up together.
-    pub length: Duration,
+    pub duration: Duration,
     /// At the start; not measured.
     pub warm_up: Duration,
     /// Signed-in installations.
@@ -65,7 +65,7 @@ pub enum Protocol {
     Http2,
 }
 
-/// Tokens for a flood, where nobody says how many.
+/// Tokens for a max, where nobody says how many.
 const FLOOD_TOKENS: u32 = 20_000;
 
 /// The workloads that need no definition.
@@ -137,7 +137,7 @@ impl Load {
 
     /// The measured time.
     pub fn measured(&self) -> Duration {
-        self.length.saturating_sub(self.warm_up)
+        self.duration.saturating_sub(self.warm_up)
     }
 
     /// The share of arrivals that the workloads with this property have.
@@ -149,9 +149,9 @@ impl Load {
     }
 
     /// How many sign-in tokens a round needs.
-    pub fn tokens_for(&self, arrivals: &Arrivals, length: Duration) -> u32 {
+    pub fn tokens_for(&self, arrivals: &Arrivals, duration: Duration) -> u32 {
         let share = self.share(Workload::needs_tokens);
-        let expected = arrivals.expected(length);
+        let expected = arrivals.expected(duration);
         if share == 0.0 {
             return 0;
         }
@@ -173,12 +173,12 @@ impl Load {
         if self.measured().is_zero() {
             return Err("the warm-up is as long as the run: nothing would be measured".into());
         }
-        if self.arrivals.expected(self.length) < 1.0 {
-            return Err(format!("`{}` sends nothing in {}", self.arrivals, humantime::format_duration(self.length)));
+        if self.arrivals.expected(self.duration) < 1.0 {
+            return Err(format!("`{}` sends nothing in {}", self.arrivals, humantime::format_duration(self.duration)));
         }
-        if let Some(end) = self.arrivals.spike_end().filter(|end| *end > self.length) {
-            let [end, length] = [end, self.length].map(humantime::format_duration);
-            return Err(format!("the spike ends at {end}, and the load at {length}: give a longer one"));
+        if let Some(end) = self.arrivals.spike_end().filter(|end| *end > self.duration) {
+            let [end, duration] = [end, self.duration].map(humantime::format_duration);
+            return Err(format!("the spike ends at {end}, and the load at {duration}: give a longer one"));
         }
         if self.timeout.is_zero() {
             return Err("with a timeout of 0 nothing can be answered".into());
@@ -194,14 +194,14 @@ impl Load {
                 return Err(why);
             }
         }
-        let flood = self.arrivals == Arrivals::Flood;
+        let max = self.arrivals == Arrivals::Max;
         let uses_fleet = self.workloads.iter().any(Workload::needs_fleet);
         if uses_fleet && self.fleet == 0 {
             return Err("a workload that refreshes needs a fleet of at least one installation".into());
         }
-        if flood && uses_fleet && self.fleet < self.connections.saturating_mul(2) {
+        if max && uses_fleet && self.fleet < self.connections.saturating_mul(2) {
             let least = self.connections.saturating_mul(2);
-            return Err(format!("a flood over {} connections needs a fleet of at least {least}", self.connections));
+            return Err(format!("a max over {} connections needs a fleet of at least {least}", self.connections));
         }
         if self.workloads.iter().any(Workload::needs_tokens) && self.tokens == 0 {
             return Err(

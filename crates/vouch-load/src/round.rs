@@ -114,9 +114,9 @@ pub struct Round {
 pub struct RoundBuilder {
     names: Vec<Vec<String>>,
     warm_up: Duration,
-    length: Duration,
+    duration: Duration,
     /// No arrivals but whenever a connection is free.
-    flood: bool,
+    max: bool,
     pub rows: Vec<IntervalStats>,
     pub took: Duration,
     pub gave_up: bool,
@@ -124,9 +124,9 @@ pub struct RoundBuilder {
 }
 
 impl RoundBuilder {
-    pub fn new(load: &Load, warm_up: Duration, length: Duration, flood: bool) -> Self {
+    pub fn new(load: &Load, warm_up: Duration, duration: Duration, max: bool) -> Self {
         let names = load.workloads.iter().map(super::scheduler::Workload::series).collect();
-        Self { names, warm_up, length, flood, rows: vec![], took: Duration::ZERO, gave_up: false, interrupted: false }
+        Self { names, warm_up, duration, max, rows: vec![], took: Duration::ZERO, gave_up: false, interrupted: false }
     }
 
     /// Puts the workers' records together.
@@ -167,7 +167,7 @@ impl RoundBuilder {
             (0..others).for_each(|_| first.belie(Wrong::OtherUser, "two names have one user"));
         }
         // What is cut short was measured only so long.
-        let ended = if self.gave_up || self.interrupted { self.took.min(self.length) } else { self.length };
+        let ended = if self.gave_up || self.interrupted { self.took.min(self.duration) } else { self.duration };
         let measured = ended.saturating_sub(self.warm_up);
         let window = nanoseconds(self.warm_up)..nanoseconds(ended.max(self.warm_up));
         series.iter_mut().flatten().for_each(|series| self.rate(series, &window));
@@ -175,7 +175,7 @@ impl RoundBuilder {
         for of in series.iter().filter_map(|of| of.first()) {
             whole.merge(of);
             whole.rate = Some(whole.rate.unwrap_or(0.0) + of.figures(measured.as_secs_f64()).rate);
-            late += if self.flood { 0 } else { of.came.behind(of.good, of.latency.min(), &window) };
+            late += if self.max { 0 } else { of.came.behind(of.good, of.latency.min(), &window) };
         }
         let names = self.names.into_iter().flatten();
         Round {
@@ -200,7 +200,7 @@ impl RoundBuilder {
 
     /// Works out the rate of a series that is not simply its good answers over the measured time.
     fn rate(&self, series: &mut Series, window: &Window) {
-        if self.flood || series.came.behind(series.good, series.latency.min(), window) > 0 {
+        if self.max || series.came.behind(series.good, series.latency.min(), window) > 0 {
             series.rate = Some(series.came.rate(window));
         }
     }

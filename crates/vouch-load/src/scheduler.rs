@@ -67,7 +67,7 @@ impl Workload {
 pub enum Pace {
     Scheduled(Schedule),
     /// Whenever a connection is free, so many times.
-    Flood(u64),
+    Max(u64),
     /// Users who each go through one workload again and again (a closed model).
     Users(Users),
 }
@@ -182,12 +182,12 @@ impl Scheduler {
         &self.site
     }
 
-    /// When the next arrival is due; None when there are no more. A flood's is always due.
+    /// When the next arrival is due; None when there are no more. A max's is always due.
     pub fn next_due(&self) -> Option<u64> {
         match &self.pace {
             Pace::Scheduled(_) => self.next_due,
-            Pace::Flood(0) => None,
-            Pace::Flood(_) => Some(0),
+            Pace::Max(0) => None,
+            Pace::Max(_) => Some(0),
             Pace::Users(users) => users.next_due(),
         }
     }
@@ -197,7 +197,7 @@ impl Scheduler {
         if let Pace::Users(users) = &mut self.pace {
             return users.close();
         }
-        (self.pace, self.next_due) = (Pace::Flood(0), None);
+        (self.pace, self.next_due) = (Pace::Max(0), None);
     }
 
     /// Long after the end of the load, what still waits for a connection has waited in vain. `timeout` in nanoseconds.
@@ -221,8 +221,8 @@ impl Scheduler {
                     self.next_due = self::due(&mut self.pace);
                     due
                 }
-                Pace::Flood(0) => return None,
-                Pace::Flood(left) => {
+                Pace::Max(0) => return None,
+                Pace::Max(left) => {
                     *left -= 1;
                     now
                 }
@@ -246,8 +246,8 @@ impl Scheduler {
                 self.in_chains += 1;
                 return Some(InFlight { workload, step: 0, who, intended, due: intended, served: 0 });
             }
-            if let Pace::Flood(_) = self.pace {
-                // A flood takes what is idle; it ends when no installation or token is left.
+            if let Pace::Max(_) = self.pace {
+                // A max takes what is idle; it ends when no installation or token is left.
                 if self.workloads[usize::from(workload)].needs_tokens() || self.in_chains == 0 {
                     self.close();
                 }
@@ -380,6 +380,6 @@ impl Scheduler {
 fn due(pace: &mut Pace) -> Option<u64> {
     match pace {
         Pace::Scheduled(schedule) => schedule.next().map(|moment| u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)),
-        Pace::Flood(_) | Pace::Users(_) => None,
+        Pace::Max(_) | Pace::Users(_) => None,
     }
 }

@@ -203,10 +203,10 @@ impl FromStr for Threshold {
 fn metric(word: &str, limit: &str) -> Result<(Metric, f64), String> {
     let number = |text: &str| text.trim().replace('_', "").parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0);
     let time = || {
-        let length: Duration = humantime::parse_duration(limit)
-            .map_err(|_| format!("`{limit}` is no length of time; write for example `50ms`"))?;
+        let duration: Duration = humantime::parse_duration(limit)
+            .map_err(|_| format!("`{limit}` is not a duration; write for example `50ms`"))?;
         #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
-        Ok::<_, String>(length.as_nanos() as f64)
+        Ok::<_, String>(duration.as_nanos() as f64)
     };
     let count = || number(limit).ok_or_else(|| format!("`{limit}` is no count"));
     Ok(match word {
@@ -272,7 +272,7 @@ mod tests {
             ("p99", "is no threshold"),
             ("<5ms", "is no threshold"),
             ("p101<5ms", "end at p100"),
-            ("p99<5", "no length of time"),
+            ("p99<5", "not a duration"),
             ("speed>3", "is not measured"),
             ("p99<0ms", "can never"),
             ("wrong<0", "can never"),

@@ -1,4 +1,4 @@
-//! What a round is worth: its thresholds, and whether the generator itself was the limit.
+//! What a round is rationale: its thresholds, and whether the generator itself was the limit.
 //!
 //! A busy or late generator makes figures worse, never better. So thresholds that hold in spite of it hold, and one that
 //! answers alone break is broken; anything else is inconclusive then. A load that was not sent in full makes figures better,
@@ -28,7 +28,7 @@ pub struct Held {
     pub threshold: Threshold,
     /// None where nothing was measured.
     pub value: Option<f64>,
-    pub holds: bool,
+    pub passed: bool,
 }
 
 impl Held {
@@ -41,8 +41,8 @@ impl Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    Kept,
-    Broken,
+    Passed,
+    Failed,
     Inconclusive,
 }
 
@@ -69,17 +69,17 @@ pub fn judge(load: &Load, round: &Round) -> Judged {
     let (mut limits, unsent) = (limits(load, round), unsent(load, round));
     let by_answers = held.iter().any(|held| broken_by_answers(held, round));
     let excused = |held: &Held| unsent.is_some() && held.threshold.metric == Metric::Rate;
-    let broken = held.iter().any(|held| held.value.is_some() && !held.holds && !excused(held));
+    let broken = held.iter().any(|held| held.value.is_some() && !held.passed && !excused(held));
     let in_part = unsent.is_some() || round.gave_up;
     let unknown =
         in_part || !round.mixed.is_empty() || nobody_lived(load, round) || held.iter().any(|held| held.value.is_none());
     let asked = !load.thresholds.is_empty();
     let verdict = match (broken, limits.is_empty()) {
-        _ if by_answers || are_stuck(load, round) || round.gave_up && round.whole.good == 0 => Verdict::Broken,
-        (true, true) => Verdict::Broken,
+        _ if by_answers || are_stuck(load, round) || round.gave_up && round.whole.good == 0 => Verdict::Failed,
+        (true, true) => Verdict::Failed,
         _ if unknown => Verdict::Inconclusive,
-        (false, true) => Verdict::Kept,
-        (false, false) if asked => Verdict::Kept,
+        (false, true) => Verdict::Passed,
+        (false, false) if asked => Verdict::Passed,
         (_, false) => Verdict::Inconclusive,
     };
     limits.extend(unsent);
@@ -109,7 +109,7 @@ fn failing_journeys(load: &Load, round: &Round) -> Vec<Held> {
         load.thresholds.iter().any(|own| is_it(own) && is_of_errors(own.metric))
     };
     let held = load.journeys.iter().filter(|name| !has_its_own(name)).map(|name| hold(bound(name), round));
-    held.filter(|held| held.value.is_some() && !held.holds).collect()
+    held.filter(|held| held.value.is_some() && !held.passed).collect()
 }
 
 fn is_of_errors(metric: Metric) -> bool {
@@ -128,7 +128,7 @@ fn broken_by_answers(held: &Held, round: &Round) -> bool {
         let figures = Figures { errors, ..series.figures(round.seconds()) };
         held.threshold.value(&figures, |_| 0).is_some_and(|value| !held.threshold.holds(value))
     };
-    counts && !held.holds && round.all_of(held.threshold.of.as_deref()).any(breaks)
+    counts && !held.passed && round.all_of(held.threshold.of.as_deref()).any(breaks)
 }
 
 fn hold(threshold: Threshold, round: &Round) -> Held {

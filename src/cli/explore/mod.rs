@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Done {
     if let Some(path) = &args.target {
         return outside::run(args, path);
     }
-    let keys = Arc::new(Keys::quick().map_err(|error| CliError::Environment(error.to_string()))?);
+    let keys = Arc::new(Keys::hmac().map_err(|error| CliError::Environment(error.to_string()))?);
     let reference = Parts {
         sdk: Arc::new(Reference),
         app: Arc::new(DefaultAppPolicy),

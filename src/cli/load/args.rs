@@ -26,13 +26,13 @@ pub struct Args {
     pub workload: Option<String>,
 
     /// When requests start: "500/s", "poisson 500/s", "ramp 10/s to 500/s", "steps 100/s 200/s",
-    /// "spike 10000 at 2s within 5s over 100/s", or "flood".
+    /// "spike 10000 at 2s within 5s over 100/s", or "max".
     #[arg(short, long, value_name = "ARRIVALS")]
     pub arrivals: Option<Arrivals>,
 
     /// How long, warm-up included.
     #[arg(short, long, value_name = "TIME")]
-    pub length: Option<humantime::Duration>,
+    pub duration: Option<humantime::Duration>,
 
     /// At the start, not measured.
     #[arg(long, value_name = "TIME")]
@@ -108,11 +108,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
 
-    /// Pairs of rounds in a comparison; `--length` is shared among them.
+    /// Pairs of rounds in a comparison; `--duration` is shared among them.
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=200))]
     pub rounds: u32,
 
-    /// Find the highest rate that keeps to the thresholds, for example "100/s to 50000/s"; each rate is held for `--length`.
+    /// Find the highest rate that keeps to the thresholds, for example "100/s to 50000/s"; each rate is held for `--duration`.
     #[arg(long, value_name = "BOUNDS", conflicts_with = "baseline")]
     pub find_max_rate: Option<Bounds>,
 }
@@ -144,11 +144,11 @@ pub enum Show {
 impl Args {
     /// What the options say otherwise than the load file.
     pub fn overrides(&self) -> Overrides {
-        let time = |length: Option<humantime::Duration>| length.map(Duration::from);
+        let time = |duration: Option<humantime::Duration>| duration.map(Duration::from);
         Overrides {
             workload: self.workload.clone(),
             arrivals: self.arrivals.clone(),
-            length: time(self.length),
+            duration: time(self.duration),
             warm_up: time(self.warm_up),
             fleet: self.fleet,
             users: self.users,

@@ -44,11 +44,11 @@ pub async fn against(
     stop: Arc<AtomicBool>,
     mut console: Console,
 ) -> Done {
-    let length = round_length(&load, args.rounds);
-    if let Some(end) = load.arrivals.spike_end().filter(|end| *end > length) {
-        let [end, length] = [end, length].map(humantime::format_duration);
+    let duration = round_length(&load, args.rounds);
+    if let Some(end) = load.arrivals.spike_end().filter(|end| *end > duration) {
+        let [end, duration] = [end, duration].map(humantime::format_duration);
         return Err(CliError::Usage(format!(
-            "the spike ends at {end}, and each round of the comparison lasts {length}; give a longer --length or fewer --rounds"
+            "the spike ends at {end}, and each round of the comparison lasts {duration}; give a longer --duration or fewer --rounds"
         )));
     }
     let old_file = baseline_target(path)?;
@@ -103,7 +103,7 @@ impl Outcome {
     fn of(turns: &Turns, asked: bool) -> Self {
         let regressed = turns.compared.iter().any(|compared| compared.regressed);
         match turns.judged.verdict {
-            Verdict::Broken => Outcome::Broken,
+            Verdict::Failed => Outcome::Broken,
             _ if turns.doubt.is_some() => Outcome::Inconclusive,
             _ if regressed => Outcome::Regressed,
             // Limits of the generator are the same for both builds, so that they can be compared all the same.
@@ -144,7 +144,7 @@ fn tell_turns(turns: &Turns, (old, new): &(String, String), outcome: Outcome) ->
             short(compared.chance * 100.0)
         )?;
     }
-    for held in turns.judged.held.iter().filter(|held| !held.holds) {
+    for held in turns.judged.held.iter().filter(|held| !held.passed) {
         writeln!(out, "✗ {}: {} in the new build", held.threshold, held.measured())?;
     }
     let unclear = turns.doubt.clone().or_else(|| turns.judged.limits.first().cloned());
@@ -237,9 +237,9 @@ fn tell_tried(tried: &Tried) -> io::Result<()> {
     let figures = tried.round.whole.figures(tried.round.seconds());
     let at = |quantile: f64| time(tried.round.whole.latency.value_at_quantile(quantile) as f64);
     let verdict = match tried.verdict {
-        Verdict::Kept if tried.behind => "fell behind",
-        Verdict::Kept => "kept",
-        Verdict::Broken => "broken",
+        Verdict::Passed if tried.behind => "fell behind",
+        Verdict::Passed => "kept",
+        Verdict::Failed => "broken",
         Verdict::Inconclusive => "the generator was the limit",
     };
     writeln!(Out, "  {:>10} {:>10} {:>9} {:>9}  {verdict}", short(tried.rate), short(figures.rate), at(0.5), at(0.99))

@@ -38,7 +38,7 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
     let stop = stop_on_interrupt();
     // Before the run: a file that cannot be written must not cost the run.
     let files = Files::open(args.json.as_deref(), &args.reports)?;
-    let mut console = Console::new(load.length, args.progress == Show::Auto, args.progress != Show::Off);
+    let mut console = Console::new(load.duration, args.progress == Show::Auto, args.progress != Show::Off);
     if let Some(baseline) = &args.baseline {
         drop(files);
         return baseline::against(&args, baseline, load, target, stop, console).await;
@@ -52,7 +52,7 @@ async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>
         let mut on_event = |happening: ProgressEvent<'_>| console.on_event(&happening);
         let round = workers
             .prepare(&stop, &mut on_event)
-            .and_then(|()| workers.round(&load.arrivals, load.length, load.warm_up, &stop, &mut on_event));
+            .and_then(|()| workers.round(&load.arrivals, load.duration, load.warm_up, &stop, &mut on_event));
         let left = workers.clean_up(&mut on_event);
         console.end();
         (load, round, left)

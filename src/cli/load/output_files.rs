@@ -91,7 +91,7 @@ impl Files {
 
 impl Open {
     fn write(&mut self, text: &str) -> io::Result<()> {
-        // A pipe or a device has no length to cut.
+        // A pipe or a device has no duration to cut.
         let plain = self.file.metadata()?.is_file();
         if plain {
             self.file.set_len(0)?;

@@ -39,8 +39,8 @@ pub fn trouble(trouble: LoadError) -> CliError {
 pub fn exit_code(round: &Round, judged: &Judged) -> ExitCode {
     match judged.verdict {
         _ if round.interrupted => ExitCode::from(INTERRUPTED),
-        Verdict::Kept => ExitCode::SUCCESS,
-        Verdict::Broken => ExitCode::from(1),
+        Verdict::Passed => ExitCode::SUCCESS,
+        Verdict::Failed => ExitCode::from(1),
         Verdict::Inconclusive => ExitCode::from(4),
     }
 }

@@ -51,11 +51,11 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
             out.push_str(&held("refresh", "a"));
             let _ = writeln!(
                 out,
-                "  - begin: {{step: {{request: {call}}}, as: b{number}}}\n  \
-                 - begin: {{step: {{request: {call}}}, as: c{number}}}\n  - pause: {{milliseconds: 100}}\n  - release"
+                "  - start: {{step: {{request: {call}}}, as: b{number}}}\n  \
+                 - start: {{step: {{request: {call}}}, as: c{number}}}\n  - pause: {{milliseconds: 100}}\n  - release"
             );
             for name in ["a", "b", "c"] {
-                let _ = writeln!(out, "  - finish: {name}{number}");
+                let _ = writeln!(out, "  - await: {name}{number}");
                 expect(out, stage);
                 if name == "a" {
                     out.push_str("    sent: {refresh: 1}\n");
@@ -63,7 +63,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
             }
         }
         Action::Crowd => {
-            let _ = writeln!(out, "  - expire: accessToken\n  - together:\n      steps:\n        - request: {call}");
+            let _ = writeln!(out, "  - expire: accessToken\n  - parallel:\n      steps:\n        - request: {call}");
             let mut line = String::new();
             expect(&mut line, stage);
             let line = line.replace("invalidUser", "invalidUser, notSignedIn");
@@ -74,7 +74,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
             out.push_str(&held("api", "c"));
             let _ = writeln!(out, "  - request: {call}");
             expect(out, stage);
-            let _ = writeln!(out, "  - release\n  - finish: c{number}");
+            let _ = writeln!(out, "  - release\n  - await: c{number}");
             expect(out, stage);
             out.push_str("    sent: {refresh: {atMost: 1}}\n");
         }
@@ -84,11 +84,11 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
             out.push_str(&held("refresh", "a"));
             let _ = writeln!(
                 out,
-                "  - begin: {{step: {{request: {call}}}, as: b{number}, until: api}}\n  - pause: {{milliseconds: 300}}\n  \
+                "  - start: {{step: {{request: {call}}}, as: b{number}, until: api}}\n  - pause: {{milliseconds: 300}}\n  \
                  - release"
             );
             for name in ["a", "b"] {
-                let _ = writeln!(out, "  - finish: {name}{number}");
+                let _ = writeln!(out, "  - await: {name}{number}");
                 expect(out, stage);
             }
         }
@@ -111,7 +111,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
         Action::CrowdSignOut => {
             out.push_str("  - expire: accessToken\n");
             out.push_str(&held("refresh", "c"));
-            let _ = writeln!(out, "  - signOut:\n  - release\n  - finish: c{number}");
+            let _ = writeln!(out, "  - signOut:\n  - release\n  - await: c{number}");
             expect(out, stage);
         }
         _ => {}

@@ -75,7 +75,7 @@ pub fn write(script: &Script) -> Written {
     given(&mut out, script);
     out.push_str("steps:\n");
     if script.conditions.clock_off_minutes != 0 {
-        let _ = writeln!(out, "  - clockOff: {}\n  - relaunch", script.conditions.clock_off_minutes);
+        let _ = writeln!(out, "  - clockSkew: {}\n  - relaunch", script.conditions.clock_off_minutes);
     }
     let mut lines = Vec::new();
     let newcomers = newcomers(script).collect::<Vec<_>>();

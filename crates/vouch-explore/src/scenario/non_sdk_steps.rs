@@ -28,30 +28,30 @@ pub(super) fn backend(out: &mut String, ask: BackendRequest, number: usize, stag
         }
         BackendRequest::NewcomerCrowd => {
             let name = newcomer(number);
-            let _ = writeln!(out, "  - together: {{steps: [{{tokenRequest: {{user: {name}}}}}], times: 3}}");
+            let _ = writeln!(out, "  - parallel: {{steps: [{{tokenRequest: {{user: {name}}}}}], times: 3}}");
             users(out, stage, newcomers);
             return;
         }
         BackendRequest::Raced(who) => {
-            out.push_str("  - fault: {on: findUser, harm: status, status: 404, times: 1}\n");
+            out.push_str("  - fault: {on: findUser, kind: status, status: 404, times: 1}\n");
             out.push_str(&own(who, String::new()));
         }
         BackendRequest::FailedLookUp(status) => {
-            let _ = writeln!(out, "  - fault: {{on: findUser, harm: status, status: {status}, times: 1}}");
+            let _ = writeln!(out, "  - fault: {{on: findUser, kind: status, status: {status}, times: 1}}");
             out.push_str("  - tokenRequest: {user: ada}\n");
         }
         BackendRequest::FailedIssuance(status) => {
             let _ = writeln!(
                 out,
-                "  - fault: {{on: issuance, harm: status, status: {status}, body: \"bad key $team.key\", times: 1}}"
+                "  - fault: {{on: issuance, kind: status, status: {status}, body: \"bad key $team.key\", times: 1}}"
             );
             out.push_str("  - tokenRequest: {user: ada}\n");
         }
         BackendRequest::SilentIssuance => {
-            out.push_str("  - fault: {on: issuance, harm: holdRequest, times: 1}\n  - tokenRequest: {user: ada}\n");
+            out.push_str("  - fault: {on: issuance, kind: holdRequest, times: 1}\n  - tokenRequest: {user: ada}\n");
         }
         BackendRequest::GarbledIssuance => {
-            out.push_str("  - fault: {on: issuance, harm: wrongTypes, times: 1}\n  - tokenRequest: {user: ada}\n");
+            out.push_str("  - fault: {on: issuance, kind: wrongTypes, times: 1}\n  - tokenRequest: {user: ada}\n");
         }
     }
     expect(out, stage);
@@ -70,12 +70,14 @@ fn users(out: &mut String, stage: &Stage, newcomers: usize) {
 pub(super) fn client(out: &mut String, what: ClientRequest, number: usize, home: Realm) {
     let _ = match what {
         ClientRequest::AccessTokenAt(place) => {
-            writeln!(out, "  - present: {{token: accessToken{}}}\n    expect: [401, 403]", elsewhere(place, home))
+            writeln!(out, "  - presentToken: {{token: accessToken{}}}\n    expect: [401, 403]", elsewhere(place, home))
         }
         ClientRequest::ExpiredAccessToken => {
-            writeln!(out, "  - expire: accessToken\n  - present: {{token: accessToken}}\n    expect: [401, 403]")
+            writeln!(out, "  - expire: accessToken\n  - presentToken: {{token: accessToken}}\n    expect: [401, 403]")
         }
-        ClientRequest::Garbage => writeln!(out, "  - clientBroken: {{how: garbage, call: refresh}}\n    expect: 4xx"),
+        ClientRequest::Garbage => {
+            writeln!(out, "  - clientMalformed: {{how: garbage, call: refresh}}\n    expect: 4xx")
+        }
         ClientRequest::Twin => writeln!(
             out,
             "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{\"client_user_id\": \"$ada.externalId\"}}'}}\n    \
@@ -111,7 +113,9 @@ pub(super) fn client(out: &mut String, what: ClientRequest, number: usize, home:
                  - clientCall: {{call: {call}, bearer: $s{number}.accessToken{body}}}\n    expect: 4xx",
             )
         }
-        ClientRequest::SignInTokenAgain => writeln!(out, "  - present: {{token: signInToken}}\n    expect: 4xx"),
-        ClientRequest::OldRefreshToken => writeln!(out, "  - present: {{token: oldRefreshToken}}\n    expect: 4xx"),
+        ClientRequest::SignInTokenAgain => writeln!(out, "  - presentToken: {{token: signInToken}}\n    expect: 4xx"),
+        ClientRequest::OldRefreshToken => {
+            writeln!(out, "  - presentToken: {{token: oldRefreshToken}}\n    expect: 4xx")
+        }
     };
 }

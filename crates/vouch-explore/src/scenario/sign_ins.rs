@@ -78,7 +78,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
             let _ = writeln!(
                 out,
                 "  - issueToken: {{user: ada, as: a{number}}}\n  - issueToken: {{user: bob, as: b{number}}}\n  \
-                 - together:\n      wins: 1\n      steps:\n        - signIn: $a{number}\n          expect: {NO}\n        \
+                 - parallel:\n      successes: 1\n      steps:\n        - signIn: $a{number}\n          expect: {NO}\n        \
                  - signIn: $b{number}\n          expect: {NO}"
             );
             // Who wins is a race. What follows is about the winner of the walk, so that is who is signed in then.
@@ -95,8 +95,8 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
             out.push_str(&under_way("exchange", "holdResponse", &exchange, &name));
             let _ = writeln!(
                 out,
-                "  - begin: {{step: {{signOut: {{}}}}, as: o{number}}}\n  - pause: {{milliseconds: 30}}\n  - release\n  \
-                 - finish: o{number}\n  - finish: {name}"
+                "  - start: {{step: {{signOut: {{}}}}, as: o{number}}}\n  - pause: {{milliseconds: 30}}\n  - release\n  \
+                 - await: o{number}\n  - await: {name}"
             );
             expect(out, stage);
         }
@@ -104,7 +104,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
             out.push_str(&issue(who, ""));
             out.push_str(&under_way("exchange", "holdRequest", &exchange, &name));
             checks(out, &stage.before);
-            let _ = writeln!(out, "  - release\n  - finish: {name}");
+            let _ = writeln!(out, "  - release\n  - await: {name}");
             expect(out, stage);
         }
         Action::CrashInSignIn(who, write) => {

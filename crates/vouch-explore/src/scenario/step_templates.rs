@@ -7,23 +7,23 @@ use vouch_spec::protocol::Realm;
 
 pub(super) fn strike(on: &str, strike: InjectedFault) -> String {
     match strike {
-        InjectedFault::LoseRequest => format!("  - fault: {{on: {on}, harm: loseRequest, times: 1}}\n"),
-        InjectedFault::Silence => format!("  - fault: {{on: {on}, harm: holdRequest, times: 1}}\n"),
-        InjectedFault::LoseResponse => format!("  - fault: {{on: {on}, harm: loseResponse, times: 1}}\n"),
-        InjectedFault::Status(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}, times: 1}}\n"),
+        InjectedFault::LoseRequest => format!("  - fault: {{on: {on}, kind: loseRequest, times: 1}}\n"),
+        InjectedFault::Silence => format!("  - fault: {{on: {on}, kind: holdRequest, times: 1}}\n"),
+        InjectedFault::LoseResponse => format!("  - fault: {{on: {on}, kind: loseResponse, times: 1}}\n"),
+        InjectedFault::Status(status) => format!("  - fault: {{on: {on}, kind: status, status: {status}, times: 1}}\n"),
         InjectedFault::Busy(status, seconds) => {
-            format!("  - fault: {{on: {on}, harm: status, status: {status}, retryAfter: {seconds}, times: 1}}\n")
+            format!("  - fault: {{on: {on}, kind: status, status: {status}, retryAfter: {seconds}, times: 1}}\n")
         }
-        InjectedFault::Lasting(status) => format!("  - fault: {{on: {on}, harm: status, status: {status}}}\n"),
-        InjectedFault::WrongTypes => format!("  - fault: {{on: {on}, harm: wrongTypes, times: 1}}\n"),
-        InjectedFault::Garbage => format!("  - fault: {{on: {on}, harm: htmlBody, times: 1}}\n"),
+        InjectedFault::Lasting(status) => format!("  - fault: {{on: {on}, kind: status, status: {status}}}\n"),
+        InjectedFault::WrongTypes => format!("  - fault: {{on: {on}, kind: wrongTypes, times: 1}}\n"),
+        InjectedFault::Garbage => format!("  - fault: {{on: {on}, kind: htmlBody, times: 1}}\n"),
     }
 }
 
 /// A step that is begun, and comes no further than an exchange whose request or response is held.
-pub(super) fn under_way(on: &str, harm: &str, step: &str, name: &str) -> String {
+pub(super) fn under_way(on: &str, kind: &str, step: &str, name: &str) -> String {
     format!(
-        "  - fault: {{on: {on}, harm: {harm}, times: 1}}\n  - begin: {{step: {{{step}}}, as: {name}, until: {on}}}\n"
+        "  - fault: {{on: {on}, kind: {kind}, times: 1}}\n  - start: {{step: {{{step}}}, as: {name}, until: {on}}}\n"
     )
 }
 

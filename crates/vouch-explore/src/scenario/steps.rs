@@ -54,7 +54,7 @@ fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, parti
         Parting::Refused => held("api"),
         Parting::Deleted => format!("  - deleteUser: {own}\n{}", held("refresh")),
         Parting::ToldToWait => format!(
-            "  - fault: {{on: refresh, harm: status, status: 429, retryAfter: 86400, times: 1}}\n  \
+            "  - fault: {{on: refresh, kind: status, status: 429, retryAfter: 86400, times: 1}}\n  \
              - request: GET /v2/user/${own}.id\n    expect: network\n"
         ),
     };
@@ -69,7 +69,7 @@ fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, parti
         Parting::Deleted => ", invalidUser",
         Parting::Refreshing | Parting::ToldToWait => "",
     };
-    let end = format!("  - release\n  - finish: c{number}\n    expect: [notSignedIn, cancelled, network{may_be}]\n");
+    let end = format!("  - release\n  - await: c{number}\n    expect: [notSignedIn, cancelled, network{may_be}]\n");
     match parting {
         Parting::Refused | Parting::Deleted => out.push_str(&end),
         Parting::Refreshing | Parting::ToldToWait => {
@@ -132,7 +132,7 @@ fn others(out: &mut String, stage: &Stage, home: Realm) {
         Action::Relaunch => out.push_str("  - relaunch\n"),
         Action::Kill => out.push_str("  - kill\n  - launch\n"),
         Action::Damage(area) => {
-            let _ = writeln!(out, "  - kill\n  - damageStorage: {{how: garbage, area: {}}}\n  - launch", area.word());
+            let _ = writeln!(out, "  - kill\n  - corruptStorage: {{how: garbage, area: {}}}\n  - launch", area.word());
             out.push_str(if area == Area::Secure { "  - status: []\n" } else { "  - status\n" });
             out.push_str("  - signOut\n");
         }

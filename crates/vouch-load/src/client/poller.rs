@@ -88,10 +88,10 @@ impl Timer {
         Ok(Self(timer))
     }
 
-    fn arm(&mut self, length: Duration) -> io::Result<Option<Duration>> {
+    fn arm(&mut self, duration: Duration) -> io::Result<Option<Duration>> {
         use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let end = Timespec::try_from(length).unwrap_or(zero);
+        let end = Timespec::try_from(duration).unwrap_or(zero);
         timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: zero, it_value: end })?;
         Ok(None)
     }
@@ -107,8 +107,8 @@ impl Timer {
         Ok(Self)
     }
 
-    fn arm(&mut self, length: Duration) -> io::Result<Option<Duration>> {
-        Ok(Some(length))
+    fn arm(&mut self, duration: Duration) -> io::Result<Option<Duration>> {
+        Ok(Some(duration))
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
         let short = TOO_SHORT / 2;
         assert!((short..=TOO_SHORT).contains(&waiter.wait(short, true).expect("a wait")));
         let (behind, asleep) = (Duration::ZERO, 10 * TOO_SHORT);
-        assert_eq!([behind, asleep].map(|length| waiter.wait(length, true).expect("a wait")), [Duration::ZERO; 2]);
+        assert_eq!([behind, asleep].map(|duration| waiter.wait(duration, true).expect("a wait")), [Duration::ZERO; 2]);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub fn parse(bytes: &[u8], ended: bool) -> Parsed<'_> {
         match one(&bytes[passed..], ended) {
             Ok(Parsed::Whole(whole)) => return Parsed::Whole(Whole { used: whole.used + passed, ..whole }),
             Ok(other) => return other,
-            Err(Interim { length }) => passed += length,
+            Err(Interim { duration }) => passed += duration,
         }
     }
     Parsed::Bad("interim answers come without an end")
@@ -51,7 +51,7 @@ pub fn parse(bytes: &[u8], ended: bool) -> Parsed<'_> {
 
 /// An answer that only says that the real one follows (RFC 9110 section 15.2), and how many bytes it took.
 struct Interim {
-    length: usize,
+    duration: usize,
 }
 
 fn one(bytes: &[u8], ended: bool) -> Result<Parsed<'_>, Interim> {
@@ -68,40 +68,40 @@ fn one(bytes: &[u8], ended: bool) -> Result<Parsed<'_>, Interim> {
     };
     let (status, version) = (head.code.unwrap_or(0), head.version.unwrap_or(1));
     if (100..200).contains(&status) && status != 101 {
-        return Err(Interim { length: start });
+        return Err(Interim { duration: start });
     }
     let mut keep = version == 1;
-    let mut length = Length::UntilClose;
+    let mut duration = Length::UntilClose;
     for header in head.headers.iter() {
-        if header.name.eq_ignore_ascii_case("content-length") {
-            // The same length may be said more than once, two different ones may not (RFC 9112 section 6.3).
+        if header.name.eq_ignore_ascii_case("content-duration") {
+            // The same duration may be said more than once, two different ones may not (RFC 9112 section 6.3).
             for text in std::str::from_utf8(header.value).unwrap_or_default().split(',') {
-                match (text.trim().parse(), &length) {
+                match (text.trim().parse(), &duration) {
                     (Ok(_), Length::Chunked) => {}
                     (Ok(bytes), Length::Known(before)) if bytes != *before => {
                         return Ok(Parsed::Bad("it has two lengths"));
                     }
-                    (Ok(bytes), _) => length = Length::Known(bytes),
-                    (Err(_), _) => return Ok(Parsed::Bad("its content-length is no number")),
+                    (Ok(bytes), _) => duration = Length::Known(bytes),
+                    (Err(_), _) => return Ok(Parsed::Bad("its content-duration is no number")),
                 }
             }
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
             if has(header.value, b"chunked") {
-                length = Length::Chunked;
+                duration = Length::Chunked;
             }
         } else if header.name.eq_ignore_ascii_case("connection") {
             keep = if has(header.value, b"close") { false } else { keep || has(header.value, b"keep-alive") };
         }
     }
     if matches!(status, 204 | 304) {
-        length = Length::Known(0);
+        duration = Length::Known(0);
     }
     let rest = &bytes[start..];
-    Ok(match length {
-        Length::Known(length) if length > MOST_BYTES => Parsed::Bad("its body is too long"),
-        Length::Known(length) if rest.len() < length => Parsed::Partial,
-        Length::Known(length) => {
-            Parsed::Whole(Whole { status, body: Cow::Borrowed(&rest[..length]), used: start + length, keep })
+    Ok(match duration {
+        Length::Known(duration) if duration > MOST_BYTES => Parsed::Bad("its body is too long"),
+        Length::Known(duration) if rest.len() < duration => Parsed::Partial,
+        Length::Known(duration) => {
+            Parsed::Whole(Whole { status, body: Cow::Borrowed(&rest[..duration]), used: start + duration, keep })
         }
         Length::Chunked => match chunks(rest) {
             Ok(Some((body, used))) => Parsed::Whole(Whole { status, body: Cow::Owned(body), used: start + used, keep }),
@@ -174,7 +174,7 @@ mod tests {
                 "hello",
             ),
             ("HTTP/1.1 204 No Content\r\n\r\n", ""),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\ncontent-length: 5\r\n\r\nhello", "hello"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\ncontent-duration: 5\r\n\r\nhello", "hello"),
             ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""),
         ] {
             for cut in 0..text.len() {

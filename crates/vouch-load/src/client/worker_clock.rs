@@ -18,7 +18,7 @@ const SECOND: u64 = 1_000_000_000;
 /// The clock of one worker.
 pub struct Watch<'a> {
     start: Instant,
-    /// When arrivals end, in nanoseconds. A schedule ends by itself; a flood does not.
+    /// When arrivals end, in nanoseconds. A schedule ends by itself; a max does not.
     end: u64,
     stop: &'a AtomicBool,
     pulses: Option<Sender<Pulse>>,
@@ -30,8 +30,13 @@ pub struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub fn new(start: Instant, length: Option<Duration>, stop: &'a AtomicBool, pulses: Option<Sender<Pulse>>) -> Self {
-        let end = length.map_or(u64::MAX, nanoseconds);
+    pub fn new(
+        start: Instant,
+        duration: Option<Duration>,
+        stop: &'a AtomicBool,
+        pulses: Option<Sender<Pulse>>,
+    ) -> Self {
+        let end = duration.map_or(u64::MAX, nanoseconds);
         Self { start, end, stop, pulses, second: 0, cpu_ns: thread_cpu_ns(), idle: Duration::ZERO, closed: false }
     }
 
@@ -47,8 +52,8 @@ impl<'a> Watch<'a> {
     }
 
     /// Notes that the worker was awake, but idle: that does not make it busy.
-    pub fn was_idle(&mut self, length: Duration) {
-        self.idle += length;
+    pub fn was_idle(&mut self, duration: Duration) {
+        self.idle += duration;
     }
 
     /// How long it is until a moment.
@@ -90,9 +95,9 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// A length of time in nanoseconds.
-pub fn nanoseconds(length: Duration) -> u64 {
-    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
+/// A duration of time in nanoseconds.
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// CPU time of this thread.

@@ -154,7 +154,7 @@ pub fn meaning(name: &str, value: &Node, decoder: &Decoder, home: Realm, people:
         },
         "advance" => match humantime::parse_duration(&decoder.decode::<Advance>(value)?.by) {
             Ok(by) => StepMapping::JourneyAction(JourneyAction::Advance(by)),
-            Err(_) => StepMapping::Unfit("this is no length of time"),
+            Err(_) => StepMapping::Unfit("this is not a duration"),
         },
         "clientExchange" => {
             let step: Exchange = decoder.decode(value)?;
@@ -177,24 +177,24 @@ pub fn meaning(name: &str, value: &Node, decoder: &Decoder, home: Realm, people:
 /// Why a kind of step cannot be made in a load.
 fn why(name: &str) -> &'static str {
     match name {
-        "kill" | "launch" | "crash" | "reinstall" | "damageStorage" | "lockStorage" | "unlockStorage" => {
+        "kill" | "launch" | "crash" | "reinstall" | "corruptStorage" | "lockStorage" | "unlockStorage" => {
             "a journey's users have no process to kill and no storage to harm"
         }
-        "fault" | "clearFaults" | "release" | "network" | "hosts" => {
+        "fault" | "clearFaults" | "release" | "network" | "unreachable" => {
             "a load harms nothing on the way: what is measured is the server"
         }
         "app" | "reconcile" | "identify" => "a journey has no app with a logic of its own",
-        "begin" | "finish" | "cancel" | "together" | "pause" => {
+        "start" | "await" | "cancel" | "parallel" | "pause" => {
             "a journey's user makes one call after the other; many at once come from many users"
         }
         "revoke" | "refuseAccessTokens" | "undoDelete" => {
             "a load cannot have the server do this behind its users' backs"
         }
         "configure" => "an API key or place other than the team's own is no load",
-        "clockOff" => "a journey's users have right clocks",
+        "clockSkew" => "a journey's users have right clocks",
         "vendorUsers" => "other users of the load are counted too",
-        "present" => "a token at a host where it does not belong is no load",
-        "clientBroken" => "a request that is broken on purpose is no load",
+        "presentToken" => "a token at a host where it does not belong is no load",
+        "clientMalformed" => "a request that is broken on purpose is no load",
         _ => "no load can do this",
     }
 }

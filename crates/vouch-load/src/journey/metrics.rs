@@ -38,7 +38,7 @@ pub enum End {
 pub struct JourneyMetrics {
     books: Mutex<JourneyTotals>,
     clock: OnceLock<Instant>,
-    length: Duration,
+    duration: Duration,
     ended: OnceLock<Instant>,
 }
 
@@ -61,8 +61,8 @@ struct OfJourney {
 }
 
 impl JourneyMetrics {
-    /// `length`: what begins later does not count.
-    pub fn new(scripts: &[Arc<Journey>], fleet: Fleet, checker: Checker, length: Duration) -> Self {
+    /// `duration`: what begins later does not count.
+    pub fn new(scripts: &[Arc<Journey>], fleet: Fleet, checker: Checker, duration: Duration) -> Self {
         let of = |script: &Arc<Journey>| OfJourney {
             names: script.series(),
             lifecycle: Series::default(),
@@ -78,7 +78,7 @@ impl JourneyMetrics {
             started: 0,
             stuck: 0,
         };
-        Self { books: Mutex::new(books), clock: OnceLock::new(), length, ended: OnceLock::new() }
+        Self { books: Mutex::new(books), clock: OnceLock::new(), duration, ended: OnceLock::new() }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, JourneyTotals> {
@@ -103,14 +103,14 @@ impl JourneyMetrics {
     /// Whether a moment is within the measured time. A call that was sent in it counts, however long its answer takes.
     fn holds(&self, moment: Instant) -> bool {
         let before_end = self.ended.get().is_none_or(|end| moment <= *end);
-        before_end && self.clock.get().is_some_and(|start| (*start..=*start + self.length).contains(&moment))
+        before_end && self.clock.get().is_some_and(|start| (*start..=*start + self.duration).contains(&moment))
     }
 
     /// The measured time, and how far into it a moment is, in nanoseconds since the start of the clock.
     fn at(&self, moment: Instant) -> (Window, u64) {
         let since = |moment: Instant| self.clock.get().map_or(0, |start| nanoseconds(moment.duration_since(*start)));
         let end = self.ended.get().map_or(u64::MAX, |end| since(*end));
-        (0..end.min(nanoseconds(self.length)), since(moment))
+        (0..end.min(nanoseconds(self.duration)), since(moment))
     }
 
     /// Notes the calls of one step. Why the journey cannot go on, if it cannot.

@@ -31,7 +31,7 @@ pub struct Pace {
     /// The least and the most time between two stages.
     pub think: (Duration, Duration),
     /// Of the whole, from the first user on.
-    pub length: Duration,
+    pub duration: Duration,
     /// For one call.
     pub timeout: Duration,
 }
@@ -87,7 +87,7 @@ impl Cast {
             .collect();
         let office = plan.installation();
         let checker = Checker::new(site.clone(), token_place.clone(), rotates, false).with_repeats();
-        let tally = Arc::new(JourneyMetrics::new(&scripts, plan.fleet, checker, pace.length));
+        let tally = Arc::new(JourneyMetrics::new(&scripts, plan.fleet, checker, pace.duration));
         let bases = Arc::new(Bases::of(&site));
         let wire = |device| {
             let client = client(&site, &tls, pace.timeout).map_err(no_client)?;
@@ -151,11 +151,11 @@ impl Cast {
         on_event: &mut dyn FnMut(ProgressEvent<'_>),
     ) -> Result<Round, LoadError> {
         let attack = self.attack().map_err(|error| broken(&error))?;
-        let connect_timeout = self.pace.length + self.pace.timeout + GRACE;
+        let connect_timeout = self.pace.duration + self.pace.timeout + GRACE;
         on_event(ProgressEvent::Started);
         self.tally.start();
         let began = Instant::now();
-        let mut watch = Watch::new(began, self.pace.length);
+        let mut watch = Watch::new(began, self.pace.duration);
         let mut tick = tokio::time::interval(TICK);
         let mut attack = Box::pin(tokio::time::timeout(connect_timeout, attack.execute()));
         let ended = loop {
@@ -169,7 +169,7 @@ impl Cast {
         if let Ok(Err(error)) = ended {
             return Err(broken(&error));
         }
-        let measured = watch.ended.unwrap_or_else(|| began.elapsed()).min(self.pace.length);
+        let measured = watch.ended.unwrap_or_else(|| began.elapsed()).min(self.pace.duration);
         let round = self.tally.close(measured);
         Ok(Round { rows: watch.rows, gave_up: watch.gave_up, interrupted: watch.interrupted, ..round })
     }
@@ -305,7 +305,7 @@ impl Plan {
 /// Looks at a running load: a row each second, and its end.
 struct Watch {
     began: Instant,
-    length: Duration,
+    duration: Duration,
     rows: Vec<IntervalStats>,
     cpu: Duration,
     hope: AbortPolicy,
@@ -316,9 +316,18 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(began: Instant, length: Duration) -> Self {
+    fn new(began: Instant, duration: Duration) -> Self {
         let (rows, cpu) = (vec![], cpu());
-        Self { began, length, rows, cpu, hope: AbortPolicy::default(), ended: None, gave_up: false, interrupted: false }
+        Self {
+            began,
+            duration,
+            rows,
+            cpu,
+            hope: AbortPolicy::default(),
+            ended: None,
+            gave_up: false,
+            interrupted: false,
+        }
     }
 
     fn look(&mut self, tally: &JourneyMetrics, stop: &AtomicBool, on_event: &mut dyn FnMut(ProgressEvent<'_>)) {
@@ -328,7 +337,7 @@ impl Watch {
         }
         if self.ended.is_none() {
             self.interrupted = stop.load(Ordering::Relaxed);
-            if self.interrupted || self.gave_up || now >= self.length {
+            if self.interrupted || self.gave_up || now >= self.duration {
                 self.ended = Some(now);
                 tally.end();
             }

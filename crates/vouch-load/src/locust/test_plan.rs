@@ -125,7 +125,7 @@ impl TestPlan {
         let overrides = Overrides {
             workload: Some(first.workload.name.clone()),
             arrivals: Some(Arrivals::Constant(1.0)),
-            length: Some(Duration::from_secs(10)),
+            duration: Some(Duration::from_secs(10)),
             tokens: Some(file.tokens.unwrap_or(TOKENS).max(1)),
             fleet: Some(file.fleet.unwrap_or(1000).max(1)),
             ..Overrides::default()
@@ -203,7 +203,7 @@ mod tests {
     fn a_load_file_adds_workloads_and_is_told_when_it_is_wrong() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("load.yaml");
-        let text = "workloads: {morning: [issue, exchange, resource]}\nmix: {morning: 1}\nthresholds: [morning p99<1s]\narrivals: flood\nfleet: 5\n";
+        let text = "workloads: {morning: [issue, exchange, resource]}\nmix: {morning: 1}\nthresholds: [morning p99<1s]\narrivals: max\nfleet: 5\n";
         std::fs::write(&path, text).expect("writable");
         let with = |path: &Path| order(&[("Morning", 1), ("Refresh", 1)], Some(path.display().to_string()));
         let order = with(&path).expect("an order");

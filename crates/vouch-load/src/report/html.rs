@@ -38,8 +38,8 @@ impl Results<'_> {
     fn verdict_words(&self) -> (&'static str, &'static str, &'static str) {
         match self.judged.verdict {
             _ if self.round.interrupted => ("!", "interrupted: what was measured until then", "inconclusive"),
-            Verdict::Kept => ("✓", "kept", "kept"),
-            Verdict::Broken => ("✗", "broken", "broken"),
+            Verdict::Passed => ("✓", "passed", "passed"),
+            Verdict::Failed => ("✗", "failed", "failed"),
             Verdict::Inconclusive => ("?", "inconclusive", "inconclusive"),
         }
     }
@@ -79,7 +79,7 @@ impl Results<'_> {
         );
         for held in &self.judged.held {
             let value = held.measured();
-            let (class, word) = if held.holds { ("kept", "✓ holds") } else { ("broken", "✗ does not hold") };
+            let (class, word) = if held.passed { ("passed", "✓ passed") } else { ("failed", "✗ failed") };
             let threshold = escape(&held.threshold.to_string());
             let _ = writeln!(out, "<tr><td>{threshold}</td><td>{value}</td><td class=\"{class}\">{word}</td></tr>");
         }
@@ -208,8 +208,8 @@ impl Results<'_> {
             return;
         }
         #[allow(clippy::cast_precision_loss, reason = "seconds of a run")]
-        let length = self.round.rows.last().map_or(1, |row| row.second + 1) as f64;
-        let warm_up = self.load.warm_up.as_secs_f64().min(length);
+        let duration = self.round.rows.last().map_or(1, |row| row.second + 1) as f64;
+        let warm_up = self.load.warm_up.as_secs_f64().min(duration);
         let line = |name: &str, of: fn(&super::timeline::Span) -> Option<f64>| Line {
             name: name.into(),
             points: spans.iter().map(|span| (span.at, of(span))).collect(),
@@ -218,7 +218,7 @@ impl Results<'_> {
         let least =
             |lines: &[Line]| lines.iter().flat_map(|line| &line.points).filter_map(|p| p.1).fold(f64::MAX, f64::min);
         let draw = |out: &mut String, title: &str, up: Axis, lines, band, text: String| {
-            let plot = Plot { title: title.into(), across: Axis::seconds(length), up, lines, band, warm_up };
+            let plot = Plot { title: title.into(), across: Axis::seconds(duration), up, lines, band, warm_up };
             figure(out, &plot, &text);
         };
         let thinned = |text: &str| if each > 1 { format!(" A point is {each} s: {text}.") } else { String::new() };
@@ -299,8 +299,7 @@ mod tests {
     #[test]
     fn a_page_has_every_part() {
         let page = made_up(steady(), |results| results.html());
-        for part in ["✓ kept", "p99&lt;20ms", "✓ holds", "Distribution of latency", "p99.99", "Lag of the generator"]
-        {
+        for part in ["✓ passed", "p99&lt;20ms", "Distribution of latency", "p99.99", "Lag of the generator"] {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert_eq!(page.matches("class=\"plot\"").count(), 4);

@@ -64,8 +64,8 @@ impl JourneyResults<'_> {
         }
         let verdict = match judged.verdict {
             _ if round.interrupted => yellow.apply_to("interrupted: this is what was measured until then"),
-            Verdict::Kept => style(Style::new().green().bold()).apply_to("kept"),
-            Verdict::Broken => style(Style::new().red().bold()).apply_to("broken"),
+            Verdict::Passed => style(Style::new().green().bold()).apply_to("passed"),
+            Verdict::Failed => style(Style::new().red().bold()).apply_to("failed"),
             Verdict::Inconclusive => style(Style::new().yellow().bold()).apply_to("inconclusive"),
         };
         writeln!(out, "\n{verdict}")
@@ -90,7 +90,7 @@ impl JourneyResults<'_> {
             "target": target,
             "realm": { "environment": load.realm.environment, "region": load.realm.region },
             "users": self.pace.users,
-            "hatchRate": self.pace.spawn_rate,
+            "spawnRate": self.pace.spawn_rate,
             "thinkSeconds": [self.pace.think.0.as_secs_f64(), self.pace.think.1.as_secs_f64()],
             "measuredSeconds": round.seconds(),
             "verdict": judged.verdict,
@@ -108,6 +108,6 @@ impl JourneyResults<'_> {
     }
 }
 
-fn round_to_milliseconds(length: std::time::Duration) -> std::time::Duration {
-    std::time::Duration::from_millis(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
+fn round_to_milliseconds(duration: std::time::Duration) -> std::time::Duration {
+    std::time::Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

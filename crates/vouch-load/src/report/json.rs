@@ -46,7 +46,7 @@ impl Results<'_> {
 /// The thresholds of a load, and what became of them.
 pub fn thresholds_json(judged: &Judged) -> Vec<Value> {
     let one =
-        |held: &Held| json!({ "threshold": held.threshold.to_string(), "value": held.value, "holds": held.holds });
+        |held: &Held| json!({ "threshold": held.threshold.to_string(), "value": held.value, "passed": held.passed });
     judged.held.iter().map(one).collect()
 }
 

@@ -20,10 +20,10 @@ pub struct Console {
 const SELDOM: Duration = Duration::from_secs(2);
 
 impl Console {
-    /// `length`: of the run. `live`: on a terminal, a view that changes in place. `shown`: anything at all.
-    pub fn new(length: Duration, live: bool, shown: bool) -> Self {
+    /// `duration`: of the run. `live`: on a terminal, a view that changes in place. `shown`: anything at all.
+    pub fn new(duration: Duration, live: bool, shown: bool) -> Self {
         let live = live && console::Term::stderr().is_term();
-        Self { live, shown, bar: None, what: "", told: Instant::now(), seconds: length.as_secs() }
+        Self { live, shown, bar: None, what: "", told: Instant::now(), seconds: duration.as_secs() }
     }
 
     pub fn on_event(&mut self, happening: &ProgressEvent<'_>) {
@@ -88,8 +88,8 @@ impl Console {
     }
 }
 
-fn bar(length: u64, template: &str) -> ProgressBar {
-    let bar = ProgressBar::new(length);
+fn bar(duration: u64, template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(duration);
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("━╸─"));
     }

@@ -51,13 +51,14 @@ impl Axis {
         Self { from, to, log: true, ticks, label: format!("{label}, logarithmic") }
     }
 
-    /// Seconds of a run of this length.
-    pub fn seconds(length: f64) -> Self {
+    /// Seconds of a run of this duration.
+    pub fn seconds(duration: f64) -> Self {
         const STEPS: [f64; 14] =
             [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0];
-        let length = length.max(1.0);
-        let step = STEPS.into_iter().find(|step| length / step <= 10.0).unwrap_or((length / 36_000.0).ceil() * 3600.0);
-        let (label, show): (_, fn(f64) -> String) = match length {
+        let duration = duration.max(1.0);
+        let step =
+            STEPS.into_iter().find(|step| duration / step <= 10.0).unwrap_or((duration / 36_000.0).ceil() * 3600.0);
+        let (label, show): (_, fn(f64) -> String) = match duration {
             l if l <= 120.0 => ("seconds since the start", |s| format!("{s:.0}")),
             l if l <= 3600.0 => {
                 ("minutes:seconds since the start", |s| format!("{:.0}:{:02.0}", (s / 60.0).floor(), s % 60.0))
@@ -66,8 +67,8 @@ impl Axis {
                 format!("{:.0}:{:02.0}", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor())
             }),
         };
-        let ticks = marks(length, step, show);
-        Self { from: 0.0, to: length, log: false, ticks, label: label.into() }
+        let ticks = marks(duration, step, show);
+        Self { from: 0.0, to: duration, log: false, ticks, label: label.into() }
     }
 
     /// Percentiles of `count` values; each step to the right leaves a tenth. Positions come from [`nines`].

@@ -74,7 +74,8 @@ impl Results<'_> {
             "1 if somebody ended the run early.",
             &[(vec![], flag(round.interrupted))],
         );
-        let verdicts = [("kept", Verdict::Kept), ("broken", Verdict::Broken), ("inconclusive", Verdict::Inconclusive)];
+        let verdicts =
+            [("passed", Verdict::Passed), ("failed", Verdict::Failed), ("inconclusive", Verdict::Inconclusive)];
         let verdicts = verdicts.map(|(name, verdict)| (vec![("verdict", name)], flag(self.judged.verdict == verdict)));
         page.gauge("vouch_load_verdict", "1 for the verdict that the run has, 0 for the others.", &verdicts);
         #[allow(clippy::cast_precision_loss, reason = "a handful")]
@@ -172,8 +173,8 @@ impl Results<'_> {
         }
         let named = || names.iter().map(String::as_str).zip(held);
         let label = |name, unit| vec![("threshold", name), ("unit", unit)];
-        let holds: Vec<_> = named().map(|(name, held)| (vec![("threshold", name)], flag(held.holds))).collect();
-        page.gauge("vouch_load_threshold_holds", "1 if the threshold holds.", &holds);
+        let passed: Vec<_> = named().map(|(name, held)| (vec![("threshold", name)], flag(held.passed))).collect();
+        page.gauge("vouch_load_threshold_passed", "1 if the threshold passed.", &holds);
         let limits = named().map(|(name, held)| {
             let (unit, factor) = unit(&held.threshold);
             (label(name, unit), held.threshold.limit / factor)

@@ -15,10 +15,10 @@ impl Results<'_> {
         let style = |style: Style| style.force_styling(colours);
         let (bold, dim, red) = (style(Style::new().bold()), style(Style::new().dim()), style(Style::new().red()));
         let (load, round) = (self.load, self.round);
-        let (fleet, length) = (load.fleet, humantime::format_duration(load.measured()));
+        let (fleet, duration) = (load.fleet, humantime::format_duration(load.measured()));
         writeln!(out, "{}", bold.apply_to(&load.title))?;
         let about = format!(
-            "{}, measured {length}, {} installations, {} connections, {} threads, to {}",
+            "{}, measured {duration}, {} installations, {} connections, {} threads, to {}",
             load.arrivals, fleet, load.connections, load.threads, self.target
         );
         writeln!(out, "{}\n", dim.apply_to(about))?;
@@ -61,8 +61,8 @@ impl Results<'_> {
         }
         let verdict = match self.judged.verdict {
             _ if round.interrupted => yellow.apply_to("interrupted: this is what was measured until then"),
-            Verdict::Kept => style(Style::new().green().bold()).apply_to("kept"),
-            Verdict::Broken => style(Style::new().red().bold()).apply_to("broken"),
+            Verdict::Passed => style(Style::new().green().bold()).apply_to("passed"),
+            Verdict::Failed => style(Style::new().red().bold()).apply_to("failed"),
             Verdict::Inconclusive => style(Style::new().yellow().bold()).apply_to("inconclusive"),
         };
         writeln!(out, "\n{verdict}")
@@ -106,7 +106,7 @@ pub(super) fn line(out: &mut dyn Write, name: &str, width: usize, series: &Serie
 }
 
 pub(super) fn threshold(held: &Held, colours: bool) -> String {
-    let mark = if held.holds {
+    let mark = if held.passed {
         Style::new().green().force_styling(colours).apply_to("✓")
     } else {
         Style::new().red().force_styling(colours).apply_to("✗")

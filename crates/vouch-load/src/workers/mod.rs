@@ -55,7 +55,7 @@ pub enum ProgressEvent<'a> {
     Second(&'a IntervalStats),
 }
 
-/// The window of what has no length of its own.
+/// The window of what has no duration of its own.
 const OPEN: Window = 0..u64::MAX;
 
 /// One worker's own.
@@ -145,14 +145,14 @@ impl Workers {
     fn restock(
         &mut self,
         arrivals: &Arrivals,
-        length: Duration,
+        duration: Duration,
         stop: &AtomicBool,
         on_event: &mut dyn FnMut(ProgressEvent<'_>),
     ) -> Result<(), LoadError> {
-        let as_planned = *arrivals == self.load.arrivals && length == self.load.length;
+        let as_planned = *arrivals == self.load.arrivals && duration == self.load.duration;
         let now_s = now_s();
         self.hands.iter_mut().for_each(|hand| hand.fleet.drop_expired(now_s));
-        let wanted = if as_planned { self.load.tokens } else { self.load.tokens_for(arrivals, length) };
+        let wanted = if as_planned { self.load.tokens } else { self.load.tokens_for(arrivals, duration) };
         let stocked: usize = self.hands.iter().map(|hand| hand.fleet.tokens()).sum();
         let missing = wanted.saturating_sub(u32::try_from(stocked).unwrap_or(u32::MAX));
         if missing == 0 {
@@ -160,7 +160,7 @@ impl Workers {
         }
         let calls = &[LoadCall::Issue];
         self.make(&WorkItem { what: "sign-in tokens", calls, after: After::KeepToken, of: missing }, stop, on_event)?;
-        self.check_lifetimes(length)
+        self.check_lifetimes(duration)
     }
 
     fn make(
@@ -217,27 +217,27 @@ impl Workers {
     }
 
     fn preparing_pace(&self, count: u64) -> Pace {
-        let Some(rate) = self.load.prepare_rate else { return Pace::Flood(count) };
+        let Some(rate) = self.load.prepare_rate else { return Pace::Max(count) };
         let rate = rate / f64::from(self.load.threads);
         #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-        let length = Duration::try_from_secs_f64((count as f64 - 0.5).max(0.5) / rate).unwrap_or(Duration::MAX);
-        Schedule::new(&Arrivals::Constant(rate), length, 0, 1, 0).map_or(Pace::Flood(count), Pace::Scheduled)
+        let duration = Duration::try_from_secs_f64((count as f64 - 0.5).max(0.5) / rate).unwrap_or(Duration::MAX);
+        Schedule::new(&Arrivals::Constant(rate), duration, 0, 1, 0).map_or(Pace::Max(count), Pace::Scheduled)
     }
 
     /// Sign-in tokens that would be over before the run is.
-    fn check_lifetimes(&self, length: Duration) -> Result<(), LoadError> {
+    fn check_lifetimes(&self, duration: Duration) -> Result<(), LoadError> {
         let uses = self.load.workloads.iter().any(Workload::needs_tokens) && !self.load.recycles;
         let earliest = self.hands.iter().filter_map(|hand| hand.fleet.first_end_s()).min();
         let Some(earliest) = earliest.filter(|_| uses) else { return Ok(()) };
         let left = u64::try_from(earliest - now_s()).unwrap_or(0);
-        if left >= length.as_secs() {
+        if left >= duration.as_secs() {
             return Ok(());
         }
         Err(LoadError {
             help: Some("make the run shorter, make fewer tokens, or use the workload `signIn`, which issues each token just before its exchange".into()),
             ..LoadError::new(format!(
                 "the first sign-in tokens end in {left} s, before the run of {} s does",
-                length.as_secs()
+                duration.as_secs()
             ))
         })
     }
@@ -250,7 +250,7 @@ impl Workers {
             return Ok(());
         };
         let shortest = self.hands.iter().filter_map(|hand| hand.checker.shortest_life_s).min();
-        match shortest.filter(|life| *life <= self.load.length.as_secs()) {
+        match shortest.filter(|life| *life <= self.load.duration.as_secs()) {
             None => Ok(()),
             Some(life) => Err(LoadError {
                 help: Some("make the run shorter, or let the workload start with `refresh`".into()),
@@ -261,30 +261,30 @@ impl Workers {
         }
     }
 
-    /// One round of the load; of its length, `warm_up` is not measured.
+    /// One round of the load; of its duration, `warm_up` is not measured.
     pub fn round(
         &mut self,
         arrivals: &Arrivals,
-        length: Duration,
+        duration: Duration,
         warm_up: Duration,
         stop: &AtomicBool,
         on_event: &mut dyn FnMut(ProgressEvent<'_>),
     ) -> Result<Round, LoadError> {
-        self.restock(arrivals, length, stop, on_event)?;
+        self.restock(arrivals, duration, stop, on_event)?;
         let threads = self.load.threads;
         let paces = (0..threads).map(|worker| {
-            let schedule = Schedule::new(arrivals, length, worker, threads, self.load.seed);
-            schedule.map_or(Pace::Flood(u64::MAX), Pace::Scheduled)
+            let schedule = Schedule::new(arrivals, duration, worker, threads, self.load.seed);
+            schedule.map_or(Pace::Max(u64::MAX), Pace::Scheduled)
         });
         let paces: Vec<_> = paces.collect();
-        let warm_up = warm_up.min(length);
-        let flood = (*arrivals == Arrivals::Flood).then_some(length);
-        let mut gathering = RoundBuilder::new(&self.load, warm_up, length, flood.is_some());
+        let warm_up = warm_up.min(duration);
+        let max = (*arrivals == Arrivals::Max).then_some(duration);
+        let mut gathering = RoundBuilder::new(&self.load, warm_up, duration, max.is_some());
         on_event(ProgressEvent::Started);
         let (mut hope, mut gave_up) = (AbortPolicy::default(), false);
-        let window = nanoseconds(warm_up)..nanoseconds(length);
+        let window = nanoseconds(warm_up)..nanoseconds(duration);
         let started = Instant::now();
-        let records = self.work(self.load.workloads.clone(), paces, window, flood, stop, &mut |row| {
+        let records = self.work(self.load.workloads.clone(), paces, window, max, stop, &mut |row| {
             on_event(ProgressEvent::Second(row));
             gathering.rows.push(row.clone());
             gave_up |= hope.is_lost(row);
@@ -304,8 +304,8 @@ impl Workers {
         connections: usize,
         stop: &AtomicBool,
     ) -> Result<Round, LoadError> {
-        let (arrivals, length) = (self.load.arrivals.clone(), self.load.length);
-        self.restock(&arrivals, length, stop, &mut |_| {})?;
+        let (arrivals, duration) = (self.load.arrivals.clone(), self.load.duration);
+        self.restock(&arrivals, duration, stop, &mut |_| {})?;
         let mut gathering = RoundBuilder::new(&self.load, Duration::ZERO, Duration::MAX, false);
         let started = Instant::now();
         let before = std::mem::replace(&mut self.limits.connections, connections);

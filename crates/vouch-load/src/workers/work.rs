@@ -19,7 +19,7 @@ impl Workers {
         workloads: Vec<Workload>,
         paces: Vec<Pace>,
         window: Window,
-        length: Option<Duration>,
+        duration: Option<Duration>,
         stop: &AtomicBool,
         row: &mut dyn FnMut(&IntervalStats) -> bool,
     ) -> Result<Vec<Record>, LoadError> {
@@ -45,7 +45,7 @@ impl Workers {
                         seed: seed.wrapping_add(worker as u64),
                     };
                     let mut desk = Scheduler::new(parts);
-                    let watch = Watch::new(start, length, halt, Some(pulses));
+                    let watch = Watch::new(start, duration, halt, Some(pulses));
                     let done = one(&mut desk, watch, limits);
                     let (record, fleet, checker) = desk.part_with();
                     (done, record, WorkerState { fleet, checker })

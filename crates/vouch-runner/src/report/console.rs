@@ -213,7 +213,7 @@ impl<W: Write> Console<W> {
                 ("the harness or its environment failed; nothing is said of the build", &self.styles.bad)
             }
             Outcome::Inconclusive if summary.passed > 0 => ("inconclusive", &self.styles.warn),
-            Outcome::Inconclusive => ("inconclusive: nothing was proved", &self.styles.warn),
+            Outcome::Inconclusive => ("inconclusive: no clause was tested", &self.styles.warn),
             Outcome::Interrupted => ("interrupted; what had run so far is above", &self.styles.warn),
         };
         let total = Chapter {
@@ -231,10 +231,10 @@ impl<W: Write> Console<W> {
         let clauses = if open == 1 { "must clause is" } else { "must clauses are" };
         match summary.outcome() {
             Outcome::Conforms if open > 0 => {
-                writeln!(self.out, "{}, as far as it was tried: {open} {clauses} not proved", style.apply_to(word))
+                writeln!(self.out, "{}, as far as it was tried: {open} {clauses} not tested", style.apply_to(word))
             }
             Outcome::Inconclusive if summary.passed > 0 => {
-                writeln!(self.out, "{}: {open} {clauses} not proved", style.apply_to(word))
+                writeln!(self.out, "{}: {open} {clauses} not tested", style.apply_to(word))
             }
             _ => writeln!(self.out, "{}", style.apply_to(word)),
         }
@@ -261,27 +261,27 @@ impl<W: Write> Console<W> {
         let ids = |standing| of(standing).map(|clause| clause.id.as_str()).collect::<Vec<_>>().join(" ");
         writeln!(
             self.out,
-            "\n  clauses: {} proved, {} broken, {} not proved, {} not tried",
-            of(ClauseStatus::Proved).count(),
-            of(ClauseStatus::Broken).count(),
-            of(ClauseStatus::NotProved).count(),
-            of(ClauseStatus::NotTried).count()
+            "\n  clauses: {} satisfied, {} violated, {} not tested, {} not applicable",
+            of(ClauseStatus::Satisfied).count(),
+            of(ClauseStatus::Violated).count(),
+            of(ClauseStatus::NotTested).count(),
+            of(ClauseStatus::NotApplicable).count()
         )?;
-        for clause in of(ClauseStatus::Broken) {
+        for clause in of(ClauseStatus::Violated) {
             writeln!(
                 self.out,
                 "    {} {} {}",
-                self.styles.bad.apply_to("broken"),
+                self.styles.bad.apply_to("violated"),
                 self.styles.bold.apply_to(&clause.id),
                 broken_words(clause)
             )?;
         }
-        if of(ClauseStatus::NotProved).count() > 0 {
-            writeln!(self.out, "    not proved: {}", ids(ClauseStatus::NotProved))?;
+        if of(ClauseStatus::NotTested).count() > 0 {
+            writeln!(self.out, "    not tested: {}", ids(ClauseStatus::NotTested))?;
         }
         // A filtered run leaves most clauses alone, which needs no list.
-        if (1..=FEW).contains(&of(ClauseStatus::NotTried).count()) {
-            writeln!(self.out, "    not tried: {}", ids(ClauseStatus::NotTried))?;
+        if (1..=FEW).contains(&of(ClauseStatus::NotApplicable).count()) {
+            writeln!(self.out, "    not applicable: {}", ids(ClauseStatus::NotApplicable))?;
         }
         Ok(())
     }

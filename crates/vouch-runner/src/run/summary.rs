@@ -12,12 +12,12 @@ use vouch_spec::scenario::{Clauses, Level};
 #[serde(rename_all = "camelCase")]
 pub enum ClauseStatus {
     /// At least one case proved it, none broke it.
-    Proved,
-    Broken,
+    Satisfied,
+    Violated,
     /// Cases were to prove it and could not: they failed elsewhere or were skipped.
-    NotProved,
+    NotTested,
     /// No case of this run is about it.
-    NotTried,
+    NotApplicable,
 }
 
 /// One clause's result.
@@ -101,7 +101,7 @@ impl SummaryBuilder {
             level: clause.level,
             text: clause.text.clone(),
             group: clause.group.clone(),
-            standing: ClauseStatus::NotTried,
+            standing: ClauseStatus::NotApplicable,
             proofs: 0,
             broken_by: vec![],
         };
@@ -164,10 +164,10 @@ impl SummaryBuilder {
         self.summary.not_run = planned.saturating_sub(ran);
         for (id, result) in &mut self.results {
             result.standing = match (result.broken_by.is_empty(), result.proofs, self.tried.contains(id)) {
-                (false, ..) => ClauseStatus::Broken,
-                (true, 1.., _) => ClauseStatus::Proved,
-                (true, 0, true) => ClauseStatus::NotProved,
-                (true, 0, false) => ClauseStatus::NotTried,
+                (false, ..) => ClauseStatus::Violated,
+                (true, 1.., _) => ClauseStatus::Satisfied,
+                (true, 0, true) => ClauseStatus::NotTested,
+                (true, 0, false) => ClauseStatus::NotApplicable,
             };
         }
         let mut clauses: Vec<_> = self.results.into_values().collect();
@@ -180,7 +180,7 @@ impl Summary {
     /// How many `must` clauses cases of this run were to prove and could not, for example for want of a capability.
     pub fn open(&self) -> usize {
         let is_open =
-            |clause: &&ClauseResult| clause.level == Level::Must && clause.standing == ClauseStatus::NotProved;
+            |clause: &&ClauseResult| clause.level == Level::Must && clause.standing == ClauseStatus::NotTested;
         self.clauses.iter().filter(is_open).count()
     }
 
@@ -301,17 +301,17 @@ mod tests {
         let clause = |id: &str, standing, proofs| (id.to_owned(), standing, proofs);
         let summary = judged(Strictness::Lenient, &cases, false);
         let expected = [
-            clause("AB-1", ClauseStatus::Proved, 2),
-            clause("AB-2", ClauseStatus::NotProved, 0),
-            clause("AC-1", ClauseStatus::NotTried, 0),
+            clause("AB-1", ClauseStatus::Satisfied, 2),
+            clause("AB-2", ClauseStatus::NotTested, 0),
+            clause("AC-1", ClauseStatus::NotApplicable, 0),
         ];
         assert_eq!(standing(&summary), expected);
-        // Broken is broken, however often it was proved; a case counts once.
+        // Violated is broken, however often it was proved; a case counts once.
         let twice = vec![finding(&["AB-1"], Weight::Clauses), finding(&["AB-1", "AC-1"], Weight::Clauses)];
         let broken = case(&["AB-1"], Verdict::Failed(twice));
         let summary = judged(Strictness::Lenient, &[case(&["AB-1"], Verdict::Passed), broken], false);
-        assert_eq!(standing(&summary)[0], clause("AB-1", ClauseStatus::Broken, 1));
+        assert_eq!(standing(&summary)[0], clause("AB-1", ClauseStatus::Violated, 1));
         assert_eq!(summary.clauses[0].broken_by, ["case"]);
-        assert_eq!(summary.clauses[2].standing, ClauseStatus::Broken);
+        assert_eq!(summary.clauses[2].standing, ClauseStatus::Violated);
     }
 }

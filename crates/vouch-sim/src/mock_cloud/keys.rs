@@ -54,7 +54,7 @@ impl Keys {
     }
 
     /// Keys for walks in memory: tokens say RS256, as clients read them, and are authenticated by the process's own secret.
-    pub fn quick() -> Result<Self, KeyError> {
+    pub fn hmac() -> Result<Self, KeyError> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(failed)?;
         Ok(Self::one(Key::Quick(Box::new(key))))
     }

@@ -24,7 +24,7 @@ impl Server {
         let origin = self.origin();
         let program = program.display().to_string();
         let mut text = format!(
-            "# Seats the simulated cloud that `vouch cloud` serves. Its keys are test keys of that one run.\n\
+            "# Seats the simulated cloud that `vouch mock-cloud` serves. Its keys are test keys of that one run.\n\
              profile = {:?}\n\n\
              [cloud]\nname = \"simulated-cloud\"\n\
              env = {{ {CONTROL_URL} = {origin:?}, {CONTROL_KEY} = {:?} }}\n\n\

@@ -50,7 +50,7 @@ pub enum FaultKind {
 pub struct FaultRule {
     /// None strikes everything.
     pub on: Option<Operation>,
-    pub harm: FaultKind,
+    pub kind: FaultKind,
     /// How the scenario put it, for transcripts.
     pub words: String,
     /// How often it strikes; none is always.

@@ -112,19 +112,19 @@ impl RecordingProxy {
         reply
     }
 
-    /// The same with a harm. Harms of connections and processes have no meaning here and do nothing.
+    /// The same with a kind. Harms of connections and processes have no meaning here and do nothing.
     pub async fn pass_struck(
         &self,
         link: Link,
         upstream: &dyn Upstream,
         request: Received,
-        harm: &FaultKind,
+        kind: &FaultKind,
     ) -> Option<Reply> {
         let transcript = &self.shared.transcript;
         let (number, _) = transcript.arrive(link, request.clone());
         transcript.struck(number, "as the walk wants it".into());
         let releases = self.shared.faults.releases();
-        let result = answer(link, &self.shared, upstream, request, Some(harm.clone()), releases).await;
+        let result = answer(link, &self.shared, upstream, request, Some(kind.clone()), releases).await;
         let (reply, fate) = match result {
             Ok(reply) => {
                 let (status, headers, body) = (reply.status, reply.headers.clone(), reply.body.clone());
@@ -230,18 +230,18 @@ async fn serve(
         shared.transcript.resolve(number, ExchangeOutcome::NoNetwork);
         return Err(Cut);
     }
-    let harm = shared.faults.strike(operation).map(|rule| {
+    let kind = shared.faults.strike(operation).map(|rule| {
         shared.transcript.struck(number, rule.words);
-        rule.harm
+        rule.kind
     });
     let mut waiting = Waiting { transcript: &shared.transcript, number, over: false };
-    let manner = match &harm {
+    let manner = match &kind {
         Some(FaultKind::Drip) => Manner::Drip,
         Some(FaultKind::BreakOff) => Manner::BreakOff,
         _ => Manner::Whole,
     };
-    let resets = matches!(harm, Some(FaultKind::Reset(_)));
-    let result = answer(link, shared, upstream, received, harm, releases).await;
+    let resets = matches!(kind, Some(FaultKind::Reset(_)));
+    let result = answer(link, shared, upstream, received, kind, releases).await;
     waiting.over = true;
     shared.clock.touch();
     match result {
@@ -287,10 +287,10 @@ async fn answer(
     shared: &Shared,
     upstream: &dyn Upstream,
     request: Received,
-    harm: Option<FaultKind>,
+    kind: Option<FaultKind>,
     releases: u64,
 ) -> Result<Reply, Lost> {
-    let harm_at = |moment| match &harm {
+    let harm_at = |moment| match &kind {
         Some(FaultKind::Lose(at) | FaultKind::Reset(at)) if *at == moment => Some(Strike::Lose),
         Some(FaultKind::Hold(at)) if *at == moment => Some(Strike::Hold { releases }),
         Some(FaultKind::Kill(at)) if *at == moment => Some(Strike::Kill),
@@ -299,7 +299,7 @@ async fn answer(
     if let Some(strike) = harm_at(FaultPoint::Request) {
         shared.suffer(strike).await.map_err(|Cut| Lost { processed: false })?;
     }
-    if let Some(FaultKind::Answer { status, retry_after_s, content_type, body }) = &harm {
+    if let Some(FaultKind::Answer { status, retry_after_s, content_type, body }) = &kind {
         let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut reply = Reply { status, headers: HeaderMap::new(), body: body.clone() };
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -308,10 +308,10 @@ async fn answer(
         }
         return Ok(reply);
     }
-    if let Some(FaultKind::Delay(by)) = &harm {
+    if let Some(FaultKind::Delay(by)) = &kind {
         tokio::time::sleep(*by).await;
     }
-    let again = matches!(harm, Some(FaultKind::Twice)).then(|| request.clone());
+    let again = matches!(kind, Some(FaultKind::Twice)).then(|| request.clone());
     let mut reply = upstream.answer(link, request).await.ok_or(Lost { processed: false })?;
     if let Some(again) = again {
         upstream.answer(link, again).await;
@@ -319,7 +319,7 @@ async fn answer(
     if let Some(strike) = harm_at(FaultPoint::Response) {
         shared.suffer(strike).await.map_err(|Cut| Lost { processed: true })?;
     }
-    match harm {
+    match kind {
         Some(FaultKind::Body { content_type, body }) => {
             reply.status = StatusCode::OK;
             reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -31,9 +31,9 @@ pub struct Header {
     /// Capabilities needed beyond those that the steps need by themselves.
     #[serde(default)]
     pub needs: Vec<Capability>,
-    /// Why it stays, where every injected fault that it catches is caught by another scenario too (`vouch mutants --worth`).
+    /// Why it stays, where every injected fault that it catches is caught by another scenario too (`vouch mutants --kill-matrix`).
     #[serde(default)]
-    pub worth: Option<String>,
+    pub rationale: Option<String>,
     /// Compares the wire with the snapshot beside the scenario.
     #[serde(default)]
     pub wire: Option<WireCheck>,

@@ -58,7 +58,7 @@ fn recover(tree: &Node) -> Header {
         advice: None,
         claims: vec![],
         needs: vec![],
-        worth: None,
+        rationale: None,
         wire: None,
     }
 }

@@ -18,7 +18,7 @@ pub struct Fault {
     /// What it strikes; left out, everything.
     #[serde(default)]
     on: Option<Operation>,
-    harm: What,
+    kind: What,
     /// How often it strikes; left out, until `clearFaults`.
     #[serde(default)]
     times: Option<u32>,
@@ -52,7 +52,7 @@ enum What {
     /// The answer comes in small pieces.
     SlowDrip,
     /// The connection breaks off in the middle of the answer.
-    BrokenOff,
+    ConnectionCut,
     /// The server does its part and answers 200 with something that is not JSON.
     MalformedBody,
     /// The server does its part; its answer calls itself plain text.
@@ -84,19 +84,19 @@ enum What {
 pub(super) const KIND: StepKind = StepKind::new::<Fault>("fault", "Makes the network or a server do wrong.");
 
 impl Fault {
-    fn harm(&self, world: &World) -> Result<FaultKind, StepError> {
+    fn kind(&self, world: &World) -> Result<FaultKind, StepError> {
         let body = |content_type, text: &'static str| FaultKind::Body {
             content_type,
             body: Bytes::from_static(text.as_bytes()),
         };
-        Ok(match self.harm {
+        Ok(match self.kind {
             What::LoseRequest => FaultKind::Lose(FaultPoint::Request),
             What::LoseResponse => FaultKind::Lose(FaultPoint::Response),
             What::ResetRequest => FaultKind::Reset(FaultPoint::Request),
             What::ResetResponse => FaultKind::Reset(FaultPoint::Response),
             What::Delay => FaultKind::Delay(Duration::from_millis(200)),
             What::SlowDrip => FaultKind::Drip,
-            What::BrokenOff => FaultKind::BreakOff,
+            What::ConnectionCut => FaultKind::BreakOff,
             What::MalformedBody => body("application/json", r#"{"access_token": "a", "refresh_token"#),
             What::WrongContentType => FaultKind::ContentType("text/plain"),
             What::Duplicate => FaultKind::Twice,
@@ -115,7 +115,7 @@ impl Fault {
             What::Status => {
                 let status = self
                     .status
-                    .ok_or_else(|| StepError::Scenario("the harm `status` needs the field `status`".into()))?;
+                    .ok_or_else(|| StepError::Scenario("the kind `status` needs the field `status`".into()))?;
                 let body = match (&self.body, &self.error_type) {
                     (Some(text), _) => world.text(text)?,
                     (None, Some(word)) => serde_json::json!({ "detail": { "error_type": word } }).to_string(),
@@ -133,14 +133,14 @@ impl Fault {
 
     fn what(&self) -> String {
         let retry = self.retry_after.map(|s| format!(" with Retry-After {s}")).unwrap_or_default();
-        match self.harm {
+        match self.kind {
             What::LoseRequest => "the request is lost".into(),
             What::LoseResponse => "the answer is lost".into(),
             What::ResetRequest => "the connection is reset before the server does anything".into(),
             What::ResetResponse => "the connection is reset after the server did its part".into(),
             What::Delay => "the answer comes late".into(),
             What::SlowDrip => "the answer comes in drips".into(),
-            What::BrokenOff => "the connection breaks off in the middle of the answer".into(),
+            What::ConnectionCut => "the connection breaks off in the middle of the answer".into(),
             What::MalformedBody => "the answer is no JSON".into(),
             What::WrongContentType => "the answer calls itself plain text".into(),
             What::Duplicate => "the request reaches the server twice".into(),
@@ -166,7 +166,7 @@ impl Step for Fault {
     }
 
     async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        world.faults.add(FaultRule { on: self.on, harm: self.harm(world)?, words: self.what(), times: self.times });
+        world.faults.add(FaultRule { on: self.on, kind: self.kind(world)?, words: self.what(), times: self.times });
         Ok(StepResult::Done)
     }
 }

@@ -2,24 +2,22 @@
 
 pub mod advance;
 pub mod app_user;
-pub mod begin;
+mod await_call;
 pub mod cancel;
 pub mod check_token;
 pub mod clear_faults;
-pub mod client_broken;
 pub mod client_call;
+pub mod client_malformed;
 pub mod client_tokens;
-pub mod clock_off;
+pub mod clock_skew;
 pub mod configure;
+mod corrupt_storage;
 pub mod crash;
 pub mod current_user;
-mod damage_storage;
 pub mod delete_user;
 pub mod expire;
 mod fault;
-mod finish;
 pub mod forge_token;
-mod hosts;
 mod identify;
 pub mod issue_token;
 mod kill;
@@ -27,9 +25,10 @@ mod kind;
 mod launch;
 mod lock_storage;
 mod network;
+mod parallel;
 mod pause;
 mod planned;
-mod present;
+mod present_token;
 mod reboot;
 mod reconcile;
 mod refresh;
@@ -44,12 +43,13 @@ pub mod sign_in;
 mod sign_out;
 pub mod signed_in;
 pub mod signed_in_with_api_key;
+pub mod start;
 mod status;
 mod status_changes;
 mod storage;
-mod together;
 pub mod token_request;
 mod undo_delete;
+mod unreachable;
 mod vendor_users;
 mod wait;
 
@@ -91,31 +91,31 @@ pub static KINDS: &[StepKind] = &[
     launch::KIND,
     reboot::KIND,
     reinstall::KIND,
-    damage_storage::KIND,
+    corrupt_storage::KIND,
     lock_storage::LOCK,
     lock_storage::UNLOCK,
     network::KIND,
-    hosts::KIND,
+    unreachable::KIND,
     fault::KIND,
     clear_faults::KIND,
     release::KIND,
-    clock_off::KIND,
+    clock_skew::KIND,
     advance::KIND,
     expire::KIND,
     delete_user::KIND,
     undo_delete::KIND,
     revoke::KIND,
     refuse_access_tokens::KIND,
-    present::KIND,
+    present_token::KIND,
     client_tokens::EXCHANGE,
     client_tokens::REFRESH,
     client_call::KIND,
-    client_broken::KIND,
+    client_malformed::KIND,
     crash::KIND,
-    together::KIND,
-    begin::KIND,
+    parallel::KIND,
+    start::KIND,
     cancel::KIND,
-    finish::KIND,
+    await_call::KIND,
     pause::KIND,
     wait::KIND,
 ];

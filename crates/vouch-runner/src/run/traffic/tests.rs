@@ -12,7 +12,7 @@ const CALL: &str = "  - signedIn: ada\n  - request: GET /v2/user/$ada.id\n";
 const CALL_BY_KEY: &str = "  - signedInWithApiKey: ada\n  - request: GET /v2/user/$ada.id\n";
 /// Three refreshes, five seconds apart.
 const BUSY: &str = "  - signedIn: ada\n  - expire: accessToken\n  \
-                    - fault: {on: refresh, harm: status, status: 503, retryAfter: 5, times: 2}\n  \
+                    - fault: {on: refresh, kind: status, status: 503, retryAfter: 5, times: 2}\n  \
                     - request: GET /v2/user/$ada.id\n";
 
 /// What the last of these steps is told of a `sent`: nothing where it holds.

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
-use vouch_sim::wire::{Unreachable, UnreachableKind};
+use vouch_sim::wire::{Unreachable as WireUnreachable, UnreachableKind};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Hosts {
+pub struct Unreachable {
     /// What is wrong with the identity provider's address; left out, nothing.
     #[serde(default)]
     auth: Option<UnreachableKind>,
@@ -19,13 +19,13 @@ pub struct Hosts {
     api: Option<UnreachableKind>,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Hosts>(
-    "hosts",
+pub(super) const KIND: StepKind = StepKind::new::<Unreachable>(
+    "unreachable",
     "From the next launch on, a server cannot be reached: its name, port or certificate is wrong.",
 );
 
 #[async_trait]
-impl Step for Hosts {
+impl Step for Unreachable {
     fn words(&self) -> String {
         let of = |host: &str, why: Option<UnreachableKind>| why.map(|why| format!("the {host} {}", why.words()));
         let words: Vec<_> = [of("identity provider", self.auth), of("API", self.api)].into_iter().flatten().collect();
@@ -34,7 +34,7 @@ impl Step for Hosts {
 
     async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let open = async |why: Option<UnreachableKind>| match why {
-            Some(why) => Unreachable::open(why).await.map(Some),
+            Some(why) => WireUnreachable::open(why).await.map(Some),
             None => Ok(None),
         };
         let failed = |error| StepError::Harness(format!("cannot open an address: {error}"));

@@ -17,7 +17,7 @@ use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Present {
+pub struct PresentToken {
     token: What,
     /// Of the host; left out, the scenario's own.
     #[serde(default)]
@@ -51,12 +51,14 @@ impl What {
     }
 }
 
-pub(super) const KIND: StepKind =
-    StepKind::new::<Present>("present", "Shows a token of the installation's session to a host, its own or another's.")
-        .answers();
+pub(super) const KIND: StepKind = StepKind::new::<PresentToken>(
+    "presentToken",
+    "Shows a token of the installation's session to a host, its own or another's.",
+)
+.answers();
 
 #[async_trait]
-impl Step for Present {
+impl Step for PresentToken {
     fn words(&self) -> String {
         let place: Vec<_> =
             [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
@@ -79,7 +81,7 @@ impl Step for Present {
     }
 }
 
-impl Present {
+impl PresentToken {
     fn request(&self, world: &World, realm: Realm, token: &str) -> Result<(Party, Received), StepError> {
         let mut headers = HeaderMap::new();
         Ok(match self.token {

@@ -30,7 +30,7 @@ struct Shape {
     until: Option<Operation>,
 }
 
-pub struct Begin {
+pub struct Start {
     step: Planned,
     bind: String,
     until: Option<Operation>,
@@ -38,18 +38,18 @@ pub struct Begin {
 
 pub(super) const KIND: StepKind = StepKind {
     schema: Shape::json_schema,
-    ..StepKind::new::<super::release::Release>("begin", "Begins a call and goes on without waiting for its end.")
+    ..StepKind::new::<super::release::Release>("start", "Begins a call and goes on without waiting for its end.")
         .reader(read)
 };
 
 fn read(node: &Node, reading: &Reading<'_>) -> Option<Arc<dyn Step>> {
     let shape: Shape = reading.decoder.decode(node)?;
     let step = Planned::read(node.get("step")?, reading)?;
-    Some(Arc::new(Begin { step, bind: shape.bind, until: shape.until }))
+    Some(Arc::new(Start { step, bind: shape.bind, until: shape.until }))
 }
 
 #[async_trait]
-impl Step for Begin {
+impl Step for Start {
     fn words(&self) -> String {
         format!("begin: {}", self.step.words())
     }

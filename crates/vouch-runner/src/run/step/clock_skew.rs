@@ -10,17 +10,17 @@ use vouch_spec::protocol::Capability;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ClockOff {
+pub struct ClockSkew {
     /// Ahead of the servers' time, or behind it if negative.
     minutes: i64,
 }
 
 pub(super) const KIND: StepKind =
-    StepKind::new::<ClockOff>("clockOff", "Puts the device's clock ahead of the servers' time, or behind it.")
+    StepKind::new::<ClockSkew>("clockSkew", "Puts the device's clock ahead of the servers' time, or behind it.")
         .needs(&[Capability::Clock]);
 
 #[async_trait]
-impl Step for ClockOff {
+impl Step for ClockSkew {
     fn words(&self) -> String {
         format!("the device's clock is off by {} minutes", self.minutes)
     }

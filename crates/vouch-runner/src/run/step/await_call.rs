@@ -9,15 +9,15 @@ use std::sync::{Arc, PoisonError};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Finish {
+pub struct Await {
     /// The name that `begin` gave.
     call: String,
 }
 
-pub(super) const KIND: StepKind = StepKind::new::<Finish>("finish", "Waits for a call that was begun.").answers();
+pub(super) const KIND: StepKind = StepKind::new::<Await>("await", "Waits for a call that was begun.").answers();
 
 #[async_trait]
-impl Step for Finish {
+impl Step for Await {
     fn words(&self) -> String {
         format!("finish the call `{}`", self.call)
     }

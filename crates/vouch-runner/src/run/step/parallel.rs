@@ -21,7 +21,7 @@ struct Shape {
     times: usize,
     /// How many of all must end with `ok`; left out, as each step's own `expect` has it.
     #[serde(default)]
-    wins: Option<usize>,
+    successes: Option<usize>,
 }
 
 fn once() -> usize {
@@ -31,15 +31,15 @@ fn once() -> usize {
 /// More than this at once is a load test.
 const MOST: usize = 100;
 
-pub struct Together {
+pub struct Parallel {
     steps: Vec<Planned>,
     times: usize,
-    wins: Option<usize>,
+    successes: Option<usize>,
 }
 
 pub(super) const KIND: StepKind = StepKind {
     schema: Shape::json_schema,
-    ..StepKind::new::<super::release::Release>("together", "Runs several steps at once.").reader(read)
+    ..StepKind::new::<super::release::Release>("parallel", "Runs several steps at once.").reader(read)
 };
 
 fn read(node: &Node, reading: &Reading<'_>) -> Option<Arc<dyn Step>> {
@@ -54,11 +54,11 @@ fn read(node: &Node, reading: &Reading<'_>) -> Option<Arc<dyn Step>> {
         );
         return None;
     }
-    Some(Arc::new(Together { steps, times: shape.times, wins: shape.wins }))
+    Some(Arc::new(Parallel { steps, times: shape.times, successes: shape.successes }))
 }
 
 #[async_trait]
-impl Step for Together {
+impl Step for Parallel {
     fn words(&self) -> String {
         let words: Vec<_> = self.steps.iter().map(Planned::words).collect();
         let times = if self.times > 1 { format!(" ({} times each)", self.times) } else { String::new() };
@@ -83,9 +83,9 @@ impl Step for Together {
                 Err(failure) => return Err(StepError::Inside(failure)),
             }
         }
-        match self.wins {
-            Some(wins) if wins != won => {
-                Err(StepError::Unmet { expected: format!("{wins} of them to end with ok"), got: won.to_string() })
+        match self.successes {
+            Some(successes) if successes != won => {
+                Err(StepError::Unmet { expected: format!("{successes} of them to end with ok"), got: won.to_string() })
             }
             _ => Ok(StepResult::Done),
         }

@@ -15,7 +15,7 @@ use vouch_spec::protocol::ErrorKind;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ClientBroken {
+pub struct ClientMalformed {
     how: How,
     /// Which call it would have been.
     #[serde(default)]
@@ -63,10 +63,11 @@ impl How {
 }
 
 pub(super) const KIND: StepKind =
-    StepKind::new::<ClientBroken>("clientBroken", "The harness's own client sends a request that is wrong.").answers();
+    StepKind::new::<ClientMalformed>("clientMalformed", "The harness's own client sends a request that is wrong.")
+        .answers();
 
 #[async_trait]
-impl Step for ClientBroken {
+impl Step for ClientMalformed {
     fn words(&self) -> String {
         let call = match self.call {
             Which::Exchange => "an exchange",

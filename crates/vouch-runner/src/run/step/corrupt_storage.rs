@@ -11,18 +11,18 @@ use vouch_spec::protocol::message::Area;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DamageStorage {
+pub struct CorruptStorage {
     how: How,
     #[serde(default = "secure")]
     area: Area,
 }
 
 pub(super) const KIND: StepKind =
-    StepKind::new::<DamageStorage>("damageStorage", "Damages the files of a storage area.")
+    StepKind::new::<CorruptStorage>("corruptStorage", "Damages the files of a storage area.")
         .needs(&[Capability::StorageFiles]);
 
 #[async_trait]
-impl Step for DamageStorage {
+impl Step for CorruptStorage {
     fn words(&self) -> String {
         format!("the {} storage is damaged ({})", self.area.word(), self.how.words())
     }
