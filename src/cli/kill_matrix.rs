@@ -1,4 +1,4 @@
-//! What each scenario is rationale: the injected faults that it alone catches, of the scenarios that prove their clause.
+//! What each scenario is worth: the injected faults that it alone catches, of the scenarios that prove their clause.
 
 use super::mutant_result::Trial;
 use super::stdout::Out;
@@ -89,7 +89,7 @@ impl<'a> KillMatrix<'a> {
     pub(super) fn tell(&self, all: bool) -> std::io::Result<()> {
         let mut out = Out;
         if all {
-            writeln!(out, "\nscenarios by rationale: mutants killed, and those that no other scenario kills")?;
+            writeln!(out, "\nscenarios by worth: mutants killed, and those that no other scenario kills")?;
         }
         for (id, entry) in &self.0 {
             let only: Vec<_> = entry.alone.iter().copied().collect();

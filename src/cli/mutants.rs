@@ -32,7 +32,7 @@ pub struct Args {
     /// Run every case against every mutant of its role, not only those that prove its clause, and show what each scenario
     /// kills. Takes minutes.
     #[arg(long)]
-    rationale: bool,
+    kill_matrix: bool,
 
     /// The kill matrix as JSON, instead of text.
     #[arg(long)]
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Done {
     for mutant in &mutants {
         let mut plan = plan(&args.selection)?;
         plan.keep_roles(roles(&mutant.role));
-        if !args.rationale {
+        if !args.kill_matrix {
             plan.keep(&Filter(vec![mutant.clause.to_owned()]));
         }
         let settings = settings(mutant.name, Some(mutant), keys.clone());
@@ -82,18 +82,18 @@ pub fn run(args: &Args) -> Done {
     let untried = mutants.len() - trials.len();
     let everything = args.mutant.is_none() && untried == 0;
     let bare = if everything { clauses_without(&mutants, &proved) } else { vec![] };
-    let rationale = KillMatrix::weigh(&trials, &whole);
+    let matrix = KillMatrix::weigh(&trials, &whole);
     let survivors = trials.iter().filter(|(_, trial)| trial.killed_by.is_empty()).count();
     let mut wrong = survivors + bare.len() + reference.failed.len();
     if everything {
-        wrong += rationale.wrong();
+        wrong += matrix.wrong();
     }
     if args.json {
         tell_json(&trials, &reference, &bare)?;
     } else {
         tell(&trials, &reference, &bare)?;
         if everything {
-            rationale.tell(args.rationale)?;
+            matrix.tell(args.kill_matrix)?;
         }
         let covered: BTreeSet<_> = trials.iter().map(|(mutant, _)| mutant.clause).collect();
         writeln!(

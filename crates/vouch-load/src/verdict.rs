@@ -1,4 +1,4 @@
-//! What a round is rationale: its thresholds, and whether the generator itself was the limit.
+//! What a round is worth: its thresholds, and whether the generator itself was the limit.
 //!
 //! A busy or late generator makes figures worse, never better. So thresholds that hold in spite of it hold, and one that
 //! answers alone break is broken; anything else is inconclusive then. A load that was not sent in full makes figures better,
@@ -141,7 +141,7 @@ fn hold(threshold: Threshold, round: &Round) -> Held {
     let values: Vec<_> = values.map(|value| (value, value.is_some_and(|value| threshold.holds(value)))).collect();
     let first = values.iter().find(|(_, holds)| !holds).or(values.first()).copied();
     let (value, holds) = first.unwrap_or((None, false));
-    Held { threshold, value, holds }
+    Held { threshold, value, passed: holds }
 }
 
 #[cfg(test)]

@@ -174,7 +174,7 @@ impl Results<'_> {
         let named = || names.iter().map(String::as_str).zip(held);
         let label = |name, unit| vec![("threshold", name), ("unit", unit)];
         let passed: Vec<_> = named().map(|(name, held)| (vec![("threshold", name)], flag(held.passed))).collect();
-        page.gauge("vouch_load_threshold_passed", "1 if the threshold passed.", &holds);
+        page.gauge("vouch_load_threshold_passed", "1 if the threshold passed.", &passed);
         let limits = named().map(|(name, held)| {
             let (unit, factor) = unit(&held.threshold);
             (label(name, unit), held.threshold.limit / factor)

@@ -10,7 +10,7 @@
 //! assert_eq!(request.body, "grant_type=refresh_token&refresh_token=a%2Bb");
 //! ```
 //!
-//! A profile knows shapes. It knows neither tokens' rationale nor who sends them.
+//! A profile knows shapes. It knows neither the worth of tokens nor who sends them.
 
 mod client;
 mod response_template;
