@@ -276,7 +276,7 @@ mod tests {
             assert_eq!(identity.check(&token(&claims), "ada"), Said::Fits);
         }
         assert_eq!(identity.learned(), Learned::default());
-        let mut opaque = self::token_claims();
+        let mut opaque = self::identity();
         assert_eq!([opaque.check("0paque", "ada"), opaque.check("eyJh.!!!.x", "ada")], [Said::Opaque; 2]);
     }
 

@@ -20,7 +20,7 @@ use vouch_runner::target_file::Target;
 use vouch_spec::profile::Profile;
 use vouch_spec::text::{Diagnostics, Source};
 
-pub fn run(args: Args) -> Done {
+pub(in crate::cli) fn run(args: Args) -> Done {
     let file = match &args.file {
         None => LoadFile::default(),
         Some(path) => {

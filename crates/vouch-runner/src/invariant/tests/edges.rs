@@ -75,7 +75,7 @@ fn a_lifetime_beyond_all_reckoning_does_not_end() {
         refresh_token: "refresh-token-1".into(),
         expires_in: u64::MAX,
     };
-    let answer = story.profile.answer(Call::Refresh, &granted, "ada", None).to_string();
+    let answer = story.profile.answer(IdpCall::Refresh, &granted, "ada", None).to_string();
     let headers = HeaderMap::new();
     story.exchanges[0].fate = ExchangeOutcome::Answered { status: StatusCode::OK, headers, body: answer.into() };
     assert_eq!(story.judge(), None);
@@ -211,7 +211,7 @@ fn a_refusal_binds_once_it_was_told_as_what_it_is() {
     let refused = |told: ErrorKind, at: usize| {
         let mut story = Story::new();
         story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
-        let body = story.profile.refusal(Call::Refresh, 400, ErrorKind::NeedsReauthentication).to_string();
+        let body = story.profile.refusal(IdpCall::Refresh, 400, ErrorKind::NeedsReauthentication).to_string();
         let headers = HeaderMap::new();
         story.exchanges[0].fate =
             ExchangeOutcome::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };

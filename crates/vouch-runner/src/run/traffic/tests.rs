@@ -23,7 +23,7 @@ fn told(steps: &str, sent: &str) -> Option<(String, String)> {
     let (scenario, problems) = Scenario::parse(&Source::new("a.yaml", text), "tests", &clauses);
     let suite = Suite { clauses, scenarios: scenario.into_iter().collect() };
     let plan = Plan::build(&suite, problems).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-    let keys = Arc::new(Keys::quick().expect("keys"));
+    let keys = Arc::new(Keys::hmac().expect("keys"));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     match runtime.block_on(play(&plan.cases[0], &RoleSetup::built_in(keys))).verdict {
