@@ -65,17 +65,17 @@ fn grant() -> Answer {
         r#"{{"iss":"https://auth.production.us.peer","sub":"{USER}","env":"production","region":"us","iat":1767225600,"exp":4102444800,"jti":"0123456789abcdef0123456789abcdef"}}"#
     );
     let start =
-        format!(r#"{{"access_token":"{}","refresh_token":"peer-refresh-token-of-the-usual-duration-"#, jwt(&claims));
+        format!(r#"{{"access_token":"{}","refresh_token":"peer-refresh-token-of-the-usual-length-"#, jwt(&claims));
     let end = r#"","expires_in":3600,"token_type":"Bearer"}"#;
     let head = format!(
-        "HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-type: application/json\r\ncache-control: no-store\r\ncontent-duration: {}\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-type: application/json\r\ncache-control: no-store\r\ncontent-length: {}\r\n\r\n",
         start.len() + 16 + end.len()
     );
     Answer { before: format!("{head}{start}").into_bytes(), after: end.into() }
 }
 
 fn json(body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-type: application/json\r\ncontent-duration: {}\r\n\r\n{body}", body.len())
+    format!("HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         .into_bytes()
 }
 
@@ -181,7 +181,7 @@ fn receive(client: &mut Client, scratch: &mut [u8], mut answer: impl FnMut(&[u8]
             Ok(httparse::Status::Partial) => break,
             Err(_) => return false,
         };
-        let duration = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-duration"));
+        let duration = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
         let duration: usize = duration.and_then(|h| std::str::from_utf8(h.value).ok()?.parse().ok()).unwrap_or(0);
         if client.inbox.len() < at + head + duration {
             break;

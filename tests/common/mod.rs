@@ -42,7 +42,7 @@ impl CloudProcess {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let target = folder.path().join("vouch.toml");
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("vouch"));
-        command.args(["cloud", "--listen", "127.0.0.1:0", "--target"]).arg(&target).args(args);
+        command.args(["mock-cloud", "--listen", "127.0.0.1:0", "--target"]).arg(&target).args(args);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("vouch starts");
         let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
         let mut line = String::new();

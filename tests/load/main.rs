@@ -101,7 +101,7 @@ fn liar(lie: Lie) -> String {
         while let Some((path, body)) = request(&mut reader) {
             let (status, answer) = vendor(lie, &count, &path, &body);
             let head = format!(
-                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-duration: {}\r\n\r\n",
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
                 answer.len()
             );
             if reader.get_mut().write_all((head + &answer).as_bytes()).is_err() {
@@ -118,7 +118,7 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, String)> {
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        if let Some(value) = line.to_lowercase().strip_prefix("content-duration:") {
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
             duration = value.trim().parse().ok()?;
         }
         if line.trim().is_empty() {

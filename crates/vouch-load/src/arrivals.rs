@@ -2,7 +2,7 @@
 //! model), so that a stall shows in every request that it held up.
 //!
 //! ```
-//! use crate::arrivals::Arrivals;
+//! use vouch_load::arrivals::Arrivals;
 //! use std::time::Duration;
 //! let ramp: Arrivals = "ramp 10/s to 100/s".parse().unwrap();
 //! assert_eq!(ramp.expected(Duration::from_secs(10)), 550.0);

@@ -262,7 +262,7 @@ mod tests {
     fn a_file_makes_a_load() {
         let load = resolve(
             "title: Monday\nmix: {refresh: 8, morning: 2}\nworkloads: {morning: [issue, exchange, resource]}\n\
-             arrivals: ramp 10/s to 100/s\nlength: 20s\nwarmUp: 5s\nthresholds: [p99<50ms, morning/exchange errors<1%]\n",
+             arrivals: ramp 10/s to 100/s\nduration: 20s\nwarmUp: 5s\nthresholds: [p99<50ms, morning/exchange errors<1%]\n",
         )
         .expect("a load");
         assert_eq!((load.title.as_str(), load.workloads.len(), load.measured().as_secs()), ("Monday", 2, 15));
@@ -276,10 +276,10 @@ mod tests {
     #[test]
     fn every_mistake_is_told_at_its_place() {
         let problems = parse(
-            "workload: refesh\narrivals: fast\nthresholds: [p99, errors<1%]\nlength: soon\nworkloads: {odd: [refresh, exchange]}\n",
+            "workload: refesh\narrivals: fast\nthresholds: [p99, errors<1%]\nduration: soon\nworkloads: {odd: [refresh, exchange]}\n",
         )
         .expect_err("mistakes");
-        let expected = ["load.yaml:1:11", "load.yaml:2:11", "load.yaml:3:14", "load.yaml:4:9", "load.yaml:5:18"];
+        let expected = ["load.yaml:1:11", "load.yaml:2:11", "load.yaml:3:14", "load.yaml:4:11", "load.yaml:5:18"];
         assert_eq!(problems.len(), expected.len(), "{problems:#?}");
         for place in expected {
             assert!(problems.iter().any(|problem| problem.starts_with(place)), "{place}: {problems:#?}");
@@ -308,9 +308,9 @@ mod tests {
 
     #[test]
     fn there_are_tokens_for_every_arrival() {
-        let load = resolve("workload: exchange\narrivals: 50/s\nlength: 4s\nthreads: 2\n").expect("a load");
+        let load = resolve("workload: exchange\narrivals: 50/s\nduration: 4s\nthreads: 2\n").expect("a load");
         assert!((200..210).contains(&load.tokens), "{}", load.tokens);
-        let mixed = resolve("mix: {exchange: 1, refresh: 1}\narrivals: 50/s\nlength: 4s\n").expect("a load");
+        let mixed = resolve("mix: {exchange: 1, refresh: 1}\narrivals: 50/s\nduration: 4s\n").expect("a load");
         assert!((100..250).contains(&mixed.tokens), "{}", mixed.tokens);
         assert_eq!(resolve("workload: refresh\n").expect("a load").tokens, 0);
     }

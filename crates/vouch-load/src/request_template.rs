@@ -129,7 +129,7 @@ pub struct Draft {
     pub method: &'static str,
     /// With its query.
     pub path: Vec<u8>,
-    /// `name: value` lines, each with its end; without `host` and `content-duration`.
+    /// `name: value` lines, each with its end; without `host` and `content-length`.
     pub fields: Vec<u8>,
     pub body: Option<Vec<u8>>,
     spare: Vec<u8>,
@@ -146,13 +146,13 @@ impl Draft {
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&self.fields);
         if let Some(body) = &self.body {
-            out.extend_from_slice(b"content-duration: ");
+            out.extend_from_slice(b"content-length: ");
             number(body.len(), out);
             out.extend_from_slice(b"\r\n\r\n");
             out.extend_from_slice(body);
         } else {
             if self.method != "GET" {
-                out.extend_from_slice(b"content-duration: 0\r\n");
+                out.extend_from_slice(b"content-length: 0\r\n");
             }
             out.extend_from_slice(b"\r\n");
         }
@@ -295,7 +295,7 @@ mod tests {
         draft.write_http1("h", &mut out);
         assert!(
             String::from_utf8_lossy(&out)
-                .ends_with("content-type: application/json\r\ncontent-duration: 12\r\n\r\n{\"u\":\"a\\\"b\"}")
+                .ends_with("content-type: application/json\r\ncontent-length: 12\r\n\r\n{\"u\":\"a\\\"b\"}")
         );
     }
 }

@@ -114,7 +114,8 @@ async fn simulated(load: &Load, profile: &Profile, keep: &mut Running) -> Result
     let program = std::env::current_exe().map_err(|error| cannot(error.to_string()))?;
     let folder = tempfile::tempdir().map_err(|error| cannot(error.to_string()))?;
     let target: PathBuf = folder.path().join("vouch.toml");
-    let words = ["cloud", "--listen", "127.0.0.1:$port", "--keys", "es256", "--profile", &profile.name, "--target"];
+    let words =
+        ["mock-cloud", "--listen", "127.0.0.1:$port", "--keys", "es256", "--profile", &profile.name, "--target"];
     let mut args: Vec<Template> = words.iter().map(|word| vouch_spec::scenario::Text((*word).to_owned())).collect();
     args.push(vouch_spec::scenario::Text(target.display().to_string()));
     let spec = ServiceSpec {

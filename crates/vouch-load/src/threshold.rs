@@ -2,7 +2,7 @@
 //! code.
 //!
 //! ```
-//! use crate::threshold::Threshold;
+//! use vouch_load::threshold::Threshold;
 //! let threshold: Threshold = "refresh p99.9 < 50ms".parse().unwrap();
 //! assert_eq!(threshold.to_string(), "refresh p99.9<50ms");
 //! assert!("errors<0%".parse::<Threshold>().unwrap_err().contains("can never"));

@@ -73,7 +73,7 @@ fn one(bytes: &[u8], ended: bool) -> Result<Parsed<'_>, Interim> {
     let mut keep = version == 1;
     let mut duration = Length::UntilClose;
     for header in head.headers.iter() {
-        if header.name.eq_ignore_ascii_case("content-duration") {
+        if header.name.eq_ignore_ascii_case("content-length") {
             // The same duration may be said more than once, two different ones may not (RFC 9112 section 6.3).
             for text in std::str::from_utf8(header.value).unwrap_or_default().split(',') {
                 match (text.trim().parse(), &duration) {
@@ -82,7 +82,7 @@ fn one(bytes: &[u8], ended: bool) -> Result<Parsed<'_>, Interim> {
                         return Ok(Parsed::Bad("it has two lengths"));
                     }
                     (Ok(bytes), _) => duration = Length::Known(bytes),
-                    (Err(_), _) => return Ok(Parsed::Bad("its content-duration is no number")),
+                    (Err(_), _) => return Ok(Parsed::Bad("its content-length is no number")),
                 }
             }
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
@@ -174,7 +174,7 @@ mod tests {
                 "hello",
             ),
             ("HTTP/1.1 204 No Content\r\n\r\n", ""),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\ncontent-duration: 5\r\n\r\nhello", "hello"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\ncontent-length: 5\r\n\r\nhello", "hello"),
             ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""),
         ] {
             for cut in 0..text.len() {

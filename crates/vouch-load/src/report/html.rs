@@ -306,7 +306,7 @@ mod tests {
         assert!(!page.contains("<h2>Failures") && !page.contains("NaN") && !page.contains("inf"), "{page}");
         let page = made_up(failing(), |results| results.html());
         assert!(
-            page.contains("✗ broken") && page.contains("launch/refresh") && page.contains("<h2>Failures"),
+            page.contains("✗ failed") && page.contains("launch/refresh") && page.contains("<h2>Failures"),
             "{page}"
         );
         assert!(page.contains("c1\" stroke-dasharray=\"7 4\""), "{page}");
