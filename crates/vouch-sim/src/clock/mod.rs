@@ -5,8 +5,9 @@
 //! sleep. A sleep from before that call may be a timer of the build's own: for its end alone time jumps only after a long
 //! silence, and while nobody waits for the build it does not jump at all.
 
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
@@ -116,14 +117,14 @@ impl Clock {
 
     /// Says that the build owes an answer until what is returned is dropped.
     pub fn owe(&self) -> Owing {
-        self.owed().calls += 1;
+        self.0.owed.lock().calls += 1;
         self.touch();
         Owing(self.clone())
     }
 
     /// Whether the build owes an answer.
     pub fn is_owed(&self) -> bool {
-        self.owed().calls > 0
+        self.0.owed.lock().calls > 0
     }
 
     /// Waits in this clock's time, as the build asks for.
@@ -145,7 +146,7 @@ impl Clock {
 
     /// The era of the calls that are owed now; none where none is.
     fn era(&self) -> Option<u64> {
-        let owed = self.owed();
+        let owed = self.0.owed.lock();
         (owed.calls > 0).then_some(owed.era)
     }
 
@@ -162,16 +163,8 @@ impl Clock {
         }
     }
 
-    fn owed(&self) -> std::sync::MutexGuard<'_, Owed> {
-        self.0.owed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn nearest_end(&self) -> Option<i64> {
-        self.sleeps().iter().copied().min()
-    }
-
-    fn sleeps(&self) -> std::sync::MutexGuard<'_, Vec<i64>> {
-        self.0.sleeps.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.sleeps.lock().iter().copied().min()
     }
 }
 
@@ -180,7 +173,7 @@ pub struct Owing(Clock);
 
 impl Drop for Owing {
     fn drop(&mut self) {
-        let mut owed = self.0.owed();
+        let mut owed = self.0.0.owed.lock();
         owed.calls = owed.calls.saturating_sub(1);
         if owed.calls == 0 {
             owed.era += 1;
@@ -196,14 +189,14 @@ struct Sleeping<'a> {
 
 impl<'a> Sleeping<'a> {
     fn begin(clock: &'a Clock, end: i64) -> Self {
-        clock.sleeps().push(end);
+        clock.0.sleeps.lock().push(end);
         Self { clock, end }
     }
 }
 
 impl Drop for Sleeping<'_> {
     fn drop(&mut self) {
-        let mut sleeps = self.clock.sleeps();
+        let mut sleeps = self.clock.0.sleeps.lock();
         if let Some(at) = sleeps.iter().position(|end| *end == self.end) {
             sleeps.swap_remove(at);
         }
@@ -233,11 +226,11 @@ mod tests {
             let (clock, order) = (clock.clone(), &order);
             async move {
                 clock.sleep(Duration::from_secs(tens * 10), Purpose::Wait).await;
-                order.lock().unwrap().push(tens);
+                order.lock().push(tens);
             }
         };
         tokio::join!(sleeper(60), sleeper(6), sleeper(30));
-        assert_eq!(*order.lock().unwrap(), [6, 30, 60]);
+        assert_eq!(*order.lock(), [6, 30, 60]);
         assert_eq!(clock.now_ms(), VIRTUAL_START_MS + 600_000);
         assert!(began.elapsed() < Duration::from_secs(5));
     }

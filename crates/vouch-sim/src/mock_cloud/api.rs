@@ -8,8 +8,8 @@ use super::users::User;
 use super::{Inner, refuse, token};
 use crate::wire::{Received, Reply};
 use hyper::{Method, StatusCode};
+use parking_lot::MutexGuard;
 use serde_json::{Value, json};
-use std::sync::{MutexGuard, PoisonError};
 use vouch_spec::protocol::Realm;
 
 pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
@@ -39,7 +39,7 @@ pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
 
 fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Caller> {
     if let Some(key) = request.header("x-vital-api-key") {
-        let store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = cloud.store.lock();
         return (store.team(realm).key == key).then_some(Caller::Team);
     }
     let jwt = request.bearer()?;
@@ -48,7 +48,7 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
     if !cloud.policy.realm_fits(own, realm) || !cloud.policy.access_in_time(claims.exp, cloud.clock.now_s()) {
         return None;
     }
-    let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut store = cloud.store.lock();
     let session = store.session(claims.sid)?;
     let refused = claims.generation < session.access_from && !cloud.policy.access_survives_revocation();
     let refused = refused || !cloud.policy.accepts_generation(claims.generation);
@@ -83,7 +83,7 @@ struct ApiCall<'a> {
 
 impl ApiCall<'_> {
     fn store(&self) -> MutexGuard<'_, Store> {
-        self.cloud.store.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cloud.store.lock()
     }
 
     fn team(&self, work: impl FnOnce() -> Reply) -> Reply {

@@ -5,7 +5,6 @@ use super::store::{Standing, Ticket};
 use super::{Inner, token};
 use crate::wire::{Received, Reply};
 use hyper::{Method, StatusCode};
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use vouch_spec::profile::{Granted, IdpCall, NumberForm, Profile, RequestMismatch, RequestTokens, ResponseTemplate};
 use vouch_spec::protocol::{ErrorKind, Realm};
@@ -55,7 +54,7 @@ fn exchange(cloud: &Inner, realm: Realm, carried: &RequestTokens) -> Result<Sess
     let refused = ErrorKind::InvalidSignInToken;
     let jwt = carried.token.as_deref().unwrap_or_default();
     let good = token::check_sign_in(cloud, realm, jwt).ok_or(refused)?;
-    let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut store = cloud.store.lock();
     if carried.tenant.as_ref().is_some_and(|tenant| *tenant != store.team(realm).tenant) {
         return Err(refused);
     }
@@ -71,7 +70,7 @@ fn exchange(cloud: &Inner, realm: Realm, carried: &RequestTokens) -> Result<Sess
 fn refresh(cloud: &Inner, realm: Realm, used: &str) -> Result<Session, ErrorKind> {
     let unknown = ErrorKind::NeedsReauthentication;
     let used = token::read_refresh_token(cloud, used).ok_or(unknown)?;
-    let mut store = cloud.store.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut store = cloud.store.lock();
     match store.standing(used, &*cloud.policy) {
         Standing::Good => {}
         Standing::Revoked => return Err(cloud.policy.of_revoked()),

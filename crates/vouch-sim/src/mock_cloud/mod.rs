@@ -25,9 +25,10 @@ use crate::wire::redact::{Redactor, SecretKind};
 use crate::wire::{Link, Party, Received, Reply, Upstream};
 use async_trait::async_trait;
 use hyper::StatusCode;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::json;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vouch_spec::profile::{NumberForm, Profile};
 use vouch_spec::protocol::Realm;
@@ -102,7 +103,7 @@ pub struct GrantedCount {
 
 impl Inner {
     fn lifetimes(&self) -> Lifetimes {
-        *self.lifetimes.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.lifetimes.lock()
     }
 }
 
@@ -142,7 +143,7 @@ impl MockCloud {
 
     /// The cloud's state, for the scenario's hand.
     pub fn store(&self) -> MutexGuard<'_, Store> {
-        self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.store.lock()
     }
 
     /// Deletes a user or brings it back; whether there was one.
@@ -160,7 +161,7 @@ impl MockCloud {
     }
 
     pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
-        *self.0.lifetimes.lock().unwrap_or_else(PoisonError::into_inner) = lifetimes;
+        *self.0.lifetimes.lock() = lifetimes;
     }
 
     /// Sets the cloud's clock ahead.

@@ -3,8 +3,8 @@
 use super::mutants;
 use crate::mutant::Mutation;
 use crate::reference::app::{AppPolicy, Drift, SdkState};
+use parking_lot::Mutex;
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
 use vouch_spec::protocol::StatusWord;
 
 /// The right decision, for mutants that are wrong only somewhere.
@@ -14,7 +14,7 @@ fn right(app_user: Option<&str>, sdk: &SdkState) -> Drift {
 
 /// Notes a vendor user, who is of one case only; whether that is new.
 fn note(users: &Mutex<HashSet<String>>, user: &str) -> bool {
-    users.lock().unwrap_or_else(PoisonError::into_inner).insert(user.to_owned())
+    users.lock().insert(user.to_owned())
 }
 
 mutants! { AppPolicy, Mutation::App;
@@ -98,7 +98,7 @@ mutants! { AppPolicy, Mutation::App;
     }
     SignsInTwice[brought_in: Mutex<HashSet<String>>] "app-signs-in-twice" breaks "REC-2": "signs a user in once more at the next reconciliation" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            let again = |user: &str| self.brought_in.lock().unwrap_or_else(PoisonError::into_inner).remove(user);
+            let again = |user: &str| self.brought_in.lock().remove(user);
             match (right(app_user, sdk), app_user) {
                 (Drift::SignIn, Some(user)) => {
                     note(&self.brought_in, user);

@@ -3,10 +3,11 @@
 use crate::wire::{Link, Received, Reply, Upstream};
 use async_trait::async_trait;
 use hyper::{Method, StatusCode};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An answer of the vendor API.
@@ -158,7 +159,7 @@ impl Backend {
 
     /// Logs an app user in: the credential that its app then sends.
     pub fn log_in(&self, app_user: &str) -> String {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.sessions.lock();
         if let Some((credential, _)) = sessions.iter().find(|(_, user)| *user == app_user) {
             return credential.clone();
         }
@@ -216,9 +217,7 @@ impl Backend {
             return Reply::json(StatusCode::NOT_FOUND, &json!({ "error": "not found" }));
         }
         let credential = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let known = credential.and_then(|credential| {
-            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(credential).cloned()
-        });
+        let known = credential.and_then(|credential| self.sessions.lock().get(credential).cloned());
         let Some(app_user) = known.or_else(|| self.policy.stranger(credential)) else {
             return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "error": "please log in" }));
         };

@@ -3,9 +3,10 @@
 use crate::mock_cloud::MockCloud;
 use crate::wire::{Link, Received, Reply};
 use hyper::StatusCode;
+use parking_lot::Mutex;
 use serde_json::json;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::{io, thread};
 use tokio::sync::oneshot;
 
@@ -41,7 +42,7 @@ impl Signers {
 
 fn work(cloud: &MockCloud, jobs: &Mutex<Receiver<Job>>) {
     loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let job = jobs.lock().recv();
         let Ok(Job { link, request, done }) = job else { return };
         if !done.is_closed() {
             // A caller that left in between misses its answer.

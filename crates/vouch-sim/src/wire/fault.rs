@@ -2,7 +2,8 @@
 
 use super::transcript::Operation;
 use hyper::body::Bytes;
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -74,16 +75,16 @@ impl Default for Faults {
 
 impl Faults {
     pub fn add(&self, rule: FaultRule) {
-        self.policy.lock().unwrap_or_else(PoisonError::into_inner).push(rule);
+        self.policy.lock().push(rule);
     }
 
     pub fn clear(&self) {
-        self.policy.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.policy.lock().clear();
     }
 
     /// The fault that strikes this exchange, which is used up by it.
     pub(super) fn strike(&self, operation: Operation) -> Option<FaultRule> {
-        let mut policy = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut policy = self.policy.lock();
         let at = policy.iter().position(|rule| rule.on.is_none_or(|on| on == operation))?;
         let rule = policy[at].clone();
         if let Some(left) = &mut policy[at].times {

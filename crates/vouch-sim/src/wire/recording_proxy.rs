@@ -11,11 +11,12 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -86,7 +87,7 @@ impl RecordingProxy {
 
     /// Says how to kill the SDK's process; used by [`FaultKind::Kill`].
     pub fn set_killer(&self, killer: Arc<Killer>) {
-        *self.shared.killer.lock().unwrap_or_else(PoisonError::into_inner) = Some(killer);
+        *self.shared.killer.lock() = Some(killer);
     }
 
     /// Opens a loopback address for a link.
@@ -147,7 +148,7 @@ impl RecordingProxy {
         let address = listener.local_addr()?;
         let shared = self.shared.clone();
         let server = accept(listener, link, shared, upstream);
-        self.servers.lock().unwrap_or_else(PoisonError::into_inner).spawn(server);
+        self.servers.lock().spawn(server);
         Ok(address)
     }
 }
@@ -353,7 +354,7 @@ impl Shared {
                 Ok(())
             }
             Strike::Kill => {
-                let killer = self.killer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let killer = self.killer.lock().clone();
                 if let Some(killer) = killer {
                     killer().await;
                 }

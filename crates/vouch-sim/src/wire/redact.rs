@@ -11,11 +11,12 @@ mod index;
 
 use super::encodings::{self, in_one_line};
 use index::Index;
+use parking_lot::Mutex;
 use regex::Regex;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 /// Text without secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -118,10 +119,6 @@ impl Inner {
 }
 
 impl Redactor {
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// One that notes nothing, for a server that makes millions of secrets and shows no transcript. What only looks like a
     /// secret is still blacked out.
     pub fn closed() -> Self {
@@ -133,7 +130,7 @@ impl Redactor {
         if self.closed {
             return;
         }
-        let mut inner = self.inner();
+        let mut inner = self.inner.lock();
         if value.is_empty() || inner.secrets.iter().any(|known| known.value == value) {
             return;
         }
@@ -146,7 +143,7 @@ impl Redactor {
     /// Notes a secret under a name of its own.
     pub fn named_secret(&self, kind: SecretKind, value: &str, name: String) {
         if !self.closed {
-            self.inner().add(known(kind, name, value));
+            self.inner.lock().add(known(kind, name, value));
         }
     }
 
@@ -155,7 +152,7 @@ impl Redactor {
         if self.closed {
             return;
         }
-        let mut inner = self.inner();
+        let mut inner = self.inner.lock();
         if let Some(first) = inner.secrets.iter().find(|known| known.value == original).cloned() {
             inner.add(known(first.kind, first.name.clone(), other_form));
         }
@@ -164,13 +161,13 @@ impl Redactor {
     /// Notes an id and the name that stands for it in transcripts.
     pub fn id(&self, value: &str, name: impl Into<String>) {
         if !self.closed {
-            self.inner().ids.push((value.to_owned(), name.into()));
+            self.inner.lock().ids.push((value.to_owned(), name.into()));
         }
     }
 
     /// The secrets that stand in a text, in any guise.
     pub fn secrets_in(&self, text: &str) -> Vec<Arc<KnownSecret>> {
-        let inner = self.inner();
+        let inner = self.inner.lock();
         let mut found = inner.index.find(text, &inner.secrets);
         if let Some(text) = in_one_line(text) {
             found.extend(inner.index.find(&text, &inner.secrets));
@@ -180,7 +177,7 @@ impl Redactor {
 
     /// The text fit to be shown: secrets and ids by name, and whatever else looks like a secret blacked out.
     pub fn scrub(&self, text: &str) -> Redacted {
-        let inner = self.inner();
+        let inner = self.inner.lock();
         let mut marks: Vec<(&str, String)> = Vec::new();
         for known in &inner.secrets {
             marks.extend(known.texts().map(|guise| (guise, format!("[{}]", known.name))));

@@ -3,8 +3,9 @@
 use crate::clock::Clock;
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
+use parking_lot::Mutex;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use vouch_spec::profile::{Granted, IdpCall, Profile, RequestTokens};
 use vouch_spec::protocol::Realm;
 
@@ -201,10 +202,6 @@ impl Transcript {
         &self.profile
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Exchange>> {
-        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What a request on a link is for.
     pub fn operation_of(&self, link: Link, request: &Received) -> Operation {
         self.classify(link, request).0
@@ -213,7 +210,7 @@ impl Transcript {
     /// Notes an arrival; the number finds it again.
     pub fn arrive(&self, link: Link, request: Received) -> (usize, Operation) {
         let (operation, carried) = self.classify(link, &request);
-        let mut exchanges = self.lock();
+        let mut exchanges = self.exchanges.lock();
         exchanges.push(Exchange {
             link,
             operation,
@@ -229,7 +226,7 @@ impl Transcript {
     }
 
     pub fn resolve(&self, number: usize, fate: ExchangeOutcome) {
-        let mut exchanges = self.lock();
+        let mut exchanges = self.exchanges.lock();
         let (settled_at, settled_ms) = (Some(exchanges.len()), Some(self.clock.now_ms()));
         if let Some(exchange) = exchanges.get_mut(number) {
             (exchange.fate, exchange.settled_at, exchange.settled_ms) = (fate, settled_at, settled_ms);
@@ -237,14 +234,14 @@ impl Transcript {
     }
 
     pub(super) fn struck(&self, number: usize, fault: String) {
-        if let Some(exchange) = self.lock().get_mut(number) {
+        if let Some(exchange) = self.exchanges.lock().get_mut(number) {
             exchange.fault = Some(fault);
         }
     }
 
     /// How many exchanges there are so far.
     pub fn len(&self) -> usize {
-        self.lock().len()
+        self.exchanges.lock().len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -253,12 +250,12 @@ impl Transcript {
 
     /// Looks at all exchanges without copying them.
     pub fn look<R>(&self, look: impl FnOnce(&[Exchange]) -> R) -> R {
-        look(&self.lock())
+        look(&self.exchanges.lock())
     }
 
     /// The exchanges from a number on.
     pub fn since(&self, number: usize) -> Vec<Exchange> {
-        self.lock().get(number..).unwrap_or_default().to_vec()
+        self.exchanges.lock().get(number..).unwrap_or_default().to_vec()
     }
 
     fn classify(&self, link: Link, request: &Received) -> (Operation, RequestTokens) {

@@ -7,13 +7,14 @@ use super::message::ErrorData;
 use super::violation::Violation;
 use super::vocabulary::ErrorKind;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -100,10 +101,6 @@ struct Inner {
     breach: watch::Sender<Option<Violation>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Makes a peer of two byte streams. The future reads and writes until the line breaks and must be polled; dropping it stops all
 /// requests that it was serving. `max_unasked` bounds what the other side may send without being asked; only the harness
 /// has reason to set one ([`MAX_UNASKED`]).
@@ -178,14 +175,14 @@ impl Peer {
 
     fn write(&self, message: &Value) {
         // Fails only when the conversation has ended, which every call finds out by itself.
-        if let Some(outbox) = &*lock(&self.0.outbox) {
+        if let Some(outbox) = &*self.0.outbox.lock() {
             let _ = outbox.send(format!("{message}\n"));
         }
     }
 
     /// Writes what is queued, then ends the other side's input. What it still says is still heard.
     pub fn hang_up(&self) {
-        *lock(&self.0.outbox) = None;
+        *self.0.outbox.lock() = None;
     }
 
     fn give_up(&self, breach: &Violation) {
@@ -196,7 +193,7 @@ impl Peer {
             }
             first
         });
-        lock(&self.0.pending).clear();
+        self.0.pending.lock().clear();
     }
 
     /// The breach that ended the conversation, if it has ended.
@@ -223,7 +220,7 @@ impl PendingCall<'_> {
     pub async fn finish<R: DeserializeOwned>(self, deadline: Duration) -> Result<R, CallError> {
         let PendingCall { peer, method, id, params } = self;
         let (answer, answered) = oneshot::channel();
-        lock(&peer.0.pending).insert(id, answer);
+        peer.0.pending.lock().insert(id, answer);
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         let mut breach = peer.0.breach.subscribe();
         let exchange = async {
@@ -244,7 +241,7 @@ impl PendingCall<'_> {
             }
         };
         let result = tokio::time::timeout(deadline, exchange).await;
-        lock(&peer.0.pending).remove(&id);
+        peer.0.pending.lock().remove(&id);
         let value = result.map_err(|_| CallError::Late(deadline))??;
         serde_json::from_value(value).map_err(|why| peer.wrong_shape(method, &why))
     }
@@ -324,7 +321,7 @@ impl Listener {
     }
 
     fn resolve(&self, id: &Value, answer: CallOutcome) -> Result<(), Violation> {
-        let waiting = id.as_u64().and_then(|id| lock(&self.peer.0.pending).remove(&id));
+        let waiting = id.as_u64().and_then(|id| self.peer.0.pending.lock().remove(&id));
         // A caller that gave up at its deadline is not the other side's fault, an id never used is.
         let was_asked = id.as_u64().is_some_and(|id| id > 0 && id < self.peer.0.next_id.load(Ordering::Relaxed));
         match waiting {

@@ -5,8 +5,9 @@ use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::policy::{DefaultSdkPolicy, SESSION};
 use crate::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NoResponse, Storage, StorageError};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use vouch_spec::protocol::message::{Area, Item};
 
 /// Which calls a habit is about.
@@ -95,7 +96,7 @@ struct HastyStorage {
 
 impl HastyStorage {
     fn remember(&self, key: &str, value: &[u8]) {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), value.to_vec());
+        self.memory.lock().insert(key.to_owned(), value.to_vec());
     }
 }
 
@@ -103,7 +104,7 @@ impl Storage for HastyStorage {
     fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         match (self.vault.read(area, key), self.how) {
             (Err(StorageError::Locked), WhileLocked::Writes) => {
-                let known = self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
+                let known = self.memory.lock().get(key).cloned();
                 known.map(Some).ok_or(StorageError::Locked)
             }
             (read, _) => read,
@@ -126,7 +127,7 @@ impl Storage for HastyStorage {
     }
 
     fn erase(&self, area: Area, key: &str) -> Result<(), StorageError> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.memory.lock().remove(key);
         match (self.vault.erase(area, key), self.how) {
             (Err(StorageError::Locked), WhileLocked::Erases) => Ok(()),
             (erased, _) => erased,

@@ -6,7 +6,8 @@ use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::policy::{DefaultSdkPolicy, INSTALLED, SESSION};
 use crate::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, Storage, StorageError};
 use async_trait::async_trait;
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use vouch_spec::protocol::message::{Area, Item};
 
 /// What a network does before a call, and after it.
@@ -80,13 +81,13 @@ struct CarelessStorage {
 
 impl CarelessStorage {
     fn remember(&self, area: Area, key: &str, value: Option<&[u8]>) {
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.memory.lock();
         memory.retain(|(a, k, _)| (*a, k.as_str()) != (area, key));
         memory.extend(value.map(|value| (area, key.to_owned(), value.to_vec())));
     }
 
     fn recall(&self, area: Area, key: &str) -> Option<Vec<u8>> {
-        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = self.memory.lock();
         memory.iter().find(|(a, k, _)| (*a, k.as_str()) == (area, key)).map(|(_, _, value)| value.clone())
     }
 }
@@ -127,7 +128,7 @@ impl Storage for CarelessStorage {
 impl Drop for CarelessStorage {
     fn drop(&mut self) {
         if let Careless::Late = self.how {
-            let memory = self.memory.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let memory = self.memory.get_mut();
             for (area, key, value) in memory.drain(..) {
                 let _ = self.vault.write(area, &key, &value);
             }

@@ -6,8 +6,8 @@ use crate::reference::sdk::Secret;
 use crate::reference::sdk::policy::{DefaultSdkPolicy, Refreshed, SESSION, SdkPolicy, Tokens};
 use crate::reference::sdk::ports::{HttpResponse, Storage};
 use crate::reference::sdk::record::Record;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use vouch_spec::profile::{IdpCall, Profile};
 use vouch_spec::protocol::message::Area;
 
@@ -16,15 +16,11 @@ const PATIENCE: u32 = 10;
 /// A column of a table of old.
 const COLUMN: usize = 255;
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 mutants! { SdkPolicy, role;
     NamedBeyondDeletion[named: Mutex<Option<String>>, gone: AtomicBool] "named-beyond-deletion" breaks "REC-8": "takes a user who was deleted for the one that the app names" {
         fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
             if let Record::SignInToken(session) = record {
-                lock(&self.named).clone_from(&session.external_user_id);
+                self.named.lock().clone_from(&session.external_user_id);
             }
             self.gone.store(false, Relaxed);
             DefaultSdkPolicy.save(vault, record)
@@ -35,7 +31,7 @@ mutants! { SdkPolicy, role;
             refreshed
         }
         fn identified(&self, current: Option<&Record>, external_user_id: &str) -> bool {
-            let remembered = self.gone.load(Relaxed) && lock(&self.named).as_deref() == Some(external_user_id);
+            let remembered = self.gone.load(Relaxed) && self.named.lock().as_deref() == Some(external_user_id);
             remembered || DefaultSdkPolicy.identified(current, external_user_id)
         }
     }
@@ -84,7 +80,7 @@ mutants! { SdkPolicy, role;
             let before = vault.read(Area::Secure, SESSION)?;
             let was_key = |bytes: &Vec<u8>| matches!(serde_json::from_slice(bytes), Ok(Record::ApiKey(_)));
             if let (Record::SignInToken(_), Some(key)) = (record, before.filter(was_key)) {
-                *lock(&self.old) = Some(key);
+                *self.old.lock() = Some(key);
             }
             DefaultSdkPolicy.save(vault, record)
         }
@@ -94,7 +90,7 @@ mutants! { SdkPolicy, role;
             refreshed
         }
         fn erase(&self, vault: &dyn Storage) -> Stored<()> {
-            match lock(&self.old).take() {
+            match self.old.lock().take() {
                 Some(key) if self.gone.load(Relaxed) => vault.write(Area::Secure, SESSION, &key),
                 _ => DefaultSdkPolicy.erase(vault),
             }

@@ -8,8 +8,9 @@ use crate::reference::sdk::policy::{DefaultSdkPolicy, Next, Plan, Refreshed, Sdk
 use crate::reference::sdk::ports::{HttpResponse, Storage};
 use crate::reference::sdk::record::{Record, TokenRecord};
 use crate::reference::sdk::token::SignInToken;
+use parking_lot::Mutex;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use vouch_spec::profile::{IdpCall, Profile, Request};
 use vouch_spec::protocol::message::Area;
@@ -136,11 +137,11 @@ mutants! { SdkPolicy, role;
             DefaultSdkPolicy.erase(vault)
         }
         fn restore(&self, vault: &dyn Storage) -> Stored<Option<Record>> {
-            *self.barred.lock().unwrap_or_else(PoisonError::into_inner) = vault.read(Area::Plain, BARRED)?;
+            *self.barred.lock() = vault.read(Area::Plain, BARRED)?;
             DefaultSdkPolicy.restore(vault)
         }
         fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
-            let barred = self.barred.lock().unwrap_or_else(PoisonError::into_inner);
+            let barred = self.barred.lock();
             if barred.as_deref() == Some(token.user_id.as_bytes()) {
                 return refuse(ErrorKind::InvalidUser, "this user was deleted");
             }
@@ -209,13 +210,13 @@ mutants! { SdkPolicy, role;
     TwoTaps[signing_in: Mutex<Option<String>>, twice: AtomicBool] "two-taps-cancel-each-other" breaks "LIF-5": "drops both of two sign-ins of one user at a time" {
         fn decode_base64(&self, text: &str) -> Option<Vec<u8>> {
             let user = SignInToken::parse(text, &DefaultSdkPolicy).ok().map(|token| token.user_id);
-            let mut signing_in = self.signing_in.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut signing_in = self.signing_in.lock();
             self.twice.fetch_or(user.is_some() && *signing_in == user, Relaxed);
             *signing_in = user;
             DefaultSdkPolicy.decode_base64(text)
         }
         fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
-            *self.signing_in.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.signing_in.lock() = None;
             !self.twice.load(Relaxed) && asked_in == now
         }
     }

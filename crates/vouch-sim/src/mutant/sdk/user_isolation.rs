@@ -9,8 +9,9 @@ use crate::reference::sdk::token::SignInToken;
 use crate::reference::sdk::{Result, SdkError};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use vouch_spec::profile::{Profile, Request};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{ErrorKind, Realm, StatusWord};
@@ -161,7 +162,7 @@ struct NamedForGood(Mutex<Option<String>>);
 impl SdkPolicy for NamedForGood {
     fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
         if let Record::SignInToken(session) = record {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&session.external_user_id);
+            self.0.lock().clone_from(&session.external_user_id);
         }
         DefaultSdkPolicy.save(vault, record)
     }
@@ -169,14 +170,14 @@ impl SdkPolicy for NamedForGood {
     fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
         let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
         if is_gone(&refreshed) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.0.lock() = None;
         }
         refreshed
     }
 
     fn identified(&self, current: Option<&Record>, external_user_id: &str) -> bool {
         let named = DefaultSdkPolicy.identified(current, external_user_id);
-        named || self.0.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(external_user_id)
+        named || self.0.lock().as_deref() == Some(external_user_id)
     }
 }
 
@@ -186,12 +187,12 @@ struct SettledForGood(Mutex<Option<Realm>>);
 
 impl SdkPolicy for SettledForGood {
     fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(record.realm());
+        *self.0.lock() = Some(record.realm());
         DefaultSdkPolicy.save(vault, record)
     }
 
     fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
-        let settled = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let settled = *self.0.lock();
         if current.is_none() && settled.is_some_and(|realm| realm != token.realm) {
             return refuse(ErrorKind::Incompatible, "this installation belongs elsewhere");
         }
@@ -254,13 +255,13 @@ struct TokenAtRefresh(Mutex<String>);
 
 impl SdkPolicy for TokenAtRefresh {
     fn exchange_request(&self, profile: &Profile, token: &SignInToken) -> Request {
-        token.jwt.expose().clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        token.jwt.expose().clone_into(&mut self.0.lock());
         DefaultSdkPolicy.exchange_request(profile, token)
     }
 
     fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
         let right = DefaultSdkPolicy.refresh_request(profile, session);
-        let more = self.form(&[("subject_token", self.0.lock().unwrap_or_else(PoisonError::into_inner).as_str())]);
+        let more = self.form(&[("subject_token", self.0.lock().as_str())]);
         Request { body: format!("{}&{more}", right.body), ..right }
     }
 }

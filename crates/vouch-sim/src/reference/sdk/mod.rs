@@ -21,10 +21,11 @@ pub use record::{Record, Secret};
 pub use request::ApiAnswer;
 
 use futures_util::future::{BoxFuture, Shared};
+use parking_lot::Mutex;
 use policy::SdkPolicy;
 use ports::{Network, Storage, StorageError, Time};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::{ErrorKind, Realm, StatusWord};
 
@@ -123,14 +124,14 @@ impl Sdk {
     /// Erases every session and configuration item, on the device and in memory. Works offline, any number of times
     /// (OUT-1, OUT-2, OUT-3).
     pub fn sign_out(&self) -> Result<()> {
-        let _changing = self.changing();
+        let _changing = self.changing.lock();
         self.leave(SdkError::new(ErrorKind::NotSignedIn, "signed out meanwhile"))
     }
 
     /// The automatic sign-out of an era's user that is gone, and what callers are told of it (DEL-1, DEL-2).
     fn user_gone(&self, era: u64) -> SdkError {
         let gone = SdkError::new(ErrorKind::InvalidUser, "the user no longer exists; signed out");
-        let _changing = self.changing();
+        let _changing = self.changing.lock();
         match self.unwanted(era) {
             Some(ended) => ended,
             None => self.leave(gone.clone()).err().unwrap_or(gone),
@@ -139,18 +140,14 @@ impl Sdk {
 
     /// Why an answer that was asked for in an era is no longer wanted; none where it is (OUT-5).
     fn unwanted(&self, era: u64) -> Option<SdkError> {
-        let state = self.lock();
+        let state = self.state.lock();
         let wanted = self.device.policy.still_wanted(era, state.era);
         (!wanted).then(|| state.ended.clone().unwrap_or_else(refresh::not_signed_in))
     }
 
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn leave(&self, why: SdkError) -> Result<()> {
         {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             state.era += 1;
             state.ended = Some(why);
         }
@@ -197,13 +194,9 @@ impl Sdk {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What is signed in now; read from the vault at the first call that can.
     fn record(&self) -> Result<Option<Record>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Some(record) = &state.loaded {
             return Ok(record.clone());
         }
@@ -215,13 +208,13 @@ impl Sdk {
 
     /// Makes a record last, and only then true in memory (PER-4).
     fn keep(&self, record: Record) -> Result<()> {
-        let _changing = self.changing();
+        let _changing = self.changing.lock();
         self.save(record)
     }
 
     /// The same for what was asked for in an era, if that goes on (OUT-5).
     fn keep_in(&self, era: u64, record: Record) -> Result<()> {
-        let _changing = self.changing();
+        let _changing = self.changing.lock();
         match self.unwanted(era) {
             Some(ended) => Err(ended),
             None => self.save(record),
@@ -235,7 +228,7 @@ impl Sdk {
     }
 
     fn become_(&self, record: Option<Record>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let status = self.device.policy.status(record.as_ref());
         // A call that began while the user was leaving saw the one who left.
         state.era += u64::from(record.is_none());

@@ -1,10 +1,11 @@
 //! What the SDK needs from its device, and the ordinary ways to have it.
 
 use async_trait::async_trait;
+use parking_lot::{RwLock, RwLockReadGuard};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use vouch_spec::profile;
 use vouch_spec::protocol::Realm;
@@ -128,7 +129,7 @@ impl Default for Life {
 impl Life {
     /// Holds off the end while something that must not outlive it is done. None after the end.
     fn hold(&self) -> Option<RwLockReadGuard<'_, bool>> {
-        let guard = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.0.read();
         (*guard).then_some(guard)
     }
 
@@ -152,7 +153,7 @@ impl Life {
 
     /// Ends it, after what is being written this moment.
     pub fn end(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = false;
+        *self.0.write() = false;
     }
 }
 

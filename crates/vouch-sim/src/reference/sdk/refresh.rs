@@ -35,7 +35,7 @@ impl Sdk {
 
     /// The session of a call that began in an era: never that of whoever has signed in since (LIF-4).
     fn session_of(&self, era: u64) -> Result<TokenRecord> {
-        let state = self.lock();
+        let state = self.state.lock();
         if !self.device.policy.still_theirs(era, state.era) {
             return Err(state.ended.clone().unwrap_or_else(not_signed_in));
         }
@@ -71,7 +71,7 @@ impl Sdk {
     /// The refresh that goes on, and whether it did already; none where the stale token has been replaced since its caller
     /// looked at it. All under one lock: between a look and a refresh of one's own another's may have ended.
     fn join_refresh(self: &Arc<Self>, stale: Option<&Secret>, why: Why) -> Option<(Refresh, bool)> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let era = state.era;
         if let Some((of, going_on)) = &state.refreshing
             && self.device.policy.may_share_refresh(why, *of == era)
@@ -87,7 +87,7 @@ impl Sdk {
         let sdk = self.clone();
         let task = tokio::spawn(async move {
             let result = sdk.refresh_until_done(era).await;
-            sdk.lock().refreshing.take_if(|(of, _)| *of == era);
+            sdk.state.lock().refreshing.take_if(|(of, _)| *of == era);
             result
         });
         let ended = || SdkError::new(ErrorKind::Cancelled, "the refresh was ended");
@@ -117,7 +117,7 @@ impl Sdk {
             let Some(wait) = self.device.policy.retry_refresh_after(tries, retry_after, chance) else {
                 if let Some(wait) = retry_after {
                     let end = self.device.time.now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(0));
-                    self.lock().wait = Some((era, end));
+                    self.state.lock().wait = Some((era, end));
                 }
                 return Err(temporary());
             };
@@ -126,7 +126,7 @@ impl Sdk {
     }
 
     fn must_wait(&self, era: u64) -> bool {
-        let wait = self.lock().wait;
+        let wait = self.state.lock().wait;
         wait.is_some_and(|(of, until_ms)| self.device.policy.must_wait(until_ms, self.device.time.now_ms(), of == era))
     }
 

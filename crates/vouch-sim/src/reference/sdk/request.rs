@@ -26,7 +26,7 @@ impl Sdk {
     /// One API call. Any HTTP status is a result, except what ends the session.
     pub async fn request(self: &Arc<Self>, method: &str, path: &str) -> Result<ApiAnswer> {
         // Whose call it is, however long it takes.
-        let era = self.lock().era;
+        let era = self.state.lock().era;
         match self.record()? {
             Some(Record::ApiKey(record)) if record.user_id.is_some() => {
                 self.request_with_key(record, method, path).await

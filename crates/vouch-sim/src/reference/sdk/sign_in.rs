@@ -46,7 +46,7 @@ impl Sdk {
         }
         // Better the sign-in token unused than tokens that cannot be kept.
         self.device.policy.check_vault(&*self.device.vault)?;
-        let era = self.lock().era;
+        let era = self.state.lock().era;
         let tokens = self.exchange(&token).await?;
         let external_user_id = external_user_id.map(str::to_owned);
         let record = self.session(&token, tokens, external_user_id);
