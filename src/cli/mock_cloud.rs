@@ -2,7 +2,7 @@
 
 use super::signals::interrupts;
 use super::stdout::Out;
-use super::{CliError, Done, casting, resource_limits};
+use super::{CliError, Done, mutant};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_runner::report::print_stderr;
+use vouch_runner::resource_limits::raise_open_file_limit;
 use vouch_runner::run::wanted;
 use vouch_sim::mock_cloud::{CloudPolicy, Keys, Lifetimes};
 use vouch_sim::mutant::Mutation;
@@ -97,7 +98,7 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 pub fn run(args: &Args) -> Done {
     let settings = settings(args)?;
     let ca = settings.tls.as_ref().map(|tls| tls.ca_pem().to_owned());
-    resource_limits::raise_file_limit();
+    raise_open_file_limit();
     let server = Server::start(settings).map_err(|error| cannot_listen(args.listen, &error))?;
     if let (Some(path), Some(pem)) = (&args.ca, ca) {
         write(path, &pem, 0o644)?;
@@ -145,7 +146,7 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
 
 /// The fault of a name, if it is one of a cloud.
 fn fault(name: &str) -> Result<Arc<dyn CloudPolicy>, CliError> {
-    match casting::mutant(name)?.role {
+    match mutant(name)?.role {
         Mutation::Cloud(policy) => Ok(policy),
         role => Err(CliError::Usage(format!(
             "`{name}` is a fault of the {}, not of the cloud; those begin with cloud-",

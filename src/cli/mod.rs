@@ -1,6 +1,5 @@
 //! The command line: one file a subcommand.
 
-mod casting;
 mod check;
 mod clauses;
 mod completions;
@@ -11,10 +10,8 @@ mod list;
 pub mod load;
 mod mock_cloud;
 mod mock_cloud_hook;
-mod mutant_result;
 mod mutants;
 mod reference_sdk;
-mod resource_limits;
 mod run;
 mod schema;
 mod signals;
@@ -23,14 +20,19 @@ mod steps;
 mod worker;
 
 use clap::{Parser, Subcommand};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vouch_runner::report::print_stderr;
+use vouch_runner::resource_limits::TooFewFiles;
 use vouch_runner::run::{Filter, Plan};
 use vouch_runner::target_file::Target;
+use vouch_runner::target_setup::TargetError;
+use vouch_sim::mutant::{self, Mutant};
+use vouch_sim::wire::redact::Redactor;
 use vouch_spec::protocol::Role;
 use vouch_spec::scenario::{Suite, SuiteError};
-use vouch_spec::text::{Diagnostics, Source, did_you_mean};
+use vouch_spec::text::{Diagnostics, Source, did_you_mean, suggest};
 
 /// Says whether an SDK keeps to the sign-in-token scheme, clause by clause.
 ///
@@ -111,6 +113,8 @@ enum CliError {
     Usage(String),
     /// The harness or its environment: exit code 3.
     Environment(String),
+    /// The build cannot be tested, by its own fault: exit code 1.
+    NotReady(String),
 }
 
 impl CliError {
@@ -128,6 +132,10 @@ impl CliError {
                 print_stderr(format!("vouch: {what}"));
                 ExitCode::from(3)
             }
+            CliError::NotReady(what) => {
+                print_stderr(what);
+                ExitCode::from(1)
+            }
         }
     }
 }
@@ -135,6 +143,26 @@ impl CliError {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         CliError::Environment(format!("cannot write the output: {error}"))
+    }
+}
+
+impl From<TargetError> for CliError {
+    fn from(error: TargetError) -> Self {
+        let TargetError::NotReady { error: sut, .. } = &error else {
+            return CliError::Environment(error.to_string());
+        };
+        let redactor = Redactor::default();
+        let mut what = redactor.scrub(&error.to_string()).to_string();
+        if !sut.stderr.trim().is_empty() {
+            let _ = write!(what, "\nits standard error ends with:\n{}", redactor.scrub(&sut.stderr));
+        }
+        CliError::NotReady(what)
+    }
+}
+
+impl From<TooFewFiles> for CliError {
+    fn from(error: TooFewFiles) -> Self {
+        CliError::Environment(error.to_string())
     }
 }
 
@@ -188,6 +216,16 @@ fn target(path: Option<&Path>) -> Result<Target, CliError> {
     let Some(path) = path else { return Ok(Target::default()) };
     let source = Source::read(path).map_err(|error| CliError::Usage(error.to_string()))?;
     Target::parse(&source).map_err(|problems| CliError::Files(Diagnostics(problems).tidy()))
+}
+
+/// Finds a mutant by its name.
+fn mutant(name: &str) -> Result<Mutant, CliError> {
+    mutant::named(name).ok_or_else(|| {
+        let all = mutant::all();
+        let near = suggest(name, all.iter().map(|mutant| mutant.name));
+        let help = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        CliError::Usage(format!("there is no mutant `{name}`; {help}`vouch mutants` lists all {}", all.len()))
+    })
 }
 
 /// A runtime with a thread a core.

@@ -1,6 +1,6 @@
 //! `vouch reference-sdk`.
 
-use super::{CliError, Done, casting, runtime};
+use super::{CliError, Done, mutant, runtime};
 use std::process::ExitCode;
 use std::sync::Arc;
 use vouch_sim::mutant::Mutation;
@@ -21,7 +21,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Done {
     let assembly: Arc<dyn SdkFactory> = match &args.inject {
         None => Arc::new(Reference),
-        Some(name) => match casting::mutant(name)?.role {
+        Some(name) => match mutant(name)?.role {
             Mutation::Sdk(assembly) => assembly,
             other => return Err(CliError::Usage(format!("`{name}` sits in the {}, not in the SDK", other.word()))),
         },

@@ -1,21 +1,21 @@
 //! `vouch run`.
 
-use super::casting::{self, TargetError};
 use super::signals::{INTERRUPTED, interrupts};
 use super::stdout::Out;
-use super::{CliError, Done, RoleName, Selection, plan, resource_limits, runtime, target};
+use super::{CliError, Done, RoleName, Selection, mutant, plan, runtime, target};
 use clap::ValueEnum;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use vouch_runner::report::print_stderr;
 use vouch_runner::report::{Console, Detail, Json, Junit, Listener};
+use vouch_runner::resource_limits;
 use vouch_runner::run::event::RunEvent;
 use vouch_runner::run::verdict::Strictness;
 use vouch_runner::run::{Plan, Settings, SnapshotMode, wanted};
 use vouch_runner::target_file::Target;
+use vouch_runner::target_setup::{ResolvedTarget, TargetOptions};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::Role;
 use vouch_spec::scenario::Clauses;
@@ -123,32 +123,29 @@ async fn judge(args: Args, mut plan: Plan, target: Target) -> Done {
     let own = target.snapshots.is_some() || target.roles().is_empty();
     let profile = profile(args.profile.as_deref(), &target)?;
     let mut interrupted = interrupts();
-    let cast = tokio::select! {
-        cast = casting::cast(target, roles.as_deref().unwrap_or_default(), profile, args.real_time) => cast,
+    let options = TargetOptions { roles: roles.unwrap_or_default(), profile, real_time: args.real_time };
+    let mut resolved = tokio::select! {
+        resolved = ResolvedTarget::resolve(target, options) => resolved?,
         () = wanted(&mut interrupted) => return Ok(ExitCode::from(INTERRUPTED)),
     };
-    let mut cast = match cast {
-        Ok(cast) => cast,
-        Err(TargetError::CliError(stop)) => return Err(stop),
-        Err(TargetError::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
-    };
     if let Some(name) = &args.mutant {
-        let mutant = casting::mutant(name)?;
-        casting::inject(&mut cast.engine, &mutant.role);
-        cast.target = format!("injected: {}", mutant.about);
+        let mutant = mutant(name)?;
+        resolved.inject(&mutant.role);
+        resolved.name = format!("mutant: {}", mutant.about);
     }
-    let mut listener = listener(&args, Arc::new(plan.clauses.clone()))?;
+    let mut listener = listener(&args, plan.clauses.clone())?;
+    resource_limits::raise_open_file_limit();
     let jobs = resource_limits::jobs(args.jobs)?;
     let settings = Settings {
         snapshot_mode: snapshot_mode(&args, own),
         // The suite's own snapshots hold for the built-in parts, and for `junction`. A build from outside may send what it wants
         // beside what the scheme asks for; it can have snapshots of its own.
-        snapshots: snapshot_folder.is_some() || (cast.engine.profile.name == "junction" && own),
-        engine: cast.engine,
-        offer: cast.offer,
-        target: cast.target,
-        sdk: cast.build,
-        jobs: cast.at_most.map_or(jobs, |most| jobs.min(most)),
+        snapshots: snapshot_folder.is_some() || (resolved.roles.profile.name == "junction" && own),
+        engine: resolved.roles,
+        offer: resolved.offer,
+        target: resolved.name,
+        sdk: resolved.build,
+        jobs: resolved.max_jobs.map_or(jobs, |most| jobs.min(most)),
         strictness,
         snapshot_folder,
         require_all: args.require_all,
@@ -214,16 +211,6 @@ pub(super) fn profile(name: Option<&str>, target: &Target) -> Result<Option<Arc<
             "unknown wire profile `{name}`; there are junction, gcip, standard and custom"
         ))),
     }
-}
-
-/// A build whose adapter or service cannot even be reached.
-pub(super) fn unfit(name: &str, trouble: &vouch_runner::sut::SutError) -> ExitCode {
-    let redactor = vouch_sim::wire::redact::Redactor::default();
-    print_stderr(format!("{name} does not conform: {}", redactor.scrub(&trouble.what)));
-    if !trouble.stderr.trim().is_empty() {
-        print_stderr(format!("its standard error ends with:\n{}", redactor.scrub(&trouble.stderr)));
-    }
-    ExitCode::from(1)
 }
 
 fn snapshot_mode(args: &Args, own: bool) -> SnapshotMode {

@@ -118,7 +118,7 @@ impl Outside {
         (clause, written)
     }
 
-    fn plan(&self, written: &Written) -> Result<PlannedCase, String> {
+    fn plan(&self, written: &Written) -> Result<Arc<PlannedCase>, String> {
         let source = Source::new("walk.yaml", written.text.clone());
         let (scenario, problems) = Scenario::parse(&source, "explored", &self.clauses);
         let suite = Suite { clauses: self.clauses.clone(), scenarios: scenario.into_iter().collect() };

@@ -4,7 +4,10 @@
 //! role, nor anything of exploration or load.
 
 pub mod invariant;
+pub mod mutants;
 pub mod report;
+pub mod resource_limits;
 pub mod run;
 pub mod sut;
 pub mod target_file;
+pub mod target_setup;

@@ -3,7 +3,7 @@
 mod outside;
 
 use super::signals::{INTERRUPTED, stop_on_interrupt};
-use super::{CliError, Done, casting, runtime};
+use super::{CliError, Done, mutant, runtime};
 use crate::cli::stdout::Out;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> Done {
         return every_mutant(args, &reference, &interrupted);
     }
     let cast = match &args.inject {
-        Some(name) => injected(&reference, &casting::mutant(name)?.role),
+        Some(name) => injected(&reference, &mutant(name)?.role),
         None => reference,
     };
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));

@@ -1,11 +1,10 @@
 //! `vouch explore --target`: walks against an SDK from outside.
 
 use super::{Args, Found, keep, tell_numbers};
-use crate::cli::casting::{self, ResolvedTarget, TargetError};
-use crate::cli::run::{profile, unfit};
+use crate::cli::run::profile;
 use crate::cli::signals::{INTERRUPTED, interrupts};
 use crate::cli::stdout::Out;
-use crate::cli::{CliError, Done, resource_limits, runtime, target};
+use crate::cli::{CliError, Done, runtime, target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -15,7 +14,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use vouch_explore::external::{Ended, Failed, Outside, Shortened};
 use vouch_explore::{Action, Coverage, PlannedWalk};
+use vouch_runner::resource_limits;
 use vouch_runner::run::{Interrupted, wanted};
+use vouch_runner::target_setup::{ResolvedTarget, TargetOptions};
 use vouch_sim::clock::Mode;
 use vouch_spec::protocol::Role;
 
@@ -35,19 +36,16 @@ pub fn run(args: &Args, path: &Path) -> Done {
 async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Target) -> Done {
     let mut interrupted = interrupts();
     let profile = profile(args.profile.as_deref(), &target)?;
-    let cast = tokio::select! {
-        cast = casting::cast(target, &[Role::Sdk], profile, args.real_time) => cast,
+    let options = TargetOptions { roles: vec![Role::Sdk], profile, real_time: args.real_time };
+    let resolved = tokio::select! {
+        resolved = ResolvedTarget::resolve(target, options) => resolved?,
         () = wanted(&mut interrupted) => return Ok(ExitCode::from(INTERRUPTED)),
     };
-    let cast = match cast {
-        Ok(cast) => cast,
-        Err(TargetError::CliError(stop)) => return Err(stop),
-        Err(TargetError::Unfit { name, trouble }) => return Ok(unfit(&name, &trouble)),
-    };
+    resource_limits::raise_open_file_limit();
     let jobs = resource_limits::jobs(args.jobs)?;
-    let jobs = cast.at_most.map_or(jobs, |most| jobs.min(most));
-    tell_build(&cast)?;
-    let outside = Arc::new(Outside::new(cast.engine, &cast.offer).map_err(CliError::Environment)?);
+    let jobs = resolved.max_jobs.map_or(jobs, |most| jobs.min(most));
+    tell_build(&resolved)?;
+    let outside = Arc::new(Outside::new(resolved.roles, &resolved.offer).map_err(CliError::Environment)?);
     tell_left_out(&outside.left_out)?;
     if outside.actions.is_empty() {
         writeln!(Out, "nothing is left to walk")?;
@@ -131,9 +129,9 @@ async fn search(
     Ok((found, failure))
 }
 
-fn tell_build(cast: &ResolvedTarget) -> Result<(), CliError> {
-    let time = if cast.engine.mode == Mode::Virtual { "virtual" } else { "real" };
-    let (build, target, profile) = (&cast.build, &cast.target, &cast.engine.profile.name);
+fn tell_build(resolved: &ResolvedTarget) -> Result<(), CliError> {
+    let time = if resolved.roles.mode == Mode::Virtual { "virtual" } else { "real" };
+    let (build, target, profile) = (&resolved.build, &resolved.name, &resolved.roles.profile.name);
     writeln!(Out, "{} {} on {} ({target}), {time} time, {profile}", build.name, build.version, build.platform)?;
     Ok(())
 }

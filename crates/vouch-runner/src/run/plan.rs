@@ -9,10 +9,11 @@ use vouch_spec::protocol::{Capability, Control, Realm, Role};
 use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
 use vouch_spec::text::{Decoder, Diagnostic, Diagnostics, Node, Span, did_you_mean};
 
-/// Everything that a run will do.
+/// Everything that a run will do. Cheap to clone: clones share clauses and cases.
+#[derive(Clone)]
 pub struct Plan {
-    pub clauses: Clauses,
-    pub cases: Vec<PlannedCase>,
+    pub clauses: Arc<Clauses>,
+    pub cases: Vec<Arc<PlannedCase>>,
 }
 
 /// One case: a scenario with its matrix variables filled in.
@@ -55,11 +56,11 @@ impl Plan {
         let mut cases = Vec::new();
         for scenario in &suite.scenarios {
             let decoder = Decoder::new(&scenario.source);
-            cases.extend(expand(scenario, &decoder));
+            cases.extend(expand(scenario, &decoder).into_iter().map(Arc::new));
             problems.extend(decoder.finish());
         }
         if problems.is_empty() {
-            Ok(Self { clauses: suite.clauses.clone(), cases })
+            Ok(Self { clauses: Arc::new(suite.clauses.clone()), cases })
         } else {
             Err(Diagnostics(problems).tidy())
         }

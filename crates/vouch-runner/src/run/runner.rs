@@ -49,7 +49,7 @@ pub struct Settings {
 /// Runs every case. `on_event` gets each event as it happens, on this task.
 pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, mut on_event: impl FnMut(RunEvent)) {
     let began = Instant::now();
-    let clauses = Arc::new(plan.clauses);
+    let clauses = plan.clauses;
     let planned = plan.cases.len() * settings.rounds;
     let mut tally = SummaryBuilder::new(clauses.clone(), settings.require_all);
     on_event(RunEvent::Started(Started {
@@ -103,8 +103,7 @@ struct Queue {
 }
 
 impl Queue {
-    fn new(cases: Vec<PlannedCase>, rounds: usize, seed: Option<u64>) -> Self {
-        let cases: Vec<_> = cases.into_iter().map(Arc::new).collect();
+    fn new(cases: Vec<Arc<PlannedCase>>, rounds: usize, seed: Option<u64>) -> Self {
         Self { next: cases.len(), cases, rounds_left: rounds, random: seed.map(StdRng::seed_from_u64) }
     }
 

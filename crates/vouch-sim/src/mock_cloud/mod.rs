@@ -13,7 +13,7 @@ mod team;
 mod token;
 mod users;
 
-pub use keys::Keys;
+pub use keys::{KeyError, Keys};
 pub use policy::{Caller, CloudPolicy, DefaultCloudPolicy};
 pub use store::Store;
 pub use team::Team;

@@ -1,0 +1,143 @@
+//! One trial: the suite against the reference with one injected fault.
+
+use crate::run::event::RunEvent;
+use crate::run::verdict::{Finding, Strictness, Verdict};
+use crate::run::{Filter, Interrupted, Plan, Settings, SnapshotMode, run};
+use crate::sut::Deadlines;
+use crate::target_setup::ResolvedTarget;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use vouch_sim::mock_cloud::Keys;
+use vouch_sim::mutant::{Mutant, Mutation};
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::Role;
+use vouch_spec::protocol::message::SdkName;
+
+/// How many cases run at once. They wait more than they work.
+const JOBS: usize = 16;
+
+/// Which cases run against a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrialScope {
+    /// Those of its role that prove its clause.
+    Clause,
+    /// All of its role.
+    Role,
+}
+
+/// Runs trials of one plan, which is read once and shared.
+pub struct MutantTrials {
+    plan: Plan,
+    keys: Arc<Keys>,
+    scope: TrialScope,
+}
+
+/// The result of one trial.
+#[derive(Debug, Default)]
+pub struct Trial {
+    /// The cases that named the mutant's clause.
+    pub killed_by: Vec<String>,
+    /// The clauses that other failed cases named.
+    pub other_clauses: BTreeSet<String>,
+    /// Every failed case, whatever it named.
+    pub failed: Vec<String>,
+}
+
+impl MutantTrials {
+    /// Trials of a plan. `keys` sign the tokens of the simulated cloud in all of them.
+    pub fn new(plan: Plan, keys: Arc<Keys>, scope: TrialScope) -> Self {
+        Self { plan, keys, scope }
+    }
+
+    /// Runs the whole plan against the reference without a fault: every failed case is a false alarm.
+    pub async fn reference(&self, interrupted: Interrupted) -> Trial {
+        self.run("", self.plan.clone(), self.settings("reference", None), interrupted).await
+    }
+
+    /// Runs the cases that can detect this mutant against it.
+    pub async fn mutant(&self, mutant: &Mutant, interrupted: Interrupted) -> Trial {
+        let mut plan = self.plan.clone();
+        plan.keep_roles(roles(&mutant.role));
+        if self.scope == TrialScope::Clause {
+            plan.keep(&Filter(vec![mutant.clause.to_owned()]));
+        }
+        if mutant.profile.is_some() {
+            // The fault shows on the mutant's own wire profile; scenarios that set another one cannot detect it.
+            plan.cases.retain(|case| case.given.profile.is_none());
+        }
+        self.run(mutant.clause, plan, self.settings(mutant.name, Some(mutant)), interrupted).await
+    }
+
+    async fn run(&self, clause: &str, plan: Plan, settings: Settings, interrupted: Interrupted) -> Trial {
+        let mut trial = Trial::default();
+        run(plan, settings, interrupted, |event| {
+            if let RunEvent::CaseFinished(case) = event {
+                trial.record(clause, &case.id, &case.verdict);
+            }
+        })
+        .await;
+        trial.killed_by.sort();
+        trial.failed.sort();
+        trial
+    }
+
+    fn settings(&self, name: &str, mutant: Option<&Mutant>) -> Settings {
+        let mut target = ResolvedTarget::built_in(self.keys.clone());
+        target.roles.deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
+        target.roles.request_timeout = Duration::from_secs(1);
+        if let Some(mutant) = mutant {
+            target.inject(&mutant.role);
+            if let Some(profile) = mutant.profile.and_then(Profile::built_in) {
+                target.use_profile(profile);
+            }
+        }
+        Settings {
+            engine: target.roles,
+            offer: target.offer,
+            target: name.into(),
+            sdk: SdkName { name: name.into(), version: String::new(), platform: String::new() },
+            jobs: JOBS,
+            strictness: Strictness::Strict,
+            snapshot_mode: SnapshotMode::Check,
+            snapshots: true,
+            snapshot_folder: None,
+            require_all: false,
+            fail_fast: false,
+            rounds: 1,
+            shuffle: None,
+        }
+    }
+}
+
+impl Trial {
+    /// Whether a case named the mutant's clause.
+    pub fn is_killed(&self) -> bool {
+        !self.killed_by.is_empty()
+    }
+
+    fn record(&mut self, clause: &str, case: &str, verdict: &Verdict) {
+        let findings: &[Finding] = match verdict {
+            Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
+            Verdict::Passed | Verdict::Skipped(_) => return,
+            Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => &[],
+        };
+        self.failed.push(case.to_owned());
+        let named: BTreeSet<_> = findings.iter().flat_map(|finding| finding.clauses.clone()).collect();
+        if named.contains(clause) {
+            self.killed_by.push(case.to_owned());
+        } else {
+            self.other_clauses.extend(named);
+        }
+    }
+}
+
+/// The roles whose scenarios test a part.
+fn roles(mutation: &Mutation) -> &'static [Role] {
+    match mutation {
+        Mutation::Sdk(_) => &[Role::Sdk],
+        Mutation::App(_) => &[Role::App],
+        Mutation::Backend(_) => &[Role::Backend],
+        Mutation::Cloud(_) => &[Role::Api, Role::Idp],
+    }
+}

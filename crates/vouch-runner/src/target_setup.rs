@@ -1,0 +1,205 @@
+//! Target set-up: fills the roles of a run from a target file, and every other role with the built-in part.
+//!
+//! It starts what has to run before the first case (a cloud), asks each build what it can do, and derives what the run can
+//! offer to scenarios. It does not know which scenarios will run.
+
+use crate::run::{Offer, RoleSetup};
+use crate::sut::{
+    AppRole, BackendRole, CloudRole, CloudSpec, ExternalCloud, SdkRole, ServiceError, StartError, SutError, Vendor,
+};
+use crate::target_file::Target;
+use std::sync::Arc;
+use vouch_sim::clock::Mode;
+use vouch_sim::mock_cloud::{KeyError, Keys};
+use vouch_sim::mutant::Mutation;
+use vouch_sim::reference::adapter::TimeSource;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::message::{Initialized, SdkName};
+use vouch_spec::protocol::{Capability, Control, Realm, Role};
+
+/// What the caller decides about a target, beside its file.
+#[derive(Clone, Default)]
+pub struct TargetOptions {
+    /// The roles under test. The target file's other sections are ignored.
+    pub roles: Vec<Role>,
+    /// The wire profile, in place of the target file's.
+    pub profile: Option<Arc<Profile>>,
+    /// Real time with short token lifetimes, even for an SDK that claims `clock`.
+    pub real_time: bool,
+}
+
+/// Filled roles and what they offer.
+pub struct ResolvedTarget {
+    /// What fills each role.
+    pub roles: RoleSetup,
+    /// What scenarios can ask of these roles.
+    pub offer: Offer,
+    /// The target's name for reports.
+    pub name: String,
+    /// How the build under test describes itself.
+    pub build: SdkName,
+    /// The most cases that may run at once, where the target sets a limit.
+    pub max_jobs: Option<usize>,
+}
+
+/// Why the roles cannot be filled.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The simulated cloud has no signing keys: the environment's fault.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// A program cannot be started: the environment's fault.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The system under test started but cannot be tested: its own fault.
+    #[error("{name} does not conform: {}", .error.what)]
+    NotReady {
+        /// The target's name.
+        name: String,
+        /// What it did wrong.
+        error: SutError,
+    },
+}
+
+impl ResolvedTarget {
+    /// All roles built in.
+    pub fn built_in(keys: Arc<Keys>) -> Self {
+        let roles = RoleSetup::built_in(keys);
+        Self {
+            offer: built_in_offer(&roles),
+            roles,
+            name: "built in".into(),
+            build: build("vouch-reference", env!("CARGO_PKG_VERSION"), "rust"),
+            max_jobs: None,
+        }
+    }
+
+    /// Fills the roles of `options` from a target file. Starts its cloud, and starts each SDK and app once to ask what it
+    /// can do.
+    pub async fn resolve(target: Target, options: TargetOptions) -> Result<Self, TargetError> {
+        let mut resolved = Self::built_in(Arc::new(Keys::generate()?));
+        resolved.roles.deadlines = target.deadlines;
+        resolved.roles.request_timeout = target.request_timeout;
+        resolved.roles.profile = options.profile.or(target.profile).unwrap_or_else(Profile::junction);
+        let under_test = |role| options.roles.contains(&role);
+        if let Some((name, role)) = target.sdk.filter(|_| under_test(Role::Sdk)) {
+            resolved.fill_sdk(name, role).await?;
+        }
+        if let Some((name, role)) = target.app.filter(|_| under_test(Role::App)) {
+            resolved.fill_app(name, role).await?;
+        }
+        if let Some((name, role)) = target.backend.filter(|_| under_test(Role::Backend)) {
+            resolved.fill_backend(name, role);
+        }
+        let mut cloud = None;
+        if let Some(spec) = target.cloud.filter(|_| under_test(Role::Api) || under_test(Role::Idp)) {
+            cloud = Some(resolved.fill_cloud(spec).await?);
+        }
+        let waits = cloud.as_ref().is_some_and(|cloud| !cloud.has_hook(Control::Advance));
+        if options.real_time || waits || !resolved.roles.capabilities.contains(&Capability::Clock) {
+            resolved.use_real_time();
+        }
+        resolved.offer = built_in_offer(&resolved.roles);
+        let RoleSetup { profile, capabilities, .. } = &resolved.roles;
+        if profile.name == Capability::Gcip.word() && !capabilities.contains(&Capability::Gcip) {
+            resolved.offer.unspoken = Some(profile.name.clone());
+        }
+        if let Some(cloud) = &cloud {
+            resolved.offer.controls = cloud.controls();
+            resolved.offer.realms = cloud.realms.keys().copied().collect();
+        }
+        Ok(resolved)
+    }
+
+    /// Replaces a built-in part with one that has a fault.
+    pub fn inject(&mut self, mutation: &Mutation) {
+        match mutation {
+            Mutation::Sdk(assembly) => {
+                self.roles.sdk = SdkRole::Builtin { assembly: assembly.clone(), time: TimeSource::Harness };
+            }
+            Mutation::App(policy) => self.roles.app = AppRole::Builtin(policy.clone()),
+            Mutation::Backend(policy) => self.roles.backend = BackendRole::Builtin(policy.clone()),
+            Mutation::Cloud(faulty) => {
+                if let CloudRole::Simulated { policy, .. } = &mut self.roles.cloud {
+                    policy.clone_from(faulty);
+                }
+            }
+        }
+    }
+
+    /// Uses another wire profile, and offers the standards that it claims.
+    pub fn use_profile(&mut self, profile: Arc<Profile>) {
+        self.offer.claims = profile.claims.iter().copied().collect();
+        self.roles.profile = profile;
+    }
+
+    async fn fill_sdk(&mut self, name: String, role: SdkRole) -> Result<(), TargetError> {
+        let initialized = ready(&name, role.probe(self.roles.deadlines).await?)?;
+        self.roles.capabilities = initialized.capabilities.iter().copied().collect();
+        self.roles.tells_time = self.roles.capabilities.contains(&Capability::Clock);
+        (self.roles.sdk, self.build, self.name) = (role, initialized.sdk, name);
+        Ok(())
+    }
+
+    async fn fill_app(&mut self, name: String, role: AppRole) -> Result<(), TargetError> {
+        if let Some(probed) = role.probe(self.roles.deadlines).await {
+            self.build = ready(&name, probed?)?.sdk;
+        }
+        (self.roles.app, self.name) = (role, name);
+        Ok(())
+    }
+
+    fn fill_backend(&mut self, name: String, role: BackendRole) {
+        // A backend that runs already calls one vendor address, so cases cannot run side by side.
+        if matches!(&role, BackendRole::External(spec) if matches!(spec.run, Vendor::Running { .. })) {
+            self.max_jobs = Some(1);
+        }
+        self.build = build(&name, "", "HTTP");
+        (self.roles.backend, self.name) = (role, name);
+    }
+
+    async fn fill_cloud(&mut self, spec: CloudSpec) -> Result<Arc<ExternalCloud>, TargetError> {
+        self.name.clone_from(&spec.name);
+        self.build = build(&spec.name, "", "HTTP");
+        let cloud = ExternalCloud::bring_up(spec).await.map_err(|error| match error {
+            ServiceError::StartError(error) => TargetError::Start(error),
+            ServiceError::Unready(error) => TargetError::NotReady { name: self.name.clone(), error },
+        })?;
+        let cloud = Arc::new(cloud);
+        if cloud.has_hook(Control::Advance) {
+            // The hook advances the time of all cases at once.
+            self.max_jobs = Some(1);
+        }
+        self.roles.cloud = CloudRole::External(cloud.clone());
+        Ok(cloud)
+    }
+
+    fn use_real_time(&mut self) {
+        self.roles.mode = Mode::Real;
+        self.roles.capabilities.remove(&Capability::Clock);
+        if let SdkRole::Builtin { time, .. } = &mut self.roles.sdk {
+            *time = TimeSource::System;
+            self.roles.tells_time = false;
+        }
+    }
+}
+
+/// What roles offer while the cloud is the simulated one.
+fn built_in_offer(roles: &RoleSetup) -> Offer {
+    Offer {
+        capabilities: roles.capabilities.clone(),
+        controls: Control::ALL.iter().copied().collect(),
+        realms: Realm::all().collect(),
+        crashes_at_writes: roles.sdk.can_crash_at_writes(),
+        unspoken: None,
+        claims: roles.profile.claims.iter().copied().collect(),
+    }
+}
+
+fn build(name: &str, version: &str, platform: &str) -> SdkName {
+    SdkName { name: name.into(), version: version.into(), platform: platform.into() }
+}
+
+fn ready(name: &str, probed: Result<Initialized, SutError>) -> Result<Initialized, TargetError> {
+    probed.map_err(|error| TargetError::NotReady { name: name.to_owned(), error })
+}
