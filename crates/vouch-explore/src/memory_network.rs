@@ -124,27 +124,27 @@ impl MemoryNetwork {
 }
 
 /// `quoted` is the API key of the call, which a careless server repeats in its errors.
-fn harm(strike: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultKind {
-    use vouch_sim::wire::{FaultKind, FaultPoint};
+fn harm(strike: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultEffect {
+    use vouch_sim::wire::{FaultEffect, FaultPoint};
     match strike {
-        InjectedFault::LoseRequest | InjectedFault::Silence => FaultKind::Lose(FaultPoint::Request),
-        InjectedFault::LoseResponse => FaultKind::Lose(FaultPoint::Response),
-        InjectedFault::Status(status) | InjectedFault::Lasting(status) => FaultKind::Answer {
+        InjectedFault::LoseRequest | InjectedFault::Silence => FaultEffect::Lose(FaultPoint::Request),
+        InjectedFault::LoseResponse => FaultEffect::Lose(FaultPoint::Response),
+        InjectedFault::Status(status) | InjectedFault::Lasting(status) => FaultEffect::Answer {
             status,
             retry_after_s: None,
             content_type: "application/json",
             body: Bytes::from(format!("{{\"detail\":\"as the walk wants it\",\"key\":\"{quoted}\"}}")),
         },
-        InjectedFault::WrongTypes => FaultKind::Body {
+        InjectedFault::WrongTypes => FaultEffect::Body {
             content_type: "application/json",
             body: Bytes::from_static(b"{\"user_id\":7,\"sign_in_token\":[]}"),
         },
-        InjectedFault::Busy(status, seconds) => FaultKind::Answer {
+        InjectedFault::Busy(status, seconds) => FaultEffect::Answer {
             status,
             retry_after_s: Some(seconds),
             content_type: "application/json",
             body: Bytes::from_static(b"{\"detail\":\"as the walk wants it\"}"),
         },
-        InjectedFault::Garbage => FaultKind::Body { content_type: "text/html", body: Bytes::from_static(b"<html>") },
+        InjectedFault::Garbage => FaultEffect::Body { content_type: "text/html", body: Bytes::from_static(b"<html>") },
     }
 }

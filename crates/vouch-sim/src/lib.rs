@@ -8,4 +8,5 @@ pub mod mock_cloud;
 pub mod mutant;
 pub mod reference;
 pub mod serve;
+pub mod sign_in_token;
 pub mod wire;

@@ -102,7 +102,7 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<StepF
     world.prepare_users().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     world.launch().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     for step in &case.steps {
-        step.perform(world).await?;
+        super::step::perform(step, world).await?;
         let items = world.items().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
         let (exchanges, written, sdk) = (world.transcript.since(0), world.take_written(), world.observed());
         let begun = world.calls_under_way();
@@ -114,16 +114,16 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<StepF
             written: &written,
             items: &items,
             sdk: &sdk,
-            calls: step.calls() + begun,
+            calls: step.step.calls() + begun,
             at_rest: begun == 0 && world.sdk_runs(),
         };
         if let Some(halt) = world.unreadable() {
-            return Err(Box::new(StepFailure { span: step.span, words: step.words(), clauses: vec![], halt }));
+            return Err(Box::new(StepFailure { span: step.span, words: step.step.describe(), clauses: vec![], halt }));
         }
         if let Some(breach) = invariant::after_step(&mut watch, &evidence) {
             return Err(Box::new(StepFailure {
                 span: step.span,
-                words: format!("{}, and what must hold in every run", step.words()),
+                words: format!("{}, and what must hold in every run", step.step.describe()),
                 clauses: vec![breach.clause.to_owned()],
                 halt: StepError::Unmet { expected: breach.expected.to_owned(), got: breach.got },
             }));

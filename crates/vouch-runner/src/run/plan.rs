@@ -1,12 +1,11 @@
 //! From scenarios to cases: matrices are expanded, steps get their meaning, what cannot run is known before anything does.
 
-use super::expiries::Expiries;
-use super::step::{Planned, Reading};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vouch_spec::profile::Standard;
 use vouch_spec::protocol::{Capability, Control, Realm, Role};
 use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
+use vouch_spec::step::{Expiries, Reading, ScenarioStep};
 use vouch_spec::text::{Decoder, Diagnostic, Diagnostics, Node, Span, did_you_mean};
 
 /// Everything that a run will do. Cheap to clone: clones share clauses and cases.
@@ -22,7 +21,7 @@ pub struct PlannedCase {
     pub id: String,
     pub scenario: Arc<Scenario>,
     pub given: Given,
-    pub steps: Vec<Planned>,
+    pub steps: Vec<ScenarioStep>,
     /// Capabilities that the SDK must claim.
     pub needs: BTreeSet<Capability>,
     /// What the cloud must be able to do.
@@ -138,12 +137,12 @@ impl PlannedCase {
 
     /// Whether the SDK's process must run under a trap for writes to storage.
     pub(super) fn traps(&self) -> bool {
-        self.steps.iter().any(Planned::traps)
+        self.steps.iter().any(|step| step.step.crashes_at_write())
     }
 
     /// The expiries that its steps wait for.
     pub(super) fn expiries(&self) -> Expiries {
-        self.steps.iter().map(Planned::expiries).fold(Expiries::default(), Expiries::plus)
+        self.steps.iter().map(|step| step.step.expiries()).fold(Expiries::default(), Expiries::plus)
     }
 }
 
@@ -157,17 +156,21 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
         if number == 0 {
             check_variables(scenario, &people, decoder);
         }
-        let reading = Reading { decoder, proves: &scenario.header.proves, people: &people };
+        let reading = Reading { decoder, proves: &scenario.header.proves, users: &people };
         let steps: Vec<_> = scenario
             .steps
             .iter()
             .map(|step| step.map_texts(&|text| combination.substitute(text)))
             // A variable of a broken matrix was told of already.
-            .map(|step| if uses_any(&step, scenario.matrix.names()) { None } else { Planned::read(&step, &reading) })
+            .map(
+                |step| {
+                    if uses_any(&step, scenario.matrix.names()) { None } else { ScenarioStep::read(&step, &reading) }
+                },
+            )
             .collect();
         let (Some(given), Some(steps)) = (given, steps.into_iter().collect::<Option<Vec<_>>>()) else { continue };
         let mut needs: BTreeSet<_> = scenario.header.needs.iter().copied().collect();
-        steps.iter().for_each(|step: &Planned| step.collect_needs(&mut needs));
+        steps.iter().for_each(|step: &ScenarioStep| step.collect_needs(&mut needs));
         let (mut demands, mut realms) = (BTreeSet::new(), BTreeSet::from([given.realm()]));
         for step in &steps {
             step.collect_demands(&mut demands);

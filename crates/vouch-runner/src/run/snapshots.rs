@@ -1,6 +1,5 @@
 //! Wire snapshots: the transcript of a passing case against the file beside its scenario.
 
-use super::expiries::Expiries;
 use super::plan::PlannedCase;
 use super::step_result::{StepError, StepFailure};
 use super::world::World;
@@ -11,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use vouch_sim::clock::Mode;
 use vouch_sim::wire::snapshot::{self, Snapshot};
 use vouch_spec::scenario::WireCheck;
+use vouch_spec::step::Expiries;
 
 /// What to do about a snapshot that is missing or differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use super::crash_points::CrashPoint;
 use super::device::{Device, DeviceParts};
 use super::device_error::DeviceError;
 use super::environment::{endpoints, vendor};
-use super::expiries::Expiries;
+use super::expiries::lifetimes;
 use super::sdk_calls::CallLog;
 use super::step_result::{StepError, StepResult};
 use super::vendor::Vendor;
@@ -31,6 +31,7 @@ use vouch_sim::wire::{Faults, Link, Party, Received, RecordingProxy, Reply, Tran
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::{Capability, Realm};
 use vouch_spec::scenario::{Given, OwnProfile, Text};
+use vouch_spec::step::Expiries;
 
 /// What every case of a run shares.
 #[derive(Clone)]
@@ -215,7 +216,7 @@ impl World {
         let mut expiries = lock(&self.expiries);
         change(&mut expiries);
         if let Vendor::Simulated(cloud) = &self.vendor {
-            cloud.set_lifetimes(expiries.lifetimes(self.clock.mode()));
+            cloud.set_lifetimes(lifetimes(*expiries, self.clock.mode()));
         }
     }
 

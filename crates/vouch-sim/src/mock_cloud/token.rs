@@ -11,17 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
 use vouch_spec::protocol::{Environment, Realm, Region};
-
-/// Ways in which a well-formed sign-in token can look (EXC-7, MIG-10).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TokenShape {
-    /// The Base64URL of the claims contains `-` and `_`.
-    pub url_safe_characters: bool,
-    /// How many `=` end the token: 0, 1 or 2. None leaves it to chance.
-    pub padding: Option<u8>,
-    /// The user id stands in capitals.
-    pub capital_user_id: bool,
-}
+pub use vouch_spec::step::TokenShape;
 
 #[derive(Serialize)]
 struct SignInClaims<'a> {

@@ -3,9 +3,11 @@
 use super::transcript::Operation;
 use hyper::body::Bytes;
 use parking_lot::Mutex;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use vouch_spec::step::{Fault, FaultKind};
 
 /// Before or after the server does its part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
@@ -19,7 +21,7 @@ pub enum FaultPoint {
 
 /// What happens to an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FaultKind {
+pub enum FaultEffect {
     /// The connection ends without an answer.
     Lose(FaultPoint),
     /// The same by a reset (RST).
@@ -46,12 +48,59 @@ pub enum FaultKind {
     Truncate,
 }
 
+impl FaultEffect {
+    /// What a fault of a scenario does to the exchange that it strikes. `body` is the fault's own, with its variables filled
+    /// in; `status` is the fault's own, 500 where it names none.
+    pub fn of(fault: &Fault, body: Option<String>) -> Self {
+        let replaced = |content_type, text: &'static str| FaultEffect::Body {
+            content_type,
+            body: Bytes::from_static(text.as_bytes()),
+        };
+        match fault.kind {
+            FaultKind::LoseRequest => FaultEffect::Lose(FaultPoint::Request),
+            FaultKind::LoseResponse => FaultEffect::Lose(FaultPoint::Response),
+            FaultKind::ResetRequest => FaultEffect::Reset(FaultPoint::Request),
+            FaultKind::ResetResponse => FaultEffect::Reset(FaultPoint::Response),
+            FaultKind::Delay => FaultEffect::Delay(Duration::from_millis(200)),
+            FaultKind::SlowDrip => FaultEffect::Drip,
+            FaultKind::ConnectionCut => FaultEffect::BreakOff,
+            FaultKind::MalformedBody => replaced("application/json", r#"{"access_token": "a", "refresh_token"#),
+            FaultKind::WrongContentType => FaultEffect::ContentType("text/plain"),
+            FaultKind::Duplicate => FaultEffect::Twice,
+            FaultKind::HoldRequest => FaultEffect::Hold(FaultPoint::Request),
+            FaultKind::HoldResponse => FaultEffect::Hold(FaultPoint::Response),
+            FaultKind::KillBefore => FaultEffect::Kill(FaultPoint::Request),
+            FaultKind::KillAfter => FaultEffect::Kill(FaultPoint::Response),
+            FaultKind::EmptyBody => replaced("application/json", ""),
+            FaultKind::HtmlBody => replaced("text/html", "<html><body>Welcome to the hotel's Wi-Fi</body></html>"),
+            FaultKind::TruncatedBody => FaultEffect::Truncate,
+            FaultKind::MissingFields => replaced("application/json", r#"{"token_type":"Bearer"}"#),
+            FaultKind::WrongTypes => replaced("application/json", WRONG_TYPES),
+            FaultKind::Status => FaultEffect::Answer {
+                status: fault.status.unwrap_or(500),
+                retry_after_s: fault.retry_after,
+                content_type: "application/json",
+                body: Bytes::from(body.unwrap_or_else(|| {
+                    let detail = match &fault.error_type {
+                        Some(word) => json!({ "error_type": word }),
+                        None => json!("as the scenario wants it"),
+                    };
+                    json!({ "detail": detail }).to_string()
+                })),
+            },
+        }
+    }
+}
+
+/// The fields of all profiles' answers, each of a wrong type.
+const WRONG_TYPES: &str = r#"{"access_token":1,"refresh_token":[],"expires_in":{},"idToken":1,"id_token":2,"refreshToken":3,"user_id":7,"sign_in_token":[]}"#;
+
 /// A fault that waits for its exchange.
 #[derive(Clone, Debug)]
 pub struct FaultRule {
     /// None strikes everything.
     pub on: Option<Operation>,
-    pub kind: FaultKind,
+    pub effect: FaultEffect,
     /// How the scenario put it, for transcripts.
     pub words: String,
     /// How often it strikes; none is always.

@@ -14,7 +14,7 @@ pub mod snapshot;
 mod transcript;
 mod unreachable;
 
-pub use fault::{FaultKind, FaultPoint, FaultRule, Faults};
+pub use fault::{FaultEffect, FaultPoint, FaultRule, Faults};
 pub use forward::{Forward, client};
 pub use recording_proxy::{RecordingProxy, Reply, Upstream};
 pub use session::Session;

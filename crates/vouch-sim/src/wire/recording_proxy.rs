@@ -1,7 +1,7 @@
 //! The servers that stand before every party: they record, strike faults, and hand on.
 
 use super::body::{Manner, Sent};
-use super::fault::{FaultKind, FaultPoint, Faults};
+use super::fault::{FaultEffect, FaultPoint, Faults};
 use super::transcript::{ExchangeOutcome, Link, Party, Received, Transcript};
 use crate::clock::Clock;
 use async_trait::async_trait;
@@ -85,7 +85,7 @@ impl RecordingProxy {
         Self { shared: Arc::new(shared), servers: Mutex::default() }
     }
 
-    /// Says how to kill the SDK's process; used by [`FaultKind::Kill`].
+    /// Says how to kill the SDK's process; used by [`FaultEffect::Kill`].
     pub fn set_killer(&self, killer: Arc<Killer>) {
         *self.shared.killer.lock() = Some(killer);
     }
@@ -119,7 +119,7 @@ impl RecordingProxy {
         link: Link,
         upstream: &dyn Upstream,
         request: Received,
-        kind: &FaultKind,
+        kind: &FaultEffect,
     ) -> Option<Reply> {
         let transcript = &self.shared.transcript;
         let (number, _) = transcript.arrive(link, request.clone());
@@ -233,15 +233,15 @@ async fn serve(
     }
     let kind = shared.faults.strike(operation).map(|rule| {
         shared.transcript.struck(number, rule.words);
-        rule.kind
+        rule.effect
     });
     let mut waiting = Waiting { transcript: &shared.transcript, number, over: false };
     let manner = match &kind {
-        Some(FaultKind::Drip) => Manner::Drip,
-        Some(FaultKind::BreakOff) => Manner::BreakOff,
+        Some(FaultEffect::Drip) => Manner::Drip,
+        Some(FaultEffect::BreakOff) => Manner::BreakOff,
         _ => Manner::Whole,
     };
-    let resets = matches!(kind, Some(FaultKind::Reset(_)));
+    let resets = matches!(kind, Some(FaultEffect::Reset(_)));
     let result = answer(link, shared, upstream, received, kind, releases).await;
     waiting.over = true;
     shared.clock.touch();
@@ -288,19 +288,19 @@ async fn answer(
     shared: &Shared,
     upstream: &dyn Upstream,
     request: Received,
-    kind: Option<FaultKind>,
+    kind: Option<FaultEffect>,
     releases: u64,
 ) -> Result<Reply, Lost> {
     let harm_at = |moment| match &kind {
-        Some(FaultKind::Lose(at) | FaultKind::Reset(at)) if *at == moment => Some(Strike::Lose),
-        Some(FaultKind::Hold(at)) if *at == moment => Some(Strike::Hold { releases }),
-        Some(FaultKind::Kill(at)) if *at == moment => Some(Strike::Kill),
+        Some(FaultEffect::Lose(at) | FaultEffect::Reset(at)) if *at == moment => Some(Strike::Lose),
+        Some(FaultEffect::Hold(at)) if *at == moment => Some(Strike::Hold { releases }),
+        Some(FaultEffect::Kill(at)) if *at == moment => Some(Strike::Kill),
         _ => None,
     };
     if let Some(strike) = harm_at(FaultPoint::Request) {
         shared.suffer(strike).await.map_err(|Cut| Lost { processed: false })?;
     }
-    if let Some(FaultKind::Answer { status, retry_after_s, content_type, body }) = &kind {
+    if let Some(FaultEffect::Answer { status, retry_after_s, content_type, body }) = &kind {
         let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut reply = Reply { status, headers: HeaderMap::new(), body: body.clone() };
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -309,10 +309,10 @@ async fn answer(
         }
         return Ok(reply);
     }
-    if let Some(FaultKind::Delay(by)) = &kind {
+    if let Some(FaultEffect::Delay(by)) = &kind {
         tokio::time::sleep(*by).await;
     }
-    let again = matches!(kind, Some(FaultKind::Twice)).then(|| request.clone());
+    let again = matches!(kind, Some(FaultEffect::Twice)).then(|| request.clone());
     let mut reply = upstream.answer(link, request).await.ok_or(Lost { processed: false })?;
     if let Some(again) = again {
         upstream.answer(link, again).await;
@@ -321,15 +321,15 @@ async fn answer(
         shared.suffer(strike).await.map_err(|Cut| Lost { processed: true })?;
     }
     match kind {
-        Some(FaultKind::Body { content_type, body }) => {
+        Some(FaultEffect::Body { content_type, body }) => {
             reply.status = StatusCode::OK;
             reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             reply.body = body;
         }
-        Some(FaultKind::ContentType(content_type)) => {
+        Some(FaultEffect::ContentType(content_type)) => {
             reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
-        Some(FaultKind::Truncate) => {
+        Some(FaultEffect::Truncate) => {
             // A whole message by its length, half a document by its content.
             reply.body = reply.body.slice(..reply.body.len() / 2);
             reply.headers.remove(CONTENT_LENGTH);

@@ -5,6 +5,7 @@ use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use std::fmt;
+pub use vouch_spec::operation::Operation;
 use std::sync::Arc;
 use vouch_spec::profile::{Granted, IdpCall, Profile, RequestTokens};
 use vouch_spec::protocol::Realm;
@@ -47,45 +48,6 @@ pub struct Link {
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} → {} ({})", self.from.word(), self.to.word(), self.realm)
-    }
-}
-
-/// What an exchange is for.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum Operation {
-    /// App to backend: a sign-in token, please.
-    TokenRequest,
-    /// Backend to API: look a user up.
-    FindUser,
-    /// Backend to API: make a user.
-    CreateUser,
-    /// Backend to API: make a sign-in token.
-    Issuance,
-    /// SDK to identity provider: sign-in token for access and refresh token.
-    Exchange,
-    /// SDK to identity provider: refresh token for new tokens.
-    Refresh,
-    /// SDK to API: a resource.
-    Api,
-    /// Anything else: nobody in the scheme sends this.
-    Stray,
-}
-
-impl Operation {
-    pub fn words(self) -> &'static str {
-        match self {
-            Operation::TokenRequest => "token request",
-            Operation::FindUser => "user look-up",
-            Operation::CreateUser => "user creation",
-            Operation::Issuance => "token issuance",
-            Operation::Exchange => "exchange",
-            Operation::Refresh => "refresh",
-            Operation::Api => "API call",
-            Operation::Stray => "stray call",
-        }
     }
 }
 

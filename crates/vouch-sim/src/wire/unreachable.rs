@@ -1,7 +1,6 @@
 //! Addresses at which no exchange can happen: what a device meets when a name does not resolve, nobody listens, or the
 //! other side cannot be trusted.
 
-use serde::Deserialize;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,31 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-
-/// UnreachableKind nobody can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum UnreachableKind {
-    /// The connection is refused.
-    Refused,
-    /// The host's name does not resolve (`.invalid`, RFC 6761 section 6.4).
-    Unresolvable,
-    /// HTTPS, and the other side does not speak TLS.
-    NoTls,
-    /// HTTPS, and the other side's certificate is its own word.
-    Untrusted,
-}
-
-impl UnreachableKind {
-    pub fn words(self) -> &'static str {
-        match self {
-            UnreachableKind::Refused => "refuses connections",
-            UnreachableKind::Unresolvable => "has a name that does not resolve",
-            UnreachableKind::NoTls => "does not speak TLS",
-            UnreachableKind::Untrusted => "shows a certificate that nobody signed",
-        }
-    }
-}
+pub use vouch_spec::step::UnreachableKind;
 
 /// An address at which nobody can be reached, as long as it is kept.
 pub struct Unreachable {

@@ -1,10 +1,10 @@
 //! `$name` and `$name.field` in the texts of a scenario. `${name.field}` where letters follow, `$$` for a dollar sign.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A text of a scenario in which variables may stand.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Text(pub String);
 

@@ -1,42 +1,17 @@
-//! `checkToken`: what a sign-in token says (ISS-3, ISS-5, ISS-6).
+//! Executes `check_token`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
 use vouch_sim::reference::sdk::token::SignInToken;
-use vouch_spec::protocol::{Environment, Region};
-use vouch_spec::scenario::Text;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CheckToken {
-    /// For example `$token`.
-    token: Text,
-    /// Whose it must be, for example `$ada.id`.
-    #[serde(default)]
-    user_id: Option<Text>,
-    #[serde(default)]
-    environment: Option<Environment>,
-    #[serde(default)]
-    region: Option<Region>,
-    /// The longest life that counts as short, in seconds.
-    #[serde(default)]
-    lives_at_most: Option<i64>,
-}
-
-pub(super) const KIND: StepKind = StepKind::new::<CheckToken>("checkToken", "Checks what a sign-in token says.");
+use vouch_spec::step::CheckToken;
 
 #[async_trait]
-impl Step for CheckToken {
-    fn words(&self) -> String {
-        format!("what {} says", self.token.0)
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for CheckToken {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let unmet = |expected: String, got: String| Err(StepError::Unmet { expected, got });
         let token = match SignInToken::parse(&world.text(&self.token)?, &DefaultSdkPolicy) {
             Ok(token) => token,

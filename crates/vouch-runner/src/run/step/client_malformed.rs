@@ -1,91 +1,30 @@
-//! `clientBroken`: the harness's own client sends the identity provider what no client should.
+//! Executes `client_malformed`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
 use vouch_sim::wire::{Party, Received};
 use vouch_spec::profile::{Encoding, IdpCall, Values};
 use vouch_spec::protocol::ErrorKind;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ClientMalformed {
-    how: How,
-    /// Which call it would have been.
-    #[serde(default)]
-    call: Which,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-enum Which {
-    #[default]
-    Exchange,
-    Refresh,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-enum How {
-    EmptyBody,
-    /// The token's field is there and empty.
-    EmptyToken,
-    /// A token that nobody issued.
-    UnknownToken,
-    Garbage,
-    WrongContentType,
-    WrongMethod,
-    /// A constant field, such as the grant type, has another value.
-    WrongConstant,
-    /// A token of half a megabyte.
-    HugeToken,
-}
-
-impl How {
-    fn words(self) -> &'static str {
-        match self {
-            How::EmptyBody => "an empty body",
-            How::EmptyToken => "an empty token",
-            How::UnknownToken => "a token that nobody issued",
-            How::Garbage => "a body that is garbage",
-            How::WrongContentType => "the wrong content type",
-            How::WrongMethod => "the wrong method",
-            How::WrongConstant => "a wrong constant field",
-            How::HugeToken => "a token of half a megabyte",
-        }
-    }
-}
-
-pub(super) const KIND: StepKind =
-    StepKind::new::<ClientMalformed>("clientMalformed", "The harness's own client sends a request that is wrong.")
-        .answers();
+use vouch_spec::step::{ClientMalformed, Malformation, MalformedCall};
 
 #[async_trait]
-impl Step for ClientMalformed {
-    fn words(&self) -> String {
+impl Execute for ClientMalformed {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let call = match self.call {
-            Which::Exchange => "an exchange",
-            Which::Refresh => "a refresh",
-        };
-        format!("the client sends {call} with {}", self.how.words())
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        let call = match self.call {
-            Which::Exchange => IdpCall::Exchange,
-            Which::Refresh => IdpCall::Refresh,
+            MalformedCall::Exchange => IdpCall::Exchange,
+            MalformedCall::Refresh => IdpCall::Refresh,
         };
         let realm = world.given.realm();
         let huge = "x".repeat(512 * 1024);
         let token = match self.how {
-            How::EmptyToken => "",
-            How::HugeToken => &huge,
+            Malformation::EmptyToken => "",
+            Malformation::HugeToken => &huge,
             _ => "nobody.issued.this",
         };
         let key = world.vendor.public_key(realm);
@@ -94,12 +33,12 @@ impl Step for ClientMalformed {
         let mut content_type = request.content_type;
         let (mut method, mut body) = (Method::POST, request.body);
         match self.how {
-            How::EmptyBody => body.clear(),
-            How::Garbage => body = "\u{1}{{{&&&%%%=".into(),
-            How::WrongContentType => content_type = "text/plain",
-            How::WrongMethod => method = Method::GET,
-            How::WrongConstant => body = wrong_constant(world, call, &body),
-            How::EmptyToken | How::UnknownToken | How::HugeToken => {}
+            Malformation::EmptyBody => body.clear(),
+            Malformation::Garbage => body = "\u{1}{{{&&&%%%=".into(),
+            Malformation::WrongContentType => content_type = "text/plain",
+            Malformation::WrongMethod => method = Method::GET,
+            Malformation::WrongConstant => body = wrong_constant(world, call, &body),
+            Malformation::EmptyToken | Malformation::UnknownToken | Malformation::HugeToken => {}
         }
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         let received = Received { method, path: request.path, headers, body: Bytes::from(body) };

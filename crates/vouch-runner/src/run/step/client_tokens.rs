@@ -1,149 +1,79 @@
-//! `clientExchange` and `clientRefresh`: the harness's own client at the identity provider, for the roles behind the wire.
+//! Executes `client_tokens`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
+use vouch_sim::sign_in_token::TokenParts;
 use vouch_sim::wire::redact::SecretKind;
 use vouch_sim::wire::{Party, Received, Reply};
 use vouch_spec::profile::{Granted, IdpCall, Profile, Standard, Values};
-use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
-use vouch_spec::scenario::Text;
-
-/// What both steps take.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Shape {
-    /// A sign-in token, for example `$token`, or a refresh token, for example `$session.refreshToken`.
-    pub token: Text,
-    /// The name of the session from here on: `$name.accessToken` and `$name.refreshToken`.
-    #[serde(default, rename = "as")]
-    pub bind: Option<String>,
-    /// Of the host; left out, the scenario's own.
-    #[serde(default)]
-    environment: Option<Environment>,
-    #[serde(default)]
-    region: Option<Region>,
-    /// The answer must not be stored by caches (RFC 6749 section 5.1).
-    #[serde(default)]
-    not_cacheable: bool,
-    /// The answer must keep to what a standard says of it.
-    #[serde(default)]
-    obeys: Option<Standard>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Exchange(pub Shape);
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Refresh(pub Shape);
-
-pub(super) const EXCHANGE: StepKind =
-    StepKind::new::<Exchange>("clientExchange", "The harness's own client exchanges a sign-in token.").answers();
-pub(super) const REFRESH: StepKind =
-    StepKind::new::<Refresh>("clientRefresh", "The harness's own client uses a refresh token.").answers();
+use vouch_spec::protocol::ErrorKind;
+use vouch_spec::step::{ClientExchange, ClientRefresh, GrantCall};
 
 #[async_trait]
-impl Step for Exchange {
-    fn words(&self) -> String {
-        format!("the client exchanges {}{}", self.0.token.0, self.0.place())
-    }
-
-    fn realm(&self, home: Realm) -> Realm {
-        self.0.realm(home)
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for ClientExchange {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let token = world.text(&self.0.token)?;
-        let parts = Parts::of(&token);
+        let parts = TokenParts::of(&token);
         let (home, host) = (world.given.realm(), self.0.realm(world.given.realm()));
         // Where one host serves all realms, its key is what names another.
         let foreign = (host != home).then(|| world.vendor.public_key(host));
         let public_key = foreign.as_deref().unwrap_or(&parts.public_key);
         let values = Values { token: &parts.jwt, public_key, tenant: &parts.tenant, ..Values::default() };
-        self.0.perform(world, IdpCall::Exchange, &values).await
+        perform(&self.0, world, IdpCall::Exchange, &values).await
     }
 }
 
 #[async_trait]
-impl Step for Refresh {
-    fn words(&self) -> String {
-        format!("the client refreshes with {}{}", self.0.token.0, self.0.place())
-    }
-
-    fn realm(&self, home: Realm) -> Realm {
-        self.0.realm(home)
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for ClientRefresh {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let token = world.text(&self.0.token)?;
         let key = world.vendor.public_key(self.0.realm(world.given.realm()));
         let values = Values { refresh_token: &token, public_key: &key, ..Values::default() };
-        self.0.perform(world, IdpCall::Refresh, &values).await
+        perform(&self.0, world, IdpCall::Refresh, &values).await
     }
 }
 
-impl Shape {
-    /// Whether it looks at an answer's headers or further fields.
-    pub fn looks_closer(&self) -> bool {
-        self.not_cacheable || self.obeys.is_some()
+async fn perform(step: &GrantCall, world: &World, call: IdpCall, values: &Values<'_>) -> Result<StepResult, StepError> {
+    let request = world.profile.request(call, values);
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+    let body = Bytes::from(request.body);
+    let received = Received { method: Method::POST, path: request.path, headers, body };
+    let realm = step.realm(world.given.realm());
+    let Some(reply) = world.client_call(Party::Auth, realm, received).await else {
+        return Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() });
+    };
+    if step.not_cacheable {
+        judge_cache(&reply)?;
     }
-
-    fn place(&self) -> String {
-        let words: Vec<_> =
-            [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
-        if words.is_empty() { String::new() } else { format!(" at a host of {}", words.join(" ")) }
+    if let Some(standard) = step.obeys {
+        obey(standard, call, &reply)?;
     }
-
-    fn realm(&self, home: Realm) -> Realm {
-        Realm { environment: self.environment.unwrap_or(home.environment), region: self.region.unwrap_or(home.region) }
+    match granted(&world.profile, call, reply.status.as_u16(), &reply.body) {
+        Ok(granted) => {
+            keep(step, world, granted);
+            Ok(StepResult::Ok)
+        }
+        Err(Some(answer)) => Ok(answer),
+        Err(None) => Err(StepError::Unmet {
+            expected: "access token, refresh token and lifetime in an answer with status 200".into(),
+            got: "an answer without them all".into(),
+        }),
     }
+}
 
-    async fn perform(&self, world: &World, call: IdpCall, values: &Values<'_>) -> Result<StepResult, StepError> {
-        let request = world.profile.request(call, values);
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
-        let body = Bytes::from(request.body);
-        let received = Received { method: Method::POST, path: request.path, headers, body };
-        let realm = self.realm(world.given.realm());
-        let Some(reply) = world.client_call(Party::Auth, realm, received).await else {
-            return Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() });
-        };
-        if self.not_cacheable {
-            judge_cache(&reply)?;
-        }
-        if let Some(standard) = self.obeys {
-            obey(standard, call, &reply)?;
-        }
-        match granted(&world.profile, call, reply.status.as_u16(), &reply.body) {
-            Ok(granted) => {
-                self.keep(world, granted);
-                Ok(StepResult::Ok)
-            }
-            Err(Some(answer)) => Ok(answer),
-            Err(None) => Err(StepError::Unmet {
-                expected: "access token, refresh token and lifetime in an answer with status 200".into(),
-                got: "an answer without them all".into(),
-            }),
-        }
-    }
-
-    fn keep(&self, world: &World, granted: Granted) {
-        world.redactor.secret(SecretKind::AccessToken, &granted.access_token);
-        world.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
-        if let Some(name) = &self.bind {
-            world.bind(&format!("{name}.accessToken"), granted.access_token);
-            world.bind(&format!("{name}.refreshToken"), granted.refresh_token);
-        }
+fn keep(step: &GrantCall, world: &World, granted: Granted) {
+    world.redactor.secret(SecretKind::AccessToken, &granted.access_token);
+    world.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
+    if let Some(name) = &step.bind {
+        world.bind(&format!("{name}.accessToken"), granted.access_token);
+        world.bind(&format!("{name}.refreshToken"), granted.refresh_token);
     }
 }
 
@@ -157,26 +87,6 @@ pub fn granted(profile: &Profile, call: IdpCall, status: u16, body: &[u8]) -> Re
         Some(kind) => StepResult::Refused { kind, text: format!("HTTP {status}") },
         None => StepResult::Http { status },
     }))
-}
-
-/// What an exchange sends of a sign-in token.
-pub struct Parts {
-    pub jwt: String,
-    pub public_key: String,
-    pub tenant: String,
-}
-
-impl Parts {
-    /// The parts of a token, however broken it is.
-    pub fn of(token: &str) -> Self {
-        let envelope: Value =
-            STANDARD.decode(token).ok().and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
-        let field = |name: &str| envelope.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let jwt = if field("user_token").is_empty() { token.to_owned() } else { field("user_token") };
-        let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(&jwt).unwrap_or_default();
-        let tenant = claims.get("tenant_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { public_key: field("public_key"), jwt, tenant }
-    }
 }
 
 fn judge_cache(reply: &Reply) -> Result<(), StepError> {

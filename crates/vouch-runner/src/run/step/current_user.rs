@@ -1,31 +1,17 @@
-//! `currentUser`: who is signed in, or `none`. Letter case does not count (MIG-10).
+//! Executes `current_user`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 use vouch_spec::protocol::message;
-use vouch_spec::scenario::Text;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CurrentUser {
-    /// For example `$ada.id`, or `none`.
-    is: Text,
-}
-
-pub(super) const KIND: StepKind = StepKind::new::<CurrentUser>("currentUser", "Checks who is signed in.");
+use vouch_spec::step::CurrentUser;
 
 #[async_trait]
-impl Step for CurrentUser {
-    fn words(&self) -> String {
-        format!("currentUser is {}", self.is.0)
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for CurrentUser {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let got = world.ask::<message::CurrentUser>("currentUserId", json!({})).await?.user_id;
         let wanted = match self.is.0.as_str() {
             "none" => None,

@@ -1,25 +1,15 @@
-//! `launch`: a device event.
+//! Executes `launch`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Launch {}
-
-pub(super) const KIND: StepKind = StepKind::new::<Launch>("launch", "Launches the app after a kill.");
+use vouch_spec::step::Launch;
 
 #[async_trait]
-impl Step for Launch {
-    fn words(&self) -> String {
-        "the app is launched".into()
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for Launch {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.launch().await?;
         Ok(StepResult::Done)
     }

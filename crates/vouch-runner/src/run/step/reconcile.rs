@@ -1,34 +1,16 @@
-//! `reconcile`: the app compares its user with the SDK's and mends what is out of step.
+//! Executes `reconcile`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
 use vouch_sim::wire::Operation;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Reconcile {
-    /// How many times the app calls `signIn`.
-    #[serde(default)]
-    sign_ins: Option<usize>,
-    /// How many times the app calls `signOut`.
-    #[serde(default)]
-    sign_outs: Option<usize>,
-}
-
-pub(super) const KIND: StepKind =
-    StepKind::new::<Reconcile>("reconcile", "The app reconciles its user with the SDK's.").answers();
+use vouch_spec::step::Reconcile;
 
 #[async_trait]
-impl Step for Reconcile {
-    fn words(&self) -> String {
-        "the app reconciles".into()
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for Reconcile {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let in_step = world.app.is_in_step(world).await?;
         let mark = world.transcript.len();
         world.app.count();

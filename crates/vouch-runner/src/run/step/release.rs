@@ -1,25 +1,15 @@
-//! `release`: every held answer goes on its way.
+//! Executes `release`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Release {}
-
-pub(super) const KIND: StepKind = StepKind::new::<Release>("release", "Lets every held exchange go on.");
+use vouch_spec::step::Release;
 
 #[async_trait]
-impl Step for Release {
-    fn words(&self) -> String {
-        "held exchanges go on".into()
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for Release {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.faults.release();
         Ok(StepResult::Done)
     }

@@ -1,31 +1,16 @@
-//! `revoke`: an event at the vendor.
+//! Executes `revoke`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
 use vouch_spec::protocol::Control;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Revoke {
-    /// A person of the scenario.
-    user: String,
-}
-
-pub(super) const KIND: StepKind = StepKind::new::<Revoke>("revoke", "The vendor revokes the sessions of a user.")
-    .person()
-    .demands(&[Control::Revoke]);
+use vouch_spec::step::Revoke;
 
 #[async_trait]
-impl Step for Revoke {
-    fn words(&self) -> String {
-        format!("the sessions of {} are revoked", self.user)
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for Revoke {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let id = world.user_id(&self.user)?;
         world.vendor.tell(Control::Revoke, world.given.realm(), &id).await?;
         Ok(StepResult::Done)

@@ -1,37 +1,17 @@
-//! `signedInWithApiKey`: prepares an older installation.
+//! Executes `signed_in_with_api_key`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
+use vouch_spec::protocol::Realm;
 use vouch_spec::protocol::message::{self, SetUserId};
-use vouch_spec::protocol::{Capability, Realm};
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SignedInWithApiKey {
-    /// A person of the scenario.
-    pub user: String,
-}
-
-pub(super) const KIND: StepKind = StepKind::new::<SignedInWithApiKey>(
-    "signedInWithApiKey",
-    "Prepares: the person is signed in by the older API-key scheme.",
-)
-.answers()
-.needs(&[Capability::ApiKey])
-.clause("KEY-1")
-.person();
+use vouch_spec::step::SignedInWithApiKey;
 
 #[async_trait]
-impl Step for SignedInWithApiKey {
-    fn words(&self) -> String {
-        format!("given: {} is signed in with an API key", self.user)
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for SignedInWithApiKey {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let Realm { environment, region } = world.given.realm();
         let api_key = world.vendor.api_key(world.given.realm())?;
         let configured = world.tell("configure", message::Configure { api_key, environment, region }).await?;

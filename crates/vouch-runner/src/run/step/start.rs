@@ -1,67 +1,26 @@
-//! `begin`: starts a call and goes on without waiting for its end. `finish` waits, `cancel` cancels.
+//! Executes `start`.
 
-use super::{Planned, Reading, Step, StepError, StepKind, StepResult};
+use super::{Execute, executor};
 use crate::run::device::CANCEL;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::{StartedCall, World};
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vouch_sim::wire::Operation;
-use vouch_spec::text::Node;
+use vouch_spec::step::Start;
 
 /// How long `until` waits, in real time.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Shape {
-    /// The step to begin.
-    #[allow(dead_code, reason = "read as a step, below; here for the schema")]
-    step: serde_json::Value,
-    /// The name of the call from here on.
-    #[serde(rename = "as")]
-    bind: String,
-    /// Goes on only when the call has sent this.
-    #[serde(default)]
-    until: Option<Operation>,
-}
-
-pub struct Start {
-    step: Planned,
-    bind: String,
-    until: Option<Operation>,
-}
-
-pub(super) const KIND: StepKind = StepKind {
-    schema: Shape::json_schema,
-    ..StepKind::new::<super::release::Release>("start", "Begins a call and goes on without waiting for its end.")
-        .reader(read)
-};
-
-fn read(node: &Node, reading: &Reading<'_>) -> Option<Arc<dyn Step>> {
-    let shape: Shape = reading.decoder.decode(node)?;
-    let step = Planned::read(node.get("step")?, reading)?;
-    Some(Arc::new(Start { step, bind: shape.bind, until: shape.until }))
-}
+const UNTIL_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[async_trait]
-impl Step for Start {
-    fn words(&self) -> String {
-        format!("begin: {}", self.step.words())
-    }
-
-    fn inside(&self) -> &[Planned] {
-        std::slice::from_ref(&self.step)
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for Start {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let (mark, cancel) = (world.transcript.len(), Arc::new(Notify::new()));
-        let (step, its_world) = (self.step.bare(), world.clone());
-        let task = tokio::spawn(CANCEL.scope(cancel.clone(), async move { step.run(&its_world).await }));
+        let (step, its_world) = (self.step.step.clone(), world.clone());
+        let task = tokio::spawn(CANCEL.scope(cancel.clone(), async move { executor(&step).execute(&its_world).await }));
         if let Some(operation) = self.until {
             await_operation(world, mark, operation, &task).await?;
         }
@@ -83,7 +42,7 @@ async fn await_operation(
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    let _ = tokio::time::timeout(PATIENCE, wait).await;
+    let _ = tokio::time::timeout(UNTIL_TIMEOUT, wait).await;
     if seen() {
         return Ok(());
     }

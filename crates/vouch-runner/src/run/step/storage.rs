@@ -1,37 +1,16 @@
-//! `storage`: what the device keeps. `clean` means no secret and no user id of this case anywhere.
+//! Executes `storage`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
 use vouch_sim::wire::redact::SecretKind;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Storage {
-    #[serde(default)]
-    is: Option<Clean>,
-    /// Kinds of secret that must be nowhere.
-    #[serde(default)]
-    lacks: Vec<Secret>,
-}
-
-pub(super) const KIND: StepKind = StepKind::new::<Storage>("storage", "Checks what the device keeps.");
+use vouch_spec::step::{Storage, StoredSecret};
 
 #[async_trait]
-impl Step for Storage {
-    fn words(&self) -> String {
-        match &self.is {
-            Some(Clean::Clean) => "storage is clean".into(),
-            None => {
-                format!("storage lacks {}", self.lacks.iter().map(|s| s.kind().words()).collect::<Vec<_>>().join(", "))
-            }
-        }
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for Storage {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let items = world.device.items().await?;
         // An app learns both from its sign-in token only.
         let realm = world.given.realm();
@@ -43,7 +22,7 @@ impl Step for Storage {
             let secrets = world.redactor.secrets_in(&text);
             let found = secrets
                 .iter()
-                .find(|known| self.is.is_some() || self.lacks.iter().any(|lacked| lacked.kind() == known.kind));
+                .find(|known| self.is.is_some() || self.lacks.iter().any(|lacked| secret_kind(*lacked) == known.kind));
             let place = || format!("the {} item `{}`", item.area.word(), item.key);
             if let Some(known) = found {
                 return Err(StepError::Unmet {
@@ -70,28 +49,11 @@ impl Step for Storage {
     }
 }
 
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-enum Clean {
-    Clean,
-}
-
-#[derive(Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-enum Secret {
-    SignInToken,
-    AccessToken,
-    RefreshToken,
-    ApiKey,
-}
-
-impl Secret {
-    fn kind(self) -> SecretKind {
-        match self {
-            Secret::SignInToken => SecretKind::SignInToken,
-            Secret::AccessToken => SecretKind::AccessToken,
-            Secret::RefreshToken => SecretKind::RefreshToken,
-            Secret::ApiKey => SecretKind::ApiKey,
-        }
+fn secret_kind(secret: StoredSecret) -> SecretKind {
+    match secret {
+        StoredSecret::SignInToken => SecretKind::SignInToken,
+        StoredSecret::AccessToken => SecretKind::AccessToken,
+        StoredSecret::RefreshToken => SecretKind::RefreshToken,
+        StoredSecret::ApiKey => SecretKind::ApiKey,
     }
 }

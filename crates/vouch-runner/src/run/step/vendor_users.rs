@@ -1,30 +1,15 @@
-//! `vendorUsers`: how many vendor users a person has (ISS-2).
+//! Executes `vendor_users`.
 
-use super::{Step, StepError, StepKind, StepResult};
+use super::Execute;
+use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use std::sync::Arc;
-use vouch_spec::protocol::Control;
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct VendorUsers {
-    /// How many users the team has at the vendor, deleted ones left out.
-    count: usize,
-}
-
-pub(super) const KIND: StepKind =
-    StepKind::new::<VendorUsers>("vendorUsers", "Counts the team's users at the vendor.").demands(&[Control::Shape]);
+use vouch_spec::step::VendorUsers;
 
 #[async_trait]
-impl Step for VendorUsers {
-    fn words(&self) -> String {
-        format!("the team has {} users at the vendor", self.count)
-    }
-
-    async fn run(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
+impl Execute for VendorUsers {
+    async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let got = world.vendor.simulated()?.store().live(world.given.realm()).count();
         if got == self.count {
             return Ok(StepResult::Done);

@@ -1,11 +1,9 @@
 //! The JSON Schema of scenario files, made from the types that read them.
 
-use super::outcome::Outcomes;
-use super::step::KINDS;
-use super::traffic::TrafficExpectation;
+use super::{KINDS, Outcomes, TrafficExpectation};
+use crate::scenario::{Given, Header};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use vouch_spec::scenario::{Given, Header};
 
 /// The schema of one scenario file, for editors and validators.
 pub fn scenario_schema() -> Value {
@@ -23,7 +21,7 @@ pub fn scenario_schema() -> Value {
         }
         let value = short_or_long(long);
         let mut properties = Map::from_iter([(kind.name.to_owned(), value)]);
-        if kind.answers {
+        if kind.has_result {
             properties.insert("expect".into(), expect.clone().to_value());
         }
         properties.insert("sent".into(), sent.clone().to_value());

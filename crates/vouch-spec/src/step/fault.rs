@@ -1,0 +1,129 @@
+//! `fault`: the network or a server does wrong on purpose.
+
+use super::{Reading, StepFields};
+use crate::operation::Operation;
+use crate::scenario::Text;
+use crate::text::Node;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A fault that waits for its exchange. Exactly one of the harms must be given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fault {
+    /// What it strikes; left out, everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Operation>,
+    pub kind: FaultKind,
+    /// How often it strikes; left out, until `clearFaults`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// With `status`: the Retry-After header, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// With `status`: the status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// With `status`: the body, as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Text>,
+    /// With `status`: `detail.error_type` of the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_type: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum FaultKind {
+    /// The connection ends before the server does anything.
+    LoseRequest,
+    /// The server does its part, the answer is lost.
+    LoseResponse,
+    /// The connection is reset before the server does anything.
+    ResetRequest,
+    /// The server does its part, then the connection is reset.
+    ResetResponse,
+    /// The answer comes 200 ms late.
+    Delay,
+    /// The answer comes in small pieces.
+    SlowDrip,
+    /// The connection breaks off in the middle of the answer.
+    ConnectionCut,
+    /// The server does its part and answers 200 with something that is not JSON.
+    MalformedBody,
+    /// The server does its part; its answer calls itself plain text.
+    WrongContentType,
+    /// The request reaches the server twice.
+    Duplicate,
+    /// The request waits for `release` before the server does anything.
+    HoldRequest,
+    /// The server does its part, the answer waits for `release`.
+    HoldResponse,
+    /// The SDK's process is killed when its request arrives.
+    KillBefore,
+    /// The SDK's process is killed when the server has done its part.
+    KillAfter,
+    /// The server answers `status` and does nothing.
+    Status,
+    /// The server does its part and answers 200 with an empty body.
+    EmptyBody,
+    /// The server does its part and answers 200 with HTML.
+    HtmlBody,
+    /// The server does its part; half of its answer's body is missing.
+    TruncatedBody,
+    /// The server answers 200 with JSON that lacks what it should have.
+    MissingFields,
+    /// The server answers 200 with JSON whose fields have wrong types.
+    WrongTypes,
+}
+
+impl Fault {
+    /// What it does, for transcripts.
+    pub fn effect(&self) -> String {
+        let retry = self.retry_after.map(|s| format!(" with Retry-After {s}")).unwrap_or_default();
+        match self.kind {
+            FaultKind::LoseRequest => "the request is lost".into(),
+            FaultKind::LoseResponse => "the answer is lost".into(),
+            FaultKind::ResetRequest => "the connection is reset before the server does anything".into(),
+            FaultKind::ResetResponse => "the connection is reset after the server did its part".into(),
+            FaultKind::Delay => "the answer comes late".into(),
+            FaultKind::SlowDrip => "the answer comes in drips".into(),
+            FaultKind::ConnectionCut => "the connection breaks off in the middle of the answer".into(),
+            FaultKind::MalformedBody => "the answer is no JSON".into(),
+            FaultKind::WrongContentType => "the answer calls itself plain text".into(),
+            FaultKind::Duplicate => "the request reaches the server twice".into(),
+            FaultKind::HoldRequest => "the request is held".into(),
+            FaultKind::HoldResponse => "the answer is held".into(),
+            FaultKind::KillBefore => "the app is killed when the request arrives".into(),
+            FaultKind::KillAfter => "the app is killed before the answer arrives".into(),
+            FaultKind::Status => format!("the server answers {}{retry}", self.status.unwrap_or_default()),
+            FaultKind::EmptyBody => "the answer's body is empty".into(),
+            FaultKind::HtmlBody => "the answer is a web page".into(),
+            FaultKind::TruncatedBody => "half of the answer is missing".into(),
+            FaultKind::MissingFields => "the answer lacks its fields".into(),
+            FaultKind::WrongTypes => "the answer's fields have wrong types".into(),
+        }
+    }
+}
+
+impl StepFields for Fault {
+    const NAME: &str = "fault";
+    const ABOUT: &str = "Makes the network or a server do wrong.";
+
+    fn describe(&self) -> String {
+        let on = self.on.map_or("every exchange", Operation::words);
+        format!("fault on {on}: {}", self.effect())
+    }
+}
+
+impl Fault {
+    pub(super) fn read(node: &Node, reading: &Reading<'_>) -> Option<Self> {
+        let fault: Self = reading.decoder.decode(node)?;
+        if fault.kind == FaultKind::Status && fault.status.is_none_or(|status| !(100..600).contains(&status)) {
+            let help = "add for example `status: 503`";
+            reading.decoder.wrong(node.span, "the fault `status` needs a `status` between 100 and 599", help);
+            return None;
+        }
+        Some(fault)
+    }
+}

@@ -1,0 +1,84 @@
+//! `tokenRequest`: the app asks its backend for a sign-in token, rightly or not (ISS-1 to ISS-8).
+
+use super::StepFields;
+use crate::scenario::Text;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenRequest {
+    /// A person of the scenario.
+    pub user: String,
+    /// What the app authenticates with; left out, the person's own session.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub credential: CredentialKind,
+    /// More of the query.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, Text>,
+    /// More headers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Text>,
+    /// More fields of the body, which becomes JSON.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub body: BTreeMap<String, Text>,
+    /// If a token comes, it must be of this vendor user, for example `$ada.id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Text>,
+    /// The answer must not be stored by caches.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub not_cacheable: bool,
+    /// The name of the token from here on.
+    #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
+    pub bind: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CredentialKind {
+    #[default]
+    Own,
+    Missing,
+    Empty,
+    Garbage,
+    /// The person's own with its last character changed.
+    Tampered,
+}
+
+impl CredentialKind {
+    pub fn words(self) -> &'static str {
+        match self {
+            CredentialKind::Own => "",
+            CredentialKind::Missing => " without a credential",
+            CredentialKind::Empty => " with an empty credential",
+            CredentialKind::Garbage => " with a credential that nobody issued",
+            CredentialKind::Tampered => " with a credential that was tampered with",
+        }
+    }
+}
+
+impl TokenRequest {
+    /// Whether it is what a right app asks.
+    pub fn is_plain(&self) -> bool {
+        let more = [&self.query, &self.headers, &self.body];
+        self.credential == CredentialKind::Own && more.iter().all(|fields| fields.is_empty())
+    }
+}
+
+impl StepFields for TokenRequest {
+    const NAME: &str = "tokenRequest";
+    const ABOUT: &str = "The app asks its backend for a sign-in token.";
+    const HAS_RESULT: bool = true;
+    const NAMES_USER: bool = true;
+
+    fn describe(&self) -> String {
+        let extra: Vec<_> = [("query", &self.query), ("headers", &self.headers), ("body", &self.body)]
+            .into_iter()
+            .filter(|(_, fields)| !fields.is_empty())
+            .map(|(place, fields)| format!("{} in the {place}", fields.keys().cloned().collect::<Vec<_>>().join(", ")))
+            .collect();
+        let extra = if extra.is_empty() { String::new() } else { format!(", naming {}", extra.join(" and ")) };
+        format!("the app of {} asks for a sign-in token{}{extra}", self.user, self.credential.words())
+    }
+}
