@@ -25,7 +25,7 @@ enum What {
 
 pub fn run(args: &Args) -> Done {
     let schema = match args.what {
-        What::Scenario => vouch_runner::run::scenario_schema(),
+        What::Scenario => vouch_spec::step::scenario_schema(),
         What::Target => schemars::schema_for!(vouch_runner::target_file::TargetFile).to_value(),
         What::Protocol => vouch_spec::protocol::schema(),
     };

@@ -4,7 +4,7 @@ use super::Done;
 use super::stdout::Out;
 use std::io::Write;
 use std::process::ExitCode;
-use vouch_runner::run::step::KINDS;
+use vouch_spec::step::KINDS;
 
 #[derive(clap::Args)]
 pub struct Args {}
@@ -17,7 +17,7 @@ pub fn run(_: &Args) -> Done {
         if !needs.is_empty() {
             writeln!(out, "{:20}needs {}", "", needs.join(", "))?;
         }
-        if kind.answers {
+        if kind.has_result {
             writeln!(out, "{:20}takes `expect`", "")?;
         }
     }

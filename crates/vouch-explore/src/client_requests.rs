@@ -7,12 +7,12 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
 use std::time::Duration;
-use vouch_runner::run::step::client_tokens::Parts;
-use vouch_runner::run::step::forge_token::{How, forge};
 use vouch_sim::mock_cloud::TokenShape;
+use vouch_sim::sign_in_token::{TokenParts, forge};
 use vouch_sim::wire::{Link, Party, Received, Reply, Session};
 use vouch_spec::profile::{IdpCall as AuthCall, Request, Values};
 use vouch_spec::protocol::{ErrorKind, Realm};
+use vouch_spec::step::Forgery;
 
 impl Direct {
     /// A call of somebody else than the SDK.
@@ -97,10 +97,12 @@ impl Direct {
             ClientRequest::TokenForNobody => {
                 api(Method::POST, &format!("/v2/user/{NOBODY}/sign_in_token"), self.home, own, "").await
             }
-            ClientRequest::UnsignedToken => match self.ada_signs_in(|good| forge(&good, How::AlgorithmNone)).await {
-                Some(reply) => Observation::Http(reply.status.as_u16()),
-                None => Observation::Ok,
-            },
+            ClientRequest::UnsignedToken => {
+                match self.ada_signs_in(|good| forge(&good, Forgery::AlgorithmNone)).await {
+                    Some(reply) => Observation::Http(reply.status.as_u16()),
+                    None => Observation::Ok,
+                }
+            }
             ClientRequest::Metrics | ClientRequest::NewUser => {
                 let reply = self.ada_signs_in(Some).await;
                 let granted = reply.and_then(|reply| self.profile.granted(AuthCall::Exchange, &reply.body));
@@ -124,7 +126,7 @@ impl Direct {
     /// A client signs in as Ada, with her sign-in token changed in some way; the answer.
     async fn ada_signs_in(&self, change: impl FnOnce(String) -> Option<String>) -> Option<Reply> {
         let token = change(self.network.cloud.sign_in_token(self.home, &self.ids[0], &TokenShape::default())?)?;
-        let Parts { jwt, public_key, tenant } = Parts::of(&token);
+        let TokenParts { jwt, public_key, tenant } = TokenParts::of(&token);
         let values = Values { token: &jwt, public_key: &public_key, tenant: &tenant, ..Values::default() };
         let request = self.profile.request(AuthCall::Exchange, &values);
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);

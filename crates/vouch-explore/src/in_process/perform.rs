@@ -315,18 +315,19 @@ async fn in_time(call: impl Future<Output = Observation>) -> Observation {
 }
 
 fn forge(good: &str, how: Forged) -> Option<String> {
-    use vouch_runner::run::step::forge_token::{How, forge};
+    use vouch_sim::sign_in_token::forge;
+    use vouch_spec::step::Forgery;
     forge(
         good,
         match how {
-            Forged::NotBase64 => How::NotBase64,
-            Forged::AlgorithmNone => How::AlgorithmNone,
-            Forged::AlgorithmHs256 => How::AlgorithmHs256,
-            Forged::AlgorithmEs256 => How::AlgorithmEs256,
-            Forged::ForeignIssuer => How::ForeignIssuer,
-            Forged::LookalikeIssuer => How::LookalikeIssuer,
-            Forged::NoUser => How::NoUser,
-            Forged::BadSignature => How::BadSignature,
+            Forged::NotBase64 => Forgery::NotBase64,
+            Forged::AlgorithmNone => Forgery::AlgorithmNone,
+            Forged::AlgorithmHs256 => Forgery::AlgorithmHs256,
+            Forged::AlgorithmEs256 => Forgery::AlgorithmEs256,
+            Forged::ForeignIssuer => Forgery::ForeignIssuer,
+            Forged::LookalikeIssuer => Forgery::LookalikeIssuer,
+            Forged::NoUser => Forgery::NoUser,
+            Forged::BadSignature => Forgery::BadSignature,
         },
     )
 }

@@ -2,24 +2,9 @@
 
 use crate::endpoints::LoadCall;
 use std::time::Duration;
-use vouch_runner::run::step::Step;
-use vouch_runner::run::step::advance::Advance;
-use vouch_runner::run::step::client_call::ClientCall;
-use vouch_runner::run::step::client_tokens::{Exchange, Refresh, Shape};
-use vouch_runner::run::step::delete_user::DeleteUser;
-use vouch_runner::run::step::expire::{Expire, Token};
-use vouch_runner::run::step::forge_token::ForgeToken;
-use vouch_runner::run::step::issue_token::IssueToken;
-use vouch_runner::run::step::request::Request;
-use vouch_runner::run::step::set_user_id::SetUserId;
-use vouch_runner::run::step::sign_in::SignIn;
-use vouch_runner::run::step::signed_in::SignedIn;
-use vouch_runner::run::step::signed_in_with_api_key::SignedInWithApiKey;
-use vouch_runner::run::step::token_request::TokenRequest;
-use vouch_sim::mock_cloud::TokenShape;
 use vouch_spec::protocol::Realm;
 use vouch_spec::scenario::Text;
-use vouch_spec::text::{Decoder, Node};
+use vouch_spec::step::{ClientCall, ExpiringToken, ForgeToken, GrantCall, Step, StepFields as _, TokenShape};
 
 /// What a user does.
 pub enum JourneyAction {
@@ -43,8 +28,8 @@ pub enum JourneyAction {
     /// The user's own clock goes on.
     Advance(Duration),
     DeleteUser(usize),
-    ClientExchange(Shape),
-    ClientRefresh(Shape),
+    ClientExchange(GrantCall),
+    ClientRefresh(GrantCall),
     ClientCall(Box<ClientCall>),
     Forge(ForgeToken),
 }
@@ -96,105 +81,91 @@ const SHAPE: &str = "tokens of this shape can be made by the simulated cloud of 
 const NOBODY: &str = "nobody of this name is known to the vendor before the first step";
 const TIME: &str = "time does not pass at the server of a load: a sign-in token does not end for this step";
 
-/// What a step is in a journey. `people` are those of the scenario. None where the step cannot be read, which the decoder
-/// has noted.
-pub fn meaning(name: &str, value: &Node, decoder: &Decoder, home: Realm, people: &[String]) -> Option<StepMapping> {
+/// What a step is in a journey. `people` are those of the scenario.
+pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
     let of = |name: &str, make: fn(usize) -> JourneyAction| match people.iter().position(|known| known == name) {
         Some(person) => StepMapping::JourneyAction(make(person)),
         None => StepMapping::Unfit(NOBODY),
     };
-    let at = |realm: Realm, act: JourneyAction| {
-        if realm == home { StepMapping::JourneyAction(act) } else { StepMapping::Unfit(PLACE) }
+    let at = |realm: Realm, action: JourneyAction| {
+        if realm == home { StepMapping::JourneyAction(action) } else { StepMapping::Unfit(PLACE) }
     };
     let issue = |user: &str, bind: Option<String>| match people.iter().position(|known| known == user) {
         Some(person) => StepMapping::JourneyAction(JourneyAction::Issue { person, bind }),
         None => StepMapping::Unfit(NOBODY),
     };
-    Some(match name {
-        "signedIn" => of(&decoder.decode::<SignedIn>(value)?.user, JourneyAction::SignedIn),
-        "signedInWithApiKey" => of(&decoder.decode::<SignedInWithApiKey>(value)?.user, JourneyAction::SignedInWithKey),
-        "deleteUser" => of(&decoder.decode::<DeleteUser>(value)?.user, JourneyAction::DeleteUser),
-        "issueToken" => {
-            let step: IssueToken = decoder.decode(value)?;
-            match (step.shape() == TokenShape::default(), step.realm(home) == home) {
+    let action = match step {
+        Step::SignedIn(step) => return of(&step.user, JourneyAction::SignedIn),
+        Step::SignedInWithApiKey(step) => return of(&step.user, JourneyAction::SignedInWithKey),
+        Step::DeleteUser(step) => return of(&step.user, JourneyAction::DeleteUser),
+        Step::IssueToken(step) => {
+            return match (step.shape() == TokenShape::default(), step.realm(home) == home) {
                 (false, _) => StepMapping::Unfit(SHAPE),
                 (_, false) => StepMapping::Unfit(PLACE),
-                _ => issue(&step.user, Some(step.bind)),
-            }
+                _ => issue(&step.user, Some(step.bind.clone())),
+            };
         }
-        "tokenRequest" => {
-            let step: TokenRequest = decoder.decode(value)?;
-            match step.is_plain() {
-                true => issue(&step.user, step.bind),
-                false => StepMapping::Unfit("a request of the app that is wrong on purpose is no load"),
-            }
+        Step::TokenRequest(step) => {
+            return match step.is_plain() {
+                true => issue(&step.user, step.bind.clone()),
+                false => StepMapping::Unfit("a token request that is wrong on purpose is not a load"),
+            };
         }
-        "signIn" => StepMapping::JourneyAction(JourneyAction::SignIn(decoder.decode::<SignIn>(value)?.token)),
-        "request" => {
-            let step: Request = decoder.decode(value)?;
-            match step.body.is_empty() {
-                true => StepMapping::JourneyAction(JourneyAction::Request(step.call)),
-                false => {
-                    StepMapping::Unfit("what answers hold is known of the simulated cloud of a conformance run only")
-                }
-            }
+        Step::ClientExchange(step) => {
+            return at(step.realm(home), JourneyAction::ClientExchange(step.0.clone()));
         }
-        "setUserId" => {
-            StepMapping::JourneyAction(JourneyAction::SetUserId(decoder.decode::<SetUserId>(value)?.user_id))
-        }
-        "configure" if value.as_map().is_none_or(<[_]>::is_empty) => {
-            StepMapping::JourneyAction(JourneyAction::Configure)
-        }
-        "signOut" => StepMapping::JourneyAction(JourneyAction::SignOut),
-        "refresh" => StepMapping::JourneyAction(JourneyAction::Refresh),
-        "relaunch" | "reboot" => StepMapping::JourneyAction(JourneyAction::Relaunch),
-        "expire" => match decoder.decode::<Expire>(value)?.what {
-            Token::AccessToken => StepMapping::JourneyAction(JourneyAction::Expire),
-            Token::SignInToken => StepMapping::Unfit(TIME),
+        Step::ClientRefresh(step) => return at(step.realm(home), JourneyAction::ClientRefresh(step.0.clone())),
+        Step::ClientCall(step) => return at(step.realm(home), JourneyAction::ClientCall(step.clone())),
+        Step::SignIn(step) => JourneyAction::SignIn(step.token.clone()),
+        Step::Request(step) if step.body.is_empty() => JourneyAction::Request(step.call.clone()),
+        Step::SetUserId(step) => JourneyAction::SetUserId(step.user_id.clone()),
+        Step::Configure(step) if step.is_plain() => JourneyAction::Configure,
+        Step::SignOut(_) => JourneyAction::SignOut,
+        Step::Refresh(_) => JourneyAction::Refresh,
+        Step::Relaunch(_) | Step::Reboot(_) => JourneyAction::Relaunch,
+        Step::Expire(step) => match step.what {
+            ExpiringToken::AccessToken => JourneyAction::Expire,
+            ExpiringToken::SignInToken => return StepMapping::Unfit(TIME),
         },
-        "advance" => match humantime::parse_duration(&decoder.decode::<Advance>(value)?.by) {
-            Ok(by) => StepMapping::JourneyAction(JourneyAction::Advance(by)),
-            Err(_) => StepMapping::Unfit("this is not a duration"),
+        Step::Advance(step) => match humantime::parse_duration(&step.by) {
+            Ok(by) => JourneyAction::Advance(by),
+            Err(_) => return StepMapping::Unfit("this is not a duration"),
         },
-        "clientExchange" => {
-            let step: Exchange = decoder.decode(value)?;
-            at(step.realm(home), JourneyAction::ClientExchange(step.0))
+        Step::ForgeToken(step) => JourneyAction::Forge((**step).clone()),
+        Step::Status(_) | Step::StatusChanges(_) | Step::CurrentUser(_) | Step::Storage(_) | Step::CheckToken(_) => {
+            return StepMapping::LeftOut;
         }
-        "clientRefresh" => {
-            let step: Refresh = decoder.decode(value)?;
-            at(step.realm(home), JourneyAction::ClientRefresh(step.0))
-        }
-        "clientCall" => {
-            let step: ClientCall = decoder.decode(value)?;
-            at(step.realm(home), JourneyAction::ClientCall(Box::new(step)))
-        }
-        "forgeToken" => StepMapping::JourneyAction(JourneyAction::Forge(decoder.decode(value)?)),
-        "status" | "statusChanges" | "currentUser" | "storage" | "checkToken" => StepMapping::LeftOut,
-        other => StepMapping::Unfit(why(other)),
-    })
+        other => return StepMapping::Unfit(why(other)),
+    };
+    StepMapping::JourneyAction(action)
 }
 
-/// Why a kind of step cannot be made in a load.
-fn why(name: &str) -> &'static str {
-    match name {
-        "kill" | "launch" | "crash" | "reinstall" | "corruptStorage" | "lockStorage" | "unlockStorage" => {
-            "a journey's users have no process to kill and no storage to harm"
+/// Why a step cannot be made in a load.
+fn why(step: &Step) -> &'static str {
+    match step {
+        Step::Kill(_)
+        | Step::Launch(_)
+        | Step::Crash(_)
+        | Step::Reinstall(_)
+        | Step::CorruptStorage(_)
+        | Step::LockStorage(_)
+        | Step::UnlockStorage(_) => "the virtual users of a journey have no process to kill and no storage to corrupt",
+        Step::Fault(_) | Step::ClearFaults(_) | Step::Release(_) | Step::Network(_) | Step::Unreachable(_) => {
+            "a load injects no faults: it measures the server"
         }
-        "fault" | "clearFaults" | "release" | "network" | "unreachable" => {
-            "a load harms nothing on the way: what is measured is the server"
+        Step::AppUser(_) | Step::Reconcile(_) | Step::Identify(_) => "a journey has no app with logic of its own",
+        Step::Start(_) | Step::Await(_) | Step::Cancel(_) | Step::Parallel(_) | Step::Pause(_) | Step::Wait(_) => {
+            "a virtual user makes one call after the other; parallel calls come from many users"
         }
-        "app" | "reconcile" | "identify" => "a journey has no app with a logic of its own",
-        "start" | "await" | "cancel" | "parallel" | "pause" => {
-            "a journey's user makes one call after the other; many at once come from many users"
+        Step::Revoke(_) | Step::RefuseAccessTokens(_) | Step::UndoDelete(_) => {
+            "a load cannot make the server do this while its users are active"
         }
-        "revoke" | "refuseAccessTokens" | "undoDelete" => {
-            "a load cannot have the server do this behind its users' backs"
-        }
-        "configure" => "an API key or place other than the team's own is no load",
-        "clockSkew" => "a journey's users have right clocks",
-        "vendorUsers" => "other users of the load are counted too",
-        "presentToken" => "a token at a host where it does not belong is no load",
-        "clientMalformed" => "a request that is broken on purpose is no load",
-        _ => "no load can do this",
+        Step::Configure(_) => "a load uses the API key and the realm of its own team",
+        Step::Request(_) => "the contents of answers are known only of the mock cloud of a conformance run",
+        Step::ClockSkew(_) => "the virtual users of a journey have correct clocks",
+        Step::VendorUsers(_) => "other users of the load are counted too",
+        Step::PresentToken(_) => "a token at a host where it does not belong is not a load",
+        Step::ClientMalformed(_) => "a request that is malformed on purpose is not a load",
+        _ => "a load cannot do this",
     }
 }

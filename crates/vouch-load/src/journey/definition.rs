@@ -4,14 +4,10 @@ use super::actions::{JourneyAction, StepMapping, meaning};
 use crate::endpoints::LoadCall;
 use std::collections::{BTreeMap, BTreeSet};
 use vouch_runner::run::PlannedCase;
-use vouch_runner::run::outcome::Outcomes;
-use vouch_runner::run::step::{Planned, StepResult};
 use vouch_spec::protocol::{ErrorKind, Realm};
 use vouch_spec::scenario::CloudGiven;
-use vouch_spec::text::{Decoder, Diagnostic, Kind, Node};
-
-/// The common fields of a step, which name no step.
-const COMMON: [&str; 3] = ["expect", "sent", "clause"];
+use vouch_spec::step::{Outcomes, ScenarioStep, StepResult};
+use vouch_spec::text::{Decoder, Diagnostic};
 
 const HELP: &str = "`vouch journeys --list` shows which scenarios make journeys";
 
@@ -65,7 +61,7 @@ fn takes_an_answer(expect: &Outcomes) -> bool {
     ];
     let refusals = OF_A_SERVER.into_iter().map(|kind| StepResult::Refused { kind, text: String::new() });
     let statuses = (200..600).map(|status| StepResult::Http { status });
-    std::iter::once(StepResult::Ok).chain(refusals).chain(statuses).any(|answer| expect.judge(&answer).is_ok())
+    std::iter::once(StepResult::Ok).chain(refusals).chain(statuses).any(|answer| expect.accepts(&answer))
 }
 
 impl Journey {
@@ -75,14 +71,7 @@ impl Journey {
         let decoder = Decoder::new(&scenario.source);
         let mut reader = Reader { case, decoder, left_out: BTreeMap::new(), late: false, unfit: BTreeSet::new() };
         reader.check_given();
-        let id = |suffix: String| format!("{}{suffix}", scenario.id());
-        let combinations = scenario.matrix.combinations();
-        let combination = combinations.iter().find(|combination| id(combination.suffix()) == case.id);
-        let mut steps = Vec::new();
-        for (node, planned) in scenario.steps.iter().zip(&case.steps) {
-            let filled = combination.map_or_else(|| node.clone(), |c| node.map_texts(&|text| c.substitute(text)));
-            steps.extend(reader.step(&filled, planned));
-        }
+        let steps: Vec<_> = case.steps.iter().filter_map(|step| reader.step(step)).collect();
         let calls: Vec<LoadCall> =
             LoadCall::ALL.into_iter().filter(|call| steps.iter().any(|step| step.calls().contains(call))).collect();
         if calls.is_empty() {
@@ -138,19 +127,11 @@ impl Reader<'_> {
         }
     }
 
-    fn step(&mut self, node: &Node, planned: &Planned) -> Option<Step> {
-        let nothing = Node::new(Kind::Null, node.span);
-        let value = node.as_map().map_or(Some(&nothing), |entries| {
-            entries.iter().find(|(key, _)| !COMMON.contains(&key.name.as_str())).map(|(_, value)| value)
-        })?;
-        let (name, given) = (planned.kind.name, &self.case.given);
-        let expect = match node.get("expect") {
-            Some(expect) => self.decoder.decode::<Outcomes>(expect)?,
-            None => Outcomes::default(),
-        };
-        let act = match meaning(name, value, &self.decoder, given.realm(), &given.users)? {
+    fn step(&mut self, planned: &ScenarioStep) -> Option<Step> {
+        let (name, given) = (planned.step.kind().name, &self.case.given);
+        let act = match meaning(&planned.step, given.realm(), &given.users) {
             StepMapping::JourneyAction(act) => {
-                let looks = [act.left_out(), node.get("sent").map(|_| "sent")];
+                let looks = [act.left_out(), planned.sent.as_ref().map(|_| "sent")];
                 looks.into_iter().flatten().for_each(|what| *self.left_out.entry(what.to_owned()).or_default() += 1);
                 act
             }
@@ -166,15 +147,15 @@ impl Reader<'_> {
                 return None;
             }
         };
-        self.check_time(&act, &expect, planned);
+        self.check_time(&act, planned);
         let place = self.decoder.source().place(planned.span);
-        Some(Step { act, expect, place, words: planned.words() })
+        Some(Step { act, expect: planned.expect.clone(), place, words: planned.step.describe() })
     }
 
     /// The users' clocks can be moved, the server's cannot: a refusal that comes of time does not come.
-    fn check_time(&mut self, act: &JourneyAction, expect: &Outcomes, planned: &Planned) {
+    fn check_time(&mut self, act: &JourneyAction, planned: &ScenarioStep) {
         self.late |= matches!(act, JourneyAction::Expire | JourneyAction::Advance(_));
-        let takes = |answer: &StepResult| expect.judge(answer).is_ok();
+        let takes = |answer: &StepResult| planned.expect.accepts(answer);
         let good = takes(&StepResult::Ok) || takes(&StepResult::Http { status: 200 });
         let by_server = matches!(
             act,
@@ -185,7 +166,7 @@ impl Reader<'_> {
         );
         if self.late && by_server && !good {
             let why = "expects a refusal after time has passed, and at the server of a load no time passes";
-            self.decoder.wrong(planned.span, format!("`{}` {why}", planned.kind.name), HELP);
+            self.decoder.wrong(planned.span, format!("`{}` {why}", planned.step.kind().name), HELP);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! From what SDK and server say to the answer that a scenario judges.
 
 use super::http_client::Reply;
-use vouch_runner::run::step::StepResult;
-use vouch_runner::run::step::request::line;
 use vouch_sim::reference::sdk::SdkError;
 use vouch_spec::protocol::ErrorKind;
+use vouch_spec::step::StepResult;
+use vouch_spec::step::method_and_path;
 
 /// Why a move has no answer: the text is for the report.
 pub struct Impossible(pub String);
@@ -29,5 +29,5 @@ pub fn http(reply: Option<Reply>) -> StepResult {
 
 /// Method and path of a call.
 pub fn split(call: &str) -> Result<(&str, &str), Impossible> {
-    line(call).ok_or_else(|| Impossible(format!("`{call}` is no method and path")))
+    method_and_path(call).ok_or_else(|| Impossible(format!("`{call}` is no method and path")))
 }

@@ -11,15 +11,15 @@ use crate::failure::Failure;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use vouch_runner::run::step::StepResult;
-use vouch_runner::run::step::client_call::ClientCall;
-use vouch_runner::run::step::client_tokens::{Parts, Shape, granted};
-use vouch_runner::run::step::forge_token::{ForgeToken, forge};
+use vouch_runner::run::step::token_grant;
 use vouch_runner::sut::{HttpReply, Place};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
 use vouch_sim::reference::sdk::{Device, Sdk};
+use vouch_sim::sign_in_token::{TokenParts, forge};
 use vouch_spec::profile::{self, Values};
 use vouch_spec::scenario::Text;
+use vouch_spec::step::StepResult;
+use vouch_spec::step::{ClientCall, ForgeToken, GrantCall};
 
 /// A user of the load.
 pub struct VirtualUser {
@@ -164,11 +164,11 @@ impl VirtualUser {
         };
         let end = match &answer {
             Err(Impossible(what)) => End::Unmet(format!("{}: {what}", step.place)),
-            Ok(answer) => match step.expect.judge(answer) {
-                Ok(()) if success(answer) => End::Good,
-                Ok(()) => End::Refused,
-                Err(_) => End::Unmet(format!("{}: expected {}, got {answer}", step.place, step.expect)),
-            },
+            Ok(answer) if !step.expect.accepts(answer) => {
+                End::Unmet(format!("{}: expected {}, got {answer}", step.place, step.expect))
+            }
+            Ok(answer) if success(answer) => End::Good,
+            Ok(_) => End::Refused,
         };
         let end = if cut { End::Cut } else { end };
         match self.wire.tally.resolve(self.journey, made, &end) {
@@ -265,22 +265,22 @@ impl VirtualUser {
         told(done)
     }
 
-    async fn grant(&mut self, call: profile::IdpCall, grant: &Shape) -> Moved {
+    async fn grant(&mut self, call: profile::IdpCall, grant: &GrantCall) -> Moved {
         let token = self.text(&grant.token)?;
         let owner = self.owners.get(&token).copied().unwrap_or(0);
         self.become_client(owner, if call == profile::IdpCall::Refresh { &token } else { "" });
-        let Parts { jwt, public_key, tenant } = match call {
-            profile::IdpCall::Exchange => Parts::of(&token),
+        let TokenParts { jwt, public_key, tenant } = match call {
+            profile::IdpCall::Exchange => TokenParts::of(&token),
             profile::IdpCall::Refresh => {
                 let public_key = self.wire.tally.lock().checker.public_key.clone();
-                Parts { jwt: String::new(), public_key, tenant: String::new() }
+                TokenParts { jwt: String::new(), public_key, tenant: String::new() }
             }
         };
         let values = Values { token: &jwt, public_key: &public_key, tenant: &tenant, refresh_token: &token };
         let profile = self.wire.site.profile.clone();
         let reply = self.wire.grant(call, self.client, profile.request(call, &values)).await;
         let Some(reply) = reply else { return Ok(http(None)) };
-        let granted = match granted(&profile, call, reply.status, &reply.body) {
+        let granted = match token_grant(&profile, call, reply.status, &reply.body) {
             Ok(granted) => granted,
             Err(Some(answer)) => return Ok(answer),
             Err(None) => return Err(Impossible("a good answer without tokens and lifetime".into())),

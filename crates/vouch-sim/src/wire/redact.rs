@@ -1,7 +1,7 @@
 //! Secrets by construction: what a report may show is a [`Redacted`] text, and only a [`Redactor`] makes one.
 //!
 //! ```
-//! use crate::wire::redact::{Redactor, SecretKind};
+//! use vouch_sim::wire::redact::{Redactor, SecretKind};
 //! let redactor = Redactor::default();
 //! redactor.secret(SecretKind::RefreshToken, "r3fr3sh+1");
 //! assert_eq!(redactor.scrub("token=r3fr3sh%2B1 sent").as_str(), "token=[refresh token 1] sent");

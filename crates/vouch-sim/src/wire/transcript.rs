@@ -5,8 +5,8 @@ use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use std::fmt;
-pub use vouch_spec::operation::Operation;
 use std::sync::Arc;
+pub use vouch_spec::operation::Operation;
 use vouch_spec::profile::{Granted, IdpCall, Profile, RequestTokens};
 use vouch_spec::protocol::Realm;
 

@@ -3,7 +3,7 @@
 //! `custom` is the same mapping in a target file. Cloud, recorder and reference SDK all read the one mapping.
 //!
 //! ```
-//! use crate::profile::{IdpCall, Profile, Values};
+//! use vouch_spec::profile::{IdpCall, Profile, Values};
 //! let junction = Profile::junction();
 //! let request = junction.request(IdpCall::Refresh, &Values { refresh_token: "a+b", ..Values::default() });
 //! assert_eq!(request.path, "/v1/token");

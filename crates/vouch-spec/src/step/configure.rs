@@ -25,6 +25,13 @@ fn place_words(environment: Option<Environment>, region: Option<Region>) -> Stri
     if words.is_empty() { String::new() } else { format!(" for {}", words.join(" ")) }
 }
 
+impl Configure {
+    /// Whether it configures what the scenario's own team has.
+    pub fn is_plain(&self) -> bool {
+        self.api_key.is_none() && self.environment.is_none() && self.region.is_none()
+    }
+}
+
 impl StepFields for Configure {
     const NAME: &str = "configure";
     const ABOUT: &str = "API-key scheme: configures team, environment and region.";

@@ -4,14 +4,14 @@
 //! This layer knows text only: nothing of scenarios, targets or clauses.
 //!
 //! ```
-//! use crate::text::{Decoder, Source};
+//! use vouch_spec::text::{Decoder, Source};
 //!
 //! #[derive(serde::Deserialize, Debug)]
 //! #[serde(deny_unknown_fields)]
 //! struct Dog { name: String }
 //!
 //! let source = Source::new("dog.yaml", "nme: Rex\n");
-//! let (tree, _) = crate::text::yaml::parse(&source);
+//! let (tree, _) = vouch_spec::text::yaml::parse(&source);
 //! let decoder = Decoder::new(&source);
 //! let dog = decoder.decode::<Dog>(&tree.unwrap());
 //! assert!(dog.is_none());
