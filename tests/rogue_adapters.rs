@@ -91,7 +91,10 @@ fn a_secret_that_scrolls_out_of_the_tail_of_standard_error_is_found() {
 
 #[test]
 fn a_secret_in_a_temporary_file_is_found() {
-    expect("leaks-to-a-temporary-file", &["the sign-in token stored nowhere", "the plain item `$TMPDIR/request.json`"]);
+    expect(
+        "leaks-to-a-temporary-file",
+        &["a sign-in token that is not stored", "the plain item `$TMPDIR/request.json`"],
+    );
 }
 
 #[test]

@@ -111,13 +111,13 @@ impl Direct {
         self.token_answers()?;
         let mut sdk = lock(&self.observed).clone();
         let odd = self.changes.iter().find(|status| !vouch_spec::protocol::is_documented(status));
-        sdk.odd_status = odd.cloned();
+        sdk.undocumented_status = odd.cloned();
         let items = items(&self.disk);
         let (redactor, profile, watch) = (&self.redactor, &*self.profile, &mut self.watch);
         let breach = self.network.transcript.look(|exchanges| {
             let mode = Mode::Virtual;
             let (sdk, items, written) = (&sdk, &items, "");
-            let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, at_rest: true };
+            let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle: true };
             invariant::after_step(watch, &evidence)
         });
         match breach {

@@ -13,7 +13,7 @@ use super::walk::reachable;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use vouch_runner::run::verdict::{Finding, Verdict, Weight};
+use vouch_runner::run::verdict::{Finding, Severity, Verdict};
 use vouch_runner::run::{Offer, Plan, PlannedCase, RoleSetup, play};
 use vouch_sim::clock::Mode;
 use vouch_spec::protocol::Capability;
@@ -139,7 +139,7 @@ impl Outside {
                 let Some(finding) = findings.into_iter().next() else {
                     return Ended::Broken("a failure without a finding".into());
                 };
-                let line = finding.place.source.line_column(finding.place.span.start).0;
+                let line = finding.location.source.line_column(finding.location.span.start).0;
                 let at = written.lines.iter().rposition(|first| *first <= line);
                 Ended::Failed(Box::new(Failed { draft: draft.clone(), finding, at }))
             }
@@ -207,7 +207,7 @@ impl Failed {
 
 /// Whether two findings tell of the same fault, as far as that can be said.
 fn is_alike(one: &Finding, other: &Finding) -> bool {
-    one.weight == other.weight && (one.weight == Weight::Always || one.clauses == other.clauses)
+    one.severity == other.severity && (one.severity == Severity::Always || one.clauses == other.clauses)
 }
 
 /// Whether an action lets hours, or long pauses between tries, pass.

@@ -5,7 +5,7 @@
 
 use crate::run::{Offer, RoleSetup};
 use crate::sut::{
-    AppRole, BackendRole, CloudRole, CloudSpec, ExternalCloud, SdkRole, ServiceError, StartError, SutError, Vendor,
+    AppRole, BackendRole, CloudRole, CloudSpec, ExternalCloud, SdkRole, ServiceError, StartError, SutError, BackendLaunch,
 };
 use crate::target_file::Target;
 use std::sync::Arc;
@@ -151,7 +151,7 @@ impl ResolvedTarget {
 
     fn fill_backend(&mut self, name: String, role: BackendRole) {
         // A backend that runs already calls one vendor address, so cases cannot run side by side.
-        if matches!(&role, BackendRole::External(spec) if matches!(spec.run, Vendor::Running { .. })) {
+        if matches!(&role, BackendRole::External(spec) if matches!(spec.run, BackendLaunch::Running { .. })) {
             self.max_jobs = Some(1);
         }
         self.build = build(&name, "", "HTTP");

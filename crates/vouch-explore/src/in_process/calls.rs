@@ -6,7 +6,7 @@ use crate::memory_network::lock;
 use crate::state::Observation;
 use async_trait::async_trait;
 use std::sync::atomic::Ordering;
-use vouch_runner::invariant::Left;
+use vouch_runner::invariant::StoredSession;
 use vouch_sim::reference::app::{Failed, SdkPort, TokenSource};
 use vouch_sim::reference::sdk::{ApiAnswer, SdkError};
 use vouch_sim::wire::Operation;
@@ -20,7 +20,7 @@ impl Direct {
 
     /// A call that may begin a session.
     pub(super) fn begins(&self) {
-        lock(&self.observed).left = Left::MayBe;
+        lock(&self.observed).stored_session = StoredSession::MayExist;
     }
 
     pub(super) fn note(&self, result: Result<Observation, SdkError>) -> Observation {
@@ -29,10 +29,10 @@ impl Direct {
             Err(error) => error,
         };
         let mut observed = lock(&self.observed);
-        observed.told.push((error.kind, self.network.transcript.len()));
-        observed.texts = vec![error.text];
+        observed.reported_errors.push((error.kind, self.network.transcript.len()));
+        observed.error_texts = vec![error.text];
         if error.kind == ErrorKind::InvalidUser {
-            (observed.left, observed.token_scheme) = (Left::UserGone, false);
+            (observed.stored_session, observed.token_scheme) = (StoredSession::UserDeleted, false);
         }
         Observation::Refused(error.kind)
     }
@@ -40,7 +40,7 @@ impl Direct {
     pub(super) fn note_sign_out(&self, out: Result<(), SdkError>) -> Observation {
         if out.is_ok() {
             let mut observed = lock(&self.observed);
-            (observed.left, observed.token_scheme) = (Left::SignedOut, false);
+            (observed.stored_session, observed.token_scheme) = (StoredSession::SignedOut, false);
         }
         self.note(out.map(|()| Observation::Ok))
     }
@@ -118,7 +118,7 @@ impl Direct {
         self.life.end_at_write(0);
         if died {
             let mut observed = lock(&self.observed);
-            (observed.left, observed.token_scheme) = (Left::MayBe, false);
+            (observed.stored_session, observed.token_scheme) = (StoredSession::MayExist, false);
         }
         self.relaunch();
         if died { Observation::Killed } else { seen }

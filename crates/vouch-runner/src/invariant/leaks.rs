@@ -1,4 +1,4 @@
-//! Secrets where they must not be (EXC-2, EXC-3, ISS-4, REF-1).
+//! Checks for secrets in the wrong place (EXC-2, EXC-3, ISS-4, REF-1).
 
 use super::storage::Stored;
 use super::{Evidence, Violation};
@@ -8,7 +8,7 @@ use vouch_sim::wire::{Exchange, ExchangeOutcome, Operation, Party};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::text::lossy;
 
-/// The clause that forbids a kind of secret outside its place.
+/// The clause that is violated when a secret of this kind leaks.
 fn clause(kind: SecretKind) -> &'static str {
     match kind {
         SecretKind::SignInToken => "EXC-2",
@@ -17,7 +17,7 @@ fn clause(kind: SecretKind) -> &'static str {
     }
 }
 
-/// The exchanges of a party from a number on, with their numbers.
+/// The exchanges that a party sent, from index `first` on, with their indices.
 fn from<'a>(party: Party, first: usize, evidence: &'a Evidence<'_>) -> impl Iterator<Item = (usize, &'a Exchange)> {
     evidence.exchanges.iter().enumerate().skip(first).filter(move |(_, exchange)| exchange.link.from == party)
 }
@@ -26,13 +26,13 @@ fn head(headers: &HeaderMap) -> String {
     let mut out = String::new();
     for value in headers.values() {
         out.push_str(&lossy(value.as_bytes()));
-        // No line end: what is broken over lines is looked through twice.
+        // A space, because the redactor searches a text with line breaks twice.
         out.push(' ');
     }
     out
 }
 
-/// No secret in a URL: servers and proxies log them.
+/// A URL contains no secret: servers and proxies log URLs.
 pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
     for (index, exchange) in from(Party::Sdk, first, evidence) {
         if let Some(known) = evidence.redactor.secrets_in(&exchange.request.path).first() {
@@ -46,7 +46,7 @@ pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Violation
     None
 }
 
-/// No API key in what a backend answers the app: body, headers, redirect, error (ISS-4).
+/// A response of a backend to the app contains no API key, neither in its headers nor in its body (ISS-4).
 pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
     for (index, exchange) in from(Party::App, first, evidence) {
         let ExchangeOutcome::Answered { headers, body, .. } = &exchange.fate else { continue };
@@ -56,46 +56,47 @@ pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Violation>
         {
             return Some(Violation {
                 clause: "ISS-4",
-                expected: "no API key in an answer to the app",
-                got: format!("the {} in the answer of exchange {}", key.name, index + 1),
+                expected: "no API key in a response to the app",
+                got: format!("the {} in the response of exchange {}", key.name, index + 1),
             });
         }
     }
     None
 }
 
-/// Each secret goes where it belongs: sign-in tokens into an exchange, refresh tokens into a refresh, keys to the API.
-pub(super) fn of_wrong_credentials(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
+/// Each request carries the credential of its kind: a sign-in token for an exchange, a refresh token for a refresh, one access
+/// token or API key for an API call.
+pub(super) fn with_wrong_credential(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
     for (index, exchange) in from(Party::Sdk, first, evidence) {
         let request = &exchange.request;
         let text = head(&request.headers) + &lossy(&request.body);
         let secrets = evidence.redactor.secrets_in(&text);
         let has = |kind| secrets.iter().find(|known| known.kind == kind);
-        let breach = |clause, expected, name: &str| {
+        let violation = |clause, expected, name: &str| {
             Some(Violation { clause, expected, got: format!("the {name} in exchange {}", index + 1) })
         };
         if exchange.operation == Operation::Api {
             if let Some(token) = has(SecretKind::SignInToken) {
-                return breach("REF-1", "API calls with the access token, never the sign-in token", &token.name);
+                return violation("REF-1", "API calls with the access token, never the sign-in token", &token.name);
             }
             if let Some(token) = has(SecretKind::RefreshToken) {
-                return breach("REF-1", "API calls with the access token, never the refresh token", &token.name);
+                return violation("REF-1", "API calls with the access token, never the refresh token", &token.name);
             }
             if let (Some(key), Some(_)) = (has(SecretKind::ApiKey), has(SecretKind::AccessToken)) {
-                return breach("REF-1", "API calls with one credential", &key.name);
+                return violation("REF-1", "API calls with one credential", &key.name);
             }
         } else if let Some(key) = has(SecretKind::ApiKey) {
-            return breach("ISS-4", "no API key at the identity provider", &key.name);
+            return violation("ISS-4", "no API key at the identity provider", &key.name);
         } else if exchange.operation == Operation::Refresh
             && let Some(token) = has(SecretKind::SignInToken)
         {
-            return breach("EXC-2", "the sign-in token sent in its exchange, and not again", &token.name);
+            return violation("EXC-2", "the sign-in token sent in its exchange only", &token.name);
         }
     }
     None
 }
 
-/// No secret in what the SDK logs or writes to standard error.
+/// The log and the standard error of the SDK contain no secret.
 pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Violation> {
     let known = evidence.redactor.secrets_in(evidence.written).into_iter().next()?;
     let line = evidence.written.lines().find(|line| known.is_in(line)).unwrap_or_default();
@@ -106,22 +107,23 @@ pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Violation> {
     })
 }
 
-/// No secret in the text of an error.
+/// The text of an error contains no secret.
 pub(super) fn in_errors(evidence: &Evidence<'_>) -> Option<Violation> {
-    let known = evidence.sdk.texts.iter().find_map(|text| evidence.redactor.secrets_in(text).into_iter().next())?;
+    let known =
+        evidence.sdk.error_texts.iter().find_map(|text| evidence.redactor.secrets_in(text).into_iter().next())?;
     Some(Violation {
         clause: "EXC-3",
         expected: "no secret in the text of an error",
-        got: format!("the {} in what the SDK says of an error", known.name),
+        got: format!("the {} in the text of an error that the SDK reported", known.name),
     })
 }
 
-/// Tokens rest in secure storage only; the sign-in token rests nowhere.
+/// Tokens are stored in secure storage only. The sign-in token is not stored at all.
 pub(super) fn in_storage(all: &[Stored<'_>]) -> Option<Violation> {
     for (item, secrets) in all {
         for known in secrets {
             let (expected, forbidden) = match known.kind {
-                SecretKind::SignInToken => ("the sign-in token stored nowhere", true),
+                SecretKind::SignInToken => ("a sign-in token that is not stored", true),
                 _ => ("secrets in secure storage only", item.area != Area::Secure),
             };
             if forbidden {

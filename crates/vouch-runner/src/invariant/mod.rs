@@ -1,6 +1,7 @@
-//! What must hold in every run, whatever the scenario is about. Watched after each step.
+//! Invariants: what must hold after every step of every case, whatever the scenario tests.
 //!
-//! The watchers read transcript, storage, logs and what the SDK told its caller. They know no step.
+//! The checks read the transcript, storage, log output and the results of SDK calls ([`Evidence`]). They must not know which
+//! step ran.
 
 mod calls;
 mod leaks;
@@ -10,7 +11,7 @@ mod tokens;
 mod user_isolation;
 
 use token_grants::Grants;
-pub use user_isolation::{Asked, AskedEnd};
+pub use user_isolation::{ApiRequest, ApiRequestEnd};
 use vouch_sim::clock::Mode;
 use vouch_sim::wire::Exchange;
 use vouch_sim::wire::redact::Redactor;
@@ -18,80 +19,80 @@ use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::Item;
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
-/// What a case has left behind so far.
+/// What a case has produced so far.
 pub struct Evidence<'a> {
     pub redactor: &'a Redactor,
     pub profile: &'a Profile,
     pub mode: Mode,
     /// Everything that went over the wire.
     pub exchanges: &'a [Exchange],
-    /// What the SDK has written to its log and to standard error since the last look.
+    /// What the SDK wrote to its log and to standard error since the previous check.
     pub written: &'a str,
-    /// Everything that the device keeps.
+    /// Every item in the storage of the device.
     pub items: &'a [Item],
     pub sdk: &'a Observed,
-    /// How many calls into the build the step could have made.
+    /// The maximum number of SDK calls that the step could have made.
     pub calls: usize,
-    /// No call goes on, and the SDK runs: what lies in storage is what it meant to keep.
-    pub at_rest: bool,
+    /// No call is in flight and the SDK is running, so that storage is in a state that the SDK intends to keep.
+    pub idle: bool,
 }
 
-/// What was seen of the SDK beside the wire.
+/// What was observed of the SDK apart from its traffic.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// How many exchanges there had been at each launch.
+    /// The number of exchanges in the transcript at each launch.
     pub launches: Vec<usize>,
-    /// The errors that callers got, and how many exchanges there had been by then.
-    pub told: Vec<(ErrorKind, usize)>,
-    /// What those errors said.
-    pub texts: Vec<String>,
-    pub left: Left,
-    /// A sign-in with a token has worked since the last sign-out, and nothing was killed since.
+    /// The errors that SDK calls returned, each with the number of exchanges in the transcript at that time.
+    pub reported_errors: Vec<(ErrorKind, usize)>,
+    /// The texts of those errors.
+    pub error_texts: Vec<String>,
+    pub stored_session: StoredSession,
+    /// A sign-in with a token succeeded since the last sign-out, and the process was not killed since.
     pub token_scheme: bool,
-    /// A status that is no documented combination.
-    pub odd_status: Option<Vec<StatusWord>>,
-    /// The API calls that the app asked for.
-    pub requests: Vec<Asked>,
-    /// The device's clock was put wrong on purpose.
-    pub clock_was_off: bool,
+    /// The first status that is not a documented combination.
+    pub undocumented_status: Option<Vec<StatusWord>>,
+    /// The API requests that the app made through the SDK.
+    pub api_requests: Vec<ApiRequest>,
+    /// The scenario skewed the clock of the device.
+    pub clock_was_skewed: bool,
 }
 
-/// Whether a session may lie in storage.
+/// Whether storage may contain a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Left {
+pub enum StoredSession {
     #[default]
-    MayBe,
-    /// The app has signed out since.
+    MayExist,
+    /// The app signed out: storage must not contain a session.
     SignedOut,
-    /// The SDK has told that its user is gone since.
-    UserGone,
+    /// The SDK reported that its user was deleted: storage must not contain a session.
+    UserDeleted,
 }
 
-/// A thing that must never be, and was.
+/// A violated invariant.
 #[derive(Clone, Debug)]
 pub struct Violation {
     pub clause: &'static str,
     pub expected: &'static str,
-    /// Names the exchange or the item.
+    /// What was found, with the exchange or the storage item.
     pub got: String,
 }
 
-/// How far the watchers have looked.
+/// The progress of the checks through a case.
 #[derive(Default)]
 pub struct InvariantState {
     grants: Grants,
     exchanges: usize,
-    /// The end of what was written before the last look: a secret may go on in what comes next.
+    /// The end of the output that was already searched: a secret may continue in the next output.
     written: String,
-    /// An item was seen in storage.
+    /// Storage contained an item at least once.
     stored: bool,
 }
 
-/// How much of what was written is looked at twice, in bytes.
+/// How much of the output is searched twice, in bytes.
 const CARRIED: usize = 16 * 1024;
 
 impl InvariantState {
-    /// What is to be searched now: what is new, with what came just before it; None where nothing is new.
+    /// The output to search: the new part, preceded by the end of the previous one. `None` without new output.
     fn written(&mut self, fresh: &str) -> Option<String> {
         if fresh.is_empty() {
             return None;
@@ -103,39 +104,39 @@ impl InvariantState {
     }
 }
 
-/// Looks at what the last step left behind.
-pub fn after_step(watch: &mut InvariantState, evidence: &Evidence<'_>) -> Option<Violation> {
-    let first = std::mem::replace(&mut watch.exchanges, evidence.exchanges.len());
-    let written = watch.written(evidence.written);
-    watch.grants.extend(evidence);
-    watch.stored |= !evidence.items.is_empty();
-    let (grants, stored) = (&watch.grants, storage::stored(evidence));
+/// Checks every invariant after a step and returns the first violation.
+pub fn after_step(state: &mut InvariantState, evidence: &Evidence<'_>) -> Option<Violation> {
+    let first = std::mem::replace(&mut state.exchanges, evidence.exchanges.len());
+    let written = state.written(evidence.written);
+    state.grants.extend(evidence);
+    state.stored |= !evidence.items.is_empty();
+    let (grants, stored) = (&state.grants, storage::stored(evidence));
     leaks::in_urls(first, evidence)
         .or_else(|| leaks::to_app(first, evidence))
-        .or_else(|| leaks::of_wrong_credentials(first, evidence))
+        .or_else(|| leaks::with_wrong_credential(first, evidence))
         .or_else(|| tokens::exchanged_once(evidence))
         .or_else(|| tokens::one_refresh_in_flight(evidence))
-        .or_else(|| tokens::too_soon(evidence, grants))
-        .or_else(|| tokens::rotated_out(evidence, grants))
-        .or_else(|| tokens::known_to_be_dead(evidence))
-        .or_else(|| tokens::known_to_be_expired(first, evidence, grants))
-        .or_else(|| user_isolation::goes_on_as_another(first, evidence, grants))
-        .or_else(|| user_isolation::waits_for_another(evidence, grants))
-        .or_else(|| calls::at_home(first, evidence, grants))
-        .or_else(|| calls::bounded(first, evidence))
-        .or_else(|| if watch.stored { None } else { storage::is_shown(evidence, grants) })
+        .or_else(|| tokens::refreshed_before_retry_after(evidence, grants))
+        .or_else(|| tokens::rotated_token_reused(evidence, grants))
+        .or_else(|| tokens::refused_token_reused(evidence))
+        .or_else(|| tokens::expired_token_sent(first, evidence, grants))
+        .or_else(|| user_isolation::retried_as_another_user(first, evidence, grants))
+        .or_else(|| user_isolation::waits_for_previous_user(evidence, grants))
+        .or_else(|| calls::sent_to_own_realm(first, evidence, grants))
+        .or_else(|| calls::call_count_is_bounded(first, evidence))
+        .or_else(|| if state.stored { None } else { storage::session_is_visible(evidence, grants) })
         .or_else(|| leaks::in_logs(&Evidence { written: written.as_deref()?, ..*evidence }))
         .or_else(|| leaks::in_errors(evidence))
         .or_else(|| leaks::in_storage(&stored))
         .or_else(|| storage::one_scheme(evidence, &stored))
         .or_else(|| storage::one_user(evidence, grants, &stored))
-        .or_else(|| storage::nothing_left(evidence, &stored))
+        .or_else(|| storage::empty_after_sign_out(evidence, &stored))
         .or_else(|| documented_status(evidence))
 }
 
 /// The status is always one of the documented combinations.
 fn documented_status(evidence: &Evidence<'_>) -> Option<Violation> {
-    let words: Vec<_> = evidence.sdk.odd_status.as_ref()?.iter().map(|word| word.word()).collect();
+    let words: Vec<_> = evidence.sdk.undocumented_status.as_ref()?.iter().map(|word| word.word()).collect();
     let got = format!("the status [{}]", words.join(", "));
     Some(Violation { clause: "LIF-7", expected: "a documented combination of status words", got })
 }

@@ -1,16 +1,16 @@
-//! What may lie in storage while nothing goes on (LIF-2, MIG-6, OUT-1, OUT-2, DEL-1).
+//! Checks of the storage while no call is in flight (LIF-2, MIG-6, OUT-1, OUT-2, DEL-1, EXC-3).
 
 use super::token_grants::Grants;
-use super::{Evidence, Left, Violation};
+use super::{Evidence, StoredSession, Violation};
 use std::sync::Arc;
 use vouch_sim::wire::Party;
 use vouch_sim::wire::redact::{KnownSecret, SecretKind};
 use vouch_spec::protocol::message::Item;
 
-/// An item, and the secrets in it.
+/// A storage item and the secrets in it.
 pub(super) type Stored<'a> = (&'a Item, Vec<Arc<KnownSecret>>);
 
-/// Everything in storage with its secrets.
+/// Every storage item with its secrets.
 pub(super) fn stored<'a>(evidence: &Evidence<'a>) -> Vec<Stored<'a>> {
     let secrets = |item: &Item| evidence.redactor.secrets_in(&format!("{}={}", item.key, item.value));
     evidence.items.iter().map(|item| (item, secrets(item))).collect()
@@ -24,9 +24,10 @@ fn place(item: &Item) -> String {
     format!("the {} item `{}`", item.area.word(), item.key)
 }
 
-/// A session that outlives its process lies somewhere: an adapter that never shows an item proves nothing about storage.
-pub(super) fn is_shown(evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
-    let launch = *evidence.sdk.launches.last().filter(|_| evidence.at_rest)?;
+/// A session that outlives its process is visible in storage. Otherwise the adapter hides its storage, and the other checks of
+/// storage check nothing.
+pub(super) fn session_is_visible(evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
+    let launch = *evidence.sdk.launches.last().filter(|_| evidence.idle)?;
     let before = |token: &str| {
         grants
             .all
@@ -39,14 +40,14 @@ pub(super) fn is_shown(evidence: &Evidence<'_>, grants: &Grants) -> Option<Viola
     });
     survived.map(|(number, _)| Violation {
         clause: "EXC-3",
-        expected: "the session that outlived its process somewhere in the storage that the adapter shows",
+        expected: "the session that outlived its process in a storage area that the adapter shows",
         got: format!("no item in any area, though exchange {} shows a token from before the launch", number + 1),
     })
 }
 
-/// Tokens and an API key are never both there: one scheme or the other.
+/// Storage never contains tokens and an API key at once.
 pub(super) fn one_scheme(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
-    if !evidence.at_rest || !evidence.sdk.token_scheme {
+    if !evidence.idle || !evidence.sdk.token_scheme {
         return None;
     }
     let token = all.iter().any(|(_, secrets)| secrets.iter().any(|known| is_token(known)));
@@ -60,9 +61,9 @@ pub(super) fn one_scheme(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<
     })
 }
 
-/// Never the tokens of two users.
+/// Storage never contains the tokens of two users.
 pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants, all: &[Stored<'_>]) -> Option<Violation> {
-    if !evidence.at_rest {
+    if !evidence.idle {
         return None;
     }
     let mut seen: Option<(String, String)> = None;
@@ -86,17 +87,19 @@ pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants, all: &[Stored<'
     None
 }
 
-/// After a sign-out, by the app or by the SDK itself, no token and no key is left.
-pub(super) fn nothing_left(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
-    if !evidence.at_rest || evidence.sdk.left == Left::MayBe {
+/// After a sign-out by the app or by the SDK itself, storage contains no token and no key.
+pub(super) fn empty_after_sign_out(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
+    if !evidence.idle || evidence.sdk.stored_session == StoredSession::MayExist {
         return None;
     }
-    for (item, left) in all {
-        let Some(known) = left.iter().find(|known| is_token(known) || known.kind == SecretKind::ApiKey) else {
+    for (item, secrets) in all {
+        let Some(known) = secrets.iter().find(|known| is_token(known) || known.kind == SecretKind::ApiKey) else {
             continue;
         };
-        let (clause, expected) = match (evidence.sdk.left, known.kind) {
-            (Left::UserGone, _) => ("DEL-1", "nothing of the session in storage after the user was found to be gone"),
+        let (clause, expected) = match (evidence.sdk.stored_session, known.kind) {
+            (StoredSession::UserDeleted, _) => {
+                ("DEL-1", "no data of the session in storage after the SDK reported that the user was deleted")
+            }
             (_, SecretKind::ApiKey) => ("OUT-2", "no API key in storage after sign-out"),
             _ => ("OUT-1", "no token in storage after sign-out"),
         };

@@ -1,4 +1,4 @@
-//! Which tokens the SDK got when, for whom, where.
+//! The tokens that the SDK received: when, for which user, in which realm.
 
 use super::Evidence;
 use serde_json::Value;
@@ -6,35 +6,35 @@ use vouch_sim::reference::sdk::token::realm_of_issuer;
 use vouch_sim::wire::{Exchange, ExchangeOutcome, Party};
 use vouch_spec::protocol::Realm;
 
-/// The tokens of one answer that the SDK got as the server made it.
+/// The tokens of one successful exchange or refresh.
 pub(super) struct Grant {
-    /// The number of the exchange, from 0.
+    /// The index of the exchange in the transcript.
     pub at: usize,
     pub access_token: String,
     pub refresh_token: String,
-    /// The refresh token that bought them; none for those of a sign-in token.
-    pub bought_with: Option<String>,
+    /// The refresh token of the request. `None` for the exchange of a sign-in token.
+    pub refreshed_with: Option<String>,
     pub realm: Option<Realm>,
-    /// The vendor user, in lower case, if it is known.
+    /// The id of the vendor user in lower case, if known.
     pub user: Option<String>,
-    /// The latest end of the access token that the SDK can have reckoned with, in milliseconds of the case's time.
+    /// The latest expiry of the access token that the SDK can have computed, in milliseconds of the case's clock.
     pub expires_at_ms: i64,
 }
 
-/// All of them so far.
+/// Every grant of a case.
 #[derive(Default)]
 pub(super) struct Grants {
     pub all: Vec<Grant>,
-    /// The number of the first exchange that was not looked at.
+    /// The index of the first exchange that has not been read.
     next: usize,
 }
 
-/// What a sign-in token says of itself.
+/// The claims of a sign-in token, not verified.
 fn claims(jwt: &str) -> Value {
     jsonwebtoken::dangerous::insecure_decode_claims(jwt).unwrap_or_default()
 }
 
-/// The realm in a sign-in token's issuer.
+/// The realm that the issuer of a sign-in token names.
 pub(super) fn realm_of_token(jwt: &str) -> Option<Realm> {
     realm_of_claims(&claims(jwt))
 }
@@ -44,7 +44,7 @@ fn realm_of_claims(claims: &Value) -> Option<Realm> {
 }
 
 impl Grants {
-    /// Looks at the exchanges that have come since, up to the first that is not settled yet.
+    /// Reads the new exchanges, up to the first that is still pending.
     pub fn extend(&mut self, evidence: &Evidence<'_>) {
         while let Some(exchange) = evidence.exchanges.get(self.next) {
             if matches!(exchange.fate, ExchangeOutcome::Pending) {
@@ -61,8 +61,8 @@ impl Grants {
 
     fn read(&self, at: usize, exchange: &Exchange, evidence: &Evidence<'_>) -> Option<Grant> {
         let granted = exchange.granted(evidence.profile)?;
-        let bought_with = exchange.carried.refresh_token.clone();
-        let parent = bought_with.as_ref().and_then(|token| self.of_refresh_token(token));
+        let refreshed_with = exchange.carried.refresh_token.clone();
+        let parent = refreshed_with.as_ref().and_then(|token| self.of_refresh_token(token));
         let (realm, user) = match (&exchange.carried.token, parent) {
             (Some(jwt), _) => {
                 let claims = claims(jwt);
@@ -76,14 +76,14 @@ impl Grants {
             at,
             access_token: granted.access_token,
             refresh_token: granted.refresh_token,
-            bought_with,
+            refreshed_with,
             realm,
             user,
             expires_at_ms: exchange.settled_ms.unwrap_or(exchange.at_ms).saturating_add(lifetime_ms),
         })
     }
 
-    /// The grant that a refresh token came with.
+    /// The grant that issued a refresh token.
     pub fn of_refresh_token(&self, token: &str) -> Option<&Grant> {
         self.all.iter().rev().find(|grant| grant.refresh_token == token)
     }
@@ -91,11 +91,11 @@ impl Grants {
     /// The first refresh token of the session that a refresh token belongs to.
     pub fn session_of<'a>(&'a self, token: &'a str) -> &'a str {
         let mut first = token;
-        // Each step leads to an earlier grant, so this ends.
+        // Terminates: each iteration goes to an earlier grant.
         let mut before = usize::MAX;
         while let Some(grant) = self.all.iter().rev().find(|grant| grant.refresh_token == first && grant.at < before) {
             before = grant.at;
-            match &grant.bought_with {
+            match &grant.refreshed_with {
                 Some(parent) => first = parent,
                 None => break,
             }
@@ -103,13 +103,13 @@ impl Grants {
         first
     }
 
-    /// The grant whose access token an API call carries.
+    /// The grant that issued the access token of an API call.
     pub fn of_call(&self, exchange: &Exchange) -> Option<&Grant> {
         let bearer = exchange.request.bearer()?;
         self.all.iter().find(|grant| grant.access_token == bearer)
     }
 
-    /// Whether the SDK sent a token of this grant in any exchange before `end`.
+    /// Whether the SDK sent a token of this grant in an exchange before index `end`.
     pub fn seen_in_use(&self, grant: &Grant, exchanges: &[Exchange], end: usize) -> bool {
         exchanges.iter().take(end).filter(|exchange| exchange.link.from == Party::Sdk).any(|exchange| {
             let refresh = exchange.carried.refresh_token.as_deref() == Some(grant.refresh_token.as_str());

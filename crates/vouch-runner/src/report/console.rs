@@ -1,4 +1,4 @@
-//! The report for people: failures in full as they come, then chapters, clauses and the verdict.
+//! The console report: failures in full as they happen, then the counts of each group, the clauses and the outcome.
 
 use super::Listener;
 use crate::run::event::{RunEvent, Started};
@@ -12,32 +12,36 @@ use std::sync::Arc;
 use vouch_spec::scenario::{Clauses, Level};
 use vouch_spec::text::Diagnostic;
 
-/// So many clauses can be named one by one.
-const FEW: usize = 12;
+/// Up to this many clauses are listed by id.
+const MAX_LISTED_CLAUSES: usize = 12;
 
-/// How much to tell.
+/// Which cases the console report lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
+    /// Failures and warnings.
     Brief,
-    /// Every case, passed ones too.
+    /// Every case, including passed and skipped ones.
     EveryCase,
 }
 
+/// Writes the console report.
 pub struct Console<W> {
     out: W,
     styles: Styles,
     clauses: Arc<Clauses>,
     detail: Detail,
     progress: Option<Progress>,
-    chapters: BTreeMap<String, Chapter>,
+    groups: BTreeMap<String, VerdictCounts>,
 }
 
+/// The number of cases by verdict.
 #[derive(Default)]
-struct Chapter {
+struct VerdictCounts {
     passed: usize,
     failed: usize,
     warned: usize,
     skipped: usize,
+    /// Invalid scenarios and harness failures.
     other: usize,
 }
 
@@ -50,7 +54,7 @@ struct Styles {
     colours: bool,
 }
 
-/// A line on a terminal that says how far the run is.
+/// The progress line on a terminal.
 struct Progress {
     term: console::Term,
     done: usize,
@@ -58,6 +62,7 @@ struct Progress {
 }
 
 impl<W: Write> Console<W> {
+    /// A report that is written to `out`.
     pub fn new(out: W, clauses: Arc<Clauses>, detail: Detail, colours: bool) -> Self {
         let style = || Style::new().force_styling(colours);
         let styles = Styles {
@@ -68,10 +73,10 @@ impl<W: Write> Console<W> {
             bold: style().bold(),
             colours,
         };
-        Self { out, styles, clauses, detail, progress: None, chapters: BTreeMap::new() }
+        Self { out, styles, clauses, detail, progress: None, groups: BTreeMap::new() }
     }
 
-    /// Also shows how far the run is, on standard error if that is a terminal.
+    /// Also shows a progress line on standard error, if that is a terminal.
     #[must_use]
     pub fn with_progress(mut self) -> Self {
         let term = console::Term::stderr();
@@ -102,7 +107,7 @@ impl<W: Write> Console<W> {
             progress.done += 1;
             let _ = progress.term.clear_line();
         }
-        let group = self.chapters.entry(case.group.clone()).or_default();
+        let group = self.groups.entry(case.group.clone()).or_default();
         let word = match &case.verdict {
             Verdict::Passed => {
                 group.passed += 1;
@@ -140,9 +145,9 @@ impl<W: Write> Console<W> {
             Verdict::Failed(findings) | Verdict::Warned(findings) => {
                 findings.iter().try_for_each(|finding| self.finding(finding, case.advice.as_deref()))?
             }
-            Verdict::BadScenario(what) => writeln!(self.out, "     the scenario makes no sense: {what}")?,
+            Verdict::BadScenario(what) => writeln!(self.out, "     the scenario is invalid: {what}")?,
             Verdict::HarnessFailed(what) => {
-                writeln!(self.out, "     the harness failed, nothing is said of the build: {what}")?
+                writeln!(self.out, "     the harness failed; the case says nothing about the build: {what}")?
             }
             _ => {}
         }
@@ -165,8 +170,8 @@ impl<W: Write> Console<W> {
                 writeln!(self.out, "  {} ({level}) {}", self.styles.bold.apply_to(id), clause.text)?;
             }
         }
-        let problem = Diagnostic::new(&finding.place.source, finding.place.span, finding.step.to_string());
-        write!(self.out, "{}", problem.render(self.styles.colours))?;
+        let diagnostic = Diagnostic::new(&finding.location.source, finding.location.span, finding.step.to_string());
+        write!(self.out, "{}", diagnostic.render(self.styles.colours))?;
         writeln!(self.out, "  {}  {}", self.styles.bold.apply_to("expected"), finding.expected)?;
         let mut got = finding.got.as_str().lines();
         writeln!(self.out, "  {}       {}", self.styles.bold.apply_to("got"), got.next().unwrap_or("nothing"))?;
@@ -177,14 +182,14 @@ impl<W: Write> Console<W> {
             writeln!(self.out, "  {}    {advice}", self.styles.bold.apply_to("advice"))?;
         }
         if !finding.wire.is_empty() {
-            writeln!(self.out, "  {}", self.styles.dim.apply_to("the wire up to here (last exchanges):"))?;
+            writeln!(self.out, "  {}", self.styles.dim.apply_to("last exchanges:"))?;
             for exchange in &finding.wire {
                 write!(self.out, "{}", indent(exchange.as_str()))?;
                 writeln!(self.out)?;
             }
         }
         if !finding.stderr.as_str().trim().is_empty() {
-            writeln!(self.out, "  {}", self.styles.dim.apply_to("standard error (its end):"))?;
+            writeln!(self.out, "  {}", self.styles.dim.apply_to("standard error (last lines):"))?;
             writeln!(self.out, "{}", indent(finding.stderr.as_str()))?;
         }
         Ok(())
@@ -195,8 +200,8 @@ impl<W: Write> Console<W> {
             let _ = progress.term.clear_line();
         }
         writeln!(self.out)?;
-        for (name, group) in &self.chapters {
-            writeln!(self.out, "  {name:<16}{}", self.group_words(group))?;
+        for (name, group) in &self.groups {
+            writeln!(self.out, "  {name:<16}{}", self.describe_counts(group))?;
         }
         if !summary.skip_reasons.is_empty() {
             writeln!(self.out)?;
@@ -208,15 +213,15 @@ impl<W: Write> Console<W> {
         let (word, style) = match summary.outcome() {
             Outcome::Conforms => ("the build conforms", &self.styles.good),
             Outcome::DoesNotConform => ("the build does not conform", &self.styles.bad),
-            Outcome::BadScenario => ("a scenario makes no sense; nothing is said of the build", &self.styles.bad),
+            Outcome::BadScenario => ("a scenario is invalid; the run says nothing about the build", &self.styles.bad),
             Outcome::HarnessFailed => {
-                ("the harness or its environment failed; nothing is said of the build", &self.styles.bad)
+                ("the harness or its environment failed; the run says nothing about the build", &self.styles.bad)
             }
             Outcome::Inconclusive if summary.passed > 0 => ("inconclusive", &self.styles.warn),
             Outcome::Inconclusive => ("inconclusive: no clause was tested", &self.styles.warn),
-            Outcome::Interrupted => ("interrupted; what had run so far is above", &self.styles.warn),
+            Outcome::Interrupted => ("interrupted; the results so far are above", &self.styles.warn),
         };
-        let total = Chapter {
+        let total = VerdictCounts {
             passed: summary.passed,
             failed: summary.failed,
             warned: summary.warned,
@@ -224,23 +229,22 @@ impl<W: Write> Console<W> {
             other: summary.bad_scenarios + summary.harness_failures,
         };
         let not_run = if summary.not_run > 0 { format!(", {} not run", summary.not_run) } else { String::new() };
-        let words = self.group_words(&total);
+        let words = self.describe_counts(&total);
         writeln!(self.out, "\n{words}{not_run} in {:.2} s", summary.duration.as_secs_f64())?;
-        // What was skipped for want of a capability is no proof.
-        let open = summary.open();
-        let clauses = if open == 1 { "must clause is" } else { "must clauses are" };
+        let untested = summary.untested_must_clauses();
+        let clauses = if untested == 1 { "must clause is" } else { "must clauses are" };
         match summary.outcome() {
-            Outcome::Conforms if open > 0 => {
-                writeln!(self.out, "{}, as far as it was tried: {open} {clauses} not tested", style.apply_to(word))
+            Outcome::Conforms if untested > 0 => {
+                writeln!(self.out, "{}, as far as it was tested: {untested} {clauses} not tested", style.apply_to(word))
             }
             Outcome::Inconclusive if summary.passed > 0 => {
-                writeln!(self.out, "{}: {open} {clauses} not tested", style.apply_to(word))
+                writeln!(self.out, "{}: {untested} {clauses} not tested", style.apply_to(word))
             }
             _ => writeln!(self.out, "{}", style.apply_to(word)),
         }
     }
 
-    fn group_words(&self, group: &Chapter) -> String {
+    fn describe_counts(&self, group: &VerdictCounts) -> String {
         let mut words = String::new();
         let mut add = |count: usize, word: &str, style: &Style| {
             if count > 0 {
@@ -252,13 +256,13 @@ impl<W: Write> Console<W> {
         add(group.failed, "failed", &self.styles.bad);
         add(group.warned, "warned", &self.styles.warn);
         add(group.skipped, "skipped", &self.styles.dim);
-        add(group.other, "could not be judged", &self.styles.bad);
+        add(group.other, "without a verdict", &self.styles.bad);
         if words.is_empty() { "no case ran".into() } else { words }
     }
 
     fn clause_table(&mut self, summary: &Summary) -> io::Result<()> {
-        let of = |standing: ClauseStatus| summary.clauses.iter().filter(move |clause| clause.standing == standing);
-        let ids = |standing| of(standing).map(|clause| clause.id.as_str()).collect::<Vec<_>>().join(" ");
+        let of = |status: ClauseStatus| summary.clauses.iter().filter(move |clause| clause.status == status);
+        let ids = |status| of(status).map(|clause| clause.id.as_str()).collect::<Vec<_>>().join(" ");
         writeln!(
             self.out,
             "\n  clauses: {} satisfied, {} violated, {} not tested, {} not applicable",
@@ -273,23 +277,23 @@ impl<W: Write> Console<W> {
                 "    {} {} {}",
                 self.styles.bad.apply_to("violated"),
                 self.styles.bold.apply_to(&clause.id),
-                broken_words(clause)
+                violation_summary(clause)
             )?;
         }
         if of(ClauseStatus::NotTested).count() > 0 {
             writeln!(self.out, "    not tested: {}", ids(ClauseStatus::NotTested))?;
         }
-        // A filtered run leaves most clauses alone, which needs no list.
-        if (1..=FEW).contains(&of(ClauseStatus::NotApplicable).count()) {
+        // Most clauses do not apply to a filtered run; the list would be long.
+        if (1..=MAX_LISTED_CLAUSES).contains(&of(ClauseStatus::NotApplicable).count()) {
             writeln!(self.out, "    not applicable: {}", ids(ClauseStatus::NotApplicable))?;
         }
         Ok(())
     }
 }
 
-fn broken_words(clause: &ClauseResult) -> String {
-    let shown: Vec<_> = clause.broken_by.iter().take(3).map(String::as_str).collect();
-    let more = clause.broken_by.len().saturating_sub(shown.len());
+fn violation_summary(clause: &ClauseResult) -> String {
+    let shown: Vec<_> = clause.violated_by.iter().take(3).map(String::as_str).collect();
+    let more = clause.violated_by.len().saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}\n           by {}{more}", clause.text, shown.join(", "))
 }

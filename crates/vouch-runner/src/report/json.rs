@@ -1,4 +1,4 @@
-//! The report for programs: one JSON document at the end.
+//! The JSON report: one document at the end of the run.
 
 use super::Listener;
 use crate::run::event::{RunEvent, Started};
@@ -6,9 +6,10 @@ use crate::run::verdict::{CaseReport, Finding, Verdict};
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// The layout's version, raised when a reader would notice.
+/// The version of the document's layout, raised on every incompatible change.
 const FORMAT: u32 = 1;
 
+/// Writes the JSON report.
 pub struct Json<W> {
     out: W,
     started: Option<Started>,
@@ -16,6 +17,7 @@ pub struct Json<W> {
 }
 
 impl<W: Write> Json<W> {
+    /// A report that is written to `out`.
     pub fn new(out: W) -> Self {
         Self { out, started: None, cases: Vec::new() }
     }
@@ -27,7 +29,7 @@ impl<W: Write> Listener for Json<W> {
             RunEvent::Started(started) => self.started = Some(started.clone()),
             RunEvent::CaseFinished(case) => self.cases.push(case_json(case)),
             RunEvent::Finished(summary) => {
-                // Cases end in any order; readers compare runs.
+                // Cases finish in any order; a stable order makes runs comparable.
                 self.cases.sort_by_key(|case| case["id"].as_str().unwrap_or_default().to_owned());
                 let document = json!({
                     "format": FORMAT,
@@ -64,7 +66,7 @@ fn case_json(case: &CaseReport) -> Value {
 
 fn finding_json(finding: &Finding) -> Value {
     json!({
-        "clauses": finding.clauses, "place": finding.place.words(), "step": finding.step,
+        "clauses": finding.clauses, "location": finding.location.to_string(), "step": finding.step,
         "expected": finding.expected, "got": finding.got, "wire": finding.wire, "stderr": finding.stderr,
     })
 }

@@ -1,4 +1,4 @@
-//! The report for CI servers: JUnit XML, a suite a group.
+//! The JUnit XML report for CI servers: one test suite for each group.
 
 use super::Listener;
 use crate::run::event::RunEvent;
@@ -7,6 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+/// Writes the JUnit report.
 pub struct Junit<W> {
     out: W,
     name: String,
@@ -14,6 +15,7 @@ pub struct Junit<W> {
 }
 
 impl<W: Write> Junit<W> {
+    /// A report that is written to `out`.
     pub fn new(out: W) -> Self {
         Self { out, name: "vouch".into(), suites: BTreeMap::new() }
     }
@@ -41,10 +43,10 @@ impl<W: Write> Listener for Junit<W> {
     }
 }
 
-/// A case that is a warning only is a success for CI servers, as the exit code has it; what is wrong stands in its output.
+/// A case with warnings is a success, in agreement with the exit code; its output contains the findings.
 fn test_case(case: &CaseReport) -> TestCase {
-    let all = |findings: &[Finding]| {
-        findings.iter().map(|finding| words(finding, case.advice.as_deref())).collect::<Vec<_>>().join("\n")
+    let describe_all = |findings: &[Finding]| {
+        findings.iter().map(|finding| describe(finding, case.advice.as_deref())).collect::<Vec<_>>().join("\n")
     };
     let status = match &case.verdict {
         Verdict::Passed | Verdict::Warned(_) => TestCaseStatus::success(),
@@ -58,7 +60,7 @@ fn test_case(case: &CaseReport) -> TestCase {
             let heading =
                 findings.first().map(|f| format!("{}: expected {}, got {}", f.clauses.join(" "), f.expected, f.got));
             status.set_message(heading.unwrap_or_default()).set_type("nonconformance");
-            status.set_description(all(findings));
+            status.set_description(describe_all(findings));
             status
         }
         Verdict::BadScenario(what) | Verdict::HarnessFailed(what) => {
@@ -69,18 +71,18 @@ fn test_case(case: &CaseReport) -> TestCase {
     };
     let mut test = TestCase::new(case.id.as_str(), status);
     if let Verdict::Warned(findings) = &case.verdict {
-        test.set_system_out(format!("warning: a should clause is broken\n{}", all(findings)));
+        test.set_system_out(format!("warning: a should clause is violated\n{}", describe_all(findings)));
     }
     test.set_classname(format!("vouch.{}", case.group)).set_time(case.duration);
     test.add_property(("file", case.file.as_str())).add_property(("proves", case.proves.join(" ").as_str()));
     test
 }
 
-fn words(finding: &Finding, advice: Option<&str>) -> String {
+fn describe(finding: &Finding, advice: Option<&str>) -> String {
     let wire: Vec<_> = finding.wire.iter().map(|exchange| exchange.as_str()).collect();
     format!(
         "{}\nstep: {}\nexpected: {}\ngot: {}\n{}wire:\n{}\nstandard error:\n{}",
-        finding.place.words(),
+        finding.location.to_string(),
         finding.step,
         finding.expected,
         finding.got,

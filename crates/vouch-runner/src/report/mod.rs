@@ -1,4 +1,6 @@
-//! Reports: listeners to the run's events. Each format is one file; none is called by the runner.
+//! The reports of a run, one file for each format. A report is a listener to the events of a run.
+//!
+//! A report must not know how a run works; it sees [`RunEvent`]s only.
 
 mod console;
 mod json;
@@ -13,7 +15,8 @@ pub use stderr::print_stderr;
 use crate::run::event::RunEvent;
 use std::io;
 
-/// Listens to a run and writes what its readers want.
+/// Receives the events of a run in order.
 pub trait Listener {
+    /// Handles one event. The error is a failure to write the report.
     fn on_event(&mut self, event: &RunEvent) -> io::Result<()>;
 }

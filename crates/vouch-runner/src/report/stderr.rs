@@ -1,10 +1,10 @@
-//! Remarks beside the output, on standard error.
+//! Messages on standard error.
 
 use std::fmt::Display;
 use std::io::Write;
 
-/// Says a line. Where nobody reads standard error any more (`2>&1 | head`, a closed terminal), it goes nowhere and ends
-/// nothing.
-pub fn print_stderr(what: impl Display) {
-    drop(writeln!(std::io::stderr(), "{what}"));
+/// Writes a line to standard error. Write errors are ignored, because a closed standard error (`2>&1 | head`, a closed
+/// terminal) must not end the run.
+pub fn print_stderr(message: impl Display) {
+    drop(writeln!(std::io::stderr(), "{message}"));
 }

@@ -1,7 +1,7 @@
 //! The process of an app from outside: it starts and ends with the SDK's, as both are one app on a real device.
 
 use super::device_error::DeviceError;
-use crate::sut::{AppRole, Deadlines, HostCallbacks, Process, trouble};
+use crate::sut::{AppRole, Deadlines, HostCallbacks, Process, SutError};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -66,7 +66,9 @@ impl AppProcess {
     async fn must(&self, method: &str, params: impl serde::Serialize) -> Result<(), DeviceError> {
         match self.call(method, params).await? {
             Ok(_) => Ok(()),
-            Err(refusal) => Err(trouble(format!("the app's adapter refused `{method}`: {}", refusal.message)).into()),
+            Err(refusal) => {
+                Err(SutError::new(format!("the app's adapter refused `{method}`: {}", refusal.message)).into())
+            }
         }
     }
 
@@ -94,7 +96,7 @@ impl AppProcess {
             Ok(Ok(_)) => Ok(Reconciled::Done),
             Ok(Err(refusal)) => match refusal.kind() {
                 Some(kind) => Ok(Reconciled::Refused { kind, text: refusal.message }),
-                None => Err(trouble(format!(
+                None => Err(SutError::new(format!(
                     "the app's adapter answered `reconcile` with an error without a valid `data.kind` (code {}: {})",
                     refusal.code, refusal.message
                 ))
@@ -117,7 +119,7 @@ impl AppProcess {
     pub async fn kill(&self) {
         let process = lock(&self.process).clone();
         if let Some(process) = process {
-            process.expect_death();
+            process.mark_killed();
             process.kill().await;
         }
     }

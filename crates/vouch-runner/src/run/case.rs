@@ -4,7 +4,7 @@ use super::crash_points::{CrashPoint, MOST_WRITES};
 use super::plan::PlannedCase;
 use super::snapshots::Snapshots;
 use super::step_result::{StepError, StepFailure};
-use super::verdict::{CaseReport, Finding, Place, Verdict, Weight};
+use super::verdict::{CaseReport, Finding, Location, Severity, Verdict};
 use super::world::{Setup, World};
 use crate::invariant::{self, Evidence, InvariantState};
 use std::sync::Arc;
@@ -37,16 +37,7 @@ pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Sn
             (verdict, _) => break verdict,
         }
     };
-    CaseReport {
-        id: case.id.clone(),
-        group: case.scenario.group.clone(),
-        title: case.scenario.header.title.clone(),
-        advice: case.scenario.header.advice.clone(),
-        file: case.scenario.source.path().display().to_string(),
-        proves: case.scenario.proves().map(str::to_owned).collect(),
-        verdict,
-        duration: began.elapsed(),
-    }
+    CaseReport::new(case, verdict, began.elapsed())
 }
 
 /// Plays the case once. Also whether its process died where the scenario leaves open when.
@@ -98,7 +89,7 @@ fn told_statuses(case: &PlannedCase, world: &World) -> Result<(), Box<StepFailur
 }
 
 async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<StepFailure>> {
-    let mut watch = InvariantState::default();
+    let mut state = InvariantState::default();
     world.prepare_users().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     world.launch().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
     for step in &case.steps {
@@ -115,17 +106,17 @@ async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<StepF
             items: &items,
             sdk: &sdk,
             calls: step.step.calls() + begun,
-            at_rest: begun == 0 && world.sdk_runs(),
+            idle: begun == 0 && world.sdk_runs(),
         };
         if let Some(halt) = world.unreadable() {
             return Err(Box::new(StepFailure { span: step.span, words: step.step.describe(), clauses: vec![], halt }));
         }
-        if let Some(breach) = invariant::after_step(&mut watch, &evidence) {
+        if let Some(violation) = invariant::after_step(&mut state, &evidence) {
             return Err(Box::new(StepFailure {
                 span: step.span,
                 words: format!("{}, and what must hold in every run", step.step.describe()),
-                clauses: vec![breach.clause.to_owned()],
-                halt: StepError::Unmet { expected: breach.expected.to_owned(), got: breach.got },
+                clauses: vec![violation.clause.to_owned()],
+                halt: StepError::Unmet { expected: violation.expected.to_owned(), got: violation.got },
             }));
         }
     }
@@ -141,10 +132,10 @@ fn whole_case(case: &PlannedCase, halt: StepError) -> StepFailure {
 async fn verdict(case: &PlannedCase, world: &World, failure: StepFailure) -> Verdict {
     let proves: Vec<_> = case.scenario.proves().map(str::to_owned).collect();
     let mut clauses = failure.clauses;
-    let (mut weight, mut stderr) = (Weight::Clauses, None);
+    let (mut severity, mut stderr) = (Severity::ByLevel, None);
     if matches!(failure.halt, StepError::Adapter(_) | StepError::Backend(_)) {
         // It proves nothing of the clauses, good or bad; one is named only where there is no doubt which.
-        weight = Weight::Always;
+        severity = Severity::Always;
         if clauses.is_empty() && proves.len() == 1 {
             clauses.clone_from(&proves);
         }
@@ -189,8 +180,8 @@ async fn verdict(case: &PlannedCase, world: &World, failure: StepFailure) -> Ver
     };
     Verdict::Failed(vec![Finding {
         clauses,
-        weight,
-        place: Place { source: case.scenario.source.clone(), span: failure.span },
+        severity,
+        location: Location { source: case.scenario.source.clone(), span: failure.span },
         step: world.redactor.scrub(&words),
         expected: world.redactor.scrub(&expected),
         got: world.redactor.scrub(&got),

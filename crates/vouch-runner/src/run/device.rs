@@ -7,7 +7,7 @@ use super::app_process::AppProcess;
 use super::device_error::DeviceError;
 use super::device_storage::DeviceStorage;
 use super::host_callbacks::{Authenticator, Notifications, Rest, SdkCallbacks};
-use crate::sut::{AppRole, Deadlines, HostCallbacks, LaunchOptions, Process, SdkRole, trouble};
+use crate::sut::{AppRole, Deadlines, HostCallbacks, LaunchOptions, Process, SdkRole, SutError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -157,9 +157,9 @@ impl Device {
             rest: self.rest.clone(),
             launch: *self.rest.launches.borrow(),
         };
-        let (trapped, temporary) = (self.traps.then(|| self.storage.root()), self.storage.temporary());
-        let ground = LaunchOptions { trapped, temporary: Some(&temporary) };
-        let launched = self.role.launch(Arc::new(callbacks), self.deadlines, ground);
+        let (intercept_writes, temporary) = (self.traps.then(|| self.storage.root()), self.storage.temporary());
+        let options = LaunchOptions { intercept_writes, temporary: Some(&temporary) };
+        let launched = self.role.launch(Arc::new(callbacks), self.deadlines, options);
         let process = Arc::new(launched.map_err(DeviceError::StartError)?);
         *lock(&self.process) = Some(process.clone());
         if let Err(broken) = process.initialize().await {
@@ -183,7 +183,7 @@ impl Device {
         match self.call::<Value>("start", start).await? {
             Called::Ok(_) | Called::Killed => Ok(()),
             Called::Refused { text, .. } => {
-                Err(DeviceError::Adapter(trouble(format!("the adapter refused `start`: {text}"))))
+                Err(DeviceError::Adapter(SutError::new(format!("the adapter refused `start`: {text}"))))
             }
         }
     }
@@ -216,7 +216,7 @@ impl Device {
         let process = self.running();
         if let Some(process) = &process {
             // Before anything else can see that the app is gone.
-            process.expect_death();
+            process.mark_killed();
         }
         self.app.kill().await;
         if let Some(process) = process {
@@ -300,7 +300,7 @@ impl Device {
             Ok(Ok(value)) => Ok(Called::Ok(value)),
             Ok(Err(refusal)) => match refusal.kind() {
                 Some(kind) => Ok(Called::Refused { kind, text: refusal.words() }),
-                None => Err(DeviceError::Adapter(trouble(format!(
+                None => Err(DeviceError::Adapter(SutError::new(format!(
                     "the adapter answered `{method}` with an error without a valid `data.kind` (code {}: {})",
                     refusal.code, refusal.message
                 )))),

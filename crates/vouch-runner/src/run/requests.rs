@@ -1,26 +1,26 @@
-//! The API calls that the app asks for, noted for what must hold in every run.
+//! Records the API requests that the app makes through the SDK, for the invariants.
 
 use super::world::World;
-use crate::invariant::{Asked, AskedEnd};
+use crate::invariant::{ApiRequest, ApiRequestEnd};
 use vouch_spec::protocol::ErrorKind;
 
 impl World {
-    /// Notes that a call begins; the answer is its number.
+    /// Records the start of a request and returns its index.
     pub(super) fn note_request(&self, method: &str, path: &str) -> usize {
-        let began = self.transcript.len();
-        let asked = Asked { method: method.to_owned(), path: path.to_owned(), began, end: None };
+        let started_at = self.transcript.len();
+        let request = ApiRequest { method: method.to_owned(), path: path.to_owned(), started_at, end: None };
         self.note_observed(|observed| {
-            observed.requests.push(asked);
-            observed.requests.len() - 1
+            observed.api_requests.push(request);
+            observed.api_requests.len() - 1
         })
     }
 
-    /// Notes how a call ended.
-    pub(super) fn note_request_ended(&self, number: usize, refused: Option<ErrorKind>) {
-        let end = AskedEnd { at: self.transcript.len(), at_ms: self.clock.now_ms(), refused };
+    /// Records how a request ended.
+    pub(super) fn note_request_ended(&self, index: usize, error: Option<ErrorKind>) {
+        let end = ApiRequestEnd { at: self.transcript.len(), at_ms: self.clock.now_ms(), error };
         self.note_observed(|observed| {
-            if let Some(asked) = observed.requests.get_mut(number) {
-                asked.end = Some(end);
+            if let Some(request) = observed.api_requests.get_mut(index) {
+                request.end = Some(end);
             }
         });
     }

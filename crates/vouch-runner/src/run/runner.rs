@@ -51,7 +51,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     let began = Instant::now();
     let clauses = plan.clauses;
     let planned = plan.cases.len() * settings.rounds;
-    let mut tally = SummaryBuilder::new(clauses.clone(), settings.require_all);
+    let mut summary = SummaryBuilder::new(clauses.clone(), settings.require_all);
     on_event(RunEvent::Started(Started {
         target: settings.target.clone(),
         sdk: settings.sdk.clone(),
@@ -81,8 +81,8 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         };
         let Some(finished) = finished else { break };
         let report = finished.unwrap_or_else(|error| lost(&error.to_string()));
-        let report = CaseReport { verdict: report.verdict.weighed(&clauses, settings.strictness), ..report };
-        tally.add(&report);
+        let report = CaseReport { verdict: report.verdict.with_strictness(&clauses, settings.strictness), ..report };
+        summary.add(&report);
         let failed = matches!(report.verdict, Verdict::Failed(_));
         on_event(RunEvent::CaseFinished(Box::new(report)));
         if failed && settings.fail_fast {
@@ -91,7 +91,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     }
     // Ends every case that still runs, and with it its process.
     running.shutdown().await;
-    on_event(RunEvent::Finished(tally.finish(planned, began.elapsed(), stopped)));
+    on_event(RunEvent::Finished(summary.finish(planned, began.elapsed(), stopped)));
 }
 
 /// The cases that wait, round after round.
@@ -140,16 +140,7 @@ async fn one(
     snapshots: Arc<Option<Snapshots>>,
 ) -> CaseReport {
     if let Some(skip) = case.skip(&offer) {
-        return CaseReport {
-            id: case.id.clone(),
-            group: case.scenario.group.clone(),
-            title: case.scenario.header.title.clone(),
-            advice: case.scenario.header.advice.clone(),
-            file: case.scenario.source.path().display().to_string(),
-            proves: case.scenario.proves().map(str::to_owned).collect(),
-            verdict: Verdict::Skipped(skip.0),
-            duration: Duration::ZERO,
-        };
+        return CaseReport::new(&case, Verdict::Skipped(skip.0), Duration::ZERO);
     }
     case::run(&case, &engine, snapshots.as_ref().as_ref()).await
 }

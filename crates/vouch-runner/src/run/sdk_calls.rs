@@ -3,7 +3,7 @@
 use super::device::Called;
 use super::step_result::{StepError, StepResult};
 use super::world::World;
-use crate::invariant::{Asked, Left, Observed};
+use crate::invariant::{ApiRequest, Observed, StoredSession};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ops::Range;
@@ -90,7 +90,7 @@ impl World {
         let signs_in = ["signIn", "configure", "setUserId", "identify"].contains(&method);
         let mut conversation = self.conversation();
         if signs_in {
-            conversation.observed.left = Left::MayBe;
+            conversation.observed.stored_session = StoredSession::MayExist;
             conversation.era += 1;
             (conversation.era_from, conversation.gone_told) = (self.transcript.len(), None);
         }
@@ -116,19 +116,19 @@ impl World {
         let observed = &mut conversation.observed;
         match called {
             Ok(Called::Ok(_)) if begin.signs_in => {
-                observed.left = Left::MayBe;
+                observed.stored_session = StoredSession::MayExist;
                 observed.token_scheme = ["signIn", "identify"].contains(&method);
             }
             Ok(Called::Ok(_)) if method == "signOut" && same_era => {
-                (observed.left, observed.token_scheme) = (Left::SignedOut, false);
+                (observed.stored_session, observed.token_scheme) = (StoredSession::SignedOut, false);
             }
             Ok(Called::Killed) => observed.token_scheme = false,
             Ok(Called::Refused { kind, text }) => {
-                observed.told.push((*kind, exchanges));
-                observed.texts.push(text.clone());
+                observed.reported_errors.push((*kind, exchanges));
+                observed.error_texts.push(text.clone());
                 // The news may be of a user before: then it says nothing of the one who is signed in now.
                 if *kind == ErrorKind::InvalidUser && same_era {
-                    observed.left = Left::UserGone;
+                    observed.stored_session = StoredSession::UserDeleted;
                     conversation.gone_told.get_or_insert(conversation.calls.max(begin.number));
                 }
             }
@@ -144,14 +144,14 @@ impl World {
     /// Notes what the SDK said of itself.
     pub(super) fn note_status(&self, status: &[StatusWord]) {
         if !is_documented(status) {
-            self.conversation().observed.odd_status.get_or_insert_with(|| status.to_vec());
+            self.conversation().observed.undocumented_status.get_or_insert_with(|| status.to_vec());
         }
     }
 
     /// What was seen of the SDK beside the wire.
     pub(super) fn observed(&self) -> Observed {
         let observed = self.conversation().observed.clone();
-        Observed { launches: self.device.launches(), clock_was_off: self.device.clock_was_off(), ..observed }
+        Observed { launches: self.device.launches(), clock_was_skewed: self.device.clock_was_skewed(), ..observed }
     }
 
     /// Notes more of what is seen of the SDK.
@@ -170,7 +170,7 @@ impl World {
         let idle_from = idle_from.min(mark);
         let (noticing, asked) = {
             let conversation = self.conversation();
-            (conversation.noticing.clone(), conversation.observed.requests.clone())
+            (conversation.noticing.clone(), conversation.observed.api_requests.clone())
         };
         let mut window = TrafficWindow { during: vec![], since_idle: vec![] };
         for (number, exchange) in (idle_from..).zip(self.transcript.since(idle_from)) {
@@ -188,10 +188,10 @@ impl World {
 
     /// Whether it is an API call of a signed-in SDK that the app has not asked for, such as a synchronisation in the
     /// background: no clause forbids one, and it may come at any time.
-    fn is_unasked(&self, exchange: &Exchange, asked: &[Asked]) -> bool {
+    fn is_unasked(&self, exchange: &Exchange, asked: &[ApiRequest]) -> bool {
         exchange.link.from == Party::Sdk
             && exchange.operation == Operation::Api
-            && !asked.iter().any(|asked| asked.asks_for(exchange))
+            && !asked.iter().any(|asked| asked.matches(exchange))
             && (self.shows_access_token(exchange) || self.shows(exchange, "x-vital-api-key", SecretKind::ApiKey))
     }
 

@@ -1,4 +1,4 @@
-//! A run added up: what is known of each clause, and what is said of the build.
+//! The summary of a run: the status of each clause and the outcome for the build.
 
 use super::verdict::{CaseReport, Verdict};
 use serde::Serialize;
@@ -7,20 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 use vouch_spec::scenario::{Clauses, Level};
 
-/// What is known of a clause after the run.
+/// The status of a clause after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ClauseStatus {
-    /// At least one case proved it, none broke it.
+    /// At least one of its cases passed, and no case violated it.
     Satisfied,
+    /// At least one case violated it.
     Violated,
-    /// Cases were to prove it and could not: they failed elsewhere or were skipped.
+    /// None of its cases passed: they failed under other clauses or were skipped.
     NotTested,
-    /// No case of this run is about it.
+    /// No case of the run tests it.
     NotApplicable,
 }
 
-/// One clause's result.
+/// The result of one clause.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClauseResult {
@@ -28,37 +29,37 @@ pub struct ClauseResult {
     pub level: Level,
     pub text: String,
     pub group: String,
-    pub standing: ClauseStatus,
-    /// How many cases proved it.
-    pub proofs: usize,
-    /// The cases that broke it.
-    pub broken_by: Vec<String>,
+    pub status: ClauseStatus,
+    /// The number of cases that passed and test it.
+    pub satisfied_count: usize,
+    /// The ids of the cases that violated it.
+    pub violated_by: Vec<String>,
 }
 
-/// The whole run in numbers.
+/// The counts and the clause results of a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     pub passed: usize,
     pub failed: usize,
-    /// Cases that broke `should` clauses only, in a run that is not strict.
+    /// Cases that violated `should` clauses only, in a run that is not strict.
     pub warned: usize,
     pub skipped: usize,
-    /// Cases that were planned and never ran to their end: the run was ended before.
+    /// Cases that were planned and did not finish, because the run stopped early.
     pub not_run: usize,
     pub bad_scenarios: usize,
     pub harness_failures: usize,
-    /// Reasons for skips, and how many cases each.
+    /// The number of skipped cases by reason.
     pub skip_reasons: BTreeMap<String, usize>,
     pub clauses: Vec<ClauseResult>,
     #[serde(skip)]
     pub duration: Duration,
     pub interrupted: bool,
-    /// Without proof of every `must` clause that its scenarios are about, the run says nothing.
+    /// The run is inconclusive unless every `must` clause that its cases test is satisfied.
     pub require_all: bool,
 }
 
-/// What the run says of the build.
+/// The outcome of a run for the build under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
@@ -66,13 +67,13 @@ pub enum Outcome {
     DoesNotConform,
     BadScenario,
     HarnessFailed,
-    /// Nothing was proved, or not all that was asked for.
+    /// No case passed, or `require_all` is set and a `must` clause was not tested.
     Inconclusive,
     Interrupted,
 }
 
 impl Outcome {
-    /// The process's exit code.
+    /// The exit code of the process.
     pub const fn exit_code(self) -> u8 {
         match self {
             Outcome::Conforms => 0,
@@ -85,25 +86,26 @@ impl Outcome {
     }
 }
 
-/// Adds cases up.
+/// Builds a [`Summary`] from the reports of cases.
 pub struct SummaryBuilder {
     clauses: Arc<Clauses>,
     results: BTreeMap<String, ClauseResult>,
-    tried: BTreeSet<String>,
+    /// The clauses that any case of the run tests.
+    covered: BTreeSet<String>,
     summary: Summary,
 }
 
 impl SummaryBuilder {
-    /// `require_all`: whether every `must` clause is to be proved.
+    /// `require_all`: see [`Summary::require_all`].
     pub fn new(clauses: Arc<Clauses>, require_all: bool) -> Self {
         let result = |clause: &vouch_spec::scenario::Clause| ClauseResult {
             id: clause.id.clone(),
             level: clause.level,
             text: clause.text.clone(),
             group: clause.group.clone(),
-            standing: ClauseStatus::NotApplicable,
-            proofs: 0,
-            broken_by: vec![],
+            status: ClauseStatus::NotApplicable,
+            satisfied_count: 0,
+            violated_by: vec![],
         };
         let results = clauses.iter().map(|clause| (clause.id.clone(), result(clause))).collect();
         let summary = Summary {
@@ -120,18 +122,19 @@ impl SummaryBuilder {
             interrupted: false,
             require_all,
         };
-        Self { clauses, results, tried: BTreeSet::new(), summary }
+        Self { clauses, results, covered: BTreeSet::new(), summary }
     }
 
+    /// Adds the report of a finished case.
     pub fn add(&mut self, case: &CaseReport) {
-        self.tried.extend(case.proves.iter().cloned());
+        self.covered.extend(case.proves.iter().cloned());
         let summary = &mut self.summary;
         match &case.verdict {
             Verdict::Passed => {
                 summary.passed += 1;
                 for clause in &case.proves {
                     if let Some(result) = self.results.get_mut(clause) {
-                        result.proofs += 1;
+                        result.satisfied_count += 1;
                     }
                 }
             }
@@ -142,9 +145,9 @@ impl SummaryBuilder {
                 }
                 for clause in findings.iter().flat_map(|finding| &finding.clauses) {
                     if let Some(result) = self.results.get_mut(clause)
-                        && !result.broken_by.contains(&case.id)
+                        && !result.violated_by.contains(&case.id)
                     {
-                        result.broken_by.push(case.id.clone());
+                        result.violated_by.push(case.id.clone());
                     }
                 }
             }
@@ -157,13 +160,13 @@ impl SummaryBuilder {
         }
     }
 
-    /// Ends the counting, after so many planned cases or fewer.
+    /// Completes the summary. `planned` is the number of planned cases.
     pub fn finish(mut self, planned: usize, duration: Duration, interrupted: bool) -> Summary {
         let Summary { passed, failed, warned, skipped, bad_scenarios, harness_failures, .. } = self.summary;
         let ran = passed + failed + warned + skipped + bad_scenarios + harness_failures;
         self.summary.not_run = planned.saturating_sub(ran);
         for (id, result) in &mut self.results {
-            result.standing = match (result.broken_by.is_empty(), result.proofs, self.tried.contains(id)) {
+            result.status = match (result.violated_by.is_empty(), result.satisfied_count, self.covered.contains(id)) {
                 (false, ..) => ClauseStatus::Violated,
                 (true, 1.., _) => ClauseStatus::Satisfied,
                 (true, 0, true) => ClauseStatus::NotTested,
@@ -177,13 +180,15 @@ impl SummaryBuilder {
 }
 
 impl Summary {
-    /// How many `must` clauses cases of this run were to prove and could not, for example for want of a capability.
-    pub fn open(&self) -> usize {
-        let is_open =
-            |clause: &&ClauseResult| clause.level == Level::Must && clause.standing == ClauseStatus::NotTested;
-        self.clauses.iter().filter(is_open).count()
+    /// The number of `must` clauses that cases of this run test and that were not tested, for example because the SDK lacks a
+    /// capability.
+    pub fn untested_must_clauses(&self) -> usize {
+        let is_untested =
+            |clause: &&ClauseResult| clause.level == Level::Must && clause.status == ClauseStatus::NotTested;
+        self.clauses.iter().filter(is_untested).count()
     }
 
+    /// The outcome for the build.
     pub fn outcome(&self) -> Outcome {
         if self.failed > 0 {
             Outcome::DoesNotConform
@@ -193,8 +198,8 @@ impl Summary {
             Outcome::HarnessFailed
         } else if self.bad_scenarios > 0 {
             Outcome::BadScenario
-        } else if self.passed == 0 || self.require_all && self.open() > 0 {
-            // A case that breaks a `should` clause ends there: it proves nothing.
+        } else if self.passed == 0 || self.require_all && self.untested_must_clauses() > 0 {
+            // A case with a warning did not finish: it satisfies no clause.
             Outcome::Inconclusive
         } else {
             Outcome::Conforms
@@ -205,7 +210,7 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::super::verdict::tests::{clauses, finding};
-    use super::super::verdict::{Strictness, Weight};
+    use super::super::verdict::{Severity, Strictness};
     use super::*;
     use vouch_sim::wire::redact::Redacted;
 
@@ -223,21 +228,24 @@ mod tests {
         }
     }
 
-    fn judged(strictness: Strictness, cases: &[CaseReport], interrupted: bool) -> Summary {
+    fn summarize(strictness: Strictness, cases: &[CaseReport], interrupted: bool) -> Summary {
         let clauses = clauses();
-        let mut tally = SummaryBuilder::new(clauses.clone(), false);
+        let mut summary = SummaryBuilder::new(clauses.clone(), false);
         for case in cases {
-            tally.add(&CaseReport { verdict: case.verdict.clone().weighed(&clauses, strictness), ..case.clone() });
+            summary.add(&CaseReport {
+                verdict: case.verdict.clone().with_strictness(&clauses, strictness),
+                ..case.clone()
+            });
         }
-        tally.finish(cases.len() + 2, Duration::from_secs(1), interrupted)
+        summary.finish(cases.len() + 2, Duration::from_secs(1), interrupted)
     }
 
     fn failed(clauses: &[&str]) -> CaseReport {
-        case(&["AB-1"], Verdict::Failed(vec![finding(clauses, Weight::Clauses)]))
+        case(&["AB-1"], Verdict::Failed(vec![finding(clauses, Severity::ByLevel)]))
     }
 
     #[test]
-    fn cases_decide_what_is_said_of_the_build() {
+    fn the_verdicts_of_the_cases_decide_the_outcome() {
         use Strictness::{Lenient, Strict};
         let passed = || case(&["AB-1"], Verdict::Passed);
         let skipped = || case(&["AB-1"], Verdict::Skipped("no clock".into()));
@@ -258,60 +266,60 @@ mod tests {
             (vec![], Lenient, false, Outcome::Inconclusive, 4),
             (vec![passed(), harness()], Lenient, true, Outcome::Interrupted, 130),
         ] {
-            let summary = judged(strictness, &cases, interrupted);
+            let summary = summarize(strictness, &cases, interrupted);
             assert_eq!((summary.outcome(), summary.outcome().exit_code()), (outcome, code));
         }
     }
 
     #[test]
-    fn who_requires_all_gets_no_verdict_from_a_part() {
+    fn with_require_all_a_run_with_an_untested_must_clause_is_inconclusive() {
         let cases = [case(&["AB-1"], Verdict::Passed), case(&["AC-1"], Verdict::Skipped("no clock".into()))];
         let outcome = |require_all, cases: &[CaseReport]| {
-            let mut tally = SummaryBuilder::new(clauses(), require_all);
-            cases.iter().for_each(|case| tally.add(case));
-            tally.finish(cases.len(), Duration::ZERO, false).outcome()
+            let mut summary = SummaryBuilder::new(clauses(), require_all);
+            cases.iter().for_each(|case| summary.add(case));
+            summary.finish(cases.len(), Duration::ZERO, false).outcome()
         };
         assert_eq!([false, true].map(|all| outcome(all, &cases)), [Outcome::Conforms, Outcome::Inconclusive]);
-        // What no case is about is not asked for, nor is what only should be.
+        // Clauses that no case tests and `should` clauses are not required.
         let should = case(&["AB-2"], Verdict::Skipped("no clock".into()));
         assert_eq!(outcome(true, &[cases[0].clone(), should]), Outcome::Conforms);
     }
 
     #[test]
-    fn cases_are_counted_and_reasons_kept() {
+    fn cases_are_counted_by_verdict_and_skip_reason() {
         let of = |verdict| case(&["AB-1"], verdict);
         let mut cases = vec![of(Verdict::Passed), of(Verdict::Passed), failed(&["AB-1"]), failed(&["AB-2"])];
         cases.extend(["no clock", "no clock", "no backend"].map(|reason| of(Verdict::Skipped(reason.into()))));
         cases.extend([1, 2].map(|_| of(Verdict::BadScenario(Redacted::default()))));
         cases.extend([1, 2, 3].map(|_| of(Verdict::HarnessFailed(Redacted::default()))));
-        let all = judged(Strictness::Lenient, &cases, false);
+        let all = summarize(Strictness::Lenient, &cases, false);
         assert_eq!((all.duration, all.passed, all.failed, all.warned), (Duration::from_secs(1), 2, 1, 1));
         assert_eq!((all.skipped, all.bad_scenarios, all.harness_failures, all.not_run), (3, 2, 3, 2));
         assert_eq!((all.skip_reasons["no clock"], all.skip_reasons["no backend"]), (2, 1));
     }
 
     #[test]
-    fn a_clause_stands_by_its_cases() {
+    fn the_status_of_a_clause_follows_from_its_cases() {
         let skipped = |id| case(&[id], Verdict::Skipped("no clock".into()));
         let cases =
             [case(&["AB-1"], Verdict::Passed), case(&["AB-1"], Verdict::Passed), skipped("AB-1"), skipped("AB-2")];
-        let standing = |summary: &Summary| -> Vec<_> {
-            summary.clauses.iter().map(|result| (result.id.clone(), result.standing, result.proofs)).collect()
+        let status = |summary: &Summary| -> Vec<_> {
+            summary.clauses.iter().map(|result| (result.id.clone(), result.status, result.satisfied_count)).collect()
         };
-        let clause = |id: &str, standing, proofs| (id.to_owned(), standing, proofs);
-        let summary = judged(Strictness::Lenient, &cases, false);
+        let clause = |id: &str, status, satisfied_count| (id.to_owned(), status, satisfied_count);
+        let summary = summarize(Strictness::Lenient, &cases, false);
         let expected = [
             clause("AB-1", ClauseStatus::Satisfied, 2),
             clause("AB-2", ClauseStatus::NotTested, 0),
             clause("AC-1", ClauseStatus::NotApplicable, 0),
         ];
-        assert_eq!(standing(&summary), expected);
-        // Violated is broken, however often it was proved; a case counts once.
-        let twice = vec![finding(&["AB-1"], Weight::Clauses), finding(&["AB-1", "AC-1"], Weight::Clauses)];
-        let broken = case(&["AB-1"], Verdict::Failed(twice));
-        let summary = judged(Strictness::Lenient, &[case(&["AB-1"], Verdict::Passed), broken], false);
-        assert_eq!(standing(&summary)[0], clause("AB-1", ClauseStatus::Violated, 1));
-        assert_eq!(summary.clauses[0].broken_by, ["case"]);
-        assert_eq!(summary.clauses[2].standing, ClauseStatus::Violated);
+        assert_eq!(status(&summary), expected);
+        // One violation outweighs any number of passed cases; each case counts once.
+        let twice = vec![finding(&["AB-1"], Severity::ByLevel), finding(&["AB-1", "AC-1"], Severity::ByLevel)];
+        let violating = case(&["AB-1"], Verdict::Failed(twice));
+        let summary = summarize(Strictness::Lenient, &[case(&["AB-1"], Verdict::Passed), violating], false);
+        assert_eq!(status(&summary)[0], clause("AB-1", ClauseStatus::Violated, 1));
+        assert_eq!(summary.clauses[0].violated_by, ["case"]);
+        assert_eq!(summary.clauses[2].status, ClauseStatus::Violated);
     }
 }

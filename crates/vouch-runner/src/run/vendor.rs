@@ -158,9 +158,11 @@ impl Vendor {
                 }
                 Ok(())
             }
-            Vendor::External(external) if external.cloud.has_hook(control) => {
-                external.cloud.hook(control, realm, user_id, Duration::ZERO).await.map_err(StepError::Harness)
-            }
+            Vendor::External(external) if external.cloud.has_hook(control) => external
+                .cloud
+                .run_hook(control, realm, user_id, Duration::ZERO)
+                .await
+                .map_err(|error| StepError::Harness(error.to_string())),
             Vendor::External(external) => {
                 let (method, path, body) = match control {
                     Control::DeleteUser => (hyper::Method::DELETE, format!("/v2/user/{user_id}"), None),
@@ -184,9 +186,11 @@ impl Vendor {
     /// Has the cloud's own clock, if it has one, follow the case's.
     pub async fn advance(&self, realm: Realm, by: Duration) -> Result<(), StepError> {
         match self {
-            Vendor::External(external) if external.cloud.has_hook(Control::Advance) => {
-                external.cloud.hook(Control::Advance, realm, "", by).await.map_err(StepError::Harness)
-            }
+            Vendor::External(external) if external.cloud.has_hook(Control::Advance) => external
+                .cloud
+                .run_hook(Control::Advance, realm, "", by)
+                .await
+                .map_err(|error| StepError::Harness(error.to_string())),
             _ => Ok(()),
         }
     }

@@ -1,41 +1,62 @@
-//! How a case ended, and what it found.
+//! The verdict of a case and its findings.
 
+use super::plan::PlannedCase;
+use std::fmt;
 use std::time::Duration;
 use vouch_sim::wire::redact::Redacted;
 use vouch_spec::scenario::{Clauses, Level};
 use vouch_spec::text::{Source, Span};
 
-/// What became of one case.
+/// The report of one case.
 #[derive(Clone, Debug)]
 pub struct CaseReport {
     pub id: String,
     pub group: String,
     pub title: String,
-    /// What to change, for whoever maintains a build that fails.
+    /// How to repair a build that fails the case.
     pub advice: Option<String>,
+    /// The path of the scenario file.
     pub file: String,
+    /// The ids of the clauses that the case tests.
     pub proves: Vec<String>,
     pub verdict: Verdict,
     pub duration: Duration,
 }
 
-/// How a case ended.
+impl CaseReport {
+    /// The report of a planned case.
+    pub(super) fn new(case: &PlannedCase, verdict: Verdict, duration: Duration) -> Self {
+        Self {
+            id: case.id.clone(),
+            group: case.scenario.group.clone(),
+            title: case.scenario.header.title.clone(),
+            advice: case.scenario.header.advice.clone(),
+            file: case.scenario.source.path().display().to_string(),
+            proves: case.scenario.proves().map(str::to_owned).collect(),
+            verdict,
+            duration,
+        }
+    }
+}
+
+/// The verdict of a case.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     Passed,
     Failed(Vec<Finding>),
-    /// Nothing but `should` clauses is broken, in a run that is not strict.
+    /// Only `should` clauses are violated, and the run is not strict.
     Warned(Vec<Finding>),
+    /// The case did not run, for this reason.
     Skipped(String),
-    /// Nothing is known of the build: the scenario makes no sense.
+    /// The scenario is invalid; the case says nothing about the build.
     BadScenario(Redacted),
-    /// Nothing is known of the build: the harness or its environment failed.
+    /// The harness or its environment failed; the case says nothing about the build.
     HarnessFailed(Redacted),
 }
 
 impl Verdict {
-    /// A failure that is a warning only becomes one.
-    pub fn weighed(self, clauses: &Clauses, strictness: Strictness) -> Self {
+    /// Turns a failure into a warning if the strictness of the run allows it.
+    pub fn with_strictness(self, clauses: &Clauses, strictness: Strictness) -> Self {
         match self {
             Verdict::Failed(findings)
                 if !findings.is_empty() && findings.iter().all(|finding| finding.warns(clauses, strictness)) =>
@@ -47,52 +68,52 @@ impl Verdict {
     }
 }
 
-/// Something that the build does wrong.
+/// A nonconformity of the build.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// The clauses that it breaks.
+    /// The ids of the violated clauses.
     pub clauses: Vec<String>,
-    pub weight: Weight,
-    pub place: Place,
-    /// The step in the guide's words.
+    pub severity: Severity,
+    pub location: Location,
+    /// The description of the step.
     pub step: Redacted,
     pub expected: Redacted,
     pub got: Redacted,
-    /// The wire around it, one exchange each.
+    /// The last exchanges, one rendered exchange each.
     pub wire: Vec<Redacted>,
-    /// The tail of the adapter's standard error.
+    /// The last lines of the adapter's standard error.
     pub stderr: Redacted,
 }
 
-/// What decides whether a finding fails the build.
+/// Whether a finding can be a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    /// The level of its clauses.
+pub enum Severity {
+    /// It is a warning if all its clauses are `should` clauses.
     Clauses,
-    /// It always does: the build cannot even be tried.
+    /// It always fails the build, because the build cannot be tested.
     Always,
 }
 
 impl Finding {
-    /// Whether it is a warning only.
+    /// Whether the finding is a warning.
     pub fn warns(&self, clauses: &Clauses, strictness: Strictness) -> bool {
         strictness == Strictness::Lenient
-            && self.weight == Weight::Clauses
+            && self.severity == Severity::ByLevel
             && !self.clauses.is_empty()
             && self.clauses.iter().all(|id| clauses.get(id).is_some_and(|clause| clause.level == Level::Should))
     }
 }
 
-/// Where in a scenario file.
+/// A location in a scenario file, displayed as `file:line:column`.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Location {
     pub source: Source,
     pub span: Span,
 }
 
-impl Place {
-    pub fn words(&self) -> String {
-        self.source.place(self.span)
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source.place(self.span))
     }
 }
 
@@ -118,36 +139,36 @@ groups:
         Arc::new(Clauses::parse(&Source::new("clauses.yaml", CLAUSES)).expect("clauses"))
     }
 
-    pub fn finding(clauses: &[&str], weight: Weight) -> Finding {
-        let nothing = Redacted::default;
+    pub fn finding(clauses: &[&str], severity: Severity) -> Finding {
+        let empty = Redacted::default;
         Finding {
             clauses: clauses.iter().map(|id| (*id).to_owned()).collect(),
-            weight,
-            place: Place { source: Source::new("a.yaml", "id: a"), span: Span { start: 4, end: 5 } },
-            step: nothing(),
-            expected: nothing(),
-            got: nothing(),
+            severity,
+            location: Location { source: Source::new("a.yaml", "id: a"), span: Span { start: 4, end: 5 } },
+            step: empty(),
+            expected: empty(),
+            got: empty(),
             wire: vec![],
-            stderr: nothing(),
+            stderr: empty(),
         }
     }
 
     #[test]
-    fn a_place_is_file_line_and_column() {
-        assert_eq!(finding(&[], Weight::Clauses).place.words(), "a.yaml:1:5");
+    fn a_location_is_displayed_as_file_line_and_column() {
+        assert_eq!(finding(&[], Severity::ByLevel).location.to_string(), "a.yaml:1:5");
     }
 
     #[test]
-    fn only_what_breaks_should_clauses_alone_is_a_warning() {
+    fn only_a_finding_with_should_clauses_alone_is_a_warning() {
         use Strictness::{Lenient, Strict};
         let clauses = clauses();
-        let warns = |ids: &[&str], weight, strictness| finding(ids, weight).warns(&clauses, strictness);
-        assert!(warns(&["AB-2"], Weight::Clauses, Lenient));
-        assert!(!warns(&["AB-2"], Weight::Clauses, Strict));
-        assert!(!warns(&["AB-2"], Weight::Always, Lenient));
-        assert!(!warns(&["AB-1"], Weight::Clauses, Lenient));
-        assert!(!warns(&["AB-2", "AB-1"], Weight::Clauses, Lenient));
-        assert!(!warns(&[], Weight::Clauses, Lenient), "nothing is known to be harmless");
-        assert!(!warns(&["ZZ-9"], Weight::Clauses, Lenient), "nor is what nobody knows");
+        let warns = |ids: &[&str], severity, strictness| finding(ids, severity).warns(&clauses, strictness);
+        assert!(warns(&["AB-2"], Severity::ByLevel, Lenient));
+        assert!(!warns(&["AB-2"], Severity::ByLevel, Strict));
+        assert!(!warns(&["AB-2"], Severity::Always, Lenient));
+        assert!(!warns(&["AB-1"], Severity::ByLevel, Lenient));
+        assert!(!warns(&["AB-2", "AB-1"], Severity::ByLevel, Lenient));
+        assert!(!warns(&[], Severity::ByLevel, Lenient), "a finding without clauses");
+        assert!(!warns(&["ZZ-9"], Severity::ByLevel, Lenient), "an unknown clause");
     }
 }

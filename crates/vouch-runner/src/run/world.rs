@@ -12,8 +12,8 @@ use super::sdk_calls::CallLog;
 use super::step_result::{StepError, StepResult};
 use super::vendor::Vendor;
 use crate::sut::{
-    AppRole, Backend, BackendEnvironment, BackendRole, CloudRole, Deadlines, SdkRole, ServiceError, Vendor as Runs,
-    trouble,
+    AppRole, Backend, BackendEnvironment, BackendLaunch, BackendRole, CloudRole, Deadlines, SdkRole, ServiceError,
+    SutError,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -137,7 +137,8 @@ impl World {
             capabilities: setup.capabilities.clone(),
             tells_time: setup.tells_time,
         })?;
-        let running = matches!(&setup.backend, BackendRole::External(spec) if matches!(spec.run, Runs::Running { .. }));
+        let running =
+            matches!(&setup.backend, BackendRole::External(spec) if matches!(spec.run, BackendLaunch::Running { .. }));
         let shared = running || matches!(setup.cloud, CloudRole::External(_));
         let suffix =
             if shared { format!("-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]) } else { String::new() };
@@ -252,7 +253,7 @@ impl World {
         let harness = |e: &dyn std::fmt::Display| StepError::Harness(format!("cannot bring up a backend: {e}"));
         let to_api = Link { from: Party::Backend, to: Party::Api, realm };
         let (api, api_key) = match &self.backend_seat {
-            BackendRole::External(spec) if let Runs::Running { listen, api_key, .. } = &spec.run => {
+            BackendRole::External(spec) if let BackendLaunch::Running { listen, api_key, .. } = &spec.run => {
                 let cloud = self.vendor.simulated()?;
                 cloud.set_key(realm, api_key);
                 self.redactor.named_secret(SecretKind::ApiKey, api_key, format!("API key of {realm}"));
@@ -327,7 +328,7 @@ impl World {
     /// A notification of the SDK that could not be read.
     pub(super) fn unreadable(&self) -> Option<StepError> {
         let what = self.device.unreadable()?;
-        Some(StepError::Adapter(trouble(format!("the adapter failed: {what}"))))
+        Some(StepError::Adapter(SutError::new(format!("the adapter failed: {what}"))))
     }
 
     /// What the implementations on trial wrote to standard error.

@@ -1,4 +1,4 @@
-//! What sits on the app role: the reference, or an app's own reconciliation logic behind the app protocol.
+//! The app role: the reference app, or the reconciliation logic of an external app behind the app protocol.
 
 use super::child_process::{self, Program};
 use super::process::{HostCallbacks, IgnoreCallbacks, Process};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use vouch_sim::reference::app::AppPolicy;
 use vouch_spec::protocol::message::Initialized;
 
-/// What sits on the app role.
+/// The implementation that fills the app role.
 #[derive(Clone)]
 pub enum AppRole {
     Builtin(Arc<dyn AppPolicy>),
@@ -15,7 +15,7 @@ pub enum AppRole {
 }
 
 impl AppRole {
-    /// Starts the process of an app from outside; nothing for the built-in one.
+    /// Starts the process of an external app. `None` for the reference app.
     pub fn launch(
         &self,
         callbacks: Arc<dyn HostCallbacks>,
@@ -28,17 +28,17 @@ impl AppRole {
         )
     }
 
-    /// Starts a process only to ask what it is.
+    /// Starts a process, asks for its name, and kills it. `None` for the reference app.
     pub async fn probe(&self, deadlines: Deadlines) -> Option<Result<Result<Initialized, SutError>, StartError>> {
         let process = match self.launch(Arc::new(IgnoreCallbacks), deadlines)? {
             Ok(process) => process,
             Err(error) => return Some(Err(error)),
         };
-        let told = match process.initialize().await {
-            Ok(told) => Ok(told),
-            Err(trouble) => Err(process.explain(trouble).await),
+        let result = match process.initialize().await {
+            Ok(initialized) => Ok(initialized),
+            Err(error) => Err(process.explain(error).await),
         };
         process.kill().await;
-        Some(Ok(told))
+        Some(Ok(result))
     }
 }

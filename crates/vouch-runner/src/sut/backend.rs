@@ -1,8 +1,8 @@
-//! What sits on the backend role: the reference, or any customer backend that a target file maps.
+//! The backend role: the reference backend, or any customer backend that a target file configures.
 
-use super::http::{HttpCall, HttpReply, Place, RequestLine, Template, fill, fill_json};
+use super::SutError;
+use super::http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template, fill, fill_json};
 use super::http_service::{Service, ServiceError, ServiceSpec};
-use super::{SutError, trouble};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -14,61 +14,61 @@ use vouch_sim::wire::Upstream;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
 use vouch_spec::protocol::Realm;
 
-/// What sits on the backend role.
+/// The implementation that fills the backend role.
 #[derive(Clone)]
 pub enum BackendRole {
     Builtin(Arc<dyn BackendPolicy>),
     External(Arc<BackendSpec>),
 }
 
-/// A customer's backend.
+/// A customer backend, as a target file configures it.
 #[derive(Clone, Debug)]
 pub struct BackendSpec {
     pub name: String,
-    pub run: Vendor,
+    pub run: BackendLaunch,
     /// How a test user gets the credential that its app then sends.
     pub login: Login,
     pub token: TokenCall,
 }
 
-/// How the backend is run, and so how it finds the vendor API that the harness plays.
+/// How the backend is launched, and how it gets the address of the vendor API that the harness serves.
 #[derive(Clone, Debug)]
-pub enum Vendor {
-    /// Started for each case, told the address in its environment.
+pub enum BackendLaunch {
+    /// Started for each case, with the address in an environment variable.
     Started(ServiceSpec),
-    /// Runs already, with a vendor API address and key that never change.
+    /// Runs already, with a fixed address and key of the vendor API.
     Running { url: String, listen: SocketAddr, api_key: String },
 }
 
 /// How a test user logs in.
 #[derive(Clone, Debug)]
 pub enum Login {
-    /// One call, with `$user`.
+    /// One request, with the variable `$user`.
     Call { line: RequestLine, headers: BTreeMap<String, Template>, body: Option<Value>, credential: Place },
-    /// Credentials that the target file lists.
+    /// Credentials that the target file lists by client user id.
     Fixed(HashMap<String, String>),
 }
 
-/// How the app asks for a sign-in token, with `$credential` and `$user`.
+/// The request of the app for a sign-in token, with the variables `$credential` and `$user`.
 #[derive(Clone, Debug)]
 pub struct TokenCall {
     pub line: RequestLine,
     pub headers: BTreeMap<String, Template>,
     pub body: Option<Value>,
-    /// Where the token stands in the answer.
+    /// The location of the token in the response.
     pub token: Place,
 }
 
-/// What an app authenticates with.
+/// The credential of an app user at the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential<'a> {
     This(&'a str),
-    /// The headers that carry the credential are left out.
+    /// The headers with the credential are left out.
     Missing,
 }
 
 impl TokenCall {
-    /// How the reference backend is asked.
+    /// The token request of the reference backend.
     fn reference() -> Self {
         Self {
             line: RequestLine {
@@ -81,15 +81,15 @@ impl TokenCall {
         }
     }
 
-    /// The call of an app user.
+    /// The request of an app user.
     pub fn call(&self, credential: Credential<'_>, user: &str) -> HttpCall {
         let value = match credential {
             Credential::This(value) => value,
             Credential::Missing => "",
         };
         let values = [("credential", value), ("user", user)];
-        let carries = |text: &Template| text.0.contains("$credential") || text.0.contains("${credential}");
-        let kept = |text: &&Template| credential != Credential::Missing || !carries(text);
+        let has_credential = |text: &Template| text.0.contains("$credential") || text.0.contains("${credential}");
+        let kept = |text: &&Template| credential != Credential::Missing || !has_credential(text);
         HttpCall {
             method: self.line.method.clone(),
             path: fill(&self.line.path, &values),
@@ -104,11 +104,11 @@ impl TokenCall {
     }
 }
 
-/// A backend that is up.
+/// A running backend.
 pub struct Backend {
     kind: Kind,
     base: String,
-    /// The sessions of the case's app users, by user.
+    /// The credentials of the app users that are logged in, by user.
     credentials: Mutex<HashMap<String, String>>,
     client: reqwest::Client,
     connect_timeout: Duration,
@@ -119,38 +119,40 @@ enum Kind {
     External { spec: Arc<BackendSpec>, service: Option<Service> },
 }
 
-/// What a backend is told when it is brought up.
+/// The environment that a backend starts in.
 pub struct BackendEnvironment<'a> {
     /// The vendor API's base URL.
     pub api: &'a str,
     pub api_key: &'a str,
     pub realm: Realm,
-    /// How long it should wait for the vendor.
+    /// The timeout of its requests to the vendor API.
     pub timeout: Duration,
-    /// How long its app waits for it.
+    /// The timeout of requests of the app to it.
     pub connect_timeout: Duration,
 }
 
 impl BackendRole {
-    /// Brings the backend of one team up.
-    pub async fn bring_up(&self, around: &BackendEnvironment<'_>) -> Result<Backend, ServiceError> {
-        let broken = |error: reqwest::Error| ServiceError::Unready(trouble(format!("no HTTP client: {error}")));
+    /// Starts the backend of one team.
+    pub async fn bring_up(&self, environment: &BackendEnvironment<'_>) -> Result<Backend, ServiceError> {
+        let no_client =
+            |error: reqwest::Error| ServiceError::Unready(SutError::new(format!("no HTTP client: {error}")));
         let kind = match self {
             BackendRole::Builtin(policy) => {
-                let (api, key) = (around.api.to_owned(), around.api_key.to_owned());
-                let backend = reference::Backend::new(api, key, policy.clone(), around.timeout).map_err(broken)?;
+                let (api, key) = (environment.api.to_owned(), environment.api_key.to_owned());
+                let backend =
+                    reference::Backend::new(api, key, policy.clone(), environment.timeout).map_err(no_client)?;
                 Kind::Reference(Arc::new(backend))
             }
             BackendRole::External(spec) => {
-                let timeout = around.timeout.as_millis().to_string();
+                let timeout = environment.timeout.as_millis().to_string();
                 let service = match &spec.run {
-                    Vendor::Running { .. } => None,
-                    Vendor::Started(service) => {
+                    BackendLaunch::Running { .. } => None,
+                    BackendLaunch::Started(service) => {
                         let values = [
-                            ("api", around.api),
-                            ("apiKey", around.api_key),
-                            ("environment", around.realm.environment.word()),
-                            ("region", around.realm.region.word()),
+                            ("api", environment.api),
+                            ("apiKey", environment.api_key),
+                            ("environment", environment.realm.environment.word()),
+                            ("region", environment.realm.region.word()),
                             ("timeoutMs", timeout.as_str()),
                         ];
                         Some(Service::start(service, &values).await?)
@@ -160,39 +162,53 @@ impl BackendRole {
             }
         };
         let base = base(&kind);
-        let client = vouch_sim::wire::client(&base, around.connect_timeout).map_err(broken)?;
-        Ok(Backend { kind, base, credentials: Mutex::default(), client, connect_timeout: around.connect_timeout })
+        let client = vouch_sim::wire::client(&base, environment.connect_timeout).map_err(no_client)?;
+        Ok(Backend { kind, base, credentials: Mutex::default(), client, connect_timeout: environment.connect_timeout })
     }
 }
 
-/// The base URL of a backend that has an address of its own.
+/// The base URL of an external backend; empty for the reference.
 fn base(kind: &Kind) -> String {
     match kind {
         Kind::Reference(_) => String::new(),
         Kind::External { service: Some(service), .. } => service.address.clone(),
         Kind::External { spec, service: None } => match &spec.run {
-            Vendor::Running { url, .. } => url.trim_end_matches('/').to_owned(),
-            Vendor::Started(_) => String::new(),
+            BackendLaunch::Running { url, .. } => url.trim_end_matches('/').to_owned(),
+            BackendLaunch::Started(_) => String::new(),
         },
     }
 }
 
+/// Why a test user could not be logged in.
+#[derive(Debug, thiserror::Error)]
+enum LoginError {
+    #[error("the target file lists no credential for `{0}`; add it under `[backend.credentials]`")]
+    Unlisted(String),
+    #[error("the login of a test user failed: {0}")]
+    Http(#[from] HttpError),
+    #[error("the login of a test user was answered with {0}")]
+    Status(u16),
+    #[error("the response to the login of a test user has no credential at the location in the target file")]
+    NoCredential,
+}
+
 impl Backend {
-    /// What to put behind its front: the reference itself, or an address to pass calls on to.
-    pub fn upstream(&self) -> Result<Arc<dyn Upstream>, String> {
+    /// The upstream of its recording proxy: the reference itself, or a forwarder to its address.
+    pub fn upstream(&self) -> Result<Arc<dyn Upstream>, SutError> {
         match &self.kind {
             Kind::Reference(backend) => Ok(backend.clone()),
             Kind::External { .. } => vouch_sim::wire::Forward::new(self.base.clone(), self.connect_timeout)
-                .map(|forward| Arc::new(forward) as _),
+                .map(|forward| Arc::new(forward) as _)
+                .map_err(|error| SutError::new(error.to_string())),
         }
     }
 
-    /// The base URL of a backend that has an address of its own; empty for the reference.
+    /// The base URL of an external backend; empty for the reference.
     pub fn address(&self) -> &str {
         &self.base
     }
 
-    /// The users that can log in, where the target file lists them.
+    /// The users that can log in, if the target file lists them.
     pub fn known_users(&self) -> Option<Vec<String>> {
         match &self.kind {
             Kind::External { spec, .. } => match &spec.login {
@@ -203,6 +219,7 @@ impl Backend {
         }
     }
 
+    /// The request of its app for a sign-in token.
     pub fn token_call(&self) -> TokenCall {
         match &self.kind {
             Kind::Reference(_) => TokenCall::reference(),
@@ -210,7 +227,7 @@ impl Backend {
         }
     }
 
-    /// The credential of an app user, who is logged in when first needed.
+    /// The credential of an app user. The user is logged in on the first call.
     pub async fn log_in(&self, user: &str, redactor: &Redactor) -> Result<String, SutError> {
         let mut credentials = self.credentials.lock().await;
         if let Some(known) = credentials.get(user) {
@@ -219,7 +236,7 @@ impl Backend {
         let credential = match &self.kind {
             Kind::Reference(backend) => backend.log_in(user),
             Kind::External { spec, .. } => {
-                self.log_in_outside(&spec.login, user).await.map_err(|what| self.trouble(what))?
+                self.log_in_external(&spec.login, user).await.map_err(|error| self.error(error.to_string()))?
             }
         };
         redactor.secret(SecretKind::AppCredential, &credential);
@@ -227,11 +244,9 @@ impl Backend {
         Ok(credential)
     }
 
-    async fn log_in_outside(&self, login: &Login, user: &str) -> Result<String, String> {
+    async fn log_in_external(&self, login: &Login, user: &str) -> Result<String, LoginError> {
         match login {
-            Login::Fixed(list) => list.get(user).cloned().ok_or_else(|| {
-                format!("the target file lists no credential for `{user}`; add it under `[backend.credentials]`")
-            }),
+            Login::Fixed(list) => list.get(user).cloned().ok_or_else(|| LoginError::Unlisted(user.to_owned())),
             Login::Call { line, headers, body, credential } => {
                 let values = [("user", user)];
                 let call = HttpCall {
@@ -240,37 +255,33 @@ impl Backend {
                     headers: headers.iter().map(|(name, text)| (name.clone(), fill(text, &values))).collect(),
                     body: body.as_ref().map(|body| fill_json(body, &values)),
                 };
-                let reply = call.send(&self.client, &self.base, self.connect_timeout).await;
-                let reply = reply.map_err(|why| format!("the login of a test user failed: {why}"))?;
+                let reply = call.send(&self.client, &self.base, self.connect_timeout).await?;
                 if !(200..400).contains(&reply.status) {
-                    return Err(format!("the login of a test user was answered with {}", reply.status));
+                    return Err(LoginError::Status(reply.status));
                 }
-                let missing = || {
-                    "the answer to the login of a test user holds no credential where the target file says".to_owned()
-                };
-                credential.read(&reply).ok_or_else(missing)
+                credential.read(&reply).ok_or(LoginError::NoCredential)
             }
         }
     }
 
-    fn trouble(&self, what: String) -> SutError {
-        let trouble = trouble(what);
+    /// An error with the exit status and the output of the backend's process.
+    fn error(&self, what: String) -> SutError {
         match &self.kind {
             Kind::External { service: Some(service), .. } => {
-                let how = service.ended().map(|how| format!("; the backend ended: {how}")).unwrap_or_default();
-                service.explained(format!("{}{how}", trouble.what))
+                let exit = service.exit_status().map(|how| format!("; the backend ended: {how}")).unwrap_or_default();
+                service.error(format!("{what}{exit}"))
             }
-            _ => trouble,
+            _ => SutError::new(what),
         }
     }
 
-    /// Sends an app's call to the front of this backend.
-    pub async fn ask(&self, call: &HttpCall, front: &str) -> Result<HttpReply, SutError> {
-        call.send(&self.client, front, self.connect_timeout)
-            .await
-            .map_err(|why| self.trouble(format!("the backend: {why}")))
+    /// Sends a request of the app to `proxy`, the base URL of this backend's recording proxy.
+    pub async fn ask(&self, call: &HttpCall, proxy: &str) -> Result<HttpReply, SutError> {
+        let reply = call.send(&self.client, proxy, self.connect_timeout).await;
+        reply.map_err(|error| self.error(format!("the backend: {error}")))
     }
 
+    /// The last part of its output, if the harness started it.
     pub fn stderr(&self) -> String {
         match &self.kind {
             Kind::External { service: Some(service), .. } => service.stderr(),

@@ -1,14 +1,15 @@
-//! A child process that speaks the protocol on its standard input and output.
+//! A child process that speaks the adapter protocol on its standard input and output.
 
-use super::process::{CLEAN, End, HostCallbackHandler, HostCallbacks, Process, ProcessHandle};
+use super::process::{CLEAN_EXIT, HostCallbackHandler, HostCallbacks, Process, ProcessHandle, ProcessState};
 use super::signal::signal_group;
-use super::write_interceptor::{self, Trap};
+use super::write_interceptor::{self, WriteInterceptor};
 use super::{Deadlines, LaunchOptions};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -16,12 +17,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use vouch_spec::protocol::{MAX_UNASKED, connect};
 
-/// How much of standard error is shown at the most, in bytes.
+/// The maximum length of standard error in reports, in bytes.
 const STDERR_TAIL: usize = 64 * 1024;
-/// How much of it is kept until it is searched.
+/// The maximum length of standard error that is kept until it is searched for secrets, in bytes.
 const STDERR_LIMIT: usize = 16 << 20;
-/// How long the rest of standard error is waited for when the process has ended.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How long to wait for the rest of standard error after the process exited.
+const STDERR_DRAIN_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The child's standard input and output.
 struct Pipes {
@@ -29,47 +30,49 @@ struct Pipes {
     stdout: ChildStdout,
 }
 
-/// What a child wrote to standard error.
+/// The standard error of a child process.
 #[derive(Default)]
 struct Stderr {
     kept: VecDeque<u8>,
-    /// Bytes ever written.
+    /// The number of bytes that the child wrote.
     written: usize,
-    /// How many of them were taken.
+    /// The number of bytes that were taken.
     taken: usize,
 }
 
-struct Watched {
-    /// Ends the process at a write to storage, where a case wants that.
-    trap: Option<Arc<Trap>>,
-    /// The id of the child and of its process group.
+/// A running or exited child process.
+struct ChildProcess {
+    /// Kills the process at a write to storage, if the case has a `crash` step.
+    interceptor: Option<Arc<WriteInterceptor>>,
+    /// The process id of the child, which is also its process group id.
     group: i32,
-    end: watch::Sender<End>,
+    state: watch::Sender<ProcessState>,
     stderr: Mutex<Stderr>,
 }
 
-/// What to start.
+/// A program to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     pub program: String,
     pub args: Vec<String>,
+    /// The working directory.
     pub folder: PathBuf,
     pub environment: Vec<(String, String)>,
 }
 
-/// A started program in a process group of its own: whatever it starts ends with it, and Ctrl-C reaches the harness alone.
-fn spawn(what: &Program, stdin: Stdio, ground: LaunchOptions<'_>) -> std::io::Result<(Pipes, Arc<Watched>)> {
-    let mut command = Command::new(&what.program);
-    command.args(&what.args).current_dir(&what.folder);
-    command.envs(ground.temporary.map(|folder| ("TMPDIR", folder))).envs(what.environment.iter().cloned());
+/// Starts a program in a process group of its own: its own children are killed with it, and Ctrl-C reaches the harness only.
+fn spawn(program: &Program, stdin: Stdio, options: LaunchOptions<'_>) -> std::io::Result<(Pipes, Arc<ChildProcess>)> {
+    let mut command = Command::new(&program.program);
+    command.args(&program.args).current_dir(&program.folder);
+    command.envs(options.temp_dir.map(|folder| ("TMPDIR", folder))).envs(program.environment.iter().cloned());
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     die_with_the_harness(&mut command);
-    let trap = match ground.trapped {
+    let interceptor = match options.intercept_writes {
         Some(root) => {
-            let (trap, handover) = write_interceptor::prepare(root)?;
+            let (interceptor, handover) = write_interceptor::prepare(root)?;
             write_interceptor::install_into(&mut command, handover);
-            Some(trap)
+            Some(interceptor)
         }
         None => None,
     };
@@ -77,38 +80,43 @@ fn spawn(what: &Program, stdin: Stdio, ground: LaunchOptions<'_>) -> std::io::Re
     let stderr = child.stderr.take().ok_or_else(no_pipe)?;
     let pipes = Pipes { stdin: child.stdin.take(), stdout: child.stdout.take().ok_or_else(no_pipe)? };
     let group = child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(no_pipe)?;
-    if let Some(trap) = &trap {
-        trap.set_group(group);
+    if let Some(interceptor) = &interceptor {
+        interceptor.set_group(group);
     }
-    let watched = Arc::new(Watched { trap, group, end: watch::channel(End::Running).0, stderr: Mutex::default() });
-    let heard_out = tokio::spawn(keep(stderr, watched.clone()));
-    tokio::spawn(reap(child, watched.clone(), heard_out));
-    Ok((pipes, watched))
+    let process = Arc::new(ChildProcess {
+        interceptor,
+        group,
+        state: watch::channel(ProcessState::Running).0,
+        stderr: Mutex::default(),
+    });
+    let stderr_reader = tokio::spawn(collect_output(stderr, process.clone()));
+    tokio::spawn(reap(child, process.clone(), stderr_reader));
+    Ok((pipes, process))
 }
 
 fn no_pipe() -> std::io::Error {
     std::io::Error::other("no pipe to the child process")
 }
 
-/// Starts a program that speaks the protocol.
+/// Starts a program that speaks the adapter protocol.
 pub(super) fn launch(
-    what: &Program,
+    program: &Program,
     callbacks: Arc<dyn HostCallbacks>,
     deadlines: Deadlines,
-    ground: LaunchOptions<'_>,
+    options: LaunchOptions<'_>,
 ) -> std::io::Result<Process> {
-    let (Pipes { stdin, stdout }, watched) = spawn(what, Stdio::piped(), ground)?;
+    let (Pipes { stdin, stdout }, process) = spawn(program, Stdio::piped(), options)?;
     let stdin = stdin.ok_or_else(no_pipe)?;
     let (peer, conversation) = connect(stdout, stdin, MAX_UNASKED, |_| Arc::new(HostCallbackHandler(callbacks)));
     tokio::spawn(conversation);
-    Ok(Process::new(peer, watched, deadlines))
+    Ok(Process::new(peer, process, deadlines))
 }
 
-/// Starts a program that serves by itself; what it prints is kept with its standard error.
-pub(super) fn start(what: &Program) -> std::io::Result<Arc<dyn ProcessHandle>> {
-    let (Pipes { stdout, .. }, watched) = spawn(what, Stdio::null(), LaunchOptions::default())?;
-    tokio::spawn(keep(stdout, watched.clone()));
-    Ok(watched)
+/// Starts a program that serves HTTP. Its standard output is collected together with its standard error.
+pub(super) fn start(program: &Program) -> std::io::Result<Arc<dyn ProcessHandle>> {
+    let (Pipes { stdout, .. }, process) = spawn(program, Stdio::null(), LaunchOptions::default())?;
+    tokio::spawn(collect_output(stdout, process.clone()));
+    Ok(process)
 }
 
 /// Asks the kernel to kill the child when the harness itself is killed.
@@ -125,10 +133,11 @@ fn die_with_the_harness(command: &mut Command) {
     let _ = command;
 }
 
-async fn keep(mut stderr: impl AsyncRead + Unpin, watched: Arc<Watched>) {
+/// Collects the output of a process until it closes the pipe.
+async fn collect_output(mut output: impl AsyncRead + Unpin, process: Arc<ChildProcess>) {
     let mut chunk = vec![0; 8192];
-    while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
-        watched.stderr.lock().unwrap_or_else(PoisonError::into_inner).add(&chunk[..count]);
+    while let Ok(count @ 1..) = output.read(&mut chunk).await {
+        process.stderr.lock().add(&chunk[..count]);
     }
 }
 
@@ -136,7 +145,7 @@ impl Stderr {
     fn add(&mut self, more: &[u8]) {
         self.written += more.len();
         self.kept.extend(more);
-        // What nobody has taken yet is kept up to a limit, and of the rest the tail.
+        // Keep what was not taken yet, up to a limit, and at least the tail.
         let fresh = (self.written - self.taken).clamp(STDERR_TAIL, STDERR_LIMIT);
         let excess = self.kept.len().saturating_sub(fresh);
         self.kept.drain(..excess);
@@ -149,25 +158,26 @@ impl Stderr {
     }
 }
 
-async fn reap(mut child: Child, watched: Arc<Watched>, heard_out: JoinHandle<()>) {
+/// Waits for the exit of a child and records it.
+async fn reap(mut child: Child, process: Arc<ChildProcess>, stderr_reader: JoinHandle<()>) {
     let how = match child.wait().await {
         Ok(status) => describe(status),
         Err(error) => format!("unknown ({error})"),
     };
-    if let Some(trap) = &watched.trap {
-        trap.end();
+    if let Some(interceptor) = &process.interceptor {
+        interceptor.end();
     }
-    // What it started and left behind goes too.
-    signal_group(watched.group);
-    // Its last words count too, unless somebody who got away keeps the pipe open.
-    let _ = tokio::time::timeout(LAST_WORDS, heard_out).await;
-    watched.end.send_replace(End::Ended(how));
+    // Kill the processes that it started and left running.
+    signal_group(process.group);
+    // Read the rest of its output, unless a process that left the group keeps the pipe open.
+    let _ = tokio::time::timeout(STDERR_DRAIN_TIMEOUT, stderr_reader).await;
+    process.state.send_replace(ProcessState::Exited(how));
 }
 
 fn describe(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
-        (Some(0), _) => CLEAN.into(),
+        (Some(0), _) => CLEAN_EXIT.into(),
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => status.to_string(),
@@ -175,37 +185,37 @@ fn describe(status: ExitStatus) -> String {
 }
 
 #[async_trait]
-impl ProcessHandle for Watched {
+impl ProcessHandle for ChildProcess {
     async fn kill(&self) {
         self.kill_now();
-        let _ = self.end.subscribe().wait_for(|end| *end != End::Running).await;
+        let _ = self.state.subscribe().wait_for(|state| *state != ProcessState::Running).await;
     }
 
     fn kill_now(&self) {
-        // Only while the child has not been waited for: then its id cannot belong to somebody else yet.
-        if *self.end.borrow() == End::Running {
+        // The process id can be reused as soon as the child has been waited for.
+        if *self.state.borrow() == ProcessState::Running {
             signal_group(self.group);
         }
     }
 
-    fn end(&self) -> watch::Receiver<End> {
-        self.end.subscribe()
+    fn state(&self) -> watch::Receiver<ProcessState> {
+        self.state.subscribe()
     }
 
     fn arm(&self, writes: u32) -> bool {
-        self.trap.as_ref().map(|trap| trap.arm(writes)).is_some()
+        self.interceptor.as_ref().map(|interceptor| interceptor.arm(writes)).is_some()
     }
 
     fn disarm(&self) -> bool {
-        self.trap.as_ref().is_some_and(|trap| trap.disarm())
+        self.interceptor.as_ref().is_some_and(|interceptor| interceptor.disarm())
     }
 
     fn stderr_tail(&self) -> String {
-        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).last(STDERR_TAIL)
+        self.stderr.lock().last(STDERR_TAIL)
     }
 
     fn take_stderr(&self) -> String {
-        let mut stderr = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stderr = self.stderr.lock();
         let fresh = stderr.written - stderr.taken;
         stderr.taken = stderr.written;
         stderr.last(fresh)

@@ -1,37 +1,38 @@
-//! What sits on the api and idp roles: the simulated cloud, or a vendor cloud from outside, such as an emulator or a
-//! staging environment.
+//! The api and idp roles: the simulated cloud, or an external vendor cloud such as an emulator or a staging environment.
 
 use super::http::{Template, fill};
 use super::http_service::{Service, ServiceError, ServiceSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::mock_cloud::{CloudPolicy, Keys, Lifetimes};
 use vouch_spec::protocol::{Control, Realm};
 
-/// What sits on the api and idp roles.
+/// The implementation that fills the api and idp roles.
 #[derive(Clone)]
 pub enum CloudRole {
     Simulated { keys: Arc<Keys>, policy: Arc<dyn CloudPolicy> },
     External(Arc<ExternalCloud>),
 }
 
-/// A cloud from outside, as a target file has it.
+/// An external cloud, as a target file configures it.
 #[derive(Clone, Debug)]
 pub struct CloudSpec {
     pub name: String,
-    /// Started once for the run; none when it runs already.
+    /// The program to start once for the run. `None` if the cloud runs already.
     pub service: Option<ServiceSpec>,
     pub realms: BTreeMap<Realm, RealmSpec>,
     pub lifetimes: Lifetimes,
-    /// Programs that do what the cloud offers no call for.
+    /// Commands for controls that the API of the cloud does not offer.
     pub hooks: BTreeMap<Control, Vec<String>>,
     pub hook_environment: Vec<(String, Template)>,
+    /// The working directory of the hooks.
     pub folder: PathBuf,
 }
 
+/// One realm of an external cloud, with `$port` in its URLs not yet resolved.
 #[derive(Clone, Debug)]
 pub struct RealmSpec {
     pub api: Template,
@@ -39,7 +40,7 @@ pub struct RealmSpec {
     pub api_key: String,
 }
 
-/// One realm of a running cloud.
+/// One realm of a running external cloud.
 #[derive(Clone, Debug)]
 pub struct ExternalRealm {
     pub api: String,
@@ -47,20 +48,33 @@ pub struct ExternalRealm {
     pub api_key: String,
 }
 
-/// A running cloud from outside, shared by all cases of a run.
+/// A running external cloud, shared by all cases of a run.
 pub struct ExternalCloud {
     pub spec: CloudSpec,
     pub realms: BTreeMap<Realm, ExternalRealm>,
     service: Option<Service>,
 }
 
-/// Token lifetimes that a run can wait for in real time.
-const SHORT: Duration = Duration::from_secs(15);
-/// How long a hook may take.
-const HOOK_PATIENCE: Duration = Duration::from_secs(20);
+/// The longest token lifetime that a run waits for in real time.
+const MAX_WAITED_LIFETIME: Duration = Duration::from_secs(15);
+/// The timeout of a hook.
+const HOOK_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why a hook did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum HookError {
+    #[error("the target file has no hook `{0}`")]
+    Missing(Control),
+    #[error("the hook `{0}` did not end within {limit:?}", limit = HOOK_TIMEOUT)]
+    Timeout(Control),
+    #[error("the hook `{control}` cannot be started: {error}")]
+    NotStarted { control: Control, error: std::io::Error },
+    #[error("the hook `{control}` failed ({status}): {last_line}")]
+    Failed { control: Control, status: ExitStatus, last_line: String },
+}
 
 impl ExternalCloud {
-    /// Starts it, where it does not run yet.
+    /// Starts the cloud, unless it runs already.
     pub async fn bring_up(spec: CloudSpec) -> Result<Self, ServiceError> {
         let service = match &spec.service {
             Some(service) => Some(Service::start(service, &[]).await?),
@@ -75,7 +89,7 @@ impl ExternalCloud {
         Ok(Self { realms: realms.collect(), service, spec })
     }
 
-    /// What a scenario can have it do.
+    /// The controls that it offers to scenarios.
     pub fn controls(&self) -> BTreeSet<Control> {
         let mut controls: BTreeSet<_> = [Control::DeleteUser, Control::UndoDelete].into();
         controls.extend(self.spec.hooks.keys());
@@ -85,20 +99,21 @@ impl ExternalCloud {
         controls
     }
 
-    /// Whether expiry is waited for in real time.
+    /// Whether scenarios wait for the expiry of tokens in real time.
     pub fn waits(&self) -> bool {
         let Lifetimes { sign_in_token, access_token } = self.spec.lifetimes;
-        !self.has_hook(Control::Advance) && sign_in_token.max(access_token) <= SHORT
+        !self.has_hook(Control::Advance) && sign_in_token.max(access_token) <= MAX_WAITED_LIFETIME
     }
 
+    /// Whether the target file has a hook for a control.
     pub fn has_hook(&self, control: Control) -> bool {
         self.spec.hooks.contains_key(&control)
     }
 
-    /// Runs a hook. The error is for the user.
-    pub async fn hook(&self, control: Control, realm: Realm, user_id: &str, by: Duration) -> Result<(), String> {
+    /// Runs the hook of a control.
+    pub async fn run_hook(&self, control: Control, realm: Realm, user_id: &str, by: Duration) -> Result<(), HookError> {
         let Some((program, args)) = self.spec.hooks.get(&control).and_then(|words| words.split_first()) else {
-            return Err(format!("there is no hook `{control}`"));
+            return Err(HookError::Missing(control));
         };
         let port = self.service.as_ref().map(|service| service.port().to_owned()).unwrap_or_default();
         let values = [("port", port.as_str())];
@@ -108,17 +123,18 @@ impl ExternalCloud {
         command.env("VOUCH_HOOK", control.word()).env("VOUCH_ENVIRONMENT", realm.environment.word());
         command.env("VOUCH_REGION", realm.region.word()).env("VOUCH_USER_ID", user_id);
         command.env("VOUCH_SECONDS", by.as_secs().to_string());
-        let run = tokio::time::timeout(HOOK_PATIENCE, command.output()).await;
-        let output = run.map_err(|_| format!("the hook `{control}` did not end within {HOOK_PATIENCE:?}"))?;
-        let output = output.map_err(|error| format!("the hook `{control}` cannot be started: {error}"))?;
+        let run = tokio::time::timeout(HOOK_TIMEOUT, command.output()).await;
+        let output = run.map_err(|_| HookError::Timeout(control))?;
+        let output = output.map_err(|error| HookError::NotStarted { control, error })?;
         if output.status.success() {
             return Ok(());
         }
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let last = stderr.lines().last().unwrap_or("it says nothing");
-        Err(format!("the hook `{control}` failed ({}): {last}", output.status))
+        let last_line = stderr.lines().last().unwrap_or("no output on standard error").to_owned();
+        Err(HookError::Failed { control, status: output.status, last_line })
     }
 
+    /// The last part of its output, if the harness started it.
     pub fn stderr(&self) -> String {
         self.service.as_ref().map(Service::stderr).unwrap_or_default()
     }

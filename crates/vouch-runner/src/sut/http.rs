@@ -1,4 +1,4 @@
-//! HTTP calls to implementations under test, as a target file maps them.
+//! HTTP calls to implementations under test, as a target file configures them.
 
 use hyper::HeaderMap;
 use serde_json::Value;
@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use vouch_spec::scenario::Text;
 
-/// A text of a target file with variables such as `$port`; which ones there are, the field says.
+/// A text of a target file with variables such as `$port`. Each field of a target file documents its variables.
 pub type Template = Text;
 
-/// Fills the variables in. What is not known stays as it stands; the target file was checked for that.
+/// Replaces the variables of a template. With an unknown variable the text stays unchanged; a target file with unknown
+/// variables is rejected when it is parsed.
 pub fn fill(template: &Template, values: &[(&str, &str)]) -> String {
     let value = |name: &str| values.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
     template.resolve(value).unwrap_or_else(|_| template.0.clone())
 }
 
-/// Fills the variables of every text in a JSON value in.
+/// Replaces the variables in every text of a JSON value.
 pub fn fill_json(body: &Value, values: &[(&str, &str)]) -> Value {
     match body {
         Value::String(text) => Value::String(fill(&Text(text.clone()), values)),
@@ -29,7 +30,7 @@ pub fn fill_json(body: &Value, values: &[(&str, &str)]) -> Value {
     }
 }
 
-/// `POST /sign-in-token`.
+/// A method and a path, for example `POST /sign-in-token`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLine {
     pub method: hyper::Method,
@@ -37,7 +38,7 @@ pub struct RequestLine {
 }
 
 impl RequestLine {
-    /// Reads method and path.
+    /// Parses a method and a path. `None` if the text is not both.
     pub fn parse(text: &str) -> Option<Self> {
         let (method, path) = text.split_once(' ')?;
         let known = ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method);
@@ -47,7 +48,7 @@ impl RequestLine {
     }
 }
 
-/// Where in an answer a value stands.
+/// The location of a value in an HTTP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A JSON pointer into the body.
@@ -59,7 +60,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Reads `/json/pointer`, `header:NAME`, `cookie:NAME` or `body`.
+    /// Parses `/json/pointer`, `header:NAME`, `cookie:NAME` or `body`. `None` if the text is none of them.
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':') {
             Some(("header", name)) if !name.is_empty() => Some(Place::Header(name.trim().to_lowercase())),
@@ -69,7 +70,7 @@ impl Place {
         }
     }
 
-    /// The value, if there is one.
+    /// The value at this location. `None` if it is missing, empty or not a text.
     pub fn read(&self, reply: &HttpReply) -> Option<String> {
         let text = match self {
             Place::Json(pointer) => {
@@ -87,17 +88,17 @@ impl Place {
     }
 }
 
-/// A call that is ready to be sent.
+/// An HTTP request that is ready to be sent.
 #[derive(Clone, Debug)]
 pub struct HttpCall {
     pub method: hyper::Method,
-    /// With its query.
+    /// The path with its query.
     pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: Option<Value>,
 }
 
-/// An answer with its whole body.
+/// An HTTP response with its whole body.
 #[derive(Clone, Debug)]
 pub struct HttpReply {
     pub status: u16,
@@ -105,32 +106,44 @@ pub struct HttpReply {
     pub body: Vec<u8>,
 }
 
+/// Why an HTTP request got no response. The texts contain neither URL nor headers, which can carry secrets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    #[error("no response within {0:?}")]
+    Timeout(Duration),
+    #[error("the connection was refused")]
+    Refused,
+    #[error("the request cannot be made: a header or the path has characters that HTTP does not allow")]
+    Malformed,
+    #[error("the connection ended without a response")]
+    ConnectionClosed,
+}
+
+impl HttpError {
+    fn new(error: &reqwest::Error, timeout: Duration) -> Self {
+        match (error.is_timeout(), error.is_connect(), error.is_builder()) {
+            (true, ..) => HttpError::Timeout(timeout),
+            (_, true, _) => HttpError::Refused,
+            (.., true) => HttpError::Malformed,
+            _ => HttpError::ConnectionClosed,
+        }
+    }
+}
+
 impl HttpCall {
-    /// Sends the call to a base URL. The error says what happened, without the call's secrets.
-    pub async fn send(
-        &self,
-        client: &reqwest::Client,
-        base: &str,
-        connect_timeout: Duration,
-    ) -> Result<HttpReply, String> {
-        let mut request = client.request(self.method.clone(), format!("{base}{}", self.path)).timeout(connect_timeout);
+    /// Sends the request to a base URL. The error contains no secret of the request.
+    pub async fn send(&self, client: &reqwest::Client, base: &str, timeout: Duration) -> Result<HttpReply, HttpError> {
+        let mut request = client.request(self.method.clone(), format!("{base}{}", self.path)).timeout(timeout);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         if let Some(body) = &self.body {
             request = request.json(body);
         }
-        let why = |error: reqwest::Error| match (error.is_timeout(), error.is_connect(), error.is_builder()) {
-            (true, ..) => format!("no answer within {connect_timeout:?}"),
-            (_, true, _) => "the connection was refused".to_owned(),
-            (.., true) => {
-                "the request cannot be made: a header or the path has characters that HTTP does not allow".to_owned()
-            }
-            _ => "the connection ended without an answer".to_owned(),
-        };
-        let response = request.send().await.map_err(why)?;
+        let http_error = |error: reqwest::Error| HttpError::new(&error, timeout);
+        let response = request.send().await.map_err(http_error)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.map_err(why)?.to_vec();
+        let body = response.bytes().await.map_err(http_error)?.to_vec();
         Ok(HttpReply { status, headers, body })
     }
 }

@@ -1,9 +1,9 @@
-//! A program that serves HTTP by itself: a backend or a cloud under test.
+//! A program that serves HTTP: a backend or a cloud under test.
 
 use super::StartError;
 use super::child_process::{self, Program};
 use super::http::{HttpCall, Template, fill};
-use super::process::{End, ProcessHandle, SutError, trouble};
+use super::process::{ProcessHandle, ProcessState, SutError};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,33 +11,34 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use vouch_sim::wire::client;
 
-/// How to start it.
+/// How to start a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceSpec {
     pub program: String,
     pub args: Vec<Template>,
     pub folder: PathBuf,
     pub environment: Vec<(String, Template)>,
-    /// A path or URL that answers below 500 as soon as it is ready; without one, an open port is enough.
+    /// A path or URL that answers with a status below 500 when the service is ready. Without one, an open port is enough.
     pub ready: Option<Template>,
-    /// How long that may take.
+    /// The maximum time until it is ready.
     pub connect_timeout: Duration,
 }
 
-/// A running one. It ends when this is dropped.
+/// A running service. It is killed when this value is dropped.
 pub struct Service {
-    watch: Arc<dyn ProcessHandle>,
+    handle: Arc<dyn ProcessHandle>,
     /// `http://127.0.0.1:PORT`.
     pub address: String,
     port: String,
 }
 
-/// Ports below those that the system gives out itself, so that nobody else takes one between here and there.
+/// The first of the ports for services. They are below the system's ephemeral ports, so that no other socket takes one before
+/// the service listens.
 const FIRST_PORT: u16 = 21_000;
 const PORTS: u16 = 8_000;
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
-/// A port that is free now.
+/// A port that is free at the moment.
 fn free_port() -> std::io::Result<u16> {
     let start = u16::try_from(std::process::id() % 7_919).unwrap_or(0);
     for _ in 0..PORTS {
@@ -50,17 +51,21 @@ fn free_port() -> std::io::Result<u16> {
     Err(std::io::Error::other("no free port"))
 }
 
-/// Why a service is not there.
+/// Why a service could not be started.
+#[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    StartError(StartError),
-    /// It started and did not become ready: its own fault.
+    /// The harness could not start the program.
+    #[error(transparent)]
+    StartError(#[from] StartError),
+    /// The program started and did not become ready: a fault of the service.
+    #[error("the service is not ready: {0}")]
     Unready(SutError),
 }
 
 impl Service {
-    /// Starts it and waits until it is ready. `values` fill the variables; `port` is added.
+    /// Starts a service and waits until it is ready. `values` are the values of the template variables; `port` is added.
     pub async fn start(spec: &ServiceSpec, values: &[(&str, &str)]) -> Result<Self, ServiceError> {
-        let port = free_port().map_err(|error| ServiceError::StartError(cannot(spec, &error)))?.to_string();
+        let port = free_port().map_err(|error| cannot_start(spec, &error))?.to_string();
         let values: Vec<_> = values.iter().copied().chain([("port", port.as_str())]).collect();
         let program = Program {
             program: spec.program.clone(),
@@ -68,28 +73,29 @@ impl Service {
             folder: spec.folder.clone(),
             environment: spec.environment.iter().map(|(name, text)| (name.clone(), fill(text, &values))).collect(),
         };
-        let watch = child_process::start(&program).map_err(|error| ServiceError::StartError(cannot(spec, &error)))?;
+        let handle = child_process::start(&program).map_err(|error| cannot_start(spec, &error))?;
         let address = format!("http://127.0.0.1:{port}");
         let ready = spec.ready.as_ref().map(|ready| fill(ready, &values));
-        let service = Self { watch, address, port };
+        let service = Self { handle, address, port };
         service.await_ready(ready.as_deref(), spec.connect_timeout).await.map_err(ServiceError::Unready)?;
         Ok(service)
     }
 
     async fn await_ready(&self, ready: Option<&str>, connect_timeout: Duration) -> Result<(), SutError> {
-        let began = Instant::now();
+        let started = Instant::now();
         let base = ready.filter(|ready| !ready.starts_with('/')).unwrap_or(&self.address);
-        let client = client(base, connect_timeout).map_err(|error| trouble(format!("no HTTP client: {error}")))?;
+        let client =
+            client(base, connect_timeout).map_err(|error| SutError::new(format!("no HTTP client: {error}")))?;
         loop {
-            if let End::Ended(how) = &*self.watch.end().borrow() {
-                return Err(self.explained(format!("it ended before it was ready: {how}")));
+            if let ProcessState::Exited(how) = &*self.handle.state().borrow() {
+                return Err(self.error(format!("it ended before it was ready: {how}")));
             }
-            let left = connect_timeout.saturating_sub(began.elapsed());
+            let left = connect_timeout.saturating_sub(started.elapsed());
             if self.is_ready(&client, ready).await {
                 return Ok(());
             }
             if left.is_zero() {
-                return Err(self.explained(format!("it was not ready within {connect_timeout:?}")));
+                return Err(self.error(format!("it was not ready within {connect_timeout:?}")));
             }
             tokio::time::sleep(Duration::from_millis(8)).await;
         }
@@ -104,34 +110,36 @@ impl Service {
         call.send(client, base, Duration::from_secs(1)).await.is_ok_and(|reply| reply.status < 500)
     }
 
-    /// A trouble with the tail of what it wrote.
-    pub fn explained(&self, what: String) -> SutError {
-        SutError { stderr: self.watch.stderr_tail(), ..trouble(what) }
+    /// An error with the last part of the service's output.
+    pub fn error(&self, what: String) -> SutError {
+        SutError { stderr: self.handle.stderr_tail(), ..SutError::new(what) }
     }
 
+    /// The last part of its output.
     pub fn stderr(&self) -> String {
-        self.watch.stderr_tail()
+        self.handle.stderr_tail()
     }
 
+    /// The port that it listens on.
     pub fn port(&self) -> &str {
         &self.port
     }
 
-    /// How it ended, if it did.
-    pub fn ended(&self) -> Option<String> {
-        match &*self.watch.end().borrow() {
-            End::Running => None,
-            End::Ended(how) => Some(how.clone()),
+    /// How it exited, if it did.
+    pub fn exit_status(&self) -> Option<String> {
+        match &*self.handle.state().borrow() {
+            ProcessState::Running => None,
+            ProcessState::Exited(how) => Some(how.clone()),
         }
     }
 }
 
-fn cannot(spec: &ServiceSpec, error: &std::io::Error) -> StartError {
+fn cannot_start(spec: &ServiceSpec, error: &std::io::Error) -> StartError {
     StartError { program: spec.program.clone(), folder: spec.folder.clone(), why: error.to_string() }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.watch.kill_now();
+        self.handle.kill_now();
     }
 }

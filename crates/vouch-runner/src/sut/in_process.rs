@@ -1,7 +1,7 @@
-//! The reference SDK hosted in this process: the same protocol, over a pipe in memory.
+//! The reference SDK in the process of the harness: the same adapter protocol over an in-memory pipe.
 
 use super::Deadlines;
-use super::process::{CLEAN, End, HostCallbackHandler, HostCallbacks, Process, ProcessHandle};
+use super::process::{CLEAN_EXIT, HostCallbackHandler, HostCallbacks, Process, ProcessHandle, ProcessState};
 use async_trait::async_trait;
 use std::sync::{Arc, OnceLock};
 use tokio::io::duplex;
@@ -11,14 +11,15 @@ use vouch_sim::reference::adapter::{SdkFactory, TimeSource, serve};
 use vouch_sim::reference::sdk::ports::Life;
 use vouch_spec::protocol::{MAX_UNASKED, connect};
 
-struct Hosted {
+/// An adapter that runs as a task of this process.
+struct InProcessAdapter {
     life: Life,
     adapter: OnceLock<AbortHandle>,
-    end: watch::Sender<End>,
+    state: watch::Sender<ProcessState>,
 }
 
 pub(super) fn launch(
-    assembly: Arc<dyn SdkFactory>,
+    factory: Arc<dyn SdkFactory>,
     time: TimeSource,
     callbacks: Arc<dyn HostCallbacks>,
     deadlines: Deadlines,
@@ -27,15 +28,15 @@ pub(super) fn launch(
     let (near_read, near_write) = tokio::io::split(near);
     let (far_read, far_write) = tokio::io::split(far);
     let life = Life::default();
-    let (end, _) = watch::channel(End::Running);
-    let hosted = Arc::new(Hosted { life: life.clone(), adapter: OnceLock::new(), end });
+    let (state, _) = watch::channel(ProcessState::Running);
+    let hosted = Arc::new(InProcessAdapter { life: life.clone(), adapter: OnceLock::new(), state });
 
     let adapter = tokio::spawn({
         let hosted = hosted.clone();
         async move {
-            serve(far_read, far_write, assembly, time, life).await;
+            serve(far_read, far_write, factory, time, life).await;
             hosted.life.end();
-            hosted.end.send_replace(End::Ended(CLEAN.into()));
+            hosted.state.send_replace(ProcessState::Exited(CLEAN_EXIT.into()));
         }
     });
     let (peer, conversation) =
@@ -46,10 +47,10 @@ pub(super) fn launch(
 }
 
 #[async_trait]
-impl ProcessHandle for Hosted {
+impl ProcessHandle for InProcessAdapter {
     async fn kill(&self) {
         self.kill_now();
-        // An abort takes effect when the task next yields; until then it could still answer.
+        // An abort takes effect when the task next yields; until then the adapter can still answer.
         while self.adapter.get().is_some_and(|adapter| !adapter.is_finished()) {
             tokio::time::sleep(std::time::Duration::from_micros(50)).await;
         }
@@ -60,17 +61,17 @@ impl ProcessHandle for Hosted {
         if let Some(adapter) = self.adapter.get() {
             adapter.abort();
         }
-        self.end.send_if_modified(|end| {
-            let was_running = *end == End::Running;
+        self.state.send_if_modified(|state| {
+            let was_running = *state == ProcessState::Running;
             if was_running {
-                *end = End::Ended("killed".into());
+                *state = ProcessState::Exited("killed".into());
             }
             was_running
         });
     }
 
-    fn end(&self) -> watch::Receiver<End> {
-        self.end.subscribe()
+    fn state(&self) -> watch::Receiver<ProcessState> {
+        self.state.subscribe()
     }
 
     fn arm(&self, writes: u32) -> bool {
@@ -80,11 +81,11 @@ impl ProcessHandle for Hosted {
 
     fn disarm(&self) -> bool {
         self.life.end_at_write(0);
-        let struck = self.life.is_over();
-        if struck {
+        let triggered = self.life.is_over();
+        if triggered {
             self.kill_now();
         }
-        struck
+        triggered
     }
 
     fn stderr_tail(&self) -> String {

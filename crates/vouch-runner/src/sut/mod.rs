@@ -1,6 +1,7 @@
-//! Seats and the ways to fill one. An SDK is filled in by a [`SdkRole`]; each launch of it is a [`Process`].
+//! The system under test: the implementations that fill the roles. [`SdkRole`] starts an SDK, [`BackendRole`] a backend, and
+//! so on; each launch of an SDK is a [`Process`].
 //!
-//! A role knows how to start, talk to and end an implementation. It does not know what is being tested.
+//! A role knows how to start, call and end an implementation. It must not know what is tested.
 
 mod app;
 mod backend;
@@ -18,13 +19,13 @@ mod write_interceptor;
 mod write_interceptor;
 
 pub use app::AppRole;
-pub use backend::{Backend, BackendEnvironment, BackendRole, BackendSpec, Credential, Login, TokenCall, Vendor};
+pub use backend::{Backend, BackendEnvironment, BackendLaunch, BackendRole, BackendSpec, Credential, Login, TokenCall};
 pub use child_process::Program;
-pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, RealmSpec};
-pub use http::{HttpCall, HttpReply, Place, RequestLine, Template};
+pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, HookError, RealmSpec};
+pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};
 pub use http_service::{Service, ServiceError, ServiceSpec};
-pub(crate) use process::trouble;
-pub use process::{EndWatcher, HostCallbacks, Process, SutError};
+
+pub use process::{HostCallbacks, Process, SutError};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,30 +33,30 @@ use std::time::Duration;
 use vouch_sim::reference::adapter::{SdkFactory, TimeSource};
 use vouch_spec::protocol::message::Initialized;
 
-/// What sits on the SDK role.
+/// The implementation that fills the SDK role.
 #[derive(Clone)]
 pub enum SdkRole {
-    /// The reference, hosted in this process.
+    /// The reference SDK, in the process of the harness.
     Builtin { assembly: Arc<dyn SdkFactory>, time: TimeSource },
     /// A program that speaks the adapter protocol on its standard input and output.
     Command(Program),
 }
 
-/// What a process stands on.
+/// Options for the launch of a process.
 #[derive(Clone, Copy, Default)]
 pub struct LaunchOptions<'a> {
-    /// It can be ended at its n-th write below this folder.
-    pub trapped: Option<&'a Path>,
-    /// Its folder for temporary files, where the target file names no other.
-    pub temporary: Option<&'a Path>,
+    /// Intercept writes below this folder, so that the process can be killed at its n-th write.
+    pub intercept_writes: Option<&'a Path>,
+    /// The folder for temporary files, unless the target file sets `TMPDIR`.
+    pub temp_dir: Option<&'a Path>,
 }
 
-/// How long the harness waits, in real time.
+/// Timeouts of adapter calls, in real time.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
-    /// For any call but `stop`.
+    /// For every call except `stop`.
     pub call: Duration,
-    /// From `stop` to the end of the process.
+    /// From the response to `stop` to the exit of the process.
     pub stop: Duration,
 }
 
@@ -65,12 +66,14 @@ impl Default for Deadlines {
     }
 }
 
-/// The program of a role could not be started at all: the environment's fault, not the build's.
+/// The program of a role could not be started: a fault of the environment, not of the build.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot start `{program}` in {}: {why}", folder.display())]
 pub struct StartError {
     pub program: String,
+    /// Its working directory.
     pub folder: PathBuf,
+    /// The error of the operating system.
     pub why: String,
 }
 
@@ -81,36 +84,35 @@ impl StartError {
 }
 
 impl SdkRole {
-    /// Starts one process. `callbacks` hears what it says of itself.
+    /// Starts one process. `callbacks` handles its requests and notifications.
     pub fn launch(
         &self,
         callbacks: Arc<dyn HostCallbacks>,
         deadlines: Deadlines,
-        ground: LaunchOptions<'_>,
+        options: LaunchOptions<'_>,
     ) -> Result<Process, StartError> {
         match self {
             SdkRole::Builtin { assembly, time } => {
                 Ok(in_process::launch(assembly.clone(), *time, callbacks, deadlines))
             }
-            SdkRole::Command(program) => child_process::launch(program, callbacks, deadlines, ground)
+            SdkRole::Command(program) => child_process::launch(program, callbacks, deadlines, options)
                 .map_err(|error| StartError::new(program, &error)),
         }
     }
 
-    /// Whether a process of this role can be ended at a write to storage.
+    /// Whether a process of this role can be killed at a write to storage.
     pub fn can_crash_at_writes(&self) -> bool {
         matches!(self, SdkRole::Builtin { .. }) || write_interceptor::works()
     }
 
-    /// Starts a process only to ask what it is and can.
+    /// Starts a process, asks for its name and capabilities, and kills it.
     pub async fn probe(&self, deadlines: Deadlines) -> Result<Result<Initialized, SutError>, StartError> {
         let process = self.launch(Arc::new(process::IgnoreCallbacks), deadlines, LaunchOptions::default())?;
-        let answer = process.initialize().await;
-        let told = match answer {
+        let result = match process.initialize().await {
             Ok(initialized) => Ok(initialized),
-            Err(trouble) => Err(process.explain(trouble).await),
+            Err(error) => Err(process.explain(error).await),
         };
         process.kill().await;
-        Ok(told)
+        Ok(result)
     }
 }

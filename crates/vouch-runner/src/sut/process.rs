@@ -1,24 +1,27 @@
-//! One launched process on a role, hosted here or a child, and calls to it.
+//! A launched adapter process, either in this process or a child process, and calls to it.
 
 use super::Deadlines;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use vouch_spec::protocol::message::{Harness, Initialize, Initialized};
 use vouch_spec::protocol::{CallError, Handler, Peer, Refusal, VERSION};
 
-/// What the harness hears from a process.
+/// Handles the requests and notifications that an adapter sends to the harness.
 #[async_trait]
 pub trait HostCallbacks: Send + Sync + 'static {
+    /// Answers a request of the adapter.
     async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal>;
+    /// Handles a notification of the adapter.
     fn notification(&self, method: &str, params: Value);
 }
 
-/// For a process that is only asked for its name.
+/// Refuses every request and ignores every notification: for a process that is only probed.
 pub(super) struct IgnoreCallbacks;
 
 #[async_trait]
@@ -43,98 +46,99 @@ impl Handler for HostCallbackHandler {
     }
 }
 
-/// What is wrong with the process itself, not with an answer of its SDK.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A failure of the process itself, as opposed to an error that its SDK returned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
 pub struct SutError {
-    /// Names the fault, for example "the adapter did not answer `status` within 10s".
+    /// A description, for example "the adapter did not answer `status` within 10s".
     pub what: String,
-    /// It was the harness that ended the process.
+    /// The harness itself killed the process.
     pub killed_by_us: bool,
-    /// The tail of standard error, where the process is not at hand any more to ask.
+    /// The last part of standard error, if the process can no longer be asked for it.
     pub stderr: String,
 }
 
-/// How a process ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    Running,
-    Ended(String),
-}
-
-/// Ends a process at once, from anywhere.
-#[derive(Clone)]
-pub struct EndWatcher(pub(super) Arc<dyn ProcessHandle>);
-
-/// How a process is watched and ended.
-#[async_trait]
-pub(super) trait ProcessHandle: Send + Sync {
-    /// SIGKILL, or its like. Returns when the process is gone.
-    async fn kill(&self);
-    /// SIGKILL without waiting.
-    fn kill_now(&self);
-    fn end(&self) -> watch::Receiver<End>;
-    /// Ends the process instead of its `writes`-th write to storage from now on; whether that can be done.
-    fn arm(&self, writes: u32) -> bool;
-    /// Whether the process was ended so.
-    fn disarm(&self) -> bool;
-    /// The last of what it wrote to standard error.
-    fn stderr_tail(&self) -> String;
-    /// What it wrote to standard error since the last time this was asked.
-    fn take_stderr(&self) -> String;
-}
-
-impl EndWatcher {
-    pub async fn kill(&self) {
-        self.0.kill().await;
+impl SutError {
+    /// A failure without standard error that the harness did not cause.
+    pub(crate) fn new(what: String) -> Self {
+        Self { what, killed_by_us: false, stderr: String::new() }
     }
 }
 
-/// A launched process.
+/// Whether a process runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcessState {
+    Running,
+    /// How it exited, for example "exit code 1".
+    Exited(String),
+}
+
+/// Observes and ends a process.
+#[async_trait]
+pub(super) trait ProcessHandle: Send + Sync {
+    /// Kills the process (SIGKILL or an equivalent) and waits until it has exited.
+    async fn kill(&self);
+    /// Kills the process without waiting.
+    fn kill_now(&self);
+    /// The state of the process.
+    fn state(&self) -> watch::Receiver<ProcessState>;
+    /// Kills the process instead of its `writes`-th write to storage from now on. Returns whether that is possible.
+    fn arm(&self, writes: u32) -> bool;
+    /// Cancels [`ProcessHandle::arm`]. Returns whether the process was killed at that write.
+    fn disarm(&self) -> bool;
+    /// The last part of its standard error.
+    fn stderr_tail(&self) -> String;
+    /// Its standard error since the previous call of this function.
+    fn take_stderr(&self) -> String;
+}
+
+/// A launched adapter process.
 pub struct Process {
     peer: Peer,
-    watch: Arc<dyn ProcessHandle>,
+    handle: Arc<dyn ProcessHandle>,
     deadlines: Deadlines,
     killed: Mutex<bool>,
 }
 
 impl Process {
-    pub(super) fn new(peer: Peer, watch: Arc<dyn ProcessHandle>, deadlines: Deadlines) -> Self {
-        Self { peer, watch, deadlines, killed: Mutex::new(false) }
+    pub(super) fn new(peer: Peer, handle: Arc<dyn ProcessHandle>, deadlines: Deadlines) -> Self {
+        Self { peer, handle, deadlines, killed: Mutex::new(false) }
     }
 
-    /// The first call: settles the protocol version and learns the capabilities.
+    /// The first call: agrees on the protocol version and returns the capabilities.
     pub async fn initialize(&self) -> Result<Initialized, SutError> {
         let harness = Harness { name: "vouch".into(), version: env!("CARGO_PKG_VERSION").into() };
         let answer = self.call::<Initialized>("initialize", Initialize { protocol: VERSION, harness }).await?;
         match answer {
-            Ok(told) if told.protocol == VERSION => Ok(told),
-            Ok(told) => {
-                Err(trouble(format!("the adapter speaks protocol {}, this harness speaks {VERSION}", told.protocol)))
-            }
-            Err(refusal) => Err(trouble(format!("the adapter refused `initialize`: {}", refusal.message))),
+            Ok(initialized) if initialized.protocol == VERSION => Ok(initialized),
+            Ok(initialized) => Err(SutError::new(format!(
+                "the adapter speaks protocol {}, this harness speaks {VERSION}",
+                initialized.protocol
+            ))),
+            Err(refusal) => Err(SutError::new(format!("the adapter refused `initialize`: {}", refusal.message))),
         }
     }
 
-    /// Calls the SDK. The outer error is the process's trouble, the inner one the SDK's refusal.
+    /// Calls the SDK. The outer error is a failure of the process, the inner one an error that the SDK returned.
     pub async fn call<R: DeserializeOwned>(
         &self,
         method: &str,
         params: impl Serialize,
     ) -> Result<Result<R, Refusal>, SutError> {
-        let begun = self.peer.begin(method, params);
-        self.resolve(method, begun.finish(self.deadlines.call).await)
+        let request = self.peer.begin(method, params);
+        self.resolve(method, request.finish(self.deadlines.call).await)
     }
 
-    /// Calls the SDK and has the caller cancel it as soon as `when` is done.
+    /// Calls the SDK and cancels the call when `when` completes.
     pub async fn call_and_cancel<R: DeserializeOwned>(
         &self,
         method: &str,
         params: impl Serialize,
         when: impl Future<Output = ()>,
     ) -> Result<Result<R, Refusal>, SutError> {
-        let begun = self.peer.begin(method, params);
-        let id = begun.id;
-        let mut finished = std::pin::pin!(begun.finish(self.deadlines.call));
+        let request = self.peer.begin(method, params);
+        let id = request.id;
+        let mut finished = std::pin::pin!(request.finish(self.deadlines.call));
         let result = tokio::select! {
             biased;
             result = &mut finished => result,
@@ -153,63 +157,69 @@ impl Process {
             Err(CallError::Late(after)) => {
                 Err(self.mark(format!("the adapter did not answer `{method}` within {after:?} (hung?)")))
             }
-            Err(CallError::Broken(breach)) => {
-                Err(self.mark(format!("during `{method}`, the adapter failed: {breach}")))
+            Err(CallError::Broken(violation)) => {
+                Err(self.mark(format!("during `{method}`, the adapter failed: {violation}")))
             }
         }
     }
 
     fn mark(&self, what: String) -> SutError {
-        SutError { killed_by_us: *self.killed.lock().unwrap_or_else(PoisonError::into_inner), ..trouble(what) }
+        SutError { killed_by_us: *self.killed.lock(), ..SutError::new(what) }
     }
 
-    /// Adds how the process ended to a trouble, if it ended by itself.
-    pub async fn explain(&self, mut trouble: SutError) -> SutError {
-        let mut end = self.watch.end();
-        let ended = tokio::time::timeout(Duration::from_millis(300), end.wait_for(|end| *end != End::Running)).await;
-        if let Ok(Ok(end)) = ended
-            && let End::Ended(how) = &*end
-            && !trouble.killed_by_us
+    /// Adds the exit status and the standard error of the process to an error.
+    pub async fn explain(&self, mut error: SutError) -> SutError {
+        let mut state = self.handle.state();
+        let exited =
+            tokio::time::timeout(Duration::from_millis(300), state.wait_for(|state| *state != ProcessState::Running))
+                .await;
+        if let Ok(Ok(state)) = exited
+            && let ProcessState::Exited(how) = &*state
+            && !error.killed_by_us
         {
-            trouble.what.push_str(&format!("; the process ended: {how}"));
+            error.what.push_str(&format!("; the process ended: {how}"));
         }
-        trouble.stderr = self.stderr_tail();
-        trouble
+        error.stderr = self.stderr_tail();
+        error
     }
 
-    /// Whether it can be talked to.
+    /// Whether the process can answer calls.
     pub fn is_alive(&self) -> bool {
-        self.peer.breach().is_none() && !*self.killed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.peer.breach().is_none() && !*self.killed.lock()
     }
 
+    /// The last part of its standard error.
     pub fn stderr_tail(&self) -> String {
-        self.watch.stderr_tail()
+        self.handle.stderr_tail()
     }
 
-    /// What it wrote to standard error since the last time this was asked.
+    /// Its standard error since the previous call of this function.
     pub fn take_stderr(&self) -> String {
-        self.watch.take_stderr()
+        self.handle.take_stderr()
     }
 
-    pub fn watcher(&self) -> EndWatcher {
-        EndWatcher(self.watch.clone())
-    }
-
-    /// An orderly end: `stop`, its answer, end of input, end of process.
+    /// Stops the process in order: calls `stop`, closes its input and waits for its exit.
     pub async fn stop(&self) -> Result<(), SutError> {
         match self.call::<Value>("stop", json!({})).await? {
             Ok(_) => {}
-            Err(refusal) => return Err(trouble(format!("the adapter refused `stop`: {}", refusal.message))),
+            Err(refusal) => return Err(SutError::new(format!("the adapter refused `stop`: {}", refusal.message))),
         }
-        let mut end = self.watch.end();
+        let mut state = self.handle.state();
         self.peer.hang_up();
-        let ended = async { end.wait_for(|end| *end != End::Running).await.map_or(End::Running, |end| end.clone()) };
-        match tokio::time::timeout(self.deadlines.stop, ended).await.unwrap_or(End::Running) {
-            End::Ended(how) if how == CLEAN => Ok(()),
-            End::Ended(how) => Err(trouble(format!("the adapter answered `stop` and then ended badly: {how}"))),
-            End::Running => {
-                self.watch.kill().await;
-                Err(trouble(format!(
+        let exited = async {
+            state
+                .wait_for(|state| *state != ProcessState::Running)
+                .await
+                .map_or(ProcessState::Running, |state| state.clone())
+        };
+        match tokio::time::timeout(self.deadlines.stop, exited).await.unwrap_or(ProcessState::Running) {
+            ProcessState::Exited(how) if how == CLEAN_EXIT => Ok(()),
+            ProcessState::Exited(how) => {
+                Err(SutError::new(format!("the adapter answered `stop` and then exited with: {how}")))
+            }
+            ProcessState::Running => {
+                self.handle.kill().await;
+                Err(SutError::new(format!(
                     "the adapter answered `stop` but was still running {:?} later",
                     self.deadlines.stop
                 )))
@@ -217,47 +227,43 @@ impl Process {
         }
     }
 
-    /// Ends the process instead of its `writes`-th write to storage from now on; whether that can be done.
+    /// Kills the process instead of its `writes`-th write to storage from now on. Returns whether that is possible.
     pub fn arm(&self, writes: u32) -> bool {
-        let armed = self.watch.arm(writes);
+        let armed = self.handle.arm(writes);
         if armed {
-            // Whatever ends it now, it is our doing.
-            self.expect_death();
+            // The interceptor kills the process at any time from now on.
+            self.mark_killed();
         }
         armed
     }
 
-    /// Takes that back; whether it has happened.
+    /// Cancels [`Process::arm`]. Returns whether the process was killed at that write.
     pub fn disarm(&self) -> bool {
-        let struck = self.watch.disarm();
-        if !struck {
-            *self.killed.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        let triggered = self.handle.disarm();
+        if !triggered {
+            *self.killed.lock() = false;
         }
-        struck
+        triggered
     }
 
-    /// SIGKILL.
+    /// Kills the process (SIGKILL) and waits until it has exited.
     pub async fn kill(&self) {
-        *self.killed.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.watch.kill().await;
+        *self.killed.lock() = true;
+        self.handle.kill().await;
     }
 
-    /// Says that somebody else (a fault on the wire) has killed it on purpose.
-    pub fn expect_death(&self) {
-        *self.killed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    /// Records that the harness kills the process, for example for an injected fault.
+    pub fn mark_killed(&self) {
+        *self.killed.lock() = true;
     }
 }
 
-/// How an orderly end is told.
-pub(super) const CLEAN: &str = "exit code 0";
-
-pub(crate) fn trouble(what: String) -> SutError {
-    SutError { what, killed_by_us: false, stderr: String::new() }
-}
+/// The exit status of a process that stopped in order.
+pub(super) const CLEAN_EXIT: &str = "exit code 0";
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Whatever happens to a case, its process does not outlive it.
-        self.watch.kill_now();
+        // A process does not outlive its case.
+        self.handle.kill_now();
     }
 }

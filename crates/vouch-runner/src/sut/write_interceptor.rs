@@ -1,7 +1,7 @@
-//! Stops a process at its n-th write to storage: on Linux a seccomp filter hands every system call that can change files
-//! to this supervisor before it is done, whatever language the SDK is written in. Source: seccomp_unotify(2).
+//! Kills a process at its n-th write to storage. On Linux a seccomp filter passes every system call that can change files to a
+//! supervisor thread before the kernel executes it, so that it works for an SDK in any language. Source: seccomp_unotify(2).
 //!
-//! Only cases with a `crash` step run under it. Every other call is let through at once.
+//! Only cases with a `crash` step use it. The supervisor lets every other system call continue at once.
 
 use super::signal::signal_group;
 use std::io;
@@ -11,85 +11,88 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 
-/// What supervisor and harness share.
-pub(super) struct Trap {
+/// The state that the supervisor and the harness share.
+pub(super) struct WriteInterceptor {
     root: PathBuf,
-    /// Writes until the end; 0 is not armed.
-    left: AtomicU32,
-    struck: AtomicBool,
-    /// The process group to kill; 0 until it is known.
+    /// The number of writes until the kill; 0 if not armed.
+    remaining: AtomicU32,
+    triggered: AtomicBool,
+    /// The id of the process group to kill; 0 until it is known.
     group: AtomicI32,
-    over: AtomicBool,
+    /// Set when the supervisor must end.
+    ended: AtomicBool,
 }
 
-impl Trap {
+impl WriteInterceptor {
     /// The process is killed instead of its `writes`-th write from now on.
     pub fn arm(&self, writes: u32) {
-        self.struck.store(false, Ordering::SeqCst);
-        self.left.store(writes, Ordering::SeqCst);
+        self.triggered.store(false, Ordering::SeqCst);
+        self.remaining.store(writes, Ordering::SeqCst);
     }
 
-    /// Lets everything through again; whether the trap had struck.
+    /// Lets every write continue again. Returns whether the process was killed.
     pub fn disarm(&self) -> bool {
-        self.left.store(0, Ordering::SeqCst);
-        self.struck.load(Ordering::SeqCst)
+        self.remaining.store(0, Ordering::SeqCst);
+        self.triggered.load(Ordering::SeqCst)
     }
 
+    /// Sets the id of the process group to kill.
     pub fn set_group(&self, group: i32) {
         self.group.store(group, Ordering::SeqCst);
     }
 
     /// Ends the supervisor.
     pub fn end(&self) {
-        self.over.store(true, Ordering::SeqCst);
+        self.ended.store(true, Ordering::SeqCst);
     }
 
-    /// Counts one write; whether the process must end here.
-    fn strikes(&self) -> bool {
-        let before = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        let strikes = before == Ok(1);
-        if strikes {
-            self.struck.store(true, Ordering::SeqCst);
+    /// Counts one write. Returns whether the process must be killed instead of it.
+    fn count_write(&self) -> bool {
+        let before =
+            self.remaining.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |remaining| remaining.checked_sub(1));
+        let triggers = before == Ok(1);
+        if triggers {
+            self.triggered.store(true, Ordering::SeqCst);
         }
-        strikes
+        triggers
     }
 }
 
-/// The child's end of the pair through which it hands the filter's listener over.
+/// The child's end of the socket pair through which it sends the filter's listener.
 pub(super) struct DescriptorHandover(UnixDatagram);
 
-/// Prepares a trap for what lies below `root`, and its supervisor.
-pub(super) fn prepare(root: &Path) -> io::Result<(Arc<Trap>, DescriptorHandover)> {
+/// Prepares an interceptor for writes below `root` and starts its supervisor.
+pub(super) fn prepare(root: &Path) -> io::Result<(Arc<WriteInterceptor>, DescriptorHandover)> {
     let (ours, childs) = UnixDatagram::pair()?;
     let root = root.canonicalize()?;
-    let trap = Arc::new(Trap {
+    let interceptor = Arc::new(WriteInterceptor {
         root,
-        left: AtomicU32::new(0),
-        struck: AtomicBool::new(false),
+        remaining: AtomicU32::new(0),
+        triggered: AtomicBool::new(false),
         group: AtomicI32::new(0),
-        over: AtomicBool::new(false),
+        ended: AtomicBool::new(false),
     });
-    let supervised = trap.clone();
-    std::thread::Builder::new().name("storage-trap".into()).spawn(move || {
+    let supervised = interceptor.clone();
+    std::thread::Builder::new().name("write-interceptor".into()).spawn(move || {
         ours.set_read_timeout(Some(std::time::Duration::from_secs(10)))?;
         let listener = receive_fd(&ours)?;
         supervise(&supervised, &listener)
     })?;
-    Ok((trap, DescriptorHandover(childs)))
+    Ok((interceptor, DescriptorHandover(childs)))
 }
 
-/// Whether this kernel can do it for this user: tried on a process of its own.
+/// Whether the kernel allows this to the current user, tried with a process of its own.
 pub fn works() -> bool {
     let folder = std::env::temp_dir();
-    let Ok((trap, handover)) = prepare(&folder) else { return false };
+    let Ok((interceptor, handover)) = prepare(&folder) else { return false };
     let mut command = std::process::Command::new("true");
     install_in(&mut command, handover);
     let works = command.status().is_ok_and(|status| status.success());
-    trap.end();
+    interceptor.end();
     works
 }
 
-/// Has a command install the filter between fork and exec.
+/// Makes a command install the filter between fork and exec.
 fn install_in(command: &mut std::process::Command, handover: DescriptorHandover) {
     use std::os::unix::process::CommandExt;
     // SAFETY: `install` makes async-signal-safe system calls only.
@@ -106,7 +109,7 @@ pub(super) fn install_into(command: &mut tokio::process::Command, handover: Desc
     }
 }
 
-/// System calls that change files or what names them.
+/// System calls that change files or directories.
 const WATCHED: &[libc::c_long] = &[
     libc::SYS_openat,
     libc::SYS_write,
@@ -136,10 +139,10 @@ const WATCHED: &[libc::c_long] = &[
     libc::SYS_truncate,
 ];
 
-/// The most instructions of the filter: one to load, one for each call, two to return.
-const MOST: usize = WATCHED.len() + 3;
+/// The number of instructions of the filter: one to load, one for each system call, two to return.
+const FILTER_LENGTH: usize = WATCHED.len() + 3;
 
-fn filter() -> [libc::sock_filter; MOST] {
+fn filter() -> [libc::sock_filter; FILTER_LENGTH] {
     let instruction = |code: u32, jt: usize, k: u32| libc::sock_filter {
         code: u16::try_from(code).unwrap_or(0),
         jt: u8::try_from(jt).unwrap_or(0),
@@ -147,22 +150,22 @@ fn filter() -> [libc::sock_filter; MOST] {
         k,
     };
     // The number of the system call is the first field of the filter's data.
-    let mut program = [instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0); MOST];
+    let mut program = [instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0); FILTER_LENGTH];
     for (at, number) in WATCHED.iter().enumerate() {
         // On a match, jump over the rest and the `allow` that follows it.
         let jump = WATCHED.len() - at;
         let number = u32::try_from(*number).unwrap_or(u32::MAX);
         program[at + 1] = instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jump, number);
     }
-    program[MOST - 2] = instruction(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW);
-    program[MOST - 1] = instruction(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_USER_NOTIF);
+    program[FILTER_LENGTH - 2] = instruction(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW);
+    program[FILTER_LENGTH - 1] = instruction(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_USER_NOTIF);
     program
 }
 
 /// Runs in the child, between fork and exec.
 fn install(handover: &DescriptorHandover) -> io::Result<()> {
     let mut program = filter();
-    let program = libc::sock_fprog { len: u16::try_from(MOST).unwrap_or(0), filter: program.as_mut_ptr() };
+    let program = libc::sock_fprog { len: u16::try_from(FILTER_LENGTH).unwrap_or(0), filter: program.as_mut_ptr() };
     // SAFETY: plain system calls; the program outlives them.
     unsafe {
         if libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 {
@@ -233,29 +236,33 @@ const RECEIVE: u64 = iowr(0, size_of::<libc::seccomp_notif>());
 const SEND: u64 = iowr(1, size_of::<libc::seccomp_notif_resp>());
 /// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`.
 const CONTINUE: u32 = 1;
-/// How long the supervisor waits before it looks whether it is still needed, in milliseconds.
-const LOOK_UP_MS: i32 = 100;
+/// How often the supervisor checks whether it must end, in milliseconds.
+const POLL_INTERVAL_MS: i32 = 100;
 
-fn supervise(trap: &Trap, listener: &OwnedFd) -> io::Result<()> {
+fn supervise(interceptor: &WriteInterceptor, listener: &OwnedFd) -> io::Result<()> {
     let fd = listener.as_raw_fd();
-    while !trap.over.load(Ordering::SeqCst) {
+    while !interceptor.ended.load(Ordering::SeqCst) {
         let mut waiting = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
         // SAFETY: plain system calls on locals.
         unsafe {
-            if libc::poll(&raw mut waiting, 1, LOOK_UP_MS) <= 0 {
+            if libc::poll(&raw mut waiting, 1, POLL_INTERVAL_MS) <= 0 {
                 continue;
             }
             if waiting.revents & libc::POLLIN == 0 {
-                // Every process under the filter is gone.
+                // Every process with the filter has exited.
                 return Ok(());
             }
             let mut call: libc::seccomp_notif = std::mem::zeroed();
             if libc::ioctl(fd, RECEIVE as _, &raw mut call) != 0 {
                 continue;
             }
-            let group = trap.group.load(Ordering::SeqCst);
-            if group > 0 && trap.left.load(Ordering::SeqCst) > 0 && writes_below(&call, &trap.root) && trap.strikes() {
-                // Not answered: the call is never done.
+            let group = interceptor.group.load(Ordering::SeqCst);
+            if group > 0
+                && interceptor.remaining.load(Ordering::SeqCst) > 0
+                && writes_below(&call, &interceptor.root)
+                && interceptor.count_write()
+            {
+                // Without an answer the kernel never executes the call.
                 signal_group(group);
                 continue;
             }
@@ -267,7 +274,7 @@ fn supervise(trap: &Trap, listener: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a call changes something below a folder.
+/// Whether a system call changes a file or directory below a folder.
 fn writes_below(call: &libc::seccomp_notif, root: &Path) -> bool {
     let (pid, number, args) = (call.pid, libc::c_long::from(call.data.nr), &call.data.args);
     let target = match number {
@@ -288,7 +295,7 @@ fn writes_below(call: &libc::seccomp_notif, root: &Path) -> bool {
         libc::SYS_creat | libc::SYS_unlink | libc::SYS_mkdir | libc::SYS_truncate => by_name(pid, args[0]),
         _ => None,
     };
-    target.is_some_and(|path| tidy(&path).starts_with(root))
+    target.is_some_and(|path| normalize(&path).starts_with(root))
 }
 
 fn opens_for_writing(flags: u64) -> bool {
@@ -323,7 +330,7 @@ fn text(pid: u32, address: u64) -> Option<String> {
     let memory = std::fs::File::open(format!("/proc/{pid}/mem")).ok()?;
     let mut bytes = vec![0; 4096];
     let count = memory.read_at(&mut bytes, address).ok().or_else(|| {
-        // The string may stand just before the end of what is mapped.
+        // The string may be just before the end of the mapped memory.
         bytes.truncate(4096 - usize::try_from(address % 4096).unwrap_or(0));
         memory.read_at(&mut bytes, address).ok()
     })?;
@@ -331,17 +338,17 @@ fn text(pid: u32, address: u64) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
 }
 
-/// Without `.` and `..`, by name alone.
-fn tidy(path: &Path) -> PathBuf {
-    let mut tidy = PathBuf::new();
+/// A path without `.` and `..`, without resolving links.
+fn normalize(path: &Path) -> PathBuf {
+    let mut normalized = PathBuf::new();
     for part in path.components() {
         match part {
-            Component::ParentDir => drop(tidy.pop()),
+            Component::ParentDir => drop(normalized.pop()),
             Component::CurDir => {}
-            other => tidy.push(other),
+            other => normalized.push(other),
         }
     }
-    tidy
+    normalized
 }
 
 #[cfg(test)]
@@ -351,28 +358,27 @@ mod tests {
 
     /// Runs a shell script that writes two files below `root`, stopped at a write.
     fn run(root: &Path, writes: u32) -> (bool, Option<i32>) {
-        let (trap, handover) = prepare(root).expect("a trap");
+        let (interceptor, handover) = prepare(root).expect("an interceptor");
         let script =
             format!("read go; : > {0}/a; : > {0}/b; : > {0}/../elsewhere-{1}", root.display(), std::process::id());
         let mut command = std::process::Command::new("sh");
         command.args(["-c", &script]).process_group(0).stdin(std::process::Stdio::piped());
         install_in(&mut command, handover);
         let mut child = command.spawn().expect("a shell");
-        trap.set_group(i32::try_from(child.id()).expect("a process id"));
-        trap.arm(writes);
+        interceptor.set_group(i32::try_from(child.id()).expect("a process id"));
+        interceptor.arm(writes);
         drop(child.stdin.take());
         let status = child.wait().expect("an end");
-        (trap.disarm(), status.signal())
+        (interceptor.disarm(), status.signal())
     }
 
     #[test]
-    fn a_process_ends_instead_of_its_nth_write_and_not_before() {
+    fn a_process_is_killed_instead_of_its_nth_write() {
         if !works() {
-            // Said by the program too: such cases are skipped.
-            eprintln!("this machine has no seccomp notifications; nothing to try");
+            eprintln!("skipped: this machine has no seccomp notifications");
             return;
         }
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = tempfile::tempdir().expect("a temp_dir folder");
         let root = folder.path().join("storage");
         std::fs::create_dir(&root).expect("a folder");
         assert_eq!(run(&root, 1), (true, Some(libc::SIGKILL)));

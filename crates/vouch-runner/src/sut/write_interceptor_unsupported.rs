@@ -1,14 +1,14 @@
-//! Where there is no seccomp: no process can be ended at a write to storage, and cases that want that are skipped.
+//! The write interceptor of a system without seccomp: it cannot be prepared, and cases that need it are skipped.
 
 use std::convert::Infallible;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(super) struct Trap(Infallible);
+pub(super) struct WriteInterceptor(Infallible);
 pub(super) struct DescriptorHandover(Infallible);
 
-impl Trap {
+impl WriteInterceptor {
     pub fn arm(&self, _: u32) {
         match self.0 {}
     }
@@ -26,7 +26,7 @@ impl Trap {
     }
 }
 
-pub(super) fn prepare(_: &Path) -> io::Result<(Arc<Trap>, DescriptorHandover)> {
+pub(super) fn prepare(_: &Path) -> io::Result<(Arc<WriteInterceptor>, DescriptorHandover)> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 

@@ -1,4 +1,4 @@
-//! What a target file says.
+//! The content of a target file.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use vouch_spec::profile::Profile;
 use vouch_spec::protocol::{Control, Environment, Region};
 use vouch_spec::text::Spanned;
 
-/// A target file. Each section fills a role; what is left out is built in.
+/// A target file. Each section fills a role. A role without a section is filled by its reference implementation.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TargetFile {
@@ -25,12 +25,12 @@ pub struct TargetFile {
     /// The wire profile: `junction` (the default), `gcip`, or `custom`.
     #[serde(default)]
     pub profile: Option<Spanned<String>>,
-    /// What `custom` means.
+    /// The mapping of the profile `custom`.
     #[serde(default)]
     pub custom: Option<Spanned<Profile>>,
     #[serde(default)]
     pub deadlines: DeadlineSection,
-    /// A folder for this target's own wire snapshots, relative to the file. Left out, those beside the scenarios count.
+    /// A folder for the wire snapshots of this target, relative to the file. Default: the snapshots beside the scenarios.
     #[serde(default)]
     pub snapshots: Option<PathBuf>,
 }
@@ -39,10 +39,10 @@ pub struct TargetFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdapterSection {
-    /// What reports call it.
+    /// The name of the implementation in reports.
     pub name: String,
-    /// The adapter's program and its arguments, run in the target file's folder. A program named with a slash is
-    /// looked for there too.
+    /// The adapter's program and its arguments. The working directory is the folder of the target file; a program with a slash
+    /// in its name is relative to it.
     pub command: CommandLine,
     /// Environment variables for the adapter.
     #[serde(default)]
@@ -56,19 +56,20 @@ pub struct BackendSection {
     pub name: Spanned<String>,
     #[serde(default)]
     pub command: Option<CommandLine>,
-    /// Environment of the program. `$port`, `$api`, `$apiKey`, `$environment`, `$region` and `$timeoutMs` are filled in.
+    /// Environment variables of the program. The variables `$port`, `$api`, `$apiKey`, `$environment`, `$region` and
+    /// `$timeoutMs` are replaced.
     #[serde(default)]
     pub env: BTreeMap<String, Spanned<String>>,
-    /// A path that answers below 500 when it is ready. Left out, an open port is enough.
+    /// A path that answers with a status below 500 when the backend is ready. Default: an open port is enough.
     #[serde(default)]
     pub ready: Option<Spanned<String>>,
     /// The base URL of a backend that runs already.
     #[serde(default)]
     pub url: Option<Spanned<String>>,
-    /// With `url`: where that backend looks for the vendor API, and with which key.
+    /// With `url`: the address and the key with which that backend calls the vendor API.
     #[serde(default)]
     pub vendor: Option<VendorSection>,
-    /// How a test user gets the credential that its app then sends.
+    /// The request that returns the credential of a test user.
     #[serde(default)]
     pub login: Option<LoginSection>,
     /// Instead of `login`: credentials by client user id.
@@ -85,7 +86,7 @@ pub struct VendorSection {
     pub api_key: String,
 }
 
-/// A call that logs a test user in. `$user` is its name: any is taken.
+/// The login request of a test user. `$user` is replaced by its name. The backend must accept any name.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LoginSection {
@@ -95,11 +96,11 @@ pub struct LoginSection {
     pub headers: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     pub body: Option<Value>,
-    /// Where the credential stands in the answer: `/json/pointer`, `header:NAME`, `cookie:NAME` or `body`.
+    /// The location of the credential in the response: `/json/pointer`, `header:NAME`, `cookie:NAME` or `body`.
     pub credential: Spanned<String>,
 }
 
-/// How the app asks for a sign-in token. `$credential` and `$user` are filled in.
+/// The request of the app for a sign-in token. `$credential` and `$user` are replaced.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenRequestSection {
@@ -109,7 +110,7 @@ pub struct TokenRequestSection {
     pub headers: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     pub body: Option<Value>,
-    /// Where the token stands in the answer: `/json/pointer`, `header:NAME` or `body`.
+    /// The location of the token in the response: `/json/pointer`, `header:NAME` or `body`.
     pub token: Spanned<String>,
 }
 
@@ -118,34 +119,36 @@ pub struct TokenRequestSection {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CloudSection {
     pub name: Spanned<String>,
-    /// A program that Vouch starts once for the run. Left out, the cloud runs already.
+    /// A program that Vouch starts once for the run. Without it, the cloud must run already.
     #[serde(default)]
     pub command: Option<CommandLine>,
-    /// Environment of the program and of the hooks; `$port` is filled in.
+    /// Environment variables of the program and of the hooks. `$port` is replaced.
     #[serde(default)]
     pub env: BTreeMap<String, Spanned<String>>,
-    /// A path or URL that answers below 500 when it is ready.
+    /// A path or URL that answers with a status below 500 when the cloud is ready.
     #[serde(default)]
     pub ready: Option<Spanned<String>>,
     #[serde(default)]
     pub lifetimes: LifetimeSection,
     pub realms: Vec<RealmSection>,
-    /// Programs that do what no call of the API does, told by `VOUCH_HOOK`, `VOUCH_USER_ID` and others.
+    /// Commands for controls that the API of the cloud does not offer. They get `VOUCH_HOOK`, `VOUCH_USER_ID` and other
+    /// environment variables.
     #[serde(default)]
     pub hooks: BTreeMap<Control, CommandLine>,
 }
 
-/// How long the cloud's tokens live. Short ones are waited for in real time where there is no hook `advance`.
+/// The lifetimes of the cloud's tokens. Without a hook `advance`, scenarios wait for the expiry of tokens with a lifetime of up
+/// to 15 s in real time.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LifetimeSection {
     /// Default 300s.
-    pub sign_in_token: Option<Length>,
+    pub sign_in_token: Option<PositiveDuration>,
     /// Default 3600s.
-    pub access_token: Option<Length>,
+    pub access_token: Option<PositiveDuration>,
 }
 
-/// One environment and region of a cloud. `$port` is filled in.
+/// One environment and region of a cloud. `$port` is replaced.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RealmSection {
@@ -155,40 +158,45 @@ pub struct RealmSection {
     pub api: Spanned<String>,
     /// The base URL of the identity provider.
     pub auth: Spanned<String>,
-    /// The test team's key.
+    /// The API key of the test team.
     pub api_key: Spanned<String>,
 }
 
-/// How long the harness waits, in real time, for example `10s`.
+/// Timeouts in real time, for example `10s`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DeadlineSection {
-    /// For any call but `stop`. Default 10s.
-    pub call: Option<Length>,
-    /// From `stop` to the end of the process. Default 5s.
-    pub stop: Option<Length>,
+    /// For every adapter call except `stop`. Default 10s.
+    pub call: Option<PositiveDuration>,
+    /// From the response to `stop` to the exit of the process. Default 5s.
+    pub stop: Option<PositiveDuration>,
     /// Until a backend or cloud is ready. Default 15s.
-    pub start: Option<Length>,
-    /// How long the build may wait for one HTTP answer. Default 5s; for a backend 2s.
-    pub request: Option<Length>,
+    pub start: Option<PositiveDuration>,
+    /// For an HTTP request of the build. Default 5s; with a backend under test 2s.
+    pub request: Option<PositiveDuration>,
 }
 
-/// A length of time that is not zero, written for example `10s` or `500ms`.
+/// A duration that is not zero, for example `10s` or `500ms`.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
-pub struct Length(pub(super) Duration);
+pub struct PositiveDuration(pub(super) Duration);
 
-impl TryFrom<String> for Length {
-    type Error = String;
+impl TryFrom<String> for PositiveDuration {
+    type Error = InvalidDuration;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, InvalidDuration> {
         match humantime::parse_duration(&text) {
             Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
-            _ => Err(format!("`{text}` is no length of time; write for example \"10s\" or \"500ms\"")),
+            _ => Err(InvalidDuration(text)),
         }
     }
 }
+
+/// A text that is not a positive duration.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a duration; write for example \"10s\" or \"500ms\"")]
+pub struct InvalidDuration(String);
 
 /// A program and its arguments.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

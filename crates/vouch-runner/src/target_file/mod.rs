@@ -1,6 +1,6 @@
-//! The target file (`vouch.toml`): who sits on which role. See `docs/targets.md`.
+//! The target file (`vouch.toml`): which implementation fills which role. See `docs/targets.md`.
 //!
-//! It knows how roles are filled, not what is tried on them.
+//! It knows how roles are filled. It must not know what is tested.
 
 mod file;
 mod resolve;
@@ -15,7 +15,7 @@ use vouch_spec::profile::Profile;
 use vouch_spec::protocol::Role;
 use vouch_spec::text::{Decoder, Diagnostic, Source, toml};
 
-/// What a target file fills. Seats that are none are built in.
+/// A resolved target file. A role that is `None` is filled by its reference implementation.
 #[derive(Clone)]
 pub struct Target {
     pub sdk: Option<(String, SdkRole)>,
@@ -24,8 +24,9 @@ pub struct Target {
     pub cloud: Option<CloudSpec>,
     pub profile: Option<Arc<Profile>>,
     pub deadlines: Deadlines,
-    /// How long parts wait for one HTTP answer, in real time.
+    /// The timeout of HTTP requests between the roles, in real time.
     pub request_timeout: Duration,
+    /// The folder of the wire snapshots of this target.
     pub snapshots: Option<PathBuf>,
 }
 
@@ -45,7 +46,7 @@ impl Default for Target {
 }
 
 impl Target {
-    /// Reads a target file. All that is wrong is told together.
+    /// Parses a target file. The error contains every problem of the file.
     pub fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
         let (tree, mut problems) = toml::parse(source);
         let decoder = Decoder::new(source);
@@ -69,7 +70,7 @@ impl Target {
         target.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
-    /// The roles that it fills, in groups that are filled together.
+    /// The roles that it fills. Roles that one implementation fills together are in one list.
     pub fn roles(&self) -> Vec<&'static [Role]> {
         let mut roles: Vec<&'static [Role]> = Vec::new();
         if self.sdk.is_some() {

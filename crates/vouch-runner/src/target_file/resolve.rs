@@ -1,12 +1,13 @@
-//! From what a target file says to roles that can be filled.
+//! Resolves the sections of a target file to roles.
 
 use super::Target;
 use super::file::{
-    AdapterSection, BackendSection, CloudSection, CommandLine, Length, LoginSection, TargetFile, TokenRequestSection,
+    AdapterSection, BackendSection, CloudSection, CommandLine, LoginSection, PositiveDuration, TargetFile,
+    TokenRequestSection,
 };
 use crate::sut::{
-    AppRole, BackendRole, BackendSpec, CloudSpec, Deadlines, Login, Place, Program, RealmSpec, RequestLine, SdkRole,
-    ServiceSpec, Template, TokenCall, Vendor,
+    AppRole, BackendLaunch, BackendRole, BackendSpec, CloudSpec, Deadlines, Login, Place, Program, RealmSpec,
+    RequestLine, SdkRole, ServiceSpec, Template, TokenCall,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,29 +20,29 @@ use vouch_spec::protocol::Realm;
 use vouch_spec::scenario::{Text, references};
 use vouch_spec::text::{Decoder, Span, Spanned, did_you_mean};
 
-/// Variables that a field can use.
+/// The template variables of each field.
 const BACKEND_ENV: [&str; 6] = ["port", "api", "apiKey", "environment", "region", "timeoutMs"];
 const LOGIN: [&str; 1] = ["user"];
 const TOKEN_REQUEST: [&str; 2] = ["credential", "user"];
 const CLOUD: [&str; 1] = ["port"];
 
-/// Settles a file; what is wrong goes to the decoder.
+/// Resolves a file. Problems are reported to the decoder.
 pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
     let folder = match decoder.source().path().parent() {
         Some(folder) if folder != Path::new("") => folder.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let or = |given: Option<Length>, default: Duration| given.map_or(default, |length| length.0);
+    let or = |given: Option<PositiveDuration>, default: Duration| given.map_or(default, |duration| duration.0);
     let defaults = Deadlines::default();
     let deadlines =
         Deadlines { call: or(file.deadlines.call, defaults.call), stop: or(file.deadlines.stop, defaults.stop) };
     let usual_timeout = Duration::from_secs(if file.backend.is_some() { 2 } else { 5 });
-    let settling = Settling {
+    let resolver = Resolver {
         decoder,
         folder: folder.clone(),
         connect_timeout: or(file.deadlines.start, Duration::from_secs(15)),
     };
-    let profile = settling.profile(file.profile.as_ref(), file.custom);
+    let profile = resolver.profile(file.profile.as_ref(), file.custom);
     let mut target = Target {
         deadlines,
         request_timeout: or(file.deadlines.request, usual_timeout),
@@ -50,36 +51,32 @@ pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
         ..Target::default()
     };
     if let Some(sdk) = file.sdk {
-        target.sdk = Some((sdk.name.clone(), SdkRole::Command(settling.adapter(sdk))));
+        target.sdk = Some((sdk.name.clone(), SdkRole::Command(resolver.adapter(sdk))));
     }
     if let Some(app) = file.app {
-        target.app = Some((app.name.clone(), AppRole::Command(settling.adapter(app))));
+        target.app = Some((app.name.clone(), AppRole::Command(resolver.adapter(app))));
     }
     if let Some(backend) = file.backend {
         target.backend =
-            settling.backend(backend).map(|spec| (spec.name.clone(), BackendRole::External(Arc::new(spec))));
+            resolver.backend(backend).map(|spec| (spec.name.clone(), BackendRole::External(Arc::new(spec))));
     }
-    target.cloud = file.cloud.and_then(|cloud| settling.cloud(cloud));
+    target.cloud = file.cloud.and_then(|cloud| resolver.cloud(cloud));
     target
 }
 
-struct Settling<'a> {
+struct Resolver<'a> {
     decoder: &'a Decoder,
     folder: PathBuf,
-    /// How long a service may take to get ready.
+    /// The maximum time until a service is ready.
     connect_timeout: Duration,
 }
 
-impl Settling<'_> {
+impl Resolver<'_> {
     fn profile(&self, name: Option<&Spanned<String>>, custom: Option<Spanned<Profile>>) -> Option<Arc<Profile>> {
         if let Some(custom) = &custom
             && let Some((field, why)) = custom.value.check()
         {
-            self.decoder.wrong(
-                custom.span,
-                format!("this mapping cannot work: `{field}`: {why}"),
-                "see docs/profiles.md",
-            );
+            self.decoder.wrong(custom.span, format!("invalid mapping: `{field}`: {why}"), "see docs/profiles.md");
         }
         let name = name?;
         match (name.value.as_str(), custom) {
@@ -102,7 +99,7 @@ impl Settling<'_> {
         Program { program: self.program(program), args, folder: self.folder.clone(), environment }
     }
 
-    /// Relative programs are meant from the file's folder, as the arguments are.
+    /// A relative program path is relative to the folder of the target file.
     fn program(&self, program: String) -> String {
         if !program.contains('/') || Path::new(&program).is_absolute() {
             return program;
@@ -149,20 +146,16 @@ impl Settling<'_> {
         let token = self.token_request(&section.token_request);
         let run = match (section.command, section.url, section.vendor) {
             (Some(command), None, None) => {
-                Some(Vendor::Started(self.service(command, &section.env, section.ready.as_ref(), &BACKEND_ENV)))
+                Some(BackendLaunch::Started(self.service(command, &section.env, section.ready.as_ref(), &BACKEND_ENV)))
             }
             (None, Some(url), Some(vendor)) => {
                 let listen = self.loopback(&vendor.listen);
                 self.url(&url);
-                listen.map(|listen| Vendor::Running { url: url.value, listen, api_key: vendor.api_key })
+                listen.map(|listen| BackendLaunch::Running { url: url.value, listen, api_key: vendor.api_key })
             }
             (None, Some(url), None) => {
                 let help = "add `[backend.vendor]` with `listen` and `apiKey`, as that backend is configured";
-                self.decoder.wrong(
-                    url.span,
-                    "a backend that runs already must be told to Vouch with its vendor API",
-                    help,
-                );
+                self.decoder.wrong(url.span, "a backend that runs already needs `[backend.vendor]`", help);
                 None
             }
             _ => {
@@ -186,7 +179,7 @@ impl Settling<'_> {
             None if !credentials.is_empty() => Some(Login::Fixed(credentials.into_iter().collect())),
             None => {
                 let help = "add `[backend.login]`, or `[backend.credentials]` with a line for each test user";
-                self.decoder.wrong(place, "nothing says how a test user authenticates", help);
+                self.decoder.wrong(place, "the credential of a test user is missing", help);
                 None
             }
         }
@@ -202,7 +195,7 @@ impl Settling<'_> {
     fn line(&self, text: &Spanned<String>, known: &[&str]) -> Option<RequestLine> {
         let line = RequestLine::parse(&self.template(text, known).0);
         if line.is_none() {
-            let message = format!("`{}` is no method and path", text.value);
+            let message = format!("`{}` is not a method and a path", text.value);
             self.decoder.wrong(text.span, message, "write for example \"POST /sign-in-token\"");
         }
         line
@@ -211,7 +204,7 @@ impl Settling<'_> {
     fn place(&self, text: &Spanned<String>) -> Option<Place> {
         let place = Place::parse(&text.value);
         if place.is_none() {
-            let message = format!("`{}` is no place in an answer", text.value);
+            let message = format!("`{}` is not a location in a response", text.value);
             self.decoder.wrong(
                 text.span,
                 message,
@@ -224,7 +217,7 @@ impl Settling<'_> {
     fn loopback(&self, text: &Spanned<String>) -> Option<SocketAddr> {
         let address = text.value.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
         if address.is_none() {
-            let message = format!("`{}` is no loopback address with a port", text.value);
+            let message = format!("`{}` is not a loopback address with a port", text.value);
             self.decoder.wrong(text.span, message, "write for example \"127.0.0.1:9400\"");
         }
         address
@@ -232,7 +225,7 @@ impl Settling<'_> {
 
     fn url(&self, text: &Spanned<String>) {
         if !(text.value.starts_with("http://") || text.value.starts_with("https://")) {
-            let message = format!("`{}` is no URL", text.value);
+            let message = format!("`{}` is not a URL", text.value);
             self.decoder.wrong(text.span, message, "begin it with http:// or https://");
         }
     }
@@ -249,15 +242,15 @@ impl Settling<'_> {
                 api_key: of.api_key.value.clone(),
             };
             if realms.insert(realm, spec).is_some() {
-                self.decoder.wrong(of.api.span, format!("{realm} is listed twice"), "keep one");
+                self.decoder.wrong(of.api.span, format!("{realm} is listed twice"), "remove one of them");
             }
         }
         if realms.is_empty() {
             let help = "add `[[cloud.realms]]` with environment, region, api, auth and apiKey";
-            self.decoder.wrong(section.name.span, "a cloud has at least one realm", help);
+            self.decoder.wrong(section.name.span, "a cloud needs at least one realm", help);
         }
         let usual = Lifetimes::default();
-        let or = |given: Option<Length>, default: Duration| given.map_or(default, |length| length.0);
+        let or = |given: Option<PositiveDuration>, default: Duration| given.map_or(default, |duration| duration.0);
         let hook = |command: CommandLine| {
             let mut words = vec![self.program(command.program)];
             words.extend(command.args);

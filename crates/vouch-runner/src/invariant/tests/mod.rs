@@ -9,14 +9,14 @@ use vouch_spec::profile::{Granted, IdpCall, Values};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{Environment, Realm, Region};
 
-/// What one case left behind, made by hand.
-struct Story {
+/// Builds the evidence of a case by hand.
+struct EvidenceBuilder {
     profile: std::sync::Arc<Profile>,
     redactor: Redactor,
     exchanges: Vec<Exchange>,
     items: Vec<Item>,
     sdk: Observed,
-    /// What [`Evidence::calls`] says.
+    /// [`Evidence::calls`].
     calls: usize,
 }
 
@@ -24,7 +24,7 @@ struct Story {
 const ISSUER: &str = "id-signer-prd-us@vital-id-prd-us.iam.gserviceaccount.com";
 const HOME: Realm = Realm { environment: Environment::Production, region: Region::Us };
 
-impl Story {
+impl EvidenceBuilder {
     fn new() -> Self {
         let redactor = Redactor::default();
         for token in ["refresh-token-1", "refresh-token-2", "refresh-token-3"] {
@@ -54,7 +54,7 @@ impl Story {
         });
     }
 
-    /// A refresh with `used`, answered with access and refresh token `number`, after `settled_at` arrivals.
+    /// Adds a refresh with the token `used`, answered with access and refresh token `number` after `settled_at` exchanges.
     fn refresh(&mut self, used: &str, number: u32, settled_at: usize) -> &mut Self {
         let request = self.profile.request(IdpCall::Refresh, &Values { refresh_token: used, ..Values::default() });
         let granted = Granted {
@@ -69,7 +69,7 @@ impl Story {
         self
     }
 
-    /// An API call with some headers at a time.
+    /// Adds an API call with these headers at a time.
     fn call(&mut self, headers: &[(&'static str, &'static str)], at_ms: i64) -> &mut Self {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
@@ -88,11 +88,11 @@ impl Story {
         self
     }
 
-    fn judge(&self) -> Option<&'static str> {
-        self.breach().map(|breach| breach.clause)
+    fn violated_clause(&self) -> Option<&'static str> {
+        self.violation().map(|violation| violation.clause)
     }
 
-    fn breach(&self) -> Option<Violation> {
+    fn violation(&self) -> Option<Violation> {
         let evidence = Evidence {
             redactor: &self.redactor,
             profile: &self.profile,
@@ -102,7 +102,7 @@ impl Story {
             items: &self.items,
             sdk: &self.sdk,
             calls: self.calls,
-            at_rest: true,
+            idle: true,
         };
         after_step(&mut InvariantState::default(), &evidence)
     }
@@ -113,110 +113,109 @@ const NEXT: (&str, &str) = ("authorization", "Bearer access-token-2");
 const KEY: (&str, &str) = ("x-vital-api-key", "pk_us_secret_key");
 
 #[test]
-fn refreshes_one_after_the_other_with_the_newest_token_are_right() {
-    let mut story = Story::new();
-    story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 3, 2);
-    assert_eq!(story.judge(), None);
+fn sequential_refreshes_with_the_newest_token_violate_nothing() {
+    let mut case = EvidenceBuilder::new();
+    case.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 3, 2);
+    assert_eq!(case.violated_clause(), None);
 }
 
 #[test]
-fn a_refresh_sent_while_another_is_under_way_breaks_ref_4() {
-    let mut story = Story::new();
-    story.refresh("refresh-token-1", 2, 2).refresh("refresh-token-1", 3, 2);
-    assert_eq!(story.judge(), Some("REF-4"));
-    // The caller gave the first up: it is free to ask again.
-    story.exchanges[0].fate = ExchangeOutcome::Abandoned;
-    assert_eq!(story.judge(), None);
+fn a_refresh_sent_while_another_is_in_flight_violates_ref_4() {
+    let mut case = EvidenceBuilder::new();
+    case.refresh("refresh-token-1", 2, 2).refresh("refresh-token-1", 3, 2);
+    assert_eq!(case.violated_clause(), Some("REF-4"));
+    // The SDK abandoned the first refresh, so it may send another.
+    case.exchanges[0].fate = ExchangeOutcome::Abandoned;
+    assert_eq!(case.violated_clause(), None);
 }
 
 #[test]
-fn a_lost_answer_may_be_asked_for_again_but_not_once_its_successor_was_used() {
-    let mut story = Story::new();
-    story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
-    assert_eq!(story.judge(), None, "the SDK need not have got the first answer");
-    let mut story = Story::new();
-    story.refresh("refresh-token-1", 2, 1).call(&[NEXT], 0).refresh("refresh-token-1", 3, 3);
-    assert_eq!(story.judge(), Some("REF-5"));
+fn a_refresh_token_may_be_sent_again_only_until_its_successor_was_used() {
+    let mut case = EvidenceBuilder::new();
+    case.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
+    assert_eq!(case.violated_clause(), None, "the first response may have been lost");
+    let mut case = EvidenceBuilder::new();
+    case.refresh("refresh-token-1", 2, 1).call(&[NEXT], 0).refresh("refresh-token-1", 3, 3);
+    assert_eq!(case.violated_clause(), Some("REF-5"));
 }
 
 #[test]
-fn an_access_token_is_sent_until_its_end_and_not_after_it() {
-    let mut story = Story::new();
-    story.refresh("refresh-token-3", 1, 1).call(&[BEARER], 60_000);
-    assert_eq!(story.judge(), None);
-    story.call(&[BEARER], 62_000);
-    assert_eq!(story.judge(), Some("REF-2"));
-    story.sdk.clock_was_off = true;
-    assert_eq!(story.judge(), None, "an SDK whose clock is off cannot know");
+fn an_access_token_is_not_sent_after_its_expiry() {
+    let mut case = EvidenceBuilder::new();
+    case.refresh("refresh-token-3", 1, 1).call(&[BEARER], 60_000);
+    assert_eq!(case.violated_clause(), None);
+    case.call(&[BEARER], 62_000);
+    assert_eq!(case.violated_clause(), Some("REF-2"));
+    case.sdk.clock_was_skewed = true;
+    assert_eq!(case.violated_clause(), None, "an SDK with a skewed clock cannot know");
 }
 
 #[test]
-fn a_token_refused_for_good_is_not_tried_again_once_that_was_told() {
-    let mut story = Story::new();
-    story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
-    let body = story.profile.refusal(IdpCall::Refresh, 400, ErrorKind::NeedsReauthentication).to_string();
+fn a_permanently_refused_token_is_not_used_again_after_the_refusal_was_reported() {
+    let mut case = EvidenceBuilder::new();
+    case.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
+    let body = case.profile.refusal(IdpCall::Refresh, 400, ErrorKind::NeedsReauthentication).to_string();
     let headers = HeaderMap::new();
-    story.exchanges[0].fate = ExchangeOutcome::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };
-    assert_eq!(story.judge(), None);
-    story.sdk.told.push((ErrorKind::NeedsReauthentication, 1));
-    assert_eq!(story.judge(), Some("REF-7"));
+    case.exchanges[0].fate = ExchangeOutcome::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };
+    assert_eq!(case.violated_clause(), None);
+    case.sdk.reported_errors.push((ErrorKind::NeedsReauthentication, 1));
+    assert_eq!(case.violated_clause(), Some("REF-7"));
 }
 
 #[test]
-fn an_api_call_with_two_credentials_breaks_ref_1() {
-    let mut story = Story::new();
-    story.call(&[KEY], 0).call(&[BEARER], 0);
-    assert_eq!(story.judge(), None);
-    story.call(&[KEY, BEARER], 0);
-    assert_eq!(story.judge(), Some("REF-1"));
+fn an_api_call_with_two_credentials_violates_ref_1() {
+    let mut case = EvidenceBuilder::new();
+    case.call(&[KEY], 0).call(&[BEARER], 0);
+    assert_eq!(case.violated_clause(), None);
+    case.call(&[KEY, BEARER], 0);
+    assert_eq!(case.violated_clause(), Some("REF-1"));
 }
 
 #[test]
-fn a_key_at_a_host_of_another_realm_breaks_key_1() {
-    let mut story = Story::new();
-    story.call(&[KEY], 0);
-    story.exchanges[0].link.realm.region = Region::Eu;
-    assert_eq!(story.judge(), Some("KEY-1"));
+fn a_key_at_a_host_of_another_realm_violates_key_1() {
+    let mut case = EvidenceBuilder::new();
+    case.call(&[KEY], 0);
+    case.exchanges[0].link.realm.region = Region::Eu;
+    assert_eq!(case.violated_clause(), Some("KEY-1"));
 }
 
 #[test]
-fn tokens_rest_in_secure_storage_without_a_key_beside_them() {
-    let mut story = Story::new();
-    story.item(Area::Secure, "refresh-token-1");
-    assert_eq!(story.judge(), None);
-    story.item(Area::Secure, "pk_us_secret_key");
-    assert_eq!(story.judge(), Some("MIG-6"));
-    story.sdk.token_scheme = false;
-    assert_eq!(story.judge(), None, "in the middle of a migration that died");
-    story.item(Area::Plain, "access-token-1");
-    assert_eq!(story.judge(), Some("EXC-3"));
+fn tokens_are_stored_in_secure_storage_without_an_api_key() {
+    let mut case = EvidenceBuilder::new();
+    case.item(Area::Secure, "refresh-token-1");
+    assert_eq!(case.violated_clause(), None);
+    case.item(Area::Secure, "pk_us_secret_key");
+    assert_eq!(case.violated_clause(), Some("MIG-6"));
+    case.sdk.token_scheme = false;
+    assert_eq!(case.violated_clause(), None, "the process was killed during a migration");
+    case.item(Area::Plain, "access-token-1");
+    assert_eq!(case.violated_clause(), Some("EXC-3"));
 }
 
 #[test]
-fn nothing_is_left_after_a_sign_out() {
-    let mut story = Story::new();
-    story.item(Area::Secure, "refresh-token-1");
-    (story.sdk.left, story.sdk.token_scheme) = (Left::SignedOut, false);
-    assert_eq!(story.judge(), Some("OUT-1"));
-    story.sdk.left = Left::UserGone;
-    assert_eq!(story.judge(), Some("DEL-1"));
-    story.items.clear();
-    assert_eq!(story.judge(), None);
+fn storage_contains_no_credential_after_a_sign_out() {
+    let mut case = EvidenceBuilder::new();
+    case.item(Area::Secure, "refresh-token-1");
+    (case.sdk.stored_session, case.sdk.token_scheme) = (StoredSession::SignedOut, false);
+    assert_eq!(case.violated_clause(), Some("OUT-1"));
+    case.sdk.stored_session = StoredSession::UserDeleted;
+    assert_eq!(case.violated_clause(), Some("DEL-1"));
+    case.items.clear();
+    assert_eq!(case.violated_clause(), None);
 }
 
 #[test]
-fn a_call_that_never_ends_is_bounded() {
-    let mut story = Story::new();
+fn a_step_sends_at_most_twelve_requests() {
+    let mut case = EvidenceBuilder::new();
     for _ in 0..12 {
-        story.call(&[KEY], 0);
+        case.call(&[KEY], 0);
     }
-    assert_eq!(story.judge(), None);
-    story.call(&[KEY], 0);
-    assert_eq!(story.judge(), Some("REF-3"));
+    assert_eq!(case.violated_clause(), None);
+    case.call(&[KEY], 0);
+    assert_eq!(case.violated_clause(), Some("REF-3"));
 }
 
-/// What somebody has sent to the identity provider.
-impl Story {
+impl EvidenceBuilder {
     fn sign_in(&mut self, user: &str, number: u32) -> &mut Self {
         use base64::Engine;
         let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
@@ -239,7 +238,7 @@ impl Story {
         self
     }
 
-    /// Makes the last answer a refusal.
+    /// Makes the last response a refusal.
     fn refused(&mut self, with: StatusCode, retry_after: Option<&'static str>) -> &mut Self {
         if let Some(Exchange { fate: ExchangeOutcome::Answered { status, headers, .. }, .. }) =
             self.exchanges.last_mut()
@@ -250,89 +249,89 @@ impl Story {
         self
     }
 
-    fn asked(&mut self, began: usize, end: Option<AskedEnd>) -> &mut Self {
-        self.sdk.requests.push(Asked { method: "GET".into(), path: "/v2/user/ada".into(), began, end });
+    fn requested(&mut self, started_at: usize, end: Option<ApiRequestEnd>) -> &mut Self {
+        self.sdk.api_requests.push(ApiRequest { method: "GET".into(), path: "/v2/user/ada".into(), started_at, end });
         self
     }
 }
 
 #[test]
-fn a_call_that_was_refused_as_one_user_is_not_tried_again_as_another() {
-    let mut story = Story::new();
-    story.sign_in("ada", 1).call(&[BEARER], 0).refused(StatusCode::UNAUTHORIZED, None).sign_in("bob", 2);
-    story.call(&[NEXT], 0).asked(1, None);
-    assert_eq!(story.judge(), Some("LIF-4"));
-    // Of two calls either may be the later one.
-    story.asked(3, None);
-    assert_eq!(story.judge(), None);
-    // A user's own newer token is what a retry is for.
-    let mut story = Story::new();
-    story.sign_in("ada", 1).call(&[BEARER], 0).refused(StatusCode::UNAUTHORIZED, None);
-    story.refresh("refresh-token-1", 2, 3).call(&[NEXT], 0).asked(1, None);
-    assert_eq!(story.judge(), None);
+fn a_request_that_was_refused_as_one_user_is_not_retried_as_another() {
+    let mut case = EvidenceBuilder::new();
+    case.sign_in("ada", 1).call(&[BEARER], 0).refused(StatusCode::UNAUTHORIZED, None).sign_in("bob", 2);
+    case.call(&[NEXT], 0).requested(1, None);
+    assert_eq!(case.violated_clause(), Some("LIF-4"));
+    // Ambiguous: the second exchange can belong to either request.
+    case.requested(3, None);
+    assert_eq!(case.violated_clause(), None);
+    // A retry with a newer token of the same user is allowed.
+    let mut case = EvidenceBuilder::new();
+    case.sign_in("ada", 1).call(&[BEARER], 0).refused(StatusCode::UNAUTHORIZED, None);
+    case.refresh("refresh-token-1", 2, 3).call(&[NEXT], 0).requested(1, None);
+    assert_eq!(case.violated_clause(), None);
 }
 
 #[test]
-fn the_next_user_does_not_wait_for_the_last_ones_retry_after() {
-    let told = |at: usize, at_ms: i64| Some(AskedEnd { at, at_ms, refused: Some(ErrorKind::Network) });
+fn a_user_does_not_wait_for_the_retry_after_of_the_previous_user() {
+    let network_error = |at: usize, at_ms: i64| Some(ApiRequestEnd { at, at_ms, error: Some(ErrorKind::Network) });
     let waits = |users: [&str; 2], at_ms: i64| {
-        let mut story = Story::new();
-        story.sign_in(users[0], 1).refresh("refresh-token-1", 3, 2).refused(StatusCode::TOO_MANY_REQUESTS, Some("600"));
-        story.sign_in(users[1], 2).asked(3, told(3, at_ms));
-        story.judge()
+        let mut case = EvidenceBuilder::new();
+        case.sign_in(users[0], 1).refresh("refresh-token-1", 3, 2).refused(StatusCode::TOO_MANY_REQUESTS, Some("600"));
+        case.sign_in(users[1], 2).requested(3, network_error(3, at_ms));
+        case.violated_clause()
     };
     assert_eq!(waits(["ada", "bob"], 1000), Some("LIF-4"));
-    assert_eq!(waits(["ada", "bob"], 601_000), None, "the time is over: something else is wrong");
+    assert_eq!(waits(["ada", "bob"], 601_000), None, "the Retry-After has expired: the error has another cause");
     assert_eq!(waits(["ada", "ada"], 1000), None);
 }
 
 #[test]
-fn each_token_goes_where_it_belongs() {
-    let mut story = Story::new();
-    story.call(&[BEARER, ("x-refresh-token", "refresh-token-1")], 0);
-    assert_eq!(story.judge(), Some("REF-1"));
-    let mut story = Story::new();
-    story.redactor.secret(SecretKind::SignInToken, "sign-in-token-1");
-    story.refresh("refresh-token-1", 2, 1);
-    if let Some(last) = story.exchanges.last_mut() {
+fn a_request_with_the_wrong_kind_of_token_is_a_violation() {
+    let mut case = EvidenceBuilder::new();
+    case.call(&[BEARER, ("x-refresh-token", "refresh-token-1")], 0);
+    assert_eq!(case.violated_clause(), Some("REF-1"));
+    let mut case = EvidenceBuilder::new();
+    case.redactor.secret(SecretKind::SignInToken, "sign-in-token-1");
+    case.refresh("refresh-token-1", 2, 1);
+    if let Some(last) = case.exchanges.last_mut() {
         let body = String::from_utf8_lossy(&last.request.body).into_owned();
         last.request.body = format!("{body}&subject_token=sign-in-token-1").into();
     }
-    assert_eq!(story.judge(), Some("EXC-2"));
+    assert_eq!(case.violated_clause(), Some("EXC-2"));
 }
 
 #[test]
-fn the_scheme_of_an_authorization_header_knows_no_letter_case() {
-    let mut story = Story::new();
-    story.refresh("refresh-token-3", 1, 1).call(&[("authorization", "bearer access-token-1")], 62_000);
-    assert_eq!(story.judge(), Some("REF-2"));
+fn the_scheme_of_an_authorization_header_is_case_insensitive() {
+    let mut case = EvidenceBuilder::new();
+    case.refresh("refresh-token-3", 1, 1).call(&[("authorization", "bearer access-token-1")], 62_000);
+    assert_eq!(case.violated_clause(), Some("REF-2"));
 }
 
 #[test]
-fn retry_after_binds_the_session_that_it_was_told_to() {
-    let mut story = Story::new();
+fn retry_after_applies_to_the_session_that_received_it() {
+    let mut case = EvidenceBuilder::new();
     // Another session, then the same one.
     for (used, clause) in [("refresh-token-3", None), ("refresh-token-2", Some("REF-9"))] {
-        story.exchanges.clear();
-        story.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 2, 2).refresh(used, 3, 3);
+        case.exchanges.clear();
+        case.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 2, 2).refresh(used, 3, 3);
         let headers = HeaderMap::from_iter([("retry-after".parse().expect("a name"), HeaderValue::from_static("60"))]);
         let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Default::default());
-        story.exchanges[1].fate = ExchangeOutcome::Answered { status, headers, body };
-        assert_eq!(story.judge(), clause);
+        case.exchanges[1].fate = ExchangeOutcome::Answered { status, headers, body };
+        assert_eq!(case.violated_clause(), clause);
     }
 }
 
 #[test]
-fn a_secret_is_found_where_two_looks_at_the_log_meet() {
-    let (story, mut watch) = (Story::new(), InvariantState::default());
-    let mut look = |written: &str| {
-        let (redactor, profile, mode, sdk) = (&story.redactor, &*story.profile, Mode::Virtual, &story.sdk);
-        let (exchanges, items, calls, at_rest) = (&[][..], &[][..], 1, true);
-        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, at_rest };
-        after_step(&mut watch, &evidence).map(|breach| breach.clause)
+fn a_secret_that_is_split_between_two_checks_of_the_log_is_found() {
+    let (case, mut state) = (EvidenceBuilder::new(), InvariantState::default());
+    let mut check = |written: &str| {
+        let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, Mode::Virtual, &case.sdk);
+        let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
+        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle };
+        after_step(&mut state, &evidence).map(|violation| violation.clause)
     };
-    assert_eq!(look(&"noise ".repeat(20_000)), None);
-    assert_eq!(look("refresh-"), None);
-    assert_eq!(look("token-1"), Some("EXC-3"));
-    assert_eq!(look(""), None, "nothing new");
+    assert_eq!(check(&"noise ".repeat(20_000)), None);
+    assert_eq!(check("refresh-"), None);
+    assert_eq!(check("token-1"), Some("EXC-3"));
+    assert_eq!(check(""), None, "no new output");
 }

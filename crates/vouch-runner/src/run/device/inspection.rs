@@ -2,7 +2,7 @@
 
 use super::super::device_error::DeviceError;
 use super::{Called, Device, lock};
-use crate::sut::trouble;
+use crate::sut::SutError;
 use serde_json::json;
 use std::collections::BTreeSet;
 use vouch_spec::protocol::message::{Item, Items};
@@ -21,7 +21,7 @@ impl Device {
             // What is locked cannot be listed.
             Called::Refused { kind: ErrorKind::Storage, .. } if *lock(&self.locked) => {}
             Called::Refused { kind, text } => {
-                return Err(DeviceError::Adapter(trouble(format!(
+                return Err(DeviceError::Adapter(SutError::new(format!(
                     "the adapter does not claim `storageFiles` and refused `storage`, with the error {kind}: {text}"
                 ))));
             }
