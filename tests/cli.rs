@@ -1,4 +1,4 @@
-//! The command as its users meet it.
+//! The commands `run`, `check`, `list`, `clauses`, `mutants`, `schema` and `completions`, as a user calls them.
 
 mod common;
 
@@ -6,15 +6,15 @@ use common::{stderr, stdout, target, vouch};
 use predicates::str::contains;
 
 #[test]
-fn the_whole_suite_passes_on_the_built_in_seats() {
+fn the_whole_suite_passes_with_the_reference_implementations() {
     let assert = vouch().args(["run", "--ci", "--strict"]).assert().success();
     let out = stdout(&assert);
     assert!(out.contains("the build conforms"), "{out}");
-    assert!(out.contains("0 broken, 0 not proved"), "{out}");
+    assert!(out.contains("0 violated, 0 not tested"), "{out}");
 }
 
 #[test]
-fn the_reference_passes_the_same_suite_from_another_process() {
+fn the_reference_sdk_passes_the_suite_as_a_child_process() {
     let program = assert_cmd::cargo::cargo_bin("vouch");
     let (_folder, file) = target(&format!("[sdk]\nname = \"reference\"\ncommand = [{program:?}, \"reference-sdk\"]\n"));
     vouch().args(["run", "--ci", "--strict", "-t"]).arg(file).assert().success().stdout(contains("the build conforms"));
@@ -28,19 +28,19 @@ fn the_python_sdk_passes_the_whole_suite() {
 }
 
 #[test]
-fn a_python_sdk_that_ignores_the_region_fails_under_mig_5() {
+fn a_python_sdk_that_ignores_the_region_violates_mig_5() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let copied = std::process::Command::new("cp").args(["-r", "adapters/python/."]).arg(folder.path()).status();
     assert!(copied.expect("cp runs").success());
     let file = folder.path().join("signin/sdk.py");
     let text = std::fs::read_to_string(&file).expect("readable");
-    let broken = text.replace("session.place != token.place", "session.place.environment != token.place.environment");
-    assert_ne!(text, broken, "the README shows this replacement");
-    std::fs::write(&file, broken).expect("writable");
+    let faulty = text.replace("session.place != token.place", "session.place.environment != token.place.environment");
+    assert_ne!(text, faulty, "the README shows this replacement");
+    std::fs::write(&file, faulty).expect("writable");
     let assert =
         vouch().args(["run", "--ci", "-f", "MIG", "-t"]).arg(folder.path().join("vouch.toml")).assert().code(1);
     let out = stdout(&assert);
-    assert!(out.contains("1 broken") && out.contains("broken MIG-5"), "{out}");
+    assert!(out.contains("1 violated") && out.contains("violated MIG-5"), "{out}");
     assert!(out.contains("scenarios/migration/other-region.yaml:12:5"), "{out}");
     assert!(!out.contains("eyJ"), "a secret in the report: {out}");
 }
@@ -56,7 +56,7 @@ fn the_python_sdks_own_tests_pass() {
 }
 
 #[test]
-fn an_sdk_that_keeps_its_own_time_passes_in_real_time_and_its_skips_are_counted() {
+fn an_sdk_without_a_virtual_clock_runs_in_real_time_with_skipped_cases() {
     let assert = vouch()
         .args(["run", "--ci", "--target", "adapters/python/vouch-real-time.toml"])
         .args(["-f", "deletion", "-f", "exchange", "-f", "PER", "-f", "REF"])
@@ -68,7 +68,7 @@ fn an_sdk_that_keeps_its_own_time_passes_in_real_time_and_its_skips_are_counted(
 }
 
 #[test]
-fn a_file_with_many_mistakes_shows_them_all_at_once() {
+fn a_scenario_file_shows_all_its_problems_at_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (name, from) in [("clauses.yaml", "scenarios/clauses.yaml"), ("several.yaml", "tests/broken/several.yaml")] {
         std::fs::copy(from, folder.path().join(name)).expect("copied");
@@ -78,7 +78,7 @@ fn a_file_with_many_mistakes_shows_them_all_at_once() {
 }
 
 #[test]
-fn a_broken_target_file_shows_its_mistakes() {
+fn an_invalid_target_file_shows_all_its_problems() {
     let (_folder, file) = target("[sdk]\nnme = \"x\"\ncommand = []\n[deadlines]\ncall = \"soon\"\n[snapshot]\n");
     let assert = vouch().args(["check", "-t"]).arg(&file).assert().code(2);
     let err = stderr(&assert).replace(&file.display().to_string(), "vouch.toml");
@@ -86,14 +86,14 @@ fn a_broken_target_file_shows_its_mistakes() {
 }
 
 #[test]
-fn toml_that_is_none_is_told_with_its_place() {
+fn a_toml_syntax_error_is_reported() {
     let (_folder, file) = target("[sdk\nname = 3\n");
     let assert = vouch().args(["run", "-t"]).arg(&file).assert().code(2);
     assert!(stderr(&assert).contains("this is not TOML"), "{}", stderr(&assert));
 }
 
 #[test]
-fn a_duplicate_id_names_both_places() {
+fn a_duplicate_id_is_reported_with_both_locations() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::copy("scenarios/clauses.yaml", folder.path().join("clauses.yaml")).expect("copied");
     for name in ["a.yaml", "b.yaml"] {
@@ -106,13 +106,13 @@ fn a_duplicate_id_names_both_places() {
 }
 
 #[test]
-fn paths_and_filters_that_find_nothing_say_so() {
+fn a_path_or_filter_that_matches_nothing_is_an_error() {
     vouch().args(["run", "no/such/folder"]).assert().code(2).stderr(contains("no/such/folder does not exist"));
     vouch().args(["run", "-f", "MIG-99"]).assert().code(2).stderr(contains("no case matches MIG-99"));
 }
 
 #[test]
-fn a_filter_takes_ids_chapters_and_clauses() {
+fn a_filter_matches_ids_groups_and_clauses() {
     let count = |word: &str| {
         let out = stdout(&vouch().args(["list", "-f", word]).assert().success());
         out.lines().count() - 1
@@ -124,24 +124,24 @@ fn a_filter_takes_ids_chapters_and_clauses() {
 }
 
 #[test]
-fn clauses_shows_every_clause_and_names_those_without_a_scenario() {
+fn clauses_lists_every_clause_and_those_without_a_scenario() {
     let out = stdout(&vouch().arg("clauses").assert().success());
     assert!(out.contains("MIG-5") && out.contains("· migration-region-mismatch (4 cases)"), "{out}");
     assert!(out.contains("86 of 86 clauses have a scenario"), "{out}");
     vouch().args(["clauses", "--require-all"]).assert().success();
     let some = stdout(&vouch().args(["clauses", "--require-all", "scenarios/migration"]).assert().code(1));
-    assert!(some.contains("without one: ISS-1"), "{some}");
+    assert!(some.contains("without a scenario: ISS-1"), "{some}");
 }
 
 #[test]
-fn every_planted_fault_is_caught_and_every_scenario_catches_one_that_no_other_does_or_says_why_it_stays() {
+fn every_mutant_is_killed_and_every_scenario_is_needed_or_has_a_rationale() {
     let out = stdout(&vouch().arg("mutants").timeout(std::time::Duration::from_secs(400)).assert().success());
     assert!(out.contains("0 survived or missing"), "{out}");
     assert!(out.contains("for a stated reason, 0 are redundant"), "{out}");
 }
 
 #[test]
-fn json_and_junit_say_what_the_console_says() {
+fn json_and_junit_agree_with_the_console() {
     let out = stdout(&vouch().args(["run", "--ci", "-f", "MIG-5", "--format", "json"]).assert().success());
     let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(report["outcome"], "conforms");
@@ -154,17 +154,17 @@ fn json_and_junit_say_what_the_console_says() {
 }
 
 #[test]
-fn schemas_are_json_and_know_the_steps() {
+fn schemas_are_json_schemas_and_the_scenario_schema_has_the_steps() {
     for what in ["scenario", "target", "protocol"] {
         let out = stdout(&vouch().args(["schema", what]).assert().success());
         let schema: serde_json::Value = serde_json::from_str(&out).expect("JSON");
         assert!(schema["$schema"].as_str().is_some_and(|s| s.contains("json-schema.org")), "{what}");
     }
-    vouch().arg("schema").assert().stdout(contains("damageStorage"));
+    vouch().arg("schema").assert().stdout(contains("corruptStorage"));
 }
 
 #[test]
-fn completions_are_written_for_every_shell() {
+fn completions_are_generated_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         vouch().args(["completions", shell]).assert().success().stdout(contains("vouch"));
     }
@@ -178,7 +178,7 @@ fn a_missing_snapshot_fails_in_ci_and_leaves_nothing_pending() {
 }
 
 #[test]
-fn a_snapshot_is_proposed_accepted_and_then_held() {
+fn a_snapshot_is_proposed_accepted_and_then_compared() {
     let (folder, scenario) = small_suite();
     let snap = folder.path().join("snapshots/small.snap");
     vouch().arg("run").arg(&scenario).assert().code(1);

@@ -1,4 +1,4 @@
-//! Ctrl-C, a closed pipe, a full disk: the run ends in order and leaves no process behind.
+//! Signals, closed pipes and full disks: the run ends in order and leaves no process behind.
 
 mod common;
 
@@ -7,7 +7,7 @@ use predicates::str::contains;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A target whose adapter hangs in `signIn` and carries a mark that `ps` can find.
+/// A target with an adapter that hangs in `signIn`. `mark` is one of its arguments, so that `pgrep` finds it.
 fn hanging(mark: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");
     target(&format!(
@@ -15,20 +15,20 @@ fn hanging(mark: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     ))
 }
 
-fn alive(mark: &str) -> bool {
+fn is_running(mark: &str) -> bool {
     let out = Command::new("pgrep").args(["-f", &format!("rogue.py hangs {mark}")]).output().expect("pgrep runs");
     !out.stdout.is_empty()
 }
 
 fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
-    let began = Instant::now();
+    let started = Instant::now();
     while !done() {
-        assert!(began.elapsed() < Duration::from_secs(10), "waited too long for {what}");
+        assert!(started.elapsed() < Duration::from_secs(10), "waited too long for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// Runs a command, sends it a signal at a time, and returns its exit code and what it wrote.
+/// Runs a command, sends it a signal when `ready` returns, and returns its exit code and its output.
 fn signalled_when(command: &mut Command, signal: i32, ready: impl FnOnce()) -> (Option<i32>, String) {
     let command = command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
@@ -44,16 +44,16 @@ fn program() -> Command {
     Command::new(assert_cmd::cargo::cargo_bin("vouch"))
 }
 
-/// Runs vouch against the hanging adapter, sends it a signal, and returns its exit code.
+/// Runs vouch against the hanging adapter, sends it a signal, and returns its exit code and its output.
 fn signalled(mark: &str, signal: i32) -> (Option<i32>, String) {
     let (_folder, file) = hanging(mark);
     let ready = || {
-        wait_until("the adapter", || alive(mark));
+        wait_until("the adapter", || is_running(mark));
         std::thread::sleep(Duration::from_millis(200));
     };
-    let told = signalled_when(program().args(["run", "--ci", "-f", "first-sign-in", "-t"]).arg(&file), signal, ready);
-    wait_until("the adapter's end", || !alive(mark));
-    told
+    let result = signalled_when(program().args(["run", "--ci", "-f", "first-sign-in", "-t"]).arg(&file), signal, ready);
+    wait_until("the adapter's end", || !is_running(mark));
+    result
 }
 
 fn after_seconds(seconds: u64) -> impl FnOnce() {
@@ -61,7 +61,7 @@ fn after_seconds(seconds: u64) -> impl FnOnce() {
 }
 
 #[test]
-fn ctrl_c_ends_the_run_with_a_report_and_no_orphans() {
+fn ctrl_c_ends_the_run_with_a_report_and_without_orphans() {
     let (code, out) = signalled("ctrl-c", libc::SIGINT);
     assert_eq!(code, Some(130), "{out}");
     assert!(out.contains("interrupted"), "{out}");
@@ -80,7 +80,7 @@ fn a_closed_terminal_does_the_same() {
 }
 
 #[test]
-fn under_nohup_a_closed_terminal_is_no_matter() {
+fn under_nohup_a_closed_terminal_is_ignored() {
     let walk = ["explore", "--seed", "1", "--seconds", "3", "--jobs", "1"];
     let mut command = Command::new("nohup");
     command.arg(program().get_program()).args(walk);
@@ -89,19 +89,19 @@ fn under_nohup_a_closed_terminal_is_no_matter() {
 }
 
 #[test]
-fn walks_that_are_interrupted_tell_how_far_they_came() {
+fn interrupted_walks_report_their_progress() {
     let mut command = program();
     command.args(["explore", "--seed", "1", "--seconds", "60", "--jobs", "1"]);
     let (code, out) = signalled_when(&mut command, libc::SIGINT, after_seconds(1));
     assert!(code == Some(130) && out.contains("interrupted; no walk so far") && out.contains("states"), "{out}");
-    // This one is not found by walks.
+    // Walks do not detect this mutant.
     command.args(["--mutants", "--mutant", "phones-home"]);
     let (code, out) = signalled_when(&mut command, libc::SIGINT, after_seconds(1));
     assert!(code == Some(130) && out.contains("interrupted; 1 mutants were not tried"), "{out}");
 }
 
 #[test]
-fn mutants_that_are_interrupted_say_so_and_leave_nothing_behind() {
+fn interrupted_mutant_trials_are_reported_and_leave_no_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, out) =
         signalled_when(program().arg("mutants").env("TMPDIR", folder.path()), libc::SIGTERM, after_seconds(3));
@@ -116,7 +116,7 @@ fn a_killed_harness_leaves_no_adapter_behind() {
 }
 
 #[test]
-fn a_full_disk_is_the_environments_fault() {
+fn a_full_disk_is_a_fault_of_the_environment() {
     vouch()
         .args(["run", "--ci", "-f", "first-sign-in", "-o", "/dev/full"])
         .assert()
@@ -125,7 +125,7 @@ fn a_full_disk_is_the_environments_fault() {
 }
 
 #[test]
-fn a_reader_of_remarks_that_has_seen_enough_is_no_failure_either() {
+fn a_closed_standard_error_does_not_fail_a_load_test() {
     let mut child = program()
         .args(["load", "-a", "constant 50/s", "--duration", "3s"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -135,13 +135,13 @@ fn a_reader_of_remarks_that_has_seen_enough_is_no_failure_either() {
         .expect("vouch runs");
     drop(child.stderr.take());
     let out = child.wait_with_output().expect("it ends");
-    let told = String::from_utf8_lossy(&out.stdout);
-    // 4: on a busy machine the generator may have been the limit.
-    assert!(told.contains("good/s") && matches!(out.status.code(), Some(0 | 4)), "{:?}: {told}", out.status);
+    let output = String::from_utf8_lossy(&out.stdout);
+    // Exit code 4: on a busy machine the load generator may have been the bottleneck.
+    assert!(output.contains("good/s") && matches!(out.status.code(), Some(0 | 4)), "{:?}: {output}", out.status);
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_closed_standard_output_is_not_a_failure() {
     let program = assert_cmd::cargo::cargo_bin("vouch");
     let line = format!("{} list | head -1; exit ${{PIPESTATUS[0]}}", program.display());
     let out =

@@ -1,20 +1,20 @@
-//! Whatever an adapter does, its fault is named, within its deadline, and the other cases run on.
+//! Misbehaving adapters: the fault is reported within the deadline, and the other cases still run.
 
 mod common;
 
 use common::{stderr, stdout, target, vouch};
 use std::time::{Duration, Instant};
 
-/// Runs two scenarios, one of them with a relaunch, against a rogue; what it printed.
+/// Runs two scenarios, one of them with a relaunch, against a misbehaving adapter and returns the report.
 fn run_rogue(mode: &str) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");
     let (_folder, file) = target(&format!(
         "[sdk]\nname = \"rogue\"\ncommand = [\"python3\", \"-I\", \"-S\", \"{script}\", \"{mode}\"]\n[deadlines]\ncall = \"1s\"\nstop = \"500ms\"\n"
     ));
-    let began = Instant::now();
+    let started = Instant::now();
     let assert =
         vouch().args(["run", "--ci", "-f", "first-sign-in", "-f", "sign-out-twice", "-t"]).arg(&file).assert().code(1);
-    assert!(began.elapsed() < Duration::from_secs(15), "{mode} took {:?}", began.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(15), "{mode} took {:?}", started.elapsed());
     stdout(&assert)
 }
 
@@ -27,57 +27,57 @@ fn expect(mode: &str, words: &[&str]) {
 }
 
 #[test]
-fn an_adapter_that_exits_is_named_with_its_exit_code_and_stderr() {
+fn an_adapter_that_exits_is_reported_with_its_exit_code_and_stderr() {
     expect("exits", &["during `signIn`, the adapter failed", "exit code 7", "fatal: the SDK gave up"]);
 }
 
 #[test]
-fn an_adapter_that_hangs_is_named_at_its_deadline() {
+fn an_adapter_that_hangs_is_reported_at_its_deadline() {
     expect("hangs", &["the adapter did not answer `signIn` within 1s", "waiting for the moon"]);
 }
 
 #[test]
-fn an_adapter_that_prints_something_else_is_quoted() {
+fn an_adapter_that_prints_other_text_is_quoted() {
     expect("babbles", &["not a JSON-RPC message: `Traceback (most recent call last):`"]);
 }
 
 #[test]
-fn an_adapter_that_answers_a_wrong_id_is_named() {
+fn an_answer_with_a_wrong_id_is_reported() {
     expect("wrong-id", &["it answered the id `4711`, which was not asked"]);
 }
 
 #[test]
-fn an_adapter_that_answers_a_wrong_type_is_named() {
+fn an_answer_of_the_wrong_type_is_reported() {
     expect("wrong-type", &["its answer to `status` has the wrong shape"]);
 }
 
 #[test]
-fn an_error_without_a_kind_is_named() {
+fn an_error_without_a_kind_is_reported() {
     expect("no-kind", &["an error without a valid `data.kind`", "oops"]);
 }
 
 #[test]
-fn an_adapter_that_floods_is_stopped() {
+fn an_adapter_that_floods_the_harness_is_stopped() {
     expect("floods", &["more than 10000 messages that nobody asked for"]);
 }
 
 #[test]
-fn a_line_without_end_is_stopped() {
+fn an_endless_line_is_stopped() {
     expect("long-line", &["a line of over 1024 KiB"]);
 }
 
 #[test]
-fn an_adapter_that_closes_its_input_is_named() {
+fn an_adapter_that_closes_its_input_is_reported() {
     expect("closes-stdin", &["the adapter did not answer `signIn` within 1s"]);
 }
 
 #[test]
-fn an_adapter_that_does_not_end_after_stop_is_named() {
+fn an_adapter_that_does_not_exit_after_stop_is_reported() {
     expect("will-not-end", &["answered `stop` but was still running"]);
 }
 
 #[test]
-fn a_secret_on_standard_error_is_a_finding_and_is_not_repeated() {
+fn a_secret_on_standard_error_is_a_finding_and_is_redacted() {
     let out = run_rogue("leaks");
     assert!(out.contains("no secret in the SDK's log or standard error"), "{out}");
     assert!(out.contains("my parameters were {\"token\": \"[sign-in token"), "{out}");
@@ -85,7 +85,7 @@ fn a_secret_on_standard_error_is_a_finding_and_is_not_repeated() {
 }
 
 #[test]
-fn a_secret_that_scrolls_out_of_the_tail_of_standard_error_is_found() {
+fn a_secret_before_the_shown_part_of_standard_error_is_found() {
     expect("leaks-before-much-else", &["no secret in the SDK's log or standard error", "[sign-in token"]);
 }
 
@@ -98,17 +98,17 @@ fn a_secret_in_a_temporary_file_is_found() {
 }
 
 #[test]
-fn an_adapter_that_does_not_show_its_storage_is_named() {
+fn an_adapter_that_does_not_show_its_storage_is_reported() {
     expect("hides-storage", &["does not claim `storageFiles` and refused `storage`, with the error unsupported"]);
 }
 
 #[test]
-fn a_notification_that_cannot_be_read_is_named() {
+fn an_invalid_notification_is_reported() {
     expect("mumbles", &["its notification `statusChanged` cannot be read"]);
 }
 
 #[test]
-fn an_adapter_that_dies_at_once_does_not_conform() {
+fn an_adapter_that_exits_at_once_does_not_conform() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");
     let (_folder, file) =
         target(&format!("[sdk]\nname = \"rogue\"\ncommand = [\"python3\", \"{script}\", \"dies-at-start\"]\n"));
@@ -118,7 +118,7 @@ fn an_adapter_that_dies_at_once_does_not_conform() {
 }
 
 #[test]
-fn a_program_that_does_not_exist_is_the_environments_fault() {
+fn a_program_that_does_not_exist_is_a_fault_of_the_environment() {
     let (_folder, file) = target("[sdk]\nname = \"ghost\"\ncommand = [\"no-such-adapter\"]\n");
     let assert = vouch().args(["run", "-t"]).arg(&file).assert().code(3);
     assert!(stderr(&assert).contains("cannot start `no-such-adapter`"), "{}", stderr(&assert));

@@ -1,18 +1,18 @@
-//! Every role, filled from outside: the examples under `adapters/` pass, and fail under the right clause when they are broken
-//! on purpose. `ci/test` installs what they need.
+//! Every role with an external implementation: the examples under `adapters/` pass, and fail under the right clause with an
+//! injected fault. `ci/test` installs their dependencies.
 
 mod common;
 
 use common::{stdout, vouch};
 use std::path::Path;
 
-/// Runs a target and returns what the report says.
+/// Runs the suite against a target and returns the console report.
 fn run(target: &str, more: &[&str]) -> String {
     stdout(&vouch().args(["run", "--ci", "--strict", "-t", target]).args(more).assert().success())
 }
 
-/// A copy of an example with one text replaced in one file.
-fn broken_copy(example: &str, file: &str, right: &str, wrong: &str) -> tempfile::TempDir {
+/// A copy of an example with an injected fault: one text replaced in one file.
+fn faulty_copy(example: &str, file: &str, right: &str, wrong: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let copied = std::process::Command::new("cp").args(["-r", &format!("{example}/.")]).arg(folder.path()).status();
     assert!(copied.expect("cp runs").success());
@@ -24,35 +24,35 @@ fn broken_copy(example: &str, file: &str, right: &str, wrong: &str) -> tempfile:
     folder
 }
 
-/// Runs a broken copy; the report must name the clause.
+/// Runs the suite against a faulty copy and checks that it violates the clause.
 fn fails(folder: &Path, clause: &str, more: &[&str]) -> String {
     let target = folder.join("vouch.toml");
     let out = stdout(&vouch().args(["run", "--ci", "--strict", "-t"]).arg(target).args(more).assert().code(1));
-    assert!(out.contains(&format!("broken {clause} ")), "{out}");
+    assert!(out.contains(&format!("violated {clause} ")), "{out}");
     out
 }
 
 #[test]
 fn a_flask_backend_passes() {
     let out = run("adapters/backend-python/vouch.toml", &[]);
-    assert!(out.contains("python-backend on HTTP") && out.contains("8 proved"), "{out}");
+    assert!(out.contains("python-backend on HTTP") && out.contains("8 satisfied"), "{out}");
 }
 
 #[test]
-fn an_express_backend_on_the_vendors_own_sdk_passes() {
+fn an_express_backend_with_the_vendors_own_sdk_passes() {
     let out = run("adapters/backend-node/vouch.toml", &[]);
-    assert!(out.contains("node-backend on HTTP") && out.contains("8 proved"), "{out}");
+    assert!(out.contains("node-backend on HTTP") && out.contains("8 satisfied"), "{out}");
 }
 
 #[test]
-fn a_backend_whose_answer_may_be_stored_fails_under_iss_8() {
-    let folder = broken_copy("adapters/backend-python", "backend/app.py", "no-store", "max-age=60");
+fn a_backend_with_a_cacheable_response_violates_iss_8() {
+    let folder = faulty_copy("adapters/backend-python", "backend/app.py", "no-store", "max-age=60");
     let out = fails(folder.path(), "ISS-8", &["-f", "ISS-8"]);
     assert!(out.contains("Cache-Control: no-store"), "the advice: {out}");
 }
 
 #[test]
-fn a_backend_that_does_not_start_is_named_with_what_it_said() {
+fn a_backend_that_does_not_start_is_reported_with_its_output() {
     let (_folder, file) = common::target(
         "[backend]\nname = \"dead\"\ncommand = [\"sh\", \"-c\", \"echo no database >&2; exit 3\"]\n\
          [backend.login]\nrequest = \"POST /login\"\ncredential = \"/s\"\n\
@@ -63,59 +63,59 @@ fn a_backend_that_does_not_start_is_named_with_what_it_said() {
 }
 
 #[test]
-fn an_emulator_that_is_not_ours_passes_on_both_its_seats() {
+fn an_external_emulator_passes_on_both_its_roles() {
     let out = run("adapters/cloud-python/vouch.toml", &[]);
-    assert!(out.contains("python-emulator on HTTP") && out.contains("0 broken"), "{out}");
-    assert!(out.contains("the wire profile does not claim RFC 6749"), "skips are counted: {out}");
+    assert!(out.contains("python-emulator on HTTP") && out.contains("0 violated"), "{out}");
+    assert!(out.contains("the wire profile does not claim RFC 6749"), "skip reason: {out}");
     let out = run("adapters/cloud-python/vouch.toml", &["--role", "idp", "-f", "IDP"]);
     assert!(out.contains("identity"), "{out}");
 }
 
 #[test]
-fn an_emulator_that_lets_sign_in_tokens_be_used_twice_fails_under_idp_1() {
+fn an_emulator_that_accepts_a_sign_in_token_twice_violates_idp_1() {
     let (right, wrong) = ("self._waiting.pop(identity, (None, 0, 0))", "self._waiting.get(identity, (None, 0, 0))");
-    let folder = broken_copy("adapters/cloud-python", "cloud/sessions.py", right, wrong);
+    let folder = faulty_copy("adapters/cloud-python", "cloud/sessions.py", right, wrong);
     fails(folder.path(), "IDP-1", &["-f", "IDP-1"]);
 }
 
 #[test]
-fn an_emulator_that_forgets_regions_fails_under_sco_4() {
-    let folder = broken_copy("adapters/cloud-python", "vouch.toml", "production/eu", "production/us");
+fn an_emulator_that_ignores_regions_violates_sco_4() {
+    let folder = faulty_copy("adapters/cloud-python", "vouch.toml", "production/eu", "production/us");
     fails(folder.path(), "SCO-4", &["-f", "SCO-4"]);
 }
 
 #[test]
-fn an_app_from_outside_passes() {
+fn an_external_app_passes() {
     let out = run("adapters/python-app/vouch.toml", &[]);
-    assert!(out.contains("python-example-app") && out.contains("0 broken"), "{out}");
+    assert!(out.contains("python-example-app") && out.contains("0 violated"), "{out}");
 }
 
 #[test]
-fn an_app_that_does_not_migrate_fails_under_rec_7() {
-    let folder = broken_copy("adapters/python-app", "app.py", "_WANTS_TOKEN.isdisjoint(status)", "True");
-    // The example borrows its frame from its neighbour.
+fn an_app_that_does_not_migrate_violates_rec_7() {
+    let folder = faulty_copy("adapters/python-app", "app.py", "_WANTS_TOKEN.isdisjoint(status)", "True");
+    // The example imports the protocol code of the example beside it.
     let neighbour = folder.path().parent().expect("a parent").join("python");
-    let made = !neighbour.exists();
-    if made {
+    let created = !neighbour.exists();
+    if created {
         std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/python"), &neighbour)
             .expect("a link");
     }
     let out = fails(folder.path(), "REC-7", &["-f", "REC-7"]);
-    if made {
+    if created {
         std::fs::remove_file(&neighbour).expect("removable");
     }
     assert!(out.contains("signIn"), "{out}");
 }
 
 #[test]
-fn the_suite_holds_on_the_wire_of_older_releases_for_an_sdk_from_outside_too() {
+fn an_external_sdk_passes_with_the_wire_profile_of_older_releases() {
     let out =
         run("adapters/python/vouch.toml", &["--profile", "gcip", "-f", "exchange", "-f", "REF", "-f", "deletion"]);
-    assert!(out.contains("0 broken"), "{out}");
+    assert!(out.contains("0 violated"), "{out}");
 }
 
 #[test]
-fn a_custom_wire_is_a_mapping_in_the_target_file() {
+fn a_custom_wire_profile_is_a_mapping_in_the_target_file() {
     let mapping = r#"
 profile = "custom"
 [custom]
@@ -134,15 +134,15 @@ refresh = [{ word = "gone", means = "invalidUser" }, { word = "again", means = "
     let sdk = format!("{mapping}\n[sdk]\nname = \"reference\"\ncommand = [{program:?}, \"reference-sdk\"]\n");
     let (_folder, file) = common::target(&sdk);
     let out = run(&file.display().to_string(), &[]);
-    assert!(out.contains("0 broken, 0 not proved"), "{out}");
-    // What the mapping claims is held against it: its answers are not those of RFC 6749.
+    assert!(out.contains("0 violated, 0 not tested"), "{out}");
+    // The mapping claims RFC 6749, and its responses do not comply with it.
     let (_folder, file) = common::target(mapping);
     let out = stdout(&vouch().args(["run", "--ci", "--role", "idp", "-f", "IDP-6", "-t"]).arg(file).assert().code(1));
-    assert!(out.contains("broken IDP-6") && out.contains("RFC 6749 section 5.1"), "{out}");
+    assert!(out.contains("violated IDP-6") && out.contains("RFC 6749 section 5.1"), "{out}");
 }
 
 #[test]
-fn a_mapping_that_cannot_work_and_wrong_fields_are_told_together() {
+fn an_invalid_mapping_and_wrong_fields_are_reported_together() {
     let (_folder, file) = common::target(
         "profile = \"gcpi\"\n[backend]\nname = \"x\"\ncommand = [\"x\"]\nenv = { A = \"$prot\" }\n\
          [backend.tokenRequest]\nrequest = \"FETCH it\"\nheaders = { a = \"$credentials\" }\ntoken = \"here\"\n",
@@ -152,7 +152,7 @@ fn a_mapping_that_cannot_work_and_wrong_fields_are_told_together() {
 }
 
 #[test]
-fn a_file_that_fills_several_seats_wants_to_know_which() {
+fn a_target_file_with_several_roles_needs_the_role_option() {
     let (_folder, file) =
         common::target("[sdk]\nname = \"a\"\ncommand = [\"a\"]\n[app]\nname = \"b\"\ncommand = [\"b\"]\n");
     let assert = vouch().args(["run", "-t"]).arg(&file).assert().code(2);
@@ -162,22 +162,22 @@ fn a_file_that_fills_several_seats_wants_to_know_which() {
 }
 
 #[test]
-fn a_shuffled_run_names_its_seed_and_repeats() {
+fn a_shuffled_run_prints_its_seed_and_can_be_repeated() {
     let args = ["run", "--ci", "-f", "lifecycle", "--repeat", "3", "--shuffle", "7"];
     let out = stdout(&vouch().args(args).assert().success());
     assert!(out.contains("51 cases, shuffled with seed 7") && out.contains("51 passed"), "{out}");
 }
 
 #[test]
-fn what_an_sdk_may_do_of_its_own_accord_is_no_fault() {
+fn an_sdk_with_permitted_extra_behaviour_passes() {
     const REFRESHES: &[&str] = &[
         "kill-mid-refresh",
         "temporary-failure[status503]",
         "killed-while-deleted[killAfter]",
         "many-callers[5 user]",
     ];
-    // Each with the cases in which it could be taken for a fault.
-    let habits = [
+    // Each behaviour with the cases in which it could be mistaken for a fault.
+    let behaviours = [
         ("pipe", &["first-sign-in"][..]),
         ("other-letter-case", &["first-sign-in", "expired-access-token"]),
         ("asks-after-sign-in", &["first-sign-in"]),
@@ -189,24 +189,24 @@ fn what_an_sdk_may_do_of_its_own_accord_is_no_fault() {
         ("asks-at-launch", &["deletion-while-closed", "kill-mid-refresh", "crash-in-exchange[12]"]),
     ];
     let adapter = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/lawful.py");
-    for (habit, cases) in habits {
+    for (behaviour, cases) in behaviours {
         let filters: Vec<_> = cases.iter().flat_map(|case| ["-f", case]).collect();
-        let command = format!("[\"python3\", \"-I\", \"-S\", \"{adapter}\", \"{habit}\"]");
-        let (_folder, file) = common::target(&format!("[sdk]\nname = \"{habit}\"\ncommand = {command}\n"));
+        let command = format!("[\"python3\", \"-I\", \"-S\", \"{adapter}\", \"{behaviour}\"]");
+        let (_folder, file) = common::target(&format!("[sdk]\nname = \"{behaviour}\"\ncommand = {command}\n"));
         let out = run(&file.display().to_string(), &filters);
-        assert!(out.contains("0 broken, 0 not proved") && !out.contains("skipped"), "{habit}: {out}");
+        assert!(out.contains("0 violated, 0 not tested") && !out.contains("skipped"), "{behaviour}: {out}");
     }
 }
 
 #[test]
-fn an_adapter_that_claims_the_clock_can_be_tried_in_real_time() {
+fn an_adapter_with_a_virtual_clock_can_run_in_real_time() {
     let out = run("adapters/python/vouch.toml", &["--real-time", "-f", "first-sign-in", "-f", "one-refresh-one-retry"]);
-    assert!(out.contains("real time") && out.contains("0 broken"), "{out}");
+    assert!(out.contains("real time") && out.contains("0 violated"), "{out}");
 }
 
 #[test]
-fn a_cloud_without_a_hook_is_not_asked_for_what_it_cannot_do() {
-    let folder = broken_copy("adapters/cloud-python", "vouch.toml", "refuseAccessTokens = ", "deleteUser = ");
+fn cases_that_need_a_missing_hook_are_skipped() {
+    let folder = faulty_copy("adapters/cloud-python", "vouch.toml", "refuseAccessTokens = ", "deleteUser = ");
     let target = folder.path().join("vouch.toml");
     let assert =
         vouch().args(["run", "--ci", "scenarios/refresh/unauthorized.yaml", "-t"]).arg(target).assert().code(4);
@@ -214,17 +214,18 @@ fn a_cloud_without_a_hook_is_not_asked_for_what_it_cannot_do() {
 }
 
 #[test]
-fn a_death_is_tried_at_every_write_however_many_there_are() {
+fn a_crash_is_injected_at_every_write() {
     let first = "temporary = self._path(name + _TEMPORARY)\n";
     let journal = "journal = os.open(self._path('journal'), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)\n        \
                    [os.write(journal, b'.') for _ in range(30)]\n        os.close(journal)\n        ";
     let only = ["-f", "crash-in-refresh"];
-    let sound = broken_copy("adapters/python", "signin/storage.py", first, &format!("{journal}{first}"));
-    let out = run(sound.path().join("vouch.toml").to_str().expect("a path"), &only);
+    let atomic = faulty_copy("adapters/python", "signin/storage.py", first, &format!("{journal}{first}"));
+    let out = run(atomic.path().join("vouch.toml").to_str().expect("a path"), &only);
     assert!(out.contains("1 passed"), "{out}");
-    // In place instead of beside and then renamed: torn where it ends in between, after the thirty writes of the journal.
+    // Writes in place instead of to a temporary file that is renamed: a crash after the thirty writes of the journal leaves a
+    // partial file.
     let torn = format!("{journal}temporary = self._path(name)\n");
-    let torn = broken_copy("adapters/python", "signin/storage.py", first, &torn);
+    let torn = faulty_copy("adapters/python", "signin/storage.py", first, &torn);
     let out = fails(torn.path(), "PER-3", &only);
-    assert!(out.contains("(the process died instead of write 3"), "{out}");
+    assert!(out.contains("(the process was killed instead of write 3"), "{out}");
 }

@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Done {
-    // Both are read before either is told, so that one call shows everything.
+    // Both are read before either result is reported, so that one call shows every problem.
     let (plan, target) = (plan(&args.selection), target(args.target.as_deref()));
     if let (Err(first), Err(second)) = (&plan, &target)
         && let (super::CliError::Files(first), super::CliError::Files(second)) = (first, second)
@@ -27,6 +27,6 @@ pub fn run(args: &Args) -> Done {
     }
     let plan = plan?;
     target?;
-    writeln!(Out, "{} cases: no problem found", plan.cases.len())?;
+    writeln!(Out, "{} cases: no problems found", plan.cases.len())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -19,10 +19,10 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Done {
     let plan = plan(&args.selection)?;
-    let mut proved_by: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    let mut tested_by: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for case in &plan.cases {
         for clause in case.scenario.proves() {
-            *proved_by.entry(clause).or_default().entry(case.scenario.id()).or_default() += 1;
+            *tested_by.entry(clause).or_default().entry(case.scenario.id()).or_default() += 1;
         }
     }
     let mut out = Out;
@@ -34,14 +34,14 @@ pub fn run(args: &Args) -> Done {
         }
         let level = if clause.level == Level::Must { "must" } else { "should" };
         writeln!(out, "  {:<7}{level:<7}{}", clause.id, clause.text)?;
-        match proved_by.get(clause.id.as_str()) {
+        match tested_by.get(clause.id.as_str()) {
             Some(scenarios) => {
                 for (id, cases) in scenarios {
                     let times = if *cases > 1 { format!(" ({cases} cases)") } else { String::new() };
                     writeln!(out, "                · {id}{times}")?;
                 }
             }
-            None => writeln!(out, "                no scenario proves this")?,
+            None => writeln!(out, "                no scenario tests this clause")?,
         }
     }
     let uncovered = plan.uncovered();
@@ -50,6 +50,6 @@ pub fn run(args: &Args) -> Done {
     if uncovered.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    writeln!(out, "without one: {}", uncovered.join(" "))?;
+    writeln!(out, "without a scenario: {}", uncovered.join(" "))?;
     Ok(ExitCode::from(u8::from(args.require_all)))
 }

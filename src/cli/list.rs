@@ -10,8 +10,8 @@ pub struct Args {
     #[command(flatten)]
     selection: Selection,
 
-    /// Only cases that try this role.
-    #[arg(long, value_name = "SEAT")]
+    /// Only cases that test this role.
+    #[arg(long, value_name = "ROLE")]
     role: Vec<super::RoleName>,
 }
 

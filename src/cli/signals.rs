@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM, and SIGHUP, which comes when the terminal is closed.
+//! The signals that interrupt a run: SIGINT (Ctrl-C), SIGTERM, and SIGHUP (a closed terminal).
 
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use tokio::sync::watch;
 use vouch_runner::run::summary::Outcome;
 use vouch_runner::run::{Interrupted, wanted};
 
-/// The exit code of what was interrupted.
+/// The exit code of an interrupted command.
 pub const INTERRUPTED: u8 = Outcome::Interrupted.exit_code();
 
-/// The first of these signals ends the run in order, the second at once.
+/// Installs the signal handlers. The first signal stops the run in order, the second exits at once.
 pub fn interrupts() -> Interrupted {
     let (sender, receiver) = watch::channel(false);
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    // `nohup` means it.
-    let heard = kinds.into_iter().filter(|kind| *kind != SignalKind::hangup() || !is_ignored(*kind));
-    let Ok(mut signals) = heard.map(signal).collect::<Result<Vec<Signal>, _>>() else { return receiver };
+    // Under `nohup`, SIGHUP stays ignored.
+    let handled = kinds.into_iter().filter(|kind| *kind != SignalKind::hangup() || !is_ignored(*kind));
+    let Ok(mut signals) = handled.map(signal).collect::<Result<Vec<Signal>, _>>() else { return receiver };
     tokio::spawn(async move {
         for _ in 0..2 {
             futures_util::future::select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
@@ -30,21 +30,21 @@ pub fn interrupts() -> Interrupted {
 }
 
 fn is_ignored(kind: SignalKind) -> bool {
-    let mut now = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: nothing is changed, and what was written is read only where the call says that it was.
+    let mut current = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: the call changes nothing, and `current` is read only if the call reports that it was written.
     unsafe {
-        libc::sigaction(kind.as_raw_value(), std::ptr::null(), now.as_mut_ptr()) == 0
-            && now.assume_init().sa_sigaction == libc::SIG_IGN
+        libc::sigaction(kind.as_raw_value(), std::ptr::null(), current.as_mut_ptr()) == 0
+            && current.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
 
-/// As [`interrupts`], for threads that look at it now and then.
+/// Like [`interrupts`], as a flag for threads that poll it.
 pub fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (told, mut pressed) = (stop.clone(), interrupts());
+    let (flag, mut interrupted) = (stop.clone(), interrupts());
     tokio::spawn(async move {
-        wanted(&mut pressed).await;
-        told.store(true, Ordering::Relaxed);
+        wanted(&mut interrupted).await;
+        flag.store(true, Ordering::Relaxed);
     });
     stop
 }

@@ -2,7 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 
-/// Standard output. A reader that has seen enough (`| head`) ends no run: what follows goes nowhere, and the verdict counts.
+/// Standard output. After the reader closed the pipe (`| head`), further output is discarded and the run continues, so that its
+/// exit code still reports the outcome.
 pub struct Out;
 
 impl Write for Out {

@@ -5,7 +5,8 @@
 
 use crate::run::{Offer, RoleSetup};
 use crate::sut::{
-    AppRole, BackendRole, CloudRole, CloudSpec, ExternalCloud, SdkRole, ServiceError, StartError, SutError, BackendLaunch,
+    AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, ExternalCloud, SdkRole, ServiceError, StartError,
+    SutError,
 };
 use crate::target_file::Target;
 use std::sync::Arc;

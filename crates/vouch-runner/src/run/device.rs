@@ -55,7 +55,7 @@ pub(super) struct Device {
     locked: Mutex<bool>,
     /// How far the device's clock is ahead of the servers', in milliseconds.
     clock_off_ms: Arc<AtomicI64>,
-    clock_was_off: AtomicBool,
+    clock_was_skewed: AtomicBool,
     tells_time: bool,
     rest: Arc<Rest>,
     /// The last time that the SDK was told.
@@ -112,7 +112,7 @@ impl Device {
             capabilities: parts.capabilities,
             locked: Mutex::new(false),
             clock_off_ms: Arc::default(),
-            clock_was_off: AtomicBool::new(false),
+            clock_was_skewed: AtomicBool::new(false),
             tells_time: parts.tells_time,
             rest: Arc::default(),
             told_ms: AtomicI64::new(0),
@@ -157,8 +157,8 @@ impl Device {
             rest: self.rest.clone(),
             launch: *self.rest.launches.borrow(),
         };
-        let (intercept_writes, temporary) = (self.traps.then(|| self.storage.root()), self.storage.temporary());
-        let options = LaunchOptions { intercept_writes, temporary: Some(&temporary) };
+        let (intercept_writes, temp_dir) = (self.traps.then(|| self.storage.root()), self.storage.temporary());
+        let options = LaunchOptions { intercept_writes, temp_dir: Some(&temp_dir) };
         let launched = self.role.launch(Arc::new(callbacks), self.deadlines, options);
         let process = Arc::new(launched.map_err(DeviceError::StartError)?);
         *lock(&self.process) = Some(process.clone());

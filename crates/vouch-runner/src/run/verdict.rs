@@ -89,7 +89,7 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// It is a warning if all its clauses are `should` clauses.
-    Clauses,
+    ByLevel,
     /// It always fails the build, because the build cannot be tested.
     Always,
 }

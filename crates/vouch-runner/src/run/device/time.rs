@@ -39,14 +39,14 @@ impl Device {
         self.tells_time.then_some(now)
     }
 
-    pub fn clock_was_off(&self) -> bool {
-        self.clock_was_off.load(Ordering::Relaxed)
+    pub fn clock_was_skewed(&self) -> bool {
+        self.clock_was_skewed.load(Ordering::Relaxed)
     }
 
     /// Puts the clock wrong; told at the next launch, as a clock that was wrong from the start.
     pub fn set_clock_off(&self, milliseconds: i64) {
         self.clock_off_ms.store(milliseconds, Ordering::Relaxed);
-        self.clock_was_off.store(true, Ordering::Relaxed);
+        self.clock_was_skewed.store(true, Ordering::Relaxed);
     }
 
     /// The time by the device's clock.
