@@ -3,4 +3,5 @@
 // They panic where nobody reads any more; `cli::out::Out` and `report::print_stderr` do not.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod bundled;
 pub mod cli;

@@ -17,8 +17,10 @@ mod schema;
 mod signals;
 mod stdout;
 mod steps;
+mod suite;
 mod worker;
 
+use crate::bundled;
 use clap::{Parser, Subcommand};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -31,7 +33,7 @@ use vouch_runner::target_setup::TargetError;
 use vouch_sim::mutant::{self, Mutant};
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::protocol::Role;
-use vouch_spec::scenario::{Suite, SuiteError};
+use vouch_spec::scenario::{Suite, SuiteError, SuiteFiles};
 use vouch_spec::text::{Diagnostics, Source, did_you_mean, suggest};
 
 /// Says whether an SDK keeps to the sign-in-token scheme, clause by clause.
@@ -72,6 +74,8 @@ enum Command {
     Worker(worker::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
     Schema(schema::Args),
+    /// Write the bundled suite into a folder.
+    Suite(suite::Args),
     /// Show every step that a scenario can have.
     Steps(steps::Args),
     /// Serve the reference SDK over the adapter protocol on standard input and output.
@@ -80,16 +84,41 @@ enum Command {
     Completions(completions::Args),
 }
 
-/// Where the scenarios are and which of them count.
+/// Where the scenarios are, and which of them to use.
 #[derive(clap::Args)]
 struct Selection {
-    /// Scenario files or folders. A `clauses.yaml` stands at or above them.
-    #[arg(default_value = "scenarios")]
+    /// Scenario files or folders, in place of the suite that is bundled with this program. A `clauses.yaml` must be in the
+    /// folder or above it.
     paths: Vec<PathBuf>,
 
-    /// Only cases of this group, clause (MIG-5), clause group (MIG), or with this in their id. May be repeated.
+    /// Add the scenarios of this folder. Its own `clauses.yaml`, if it has one, adds clauses. May be repeated.
+    #[arg(long, value_name = "DIR")]
+    with: Vec<PathBuf>,
+
+    /// Only cases of this group, clause (MIG-5) or clause group (MIG), or with this word in their id. May be repeated.
     #[arg(short, long, value_name = "WORD")]
     filter: Vec<String>,
+}
+
+impl Selection {
+    fn is_bundled(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    fn files(&self) -> Result<SuiteFiles, SuiteError> {
+        let mut files = if self.is_bundled() { bundled::files() } else { SuiteFiles::read(&self.paths)? };
+        self.with.iter().try_for_each(|folder| files.add_folder(folder))?;
+        Ok(files)
+    }
+}
+
+impl From<SuiteError> for CliError {
+    fn from(error: SuiteError) -> Self {
+        match error {
+            SuiteError::Io(what) => CliError::Usage(what),
+            SuiteError::Diagnostics(mistakes) => CliError::Files(mistakes),
+        }
+    }
 }
 
 /// A role, as the command line names it.
@@ -184,6 +213,7 @@ pub fn main() -> ExitCode {
         Command::Journeys(args) => journeys::run(*args),
         Command::Worker(args) => worker::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Suite(args) => suite::run(&args),
         Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),
         Command::Completions(args) => completions::run(&args),
@@ -196,10 +226,7 @@ pub fn main() -> ExitCode {
 
 /// Loads the selected scenarios and plans their cases.
 fn plan(selection: &Selection) -> Result<Plan, CliError> {
-    let (suite, problems) = Suite::load(&selection.paths).map_err(|error| match error {
-        SuiteError::Io(what) => CliError::Usage(what),
-        SuiteError::Diagnostics(problems) => CliError::Files(problems),
-    })?;
+    let (suite, problems) = Suite::parse(&selection.files()?)?;
     let mut plan = Plan::build(&suite, problems).map_err(CliError::Files)?;
     plan.keep(&Filter(selection.filter.clone()));
     if plan.cases.is_empty() {

@@ -101,6 +101,13 @@ enum Format {
 pub fn run(args: Args) -> Done {
     let plan = plan(&args.selection)?;
     let target = target(args.target.as_deref())?;
+    if args.update_snapshots && args.selection.is_bundled() && target.snapshots.is_none() {
+        return Err(CliError::Usage(
+            "the snapshots of the bundled suite cannot be updated; export it (`vouch suite export DIR`), then run \
+             `vouch run --update-snapshots DIR`, or set `snapshots` in the target file"
+                .into(),
+        ));
+    }
     runtime()?.block_on(judge(args, plan, target))
 }
 

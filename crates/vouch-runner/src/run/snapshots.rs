@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use vouch_sim::clock::Mode;
 use vouch_sim::wire::snapshot::{self, Snapshot};
-use vouch_spec::scenario::WireCheck;
+use vouch_spec::scenario::{SnapshotStore, WireCheck};
 use vouch_spec::step::Expiries;
 
 /// What to do about a snapshot that is missing or differs.
@@ -53,7 +53,7 @@ impl Snapshots {
     }
 
     fn path(&self, case: &PlannedCase) -> PathBuf {
-        let beside = || case.scenario.source.path().parent().unwrap_or(Path::new("")).join("snapshots");
+        let beside = || case.scenario.source.path().with_file_name("snapshots");
         let folder = self.folder.clone().unwrap_or_else(beside);
         folder.join(format!("{}.snap", case.scenario.id()))
     }
@@ -68,17 +68,31 @@ impl Snapshots {
         seen.insert(path.to_path_buf(), (case.id.clone(), got.to_owned()));
         let harness =
             |e: std::io::Error| StepError::Harness(format!("cannot use the snapshot {}: {e}", path.display()));
-        let fresh = Snapshot { source: case.scenario.source.path().display().to_string(), contents: got.to_owned() };
-        let stored = snapshot::read(path).map_err(harness)?;
+        // A snapshot folder of the target takes the place of what is embedded.
+        let embedded = match &case.scenario.snapshot {
+            SnapshotStore::Embedded(snapshot) if self.folder.is_none() => Some(snapshot),
+            _ => None,
+        };
+        let stored = match embedded {
+            Some(snapshot) => snapshot.as_ref().map(|source| snapshot::parse(source.text())).transpose(),
+            None => snapshot::read(path),
+        };
+        let stored = stored.map_err(harness)?;
         if stored.as_ref().is_some_and(|stored| stored.contents == got) {
             return Ok(());
         }
-        match self.mode {
-            SnapshotMode::Update => return snapshot::write(path, &fresh).map_err(harness),
-            SnapshotMode::Review => snapshot::write(&path.with_extension("snap.new"), &fresh).map_err(harness)?,
-            SnapshotMode::Check => {}
-        }
-        let hint = "accept it with `vouch run --update-snapshots` or `cargo insta review`, if the change is meant";
+        let hint = if embedded.is_some() {
+            EMBEDDED_HINT
+        } else {
+            let source = case.scenario.source.path().display().to_string();
+            let fresh = Snapshot { source, contents: got.to_owned() };
+            match self.mode {
+                SnapshotMode::Update => return snapshot::write(path, &fresh).map_err(harness),
+                SnapshotMode::Review => snapshot::write(&path.with_extension("snap.new"), &fresh).map_err(harness)?,
+                SnapshotMode::Check => {}
+            }
+            HINT
+        };
         Err(match stored {
             Some(stored) => StepError::Unmet {
                 expected: "the wire as its snapshot has it".into(),
@@ -88,6 +102,10 @@ impl Snapshots {
         })
     }
 }
+
+const HINT: &str = "accept it with `vouch run --update-snapshots` or `cargo insta review`, if the change is meant";
+const EMBEDDED_HINT: &str = "snapshots of the bundled suite cannot be changed; to accept it, run the scenarios from a folder \
+    (`vouch suite export DIR`, then `vouch run --update-snapshots DIR`)";
 
 fn diff(old: &str, new: &str) -> String {
     TextDiff::from_lines(old, new).unified_diff().context_radius(2).to_string()

@@ -45,10 +45,15 @@ pub fn read(path: &Path) -> std::io::Result<Option<Snapshot>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
+    parse(&text).map(Some)
+}
+
+/// Parses the text of a `.snap` file.
+pub fn parse(text: &str) -> std::io::Result<Snapshot> {
     let broken = || std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not a snapshot file");
     let (head, contents) = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).ok_or_else(broken)?;
     let source = head.lines().find_map(|line| line.strip_prefix("source: ")).unwrap_or_default();
-    Ok(Some(Snapshot { source: source.trim_matches('"').to_owned(), contents: normal(contents) }))
+    Ok(Snapshot { source: source.trim_matches('"').to_owned(), contents: normal(contents) })
 }
 
 /// Writes a `.snap` file as `cargo insta` reads it.

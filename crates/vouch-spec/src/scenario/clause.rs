@@ -51,11 +51,20 @@ struct Entry {
 }
 
 impl Clauses {
+    /// Parses a `clauses.yaml`.
     pub fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
-        let (tree, mut problems) = yaml::parse(source);
+        let mut clauses = Self::default();
+        let mistakes = clauses.add(source);
+        if mistakes.is_empty() { Ok(clauses) } else { Err(mistakes) }
+    }
+
+    /// Adds the clauses of another `clauses.yaml`; returns its mistakes, ids that are taken among them.
+    #[must_use]
+    pub fn add(&mut self, source: &Source) -> Vec<Diagnostic> {
+        let (tree, mut mistakes) = yaml::parse(source);
         let decoder = Decoder::new(source);
         let file: Option<File> = tree.and_then(|tree| decoder.decode(&tree));
-        let mut clauses: Vec<Clause> = Vec::new();
+        let others = self.0.len();
         for group in file.into_iter().flat_map(|file| file.groups) {
             for entry in group.clauses {
                 let (id, span) = (entry.id.value, entry.id.span);
@@ -66,14 +75,20 @@ impl Clauses {
                         format!("begin it with {}-", group.id),
                     );
                 }
-                if clauses.iter().any(|clause| clause.id == id) {
-                    decoder.wrong(span, format!("clause `{id}` is listed twice"), "keep one");
+                match self.0.iter().position(|clause| clause.id == id) {
+                    Some(at) if at < others => decoder.wrong(
+                        span,
+                        format!("the clause id `{id}` is taken"),
+                        "another clauses.yaml of this suite defines it; choose another id",
+                    ),
+                    Some(_) => decoder.wrong(span, format!("clause `{id}` is listed twice"), "keep one"),
+                    None => {}
                 }
-                clauses.push(Clause { id, level: entry.level, text: entry.text, group: group.title.clone() });
+                self.0.push(Clause { id, level: entry.level, text: entry.text, group: group.title.clone() });
             }
         }
-        problems.extend(decoder.finish());
-        if problems.is_empty() { Ok(Self(clauses)) } else { Err(problems) }
+        mistakes.extend(decoder.finish());
+        mistakes
     }
 
     pub fn get(&self, id: &str) -> Option<&Clause> {

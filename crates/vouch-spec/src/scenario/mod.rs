@@ -7,11 +7,13 @@ mod matrix;
 mod model;
 mod parse;
 mod suite;
+mod suite_files;
 mod variables;
 
 pub use clause::{Clause, Clauses, Level};
 pub use matrix::{Combination, Matrix};
 pub use model::{CloudGiven, Given, Header, OwnProfile, RefreshTokens, WireCheck};
-pub use parse::Scenario;
+pub use parse::{Scenario, SnapshotStore};
 pub use suite::{Suite, SuiteError};
+pub use suite_files::{EmbeddedFile, SuiteFiles};
 pub use variables::{Text, references};

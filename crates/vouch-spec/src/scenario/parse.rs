@@ -15,8 +15,19 @@ pub struct Scenario {
     pub matrix: Matrix,
     pub given: Option<Node>,
     pub steps: Vec<Node>,
+    /// Where its wire snapshot is.
+    pub snapshot: SnapshotStore,
     /// The whole file.
     whole: Span,
+}
+
+/// Where the wire snapshot of a scenario is.
+#[derive(Clone, Debug)]
+pub enum SnapshotStore {
+    /// In the folder `snapshots` beside the scenario's file.
+    Beside,
+    /// Embedded in the program with the scenario, if there is one. It cannot be written.
+    Embedded(Option<Source>),
 }
 
 const TREES: [&str; 3] = ["matrix", "given", "steps"];
@@ -94,7 +105,16 @@ fn read(source: &Source, group: &str, tree: &Node, decoder: &Decoder) -> Option<
     };
     let given = find("given").cloned();
     let header = decoder.decode(&Node::new(Kind::Map(header), tree.span)).unwrap_or_else(|| recover(tree));
-    Some(Scenario { source: source.clone(), group: group.to_owned(), header, matrix, given, steps, whole: tree.span })
+    Some(Scenario {
+        source: source.clone(),
+        group: group.to_owned(),
+        header,
+        matrix,
+        given,
+        steps,
+        snapshot: SnapshotStore::Beside,
+        whole: tree.span,
+    })
 }
 
 /// The header alone would offer header fields for a misspelt `steps`.
