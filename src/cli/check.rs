@@ -1,7 +1,7 @@
 //! `vouch check`.
 
 use super::stdout::Out;
-use super::{Done, Selection, plan, target};
+use super::{CliError, Done, Selection, target};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,13 +17,13 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Done {
-    // Both are read before either result is reported, so that one call shows every problem.
-    let (plan, target) = (plan(&args.selection), target(args.target.as_deref()));
+    // Both are read before either is reported, so that one call shows all mistakes.
+    let (plan, target) = (args.selection.plan().map_err(CliError::from), target(args.target.as_deref()));
     if let (Err(first), Err(second)) = (&plan, &target)
-        && let (super::CliError::Files(first), super::CliError::Files(second)) = (first, second)
+        && let (CliError::Files(first), CliError::Files(second)) = (first, second)
     {
         let all = first.0.iter().chain(&second.0).cloned().collect();
-        return Err(super::CliError::Files(vouch_spec::text::Diagnostics(all)));
+        return Err(CliError::Files(vouch_spec::text::Diagnostics(all)));
     }
     let plan = plan?;
     target?;

@@ -1,7 +1,7 @@
 //! `vouch clauses`.
 
 use super::stdout::Out;
-use super::{Done, Selection, plan};
+use super::{Done, Selection};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Done {
-    let plan = plan(&args.selection)?;
+    let plan = args.selection.plan()?;
     let mut tested_by: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for case in &plan.cases {
         for clause in case.scenario.proves() {

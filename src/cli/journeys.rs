@@ -2,7 +2,7 @@
 
 use super::signals::stop_on_interrupt;
 use super::stdout::Out;
-use super::{CliError, Done, Selection, plan, runtime, target};
+use super::{CliError, Done, Selection, runtime, target};
 use crate::cli::load::shared::{environment, exit_code, profile, region, trouble};
 use std::io::Write;
 use std::path::PathBuf;
@@ -108,7 +108,7 @@ impl FromStr for Think {
 }
 
 pub fn run(args: Args) -> Done {
-    let plan = plan(&args.selection)?;
+    let plan = args.selection.plan()?;
     if args.list {
         return list(&plan);
     }

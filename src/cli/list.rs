@@ -1,7 +1,7 @@
 //! `vouch list`.
 
 use super::stdout::Out;
-use super::{Done, Selection, plan};
+use super::{Done, Selection};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Done {
-    let mut plan = plan(&args.selection)?;
+    let mut plan = args.selection.plan()?;
     if !args.role.is_empty() {
         let roles: Vec<_> = args.role.iter().map(|role| role.0).collect();
         plan.keep_roles(&roles);

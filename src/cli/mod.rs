@@ -3,11 +3,14 @@
 mod check;
 mod clauses;
 mod completions;
+#[cfg(feature = "explore")]
 mod explore;
+#[cfg(feature = "load")]
 mod journeys;
 mod kill_matrix;
 mod list;
-pub mod load;
+#[cfg(feature = "load")]
+mod load;
 mod mock_cloud;
 mod mock_cloud_hook;
 mod mutants;
@@ -18,25 +21,31 @@ mod signals;
 mod stdout;
 mod steps;
 mod suite;
+#[cfg(feature = "load")]
 mod worker;
 
-use crate::bundled;
+use crate::{Error, Suite};
 use clap::{Parser, Subcommand};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vouch_runner::report::print_stderr;
-use vouch_runner::resource_limits::TooFewFiles;
-use vouch_runner::run::{Filter, Plan};
+use vouch_runner::run::Plan;
 use vouch_runner::target_file::Target;
 use vouch_runner::target_setup::TargetError;
 use vouch_sim::mutant::{self, Mutant};
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::protocol::Role;
-use vouch_spec::scenario::{Suite, SuiteError, SuiteFiles};
-use vouch_spec::text::{Diagnostics, Source, did_you_mean, suggest};
+use vouch_spec::text::{Diagnostics, Source, did_you_mean};
 
-/// Says whether an SDK keeps to the sign-in-token scheme, clause by clause.
+/// Tests whether an SDK, app, backend or cloud conforms to the sign-in-token scheme.
+///
+/// Vouch runs scripted sign-in lifecycles against your build, with everything around it simulated: the vendor's cloud, the
+/// network between, the device and its storage. For each failure it reports the requirement clause that is violated and the
+/// HTTP exchanges that show it. It also puts token exchange and refresh under load.
+///
+/// `vouch run` tests the built-in reference parts; `vouch run --target vouch.toml` tests your build, which the target file
+/// describes (docs/targets.md). The suite is bundled with this program.
 ///
 /// Exit codes: 0 conforms, 1 does not, 2 usage or file error, 3 the harness or environment failed, 4 inconclusive,
 /// 130 interrupted.
@@ -49,37 +58,41 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run scenarios against a target and judge it.
+    /// Run scenarios against a build and report whether it conforms.
     Run(run::Args),
     /// List the cases that would run.
     List(list::Args),
     /// Validate scenario and target files; run nothing.
     Check(check::Args),
-    /// Show which scenarios prove which clause, and which clauses none.
+    /// Show which scenarios prove each clause.
     Clauses(clauses::Args),
-    /// Plant faults in the reference parts, one at a time, and show that the suite catches each.
-    Mutants(mutants::Args),
-    /// Walk randomly through the scheme, and hold what happens against a small model and all invariants.
-    Explore(explore::Args),
-    /// Put exchange and refresh under load, check every answer, and hold the figures against thresholds.
-    Load(Box<load::args::Args>),
-    /// Serve the simulated vendor cloud, for load tests and for trying things by hand.
-    MockCloud(mock_cloud::Args),
-    /// Do a hook of the target file that `vouch mock-cloud` writes.
-    #[command(hide = true)]
-    MockCloudHook(mock_cloud_hook::Args),
-    /// Let many users at once live through scenarios, with time to think between the steps.
-    Journeys(Box<journeys::Args>),
-    /// Join a Locust master, and be the users that it asks for.
-    Worker(worker::Args),
-    /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
-    Schema(schema::Args),
     /// Write the bundled suite into a folder.
     Suite(suite::Args),
-    /// Show every step that a scenario can have.
-    Steps(steps::Args),
+    /// Inject faults into the built-in parts, one at a time, and check that the suite detects each.
+    Mutants(mutants::Args),
+    /// Run random sequences of actions, and check each against a model and all invariants.
+    #[cfg(feature = "explore")]
+    Explore(explore::Args),
+    /// Run a load test of token exchange and refresh: every answer is checked, results are compared with thresholds.
+    #[cfg(feature = "load")]
+    Load(Box<load::args::Args>),
+    /// Run a load test of scenarios: many users at once, with think time between the steps.
+    #[cfg(feature = "load")]
+    Journeys(Box<journeys::Args>),
+    /// Join a Locust master as a worker, and run the users that it assigns.
+    #[cfg(feature = "load")]
+    Worker(worker::Args),
+    /// Serve the simulated vendor cloud, for load tests and for manual tests.
+    MockCloud(mock_cloud::Args),
+    /// Run a hook of the target file that `vouch mock-cloud` writes.
+    #[command(hide = true)]
+    MockCloudHook(mock_cloud_hook::Args),
     /// Serve the reference SDK over the adapter protocol on standard input and output.
     ReferenceSdk(reference_sdk::Args),
+    /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
+    Schema(schema::Args),
+    /// Show every step that a scenario can have.
+    Steps(steps::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -101,23 +114,15 @@ struct Selection {
 }
 
 impl Selection {
-    fn is_bundled(&self) -> bool {
-        self.paths.is_empty()
+    fn suite(&self) -> Result<Suite, Error> {
+        let suite = if self.paths.is_empty() { Suite::bundled()? } else { Suite::load(&self.paths)? };
+        let suite = self.with.iter().try_fold(suite, |suite, folder| suite.with_folder(folder))?;
+        Ok(self.filter.iter().fold(suite, |suite, word| suite.filter(word)))
     }
 
-    fn files(&self) -> Result<SuiteFiles, SuiteError> {
-        let mut files = if self.is_bundled() { bundled::files() } else { SuiteFiles::read(&self.paths)? };
-        self.with.iter().try_for_each(|folder| files.add_folder(folder))?;
-        Ok(files)
-    }
-}
-
-impl From<SuiteError> for CliError {
-    fn from(error: SuiteError) -> Self {
-        match error {
-            SuiteError::Io(what) => CliError::Usage(what),
-            SuiteError::Diagnostics(mistakes) => CliError::Files(mistakes),
-        }
+    /// The selected cases.
+    fn plan(&self) -> Result<Plan, Error> {
+        self.suite()?.filtered_plan()
     }
 }
 
@@ -144,10 +149,12 @@ enum CliError {
     Environment(String),
     /// The build cannot be tested, by its own fault: exit code 1.
     NotReady(String),
+    /// The user ended it before it could say anything: exit code 130.
+    Interrupted,
 }
 
 impl CliError {
-    fn tell(self) -> ExitCode {
+    fn report(self) -> ExitCode {
         match self {
             CliError::Files(problems) => {
                 print_stderr(problems.render(console::colors_enabled_stderr()).trim_end());
@@ -165,6 +172,7 @@ impl CliError {
                 print_stderr(what);
                 ExitCode::from(1)
             }
+            CliError::Interrupted => ExitCode::from(signals::INTERRUPTED),
         }
     }
 }
@@ -172,6 +180,18 @@ impl CliError {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         CliError::Environment(format!("cannot write the output: {error}"))
+    }
+}
+
+impl From<Error> for CliError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Mistakes(mistakes) => CliError::Files(mistakes),
+            Error::Target(error) => error.into(),
+            Error::TooFewFiles(_) | Error::Runtime(_) => CliError::Environment(error.to_string()),
+            Error::Interrupted => CliError::Interrupted,
+            _ => CliError::Usage(error.to_string()),
+        }
     }
 }
 
@@ -189,53 +209,36 @@ impl From<TargetError> for CliError {
     }
 }
 
-impl From<TooFewFiles> for CliError {
-    fn from(error: TooFewFiles) -> Self {
-        CliError::Environment(error.to_string())
-    }
-}
-
 type Done = Result<ExitCode, CliError>;
 
-/// Reads the command line and does what it says.
+/// Parses the command line and runs the subcommand.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.command {
+    let done = match Cli::parse().command {
         Command::Run(args) => run::run(args),
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Clauses(args) => clauses::run(&args),
+        Command::Suite(args) => suite::run(&args),
         Command::Mutants(args) => mutants::run(&args),
+        #[cfg(feature = "explore")]
         Command::Explore(args) => explore::run(&args),
+        #[cfg(feature = "load")]
         Command::Load(args) => load::run(*args),
+        #[cfg(feature = "load")]
+        Command::Journeys(args) => journeys::run(*args),
+        #[cfg(feature = "load")]
+        Command::Worker(args) => worker::run(&args),
         Command::MockCloud(args) => mock_cloud::run(&args),
         Command::MockCloudHook(args) => mock_cloud_hook::run(&args),
-        Command::Journeys(args) => journeys::run(*args),
-        Command::Worker(args) => worker::run(&args),
-        Command::Schema(args) => schema::run(&args),
-        Command::Suite(args) => suite::run(&args),
-        Command::Steps(args) => steps::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Steps(args) => steps::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match done {
         Ok(code) => code,
-        Err(stop) => stop.tell(),
+        Err(error) => error.report(),
     }
-}
-
-/// Loads the selected scenarios and plans their cases.
-fn plan(selection: &Selection) -> Result<Plan, CliError> {
-    let (suite, problems) = Suite::parse(&selection.files()?)?;
-    let mut plan = Plan::build(&suite, problems).map_err(CliError::Files)?;
-    plan.keep(&Filter(selection.filter.clone()));
-    if plan.cases.is_empty() {
-        return Err(CliError::Usage(format!(
-            "no case matches {}; `vouch list` shows what there is",
-            selection.filter.join(", ")
-        )));
-    }
-    Ok(plan)
 }
 
 /// Reads a target file, or takes the built-in target.
@@ -247,12 +250,7 @@ fn target(path: Option<&Path>) -> Result<Target, CliError> {
 
 /// Finds a mutant by its name.
 fn mutant(name: &str) -> Result<Mutant, CliError> {
-    mutant::named(name).ok_or_else(|| {
-        let all = mutant::all();
-        let near = suggest(name, all.iter().map(|mutant| mutant.name));
-        let help = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-        CliError::Usage(format!("there is no mutant `{name}`; {help}`vouch mutants` lists all {}", all.len()))
-    })
+    Ok(mutant::named(name).ok_or_else(|| Error::unknown_mutant(name))?)
 }
 
 /// A runtime with a thread a core.

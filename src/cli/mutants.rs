@@ -3,7 +3,7 @@
 use super::kill_matrix;
 use super::signals::{INTERRUPTED, interrupts};
 use super::stdout::Out;
-use super::{CliError, Done, Selection, plan, runtime};
+use super::{CliError, Done, Selection, runtime};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Done {
     let runtime = runtime()?;
     let wanted =
         |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
-    let whole = plan(&args.selection)?;
+    let whole = args.selection.plan()?;
     // A choice of scenarios is held to the clauses that it proves, the suite to all.
     let proved: BTreeSet<_> = whole.cases.iter().flat_map(|case| case.scenario.proves()).collect();
     let in_question = |m: &Mutant| args.selection.filter.is_empty() || proved.contains(m.clause);

@@ -2,7 +2,7 @@
 
 use super::stdout::Out;
 use super::{CliError, Done};
-use crate::bundled::{self, Existing, ExportError};
+use crate::{Existing, ExportError, export};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ enum Command {
 pub fn run(args: &Args) -> Done {
     let Command::Export { folder, force } = &args.command;
     let existing = if *force { Existing::Overwrite } else { Existing::Refuse };
-    let files = bundled::export(folder, existing).map_err(|error| match error {
+    let files = export(folder, existing).map_err(|error| match error {
         ExportError::NotEmpty(_) => CliError::Usage(error.to_string()),
         ExportError::Io { .. } => CliError::Environment(error.to_string()),
     })?;

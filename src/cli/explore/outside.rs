@@ -1,10 +1,11 @@
 //! `vouch explore --target`: walks against an SDK from outside.
 
 use super::{Args, Found, keep, tell_numbers};
-use crate::cli::run::profile;
+use crate::Error;
 use crate::cli::signals::{INTERRUPTED, interrupts};
 use crate::cli::stdout::Out;
 use crate::cli::{CliError, Done, runtime, target};
+use crate::suite::named_profile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -35,14 +36,14 @@ pub fn run(args: &Args, path: &Path) -> Done {
 
 async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Target) -> Done {
     let mut interrupted = interrupts();
-    let profile = profile(args.profile.as_deref(), &target)?;
+    let profile = named_profile(args.profile.as_deref(), &target)?;
     let options = TargetOptions { roles: vec![Role::Sdk], profile, real_time: args.real_time };
     let resolved = tokio::select! {
         resolved = ResolvedTarget::resolve(target, options) => resolved?,
         () = wanted(&mut interrupted) => return Ok(ExitCode::from(INTERRUPTED)),
     };
     resource_limits::raise_open_file_limit();
-    let jobs = resource_limits::jobs(args.jobs)?;
+    let jobs = resource_limits::jobs(args.jobs).map_err(Error::from)?;
     let jobs = resolved.max_jobs.map_or(jobs, |most| jobs.min(most));
     tell_build(&resolved)?;
     let outside = Arc::new(Outside::new(resolved.roles, &resolved.offer).map_err(CliError::Environment)?);

@@ -2,6 +2,7 @@
 
 use crate::cli::CliError;
 use crate::cli::signals::INTERRUPTED;
+use crate::suite::named_profile;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub fn region(word: &str) -> Result<Region, &'static str> {
 
 /// The wire profile of `--profile`, else the target's, else the vendor's own.
 pub fn profile(name: Option<&str>, target: &Target) -> Result<Arc<Profile>, CliError> {
-    let named = crate::cli::run::profile(name, target)?;
+    let named = named_profile(name, target)?;
     Ok(named.or_else(|| target.profile.clone()).unwrap_or_else(Profile::junction))
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use vouch_spec::protocol::message::SdkName;
 
 /// One thing that happened.
+#[derive(Clone, Debug)]
 pub enum RunEvent {
     Started(Started),
     CaseFinished(Box<CaseReport>),

@@ -1,0 +1,120 @@
+//! The result of a run.
+
+use std::fmt;
+use std::sync::Arc;
+use vouch_runner::report::{Console, Detail, Json, Junit, Listener};
+use vouch_runner::run::event::{RunEvent, Started};
+use vouch_runner::run::summary::{ClauseResult, Outcome, Summary};
+use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
+use vouch_spec::scenario::Clauses;
+
+/// The result of a run: every case with its verdict, every finding, and what the run shows about each clause.
+///
+/// Its [`Display`](fmt::Display) text is the report that `vouch run` prints. All texts are redacted: tokens and keys are
+/// replaced by their kind and a number.
+#[derive(Debug)]
+pub struct Report {
+    clauses: Arc<Clauses>,
+    started: Started,
+    /// `RunEvent::CaseFinished` each.
+    cases: Vec<RunEvent>,
+    summary: Summary,
+}
+
+impl Report {
+    /// The report of a run that has ended.
+    pub(crate) fn new(clauses: Arc<Clauses>, started: Started, cases: Vec<RunEvent>, summary: Summary) -> Self {
+        Self { clauses, started, cases, summary }
+    }
+
+    /// What the run says about the build.
+    pub fn outcome(&self) -> Outcome {
+        self.summary.outcome()
+    }
+
+    /// Whether the build conforms.
+    pub fn conforms(&self) -> bool {
+        self.outcome() == Outcome::Conforms
+    }
+
+    /// Panics with the text of the failures unless the build conforms.
+    ///
+    /// An inconclusive run panics too: no case passed, or a required clause was not tested.
+    ///
+    /// # Panics
+    /// If the outcome is not [`Outcome::Conforms`].
+    #[track_caller]
+    pub fn assert_conforms(&self) {
+        assert!(self.conforms(), "{self}");
+    }
+
+    /// What was tested: the target's name, the build's name, the number of cases, the seed.
+    pub fn started(&self) -> &Started {
+        &self.started
+    }
+
+    /// Every case, in the order in which they ended.
+    pub fn cases(&self) -> impl Iterator<Item = &CaseReport> {
+        self.cases.iter().filter_map(|event| match event {
+            RunEvent::CaseFinished(case) => Some(&**case),
+            _ => None,
+        })
+    }
+
+    /// Everything that the build does wrong, each with its case. Findings about `should` clauses are included.
+    pub fn findings(&self) -> impl Iterator<Item = (&CaseReport, &Finding)> {
+        self.cases().flat_map(|case| {
+            let findings: &[Finding] = match &case.verdict {
+                Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
+                _ => &[],
+            };
+            findings.iter().map(move |finding| (case, finding))
+        })
+    }
+
+    /// The result of every clause of the suite, in the order of `clauses.yaml`.
+    pub fn clauses(&self) -> &[ClauseResult] {
+        &self.summary.clauses
+    }
+
+    /// The result of a clause, for example `MIG-5`.
+    pub fn clause(&self, id: &str) -> Option<&ClauseResult> {
+        self.clauses().iter().find(|clause| clause.id == id)
+    }
+
+    /// The whole run in numbers.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The report as the JSON document of `vouch run --format json`.
+    pub fn to_json(&self) -> String {
+        text(|out| self.replay(&mut Json::new(out)))
+    }
+
+    /// The report as JUnit XML.
+    pub fn to_junit(&self) -> String {
+        text(|out| self.replay(&mut Junit::new(out)))
+    }
+
+    /// Replays the run to a report writer.
+    fn replay(&self, writer: &mut impl Listener) -> std::io::Result<()> {
+        writer.on_event(&RunEvent::Started(self.started.clone()))?;
+        self.cases.iter().try_for_each(|case| writer.on_event(case))?;
+        writer.on_event(&RunEvent::Finished(self.summary.clone()))
+    }
+}
+
+/// What a report writer writes. Writing to memory does not fail.
+fn text(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
+    let mut out = Vec::new();
+    let _ = write(&mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clauses = self.clauses.clone();
+        f.write_str(&text(|out| self.replay(&mut Console::new(out, clauses, Detail::Brief, false))))
+    }
+}

@@ -1,0 +1,99 @@
+//! The library as other people's tests use it.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use vouch::{ClauseStatus, Error, Outcome, Role, RunEvent, Suite};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn migration() -> Suite {
+    Suite::bundled().expect("a bundled suite").filter("MIG")
+}
+
+#[test]
+fn the_reference_conforms_and_each_event_is_reported() {
+    let (cases, ends) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, ended) = (cases.clone(), ends.clone());
+    let suite = migration().strict().shuffle(7).on_event(move |event| match event {
+        RunEvent::Started(started) => assert_eq!(started.seed, Some(7)),
+        RunEvent::CaseFinished(_) => drop(counted.fetch_add(1, Ordering::Relaxed)),
+        RunEvent::Finished(_) => drop(ended.fetch_add(1, Ordering::Relaxed)),
+    });
+    let report = suite.run().expect("a report");
+    report.assert_conforms();
+    assert_eq!(report.cases().count(), cases.load(Ordering::Relaxed));
+    assert_eq!(report.cases().count(), report.summary().passed);
+    assert_eq!(ends.load(Ordering::Relaxed), 1);
+    assert_eq!(report.clause("MIG-5").map(|clause| clause.status), Some(ClauseStatus::Satisfied));
+    assert!(report.to_string().contains("the build conforms"), "{report}");
+}
+
+#[test]
+fn a_mutant_fails_with_the_clause_and_the_text_of_the_failure() {
+    let report = migration().mutant("region-ignored").expect("a mutant").run().expect("a report");
+    assert_eq!(report.outcome(), Outcome::DoesNotConform);
+    assert_eq!(report.clause("MIG-5").map(|clause| clause.status), Some(ClauseStatus::Violated));
+    assert!(report.findings().any(|(_, finding)| finding.clauses.contains(&"MIG-5".to_owned())));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| report.assert_conforms()));
+    let panic = panic.expect_err("it does not conform");
+    let text = panic.downcast_ref::<String>().expect("a text");
+    assert!(text.contains("scenarios/migration/other-region.yaml"), "{text}");
+    assert!(text.contains("the build does not conform") && !text.contains("eyJ"), "{text}");
+}
+
+#[test]
+fn an_adapter_is_tested_through_its_target_file() {
+    let report = migration().target(root().join("adapters/python/vouch.toml")).expect("a target").run();
+    let report = report.expect("a report");
+    report.assert_conforms();
+    assert_eq!(report.started().target, "python-example");
+}
+
+#[tokio::test]
+async fn a_run_blocks_or_is_awaited_inside_an_async_runtime() {
+    let one = || Suite::bundled().expect("a bundled suite").filter("first-sign-in").jobs(NonZeroUsize::MIN);
+    one().run().expect("a report").assert_conforms();
+    let (left, right) = tokio::join!(one().run_async(), one().run_async());
+    left.expect("a report").assert_conforms();
+    right.expect("a report").assert_conforms();
+}
+
+#[test]
+fn reports_for_programs_are_made_from_the_same_run() {
+    let report = Suite::bundled().expect("a bundled suite").filter("MIG-5").run().expect("a report");
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).expect("JSON");
+    assert_eq!((json["outcome"].as_str(), json["cases"].as_array().map(Vec::len)), (Some("conforms"), Some(4)));
+    assert!(report.to_junit().contains("<testsuite name=\"migration\" tests=\"4\""));
+}
+
+#[test]
+fn what_cannot_run_is_an_error_that_says_what_to_do() {
+    let error = |run: Result<vouch::Report, Error>| run.expect_err("an error").to_string();
+    assert!(error(migration().filter("MIG-99").role(Role::Idp).run()).contains("vouch list --role idp"));
+    assert!(error(Suite::bundled().expect("a suite").filter("MIG-99").run()).contains("no case matches MIG-99"));
+    let near = migration().mutant("region-ignore").err().expect("an error").to_string();
+    assert!(near.contains("did you mean `region-ignored`"), "{near}");
+    let mistakes = migration().target_text("[sdk]\nnme = \"x\"\n", ".").err().expect("an error");
+    assert!(matches!(mistakes, Error::Mistakes(_)) && mistakes.to_string().contains("vouch.toml"), "{mistakes}");
+    let two = "[sdk]\nname = \"a\"\ncommand = [\"a\"]\n[app]\nname = \"b\"\ncommand = [\"b\"]\n";
+    let several = migration().target_text(two, ".").expect("a target").run();
+    assert!(error(several).contains("--role sdk, --role app"));
+}
+
+#[test]
+fn listeners_see_cases_in_the_order_of_the_report() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let seen_by_listener = seen.clone();
+    let report = migration().on_event(move |event| {
+        if let RunEvent::CaseFinished(case) = event {
+            seen_by_listener.lock().expect("a lock").push(case.id.clone());
+        }
+    });
+    let report = report.run().expect("a report");
+    let ids: Vec<_> = report.cases().map(|case| case.id.clone()).collect();
+    assert_eq!(*seen.lock().expect("a lock"), ids);
+}
