@@ -173,7 +173,7 @@ fn completions_are_generated_for_every_shell() {
 #[test]
 fn a_missing_snapshot_fails_in_ci_and_leaves_nothing_pending() {
     let (folder, scenario) = small_suite();
-    vouch().arg("run").arg(&scenario).env("CI", "true").assert().code(1).stdout(contains("a snapshot of the wire"));
+    vouch().arg("run").arg(&scenario).env("CI", "true").assert().code(1).stdout(contains("a wire snapshot"));
     assert!(!folder.path().join("snapshots").exists());
 }
 

@@ -1,7 +1,9 @@
-//! Runs scenarios against a system under test and reports which clauses are satisfied.
+//! Runs scenarios against a system under test and reports which clauses it satisfies.
 //!
-//! This crate knows roles, the wire between them and the device around them. It must not know which implementation fills a
-//! role, nor anything of exploration or load.
+//! The crate fills the roles app, sdk, backend, api and idp with implementations ([`sut`], [`target_file`], [`target_setup`]),
+//! records the wire between them and controls the device around them ([`run`]), checks every step and the invariants of every
+//! case ([`invariant`]), and reports the findings ([`report`]). It must not know what a particular implementation is or does,
+//! nor that exploration and load tests exist.
 
 pub mod invariant;
 pub mod mutants;

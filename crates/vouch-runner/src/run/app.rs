@@ -1,249 +1,258 @@
-//! The app role: an app's reconciliation, its backend, and the SDK as it sees it.
+//! The app of a case: its user, its reconciliation, and its access to the SDK and to its backend.
 
 use super::app_process::Reconciled;
-use super::device::Called;
+use super::backends::Backends;
+use super::context::CaseContext;
+use super::device::{Called, Device};
 use super::host_callbacks::Authenticator;
+use super::sdk_client::SdkClient;
 use super::step_result::{StepError, StepResult};
-use super::world::World;
+use super::users::Users;
+use super::vendor::record_sign_in_token;
 use crate::sut::{AppRole, Credential, HostCallbacks};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use vouch_sim::reference::app::{
     AppPolicy, DefaultAppPolicy, Drift, Failed, ReconcilingApp, SdkPort, SdkState, TokenSource,
 };
 use vouch_spec::protocol::message::{AppUser, CurrentUser, SignIn, Status};
-use vouch_spec::protocol::{ErrorKind, Realm, Refusal, StatusWord};
+use vouch_spec::protocol::{ErrorKind, Realm, Refusal, SdkMethod, StatusWord};
 
 /// The app of one case.
 pub(super) struct App {
-    /// None where the app is one from outside.
+    /// The reference app. `None` if the app is external.
     built_in: Option<ReconcilingApp>,
-    signed_in: Mutex<Option<String>>,
-    /// What the app has done since the last count.
-    deeds: AppActions,
+    parts: AppParts,
+    /// The name of the user that is signed in to the app.
+    user: Mutex<Option<String>>,
+    actions: AppActions,
 }
 
-/// What the app did to the SDK.
+/// The parts of the case that the app uses.
+pub(super) struct AppParts {
+    pub context: CaseContext,
+    pub users: Arc<Users>,
+    pub backends: Arc<Backends>,
+    pub device: Arc<Device>,
+    pub sdk: Arc<SdkClient>,
+}
+
+/// The number of SDK calls of the app since the previous count.
 #[derive(Debug, Default)]
-pub(super) struct AppActions {
+struct AppActions {
     sign_ins: AtomicUsize,
     sign_outs: AtomicUsize,
 }
 
 impl App {
-    pub fn new(role: &AppRole) -> Self {
+    pub fn new(role: &AppRole, parts: AppParts) -> Self {
         let built_in = match role {
             AppRole::Builtin(policy) => Some(ReconcilingApp::new(policy.clone())),
             AppRole::Command(_) => None,
         };
-        Self { built_in, signed_in: Mutex::default(), deeds: AppActions::default() }
+        Self { built_in, parts, user: Mutex::default(), actions: AppActions::default() }
     }
 
-    /// Who is signed in to the app.
+    /// The name of the user that is signed in to the app.
     pub fn user(&self) -> Option<String> {
-        self.signed_in.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.user.lock().clone()
     }
 
-    /// Signs somebody in to the app itself, or out of it.
-    pub async fn set_user(&self, world: &World, name: Option<String>) -> Result<(), StepError> {
-        if world.device.app.is_from_outside() {
+    /// Signs a user in to the app itself, or out of it.
+    pub async fn set_user(&self, name: Option<String>) -> Result<(), StepError> {
+        let process = &self.parts.device.app;
+        if process.is_external() {
             let user = match &name {
                 Some(name) => {
-                    let person = world.person(name)?;
-                    Some(AppUser { external_user_id: person.external_id, user_id: person.id })
+                    let user = self.parts.users.get(name)?;
+                    Some(AppUser { external_user_id: user.external_id, user_id: user.id })
                 }
                 None => None,
             };
-            world.device.app.set_user(user).await?;
+            process.set_user(user).await?;
         }
-        *self.signed_in.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        *self.user.lock() = name;
         Ok(())
     }
 
     /// Runs the app's reconciliation.
-    pub async fn reconcile(&self, world: &World) -> Result<StepResult, StepError> {
+    pub async fn reconcile(&self) -> Result<StepResult, StepError> {
         let Some(app) = &self.built_in else {
-            return Ok(match world.device.app.reconcile().await? {
+            return Ok(match self.parts.device.app.reconcile().await? {
                 Reconciled::Done => StepResult::Ok,
                 Reconciled::Refused { kind, text } => StepResult::Refused { kind, text },
                 Reconciled::Killed => StepResult::Killed,
             });
         };
-        let user = self.user();
-        let user_id = match &user {
-            Some(name) => Some(world.person(name)?.id.unwrap_or_default()),
+        let user_id = match self.user() {
+            Some(name) => Some(self.parts.users.get(&name)?.id.unwrap_or_default()),
             None => None,
         };
-        let halted = Mutex::new(None);
-        let port = Port { world, halted: &halted };
-        let result = app.reconcile(user_id.as_deref(), &port, &port).await;
-        match (halted.into_inner().unwrap_or_else(PoisonError::into_inner), result) {
-            (Some(halt), _) => Err(halt),
+        let ports = AppPorts { app: self, error: Mutex::new(None) };
+        let result = app.reconcile(user_id.as_deref(), &ports, &ports).await;
+        match (ports.error.into_inner(), result) {
+            (Some(error), _) => Err(error),
             (None, Ok(())) => Ok(StepResult::Ok),
             (None, Err(failed)) => Ok(StepResult::Refused { kind: failed.kind, text: failed.text }),
         }
     }
 
-    /// Whether app and SDK agree already, as far as that can be known.
-    pub async fn is_in_step(&self, world: &World) -> Result<bool, StepError> {
+    /// Whether app and SDK have the same user, as far as that can be determined.
+    pub async fn agrees_with_sdk(&self) -> Result<bool, StepError> {
         let app_user = match self.user() {
-            Some(name) => match world.person(&name)?.id {
+            Some(name) => match self.parts.users.get(&name)?.id {
                 Some(id) => Some(id),
                 None => return Ok(false),
             },
             None => None,
         };
-        let Called::Ok(Status { status }) = world.call::<Status>("status", json!({})).await? else { return Ok(false) };
-        let told = world.call::<CurrentUser>("currentUserId", json!({})).await?;
-        let Called::Ok(CurrentUser { user_id }) = told else { return Ok(false) };
+        let sdk = &self.parts.sdk;
+        let called = sdk.call::<Status>(SdkMethod::Status, json!({})).await?;
+        let Called::Ok(Status { status }) = called else { return Ok(false) };
+        let called = sdk.call::<CurrentUser>(SdkMethod::CurrentUserId, json!({})).await?;
+        let Called::Ok(CurrentUser { user_id }) = called else { return Ok(false) };
         Ok(DefaultAppPolicy.drift(app_user.as_deref(), &SdkState { status, user_id }) == Drift::None)
     }
 
-    /// Calls of `signIn` and `signOut` since the last count.
-    pub fn count(&self) -> (usize, usize) {
-        (self.deeds.sign_ins.swap(0, Ordering::Relaxed), self.deeds.sign_outs.swap(0, Ordering::Relaxed))
+    /// The number of calls of `signIn` and `signOut` by the app since the previous call of this function.
+    pub fn take_action_counts(&self) -> (usize, usize) {
+        (self.actions.sign_ins.swap(0, Ordering::Relaxed), self.actions.sign_outs.swap(0, Ordering::Relaxed))
     }
-}
 
-/// Asks a team's backend for a sign-in token, as the app of a person does.
-pub(super) async fn request_token(
-    world: &World,
-    name: &str,
-    realm: Realm,
-) -> Result<Result<String, Failed>, StepError> {
-    let person = world.person(name)?;
-    let issuer = world.backend(realm).await?;
-    let credential = issuer.backend.log_in(&person.external_id, &world.redactor).await.map_err(StepError::Backend)?;
-    let asks = issuer.backend.token_call();
-    let call = asks.call(Credential::This(&credential), &person.external_id);
-    let failed = |kind, text: String| Ok(Err(Failed { kind, text }));
-    let Ok(reply) = issuer.backend.ask(&call, &issuer.address).await else {
-        return failed(ErrorKind::Network, "the app's backend does not answer".into());
-    };
-    if !(200..300).contains(&reply.status) {
-        return failed(ErrorKind::Network, format!("the app's backend answered {}", reply.status));
-    }
-    match asks.token.read(&reply) {
-        Some(token) => {
-            super::vendor::note_sign_in_token(&world.redactor, &token);
-            Ok(Ok(token))
+    /// Requests a sign-in token from the backend of a realm's team, as the app of a user does.
+    pub async fn request_token(&self, user: &str, realm: Realm) -> Result<Result<String, Failed>, StepError> {
+        let redactor = &self.parts.context.redactor;
+        let user = self.parts.users.get(user)?;
+        let running = self.parts.backends.get(realm).await?;
+        let credential = running.backend.log_in(&user.external_id, redactor).await.map_err(StepError::Backend)?;
+        let template = running.backend.token_call();
+        let request = template.call(Credential::This(&credential), &user.external_id);
+        let failed = |kind, text: String| Ok(Err(Failed { kind, text }));
+        let Ok(reply) = running.backend.ask(&request, &running.address).await else {
+            return failed(ErrorKind::Network, "the app's backend does not answer".into());
+        };
+        if !(200..300).contains(&reply.status) {
+            return failed(ErrorKind::Network, format!("the app's backend answered {}", reply.status));
         }
-        None => failed(ErrorKind::UnexpectedAnswer, "the app's backend answered without a token".into()),
+        match template.token.read(&reply) {
+            Some(token) => {
+                record_sign_in_token(redactor, &token);
+                Ok(Ok(token))
+            }
+            None => failed(ErrorKind::UnexpectedAnswer, "the app's backend answered without a token".into()),
+        }
+    }
+
+    fn home(&self) -> Realm {
+        self.parts.context.given.realm()
     }
 }
 
-/// SDK and backend, as the app calls them: what it does is counted.
-struct Port<'a> {
-    world: &'a World,
-    halted: &'a Mutex<Option<StepError>>,
+/// The SDK and the backend as the app calls them.
+struct AppPorts<'a> {
+    app: &'a App,
+    /// The first error that is not the app's: it ends the case.
+    error: Mutex<Option<StepError>>,
 }
 
-impl Port<'_> {
-    /// Keeps the first halt and lets the app see a failed call.
-    fn halt(&self, halt: StepError) -> Failed {
-        self.halted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(halt);
+impl AppPorts<'_> {
+    /// Keeps the first error and returns a failed call to the app.
+    fn fail(&self, error: StepError) -> Failed {
+        self.error.lock().get_or_insert(error);
         Failed { kind: ErrorKind::Internal, text: "the harness stopped the case".into() }
     }
 
     async fn call<R: serde::de::DeserializeOwned>(
         &self,
-        method: &str,
+        method: SdkMethod,
         params: impl serde::Serialize,
     ) -> Result<R, Failed> {
-        match self.world.call::<R>(method, params).await {
+        match self.app.parts.sdk.call::<R>(method, params).await {
             Ok(Called::Ok(value)) => Ok(value),
             Ok(Called::Refused { kind, text }) => Err(Failed { kind, text }),
             Ok(Called::Killed) => Err(Failed { kind: ErrorKind::Cancelled, text: "the process was killed".into() }),
-            Err(stop) => Err(self.halt(stop)),
+            Err(error) => Err(self.fail(error)),
         }
     }
 }
 
 #[async_trait]
-impl SdkPort for Port<'_> {
+impl SdkPort for AppPorts<'_> {
     async fn status(&self) -> Result<Vec<StatusWord>, Failed> {
-        self.call::<Status>("status", json!({})).await.map(|told| told.status)
+        self.call::<Status>(SdkMethod::Status, json!({})).await.map(|result| result.status)
     }
 
     async fn current_user_id(&self) -> Result<Option<String>, Failed> {
-        self.call::<CurrentUser>("currentUserId", json!({})).await.map(|told| told.user_id)
+        self.call::<CurrentUser>(SdkMethod::CurrentUserId, json!({})).await.map(|result| result.user_id)
     }
 
     async fn sign_in(&self, token: String) -> Result<(), Failed> {
-        self.world.app.deeds.sign_ins.fetch_add(1, Ordering::Relaxed);
-        self.call::<Value>("signIn", SignIn { token }).await.map(|_| ())
+        self.app.actions.sign_ins.fetch_add(1, Ordering::Relaxed);
+        self.call::<Value>(SdkMethod::SignIn, SignIn { token }).await.map(|_| ())
     }
 
     async fn sign_out(&self) -> Result<(), Failed> {
-        self.world.app.deeds.sign_outs.fetch_add(1, Ordering::Relaxed);
-        self.call::<Value>("signOut", json!({})).await.map(|_| ())
+        self.app.actions.sign_outs.fetch_add(1, Ordering::Relaxed);
+        self.call::<Value>(SdkMethod::SignOut, json!({})).await.map(|_| ())
     }
 }
 
 #[async_trait]
-impl TokenSource for Port<'_> {
+impl TokenSource for AppPorts<'_> {
     async fn sign_in_token(&self) -> Result<String, Failed> {
-        let Some(user) = self.world.app.user() else {
-            return Err(Failed { kind: ErrorKind::NotSignedIn, text: "nobody is signed in to the app".into() });
+        let Some(user) = self.app.user() else {
+            return Err(Failed { kind: ErrorKind::NotSignedIn, text: "no user is signed in to the app".into() });
         };
-        match request_token(self.world, &user, self.world.given.realm()).await {
-            Ok(answer) => answer,
-            Err(stop) => Err(self.halt(stop)),
+        match self.app.request_token(&user, self.app.home()).await {
+            Ok(result) => result,
+            Err(error) => Err(self.fail(error)),
         }
     }
 }
 
-/// Answers what an app from outside asks of SDK and backend.
-pub(super) fn callbacks(world: &Arc<World>) -> Arc<dyn HostCallbacks> {
-    struct AppCallbacks(Weak<World>);
+/// Answers the requests of an external app to SDK and backend.
+pub(super) struct AppCallbacks(pub Weak<App>);
 
-    #[async_trait]
-    impl HostCallbacks for AppCallbacks {
-        async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal> {
-            let gone = || Refusal::new(ErrorKind::Cancelled, "the case is over");
-            let world = self.0.upgrade().ok_or_else(gone)?;
-            let halted = Mutex::new(None);
-            let port = Port { world: &world, halted: &halted };
-            let answer = match method {
-                "sdk.status" => port.status().await.map(|status| json!({ "status": status })),
-                "sdk.currentUserId" => port.current_user_id().await.map(|user_id| json!({ "userId": user_id })),
-                "sdk.signIn" => {
-                    let SignIn { token } =
-                        serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
-                    port.sign_in(token).await.map(|()| json!({}))
-                }
-                "sdk.signOut" => port.sign_out().await.map(|()| json!({})),
-                "backend.signInToken" => port.sign_in_token().await.map(|token| json!({ "token": token })),
-                _ => return Err(Refusal::unknown_method(method)),
-            };
-            answer.map_err(|failed| Refusal::new(failed.kind, failed.text))
-        }
-
-        fn notification(&self, _: &str, _: Value) {}
+#[async_trait]
+impl HostCallbacks for AppCallbacks {
+    async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal> {
+        let over = || Refusal::new(ErrorKind::Cancelled, "the case is over");
+        let app = self.0.upgrade().ok_or_else(over)?;
+        let ports = AppPorts { app: &app, error: Mutex::new(None) };
+        let answer = match method {
+            "sdk.status" => ports.status().await.map(|status| json!({ "status": status })),
+            "sdk.currentUserId" => ports.current_user_id().await.map(|user_id| json!({ "userId": user_id })),
+            "sdk.signIn" => {
+                let SignIn { token } =
+                    serde_json::from_value(params).map_err(|error| Refusal::bad_params(method, &error))?;
+                ports.sign_in(token).await.map(|()| json!({}))
+            }
+            "sdk.signOut" => ports.sign_out().await.map(|()| json!({})),
+            "backend.signInToken" => ports.sign_in_token().await.map(|token| json!({ "token": token })),
+            _ => return Err(Refusal::unknown_method(method)),
+        };
+        answer.map_err(|failed| Refusal::new(failed.kind, failed.text))
     }
 
-    Arc::new(AppCallbacks(Arc::downgrade(world)))
+    fn notification(&self, _: &str, _: Value) {}
 }
 
 /// Answers the SDK's authenticate callback with a token of the named user.
-pub(super) fn authenticator(world: &Arc<World>) -> Arc<dyn Authenticator> {
-    struct Callback(Weak<World>);
+pub(super) struct AppAuthenticator(pub Weak<App>);
 
-    #[async_trait]
-    impl Authenticator for Callback {
-        async fn authenticate(&self, external_user_id: &str) -> Result<String, Refusal> {
-            let unknown = || Refusal::new(ErrorKind::NotSignedIn, "the app knows no such user");
-            let world = self.0.upgrade().ok_or_else(unknown)?;
-            let name = world.by_external_id(external_user_id).ok_or_else(unknown)?;
-            match request_token(&world, &name, world.given.realm()).await {
-                Ok(Ok(token)) => Ok(token),
-                Ok(Err(failed)) => Err(Refusal::new(failed.kind, failed.text)),
-                Err(_) => Err(Refusal::new(ErrorKind::Internal, "the harness could not ask the backend")),
-            }
+#[async_trait]
+impl Authenticator for AppAuthenticator {
+    async fn authenticate(&self, external_user_id: &str) -> Result<String, Refusal> {
+        let unknown = || Refusal::new(ErrorKind::NotSignedIn, "the app has no such user");
+        let app = self.0.upgrade().ok_or_else(unknown)?;
+        let name = app.parts.users.name_of_external_id(external_user_id).ok_or_else(unknown)?;
+        match app.request_token(&name, app.home()).await {
+            Ok(Ok(token)) => Ok(token),
+            Ok(Err(failed)) => Err(Refusal::new(failed.kind, failed.text)),
+            Err(_) => Err(Refusal::new(ErrorKind::Internal, "the harness could not call the backend")),
         }
     }
-
-    Arc::new(Callback(Arc::downgrade(world)))
 }

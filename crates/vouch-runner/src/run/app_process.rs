@@ -1,96 +1,89 @@
-//! The process of an app from outside: it starts and ends with the SDK's, as both are one app on a real device.
+//! The process of an external app. It starts and ends with the SDK's process, because both are one app on a real device.
 
 use super::device_error::DeviceError;
+use super::stderr_log::StderrLog;
 use crate::sut::{AppRole, Deadlines, HostCallbacks, Process, SutError};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use vouch_spec::protocol::message::{AppStart, AppUser, SetUser};
 use vouch_spec::protocol::{ErrorKind, Refusal};
 
-/// How a reconciliation of an app from outside ended.
+/// How a reconciliation of an external app ended.
 pub(super) enum Reconciled {
     Done,
     Refused { kind: ErrorKind, text: String },
     Killed,
 }
 
-/// The app's process, if the app is one from outside.
+/// The process of an external app. Without one, every function does nothing.
 pub(super) struct AppProcess {
     role: AppRole,
     deadlines: Deadlines,
     callbacks: Mutex<Option<Arc<dyn HostCallbacks>>>,
     process: Mutex<Option<Arc<Process>>>,
-    stderr: Mutex<String>,
-    /// What ended processes wrote there and nobody has searched yet.
-    unsearched: Mutex<String>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    stderr: StderrLog,
 }
 
 impl AppProcess {
     pub fn new(role: AppRole, deadlines: Deadlines) -> Self {
-        Self {
-            role,
-            deadlines,
-            callbacks: Mutex::default(),
-            process: Mutex::default(),
-            stderr: Mutex::default(),
-            unsearched: Mutex::default(),
-        }
+        Self { role, deadlines, callbacks: Mutex::default(), process: Mutex::default(), stderr: StderrLog::default() }
     }
 
-    pub fn set_ears(&self, callbacks: Arc<dyn HostCallbacks>) {
-        *lock(&self.callbacks) = Some(callbacks);
+    /// Sets the handler of the app's requests, from the next launch on.
+    pub fn set_callbacks(&self, callbacks: Arc<dyn HostCallbacks>) {
+        *self.callbacks.lock() = Some(callbacks);
     }
 
-    pub fn is_from_outside(&self) -> bool {
+    pub fn is_external(&self) -> bool {
         matches!(self.role, AppRole::Command(_))
     }
 
+    /// Starts the app with this folder as its storage.
     pub async fn launch(&self, storage: &Path) -> Result<(), DeviceError> {
         self.end().await;
-        let Some(callbacks) = lock(&self.callbacks).clone() else { return Ok(()) };
+        let Some(callbacks) = self.callbacks.lock().clone() else { return Ok(()) };
         let Some(launched) = self.role.launch(callbacks, self.deadlines) else { return Ok(()) };
         let process = Arc::new(launched.map_err(DeviceError::StartError)?);
-        *lock(&self.process) = Some(process.clone());
-        if let Err(broken) = process.initialize().await {
-            return Err(process.explain(broken).await.into());
+        *self.process.lock() = Some(process.clone());
+        if let Err(error) = process.initialize().await {
+            return Err(process.explain(error).await.into());
         }
-        self.must("start", AppStart { storage: storage.to_path_buf() }).await
+        self.call_ok("start", AppStart { storage: storage.to_path_buf() }).await
     }
 
-    /// A call that an app has no reason to refuse.
-    async fn must(&self, method: &str, params: impl serde::Serialize) -> Result<(), DeviceError> {
+    /// Makes a call that the app must not refuse.
+    async fn call_ok(&self, method: &str, params: impl serde::Serialize) -> Result<(), DeviceError> {
         match self.call(method, params).await? {
             Ok(_) => Ok(()),
             Err(refusal) => {
-                Err(SutError::new(format!("the app's adapter refused `{method}`: {}", refusal.message)).into())
+                let what = format!("the app's adapter refused `{method}`: {}", refusal.message);
+                Err(SutError::new(what).into())
             }
         }
     }
 
     async fn call(&self, method: &str, params: impl serde::Serialize) -> Result<Result<Value, Refusal>, DeviceError> {
-        let Some(process) = lock(&self.process).clone() else {
+        let Some(process) = self.running() else {
             return Err(DeviceError::Scenario("the app does not run now; `launch` it first".into()));
         };
         match process.call::<Value>(method, params).await {
             Ok(answer) => Ok(answer),
-            Err(broken) => {
-                let mut broken = process.explain(broken).await;
-                broken.what = broken.what.replacen("the adapter", "the app's adapter", 1);
-                Err(broken.into())
+            Err(error) => {
+                let mut error = process.explain(error).await;
+                error.what = error.what.replacen("the adapter", "the app's adapter", 1);
+                Err(error.into())
             }
         }
     }
 
-    /// Somebody signs in to the app, or out of it.
+    /// Signs a user in to the app, or out of it.
     pub async fn set_user(&self, user: Option<AppUser>) -> Result<(), DeviceError> {
-        self.must("setUser", SetUser { user }).await
+        self.call_ok("setUser", SetUser { user }).await
     }
 
+    /// Makes the app reconcile its own sign-in with the SDK's.
     pub async fn reconcile(&self) -> Result<Reconciled, DeviceError> {
         match self.call("reconcile", json!({})).await {
             Ok(Ok(_)) => Ok(Reconciled::Done),
@@ -102,51 +95,46 @@ impl AppProcess {
                 ))
                 .into()),
             },
-            Err(DeviceError::Adapter(broken)) if broken.killed_by_us => Ok(Reconciled::Killed),
+            Err(DeviceError::Adapter(error)) if error.killed_by_us => Ok(Reconciled::Killed),
             Err(error) => Err(error),
         }
     }
 
+    /// Stops the app in order.
     pub async fn stop(&self) -> Result<(), DeviceError> {
-        let process = lock(&self.process).clone();
-        let Some(process) = process else { return Ok(()) };
+        let Some(process) = self.running() else { return Ok(()) };
         let stopped = process.stop().await;
         self.end().await;
         stopped.map_err(DeviceError::from)
     }
 
-    /// SIGKILL, if there is anything to kill.
+    /// Kills the app (SIGKILL).
     pub async fn kill(&self) {
-        let process = lock(&self.process).clone();
-        if let Some(process) = process {
+        if let Some(process) = self.running() {
             process.mark_killed();
             process.kill().await;
         }
     }
 
+    fn running(&self) -> Option<Arc<Process>> {
+        self.process.lock().clone()
+    }
+
     async fn end(&self) {
-        let ended = lock(&self.process).take();
+        let ended = self.process.lock().take();
         if let Some(process) = ended {
             process.kill().await;
-            lock(&self.stderr).push_str(&process.stderr_tail());
-            lock(&self.unsearched).push_str(&process.take_stderr());
+            self.stderr.add(&process);
         }
     }
 
-    /// What it wrote to standard error since the last time this was asked.
+    /// Its standard error since the previous call.
     pub fn take_stderr(&self) -> String {
-        let mut text = std::mem::take(&mut *lock(&self.unsearched));
-        if let Some(process) = &*lock(&self.process) {
-            text.push_str(&process.take_stderr());
-        }
-        text
+        self.stderr.take(self.running().as_deref())
     }
 
+    /// The last part of its standard error.
     pub fn stderr(&self) -> String {
-        let mut text = lock(&self.stderr).clone();
-        if let Some(process) = &*lock(&self.process) {
-            text.push_str(&process.stderr_tail());
-        }
-        text
+        self.stderr.tail(self.running().as_deref())
     }
 }

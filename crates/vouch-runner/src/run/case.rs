@@ -1,196 +1,146 @@
-//! One case from the first launch to the verdict.
+//! Runs one case, from the first launch to the verdict.
 
-use super::crash_points::{CrashPoint, MOST_WRITES};
+use super::crash_points::{CrashPoint, MAX_CRASH_POINTS};
+use super::finding;
 use super::plan::PlannedCase;
+use super::role_setup::RoleSetup;
 use super::snapshots::Snapshots;
 use super::step_result::{StepError, StepFailure};
-use super::verdict::{CaseReport, Finding, Location, Severity, Verdict};
-use super::world::{Setup, World};
+use super::verdict::{CaseReport, Verdict};
+use super::world::{World, WorldOptions};
 use crate::invariant::{self, Evidence, InvariantState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use vouch_sim::wire::render;
-use vouch_spec::text::Span;
+use vouch_sim::wire::redact::Redactor;
+use vouch_spec::step::ScenarioStep;
 
-/// A case that takes longer than this, in real time, is stopped.
-const CASE_LIMIT: Duration = Duration::from_secs(120);
-/// How many exchanges before a failure are shown.
-const WIRE_SHOWN: usize = 6;
-/// How many lines of standard error are shown.
-const STDERR_SHOWN: usize = 12;
+/// The timeout of a case, in real time.
+const CASE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Plays one case whose steps stand nowhere but in its plan: there are no snapshots of it.
-pub async fn play(case: &PlannedCase, setup: &Setup) -> CaseReport {
+/// Runs a case without comparing wire snapshots.
+pub async fn play(case: &PlannedCase, setup: &RoleSetup) -> CaseReport {
     run(case, setup, None).await
 }
 
-pub(super) async fn run(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>) -> CaseReport {
-    let began = Instant::now();
+/// Runs a case: once, or once for each crash point.
+pub(super) async fn run(case: &PlannedCase, setup: &RoleSetup, snapshots: Option<&Snapshots>) -> CaseReport {
+    let started = Instant::now();
     let mut write = 1;
     let verdict = loop {
-        match once(case, setup, snapshots, CrashPoint::at(write)).await {
-            (Verdict::Passed, true) if write == MOST_WRITES => {
-                let why = format!("the call writes more than {MOST_WRITES} times; later deaths are not tried");
-                break Verdict::Skipped(why);
+        match run_once(case, setup, snapshots, CrashPoint::at(write)).await {
+            (Verdict::Passed, true) if write == MAX_CRASH_POINTS => {
+                let reason =
+                    format!("the call writes more than {MAX_CRASH_POINTS} times; later crash points are not tested");
+                break Verdict::Skipped(reason);
             }
             (Verdict::Passed, true) => write += 1,
             (verdict, _) => break verdict,
         }
     };
-    CaseReport::new(case, verdict, began.elapsed())
+    CaseReport::new(case, verdict, started.elapsed())
 }
 
-/// Plays the case once. Also whether its process died where the scenario leaves open when.
-async fn once(case: &PlannedCase, setup: &Setup, snapshots: Option<&Snapshots>, death: CrashPoint) -> (Verdict, bool) {
-    match World::build(setup, case.given.clone(), case.expiries(), case.traps(), death).await {
+/// Runs the case once. Also returns whether the process was killed at the crash point.
+async fn run_once(
+    case: &PlannedCase,
+    setup: &RoleSetup,
+    snapshots: Option<&Snapshots>,
+    crash_point: CrashPoint,
+) -> (Verdict, bool) {
+    let options = WorldOptions {
+        given: case.given.clone(),
+        expiries: case.expiries(),
+        intercept_writes: case.traps(),
+        crash_point,
+    };
+    match World::build(setup, options).await {
         Ok(world) => {
-            let verdict = judge(case, &world, snapshots).await;
+            let verdict = run_in(case, &world, snapshots).await;
             world.shut_down().await;
-            (verdict, world.death.came())
+            (verdict, world.crash_point.was_reached())
         }
         Err(error) => {
-            let redactor = vouch_sim::wire::redact::Redactor::default();
-            (Verdict::HarnessFailed(redactor.scrub(&format!("cannot bring up the case: {error}"))), false)
+            let what = format!("the environment of the case cannot be started: {error}");
+            (Verdict::HarnessFailed(Redactor::default().scrub(&what)), false)
         }
     }
 }
 
-async fn judge(case: &PlannedCase, world: &Arc<World>, snapshots: Option<&Snapshots>) -> Verdict {
+async fn run_in(case: &PlannedCase, world: &Arc<World>, snapshots: Option<&Snapshots>) -> Verdict {
     let steps = async {
-        match perform(case, world).await {
-            Ok(()) => snapshots.map_or(Ok(()), |snapshots| snapshots.check(case, world)),
-            Err(failure) => Err(failure),
+        perform_steps(case, world).await?;
+        match snapshots {
+            Some(snapshots) => snapshots.check(case, world),
+            None => Ok(()),
         }
     };
-    let result = tokio::time::timeout(CASE_LIMIT, steps).await.unwrap_or_else(|_| {
-        let got = format!("still at work after {CASE_LIMIT:?}");
-        Err(Box::new(whole_case(case, StepError::Unmet { expected: "the case to end".into(), got })))
+    let result = tokio::time::timeout(CASE_TIMEOUT, steps).await.unwrap_or_else(|_| {
+        let got = format!("still running after {CASE_TIMEOUT:?}");
+        Err(Box::new(case_failure(case, StepError::Unmet { expected: "the case to end".into(), got })))
     });
-    match result {
-        Ok(()) => Verdict::Passed,
-        Err(failure) => match world.check_environment().await {
-            Ok(()) => verdict(case, world, failure.innermost()).await,
-            // A full disk fails every SDK alike.
-            Err(error) => {
-                Verdict::HarnessFailed(world.redactor.scrub(&format!("this machine fails the case: {error}")))
-            }
-        },
+    let Err(failure) = result else { return Verdict::Passed };
+    match world.check_environment().await {
+        Ok(()) => finding::verdict(case, world, failure.innermost()).await,
+        // With a full disk, for example, every SDK fails.
+        Err(error) => Verdict::HarnessFailed(world.redactor.scrub(&format!("this machine fails the case: {error}"))),
     }
 }
 
-/// Every status that was told is a documented combination. Judged at the end: a step that names a clause of its own for a wrong
-/// status goes before.
-fn told_statuses(case: &PlannedCase, world: &World) -> Result<(), Box<StepFailure>> {
-    let Some(odd) = world.device.odd_status() else { return Ok(()) };
-    let words: Vec<_> = odd.iter().map(|word| word.word()).collect();
-    let (expected, got) = ("a documented combination of status words".into(), words.join(", "));
-    let halt = StepError::Unmet { expected, got: format!("the told status [{got}]") };
-    Err(Box::new(StepFailure { clauses: vec!["LIF-7".to_owned()], ..whole_case(case, halt) }))
-}
-
-async fn perform(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<StepFailure>> {
+async fn perform_steps(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<StepFailure>> {
+    let fail = |error| Box::new(case_failure(case, error));
     let mut state = InvariantState::default();
-    world.prepare_users().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
-    world.launch().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
+    world.prepare_users().await.map_err(fail)?;
+    world.launch().await.map_err(fail)?;
     for step in &case.steps {
         super::step::perform(step, world).await?;
-        let items = world.items().await.map_err(|halt| Box::new(whole_case(case, halt)))?;
-        let (exchanges, written, sdk) = (world.transcript.since(0), world.take_written(), world.observed());
-        let begun = world.calls_under_way();
-        let evidence = Evidence {
-            redactor: &world.redactor,
-            profile: &world.profile,
-            mode: world.clock.mode(),
-            exchanges: &exchanges,
-            written: &written,
-            items: &items,
-            sdk: &sdk,
-            calls: step.step.calls() + begun,
-            idle: begun == 0 && world.sdk_runs(),
-        };
-        if let Some(halt) = world.unreadable() {
-            return Err(Box::new(StepFailure { span: step.span, words: step.step.describe(), clauses: vec![], halt }));
+        if let Some(error) = world.invalid_notification() {
+            return Err(Box::new(step_failure(step, step.step.describe(), vec![], error)));
         }
-        if let Some(violation) = invariant::after_step(&mut state, &evidence) {
-            return Err(Box::new(StepFailure {
-                span: step.span,
-                words: format!("{}, and what must hold in every run", step.step.describe()),
-                clauses: vec![violation.clause.to_owned()],
-                halt: StepError::Unmet { expected: violation.expected.to_owned(), got: violation.got },
-            }));
-        }
+        let items = world.items().await.map_err(fail)?;
+        check_invariants(step, world, &items, &mut state)?;
     }
-    told_statuses(case, world)
+    check_notified_statuses(case, world)
 }
 
-/// A failure of no step in particular: it points at the scenario's id.
-fn whole_case(case: &PlannedCase, halt: StepError) -> StepFailure {
-    let span: Span = case.scenario.header.id.span;
-    StepFailure { span, words: "the case as a whole".into(), clauses: vec![], halt }
+fn check_invariants(
+    step: &ScenarioStep,
+    world: &World,
+    items: &[vouch_spec::protocol::message::Item],
+    state: &mut InvariantState,
+) -> Result<(), Box<StepFailure>> {
+    let in_flight = world.calls_in_flight();
+    let evidence = Evidence {
+        redactor: &world.redactor,
+        profile: &world.profile,
+        mode: world.clock.mode(),
+        exchanges: &world.transcript.since(0),
+        written: &world.device.take_written(),
+        items,
+        sdk: &world.sdk.observed(),
+        calls: step.step.calls() + in_flight,
+        idle: in_flight == 0 && world.device.runs(),
+    };
+    let Some(violation) = invariant::after_step(state, &evidence) else { return Ok(()) };
+    let description = format!("{}, and an invariant of every case", step.step.describe());
+    let error = StepError::Unmet { expected: violation.expected.to_owned(), got: violation.got };
+    Err(Box::new(step_failure(step, description, vec![violation.clause.to_owned()], error)))
 }
 
-async fn verdict(case: &PlannedCase, world: &World, failure: StepFailure) -> Verdict {
-    let proves: Vec<_> = case.scenario.proves().map(str::to_owned).collect();
-    let mut clauses = failure.clauses;
-    let (mut severity, mut stderr) = (Severity::ByLevel, None);
-    if matches!(failure.halt, StepError::Adapter(_) | StepError::Backend(_)) {
-        // It proves nothing of the clauses, good or bad; one is named only where there is no doubt which.
-        severity = Severity::Always;
-        if clauses.is_empty() && proves.len() == 1 {
-            clauses.clone_from(&proves);
-        }
-    }
-    let (expected, got) = match failure.halt {
-        StepError::Unmet { expected, got } => {
-            if clauses.is_empty() {
-                clauses = proves;
-            }
-            (expected, got)
-        }
-        StepError::Adapter(trouble) => ("an adapter that keeps to the protocol".to_owned(), trouble.what),
-        StepError::Backend(trouble) => {
-            let own = if trouble.stderr.trim().is_empty() { world.stderr().await } else { trouble.stderr };
-            stderr = Some(own);
-            ("a backend that serves".to_owned(), trouble.what)
-        }
-        StepError::Scenario(what) => {
-            let place = case.scenario.source.place(failure.span);
-            return Verdict::BadScenario(world.redactor.scrub(&format!("{place}: {what}")));
-        }
-        StepError::Harness(what) => return Verdict::HarnessFailed(world.redactor.scrub(&what)),
-        StepError::Inside(_) => {
-            return Verdict::HarnessFailed(world.redactor.scrub("a failure inside a failure was not unpacked"));
-        }
-    };
-    let stderr = match stderr {
-        Some(stderr) => stderr,
-        None => world.stderr().await,
-    };
-    let exchanges = world.transcript.since(0);
-    let first = exchanges.len().saturating_sub(WIRE_SHOWN);
-    let wire = exchanges
-        .iter()
-        .enumerate()
-        .skip(first)
-        .map(|(i, exchange)| render::exchange(i + 1, exchange, &world.redactor))
-        .collect();
-    let words = match world.death.came() {
-        true => format!("{} (the process died instead of write {})", failure.words, world.death.at),
-        false => failure.words,
-    };
-    Verdict::Failed(vec![Finding {
-        clauses,
-        severity,
-        location: Location { source: case.scenario.source.clone(), span: failure.span },
-        step: world.redactor.scrub(&words),
-        expected: world.redactor.scrub(&expected),
-        got: world.redactor.scrub(&got),
-        wire,
-        stderr: world.redactor.scrub(&tail(&stderr, STDERR_SHOWN)),
-    }])
+/// Checks that every notified status is a documented combination. It runs at the end, because a step can report a wrong status
+/// under a more specific clause.
+fn check_notified_statuses(case: &PlannedCase, world: &World) -> Result<(), Box<StepFailure>> {
+    let Some(status) = world.device.undocumented_status() else { return Ok(()) };
+    let words: Vec<_> = status.iter().map(|word| word.word()).collect();
+    let got = format!("the notified status [{}]", words.join(", "));
+    let error = StepError::Unmet { expected: "a documented combination of status words".into(), got };
+    Err(Box::new(StepFailure { clauses: vec!["LIF-7".to_owned()], ..case_failure(case, error) }))
 }
 
-fn tail(text: &str, lines: usize) -> String {
-    let all: Vec<_> = text.lines().collect();
-    all[all.len().saturating_sub(lines)..].join("\n")
+fn step_failure(step: &ScenarioStep, description: String, clauses: Vec<String>, error: StepError) -> StepFailure {
+    StepFailure { span: step.span, words: description, clauses, halt: error }
+}
+
+/// A failure that belongs to no step. Its location is the id of the scenario.
+fn case_failure(case: &PlannedCase, error: StepError) -> StepFailure {
+    StepFailure { span: case.scenario.header.id.span, words: "the whole case".into(), clauses: vec![], halt: error }
 }

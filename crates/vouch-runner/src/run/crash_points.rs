@@ -1,31 +1,31 @@
-//! Deaths that count up: a case is played again and again, and its process dies one write later each time, until the call
-//! ends by itself.
+//! Crash points: a case with a `crash` step runs again and again, and its process is killed one write to storage later each
+//! time, until the call completes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A call that writes more often is tried no further.
-pub const MOST_WRITES: u32 = 500;
+/// The maximum number of crash points in one case.
+pub const MAX_CRASH_POINTS: u32 = 500;
 
-/// The death of one playing.
+/// The crash point of one execution of a case.
 #[derive(Debug)]
 pub struct CrashPoint {
-    /// Instead of which write to storage, from 1.
-    pub at: u32,
-    came: AtomicBool,
+    /// The process is killed instead of this write to storage, counted from 1.
+    pub write: u32,
+    reached: AtomicBool,
 }
 
 impl CrashPoint {
     pub fn at(write: u32) -> Self {
-        Self { at: write, came: AtomicBool::new(false) }
+        Self { write, reached: AtomicBool::new(false) }
     }
 
-    /// Notes that the process died so.
-    pub fn note(&self) {
-        self.came.store(true, Ordering::Relaxed);
+    /// Records that the process was killed at this point.
+    pub fn mark_reached(&self) {
+        self.reached.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it did: then it can die one write later.
-    pub fn came(&self) -> bool {
-        self.came.load(Ordering::Relaxed)
+    /// Whether the process was killed. Then the case can run again with the next crash point.
+    pub fn was_reached(&self) -> bool {
+        self.reached.load(Ordering::Relaxed)
     }
 }

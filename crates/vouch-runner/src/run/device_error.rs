@@ -1,24 +1,28 @@
-//! Why a device could not do what a step asked.
+//! Why the device could not do what a step requested.
 
+use super::step_result::StepError;
 use crate::sut::{StartError, SutError};
 
-/// Why the device could not do what a step asked.
+/// Why the device could not do what a step requested.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum DeviceError {
-    Adapter(SutError),
+    #[error(transparent)]
+    Adapter(#[from] SutError),
+    #[error(transparent)]
     StartError(StartError),
-    /// The scenario asks for what makes no sense now.
+    /// The step is not possible in the present state.
+    #[error("{0}")]
     Scenario(String),
-    Io(std::io::Error),
+    #[error("the device's storage failed: {0}")]
+    Io(#[from] std::io::Error),
 }
 
-impl From<SutError> for DeviceError {
-    fn from(trouble: SutError) -> Self {
-        DeviceError::Adapter(trouble)
-    }
-}
-
-impl From<std::io::Error> for DeviceError {
-    fn from(error: std::io::Error) -> Self {
-        DeviceError::Io(error)
+impl From<DeviceError> for StepError {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Adapter(error) => StepError::Adapter(error),
+            DeviceError::Scenario(what) => StepError::Scenario(what),
+            DeviceError::StartError(_) | DeviceError::Io(_) => StepError::Harness(error.to_string()),
+        }
     }
 }

@@ -1,58 +1,59 @@
-//! The storage areas of one installed app, on disk.
+//! The storage of a device: the storage areas of one installed app as folders on disk.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use vouch_spec::protocol::message::{Area, Item};
 
-/// The storage of one installation.
+/// The storage of one device. It is deleted when this value is dropped.
 pub struct DeviceStorage {
     folder: tempfile::TempDir,
 }
 
 impl DeviceStorage {
-    /// Makes empty storage in a new temporary folder.
+    /// Creates empty storage in a new temporary folder.
     pub fn new() -> std::io::Result<Self> {
-        let installation = Self { folder: tempfile::Builder::new().prefix("vouch-").tempdir()? };
+        let storage = Self { folder: tempfile::Builder::new().prefix("vouch-").tempdir()? };
         for area in Area::ALL {
-            std::fs::create_dir(installation.area(area))?;
+            std::fs::create_dir(storage.area(area))?;
         }
-        std::fs::create_dir(installation.app())?;
-        std::fs::create_dir(installation.temporary())?;
-        Ok(installation)
+        std::fs::create_dir(storage.app())?;
+        std::fs::create_dir(storage.temporary())?;
+        Ok(storage)
     }
 
+    /// The folder of a storage area.
     pub fn area(&self, area: Area) -> PathBuf {
         self.folder.path().join(area.word())
     }
 
-    /// What holds everything.
+    /// The folder that contains all others.
     pub fn root(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Where the app itself keeps what it wants.
+    /// The folder of the app's own data.
     pub fn app(&self) -> PathBuf {
         self.folder.path().join("app")
     }
 
-    /// The folder for temporary files: readable for others, as plain storage is.
+    /// The folder for temporary files. Like plain storage, other apps can read it.
     pub fn temporary(&self) -> PathBuf {
         self.folder.path().join("temporary")
     }
 
-    /// Empties the app's own storage, as a reinstallation does.
+    /// Empties the folder of the app's own data, as a reinstallation does.
     pub fn empty_app(&self) -> std::io::Result<()> {
-        renew(&self.app())
+        recreate(&self.app())
     }
 
     /// Empties an area, as a reboot or a reinstallation does.
     pub fn empty(&self, area: Area) -> std::io::Result<()> {
-        renew(&self.area(area))
+        recreate(&self.area(area))
     }
 
     /// Empties the folder for temporary files, as a reboot or a reinstallation does.
     pub fn empty_temporary(&self) -> std::io::Result<()> {
-        renew(&self.temporary())
+        recreate(&self.temporary())
     }
 
     /// Every regular file of an area.
@@ -61,20 +62,20 @@ impl DeviceStorage {
         Ok(all.into_iter().filter(|found| found.is_file).map(|found| found.path).collect())
     }
 
-    /// Whether there is room for what an SDK may want to write.
+    /// Checks that the disk has enough space for an SDK.
     pub fn check(&self) -> std::io::Result<()> {
-        let probe = self.folder.path().join("room");
-        std::fs::write(&probe, vec![b'x'; ROOM])?;
+        let probe = self.folder.path().join("space");
+        std::fs::write(&probe, vec![b'x'; REQUIRED_SPACE])?;
         std::fs::remove_file(probe)
     }
 
-    /// Everything that lies on this storage. What is no regular file (a pipe, a socket, a link) has a name and no content.
+    /// Every storage item. An item that is not a regular file (a pipe, a socket, a link) has an empty value.
     pub fn items(&self) -> std::io::Result<Vec<Item>> {
         let mut items = Vec::new();
         let areas = Area::ALL.map(|area| (area, self.area(area), ""));
         for (area, root, prefix) in areas.into_iter().chain([(Area::Plain, self.temporary(), "$TMPDIR/")]) {
             for found in list(&root)? {
-                // It may have vanished since, or become something else: the SDK is at work.
+                // The SDK may have removed or replaced the file since it was listed.
                 let bytes = if found.is_file { read(&found.path).unwrap_or_default() } else { vec![] };
                 let key = found.path.strip_prefix(&root).unwrap_or(&found.path).to_string_lossy();
                 let key = format!("{prefix}{key}");
@@ -85,22 +86,22 @@ impl DeviceStorage {
     }
 }
 
-/// Makes a folder anew, whether it is there or not.
-fn renew(folder: &Path) -> std::io::Result<()> {
+/// Empties a folder, or creates it.
+fn recreate(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if !is_gone(&error) => Err(error),
         _ => std::fs::create_dir(folder),
     }
 }
 
-/// What lies below a folder and is no folder itself.
-struct Found {
+/// A directory entry that is not a folder.
+struct Entry {
     path: PathBuf,
     is_file: bool,
 }
 
-/// Lists what lies below a folder, in order. Links are not followed; folders that vanish meanwhile are skipped.
-fn list(root: &Path) -> std::io::Result<Vec<Found>> {
+/// Lists every entry below a folder, sorted by path. Links are not followed. A folder that is removed meanwhile is skipped.
+fn list(root: &Path) -> std::io::Result<Vec<Entry>> {
     let (mut found, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
     while let Some(folder) = folders.pop() {
         let entries = match std::fs::read_dir(&folder) {
@@ -111,7 +112,7 @@ fn list(root: &Path) -> std::io::Result<Vec<Found>> {
             let entry = entry?;
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(kind) => found.push(Found { path: entry.path(), is_file: kind.is_file() }),
+                Ok(kind) => found.push(Entry { path: entry.path(), is_file: kind.is_file() }),
                 Err(error) if is_gone(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -125,22 +126,22 @@ fn is_gone(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
-/// Reads a regular file, as much of it as is searched; never waits for anybody to write.
+/// Reads a regular file up to the limit. Does not block on a pipe.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::os::unix::fs::OpenOptionsExt;
     let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW;
     let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let mut bytes = Vec::new();
     if file.metadata()?.is_file() {
-        file.take(MOST_OF_A_FILE).read_to_end(&mut bytes)?;
+        file.take(MAX_FILE_LENGTH).read_to_end(&mut bytes)?;
     }
     Ok(bytes)
 }
 
-/// How much of one file is searched, in bytes.
-const MOST_OF_A_FILE: u64 = 32 << 20;
-/// The free space that a device needs, in bytes.
-const ROOM: usize = 64 * 1024;
+/// The maximum length of a file that is searched, in bytes.
+const MAX_FILE_LENGTH: u64 = 32 << 20;
+/// The free space that an SDK needs, in bytes.
+const REQUIRED_SPACE: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -148,34 +149,34 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn what_is_no_regular_file_has_a_name_and_holds_nobody_up() {
-        let installation = DeviceStorage::new().expect("a folder");
-        let plain = installation.area(Area::Plain);
+    fn an_entry_that_is_not_a_regular_file_has_an_empty_value_and_does_not_block() {
+        let storage = DeviceStorage::new().expect("a folder");
+        let plain = storage.area(Area::Plain);
         std::fs::create_dir(plain.join("sub")).expect("a folder");
         std::fs::write(plain.join("sub/file"), "text").expect("writable");
         symlink("..", plain.join("sub/up")).expect("a link");
         let pipe = plain.join("ipc.fifo").to_string_lossy().into_owned() + "\0";
-        // SAFETY: a system call with a string that ends.
+        // SAFETY: a system call with a NUL-terminated string.
         assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr().cast(), 0o600) }, 0);
-        let items = installation.items().expect("readable");
+        let items = storage.items().expect("readable");
         let seen: Vec<_> = items.iter().map(|item| (item.key.as_str(), item.value.as_str())).collect();
         assert_eq!(seen, [("ipc.fifo", ""), ("sub/file", "text"), ("sub/up", "")]);
-        assert_eq!(installation.files(Area::Plain).expect("readable"), [plain.join("sub/file")]);
+        assert_eq!(storage.files(Area::Plain).expect("readable"), [plain.join("sub/file")]);
     }
 
     #[test]
-    fn folders_that_come_and_go_meanwhile_are_no_failure() {
-        let installation = DeviceStorage::new().expect("a folder");
-        let folder = installation.area(Area::Plain).join("tmp");
-        let over = std::sync::atomic::AtomicBool::new(false);
+    fn a_folder_that_is_removed_meanwhile_is_skipped() {
+        let storage = DeviceStorage::new().expect("a folder");
+        let folder = storage.area(Area::Plain).join("tmp");
+        let done = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
                     let _ = std::fs::create_dir(&folder).and_then(|()| std::fs::remove_dir(&folder));
                 }
             });
-            let all: std::io::Result<Vec<_>> = (0..300).map(|_| installation.items()).collect();
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            let all: std::io::Result<Vec<_>> = (0..300).map(|_| storage.items()).collect();
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
             assert!(all.is_ok());
         });
     }

@@ -1,7 +1,7 @@
-//! What a case's world is built from: its cloud, and the addresses that its SDK calls.
+//! The environment of a case: its cloud, and the addresses that its SDK calls.
 
-use super::vendor::{External, Vendor};
-use super::world::Setup;
+use super::role_setup::RoleSetup;
+use super::vendor::{ExternalVendor, Vendor, VendorError};
 use crate::sut::CloudRole;
 use std::sync::Arc;
 use vouch_sim::clock::Clock;
@@ -15,12 +15,12 @@ use vouch_spec::scenario::{Given, RefreshTokens};
 
 /// The cloud of one case.
 pub(super) fn vendor(
-    setup: &Setup,
+    setup: &RoleSetup,
     given: &Given,
     clock: &Clock,
     redactor: &Redactor,
     profile: &Arc<Profile>,
-) -> Result<Vendor, String> {
+) -> Result<Vendor, VendorError> {
     match &setup.cloud {
         CloudRole::Simulated { keys, policy } => Ok(Vendor::Simulated(MockCloud::new(CloudParts {
             keys: keys.clone(),
@@ -38,26 +38,26 @@ pub(super) fn vendor(
             policy: policy.clone(),
         }))),
         CloudRole::External(cloud) => {
-            let connect_timeout = setup.request_timeout;
-            External::new(cloud.clone(), profile.clone(), redactor.clone(), connect_timeout).map(Vendor::External)
+            let timeout = setup.request_timeout;
+            ExternalVendor::new(cloud.clone(), profile.clone(), redactor.clone(), timeout).map(Vendor::External)
         }
     }
 }
 
-/// Opens the addresses that the SDK calls: one pair for each realm, or one identity provider for all.
+/// Opens the addresses that the SDK calls: an API for each realm, and an identity provider for each realm or one for all.
 pub(super) async fn endpoints(
-    front: &RecordingProxy,
+    proxy: &RecordingProxy,
     vendor: &Vendor,
     profile: &Profile,
     home: Realm,
 ) -> std::io::Result<Vec<Endpoint>> {
-    let open = |to, realm| front.open(Link { from: Party::Sdk, to, realm }, vendor.upstream());
-    let one = if profile.one_auth_host { Some(open(Party::Auth, home).await?) } else { None };
+    let open = |to, realm| proxy.open(Link { from: Party::Sdk, to, realm }, vendor.upstream());
+    let shared_auth = if profile.one_auth_host { Some(open(Party::Auth, home).await?) } else { None };
     let mut endpoints = Vec::new();
     for realm in Realm::all() {
         let api = open(Party::Api, realm).await?;
-        let auth = match one {
-            Some(one) => one,
+        let auth = match shared_auth {
+            Some(shared) => shared,
             None => open(Party::Auth, realm).await?,
         };
         endpoints.push(Endpoint {

@@ -1,11 +1,11 @@
-//! What a run tells. These types are the interface between the runner and the reports.
+//! The events of a run. They are the interface between the runner and the reports.
 
 use super::summary::Summary;
 use super::verdict::CaseReport;
 use serde::Serialize;
 use vouch_spec::protocol::message::SdkName;
 
-/// One thing that happened.
+/// An event of a run.
 #[derive(Clone, Debug)]
 pub enum RunEvent {
     Started(Started),
@@ -13,18 +13,20 @@ pub enum RunEvent {
     Finished(Summary),
 }
 
-/// What is about to run.
+/// The start of a run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Started {
-    /// The target's name, as the target file or `built in` says.
+    /// The name of the target file's implementation, or `built in`.
     pub target: String,
     pub sdk: SdkName,
     /// `virtual` or `real`.
     pub time: &'static str,
+    /// The number of planned cases.
     pub cases: usize,
+    /// The number of cases that run at once.
     pub jobs: usize,
-    /// The seed of a random order.
+    /// The seed of a random order, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }

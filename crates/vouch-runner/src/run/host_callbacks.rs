@@ -1,110 +1,114 @@
-//! The harness's side of the conversation with one process: its clock, its callback, what it says of itself.
+//! The requests and notifications that an SDK's process sends to the harness: sleep, authenticate, status changes, log lines.
 
 use crate::sut::HostCallbacks;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use vouch_sim::clock::{Clock, Purpose};
 use vouch_spec::protocol::message::{self, Status};
 use vouch_spec::protocol::{Refusal, StatusWord, is_documented};
 
-/// Who answers the SDK's authenticate callback.
+/// Answers the SDK's authenticate callback.
 #[async_trait]
 pub(super) trait Authenticator: Send + Sync {
+    /// A sign-in token of the user with this app user id.
     async fn authenticate(&self, external_user_id: &str) -> Result<String, Refusal>;
 }
 
-/// What the SDK's process said of itself.
+/// The notifications of the SDK over all launches of a case.
 #[derive(Default)]
 pub(super) struct Notifications {
-    /// What was told since the last time it was taken.
+    /// The statuses since the previous call of [`Notifications::take_changes`].
     pub statuses: Vec<Vec<StatusWord>>,
-    /// The last status that was told before those: a new installation has none.
-    pub told_before: BTreeSet<StatusWord>,
-    /// The first status that is no documented combination.
-    pub odd_status: Option<Vec<StatusWord>>,
+    /// The last status before those. A new installation has an empty status.
+    pub previous_status: BTreeSet<StatusWord>,
+    /// The first status that is not a documented combination.
+    pub undocumented_status: Option<Vec<StatusWord>>,
+    /// The log lines since the previous check of the log.
     pub logs: String,
-    /// The first notification that could not be read.
-    pub unreadable: Option<String>,
+    /// Why the first invalid notification is invalid.
+    pub invalid: Option<String>,
 }
 
 impl Notifications {
-    fn cannot_read(&mut self, method: &str, why: &serde_json::Error) {
-        self.unreadable.get_or_insert_with(|| format!("its notification `{method}` cannot be read: {why}"));
+    fn record_invalid(&mut self, method: &str, error: &serde_json::Error) {
+        self.invalid.get_or_insert_with(|| format!("its notification `{method}` cannot be read: {error}"));
     }
 
-    fn status(&mut self, status: Vec<StatusWord>) {
+    fn record_status(&mut self, status: Vec<StatusWord>) {
         if !is_documented(&status) {
-            self.odd_status.get_or_insert_with(|| status.clone());
+            self.undocumented_status.get_or_insert_with(|| status.clone());
         }
         self.statuses.push(status);
     }
 
-    /// The changes of the status since the last time they were taken. Telling the same status twice misses nothing, nor does
-    /// beginning with the present one.
+    /// The changes of the status since the previous call. A repeated status, or the current one at launch, is not a change.
     pub fn take_changes(&mut self) -> Vec<BTreeSet<StatusWord>> {
         let mut changes: Vec<BTreeSet<_>> = Vec::new();
         for status in std::mem::take(&mut self.statuses) {
             let status: BTreeSet<_> = status.into_iter().collect();
-            if status != *changes.last().unwrap_or(&self.told_before) {
+            if status != *changes.last().unwrap_or(&self.previous_status) {
                 changes.push(status);
             }
         }
         if let Some(last) = changes.last() {
-            self.told_before.clone_from(last);
+            self.previous_status.clone_from(last);
         }
         changes
     }
 }
 
-/// The harness's side of the conversation with one process.
+/// The callbacks of one launched process.
 pub(super) struct SdkCallbacks {
     pub clock: Clock,
-    pub clock_off_ms: Arc<AtomicI64>,
-    pub heard: Arc<Mutex<Notifications>>,
+    /// How far the device's clock is ahead, in milliseconds.
+    pub clock_skew_ms: Arc<AtomicI64>,
+    pub notifications: Arc<Mutex<Notifications>>,
     pub authenticator: Option<Arc<dyn Authenticator>>,
-    pub rest: Arc<Rest>,
-    /// Which launch it is that this process began with.
+    pub sleepers: Arc<Sleepers>,
+    /// The number of the launch of this process.
     pub launch: u64,
 }
 
-/// What the sleepers of a device wait for beside the clock.
-pub(super) struct Rest {
+/// What the SDK's timers wait for in addition to the clock.
+pub(super) struct Sleepers {
     /// Time has passed that the device has not noticed yet.
-    pub unnoticed: watch::Sender<bool>,
-    /// Grows with each launch: those who slept in the process before are gone.
+    pub time_unnoticed: watch::Sender<bool>,
+    /// The number of launches. A launch ends the timers of the process before it.
     pub launches: watch::Sender<u64>,
-    /// How many sleepers wake as soon as the device notices.
+    /// The number of timers that fire when the device notices the time.
     pub due: AtomicUsize,
 }
 
-impl Default for Rest {
+impl Default for Sleepers {
     fn default() -> Self {
-        Self { unnoticed: watch::Sender::new(false), launches: watch::Sender::new(0), due: AtomicUsize::new(0) }
+        Self { time_unnoticed: watch::Sender::new(false), launches: watch::Sender::new(0), due: AtomicUsize::new(0) }
     }
 }
 
 impl SdkCallbacks {
-    /// Sleeps as the SDK asks for. On a device that is not in use nobody wakes before it is used again.
+    /// Sleeps as the SDK requests. On a device that is not in use, no timer fires before the device is used again.
     async fn sleep(&self, duration: Duration, purpose: Purpose) {
-        let (mut launches, mut unnoticed) = (self.rest.launches.subscribe(), self.rest.unnoticed.subscribe());
+        let (mut launches, mut unnoticed) =
+            (self.sleepers.launches.subscribe(), self.sleepers.time_unnoticed.subscribe());
         tokio::select! {
             () = self.clock.sleep(duration, purpose) => {}
             _ = launches.wait_for(|launch| *launch != self.launch) => return,
         }
         if *unnoticed.borrow_and_update() {
-            self.rest.due.fetch_add(1, Ordering::Relaxed);
+            self.sleepers.due.fetch_add(1, Ordering::Relaxed);
             let _ = unnoticed.wait_for(|unnoticed| !unnoticed).await;
-            self.rest.due.fetch_sub(1, Ordering::Relaxed);
+            self.sleepers.due.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
-/// How much of the SDK's log of one step is searched, in bytes.
+/// The maximum length of the log of one step that is searched, in bytes.
 const LOG_LIMIT: usize = 16 << 20;
 
 #[async_trait]
@@ -113,16 +117,16 @@ impl HostCallbacks for SdkCallbacks {
         match method {
             "sleep" => {
                 let sleep: message::Sleep =
-                    serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
+                    serde_json::from_value(params).map_err(|error| Refusal::bad_params(method, &error))?;
                 let purpose = if sleep.background { Purpose::Background } else { Purpose::Wait };
                 self.sleep(Duration::from_millis(sleep.milliseconds), purpose).await;
-                Ok(json!({ "now": self.clock.now_ms().saturating_add(self.clock_off_ms.load(Ordering::Relaxed)) }))
+                Ok(json!({ "now": self.clock.now_ms().saturating_add(self.clock_skew_ms.load(Ordering::Relaxed)) }))
             }
             "authenticate" => {
-                let who: message::Authenticate =
-                    serde_json::from_value(params).map_err(|why| Refusal::bad_params(method, &why))?;
+                let request: message::Authenticate =
+                    serde_json::from_value(params).map_err(|error| Refusal::bad_params(method, &error))?;
                 let Some(authenticator) = &self.authenticator else { return Err(Refusal::unknown_method(method)) };
-                let token = authenticator.authenticate(&who.external_user_id).await?;
+                let token = authenticator.authenticate(&request.external_user_id).await?;
                 Ok(json!({ "token": token }))
             }
             _ => Err(Refusal::unknown_method(method)),
@@ -130,19 +134,19 @@ impl HostCallbacks for SdkCallbacks {
     }
 
     fn notification(&self, method: &str, params: Value) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notifications = self.notifications.lock();
         match method {
             "statusChanged" => match serde_json::from_value::<Status>(params) {
-                Ok(told) => heard.status(told.status),
-                Err(why) => heard.cannot_read(method, &why),
+                Ok(changed) => notifications.record_status(changed.status),
+                Err(error) => notifications.record_invalid(method, &error),
             },
             "log" => match serde_json::from_value::<message::Log>(params) {
-                Ok(line) if heard.logs.len() < LOG_LIMIT => {
-                    heard.logs.push_str(&line.text);
-                    heard.logs.push('\n');
+                Ok(line) if notifications.logs.len() < LOG_LIMIT => {
+                    notifications.logs.push_str(&line.text);
+                    notifications.logs.push('\n');
                 }
                 Ok(_) => {}
-                Err(why) => heard.cannot_read(method, &why),
+                Err(error) => notifications.record_invalid(method, &error),
             },
             _ => {}
         }
@@ -154,19 +158,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_told_twice_is_no_change_and_one_that_was_left_between_is() {
+    fn a_repeated_status_is_not_a_change_and_a_return_to_it_is() {
         const SIGNED_IN: [StatusWord; 3] = [StatusWord::Configured, StatusWord::SignedIn, StatusWord::UseSignInToken];
-        let mut heard = Notifications::default();
+        let mut notifications = Notifications::default();
         let set = |status: &[StatusWord]| status.iter().copied().collect::<BTreeSet<_>>();
-        heard.status(vec![]);
-        assert!(heard.take_changes().is_empty(), "a new installation begins so");
-        heard.status(SIGNED_IN.to_vec());
-        assert_eq!(heard.take_changes(), [set(&SIGNED_IN)]);
-        heard.status(SIGNED_IN.to_vec());
-        assert!(heard.take_changes().is_empty());
-        heard.status(vec![]);
-        heard.status(SIGNED_IN.to_vec());
-        assert_eq!(heard.take_changes(), [set(&[]), set(&SIGNED_IN)]);
-        assert_eq!(heard.odd_status, None);
+        notifications.record_status(vec![]);
+        assert!(notifications.take_changes().is_empty(), "the status of a new installation");
+        notifications.record_status(SIGNED_IN.to_vec());
+        assert_eq!(notifications.take_changes(), [set(&SIGNED_IN)]);
+        notifications.record_status(SIGNED_IN.to_vec());
+        assert!(notifications.take_changes().is_empty());
+        notifications.record_status(vec![]);
+        notifications.record_status(SIGNED_IN.to_vec());
+        assert_eq!(notifications.take_changes(), [set(&[]), set(&SIGNED_IN)]);
+        assert_eq!(notifications.undocumented_status, None);
     }
 }

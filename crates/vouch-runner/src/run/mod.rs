@@ -1,11 +1,14 @@
-//! From a plan to verdicts: a case is a list of steps, each step acts on the world and says what came back, expectations
-//! judge it, and everything that happens is an [`event::RunEvent`].
+//! Runs a plan: each case is a list of steps; each step acts on the case's world and returns a result; expectations and
+//! invariants check it; everything that happens is reported as an [`event::RunEvent`].
 //!
-//! The runner knows roles, wire and device. It does not know which implementation sits there, nor who reads its events.
+//! This module knows roles, the wire and the device. It must not know which implementation fills a role, nor who receives
+//! its events.
 
 mod app;
 mod app_process;
+mod backends;
 mod case;
+mod context;
 mod crash_points;
 mod device;
 mod device_error;
@@ -13,22 +16,26 @@ mod device_storage;
 mod environment;
 pub mod event;
 mod expiries;
+mod finding;
 mod host_callbacks;
 mod plan;
-mod requests;
+mod role_setup;
 mod runner;
-mod sdk_calls;
+mod sdk_client;
 mod snapshots;
+mod stderr_log;
 pub mod step;
 mod step_result;
 pub mod summary;
 mod traffic;
+mod users;
 mod vendor;
 pub mod verdict;
-pub mod world;
+mod world;
 
 pub use case::play;
 pub use device_storage::DeviceStorage;
 pub use plan::{Filter, Offer, Plan, PlannedCase, Skip};
-pub use runner::{Interrupted, RoleSetup, Settings, run, wanted};
+pub use role_setup::RoleSetup;
+pub use runner::{Interrupted, Settings, run, wanted};
 pub use snapshots::SnapshotMode;

@@ -1,12 +1,12 @@
-//! Runs the cases of a plan, several at once, and tells what happens.
+//! Runs the cases of a plan, several at once, and reports events.
 
 use super::case;
 use super::event::{RunEvent, Started};
 use super::plan::{Offer, Plan, PlannedCase};
+use super::role_setup::RoleSetup;
 use super::snapshots::{SnapshotMode, Snapshots};
 use super::summary::SummaryBuilder;
 use super::verdict::{CaseReport, Strictness, Verdict};
-pub use super::world::Setup as RoleSetup;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -18,37 +18,38 @@ use tokio::task::JoinSet;
 use vouch_sim::clock::Mode;
 use vouch_spec::protocol::message::SdkName;
 
-/// Becomes true when the user wants the run to end.
+/// Becomes true when the user interrupts the run.
 pub type Interrupted = watch::Receiver<bool>;
 
-/// How to run a plan.
+/// The settings of a run.
 pub struct Settings {
     pub engine: RoleSetup,
-    /// What its roles offer.
+    /// What the roles offer to scenarios.
     pub offer: Offer,
+    /// The name of the target in reports.
     pub target: String,
     pub sdk: SdkName,
-    /// How many cases at once.
+    /// The number of cases that run at once.
     pub jobs: usize,
     pub strictness: Strictness,
     pub snapshot_mode: SnapshotMode,
-    /// Where snapshots lie, where not beside their scenarios.
+    /// The folder of the snapshots. Default: beside each scenario.
     pub snapshot_folder: Option<PathBuf>,
-    /// Whether snapshots are compared at all.
+    /// Whether snapshots are compared.
     pub snapshots: bool,
-    /// Without proof of every `must` clause that the cases are about, the run is inconclusive.
+    /// The run is inconclusive unless every `must` clause that its cases test is satisfied.
     pub require_all: bool,
     /// Stop after the first failure.
     pub fail_fast: bool,
-    /// How many times everything runs.
+    /// The number of times that the plan runs.
     pub rounds: usize,
-    /// The seed of a random order; none is the order of the files.
+    /// The seed of a random order. `None` is the order of the files.
     pub shuffle: Option<u64>,
 }
 
-/// Runs every case. `on_event` gets each event as it happens, on this task.
+/// Runs every case. `on_event` is called for each event, on this task.
 pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, mut on_event: impl FnMut(RunEvent)) {
-    let began = Instant::now();
+    let started = Instant::now();
     let clauses = plan.clauses;
     let planned = plan.cases.len() * settings.rounds;
     let mut summary = SummaryBuilder::new(clauses.clone(), settings.require_all);
@@ -61,15 +62,15 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         seed: settings.shuffle,
     }));
     let (engine, offer) = (Arc::new(settings.engine), Arc::new(settings.offer));
-    let wanted_snapshots = settings.snapshots.then(|| Snapshots::new(settings.snapshot_mode, settings.snapshot_folder));
-    let snapshots = Arc::new(wanted_snapshots);
-    let mut waiting = Queue::new(plan.cases, settings.rounds, settings.shuffle);
+    let snapshots = settings.snapshots.then(|| Snapshots::new(settings.snapshot_mode, settings.snapshot_folder));
+    let snapshots = Arc::new(snapshots);
+    let mut queue = Queue::new(plan.cases, settings.rounds, settings.shuffle);
     let mut running: JoinSet<CaseReport> = JoinSet::new();
     let mut stopped = false;
     loop {
         while running.len() < settings.jobs.max(1) {
-            let Some(case) = waiting.next() else { break };
-            running.spawn(one(case, engine.clone(), offer.clone(), snapshots.clone()));
+            let Some(case) = queue.next() else { break };
+            running.spawn(run_or_skip(case, engine.clone(), offer.clone(), snapshots.clone()));
         }
         let finished = tokio::select! {
             biased;
@@ -80,21 +81,21 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
             finished = running.join_next() => finished,
         };
         let Some(finished) = finished else { break };
-        let report = finished.unwrap_or_else(|error| lost(&error.to_string()));
+        let report = finished.unwrap_or_else(|error| CaseReport::lost(&error));
         let report = CaseReport { verdict: report.verdict.with_strictness(&clauses, settings.strictness), ..report };
         summary.add(&report);
         let failed = matches!(report.verdict, Verdict::Failed(_));
         on_event(RunEvent::CaseFinished(Box::new(report)));
         if failed && settings.fail_fast {
-            waiting.end();
+            queue.clear();
         }
     }
-    // Ends every case that still runs, and with it its process.
+    // Aborts the cases that still run, which kills their processes.
     running.shutdown().await;
-    on_event(RunEvent::Finished(summary.finish(planned, began.elapsed(), stopped)));
+    on_event(RunEvent::Finished(summary.finish(planned, started.elapsed(), stopped)));
 }
 
-/// The cases that wait, round after round.
+/// The cases that have not started, round after round.
 struct Queue {
     cases: Vec<Arc<PlannedCase>>,
     next: usize,
@@ -119,21 +120,21 @@ impl Queue {
         self.cases.get(self.next - 1).cloned()
     }
 
-    fn end(&mut self) {
+    fn clear(&mut self) {
         self.next = self.cases.len();
         self.rounds_left = 0;
     }
 }
 
-/// Waits until the user wants an end.
+/// Waits until the user interrupts the run.
 pub async fn wanted(interrupted: &mut Interrupted) {
-    // A sender that is gone will never interrupt.
+    // A dropped sender never interrupts.
     if interrupted.wait_for(|wanted| *wanted).await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-async fn one(
+async fn run_or_skip(
     case: Arc<PlannedCase>,
     engine: Arc<RoleSetup>,
     offer: Arc<Offer>,
@@ -143,19 +144,4 @@ async fn one(
         return CaseReport::new(&case, Verdict::Skipped(skip.0), Duration::ZERO);
     }
     case::run(&case, &engine, snapshots.as_ref().as_ref()).await
-}
-
-/// A case whose task died: the harness's own fault.
-fn lost(error: &str) -> CaseReport {
-    let redactor = vouch_sim::wire::redact::Redactor::default();
-    CaseReport {
-        id: "unknown".into(),
-        group: "harness".into(),
-        title: "a case was lost".into(),
-        advice: None,
-        file: String::new(),
-        proves: vec![],
-        verdict: Verdict::HarnessFailed(redactor.scrub(&format!("the harness lost a case: {error}"))),
-        duration: Duration::ZERO,
-    }
 }

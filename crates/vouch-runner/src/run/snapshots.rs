@@ -1,46 +1,48 @@
-//! Wire snapshots: the transcript of a passing case against the file beside its scenario.
+//! Wire snapshots: compares the transcript of a passed case with the file beside its scenario.
 
 use super::plan::PlannedCase;
 use super::step_result::{StepError, StepFailure};
 use super::world::World;
+use parking_lot::Mutex;
 use similar::TextDiff;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use vouch_sim::clock::Mode;
 use vouch_sim::wire::snapshot::{self, Snapshot};
 use vouch_spec::scenario::{SnapshotStore, WireCheck};
 use vouch_spec::step::Expiries;
 
-/// What to do about a snapshot that is missing or differs.
+/// What to do if a snapshot is missing or differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotMode {
-    /// Fail, and leave a `.snap.new` for `cargo insta review`.
+    /// Fail, and write a `.snap.new` file for `cargo insta review`.
     Review,
     /// Fail and write nothing.
     Check,
-    /// Write what was seen.
+    /// Write the snapshot.
     Update,
 }
 
+/// The wire snapshots of a run.
 pub(super) struct Snapshots {
     mode: SnapshotMode,
+    /// The folder of the snapshots. Default: beside each scenario.
     folder: Option<PathBuf>,
-    /// What this run has seen so far: cases of one scenario share a snapshot.
-    seen: Mutex<HashMap<PathBuf, (String, String)>>,
+    /// The case and the transcript of each snapshot of this run: the cases of one scenario share a snapshot.
+    compared: Mutex<HashMap<PathBuf, (String, String)>>,
 }
 
 impl Snapshots {
     pub fn new(mode: SnapshotMode, folder: Option<PathBuf>) -> Self {
-        Self { mode, folder, seen: Mutex::default() }
+        Self { mode, folder, compared: Mutex::default() }
     }
 
-    /// Compares a finished case's wire with its snapshot, if its scenario wants that.
+    /// Compares the transcript of a case with its snapshot, if its scenario has one.
     pub fn check(&self, case: &PlannedCase, world: &World) -> Result<(), Box<StepFailure>> {
         if case.scenario.header.wire != Some(WireCheck::Snapshot) {
             return Ok(());
         }
-        // With short-lived tokens in real time an SDK may rightly refresh earlier than in virtual time.
+        // With short-lived tokens in real time an SDK may refresh earlier than in virtual time.
         if world.clock.mode() == Mode::Real && case.expiries() != Expiries::default() {
             return Ok(());
         }
@@ -59,13 +61,16 @@ impl Snapshots {
     }
 
     fn compare(&self, case: &PlannedCase, path: &Path, got: &str) -> Result<(), StepError> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((sibling, first)) = seen.get(path)
+        let mut compared = self.compared.lock();
+        if let Some((sibling, first)) = compared.get(path)
             && first != got
         {
-            return Err(StepError::Unmet { expected: format!("the same wire as in {sibling}"), got: diff(first, got) });
+            return Err(StepError::Unmet {
+                expected: format!("the same traffic as in {sibling}"),
+                got: diff(first, got),
+            });
         }
-        seen.insert(path.to_path_buf(), (case.id.clone(), got.to_owned()));
+        compared.insert(path.to_path_buf(), (case.id.clone(), got.to_owned()));
         let harness =
             |e: std::io::Error| StepError::Harness(format!("cannot use the snapshot {}: {e}", path.display()));
         // A snapshot folder of the target takes the place of what is embedded.
@@ -95,10 +100,10 @@ impl Snapshots {
         };
         Err(match stored {
             Some(stored) => StepError::Unmet {
-                expected: "the wire as its snapshot has it".into(),
-                got: format!("this difference (- snapshot, + this run); {hint}\n{}", diff(&stored.contents, got)),
+                expected: "the traffic of its wire snapshot".into(),
+                got: format!("a difference (- snapshot, + this run); {hint}\n{}", diff(&stored.contents, got)),
             },
-            None => StepError::Unmet { expected: "a snapshot of the wire".into(), got: format!("none yet; {hint}") },
+            None => StepError::Unmet { expected: "a wire snapshot".into(), got: format!("none yet; {hint}") },
         })
     }
 }

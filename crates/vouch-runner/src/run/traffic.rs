@@ -1,6 +1,6 @@
 //! Checks `sent:`: what went over the wire during a step.
 
-use super::sdk_calls::TrafficWindow;
+use super::sdk_client::TrafficWindow;
 use super::step_result::StepError;
 use super::world::World;
 use vouch_sim::wire::{Exchange, Operation};
@@ -43,10 +43,10 @@ fn carried(exchange: &Exchange, world: &World) -> Vec<&'static str> {
         carried.push(Credential::ApiKey.words());
     }
     if exchange.request.header("authorization").is_some() {
-        carried.push(if world.shows_access_token(exchange) {
+        carried.push(if world.sdk.carries_access_token(exchange) {
             Credential::AccessToken.words()
         } else {
-            "an Authorization header that is no access token"
+            "an Authorization header without an access token"
         });
     }
     if carried.is_empty() {

@@ -1,4 +1,4 @@
-//! What stands behind the api and idp roles in one case: the simulated cloud, or one from outside.
+//! The cloud behind the api and idp roles in one case: the simulated cloud, or an external one.
 
 use super::step_result::StepError;
 use crate::sut::{ExternalCloud, HttpCall};
@@ -16,38 +16,37 @@ use vouch_spec::protocol::{Control, Realm};
 /// The cloud of one case.
 pub enum Vendor {
     Simulated(MockCloud),
-    External(External),
+    External(ExternalVendor),
 }
 
-/// A cloud from outside, as one case sees it.
-pub struct External {
+/// An external cloud in one case.
+pub struct ExternalVendor {
     cloud: Arc<ExternalCloud>,
     client: reqwest::Client,
-    connect_timeout: Duration,
-    upstream: Arc<Witness>,
+    timeout: Duration,
+    upstream: Arc<ExternalUpstream>,
 }
 
-impl External {
+impl ExternalVendor {
     pub fn new(
         cloud: Arc<ExternalCloud>,
         profile: Arc<Profile>,
         redactor: Redactor,
-        connect_timeout: Duration,
-    ) -> Result<Self, String> {
+        timeout: Duration,
+    ) -> Result<Self, VendorError> {
         let mut hosts = BTreeMap::new();
         for (realm, of) in &cloud.realms {
             redactor.named_secret(SecretKind::ApiKey, &of.api_key, format!("API key of {realm}"));
-            let (api, auth) =
-                (Forward::new(of.api.clone(), connect_timeout)?, Forward::new(of.auth.clone(), connect_timeout)?);
-            hosts.insert(*realm, (api, auth));
+            let forward =
+                |url: &str| Forward::new(url.to_owned(), timeout).map_err(|error| VendorError::new(url, &error));
+            hosts.insert(*realm, (forward(&of.api)?, forward(&of.auth)?));
         }
         let base = cloud.realms.values().next().map(|of| of.api.clone()).unwrap_or_default();
-        let client =
-            vouch_sim::wire::client(&base, connect_timeout).map_err(|error| format!("no HTTP client: {error}"))?;
-        Ok(Self { cloud, client, connect_timeout, upstream: Arc::new(Witness { hosts, profile, redactor }) })
+        let client = vouch_sim::wire::client(&base, timeout).map_err(|error| VendorError::new(&base, &error))?;
+        Ok(Self { cloud, client, timeout, upstream: Arc::new(ExternalUpstream { hosts, profile, redactor }) })
     }
 
-    /// Calls the API as the team does, past the recorder.
+    /// Calls the API with the team's key. The call is not recorded.
     async fn team_call(
         &self,
         realm: Realm,
@@ -58,10 +57,24 @@ impl External {
         let of = self.cloud.realms.get(&realm).ok_or_else(|| no_realm(realm))?;
         let headers = [("x-vital-api-key".to_owned(), of.api_key.clone())].into();
         let call = HttpCall { method, path: path.to_owned(), headers, body };
-        let reply = call.send(&self.client, &of.api, self.connect_timeout).await;
+        let reply = call.send(&self.client, &of.api, self.timeout).await;
         let reply = reply
-            .map_err(|why| StepError::Harness(format!("the cloud under test cannot be prepared: {path}: {why}")))?;
+            .map_err(|error| StepError::Harness(format!("the cloud under test cannot be prepared: {path}: {error}")))?;
         Ok((reply.status, serde_json::from_slice(&reply.body).unwrap_or_default()))
+    }
+}
+
+/// Why an external cloud cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no HTTP client for {url}: {error}")]
+pub struct VendorError {
+    url: String,
+    error: String,
+}
+
+impl VendorError {
+    fn new(url: &str, error: &impl std::fmt::Display) -> Self {
+        Self { url: url.to_owned(), error: error.to_string() }
     }
 }
 
@@ -70,6 +83,7 @@ fn no_realm(realm: Realm) -> StepError {
 }
 
 impl Vendor {
+    /// The upstream of the recording proxies.
     pub fn upstream(&self) -> Arc<dyn Upstream> {
         match self {
             Vendor::Simulated(cloud) => Arc::new(cloud.clone()),
@@ -77,7 +91,7 @@ impl Vendor {
         }
     }
 
-    /// The simulated cloud, for what no other can do. The plan has skipped cases that need it elsewhere.
+    /// The simulated cloud, for steps that only it can do. With an external cloud, such cases are skipped.
     pub fn simulated(&self) -> Result<&MockCloud, StepError> {
         match self {
             Vendor::Simulated(cloud) => Ok(cloud),
@@ -95,7 +109,7 @@ impl Vendor {
         }
     }
 
-    /// What names the team's project in a sign-in token, where it is known.
+    /// The public key of the team's project in a sign-in token; empty for an external cloud.
     pub fn public_key(&self, realm: Realm) -> String {
         match self {
             Vendor::Simulated(cloud) => cloud.store().team(realm).public_key(),
@@ -103,7 +117,7 @@ impl Vendor {
         }
     }
 
-    /// The tenant of the team's users, where it is known.
+    /// The tenant of the team's users; empty for an external cloud.
     pub fn tenant(&self, realm: Realm) -> String {
         match self {
             Vendor::Simulated(cloud) => cloud.store().team(realm).tenant.clone(),
@@ -111,6 +125,7 @@ impl Vendor {
         }
     }
 
+    /// The lifetimes of its tokens.
     pub fn lifetimes(&self) -> Lifetimes {
         match self {
             Vendor::Simulated(cloud) => cloud.lifetimes(),
@@ -118,7 +133,8 @@ impl Vendor {
         }
     }
 
-    /// Makes a vendor user, under an id where that is possible. The id; none where there was one already.
+    /// Creates a vendor user, in the simulated cloud with the id `id` if given. Returns the id of the user, or `None` if it
+    /// existed already.
     pub async fn add_user(
         &self,
         realm: Realm,
@@ -142,8 +158,8 @@ impl Vendor {
         }
     }
 
-    /// Does something to a user behind the clients' backs.
-    pub async fn tell(&self, control: Control, realm: Realm, user_id: &str) -> Result<(), StepError> {
+    /// Applies a control to a user: deletes it, revokes its tokens, and so on.
+    pub async fn apply_control(&self, control: Control, realm: Realm, user_id: &str) -> Result<(), StepError> {
         match self {
             Vendor::Simulated(cloud) => {
                 match control {
@@ -183,7 +199,7 @@ impl Vendor {
         }
     }
 
-    /// Has the cloud's own clock, if it has one, follow the case's.
+    /// Advances the clock of an external cloud with a hook for it. The simulated cloud uses the clock of the case.
     pub async fn advance(&self, realm: Realm, by: Duration) -> Result<(), StepError> {
         match self {
             Vendor::External(external) if external.cloud.has_hook(Control::Advance) => external
@@ -195,6 +211,7 @@ impl Vendor {
         }
     }
 
+    /// The last part of the output of an external cloud.
     pub fn stderr(&self) -> String {
         match self {
             Vendor::Simulated(_) => String::new(),
@@ -203,20 +220,20 @@ impl Vendor {
     }
 }
 
-/// Passes calls on to a cloud from outside and learns the secrets in its answers.
-struct Witness {
+/// Forwards requests to an external cloud and registers the secrets in its responses.
+struct ExternalUpstream {
     hosts: BTreeMap<Realm, (Forward, Forward)>,
     profile: Arc<Profile>,
     redactor: Redactor,
 }
 
 #[async_trait]
-impl Upstream for Witness {
+impl Upstream for ExternalUpstream {
     async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
         let (api, auth) = self.hosts.get(&link.realm)?;
         if link.to != Party::Auth {
             let reply = api.pass_on(request).await?;
-            self.note_sign_in_token(&reply);
+            self.record_sign_in_token(&reply);
             return Some(reply);
         }
         let call = self.profile.recognise(&request.method, &request.path, &request.body).map(|(call, _)| call);
@@ -229,17 +246,17 @@ impl Upstream for Witness {
     }
 }
 
-impl Witness {
-    fn note_sign_in_token(&self, reply: &Reply) {
+impl ExternalUpstream {
+    fn record_sign_in_token(&self, reply: &Reply) {
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         if let Some(token) = body.get("sign_in_token").and_then(Value::as_str) {
-            note_sign_in_token(&self.redactor, token);
+            record_sign_in_token(&self.redactor, token);
         }
     }
 }
 
-/// Notes a sign-in token and the JWT in it as secrets.
-pub(super) fn note_sign_in_token(redactor: &Redactor, token: &str) {
+/// Registers a sign-in token and the JWT in it as secrets.
+pub(super) fn record_sign_in_token(redactor: &Redactor, token: &str) {
     use base64::Engine;
     redactor.secret(SecretKind::SignInToken, token);
     let envelope = base64::engine::general_purpose::STANDARD.decode(token).unwrap_or_default();
@@ -248,3 +265,6 @@ pub(super) fn note_sign_in_token(redactor: &Redactor, token: &str) {
         redactor.same_secret(token, jwt);
     }
 }
+
+#[cfg(test)]
+mod tests;

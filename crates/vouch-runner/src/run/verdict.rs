@@ -3,7 +3,7 @@
 use super::plan::PlannedCase;
 use std::fmt;
 use std::time::Duration;
-use vouch_sim::wire::redact::Redacted;
+use vouch_sim::wire::redact::{Redacted, Redactor};
 use vouch_spec::scenario::{Clauses, Level};
 use vouch_spec::text::{Source, Span};
 
@@ -35,6 +35,21 @@ impl CaseReport {
             proves: case.scenario.proves().map(str::to_owned).collect(),
             verdict,
             duration,
+        }
+    }
+
+    /// The report of a case whose task panicked: a fault of the harness.
+    pub(super) fn lost(error: &impl fmt::Display) -> Self {
+        let what = Redactor::default().scrub(&format!("the harness lost a case: {error}"));
+        Self {
+            id: "unknown".into(),
+            group: "harness".into(),
+            title: "a case was lost".into(),
+            advice: None,
+            file: String::new(),
+            proves: vec![],
+            verdict: Verdict::HarnessFailed(what),
+            duration: Duration::ZERO,
         }
     }
 }

@@ -289,3 +289,6 @@ impl Backend {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

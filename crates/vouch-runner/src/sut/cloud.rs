@@ -139,3 +139,6 @@ impl ExternalCloud {
         self.service.as_ref().map(Service::stderr).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

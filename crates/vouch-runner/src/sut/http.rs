@@ -147,3 +147,6 @@ impl HttpCall {
         Ok(HttpReply { status, headers, body })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,9 @@ mod vocabulary;
 
 pub use peer::{CallError, Handler, Peer, Refusal, connect};
 pub use violation::{MAX_UNASKED, Violation};
-pub use vocabulary::{Capability, Control, Environment, ErrorKind, Realm, Region, Role, StatusWord, is_documented};
+pub use vocabulary::{
+    Capability, Control, Environment, ErrorKind, Realm, Region, Role, SdkMethod, StatusWord, is_documented,
+};
 
 pub use schema::schema;
 

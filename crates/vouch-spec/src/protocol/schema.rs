@@ -85,3 +85,17 @@ fn message_schema(error_data: &Value) -> Value {
             "properties": { "code": { "type": "integer" }, "message": { "type": "string" }, "data": error_data } } } },
     ] })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::SdkMethod;
+    use super::*;
+
+    #[test]
+    fn the_schema_has_every_sdk_method() {
+        let schema = schema();
+        let methods = schema["requestsToAdapter"].as_object().expect("an object").keys();
+        let methods: Vec<_> = methods.filter(|method| !["initialize", "stop"].contains(&method.as_str())).collect();
+        assert_eq!(methods, SdkMethod::WORDS);
+    }
+}

@@ -52,6 +52,25 @@ words! {
 }
 
 words! {
+    /// A method that the harness calls on an SDK adapter.
+    SdkMethod {
+        Start = "start",
+        SignIn = "signIn",
+        SignOut = "signOut",
+        Status = "status",
+        CurrentUserId = "currentUserId",
+        Configure = "configure",
+        SetUserId = "setUserId",
+        Identify = "identify",
+        Request = "request",
+        Refresh = "refresh",
+        Storage = "storage",
+        LockStorage = "lockStorage",
+        Clock = "clock",
+    }
+}
+
+words! {
     /// What an SDK port may claim in `initialize`.
     Capability {
         /// The older API-key scheme: `configure`, `setUserId`.

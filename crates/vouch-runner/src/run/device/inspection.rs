@@ -1,25 +1,25 @@
-//! What can be seen of the SDK from outside: what it keeps, tells and writes.
+//! What the harness observes of the SDK: its storage, its notifications, its log and its standard error.
 
 use super::super::device_error::DeviceError;
-use super::{Called, Device, lock};
+use super::{Called, Device};
 use crate::sut::SutError;
 use serde_json::json;
 use std::collections::BTreeSet;
 use vouch_spec::protocol::message::{Item, Items};
-use vouch_spec::protocol::{Capability, ErrorKind, StatusWord};
+use vouch_spec::protocol::{Capability, ErrorKind, SdkMethod, StatusWord};
 
 impl Device {
-    /// Everything that the SDK keeps, as far as it can be seen from outside.
+    /// Every storage item, from the files of the device and from the adapter.
     pub async fn items(&self) -> Result<Vec<Item>, DeviceError> {
         let mut items = self.storage.items()?;
-        if self.capabilities.contains(&Capability::StorageFiles) || self.running().is_none() {
+        if self.config.capabilities.contains(&Capability::StorageFiles) || self.running().is_none() {
             return Ok(items);
         }
-        match self.call::<Items>("storage", json!({})).await? {
-            Called::Ok(told) => items.extend(told.items),
+        match self.call::<Items>(SdkMethod::Storage, json!({})).await? {
+            Called::Ok(storage) => items.extend(storage.items),
             Called::Killed => {}
-            // What is locked cannot be listed.
-            Called::Refused { kind: ErrorKind::Storage, .. } if *lock(&self.locked) => {}
+            // Locked storage cannot be listed.
+            Called::Refused { kind: ErrorKind::Storage, .. } if *self.locked.lock() => {}
             Called::Refused { kind, text } => {
                 return Err(DeviceError::Adapter(SutError::new(format!(
                     "the adapter does not claim `storageFiles` and refused `storage`, with the error {kind}: {text}"
@@ -29,38 +29,36 @@ impl Device {
         Ok(items)
     }
 
-    /// The changes of the status that were told since the last time they were taken.
+    /// The number of exchanges in the transcript at each launch.
+    pub fn launches(&self) -> Vec<usize> {
+        self.launches.lock().clone()
+    }
+
+    /// The changes of the status that the SDK notified since the previous call.
     pub fn take_status_changes(&self) -> Vec<BTreeSet<StatusWord>> {
-        lock(&self.heard).take_changes()
+        self.notifications.lock().take_changes()
     }
 
-    /// A status that was told and is no documented combination.
-    pub fn odd_status(&self) -> Option<Vec<StatusWord>> {
-        lock(&self.heard).odd_status.clone()
+    /// The first notified status that is not a documented combination.
+    pub fn undocumented_status(&self) -> Option<Vec<StatusWord>> {
+        self.notifications.lock().undocumented_status.clone()
     }
 
-    /// A notification that could not be read.
-    pub fn unreadable(&self) -> Option<String> {
-        lock(&self.heard).unreadable.clone()
+    /// Why the first invalid notification is invalid.
+    pub fn invalid_notification(&self) -> Option<String> {
+        self.notifications.lock().invalid.clone()
     }
 
-    /// What the SDK wrote since the last time this was asked, where others can read it: its log and standard error.
+    /// What SDK and app wrote to their log and standard error since the previous call.
     pub fn take_written(&self) -> String {
-        let mut text = std::mem::take(&mut lock(&self.heard).logs);
-        text.push_str(&std::mem::take(&mut *lock(&self.unsearched)));
-        if let Some(process) = self.running() {
-            text.push_str(&process.take_stderr());
-        }
+        let mut text = std::mem::take(&mut self.notifications.lock().logs);
+        text.push_str(&self.stderr.take(self.running().as_deref()));
         text.push_str(&self.app.take_stderr());
         text
     }
 
+    /// The last part of the standard error of SDK and app.
     pub fn stderr(&self) -> String {
-        let mut text = lock(&self.stderr).clone();
-        if let Some(process) = self.running() {
-            text.push_str(&process.stderr_tail());
-        }
-        text.push_str(&self.app.stderr());
-        text
+        self.stderr.tail(self.running().as_deref()) + &self.app.stderr()
     }
 }

@@ -1,27 +1,78 @@
-//! The device's clock, and when the SDK learns what time it is.
+//! The device's clock, and when the SDK learns the time.
 //!
-//! A device that is not in use notices only when it is used again that time has passed: right before the next call. So what
-//! an SDK does then of its own accord, as refreshing a token that has expired, meets the wire that the scenario has prepared.
+//! A device that is not in use notices that time has passed only when it is used again, right before the next SDK call. So
+//! what an SDK then does without a call, such as refreshing an expired token, happens with the faults and network conditions
+//! that the scenario has set up.
 
 use super::super::device_error::DeviceError;
+use super::super::host_callbacks::Sleepers;
 use super::{CANCEL, Called, Device};
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::{Clock, Mode};
 use vouch_sim::wire::{Exchange, ExchangeOutcome};
-use vouch_spec::protocol::message;
+use vouch_spec::protocol::{SdkMethod, message};
 
-/// Real time in which a timer that wakes has sent what it wants.
-const QUIET_OF_TIMERS: Duration = Duration::from_millis(25);
-/// How long they are waited for at the most.
-const MOST_FOR_TIMERS: Duration = Duration::from_millis(500);
+/// The SDK's timers have finished when it sent nothing for this long, in real time.
+const TIMER_QUIET_TIME: Duration = Duration::from_millis(25);
+/// The maximum wait for the SDK's timers.
+const TIMER_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How the SDK took the news that time has passed.
+/// The clock of a device.
+pub(super) struct DeviceClock {
+    /// The clock of the case.
+    pub case: Clock,
+    /// How far the device's clock is ahead of the case's, in milliseconds.
+    pub skew_ms: Arc<AtomicI64>,
+    was_skewed: AtomicBool,
+    /// Whether the SDK takes its time from the harness.
+    tells_time: bool,
+    pub sleepers: Arc<Sleepers>,
+    /// The time that was last sent to the SDK.
+    sent_ms: AtomicI64,
+    /// Held while a time is sent.
+    sending: tokio::sync::Mutex<()>,
+}
+
+impl DeviceClock {
+    pub fn new(case: Clock, tells_time: bool) -> Self {
+        Self {
+            case,
+            skew_ms: Arc::default(),
+            was_skewed: AtomicBool::new(false),
+            tells_time,
+            sleepers: Arc::default(),
+            sent_ms: AtomicI64::new(0),
+            sending: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Ends the timers of the previous process. Returns the number of the new launch.
+    pub fn start_launch(&self) -> u64 {
+        self.sleepers.launches.send_modify(|launch| *launch += 1);
+        self.sleepers.time_unnoticed.send_replace(false);
+        *self.sleepers.launches.borrow()
+    }
+
+    /// The time to send at launch. `None` if the SDK keeps its own time.
+    pub fn time_at_launch(&self) -> Option<i64> {
+        let now = self.now_ms();
+        self.sent_ms.store(now, Ordering::Relaxed);
+        self.tells_time.then_some(now)
+    }
+
+    /// The time on the device, in milliseconds.
+    fn now_ms(&self) -> i64 {
+        self.case.now_ms().saturating_add(self.skew_ms.load(Ordering::Relaxed))
+    }
+}
+
+/// What happened to the SDK's process when it got a new time.
 pub(in crate::run) enum Noticed {
     Yes,
-    /// Its process was killed on purpose in the middle.
+    /// The harness killed it at that moment.
     Killed,
 }
 
@@ -32,68 +83,60 @@ impl Noticed {
 }
 
 impl Device {
-    /// The time that the SDK is told at launch, if it takes its time from the harness.
-    pub(super) fn time_at_launch(&self) -> Option<i64> {
-        let now = self.now_ms();
-        self.told_ms.store(now, Ordering::Relaxed);
-        self.tells_time.then_some(now)
-    }
-
+    /// Whether the clock was ever skewed.
     pub fn clock_was_skewed(&self) -> bool {
-        self.clock_was_skewed.load(Ordering::Relaxed)
+        self.clock.was_skewed.load(Ordering::Relaxed)
     }
 
-    /// Puts the clock wrong; told at the next launch, as a clock that was wrong from the start.
-    pub fn set_clock_off(&self, milliseconds: i64) {
-        self.clock_off_ms.store(milliseconds, Ordering::Relaxed);
-        self.clock_was_skewed.store(true, Ordering::Relaxed);
+    /// Skews the clock. The SDK notices at its next launch or call.
+    pub fn set_clock_skew(&self, milliseconds: i64) {
+        self.clock.skew_ms.store(milliseconds, Ordering::Relaxed);
+        self.clock.was_skewed.store(true, Ordering::Relaxed);
     }
 
-    /// The time by the device's clock.
-    fn now_ms(&self) -> i64 {
-        self.clock.now_ms().saturating_add(self.clock_off_ms.load(Ordering::Relaxed))
-    }
-
-    /// Gives timers of the SDK's own, which wake now, a moment before the call that the scenario makes.
-    async fn let_timers_act(&self) {
-        let (began, settles) = (Instant::now(), |exchanges: &[Exchange]| {
+    /// Waits until the SDK's timers that fire now have sent their requests, so that they precede the next call.
+    async fn await_timers(&self) {
+        let started = Instant::now();
+        let none_pending = |exchanges: &[Exchange]| {
             exchanges.iter().all(|exchange| !matches!(exchange.fate, ExchangeOutcome::Pending))
-        });
-        let mut seen = (usize::MAX, false);
-        while began.elapsed() < MOST_FOR_TIMERS {
-            tokio::time::sleep(QUIET_OF_TIMERS).await;
-            let now = self.transcript.look(|exchanges| (exchanges.len(), settles(exchanges)));
-            if now.1 && now == seen {
+        };
+        let mut previous = (usize::MAX, false);
+        while started.elapsed() < TIMER_TIMEOUT {
+            tokio::time::sleep(TIMER_QUIET_TIME).await;
+            let current = self.transcript.look(|exchanges| (exchanges.len(), none_pending(exchanges)));
+            if current.1 && current == previous {
                 return;
             }
-            seen = now;
+            previous = current;
         }
     }
 
-    /// Time is about to pass, in virtual time at one stroke: the device notices it only when it is used again.
+    /// Announces that virtual time is about to pass. The device notices when it is used again.
     pub fn pass_time(&self) {
-        if self.clock.mode() == Mode::Virtual && !self.clock.is_owed() {
-            self.rest.unnoticed.send_replace(true);
+        if self.clock.case.mode() == Mode::Virtual && !self.clock.case.is_owed() {
+            self.clock.sleepers.time_unnoticed.send_replace(true);
         }
     }
 
-    /// The device is used: the SDK learns what time it is, if it wants to know.
+    /// Sends the time to the SDK because the device is used, unless the SDK keeps its own time.
     pub async fn notice_time(&self) -> Result<Noticed, DeviceError> {
-        if !self.tells_time {
+        if !self.clock.tells_time {
             return Ok(Noticed::Yes);
         }
-        let _one_after_the_other = self.noticing.lock().await;
-        let now = self.now_ms();
-        let news = self.told_ms.swap(now, Ordering::Relaxed) != now;
-        let timers = self.rest.unnoticed.send_replace(false) && self.rest.due.load(Ordering::Relaxed) > 0;
-        if !news || !self.runs() {
+        let _one_at_a_time = self.clock.sending.lock().await;
+        let now = self.clock.now_ms();
+        let changed = self.clock.sent_ms.swap(now, Ordering::Relaxed) != now;
+        let sleepers = &self.clock.sleepers;
+        let timers_fire = sleepers.time_unnoticed.send_replace(false) && sleepers.due.load(Ordering::Relaxed) > 0;
+        if !changed || !self.runs() {
             return Ok(Noticed::Yes);
         }
-        // Not a call of the scenario's: nobody cancels it.
-        let told = CANCEL.scope(Arc::default(), self.call::<Value>("clock", message::Clock { now })).await?;
-        if timers {
-            self.let_timers_act().await;
+        // This is not a call of the scenario, so the scenario cannot cancel it.
+        let params = message::Clock { now };
+        let called = CANCEL.scope(Arc::default(), self.call::<Value>(SdkMethod::Clock, params)).await?;
+        if timers_fire {
+            self.await_timers().await;
         }
-        Ok(if matches!(told, Called::Killed) { Noticed::Killed } else { Noticed::Yes })
+        Ok(if matches!(called, Called::Killed) { Noticed::Killed } else { Noticed::Yes })
     }
 }

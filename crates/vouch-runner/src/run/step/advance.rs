@@ -11,7 +11,7 @@ use vouch_spec::step::Advance;
 impl Execute for Advance {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let by = humantime::parse_duration(&self.by)
-            .map_err(|e| StepError::Scenario(format!("`{}` is no length of time: {e}", self.by)))?;
+            .map_err(|e| StepError::Scenario(format!("`{}` is not a duration: {e}", self.by)))?;
         world.advance(by).await?;
         Ok(StepResult::Done)
     }

@@ -11,10 +11,10 @@ use vouch_spec::step::{AppUser, NOBODY};
 impl Execute for AppUser {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         if self.user == NOBODY {
-            world.app.set_user(world, None).await?;
+            world.app.set_user(None).await?;
         } else {
-            world.person(&self.user)?;
-            world.app.set_user(world, Some(self.user.clone())).await?;
+            world.users.get(&self.user)?;
+            world.app.set_user(Some(self.user.clone())).await?;
         }
         Ok(StepResult::Done)
     }

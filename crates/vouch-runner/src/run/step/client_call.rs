@@ -16,7 +16,7 @@ use vouch_spec::step::{ClientCall, StepFields as _, method_and_path};
 impl Execute for ClientCall {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let call = world.text(&self.call)?;
-        let bad = || StepError::Scenario(format!("`{}` is no method and path", self.call.0));
+        let bad = || StepError::Scenario(format!("`{}` is not a method and a path", self.call.0));
         let (method, path) = method_and_path(&call).ok_or_else(bad)?;
         let method = Method::from_bytes(method.as_bytes()).map_err(|_| bad())?;
         let mut headers = HeaderMap::new();

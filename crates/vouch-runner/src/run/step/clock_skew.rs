@@ -10,7 +10,7 @@ use vouch_spec::step::ClockSkew;
 #[async_trait]
 impl Execute for ClockSkew {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        world.device.set_clock_off(self.minutes.saturating_mul(60_000));
+        world.device.set_clock_skew(self.minutes.saturating_mul(60_000));
         Ok(StepResult::Done)
     }
 }

@@ -5,7 +5,7 @@ use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use std::sync::Arc;
-use vouch_spec::protocol::message;
+use vouch_spec::protocol::{SdkMethod, message};
 use vouch_spec::step::Configure;
 
 #[async_trait]
@@ -18,6 +18,6 @@ impl Execute for Configure {
         };
         let environment = self.environment.unwrap_or(home.environment);
         let region = self.region.unwrap_or(home.region);
-        world.tell("configure", message::Configure { api_key, environment, region }).await
+        world.sdk.call_for_result(SdkMethod::Configure, message::Configure { api_key, environment, region }).await
     }
 }

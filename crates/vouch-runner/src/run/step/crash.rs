@@ -10,13 +10,13 @@ use vouch_spec::step::Crash;
 #[async_trait]
 impl Execute for Crash {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        world.device.arm(self.write.unwrap_or(world.death.at))?;
+        world.device.arm(self.write.unwrap_or(world.crash_point.write))?;
         let answer = executor(&self.step.step).execute(world).await;
-        // A built-in SDK that was ended in the middle may still have answered: nobody was there to on_event it.
+        // A built-in SDK that was ended in the middle may still have answered: no caller was left to receive it.
         if world.device.disarm() {
-            world.note_crash();
+            world.sdk.record_crash();
             if self.write.is_none() {
-                world.death.note();
+                world.crash_point.mark_reached();
             }
             return Ok(StepResult::Killed);
         }

@@ -6,13 +6,13 @@ use crate::run::world::World;
 use async_trait::async_trait;
 use serde_json::json;
 use std::sync::Arc;
-use vouch_spec::protocol::message;
+use vouch_spec::protocol::{SdkMethod, message};
 use vouch_spec::step::CurrentUser;
 
 #[async_trait]
 impl Execute for CurrentUser {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        let got = world.ask::<message::CurrentUser>("currentUserId", json!({})).await?.user_id;
+        let got = world.sdk.call_ok::<message::CurrentUser>(SdkMethod::CurrentUserId, json!({})).await?.user_id;
         let wanted = match self.is.0.as_str() {
             "none" => None,
             _ => Some(world.text(&self.is)?),

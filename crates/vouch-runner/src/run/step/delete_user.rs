@@ -11,8 +11,8 @@ use vouch_spec::step::DeleteUser;
 #[async_trait]
 impl Execute for DeleteUser {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        let id = world.user_id(&self.user)?;
-        world.vendor.tell(Control::DeleteUser, world.given.realm(), &id).await?;
+        let id = world.users.id(&self.user)?;
+        world.vendor.apply_control(Control::DeleteUser, world.given.realm(), &id).await?;
         Ok(StepResult::Done)
     }
 }

@@ -20,7 +20,7 @@ pub async fn perform(step: &ScenarioStep, world: &Arc<World>) -> Result<StepResu
 }
 
 async fn execute_and_check(step: &ScenarioStep, world: &Arc<World>) -> Result<StepResult, StepError> {
-    let idle_from = world.idle_from();
+    let idle_from = world.sdk.idle_from();
     let executor = executor(&step.step);
     let mark = executor.counts_from(world).unwrap_or_else(|| world.transcript.len());
     let result = executor.execute(world).await?;
@@ -28,7 +28,7 @@ async fn execute_and_check(step: &ScenarioStep, world: &Arc<World>) -> Result<St
         check(&step.expect, &result)?;
     }
     if let Some(sent) = &step.sent {
-        traffic::check(sent, &world.window(mark, idle_from), world)?;
+        traffic::check(sent, &world.sdk.window(mark, idle_from), world)?;
     }
     Ok(result)
 }

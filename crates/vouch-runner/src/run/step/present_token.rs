@@ -36,7 +36,7 @@ fn request(step: &PresentToken, world: &World, realm: Realm, token: &str) -> Res
                 AUTHORIZATION,
                 bearer.map_err(|_| StepError::Harness("the access token fits no header".into()))?,
             );
-            let path = format!("/v2/user/{}", world.somebodys_id());
+            let path = format!("/v2/user/{}", world.users.first_id());
             (Party::Api, Received { method: Method::GET, path, headers, body: Bytes::new() })
         }
         PresentedToken::RefreshToken | PresentedToken::OldRefreshToken => {

@@ -11,11 +11,11 @@ use vouch_spec::step::Reconcile;
 #[async_trait]
 impl Execute for Reconcile {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        let in_step = world.app.is_in_step(world).await?;
+        let in_step = world.app.agrees_with_sdk().await?;
         let mark = world.transcript.len();
-        world.app.count();
-        let answer = world.app.reconcile(world).await?;
-        let (sign_ins, sign_outs) = world.app.count();
+        world.app.take_action_counts();
+        let answer = world.app.reconcile().await?;
+        let (sign_ins, sign_outs) = world.app.take_action_counts();
         if in_step {
             idle(world, mark, sign_ins + sign_outs)?;
         }

@@ -7,7 +7,10 @@ use crate::run::world::World;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::sync::Arc;
-use vouch_spec::protocol::message::{self, Requested};
+use vouch_spec::protocol::{
+    SdkMethod,
+    message::{self, Requested},
+};
 use vouch_spec::step::{Request, method_and_path};
 
 #[async_trait]
@@ -15,13 +18,13 @@ impl Execute for Request {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let call = world.text(&self.call)?;
         let Some((method, path)) = method_and_path(&call) else {
-            return Err(StepError::Scenario(format!("`{call}` is no method and path")));
+            return Err(StepError::Scenario(format!("`{call}` is not a method and a path")));
         };
         let params = message::Request { method: method.to_owned(), path: path.to_owned() };
-        let asked = world.note_request(method, path);
-        let called = world.call::<Requested>("request", params).await?;
+        let asked = world.sdk.record_request(method, path);
+        let called = world.sdk.call::<Requested>(SdkMethod::Request, params).await?;
         let refused = if let Called::Refused { kind, .. } = &called { Some(*kind) } else { None };
-        world.note_request_ended(asked, refused);
+        world.sdk.record_request_end(asked, refused);
         Ok(match called {
             Called::Ok(answer) => {
                 if (200..300).contains(&answer.status) {

@@ -6,11 +6,12 @@ use crate::run::world::World;
 use async_trait::async_trait;
 use serde_json::json;
 use std::sync::Arc;
+use vouch_spec::protocol::SdkMethod;
 use vouch_spec::step::SignOut;
 
 #[async_trait]
 impl Execute for SignOut {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        world.tell("signOut", json!({})).await
+        world.sdk.call_for_result(SdkMethod::SignOut, json!({})).await
     }
 }

@@ -5,7 +5,7 @@ use crate::run::device::CANCEL;
 use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::{StartedCall, World};
 use async_trait::async_trait;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -25,7 +25,7 @@ impl Execute for Start {
             await_operation(world, mark, operation, &task).await?;
         }
         let begun = StartedCall { task, cancel, mark };
-        world.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(self.bind.clone(), begun);
+        world.started_calls.lock().insert(self.bind.clone(), begun);
         Ok(StepResult::Done)
     }
 }

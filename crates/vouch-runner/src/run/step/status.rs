@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use vouch_spec::protocol::message;
+use vouch_spec::protocol::{SdkMethod, message};
 use vouch_spec::step::{Status, status_set};
 
 #[async_trait]
 impl Execute for Status {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        let told = world.ask::<message::Status>("status", json!({})).await?.status;
-        world.note_status(&told);
+        let told = world.sdk.call_ok::<message::Status>(SdkMethod::Status, json!({})).await?.status;
+        world.sdk.record_status(&told);
         let got: BTreeSet<_> = told.iter().copied().collect();
         let unmet =
             |expected: String| Err(StepError::Unmet { expected, got: format!("the status {}", status_set(&got)) });

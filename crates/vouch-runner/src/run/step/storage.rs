@@ -38,7 +38,7 @@ impl Execute for Storage {
                     got: format!("{what} in {}", place()),
                 });
             }
-            if let Some(name) = world.somebody_in(&text) {
+            if let Some(name) = world.users.find_in(&text) {
                 return Err(StepError::Unmet {
                     expected: "nothing of the session in storage".into(),
                     got: format!("the id of {name} in {}", place()),

@@ -2,7 +2,7 @@
 
 use super::Execute;
 use crate::run::step_result::{StepError, StepResult};
-use crate::run::vendor::note_sign_in_token;
+use crate::run::vendor::record_sign_in_token;
 use crate::run::world::World;
 use crate::sut::{Credential, HttpReply};
 use async_trait::async_trait;
@@ -15,13 +15,13 @@ use vouch_spec::step::{CredentialKind, TokenRequest};
 impl Execute for TokenRequest {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let reply = ask(self, world).await?;
-        let token = world.backend(world.given.realm()).await?.backend.token_call().token.read(&reply);
+        let token = world.backends.get(world.given.realm()).await?.backend.token_call().token.read(&reply);
         if (200..300).contains(&reply.status) {
             let token = token.ok_or_else(|| StepError::Unmet {
                 expected: "a sign-in token in an answer that reports success".into(),
                 got: format!("HTTP {} without one", reply.status),
             })?;
-            note_sign_in_token(&world.redactor, &token);
+            record_sign_in_token(&world.redactor, &token);
             judge_owner(self, world, &token)?;
             if let Some(bind) = &self.bind {
                 world.bind(bind, token);
@@ -37,8 +37,8 @@ impl Execute for TokenRequest {
 }
 
 async fn ask(step: &TokenRequest, world: &Arc<World>) -> Result<HttpReply, StepError> {
-    let person = world.person(&step.user)?;
-    let issuer = world.backend(world.given.realm()).await?;
+    let person = world.users.get(&step.user)?;
+    let issuer = world.backends.get(world.given.realm()).await?;
     let own = issuer.backend.log_in(&person.external_id, &world.redactor).await.map_err(StepError::Backend)?;
     let shown = match step.credential {
         CredentialKind::Own => own,
@@ -89,7 +89,7 @@ async fn judge_cache(_step: &TokenRequest, world: &World, reply: &HttpReply) -> 
         return Ok(());
     }
     let fresh = reply.headers.contains_key("expires") || directives.iter().any(|d| d.contains("max-age="));
-    let post = world.backend(world.given.realm()).await?.backend.token_call().line.method == hyper::Method::POST;
+    let post = world.backends.get(world.given.realm()).await?.backend.token_call().line.method == hyper::Method::POST;
     if post && !fresh {
         return Ok(());
     }

@@ -17,7 +17,7 @@ impl Execute for Unreachable {
         };
         let failed = |error| StepError::Harness(format!("cannot open an address: {error}"));
         let (auth, api) = (open(self.auth).await.map_err(failed)?, open(self.api).await.map_err(failed)?);
-        world.device.set_hosts(auth, api);
+        world.device.set_unreachable(auth, api);
         Ok(StepResult::Done)
     }
 }

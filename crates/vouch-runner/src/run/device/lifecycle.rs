@@ -1,0 +1,146 @@
+//! Launch, stop, kill, reboot and reinstallation of the app.
+
+use super::super::device_error::DeviceError;
+use super::super::host_callbacks::SdkCallbacks;
+use super::{Called, Device, not_running};
+use crate::sut::{LaunchOptions, SutError};
+use serde_json::Value;
+use std::sync::Arc;
+use vouch_sim::wire::Unreachable;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::SdkMethod;
+use vouch_spec::protocol::message::{self, Area, Endpoint, Start};
+
+impl Device {
+    /// Launches the app: a new process on the same storage.
+    pub async fn launch(&self) -> Result<(), DeviceError> {
+        self.launch_sdk().await?;
+        self.app.launch(&self.storage.app()).await
+    }
+
+    async fn launch_sdk(&self) -> Result<(), DeviceError> {
+        if self.runs() {
+            return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
+        }
+        self.end_process().await;
+        let launch = self.clock.start_launch();
+        self.launches.lock().push(self.transcript.len());
+        let callbacks = SdkCallbacks {
+            clock: self.clock.case.clone(),
+            clock_skew_ms: self.clock.skew_ms.clone(),
+            notifications: self.notifications.clone(),
+            authenticator: self.authenticator.lock().clone(),
+            sleepers: self.clock.sleepers.clone(),
+            launch,
+        };
+        let temp_dir = self.storage.temporary();
+        let options = LaunchOptions {
+            intercept_writes: self.config.intercept_writes.then(|| self.storage.root()),
+            temp_dir: Some(&temp_dir),
+        };
+        let launched = self.config.role.launch(Arc::new(callbacks), self.config.deadlines, options);
+        let process = Arc::new(launched.map_err(DeviceError::StartError)?);
+        *self.process.lock() = Some(process.clone());
+        if let Err(error) = process.initialize().await {
+            return Err(process.explain(error).await.into());
+        }
+        match self.call::<Value>(SdkMethod::Start, self.start_params()).await? {
+            Called::Ok(_) | Called::Killed => Ok(()),
+            Called::Refused { text, .. } => Err(SutError::new(format!("the adapter refused `start`: {text}")).into()),
+        }
+    }
+
+    fn start_params(&self) -> Start {
+        let profile = &self.config.profile;
+        let built_in = Profile::built_in(&profile.name).is_some_and(|known| *known == **profile);
+        let custom = if built_in { None } else { serde_json::to_value(&**profile).ok() };
+        Start {
+            profile: if custom.is_some() { "custom".into() } else { profile.name.clone() },
+            custom,
+            storage: message::Storage {
+                secure: self.storage.area(Area::Secure),
+                plain: self.storage.area(Area::Plain),
+                volatile: self.storage.area(Area::Volatile),
+                locked: *self.locked.lock(),
+            },
+            endpoints: self.reachable_endpoints(),
+            now: self.clock.time_at_launch(),
+            request_timeout_ms: u64::try_from(self.config.request_timeout.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// The endpoints, with addresses where nothing answers for unreachable servers.
+    fn reachable_endpoints(&self) -> Vec<Endpoint> {
+        let unreachable = self.unreachable.lock();
+        let url = |host: &Option<Unreachable>, usual: &str| {
+            host.as_ref().map_or(usual.to_owned(), |unreachable| unreachable.url.clone())
+        };
+        let replaced = |endpoint: &Endpoint| Endpoint {
+            auth: url(&unreachable.auth, &endpoint.auth),
+            api: url(&unreachable.api, &endpoint.api),
+            ..endpoint.clone()
+        };
+        self.config.endpoints.iter().map(replaced).collect()
+    }
+
+    /// Stops the app in order.
+    pub async fn stop(&self) -> Result<(), DeviceError> {
+        let process = self.running().ok_or_else(not_running)?;
+        let owed = self.clock.case.owe();
+        let (stopped, app) = (process.stop().await, self.app.stop().await);
+        drop(owed);
+        self.end_process().await;
+        stopped.map_err(DeviceError::from).and(app)
+    }
+
+    /// Kills the app (SIGKILL), if it runs.
+    pub async fn kill(&self) {
+        let process = self.running();
+        if let Some(process) = &process {
+            // Before anything else can notice that the app is gone.
+            process.mark_killed();
+        }
+        self.app.kill().await;
+        if let Some(process) = process {
+            process.kill().await;
+        }
+    }
+
+    /// Ends the SDK's process and keeps its standard error.
+    async fn end_process(&self) {
+        let ended = self.process.lock().take();
+        if let Some(process) = ended {
+            process.kill().await;
+            self.stderr.add(&process);
+        }
+    }
+
+    /// Reboots the device: kills the app, empties volatile storage and launches the app again.
+    pub async fn reboot(&self) -> Result<(), DeviceError> {
+        self.kill().await;
+        self.end_process().await;
+        self.storage.empty(Area::Volatile)?;
+        self.storage.empty_temporary()?;
+        self.launch().await
+    }
+
+    /// Removes the app and installs it again.
+    pub async fn reinstall(&self, keeps_secure: bool) -> Result<(), DeviceError> {
+        self.kill().await;
+        self.end_process().await;
+        self.storage.empty(Area::Plain)?;
+        self.storage.empty(Area::Volatile)?;
+        self.storage.empty_app()?;
+        self.storage.empty_temporary()?;
+        if !keeps_secure {
+            self.storage.empty(Area::Secure)?;
+        }
+        self.launch().await
+    }
+
+    /// Ends every process of the case.
+    pub async fn shut_down(&self) {
+        self.app.kill().await;
+        self.end_process().await;
+    }
+}

@@ -1,0 +1,51 @@
+//! What fills the roles of a run, and the settings that every case of the run shares.
+
+use crate::sut::{AppRole, BackendRole, CloudRole, Deadlines, SdkRole};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use vouch_sim::clock::Mode;
+use vouch_sim::mock_cloud::{DefaultCloudPolicy, Keys};
+use vouch_sim::reference::adapter::{Reference, TimeSource};
+use vouch_sim::reference::app::DefaultAppPolicy;
+use vouch_sim::reference::backend::DefaultBackendPolicy;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::Capability;
+
+/// The implementations that fill the roles, and the settings of their environment.
+#[derive(Clone)]
+pub struct RoleSetup {
+    pub sdk: SdkRole,
+    pub app: AppRole,
+    pub backend: BackendRole,
+    pub cloud: CloudRole,
+    /// The format of exchange and refresh requests.
+    pub profile: Arc<Profile>,
+    /// The capabilities that the SDK claims.
+    pub capabilities: BTreeSet<Capability>,
+    /// Whether time is virtual or real.
+    pub mode: Mode,
+    /// Whether the SDK takes its time from the harness, which is possible in real time, too.
+    pub tells_time: bool,
+    pub deadlines: Deadlines,
+    /// The timeout of HTTP requests between the roles, in real time.
+    pub request_timeout: Duration,
+}
+
+impl RoleSetup {
+    /// Every role filled by its reference implementation.
+    pub fn built_in(keys: Arc<Keys>) -> Self {
+        Self {
+            sdk: SdkRole::Builtin { assembly: Arc::new(Reference), time: TimeSource::Harness },
+            app: AppRole::Builtin(Arc::new(DefaultAppPolicy)),
+            backend: BackendRole::Builtin(Arc::new(DefaultBackendPolicy)),
+            cloud: CloudRole::Simulated { keys, policy: Arc::new(DefaultCloudPolicy) },
+            profile: Profile::junction(),
+            capabilities: Capability::ALL.iter().copied().collect(),
+            mode: Mode::Virtual,
+            tells_time: true,
+            deadlines: Deadlines::default(),
+            request_timeout: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The test users of a case.
+
+use super::context::CaseContext;
+use super::step_result::StepError;
+use super::vendor::Vendor;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use vouch_sim::wire::Operation;
+use vouch_sim::wire::encodings::holds_id;
+
+/// An app user and its vendor user.
+#[derive(Clone, Debug)]
+pub struct TestUser {
+    /// The id of the app user, which the vendor knows as the client user id.
+    pub external_id: String,
+    /// The id of the vendor user. `None` until it exists.
+    pub id: Option<String>,
+}
+
+/// The test users of a case by their names in the scenario.
+pub(super) struct Users {
+    context: CaseContext,
+    /// Makes the ids unique where other runs may use the same cloud or backend.
+    suffix: String,
+    by_name: Mutex<HashMap<String, TestUser>>,
+}
+
+impl Users {
+    pub fn new(context: CaseContext, shared_environment: bool) -> Self {
+        let suffix = match shared_environment {
+            true => format!("-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]),
+            false => String::new(),
+        };
+        Self { context, suffix, by_name: Mutex::default() }
+    }
+
+    /// Creates the vendor users of the scenario.
+    pub async fn create(&self) -> Result<(), StepError> {
+        let given = &self.context.given;
+        for name in &given.users {
+            let external_id = self.external_id(name);
+            let id = self.context.vendor.add_user(given.realm(), &external_id, None).await?;
+            if let Some(id) = &id {
+                self.context.redactor.id(id, format!("{name}.id"));
+            }
+            self.by_name.lock().insert(name.clone(), TestUser { external_id, id });
+        }
+        for name in &given.newcomers {
+            let user = TestUser { external_id: self.external_id(name), id: None };
+            self.by_name.lock().insert(name.clone(), user);
+        }
+        Ok(())
+    }
+
+    /// The app user ids of every user of the scenario.
+    pub fn external_ids(&self) -> Vec<String> {
+        let given = &self.context.given;
+        given.users.iter().chain(&given.newcomers).map(|name| self.external_id(name)).collect()
+    }
+
+    fn external_id(&self, name: &str) -> String {
+        format!("app-user-{name}{}", self.suffix)
+    }
+
+    /// A user by its name in the scenario.
+    pub fn get(&self, name: &str) -> Result<TestUser, StepError> {
+        let mut user = self.by_name.lock().get(name).cloned().ok_or_else(|| {
+            StepError::Scenario(format!("there is no user `{name}`; list the name under `given: users:`"))
+        })?;
+        if user.id.is_none() {
+            user.id = match &*self.context.vendor {
+                Vendor::Simulated(cloud) => {
+                    let store = cloud.store();
+                    store.by_client_id(self.context.given.realm(), &user.external_id).map(|found| found.id.clone())
+                }
+                Vendor::External(_) => self.created_by_backend(&user.external_id),
+            };
+        }
+        Ok(user)
+    }
+
+    /// The id of the vendor user that a backend created for an app user, according to the transcript.
+    fn created_by_backend(&self, external_id: &str) -> Option<String> {
+        let exchanges = self.context.transcript.since(0);
+        let creations = exchanges.iter().filter(|exchange| exchange.operation == Operation::CreateUser);
+        let text = |body: &[u8], field: &str| {
+            let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+            body.get(field)?.as_str().map(str::to_owned)
+        };
+        let own = creations.filter(|made| text(&made.request.body, "client_user_id").as_deref() == Some(external_id));
+        own.filter_map(|made| text(made.answer()?, "user_id")).next()
+    }
+
+    /// The id of the vendor user of a name.
+    pub fn id(&self, name: &str) -> Result<String, StepError> {
+        self.get(name)?.id.ok_or_else(|| StepError::Scenario(format!("the vendor has no user for `{name}` yet")))
+    }
+
+    /// The name of the user with an app user id.
+    pub fn name_of_external_id(&self, external_id: &str) -> Option<String> {
+        let users = self.by_name.lock();
+        users.iter().find(|(_, user)| user.external_id == external_id).map(|(name, _)| name.clone())
+    }
+
+    /// The name of a user whose vendor id or app user id is in a text, in any encoding.
+    pub fn find_in(&self, text: &str) -> Option<String> {
+        let has = |id: &String| holds_id(text, id);
+        let users = self.by_name.lock();
+        let found = users.iter().find(|(_, user)| has(&user.external_id) || user.id.as_ref().is_some_and(has));
+        found.map(|(name, _)| name.clone())
+    }
+
+    /// The id of the vendor user of the scenario's first user; empty without one.
+    pub fn first_id(&self) -> String {
+        let first = self.context.given.users.first().and_then(|name| self.get(name).ok());
+        first.and_then(|user| user.id).unwrap_or_default()
+    }
+}
