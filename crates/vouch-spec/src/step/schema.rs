@@ -25,16 +25,19 @@ pub fn scenario_schema() -> Value {
             properties.insert("expect".into(), expect.clone().to_value());
         }
         properties.insert("sent".into(), sent.clone().to_value());
-        properties.insert(
-            "clause".into(),
-            json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] }),
-        );
+        properties.insert("clause".into(), clause_schema());
         steps.push(json!({
             "type": "object", "description": kind.about, "properties": properties,
             "required": [kind.name], "additionalProperties": false,
         }));
     }
     steps.push(json!({ "enum": bare }));
+    // A matrix variable may stand for the step itself.
+    let common = json!({ "expect": expect.clone().to_value(), "sent": sent.clone().to_value(), "clause": clause_schema() });
+    steps.push(json!({
+        "type": "object", "properties": common, "patternProperties": { "^\\$[A-Za-z]": {} },
+        "minProperties": 1, "additionalProperties": false,
+    }));
     let mut properties = header.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     properties.insert("given".into(), given.to_value());
     properties.insert("matrix".into(), json!({
@@ -45,6 +48,7 @@ pub fn scenario_schema() -> Value {
     properties.insert("steps".into(), json!({ "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/Step" } }));
     let mut defs = header.get("$defs").and_then(Value::as_object).cloned().unwrap_or_default();
     defs.extend(generator.take_definitions(true));
+    allow_short_forms(&mut defs);
     defs.insert("Step".into(), json!({ "anyOf": steps }));
     // A matrix variable may stand wherever a word stands.
     let mut schema = json!({
@@ -58,6 +62,10 @@ pub fn scenario_schema() -> Value {
     });
     allow_variables(&mut schema);
     schema
+}
+
+fn clause_schema() -> Value {
+    json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] })
 }
 
 /// A bare value stands for the first field.
@@ -79,16 +87,36 @@ fn short_or_long(schema: Value) -> Value {
 fn allow_variables(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
+            // Every alternative takes a variable: more than one may match.
+            if let Some(alternatives) = map.remove("oneOf") {
+                map.insert("anyOf".into(), alternatives);
+            }
             map.values_mut().for_each(allow_variables);
-            let closed = map.contains_key("enum")
-                || map.contains_key("const")
-                || map.get("type").is_some_and(|t| t == "integer" || t == "boolean");
-            if closed {
+            if is_closed(map) {
                 let original = Value::Object(std::mem::take(map));
                 map.insert("anyOf".into(), json!([original, { "type": "string", "pattern": "^\\$[A-Za-z]" }]));
             }
         }
         Value::Array(items) => items.iter_mut().for_each(allow_variables),
         _ => {}
+    }
+}
+
+fn is_closed(schema: &Map<String, Value>) -> bool {
+    let is_scalar = |kind: &Value| ["integer", "number", "boolean"].iter().any(|scalar| kind == scalar);
+    let scalar = match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().any(is_scalar),
+        Some(kind) => is_scalar(kind),
+        None => false,
+    };
+    scalar || schema.contains_key("enum") || schema.contains_key("const")
+}
+
+/// As steps do, so do all other maps of fields take a bare value for their first field.
+fn allow_short_forms(definitions: &mut Map<String, Value>) {
+    for schema in definitions.values_mut() {
+        if schema.get("type").is_some_and(|kind| kind == "object") && schema.get("properties").is_some() {
+            *schema = short_or_long(schema.take());
+        }
     }
 }
