@@ -1,4 +1,4 @@
-"""The example SDK of adapters/python with one more habit, which its first argument names. Every habit is within the scheme."""
+"""The example SDK of adapters/python with one additional behaviour, named by the first argument. Every behaviour is permitted."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""An adapter that misbehaves in the way its argument names. Before that it is polite."""
+"""An adapter that complies with the protocol until it misbehaves in the way that its argument names."""
 
 import json
 import os

@@ -108,7 +108,7 @@ impl Snapshots {
     }
 }
 
-const HINT: &str = "accept it with `vouch run --update-snapshots` or `cargo insta review`, if the change is meant";
+const HINT: &str = "accept it with `vouch run --update-snapshots` or `cargo insta review`, if the change is intended";
 const EMBEDDED_HINT: &str = "snapshots of the bundled suite cannot be changed; to accept it, run the scenarios from a folder \
     (`vouch suite export DIR`, then `vouch run --update-snapshots DIR`)";
 

@@ -33,7 +33,8 @@ pub fn scenario_schema() -> Value {
     }
     steps.push(json!({ "enum": bare }));
     // A matrix variable may stand for the step itself.
-    let common = json!({ "expect": expect.clone().to_value(), "sent": sent.clone().to_value(), "clause": clause_schema() });
+    let common =
+        json!({ "expect": expect.clone().to_value(), "sent": sent.clone().to_value(), "clause": clause_schema() });
     steps.push(json!({
         "type": "object", "properties": common, "patternProperties": { "^\\$[A-Za-z]": {} },
         "minProperties": 1, "additionalProperties": false,
