@@ -54,7 +54,7 @@ export class Vendor {
     if (flight === undefined) {
       flight = this.#findOrCreate(appUser, deadline);
       this.#flights.set(appUser, flight);
-      // First in line: it is over before those who wait hear of it, and whoever asks again starts a new one.
+      // Runs first: the lookup ends before the waiting requests continue, and a later request starts a new one.
       const landed = () => this.#flights.delete(appUser);
       flight.then(landed, landed);
     }

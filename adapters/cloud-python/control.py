@@ -1,4 +1,4 @@
-"""The hook program that `vouch.toml` names: one hook, told by the environment, then an exit.
+"""The hook program that `vouch.toml` names: it runs the one hook that the environment names, then exits.
 
     VOUCH_HOOK         revoke, advance, refuseAccessTokens, deleteUser or undoDelete
     VOUCH_ENVIRONMENT, VOUCH_REGION, VOUCH_USER_ID   whom it concerns (all but advance)

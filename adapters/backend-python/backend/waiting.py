@@ -25,7 +25,7 @@ class Flights:
             if leads:
                 flight = self._flights[key] = Future()
         if leads:
-            # It ends before those who wait hear of it: whoever asks again then starts a new one.
+            # It ends before the waiting requests continue: a later request then starts a new one.
             _fly(flight, work, before_landing=lambda: self._flights.pop(key))
         return flight.result(seconds)
 

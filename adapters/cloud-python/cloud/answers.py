@@ -1,4 +1,4 @@
-"""What goes back to the caller: an `Answer`, or a `Refusal` raised from wherever it is found out."""
+"""What goes back to the caller: an `Answer`, or a `Refusal` raised where it is detected."""
 
 from collections import namedtuple
 

@@ -1,7 +1,7 @@
 """The vendor API: users, sign-in tokens, and one kind of user-level resource.
 
 A team's API key may do everything within its realm. An installation's access token reads what belongs to
-its own user. Whose an id is matters before whether it exists: a stranger learns nothing from the answer.
+its own user. Ownership of an id is checked before its existence: other users learn nothing from the answer.
 """
 
 from .answers import UNCACHED, Answer, Refusal

@@ -121,7 +121,7 @@ class Case(unittest.TestCase):
         return client
 
     def at_once(self, count, action):
-        """What `action(client)` returns to each of so many threads that start together."""
+        """What `action(client)` returns to each of this many threads that start together."""
         results, start = [], threading.Barrier(count)
 
         def act(client):

@@ -31,7 +31,7 @@ class FakeSdk:
 
     def __init__(self):
         self.words, self.user, self.did, self.harm = [], None, [], None
-        self.vendor_user = None  # of whoever is signed in to the app, as the backend knows
+        self.vendor_user = None  # of the app's signed-in user, as the backend knows it
         self.meanwhile = {}  # what happens while a call is under way
 
     def signed_in(self, user, words=BY_TOKEN):

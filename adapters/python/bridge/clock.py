@@ -22,7 +22,7 @@ class HarnessClock:
         try:
             self._peer.ask("sleep", {"milliseconds": milliseconds}, on_result=self._arrive)
         except Refused:
-            pass  # whoever waits looks at the clock again, and decides by that
+            pass  # the waiting caller reads the clock again, and decides by that
 
     def _arrive(self, result):
         now = result.get("now") if isinstance(result, dict) else None

@@ -15,6 +15,6 @@ Read it in this order; each file knows only the ones above it:
     refresh.py       the single refresh in flight
     sdk.py           the calls that an app makes
 
-It knows nothing of Vouch or its protocol: `../bridge` seats it there.
+It knows nothing of Vouch or its protocol: `../bridge` connects it.
 Imports are few on purpose; an app waits for its sign-in core at every launch.
 """

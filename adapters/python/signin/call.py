@@ -41,7 +41,7 @@ class Call:
             raise cancelled()
 
     def wait_until(self, done):
-        """Waits until `done()`, or raises `cancelled`. Whoever makes it true must `wake` this call afterwards."""
+        """Waits until `done()`, or raises `cancelled`. Code that makes it true must `wake` this call afterwards."""
         while True:
             self._event.clear()  # before looking, so that a change after the look is not missed
             self.check()

@@ -141,7 +141,7 @@ class Installation:
         self._become(None, signed_out_meanwhile())
 
     def adopt(self, session, reason=None):
-        """The server's decision: true, then durable. `reason` is what the user's waiting callers are told."""
+        """The server's decision: true, then durable. `reason` is reported to the user's waiting callers."""
         self._unsaved = True
         self._become(session, reason or signed_out_meanwhile())
         try:
@@ -168,7 +168,7 @@ class Installation:
     # -- telling ---------------------------------------------------------------------------------
 
     def begin_reporting(self):
-        """Changes are told from here on. What was restored at launch is a state, not a change."""
+        """Changes are reported from here on. The state restored at launch is not a change."""
         if self._loaded:
             self._reported = status_of(self._session)
             self._changes.clear()
@@ -183,7 +183,7 @@ class Installation:
 
     def deliver(self):
         """Tells the app of changes, in order. Called WITHOUT the lock, so that the app may call back;
-        once it returns, everything that changed before has been told."""
+        once it returns, every earlier change has been reported."""
         with self._delivery:
             while self._changes:
                 try:

@@ -40,7 +40,7 @@ class Refresher:
     def renew(self, tenure, stale, call):
         """A session whose access token is another than `stale`: from a refresh that was or will be.
 
-        Whoever held a token that was refused asks with that very token. If it has been replaced meanwhile,
+        A caller whose token was refused passes that token. If it has been replaced meanwhile,
         the replacement is the answer, and no second refresh is sent.
         """
         with self._installation.lock:
@@ -68,7 +68,7 @@ class Refresher:
         return self._clock.now() < session.fresh_until
 
     def abandon(self, reason):
-        """The user has left (lock held): the waiting callers are told now, the answer in flight is dropped."""
+        """The user has left (lock held): the waiting callers get an error now, and the answer in flight is dropped."""
         if self._flight is not None:
             self._finish(self._flight, reason)
 

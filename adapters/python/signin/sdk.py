@@ -231,7 +231,7 @@ class SignInSdk:
 
     def begin(self):
         """A `Call` on behalf of the user of this moment. However late it gets to run, `request` and `refresh`
-        are then that user's: never the next one's, and what ended the stay is what they are told."""
+        are then that user's: never the next one's, and they get the error that ended the session."""
         call = Call()
         with self._installation.lock:
             call.tenure = self._installation.tenure
@@ -290,7 +290,7 @@ class SignInSdk:
 
 
 class _Using:
-    """The installation, locked and loaded; afterwards the app is told of what changed."""
+    """The installation, locked and loaded; afterwards the changes are reported to the app."""
 
     def __init__(self, installation, load):
         self._installation = installation

@@ -1,6 +1,6 @@
 """What is remembered of an installation, and its bytes at rest.
 
-There is ONE record. Whoever moves from the API key to tokens, or rotates a refresh token, replaces the
+There is ONE record. A move from the API key to tokens, or a rotation of the refresh token, replaces the
 record as a whole; so a crash leaves the old one or the new one, never half of each.
 """
 

@@ -1,4 +1,4 @@
-"""Seats the app of `app.py` in Vouch: each message of the app's protocol, and the SDK and backend that Vouch plays.
+"""Connects the app of `app.py` to Vouch: each message of the app protocol, and the SDK and backend that Vouch simulates.
 
 `start` and `setUser` are quick and done on the reading thread, so they are in place before the next message
 is looked at. A reconciliation waits for Vouch's answers, and gets a thread of its own.
@@ -21,14 +21,14 @@ class _BadParams(Exception):
 
 
 class _Failed(Exception):
-    """A call of the app did not work. Its kind is what the harness is told."""
+    """A call of the app did not work. Its kind is reported to the harness."""
 
     def __init__(self, kind, message):
         super().__init__(message)
         self.kind = kind
 
 
-class Seat:
+class AppAdapter:
     def __init__(self):
         self._peer = Peer()
         self._app = None

@@ -1,4 +1,4 @@
-"""The app as Vouch seats it: a subprocess, spoken to by lines."""
+"""The app as Vouch runs it: a subprocess that exchanges lines of JSON-RPC."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ USER = {"externalUserId": "app-user-ada", "userId": None}
 BY_TOKEN = ["configured", "signedIn", "useSignInToken"]
 
 
-class Seated:
+class RunningApp:
     """One process. `sdk_user` is whom the SDK that is played here has; `fail` what the next such call meets."""
 
     def __init__(self, folder):
@@ -79,38 +79,38 @@ class Seated:
         return errors
 
 
-class Seat(unittest.TestCase):
+class AppAdapterTest(unittest.TestCase):
     def setUp(self):
-        self.folder = Path(tempfile.mkdtemp(prefix="seat-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="app-adapter-"))
         self.addCleanup(shutil.rmtree, self.folder)
 
     def launch(self, start=True):
-        seat = Seated(self.folder if start else None)
-        self.addCleanup(lambda: self.assertEqual(b"", seat.close()))
-        return seat
+        app = RunningApp(self.folder if start else None)
+        self.addCleanup(lambda: self.assertEqual(b"", app.close()))
+        return app
 
     def test_it_introduces_itself(self):
         app = {"name": "python-example-app", "version": "1.0.0", "platform": "python"}
         self.assertEqual({"protocol": 1, "app": app, "capabilities": []}, self.launch(start=False).hello)
 
     def test_it_reconciles_over_a_kill_and_a_stop(self):
-        seat = self.launch()
-        self.assertEqual(({}, {}), (seat.call("setUser", user=USER), seat.call("reconcile")))
-        self.assertEqual(["backend.signInToken", "sdk.signIn"], seat.deeds())
-        seat.process.kill()
-        seat = self.launch()
-        seat.sdk_user = ADA.upper()
-        self.assertEqual(({}, []), (seat.call("reconcile"), seat.deeds()))
-        seat.call("setUser", user=None)
-        self.assertEqual(({}, ["sdk.signOut"]), (seat.call("reconcile"), seat.deeds()))
-        self.assertEqual({}, seat.call("stop"))
-        self.assertEqual(0, seat.process.wait(5))
-        seat = self.launch()
-        self.assertEqual(({}, []), (seat.call("reconcile"), seat.deeds()))
+        app = self.launch()
+        self.assertEqual(({}, {}), (app.call("setUser", user=USER), app.call("reconcile")))
+        self.assertEqual(["backend.signInToken", "sdk.signIn"], app.deeds())
+        app.process.kill()
+        app = self.launch()
+        app.sdk_user = ADA.upper()
+        self.assertEqual(({}, []), (app.call("reconcile"), app.deeds()))
+        app.call("setUser", user=None)
+        self.assertEqual(({}, ["sdk.signOut"]), (app.call("reconcile"), app.deeds()))
+        self.assertEqual({}, app.call("stop"))
+        self.assertEqual(0, app.process.wait(5))
+        app = self.launch()
+        self.assertEqual(({}, []), (app.call("reconcile"), app.deeds()))
 
     def test_a_refusal_is_passed_on_with_its_kind(self):
-        seat = self.launch()
-        seat.call("setUser", user=USER)
+        app = self.launch()
+        app.call("setUser", user=USER)
         for method in ("sdk.status", "sdk.currentUserId", "backend.signInToken", "sdk.signIn"):
             for error, kind in (
                 ({"code": -32000, "message": "no", "data": {"kind": "network"}}, "network"),
@@ -118,46 +118,46 @@ class Seat(unittest.TestCase):
                 ({"code": -32601, "message": "no"}, "internal"),
                 ("?", "internal"),
             ):
-                seat.fail = {method: {"error": error}}
-                answer = seat.call("reconcile")
+                app.fail = {method: {"error": error}}
+                answer = app.call("reconcile")
                 self.assertEqual((-32000, kind), (answer["code"], answer["data"]["kind"]))
         for method in ("sdk.status", "sdk.currentUserId", "backend.signInToken"):
             for result in ([], None, {}, {"status": "x", "userId": 7, "token": None}):
-                seat.fail = {method: {"result": result}}
-                self.assertEqual("unexpectedAnswer", seat.call("reconcile")["data"]["kind"], (method, result))
-        self.assertIsNone(seat.sdk_user)
-        self.assertEqual(({}, ADA), (seat.call("reconcile"), seat.sdk_user))
+                app.fail = {method: {"result": result}}
+                self.assertEqual("unexpectedAnswer", app.call("reconcile")["data"]["kind"], (method, result))
+        self.assertIsNone(app.sdk_user)
+        self.assertEqual(({}, ADA), (app.call("reconcile"), app.sdk_user))
 
     def test_two_at_once_do_the_work_once(self):
-        seat = self.launch()
-        seat.send("setUser", user=USER)
-        both = [seat.send("reconcile"), seat.send("reconcile")]
-        self.assertEqual([{}, {}], [seat.wait(identity) for identity in both])
-        self.assertEqual(["backend.signInToken", "sdk.signIn"], seat.deeds())
+        app = self.launch()
+        app.send("setUser", user=USER)
+        both = [app.send("reconcile"), app.send("reconcile")]
+        self.assertEqual([{}, {}], [app.wait(identity) for identity in both])
+        self.assertEqual(["backend.signInToken", "sdk.signIn"], app.deeds())
 
     def test_it_answers_and_stops_during_a_reconciliation(self):
-        seat = self.launch()
-        seat.send("reconcile")
-        self.assertEqual("sdk.status", json.loads(seat.process.stdout.readline())["method"])
-        self.assertEqual({}, seat.call("setUser", user=USER))
-        self.assertEqual({}, seat.call("stop"))
-        self.assertEqual(0, seat.process.wait(5))
+        app = self.launch()
+        app.send("reconcile")
+        self.assertEqual("sdk.status", json.loads(app.process.stdout.readline())["method"])
+        self.assertEqual({}, app.call("setUser", user=USER))
+        self.assertEqual({}, app.call("stop"))
+        self.assertEqual(0, app.process.wait(5))
 
     def test_mistakes_of_the_harness_are_refused(self):
-        seat = self.launch(start=False)
+        app = self.launch(start=False)
         for method, params, code in (
             ("dance", {}, -32601), ("reconcile", {}, -32600), ("setUser", {"user": None}, -32600),
             ("initialize", {"protocol": 2}, -32602), ("start", {}, -32602), ("start", {"storage": 7}, -32602),
         ):  # fmt: skip
-            self.assertEqual(code, seat.call(method, **params)["code"], method)
-        self.assertEqual({}, seat.call("start", storage=str(self.folder)))
+            self.assertEqual(code, app.call(method, **params)["code"], method)
+        self.assertEqual({}, app.call("start", storage=str(self.folder)))
         for params in ({}, {"user": "ada"}, {"user": {}}, {"user": {"externalUserId": "a", "userId": 7}}):
-            self.assertEqual(-32602, seat.call("setUser", **params)["code"], params)
-        self.assertEqual(-32602, seat.call("start", storage=str(self.folder))["code"])
-        seat.write(b"what?")
-        self.assertEqual(-32700, seat.wait(None)["code"])
-        seat.process.stdin.close()
-        self.assertEqual(0, seat.process.wait(5))
+            self.assertEqual(-32602, app.call("setUser", **params)["code"], params)
+        self.assertEqual(-32602, app.call("start", storage=str(self.folder))["code"])
+        app.write(b"what?")
+        self.assertEqual(-32700, app.wait(None)["code"])
+        app.process.stdin.close()
+        self.assertEqual(0, app.process.wait(5))
 
 
 if __name__ == "__main__":
