@@ -32,7 +32,7 @@ client() { taskset -c 1 "$@"; }
 # Each prints its answers a second.
 run_vouch() {
     client target/fast/vouch load --target benches/peer.toml -w exchange -a max --reuse-tokens --tokens 1000 --users 1 \
-        -c $connections --threads 1 -l ${seconds}s --progress off --json "$work/vouch.json" > "$work/vouch.out"
+        -c $connections --threads 1 -d ${seconds}s --progress off --json "$work/vouch.json" > "$work/vouch.out"
     python3 -c "import json; print(round(json.load(open('$work/vouch.json'))['all']['rate']))"
 }
 run_wrk() { client wrk -t1 -c$connections -d${seconds}s -s "$work/post.lua" $url | awk '/Requests\/sec/ {printf "%d\n", $2}'; }

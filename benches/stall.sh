@@ -21,7 +21,7 @@ serve() {
 }
 client() { taskset -c 1 "$@"; }
 serve
-client target/fast/vouch load --target "$work/peer.toml" -w refresh -a 1000/s -l 10s --fleet 8000 --users 1 --threads 1 -c 64 --timeout 5s --progress off --json "$work/v.json" > /dev/null
+client target/fast/vouch load --target "$work/peer.toml" -w refresh -a 1000/s -d 10s --installations 8000 --users 1 --threads 1 -c 64 --timeout 5s --progress off --json "$work/v.json" > /dev/null
 python3 -c "
 import json
 l = json.load(open('$work/v.json'))['all']['latency']

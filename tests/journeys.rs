@@ -95,7 +95,7 @@ fn what_is_wrong_behind_a_200_is_noticed() {
             "        if grant in session.latest:",
             twice,
             "scenarios/refresh/rotation.yaml",
-            "the used refresh token came back",
+            "the refresh token was not rotated",
         ),
         (
             "cloud/sessions.py",
@@ -110,7 +110,7 @@ fn what_is_wrong_behind_a_200_is_noticed() {
             "    if user is not None and user.id != user_id.lower():",
             "    if False:",
             "scenarios/lifecycle/next-user.yaml",
-            "another outcome than the scenario expects",
+            "another result than the scenario expects",
         ),
     ] {
         let folder = emulator(file, right, wrong);
@@ -146,7 +146,7 @@ fn an_unfit_scenario_is_refused_with_its_place() {
 fn ctrl_c_ends_it_with_a_report() {
     let folder: PathBuf = "adapters/cloud-python/vouch.toml".into();
     let mut child = Command::new(assert_cmd::cargo::cargo_bin("vouch"))
-        .args(["journeys", "scenarios/refresh/rotation.yaml", "-u", "4", "-l", "60s", "--think-time", "20ms"])
+        .args(["journeys", "scenarios/refresh/rotation.yaml", "-u", "4", "-d", "60s", "--think-time", "20ms"])
         .args(["--spawn-rate", "100", "--target"])
         .arg(folder)
         .env("NO_COLOR", "1")
@@ -175,5 +175,5 @@ fn calls_that_wait_at_the_end_count() {
         .assert()
         .code(1);
     let out = stdout(&out);
-    assert!(out.contains("no answer in time") && out.contains("8 of 8 users waited"), "{out}");
+    assert!(out.contains("timeout") && out.contains("8 of 8 users waited"), "{out}");
 }

@@ -18,10 +18,10 @@ fn load(duration: &str) -> assert_cmd::Command {
         "launch",
         "-a",
         "20/s",
-        "-l",
+        "-d",
         duration,
     ]);
-    command.args(["--fleet", "20", "--progress", "off"]);
+    command.args(["--installations", "20", "--progress", "off"]);
     command
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const TARGET: &str = "adapters/cloud-python/vouch.toml";
 
-/// A program that ends with the test, and what it says.
+/// A child process that is killed at the end of the test, and its output.
 struct Program {
     child: Child,
     said: Arc<Mutex<Vec<String>>>,
@@ -80,7 +80,7 @@ fn wait_until(what: &str, seconds: u64, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// A port that no other test takes, nor a connection on its way out: those are above 32768.
+/// A port that is not used by other tests or by outgoing connections, which are above 32768.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
@@ -145,7 +145,7 @@ impl Master {
         assert_eq!(answer["success"], true, "{answer}");
     }
 
-    /// Waits for so many workers in this state.
+    /// Waits for a number of workers in a state.
     fn wait_for(&self, state: &str, count: usize) {
         wait_until(&format!("{count} workers to be {state}"), 25, || {
             let workers = self.stats()["workers"].as_array().cloned().unwrap_or_default();
@@ -164,11 +164,11 @@ fn worker_at(target: &str, master: &Master, more: &[&str]) -> Program {
     Program::start(command)
 }
 
-/// A small load file, so that what it makes is made soon.
+/// A small load file with a fast preparation.
 fn load_file() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("load.yaml");
-    std::fs::write(&path, "fleet: 8\nusers: 4\ntokens: 6\nthreads: 2\n").expect("writable");
+    std::fs::write(&path, "installations: 8\nusers: 4\ntokens: 6\nthreads: 2\n").expect("writable");
     (folder, path.display().to_string())
 }
 
@@ -213,7 +213,7 @@ fn assert_same(master: &Figures, workers: &Figures) {
 }
 
 #[test]
-fn a_master_counts_what_its_workers_count_while_users_come_and_go() {
+fn the_statistics_of_the_master_match_those_of_the_workers() {
     let (_folder, load) = load_file();
     let master = Master::start(free_port(), &["--vouch-load", &load, "--vouch-wait", "20ms..60ms"]);
     let mut workers = [worker(&master, &[]), worker(&master, &[])];
@@ -252,7 +252,7 @@ fn a_master_counts_what_its_workers_count_while_users_come_and_go() {
     assert!([6, 12].contains(&ours["exchange"].0), "{ours:?}");
     assert!(ours["refresh"].0 > 20, "{ours:?}");
     let exceptions = master.ask("/exceptions", None).to_string();
-    assert!(exceptions.contains("give more `tokens`"), "the stock is told to be used up: {exceptions}");
+    assert!(exceptions.contains("increase `tokens`"), "the used-up tokens are reported: {exceptions}");
     // Not SIGINT: Python raises that in whatever greenlet runs, and a busy master may lose it.
     master.program.signal(libc::SIGTERM);
     for worker in &mut workers {
@@ -265,7 +265,7 @@ fn a_server_that_hangs_when_the_master_stops_is_waited_for() {
     let cloud = CloudProcess::start(&["--keys", "hmac", "--stall", "60s@3s"]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let load = folder.path().join("load.yaml");
-    std::fs::write(&load, "fleet: 20\nusers: 4\ntokens: 6\nthreads: 1\ntimeout: 4s\n").expect("writable");
+    std::fs::write(&load, "installations: 20\nusers: 4\ntokens: 6\nthreads: 1\ntimeout: 4s\n").expect("writable");
     let master = Master::start(free_port(), &["Refresh"]);
     let target = cloud.target.display().to_string();
     let more = ["--load", &load.display().to_string(), "--wait", "20ms"];
@@ -277,13 +277,13 @@ fn a_server_that_hangs_when_the_master_stops_is_waited_for() {
     wait_until("both summaries", 15, || workers.iter().all(|worker| worker.summaries().len() == 1));
     let summaries: Vec<Value> = workers.iter().flat_map(Program::summaries).collect();
     let ours = by_workers_count(&summaries);
-    assert_eq!(ours["Aggregated"].1, 4, "every user waited in vain: {ours:?}");
+    assert_eq!(ours["Aggregated"].1, 4, "no user got a response: {ours:?}");
     wait_until("the last report", 10, || by_masters_count(&master.stats())["Aggregated"].1 == 4);
     assert_same(&by_masters_count(&master.stats()), &ours);
 }
 
 #[test]
-fn a_killed_worker_is_noticed_and_one_that_is_interrupted_says_goodbye() {
+fn a_killed_worker_goes_missing_and_an_interrupted_one_quits() {
     let (_folder, load) = load_file();
     let master = Master::start(free_port(), &[]);
     let more = ["--load", &load, "--wait", "50ms"];
@@ -313,7 +313,7 @@ fn a_worker_joins_a_restarted_master_and_works_for_it() {
     wait_until("the orphaned run's end", 15, || worker.summaries().len() == 1);
     let port = master.port;
     drop(master);
-    assert!(worker.said().contains("is gone; its test run is stopped"), "{}", worker.said());
+    assert!(worker.said().contains("was lost; the test run is stopped"), "{}", worker.said());
     let master = Master::start(port, &[]);
     master.wait_for("ready", 1);
     master.swarm(6);
@@ -325,7 +325,7 @@ fn a_worker_joins_a_restarted_master_and_works_for_it() {
 }
 
 #[test]
-fn what_cannot_be_carried_out_is_told_here_and_on_the_masters_page() {
+fn an_invalid_run_is_reported_here_and_on_the_masters_page() {
     let master = Master::start(free_port(), &["--vouch-load", "/nowhere/load.yaml"]);
     let worker = worker(&master, &[]);
     master.wait_for("ready", 1);
@@ -340,26 +340,26 @@ fn what_cannot_be_carried_out_is_told_here_and_on_the_masters_page() {
 }
 
 #[test]
-fn without_a_master_a_worker_tries_for_its_patience_and_says_so() {
+fn without_a_master_a_worker_retries_until_the_connect_timeout() {
     let master = format!("127.0.0.1:{}", free_port());
     let done = vouch().args(["worker", "--connect-timeout", "2s", "--master", &master]).assert().code(3);
     let said = stderr(&done);
-    assert!(said.contains(&format!("nobody answers at {master}")) && said.contains("trying again"), "{said}");
+    assert!(said.contains(&format!("no master is listening at {master}")) && said.contains("trying again"), "{said}");
     for wrong in ["localhost", ":5557", "localhost:many"] {
         let done = vouch().args(["worker", "--master", wrong]).assert().code(2);
         assert!(stderr(&done).contains("HOST:PORT"), "{wrong}");
     }
 }
 
-/// The Python that Locust is installed in: it has ZeroMQ and MessagePack too.
+/// The Python installation of Locust, which includes ZeroMQ and MessagePack.
 fn python_of_locust() -> std::path::PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path).filter(|folder| folder.join("locust").is_file());
     folders.next().expect("locust is in PATH; ci/test installs it").join("python3")
 }
 
-/// A master that is none: it says what it is given, in ZeroMQ or not.
-fn impostor(speech: &'static str) -> (Program, u16) {
+/// A fake master that runs a Python script.
+fn fake_master(speech: &'static str) -> (Program, u16) {
     let script = format!(
         "import sys, zmq, msgpack\n\
          socket = zmq.Context().socket(zmq.ROUTER)\n\
@@ -372,7 +372,7 @@ fn impostor(speech: &'static str) -> (Program, u16) {
     command.args(["-c", &script]);
     let program = Program::start(command);
     let mut port = None;
-    wait_until("the impostor", 10, || {
+    wait_until("the fake_master", 10, || {
         port = program.said().trim().parse().ok();
         port.is_some()
     });
@@ -380,8 +380,8 @@ fn impostor(speech: &'static str) -> (Program, u16) {
 }
 
 #[test]
-fn garbage_and_an_old_master_are_told_and_do_no_harm() {
-    let (_program, port) = impostor(
+fn invalid_messages_and_an_old_master_are_reported() {
+    let (_program, port) = fake_master(
         "socket.send_multipart([who, b'\\xc1\\xc1']); say('ack', None, 'x'); socket.send_multipart([who, b'a', b'b']); \
          say('hello', {1: 2}, 'x'); say('spawn', {'timestamp': 1.0}, 'x'); \
          say('spawn', {'timestamp': 2.0, 'user_classes_count': {'Nobody': 1}, 'parsed_options': {'vouch_locust': '1.9.0'}}, 'x'); \
@@ -390,20 +390,20 @@ fn garbage_and_an_old_master_are_told_and_do_no_harm() {
     let done = vouch().args(["worker", "--master", &format!("127.0.0.1:{port}")]).assert().code(0);
     let said = stderr(&done);
     for part in [
-        "no message of Locust",
+        "not a message of Locust",
         "older than Locust 2.10.3",
         "2 frames instead of one",
-        "ignored a message `hello`",
-        "a message `spawn` that cannot be read",
+        "ignored the unknown message `hello`",
+        "an invalid message `spawn`",
         "the master is Locust 1.9.0",
-        "no workload fits the user class `Nobody`",
+        "there is no workload for the user class `Nobody`",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
 
 #[test]
-fn what_does_not_speak_zeromq_is_no_master() {
+fn a_server_that_does_not_speak_zeromq_is_not_a_master() {
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = socket.local_addr().expect("an address").to_string();
     std::thread::spawn(move || {

@@ -3,7 +3,7 @@
 use super::signals::stop_on_interrupt;
 use super::stdout::Out;
 use super::{CliError, Done, Selection, runtime, target};
-use crate::cli::load::shared::{environment, exit_code, profile, region, trouble};
+use crate::cli::load::shared::{environment, exit_code, load_error, profile, region};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,15 +11,18 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_load::arrivals::Arrivals;
-use vouch_load::journey::{Cast, CastParts, Journey, Pace};
-use vouch_load::report::{Console, JourneyResults, Results};
+use vouch_load::journey::{Journey, JourneyOptions, JourneyRunner, JourneyRunnerParts};
+use vouch_load::report::{JourneyReport, LoadReport, ProgressDisplay};
 use vouch_load::threshold::Threshold;
-use vouch_load::{Load, LoadFile, Overrides, ProgressEvent, TargetSetup, allow_sockets, judge, role, tls_config};
+use vouch_load::{
+    Load, LoadFile, Overrides, PlanError, ProgressEvent, TargetSetup, allow_connections, evaluate, set_up_target,
+    tls_config,
+};
 use vouch_runner::run::Plan;
 use vouch_runner::target_file::Target;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::{Environment, Realm, Region};
-use vouch_spec::text::{Diagnostic, Diagnostics, did_you_mean};
+use vouch_spec::text::{Diagnostic, Diagnostics};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -45,7 +48,7 @@ pub struct Args {
 
     /// How long a user waits between two steps: "2s", or the least and the most.
     #[arg(long, value_name = "TIME..TIME", default_value = "1s..3s")]
-    think_time: Think,
+    think_time: ThinkTime,
 
     /// Users that start a second. Left out, all have started after a tenth of the duration.
     #[arg(long, value_name = "N")]
@@ -86,9 +89,9 @@ pub struct Args {
 
 /// The least and the most time to think.
 #[derive(Clone, Debug, PartialEq)]
-struct Think(Duration, Duration);
+struct ThinkTime(Duration, Duration);
 
-impl FromStr for Think {
+impl FromStr for ThinkTime {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -96,14 +99,14 @@ impl FromStr for Think {
             humantime::parse_duration(text.trim())
                 .map_err(|_| format!("`{text}` is not a duration; write for example `1s..3s`, or `0s`"))
         };
-        let (least, most) = match text.split_once("..") {
-            Some((least, most)) => (time(least)?, time(most)?),
+        let (min, max) = match text.split_once("..") {
+            Some((min, max)) => (time(min)?, time(max)?),
             None => (time(text)?, time(text)?),
         };
-        if least > most {
+        if min > max {
             return Err(format!("`{text}` begins with the longer time"));
         }
-        Ok(Self(least, most))
+        Ok(Self(min, max))
     }
 }
 
@@ -112,39 +115,39 @@ pub fn run(args: Args) -> Done {
     if args.list {
         return list(&plan);
     }
-    let (scripts, realm) = scripts(&args, &plan)?;
+    let (journeys, realm) = journeys(&args, &plan)?;
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
-    let load = load(&args, &scripts, realm, &profile)?;
-    runtime()?.block_on(carry_out(args, scripts, load, target, profile))
+    let load = load(&args, &journeys, realm, &profile)?;
+    runtime()?.block_on(execute(args, journeys, load, target, profile))
 }
 
 /// The selected cases as journeys, all of one realm.
-fn scripts(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Journey>>, Realm), CliError> {
+fn journeys(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Journey>>, Realm), CliError> {
     let first = plan.cases.first().map(|case| case.given.realm());
     let mut realm = first.ok_or_else(|| CliError::Usage("no case to make a journey of".into()))?;
     realm.environment = args.environment.unwrap_or(realm.environment);
     realm.region = args.region.unwrap_or(realm.region);
-    let (mut scripts, mut problems) = (Vec::new(), Vec::new());
+    let (mut journeys, mut problems) = (Vec::new(), Vec::new());
     for case in plan.cases.iter().filter(|case| case.given.realm() == realm) {
         match Journey::read(case) {
-            Ok(script) => scripts.push(Arc::new(script)),
+            Ok(journey) => journeys.push(Arc::new(journey)),
             Err(found) => problems.extend(found),
         }
     }
     if !problems.is_empty() {
         return Err(CliError::Files(Diagnostics(problems).tidy()));
     }
-    if scripts.is_empty() {
+    if journeys.is_empty() {
         return Err(CliError::Usage(format!("no selected case is of {realm}; choose by --environment and --region")));
     }
-    if scripts.len() > args.users as usize {
-        let (users, cases) = (args.users, scripts.len());
+    if journeys.len() > args.users as usize {
+        let (users, cases) = (args.users, journeys.len());
         return Err(CliError::Usage(format!(
             "{users} users cannot live {cases} different journeys; give more --users"
         )));
     }
-    Ok((scripts, realm))
+    Ok((journeys, realm))
 }
 
 fn list(plan: &Plan) -> Done {
@@ -158,9 +161,9 @@ fn list(plan: &Plan) -> Done {
         last = case.scenario.id();
         all += 1;
         match Journey::read(case) {
-            Ok(script) => {
+            Ok(journey) => {
                 fit += 1;
-                let calls: Vec<_> = script.calls.iter().map(|call| call.word()).collect();
+                let calls: Vec<_> = journey.calls.iter().map(|call| call.name()).collect();
                 writeln!(out, "✓ {last:<32} {}", calls.join(", "))?;
             }
             Err(problems) => {
@@ -175,8 +178,8 @@ fn list(plan: &Plan) -> Done {
 }
 
 /// What roles and reports want to know of a load.
-fn load(args: &Args, scripts: &[Arc<Journey>], realm: Realm, profile: &Profile) -> Result<Load, CliError> {
-    let users = (0..args.users as usize).map(|user| scripts[user % scripts.len()].people.len()).sum::<usize>();
+fn load(args: &Args, journeys: &[Arc<Journey>], realm: Realm, profile: &Profile) -> Result<Load, CliError> {
+    let users = (0..args.users as usize).map(|user| journeys[user % journeys.len()].people.len()).sum::<usize>();
     let overrides = Overrides {
         workload: Some("issue".into()),
         arrivals: Some(Arrivals::Max),
@@ -187,70 +190,86 @@ fn load(args: &Args, scripts: &[Arc<Journey>], realm: Realm, profile: &Profile) 
         users: Some(u32::try_from(users).unwrap_or(u32::MAX)),
         ..Overrides::default()
     };
-    let mut load = LoadFile::default().resolve(&overrides, profile.name == "gcip").map_err(CliError::Usage)?;
-    let names: Vec<String> = scripts.iter().flat_map(|script| script.series()).collect();
+    let mut load = LoadFile::default()
+        .resolve(&overrides, profile.name == "gcip")
+        .map_err(|error| CliError::Usage(error.to_string()))?;
+    let names: Vec<String> = journeys.iter().flat_map(|journey| journey.series()).collect();
     for threshold in &args.thresholds {
         if let Some(of) = threshold.of.as_ref().filter(|of| !names.contains(of)) {
-            let help = did_you_mean(of, names.iter().map(String::as_str));
-            return Err(CliError::Usage(format!(
-                "`{threshold}` is about `{of}`, which these journeys have not; {help}"
-            )));
+            return Err(CliError::Usage(PlanError::unknown_series(threshold, of, &names).to_string()));
         }
     }
     load.thresholds.clone_from(&args.thresholds);
-    load.title = scripts.iter().map(|script| script.id.as_str()).collect::<Vec<_>>().join(", ");
+    load.title = journeys.iter().map(|journey| journey.id.as_str()).collect::<Vec<_>>().join(", ");
     load.connections = args.users;
-    load.journeys = scripts.iter().filter_map(|script| script.series().into_iter().next()).collect();
+    load.journeys = journeys.iter().filter_map(|journey| journey.series().into_iter().next()).collect();
     Ok(load)
 }
 
-fn pace(args: &Args) -> Result<Pace, CliError> {
+fn options(args: &Args) -> Result<JourneyOptions, CliError> {
     let duration = Duration::from(args.duration);
     let by_default = (10.0 * f64::from(args.users) / duration.as_secs_f64().max(1.0)).ceil();
     let spawn_rate = args.spawn_rate.unwrap_or(by_default);
     if !(spawn_rate.is_finite() && spawn_rate > 0.0) {
         return Err(CliError::Usage("--spawn-rate is a number of users a second, above 0".into()));
     }
-    let Think(least, most) = args.think_time;
-    Ok(Pace { users: args.users, spawn_rate, think: (least, most), duration, timeout: args.timeout.into() })
+    let ThinkTime(min, max) = args.think_time;
+    Ok(JourneyOptions { users: args.users, spawn_rate, think_time: (min, max), duration, timeout: args.timeout.into() })
 }
 
-async fn carry_out(args: Args, scripts: Vec<Arc<Journey>>, load: Load, target: Target, profile: Arc<Profile>) -> Done {
-    let pace = pace(&args)?;
+async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Target, profile: Arc<Profile>) -> Done {
+    let options = options(&args)?;
     let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| CliError::Usage(error.to_string()))?;
-    allow_sockets(args.users.saturating_mul(2)).map_err(CliError::Usage)?;
+    allow_connections(args.users.saturating_mul(2)).map_err(|error| CliError::Usage(error.to_string()))?;
     // Goose has a handler of its own, which ends it without a word, unless there is one already.
     ctrlc::set_handler(|| {}).map_err(|error| CliError::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let stop = stop_on_interrupt();
-    let TargetSetup { site, users, token_place, keep, name } = role(&load, &target, profile).await.map_err(trouble)?;
-    let left_out = left_out(&scripts);
-    let parts = CastParts { scripts, site, users, token_place, tls, pace: pace.clone(), rotates: load.rotates };
-    let cast = Cast::new(parts).map_err(trouble)?;
-    let mut console = Console::new(load.duration, true, !args.quiet);
-    let mut on_event = |happening: ProgressEvent<'_>| console.on_event(&happening);
-    let round = match cast.prepare(&stop, &mut on_event).await {
-        Ok(()) => cast.live(&stop, &mut on_event).await,
-        Err(trouble) => Err(trouble),
+    let TargetSetup { load_target, users, token_place, services, name } =
+        set_up_target(&load, &target, profile).await.map_err(load_error)?;
+    let left_out = left_out(&journeys);
+    let parts = JourneyRunnerParts {
+        journeys,
+        load_target,
+        users,
+        token_place,
+        tls,
+        options: options.clone(),
+        requires_rotation: load.requires_rotation,
     };
-    let left_users = cast.clean_up(&mut on_event).await;
+    let runner = JourneyRunner::new(parts).map_err(load_error)?;
+    let mut console = ProgressDisplay::new(load.duration, true, !args.quiet);
+    let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
+    let round = match runner.prepare(&stop, &mut on_event).await {
+        Ok(()) => runner.run(&stop, &mut on_event).await,
+        Err(load_error) => Err(load_error),
+    };
+    let undeleted_users = runner.clean_up(&mut on_event).await;
     console.end();
-    drop(keep);
-    let round = round.map_err(trouble)?;
-    let judged = judge(&load, &round);
-    let results = Results { target: &name, target_file: None, load: &load, round: &round, judged: &judged, left_users };
-    let results = JourneyResults { results, pace: &pace, left_out: &left_out };
-    let told = results.write_summary(&mut Out, console::colors_enabled());
+    drop(services);
+    let round = round.map_err(load_error)?;
+    let evaluation = evaluate(&load, &round);
+    let report = LoadReport {
+        target: &name,
+        target_file: None,
+        load: &load,
+        round: &round,
+        evaluation: &evaluation,
+        undeleted_users,
+    };
+    let report = JourneyReport { report, options: &options, left_out: &left_out };
+    let written = report.write_summary(&mut Out, console::colors_enabled());
     if let Some(path) = &args.json {
-        let cannot = |error| CliError::Environment(format!("cannot write {}: {error}", path.display()));
-        std::fs::write(path, results.json()).map_err(cannot)?;
+        let write_error = |error| CliError::Environment(format!("cannot write {}: {error}", path.display()));
+        std::fs::write(path, report.json()).map_err(write_error)?;
     }
-    told?;
-    Ok(exit_code(&round, &judged))
+    written?;
+    Ok(exit_code(&round, &evaluation))
 }
 
 /// What a reader should know of steps that were left out.
-fn left_out(scripts: &[Arc<Journey>]) -> Vec<String> {
-    let mut names: Vec<&str> = scripts.iter().flat_map(|script| script.left_out.keys()).map(String::as_str).collect();
+fn left_out(journeys: &[Arc<Journey>]) -> Vec<String> {
+    let mut names: Vec<&str> =
+        journeys.iter().flat_map(|journey| journey.left_out.keys()).map(String::as_str).collect();
     names.sort_unstable();
     names.dedup();
     if names.is_empty() {

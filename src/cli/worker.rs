@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use vouch_load::locust::{End, EngineParts, Options, Told, Wait, work};
+use vouch_load::locust::{EngineParts, WaitTime, WorkerEvent, WorkerExit, WorkerOptions, run_worker};
 use vouch_load::tls_config;
 use vouch_runner::report::print_stderr;
 
@@ -30,7 +30,7 @@ pub struct Args {
     /// How long a user pauses before its workload comes again: "500ms", "1s..3s". Without it, the master's --vouch-wait,
     /// or a second.
     #[arg(short, long, value_name = "TIME")]
-    wait: Option<Wait>,
+    wait: Option<WaitTime>,
 
     /// How long the master may be out of reach before the worker ends.
     #[arg(long, value_name = "TIME", default_value = "5m")]
@@ -59,27 +59,27 @@ pub fn run(args: &Args) -> Done {
         return Err(CliError::Usage(format!("there is no load file {}", path.display())));
     }
     let tls = tls_config(args.ca.as_deref(), &[]).map_err(|error| CliError::Usage(error.to_string()))?;
-    let options = Options {
+    let options = WorkerOptions {
         master: args.master.clone(),
         load: args.load.clone(),
         wait: args.wait,
         connect_timeout: Duration::from(args.connect_timeout),
-        ground: EngineParts { target, profile, tls },
+        engine_parts: EngineParts { target, profile, tls },
     };
     runtime()?.block_on(serve(options))
 }
 
-async fn serve(options: Options) -> Done {
+async fn serve(options: WorkerOptions) -> Done {
     let mut interrupted = interrupts();
-    let mut tell = |told: Told| match told {
-        Told::Note(note) => print_stderr(format!("vouch worker: {note}")),
+    let mut on_event = |event: WorkerEvent| match event {
+        WorkerEvent::Note(note) => print_stderr(format!("vouch worker: {note}")),
         // Who does not read the summaries has the master's.
-        Told::Summary(summary) => drop(writeln!(Out, "{summary}")),
+        WorkerEvent::Summary(summary) => drop(writeln!(Out, "{summary}")),
     };
-    match work(options, &mut interrupted, &mut tell).await {
-        End::Quit => Ok(ExitCode::SUCCESS),
-        End::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
-        End::NoMaster(why) => {
+    match run_worker(options, &mut interrupted, &mut on_event).await {
+        WorkerExit::Quit => Ok(ExitCode::SUCCESS),
+        WorkerExit::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
+        WorkerExit::NoMaster(why) => {
             Err(CliError::Environment(format!("{why}; is the address right, and is Locust started with --master?")))
         }
     }

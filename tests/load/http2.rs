@@ -1,23 +1,23 @@
-//! A server that does not look at what it is sent over HTTP/2.
+//! HTTP/2 servers that refuse streams or stop responding.
 
 use super::common::{stderr, vouch};
-use super::{Lie, cloud_at, kept, vendor};
+use super::{Defect, cloud_at, passed, vendor};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// What becomes of a connection.
+/// How a connection of the server ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum ExchangeOutcome {
+enum ConnectionEnd {
     Lasts,
-    /// It is let go in good order after so many streams.
+    /// It is shut down gracefully after this many streams.
     EndsAfter(u32),
-    /// It stands, and nothing comes from it after so many streams.
+    /// It stays open, and sends nothing after this many streams.
     FreezesAfter(u32),
 }
 
-/// A vendor of one user that speaks HTTP/2 and refuses one stream in `refuses`.
-fn http2_vendor(refuses: u32, fate: ExchangeOutcome) -> String {
+/// A vendor with one user that speaks HTTP/2 and refuses one stream in `refuses`.
+fn http2_vendor(refuses: u32, end: ConnectionEnd) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     listener.set_nonblocking(true).expect("a socket that does not block");
@@ -27,7 +27,7 @@ fn http2_vendor(refuses: u32, fate: ExchangeOutcome) -> String {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             let (count, streams) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(1)));
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(http2_connection(stream, refuses, fate, count.clone(), streams.clone()));
+                tokio::spawn(http2_connection(stream, refuses, end, count.clone(), streams.clone()));
             }
         });
     });
@@ -37,7 +37,7 @@ fn http2_vendor(refuses: u32, fate: ExchangeOutcome) -> String {
 async fn http2_connection(
     stream: tokio::net::TcpStream,
     refuses: u32,
-    fate: ExchangeOutcome,
+    end: ConnectionEnd,
     count: Arc<AtomicU32>,
     streams: Arc<AtomicU32>,
 ) {
@@ -56,51 +56,51 @@ async fn http2_connection(
                 let _ = body.flow_control().release_capacity(part.len());
                 whole.extend_from_slice(&part);
             }
-            let (_, answer) = vendor(Lie::None, &count, &path, &String::from_utf8_lossy(&whole));
+            let (_, answer) = vendor(Defect::None, &count, &path, &String::from_utf8_lossy(&whole));
             if let Ok(mut send) = respond.send_response(hyper::Response::new(()), false) {
                 let _ = send.send_data(answer.into(), true);
             }
         });
         served += 1;
-        if fate == ExchangeOutcome::EndsAfter(served) {
+        if end == ConnectionEnd::EndsAfter(served) {
             connection.graceful_shutdown();
         }
-        if fate == ExchangeOutcome::FreezesAfter(served) {
+        if end == ConnectionEnd::FreezesAfter(served) {
             return std::future::pending().await;
         }
     }
 }
 
 #[test]
-fn what_a_server_did_not_look_at_is_sent_again() {
-    let args = ["load", "-a", "200/s", "-l", "2s", "--fleet", "60", "--users", "1", "--protocol", "http2"];
-    let load = |refuses, fate| {
-        let vendor = http2_vendor(refuses, fate);
+fn requests_that_the_server_did_not_process_are_retried() {
+    let args = ["load", "-a", "200/s", "-d", "2s", "--installations", "60", "--users", "1", "--protocol", "http2"];
+    let load = |refuses, end| {
+        let vendor = http2_vendor(refuses, end);
         let (_folder, path) = cloud_at(&vendor, &vendor);
         vouch().args(args).args(["--progress", "off", "--threshold", "errors<=0", "--target"]).arg(path).assert()
     };
-    for (refuses, fate) in [(20, ExchangeOutcome::Lasts), (u32::MAX, ExchangeOutcome::EndsAfter(30))] {
-        let out = kept(load(refuses, fate));
+    for (refuses, end) in [(20, ConnectionEnd::Lasts), (u32::MAX, ConnectionEnd::EndsAfter(30))] {
+        let out = passed(load(refuses, end));
         assert!(out.contains("✓ errors<=0: 0"), "{out}");
-        // A connection that ends in good order may be found closed before anything was sent on it.
-        assert!(fate != ExchangeOutcome::Lasts || out.contains("sent again on another connection"), "{out}");
+        // A connection that is shut down gracefully may be closed before a request is sent on it.
+        assert!(end != ConnectionEnd::Lasts || out.contains("retried on another connection"), "{out}");
     }
-    // One that refuses all has not served anybody.
-    let out = stderr(&load(1, ExchangeOutcome::Lasts).code(3));
+    // A server that refuses every stream cannot be used.
+    let out = stderr(&load(1, ConnectionEnd::Lasts).code(3));
     assert!(out.contains("refused stream"), "{out}");
 }
 
 #[test]
-fn a_connection_from_which_nothing_comes_any_more_is_replaced() {
-    let vendor = http2_vendor(u32::MAX, ExchangeOutcome::FreezesAfter(70));
+fn an_unresponsive_connection_is_replaced() {
+    let vendor = http2_vendor(u32::MAX, ConnectionEnd::FreezesAfter(70));
     let (_folder, path) = cloud_at(&vendor, &vendor);
     let out = vouch()
-        .args(["load", "-a", "40/s", "-l", "4s", "--fleet", "60", "--users", "1", "--protocol", "http2"])
+        .args(["load", "-a", "40/s", "-d", "4s", "--installations", "60", "--users", "1", "--protocol", "http2"])
         .args(["--timeout", "500ms", "--connections", "32", "--threads", "1", "--progress", "off"])
         .args(["--threshold", "errors<=60", "--threshold", "errors>=1", "--target"])
         .arg(path)
         .assert();
-    // At most what was under way in half a second, twice.
-    let out = kept(out);
+    // At most the requests of half a second, twice.
+    let out = passed(out);
     assert!(out.contains("✓ errors<=60"), "{out}");
 }

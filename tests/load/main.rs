@@ -1,5 +1,4 @@
-//! `vouch load` as its users meet it: against the simulated cloud, an emulator that is not ours, and servers that are broken
-//! in one way each.
+//! `vouch load` as a command: against the mock cloud, an independent emulator, and servers with one defect each.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -15,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// A simulated cloud in a process of its own.
+/// A mock cloud in a separate process.
 struct Cloud(CloudProcess);
 
 impl Cloud {
@@ -29,13 +28,13 @@ impl Cloud {
 
     fn load(&self, args: &[&str]) -> assert_cmd::assert::Assert {
         let mut command = vouch();
-        command.args(["load", "--progress", "off", "--duration", "1500ms", "--fleet", "60", "--target"]);
+        command.args(["load", "--progress", "off", "--duration", "1500ms", "--installations", "60", "--target"]);
         command.arg(self.target()).args(args).assert()
     }
 }
 
-/// Kept, or kept but for a generator that had to share its cores with other tests.
-fn kept(assert: assert_cmd::assert::Assert) -> String {
+/// Asserts that the load passed, or is inconclusive because other tests use the same cores. Returns the summary.
+fn passed(assert: assert_cmd::assert::Assert) -> String {
     let out = stdout(&assert);
     let code = assert.get_output().status.code();
     assert!(matches!(code, Some(0 | 4)), "{code:?}\n{out}\n{}", stderr(&assert));
@@ -43,10 +42,10 @@ fn kept(assert: assert_cmd::assert::Assert) -> String {
 }
 
 #[test]
-fn every_workload_runs_against_the_simulated_cloud() {
+fn every_workload_runs_against_the_mock_cloud() {
     let cloud = Cloud::start(&[]);
     for workload in ["exchange", "refresh", "issue", "signIn", "launch", "migration"] {
-        let out = kept(cloud.load(&["-w", workload, "-a", "100/s", "--users", "10"]));
+        let out = passed(cloud.load(&["-w", workload, "-a", "100/s", "--users", "10"]));
         assert!(out.contains(workload) && out.contains("150"), "{workload}: {out}");
         assert!(out.contains("✓ wrong<=0: 0") && out.contains("✓ errors<1%: 0%"), "{workload}: {out}");
         assert!(!out.contains("was not checked"), "{workload}: {out}");
@@ -54,35 +53,39 @@ fn every_workload_runs_against_the_simulated_cloud() {
 }
 
 #[test]
-fn http2_and_every_kind_of_arrivals_send_what_they_say() {
+fn http2_and_every_arrival_shape_send_the_expected_requests() {
     let cloud = Cloud::start(&[]);
     for (arrivals, count) in [
         ("ramp 0/s to 200/s", "150"),
         ("steps 50/s 100/s 150/s", "150"),
         ("spike 100 at 500ms within 100ms over 40/s", "160"),
     ] {
-        let out = kept(cloud.load(&["-a", arrivals]));
+        let out = passed(cloud.load(&["-a", arrivals]));
         assert!(out.contains(&format!(" {count} ")), "{arrivals}: {out}");
     }
-    let out = kept(cloud.load(&["-a", "poisson 200/s"]));
+    let out = passed(cloud.load(&["-a", "poisson 200/s"]));
     assert!(out.contains("✓ errors<1%: 0%"), "{out}");
-    let out = kept(cloud.load(&["-w", "launch", "-a", "100/s", "--protocol", "http2"]));
+    let out = passed(cloud.load(&["-w", "launch", "-a", "100/s", "--protocol", "http2"]));
     assert!(out.contains("launch/resource") && out.contains(" 150 ") && out.contains("✓ errors<1%: 0%"), "{out}");
 }
 
 #[test]
-fn the_simulated_cloud_is_started_where_there_is_no_target() {
-    let args = ["load", "-l", "1s", "-a", "50/s", "--fleet", "20", "--progress", "plain", "--threshold", "p99<5s"];
+fn the_mock_cloud_is_started_without_a_target() {
+    let args =
+        ["load", "-d", "1s", "-a", "50/s", "--installations", "20", "--progress", "plain", "--threshold", "p99<5s"];
     let out = vouch().args(args).assert();
-    let told = stderr(&out);
-    let out = kept(out);
-    assert!(out.contains("to simulated cloud") && out.contains("✓ p99<5s"), "{out}");
-    assert!(told.contains("installations: 20 of 20") && told.contains("users deleted: 20 of 20"), "{told}");
+    let stderr_text = stderr(&out);
+    let out = passed(out);
+    assert!(out.contains("to mock cloud") && out.contains("✓ p99<5s"), "{out}");
+    assert!(
+        stderr_text.contains("installations: 20 of 20") && stderr_text.contains("users deleted: 20 of 20"),
+        "{stderr_text}"
+    );
 }
 
-/// How a vendor goes wrong from the 50th refresh on; before, it does as it should.
+/// The defect of a vendor, which shows from the 110th token request on.
 #[derive(Clone, Copy)]
-enum Lie {
+enum Defect {
     None,
     NoRotation,
     OneTokenForAll,
@@ -90,16 +93,16 @@ enum Lie {
     OtherRegion,
     NoLifetime,
     NotJson,
-    Wordless,
+    NoErrorCode,
 }
 
-/// A vendor of one user, and its lie.
-fn liar(lie: Lie) -> String {
+/// A vendor with one user and a defect.
+fn defective_vendor(defect: Defect) -> String {
     let count = AtomicU32::new(0);
     server(move |stream| {
         let mut reader = BufReader::new(stream);
         while let Some((path, body)) = request(&mut reader) {
-            let (status, answer) = vendor(lie, &count, &path, &body);
+            let (status, answer) = vendor(defect, &count, &path, &body);
             let head = format!(
                 "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
                 answer.len()
@@ -134,7 +137,7 @@ fn jwt(claims: &str) -> String {
     format!("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
 }
 
-fn vendor(lie: Lie, count: &AtomicU32, path: &str, body: &str) -> (&'static str, String) {
+fn vendor(defect: Defect, count: &AtomicU32, path: &str, body: &str) -> (&'static str, String) {
     let user = "5c5b8a52-9f4d-4b2e-9f4a-0000000000aa";
     if path.ends_with("/sign_in_token") {
         let iss = "id-signer-prd-us@vital-id-prd-us.iam.gserviceaccount.com";
@@ -148,45 +151,46 @@ fn vendor(lie: Lie, count: &AtomicU32, path: &str, body: &str) -> (&'static str,
     }
     let refreshes = body.contains("grant_type=refresh_token");
     let number = count.fetch_add(1, Ordering::Relaxed);
-    let lie = if refreshes && number >= 110 { lie } else { Lie::None };
+    let defect = if refreshes && number >= 110 { defect } else { Defect::None };
     let used = body.split("refresh_token=").last().unwrap_or_default();
     let (mut sub, mut region, mut refresh, mut lifetime) =
         (user, "us", format!("refresh-{number}"), ",\"expires_in\":3600");
-    match lie {
-        Lie::NoRotation => used.clone_into(&mut refresh),
-        Lie::OneTokenForAll => "refresh-for-all".clone_into(&mut refresh),
-        Lie::OtherUser => sub = "somebody-else",
-        Lie::OtherRegion => region = "eu",
-        Lie::NoLifetime => lifetime = "",
-        Lie::NotJson => return ("200 OK", "<html>all is well</html>".into()),
-        Lie::Wordless => return ("400 Bad Request", "{}".into()),
-        Lie::None => {}
+    match defect {
+        Defect::NoRotation => used.clone_into(&mut refresh),
+        Defect::OneTokenForAll => "refresh-for-all".clone_into(&mut refresh),
+        Defect::OtherUser => sub = "somebody-else",
+        Defect::OtherRegion => region = "eu",
+        Defect::NoLifetime => lifetime = "",
+        Defect::NotJson => return ("200 OK", "<html>all is well</html>".into()),
+        Defect::NoErrorCode => return ("400 Bad Request", "{}".into()),
+        Defect::None => {}
     }
     let access = jwt(&format!(r#"{{"sub":"{sub}","region":"{region}","jti":"{number}"}}"#));
     ("200 OK", format!(r#"{{"access_token":"{access}","refresh_token":"{refresh}"{lifetime}}}"#))
 }
 
 #[test]
-fn a_vendor_that_has_one_user_for_two_names_is_told() {
-    let vendor = liar(Lie::None);
+fn a_vendor_with_one_user_for_two_names_is_detected() {
+    let vendor = defective_vendor(Defect::None);
     let (_folder, path) = cloud_at(&vendor, &vendor);
-    let args = ["load", "-a", "50/s", "-l", "1s", "--fleet", "10", "--users", "2", "--progress", "off", "--target"];
+    let args =
+        ["load", "-a", "50/s", "-d", "1s", "--installations", "10", "--users", "2", "--progress", "off", "--target"];
     let out = vouch().args(args).arg(path).assert().code(3);
     assert!(stderr(&out).contains("another name's"), "{}", stderr(&out));
 }
 
 #[test]
 fn a_wrong_200_is_an_error_whatever_the_thresholds() {
-    let load = |lie: Lie| {
-        let vendor = liar(lie);
+    let load = |defect: Defect| {
+        let vendor = defective_vendor(defect);
         let (_folder, path) = cloud_at(&vendor, &vendor);
         let args = [
             "load",
             "-a",
             "150/s",
-            "-l",
+            "-d",
             "1s",
-            "--fleet",
+            "--installations",
             "60",
             "--users",
             "1",
@@ -197,31 +201,31 @@ fn a_wrong_200_is_an_error_whatever_the_thresholds() {
         ];
         vouch().args(args).arg("--target").arg(path).assert()
     };
-    kept(load(Lie::None));
-    for (lie, part) in [
-        (Lie::NoRotation, "wrong: the used refresh token came back"),
-        (Lie::OneTokenForAll, "wrong: a refresh token was handed out twice"),
-        (Lie::OtherUser, "wrong: tokens of another user"),
-        (Lie::OtherRegion, "wrong: tokens of another environment, region or issuer"),
-        (Lie::NoLifetime, "wrong: an answer without a token, lifetime or id"),
-        (Lie::NotJson, "wrong: an answer that is not JSON"),
-        (Lie::Wordless, "wrong: a refusal without an error word"),
+    passed(load(Defect::None));
+    for (defect, part) in [
+        (Defect::NoRotation, "wrong: the refresh token was not rotated"),
+        (Defect::OneTokenForAll, "wrong: a refresh token was issued twice"),
+        (Defect::OtherUser, "wrong: tokens of another user"),
+        (Defect::OtherRegion, "wrong: tokens of another environment, region or issuer"),
+        (Defect::NoLifetime, "wrong: a response without a token, lifetime or id"),
+        (Defect::NotJson, "wrong: a response that is not JSON"),
+        (Defect::NoErrorCode, "wrong: a refusal without an error code"),
     ] {
-        let out = stdout(&load(lie).code(1));
+        let out = stdout(&load(defect).code(1));
         assert!(out.contains(part) && out.contains("✗ wrong<=0"), "{part}: {out}");
     }
 }
 
 #[test]
-fn thresholds_decide_the_exit_code_and_impossible_ones_are_told_before() {
+fn thresholds_decide_the_exit_code_and_impossible_ones_are_rejected() {
     let cloud = Cloud::start(&["--delay", "20ms"]);
     let out = stdout(&cloud.load(&["-a", "50/s", "--threshold", "p50<10ms"]));
     assert!(out.contains("✗ p50<10ms"), "{out}");
-    let out = kept(cloud.load(&["-a", "50/s", "--threshold", "refresh p50>=20ms"]));
+    let out = passed(cloud.load(&["-a", "50/s", "--threshold", "refresh p50>=20ms"]));
     assert!(out.contains("✓ refresh p50>=20ms"), "{out}");
     for (threshold, part) in [
         ("rate>=51/s", "can never hold"),
-        ("exchange p99<1s", "which this load has not"),
+        ("exchange p99<1s", "which this load does not have"),
         ("p99<fast", "not a duration"),
     ] {
         let out = cloud.load(&["-a", "50/s", "--threshold", threshold]).code(2);
@@ -229,7 +233,7 @@ fn thresholds_decide_the_exit_code_and_impossible_ones_are_told_before() {
     }
 }
 
-/// A target whose cloud is at these addresses.
+/// A target file with a cloud at these addresses.
 fn cloud_at(api: &str, auth: &str) -> (tempfile::TempDir, PathBuf) {
     target(&format!(
         "[cloud]\nname = \"somewhere\"\n[[cloud.realms]]\nenvironment = \"production\"\nregion = \"us\"\n\
@@ -237,17 +241,17 @@ fn cloud_at(api: &str, auth: &str) -> (tempfile::TempDir, PathBuf) {
     ))
 }
 
-/// What a load against a target says when it cannot be carried out, and how long it takes to say so.
+/// The error output of a load that cannot run. Asserts that it fails quickly.
 fn refused(api: &str, auth: &str, more: &[&str]) -> String {
     let (_folder, path) = cloud_at(api, auth);
     let start = Instant::now();
     let out =
-        vouch().args(["load", "-l", "60s", "--progress", "off", "--target"]).arg(path).args(more).assert().code(3);
+        vouch().args(["load", "-d", "60s", "--progress", "off", "--target"]).arg(path).args(more).assert().code(3);
     assert!(start.elapsed() < Duration::from_secs(12), "it took {:?}", start.elapsed());
     stderr(&out)
 }
 
-/// A server that answers every connection in its own way.
+/// A server that handles each connection with `answer`.
 fn server(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -262,26 +266,32 @@ fn server(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
 }
 
 #[test]
-fn what_cannot_work_is_told_at_once_and_not_after_a_minute_of_errors() {
+fn a_load_that_cannot_work_fails_at_once() {
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         format!("http://{}", listener.local_addr().expect("an address"))
     };
-    let told = refused(&closed, &closed, &[]);
-    assert!(told.contains("refused") && told.contains("is the server running"), "{told}");
-    let told = refused("http://no-such-host.invalid", "http://no-such-host.invalid", &[]);
-    assert!(told.contains("cannot find the host"), "{told}");
+    let stderr_text = refused(&closed, &closed, &[]);
+    assert!(
+        stderr_text.contains("refused") && stderr_text.contains("check that the server is running"),
+        "{stderr_text}"
+    );
+    let stderr_text = refused("http://no-such-host.invalid", "http://no-such-host.invalid", &[]);
+    assert!(stderr_text.contains("cannot resolve the host"), "{stderr_text}");
     let garbage = server(|mut stream| drop(stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")));
-    let told = refused(&garbage, &garbage, &[]);
-    assert!(told.contains("no users could be made"), "{told}");
-    let told = refused(&garbage.replace("http:", "https:"), &garbage, &[]);
-    assert!(told.contains("no users could be made") && told.contains("does the port speak TLS?"), "{told}");
+    let stderr_text = refused(&garbage, &garbage, &[]);
+    assert!(stderr_text.contains("no users could be created"), "{stderr_text}");
+    let stderr_text = refused(&garbage.replace("http:", "https:"), &garbage, &[]);
+    assert!(
+        stderr_text.contains("no users could be created") && stderr_text.contains("check that the port serves TLS"),
+        "{stderr_text}"
+    );
     let (_folder, path) = cloud_at(&garbage, &garbage);
     for (args, part) in [
         (vec!["-w", "refesh"], "refresh"),
         (vec!["--environment", "sandbox"], "no realm sandbox us"),
-        (vec!["-c", "4000000"], "file descriptors"),
-        (vec!["-a", "max", "--fleet", "3"], "needs a fleet"),
+        (vec!["-c", "4000000"], "files may be open"),
+        (vec!["-a", "max", "--installations", "3"], "needs at least"),
     ] {
         let out = vouch().args(["load", "--progress", "off", "--target"]).arg(&path).args(&args).assert();
         assert!(matches!(out.get_output().status.code(), Some(2 | 3)), "{args:?}");
@@ -290,7 +300,7 @@ fn what_cannot_work_is_told_at_once_and_not_after_a_minute_of_errors() {
 }
 
 #[test]
-fn a_wrong_key_is_told_with_what_to_do() {
+fn a_wrong_api_key_is_reported_with_advice() {
     let cloud = Cloud::start(&[]);
     let text = std::fs::read_to_string(cloud.target()).expect("its target file");
     let spoilt: String = text
@@ -298,7 +308,7 @@ fn a_wrong_key_is_told_with_what_to_do() {
         .map(|line| if line.starts_with("apiKey") { "apiKey = \"pk_us_wrong\"\n".into() } else { format!("{line}\n") })
         .collect();
     let (_folder, path) = target(&spoilt);
-    let out = vouch().args(["load", "-l", "60s", "--progress", "off", "--target"]).arg(path).assert().code(3);
+    let out = vouch().args(["load", "-d", "60s", "--progress", "off", "--target"]).arg(path).assert().code(3);
     assert!(stderr(&out).contains("401") && stderr(&out).contains("API key"), "{}", stderr(&out));
 }
 
@@ -307,20 +317,20 @@ fn a_server_that_dies_ends_the_run_early_with_what_was_measured() {
     let mut cloud = Cloud::start(&[]);
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("vouch"));
     command
-        .args(["load", "-a", "100/s", "-l", "60s", "--fleet", "20", "--progress", "plain", "--target"])
+        .args(["load", "-a", "100/s", "-d", "60s", "--installations", "20", "--progress", "plain", "--target"])
         .arg(cloud.target());
     let mut load = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a load");
-    let mut told = load.stderr.take().expect("its standard error");
+    let mut stderr_text = load.stderr.take().expect("its standard error");
     let mut seen = Vec::new();
     let mut piece = [0; 512];
     while !String::from_utf8_lossy(&seen).contains("\n     2 ") {
-        let read = told.read(&mut piece).expect("readable");
+        let read = stderr_text.read(&mut piece).expect("readable");
         assert!(read > 0, "{}", String::from_utf8_lossy(&seen));
         seen.extend_from_slice(&piece[..read]);
     }
     let _ = cloud.0.child.kill();
     let start = Instant::now();
-    std::thread::spawn(move || drop(std::io::copy(&mut told, &mut std::io::sink())));
+    std::thread::spawn(move || drop(std::io::copy(&mut stderr_text, &mut std::io::sink())));
     let out = load.wait_with_output().expect("an end");
     assert!(start.elapsed() < Duration::from_secs(20), "it took {:?}", start.elapsed());
     let text = String::from_utf8_lossy(&out.stdout);
@@ -330,10 +340,10 @@ fn a_server_that_dies_ends_the_run_early_with_what_was_measured() {
 
 #[test]
 fn a_rate_is_what_the_server_keeps_up_with() {
-    // Four connections with answers of 10 ms do 400 a second; the rest is answered too, but after the end.
+    // Four connections with responses of 10 ms handle 400 requests per second; the other responses come after the end.
     let cloud = Cloud::start(&["--delay", "10ms"]);
     let overloaded = |threshold: &str| {
-        let args = ["-c", "4", "-a", "600/s", "-l", "2s", "--fleet", "900", "--threshold", threshold];
+        let args = ["-c", "4", "-a", "600/s", "-d", "2s", "--installations", "900", "--threshold", threshold];
         let out = cloud.load(&args);
         (out.get_output().status.code(), stdout(&out))
     };
@@ -342,9 +352,9 @@ fn a_rate_is_what_the_server_keeps_up_with() {
     assert!(matches!(code, Some(1 | 4)), "{code:?} {out}");
     let (_, out) = overloaded("rate>=200/s");
     assert!(out.contains("✓ rate>=200/s"), "{out}");
-    // A slow server that keeps up has the full rate, though the last answers come after the end.
+    // A slow server that keeps up has the full rate, although the last responses come after the end.
     let slow = Cloud::start(&["--delay", "120ms"]);
-    let out = kept(slow.load(&["-a", "40/s", "--threshold", "rate>=40/s"]));
+    let out = passed(slow.load(&["-a", "40/s", "--threshold", "rate>=40/s"]));
     assert!(out.contains("✓ rate>=40/s: 40/s") && !out.contains("fell behind"), "{out}");
 }
 
@@ -355,7 +365,7 @@ fn ctrl_c_and_sigterm_end_a_load_with_a_report() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let json = folder.path().join("report.json");
         let child = Command::new(assert_cmd::cargo::cargo_bin("vouch"))
-            .args(["load", "-a", "100/s", "-l", "60s", "--fleet", "20", "--progress", "plain", "--target"])
+            .args(["load", "-a", "100/s", "-d", "60s", "--installations", "20", "--progress", "plain", "--target"])
             .arg(cloud.target())
             .arg("--json")
             .arg(&json)
@@ -364,15 +374,15 @@ fn ctrl_c_and_sigterm_end_a_load_with_a_report() {
             .stderr(Stdio::piped())
             .spawn();
         let mut child = child.expect("vouch runs");
-        let mut told = BufReader::new(child.stderr.take().expect("piped")).lines();
-        // The clock runs: a second of it is told.
-        let second = told.find(|line| line.as_ref().is_ok_and(|line| line.contains("100")));
+        let mut stderr_text = BufReader::new(child.stderr.take().expect("piped")).lines();
+        // The run has started: its first second is printed.
+        let second = stderr_text.find(|line| line.as_ref().is_ok_and(|line| line.contains("100")));
         assert!(second.is_some());
         std::thread::sleep(Duration::from_millis(500));
         let begin = Instant::now();
         // SAFETY: a signal to our own child, which has not been waited for.
         unsafe { libc::kill(i32::try_from(child.id()).expect("an id"), signal) };
-        let rest: Vec<_> = told.map_while(Result::ok).collect();
+        let rest: Vec<_> = stderr_text.map_while(Result::ok).collect();
         let mut out = String::new();
         child.stdout.take().expect("piped").read_to_string(&mut out).expect("readable");
         assert_eq!(child.wait().expect("it ends").code(), Some(130), "{out} {rest:?}");
@@ -389,32 +399,32 @@ fn a_stall_shows_in_full() {
     let cloud = Cloud::start(&["--stall", "1s@1s"]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let json = folder.path().join("report.json");
-    // The stall starts one second after the first request, which is made while the fleet is.
-    let args = ["-a", "200/s", "-l", "4s", "-c", "16", "--json", json.to_str().expect("a path")];
+    // The stall starts one second after the first request, which is part of the preparation.
+    let args = ["-a", "200/s", "-d", "4s", "-c", "16", "--json", json.to_str().expect("a path")];
     let out = cloud.load(&args);
     assert!(matches!(out.get_output().status.code(), Some(0 | 4)), "{}", stdout(&out));
     let report: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(&json).expect("a report")).expect("JSON");
     let (p99, max) = (report["all"]["latency"]["p99"].as_u64(), report["all"]["latency"]["max"].as_u64());
-    // A quarter of the arrivals fell into the stall: those of its start waited nearly a second, whatever the connections.
+    // A quarter of the arrivals fell into the stall; the first of them waited for nearly a second.
     assert!(max.is_some_and(|ns| (700_000_000..1_400_000_000).contains(&ns)), "{max:?}");
     assert!(p99.is_some_and(|ns| ns > 500_000_000), "{p99:?}");
     assert_eq!(report["targetFile"].as_str(), cloud.target().to_str());
 }
 
 #[test]
-fn a_slower_build_is_told_from_its_baseline_and_an_equal_one_is_not() {
+fn a_slower_build_is_a_regression_and_an_equal_one_is_not() {
     let (old, same, slower) =
         (Cloud::start(&["--delay", "3ms"]), Cloud::start(&["--delay", "3ms"]), Cloud::start(&["--delay", "15ms"]));
     let against = |new: &Cloud| {
         let args = [
             "-a",
             "60/s",
-            "-l",
+            "-d",
             "4s",
             "--rounds",
             "10",
-            "--fleet",
+            "--installations",
             "40",
             "--baseline",
             old.target().to_str().expect("a path"),
@@ -430,11 +440,11 @@ fn a_slower_build_is_told_from_its_baseline_and_an_equal_one_is_not() {
 #[test]
 fn the_highest_rate_is_found() {
     let cloud = Cloud::start(&["--delay", "10ms"]);
-    // Four connections with answers of 10 ms do 400 a second and no more.
-    let out = cloud.load(&["-c", "4", "-l", "700ms", "--find-max-rate", "50/s to 2000/s", "--threshold", "p50<40ms"]);
+    // Four connections with responses of 10 ms handle 400 requests per second.
+    let out = cloud.load(&["-c", "4", "-d", "700ms", "--find-max-rate", "50/s to 2000/s", "--threshold", "p50<40ms"]);
     let text = stdout(&out);
     let found = text
         .lines()
-        .find_map(|line| line.strip_prefix("highest rate that keeps: ")?.split("/s").next()?.parse::<f64>().ok());
+        .find_map(|line| line.strip_prefix("highest passing rate: ")?.split("/s").next()?.parse::<f64>().ok());
     assert!(found.is_some_and(|rate| (150.0..=420.0).contains(&rate)), "{text}");
 }

@@ -1,5 +1,4 @@
-//! What a reader of a round's figures should know: where the generator itself was the limit, and what was not measured or
-//! not checked.
+//! Caveats of a round's results: where the load generator itself was the bottleneck, and what was not measured or not checked.
 
 use super::arrivals::Arrivals;
 use super::endpoints::LoadCall;
@@ -8,128 +7,138 @@ use super::plan::Load;
 use super::round::Round;
 use super::scheduler::Workload;
 use super::threshold::time;
-use super::token_claims::Learned;
+use super::token_claims::LearnedClaims;
 
-/// Arrivals that were taken up this late, though a connection was free, are late by the generator's fault.
-const LATE_NS: u64 = 1_000_000;
-/// Fewer are no sign of anything.
-const FEW: u64 = 4;
-/// A worker that is this busy has no time left, in per cent of a core.
+/// An arrival that starts later than this although a connection was free is late because of the generator.
+const MIN_LATE_NS: u64 = 1_000_000;
+/// Fewer late arrivals are ignored.
+const MIN_LATE_ARRIVALS: u64 = 4;
+/// A worker thread with at least this CPU usage, in per cent of a core, is saturated.
 const BUSY_PERCENT: u64 = 95;
 
-/// Why a round's figures may be the generator's.
-pub fn limits(load: &Load, round: &Round) -> Vec<String> {
-    let mut limits = Vec::new();
-    let too_late = LATE_NS.max(round.whole.latency.value_at_quantile(0.99) / 10);
+/// Reasons why the results may show the limits of the generator instead of those of the server.
+pub fn generator_limits(load: &Load, round: &Round) -> Vec<String> {
+    let mut generator_limits = Vec::new();
+    let too_late = MIN_LATE_NS.max(round.total.latency.value_at_quantile(0.99) / 10);
     let late = round.lag.len() - round.lag.count_between(0, too_late);
-    if load.arrivals != Arrivals::Max && late >= FEW && late * 1000 > round.lag.len() {
+    if load.arrivals != Arrivals::Max && late >= MIN_LATE_ARRIVALS && late * 1000 > round.lag.len() {
         #[allow(clippy::cast_precision_loss, reason = "for readers")]
-        limits.push(format!(
-            "scheduling: {late} of {} arrivals started more than {} late though a connection was free; give the generator a core of its own, or a lower rate",
+        generator_limits.push(format!(
+            "scheduling: {late} of {} arrivals started more than {} late although a connection was free; reserve a core for the generator, or lower the rate",
             round.lag.len(),
             time(too_late as f64)
         ));
     }
-    let mut busy: Vec<u64> =
-        round.rows.iter().filter(|row| row.started > 0).map(|row| row.cpu_ns / 10_000_000).collect();
+    let mut busy: Vec<u64> = round
+        .intervals
+        .iter()
+        .filter(|interval| interval.started > 0)
+        .map(|interval| interval.cpu_ns / 10_000_000)
+        .collect();
     busy.sort_unstable();
     let median = busy.get(busy.len() / 2).copied().unwrap_or(0);
-    if median >= BUSY_PERCENT && round.rows.len() > 1 {
-        limits.push(format!(
-            "CPU: the busiest thread of the generator used {median}% of its core; the server may be able to do more; give more --threads, or a lower rate"
+    if median >= BUSY_PERCENT && round.intervals.len() > 1 {
+        generator_limits.push(format!(
+            "CPU: the busiest thread of the generator used {median}% of its core; the server may be able to handle more; use more --threads, or lower the rate"
         ));
     }
-    let sockets = round.whole.failures.get(&Failure::OutOfSockets).map_or(0, |failed| failed.count);
+    let sockets = round.total.failures.get(&Failure::OutOfSockets).map_or(0, |failed| failed.count);
     if sockets > 0 {
-        limits.push(format!("sockets: {sockets} requests found no file descriptor or local port on this machine"));
+        generator_limits.push(format!(
+            "sockets: {sockets} requests failed because this machine ran out of file descriptors or local ports"
+        ));
     }
-    limits
+    generator_limits
 }
 
-/// Arrivals that could not be sent for want of installations or tokens.
+/// Reports arrivals that were not sent because no installation or sign-in token was available.
 pub fn unsent(load: &Load, round: &Round) -> Option<String> {
     let arrivals = round.started + round.starved;
     if round.starved * 1000 <= arrivals {
         return None;
     }
-    let uses_fleet = load.workloads.iter().any(Workload::needs_fleet);
-    let (what, more) =
-        if uses_fleet { ("idle installation", "fleet") } else { ("sign-in token left", "stock of tokens") };
-    let help = match round.signed_out {
-        0 => format!("give a larger {more}"),
-        out => format!("{out} installations were signed out by the server"),
+    let uses_installations = load.workloads.iter().any(Workload::needs_installation);
+    let (what, more) = if uses_installations {
+        ("idle installation", "--installations")
+    } else {
+        ("unused sign-in token", "--tokens")
     };
-    Some(format!("supply: {} of {arrivals} arrivals found no {what}; {help}", round.starved))
+    let help = match round.signed_out {
+        0 => format!("increase {more}"),
+        out => format!("the server signed {out} installations out"),
+    };
+    Some(format!("supply: {} of {arrivals} arrivals had no {what}; {help}", round.starved))
 }
 
-/// What a reader should know of a round, and that is no fault.
+/// Notes that do not change the verdict.
 pub fn notes(load: &Load, round: &Round) -> Vec<String> {
     let mut notes = Vec::new();
     let arrivals = round.started + round.starved;
-    if round.held * 100 > arrivals {
+    if round.waited_for_connection * 100 > arrivals {
         notes.push(format!(
-            "{} of {arrivals} arrivals waited for one of the {} connections; their latency counts the wait",
-            round.held, load.connections
+            "{} of {arrivals} arrivals waited for one of the {} connections; their latency includes the wait",
+            round.waited_for_connection, load.connections
         ));
     }
-    if round.late > 0 {
+    if round.late_responses > 0 {
         notes.push(format!(
-            "the server fell behind: {} of {} good answers came after the load's end and do not count in `rate`",
-            round.late, round.whole.good
+            "the server fell behind: {} of {} good responses came after the end of the load and do not count in `rate`",
+            round.late_responses, round.total.good
         ));
     }
-    for claim in &round.mixed {
-        notes.push(format!("access tokens name more than one `{claim}`: which of them is right is not known"));
+    for claim in &round.inconsistent_claims {
+        notes.push(format!("access tokens have more than one value of `{claim}`; which one is right is not known"));
     }
-    if round.lied_before > 0 {
-        notes.push(format!("{} of the wrong answers came before the clock started", round.lied_before));
+    if round.wrong_before_start > 0 {
+        notes.push(format!("{} of the wrong responses came before the measurement started", round.wrong_before_start));
     }
-    if round.opaque > 0 && round.learned == Learned::default() {
-        notes.push("access tokens say nothing that can be read: whose they are was not checked".into());
-    } else if round.learned.user.is_none() && grants_tokens(load, round) && round.whole.good > 0 {
-        notes.push("no claim of the access tokens names the user: whose they are was not checked".into());
+    if round.opaque_tokens > 0 && round.learned_claims == LearnedClaims::default() {
+        notes.push("access tokens are opaque: their user was not checked".into());
+    } else if round.learned_claims.user.is_none() && grants_tokens(load, round) && round.total.good > 0 {
+        notes.push("no claim of the access tokens names the user: their user was not checked".into());
     }
-    if round.one_in > 1 {
-        notes.push(format!("one in {} refresh tokens was looked at for being handed out twice", round.one_in));
+    if round.sample_one_in > 1 {
+        notes.push(format!("one in {} refresh tokens was checked for duplicates", round.sample_one_in));
     }
     if round.signed_out > 0 {
-        notes.push(format!("{} installations were signed out: their refresh was refused", round.signed_out));
+        notes.push(format!("{} installations were signed out: the server refused their refresh", round.signed_out));
     }
-    if round.stuck > 0 {
+    if round.unanswered_users > 0 {
         let users = load.connections;
-        notes.push(format!("{} of {users} users waited for an answer at the end, and got none", round.stuck));
+        notes
+            .push(format!("{} of {users} users waited for a response at the end and got none", round.unanswered_users));
     }
-    if nobody_lived(load, round) {
-        notes.push("no user came to the end of a lifecycle: give more --duration, or less --think-time".into());
-    } else if let unlived = unlived(load, round)
-        && !unlived.is_empty()
+    if no_lifecycle_completed(load, round) {
+        notes.push("no user completed a lifecycle; use a longer --duration or a shorter --think-time".into());
+    } else if let uncompleted_journeys = uncompleted_journeys(load, round)
+        && !uncompleted_journeys.is_empty()
     {
-        let names: Vec<_> = unlived.iter().map(|name| format!("`{name}`")).collect();
-        notes.push(format!("no user came to the end of a lifecycle of {}", names.join(", ")));
+        let names: Vec<_> = uncompleted_journeys.iter().map(|name| format!("`{name}`")).collect();
+        notes.push(format!("no user completed a lifecycle of {}", names.join(", ")));
     }
     if round.resent > 0 {
         notes.push(format!(
-            "{} requests were sent again on another connection: the server had let go of theirs before it looked at them",
+            "{} requests were retried on another connection: the server closed theirs before processing them",
             round.resent
         ));
     }
-    if round.gave_up {
-        notes.push("the run ended early: there were only failures for too long".into());
+    if round.aborted {
+        notes.push("the run ended early: for several seconds every request failed".into());
     }
     notes
 }
 
-/// Whether users of journeys were there, and none of them came to an end, good or bad.
-pub fn nobody_lived(load: &Load, round: &Round) -> bool {
-    !load.journeys.is_empty() && unlived(load, round).len() == load.journeys.len()
+/// Whether the load has journeys and no lifecycle of any of them ended.
+pub fn no_lifecycle_completed(load: &Load, round: &Round) -> bool {
+    !load.journeys.is_empty() && uncompleted_journeys(load, round).len() == load.journeys.len()
 }
 
-/// The journeys of which nobody came to an end.
-fn unlived<'l>(load: &'l Load, round: &Round) -> Vec<&'l String> {
-    load.journeys.iter().filter(|name| round.all_of(Some(name)).all(|series| series.done() == 0)).collect()
+/// The journeys of which no lifecycle ended.
+fn uncompleted_journeys<'l>(load: &'l Load, round: &Round) -> Vec<&'l String> {
+    load.journeys.iter().filter(|name| round.series_named(Some(name)).all(|series| series.done() == 0)).collect()
 }
 
-/// Whether access tokens were given out: by a workload of whatever name, or by a journey's calls, which its series name.
+/// Whether access tokens were issued, by a workload or by the calls of a journey (recognised by the names of its series).
 fn grants_tokens(load: &Load, round: &Round) -> bool {
     let grants =
         |workload: &Workload| workload.calls.iter().any(|call| matches!(call, LoadCall::Exchange | LoadCall::Refresh));

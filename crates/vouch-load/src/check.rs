@@ -1,235 +1,270 @@
-//! Asks, and holds every answer against what was asked: a wrong 200 is an error. What an installation learns from an answer
-//! is noted with it, and stands in its next request.
+//! Builds requests and checks every response: a 200 with wrong content is an error. Tokens from a response are stored in the
+//! installation and used in its next request.
 
-use super::duplicates::{Again, Owners, Seen, Successors};
-use super::endpoints::{LoadCall, Site};
-use super::failure::{Failure, Wrong};
-use super::installations::Fleet;
-use super::json_pointers::Places;
-use super::request_template::{Draft, Slot};
-use super::token_claims::{Identity, Learned, Said};
+use super::duplicates::{Duplicate, DuplicateDetector, Successors, UserOwners};
+use super::endpoints::{LoadCall, LoadTarget};
+use super::failure::{Failure, WrongResponse};
+use super::installations::Installations;
+use super::json_pointers::JsonPointers;
+use super::request_template::{Placeholder, RequestBuffer};
+use super::token_claims::{ClaimCheck, ClaimChecker, LearnedClaims};
 use std::sync::Arc;
 use vouch_runner::sut::{HttpReply, Place};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
 use vouch_sim::reference::sdk::token::SignInToken;
 use vouch_spec::profile::{self, CallShape};
 
-/// How many refresh tokens a worker remembers at once.
+/// The number of refresh tokens that a worker remembers.
 const REMEMBERED: usize = 1 << 17;
 
-/// Checks the answers of one worker.
-pub struct Checker {
-    site: Arc<Site>,
-    /// Where access token, refresh token and lifetime stand in the answers to exchange and refresh.
-    grants: [Places; 2],
-    refusal: Places,
-    user: Places,
-    /// Where a backend's answer holds the sign-in token.
+/// Checks the responses of one worker.
+pub struct ResponseChecker {
+    load_target: Arc<LoadTarget>,
+    /// Access token, refresh token and lifetime in the responses to exchange and refresh.
+    grants: [JsonPointers; 2],
+    error_code: JsonPointers,
+    user: JsonPointers,
+    /// Where the backend's response holds the sign-in token.
     token: Place,
-    /// A refresh must bring another refresh token.
-    pub rotates: bool,
-    /// A later call shows the access token.
-    keeps_access: bool,
-    pub identity: Identity,
-    pub seen: Seen,
-    /// Where a refresh token may be used more than once: a server may answer alike.
+    /// A refresh must return a new refresh token.
+    pub requires_rotation: bool,
+    /// A later call uses the access token.
+    keeps_access_token: bool,
+    pub claims: ClaimChecker,
+    pub duplicates: DuplicateDetector,
+    /// Set where a refresh token may be used more than once; the server may then repeat its response.
     successors: Option<Successors>,
-    pub owners: Owners,
-    /// Access tokens that say nothing that can be read.
-    pub opaque: u64,
-    /// What names project and tenant, from the first sign-in token.
+    pub owners: UserOwners,
+    /// The number of access tokens that are not readable JWTs.
+    pub opaque_tokens: u64,
+    /// The public key from the first sign-in token, which names project and tenant.
     pub public_key: String,
     pub tenant: String,
-    /// The shortest time that access tokens live, in seconds.
-    pub shortest_life_s: Option<u64>,
+    /// The shortest lifetime of an access token, in seconds.
+    pub shortest_lifetime_s: Option<u64>,
 }
 
-/// What is wrong, and an example for the report. An empty example says no more than the failure.
-pub type Verdict = Result<(), (Failure, String)>;
+/// The result of checking one response: the failure and an example for the report, which may be empty.
+pub type ResponseCheck = Result<(), (Failure, String)>;
 
-fn wrong(wrong: Wrong, example: impl Into<String>) -> Verdict {
+fn wrong(wrong: WrongResponse, example: impl Into<String>) -> ResponseCheck {
     Err((Failure::Wrong(wrong), example.into()))
 }
 
-impl Checker {
-    /// `token` is where a backend's answer holds the sign-in token; `keeps_access`: access tokens are used later.
-    pub fn new(site: Arc<Site>, token: Place, rotates: bool, keeps_access: bool) -> Self {
-        let places = |shape: &CallShape| {
+impl ResponseChecker {
+    /// `token` is where the backend's response holds the sign-in token. `keeps_access_token`: later calls use access tokens.
+    pub fn new(load_target: Arc<LoadTarget>, token: Place, requires_rotation: bool, keeps_access_token: bool) -> Self {
+        let pointers = |shape: &CallShape| {
             let answer = &shape.answer;
-            Places::new([answer.access_token.as_str(), &answer.refresh_token, &answer.expires_in])
+            JsonPointers::new([answer.access_token.as_str(), &answer.refresh_token, &answer.expires_in])
         };
-        let profile = &site.profile;
+        let profile = &load_target.profile;
         Self {
-            grants: [places(&profile.exchange), places(&profile.refresh)],
-            refusal: Places::new([profile.errors.word.as_str()]),
-            user: Places::new(["/user_id", "/sign_in_token"]),
+            grants: [pointers(&profile.exchange), pointers(&profile.refresh)],
+            error_code: JsonPointers::new([profile.errors.word.as_str()]),
+            user: JsonPointers::new(["/user_id", "/sign_in_token"]),
             token,
-            rotates,
-            keeps_access,
-            identity: Identity::new(site.realm),
-            seen: Seen::new(REMEMBERED),
+            requires_rotation,
+            keeps_access_token,
+            claims: ClaimChecker::new(load_target.realm),
+            duplicates: DuplicateDetector::new(REMEMBERED),
             successors: None,
-            owners: Owners::default(),
-            opaque: 0,
+            owners: UserOwners::default(),
+            opaque_tokens: 0,
             public_key: String::new(),
             tenant: String::new(),
-            shortest_life_s: None,
-            site,
+            shortest_lifetime_s: None,
+            load_target,
         }
     }
 
-    /// One for users who use refresh tokens more than once on purpose.
+    /// Accepts that users present a refresh token more than once on purpose.
     pub fn with_repeats(self) -> Self {
         Self { successors: Some(Successors::default()), ..self }
     }
 
-    /// What was learned about this provider's access tokens.
-    pub fn learned(&self) -> Learned {
-        self.identity.learned()
+    /// The claims that were learned from this provider's access tokens.
+    pub fn learned_claims(&self) -> LearnedClaims {
+        self.claims.learned_claims()
     }
 
-    /// Makes the request of a call of `who`; the number of its endpoint.
-    pub fn compose(&self, call: LoadCall, who: u32, fleet: &Fleet, draft: &mut Draft) -> usize {
-        let (endpoint, template) = self.site.template(call);
-        let (installation, user) = (&fleet.installations[who as usize], fleet.user(who));
-        // A user has no id before it is made, and at a backend a name only.
-        let by_name = call == LoadCall::CreateUser || call == LoadCall::Issue && self.site.through_backend;
+    /// Builds the request of a call by an installation. Returns the index of its endpoint.
+    pub fn build_request(
+        &self,
+        call: LoadCall,
+        installation_id: u32,
+        installations: &Installations,
+        buffer: &mut RequestBuffer,
+    ) -> usize {
+        let (endpoint, template) = self.load_target.template(call);
+        let (installation, user) = (&installations.all[installation_id as usize], installations.user(installation_id));
+        // A user has no id before it is created, and only a name at a backend.
+        let by_name = call == LoadCall::CreateUser || call == LoadCall::Issue && self.load_target.uses_backend;
         template.fill(
-            |slot| match slot {
-                Slot::Token => installation.jwt.as_deref().unwrap_or_default(),
-                Slot::RefreshToken => &installation.refresh_token,
-                Slot::AccessToken => &installation.access_token,
-                Slot::PublicKey => &self.public_key,
-                Slot::Tenant => &self.tenant,
-                Slot::User if by_name => &user.name,
-                Slot::User => &user.id,
-                Slot::Credential => &user.credential,
+            |placeholder| match placeholder {
+                Placeholder::Token => installation.jwt.as_deref().unwrap_or_default(),
+                Placeholder::RefreshToken => &installation.refresh_token,
+                Placeholder::AccessToken => &installation.access_token,
+                Placeholder::PublicKey => &self.public_key,
+                Placeholder::Tenant => &self.tenant,
+                Placeholder::User if by_name => &user.name,
+                Placeholder::User => &user.id,
+                Placeholder::Credential => &user.credential,
             },
-            draft,
+            buffer,
         );
         endpoint
     }
 
-    /// Judges an answer to a call of `who`.
-    pub fn judge(&mut self, call: LoadCall, who: u32, fleet: &mut Fleet, status: u16, body: &[u8]) -> Verdict {
+    /// Checks the response to a call by an installation.
+    pub fn check(
+        &mut self,
+        call: LoadCall,
+        installation_id: u32,
+        installations: &mut Installations,
+        status: u16,
+        body: &[u8],
+    ) -> ResponseCheck {
         if !(200..300).contains(&status) {
-            return self.refused(call, status, body);
+            return self.check_refusal(call, status, body);
         }
         match call {
-            LoadCall::Exchange => self.granted(profile::IdpCall::Exchange, who, fleet, body),
-            LoadCall::Refresh => self.granted(profile::IdpCall::Refresh, who, fleet, body),
-            LoadCall::Issue => self.issued(who, fleet, body),
-            LoadCall::CreateUser => self.created(who, fleet, body),
-            LoadCall::Resource => self.own_record(who, fleet, body),
+            LoadCall::Exchange => self.check_grant(profile::IdpCall::Exchange, installation_id, installations, body),
+            LoadCall::Refresh => self.check_grant(profile::IdpCall::Refresh, installation_id, installations, body),
+            LoadCall::Issue => self.check_issued_token(installation_id, installations, body),
+            LoadCall::CreateUser => self.check_created_user(installation_id, installations, body),
+            LoadCall::Resource => self.check_own_record(installation_id, installations, body),
             LoadCall::DeleteUser => Ok(()),
         }
     }
 
-    fn refused(&self, call: LoadCall, status: u16, body: &[u8]) -> Verdict {
-        let word = self.refusal.read(body).and_then(|found| found.into_iter().next().flatten());
+    fn check_refusal(&self, call: LoadCall, status: u16, body: &[u8]) -> ResponseCheck {
+        let word = self.error_code.read(body).and_then(|found| found.into_iter().next().flatten());
         let grant = matches!(call, LoadCall::Exchange | LoadCall::Refresh);
         match word {
-            // Refusals of the identity provider are read by SDKs; those of a proxy before it (5xx, 429) are not.
+            // An SDK reads the error code of the identity provider; responses of a proxy (5xx, 429) have none.
             None if grant && matches!(status, 400 | 401 | 403) => {
-                wrong(Wrong::ErrorShape, format!("{call}: status {status} without an error word"))
+                wrong(WrongResponse::MissingErrorCode, format!("{call}: status {status} without an error code"))
             }
-            None => Err((Failure::Status(status), format!("{call} was answered with {status}"))),
+            None => Err((Failure::Status(status), format!("{call} returned status {status}"))),
             Some(word) => {
                 let word: String = word.chars().filter(|c| !c.is_control()).take(60).collect();
-                Err((Failure::Status(status), format!("{call} was answered with {status}, `{word}`")))
+                Err((Failure::Status(status), format!("{call} returned status {status}, `{word}`")))
             }
         }
     }
 
-    fn granted(&mut self, call: profile::IdpCall, who: u32, fleet: &mut Fleet, body: &[u8]) -> Verdict {
-        let places = &self.grants[usize::from(call == profile::IdpCall::Refresh)];
-        let Some([access, refresh, expires, ..]) = places.read(body) else {
-            return wrong(Wrong::NotJson, "");
+    fn check_grant(
+        &mut self,
+        call: profile::IdpCall,
+        installation_id: u32,
+        installations: &mut Installations,
+        body: &[u8],
+    ) -> ResponseCheck {
+        let pointers = &self.grants[usize::from(call == profile::IdpCall::Refresh)];
+        let Some([access, refresh, expires, ..]) = pointers.read(body) else {
+            return wrong(WrongResponse::NotJson, "");
         };
         let (Some(access), Some(refresh)) = (access.filter(|t| !t.is_empty()), refresh.filter(|t| !t.is_empty()))
         else {
-            return wrong(Wrong::Field, "the answer lacks an access or a refresh token");
+            return wrong(WrongResponse::MissingField, "the response has no access token or no refresh token");
         };
-        let Some(life) = expires.and_then(|seconds| seconds.parse::<u64>().ok()).filter(|seconds| *seconds > 0) else {
-            return wrong(Wrong::Field, "the answer says no lifetime in seconds");
+        let Some(lifetime) = expires.and_then(|seconds| seconds.parse::<u64>().ok()).filter(|seconds| *seconds > 0)
+        else {
+            return wrong(WrongResponse::MissingField, "the response has no lifetime in seconds");
         };
-        self.shortest_life_s = Some(self.shortest_life_s.map_or(life, |shortest| shortest.min(life)));
-        let used = Some(&fleet.of(who).refresh_token).filter(|_| call == profile::IdpCall::Refresh);
+        self.shortest_lifetime_s = Some(self.shortest_lifetime_s.map_or(lifetime, |shortest| shortest.min(lifetime)));
+        let used =
+            Some(&installations.get_mut(installation_id).refresh_token).filter(|_| call == profile::IdpCall::Refresh);
         let same = used.is_some_and(|used| *used == *refresh);
         let repeat = match (used, &mut self.successors) {
             (Some(used), Some(successors)) => successors.is_repeat(used, &refresh),
             _ => false,
         };
-        let again = if same || repeat { Again::No } else { self.seen.again(&refresh, &fleet.user(who).id) };
-        let said = self.identity.check(&access, &fleet.user(who).id);
-        let installation = fleet.of(who);
+        let duplicate = if same || repeat {
+            Duplicate::None
+        } else {
+            self.duplicates.record_token(&refresh, &installations.user(installation_id).id)
+        };
+        let claim_check = self.claims.check(&access, &installations.user(installation_id).id);
+        let installation = installations.get_mut(installation_id);
         installation.refresh_token.clear();
         installation.refresh_token.push_str(&refresh);
-        if self.keeps_access {
+        if self.keeps_access_token {
             installation.access_token.clear();
             installation.access_token.push_str(&access);
         }
         installation.jwt = None;
-        if same && self.rotates {
-            return wrong(Wrong::NotRotated, "");
+        if same && self.requires_rotation {
+            return wrong(WrongResponse::NotRotated, "");
         }
-        // A provider that does not rotate may give a user the same token twice, but no two users.
-        if again == Again::OfAnother || self.rotates && again == Again::OfTheSame {
-            return wrong(Wrong::HandedOutTwice, "");
+        // A provider without rotation may return the same token to one user twice, but never to two users.
+        if duplicate == Duplicate::OtherUser || self.requires_rotation && duplicate == Duplicate::SameUser {
+            return wrong(WrongResponse::DuplicateToken, "");
         }
-        match said {
-            Said::Fits => Ok(()),
-            Said::Wrong(what) => wrong(what, ""),
-            Said::Opaque => {
-                self.opaque += 1;
+        match claim_check {
+            ClaimCheck::Ok => Ok(()),
+            ClaimCheck::Wrong(what) => wrong(what, ""),
+            ClaimCheck::Opaque => {
+                self.opaque_tokens += 1;
                 Ok(())
             }
         }
     }
 
-    fn issued(&mut self, who: u32, fleet: &mut Fleet, body: &[u8]) -> Verdict {
-        let text = if self.site.through_backend {
+    fn check_issued_token(
+        &mut self,
+        installation_id: u32,
+        installations: &mut Installations,
+        body: &[u8],
+    ) -> ResponseCheck {
+        let text = if self.load_target.uses_backend {
             let reply = HttpReply { status: 200, headers: hyper::HeaderMap::new(), body: body.to_vec() };
             self.token.read(&reply)
         } else {
-            let Some([_, token, ..]) = self.user.read(body) else { return wrong(Wrong::NotJson, "") };
+            let Some([_, token, ..]) = self.user.read(body) else { return wrong(WrongResponse::NotJson, "") };
             token.map(std::borrow::Cow::into_owned)
         };
-        let Some(text) = text else { return wrong(Wrong::Field, "the answer holds no sign-in token") };
+        let Some(text) = text else { return wrong(WrongResponse::MissingField, "the response has no sign-in token") };
         let token = match SignInToken::parse(&text, &DefaultSdkPolicy) {
             Ok(token) => token,
-            Err(error) => return wrong(Wrong::Field, error.to_string()),
+            Err(error) => return wrong(WrongResponse::MissingField, error.to_string()),
         };
-        if token.realm != self.site.realm {
-            return wrong(Wrong::OtherEnvironment, format!("the sign-in token is for {}", token.realm));
+        if token.realm != self.load_target.realm {
+            return wrong(WrongResponse::OtherEnvironment, format!("the sign-in token is for {}", token.realm));
         }
         if self.public_key.is_empty() {
             self.public_key.clone_from(&token.public_key);
             self.tenant.clone_from(&token.tenant);
         }
-        let user = fleet.user_mut(who);
+        let user = installations.user_mut(installation_id);
         if user.id.is_empty() {
-            if self.owners.is_anothers(&token.user_id, &user.name) {
-                return wrong(Wrong::OtherUser, "the sign-in token is for another name's user");
+            if self.owners.is_taken_by_other(&token.user_id, &user.name) {
+                return wrong(WrongResponse::OtherUser, "the sign-in token is for the user of another name");
             }
             user.id = token.user_id.as_str().into();
         } else if !user.id.eq_ignore_ascii_case(&token.user_id) {
-            return wrong(Wrong::OtherUser, "the sign-in token is for another user");
+            return wrong(WrongResponse::OtherUser, "the sign-in token is for another user");
         }
-        let installation = fleet.of(who);
+        let installation = installations.get_mut(installation_id);
         installation.jwt = Some(token.jwt.expose().into());
-        installation.jwt_ends_s = token.expires_at_s.unwrap_or(i64::MAX);
+        installation.jwt_expires_s = token.expires_at_s.unwrap_or(i64::MAX);
         Ok(())
     }
 
-    fn created(&mut self, who: u32, fleet: &mut Fleet, body: &[u8]) -> Verdict {
-        let Some([id, ..]) = self.user.read(body) else { return wrong(Wrong::NotJson, "") };
+    fn check_created_user(
+        &mut self,
+        installation_id: u32,
+        installations: &mut Installations,
+        body: &[u8],
+    ) -> ResponseCheck {
+        let Some([id, ..]) = self.user.read(body) else { return wrong(WrongResponse::NotJson, "") };
         match id.filter(|id| !id.is_empty()) {
-            None => wrong(Wrong::Field, "the answer holds no user id"),
+            None => wrong(WrongResponse::MissingField, "the response has no user id"),
             Some(id) => {
-                let user = fleet.user_mut(who);
-                if self.owners.is_anothers(&id, &user.name) {
-                    return wrong(Wrong::OtherUser, "the new user is another name's");
+                let user = installations.user_mut(installation_id);
+                if self.owners.is_taken_by_other(&id, &user.name) {
+                    return wrong(WrongResponse::OtherUser, "the new user has the id of another name's user");
                 }
                 user.id = id.into();
                 Ok(())
@@ -237,12 +272,12 @@ impl Checker {
         }
     }
 
-    fn own_record(&mut self, who: u32, fleet: &Fleet, body: &[u8]) -> Verdict {
-        let Some([id, ..]) = self.user.read(body) else { return wrong(Wrong::NotJson, "") };
+    fn check_own_record(&mut self, installation_id: u32, installations: &Installations, body: &[u8]) -> ResponseCheck {
+        let Some([id, ..]) = self.user.read(body) else { return wrong(WrongResponse::NotJson, "") };
         match id {
-            None => wrong(Wrong::Field, "the answer holds no user id"),
-            Some(id) if id.eq_ignore_ascii_case(&fleet.user(who).id) => Ok(()),
-            Some(_) => wrong(Wrong::OtherUser, "the record of another user"),
+            None => wrong(WrongResponse::MissingField, "the response has no user id"),
+            Some(id) if id.eq_ignore_ascii_case(&installations.user(installation_id).id) => Ok(()),
+            Some(_) => wrong(WrongResponse::OtherUser, "the record of another user"),
         }
     }
 }

@@ -1,28 +1,28 @@
-//! Where the load goes: hosts, credentials and the requests of every call, ready but for tokens and users.
+//! The target of a load: its hosts, its credentials, and a request template for every call.
 
-use super::request_template::{Slot, Template};
-use std::fmt;
+use super::request_template::{Placeholder, RequestTemplate};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
+use std::{fmt, io};
 use vouch_runner::sut::{Credential, TokenCall};
 use vouch_spec::profile::{self, Profile};
 use vouch_spec::protocol::Realm;
 
-/// A call that a load makes.
+/// A kind of HTTP call that a load makes.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 pub enum LoadCall {
-    /// A new user, by the team's API key.
+    /// Creates a user with the team's API key.
     CreateUser,
-    /// A sign-in token, through the backend on the role, or by the team's API key.
+    /// Requests a sign-in token, through the backend or with the team's API key.
     Issue,
     Exchange,
     Refresh,
-    /// The user's own record, with the access token.
+    /// Reads the user's own record with the access token.
     Resource,
-    /// Takes a user away again, by the team's API key.
+    /// Deletes a user with the team's API key.
     DeleteUser,
 }
 
@@ -36,7 +36,8 @@ impl LoadCall {
         LoadCall::DeleteUser,
     ];
 
-    pub fn word(self) -> &'static str {
+    /// The name in load files and reports.
+    pub fn name(self) -> &'static str {
         match self {
             LoadCall::CreateUser => "createUser",
             LoadCall::Issue => "issue",
@@ -50,7 +51,7 @@ impl LoadCall {
 
 impl fmt::Display for LoadCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.name())
     }
 }
 
@@ -63,38 +64,49 @@ impl From<profile::IdpCall> for LoadCall {
     }
 }
 
-/// A base URL, taken apart.
+/// A load target that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadTargetError {
+    #[error("`{url}` {problem}; write for example `https://api.example.com`")]
+    Url { url: String, problem: &'static str },
+    #[error("cannot resolve the host {host}: {cause}")]
+    Resolve { host: String, cause: io::Error },
+    #[error("the host {0} has no address")]
+    NoAddress(String),
+}
+
+/// A parsed base URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Base {
+pub struct BaseUrl {
     pub tls: bool,
-    /// Without brackets.
+    /// A host name or address; IPv6 addresses are without brackets.
     pub host: String,
     pub port: u16,
-    /// Without a slash at its end.
+    /// The path prefix, without a trailing slash.
     pub prefix: String,
 }
 
-impl Base {
-    /// Reads an `http` or `https` URL.
-    pub fn parse(url: &str) -> Result<Self, String> {
-        let wrong = |what: &str| format!("`{url}` {what}; write for example `https://api.example.com`");
-        let uri: hyper::Uri = url.parse().map_err(|_| wrong("is no URL"))?;
+impl BaseUrl {
+    /// Parses an `http` or `https` URL.
+    pub fn parse(url: &str) -> Result<Self, LoadTargetError> {
+        let wrong = |problem| LoadTargetError::Url { url: url.to_owned(), problem };
+        let uri: hyper::Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
         let tls = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err(wrong("has no scheme that is known")),
+            _ => return Err(wrong("has neither the scheme http nor https")),
         };
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("names no host"))?;
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("has no host"))?;
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         let prefix = uri.path().trim_end_matches('/').to_owned();
         Ok(Self { tls, host: host.trim_matches(['[', ']']).to_owned(), port, prefix })
     }
 
-    fn same_server(&self, other: &Base) -> bool {
+    fn same_server(&self, other: &BaseUrl) -> bool {
         (self.tls, &self.host, self.port) == (other.tls, &other.host, other.port)
     }
 
-    /// What the Host header says.
+    /// The value of the Host header.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == if self.tls { 443 } else { 80 } { host } else { format!("{host}:{}", self.port) }
@@ -104,9 +116,9 @@ impl Base {
 /// A server to connect to.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    pub base: Base,
+    pub base: BaseUrl,
     pub address: SocketAddr,
-    /// What the Host header says.
+    /// The value of the Host header.
     pub authority: String,
 }
 
@@ -119,75 +131,75 @@ impl Endpoint {
 
 /// A backend that issues sign-in tokens.
 #[derive(Clone, Debug)]
-pub struct Issuer {
-    pub base: Base,
+pub struct TokenIssuer {
+    pub base: BaseUrl,
     pub call: TokenCall,
 }
 
-/// What a site is made of.
-pub struct SiteParts<'a> {
+/// The parts of a [`LoadTarget`].
+pub struct LoadTargetParts<'a> {
     pub realm: Realm,
     pub profile: Arc<Profile>,
     pub api: &'a str,
     pub auth: &'a str,
     pub api_key: &'a str,
-    pub issuer: Option<Issuer>,
+    pub issuer: Option<TokenIssuer>,
 }
 
-/// One realm under load. No part of it prints a secret.
-pub struct Site {
+/// One realm under load. It holds secrets, so it does not implement `Debug`.
+pub struct LoadTarget {
     pub realm: Realm,
     pub profile: Arc<Profile>,
     pub endpoints: Vec<Endpoint>,
-    templates: [(usize, Template); 6],
-    /// Sign-in tokens come from a backend.
-    pub through_backend: bool,
+    templates: [(usize, RequestTemplate); 6],
+    /// Sign-in tokens are requested from a backend.
+    pub uses_backend: bool,
 }
 
-impl Site {
-    /// Looks the hosts up and makes the requests ready.
-    pub fn new(parts: SiteParts<'_>) -> Result<Self, String> {
-        let (api, auth) = (Base::parse(parts.api)?, Base::parse(parts.auth)?);
+impl LoadTarget {
+    /// Resolves the hosts and builds the request templates.
+    pub fn new(parts: LoadTargetParts<'_>) -> Result<Self, LoadTargetError> {
+        let (api, auth) = (BaseUrl::parse(parts.api)?, BaseUrl::parse(parts.auth)?);
         let mut endpoints: Vec<Endpoint> = Vec::new();
-        let mut endpoint = |base: &Base| -> Result<usize, String> {
+        let mut endpoint = |base: &BaseUrl| -> Result<usize, LoadTargetError> {
             if let Some(known) = endpoints.iter().position(|known| known.base.same_server(base)) {
                 return Ok(known);
             }
-            let (address, authority) = (look_up(base)?, base.authority());
+            let (address, authority) = (resolve_address(base)?, base.authority());
             endpoints.push(Endpoint { base: base.clone(), address, authority });
             Ok(endpoints.len() - 1)
         };
         let (to_api, to_auth) = (endpoint(&api)?, endpoint(&auth)?);
         let key = [("x-vital-api-key", parts.api_key)];
-        let bearer = format!("Bearer {}", Slot::AccessToken.mark());
-        let user = format!("{}/v2/user/{}", api.prefix, Slot::User.mark());
-        let create = format!("{{\"client_user_id\":\"{}\"}}", Slot::User.mark());
+        let bearer = format!("Bearer {}", Placeholder::AccessToken.marker());
+        let user = format!("{}/v2/user/{}", api.prefix, Placeholder::User.marker());
+        let create = format!("{{\"client_user_id\":\"{}\"}}", Placeholder::User.marker());
         let issue = match &parts.issuer {
-            None => (to_api, Template::new("POST", &format!("{user}/sign_in_token"), &key, None)),
-            Some(issuer) => (endpoint(&issuer.base)?, through(issuer)),
+            None => (to_api, RequestTemplate::new("POST", &format!("{user}/sign_in_token"), &key, None)),
+            Some(issuer) => (endpoint(&issuer.base)?, backend_template(issuer)),
         };
-        let grant = |call| Template::grant(&parts.profile, call, &auth.prefix);
+        let grant = |call| RequestTemplate::grant(&parts.profile, call, &auth.prefix);
         let templates = [
-            (to_api, Template::new("POST", &format!("{}/v2/user", api.prefix), &key, Some(&create))),
+            (to_api, RequestTemplate::new("POST", &format!("{}/v2/user", api.prefix), &key, Some(&create))),
             issue,
             (to_auth, grant(profile::IdpCall::Exchange)),
             (to_auth, grant(profile::IdpCall::Refresh)),
-            (to_api, Template::new("GET", &user, &[("authorization", &bearer)], None)),
-            (to_api, Template::new("DELETE", &user, &key, None)),
+            (to_api, RequestTemplate::new("GET", &user, &[("authorization", &bearer)], None)),
+            (to_api, RequestTemplate::new("DELETE", &user, &key, None)),
         ];
-        let through_backend = parts.issuer.is_some();
-        Ok(Self { realm: parts.realm, profile: parts.profile, endpoints, templates, through_backend })
+        let uses_backend = parts.issuer.is_some();
+        Ok(Self { realm: parts.realm, profile: parts.profile, endpoints, templates, uses_backend })
     }
 
-    /// The endpoint and request of a call.
-    pub fn template(&self, call: LoadCall) -> (usize, &Template) {
+    /// The endpoint index and the request template of a call.
+    pub fn template(&self, call: LoadCall) -> (usize, &RequestTemplate) {
         let (endpoint, template) = &self.templates[call as usize];
         (*endpoint, template)
     }
 }
 
-fn through(issuer: &Issuer) -> Template {
-    let call = issuer.call.call(Credential::This(Slot::Credential.mark()), Slot::User.mark());
+fn backend_template(issuer: &TokenIssuer) -> RequestTemplate {
+    let call = issuer.call.call(Credential::This(Placeholder::Credential.marker()), Placeholder::User.marker());
     let method = match call.method {
         hyper::Method::GET => "GET",
         hyper::Method::PUT => "PUT",
@@ -196,16 +208,16 @@ fn through(issuer: &Issuer) -> Template {
     };
     let fields: Vec<_> = call.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let body = call.body.map(|body| body.to_string());
-    Template::new(method, &format!("{}{}", issuer.base.prefix, call.path), &fields, body.as_deref())
+    RequestTemplate::new(method, &format!("{}{}", issuer.base.prefix, call.path), &fields, body.as_deref())
 }
 
-fn look_up(base: &Base) -> Result<SocketAddr, String> {
+fn resolve_address(base: &BaseUrl) -> Result<SocketAddr, LoadTargetError> {
     let found = (base.host.as_str(), base.port).to_socket_addrs();
-    let found = found.map_err(|error| format!("cannot find the host {}: {error}", base.host))?;
-    // IPv4 first: what listens on `localhost` often does so there only.
+    let found = found.map_err(|cause| LoadTargetError::Resolve { host: base.host.clone(), cause })?;
+    // IPv4 first: servers on `localhost` often listen on IPv4 only.
     let mut all: Vec<_> = found.collect();
     all.sort_by_key(SocketAddr::is_ipv6);
-    all.first().copied().ok_or_else(|| format!("the host {} has no address", base.host))
+    all.first().copied().ok_or_else(|| LoadTargetError::NoAddress(base.host.clone()))
 }
 
 #[cfg(test)]
@@ -213,19 +225,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base_urls_are_taken_apart_or_refused() {
-        let base = Base::parse("https://[::1]:8443/a/b/").expect("a URL");
+    fn base_urls_are_parsed_or_rejected() {
+        let base = BaseUrl::parse("https://[::1]:8443/a/b/").expect("a URL");
         assert_eq!((base.tls, base.host.as_str(), base.port, base.prefix.as_str()), (true, "::1", 8443, "/a/b"));
         assert_eq!(base.authority(), "[::1]:8443");
-        assert_eq!(Base::parse("http://localhost").map(|base| base.authority()).as_deref(), Ok("localhost"));
+        assert_eq!(BaseUrl::parse("http://localhost").map(|base| base.authority()).ok().as_deref(), Some("localhost"));
         for url in ["ftp://x", "localhost:80", "http://", "not a url"] {
-            assert!(Base::parse(url).is_err(), "{url}");
+            assert!(BaseUrl::parse(url).is_err(), "{url}");
         }
     }
 
     #[test]
     fn templates_are_found_by_their_call() {
-        let parts = SiteParts {
+        let parts = LoadTargetParts {
             realm: Realm {
                 environment: vouch_spec::protocol::Environment::Production,
                 region: vouch_spec::protocol::Region::Us,
@@ -236,8 +248,8 @@ mod tests {
             api_key: "k",
             issuer: None,
         };
-        let site = Site::new(parts).expect("a site");
-        let mut draft = super::super::request_template::Draft::default();
+        let load_target = LoadTarget::new(parts).expect("a load target");
+        let mut buffer = super::super::request_template::RequestBuffer::default();
         let expected = [
             "/api/v2/user",
             "/api/v2/user/ada/sign_in_token",
@@ -247,9 +259,9 @@ mod tests {
             "/api/v2/user/ada",
         ];
         for (call, path) in LoadCall::ALL.into_iter().zip(expected) {
-            let (endpoint, template) = site.template(call);
-            template.fill(|_| "ada", &mut draft);
-            assert_eq!(String::from_utf8_lossy(&draft.path), path, "{call}");
+            let (endpoint, template) = load_target.template(call);
+            template.fill(|_| "ada", &mut buffer);
+            assert_eq!(String::from_utf8_lossy(&buffer.path), path, "{call}");
             assert_eq!(endpoint, usize::from(path.starts_with("/auth")), "{call}");
         }
     }

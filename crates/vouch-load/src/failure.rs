@@ -1,52 +1,54 @@
-//! Why a request of a load failed, in kinds that can be counted.
+//! The kinds of failures of a load's requests.
 
 use serde::Serialize;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
-/// What became of a request that has no good answer.
+/// Why a request has no good response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Failure {
     Refused,
-    /// No connection for another reason, such as no route.
+    /// No connection for another reason, for example no route.
     Unreachable,
     Tls,
-    /// The connection ended without a whole answer.
-    Lost,
+    /// The connection ended before a complete response.
+    ConnectionLost,
     TimedOut,
-    /// What came is no HTTP.
-    NoHttp,
-    /// This machine ran out of file descriptors or local ports: the generator's fault, not the server's.
+    /// The response is not HTTP.
+    NotHttp,
+    /// This machine ran out of file descriptors or local ports: a limit of the generator, not of the server.
     OutOfSockets,
     Status(u16),
-    /// A good status, and yet not what was asked for.
-    Wrong(Wrong),
+    /// A successful status with wrong content.
+    Wrong(WrongResponse),
 }
 
-/// What is wrong with an answer.
+/// What is wrong with a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Wrong {
+pub enum WrongResponse {
     NotJson,
     /// A field is missing: a token, a lifetime, an id.
-    Field,
+    MissingField,
     OtherUser,
     OtherEnvironment,
-    /// The refresh token that was used came back.
+    /// A refresh returned the refresh token that was used.
     NotRotated,
-    HandedOutTwice,
-    /// A refusal without the identity provider's error word.
-    ErrorShape,
-    /// A journey's step ended otherwise than its scenario expects, for example with a 200 where a refusal is due.
+    DuplicateToken,
+    /// A refusal without the identity provider's error code.
+    MissingErrorCode,
+    /// A journey's step had another result than its scenario expects, for example a 200 instead of a refusal.
     Unexpected,
 }
 
 impl Failure {
-    /// What kind an error of input and output is, whatever was being done; None where that depends.
+    /// The kind of an I/O error, if it does not depend on the operation.
     pub fn of(error: &io::Error) -> Option<Self> {
         Some(match error.kind() {
             ErrorKind::ConnectionRefused => Failure::Refused,
-            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Failure::Lost,
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                Failure::ConnectionLost
+            }
             ErrorKind::TimedOut => Failure::TimedOut,
             ErrorKind::AddrNotAvailable | ErrorKind::AddrInUse => Failure::OutOfSockets,
             _ if matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS)) => {
@@ -56,58 +58,59 @@ impl Failure {
         })
     }
 
-    /// Whether the server said something that is not so: worse than an error.
+    /// Whether the server returned wrong content with a successful status.
     pub fn is_wrong(self) -> bool {
         matches!(self, Failure::Wrong(_))
     }
 
-    /// Whether somebody waited, and for nothing: such a wait counts among the latencies, at least so long.
-    pub fn was_waited_for(self) -> bool {
+    /// Whether the request timed out: its waiting time counts as a latency, as a lower bound.
+    pub fn is_timeout(self) -> bool {
         self == Failure::TimedOut
     }
 
-    /// Whether more of the same is sure to follow, so that a run may end at once: nobody listens, credentials are refused.
-    pub fn is_lasting(self) -> bool {
-        matches!(self, Failure::Refused | Failure::Unreachable | Failure::Tls | Failure::NoHttp | Failure::OutOfSockets)
-            || matches!(self, Failure::Status(401 | 403 | 404 | 405))
+    /// Whether further requests will fail in the same way, so that the run can be aborted: for example a closed port or rejected
+    /// credentials.
+    pub fn is_permanent(self) -> bool {
+        matches!(
+            self,
+            Failure::Refused | Failure::Unreachable | Failure::Tls | Failure::NotHttp | Failure::OutOfSockets
+        ) || matches!(self, Failure::Status(401 | 403 | 404 | 405))
     }
 
-    /// What to do about it, where that is clear; `example` is what was said of one such failure.
+    /// Advice for the user, if there is any. `example` is the message of one such failure.
     pub fn help(self, example: &str) -> Option<&'static str> {
         Some(match self {
-            Failure::Refused => "is the server running, and are host and port of the target file right?",
-            Failure::Unreachable => "is the address of the target file right, and is there a route to it?",
-            Failure::Tls if example.contains("UnknownIssuer") => {
-                "for a certificate of your own, give its CA by --ca FILE"
-            }
+            Failure::Refused => "check that the server is running, and host and port in the target file",
+            Failure::Unreachable => "check the address in the target file, and the route to it",
+            Failure::Tls if example.contains("UnknownIssuer") => "for a certificate of a private CA, use --ca FILE",
             Failure::Tls if example.contains("NoApplicationProtocol") => {
-                "the server does not offer this version of HTTP: give another --protocol"
+                "the server does not offer this version of HTTP: choose another --protocol"
             }
             Failure::Tls if example.contains("certificate") => {
-                "is the server's certificate for this host, and for today?"
+                "check the host name and the validity of the server's certificate"
             }
-            Failure::Tls => "does the port speak TLS?",
-            Failure::NoHttp => "does the address speak HTTP, and not TLS or another protocol?",
-            Failure::OutOfSockets => "give fewer --connections, or raise `ulimit -n` and the range of local ports",
-            Failure::Status(401 | 403) => "is the API key of the target file right for this environment and region?",
-            Failure::Status(404 | 405) => "are base URLs and wire profile of the target file right?",
-            Failure::Status(429) => "the server limits the rate: ask for less, or raise the limit for this team",
+            Failure::Tls => "check that the port serves TLS",
+            Failure::NotHttp => "check that the address serves plain HTTP, not TLS or another protocol",
+            Failure::OutOfSockets => "use fewer --connections, or raise `ulimit -n` and the range of local ports",
+            Failure::Status(401 | 403) => "check the API key in the target file for this environment and region",
+            Failure::Status(404 | 405) => "check base URLs and wire profile in the target file",
+            Failure::Status(429) => "the server limits the rate: lower the rate, or raise the limit for this team",
             _ => return None,
         })
     }
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for WrongResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Wrong::NotJson => "an answer that is not JSON",
-            Wrong::Field => "an answer without a token, lifetime or id",
-            Wrong::OtherUser => "tokens of another user",
-            Wrong::OtherEnvironment => "tokens of another environment, region or issuer",
-            Wrong::NotRotated => "the used refresh token came back",
-            Wrong::HandedOutTwice => "a refresh token was handed out twice",
-            Wrong::ErrorShape => "a refusal without an error word",
-            Wrong::Unexpected => "another outcome than the scenario expects",
+            WrongResponse::NotJson => "a response that is not JSON",
+            WrongResponse::MissingField => "a response without a token, lifetime or id",
+            WrongResponse::OtherUser => "tokens of another user",
+            WrongResponse::OtherEnvironment => "tokens of another environment, region or issuer",
+            WrongResponse::NotRotated => "the refresh token was not rotated",
+            WrongResponse::DuplicateToken => "a refresh token was issued twice",
+            WrongResponse::MissingErrorCode => "a refusal without an error code",
+            WrongResponse::Unexpected => "another result than the scenario expects",
         })
     }
 }
@@ -118,9 +121,9 @@ impl fmt::Display for Failure {
             Failure::Refused => f.write_str("connection refused"),
             Failure::Unreachable => f.write_str("no connection"),
             Failure::Tls => f.write_str("TLS failed"),
-            Failure::Lost => f.write_str("connection lost before an answer"),
-            Failure::TimedOut => f.write_str("no answer in time"),
-            Failure::NoHttp => f.write_str("an answer that is no HTTP"),
+            Failure::ConnectionLost => f.write_str("connection lost before a response"),
+            Failure::TimedOut => f.write_str("timeout"),
+            Failure::NotHttp => f.write_str("a response that is not HTTP"),
             Failure::OutOfSockets => f.write_str("out of sockets on this machine"),
             Failure::Status(status) => write!(f, "status {status}"),
             Failure::Wrong(wrong) => write!(f, "wrong: {wrong}"),

@@ -1,8 +1,8 @@
-//! A load file: YAML that says what to send, how fast, how long, and what must hold. See `docs/load-testing.md`.
+//! Load files: YAML with workload, arrivals, duration and thresholds. See `docs/load-testing.md`.
 
 use super::arrivals::Arrivals;
 use super::endpoints::LoadCall;
-use super::plan::{self, Load, Protocol};
+use super::plan::{self, Load, PlanError, Protocol};
 use super::scheduler::Workload;
 use super::threshold::Threshold;
 use schemars::JsonSchema;
@@ -12,49 +12,49 @@ use std::time::Duration;
 use vouch_spec::protocol::{Environment, Realm, Region};
 use vouch_spec::text::{Decoder, Diagnostic, Source, Spanned, yaml};
 
-/// A load file. What is left out has a default; the command line overrides it.
+/// A load file. Every field has a default; options of the command line take precedence.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LoadFile {
-    /// What reports call it.
+    /// The title in reports.
     pub title: Option<String>,
-    /// One workload: `exchange`, `refresh`, `issue`, `signIn`, `launch`, `migration`, or one of `workloads`.
+    /// The workload: `exchange`, `refresh`, `issue`, `signIn`, `launch`, `migration`, or one of `workloads`.
     pub workload: Option<Spanned<String>>,
-    /// Several, by weight.
+    /// Several workloads with their weights, instead of `workload`.
     pub mix: BTreeMap<String, Spanned<u32>>,
-    /// Workloads of your own: the calls that one installation makes.
+    /// Custom workloads: the calls that one installation makes in sequence.
     pub workloads: BTreeMap<String, Spanned<Vec<LoadCall>>>,
     /// When requests start: `constant 500/s`, `poisson 500/s`, `ramp 10/s to 500/s`, `steps 100/s 200/s`,
     /// `spike 10000 at 2s within 5s over 100/s`, or `max`.
     pub arrivals: Option<Spanned<String>>,
-    /// How long the run is, for example `30s`. Default 10s.
+    /// The duration of the run, warm-up included, for example `30s`. Default: 10s.
     pub duration: Option<Spanned<String>>,
-    /// At its start, not measured. Default: none.
+    /// The part at the start of the run that is not measured. Default: none.
     pub warm_up: Option<Spanned<String>>,
-    /// Signed-in installations. Default 1000.
-    pub fleet: Option<u32>,
-    /// Users that they belong to. Default: as many as installations, at most 1000.
+    /// The number of signed-in installations. Default: 1000.
+    pub installations: Option<u32>,
+    /// The number of users, who share the installations. Default: as many as installations, at most 1000.
     pub users: Option<u32>,
-    /// Sign-in tokens that are made before the clock starts. Default: as many as the arrivals need.
+    /// The number of sign-in tokens that are issued before the run. Default: as many as the arrivals need.
     pub tokens: Option<u32>,
-    /// What must hold: `p99<50ms`, `errors<0.1%`, `refresh rate>=5000/s`.
+    /// Pass criteria: `p99<50ms`, `errors<0.1%`, `refresh rate>=5000/s`.
     pub thresholds: Vec<Spanned<String>>,
-    /// Connections at once. Default 64.
+    /// The maximum number of connections. Default: 64.
     pub connections: Option<u32>,
-    /// Threads that send. Default: one core is left for others.
+    /// The number of sending threads. Default: the number of cores less one.
     pub threads: Option<u32>,
-    /// For one request. Default 5s.
+    /// The timeout of one request. Default: 5s.
     pub timeout: Option<Spanned<String>>,
     pub environment: Option<Environment>,
     pub region: Option<Region>,
     pub protocol: Option<Protocol>,
-    /// Whether a refresh must bring another refresh token. Default: yes, but with the wire profile `gcip`.
+    /// Whether a refresh must return a new refresh token. Default: `required`, except with the wire profile `gcip`.
     pub rotation: Option<Rotation>,
-    /// Leave the users that were made. Default: they are deleted after the run.
+    /// Keep the created users. Default: they are deleted after the run.
     pub keep_users: Option<bool>,
-    /// The most calls a second while users and tokens are made, for example `50/s`.
+    /// The maximum call rate while users and tokens are created, for example `50/s`.
     pub prepare_rate: Option<Spanned<String>>,
-    /// What chance depends on. Default 1.
+    /// Random seed. Default: 1.
     pub seed: Option<u64>,
 }
 
@@ -65,14 +65,14 @@ pub enum Rotation {
     Optional,
 }
 
-/// What the command line says; it goes before the file.
+/// Options of the command line, which take precedence over the load file.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     pub workload: Option<String>,
     pub arrivals: Option<Arrivals>,
     pub duration: Option<Duration>,
     pub warm_up: Option<Duration>,
-    pub fleet: Option<u32>,
+    pub installations: Option<u32>,
     pub users: Option<u32>,
     pub tokens: Option<u32>,
     pub thresholds: Vec<Threshold>,
@@ -83,13 +83,13 @@ pub struct Overrides {
     pub region: Option<Region>,
     pub protocol: Option<Protocol>,
     pub seed: Option<u64>,
-    pub recycles: bool,
+    pub reuse_tokens: bool,
 }
 
-const NAMES_OF_ALL: &str = "exchange, refresh, issue, signIn, launch and migration need no definition";
+const BUILT_IN_HELP: &str = "built-in workloads are exchange, refresh, issue, signIn, launch and migration";
 
 impl LoadFile {
-    /// Reads a file. All that is wrong is told together.
+    /// Parses a load file. Returns all problems at once.
     pub fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
         let (tree, mut problems) = yaml::parse(source);
         let decoder = Decoder::new(source);
@@ -104,17 +104,21 @@ impl LoadFile {
         file.filter(|_| problems.is_empty()).ok_or(problems)
     }
 
-    /// Checks what each field says by itself.
+    /// Validates each field.
     fn check(&self, decoder: &Decoder) {
-        let own = self.own();
+        let own_workloads = self.own_workloads();
         if let Some(text) = &self.arrivals
             && let Err(why) = text.value.parse::<Arrivals>()
         {
-            decoder.wrong(text.span, why, "rates are arrivals a second");
+            decoder.wrong(text.span, why.to_string(), "rates are in arrivals per second");
         }
         for text in &self.thresholds {
             if let Err(why) = text.value.parse::<Threshold>() {
-                decoder.wrong(text.span, why, "a threshold is [WORKLOAD] FIGURE BOUND, for example `p99<50ms`");
+                decoder.wrong(
+                    text.span,
+                    why.to_string(),
+                    "a threshold is [WORKLOAD] METRIC BOUND, for example `p99<50ms`",
+                );
             }
         }
         for text in [&self.duration, &self.warm_up, &self.timeout].into_iter().flatten() {
@@ -127,57 +131,61 @@ impl LoadFile {
             }
         }
         if let Some(text) = self.prepare_rate.as_ref().filter(|text| rate(&text.value).is_none()) {
-            decoder.wrong(text.span, format!("`{}` is no rate", text.value), "write for example `50/s`");
+            decoder.wrong(text.span, format!("`{}` is not a rate", text.value), "write for example `50/s`");
         }
         for (name, calls) in &self.workloads {
             if name.contains(['/', '#']) {
-                let help = "a call of a workload is named WORKLOAD/CALL in thresholds and reports";
-                decoder.wrong(calls.span, format!("`{name}` is no name for a workload: it holds / or #"), help);
+                let help = "thresholds and reports use / and # in the names of calls: WORKLOAD/CALL#NUMBER";
+                decoder.wrong(
+                    calls.span,
+                    format!("`{name}` is not a valid name for a workload: it contains / or #"),
+                    help,
+                );
             }
-            if let Some(why) = plan::check_chain(&calls.value) {
-                decoder.wrong(calls.span, why, "the calls are issue, exchange, refresh and resource");
+            if let Err(why) = plan::check_chain(&calls.value) {
+                decoder.wrong(calls.span, why.to_string(), "the calls are issue, exchange, refresh and resource");
             }
         }
         if let Some(name) = &self.workload
-            && let Err(why) = plan::workload(&name.value, 1, &own)
+            && let Err(why) = plan::workload(&name.value, 1, &own_workloads)
         {
-            decoder.wrong(name.span, why, NAMES_OF_ALL);
+            decoder.wrong(name.span, why.to_string(), BUILT_IN_HELP);
         }
         for (name, weight) in &self.mix {
-            if let Err(why) = plan::workload(name, weight.value, &own) {
-                decoder.wrong(weight.span, why, NAMES_OF_ALL);
+            if let Err(why) = plan::workload(name, weight.value, &own_workloads) {
+                decoder.wrong(weight.span, why.to_string(), BUILT_IN_HELP);
             } else if weight.value == 0 {
                 decoder.wrong(
                     weight.span,
-                    format!("`{name}` has no weight: it would never run"),
-                    "leave it out, or give it 1 or more",
+                    format!("`{name}` has weight 0: it would never run"),
+                    "remove it, or set a weight of 1 or more",
                 );
             }
         }
         if let (Some(name), false) = (&self.workload, self.mix.is_empty()) {
-            decoder.wrong(name.span, "both `workload` and `mix` say what to run", "keep one of them");
+            decoder.wrong(name.span, "`workload` and `mix` exclude each other", "remove one of them");
         }
     }
 
-    fn own(&self) -> Vec<(String, Vec<LoadCall>)> {
+    fn own_workloads(&self) -> Vec<(String, Vec<LoadCall>)> {
         self.workloads.iter().map(|(name, calls)| (name.clone(), calls.value.clone())).collect()
     }
 
-    fn chosen(&self, overrides: &Overrides) -> Result<Vec<Workload>, String> {
-        let own = self.own();
+    fn selected_workloads(&self, overrides: &Overrides) -> Result<Vec<Workload>, PlanError> {
+        let own_workloads = self.own_workloads();
         if let Some(name) = &overrides.workload {
-            return Ok(vec![plan::workload(name, 1, &own)?]);
+            return Ok(vec![plan::workload(name, 1, &own_workloads)?]);
         }
         if !self.mix.is_empty() {
-            return self.mix.iter().map(|(name, weight)| plan::workload(name, weight.value, &own)).collect();
+            return self.mix.iter().map(|(name, weight)| plan::workload(name, weight.value, &own_workloads)).collect();
         }
         let name = self.workload.as_ref().map_or("refresh", |name| name.value.as_str());
-        Ok(vec![plan::workload(name, 1, &own)?])
+        Ok(vec![plan::workload(name, 1, &own_workloads)?])
     }
 
-    /// The load that file and command line make. `gcip`: the wire profile is the older one.
-    pub fn resolve(&self, overrides: &Overrides, gcip: bool) -> Result<Load, String> {
-        let workloads = self.chosen(overrides)?;
+    /// Combines file and command line into a load. `gcip`: the wire profile is the older one, without rotation.
+    pub fn resolve(&self, overrides: &Overrides, gcip: bool) -> Result<Load, PlanError> {
+        let workloads = self.selected_workloads(overrides)?;
         let arrivals = match (&overrides.arrivals, &self.arrivals) {
             (Some(arrivals), _) => arrivals.clone(),
             (None, Some(text)) => text.value.parse()?,
@@ -198,9 +206,9 @@ impl LoadFile {
         let connections = overrides.connections.or(self.connections).unwrap_or(64).max(threads);
         let duration = or(overrides.duration, &self.duration, Duration::from_secs(10));
         let max = arrivals == Arrivals::Max;
-        let least = if max { connections.saturating_mul(2) } else { 1 };
-        let fleet = overrides.fleet.or(self.fleet).unwrap_or(1000.max(least));
-        let users = overrides.users.or(self.users).unwrap_or(fleet.min(1000)).max(1);
+        let minimum = if max { connections.saturating_mul(2) } else { 1 };
+        let installations = overrides.installations.or(self.installations).unwrap_or(1000.max(minimum));
+        let users = overrides.users.or(self.users).unwrap_or(installations.min(1000)).max(1);
         let mut load = Load {
             journeys: vec![],
             title: self.title.clone().unwrap_or_else(|| {
@@ -210,7 +218,7 @@ impl LoadFile {
             arrivals,
             duration,
             warm_up: or(overrides.warm_up, &self.warm_up, Duration::ZERO),
-            fleet,
+            installations,
             users,
             tokens: 0,
             thresholds,
@@ -221,9 +229,9 @@ impl LoadFile {
                 environment: overrides.environment.or(self.environment).unwrap_or(Environment::Production),
                 region: overrides.region.or(self.region).unwrap_or(Region::Us),
             },
-            rotates: self.rotation.map_or(!gcip, |rotation| rotation == Rotation::Required),
-            keeps_users: self.keep_users.unwrap_or(false),
-            recycles: overrides.recycles,
+            requires_rotation: self.rotation.map_or(!gcip, |rotation| rotation == Rotation::Required),
+            keep_users: self.keep_users.unwrap_or(false),
+            reuse_tokens: overrides.reuse_tokens,
             prepare_rate: self.prepare_rate.as_ref().and_then(|text| rate(&text.value)),
             protocol: overrides.protocol.or(self.protocol).unwrap_or_default(),
             seed: overrides.seed.or(self.seed).unwrap_or(1),
@@ -235,12 +243,12 @@ impl LoadFile {
     }
 }
 
-/// One call in a quarter of an hour.
-const LEAST_RATE: f64 = 0.001;
+/// The lowest accepted rate, in calls per second: about four per hour.
+const MIN_PREPARE_RATE: f64 = 0.001;
 
 fn rate(text: &str) -> Option<f64> {
     let rate = text.trim().strip_suffix("/s")?.parse::<f64>().ok()?;
-    (rate.is_finite() && rate >= LEAST_RATE).then_some(rate)
+    (rate.is_finite() && rate >= MIN_PREPARE_RATE).then_some(rate)
 }
 
 #[cfg(test)]
@@ -248,18 +256,18 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<LoadFile, Vec<String>> {
-        let told = |problems: Vec<Diagnostic>| {
+        let described = |problems: Vec<Diagnostic>| {
             problems.into_iter().map(|problem| format!("{} {}", problem.place(), problem.message))
         };
-        LoadFile::parse(&Source::new("load.yaml", text)).map_err(|problems| told(problems).collect())
+        LoadFile::parse(&Source::new("load.yaml", text)).map_err(|problems| described(problems).collect())
     }
 
-    fn resolve(text: &str) -> Result<Load, String> {
-        parse(text).map_err(|problems| problems.join("; "))?.resolve(&Overrides::default(), false)
+    fn resolve(text: &str) -> Result<Load, PlanError> {
+        parse(text).expect("a valid file").resolve(&Overrides::default(), false)
     }
 
     #[test]
-    fn a_file_makes_a_load() {
+    fn a_load_file_resolves_to_a_load() {
         let load = resolve(
             "title: Monday\nmix: {refresh: 8, morning: 2}\nworkloads: {morning: [issue, exchange, resource]}\n\
              arrivals: ramp 10/s to 100/s\nduration: 20s\nwarmUp: 5s\nthresholds: [p99<50ms, morning/exchange errors<1%]\n",
@@ -274,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_at_its_place() {
+    fn every_mistake_is_reported_at_its_place() {
         let problems = parse(
             "workload: refesh\narrivals: fast\nthresholds: [p99, errors<1%]\nduration: soon\nworkloads: {odd: [refresh, exchange]}\n",
         )
@@ -286,32 +294,33 @@ mod tests {
         }
         assert!(parse("lenght: 3s\n").expect_err("a typo")[0].contains("lenght"));
         assert!(parse("workload: refresh\nmix: {issue: 1}\n").is_err());
-        assert!(parse("workloads: {launch/refresh: [refresh]}\n").expect_err("a name")[0].contains("it holds /"));
+        assert!(parse("workloads: {launch/refresh: [refresh]}\n").expect_err("a name")[0].contains("it contains /"));
         assert!(parse("prepareRate: 1e-18/s\n").is_err());
     }
 
     #[test]
-    fn what_cannot_be_carried_out_is_told_before_it_starts() {
+    fn an_impossible_load_is_rejected_before_it_starts() {
         for (text, part) in [
             ("thresholds: [rate>=500/s]\narrivals: 100/s\n", "can never hold"),
-            ("thresholds: [exchange p99<1s]\n", "which this load has not"),
-            ("arrivals: max\nfleet: 10\n", "needs a fleet"),
+            ("thresholds: [exchange p99<1s]\n", "which this load does not have"),
+            ("arrivals: max\ninstallations: 10\n", "needs at least"),
             ("warmUp: 10s\n", "nothing would be measured"),
-            ("fleet: 0\n", "at least one installation"),
-            ("timeout: 0s\n", "nothing can be answered"),
+            ("installations: 0\n", "at least one installation"),
+            ("timeout: 0s\n", "no request can succeed"),
             ("arrivals: spike 10 at 9s within 2s over 1/s\n", "the spike ends at 11s"),
         ] {
             let why = resolve(text).expect_err(text);
-            assert!(why.contains(part), "{text}: {why}");
+            assert!(why.to_string().contains(part), "{text}: {why}");
         }
     }
 
     #[test]
-    fn there_are_tokens_for_every_arrival() {
+    fn every_arrival_has_a_sign_in_token() {
         let load = resolve("workload: exchange\narrivals: 50/s\nduration: 4s\nthreads: 2\n").expect("a load");
         assert!((200..210).contains(&load.tokens), "{}", load.tokens);
-        let mixed = resolve("mix: {exchange: 1, refresh: 1}\narrivals: 50/s\nduration: 4s\n").expect("a load");
-        assert!((100..250).contains(&mixed.tokens), "{}", mixed.tokens);
+        let inconsistent_claims =
+            resolve("mix: {exchange: 1, refresh: 1}\narrivals: 50/s\nduration: 4s\n").expect("a load");
+        assert!((100..250).contains(&inconsistent_claims.tokens), "{}", inconsistent_claims.tokens);
         assert_eq!(resolve("workload: refresh\n").expect("a load").tokens, 0);
     }
 }

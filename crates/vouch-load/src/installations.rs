@@ -1,21 +1,21 @@
-//! The virtual installations of one worker, their users, and the sign-in tokens that were made before the clock started.
-//! An installation is about 200 bytes with its tokens.
+//! The simulated installations of one worker, their users, and the sign-in tokens that were issued before the run. An
+//! installation takes about 200 bytes with its tokens.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A user of the vendor, or of the backend on the role.
+/// A user of the vendor or of the backend.
 #[derive(Clone, Default)]
 pub struct User {
-    /// Its name at the backend, or its client user id.
+    /// The name at the backend, or the client user id.
     pub name: Box<str>,
-    /// Its id at the vendor; empty until it is known.
+    /// The id at the vendor; empty until it is known.
     pub id: Box<str>,
-    /// What it shows its backend.
+    /// The credential for the backend.
     pub credential: Box<str>,
 }
 
-/// An app installation. What it does not have is empty.
+/// An app installation. Missing tokens are empty.
 #[derive(Default)]
 pub struct Installation {
     pub user: u32,
@@ -23,146 +23,146 @@ pub struct Installation {
     pub access_token: String,
     /// The JWT of a sign-in token that is about to be exchanged.
     pub jwt: Option<Arc<str>>,
-    /// When that ends, in seconds since 1970.
-    pub jwt_ends_s: i64,
+    /// The expiry of `jwt`, in seconds since 1970.
+    pub jwt_expires_s: i64,
 }
 
-/// A sign-in token for later.
-struct Kept {
+/// An unused sign-in token.
+struct StoredToken {
     user: u32,
     jwt: Arc<str>,
-    /// In seconds since 1970.
-    ends_s: i64,
+    /// The expiry, in seconds since 1970.
+    expires_s: i64,
 }
 
 /// All installations of one worker.
 #[derive(Default)]
-pub struct Fleet {
+pub struct Installations {
     pub users: Vec<User>,
-    pub installations: Vec<Installation>,
-    /// Signed-in installations that do nothing now, longest idle first.
-    ready: VecDeque<u32>,
-    /// Slots for installations that live for one chain only.
-    spare: Vec<u32>,
-    /// Sign-in tokens.
-    stock: VecDeque<Kept>,
-    recycles: bool,
+    pub all: Vec<Installation>,
+    /// Idle signed-in installations, longest idle first.
+    idle: VecDeque<u32>,
+    /// Unused entries of `all`.
+    free: Vec<u32>,
+    /// Unused sign-in tokens.
+    tokens: VecDeque<StoredToken>,
+    reuse_tokens: bool,
     next_user: u32,
 }
 
-impl Fleet {
-    /// A fleet without installations. `recycles`: exchanged tokens go back to the stock.
-    pub fn new(users: Vec<User>, recycles: bool) -> Self {
-        Self { users, recycles, ..Self::default() }
+impl Installations {
+    /// Users without installations. `reuse_tokens`: exchanged tokens are used again.
+    pub fn new(users: Vec<User>, reuse_tokens: bool) -> Self {
+        Self { users, reuse_tokens, ..Self::default() }
     }
 
-    pub fn user(&self, who: u32) -> &User {
-        &self.users[self.installations[who as usize].user as usize]
+    pub fn user(&self, id: u32) -> &User {
+        &self.users[self.all[id as usize].user as usize]
     }
 
-    pub fn user_mut(&mut self, who: u32) -> &mut User {
-        &mut self.users[self.installations[who as usize].user as usize]
+    pub fn user_mut(&mut self, id: u32) -> &mut User {
+        &mut self.users[self.all[id as usize].user as usize]
     }
 
-    pub fn of(&mut self, who: u32) -> &mut Installation {
-        &mut self.installations[who as usize]
+    pub fn get_mut(&mut self, id: u32) -> &mut Installation {
+        &mut self.all[id as usize]
     }
 
-    /// A new installation of a user.
+    /// Adds an installation of a user. Returns its index.
     pub fn install(&mut self, user: u32) -> u32 {
-        self.installations.push(Installation { user, ..Installation::default() });
-        u32::try_from(self.installations.len() - 1).unwrap_or(u32::MAX)
+        self.all.push(Installation { user, ..Installation::default() });
+        u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// The same, in a slot that was used before, if there is one.
-    fn slot(&mut self, user: u32) -> u32 {
-        match self.spare.pop() {
+    /// Like [`Self::install`], but reuses an unused entry if there is one.
+    fn allocate(&mut self, user: u32) -> u32 {
+        match self.free.pop() {
             None => self.install(user),
-            Some(who) => {
-                self.of(who).user = user;
-                who
+            Some(id) => {
+                self.get_mut(id).user = user;
+                id
             }
         }
     }
 
-    /// A signed-in installation, if one is idle.
-    pub fn signed_in(&mut self) -> Option<u32> {
-        self.ready.pop_front()
+    /// Takes the signed-in installation that has been idle for longest.
+    pub fn take_idle(&mut self) -> Option<u32> {
+        self.idle.pop_front()
     }
 
-    /// A new installation with a sign-in token from the stock.
-    pub fn with_token(&mut self) -> Option<u32> {
-        let kept = self.stock.pop_front()?;
-        let who = self.slot(kept.user);
-        self.of(who).jwt = Some(kept.jwt.clone());
-        if self.recycles {
-            self.stock.push_back(kept);
+    /// Adds an installation with an unused sign-in token, if there is one.
+    pub fn take_with_token(&mut self) -> Option<u32> {
+        let stored = self.tokens.pop_front()?;
+        let id = self.allocate(stored.user);
+        self.get_mut(id).jwt = Some(stored.jwt.clone());
+        if self.reuse_tokens {
+            self.tokens.push_back(stored);
         }
-        Some(who)
+        Some(id)
     }
 
-    /// A new installation of the next user.
-    pub fn newcomer(&mut self) -> Option<u32> {
+    /// Adds an installation of the next user, in turn.
+    pub fn add_for_next_user(&mut self) -> Option<u32> {
         let users = u32::try_from(self.users.len()).unwrap_or(u32::MAX);
         let user = self.next_user.checked_rem(users)?;
         self.next_user = user + 1;
-        Some(self.slot(user))
+        Some(self.allocate(user))
     }
 
-    /// A new installation of the next user that is not made yet.
-    pub fn unmade(&mut self) -> Option<u32> {
+    /// Adds an installation of the next user that is not created yet.
+    pub fn add_for_next_new_user(&mut self) -> Option<u32> {
         for _ in 0..self.users.len() {
-            let who = self.newcomer()?;
-            if self.user(who).id.is_empty() {
-                return Some(who);
+            let id = self.add_for_next_user()?;
+            if self.user(id).id.is_empty() {
+                return Some(id);
             }
-            self.let_go(who);
+            self.release(id);
         }
         None
     }
 
-    /// Puts an installation back among the idle.
-    pub fn rest(&mut self, who: u32) {
-        self.ready.push_back(who);
+    /// Makes an installation idle.
+    pub fn return_idle(&mut self, id: u32) {
+        self.idle.push_back(id);
     }
 
-    /// Keeps an installation's sign-in token for later, and lets the installation go.
-    pub fn keep_token(&mut self, who: u32) {
-        let installation = self.of(who);
-        let (user, ends_s) = (installation.user, installation.jwt_ends_s);
+    /// Stores the sign-in token of an installation, and removes the installation.
+    pub fn store_token(&mut self, id: u32) {
+        let installation = self.get_mut(id);
+        let (user, expires_s) = (installation.user, installation.jwt_expires_s);
         if let Some(jwt) = installation.jwt.take() {
-            self.stock.push_back(Kept { user, jwt, ends_s });
+            self.tokens.push_back(StoredToken { user, jwt, expires_s });
         }
-        self.let_go(who);
+        self.release(id);
     }
 
-    /// Forgets an installation.
-    pub fn let_go(&mut self, who: u32) {
-        let installation = self.of(who);
+    /// Removes an installation; its entry is reused.
+    pub fn release(&mut self, id: u32) {
+        let installation = self.get_mut(id);
         installation.refresh_token.clear();
         installation.access_token.clear();
         installation.jwt = None;
-        self.spare.push(who);
+        self.free.push(id);
     }
 
-    /// Starts the round of users again, for example to sign each one in after all were made.
-    pub fn rewind(&mut self) {
+    /// Restarts the round-robin over the users, for example to sign all in after they were created.
+    pub fn reset_user_cursor(&mut self) {
         self.next_user = 0;
     }
 
-    /// Lets go of the sign-in tokens that end before a moment, in seconds since 1970.
+    /// Removes the sign-in tokens that expire until a time in seconds since 1970.
     pub fn drop_expired(&mut self, moment_s: i64) {
-        self.stock.retain(|kept| kept.ends_s > moment_s);
+        self.tokens.retain(|stored| stored.expires_s > moment_s);
     }
 
-    /// When the first sign-in token in stock ends, in seconds since 1970.
-    pub fn first_end_s(&self) -> Option<i64> {
-        self.stock.iter().map(|kept| kept.ends_s).min().filter(|end| *end < i64::MAX)
+    /// The earliest expiry of an unused sign-in token, in seconds since 1970.
+    pub fn earliest_expiry_s(&self) -> Option<i64> {
+        self.tokens.iter().map(|stored| stored.expires_s).min().filter(|end| *end < i64::MAX)
     }
 
-    /// How many sign-in tokens are left.
-    pub fn tokens(&self) -> usize {
-        self.stock.len()
+    /// The number of unused sign-in tokens.
+    pub fn token_count(&self) -> usize {
+        self.tokens.len()
     }
 }
 
@@ -170,73 +170,81 @@ impl Fleet {
 mod tests {
     use super::*;
 
-    /// Puts a sign-in token of a user in stock.
-    fn stock(fleet: &mut Fleet, user: u32) {
-        let who = fleet.install(user);
-        fleet.of(who).jwt = Some("jwt".into());
-        fleet.keep_token(who);
+    /// Stores a sign-in token of a user.
+    fn store(installations: &mut Installations, user: u32) {
+        let id = installations.install(user);
+        installations.get_mut(id).jwt = Some("jwt".into());
+        installations.store_token(id);
     }
 
     #[test]
-    fn slots_are_used_again_and_hold_nothing_of_the_one_before() {
-        let mut fleet = Fleet { users: vec![User::default(); 2], ..Fleet::default() };
-        stock(&mut fleet, 1);
-        let who = fleet.with_token().expect("a token");
-        assert_eq!((fleet.of(who).user, fleet.of(who).jwt.as_deref()), (1, Some("jwt")));
-        assert!(fleet.with_token().is_none());
-        fleet.let_go(who);
-        let again = fleet.newcomer().expect("a user");
-        let installation = fleet.of(again);
-        assert_eq!((again, installation.jwt.as_deref(), installation.user), (who, None, 0));
-        assert_eq!(fleet.newcomer().map(|who| fleet.of(who).user), Some(1));
-        assert_eq!(fleet.newcomer().map(|who| fleet.of(who).user), Some(0));
-        assert!(Fleet::default().newcomer().is_none());
+    fn entries_are_reused_without_tokens_of_the_previous_installation() {
+        let mut installations = Installations { users: vec![User::default(); 2], ..Installations::default() };
+        store(&mut installations, 1);
+        let id = installations.take_with_token().expect("a token");
+        assert_eq!((installations.get_mut(id).user, installations.get_mut(id).jwt.as_deref()), (1, Some("jwt")));
+        assert!(installations.take_with_token().is_none());
+        installations.release(id);
+        let reused = installations.add_for_next_user().expect("a user");
+        let installation = installations.get_mut(reused);
+        assert_eq!((reused, installation.jwt.as_deref(), installation.user), (id, None, 0));
+        assert_eq!(installations.add_for_next_user().map(|id| installations.get_mut(id).user), Some(1));
+        assert_eq!(installations.add_for_next_user().map(|id| installations.get_mut(id).user), Some(0));
+        assert!(Installations::default().add_for_next_user().is_none());
     }
 
     #[test]
-    fn users_that_are_made_are_not_made_again() {
-        let mut fleet = Fleet { users: vec![User::default(); 3], ..Fleet::default() };
-        fleet.users[1].id = "made".into();
-        let who = [fleet.unmade().expect("a user"), fleet.unmade().expect("another")];
-        let all = who.map(|who| fleet.of(who).user);
+    fn users_are_created_only_once() {
+        let mut installations = Installations { users: vec![User::default(); 3], ..Installations::default() };
+        installations.users[1].id = "made".into();
+        let id = [
+            installations.add_for_next_new_user().expect("a user"),
+            installations.add_for_next_new_user().expect("another"),
+        ];
+        let all = id.map(|id| installations.get_mut(id).user);
         assert_eq!(all, [0, 2]);
-        fleet.users.iter_mut().for_each(|user| user.id = "made".into());
-        assert!(fleet.unmade().is_none());
+        installations.users.iter_mut().for_each(|user| user.id = "made".into());
+        assert!(installations.add_for_next_new_user().is_none());
     }
 
     #[test]
-    fn tokens_that_are_over_are_no_stock() {
-        let mut fleet = Fleet { users: vec![User::default()], ..Fleet::default() };
-        for ends_s in [100, 300, i64::MAX] {
-            let who = fleet.install(0);
-            fleet.of(who).jwt = Some("jwt".into());
-            fleet.of(who).jwt_ends_s = ends_s;
-            fleet.keep_token(who);
+    fn expired_tokens_are_dropped() {
+        let mut installations = Installations { users: vec![User::default()], ..Installations::default() };
+        for expires_s in [100, 300, i64::MAX] {
+            let id = installations.install(0);
+            installations.get_mut(id).jwt = Some("jwt".into());
+            installations.get_mut(id).jwt_expires_s = expires_s;
+            installations.store_token(id);
         }
-        assert_eq!((fleet.tokens(), fleet.first_end_s()), (3, Some(100)));
-        fleet.drop_expired(100);
-        assert_eq!((fleet.tokens(), fleet.first_end_s()), (2, Some(300)));
-        fleet.drop_expired(300);
-        assert_eq!((fleet.tokens(), fleet.first_end_s()), (1, None));
+        assert_eq!((installations.token_count(), installations.earliest_expiry_s()), (3, Some(100)));
+        installations.drop_expired(100);
+        assert_eq!((installations.token_count(), installations.earliest_expiry_s()), (2, Some(300)));
+        installations.drop_expired(300);
+        assert_eq!((installations.token_count(), installations.earliest_expiry_s()), (1, None));
     }
 
     #[test]
-    fn a_recycled_token_comes_again() {
-        let mut fleet = Fleet { users: vec![User::default()], recycles: true, ..Fleet::default() };
-        stock(&mut fleet, 0);
+    fn a_reused_token_is_stored_again() {
+        let mut installations =
+            Installations { users: vec![User::default()], reuse_tokens: true, ..Installations::default() };
+        store(&mut installations, 0);
         for _ in 0..3 {
-            let who = fleet.with_token().expect("a token");
-            fleet.let_go(who);
+            let id = installations.take_with_token().expect("a token");
+            installations.release(id);
         }
-        assert_eq!((fleet.tokens(), fleet.installations.len()), (1, 1));
+        assert_eq!((installations.token_count(), installations.all.len()), (1, 1));
     }
 
     #[test]
     fn the_longest_idle_installation_is_next() {
-        let mut fleet = Fleet { users: vec![User::default()], ..Fleet::default() };
-        let (one, two) = (fleet.newcomer().expect("one"), fleet.newcomer().expect("two"));
-        fleet.rest(one);
-        fleet.rest(two);
-        assert_eq!((fleet.signed_in(), fleet.signed_in(), fleet.signed_in()), (Some(one), Some(two), None));
+        let mut installations = Installations { users: vec![User::default()], ..Installations::default() };
+        let (one, two) =
+            (installations.add_for_next_user().expect("one"), installations.add_for_next_user().expect("two"));
+        installations.return_idle(one);
+        installations.return_idle(two);
+        assert_eq!(
+            (installations.take_idle(), installations.take_idle(), installations.take_idle()),
+            (Some(one), Some(two), None)
+        );
     }
 }

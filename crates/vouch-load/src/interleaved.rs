@@ -1,71 +1,73 @@
-//! Rounds that are more than one: a baseline and a new build in turns, or one rate after the other.
+//! Loads of several rounds: a baseline and a new build in interleaved rounds, or a search for the highest rate.
 
 use super::arrivals::Arrivals;
-use super::compare::{Compared, Measure, Sample, compare};
-use super::max_rate::Search;
+use super::compare::{ComparedMetric, MetricComparison, RoundSample, compare};
+use super::max_rate::MaxRateSearch;
 use super::measure::Series;
 use super::plan::Load;
 use super::round::Round;
-use super::verdict::{Judged, Verdict, judge};
+use super::verdict::{Evaluation, LoadVerdict, evaluate};
 use super::workers::{LoadError, ProgressEvent, Workers};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// A baseline and a new build, measured in turns.
-pub struct Turns {
-    /// The new build's rounds together, held against the load's thresholds.
-    pub judged: Judged,
-    pub pairs: Vec<(Sample, Sample)>,
-    pub compared: Vec<Compared>,
-    /// All rounds of each were sound enough to be compared; else why not.
-    pub doubt: Option<String>,
+/// The comparison of a new build with a baseline.
+pub struct Comparison {
+    /// The evaluation of all rounds of the new build against the load's thresholds.
+    pub evaluation: Evaluation,
+    pub pairs: Vec<(RoundSample, RoundSample)>,
+    pub compared: Vec<MetricComparison>,
+    /// Why the rounds cannot be compared, if they cannot.
+    pub unsound_reason: Option<String>,
 }
 
-/// Rounds are not shorter than this.
-const SHORTEST: Duration = Duration::from_millis(500);
-/// More failures than this share make a round's latencies meaningless.
-const MOST_ERRORS: f64 = 0.01;
+/// The shortest duration of a round.
+const MIN_ROUND: Duration = Duration::from_millis(500);
+/// With a larger share of failures, the latencies of a round are not comparable.
+const MAX_ERROR_SHARE: f64 = 0.01;
 
-/// Lets both take turns; the first pair warms up and counts for nothing but wrong answers.
-pub fn take_turns(
-    old: &mut Workers,
+/// Measures both builds in interleaved rounds. The first pair is a warm-up: only its wrong responses count.
+pub fn compare_builds(
+    baseline: &mut Workers,
     new: &mut Workers,
     load: &Load,
     rounds: u32,
     stop: &AtomicBool,
     on_event: &mut dyn FnMut(ProgressEvent<'_>),
-) -> Result<Turns, LoadError> {
-    let duration = round_length(load, rounds);
-    let (mut pairs, mut doubt, mut all_new, mut lies) = (Vec::new(), None, None::<Round>, BTreeMap::new());
-    let mut quiet = |_: ProgressEvent<'_>| {};
-    for turn in 0..=rounds {
+) -> Result<Comparison, LoadError> {
+    let duration = round_duration(load, rounds);
+    let (mut pairs, mut unsound_reason, mut merged_new, mut wrong_responses) =
+        (Vec::new(), None, None::<Round>, BTreeMap::new());
+    let mut ignore = |_: ProgressEvent<'_>| {};
+    for pair in 0..=rounds {
         if stop.load(Ordering::Relaxed) {
             return Err(LoadError { interrupted: true, ..LoadError::new("interrupted") });
         }
         on_event(ProgressEvent::Preparing {
             what: "pairs of rounds",
-            done: u64::from(turn),
+            done: u64::from(pair),
             of: u64::from(rounds) + 1,
         });
-        let mut of = |workers: &mut Workers| workers.round(&load.arrivals, duration, Duration::ZERO, stop, &mut quiet);
-        // Who goes first changes, so that neither always has the better place.
-        let (first, second) = if turn % 2 == 0 {
-            let first = of(old)?;
-            (first, of(new)?)
+        let mut run_round =
+            |workers: &mut Workers| workers.round(&load.arrivals, duration, Duration::ZERO, stop, &mut ignore);
+        // The order alternates, so that neither build has an advantage.
+        let (first, second) = if pair % 2 == 0 {
+            let first = run_round(baseline)?;
+            (first, run_round(new)?)
         } else {
-            let second = of(new)?;
-            (of(old)?, second)
+            let second = run_round(new)?;
+            (run_round(baseline)?, second)
         };
-        if turn == 0 {
-            let wrong = second.whole.failures.into_iter().filter(|(failure, _)| failure.is_wrong());
-            lies = wrong.collect();
+        if pair == 0 {
+            let wrong = second.total.failures.into_iter().filter(|(failure, _)| failure.is_wrong());
+            wrong_responses = wrong.collect();
             continue;
         }
-        doubt = doubt.or(unsound("the baseline", &first)).or(unsound("the new build", &second));
+        unsound_reason = unsound_reason.or(unsound("the baseline", &first)).or(unsound("the new build", &second));
         pairs.push((sample(&first), sample(&second)));
-        match &mut all_new {
-            None => all_new = Some(second),
+        match &mut merged_new {
+            None => merged_new = Some(second),
             Some(all) => all.merge(&second),
         }
     }
@@ -74,68 +76,73 @@ pub fn take_turns(
         done: u64::from(rounds) + 1,
         of: u64::from(rounds) + 1,
     });
-    let measures: &[Measure] = match load.arrivals {
-        Arrivals::Max => &[Measure::Rate, Measure::P99],
-        _ => &[Measure::P50, Measure::Mean, Measure::P99],
+    let measures: &[ComparedMetric] = match load.arrivals {
+        Arrivals::Max => &[ComparedMetric::Rate, ComparedMetric::P99],
+        _ => &[ComparedMetric::P50, ComparedMetric::Mean, ComparedMetric::P99],
     };
-    let mut all_new = all_new.unwrap_or_else(|| Round::new(vec![], Series::default(), Duration::ZERO));
-    all_new.count_before(&lies);
-    Ok(Turns { judged: judge(load, &all_new), compared: compare(&pairs, measures), pairs, doubt })
+    let mut merged_new = merged_new.unwrap_or_else(|| Round::new(vec![], Series::default(), Duration::ZERO));
+    merged_new.add_wrong_before_start(&wrong_responses);
+    Ok(Comparison {
+        evaluation: evaluate(load, &merged_new),
+        compared: compare(&pairs, measures),
+        pairs,
+        unsound_reason,
+    })
 }
 
-/// How long each round of a comparison is.
-pub fn round_length(load: &Load, rounds: u32) -> Duration {
-    (load.measured() / rounds.max(1)).max(SHORTEST)
+/// The duration of each round of a comparison.
+pub fn round_duration(load: &Load, rounds: u32) -> Duration {
+    (load.measured() / rounds.max(1)).max(MIN_ROUND)
 }
 
 fn unsound(who: &str, round: &Round) -> Option<String> {
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-    let share = round.whole.errors() as f64 / round.whole.done().max(1) as f64;
-    let failure = round.whole.failures.iter().max_by_key(|(_, failed)| failed.count);
+    let share = round.total.errors() as f64 / round.total.done().max(1) as f64;
+    let failure = round.total.failures.iter().max_by_key(|(_, failed)| failed.count);
     match failure {
-        Some((failure, failed)) if share > MOST_ERRORS => {
-            Some(format!("{who} failed in {} of {} requests of a round ({failure})", failed.count, round.whole.done()))
+        Some((failure, failed)) if share > MAX_ERROR_SHARE => {
+            Some(format!("{who} failed in {} of {} requests of a round ({failure})", failed.count, round.total.done()))
         }
-        _ if round.whole.good == 0 => Some(format!("{who} gave no good answer in a round")),
+        _ if round.total.good == 0 => Some(format!("{who} returned no good response in a round")),
         _ => None,
     }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
-fn sample(round: &Round) -> Sample {
-    let latency = &round.whole.latency;
+fn sample(round: &Round) -> RoundSample {
+    let latency = &round.total.latency;
     let at = |quantile: f64| latency.value_at_quantile(quantile) as f64;
-    Sample { p50: at(0.5), mean: latency.mean(), p99: at(0.99), rate: round.whole.figures(round.seconds()).rate }
+    RoundSample { p50: at(0.5), mean: latency.mean(), p99: at(0.99), rate: round.total.figures(round.seconds()).rate }
 }
 
-/// One rate of a search.
-pub struct Tried {
+/// One round of a search for the highest rate.
+pub struct RateTrial {
     pub rate: f64,
     pub round: Round,
-    pub verdict: Verdict,
-    /// Good answers came more slowly than arrivals.
-    pub behind: bool,
+    pub verdict: LoadVerdict,
+    /// The rate of good responses was lower than the arrival rate.
+    pub fell_behind: bool,
 }
 
-/// Finds the highest rate that keeps to the thresholds: each rate is held for the load's duration.
+/// Finds the highest rate that passes the thresholds. Each rate is held for the duration of the load.
 pub fn find_max_rate(
     workers: &mut Workers,
     load: &Load,
     (start, most): (f64, f64),
     stop: &AtomicBool,
-    told: &mut dyn FnMut(&Tried),
-) -> Result<(Search, Vec<Tried>), LoadError> {
-    let (mut search, mut all) = (Search::new(start, most), Vec::new());
+    on_trial: &mut dyn FnMut(&RateTrial),
+) -> Result<(MaxRateSearch, Vec<RateTrial>), LoadError> {
+    let (mut search, mut all) = (MaxRateSearch::new(start, most), Vec::new());
     while let Some(rate) = search.next_rate().filter(|_| !stop.load(Ordering::Relaxed)) {
         let arrivals = Arrivals::Constant(rate);
         let round = workers.round(&arrivals, load.duration, load.warm_up, stop, &mut |_| {})?;
-        let verdict = judge(&Load { arrivals, ..load.clone() }, &round).verdict;
-        // Beyond what the server or the generator can do, answers come later and later: that is no rate to recommend.
-        let behind = round.whole.figures(round.seconds()).rate < 0.95 * rate;
-        search.tried(rate, verdict == Verdict::Passed && !behind);
-        all.push(Tried { rate, round, verdict, behind });
-        if let Some(tried) = all.last() {
-            told(tried);
+        let verdict = evaluate(&Load { arrivals, ..load.clone() }, &round).verdict;
+        // Beyond the capacity of server or generator the backlog grows: such a rate does not count as passed.
+        let fell_behind = round.total.figures(round.seconds()).rate < 0.95 * rate;
+        search.record(rate, verdict == LoadVerdict::Passed && !fell_behind);
+        all.push(RateTrial { rate, round, verdict, fell_behind });
+        if let Some(trial) = all.last() {
+            on_trial(trial);
         }
     }
     Ok((search, all))

@@ -1,73 +1,74 @@
-//! Reads answers fast: the texts that a few JSON pointers name, without building the tree around them.
+//! Extracts the values of a few JSON pointers from a document without building a tree.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Where some values stand in a JSON document. Sources of the pointers: the wire profile (RFC 6901).
+/// A set of JSON pointers (RFC 6901), for example from the wire profile.
 #[derive(Clone, Debug)]
-pub struct Places(Vec<Vec<String>>);
+pub struct JsonPointers(Vec<Vec<String>>);
 
-/// The value at one place. Text is as it stands; a number or boolean is its JSON text.
-pub type Found<'a> = Option<Cow<'a, str>>;
+/// The value at a pointer: a string, or the JSON text of a number or boolean.
+pub type PointerValue<'a> = Option<Cow<'a, str>>;
 
-impl Places {
+impl JsonPointers {
     /// At most eight pointers.
     pub fn new<'p>(pointers: impl IntoIterator<Item = &'p str>) -> Self {
         let steps = |pointer: &str| {
             let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
             steps.collect::<Vec<_>>()
         };
-        Self(pointers.into_iter().take(MOST).map(steps).collect())
+        Self(pointers.into_iter().take(MAX_POINTERS).map(steps).collect())
     }
 
-    /// The values of a document; None where it is not JSON.
-    pub fn read<'a>(&self, document: &'a [u8]) -> Option<[Found<'a>; MOST]> {
-        let mut found = [const { None }; MOST];
+    /// The values in a document; `None` if it is not JSON.
+    pub fn read<'a>(&self, document: &'a [u8]) -> Option<[PointerValue<'a>; MAX_POINTERS]> {
+        let mut found = [const { None }; MAX_POINTERS];
         let mut reader = serde_json::Deserializer::from_slice(document);
-        let all = u8::try_from((1_u16 << self.0.len().min(MOST)) - 1).unwrap_or(u8::MAX);
-        Level { places: &self.0, live: all, depth: 0, found: &mut found }.deserialize(&mut reader).ok()?;
+        let all = u8::try_from((1_u16 << self.0.len().min(MAX_POINTERS)) - 1).unwrap_or(u8::MAX);
+        PointerVisitor { pointers: &self.0, active: all, depth: 0, found: &mut found }.deserialize(&mut reader).ok()?;
         reader.end().ok()?;
         Some(found)
     }
 }
 
-/// The most places of one document.
-pub const MOST: usize = 8;
+/// The maximum number of pointers.
+pub const MAX_POINTERS: usize = 8;
 
-/// A value on the way. `live` has a bit for each place that may stand in it.
-struct Level<'p, 'f, 'a> {
-    places: &'p [Vec<String>],
-    live: u8,
+/// Visits one level of the document. `active` has a bit for each pointer that may lead into it.
+struct PointerVisitor<'p, 'f, 'a> {
+    pointers: &'p [Vec<String>],
+    active: u8,
     depth: usize,
-    found: &'f mut [Found<'a>; MOST],
+    found: &'f mut [PointerValue<'a>; MAX_POINTERS],
 }
 
-/// Whether a step is a key. The first byte tells nearly all apart, and asks no function of the C library.
-fn is(step: &str, key: &str) -> bool {
+/// Whether a pointer segment matches a key. Comparing the first byte avoids most calls of `memcmp`.
+fn matches_key(step: &str, key: &str) -> bool {
     step.len() == key.len() && step.as_bytes().first() == key.as_bytes().first() && step == key
 }
 
-impl<'a> Level<'_, '_, 'a> {
-    /// The places that go on with this key.
-    fn below(&self, key: &str) -> u8 {
-        let goes_on = |(at, place): (usize, &Vec<String>)| {
-            let here = self.live & (1 << at) != 0 && place.get(self.depth).is_some_and(|step| is(step, key));
+impl<'a> PointerVisitor<'_, '_, 'a> {
+    /// The pointers that continue with this key.
+    fn matching(&self, key: &str) -> u8 {
+        let goes_on = |(at, pointer): (usize, &Vec<String>)| {
+            let here =
+                self.active & (1 << at) != 0 && pointer.get(self.depth).is_some_and(|step| matches_key(step, key));
             u8::from(here) << at
         };
-        self.places.iter().enumerate().map(goes_on).fold(0, |all, bit| all | bit)
+        self.pointers.iter().enumerate().map(goes_on).fold(0, |all, bit| all | bit)
     }
 
-    fn put(&mut self, value: Cow<'a, str>) {
-        for (at, place) in self.places.iter().enumerate() {
-            if self.live & (1 << at) != 0 && place.len() == self.depth {
+    fn store(&mut self, value: Cow<'a, str>) {
+        for (at, pointer) in self.pointers.iter().enumerate() {
+            if self.active & (1 << at) != 0 && pointer.len() == self.depth {
                 self.found[at] = Some(value.clone());
             }
         }
     }
 }
 
-impl<'a> DeserializeSeed<'a> for Level<'_, '_, 'a> {
+impl<'a> DeserializeSeed<'a> for PointerVisitor<'_, '_, 'a> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -75,7 +76,7 @@ impl<'a> DeserializeSeed<'a> for Level<'_, '_, 'a> {
     }
 }
 
-impl<'a> Visitor<'a> for Level<'_, '_, 'a> {
+impl<'a> Visitor<'a> for PointerVisitor<'_, '_, 'a> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,13 +85,13 @@ impl<'a> Visitor<'a> for Level<'_, '_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<Key<'a>>()? {
-            match self.below(&key.0) {
+            match self.matching(&key.0) {
                 0 => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                live => {
-                    let (places, depth) = (self.places, self.depth + 1);
-                    map.next_value_seed(Level { places, live, depth, found: &mut *self.found })?;
+                active => {
+                    let (pointers, depth) = (self.pointers, self.depth + 1);
+                    map.next_value_seed(PointerVisitor { pointers, active, depth, found: &mut *self.found })?;
                 }
             }
         }
@@ -100,9 +101,9 @@ impl<'a> Visitor<'a> for Level<'_, '_, 'a> {
     fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
         let mut index = 0_usize;
         loop {
-            let live = self.below(&index.to_string());
-            let (places, depth) = (self.places, self.depth + 1);
-            if items.next_element_seed(Level { places, live, depth, found: &mut *self.found })?.is_none() {
+            let active = self.matching(&index.to_string());
+            let (pointers, depth) = (self.pointers, self.depth + 1);
+            if items.next_element_seed(PointerVisitor { pointers, active, depth, found: &mut *self.found })?.is_none() {
                 return Ok(());
             }
             index += 1;
@@ -110,32 +111,32 @@ impl<'a> Visitor<'a> for Level<'_, '_, 'a> {
     }
 
     fn visit_borrowed_str<E: Error>(mut self, text: &'a str) -> Result<(), E> {
-        self.put(Cow::Borrowed(text));
+        self.store(Cow::Borrowed(text));
         Ok(())
     }
 
     fn visit_str<E: Error>(mut self, text: &str) -> Result<(), E> {
-        self.put(Cow::Owned(text.to_owned()));
+        self.store(Cow::Owned(text.to_owned()));
         Ok(())
     }
 
     fn visit_u64<E: Error>(mut self, number: u64) -> Result<(), E> {
-        self.put(Cow::Owned(number.to_string()));
+        self.store(Cow::Owned(number.to_string()));
         Ok(())
     }
 
     fn visit_i64<E: Error>(mut self, number: i64) -> Result<(), E> {
-        self.put(Cow::Owned(number.to_string()));
+        self.store(Cow::Owned(number.to_string()));
         Ok(())
     }
 
     fn visit_f64<E: Error>(mut self, number: f64) -> Result<(), E> {
-        self.put(Cow::Owned(number.to_string()));
+        self.store(Cow::Owned(number.to_string()));
         Ok(())
     }
 
     fn visit_bool<E: Error>(mut self, truth: bool) -> Result<(), E> {
-        self.put(Cow::Owned(truth.to_string()));
+        self.store(Cow::Owned(truth.to_string()));
         Ok(())
     }
 
@@ -144,7 +145,7 @@ impl<'a> Visitor<'a> for Level<'_, '_, 'a> {
     }
 }
 
-/// A key, borrowed where it holds no escapes.
+/// A key, borrowed unless it contains escapes.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'a> serde::Deserialize<'a> for Key<'a> {
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
 
     fn read<'a>(pointers: &[&str], document: &'a str) -> Option<Vec<Option<Cow<'a, str>>>> {
-        let found = Places::new(pointers.iter().copied()).read(document.as_bytes())?;
+        let found = JsonPointers::new(pointers.iter().copied()).read(document.as_bytes())?;
         Some(found.into_iter().take(pointers.len()).collect())
     }
 
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_found_as_a_tree_would_have_them() {
+    fn values_are_the_same_as_in_a_tree() {
         let document = r#"{"a":"x","b":{"c":{"d":"deep"},"a":"other"},"n":3600,"e":"q\"uote","l":[{"z":"first"},"second"],"t":true,"u":null}"#;
         let pointers = ["/a", "/b/c/d", "/n", "/e", "/l/0/z", "/l/1", "/t", "/missing"];
         let expected: Vec<_> =
@@ -194,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn texts_without_escapes_are_not_copied() {
+    fn strings_without_escapes_are_not_copied() {
         let found = read(&["/a"], r#"{"a":"x"}"#).expect("JSON");
         assert!(matches!(&found[0], Some(Cow::Borrowed("x"))));
     }
 
     #[test]
-    fn broken_documents_and_leftovers_are_no_json() {
+    fn invalid_documents_and_trailing_bytes_are_rejected() {
         for document in ["", "{", r#"{"a":"x"} trailing"#, r#"{"a":"x""#, "nonsense"] {
             assert!(texts(&["/a"], document).is_none(), "{document}");
         }

@@ -1,4 +1,20 @@
-//! Load: exchange and refresh at a chosen rate, every answer checked, latency counted from the intended start.
+//! Load tests for token exchange and refresh: requests are sent at a given arrival rate, every response is checked, and latency
+//! counts from the intended start. The crate also runs scenarios as user journeys and takes part in Locust clusters, and it
+//! writes the reports of a load. It must not know the command line, standard output, or how a conformance run executes steps:
+//! it uses the target file, the services and the parsed scenarios of `vouch-runner`.
+//!
+//! - [`LoadFile`] is parsed and resolved to a [`Load`]; [`set_up_target`] sets its target up.
+//! - [`Workers`] prepare users and tokens and run rounds; [`evaluate`] compares a [`Round`] with the thresholds.
+//! - [`journey`] is the closed model, [`locust`] the worker of a Locust master, and [`report`] the output.
+//!
+//! ```
+//! use vouch_load::arrivals::Arrivals;
+//! use vouch_load::{LoadFile, Overrides};
+//!
+//! let overrides = Overrides { arrivals: Some(Arrivals::Constant(50.0)), ..Overrides::default() };
+//! let load = LoadFile::default().resolve(&overrides, false).unwrap();
+//! assert_eq!(load.title, "refresh");
+//! ```
 
 pub mod arrivals;
 mod caveats;
@@ -29,15 +45,15 @@ mod token_claims;
 mod verdict;
 mod workers;
 
-pub use client::{Limits, NoTls, config as tls_config};
-pub use failure::{Failure, Wrong};
+pub use client::{ClientOptions, TlsError, config as tls_config};
+pub use failure::{Failure, WrongResponse};
 pub use file::{LoadFile, Overrides};
-pub use interleaved::{Tried, Turns, find_max_rate, round_length, take_turns};
+pub use interleaved::{Comparison, RateTrial, compare_builds, find_max_rate, round_duration};
 pub use latencies::Latencies;
-pub use max_rate::Search;
-pub use measure::{Failed, Series};
-pub use plan::{BUILT_IN, Load, Protocol};
+pub use max_rate::MaxRateSearch;
+pub use measure::{FailureStats, Series};
+pub use plan::{BUILT_IN, Load, PlanError, Protocol};
 pub use round::{IntervalStats, Round};
-pub use target_setup::{Running, TargetSetup, allow_sockets, role};
-pub use verdict::{Held, Judged, Verdict, judge};
+pub use target_setup::{RunningServices, TargetSetup, allow_connections, set_up_target};
+pub use verdict::{Evaluation, LoadVerdict, ThresholdResult, evaluate};
 pub use workers::{LoadError, ProgressEvent, WorkerParts, Workers};

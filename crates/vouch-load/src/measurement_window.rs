@@ -1,41 +1,41 @@
-//! When arrivals are measured, and how many good answers a second came then.
+//! The measurement window, and the rate of good responses within it.
 //!
-//! A server that falls behind answers everything in the end. Those late answers are good, but they are no throughput: so
-//! the rate of a load that was not kept up with counts what came within it.
+//! An overloaded server responds to everything in the end. Late responses are good, but they are not throughput: the rate of a
+//! load that the server did not keep up with counts only the responses within the window.
 
 use super::latencies::{Latencies, latencies, record};
 use std::ops::Range;
 
-/// The measured time: from the end of the warm-up to the end of the load, in nanoseconds since the start of the clock.
-pub type Window = Range<u64>;
+/// The measured time from the end of the warm-up to the end of the load, in nanoseconds since the start of the run.
+pub type MeasurementWindow = Range<u64>;
 
-/// Good answers by when they came.
+/// Counts good responses by arrival time.
 #[derive(Clone)]
-pub struct Came {
-    /// How many came within the window, those to arrivals of the warm-up too.
+pub struct Completions {
+    /// The number within the window, including those to arrivals of the warm-up.
     within: u64,
-    /// When the first of them did.
+    /// The time of the first of them.
     first: u64,
-    /// How long after the window's end the others came.
+    /// The delays after the end of the window of the others.
     late: Latencies,
 }
 
-/// Answers this long after the end are late, if what the server needs at least is over too.
-const GRACE_NS: u64 = 100_000_000;
-/// But in short loads it is this part of the window.
-const GRACE_PART: u64 = 100;
-/// One in so many may be late for other reasons than that the server fell behind.
-const STRAGGLERS: u64 = 1000;
+/// A response is late if it arrives more than this plus the shortest latency after the end, in nanoseconds.
+const MAX_GRACE_NS: u64 = 100_000_000;
+/// In short loads the grace period is this fraction of the window.
+const GRACE_DIVISOR: u64 = 100;
+/// One in this many responses may be late without the server having fallen behind.
+const STRAGGLER_DIVISOR: u64 = 1000;
 
-impl Default for Came {
+impl Default for Completions {
     fn default() -> Self {
         Self { within: 0, first: u64::MAX, late: latencies(2) }
     }
 }
 
-impl Came {
-    /// Notes a good answer at `now`; `measured`: its arrival was due within the window.
-    pub fn note(&mut self, window: &Window, measured: bool, now: u64) {
+impl Completions {
+    /// Records a good response at `now`. `measured`: its arrival was due within the window.
+    pub fn record(&mut self, window: &MeasurementWindow, measured: bool, now: u64) {
         if window.contains(&now) {
             self.within += 1;
             self.first = self.first.min(now);
@@ -44,28 +44,29 @@ impl Came {
         }
     }
 
-    pub fn merge(&mut self, other: &Came) {
+    pub fn merge(&mut self, other: &Completions) {
         self.within += other.within;
         self.first = self.first.min(other.first);
         // Both have the same bounds, so the addition cannot fail.
         let _ = self.late.add(&other.late);
     }
 
-    /// How many came within the window.
+    /// The number within the window.
     pub fn within(&self) -> u64 {
         self.within
     }
 
-    /// How many of `good` answers came late because the server fell behind; `least` is the shortest latency in nanoseconds.
-    pub fn behind(&self, good: u64, least: u64, window: &Window) -> u64 {
-        let grace = GRACE_NS.min((window.end - window.start) / GRACE_PART);
+    /// The number of the `good` responses that were late because the server fell behind; 0 if it kept up. `least` is the shortest
+    /// latency in nanoseconds.
+    pub fn late_count(&self, good: u64, least: u64, window: &MeasurementWindow) -> u64 {
+        let grace = MAX_GRACE_NS.min((window.end - window.start) / GRACE_DIVISOR);
         let late = self.late.len() - self.late.count_between(0, least.saturating_add(grace));
-        if late.saturating_mul(STRAGGLERS) > good { late } else { 0 }
+        if late.saturating_mul(STRAGGLER_DIVISOR) > good { late } else { 0 }
     }
 
-    /// Good answers a second in the time in which there could be any.
+    /// Good responses per second, from the first response within the window on.
     #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
-    pub fn rate(&self, window: &Window) -> f64 {
+    pub fn rate(&self, window: &MeasurementWindow) -> f64 {
         let from = window.start.max(self.first);
         if from >= window.end { 0.0 } else { self.within as f64 * 1e9 / (window.end - from) as f64 }
     }
@@ -77,53 +78,53 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// A server of so many answers a second and this latency, under a hundred arrivals a second for ten seconds, of which
-    /// the first `warm_up` are not measured. The answers, and how many were good.
-    fn served(capacity: u64, latency: u64, warm_up: u64) -> (Came, u64, Window) {
+    /// Simulates a server with a capacity (responses per second) and a latency under 100 arrivals per second for ten seconds, of
+    /// which the first `warm_up` are not measured. Returns the completions and the number of good responses.
+    fn served(capacity: u64, latency: u64, warm_up: u64) -> (Completions, u64, MeasurementWindow) {
         let window = warm_up * 1000 * MS..10_000 * MS;
-        let (mut came, mut good, mut free) = (Came::default(), 0, 0);
+        let (mut completions, mut good, mut free) = (Completions::default(), 0, 0);
         for arrival in 0..1000 {
             let due = arrival * 10 * MS;
             free = due.max(free + 1_000_000_000 / capacity);
             let measured = due >= window.start;
             good += u64::from(measured);
-            came.note(&window, measured, free + latency);
+            completions.record(&window, measured, free + latency);
         }
-        (came, good, window)
+        (completions, good, window)
     }
 
     #[test]
-    fn what_is_kept_up_with_is_not_late_however_slow() {
+    fn responses_of_a_slow_server_that_keeps_up_are_not_late() {
         for latency in [1, 90, 400, 3000] {
-            let (came, good, window) = served(1000, latency * MS, 0);
-            assert_eq!(came.behind(good, latency * MS, &window), 0, "{latency}");
+            let (completions, good, window) = served(1000, latency * MS, 0);
+            assert_eq!(completions.late_count(good, latency * MS, &window), 0, "{latency}");
         }
-        // One answer that takes far longer is a matter of latency, not of the rate.
-        let (mut came, good, window) = served(1000, MS, 0);
-        came.note(&window, true, 14_000 * MS);
-        assert_eq!(came.behind(good, MS, &window), 0);
-        came.note(&window, true, 14_000 * MS);
-        assert_eq!(came.behind(good, MS, &window), 2);
+        // A single slow response affects latency, not the rate.
+        let (mut completions, good, window) = served(1000, MS, 0);
+        completions.record(&window, true, 14_000 * MS);
+        assert_eq!(completions.late_count(good, MS, &window), 0);
+        completions.record(&window, true, 14_000 * MS);
+        assert_eq!(completions.late_count(good, MS, &window), 2);
     }
 
     #[test]
-    fn a_server_that_falls_behind_is_told_with_its_own_rate() {
+    fn the_rate_of_an_overloaded_server_is_its_capacity() {
         for (capacity, warm_up) in [(50, 0), (90, 0), (90, 3), (95, 5)] {
             for latency in [1, 300] {
-                let (came, good, window) = served(capacity, latency * MS, warm_up);
-                assert!(came.behind(good, latency * MS, &window) > 0, "{capacity}");
-                let (rate, true_rate) = (came.rate(&window), f64::from(u32::try_from(capacity).expect("small")));
+                let (completions, good, window) = served(capacity, latency * MS, warm_up);
+                assert!(completions.late_count(good, latency * MS, &window) > 0, "{capacity}");
+                let (rate, true_rate) = (completions.rate(&window), f64::from(u32::try_from(capacity).expect("small")));
                 assert!((rate / true_rate - 1.0).abs() < 0.01, "{rate} of {capacity}, {latency} ms, {warm_up} s");
             }
         }
     }
 
     #[test]
-    fn nothing_is_no_rate_and_workers_add_up() {
-        assert!(Came::default().rate(&(0..MS)).abs() < 1e-9);
+    fn rates_of_workers_add_up_and_no_response_is_a_rate_of_zero() {
+        assert!(Completions::default().rate(&(0..MS)).abs() < 1e-9);
         let (mut both, good, window) = served(50, MS, 0);
         both.merge(&both.clone());
         assert!((both.rate(&window) - 100.0).abs() < 1.0);
-        assert_eq!(both.behind(2 * good, MS, &window), 2 * served(50, MS, 0).0.behind(good, MS, &window));
+        assert_eq!(both.late_count(2 * good, MS, &window), 2 * served(50, MS, 0).0.late_count(good, MS, &window));
     }
 }

@@ -1,45 +1,45 @@
-//! What a load file says, settled: a [`Load`] that can be carried out.
+//! A [`Load`]: a resolved and validated load file.
 
-use super::arrivals::Arrivals;
+use super::arrivals::{Arrivals, ParseArrivalsError};
 use super::endpoints::LoadCall;
-use super::scheduler::{After, Workload};
-use super::threshold::Threshold;
+use super::scheduler::{OnComplete, Workload};
+use super::threshold::{ParseThresholdError, Threshold, short};
 use std::time::Duration;
 use vouch_spec::protocol::Realm;
 use vouch_spec::text::did_you_mean;
 
-/// A load that can be carried out.
+/// A resolved load.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Load {
     pub title: String,
     pub workloads: Vec<Workload>,
-    /// The journeys that its users live through, instead of workloads.
+    /// The names of its journeys; empty for a load of workloads.
     pub journeys: Vec<String>,
     pub arrivals: Arrivals,
-    /// Of the measured time and the warm-up together.
+    /// The duration of the run, warm-up included.
     pub duration: Duration,
-    /// At the start; not measured.
+    /// The part at the start that is not measured.
     pub warm_up: Duration,
-    /// Signed-in installations.
-    pub fleet: u32,
-    /// Users that they belong to.
+    /// The number of signed-in installations.
+    pub installations: u32,
+    /// The number of users, who share the installations.
     pub users: u32,
-    /// Sign-in tokens that are made before the clock starts.
+    /// The number of sign-in tokens that are issued before the run.
     pub tokens: u32,
     pub thresholds: Vec<Threshold>,
-    /// Connections at once, over all threads.
+    /// The maximum number of connections, over all threads.
     pub connections: u32,
     pub threads: u32,
-    /// For one request.
+    /// The timeout of one request.
     pub timeout: Duration,
     pub realm: Realm,
-    /// A refresh must bring another refresh token.
-    pub rotates: bool,
-    /// Users that the load made stay.
-    pub keeps_users: bool,
-    /// Exchanged sign-in tokens are used again.
-    pub recycles: bool,
-    /// The most calls a second while the fleet is made.
+    /// A refresh must return a new refresh token.
+    pub requires_rotation: bool,
+    /// Created users are not deleted.
+    pub keep_users: bool,
+    /// Exchanged sign-in tokens are reused.
+    pub reuse_tokens: bool,
+    /// The maximum call rate while users, installations and tokens are created, in calls per second.
     pub prepare_rate: Option<f64>,
     pub protocol: Protocol,
     pub seed: u64,
@@ -61,51 +61,96 @@ pub struct Load {
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     #[default]
-    Http1,
-    Http2,
+    Http1Client,
+    Http2Client,
 }
 
-/// Tokens for a max, where nobody says how many.
-const FLOOD_TOKENS: u32 = 20_000;
+/// The default number of sign-in tokens for `max`.
+const DEFAULT_MAX_TOKENS: u32 = 20_000;
 
-/// The workloads that need no definition.
+/// The built-in workloads: name, calls, description.
 pub const BUILT_IN: [(&str, &[LoadCall], &str); 6] = [
-    ("exchange", &[LoadCall::Exchange], "a sign-in token that was made before the clock started, for tokens"),
-    ("refresh", &[LoadCall::Refresh], "a refresh; each installation has a chain of tokens of its own"),
-    ("issue", &[LoadCall::Issue], "a sign-in token, through the backend on the role, or by the team's API key"),
+    ("exchange", &[LoadCall::Exchange], "exchanges a sign-in token that was issued before the run"),
+    ("refresh", &[LoadCall::Refresh], "refreshes; each installation uses its own latest refresh token"),
+    ("issue", &[LoadCall::Issue], "requests a sign-in token, through the backend or with the team's API key"),
     (
         "signIn",
         &[LoadCall::Issue, LoadCall::Exchange],
-        "a sign-in token and its exchange: for runs longer than such a token lives",
+        "requests a sign-in token and exchanges it: for runs longer than the lifetime of a sign-in token",
     ),
     (
         "launch",
         &[LoadCall::Refresh, LoadCall::Resource],
-        "a relaunch after the access token's time: a refresh, then an API call",
+        "relaunches with an expired access token: a refresh, then an API call",
     ),
     (
         "migration",
         &[LoadCall::Issue, LoadCall::Exchange, LoadCall::Resource],
-        "an installation of the API-key scheme moves over: sign-in token, exchange, first API call",
+        "migrates an installation from the API-key scheme: sign-in token, exchange, first API call",
     ),
 ];
 
-/// Finds a workload by name: one of the file's own, or a built-in one.
-pub fn workload(name: &str, weight: u32, own: &[(String, Vec<LoadCall>)]) -> Result<Workload, String> {
-    let found = own.iter().find(|(known, _)| known == name).map(|(_, calls)| calls.clone());
-    let built_in = || BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, calls, _)| calls.to_vec());
-    let calls = found.or_else(built_in).ok_or_else(|| {
-        let names = own.iter().map(|(known, _)| known.as_str()).chain(BUILT_IN.iter().map(|(known, ..)| *known));
-        format!("there is no workload `{name}`; {}", did_you_mean(name, names))
-    })?;
-    Ok(Workload { name: name.to_owned(), calls, weight, after: After::Return })
+/// A load that cannot be run.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PlanError {
+    #[error("there is no workload `{name}`; {help}")]
+    UnknownWorkload { name: String, help: String },
+    #[error(transparent)]
+    Arrivals(#[from] ParseArrivalsError),
+    #[error(transparent)]
+    Threshold(#[from] ParseThresholdError),
+    #[error("the warm-up is as long as the run: nothing would be measured")]
+    OnlyWarmUp,
+    #[error("`{arrivals}` sends nothing in {duration}")]
+    NoArrivals { arrivals: Arrivals, duration: humantime::FormattedDuration },
+    #[error("the spike ends at {spike}, after the end of the load at {load}; use a longer duration")]
+    SpikeTooLong { spike: humantime::FormattedDuration, load: humantime::FormattedDuration },
+    #[error("with a timeout of 0 no request can succeed")]
+    ZeroTimeout,
+    #[error("`{threshold}` refers to `{series}`, which this load does not have; {help}")]
+    UnknownSeries { threshold: Threshold, series: String, help: String },
+    #[error("`{threshold}` can never hold: the arrival rate is at most {peak}/s")]
+    ImpossibleRate { threshold: Threshold, peak: String },
+    #[error("a workload that refreshes needs at least one installation")]
+    NoInstallations,
+    #[error("`max` over {connections} connections needs at least {minimum} installations")]
+    TooFewInstallations { connections: u32, minimum: u32 },
+    #[error(
+        "a workload that starts with `exchange` needs `tokens`: the number of sign-in tokens to issue before the run"
+    )]
+    NoTokens,
 }
 
-/// Why a chain of calls makes no workload.
-pub fn check_chain(calls: &[LoadCall]) -> Option<String> {
+/// A sequence of calls that is not a valid workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    #[error("a workload needs at least one call")]
+    Empty,
+    #[error("`{0}` cannot be part of a workload: users are created before the run")]
+    UserManagement(LoadCall),
+    #[error("`exchange` needs a sign-in token: put `issue` before it")]
+    NoSignInToken,
+    #[error("`{0}` needs a signed-in installation: put `exchange` before it")]
+    NotSignedIn(LoadCall),
+}
+
+/// Finds a workload by name: a custom one of the load file, or a built-in one.
+pub fn workload(name: &str, weight: u32, own_workloads: &[(String, Vec<LoadCall>)]) -> Result<Workload, PlanError> {
+    let found = own_workloads.iter().find(|(known, _)| known == name).map(|(_, calls)| calls.clone());
+    let built_in = || BUILT_IN.iter().find(|(known, ..)| *known == name).map(|(_, calls, _)| calls.to_vec());
+    let calls = found.or_else(built_in).ok_or_else(|| {
+        let names =
+            own_workloads.iter().map(|(known, _)| known.as_str()).chain(BUILT_IN.iter().map(|(known, ..)| *known));
+        PlanError::UnknownWorkload { name: name.to_owned(), help: did_you_mean(name, names) }
+    })?;
+    Ok(Workload { name: name.to_owned(), calls, weight, on_complete: OnComplete::Return })
+}
+
+/// Checks that each call of a workload has what it needs.
+pub fn check_chain(calls: &[LoadCall]) -> Result<(), ChainError> {
     let (mut token, mut signed_in) = (false, false);
     match calls.first() {
-        None => return Some("a workload makes at least one call".into()),
+        None => return Err(ChainError::Empty),
         Some(LoadCall::Exchange) => token = true,
         Some(LoadCall::Refresh | LoadCall::Resource) => signed_in = true,
         Some(_) => {}
@@ -113,24 +158,32 @@ pub fn check_chain(calls: &[LoadCall]) -> Option<String> {
     for call in calls {
         match call {
             LoadCall::CreateUser | LoadCall::DeleteUser => {
-                return Some(format!("`{call}` is no call of a workload: users are made before the clock starts"));
+                return Err(ChainError::UserManagement(*call));
             }
             LoadCall::Issue => token = true,
             LoadCall::Exchange if !token => {
-                return Some("`exchange` needs a sign-in token: put `issue` before it".into());
+                return Err(ChainError::NoSignInToken);
             }
             LoadCall::Exchange => (token, signed_in) = (false, true),
             LoadCall::Refresh | LoadCall::Resource if !signed_in => {
-                return Some(format!("`{call}` needs a signed-in installation: put `exchange` before it"));
+                return Err(ChainError::NotSignedIn(*call));
             }
             LoadCall::Refresh | LoadCall::Resource => {}
         }
     }
-    None
+    Ok(())
+}
+
+impl PlanError {
+    /// A threshold that refers to a series which is not in `names`.
+    pub fn unknown_series(threshold: &Threshold, series: &str, names: &[String]) -> Self {
+        let help = did_you_mean(series, names.iter().map(String::as_str));
+        Self::UnknownSeries { threshold: threshold.clone(), series: series.to_owned(), help }
+    }
 }
 
 impl Load {
-    /// The names that thresholds can be about.
+    /// The names of the series that thresholds can refer to.
     pub fn series(&self) -> Vec<String> {
         self.workloads.iter().flat_map(Workload::series).collect()
     }
@@ -140,7 +193,7 @@ impl Load {
         self.duration.saturating_sub(self.warm_up)
     }
 
-    /// The share of arrivals that the workloads with this property have.
+    /// The share of arrivals of the workloads with a property, from 0 to 1.
     pub fn share(&self, of: impl Fn(&Workload) -> bool) -> f64 {
         let total: f64 = self.workloads.iter().map(|workload| f64::from(workload.weight)).sum();
         let these: f64 =
@@ -148,7 +201,7 @@ impl Load {
         these / total.max(1.0)
     }
 
-    /// How many sign-in tokens a round needs.
+    /// The number of sign-in tokens that a round needs.
     pub fn tokens_for(&self, arrivals: &Arrivals, duration: Duration) -> u32 {
         let share = self.share(Workload::needs_tokens);
         let expected = arrivals.expected(duration);
@@ -156,9 +209,9 @@ impl Load {
             return 0;
         }
         if expected.is_infinite() {
-            return if self.tokens > 0 { self.tokens } else { FLOOD_TOKENS };
+            return if self.tokens > 0 { self.tokens } else { DEFAULT_MAX_TOKENS };
         }
-        // Chance may want more than its share, and each thread has a stock of its own.
+        // Random arrivals may exceed the expected number, and each thread has its own tokens.
         let needed = expected * share;
         let chance = share < 1.0 || matches!(arrivals, Arrivals::Poisson(_));
         let spare = if chance { 6.0 * needed.sqrt() + 8.0 } else { 1.0 };
@@ -168,46 +221,44 @@ impl Load {
         count
     }
 
-    /// What cannot be carried out, and what to do.
-    pub fn check(&self) -> Result<(), String> {
+    /// Validates the load.
+    pub fn check(&self) -> Result<(), PlanError> {
         if self.measured().is_zero() {
-            return Err("the warm-up is as long as the run: nothing would be measured".into());
+            return Err(PlanError::OnlyWarmUp);
         }
         if self.arrivals.expected(self.duration) < 1.0 {
-            return Err(format!("`{}` sends nothing in {}", self.arrivals, humantime::format_duration(self.duration)));
+            let duration = humantime::format_duration(self.duration);
+            return Err(PlanError::NoArrivals { arrivals: self.arrivals.clone(), duration });
         }
         if let Some(end) = self.arrivals.spike_end().filter(|end| *end > self.duration) {
-            let [end, duration] = [end, self.duration].map(humantime::format_duration);
-            return Err(format!("the spike ends at {end}, and the load at {duration}: give a longer one"));
+            let [spike, load] = [end, self.duration].map(humantime::format_duration);
+            return Err(PlanError::SpikeTooLong { spike, load });
         }
         if self.timeout.is_zero() {
-            return Err("with a timeout of 0 nothing can be answered".into());
+            return Err(PlanError::ZeroTimeout);
         }
         let names = self.series();
         for threshold in &self.thresholds {
             if let Some(of) = threshold.of.as_ref().filter(|of| !names.contains(of)) {
-                let help = did_you_mean(of, names.iter().map(String::as_str));
-                return Err(format!("`{threshold}` is about `{of}`, which this load has not; {help}"));
+                return Err(PlanError::unknown_series(threshold, of, &names));
             }
             let share = threshold.of.as_ref().map_or(1.0, |of| self.share(|workload| workload.series().contains(of)));
-            if let Some(why) = threshold.impossible_at(self.arrivals.peak() * share) {
-                return Err(why);
+            let peak = self.arrivals.peak() * share;
+            if threshold.is_impossible_at(peak) {
+                return Err(PlanError::ImpossibleRate { threshold: threshold.clone(), peak: short(peak) });
             }
         }
         let max = self.arrivals == Arrivals::Max;
-        let uses_fleet = self.workloads.iter().any(Workload::needs_fleet);
-        if uses_fleet && self.fleet == 0 {
-            return Err("a workload that refreshes needs a fleet of at least one installation".into());
+        let uses_installations = self.workloads.iter().any(Workload::needs_installation);
+        if uses_installations && self.installations == 0 {
+            return Err(PlanError::NoInstallations);
         }
-        if max && uses_fleet && self.fleet < self.connections.saturating_mul(2) {
-            let least = self.connections.saturating_mul(2);
-            return Err(format!("a max over {} connections needs a fleet of at least {least}", self.connections));
+        if max && uses_installations && self.installations < self.connections.saturating_mul(2) {
+            let minimum = self.connections.saturating_mul(2);
+            return Err(PlanError::TooFewInstallations { connections: self.connections, minimum });
         }
         if self.workloads.iter().any(Workload::needs_tokens) && self.tokens == 0 {
-            return Err(
-                "a workload that exchanges tokens from stock needs `tokens`: how many to make before the clock starts"
-                    .into(),
-            );
+            return Err(PlanError::NoTokens);
         }
         Ok(())
     }
@@ -218,25 +269,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chains_must_make_sense() {
+    fn each_call_of_a_workload_needs_what_an_earlier_one_provides() {
         for (_, calls, _) in BUILT_IN {
-            assert_eq!(check_chain(calls), None, "{calls:?}");
+            assert_eq!(check_chain(calls), Ok(()), "{calls:?}");
         }
         for (calls, part) in [
             (&[][..], "at least one"),
             (&[LoadCall::Issue, LoadCall::Refresh], "signed-in"),
             (&[LoadCall::Refresh, LoadCall::Exchange], "sign-in token"),
-            (&[LoadCall::CreateUser], "before the clock"),
+            (&[LoadCall::CreateUser], "before the run"),
             (&[LoadCall::Issue, LoadCall::Exchange, LoadCall::Exchange], "sign-in token"),
         ] {
-            assert!(check_chain(calls).is_some_and(|why| why.contains(part)), "{calls:?}");
+            assert!(check_chain(calls).is_err_and(|why| why.to_string().contains(part)), "{calls:?}");
         }
     }
 
     #[test]
-    fn an_unknown_workload_is_told_with_the_nearest() {
-        assert!(workload("refesh", 1, &[]).expect_err("none").contains("refresh"));
-        let own = vec![("morning".to_owned(), vec![LoadCall::Refresh])];
-        assert_eq!(workload("morning", 3, &own).map(|w| (w.calls, w.weight)), Ok((vec![LoadCall::Refresh], 3)));
+    fn an_unknown_workload_is_reported_with_the_nearest_name() {
+        assert!(workload("refesh", 1, &[]).expect_err("unknown").to_string().contains("refresh"));
+        let own_workloads = vec![("morning".to_owned(), vec![LoadCall::Refresh])];
+        let found = workload("morning", 3, &own_workloads).expect("a custom workload");
+        assert_eq!((found.calls, found.weight), (vec![LoadCall::Refresh], 3));
     }
 }

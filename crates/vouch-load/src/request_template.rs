@@ -1,111 +1,110 @@
-//! Requests that are ready but for a token or a user: made once from the wire profile, filled in for each arrival without
-//! an allocation.
+//! Request templates: built once from the wire profile, and filled in for each request without allocations.
 
 use form_urlencoded::byte_serialize;
 use vouch_spec::profile::{self, Encoding, Profile, Values};
 
-/// What is filled in.
+/// A value that is filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
+pub enum Placeholder {
     /// The JWT of a sign-in token.
     Token,
     PublicKey,
     Tenant,
     RefreshToken,
     AccessToken,
-    /// A user's id, or at a backend its name there.
+    /// A user's id, or the name at a backend.
     User,
-    /// A backend user's credential.
+    /// The credential of a backend user.
     Credential,
 }
 
-impl Slot {
-    const ALL: [Slot; 7] = [
-        Slot::Token,
-        Slot::PublicKey,
-        Slot::Tenant,
-        Slot::RefreshToken,
-        Slot::AccessToken,
-        Slot::User,
-        Slot::Credential,
+impl Placeholder {
+    const ALL: [Placeholder; 7] = [
+        Placeholder::Token,
+        Placeholder::PublicKey,
+        Placeholder::Tenant,
+        Placeholder::RefreshToken,
+        Placeholder::AccessToken,
+        Placeholder::User,
+        Placeholder::Credential,
     ];
 
-    /// A text that no encoding changes, and that stands for the slot until a template is cut at it.
-    pub const fn mark(self) -> &'static str {
+    /// The text of the placeholder in a template. No encoding changes it.
+    pub const fn marker(self) -> &'static str {
         match self {
-            Slot::Token => "VouchSlotToken7f3a",
-            Slot::PublicKey => "VouchSlotPublicKey7f3a",
-            Slot::Tenant => "VouchSlotTenant7f3a",
-            Slot::RefreshToken => "VouchSlotRefresh7f3a",
-            Slot::AccessToken => "VouchSlotAccess7f3a",
-            Slot::User => "VouchSlotUser7f3a",
-            Slot::Credential => "VouchSlotCredential7f3a",
+            Placeholder::Token => "VouchSlotToken7f3a",
+            Placeholder::PublicKey => "VouchSlotPublicKey7f3a",
+            Placeholder::Tenant => "VouchSlotTenant7f3a",
+            Placeholder::RefreshToken => "VouchSlotRefresh7f3a",
+            Placeholder::AccessToken => "VouchSlotAccess7f3a",
+            Placeholder::User => "VouchSlotUser7f3a",
+            Placeholder::Credential => "VouchSlotCredential7f3a",
         }
     }
 }
 
-/// How a value is written at its place.
+/// The encoding of inserted values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Guise {
+enum ValueEncoding {
     Plain,
     Form,
     Json,
 }
 
 #[derive(Clone)]
-enum Piece {
+enum RequestPart {
     Fixed(Vec<u8>),
-    Slot(Slot),
+    Placeholder(Placeholder),
 }
 
-/// A text with slots.
+/// A text with placeholders.
 #[derive(Clone)]
-struct Cut {
-    pieces: Vec<Piece>,
-    guise: Guise,
+struct TextTemplate {
+    parts: Vec<RequestPart>,
+    encoding: ValueEncoding,
 }
 
-impl Cut {
-    fn new(text: &str, guise: Guise) -> Self {
-        let (mut pieces, mut rest) = (Vec::new(), text);
-        while let Some((at, slot)) =
-            Slot::ALL.into_iter().filter_map(|s| Some((rest.find(s.mark())?, s))).min_by_key(|(at, _)| *at)
+impl TextTemplate {
+    fn new(text: &str, encoding: ValueEncoding) -> Self {
+        let (mut parts, mut rest) = (Vec::new(), text);
+        while let Some((at, placeholder)) =
+            Placeholder::ALL.into_iter().filter_map(|s| Some((rest.find(s.marker())?, s))).min_by_key(|(at, _)| *at)
         {
-            pieces.push(Piece::Fixed(rest[..at].into()));
-            pieces.push(Piece::Slot(slot));
-            rest = &rest[at + slot.mark().len()..];
+            parts.push(RequestPart::Fixed(rest[..at].into()));
+            parts.push(RequestPart::Placeholder(placeholder));
+            rest = &rest[at + placeholder.marker().len()..];
         }
-        pieces.push(Piece::Fixed(rest.into()));
-        Self { pieces, guise }
+        parts.push(RequestPart::Fixed(rest.into()));
+        Self { parts, encoding }
     }
 
-    fn fill<'v>(&self, value: impl Fn(Slot) -> &'v str, out: &mut Vec<u8>) {
-        for piece in &self.pieces {
-            match piece {
-                Piece::Fixed(text) => out.extend_from_slice(text),
-                Piece::Slot(slot) => write(value(*slot), self.guise, out),
+    fn fill<'v>(&self, value: impl Fn(Placeholder) -> &'v str, out: &mut Vec<u8>) {
+        for part in &self.parts {
+            match part {
+                RequestPart::Fixed(text) => out.extend_from_slice(text),
+                RequestPart::Placeholder(placeholder) => write_value(value(*placeholder), self.encoding, out),
             }
         }
     }
 }
 
-fn write(value: &str, guise: Guise, out: &mut Vec<u8>) {
-    match guise {
-        Guise::Plain => out.extend_from_slice(value.as_bytes()),
-        Guise::Form if all_plain(value.as_bytes()) => out.extend_from_slice(value.as_bytes()),
-        Guise::Form => byte_serialize(value.as_bytes()).for_each(|part| out.extend_from_slice(part.as_bytes())),
-        Guise::Json if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') => {
+fn write_value(value: &str, encoding: ValueEncoding, out: &mut Vec<u8>) {
+    match encoding {
+        ValueEncoding::Plain => out.extend_from_slice(value.as_bytes()),
+        ValueEncoding::Form if needs_no_encoding(value.as_bytes()) => out.extend_from_slice(value.as_bytes()),
+        ValueEncoding::Form => byte_serialize(value.as_bytes()).for_each(|part| out.extend_from_slice(part.as_bytes())),
+        ValueEncoding::Json if value.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') => {
             out.extend_from_slice(value.as_bytes());
         }
-        Guise::Json => {
+        ValueEncoding::Json => {
             let quoted = serde_json::Value::from(value).to_string();
             out.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
         }
     }
 }
 
-/// Whether a form leaves all of it as it is. Without a branch, so that it takes many bytes at once: tokens are long.
-fn all_plain(bytes: &[u8]) -> bool {
+/// Whether form encoding leaves all bytes unchanged. Branch-free, so that it is vectorised: tokens are long.
+fn needs_no_encoding(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |all, byte| {
         let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
         let digit = byte.wrapping_sub(b'0') < 10;
@@ -113,29 +112,29 @@ fn all_plain(bytes: &[u8]) -> bool {
     })
 }
 
-/// A call's request, but for its slots. It may hold an API key, so it does not print itself.
+/// The request of a call, with placeholders. It may contain an API key, so it does not implement `Debug`.
 #[derive(Clone)]
-pub struct Template {
+pub struct RequestTemplate {
     pub method: &'static str,
-    path: Cut,
-    /// `name: value` lines of HTTP/1.1, each with its end.
-    fields: Cut,
-    body: Option<Cut>,
+    path: TextTemplate,
+    /// Header lines of HTTP/1.1, each with its line ending.
+    headers: TextTemplate,
+    body: Option<TextTemplate>,
 }
 
-/// A request that is about to be sent. Kept and filled again, so that it costs no allocation.
+/// A buffer for a request, reused to avoid allocations.
 #[derive(Default)]
-pub struct Draft {
+pub struct RequestBuffer {
     pub method: &'static str,
-    /// With its query.
+    /// The path with its query.
     pub path: Vec<u8>,
-    /// `name: value` lines, each with its end; without `host` and `content-length`.
-    pub fields: Vec<u8>,
+    /// Header lines, each with its line ending, without `host` and `content-length`.
+    pub headers: Vec<u8>,
     pub body: Option<Vec<u8>>,
     spare: Vec<u8>,
 }
 
-impl Draft {
+impl RequestBuffer {
     /// Appends the request as HTTP/1.1 (RFC 9112) to `out`.
     pub fn write_http1(&self, host: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(self.method.as_bytes());
@@ -144,10 +143,10 @@ impl Draft {
         out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
         out.extend_from_slice(host.as_bytes());
         out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&self.fields);
+        out.extend_from_slice(&self.headers);
         if let Some(body) = &self.body {
             out.extend_from_slice(b"content-length: ");
-            number(body.len(), out);
+            write_number(body.len(), out);
             out.extend_from_slice(b"\r\n\r\n");
             out.extend_from_slice(body);
         } else {
@@ -159,7 +158,7 @@ impl Draft {
     }
 }
 
-fn number(mut value: usize, out: &mut Vec<u8>) {
+fn write_number(mut value: usize, out: &mut Vec<u8>) {
     let (mut digits, mut at) = ([0_u8; 20], 20);
     loop {
         at -= 1;
@@ -174,67 +173,67 @@ fn number(mut value: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
-impl Template {
-    /// Exchange or refresh as a wire profile has them. `prefix` is the path of the identity provider's base URL.
+impl RequestTemplate {
+    /// Exchange or refresh according to a wire profile. `prefix` is the path of the identity provider's base URL.
     pub fn grant(profile: &Profile, call: profile::IdpCall, prefix: &str) -> Self {
         let request = profile.request(
             call,
             &Values {
-                token: Slot::Token.mark(),
-                public_key: Slot::PublicKey.mark(),
-                tenant: Slot::Tenant.mark(),
-                refresh_token: Slot::RefreshToken.mark(),
+                token: Placeholder::Token.marker(),
+                public_key: Placeholder::PublicKey.marker(),
+                tenant: Placeholder::Tenant.marker(),
+                refresh_token: Placeholder::RefreshToken.marker(),
             },
         );
-        let guise = match profile.shape(call).encoding {
-            Encoding::Form => Guise::Form,
-            Encoding::Json => Guise::Json,
+        let encoding = match profile.shape(call).encoding {
+            Encoding::Form => ValueEncoding::Form,
+            Encoding::Json => ValueEncoding::Json,
         };
         Self {
             method: "POST",
-            path: Cut::new(&format!("{prefix}{}", request.path), Guise::Form),
-            fields: Cut::new(
+            path: TextTemplate::new(&format!("{prefix}{}", request.path), ValueEncoding::Form),
+            headers: TextTemplate::new(
                 &format!("content-type: {}\r\naccept: application/json\r\n", request.content_type),
-                Guise::Plain,
+                ValueEncoding::Plain,
             ),
-            body: Some(Cut::new(&request.body, guise)),
+            body: Some(TextTemplate::new(&request.body, encoding)),
         }
     }
 
-    /// Any other call, as a text with [`Slot::mark`]s. `body` is JSON.
-    pub fn new(method: &'static str, path: &str, fields: &[(&str, &str)], body: Option<&str>) -> Self {
+    /// Any other call. The texts contain [`Placeholder::marker`]s; `body` is JSON.
+    pub fn new(method: &'static str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Self {
         let mut lines = String::from("accept: application/json\r\n");
-        if body.is_some() && !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             lines.push_str("content-type: application/json\r\n");
         }
-        for (name, value) in fields {
+        for (name, value) in headers {
             lines.push_str(&format!("{name}: {value}\r\n"));
         }
         Self {
             method,
-            path: Cut::new(path, Guise::Form),
-            fields: Cut::new(&lines, Guise::Plain),
-            body: body.map(|body| Cut::new(body, Guise::Json)),
+            path: TextTemplate::new(path, ValueEncoding::Form),
+            headers: TextTemplate::new(&lines, ValueEncoding::Plain),
+            body: body.map(|body| TextTemplate::new(body, ValueEncoding::Json)),
         }
     }
 
-    /// Fills the slots in.
-    pub fn fill<'v>(&self, value: impl Fn(Slot) -> &'v str, draft: &mut Draft) {
-        draft.method = self.method;
-        draft.path.clear();
-        self.path.fill(&value, &mut draft.path);
-        draft.fields.clear();
-        self.fields.fill(&value, &mut draft.fields);
-        match (&self.body, &mut draft.body) {
-            (Some(cut), body) => {
-                let mut bytes = body.take().unwrap_or_else(|| std::mem::take(&mut draft.spare));
+    /// Fills the placeholders in.
+    pub fn fill<'v>(&self, value: impl Fn(Placeholder) -> &'v str, buffer: &mut RequestBuffer) {
+        buffer.method = self.method;
+        buffer.path.clear();
+        self.path.fill(&value, &mut buffer.path);
+        buffer.headers.clear();
+        self.headers.fill(&value, &mut buffer.headers);
+        match (&self.body, &mut buffer.body) {
+            (Some(template), body) => {
+                let mut bytes = body.take().unwrap_or_else(|| std::mem::take(&mut buffer.spare));
                 bytes.clear();
-                cut.fill(&value, &mut bytes);
+                template.fill(&value, &mut bytes);
                 *body = Some(bytes);
             }
             (None, body) => {
                 if let Some(bytes) = body.take() {
-                    draft.spare = bytes;
+                    buffer.spare = bytes;
                 }
             }
         }
@@ -253,46 +252,46 @@ mod tests {
             for call in [IdpCall::Exchange, IdpCall::Refresh] {
                 let values = Values { token: awkward, public_key: "p+k", tenant: "t", refresh_token: awkward };
                 let expected = profile.request(call, &values);
-                let template = Template::grant(&profile, call, "/base");
-                let mut draft = Draft::default();
-                let value = |slot| match slot {
-                    Slot::Token | Slot::RefreshToken => awkward,
-                    Slot::PublicKey => "p+k",
-                    Slot::Tenant => "t",
+                let template = RequestTemplate::grant(&profile, call, "/base");
+                let mut buffer = RequestBuffer::default();
+                let value = |placeholder| match placeholder {
+                    Placeholder::Token | Placeholder::RefreshToken => awkward,
+                    Placeholder::PublicKey => "p+k",
+                    Placeholder::Tenant => "t",
                     _ => "",
                 };
                 for _ in 0..2 {
-                    template.fill(value, &mut draft);
+                    template.fill(value, &mut buffer);
                     assert_eq!(
-                        String::from_utf8_lossy(&draft.path),
+                        String::from_utf8_lossy(&buffer.path),
                         format!("/base{}", expected.path),
                         "{}",
                         profile.name
                     );
-                    assert_eq!(draft.body.as_deref(), Some(expected.body.as_bytes()), "{}", profile.name);
+                    assert_eq!(buffer.body.as_deref(), Some(expected.body.as_bytes()), "{}", profile.name);
                 }
             }
         }
     }
 
     #[test]
-    fn a_draft_writes_what_http_wants() {
-        let template = Template::new(
+    fn a_request_is_written_as_http() {
+        let template = RequestTemplate::new(
             "GET",
             "/v2/user/VouchSlotUser7f3a",
             &[("authorization", "Bearer VouchSlotAccess7f3a")],
             None,
         );
-        let mut draft = Draft::default();
-        template.fill(|slot| if slot == Slot::User { "ada" } else { "at" }, &mut draft);
+        let mut buffer = RequestBuffer::default();
+        template.fill(|placeholder| if placeholder == Placeholder::User { "ada" } else { "at" }, &mut buffer);
         let mut out = Vec::new();
-        draft.write_http1("localhost:80", &mut out);
+        buffer.write_http1("localhost:80", &mut out);
         let expected = "GET /v2/user/ada HTTP/1.1\r\nhost: localhost:80\r\naccept: application/json\r\nauthorization: Bearer at\r\n\r\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
-        let template = Template::new("POST", "/x", &[], Some("{\"u\":\"VouchSlotUser7f3a\"}"));
-        template.fill(|_| "a\"b", &mut draft);
+        let template = RequestTemplate::new("POST", "/x", &[], Some("{\"u\":\"VouchSlotUser7f3a\"}"));
+        template.fill(|_| "a\"b", &mut buffer);
         out.clear();
-        draft.write_http1("h", &mut out);
+        buffer.write_http1("h", &mut out);
         assert!(
             String::from_utf8_lossy(&out)
                 .ends_with("content-type: application/json\r\ncontent-length: 12\r\n\r\n{\"u\":\"a\\\"b\"}")

@@ -1,234 +1,247 @@
-//! What a worker does next, and what comes of it: takes arrivals from the schedule, makes their requests, judges the
-//! answers, and notes the figures. It knows neither sockets nor HTTP versions: a client drives it.
+//! The scheduler of a worker: takes arrivals from the schedule, builds their requests, checks the responses and records the
+//! results. It does not know sockets or HTTP versions: an HTTP client drives it.
 //!
-//! Times are nanoseconds since the start of the clock.
+//! Times are in nanoseconds since the start of the run.
 
-use super::arrivals::Schedule;
-use super::check::Checker;
-use super::endpoints::{LoadCall, Site};
+use super::arrivals::ArrivalSchedule;
+use super::check::ResponseChecker;
+use super::endpoints::{LoadCall, LoadTarget};
 use super::failure::Failure;
-use super::installations::Fleet;
+use super::installations::Installations;
 use super::latencies::{Latencies, latencies, record};
-use super::locust::Users;
-use super::measure::{Second, Series};
-use super::measurement_window::Window;
-use super::request_template::Draft;
+use super::locust::ThreadUsers;
+use super::measure::{SecondStats, Series};
+use super::measurement_window::MeasurementWindow;
+use super::request_template::RequestBuffer;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::sync::Arc;
 
-/// A workload: calls that one installation makes one after the other.
+/// A workload: calls that one installation makes in sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
     pub name: String,
     pub calls: Vec<LoadCall>,
-    /// Its share of the arrivals, against the weights of the others.
+    /// The share of arrivals, relative to the weights of the other workloads.
     pub weight: u32,
-    pub after: After,
+    pub on_complete: OnComplete,
 }
 
-/// What becomes of an installation after its last call.
+/// What happens to an installation after its last call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
-    /// As it came: an installation of the fleet is idle again, any other is forgotten.
+pub enum OnComplete {
+    /// A signed-in installation becomes idle again; any other is removed.
     Return,
-    /// It joins the fleet.
+    /// The installation is signed in now and becomes idle.
     Join,
-    /// Its sign-in token is kept for later.
-    KeepToken,
+    /// Its sign-in token is stored for later.
+    StoreToken,
 }
 
 impl Workload {
-    /// The names of its series: the workload's own, and where it has several calls, one for each; one that is made again is
+    /// The names of its series: the workload, and each call of a workload with several calls. A repeated call is named like
     /// `morning/resource#2`.
     pub fn series(&self) -> Vec<String> {
         let mut names = vec![self.name.clone()];
         if self.calls.len() > 1 {
             for (at, call) in self.calls.iter().enumerate() {
                 let before = self.calls[..at].iter().filter(|earlier| *earlier == call).count();
-                let again = if before == 0 { String::new() } else { format!("#{}", before + 1) };
-                names.push(format!("{}/{call}{again}", self.name));
+                let suffix = if before == 0 { String::new() } else { format!("#{}", before + 1) };
+                names.push(format!("{}/{call}{suffix}", self.name));
             }
         }
         names
     }
 
-    /// Whether it starts with an installation that is signed in already.
-    pub fn needs_fleet(&self) -> bool {
+    /// Whether it starts with a signed-in installation.
+    pub fn needs_installation(&self) -> bool {
         matches!(self.calls.first(), Some(LoadCall::Refresh | LoadCall::Resource))
     }
 
-    /// Whether it starts with a sign-in token that was made before.
+    /// Whether it starts with a sign-in token that was issued before the run.
     pub fn needs_tokens(&self) -> bool {
         self.calls.first() == Some(&LoadCall::Exchange)
     }
 }
 
-/// When arrivals are due.
-pub enum Pace {
-    Scheduled(Schedule),
-    /// Whenever a connection is free, so many times.
+/// The source of arrivals.
+pub enum ArrivalSource {
+    Scheduled(ArrivalSchedule),
+    /// An arrival whenever a connection is free, up to this number.
     Max(u64),
-    /// Users who each go through one workload again and again (a closed model).
-    Users(Users),
+    /// Users who each repeat one workload (a closed model).
+    Users(ThreadUsers),
 }
 
-/// One request on its way.
+/// A request in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct InFlight {
     workload: u16,
     step: u16,
-    who: u32,
+    installation_id: u32,
     /// When the arrival was due.
     intended: u64,
-    /// When this call of it was.
+    /// When this call was due.
     due: u64,
-    /// What its earlier calls took from their sending.
-    served: u64,
+    /// The service time of the earlier calls of the workload.
+    earlier_service: u64,
 }
 
 impl InFlight {
-    /// No request at all, for connections that do nothing.
-    pub const NONE: InFlight = InFlight { workload: 0, step: 0, who: 0, intended: 0, due: 0, served: 0 };
+    /// A placeholder for connections without a request.
+    pub const NONE: InFlight =
+        InFlight { workload: 0, step: 0, installation_id: 0, intended: 0, due: 0, earlier_service: 0 };
 }
 
-/// What a client got.
-pub enum Outcome<'a> {
-    Answer {
+/// The outcome of a request at the client.
+pub enum RequestOutcome<'a> {
+    Response {
         status: u16,
         body: &'a [u8],
     },
-    /// None, and why; the text is an example for the report.
+    /// No response: the failure, and an example for the report.
     Failed(Failure, &'a str),
 }
 
-/// All that a worker measured.
-pub struct Record {
+/// The measurements of a worker.
+pub struct WorkerRecord {
     /// By workload, as [`Workload::series`] has them.
     pub series: Vec<Vec<Series>>,
-    /// How late arrivals were taken up though a connection was free.
+    /// The delays between arrivals and their start with a free connection.
     pub lag: Latencies,
-    /// Arrivals for which there was no idle installation or no sign-in token.
+    /// Arrivals without an idle installation or an unused sign-in token.
     pub starved: u64,
-    /// Arrivals that found all connections in use.
-    pub held: u64,
+    /// Arrivals that waited for a connection.
+    pub waited_for_connection: u64,
     pub started: u64,
-    /// Installations whose refresh token was refused.
+    /// Installations whose refresh was refused.
     pub signed_out: u64,
-    /// Requests that were sent again, because the server had not looked at them.
+    /// Requests that were retried because the server had not processed them.
     pub resent: u64,
-    /// TLS handshakes, and how many of them took up an earlier session.
+    /// TLS handshakes, and how many of them resumed a session.
     pub handshakes: (u64, u64),
-    /// The second that goes on.
-    pub second: Second,
+    /// The current second.
+    pub second: SecondStats,
 }
 
-impl Record {
+impl WorkerRecord {
     fn new(workloads: &[Workload]) -> Self {
         let series = |workload: &Workload| workload.series().iter().map(|_| Series::default()).collect();
         Self {
             series: workloads.iter().map(series).collect(),
             lag: latencies(3),
             starved: 0,
-            held: 0,
+            waited_for_connection: 0,
             started: 0,
             signed_out: 0,
             resent: 0,
             handshakes: (0, 0),
-            second: Second::default(),
+            second: SecondStats::default(),
         }
     }
 }
 
-/// One worker's work.
+/// The scheduler of one worker.
 pub struct Scheduler {
-    site: Arc<Site>,
+    load_target: Arc<LoadTarget>,
     workloads: Vec<Workload>,
     total_weight: u64,
-    pace: Pace,
+    source: ArrivalSource,
     next_due: Option<u64>,
-    /// Arrivals due before it are not measured.
-    window: Window,
+    /// Arrivals that are due before it are not measured.
+    window: MeasurementWindow,
     random: SmallRng,
-    /// Installations that are in the middle of a workload.
-    in_chains: u32,
-    pub fleet: Fleet,
-    pub checker: Checker,
-    pub record: Record,
+    /// The number of installations with a workload in progress.
+    active_chains: u32,
+    pub installations: Installations,
+    pub checker: ResponseChecker,
+    pub record: WorkerRecord,
 }
 
-/// What a desk starts with.
+/// The parts of a [`Scheduler`].
 pub struct SchedulerParts {
-    pub site: Arc<Site>,
-    pub fleet: Fleet,
-    pub checker: Checker,
+    pub load_target: Arc<LoadTarget>,
+    pub installations: Installations,
+    pub checker: ResponseChecker,
     pub workloads: Vec<Workload>,
-    pub pace: Pace,
-    pub window: Window,
+    pub source: ArrivalSource,
+    pub window: MeasurementWindow,
     pub seed: u64,
 }
 
 impl Scheduler {
     pub fn new(parts: SchedulerParts) -> Self {
-        let SchedulerParts { site, fleet, checker, workloads, mut pace, window, seed } = parts;
+        let SchedulerParts { load_target, installations, checker, workloads, mut source, window, seed } = parts;
         let total_weight = workloads.iter().map(|workload| u64::from(workload.weight)).sum::<u64>().max(1);
-        let next_due = due(&mut pace);
-        let record = Record::new(&workloads);
+        let next_due = self::next_due(&mut source);
+        let record = WorkerRecord::new(&workloads);
         let random = SmallRng::seed_from_u64(seed);
-        Self { site, workloads, total_weight, pace, next_due, window, random, in_chains: 0, fleet, checker, record }
-    }
-
-    /// The site, for hosts.
-    pub fn site(&self) -> &Site {
-        &self.site
-    }
-
-    /// When the next arrival is due; None when there are no more. A max's is always due.
-    pub fn next_due(&self) -> Option<u64> {
-        match &self.pace {
-            Pace::Scheduled(_) => self.next_due,
-            Pace::Max(0) => None,
-            Pace::Max(_) => Some(0),
-            Pace::Users(users) => users.next_due(),
+        Self {
+            load_target,
+            workloads,
+            total_weight,
+            source,
+            next_due,
+            window,
+            random,
+            active_chains: 0,
+            installations,
+            checker,
+            record,
         }
     }
 
-    /// Takes no more arrivals.
+    /// The target of the load.
+    pub fn load_target(&self) -> &LoadTarget {
+        &self.load_target
+    }
+
+    /// When the next arrival is due; `None` when there are no more. With `max` an arrival is always due.
+    pub fn next_due(&self) -> Option<u64> {
+        match &self.source {
+            ArrivalSource::Scheduled(_) => self.next_due,
+            ArrivalSource::Max(0) => None,
+            ArrivalSource::Max(_) => Some(0),
+            ArrivalSource::Users(users) => users.next_due(),
+        }
+    }
+
+    /// Stops taking arrivals.
     pub fn close(&mut self) {
-        if let Pace::Users(users) = &mut self.pace {
+        if let ArrivalSource::Users(users) = &mut self.source {
             return users.close();
         }
-        (self.pace, self.next_due) = (Pace::Max(0), None);
+        (self.source, self.next_due) = (ArrivalSource::Max(0), None);
     }
 
-    /// Long after the end of the load, what still waits for a connection has waited in vain. `timeout` in nanoseconds.
-    pub fn give_up_what_is_overdue(&mut self, now: u64, timeout: u64) {
-        let scheduled = matches!(self.pace, Pace::Scheduled(_));
+    /// Fails the arrivals that still wait for a connection one timeout after the end of the load. `timeout` in nanoseconds.
+    pub fn fail_overdue(&mut self, now: u64, timeout: u64) {
+        let scheduled = matches!(self.source, ArrivalSource::Scheduled(_));
         if !scheduled || now < self.window.end.saturating_add(timeout) {
             return;
         }
-        while let Some(ticket) = self.take(now, now) {
-            self.resolve(ticket, &Outcome::Failed(Failure::TimedOut, "no connection became free for it"), now, now);
+        while let Some(request) = self.next_request(now, now) {
+            self.resolve(request, &RequestOutcome::Failed(Failure::TimedOut, "no connection became free"), now, now);
         }
     }
 
-    /// Takes up the next arrival that is due. `free_since` is when a connection became free for it.
-    pub fn take(&mut self, now: u64, free_since: u64) -> Option<InFlight> {
+    /// Starts the next due arrival. `free_since`: when a connection became free for it.
+    pub fn next_request(&mut self, now: u64, free_since: u64) -> Option<InFlight> {
         loop {
-            let mut chosen = None;
-            let intended = match &mut self.pace {
-                Pace::Scheduled(_) => {
+            let mut user_workload = None;
+            let intended = match &mut self.source {
+                ArrivalSource::Scheduled(_) => {
                     let due = self.next_due.filter(|due| *due <= now)?;
-                    self.next_due = self::due(&mut self.pace);
+                    self.next_due = self::next_due(&mut self.source);
                     due
                 }
-                Pace::Max(0) => return None,
-                Pace::Max(left) => {
+                ArrivalSource::Max(0) => return None,
+                ArrivalSource::Max(left) => {
                     *left -= 1;
                     now
                 }
-                Pace::Users(users) => {
+                ArrivalSource::Users(users) => {
                     let (workload, due) = users.take(now)?;
-                    chosen = Some(workload);
+                    user_workload = Some(workload);
                     due
                 }
             };
@@ -237,30 +250,37 @@ impl Scheduler {
                 let lag = now.saturating_sub(possible);
                 record(&mut self.record.lag, lag);
                 self.record.second.lag_ns = self.record.second.lag_ns.max(lag);
-                self.record.held += u64::from(possible > intended);
+                self.record.waited_for_connection += u64::from(possible > intended);
             }
-            let workload = chosen.unwrap_or_else(|| self.pick());
-            if let Some(who) = self.installation(workload) {
+            let workload = user_workload.unwrap_or_else(|| self.pick_workload());
+            if let Some(installation_id) = self.next_installation(workload) {
                 self.record.started += 1;
                 self.record.second.started += 1;
-                self.in_chains += 1;
-                return Some(InFlight { workload, step: 0, who, intended, due: intended, served: 0 });
+                self.active_chains += 1;
+                return Some(InFlight {
+                    workload,
+                    step: 0,
+                    installation_id,
+                    intended,
+                    due: intended,
+                    earlier_service: 0,
+                });
             }
-            if let Pace::Max(_) = self.pace {
-                // A max takes what is idle; it ends when no installation or token is left.
-                if self.workloads[usize::from(workload)].needs_tokens() || self.in_chains == 0 {
+            if let ArrivalSource::Max(_) = self.source {
+                // `max` uses what is idle; it ends when no installation or token is left.
+                if self.workloads[usize::from(workload)].needs_tokens() || self.active_chains == 0 {
                     self.close();
                 }
                 return None;
             }
-            if let Pace::Users(users) = &mut self.pace {
-                users.starve(workload, now);
+            if let ArrivalSource::Users(users) = &mut self.source {
+                users.on_starved(workload, now);
             }
             self.record.starved += 1;
         }
     }
 
-    fn pick(&mut self) -> u16 {
+    fn pick_workload(&mut self) -> u16 {
         if self.workloads.len() == 1 {
             return 0;
         }
@@ -275,111 +295,123 @@ impl Scheduler {
         0
     }
 
-    fn installation(&mut self, workload: u16) -> Option<u32> {
+    fn next_installation(&mut self, workload: u16) -> Option<u32> {
         let workload = &self.workloads[usize::from(workload)];
-        if workload.needs_fleet() {
-            self.fleet.signed_in()
+        if workload.needs_installation() {
+            self.installations.take_idle()
         } else if workload.needs_tokens() {
-            self.fleet.with_token()
+            self.installations.take_with_token()
         } else if workload.calls.first() == Some(&LoadCall::CreateUser) {
-            self.fleet.unmade()
+            self.installations.add_for_next_new_user()
         } else {
-            self.fleet.newcomer()
+            self.installations.add_for_next_user()
         }
     }
 
-    /// Makes the request of a ticket; the number of its endpoint.
-    pub fn compose(&self, ticket: &InFlight, draft: &mut Draft) -> usize {
-        self.checker.compose(self.call(ticket), ticket.who, &self.fleet, draft)
+    /// Builds a request. Returns the index of its endpoint.
+    pub fn build_request(&self, request: &InFlight, buffer: &mut RequestBuffer) -> usize {
+        self.checker.build_request(self.call(request), request.installation_id, &self.installations, buffer)
     }
 
-    fn call(&self, ticket: &InFlight) -> LoadCall {
-        self.workloads[usize::from(ticket.workload)].calls[usize::from(ticket.step)]
+    fn call(&self, request: &InFlight) -> LoadCall {
+        self.workloads[usize::from(request.workload)].calls[usize::from(request.step)]
     }
 
-    /// Notes what came of a request that was sent at `sent`. The workload's next request, if there is one.
-    pub fn resolve(&mut self, ticket: InFlight, outcome: &Outcome<'_>, sent: u64, now: u64) -> Option<InFlight> {
-        let call = self.call(&ticket);
-        let verdict = match outcome {
-            Outcome::Answer { status, body } => self.checker.judge(call, ticket.who, &mut self.fleet, *status, body),
-            Outcome::Failed(failure, example) => Err((*failure, (*example).to_owned())),
+    /// Records the outcome of a request that was sent at `sent`. Returns the next request of the workload, if any.
+    pub fn resolve(
+        &mut self,
+        request: InFlight,
+        outcome: &RequestOutcome<'_>,
+        sent: u64,
+        now: u64,
+    ) -> Option<InFlight> {
+        let call = self.call(&request);
+        let check = match outcome {
+            RequestOutcome::Response { status, body } => {
+                self.checker.check(call, request.installation_id, &mut self.installations, *status, body)
+            }
+            RequestOutcome::Failed(failure, example) => Err((*failure, (*example).to_owned())),
         };
-        let (work, measured) = (usize::from(ticket.workload), ticket.intended >= self.window.start);
-        let calls = self.workloads[work].calls.len();
-        let last = usize::from(ticket.step) + 1 == calls || verdict.is_err();
-        let (latency, service) = (now.saturating_sub(ticket.intended), now.saturating_sub(sent));
-        let all_service = ticket.served.saturating_add(service);
+        let (workload_index, measured) = (usize::from(request.workload), request.intended >= self.window.start);
+        let calls = self.workloads[workload_index].calls.len();
+        let last = usize::from(request.step) + 1 == calls || check.is_err();
+        let (latency, service) = (now.saturating_sub(request.intended), now.saturating_sub(sent));
+        let total_service = request.earlier_service.saturating_add(service);
         if last {
-            self.record.second.note(&verdict, latency);
+            self.record.second.record_check(&check, latency);
         }
         let window = &self.window;
-        let mut note = |at: usize, latency, service| {
-            let series = &mut self.record.series[work][at];
-            // What is wrong is wrong in the warm-up too.
-            if measured || verdict.as_ref().is_err_and(|(failure, _)| failure.is_wrong()) {
-                series.note(&verdict, latency, service);
+        let mut record_series = |at: usize, latency, service| {
+            let series = &mut self.record.series[workload_index][at];
+            // Wrong responses count in the warm-up too.
+            if measured || check.as_ref().is_err_and(|(failure, _)| failure.is_wrong()) {
+                series.record_check(&check, latency, service);
             }
-            if verdict.is_ok() {
-                series.came.note(window, measured, now);
+            if check.is_ok() {
+                series.completions.record(window, measured, now);
             }
         };
         if calls > 1 {
-            note(1 + usize::from(ticket.step), now.saturating_sub(ticket.due), service);
+            record_series(1 + usize::from(request.step), now.saturating_sub(request.due), service);
         }
         if last {
-            note(0, latency, all_service);
+            record_series(0, latency, total_service);
         }
-        if let Pace::Users(users) = &mut self.pace {
-            let bytes = if let Outcome::Answer { body, .. } = outcome { body.len() } else { 0 };
-            let failure = verdict.as_ref().err().map(|(failure, _)| *failure);
-            users.note((ticket.workload, ticket.step), failure, now.saturating_sub(ticket.due), bytes);
+        if let ArrivalSource::Users(users) = &mut self.source {
+            let bytes = if let RequestOutcome::Response { body, .. } = outcome { body.len() } else { 0 };
+            let failure = check.as_ref().err().map(|(failure, _)| *failure);
+            users.record((request.workload, request.step), failure, now.saturating_sub(request.due), bytes);
             if last {
-                users.back(ticket.workload, now);
+                users.on_complete(request.workload, now);
             }
         }
         if last {
-            self.part(&ticket, call, verdict.err().map(|(failure, _)| failure));
+            self.release_installation(&request, call, check.err().map(|(failure, _)| failure));
             return None;
         }
-        Some(InFlight { step: ticket.step + 1, due: now, served: all_service, ..ticket })
+        Some(InFlight { step: request.step + 1, due: now, earlier_service: total_service, ..request })
     }
 
-    /// Lets an installation go where it belongs now.
-    fn part(&mut self, ticket: &InFlight, call: LoadCall, failure: Option<Failure>) {
-        self.in_chains = self.in_chains.saturating_sub(1);
-        let workload = &self.workloads[usize::from(ticket.workload)];
+    /// Releases an installation at the end of a workload.
+    fn release_installation(&mut self, request: &InFlight, call: LoadCall, failure: Option<Failure>) {
+        self.active_chains = self.active_chains.saturating_sub(1);
+        let workload = &self.workloads[usize::from(request.workload)];
         let refused = matches!(failure, Some(Failure::Status(400 | 401 | 403))) && call == LoadCall::Refresh;
-        match workload.after {
-            // An app whose refresh is refused is signed out; one that had no answer tries again with what it has.
-            After::Return if workload.needs_fleet() && !refused => self.fleet.rest(ticket.who),
-            After::Join if failure.is_none() => self.fleet.rest(ticket.who),
-            After::KeepToken if failure.is_none() => self.fleet.keep_token(ticket.who),
+        match workload.on_complete {
+            // A refused refresh signs the app out; without a response the app keeps its tokens and retries later.
+            OnComplete::Return if workload.needs_installation() && !refused => {
+                self.installations.return_idle(request.installation_id)
+            }
+            OnComplete::Join if failure.is_none() => self.installations.return_idle(request.installation_id),
+            OnComplete::StoreToken if failure.is_none() => self.installations.store_token(request.installation_id),
             _ => {
                 self.record.signed_out += u64::from(refused);
-                self.fleet.let_go(ticket.who);
+                self.installations.release(request.installation_id);
             }
         }
     }
 
-    /// What is left after the work: the record, and what the next round goes on with.
-    pub fn part_with(mut self) -> (Record, Fleet, Checker) {
+    /// Ends the run: returns the record, and the state for the next round.
+    pub fn into_parts(mut self) -> (WorkerRecord, Installations, ResponseChecker) {
         self.conclude();
-        (self.record, self.fleet, self.checker)
+        (self.record, self.installations, self.checker)
     }
 
-    /// Ends the record: answers that only now turn out to have been wrong are counted too.
+    /// Counts responses that are recognised as wrong only at the end.
     fn conclude(&mut self) {
-        for wrong in self.checker.identity.conclude() {
+        for wrong in self.checker.claims.conclude() {
             if let Some(series) = self.record.series.first_mut().and_then(|all| all.first_mut()) {
-                series.belie(wrong, "");
+                series.reclassify_as_wrong(wrong, "");
             }
         }
     }
 }
 
-fn due(pace: &mut Pace) -> Option<u64> {
-    match pace {
-        Pace::Scheduled(schedule) => schedule.next().map(|moment| u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)),
-        Pace::Max(_) | Pace::Users(_) => None,
+fn next_due(source: &mut ArrivalSource) -> Option<u64> {
+    match source {
+        ArrivalSource::Scheduled(schedule) => {
+            schedule.next().map(|moment| u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX))
+        }
+        ArrivalSource::Max(_) | ArrivalSource::Users(_) => None,
     }
 }

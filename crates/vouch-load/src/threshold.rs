@@ -1,42 +1,42 @@
-//! Thresholds: what a run must keep to, such as `p99<50ms`, `errors<0.1%` or `refresh rate>=5000/s`. They decide the exit
-//! code.
+//! Thresholds: the pass criteria of a run, such as `p99<50ms`, `errors<0.1%` or `refresh rate>=5000/s`. They decide the
+//! verdict and the exit code.
 //!
 //! ```
 //! use vouch_load::threshold::Threshold;
 //! let threshold: Threshold = "refresh p99.9 < 50ms".parse().unwrap();
 //! assert_eq!(threshold.to_string(), "refresh p99.9<50ms");
-//! assert!("errors<0%".parse::<Threshold>().unwrap_err().contains("can never"));
+//! assert!("errors<0%".parse::<Threshold>().unwrap_err().to_string().contains("can never"));
 //! ```
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// One bound on one figure.
+/// A bound on one metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    /// The workload or call that it is about; none for the whole run.
+    /// The workload or call that it refers to; `None` for the whole run.
     pub of: Option<String>,
     pub metric: Metric,
     pub bound: Bound,
-    /// In the metric's unit: nanoseconds, percent, a count, or arrivals a second.
+    /// In the unit of the metric: nanoseconds, per cent, a count, or responses per second.
     pub limit: f64,
 }
 
-/// What is measured.
+/// A measured value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Metric {
     /// Latency from the intended start, at this percentile.
     Percentile(f64),
     Mean,
     Max,
-    /// The share of requests that failed or were answered wrongly, in percent.
+    /// The share of requests that failed or had a wrong response, in per cent.
     ErrorShare,
-    /// How many.
+    /// The number of requests that failed or had a wrong response.
     Errors,
-    /// How many 200 answers were wrong.
+    /// The number of wrong responses with a successful status.
     Wrong,
-    /// Good answers a second.
+    /// Good responses per second.
     Rate,
 }
 
@@ -56,7 +56,7 @@ impl Bound {
         Self::ALL.iter().find(|(_, bound)| *bound == self).map_or("", |(sign, _)| sign)
     }
 
-    /// Whether a value keeps to a limit.
+    /// Whether a value satisfies the bound.
     pub fn holds(self, value: f64, limit: f64) -> bool {
         match self {
             Bound::Below => value < limit,
@@ -67,16 +67,16 @@ impl Bound {
     }
 }
 
-/// The figures of a workload or run.
+/// The results of a workload or a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {
-    /// All requests that ended.
+    /// The number of requests that ended.
     pub done: u64,
-    /// Those that have a latency.
+    /// The number of requests with a latency.
     pub timed: u64,
     pub errors: u64,
     pub wrong: u64,
-    /// Good answers a second.
+    /// Good responses per second.
     pub rate: f64,
     /// In nanoseconds.
     pub mean: f64,
@@ -85,7 +85,7 @@ pub struct Figures {
 }
 
 impl Threshold {
-    /// The value that a run has; none where nothing was measured. `percentile` gives latencies in nanoseconds.
+    /// The measured value; `None` if nothing was measured. `percentile` returns latencies in nanoseconds.
     pub fn value(&self, figures: &Figures, percentile: impl Fn(f64) -> u64) -> Option<f64> {
         let latency = matches!(self.metric, Metric::Percentile(_) | Metric::Mean | Metric::Max);
         if figures.done == 0 || latency && figures.timed == 0 {
@@ -103,11 +103,12 @@ impl Threshold {
         })
     }
 
+    /// Whether a value passes the threshold.
     pub fn holds(&self, value: f64) -> bool {
         self.bound.holds(value, self.limit)
     }
 
-    /// A value of this threshold's metric, for readers.
+    /// Formats a value of this metric.
     pub fn show(&self, value: f64) -> String {
         match self.metric {
             Metric::Percentile(_) | Metric::Mean | Metric::Max => time(value),
@@ -117,15 +118,14 @@ impl Threshold {
         }
     }
 
-    /// Why no run with this expected number of arrivals a second could meet it.
-    pub fn impossible_at(&self, peak: f64) -> Option<String> {
+    /// Whether no run with this arrival rate (arrivals per second) can pass it.
+    pub fn is_impossible_at(&self, peak: f64) -> bool {
         let needs_more = matches!(self.bound, Bound::Above | Bound::AtLeast);
-        (self.metric == Metric::Rate && needs_more && self.limit > peak)
-            .then(|| format!("`{self}` can never hold: the arrivals are at most {}/s", short(peak)))
+        self.metric == Metric::Rate && needs_more && self.limit > peak
     }
 }
 
-/// Nanoseconds, for readers: three digits that count.
+/// Formats nanoseconds with three significant digits.
 pub fn time(nanoseconds: f64) -> String {
     let (value, unit) = match nanoseconds {
         n if n < 1e3 => (n, "ns"),
@@ -136,7 +136,7 @@ pub fn time(nanoseconds: f64) -> String {
     format!("{}{unit}", short(value))
 }
 
-/// A number with at least three digits that count and no needless zeros.
+/// Formats a number with at least three significant digits and without trailing zeros.
 pub fn short(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 100.0 || v == 0.0 => 0,
@@ -170,13 +170,32 @@ impl fmt::Display for Threshold {
     }
 }
 
-impl FromStr for Threshold {
-    type Err = String;
+/// A text that is not a threshold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseThresholdError {
+    #[error("`{0}` is not a threshold; write for example `p99<50ms`, `errors<0.1%` or `refresh rate>=5000/s`")]
+    Form(String),
+    #[error("`{0}` can never hold")]
+    Impossible(String),
+    #[error("`{0}` is not a duration; write for example `50ms`")]
+    Duration(String),
+    #[error("`{0}` is not a number of requests")]
+    Count(String),
+    #[error("`{0}` is not a share; write for example `0.1%`")]
+    Share(String),
+    #[error("`{0}` is not a rate; write for example `5000/s`")]
+    Rate(String),
+    #[error("`{0}` is not a metric; metrics are p50, p99, p99.9 …, mean, max, errors, wrong and rate")]
+    Metric(String),
+    #[error("`{0}` is not a percentile: the highest is p100")]
+    Percentile(String),
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = || {
-            format!("`{text}` is no threshold; write for example `p99<50ms`, `errors<0.1%` or `refresh rate>=5000/s`")
-        };
+impl FromStr for Threshold {
+    type Err = ParseThresholdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseThresholdError> {
+        let form = || ParseThresholdError::Form(text.to_owned());
         let (at, sign, bound) = Bound::ALL
             .iter()
             .filter_map(|(sign, bound)| Some((text.find(sign)?, *sign, *bound)))
@@ -187,52 +206,49 @@ impl FromStr for Threshold {
             Some((of, word)) => (Some(of.trim().to_owned()), word),
             None => (None, what),
         };
-        let (metric, limit) = metric(word, limit).map_err(|why| if why.is_empty() { form() } else { why })?;
+        if word.is_empty() {
+            return Err(form());
+        }
+        let (metric, limit) = metric(word, limit)?;
         let threshold = Threshold { of, metric, bound, limit };
         let below_nothing = bound == Bound::Below && limit <= 0.0;
         let above_all = metric == Metric::ErrorShare
             && (bound == Bound::Above && limit >= 100.0 || bound == Bound::AtLeast && limit > 100.0);
         if below_nothing || above_all {
-            return Err(format!("`{text}` can never hold"));
+            return Err(ParseThresholdError::Impossible(text.to_owned()));
         }
         Ok(threshold)
     }
 }
 
-/// The metric of a word, and its limit in the metric's unit. An empty error: the form is wrong.
-fn metric(word: &str, limit: &str) -> Result<(Metric, f64), String> {
+/// Parses a metric, and the limit in its unit.
+fn metric(word: &str, limit: &str) -> Result<(Metric, f64), ParseThresholdError> {
+    let wrong_limit = |error: fn(String) -> ParseThresholdError| error(limit.to_owned());
     let number = |text: &str| text.trim().replace('_', "").parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0);
     let time = || {
-        let duration: Duration = humantime::parse_duration(limit)
-            .map_err(|_| format!("`{limit}` is not a duration; write for example `50ms`"))?;
+        let duration: Duration =
+            humantime::parse_duration(limit).map_err(|_| wrong_limit(ParseThresholdError::Duration))?;
         #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
-        Ok::<_, String>(duration.as_nanos() as f64)
+        Ok::<_, ParseThresholdError>(duration.as_nanos() as f64)
     };
-    let count = || number(limit).ok_or_else(|| format!("`{limit}` is no count"));
+    let count = || number(limit).ok_or_else(|| wrong_limit(ParseThresholdError::Count));
     Ok(match word {
         "mean" => (Metric::Mean, time()?),
         "max" => (Metric::Max, time()?),
         "wrong" => (Metric::Wrong, count()?),
         "errors" => match limit.strip_suffix('%') {
-            Some(share) => (
-                Metric::ErrorShare,
-                number(share).ok_or_else(|| format!("`{limit}` is no share; write for example `0.1%`"))?,
-            ),
+            Some(share) => (Metric::ErrorShare, number(share).ok_or_else(|| wrong_limit(ParseThresholdError::Share))?),
             None => (Metric::Errors, count()?),
         },
         "rate" => {
             let rate = number(limit.strip_suffix("/s").unwrap_or(limit));
-            (Metric::Rate, rate.ok_or_else(|| format!("`{limit}` is no rate; write for example `5000/s`"))?)
+            (Metric::Rate, rate.ok_or_else(|| wrong_limit(ParseThresholdError::Rate))?)
         }
         _ => {
-            let percentile = word.strip_prefix('p').and_then(number).ok_or_else(|| match word {
-                "" => String::new(),
-                _ => {
-                    format!("`{word}` is not measured; there are p50, p99, p99.9 …, mean, max, errors, wrong and rate")
-                }
-            })?;
+            let percentile = word.strip_prefix('p').and_then(number);
+            let percentile = percentile.ok_or_else(|| ParseThresholdError::Metric(word.to_owned()))?;
             if percentile > 100.0 {
-                return Err(format!("`{word}` is no percentile: they end at p100"));
+                return Err(ParseThresholdError::Percentile(word.to_owned()));
             }
             (Metric::Percentile(percentile), time()?)
         }
@@ -244,7 +260,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_reads_and_prints() {
+    fn every_form_is_parsed_and_printed() {
         for (text, printed) in [
             ("p99<50ms", "p99<50ms"),
             ("p99.9 <= 1s", "p99.9<=1s"),
@@ -267,33 +283,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_threshold_or_can_never_hold_is_told() {
+    fn invalid_and_impossible_thresholds_are_errors() {
         for (text, part) in [
-            ("p99", "is no threshold"),
-            ("<5ms", "is no threshold"),
-            ("p101<5ms", "end at p100"),
+            ("p99", "is not a threshold"),
+            ("<5ms", "is not a threshold"),
+            ("p101<5ms", "highest is p100"),
             ("p99<5", "not a duration"),
-            ("speed>3", "is not measured"),
+            ("speed>3", "is not a metric"),
             ("p99<0ms", "can never"),
             ("wrong<0", "can never"),
             ("errors>100%", "can never"),
             ("errors>=101%", "can never"),
-            ("errors<=-1", "no count"),
-            ("rate>=x", "no rate"),
-            ("rate>=-5/s", "no rate"),
-            ("rate>inf", "no rate"),
+            ("errors<=-1", "not a number"),
+            ("rate>=x", "not a rate"),
+            ("rate>=-5/s", "not a rate"),
+            ("rate>inf", "not a rate"),
         ] {
             let error = text.parse::<Threshold>().expect_err(text);
-            assert!(error.contains(part), "{text}: {error}");
+            assert!(error.to_string().contains(part), "{text}: {error}");
         }
         let rate: Threshold = "rate>=500/s".parse().expect("a threshold");
-        assert!(rate.impossible_at(499.0).is_some() && rate.impossible_at(500.0).is_none());
+        assert!(rate.is_impossible_at(499.0) && !rate.is_impossible_at(500.0));
         let other: Threshold = "rate<500/s".parse().expect("a threshold");
-        assert!(other.impossible_at(1.0).is_none());
+        assert!(!other.is_impossible_at(1.0));
     }
 
     #[test]
-    fn each_metric_is_held_against_its_own_figure() {
+    fn each_metric_is_compared_with_its_own_value() {
         let figures = Figures { done: 1000, timed: 998, errors: 2, wrong: 1, rate: 99.8, mean: 4e6, max: 9_000_000 };
         let holds = |text: &str| {
             let threshold: Threshold = text.parse().expect(text);
@@ -323,7 +339,7 @@ mod tests {
         }
         let nothing: Threshold = "p99<1s".parse().expect("a threshold");
         assert_eq!(nothing.value(&Figures::default(), |_| 0), None);
-        // Where all were refused there is no latency to keep to.
+        // Without a good response there is no latency to compare.
         let refused = Figures { done: 5, errors: 5, ..Figures::default() };
         for text in ["p99<1s", "mean<1s", "max<1s"] {
             assert_eq!(text.parse::<Threshold>().expect(text).value(&refused, |_| 0), None, "{text}");
@@ -332,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_numbers_are_short() {
+    fn times_and_numbers_have_three_significant_digits() {
         assert_eq!([time(950.0), time(12_340.0), time(1.5e6), time(2.0e9)], ["950ns", "12.3µs", "1.5ms", "2s"]);
         assert_eq!([time(999.0), time(1e3), time(1e6), time(1e9)], ["999ns", "1µs", "1ms", "1s"]);
         assert_eq!([short(0.1), short(99.8), short(5000.0), short(0.0)], ["0.1", "99.8", "5000", "0"]);

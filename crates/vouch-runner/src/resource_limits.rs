@@ -1,4 +1,4 @@
-//! How many cases this process can run at once, given its limit on open files.
+//! The limit on open files (`RLIMIT_NOFILE`), and how many cases this process can run at once within it.
 
 use std::num::NonZeroUsize;
 
@@ -9,13 +9,13 @@ const FILES_OF_HARNESS: u64 = 64;
 /// Cases at once, for each core: they wait more than they work.
 const CASES_PER_CORE: usize = 4;
 
-/// The limit on open files is too low for a single case.
+/// The limit on open files is too low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("only {limit} files may be open at once; allow at least {needed} (`ulimit -n {needed}`)")]
 pub struct TooFewFiles {
     /// The limit in force.
     pub limit: u64,
-    /// What one case needs.
+    /// The number of files that are needed.
     pub needed: u64,
 }
 
@@ -36,27 +36,25 @@ fn jobs_within(wanted: usize, limit: u64) -> Result<usize, TooFewFiles> {
 
 /// The soft limit on open files of this process.
 pub fn open_file_limit() -> u64 {
-    limits().rlim_cur
+    // An unknown limit is not a reason to run nothing.
+    rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(FILES_OF_HARNESS + FILES_PER_CASE, |(soft, _)| soft)
 }
 
 /// Raises the soft limit on open files as far as the hard limit allows. It changes the whole process, so it is for programs
 /// to call, not for libraries.
 pub fn raise_open_file_limit() {
-    let now = limits();
-    let raised = libc::rlimit { rlim_cur: now.rlim_max, ..now };
-    // SAFETY: a plain system call on a struct of this function. Where it fails, the old limit stays in force.
-    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) };
+    // Where this fails, the old limit stays in force.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
 }
 
-fn limits() -> libc::rlimit {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a plain system call on a struct of this function.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        // Unknown limits are not a reason to run nothing.
-        let one_case = FILES_OF_HARNESS + FILES_PER_CASE;
-        return libc::rlimit { rlim_cur: one_case, rlim_max: one_case };
-    }
-    limit
+/// Raises the soft limit on open files, and checks that this process may open `needed` files and sockets.
+///
+/// # Errors
+/// When the hard limit is lower.
+pub fn require_open_files(needed: u64) -> Result<(), TooFewFiles> {
+    raise_open_file_limit();
+    let limit = open_file_limit();
+    if limit >= needed { Ok(()) } else { Err(TooFewFiles { limit, needed }) }
 }
 
 #[cfg(test)]

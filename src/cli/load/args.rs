@@ -1,6 +1,6 @@
 //! The options of `vouch load`.
 
-use crate::cli::load::output_files::Reports;
+use crate::cli::load::output_files::ReportPaths;
 use crate::cli::load::shared::{environment, region};
 use clap::ValueEnum;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ pub struct Args {
 
     /// Signed-in installations.
     #[arg(long, value_name = "N")]
-    pub fleet: Option<u32>,
+    pub installations: Option<u32>,
 
     /// Users that they belong to.
     #[arg(long, value_name = "N")]
@@ -93,15 +93,15 @@ pub struct Args {
     pub seed: Option<u64>,
 
     /// What is shown while the load runs.
-    #[arg(long, value_enum, default_value_t = Show::Auto)]
-    pub progress: Show,
+    #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
+    pub progress: ProgressMode,
 
     /// Write the results as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
     #[command(flatten)]
-    pub reports: Reports,
+    pub reports: ReportPaths,
 
     /// Compare with a baseline: a target file, or the JSON report of an earlier run, whose target is measured again. Both
     /// are measured in turns.
@@ -133,7 +133,7 @@ impl std::str::FromStr for Bounds {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Show {
+pub enum ProgressMode {
     /// A live view on a terminal, a line a second elsewhere.
     Auto,
     /// A line a second.
@@ -150,7 +150,7 @@ impl Args {
             arrivals: self.arrivals.clone(),
             duration: time(self.duration),
             warm_up: time(self.warm_up),
-            fleet: self.fleet,
+            installations: self.installations,
             users: self.users,
             tokens: self.tokens,
             thresholds: self.thresholds.clone(),
@@ -161,7 +161,7 @@ impl Args {
             region: self.region,
             protocol: self.protocol,
             seed: self.seed,
-            recycles: self.reuse_tokens,
+            reuse_tokens: self.reuse_tokens,
         }
     }
 }

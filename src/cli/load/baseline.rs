@@ -1,7 +1,7 @@
 //! `vouch load --baseline` and `vouch load --find-max-rate`: loads of several rounds.
 
 use crate::cli::load::args::Args;
-use crate::cli::load::shared::{PreparedLoad, profile, trouble, workers};
+use crate::cli::load::shared::{PreparedLoad, load_error, profile, workers};
 use crate::cli::signals::INTERRUPTED;
 use crate::cli::stdout::Out;
 use crate::cli::{CliError, Done, target};
@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use vouch_load::compare::{LEAST, RISK};
-use vouch_load::report::{Console, thresholds_json};
+use vouch_load::compare::{MIN_RATIO, SIGNIFICANCE};
+use vouch_load::report::{ProgressDisplay, thresholds_json};
 use vouch_load::threshold::{short, time};
-use vouch_load::{Load, LoadError, ProgressEvent, Tried, Turns, Verdict, find_max_rate, round_length, take_turns};
+use vouch_load::{
+    Comparison, Load, LoadError, LoadVerdict, ProgressEvent, RateTrial, compare_builds, find_max_rate, round_duration,
+};
 use vouch_runner::target_file::Target;
 
 /// The target file of a baseline: the file itself, or that of a saved run.
@@ -36,15 +38,15 @@ fn baseline_target(path: &Path) -> Result<Option<PathBuf>, CliError> {
 }
 
 /// Compares with a baseline in turns.
-pub async fn against(
+pub async fn compare_with_baseline(
     args: &Args,
     path: &Path,
     load: Load,
     new: Target,
     stop: Arc<AtomicBool>,
-    mut console: Console,
+    mut console: ProgressDisplay,
 ) -> Done {
-    let duration = round_length(&load, args.rounds);
+    let duration = round_duration(&load, args.rounds);
     if let Some(end) = load.arrivals.spike_end().filter(|end| *end > duration) {
         let [end, duration] = [end, duration].map(humantime::format_duration);
         return Err(CliError::Usage(format!(
@@ -53,75 +55,76 @@ pub async fn against(
     }
     let old_file = baseline_target(path)?;
     let old = target(old_file.as_deref())?;
-    let by = args.profile.as_deref();
-    let (old_profile, new_profile) = (profile(by, &old)?, profile(by, &new)?);
-    let mut old =
-        workers(args.ca.as_deref(), &load, &old, old_profile).await.map_err(|stop| because("the baseline", stop))?;
+    let profile_name = args.profile.as_deref();
+    let (old_profile, new_profile) = (profile(profile_name, &old)?, profile(profile_name, &new)?);
+    let mut old = workers(args.ca.as_deref(), &load, &old, old_profile)
+        .await
+        .map_err(|stop| with_baseline_help("the baseline", stop))?;
     let mut new = workers(args.ca.as_deref(), &load, &new, new_profile).await?;
     let (rounds, asked) = (args.rounds, !load.thresholds.is_empty());
     let names = (old.name.clone(), new.name.clone());
     let work = move || {
-        let mut on_event = |happening: ProgressEvent<'_>| console.on_event(&happening);
-        let turns = (|| {
+        let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
+        let comparison = (|| {
             old.workers.prepare(&stop, &mut on_event)?;
             new.workers.prepare(&stop, &mut on_event)?;
-            take_turns(&mut old.workers, &mut new.workers, &load, rounds, &stop, &mut on_event)
+            compare_builds(&mut old.workers, &mut new.workers, &load, rounds, &stop, &mut on_event)
         })();
         old.workers.clean_up(&mut on_event);
         new.workers.clean_up(&mut on_event);
         console.end();
         drop((old, new));
-        turns
+        comparison
     };
-    let turns =
+    let comparison =
         tokio::task::spawn_blocking(work).await.map_err(|_| CliError::Environment("the load broke down".into()))?;
-    let turns = match turns {
+    let comparison = match comparison {
         Err(LoadError { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
-        other => other.map_err(trouble)?,
+        other => other.map_err(load_error)?,
     };
-    let outcome = Outcome::of(&turns, asked);
-    let told = tell_turns(&turns, &names, outcome);
+    let outcome = ComparisonOutcome::of(&comparison, asked);
+    let written = write_comparison(&comparison, &names, outcome);
     if let Some(path) = &args.json {
-        write_json(path, &turns_json(&turns, &names))?;
+        write_json(path, &comparison_json(&comparison, &names))?;
     }
-    told?;
+    written?;
     Ok(outcome.exit_code())
 }
 
 /// What a comparison comes to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum ComparisonOutcome {
     /// The new build breaks a threshold, whatever the baseline does.
-    Broken,
+    ThresholdFailed,
     Inconclusive,
     Regressed,
     NoRegression,
 }
 
-impl Outcome {
+impl ComparisonOutcome {
     /// `asked`: the load has thresholds of its own.
-    fn of(turns: &Turns, asked: bool) -> Self {
-        let regressed = turns.compared.iter().any(|compared| compared.regressed);
-        match turns.judged.verdict {
-            Verdict::Failed => Outcome::Broken,
-            _ if turns.doubt.is_some() => Outcome::Inconclusive,
-            _ if regressed => Outcome::Regressed,
+    fn of(comparison: &Comparison, asked: bool) -> Self {
+        let regressed = comparison.compared.iter().any(|compared| compared.regressed);
+        match comparison.evaluation.verdict {
+            LoadVerdict::Failed => ComparisonOutcome::ThresholdFailed,
+            _ if comparison.unsound_reason.is_some() => ComparisonOutcome::Inconclusive,
+            _ if regressed => ComparisonOutcome::Regressed,
             // Limits of the generator are the same for both builds, so that they can be compared all the same.
-            Verdict::Inconclusive if asked => Outcome::Inconclusive,
-            _ => Outcome::NoRegression,
+            LoadVerdict::Inconclusive if asked => ComparisonOutcome::Inconclusive,
+            _ => ComparisonOutcome::NoRegression,
         }
     }
 
     fn exit_code(self) -> ExitCode {
         ExitCode::from(match self {
-            Outcome::Broken | Outcome::Regressed => 1,
-            Outcome::Inconclusive => 4,
-            Outcome::NoRegression => 0,
+            ComparisonOutcome::ThresholdFailed | ComparisonOutcome::Regressed => 1,
+            ComparisonOutcome::Inconclusive => 4,
+            ComparisonOutcome::NoRegression => 0,
         })
     }
 }
 
-fn because(who: &str, stop: CliError) -> CliError {
+fn with_baseline_help(who: &str, stop: CliError) -> CliError {
     match stop {
         CliError::Environment(what) => CliError::Environment(format!(
             "{who}: {what}\n  help: both builds must be reachable: they are measured in turns, since two times of day differ as much as two builds"
@@ -130,102 +133,111 @@ fn because(who: &str, stop: CliError) -> CliError {
     }
 }
 
-fn tell_turns(turns: &Turns, (old, new): &(String, String), outcome: Outcome) -> io::Result<()> {
+fn write_comparison(
+    comparison: &Comparison,
+    (old, new): &(String, String),
+    outcome: ComparisonOutcome,
+) -> io::Result<()> {
     let mut out = Out;
-    writeln!(out, "{new}, against {old}: {} pairs of rounds in turns\n", turns.pairs.len())?;
-    for compared in &turns.compared {
+    writeln!(out, "{new}, against {old}: {} pairs of rounds in turns\n", comparison.pairs.len())?;
+    for compared in &comparison.compared {
         let percent = (compared.ratio - 1.0) * 100.0;
-        let (sign, word) = if percent >= 0.0 { ("+", "slower") } else { ("", "faster") };
+        let (sign, name) = if percent >= 0.0 { ("+", "slower") } else { ("", "faster") };
         let mark = if compared.regressed { "✗" } else { " " };
         writeln!(
             out,
-            "{mark} {:<5} {sign}{percent:.1}% {word}; by chance alone in {} of 100 comparisons",
-            compared.measure.word(),
-            short(compared.chance * 100.0)
+            "{mark} {:<5} {sign}{percent:.1}% {name}; by chance alone in {} of 100 comparisons",
+            compared.measure.name(),
+            short(compared.p_value * 100.0)
         )?;
     }
-    for held in turns.judged.held.iter().filter(|held| !held.passed) {
-        writeln!(out, "✗ {}: {} in the new build", held.threshold, held.measured())?;
+    for result in comparison.evaluation.thresholds.iter().filter(|result| !result.passed) {
+        writeln!(out, "✗ {}: {} in the new build", result.threshold, result.measured())?;
     }
-    let unclear = turns.doubt.clone().or_else(|| turns.judged.limits.first().cloned());
+    let unclear = comparison.unsound_reason.clone().or_else(|| comparison.evaluation.generator_limits.first().cloned());
     let verdict = match outcome {
-        Outcome::Broken => "broken: the new build does not keep to its thresholds".to_owned(),
-        Outcome::Inconclusive => format!("inconclusive: {}", unclear.as_deref().unwrap_or("not all was measured")),
-        Outcome::Regressed => format!("regressed: a false alarm is less likely than {}%", RISK * 100.0),
-        Outcome::NoRegression => {
-            format!("no regression of {:.0}% or more can be told from noise", (LEAST - 1.0) * 100.0)
+        ComparisonOutcome::ThresholdFailed => "failed: the new build fails its thresholds".to_owned(),
+        ComparisonOutcome::Inconclusive => {
+            format!("inconclusive: {}", unclear.as_deref().unwrap_or("not all was measured"))
+        }
+        ComparisonOutcome::Regressed => {
+            format!("regressed: a false alarm is less likely than {}%", SIGNIFICANCE * 100.0)
+        }
+        ComparisonOutcome::NoRegression => {
+            format!("no regression of {:.0}% or more can be told from noise", (MIN_RATIO - 1.0) * 100.0)
         }
     };
     writeln!(out, "\n{verdict}")
 }
 
-fn turns_json(turns: &Turns, (old, new): &(String, String)) -> Value {
-    let sample = |sample: &vouch_load::compare::Sample| json!({ "p50": sample.p50, "mean": sample.mean, "p99": sample.p99, "rate": sample.rate });
-    let compared = |c: &vouch_load::compare::Compared| json!({ "measure": c.measure.word(), "ratio": c.ratio, "chance": c.chance, "regressed": c.regressed });
+fn comparison_json(comparison: &Comparison, (old, new): &(String, String)) -> Value {
+    let sample = |sample: &vouch_load::compare::RoundSample| json!({ "p50": sample.p50, "mean": sample.mean, "p99": sample.p99, "rate": sample.rate });
+    let compared = |c: &vouch_load::compare::MetricComparison| json!({ "measure": c.measure.name(), "ratio": c.ratio, "chance": c.p_value, "regressed": c.regressed });
     json!({
         "schema": 1, "baseline": old, "target": new,
-        "pairs": turns.pairs.iter().map(|(old, new)| json!({ "baseline": sample(old), "target": sample(new) })).collect::<Vec<_>>(),
-        "compared": turns.compared.iter().map(compared).collect::<Vec<_>>(),
-        "doubt": turns.doubt,
-        "thresholds": thresholds_json(&turns.judged),
+        "pairs": comparison.pairs.iter().map(|(old, new)| json!({ "baseline": sample(old), "target": sample(new) })).collect::<Vec<_>>(),
+        "compared": comparison.compared.iter().map(compared).collect::<Vec<_>>(),
+        "doubt": comparison.unsound_reason,
+        "thresholds": thresholds_json(&comparison.evaluation),
     })
 }
 
 /// Finds the highest rate that keeps to the thresholds.
-pub async fn search(
+pub async fn search_max_rate(
     args: &Args,
     bounds: (f64, f64),
     load: Load,
     target: Target,
     stop: Arc<AtomicBool>,
-    mut console: Console,
+    mut console: ProgressDisplay,
 ) -> Done {
-    let by = profile(args.profile.as_deref(), &target)?;
-    let PreparedLoad { mut workers, keep, name } = workers(args.ca.as_deref(), &load, &target, by).await?;
-    let pressed = stop.clone();
+    let profile_name = profile(args.profile.as_deref(), &target)?;
+    let PreparedLoad { mut workers, services, name } =
+        workers(args.ca.as_deref(), &load, &target, profile_name).await?;
+    let interrupted = stop.clone();
     let work = move || {
-        let prepared = workers.prepare(&stop, &mut |happening| console.on_event(&happening));
-        let mut told = Ok(());
-        let mut tell = |tried: &Tried| {
-            if told.is_ok() {
-                told = tell_tried(tried);
+        let prepared = workers.prepare(&stop, &mut |event| console.on_event(&event));
+        let mut written = Ok(());
+        let mut on_trial = |trial: &RateTrial| {
+            if written.is_ok() {
+                written = write_trial(trial);
             }
         };
-        let found = prepared.and_then(|()| find_max_rate(&mut workers, &load, bounds, &stop, &mut tell));
-        workers.clean_up(&mut |happening| console.on_event(&happening));
+        let outcome = prepared.and_then(|()| find_max_rate(&mut workers, &load, bounds, &stop, &mut on_trial));
+        workers.clean_up(&mut |event| console.on_event(&event));
         console.end();
-        drop(keep);
-        (found, told)
+        drop(services);
+        (outcome, written)
     };
     let head = ["arrivals/s", "good/s", "p50", "p99"];
     writeln!(Out, "the highest rate to {name}\n\n  {:>10} {:>10} {:>9} {:>9}", head[0], head[1], head[2], head[3])?;
-    let (found, mut told) =
+    let (outcome, mut written) =
         tokio::task::spawn_blocking(work).await.map_err(|_| CliError::Environment("the load broke down".into()))?;
-    let (search, all) = match found {
+    let (search_max_rate, all) = match outcome {
         Err(LoadError { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
-        other => other.map_err(trouble)?,
+        other => other.map_err(load_error)?,
     };
-    let limited = all.iter().any(|tried| tried.verdict == Verdict::Inconclusive);
+    let limited = all.iter().any(|trial| trial.verdict == LoadVerdict::Inconclusive);
     let shown = |rate: Option<f64>| rate.map_or_else(|| "none".to_owned(), |rate| format!("{}/s", short(rate)));
-    if told.is_ok() {
-        let (highest, lowest) = (shown(search.found()), shown(search.limit()));
+    if written.is_ok() {
+        let (highest, lowest) = (shown(search_max_rate.highest_passed()), shown(search_max_rate.lowest_failed()));
         let limit = "\n! at some rates the generator was the limit: the server may be able to do more";
         let limit = if limited { limit } else { "" };
-        told = writeln!(Out, "\nhighest rate that keeps: {highest}; lowest that does not: {lowest}{limit}");
+        written = writeln!(Out, "\nhighest passing rate: {highest}; lowest failing rate: {lowest}{limit}");
     }
     if let Some(path) = &args.json {
-        let tried = |tried: &Tried| {
-            let figures = tried.round.whole.figures(tried.round.seconds());
-            json!({ "arrivals": tried.rate, "good": figures.rate, "errors": figures.errors,
-                "p99": tried.round.whole.latency.value_at_quantile(0.99), "verdict": tried.verdict })
+        let trial = |trial: &RateTrial| {
+            let figures = trial.round.total.figures(trial.round.seconds());
+            json!({ "arrivals": trial.rate, "good": figures.rate, "errors": figures.errors,
+                "p99": trial.round.total.latency.value_at_quantile(0.99), "verdict": trial.verdict })
         };
-        let report = json!({ "schema": 1, "target": name, "highest": search.found(), "lowestBroken": search.limit(),
-            "limitedByGenerator": limited, "tried": all.iter().map(tried).collect::<Vec<_>>() });
+        let report = json!({ "schema": 1, "target": name, "highest": search_max_rate.highest_passed(), "lowestBroken": search_max_rate.lowest_failed(),
+            "limitedByGenerator": limited, "tried": all.iter().map(trial).collect::<Vec<_>>() });
         write_json(path, &report)?;
     }
-    told?;
-    Ok(match search.found() {
-        _ if pressed.load(Ordering::Relaxed) => ExitCode::from(INTERRUPTED),
+    written?;
+    Ok(match search_max_rate.highest_passed() {
+        _ if interrupted.load(Ordering::Relaxed) => ExitCode::from(INTERRUPTED),
         _ if limited => ExitCode::from(4),
         None => ExitCode::from(1),
         Some(_) => ExitCode::SUCCESS,
@@ -233,16 +245,16 @@ pub async fn search(
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for readers")]
-fn tell_tried(tried: &Tried) -> io::Result<()> {
-    let figures = tried.round.whole.figures(tried.round.seconds());
-    let at = |quantile: f64| time(tried.round.whole.latency.value_at_quantile(quantile) as f64);
-    let verdict = match tried.verdict {
-        Verdict::Passed if tried.behind => "fell behind",
-        Verdict::Passed => "kept",
-        Verdict::Failed => "broken",
-        Verdict::Inconclusive => "the generator was the limit",
+fn write_trial(trial: &RateTrial) -> io::Result<()> {
+    let figures = trial.round.total.figures(trial.round.seconds());
+    let at = |quantile: f64| time(trial.round.total.latency.value_at_quantile(quantile) as f64);
+    let verdict = match trial.verdict {
+        LoadVerdict::Passed if trial.fell_behind => "fell behind",
+        LoadVerdict::Passed => "passed",
+        LoadVerdict::Failed => "failed",
+        LoadVerdict::Inconclusive => "the generator was the limit",
     };
-    writeln!(Out, "  {:>10} {:>10} {:>9} {:>9}  {verdict}", short(tried.rate), short(figures.rate), at(0.5), at(0.99))
+    writeln!(Out, "  {:>10} {:>10} {:>9} {:>9}  {verdict}", short(trial.rate), short(figures.rate), at(0.5), at(0.99))
 }
 
 fn write_json(path: &Path, report: &Value) -> Result<(), CliError> {

@@ -5,16 +5,16 @@ mod baseline;
 mod output_files;
 pub(super) mod shared;
 
-use self::args::{Args, Bounds, Show};
-use self::output_files::Files;
-use self::shared::{PreparedLoad, exit_code, profile, trouble, workers};
+use self::args::{Args, Bounds, ProgressMode};
+use self::output_files::OutputFiles;
+use self::shared::{PreparedLoad, exit_code, load_error, profile, workers};
 use crate::cli::signals::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::stdout::Out;
 use crate::cli::{CliError, Done, runtime, target};
 use std::process::ExitCode;
 use std::sync::Arc;
-use vouch_load::report::{Console, Results};
-use vouch_load::{Load, LoadError, LoadFile, ProgressEvent, judge};
+use vouch_load::report::{LoadReport, ProgressDisplay};
+use vouch_load::{Load, LoadError, LoadFile, ProgressEvent, evaluate};
 use vouch_runner::report::print_stderr;
 use vouch_runner::target_file::Target;
 use vouch_spec::profile::Profile;
@@ -30,56 +30,58 @@ pub(in crate::cli) fn run(args: Args) -> Done {
     };
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
-    let load = file.resolve(&args.overrides(), profile.name == "gcip").map_err(CliError::Usage)?;
-    runtime()?.block_on(carry_out(args, load, target, profile))
+    let load =
+        file.resolve(&args.overrides(), profile.name == "gcip").map_err(|error| CliError::Usage(error.to_string()))?;
+    runtime()?.block_on(execute(args, load, target, profile))
 }
 
-async fn carry_out(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {
+async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {
     let stop = stop_on_interrupt();
     // Before the run: a file that cannot be written must not cost the run.
-    let files = Files::open(args.json.as_deref(), &args.reports)?;
-    let mut console = Console::new(load.duration, args.progress == Show::Auto, args.progress != Show::Off);
+    let files = OutputFiles::open(args.json.as_deref(), &args.reports)?;
+    let mut console =
+        ProgressDisplay::new(load.duration, args.progress == ProgressMode::Auto, args.progress != ProgressMode::Off);
     if let Some(baseline) = &args.baseline {
         drop(files);
-        return baseline::against(&args, baseline, load, target, stop, console).await;
+        return baseline::compare_with_baseline(&args, baseline, load, target, stop, console).await;
     }
-    if let Some(Bounds(start, most)) = args.find_max_rate {
+    if let Some(Bounds(start, max)) = args.find_max_rate {
         drop(files);
-        return baseline::search(&args, (start, most), load, target, stop, console).await;
+        return baseline::search_max_rate(&args, (start, max), load, target, stop, console).await;
     }
-    let PreparedLoad { mut workers, keep, name } = workers(args.ca.as_deref(), &load, &target, profile).await?;
+    let PreparedLoad { mut workers, services, name } = workers(args.ca.as_deref(), &load, &target, profile).await?;
     let work = move || {
-        let mut on_event = |happening: ProgressEvent<'_>| console.on_event(&happening);
+        let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
         let round = workers
             .prepare(&stop, &mut on_event)
             .and_then(|()| workers.round(&load.arrivals, load.duration, load.warm_up, &stop, &mut on_event));
-        let left = workers.clean_up(&mut on_event);
+        let undeleted_users = workers.clean_up(&mut on_event);
         console.end();
-        (load, round, left)
+        (load, round, undeleted_users)
     };
-    let (load, round, left) =
+    let (load, round, undeleted_users) =
         tokio::task::spawn_blocking(work).await.map_err(|_| CliError::Environment("the load broke down".into()))?;
-    drop(keep);
+    drop(services);
     let round = match round {
         Err(LoadError { interrupted: true, what, .. }) => {
             print_stderr(format!("vouch: {what}"));
             return Ok(ExitCode::from(INTERRUPTED));
         }
-        other => other.map_err(trouble)?,
+        other => other.map_err(load_error)?,
     };
-    let judged = judge(&load, &round);
+    let evaluation = evaluate(&load, &round);
     let target_file = args.target.as_deref().and_then(|path| std::path::absolute(path).ok());
-    let results = Results {
+    let report = LoadReport {
         target: &name,
         target_file: target_file.as_deref(),
         load: &load,
         round: &round,
-        judged: &judged,
-        left_users: left,
+        evaluation: &evaluation,
+        undeleted_users: undeleted_users,
     };
     // A summary that cannot be written costs no report.
-    let told = results.write_summary(&mut Out, console::colors_enabled());
-    files.write(&results)?;
-    told?;
-    Ok(exit_code(&round, &judged))
+    let written = report.write_summary(&mut Out, console::colors_enabled());
+    files.write(&report)?;
+    written?;
+    Ok(exit_code(&round, &evaluation))
 }

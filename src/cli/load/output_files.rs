@@ -5,11 +5,11 @@ use crate::cli::CliError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use vouch_load::report::{Exposition, Results};
+use vouch_load::report::{Exposition, LoadReport};
 
 /// Reports of a load besides the summary and the JSON.
 #[derive(clap::Args)]
-pub struct Reports {
+pub struct ReportPaths {
     /// Write the results as a page for a browser, plots included.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "find_max_rate"])]
     html: Option<PathBuf>,
@@ -31,65 +31,65 @@ enum Format {
 }
 
 impl Format {
-    fn text(self, results: &Results<'_>) -> String {
+    fn text(self, report: &LoadReport<'_>) -> String {
         match self {
-            Format::Json => results.json(),
-            Format::Html => results.html(),
-            Format::Metrics(exposition) => results.metrics(exposition),
+            Format::Json => report.json(),
+            Format::Html => report.html(),
+            Format::Metrics(exposition) => report.metrics(exposition),
         }
     }
 }
 
 /// A file that is open and keeps its old content until it is written. One that was made and never written goes again.
-struct Open {
+struct OutputFile {
     path: PathBuf,
-    real: PathBuf,
+    canonical: PathBuf,
     format: Format,
     file: File,
-    made: bool,
+    created: bool,
 }
 
 /// The open files.
-pub struct Files(Vec<Open>);
+pub struct OutputFiles(Vec<OutputFile>);
 
-impl Files {
+impl OutputFiles {
     /// Opens all of them, and changes none.
-    pub fn open(json: Option<&Path>, reports: &Reports) -> Result<Self, CliError> {
+    pub fn open(json: Option<&Path>, reports: &ReportPaths) -> Result<Self, CliError> {
         let wanted = [
             (json, Format::Json),
             (reports.html.as_deref(), Format::Html),
             (reports.prometheus.as_deref(), Format::Metrics(Exposition::Text)),
             (reports.openmetrics.as_deref(), Format::Metrics(Exposition::OpenMetrics)),
         ];
-        let mut files: Vec<Open> = Vec::new();
+        let mut files: Vec<OutputFile> = Vec::new();
         for (path, format) in wanted {
             let Some(path) = path else { continue };
-            let (file, made) = open(path).map_err(|error| CliError::Environment(cannot(path, &error)))?;
+            let (file, created) = open(path).map_err(|error| CliError::Environment(write_error(path, &error)))?;
             // One file has many names: `q.out`, `./q.out`, a link.
-            let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-            if files.iter().any(|other| other.real == real) {
+            let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            if files.iter().any(|other| other.canonical == canonical) {
                 return Err(CliError::Usage(format!("two reports cannot go to one file: {}", path.display())));
             }
-            files.push(Open { path: path.to_owned(), real, format, file, made });
+            files.push(OutputFile { path: path.to_owned(), canonical, format, file, created });
         }
         Ok(Self(files))
     }
 
     /// Writes each report. One that fails keeps no other from being written.
-    pub fn write(mut self, results: &Results<'_>) -> Result<(), CliError> {
+    pub fn write(mut self, report: &LoadReport<'_>) -> Result<(), CliError> {
         let mut failed = Vec::new();
         for open in &mut self.0 {
-            match open.write(&open.format.text(results)) {
+            match open.write(&open.format.text(report)) {
                 // What was made is a report now, and stays.
-                Ok(()) => open.made = false,
-                Err(error) => failed.push(cannot(&open.path, &error)),
+                Ok(()) => open.created = false,
+                Err(error) => failed.push(write_error(&open.path, &error)),
             }
         }
         if failed.is_empty() { Ok(()) } else { Err(CliError::Environment(failed.join("\nvouch: "))) }
     }
 }
 
-impl Open {
+impl OutputFile {
     fn write(&mut self, text: &str) -> io::Result<()> {
         // A pipe or a device has no duration to cut.
         let plain = self.file.metadata()?.is_file();
@@ -102,9 +102,9 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for OutputFile {
     fn drop(&mut self) {
-        if self.made {
+        if self.created {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -121,6 +121,6 @@ fn open(path: &Path) -> io::Result<(File, bool)> {
     }
 }
 
-fn cannot(path: &Path, error: &io::Error) -> String {
+fn write_error(path: &Path, error: &io::Error) -> String {
     format!("cannot write {}: {error}", path.display())
 }

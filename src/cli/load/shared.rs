@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use vouch_load::{
-    Judged, Limits, Load, LoadError, Protocol, Round, Running, TargetSetup, Verdict, WorkerParts, Workers,
-    allow_sockets, role, tls_config,
+    ClientOptions, Evaluation, Load, LoadError, LoadVerdict, Protocol, Round, RunningServices, TargetSetup,
+    WorkerParts, Workers, allow_connections, set_up_target, tls_config,
 };
 use vouch_runner::target_file::Target;
 use vouch_spec::profile::Profile;
@@ -31,25 +31,25 @@ pub fn profile(name: Option<&str>, target: &Target) -> Result<Arc<Profile>, CliE
 }
 
 /// A load that could not be carried out, for the user.
-pub fn trouble(trouble: LoadError) -> CliError {
-    let help = trouble.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
-    CliError::Environment(format!("{}{help}", trouble.what))
+pub fn load_error(load_error: LoadError) -> CliError {
+    let help = load_error.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
+    CliError::Environment(format!("{}{help}", load_error.what))
 }
 
 /// The exit code of a round.
-pub fn exit_code(round: &Round, judged: &Judged) -> ExitCode {
-    match judged.verdict {
+pub fn exit_code(round: &Round, evaluation: &Evaluation) -> ExitCode {
+    match evaluation.verdict {
         _ if round.interrupted => ExitCode::from(INTERRUPTED),
-        Verdict::Passed => ExitCode::SUCCESS,
-        Verdict::Failed => ExitCode::from(1),
-        Verdict::Inconclusive => ExitCode::from(4),
+        LoadVerdict::Passed => ExitCode::SUCCESS,
+        LoadVerdict::Failed => ExitCode::from(1),
+        LoadVerdict::Inconclusive => ExitCode::from(4),
     }
 }
 
 /// A workers with its target, ready to prepare.
 pub struct PreparedLoad {
     pub workers: Workers,
-    pub keep: Running,
+    pub services: RunningServices,
     pub name: String,
 }
 
@@ -60,11 +60,13 @@ pub async fn workers(
     target: &Target,
     profile: Arc<Profile>,
 ) -> Result<PreparedLoad, CliError> {
-    let alpn = if load.protocol == Protocol::Http2 { "h2" } else { "http/1.1" };
+    let alpn = if load.protocol == Protocol::Http2Client { "h2" } else { "http/1.1" };
     let tls = tls_config(ca, &[alpn]).map_err(|error| CliError::Usage(error.to_string()))?;
-    allow_sockets(load.connections).map_err(CliError::Usage)?;
-    let TargetSetup { site, users, token_place, keep, name } = role(load, target, profile).await.map_err(trouble)?;
-    let limits = Limits::of(load, tls);
-    let workers = Workers::new(WorkerParts { load: load.clone(), site, limits, users, token_place });
-    Ok(PreparedLoad { workers, keep, name })
+    allow_connections(load.connections)
+        .map_err(|error| CliError::Usage(format!("{error}, or use fewer --connections")))?;
+    let TargetSetup { load_target, users, token_place, services, name } =
+        set_up_target(load, target, profile).await.map_err(load_error)?;
+    let client_options = ClientOptions::of(load, tls);
+    let workers = Workers::new(WorkerParts { load: load.clone(), load_target, client_options, users, token_place });
+    Ok(PreparedLoad { workers, services, name })
 }

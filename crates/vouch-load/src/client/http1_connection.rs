@@ -1,4 +1,4 @@
-//! One connection of an HTTP/1.1 client: plain or TLS, with at most one request on it.
+//! One HTTP/1.1 connection, plain or TLS, with at most one request in flight.
 
 use super::response::{self, Parsed};
 use crate::endpoints::Endpoint;
@@ -11,55 +11,56 @@ use std::sync::Arc;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, HandshakeKind};
 
-/// What a connection is doing.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ConnectionState {
     Connecting,
     Idle,
-    /// A request was sent, or is being sent.
+    /// A request is in flight.
     Waiting,
 }
 
-pub struct Connection {
+pub struct Http1Connection {
     stream: TcpStream,
     tls: Option<Box<ClientConnection>>,
     pub endpoint: usize,
-    pub state: State,
-    pub ticket: InFlight,
-    /// When its request was handed over, in nanoseconds of the clock.
+    pub state: ConnectionState,
+    pub request: InFlight,
+    /// When the request was sent, in nanoseconds of the worker's clock.
     pub sent: u64,
-    /// Counts its requests, so that an old deadline is told from a new one.
-    pub round: u32,
-    /// What could not be sent at once.
+    /// Counts the requests, so that deadlines of earlier requests are ignored.
+    pub generation: u32,
+    /// Bytes that the socket did not accept yet.
     unsent: Vec<u8>,
-    /// What came of an answer that is not whole.
+    /// The received part of an incomplete response.
     partial: Vec<u8>,
-    ended: bool,
+    eof: bool,
 }
 
-/// How a look at the socket ended.
-pub enum Look<'a> {
-    /// An answer. `keep` says whether the connection can be used again.
-    Answer {
+/// The result of reading from the socket.
+pub enum ReadOutcome<'a> {
+    /// A complete response. `keep_alive`: the connection can be reused.
+    Response {
         status: u16,
         body: Cow<'a, [u8]>,
-        keep: bool,
+        keep_alive: bool,
     },
     Pending,
     Failed(Failure, String),
 }
 
-impl Connection {
-    /// Starts to connect.
+impl Http1Connection {
+    /// Starts connecting without blocking.
     pub fn open(endpoint: &Endpoint, number: usize, tls: &Arc<ClientConfig>) -> Result<Self, (Failure, String)> {
-        let stream = TcpStream::connect(endpoint.address).map_err(|error| connecting(&error, endpoint))?;
-        // A request is one write; waiting for more would only delay it.
+        let stream = TcpStream::connect(endpoint.address).map_err(|error| connect_error(&error, endpoint))?;
+        // A request is one write; Nagle's algorithm would only delay it.
         let _ = stream.set_nodelay(true);
         let tls = match endpoint.base.tls {
             false => None,
             true => {
-                let name = ServerName::try_from(endpoint.base.host.clone())
-                    .map_err(|_| (Failure::Tls, format!("`{}` is no name for a certificate", endpoint.base.host)))?;
+                let name = ServerName::try_from(endpoint.base.host.clone()).map_err(|_| {
+                    (Failure::Tls, format!("`{}` is not a valid host name for TLS", endpoint.base.host))
+                })?;
                 let connection = ClientConnection::new(tls.clone(), name);
                 Some(Box::new(connection.map_err(|error| (Failure::Tls, error.to_string()))?))
             }
@@ -68,13 +69,13 @@ impl Connection {
             stream,
             tls,
             endpoint: number,
-            state: State::Connecting,
-            ticket: InFlight::NONE,
+            state: ConnectionState::Connecting,
+            request: InFlight::NONE,
             sent: 0,
-            round: 0,
+            generation: 0,
             unsent: Vec::new(),
             partial: Vec::new(),
-            ended: false,
+            eof: false,
         })
     }
 
@@ -82,32 +83,32 @@ impl Connection {
         &mut self.stream
     }
 
-    /// Whether its TLS session was taken up again; None without TLS.
+    /// Whether the TLS session was resumed; `None` without TLS.
     pub fn resumed(&self) -> Option<bool> {
         self.tls.as_ref()?.handshake_kind().map(|kind| kind == HandshakeKind::Resumed)
     }
 
-    /// Whether the connection stands. None while that is open.
+    /// The result of connecting; `None` while it is in progress.
     pub fn connected(&mut self, endpoint: &Endpoint) -> Option<Result<(), (Failure, String)>> {
         match self.stream.take_error() {
             Ok(None) => {}
-            Ok(Some(error)) | Err(error) => return Some(Err(connecting(&error, endpoint))),
+            Ok(Some(error)) | Err(error) => return Some(Err(connect_error(&error, endpoint))),
         }
         match self.stream.peer_addr() {
             Ok(_) => Some(Ok(())),
             Err(error) if error.kind() == ErrorKind::NotConnected => None,
-            Err(error) => Some(Err(connecting(&error, endpoint))),
+            Err(error) => Some(Err(connect_error(&error, endpoint))),
         }
     }
 
-    /// Sends a request, or as much of it as the socket takes.
+    /// Sends a request, or as much of it as the socket accepts.
     pub fn send(&mut self, request: &[u8]) -> io::Result<()> {
         self.partial.clear();
         if let Some(tls) = &mut self.tls {
             tls.writer().write_all(request)?;
             return self.flush();
         }
-        if self.state == State::Connecting || !self.unsent.is_empty() {
+        if self.state == ConnectionState::Connecting || !self.unsent.is_empty() {
             self.unsent.extend_from_slice(request);
             return Ok(());
         }
@@ -125,10 +126,10 @@ impl Connection {
         }
     }
 
-    /// Sends what is left.
+    /// Sends the remaining bytes.
     pub fn flush(&mut self) -> io::Result<()> {
         if let Some(tls) = &mut self.tls {
-            while self.state != State::Connecting && tls.wants_write() {
+            while self.state != ConnectionState::Connecting && tls.wants_write() {
                 match tls.write_tls(&mut self.stream) {
                     Ok(_) => {}
                     Err(error) if would_block(&error) => return Ok(()),
@@ -147,21 +148,21 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what has come. `scratch` is shared by all connections of a worker: an answer that comes whole is read from
-    /// it without a copy. `closed`: the server has closed its side, which no further event will tell.
-    pub fn look<'a>(&'a mut self, scratch: &'a mut [u8], closed: bool) -> Look<'a> {
+    /// Reads the available bytes. `scratch` is shared by all connections of a worker: a response that arrives in one read is
+    /// parsed in it without a copy. `closed`: the server has closed its side, and no further event will follow.
+    pub fn read_response<'a>(&'a mut self, scratch: &'a mut [u8], closed: bool) -> ReadOutcome<'a> {
         let mut filled = 0;
         loop {
-            let room = &mut scratch[filled..];
-            let all = room.len();
-            match self.read(room) {
+            let buffer = &mut scratch[filled..];
+            let all = buffer.len();
+            match self.read(buffer) {
                 Ok(0) => {
-                    self.ended = true;
+                    self.eof = true;
                     break;
                 }
                 Ok(read) if read < all && self.tls.is_none() && !closed => {
                     filled += read;
-                    // A short read has emptied the socket; the next bytes come with an event of their own.
+                    // A short read has emptied the socket; further bytes raise a new event.
                     break;
                 }
                 Ok(read) => {
@@ -170,46 +171,50 @@ impl Connection {
                         self.partial.extend_from_slice(scratch);
                         filled = 0;
                     }
-                    if self.partial.len() > 2 * response::MOST_BYTES {
-                        return Look::Failed(Failure::NoHttp, "the answer is too long".into());
+                    if self.partial.len() > 2 * response::MAX_BYTES {
+                        return ReadOutcome::Failed(Failure::NotHttp, "the response is too long".into());
                     }
                 }
                 Err(error) if would_block(&error) => break,
                 Err(error) if error.kind() == ErrorKind::InvalidData => {
-                    return Look::Failed(Failure::Tls, error.to_string());
+                    return ReadOutcome::Failed(Failure::Tls, error.to_string());
                 }
                 Err(_) => {
-                    self.ended = true;
+                    self.eof = true;
                     break;
                 }
             }
         }
-        if self.state != State::Waiting {
-            // Bytes that nobody asked for, or the end: the connection is no good any more.
-            let quiet = filled == 0 && !self.ended;
-            return if quiet { Look::Pending } else { Look::Failed(Failure::Lost, String::new()) };
+        if self.state != ConnectionState::Waiting {
+            // Unexpected bytes or the end of the stream: the connection cannot be reused.
+            let quiet = filled == 0 && !self.eof;
+            return if quiet {
+                ReadOutcome::Pending
+            } else {
+                ReadOutcome::Failed(Failure::ConnectionLost, String::new())
+            };
         }
-        if filled == 0 && self.partial.is_empty() && !self.ended {
-            return Look::Pending;
+        if filled == 0 && self.partial.is_empty() && !self.eof {
+            return ReadOutcome::Pending;
         }
         if self.partial.is_empty() {
             let bytes = &scratch[..filled];
-            return match response::parse(bytes, self.ended) {
-                Parsed::Partial if !self.ended => {
+            return match response::parse(bytes, self.eof) {
+                Parsed::Partial if !self.eof => {
                     self.partial.extend_from_slice(bytes);
-                    Look::Pending
+                    ReadOutcome::Pending
                 }
-                parsed => look(parsed, filled, self.ended),
+                parsed => read_outcome(parsed, filled, self.eof),
             };
         }
         self.partial.extend_from_slice(&scratch[..filled]);
-        look(response::parse(&self.partial, self.ended), self.partial.len(), self.ended)
+        read_outcome(response::parse(&self.partial, self.eof), self.partial.len(), self.eof)
     }
 
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let Some(tls) = &mut self.tls else { return self.stream.read(room) };
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else { return self.stream.read(buffer) };
         loop {
-            match tls.reader().read(room) {
+            match tls.reader().read(buffer) {
                 Err(error) if would_block(&error) => {}
                 Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 done => return done,
@@ -218,7 +223,7 @@ impl Connection {
                 return Ok(0);
             }
             if let Err(error) = tls.process_new_packets() {
-                // Tells the server why, where that is possible.
+                // Sends the TLS alert if possible.
                 let _ = tls.write_tls(&mut self.stream);
                 return Err(io::Error::new(ErrorKind::InvalidData, error.to_string()));
             }
@@ -233,16 +238,18 @@ impl Connection {
     }
 }
 
-fn look(parsed: Parsed<'_>, came: usize, ended: bool) -> Look<'_> {
+fn read_outcome(parsed: Parsed<'_>, completions: usize, eof: bool) -> ReadOutcome<'_> {
     match parsed {
-        // Bytes after the answer are a second one that nobody asked for.
-        Parsed::Whole(whole) => {
-            let keep = whole.keep && !ended && whole.used == came;
-            Look::Answer { status: whole.status, body: whole.body, keep }
+        // Bytes after the response are an unexpected second response.
+        Parsed::Complete(response) => {
+            let keep_alive = response.keep_alive && !eof && response.consumed == completions;
+            ReadOutcome::Response { status: response.status, body: response.body, keep_alive }
         }
-        Parsed::Bad(what) => Look::Failed(Failure::NoHttp, what.into()),
-        Parsed::Partial if ended => Look::Failed(Failure::Lost, "the server closed the connection".into()),
-        Parsed::Partial => Look::Pending,
+        Parsed::Invalid(what) => ReadOutcome::Failed(Failure::NotHttp, what.into()),
+        Parsed::Partial if eof => {
+            ReadOutcome::Failed(Failure::ConnectionLost, "the server closed the connection".into())
+        }
+        Parsed::Partial => ReadOutcome::Pending,
     }
 }
 
@@ -250,8 +257,8 @@ fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// Why no connection came about.
-pub fn connecting(error: &io::Error, endpoint: &Endpoint) -> (Failure, String) {
+/// The failure to report for a connection error.
+pub fn connect_error(error: &io::Error, endpoint: &Endpoint) -> (Failure, String) {
     let failure = Failure::of(error).unwrap_or(Failure::Unreachable);
     (failure, format!("{} ({}): {error}", endpoint.authority, endpoint.address))
 }

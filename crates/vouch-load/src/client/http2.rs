@@ -1,14 +1,14 @@
-//! The HTTP/2 client of one worker (RFC 9113): many requests share a connection. TLS by ALPN, or plain with prior
-//! knowledge.
+//! The HTTP/2 client of one worker (RFC 9113): many requests share a connection. Uses ALPN over TLS, and prior knowledge
+//! without TLS.
 
-use super::Limits;
-use super::http2_connection::{Line, Unanswered, request};
-use super::timed_executor::Work;
-use super::worker_clock::Watch;
+use super::ClientOptions;
+use super::http2_connection::{Http2Connection, SendError, to_hyper_request};
+use super::timed_executor::TimedExecutor;
+use super::worker_clock::WorkerClock;
 use crate::endpoints::Endpoint;
 use crate::failure::Failure;
-use crate::request_template::Draft;
-use crate::scheduler::{InFlight, Outcome, Scheduler};
+use crate::request_template::RequestBuffer;
+use crate::scheduler::{InFlight, RequestOutcome, Scheduler};
 use hyper::body::Bytes;
 use hyper::rt::Executor;
 use std::io;
@@ -16,156 +16,164 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Requests that share a connection.
+/// The number of concurrent requests per connection.
 const PER_CONNECTION: usize = 32;
-/// Shorter waits are spun away: the runtime's timer counts whole milliseconds.
-const TOO_SHORT: Duration = Duration::from_millis(2);
-/// A look at the sockets that finds nothing takes less; what is longer was spent without the processor.
-const LONGEST_LOOK: Duration = Duration::from_micros(50);
-/// How often a request is sent at most that the server did not look at.
-const MOST_TIMES: u8 = 4;
+/// Shorter waits are spun: the runtime's timer has a resolution of one millisecond.
+const MIN_SLEEP: Duration = Duration::from_millis(2);
+/// An empty poll of the sockets takes less; a longer one was preempted.
+const MAX_POLL: Duration = Duration::from_micros(50);
+/// The most attempts for a request that the server did not process.
+const MAX_ATTEMPTS: u8 = 4;
 
-/// How a request ended.
-struct Ended {
-    ticket: InFlight,
+/// A request that has ended.
+struct CompletedRequest {
+    request: InFlight,
     sent: u64,
-    /// How often it was sent.
-    times: u8,
-    result: Result<(u16, Bytes), Unanswered>,
+    /// How many times it was sent.
+    attempts: u8,
+    result: Result<(u16, Bytes), SendError>,
 }
 
 /// The connections to one endpoint.
-struct Route {
+struct EndpointPool {
     endpoint: Rc<Endpoint>,
-    lines: Vec<Rc<Line>>,
-    /// Whose turn it is.
-    turn: usize,
+    connections: Vec<Rc<Http2Connection>>,
+    /// The connection for the next request.
+    next: usize,
 }
 
-/// The connections of one worker.
-pub struct Http2 {
-    limits: Rc<Limits>,
-    /// By endpoint.
-    routes: Vec<Route>,
+/// The client of one worker.
+pub struct Http2Client {
+    options: Rc<ClientOptions>,
+    /// One pool per endpoint.
+    pools: Vec<EndpointPool>,
     in_flight: usize,
     blocked: bool,
     free_since: u64,
-    draft: Draft,
-    work: Work,
+    buffer: RequestBuffer,
+    executor: TimedExecutor,
 }
 
-impl Http2 {
-    pub fn new(limits: Limits, endpoints: &[Endpoint]) -> Self {
-        let each = limits.connections.div_ceil(PER_CONNECTION);
-        let route = |endpoint: &Endpoint| Route {
+impl Http2Client {
+    pub fn new(options: ClientOptions, endpoints: &[Endpoint]) -> Self {
+        let each = options.connections.div_ceil(PER_CONNECTION);
+        let pool = |endpoint: &Endpoint| EndpointPool {
             endpoint: Rc::new(endpoint.clone()),
-            lines: (0..each).map(|_| Rc::default()).collect(),
-            turn: 0,
+            connections: (0..each).map(|_| Rc::default()).collect(),
+            next: 0,
         };
-        let routes = endpoints.iter().map(route).collect();
-        let (draft, work) = (Draft::default(), Work::default());
-        Self { limits: Rc::new(limits), routes, in_flight: 0, blocked: false, free_since: 0, draft, work }
+        let pools = endpoints.iter().map(pool).collect();
+        let (buffer, executor) = (RequestBuffer::default(), TimedExecutor::default());
+        Self { options: Rc::new(options), pools, in_flight: 0, blocked: false, free_since: 0, buffer, executor }
     }
 
-    /// TLS handshakes, and how many of them took up an earlier session.
+    /// TLS handshakes, and how many of them resumed a session.
     pub fn handshakes(&self) -> (u64, u64) {
-        let all = self.routes.iter().flat_map(|route| &route.lines).map(|line| line.handshakes());
+        let all = self.pools.iter().flat_map(|pool| &pool.connections).map(|connection| connection.handshakes());
         all.fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1))
     }
 
-    /// Works until there are no more arrivals and every request has ended.
-    pub fn run(&mut self, desk: &mut Scheduler, watch: &mut Watch<'_>) -> io::Result<()> {
+    /// Runs until there are no more arrivals and every request has ended.
+    pub fn run(&mut self, scheduler: &mut Scheduler, clock: &mut WorkerClock<'_>) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(tokio::task::LocalSet::new().run_until(self.work(desk, watch)));
+        runtime.block_on(tokio::task::LocalSet::new().run_until(self.run_async(scheduler, clock)));
         Ok(())
     }
 
-    async fn work(&mut self, desk: &mut Scheduler, watch: &mut Watch<'_>) {
-        let (ended, mut results) = mpsc::unbounded_channel::<Ended>();
+    async fn run_async(&mut self, scheduler: &mut Scheduler, clock: &mut WorkerClock<'_>) {
+        let (completed, mut results) = mpsc::unbounded_channel::<CompletedRequest>();
         loop {
-            let now = watch.beat(desk);
+            let now = clock.tick(scheduler);
             self.blocked = false;
-            while desk.next_due().is_some_and(|due| due <= now) {
-                if self.in_flight >= self.limits.connections {
+            while scheduler.next_due().is_some_and(|due| due <= now) {
+                if self.in_flight >= self.options.connections {
                     self.blocked = true;
                     break;
                 }
-                let Some(ticket) = desk.take(now, self.free_since) else { break };
-                self.send(ticket, 1, desk, watch, &ended);
+                let Some(request) = scheduler.next_request(now, self.free_since) else { break };
+                self.send(request, 1, scheduler, clock, &completed);
             }
-            desk.give_up_what_is_overdue(now, self.limits.timeout_ns());
-            if self.in_flight == 0 && desk.next_due().is_none() {
+            scheduler.fail_overdue(now, self.options.timeout_ns());
+            if self.in_flight == 0 && scheduler.next_due().is_none() {
                 return;
             }
-            let due = desk.next_due().filter(|_| !self.blocked).unwrap_or(u64::MAX).min(watch.next_beat());
-            let wait = watch.until(due);
-            let first = if wait < TOO_SHORT && !self.blocked {
-                let worked = self.work.so_far();
+            let due = scheduler.next_due().filter(|_| !self.blocked).unwrap_or(u64::MAX).min(clock.next_tick());
+            let wait = clock.until(due);
+            let first = if wait < MIN_SLEEP && !self.blocked {
+                let busy_before = self.executor.busy_time();
                 tokio::task::yield_now().await;
-                let idle = wait.saturating_sub(watch.until(due)).saturating_sub(self.work.so_far() - worked);
-                watch.was_idle(idle.min(LONGEST_LOOK));
+                let idle =
+                    wait.saturating_sub(clock.until(due)).saturating_sub(self.executor.busy_time() - busy_before);
+                clock.add_idle(idle.min(MAX_POLL));
                 results.try_recv().ok()
             } else {
                 tokio::time::timeout(wait.saturating_sub(Duration::from_millis(1)), results.recv()).await.ok().flatten()
             };
-            let mut next = first;
-            while let Some(end) = next {
-                self.resolve(end, desk, watch, &ended);
-                next = results.try_recv().ok();
+            let mut completion = first;
+            while let Some(completed_request) = completion {
+                self.resolve(completed_request, scheduler, clock, &completed);
+                completion = results.try_recv().ok();
             }
         }
     }
 
-    fn resolve(&mut self, end: Ended, desk: &mut Scheduler, watch: &Watch<'_>, ended: &mpsc::UnboundedSender<Ended>) {
-        let Ended { ticket, sent, times, result } = end;
-        let now = watch.now();
+    fn resolve(
+        &mut self,
+        completion: CompletedRequest,
+        scheduler: &mut Scheduler,
+        clock: &WorkerClock<'_>,
+        completed: &mpsc::UnboundedSender<CompletedRequest>,
+    ) {
+        let CompletedRequest { request, sent, attempts, result } = completion;
+        let now = clock.now();
         self.in_flight -= 1;
         let outcome = match &result {
-            Err(Unanswered::NotLookedAt(_)) if times < MOST_TIMES => {
-                desk.record.resent += 1;
-                return self.send(ticket, times + 1, desk, watch, ended);
+            Err(SendError::NotProcessed(_)) if attempts < MAX_ATTEMPTS => {
+                scheduler.record.resent += 1;
+                return self.send(request, attempts + 1, scheduler, clock, completed);
             }
-            Ok((status, body)) => Outcome::Answer { status: *status, body },
-            Err(Unanswered::Failed(failure, what)) => Outcome::Failed(*failure, what),
-            Err(Unanswered::NotLookedAt(what)) => Outcome::Failed(Failure::Lost, what),
+            Ok((status, body)) => RequestOutcome::Response { status: *status, body },
+            Err(SendError::Failed(failure, what)) => RequestOutcome::Failed(*failure, what),
+            Err(SendError::NotProcessed(what)) => RequestOutcome::Failed(Failure::ConnectionLost, what),
         };
         if self.blocked {
             self.free_since = now;
         }
-        if let Some(next) = desk.resolve(ticket, &outcome, sent, now) {
-            self.send(next, 1, desk, watch, ended);
+        if let Some(next) = scheduler.resolve(request, &outcome, sent, now) {
+            self.send(next, 1, scheduler, clock, completed);
         }
     }
 
-    /// Starts a request, for the first time or again.
+    /// Sends a request, or retries it.
     fn send(
         &mut self,
-        ticket: InFlight,
-        times: u8,
-        desk: &Scheduler,
-        watch: &Watch<'_>,
-        ended: &mpsc::UnboundedSender<Ended>,
+        request: InFlight,
+        attempts: u8,
+        scheduler: &Scheduler,
+        clock: &WorkerClock<'_>,
+        completed: &mpsc::UnboundedSender<CompletedRequest>,
     ) {
-        let number = desk.compose(&ticket, &mut self.draft);
-        let route = &mut self.routes[number];
-        route.turn = (route.turn + 1) % route.lines.len();
-        let request = request(&self.draft, &route.endpoint);
-        let (line, endpoint) = (route.lines[route.turn].clone(), route.endpoint.clone());
-        let (sent, limits, work, ended) = (watch.now(), self.limits.clone(), self.work.clone(), ended.clone());
+        let number = scheduler.build_request(&request, &mut self.buffer);
+        let pool = &mut self.pools[number];
+        pool.next = (pool.next + 1) % pool.connections.len();
+        let http_request = to_hyper_request(&self.buffer, &pool.endpoint);
+        let (connection, endpoint) = (pool.connections[pool.next].clone(), pool.endpoint.clone());
+        let (sent, options, executor, completed) =
+            (clock.now(), self.options.clone(), self.executor.clone(), completed.clone());
         self.in_flight += 1;
-        self.work.execute(async move {
-            let asked = async {
-                let what = "the request holds characters that HTTP does not allow";
-                let request = request.ok_or_else(|| Unanswered::Failed(Failure::NoHttp, what.into()))?;
-                line.ask(request, &endpoint, &limits, &work).await
+        self.executor.execute(async move {
+            let exchange = async {
+                let what = "the request contains characters that HTTP does not allow";
+                let http_request = http_request.ok_or_else(|| SendError::Failed(Failure::NotHttp, what.into()))?;
+                connection.send(http_request, &endpoint, &options, &executor).await
             };
             let began = Instant::now();
-            let result = tokio::time::timeout(limits.timeout, asked).await.unwrap_or_else(|_| {
-                line.doubt(began);
-                Err(Unanswered::Failed(Failure::TimedOut, String::new()))
+            let result = tokio::time::timeout(options.timeout, exchange).await.unwrap_or_else(|_| {
+                connection.drop_if_unresponsive(began);
+                Err(SendError::Failed(Failure::TimedOut, String::new()))
             });
-            // The run is over when nobody listens.
-            let _ = ended.send(Ended { ticket, sent, times, result });
+            // The receiver is gone when the run is over.
+            let _ = completed.send(CompletedRequest { request, sent, attempts, result });
         });
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP clients that put a [`Scheduler`](super::scheduler::Scheduler)'s requests on the wire.
+//! HTTP clients that send the requests of a [`Scheduler`](super::scheduler::Scheduler).
 
 mod http1;
 mod http1_connection;
@@ -10,29 +10,29 @@ mod timed_executor;
 mod tls;
 mod worker_clock;
 
-pub use http1::Http1;
-pub use http2::Http2;
-pub use tls::{NoTls, config};
-pub use worker_clock::{Pulse, Watch, nanoseconds};
+pub use http1::Http1Client;
+pub use http2::Http2Client;
+pub use tls::{TlsError, config};
+pub use worker_clock::{WorkerClock, WorkerSecond, nanoseconds};
 
 use super::plan::{Load, Protocol};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_rustls::rustls::ClientConfig;
 
-/// What one worker's client may use.
+/// Options of one worker's HTTP client.
 #[derive(Clone)]
-pub struct Limits {
-    /// Connections at once.
+pub struct ClientOptions {
+    /// The maximum number of connections.
     pub connections: usize,
-    /// How long a request may take, from its sending.
+    /// The timeout of a request, from its send.
     pub timeout: Duration,
     pub protocol: Protocol,
     pub tls: Arc<ClientConfig>,
 }
 
-impl Limits {
-    /// A load's, shared out among its threads.
+impl ClientOptions {
+    /// The options of one of the load's threads.
     pub fn of(load: &Load, tls: Arc<ClientConfig>) -> Self {
         let connections = (load.connections / load.threads).max(1) as usize;
         Self { connections, timeout: load.timeout, protocol: load.protocol, tls }

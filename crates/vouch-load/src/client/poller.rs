@@ -1,4 +1,4 @@
-//! Waits for sockets and for a moment, whichever comes first, to within microseconds: arrivals start on schedule.
+//! Waits for socket events or a deadline with microsecond precision, so that arrivals start on schedule.
 
 use mio::{Events, Poll, Token};
 use std::io;
@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 /// The token of the timer; connections have smaller ones.
 const TIMER: Token = Token(usize::MAX);
-/// Shorter waits are not worth a sleep: going to sleep and waking up takes about as long, and wakes up late.
-const TOO_SHORT: Duration = Duration::from_micros(50);
-/// Nobody waits longer than this without looking at the clock.
-const LONGEST: Duration = Duration::from_millis(200);
+/// Shorter waits are spun: a sleep of this length takes about as long to enter and leave, and wakes up late.
+const MIN_SLEEP: Duration = Duration::from_micros(50);
+/// The longest wait before the clock is checked again.
+const MAX_WAIT: Duration = Duration::from_millis(200);
 
-/// A poll with a fine timer.
-pub struct Waiter {
+/// A `mio` poll with a high-resolution timer.
+pub struct Poller {
     poll: Poll,
     events: Events,
     timer: Timer,
 }
 
-impl Waiter {
+impl Poller {
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let timer = Timer::new(&poll)?;
@@ -29,23 +29,23 @@ impl Waiter {
         self.poll.registry()
     }
 
-    /// Waits at most so long; where the moment is not `exact`, up to a millisecond longer, which is cheaper. How long it
-    /// was awake without anything to do.
+    /// Waits for at most `at_most`, or up to a millisecond longer if the deadline is not `exact`, which is cheaper. Returns the
+    /// time that was spent spinning.
     pub fn wait(&mut self, at_most: Duration, exact: bool) -> io::Result<Duration> {
         let timeout = match at_most {
-            short if short < TOO_SHORT => return self.stay_awake(short),
-            long if exact => self.timer.arm(long.min(LONGEST))?,
-            long => Some(long.min(LONGEST)),
+            short if short < MIN_SLEEP => return self.spin(short),
+            long if exact => self.timer.arm(long.min(MAX_WAIT))?,
+            long => Some(long.min(MAX_WAIT)),
         };
         self.poll(timeout)?;
         Ok(Duration::ZERO)
     }
 
-    fn stay_awake(&mut self, at_most: Duration) -> io::Result<Duration> {
+    fn spin(&mut self, at_most: Duration) -> io::Result<Duration> {
         let (start, mut idle) = (Instant::now(), Duration::ZERO);
         loop {
             self.poll(Some(Duration::ZERO))?;
-            // Nobody who is behind is idle.
+            // A worker that is behind schedule is not idle.
             if !self.events.is_empty() || at_most.is_zero() {
                 break;
             }
@@ -54,8 +54,8 @@ impl Waiter {
                 break;
             }
         }
-        // What is longer was spent without the processor.
-        Ok(idle.min(TOO_SHORT))
+        // A longer time means that the thread was preempted.
+        Ok(idle.min(MIN_SLEEP))
     }
 
     fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
@@ -65,15 +65,15 @@ impl Waiter {
         }
     }
 
-    /// The connections that something happened to, and whether it was the server's end of the connection.
-    pub fn ready(&self, into: &mut Vec<(usize, bool)>) {
-        into.clear();
+    /// Writes the connections with events to `out`, with whether the server has closed its side.
+    pub fn ready(&self, out: &mut Vec<(usize, bool)>) {
+        out.clear();
         let events = self.events.iter().filter(|event| event.token() != TIMER);
-        into.extend(events.map(|event| (event.token().0, event.is_read_closed())));
+        out.extend(events.map(|event| (event.token().0, event.is_read_closed())));
     }
 }
 
-/// Linux' epoll waits in whole milliseconds; a timer descriptor is finer.
+/// epoll on Linux has a resolution of one millisecond; a timer descriptor has a finer one.
 #[cfg(target_os = "linux")]
 struct Timer(std::os::fd::OwnedFd);
 
@@ -97,7 +97,7 @@ impl Timer {
     }
 }
 
-/// Elsewhere the poll itself is fine enough.
+/// On other systems the resolution of the poll suffices.
 #[cfg(not(target_os = "linux"))]
 struct Timer;
 
@@ -117,28 +117,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_wait_is_spent_awake_and_told_as_idle() {
-        let mut waiter = Waiter::new().expect("a poll");
-        let short = TOO_SHORT / 2;
-        assert!((short..=TOO_SHORT).contains(&waiter.wait(short, true).expect("a wait")));
-        let (behind, asleep) = (Duration::ZERO, 10 * TOO_SHORT);
-        assert_eq!([behind, asleep].map(|duration| waiter.wait(duration, true).expect("a wait")), [Duration::ZERO; 2]);
+    fn a_short_wait_is_spun_and_reported_as_idle() {
+        let mut poller = Poller::new().expect("a poll");
+        let short = MIN_SLEEP / 2;
+        assert!((short..=MIN_SLEEP).contains(&poller.wait(short, true).expect("a wait")));
+        let (behind, asleep) = (Duration::ZERO, 10 * MIN_SLEEP);
+        assert_eq!([behind, asleep].map(|duration| poller.wait(duration, true).expect("a wait")), [Duration::ZERO; 2]);
     }
 
     #[test]
     fn a_wait_ends_within_a_millisecond_of_its_time() {
-        let mut waiter = Waiter::new().expect("a poll");
+        let mut poller = Poller::new().expect("a poll");
         let mut late: Vec<_> = (0..20)
             .map(|_| {
                 let (start, wanted) = (Instant::now(), Duration::from_micros(300));
-                waiter.wait(wanted, true).expect("a wait");
+                poller.wait(wanted, true).expect("a wait");
                 let waited = start.elapsed();
                 assert!(waited >= wanted, "{waited:?} is too early");
                 waited - wanted
             })
             .collect();
         late.sort();
-        // The best of them: the machine may be busy, but a whole millisecond each time is a coarse timer.
+        // The best of all: a busy machine may delay some, but only a coarse timer delays all by a millisecond.
         assert!(late[0] < Duration::from_micros(600), "{late:?}");
     }
 }

@@ -1,157 +1,170 @@
-//! One HTTP/1.1 answer (RFC 9112), read from the bytes that have come so far.
+//! Parses an HTTP/1.1 response (RFC 9112) from the bytes received so far.
 
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
 
-/// What the bytes so far are.
+/// The result of parsing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Parsed<'a> {
-    /// More must come.
+    /// More bytes are needed.
     Partial,
-    Whole(Whole<'a>),
-    /// No HTTP: what is wrong.
-    Bad(&'static str),
+    Complete(Response<'a>),
+    /// Not valid HTTP, with the reason.
+    Invalid(&'static str),
 }
 
-/// An answer with its whole body.
+/// A response with its complete body.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Whole<'a> {
+pub struct Response<'a> {
     pub status: u16,
     pub body: Cow<'a, [u8]>,
-    /// How many bytes it took.
-    pub used: usize,
-    /// The connection can be used again.
-    pub keep: bool,
+    /// The number of bytes of the response.
+    pub consumed: usize,
+    /// The connection can be reused.
+    pub keep_alive: bool,
 }
 
-/// The largest answer that is taken, in bytes. Token answers have about one thousand.
-pub const MOST_BYTES: usize = 1 << 20;
-const MOST_HEADERS: usize = 96;
-/// How many interim answers may come before the real one.
-const MOST_INTERIM: usize = 16;
+/// The largest accepted response, in bytes. Token responses have about one thousand.
+pub const MAX_BYTES: usize = 1 << 20;
+const MAX_HEADERS: usize = 96;
+/// The most interim responses before the final one.
+const MAX_INTERIM: usize = 16;
 
-enum Length {
+enum BodyLength {
     Known(usize),
     Chunked,
     UntilClose,
 }
 
-/// Reads an answer. `ended` says that the server has closed the connection.
-pub fn parse(bytes: &[u8], ended: bool) -> Parsed<'_> {
-    let mut passed = 0;
-    for _ in 0..=MOST_INTERIM {
-        match one(&bytes[passed..], ended) {
-            Ok(Parsed::Whole(whole)) => return Parsed::Whole(Whole { used: whole.used + passed, ..whole }),
+/// Parses a response. `eof`: the server has closed the connection.
+pub fn parse(bytes: &[u8], eof: bool) -> Parsed<'_> {
+    let mut skipped = 0;
+    for _ in 0..=MAX_INTERIM {
+        match parse_one(&bytes[skipped..], eof) {
+            Ok(Parsed::Complete(response)) => {
+                return Parsed::Complete(Response { consumed: response.consumed + skipped, ..response });
+            }
             Ok(other) => return other,
-            Err(Interim { duration }) => passed += duration,
+            Err(Interim { length }) => skipped += length,
         }
     }
-    Parsed::Bad("interim answers come without an end")
+    Parsed::Invalid("it has too many interim responses")
 }
 
-/// An answer that only says that the real one follows (RFC 9110 section 15.2), and how many bytes it took.
+/// An interim response (RFC 9110 section 15.2), and its number of bytes.
 struct Interim {
-    duration: usize,
+    length: usize,
 }
 
-fn one(bytes: &[u8], ended: bool) -> Result<Parsed<'_>, Interim> {
-    // Not written before it is used: it has 3 KB, and most answers ten fields.
-    let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+fn parse_one(bytes: &[u8], eof: bool) -> Result<Parsed<'_>, Interim> {
+    // Left uninitialised: the array has 3 KB, and most responses have ten fields.
+    let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut head = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     let start = match config.parse_response_with_uninit_headers(&mut head, bytes, &mut headers) {
         Ok(httparse::Status::Complete(start)) => start,
-        Ok(httparse::Status::Partial) if bytes.len() > MOST_BYTES => return Ok(Parsed::Bad("its head is too long")),
+        Ok(httparse::Status::Partial) if bytes.len() > MAX_BYTES => {
+            return Ok(Parsed::Invalid("its header section is too long"));
+        }
         Ok(httparse::Status::Partial) => return Ok(Parsed::Partial),
-        Err(httparse::Error::TooManyHeaders) => return Ok(Parsed::Bad("its head has too many fields")),
-        Err(_) => return Ok(Parsed::Bad("it is no HTTP")),
+        Err(httparse::Error::TooManyHeaders) => return Ok(Parsed::Invalid("it has too many header fields")),
+        Err(_) => return Ok(Parsed::Invalid("it is not HTTP")),
     };
     let (status, version) = (head.code.unwrap_or(0), head.version.unwrap_or(1));
     if (100..200).contains(&status) && status != 101 {
-        return Err(Interim { duration: start });
+        return Err(Interim { length: start });
     }
-    let mut keep = version == 1;
-    let mut duration = Length::UntilClose;
+    let mut keep_alive = version == 1;
+    let mut length = BodyLength::UntilClose;
     for header in head.headers.iter() {
         if header.name.eq_ignore_ascii_case("content-length") {
-            // The same duration may be said more than once, two different ones may not (RFC 9112 section 6.3).
+            // The same length may be repeated; two different lengths are an error (RFC 9112 section 6.3).
             for text in std::str::from_utf8(header.value).unwrap_or_default().split(',') {
-                match (text.trim().parse(), &duration) {
-                    (Ok(_), Length::Chunked) => {}
-                    (Ok(bytes), Length::Known(before)) if bytes != *before => {
-                        return Ok(Parsed::Bad("it has two lengths"));
+                match (text.trim().parse(), &length) {
+                    (Ok(_), BodyLength::Chunked) => {}
+                    (Ok(bytes), BodyLength::Known(before)) if bytes != *before => {
+                        return Ok(Parsed::Invalid("it has two different content lengths"));
                     }
-                    (Ok(bytes), _) => duration = Length::Known(bytes),
-                    (Err(_), _) => return Ok(Parsed::Bad("its content-length is no number")),
+                    (Ok(bytes), _) => length = BodyLength::Known(bytes),
+                    (Err(_), _) => return Ok(Parsed::Invalid("its content-length is not a number")),
                 }
             }
         } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
-            if has(header.value, b"chunked") {
-                duration = Length::Chunked;
+            if has_token(header.value, b"chunked") {
+                length = BodyLength::Chunked;
             }
         } else if header.name.eq_ignore_ascii_case("connection") {
-            keep = if has(header.value, b"close") { false } else { keep || has(header.value, b"keep-alive") };
+            keep_alive = if has_token(header.value, b"close") {
+                false
+            } else {
+                keep_alive || has_token(header.value, b"keep-alive")
+            };
         }
     }
     if matches!(status, 204 | 304) {
-        duration = Length::Known(0);
+        length = BodyLength::Known(0);
     }
     let rest = &bytes[start..];
-    Ok(match duration {
-        Length::Known(duration) if duration > MOST_BYTES => Parsed::Bad("its body is too long"),
-        Length::Known(duration) if rest.len() < duration => Parsed::Partial,
-        Length::Known(duration) => {
-            Parsed::Whole(Whole { status, body: Cow::Borrowed(&rest[..duration]), used: start + duration, keep })
-        }
-        Length::Chunked => match chunks(rest) {
-            Ok(Some((body, used))) => Parsed::Whole(Whole { status, body: Cow::Owned(body), used: start + used, keep }),
-            Ok(None) if rest.len() > MOST_BYTES => Parsed::Bad("its body is too long"),
+    Ok(match length {
+        BodyLength::Known(length) if length > MAX_BYTES => Parsed::Invalid("its body is too long"),
+        BodyLength::Known(length) if rest.len() < length => Parsed::Partial,
+        BodyLength::Known(length) => Parsed::Complete(Response {
+            status,
+            body: Cow::Borrowed(&rest[..length]),
+            consumed: start + length,
+            keep_alive,
+        }),
+        BodyLength::Chunked => match decode_chunked(rest) {
+            Ok(Some((body, consumed))) => {
+                Parsed::Complete(Response { status, body: Cow::Owned(body), consumed: start + consumed, keep_alive })
+            }
+            Ok(None) if rest.len() > MAX_BYTES => Parsed::Invalid("its body is too long"),
             Ok(None) => Parsed::Partial,
-            Err(what) => Parsed::Bad(what),
+            Err(what) => Parsed::Invalid(what),
         },
-        Length::UntilClose if rest.len() > MOST_BYTES => Parsed::Bad("its body is too long"),
-        Length::UntilClose if ended => {
-            Parsed::Whole(Whole { status, body: Cow::Borrowed(rest), used: bytes.len(), keep: false })
+        BodyLength::UntilClose if rest.len() > MAX_BYTES => Parsed::Invalid("its body is too long"),
+        BodyLength::UntilClose if eof => {
+            Parsed::Complete(Response { status, body: Cow::Borrowed(rest), consumed: bytes.len(), keep_alive: false })
         }
-        Length::UntilClose => Parsed::Partial,
+        BodyLength::UntilClose => Parsed::Partial,
     })
 }
 
-/// Whether a header's list holds a word, in any case.
-fn has(value: &[u8], word: &[u8]) -> bool {
+/// Whether a comma-separated header value contains a token, compared without case.
+fn has_token(value: &[u8], word: &[u8]) -> bool {
     value.split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(word))
 }
 
-/// A chunked body (RFC 9112 section 7.1) and how many bytes it took; None while it is not whole.
-fn chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, &'static str> {
-    const BROKEN: &str = "its chunks are broken";
+/// Decodes a chunked body (RFC 9112 section 7.1). Returns the body and its encoded length; `None` while it is incomplete.
+fn decode_chunked(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, &'static str> {
+    const INVALID: &str = "its chunked encoding is invalid";
     let (mut body, mut at) = (Vec::new(), 0);
     loop {
         let (size_line, size) = match httparse::parse_chunk_size(&bytes[at..]) {
             Ok(httparse::Status::Complete(found)) => found,
             Ok(httparse::Status::Partial) => return Ok(None),
-            Err(_) => return Err(BROKEN),
+            Err(_) => return Err(INVALID),
         };
         at += size_line;
-        let size = usize::try_from(size).ok().filter(|size| *size <= MOST_BYTES).ok_or("its body is too long")?;
+        let size = usize::try_from(size).ok().filter(|size| *size <= MAX_BYTES).ok_or("its body is too long")?;
         if size == 0 {
             // Trailers end with an empty line.
-            let mut trailers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+            let mut trailers = [httparse::EMPTY_HEADER; MAX_HEADERS];
             return match httparse::parse_headers(&bytes[at..], &mut trailers) {
-                Ok(httparse::Status::Complete((used, _))) => Ok(Some((body, at + used))),
+                Ok(httparse::Status::Complete((consumed, _))) => Ok(Some((body, at + consumed))),
                 Ok(httparse::Status::Partial) => Ok(None),
-                Err(_) => Err(BROKEN),
+                Err(_) => Err(INVALID),
             };
         }
         let Some(chunk) = bytes.get(at..at + size) else { return Ok(None) };
         match bytes.get(at + size..at + size + 2) {
             None => return Ok(None),
             Some(b"\r\n") => {}
-            Some(_) => return Err(BROKEN),
+            Some(_) => return Err(INVALID),
         }
         body.extend_from_slice(chunk);
         at += size + 2;
-        if body.len() > MOST_BYTES {
+        if body.len() > MAX_BYTES {
             return Err("its body is too long");
         }
     }
@@ -161,12 +174,12 @@ fn chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, &'static str> {
 mod tests {
     use super::*;
 
-    fn whole(status: u16, body: &str, used: usize, keep: bool) -> Parsed<'_> {
-        Parsed::Whole(Whole { status, body: Cow::Borrowed(body.as_bytes()), used, keep })
+    fn response(status: u16, body: &str, consumed: usize, keep_alive: bool) -> Parsed<'_> {
+        Parsed::Complete(Response { status, body: Cow::Borrowed(body.as_bytes()), consumed, keep_alive })
     }
 
     #[test]
-    fn an_answer_is_whole_at_its_last_byte_and_not_before() {
+    fn a_response_is_complete_at_its_last_byte_and_not_before() {
         for (text, body) in [
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello"),
             (
@@ -182,23 +195,23 @@ mod tests {
             }
             let more = format!("{text}HTTP/1.1");
             let status = if text.contains("204") { 204 } else { 200 };
-            assert_eq!(parse(more.as_bytes(), false), whole(status, body, text.len(), true), "{text}");
+            assert_eq!(parse(more.as_bytes(), false), response(status, body, text.len(), true), "{text}");
         }
     }
 
     #[test]
-    fn connections_end_when_the_server_says_so() {
+    fn a_connection_is_reused_unless_the_server_closes_it() {
         let text = "HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nok";
-        assert_eq!(parse(text.as_bytes(), false), whole(200, "ok", text.len(), false));
+        assert_eq!(parse(text.as_bytes(), false), response(200, "ok", text.len(), false));
         let text = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok";
-        assert_eq!(parse(text.as_bytes(), false), whole(200, "ok", text.len(), true));
+        assert_eq!(parse(text.as_bytes(), false), response(200, "ok", text.len(), true));
         let text = "HTTP/1.0 500 No\r\n\r\nall until the end";
         assert_eq!(parse(text.as_bytes(), false), Parsed::Partial);
-        assert_eq!(parse(text.as_bytes(), true), whole(500, "all until the end", text.len(), false));
+        assert_eq!(parse(text.as_bytes(), true), response(500, "all until the end", text.len(), false));
     }
 
     #[test]
-    fn garbage_is_told_and_nothing_is_taken_without_bound() {
+    fn invalid_responses_are_rejected_and_sizes_are_limited() {
         for text in [
             "SSH-2.0-OpenSSH\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
@@ -208,11 +221,11 @@ mod tests {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcdef",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n",
         ] {
-            assert!(matches!(parse(text.as_bytes(), false), Parsed::Bad(_)), "{text}");
+            assert!(matches!(parse(text.as_bytes(), false), Parsed::Invalid(_)), "{text}");
         }
         let interim = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(40_000);
-        assert!(matches!(parse(interim.as_bytes(), false), Parsed::Bad(_)));
-        let endless = "HTTP/1.1 200 OK\r\n".to_owned() + &"x".repeat(MOST_BYTES + 1);
-        assert!(matches!(parse(endless.as_bytes(), false), Parsed::Bad(_)));
+        assert!(matches!(parse(interim.as_bytes(), false), Parsed::Invalid(_)));
+        let endless = "HTTP/1.1 200 OK\r\n".to_owned() + &"x".repeat(MAX_BYTES + 1);
+        assert!(matches!(parse(endless.as_bytes(), false), Parsed::Invalid(_)));
     }
 }

@@ -1,5 +1,4 @@
-//! The tasks beside a worker's own, and how long they have worked: a worker that looks again and again whether something has
-//! come is awake, but not busy.
+//! Runs the connection tasks of a worker and measures their time: a worker that polls in a loop is awake but not busy.
 
 use hyper::rt::Executor;
 use std::cell::Cell;
@@ -8,26 +7,26 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Runs tasks on this thread.
+/// Runs tasks on the current thread and sums up the time they take.
 #[derive(Clone, Default)]
-pub struct Work(Rc<Cell<Duration>>);
+pub struct TimedExecutor(Rc<Cell<Duration>>);
 
-impl Work {
-    /// How long the tasks have worked.
-    pub fn so_far(&self) -> Duration {
+impl TimedExecutor {
+    /// The time that all tasks have taken.
+    pub fn busy_time(&self) -> Duration {
         self.0.get()
     }
 }
 
-impl<F: Future + 'static> Executor<F> for Work {
+impl<F: Future + 'static> Executor<F> for TimedExecutor {
     fn execute(&self, task: F) {
-        let spent = self.0.clone();
+        let busy = self.0.clone();
         tokio::task::spawn_local(async move {
             let mut task = pin!(task);
             let timed = poll_fn(|context| {
                 let start = Instant::now();
                 let polled = task.as_mut().poll(context);
-                spent.set(spent.get() + start.elapsed());
+                busy.set(busy.get() + start.elapsed());
                 polled.map(drop)
             });
             timed.await;

@@ -1,42 +1,48 @@
-//! TLS for the load's clients: the machine's own trust, and a CA of the user's. Sessions are taken up again.
+//! TLS for the load's clients: the system's trust store, an optional extra CA, and session resumption.
 
 use rustls_platform_verifier::Verifier;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 
-/// TLS cannot be set up. The text is for the user.
+/// TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct NoTls(String);
+pub enum TlsError {
+    #[error("cannot set up TLS: {0}")]
+    Configuration(#[from] tokio_rustls::rustls::Error),
+    #[error("{path}: {cause}")]
+    Certificates { path: PathBuf, cause: String },
+    #[error("{path}: the file contains no PEM certificate")]
+    NoCertificate { path: PathBuf },
+}
 
-/// The configuration that all workers share, so that they share sessions too. `ca` is a PEM file with certificates to
-/// trust besides the machine's own; `alpn` names protocols (RFC 7301), such as `h2`.
-pub fn config(ca: Option<&Path>, alpn: &[&str]) -> Result<Arc<ClientConfig>, NoTls> {
+/// The TLS configuration of all workers, which share TLS sessions. `ca` is a PEM file with certificates to trust in addition to
+/// the system's; `alpn` lists protocols (RFC 7301), such as `h2`.
+///
+/// # Errors
+/// When the CA file cannot be read or the trust store is not available.
+pub fn config(ca: Option<&Path>, alpn: &[&str]) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| NoTls(format!("cannot set TLS up: {error}")))?;
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
     let extra = match ca {
         None => vec![],
         Some(path) => certificates(path)?,
     };
-    let verifier = Verifier::new_with_extra_roots(extra, provider)
-        .map_err(|error| NoTls(format!("cannot set up the trust in certificates: {error}")))?;
+    let verifier = Verifier::new_with_extra_roots(extra, provider)?;
     let mut config = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(Arc::new(config))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, NoTls> {
-    let wrong = |what: String| NoTls(format!("{}: {what}", path.display()));
-    let found = CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?;
-    let found: Vec<_> = found.collect::<Result<_, _>>().map_err(|error| wrong(error.to_string()))?;
-    if found.is_empty() {
-        return Err(wrong("it holds no certificate in PEM form".into()));
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let unreadable = |cause: pem::Error| TlsError::Certificates { path: path.to_owned(), cause: cause.to_string() };
+    let certificates = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
+    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(unreadable)?;
+    if certificates.is_empty() {
+        return Err(TlsError::NoCertificate { path: path.to_owned() });
     }
-    Ok(found)
+    Ok(certificates)
 }

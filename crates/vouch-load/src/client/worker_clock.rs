@@ -1,107 +1,107 @@
-//! A worker's clock: tells the time of the run, sends a row of figures every second, and says when to stop.
+//! The clock of a worker: measures the time of the run, sends statistics every second, and stops the worker.
 
-use crate::measure::Second;
+use crate::measure::SecondStats;
 use crate::scheduler::Scheduler;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-/// One second of one worker.
-pub struct Pulse {
-    /// Seconds since the start of the clock.
+/// The statistics of one second of one worker.
+pub struct WorkerSecond {
+    /// Seconds since the start of the run.
     pub second: u64,
-    pub figures: Second,
+    pub stats: SecondStats,
 }
 
-const SECOND: u64 = 1_000_000_000;
+const NS_PER_SECOND: u64 = 1_000_000_000;
 
 /// The clock of one worker.
-pub struct Watch<'a> {
+pub struct WorkerClock<'a> {
     start: Instant,
-    /// When arrivals end, in nanoseconds. A schedule ends by itself; a max does not.
+    /// When arrivals end, in nanoseconds. Only `max` needs it: a schedule has its own end.
     end: u64,
     stop: &'a AtomicBool,
-    pulses: Option<Sender<Pulse>>,
+    seconds: Option<Sender<WorkerSecond>>,
     second: u64,
     cpu_ns: u64,
-    /// How long the worker was awake in this second without anything to do.
+    /// The time in this second that the worker spent spinning.
     idle: Duration,
     closed: bool,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> WorkerClock<'a> {
     pub fn new(
         start: Instant,
         duration: Option<Duration>,
         stop: &'a AtomicBool,
-        pulses: Option<Sender<Pulse>>,
+        seconds: Option<Sender<WorkerSecond>>,
     ) -> Self {
         let end = duration.map_or(u64::MAX, nanoseconds);
-        Self { start, end, stop, pulses, second: 0, cpu_ns: thread_cpu_ns(), idle: Duration::ZERO, closed: false }
+        Self { start, end, stop, seconds, second: 0, cpu_ns: thread_cpu_ns(), idle: Duration::ZERO, closed: false }
     }
 
-    /// Nanoseconds since the start of the clock.
+    /// Nanoseconds since the start of the run.
     pub fn now(&self) -> u64 {
         nanoseconds(self.start.elapsed())
     }
 
-    /// Sleeps until the clock starts.
+    /// Sleeps until the run starts.
     pub fn wait_for_start(&mut self) {
         std::thread::sleep(self.start.saturating_duration_since(Instant::now()));
         self.cpu_ns = thread_cpu_ns();
     }
 
-    /// Notes that the worker was awake, but idle: that does not make it busy.
-    pub fn was_idle(&mut self, duration: Duration) {
+    /// Adds spinning time, which does not count as CPU usage.
+    pub fn add_idle(&mut self, duration: Duration) {
         self.idle += duration;
     }
 
-    /// How long it is until a moment.
+    /// The duration until a time in nanoseconds of this clock.
     pub fn until(&self, moment: u64) -> Duration {
         Duration::from_nanos(moment.saturating_sub(self.now()))
     }
 
-    pub fn next_beat(&self) -> u64 {
-        let next = (self.second + 1) * SECOND;
+    pub fn next_tick(&self) -> u64 {
+        let next = (self.second + 1) * NS_PER_SECOND;
         if self.closed { next } else { next.min(self.end) }
     }
 
-    /// Looks at the clock: sends the row of a second that is over, and closes the desk when it is time. The time.
-    pub fn beat(&mut self, desk: &mut Scheduler) -> u64 {
+    /// Sends the statistics of a second that has ended, and closes the scheduler at the end. Returns the time in nanoseconds.
+    pub fn tick(&mut self, scheduler: &mut Scheduler) -> u64 {
         let now = self.now();
         if !self.closed && (now >= self.end || self.stop.load(Ordering::Relaxed)) {
             self.closed = true;
-            desk.close();
+            scheduler.close();
         }
-        if now >= (self.second + 1) * SECOND {
-            self.send(desk);
-            self.second = now / SECOND;
+        if now >= (self.second + 1) * NS_PER_SECOND {
+            self.send(scheduler);
+            self.second = now / NS_PER_SECOND;
         }
         now
     }
 
-    /// Sends the row of the second that goes on.
-    pub fn send(&mut self, desk: &mut Scheduler) {
+    /// Sends the statistics of the current second.
+    pub fn send(&mut self, scheduler: &mut Scheduler) {
         let cpu_ns = thread_cpu_ns();
         let idle = nanoseconds(std::mem::take(&mut self.idle));
-        desk.record.second.cpu_ns = cpu_ns.saturating_sub(self.cpu_ns).saturating_sub(idle);
+        scheduler.record.second.cpu_ns = cpu_ns.saturating_sub(self.cpu_ns).saturating_sub(idle);
         self.cpu_ns = cpu_ns;
-        if let Some(pulses) = &self.pulses {
-            let figures = desk.record.second.clone();
-            // Nobody listens any more: the run is over.
-            let _ = pulses.send(Pulse { second: self.second, figures });
+        if let Some(seconds) = &self.seconds {
+            let stats = scheduler.record.second.clone();
+            // The receiver is gone when the run is over.
+            let _ = seconds.send(WorkerSecond { second: self.second, stats });
         }
-        desk.record.second.clear();
+        scheduler.record.second.clear();
     }
 }
 
-/// A duration of time in nanoseconds.
+/// A duration in nanoseconds.
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// CPU time of this thread.
+/// The CPU time of this thread, in nanoseconds.
 fn thread_cpu_ns() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    u64::try_from(time.tv_sec).unwrap_or(0) * SECOND + u64::try_from(time.tv_nsec).unwrap_or(0)
+    u64::try_from(time.tv_sec).unwrap_or(0) * NS_PER_SECOND + u64::try_from(time.tv_nsec).unwrap_or(0)
 }

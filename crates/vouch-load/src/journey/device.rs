@@ -10,15 +10,15 @@ use vouch_spec::protocol::message::{Area, Item};
 
 /// Storage that lasts as long as the user.
 #[derive(Default)]
-pub struct Memory(Mutex<BTreeMap<(&'static str, String), Vec<u8>>>);
+pub struct MemoryStorage(Mutex<BTreeMap<(&'static str, String), Vec<u8>>>);
 
-impl Memory {
+impl MemoryStorage {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Vec<u8>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Storage for Memory {
+impl Storage for MemoryStorage {
     fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         Ok(self.lock().get(&(area.word(), key.to_owned())).cloned())
     }
@@ -45,9 +45,9 @@ impl Storage for Memory {
 
 /// The machine's time, and how far this user's clock is ahead of it, in milliseconds.
 #[derive(Default)]
-pub struct AheadTime(AtomicI64);
+pub struct AdjustableClock(AtomicI64);
 
-impl AheadTime {
+impl AdjustableClock {
     /// Moves the clock on.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4), Ordering::Relaxed);
@@ -60,7 +60,7 @@ impl AheadTime {
 }
 
 #[async_trait]
-impl Time for AheadTime {
+impl Time for AdjustableClock {
     fn now_ms(&self) -> i64 {
         vouch_sim::clock::real_now_ms().saturating_add(self.0.load(Ordering::Relaxed))
     }

@@ -2,41 +2,41 @@
 //! two users were given is noticed.
 
 use super::definition::Journey;
-use crate::check::{Checker, Verdict};
+use crate::check::{ResponseCheck, ResponseChecker};
 use crate::client::nanoseconds;
 use crate::endpoints::LoadCall;
-use crate::failure::{Failure, Wrong};
-use crate::installations::Fleet;
-use crate::measure::{Second, Series};
-use crate::measurement_window::Window;
+use crate::failure::{Failure, WrongResponse};
+use crate::installations::Installations;
+use crate::measure::{SecondStats, Series};
+use crate::measurement_window::MeasurementWindow;
 use crate::round::Round;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// One call that was made.
-pub struct Made {
+pub struct CompletedCall {
     pub call: LoadCall,
     pub sent: Instant,
     /// From the sending to the whole answer, in nanoseconds.
     pub latency_ns: u64,
-    pub verdict: Verdict,
+    pub check: ResponseCheck,
 }
 
 /// How a step ended.
-pub enum End {
+pub enum StepOutcome {
     /// As the scenario expects, with a good answer.
-    Good,
+    Succeeded,
     /// As the scenario expects, with a refusal: the calls that were refused are right.
-    Refused,
+    ExpectedRefusal,
     /// Otherwise: what was expected, what came, and whether what came was a good answer.
-    Unmet(String),
+    Unexpected(String),
     /// The load was over before it could.
-    Cut,
+    Aborted,
 }
 
 /// The book of all users.
 pub struct JourneyMetrics {
-    books: Mutex<JourneyTotals>,
+    totals: Mutex<JourneyTotals>,
     clock: OnceLock<Instant>,
     duration: Duration,
     ended: OnceLock<Instant>,
@@ -44,17 +44,17 @@ pub struct JourneyMetrics {
 
 /// What is in it.
 pub struct JourneyTotals {
-    pub fleet: Fleet,
-    pub checker: Checker,
-    journeys: Vec<OfJourney>,
-    whole: Series,
-    second: Second,
+    pub installations: Installations,
+    pub checker: ResponseChecker,
+    journeys: Vec<JourneySeries>,
+    total: Series,
+    second: SecondStats,
     started: u64,
     /// Users who waited for an answer at the end, and got none.
-    stuck: u64,
+    unanswered_users: u64,
 }
 
-struct OfJourney {
+struct JourneySeries {
     names: Vec<String>,
     lifecycle: Series,
     calls: Vec<(LoadCall, Series)>,
@@ -62,27 +62,32 @@ struct OfJourney {
 
 impl JourneyMetrics {
     /// `duration`: what begins later does not count.
-    pub fn new(scripts: &[Arc<Journey>], fleet: Fleet, checker: Checker, duration: Duration) -> Self {
-        let of = |script: &Arc<Journey>| OfJourney {
-            names: script.series(),
+    pub fn new(
+        journeys: &[Arc<Journey>],
+        installations: Installations,
+        checker: ResponseChecker,
+        duration: Duration,
+    ) -> Self {
+        let of = |journey: &Arc<Journey>| JourneySeries {
+            names: journey.series(),
             lifecycle: Series::default(),
-            calls: script.calls.iter().map(|call| (*call, Series::default())).collect(),
+            calls: journey.calls.iter().map(|call| (*call, Series::default())).collect(),
         };
-        let journeys = scripts.iter().map(of).collect();
-        let books = JourneyTotals {
-            fleet,
+        let journeys = journeys.iter().map(of).collect();
+        let totals = JourneyTotals {
+            installations,
             checker,
             journeys,
-            whole: Series::default(),
-            second: Second::default(),
+            total: Series::default(),
+            second: SecondStats::default(),
             started: 0,
-            stuck: 0,
+            unanswered_users: 0,
         };
-        Self { books: Mutex::new(books), clock: OnceLock::new(), duration, ended: OnceLock::new() }
+        Self { totals: Mutex::new(totals), clock: OnceLock::new(), duration, ended: OnceLock::new() }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, JourneyTotals> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the clock: from now on it counts.
@@ -96,52 +101,57 @@ impl JourneyMetrics {
     }
 
     /// Whether users go on.
-    pub fn goes_on(&self) -> bool {
-        self.holds(Instant::now())
+    pub fn is_running(&self) -> bool {
+        self.is_measured(Instant::now())
     }
 
     /// Whether a moment is within the measured time. A call that was sent in it counts, however long its answer takes.
-    fn holds(&self, moment: Instant) -> bool {
+    fn is_measured(&self, moment: Instant) -> bool {
         let before_end = self.ended.get().is_none_or(|end| moment <= *end);
         before_end && self.clock.get().is_some_and(|start| (*start..=*start + self.duration).contains(&moment))
     }
 
     /// The measured time, and how far into it a moment is, in nanoseconds since the start of the clock.
-    fn at(&self, moment: Instant) -> (Window, u64) {
+    fn at(&self, moment: Instant) -> (MeasurementWindow, u64) {
         let since = |moment: Instant| self.clock.get().map_or(0, |start| nanoseconds(moment.duration_since(*start)));
         let end = self.ended.get().map_or(u64::MAX, |end| since(*end));
         (0..end.min(nanoseconds(self.duration)), since(moment))
     }
 
     /// Notes the calls of one step. Why the journey cannot go on, if it cannot.
-    pub fn resolve(&self, journey: usize, mut made: Vec<Made>, end: &End) -> Result<(), (Failure, String)> {
+    pub fn resolve(
+        &self,
+        journey: usize,
+        mut completed: Vec<CompletedCall>,
+        end: &StepOutcome,
+    ) -> Result<(), (Failure, String)> {
         let stop = match end {
-            End::Unmet(what) => Some((Failure::Wrong(Wrong::Unexpected), what.clone())),
-            End::Good | End::Refused | End::Cut => None,
+            StepOutcome::Unexpected(what) => Some((Failure::Wrong(WrongResponse::Unexpected), what.clone())),
+            StepOutcome::Succeeded | StepOutcome::ExpectedRefusal | StepOutcome::Aborted => None,
         };
         // The answer that seemed right is the one that made the step end otherwise.
-        if let (Some(unmet), Some(last)) = (&stop, made.last_mut().filter(|last| last.verdict.is_ok())) {
-            last.verdict = Err(unmet.clone());
+        if let (Some(unexpected), Some(last)) = (&stop, completed.last_mut().filter(|last| last.check.is_ok())) {
+            last.check = Err(unexpected.clone());
         }
-        let mut books = self.lock();
+        let mut totals = self.lock();
         let mut found = None;
-        for Made { call, sent, latency_ns, verdict } in made {
+        for CompletedCall { call, sent, latency_ns, check } in completed {
             // Whether the scenario expects this refusal will never be known.
-            if matches!((&verdict, end), (Err((Failure::Status(..500), _)), End::Cut)) {
+            if matches!((&check, end), (Err((Failure::Status(..500), _)), StepOutcome::Aborted)) {
                 continue;
             }
-            let verdict = match (verdict, end) {
-                (Err((Failure::Status(_), _)), End::Refused) => Ok(()),
+            let check = match (check, end) {
+                (Err((Failure::Status(_), _)), StepOutcome::ExpectedRefusal) => Ok(()),
                 (other, _) => other,
             };
-            if let Err((failure, example)) = &verdict {
-                let ends = failure.is_wrong() || !matches!(end, End::Good | End::Refused);
+            if let Err((failure, example)) = &check {
+                let ends = failure.is_wrong() || !matches!(end, StepOutcome::Succeeded | StepOutcome::ExpectedRefusal);
                 found = ends.then(|| (*failure, example.clone())).or(found);
             }
-            if self.holds(sent) {
-                let came = self.at(sent + Duration::from_nanos(latency_ns));
-                books.stuck += u64::from(verdict.is_err() && !came.0.contains(&came.1));
-                books.note(journey, call, latency_ns, &verdict, &came);
+            if self.is_measured(sent) {
+                let completions = self.at(sent + Duration::from_nanos(latency_ns));
+                totals.unanswered_users += u64::from(check.is_err() && !completions.0.contains(&completions.1));
+                totals.record(journey, call, latency_ns, &check, &completions);
             }
         }
         found.or(stop).map_or(Ok(()), Err)
@@ -149,12 +159,12 @@ impl JourneyMetrics {
 
     /// Notes a whole lifecycle: the time that its calls took together, or why it was broken off; if that was `decided` within
     /// the measured time: by a last step that ended then, or by a step that began then and failed.
-    pub fn lived(&self, journey: usize, outcome: &Result<u64, (Failure, String)>, decided: Instant) {
-        if !self.holds(decided) {
+    pub fn record_lifecycle(&self, journey: usize, outcome: &Result<u64, (Failure, String)>, decided: Instant) {
+        if !self.is_measured(decided) {
             return;
         }
-        let mut books = self.lock();
-        let Some(of) = books.journeys.get_mut(journey) else { return };
+        let mut totals = self.lock();
+        let Some(of) = totals.journeys.get_mut(journey) else { return };
         match outcome {
             Ok(taken_ns) => of.lifecycle.good(*taken_ns, *taken_ns),
             Err((failure, example)) => of.lifecycle.failed(*failure, 0, || example.clone()),
@@ -162,60 +172,67 @@ impl JourneyMetrics {
     }
 
     /// The figures since they were last taken.
-    pub fn take_second(&self) -> Second {
+    pub fn take_second(&self) -> SecondStats {
         std::mem::take(&mut self.lock().second)
     }
 
     /// What was measured in all.
     pub fn close(&self, measured: Duration) -> Round {
-        let mut books = self.lock();
-        let late = books.checker.identity.conclude();
+        let mut totals = self.lock();
+        let late = totals.checker.claims.conclude();
         for wrong in late {
-            books.whole.belie(wrong, "");
+            totals.total.reclassify_as_wrong(wrong, "");
             let grants = |(call, _): &&mut (LoadCall, Series)| matches!(call, LoadCall::Exchange | LoadCall::Refresh);
-            if let Some((_, series)) = books.journeys.iter_mut().flat_map(|of| &mut of.calls).find(grants) {
-                series.belie(wrong, "");
+            if let Some((_, series)) = totals.journeys.iter_mut().flat_map(|of| &mut of.calls).find(grants) {
+                series.reclassify_as_wrong(wrong, "");
             }
         }
         // What came after the end is good, and no throughput.
-        let calls = books.journeys.iter_mut().flat_map(|of| of.calls.iter_mut().map(|(_, series)| series));
+        let calls = totals.journeys.iter_mut().flat_map(|of| of.calls.iter_mut().map(|(_, series)| series));
         calls.for_each(|series| limit_rate(series, measured));
-        limit_rate(&mut books.whole, measured);
-        let series = books.journeys.iter().flat_map(|of| {
+        limit_rate(&mut totals.total, measured);
+        let series = totals.journeys.iter().flat_map(|of| {
             let all = std::iter::once(&of.lifecycle).chain(of.calls.iter().map(|(_, series)| series));
             of.names.iter().cloned().zip(all.cloned())
         });
         Round {
-            started: books.started,
-            stuck: books.stuck,
-            opaque: books.checker.opaque,
-            learned: books.checker.learned(),
-            one_in: books.checker.seen.one_in(),
-            ..Round::new(series.collect(), books.whole.clone(), measured)
+            started: totals.started,
+            unanswered_users: totals.unanswered_users,
+            opaque_tokens: totals.checker.opaque_tokens,
+            learned_claims: totals.checker.learned_claims(),
+            sample_one_in: totals.checker.duplicates.sample_one_in(),
+            ..Round::new(series.collect(), totals.total.clone(), measured)
         }
     }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
 fn limit_rate(series: &mut Series, measured: Duration) {
-    let within = series.came.within().min(series.good);
+    let within = series.completions.within().min(series.good);
     if within < series.good && !measured.is_zero() {
         series.rate = Some(within as f64 / measured.as_secs_f64());
     }
 }
 
 impl JourneyTotals {
-    fn note(&mut self, journey: usize, call: LoadCall, latency_ns: u64, verdict: &Verdict, came: &(Window, u64)) {
+    fn record(
+        &mut self,
+        journey: usize,
+        call: LoadCall,
+        latency_ns: u64,
+        check: &ResponseCheck,
+        completions: &(MeasurementWindow, u64),
+    ) {
         self.started += 1;
         let of_call =
             self.journeys.get_mut(journey).and_then(|of| of.calls.iter_mut().find(|(known, _)| *known == call));
-        for series in of_call.map(|(_, series)| series).into_iter().chain([&mut self.whole]) {
-            series.note(verdict, latency_ns, latency_ns);
-            if verdict.is_ok() {
-                series.came.note(&came.0, true, came.1);
+        for series in of_call.map(|(_, series)| series).into_iter().chain([&mut self.total]) {
+            series.record_check(check, latency_ns, latency_ns);
+            if check.is_ok() {
+                series.completions.record(&completions.0, true, completions.1);
             }
         }
         self.second.started += 1;
-        self.second.note(verdict, latency_ns);
+        self.second.record_check(check, latency_ns);
     }
 }

@@ -2,11 +2,11 @@
 //! closed model: a user waits for an answer before it goes on, so a slow server is asked less. See `docs/journeys.md`.
 //!
 //! - [`moves`]: what one step of a scenario is in a journey.
-//! - [`script`]: a case of a scenario as a journey, or why it makes none.
+//! - [`journey`]: a case of a scenario as a journey, or why it makes none.
 //! - `device`: storage and clock of a user's phone.
 //! - `wire`: sends the calls, times them, has the answers checked.
 //! - `user`: one user, with the reference SDK on its phone.
-//! - `tally`: what all users measured.
+//! - `metrics`: what all users measured.
 //! - `attack`: goose, which lets the users live.
 
 mod actions;
@@ -19,4 +19,4 @@ mod runner;
 mod virtual_user;
 
 pub use definition::{Journey, Stage, Step};
-pub use runner::{Cast, CastParts, Pace};
+pub use runner::{JourneyOptions, JourneyRunner, JourneyRunnerParts};

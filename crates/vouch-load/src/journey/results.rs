@@ -1,33 +1,33 @@
-//! From what SDK and server say to the answer that a scenario judges.
+//! Converts results of SDK and server to step results, which a scenario's expectations are checked against.
 
-use super::http_client::Reply;
+use super::http_client::Response;
 use vouch_sim::reference::sdk::SdkError;
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::step::StepResult;
-use vouch_spec::step::method_and_path;
 
-/// Why a move has no answer: the text is for the report.
-pub struct Impossible(pub String);
+/// Why an action has no result: a message for the report.
+pub struct ActionError(pub String);
 
-/// A call that the SDK refused.
-pub fn refused(error: SdkError) -> StepResult {
+/// The result of a call that the SDK refused.
+pub fn sdk_refusal(error: SdkError) -> StepResult {
     StepResult::Refused { kind: error.kind, text: error.text }
 }
 
-/// A call of the SDK.
-pub fn told(done: Result<(), SdkError>) -> StepResult {
-    done.map_or_else(refused, |()| StepResult::Ok)
+/// The result of a call of the SDK.
+pub fn sdk_result(result: Result<(), SdkError>) -> StepResult {
+    result.map_or_else(sdk_refusal, |()| StepResult::Ok)
 }
 
-/// A call of the client.
-pub fn http(reply: Option<Reply>) -> StepResult {
-    match reply {
-        Some(reply) => StepResult::Http { status: reply.status },
-        None => StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() },
+/// The result of an HTTP request.
+pub fn http_result(response: Option<Response>) -> StepResult {
+    match response {
+        Some(response) => StepResult::Http { status: response.status },
+        None => StepResult::Refused { kind: ErrorKind::Network, text: "no response".into() },
     }
 }
 
-/// Method and path of a call.
-pub fn split(call: &str) -> Result<(&str, &str), Impossible> {
-    method_and_path(call).ok_or_else(|| Impossible(format!("`{call}` is no method and path")))
+/// Splits a call into method and path.
+pub fn method_and_path(call: &str) -> Result<(&str, &str), ActionError> {
+    let parts = vouch_spec::step::method_and_path(call);
+    parts.ok_or_else(|| ActionError(format!("`{call}` is not a method and a path")))
 }

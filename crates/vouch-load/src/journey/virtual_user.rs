@@ -2,10 +2,10 @@
 
 use super::actions::JourneyAction;
 use super::definition::{Journey, Step};
-use super::device::{AheadTime, Memory};
-use super::http_client::{Port, Reply, Wire};
-use super::metrics::End;
-use super::results::{Impossible, http, refused, split, told};
+use super::device::{AdjustableClock, MemoryStorage};
+use super::http_client::{JourneyClient, Response, SdkNetwork};
+use super::metrics::StepOutcome;
+use super::results::{ActionError, http_result, method_and_path, sdk_refusal, sdk_result};
 use crate::endpoints::LoadCall;
 use crate::failure::Failure;
 use std::collections::HashMap;
@@ -23,129 +23,133 @@ use vouch_spec::step::{ClientCall, ForgeToken, GrantCall};
 
 /// A user of the load.
 pub struct VirtualUser {
-    journey: usize,
-    script: Arc<Journey>,
-    wire: Arc<Wire>,
+    journey_index: usize,
+    journey: Arc<Journey>,
+    client: Arc<JourneyClient>,
     /// The user of the fleet that plays each person, and whether the vendor has deleted it.
     people: Vec<(u32, bool)>,
     /// The installation of the fleet for calls that the SDK does not make.
-    client: u32,
+    client_installation: u32,
     token: Place,
-    time: Arc<AheadTime>,
-    vault: Arc<Memory>,
+    time: Arc<AdjustableClock>,
+    storage: Arc<MemoryStorage>,
     sdk: Arc<Sdk>,
     /// What `as` named in this lifecycle.
     values: HashMap<String, String>,
     /// Whose a token is.
     owners: HashMap<String, usize>,
-    broken_off: bool,
-    taken_ns: u64,
-    lives: u64,
+    abandoned: bool,
+    lifecycle_ns: u64,
+    lifecycles: u64,
 }
 
 /// What a user is made of.
 pub struct VirtualUserParts {
-    pub journey: usize,
-    pub script: Arc<Journey>,
-    pub wire: Arc<Wire>,
+    pub journey_index: usize,
+    pub journey: Arc<Journey>,
+    pub client: Arc<JourneyClient>,
     /// Users of the fleet, one for each person of the script.
     pub people: Vec<u32>,
-    pub client: u32,
+    pub client_installation: u32,
     pub token: Place,
 }
 
-type Moved = Result<StepResult, Impossible>;
+type ActionResult = Result<StepResult, ActionError>;
 
 impl VirtualUser {
     pub fn new(parts: VirtualUserParts) -> Self {
-        let VirtualUserParts { journey, script, wire, people, client, token } = parts;
-        let (time, vault) = (Arc::new(AheadTime::default()), Arc::new(Memory::default()));
-        let sdk = launch(&wire, &vault, &time);
+        let VirtualUserParts { journey_index, journey, client, people, client_installation, token } = parts;
+        let (time, storage) = (Arc::new(AdjustableClock::default()), Arc::new(MemoryStorage::default()));
+        let sdk = launch(&client, &storage, &time);
         let people = people.into_iter().map(|user| (user, false)).collect();
         let (values, owners) = (HashMap::new(), HashMap::new());
-        let (broken_off, taken_ns, lives) = (false, 0, 0);
+        let (abandoned, lifecycle_ns, lifecycles) = (false, 0, 0);
         Self {
+            journey_index,
             journey,
-            script,
-            wire,
-            people,
             client,
+            people,
+            client_installation,
             token,
             time,
-            vault,
+            storage,
             sdk,
             values,
             owners,
-            broken_off,
-            taken_ns,
-            lives,
+            abandoned,
+            lifecycle_ns,
+            lifecycles,
         }
     }
 
     /// Lives through one stage. The first begins a new lifecycle; after a failure the rest of it is passed over.
-    pub async fn live(&mut self, stage: usize) {
+    pub async fn run_stage(&mut self, stage: usize) {
         // Goose looks twice a second whether it is over.
-        if !self.wire.tally.goes_on() {
+        if !self.client.metrics.is_running() {
             return;
         }
-        let script = self.script.clone();
+        let journey = self.journey.clone();
         if stage == 0 {
-            self.begin().await;
+            self.start_lifecycle().await;
         }
-        let Some(stage_now) = script.stages.get(stage).filter(|_| !self.broken_off) else { return };
+        let Some(stage_now) = journey.stages.get(stage).filter(|_| !self.abandoned) else { return };
         for step in &stage_now.steps {
-            let began = Instant::now();
+            let started = Instant::now();
             if let Err(why) = self.step(step).await {
-                self.broken_off = true;
+                self.abandoned = true;
                 if let Some(failure) = why {
-                    self.wire.tally.lived(self.journey, &Err(failure), began);
+                    self.client.metrics.record_lifecycle(self.journey_index, &Err(failure), started);
                 }
                 return;
             }
         }
-        if stage + 1 == script.stages.len() {
-            self.wire.tally.lived(self.journey, &Ok(self.taken_ns), Instant::now());
+        if stage + 1 == journey.stages.len() {
+            self.client.metrics.record_lifecycle(self.journey_index, &Ok(self.lifecycle_ns), Instant::now());
         }
     }
 
     /// A new installation, and users in the place of those that were deleted. What this takes is not measured.
-    async fn begin(&mut self) {
-        (self.broken_off, self.taken_ns) = (false, 0);
-        self.lives += 1;
+    async fn start_lifecycle(&mut self) {
+        (self.abandoned, self.lifecycle_ns) = (false, 0);
+        self.lifecycles += 1;
         self.values.clear();
         self.owners.clear();
         self.time.reset();
-        self.vault = Arc::new(Memory::default());
-        self.sdk = launch(&self.wire, &self.vault, &self.time);
+        self.storage = Arc::new(MemoryStorage::default());
+        self.sdk = launch(&self.client, &self.storage, &self.time);
         for person in 0..self.people.len() {
             if !self.people[person].1 {
                 continue;
             }
-            self.become_client(person, "");
+            self.set_client_user(person, "");
             {
-                let mut books = self.wire.tally.lock();
-                let user = books.fleet.user_mut(self.client);
+                let mut totals = self.client.metrics.lock();
+                let user = totals.installations.user_mut(self.client_installation);
                 user.id = "".into();
                 // A backend makes its user anew by itself when it is asked for a token.
-                if self.wire.site.through_backend {
+                if self.client.load_target.uses_backend {
                     self.people[person].1 = false;
                     continue;
                 }
-                user.name = format!("{}-{}", user.name, self.lives).into_boxed_str();
+                user.name = format!("{}-{}", user.name, self.lifecycles).into_boxed_str();
             }
-            let began = Instant::now();
-            let made = self.wire.call(LoadCall::CreateUser, self.client).await;
-            let failure = self.wire.take().pop().and_then(|made| made.verdict.err());
-            if self.wire.was_cut() {
-                self.broken_off = true;
+            let started = Instant::now();
+            let completed = self.client.call(LoadCall::CreateUser, self.client_installation).await;
+            let failure = self.client.take_completed().pop().and_then(|completed| completed.check.err());
+            if self.client.take_aborted() {
+                self.abandoned = true;
                 return;
             }
             match failure {
-                None if made.is_some() => self.people[person].1 = false,
+                None if completed.is_some() => self.people[person].1 = false,
                 failure => {
-                    let none = || (Failure::Lost, "no user could be made for the next lifecycle".to_owned());
-                    self.broken_off = true;
-                    self.wire.tally.lived(self.journey, &Err(failure.unwrap_or_else(none)), began);
+                    let none = || (Failure::ConnectionLost, "no user could be made for the next lifecycle".to_owned());
+                    self.abandoned = true;
+                    self.client.metrics.record_lifecycle(
+                        self.journey_index,
+                        &Err(failure.unwrap_or_else(none)),
+                        started,
+                    );
                 }
             }
         }
@@ -153,31 +157,32 @@ impl VirtualUser {
 
     /// Why the lifecycle cannot go on, if it cannot; nothing where the load is over.
     async fn step(&mut self, step: &Step) -> Result<(), Option<(Failure, String)>> {
-        let answer = self.act(&step.act).await;
-        let made = self.wire.take();
-        let cut = self.wire.was_cut();
-        self.taken_ns = made.iter().fold(self.taken_ns, |all, made| all.saturating_add(made.latency_ns));
+        let answer = self.perform(&step.act).await;
+        let completed = self.client.take_completed();
+        let aborted = self.client.take_aborted();
+        self.lifecycle_ns =
+            completed.iter().fold(self.lifecycle_ns, |all, completed| all.saturating_add(completed.latency_ns));
         let success = |answer: &StepResult| match answer {
             StepResult::Done | StepResult::Ok => true,
             StepResult::Http { status } => (200..300).contains(status),
             StepResult::Refused { .. } | StepResult::Killed => false,
         };
         let end = match &answer {
-            Err(Impossible(what)) => End::Unmet(format!("{}: {what}", step.place)),
+            Err(ActionError(what)) => StepOutcome::Unexpected(format!("{}: {what}", step.place)),
             Ok(answer) if !step.expect.accepts(answer) => {
-                End::Unmet(format!("{}: expected {}, got {answer}", step.place, step.expect))
+                StepOutcome::Unexpected(format!("{}: expected {}, got {answer}", step.place, step.expect))
             }
-            Ok(answer) if success(answer) => End::Good,
-            Ok(_) => End::Refused,
+            Ok(answer) if success(answer) => StepOutcome::Succeeded,
+            Ok(_) => StepOutcome::ExpectedRefusal,
         };
-        let end = if cut { End::Cut } else { end };
-        match self.wire.tally.resolve(self.journey, made, &end) {
-            Ok(()) if cut => Err(None),
-            settled => settled.map_err(Some),
+        let end = if aborted { StepOutcome::Aborted } else { end };
+        match self.client.metrics.resolve(self.journey_index, completed, &end) {
+            Ok(()) if aborted => Err(None),
+            resolved => resolved.map_err(Some),
         }
     }
 
-    async fn act(&mut self, act: &JourneyAction) -> Moved {
+    async fn perform(&mut self, act: &JourneyAction) -> ActionResult {
         Ok(match act {
             JourneyAction::Issue { person, bind } => {
                 return self.issue(*person, bind.as_deref()).await.map(|(answer, _)| answer);
@@ -192,34 +197,36 @@ impl VirtualUser {
             }
             JourneyAction::SignedInWithKey(person) => {
                 let id = self.id(*person);
-                self.own(*person);
-                let configured = self.sdk.configure(&self.wire.bases.key, self.wire.site.realm);
-                told(configured.and_then(|()| self.sdk.set_user_id(&id)))
+                self.set_device_user(*person);
+                let configured = self.sdk.configure(&self.client.bases.key, self.client.load_target.realm);
+                sdk_result(configured.and_then(|()| self.sdk.set_user_id(&id)))
             }
-            JourneyAction::Configure => told(self.sdk.configure(&self.wire.bases.key, self.wire.site.realm)),
+            JourneyAction::Configure => {
+                sdk_result(self.sdk.configure(&self.client.bases.key, self.client.load_target.realm))
+            }
             JourneyAction::SetUserId(id) => {
                 let id = self.text(id)?;
                 if let Some(person) = (0..self.people.len()).find(|person| self.id(*person) == id) {
-                    self.own(person);
+                    self.set_device_user(person);
                 }
-                told(self.sdk.set_user_id(&id))
+                sdk_result(self.sdk.set_user_id(&id))
             }
-            JourneyAction::SignOut => told(self.sdk.sign_out()),
-            JourneyAction::Refresh => told(self.sdk.refresh().await),
+            JourneyAction::SignOut => sdk_result(self.sdk.sign_out()),
+            JourneyAction::Refresh => sdk_result(self.sdk.refresh().await),
             JourneyAction::Request(call) => {
                 let call = self.text(call)?;
-                let (method, path) = split(&call)?;
+                let (method, path) = method_and_path(&call)?;
                 match self.sdk.request(method, path).await {
                     Ok(answer) => StepResult::Http { status: answer.status },
-                    Err(error) => refused(error),
+                    Err(error) => sdk_refusal(error),
                 }
             }
             JourneyAction::Relaunch => {
-                self.sdk = launch(&self.wire, &self.vault, &self.time);
+                self.sdk = launch(&self.client, &self.storage, &self.time);
                 StepResult::Done
             }
             JourneyAction::Expire => {
-                self.time.advance(self.wire.lifetime() + Duration::from_secs(1));
+                self.time.advance(self.client.lifetime() + Duration::from_secs(1));
                 StepResult::Done
             }
             JourneyAction::Advance(by) => {
@@ -227,24 +234,31 @@ impl VirtualUser {
                 StepResult::Done
             }
             JourneyAction::DeleteUser(person) => {
-                self.become_client(*person, "");
+                self.set_client_user(*person, "");
                 self.people[*person].1 = true;
-                http(self.wire.call(LoadCall::DeleteUser, self.client).await)
+                http_result(self.client.call(LoadCall::DeleteUser, self.client_installation).await)
             }
-            JourneyAction::ClientExchange(grant) => return self.grant(profile::IdpCall::Exchange, grant).await,
-            JourneyAction::ClientRefresh(grant) => return self.grant(profile::IdpCall::Refresh, grant).await,
+            JourneyAction::ClientExchange(token_request) => {
+                return self.token_request(profile::IdpCall::Exchange, token_request).await;
+            }
+            JourneyAction::ClientRefresh(token_request) => {
+                return self.token_request(profile::IdpCall::Refresh, token_request).await;
+            }
             JourneyAction::ClientCall(call) => return self.client_call(call).await,
             JourneyAction::Forge(forged) => return self.forge(forged),
         })
     }
 
-    async fn issue(&mut self, person: usize, bind: Option<&str>) -> Result<(StepResult, String), Impossible> {
-        self.become_client(person, "");
-        let reply = self.wire.call(LoadCall::Issue, self.client).await;
-        let Some(Reply { status: 200..300, body, .. }) = reply else { return Ok((http(reply), String::new())) };
-        let place = if self.wire.site.through_backend { &self.token } else { &Place::Json("/sign_in_token".into()) };
-        let reply = HttpReply { status: 200, headers: hyper::HeaderMap::new(), body };
-        let token = place.read(&reply).ok_or_else(|| Impossible("the answer holds no sign-in token".into()))?;
+    async fn issue(&mut self, person: usize, bind: Option<&str>) -> Result<(StepResult, String), ActionError> {
+        self.set_client_user(person, "");
+        let response = self.client.call(LoadCall::Issue, self.client_installation).await;
+        let Some(Response { status: 200..300, body, .. }) = response else {
+            return Ok((http_result(response), String::new()));
+        };
+        let place =
+            if self.client.load_target.uses_backend { &self.token } else { &Place::Json("/sign_in_token".into()) };
+        let response = HttpReply { status: 200, headers: hyper::HeaderMap::new(), body };
+        let token = place.read(&response).ok_or_else(|| ActionError("the answer holds no sign-in token".into()))?;
         self.owners.insert(token.clone(), person);
         if let Some(bind) = bind {
             self.values.insert(bind.to_owned(), token.clone());
@@ -253,60 +267,60 @@ impl VirtualUser {
     }
 
     async fn sign_in(&mut self, token: &str) -> StepResult {
-        let before = self.wire.tally.lock().fleet.installations[self.wire.device as usize].user;
+        let before = self.client.metrics.lock().installations.all[self.client.device as usize].user;
         if let Some(person) = self.owners.get(token).copied() {
-            self.own(person);
+            self.set_device_user(person);
         }
         let done = self.sdk.sign_in(token).await;
         if done.is_err() {
             // Whoever was signed in before still is.
-            self.wire.tally.lock().fleet.of(self.wire.device).user = before;
+            self.client.metrics.lock().installations.get_mut(self.client.device).user = before;
         }
-        told(done)
+        sdk_result(done)
     }
 
-    async fn grant(&mut self, call: profile::IdpCall, grant: &GrantCall) -> Moved {
-        let token = self.text(&grant.token)?;
+    async fn token_request(&mut self, call: profile::IdpCall, token_request: &GrantCall) -> ActionResult {
+        let token = self.text(&token_request.token)?;
         let owner = self.owners.get(&token).copied().unwrap_or(0);
-        self.become_client(owner, if call == profile::IdpCall::Refresh { &token } else { "" });
+        self.set_client_user(owner, if call == profile::IdpCall::Refresh { &token } else { "" });
         let TokenParts { jwt, public_key, tenant } = match call {
             profile::IdpCall::Exchange => TokenParts::of(&token),
             profile::IdpCall::Refresh => {
-                let public_key = self.wire.tally.lock().checker.public_key.clone();
+                let public_key = self.client.metrics.lock().checker.public_key.clone();
                 TokenParts { jwt: String::new(), public_key, tenant: String::new() }
             }
         };
         let values = Values { token: &jwt, public_key: &public_key, tenant: &tenant, refresh_token: &token };
-        let profile = self.wire.site.profile.clone();
-        let reply = self.wire.grant(call, self.client, profile.request(call, &values)).await;
-        let Some(reply) = reply else { return Ok(http(None)) };
-        let granted = match token_grant(&profile, call, reply.status, &reply.body) {
+        let profile = self.client.load_target.profile.clone();
+        let response = self.client.token_request(call, self.client_installation, profile.request(call, &values)).await;
+        let Some(response) = response else { return Ok(http_result(None)) };
+        let granted = match token_grant(&profile, call, response.status, &response.body) {
             Ok(granted) => granted,
             Err(Some(answer)) => return Ok(answer),
-            Err(None) => return Err(Impossible("a good answer without tokens and lifetime".into())),
+            Err(None) => return Err(ActionError("a good answer without tokens and lifetime".into())),
         };
         self.owners.insert(granted.access_token.clone(), owner);
         self.owners.insert(granted.refresh_token.clone(), owner);
-        if let Some(name) = &grant.bind {
+        if let Some(name) = &token_request.bind {
             self.values.insert(format!("{name}.accessToken"), granted.access_token);
             self.values.insert(format!("{name}.refreshToken"), granted.refresh_token);
         }
         Ok(StepResult::Ok)
     }
 
-    async fn client_call(&mut self, call: &ClientCall) -> Moved {
+    async fn client_call(&mut self, call: &ClientCall) -> ActionResult {
         let line = self.text(&call.call)?;
-        let (method, path) = split(&line)?;
+        let (method, path) = method_and_path(&line)?;
         let mut fields = Vec::new();
-        let mut own = None;
+        let mut set_device_user = None;
         if let Some(bearer) = &call.bearer {
             let bearer = self.text(bearer)?;
             if let Some(owner) = self.owners.get(&bearer).copied()
                 && method == "GET"
                 && path == format!("/v2/user/{}", self.id(owner))
             {
-                self.become_client(owner, "");
-                own = Some(self.client);
+                self.set_client_user(owner, "");
+                set_device_user = Some(self.client_installation);
             }
             fields.push(("authorization".to_owned(), format!("Bearer {bearer}")));
         }
@@ -320,19 +334,19 @@ impl VirtualUser {
             }
             None => None,
         };
-        let reply = self.wire.api(method, path, fields, body, own).await;
-        if let (Some(field), Some(Reply { status: 200..300, body, .. })) = (&call.field, &reply) {
+        let response = self.client.api(method, path, fields, body, set_device_user).await;
+        if let (Some(field), Some(Response { status: 200..300, body, .. })) = (&call.field, &response) {
             let wanted = self.text(&field.is)?;
             if let Some(got) = field.unmet(&wanted, body) {
-                return Err(Impossible(format!("expected `{}` to be {wanted}, got {got}", field.at)));
+                return Err(ActionError(format!("expected `{}` to be {wanted}, got {got}", field.at)));
             }
         }
-        Ok(http(reply))
+        Ok(http_result(response))
     }
 
-    fn forge(&mut self, forged: &ForgeToken) -> Moved {
+    fn forge(&mut self, forged: &ForgeToken) -> ActionResult {
         let good = self.text(&forged.from)?;
-        let token = forge(&good, forged.how).ok_or_else(|| Impossible("`from` is no sign-in token".into()))?;
+        let token = forge(&good, forged.how).ok_or_else(|| ActionError("`from` is no sign-in token".into()))?;
         if let Some(owner) = self.owners.get(&good).copied() {
             self.owners.insert(token.clone(), owner);
         }
@@ -341,49 +355,49 @@ impl VirtualUser {
     }
 
     /// The client's next call is for this person; `refresh_token` is the one that it uses.
-    fn become_client(&self, person: usize, refresh_token: &str) {
-        let mut books = self.wire.tally.lock();
-        let installation = books.fleet.of(self.client);
+    fn set_client_user(&self, person: usize, refresh_token: &str) {
+        let mut totals = self.client.metrics.lock();
+        let installation = totals.installations.get_mut(self.client_installation);
         installation.user = self.people[person].0;
         installation.refresh_token.clear();
         installation.refresh_token.push_str(refresh_token);
     }
 
     /// The phone is this person's.
-    fn own(&self, person: usize) {
-        self.wire.tally.lock().fleet.of(self.wire.device).user = self.people[person].0;
+    fn set_device_user(&self, person: usize) {
+        self.client.metrics.lock().installations.get_mut(self.client.device).user = self.people[person].0;
     }
 
     fn id(&self, person: usize) -> String {
-        self.wire.tally.lock().fleet.users[self.people[person].0 as usize].id.to_string()
+        self.client.metrics.lock().installations.users[self.people[person].0 as usize].id.to_string()
     }
 
     /// A text of the scenario with its variables filled in.
-    fn text(&self, text: &Text) -> Result<String, Impossible> {
+    fn text(&self, text: &Text) -> Result<String, ActionError> {
         let value = |name: &str| {
             let known = || self.values.get(name).cloned();
-            let person = |of: &str| self.script.people.iter().position(|person| person == of);
+            let person = |of: &str| self.journey.people.iter().position(|person| person == of);
             match name.split_once('.') {
-                Some(("team", "key")) => Some(self.wire.bases.key.clone()),
+                Some(("team", "key")) => Some(self.client.bases.key.clone()),
                 Some((of, "id")) if person(of).is_some() => person(of).map(|person| self.id(person)),
                 Some((of, "externalId")) if person(of).is_some() => {
                     let user = self.people[person(of)?].0 as usize;
-                    Some(self.wire.tally.lock().fleet.users[user].name.to_string())
+                    Some(self.client.metrics.lock().installations.users[user].name.to_string())
                 }
                 _ => known(),
             }
         };
-        text.resolve(value).map_err(|name| Impossible(format!("`${name}` has no value")))
+        text.resolve(value).map_err(|name| ActionError(format!("`${name}` has no value")))
     }
 }
 
 /// Starts the SDK on the user's storage.
-fn launch(wire: &Arc<Wire>, vault: &Arc<Memory>, time: &Arc<AheadTime>) -> Arc<Sdk> {
+fn launch(client: &Arc<JourneyClient>, storage: &Arc<MemoryStorage>, time: &Arc<AdjustableClock>) -> Arc<Sdk> {
     Sdk::launch(Device {
         policy: Arc::new(DefaultSdkPolicy),
-        profile: wire.site.profile.clone(),
-        vault: vault.clone(),
-        net: Arc::new(Port(wire.clone())),
+        profile: client.load_target.profile.clone(),
+        vault: storage.clone(),
+        net: Arc::new(SdkNetwork(client.clone())),
         time: time.clone(),
         on_status: Box::new(|_| {}),
     })

@@ -1,7 +1,8 @@
 //! The connection to a master: a ZeroMQ DEALER socket whose identity is the worker's id.
 
-use super::message::{Hear, Say};
+use super::message::{MasterMessage, MessageError, WorkerMessage};
 use futures_util::{Stream, StreamExt};
+use std::io;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -9,69 +10,80 @@ use tokio::task::JoinHandle;
 use zeromq::util::PeerIdentity;
 use zeromq::{DealerSendHalf, DealerSocket, Socket, SocketEvent, SocketOptions, SocketRecv, SocketSend};
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Messages of the master that may wait to be looked at.
-const WAITING: usize = 1024;
+/// The timeout of connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The number of received messages that are buffered.
+const QUEUE_LENGTH: usize = 1024;
 
-/// A connection that stands, or stood.
-pub struct Link {
+/// There is no connection to a master.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("no master is listening at {master}: {cause}")]
+    Unreachable { master: String, cause: io::Error },
+    #[error("no master is listening at {master}: no connection within {} s", CONNECT_TIMEOUT.as_secs())]
+    TimedOut { master: String },
+    #[error("the server at {master} does not speak ZeroMQ like a Locust master: {cause}")]
+    NotZeroMq { master: String, cause: zeromq::ZmqError },
+    #[error("the worker id is not a valid ZeroMQ identity: {0}")]
+    Identity(zeromq::ZmqError),
+}
+
+/// A connection to a master.
+pub struct MasterConnection {
     id: String,
     out: DealerSendHalf,
-    heard: mpsc::Receiver<Result<Hear, String>>,
+    messages: mpsc::Receiver<Result<MasterMessage, MessageError>>,
     reader: JoinHandle<()>,
 }
 
-impl Drop for Link {
+impl Drop for MasterConnection {
     fn drop(&mut self) {
-        // The other half of the socket is the reader's: the connection closes when both are gone.
+        // The reader owns the other half of the socket: the connection closes when both are dropped.
         self.reader.abort();
     }
 }
 
-impl Link {
+impl MasterConnection {
     /// Connects to `HOST:PORT`.
     ///
     /// # Errors
-    /// Why there is no connection, for the reader.
-    pub async fn open(master: &str, id: &str) -> Result<Self, String> {
-        // ZeroMQ would try again without a word; a plain connection says what is wrong.
-        match tokio::time::timeout(CONNECT, TcpStream::connect(master)).await {
+    /// When no master is listening there.
+    pub async fn open(master: &str, id: &str) -> Result<Self, ConnectError> {
+        // ZeroMQ retries silently; a plain TCP connection reports the cause.
+        match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(master)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(format!("nobody answers at {master}: {error}")),
-            Err(_) => return Err(format!("nobody answers at {master} within {} s", CONNECT.as_secs())),
+            Ok(Err(cause)) => return Err(ConnectError::Unreachable { master: master.to_owned(), cause }),
+            Err(_) => return Err(ConnectError::TimedOut { master: master.to_owned() }),
         }
-        let identity = PeerIdentity::try_from(id.as_bytes()).map_err(|error| error.to_string())?;
+        let claims = PeerIdentity::try_from(id.as_bytes()).map_err(ConnectError::Identity)?;
         let mut options = SocketOptions::default();
-        options.peer_identity(identity).connect_timeout(CONNECT);
+        options.peer_identity(claims).connect_timeout(CONNECT_TIMEOUT);
         let mut socket = DealerSocket::with_options(options);
         let events = socket.monitor();
         let connected = socket.connect(&format!("tcp://{master}")).await;
-        connected.map_err(|error| {
-            format!("what answers at {master} does not speak ZeroMQ as a Locust master does: {error}")
-        })?;
+        connected.map_err(|cause| ConnectError::NotZeroMq { master: master.to_owned(), cause })?;
         let (out, incoming) = socket.split();
-        let (tell, heard) = mpsc::channel(WAITING);
-        let reader = tokio::spawn(read(incoming, events, tell));
-        Ok(Self { id: id.to_owned(), out, heard, reader })
+        let (sender, messages) = mpsc::channel(QUEUE_LENGTH);
+        let reader = tokio::spawn(read(incoming, events, sender));
+        Ok(Self { id: id.to_owned(), out, messages, reader })
     }
 
-    /// Sends a message. Whether it went out; the master may be gone all the same.
-    pub async fn say(&mut self, say: &Say) -> bool {
-        self.out.send(say.encode(&self.id).into()).await.is_ok()
+    /// Sends a message. Returns whether the socket accepted it; the master may be gone nevertheless.
+    pub async fn send(&mut self, message: &WorkerMessage) -> bool {
+        self.out.send(message.encode(&self.id).into()).await.is_ok()
     }
 
-    /// The next message; an error for one that cannot be read. None when the connection is gone.
-    pub async fn on_event(&mut self) -> Option<Result<Hear, String>> {
-        self.heard.recv().await
+    /// Receives the next message; an error for an unreadable one, `None` when the connection is lost.
+    pub async fn receive(&mut self) -> Option<Result<MasterMessage, MessageError>> {
+        self.messages.recv().await
     }
 }
 
-/// Hands messages on until the connection is gone.
+/// Forwards messages until the connection is lost.
 async fn read(
     mut incoming: zeromq::DealerRecvHalf,
     mut events: impl Stream<Item = SocketEvent> + Unpin,
-    tell: mpsc::Sender<Result<Hear, String>>,
+    sender: mpsc::Sender<Result<MasterMessage, MessageError>>,
 ) {
     loop {
         let message = tokio::select! {
@@ -83,12 +95,12 @@ async fn read(
             },
         };
         let Ok(message) = message else { return };
-        // A master's message has one frame; what has more is no message of Locust.
-        let heard = match message.get(0) {
-            Some(frame) if message.len() == 1 => Hear::decode(frame),
-            _ => Err(format!("{} frames instead of one", message.len())),
+        // A message of Locust has one frame.
+        let messages = match message.get(0) {
+            Some(frame) if message.len() == 1 => MasterMessage::decode(frame),
+            _ => Err(MessageError::Frames(message.len())),
         };
-        if tell.send(heard).await.is_err() {
+        if sender.send(messages).await.is_err() {
             return;
         }
     }

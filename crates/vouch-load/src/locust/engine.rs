@@ -1,13 +1,15 @@
-//! The threads behind a test run: roles the load, makes what users need, lets them work until they are stopped, and
-//! takes away what was made. It knows no master; it tells what happens as [`News`].
+//! The engine of a test run: sets up the target, creates what users need, runs the users until they are stopped, and deletes
+//! what it created. It does not know the master; it reports [`EngineEvent`]s.
 
-use super::counters::{Names, RequestCounters};
+use super::counters::{RequestCounters, RequestNames};
 use super::test_plan::TestPlan;
-use super::users::{Crowd, Users};
-use crate::endpoints::Site;
+use super::users::{ThreadUsers, UserPopulation};
+use crate::endpoints::LoadTarget;
 use crate::round::Round;
-use crate::scheduler::{Pace, Workload};
-use crate::{Limits, LoadError, ProgressEvent, TargetSetup, WorkerParts, Workers, allow_sockets, role};
+use crate::scheduler::{ArrivalSource, Workload};
+use crate::{
+    ClientOptions, LoadError, ProgressEvent, TargetSetup, WorkerParts, Workers, allow_connections, set_up_target,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -15,7 +17,7 @@ use tokio_rustls::rustls::ClientConfig;
 use vouch_runner::target_file::Target;
 use vouch_spec::profile::Profile;
 
-/// Where a load goes, and how.
+/// The target of a load, and how to reach it.
 #[derive(Clone)]
 pub struct EngineParts {
     pub target: Target,
@@ -23,122 +25,129 @@ pub struct EngineParts {
     pub tls: Arc<ClientConfig>,
 }
 
-/// What an engine tells. `Over` is the last.
-pub enum News {
-    /// What is being made, and how many.
-    Making(&'static str, u64),
-    /// Users can come.
-    Working(RequestCounters),
-    /// It cannot go on.
+/// An event of an engine. `CleanedUp` is the last one.
+pub enum EngineEvent {
+    /// What is being created, and how many.
+    Preparing(&'static str, u64),
+    /// The preparation is complete: users can start.
+    Started(RequestCounters),
+    /// The engine has failed.
     Failed(LoadError),
-    /// All users are gone.
-    Ended(Box<Round>),
-    /// All is taken away but so many users.
-    Over { left: u64 },
+    /// All users have stopped.
+    Finished(Box<Round>),
+    /// Everything that was created is deleted, except this number of users.
+    CleanedUp { undeleted_users: u64 },
 }
 
-/// A load that goes on.
-pub struct RoleSetup {
-    pub crowd: Arc<Crowd>,
-    pub news: UnboundedReceiver<News>,
+/// A running engine.
+pub struct Engine {
+    pub population: Arc<UserPopulation>,
+    pub events: UnboundedReceiver<EngineEvent>,
     stop: Arc<AtomicBool>,
 }
 
-impl RoleSetup {
-    /// Starts it; nothing it does holds the caller up.
-    pub fn start(order: TestPlan, ground: EngineParts) -> Self {
-        let crowd = Arc::new(Crowd::new(order.load.workloads.len(), order.load.threads));
+impl Engine {
+    /// Starts an engine in the background.
+    pub fn start(plan: TestPlan, parts: EngineParts) -> Self {
+        let population = Arc::new(UserPopulation::new(plan.load.workloads.len(), plan.load.threads));
         let stop = Arc::new(AtomicBool::new(false));
-        let (tell, news) = unbounded_channel();
-        tokio::spawn(carry_out(order, ground, crowd.clone(), stop.clone(), tell));
-        Self { crowd, news, stop }
+        let (sender, events) = unbounded_channel();
+        tokio::spawn(run_engine(plan, parts, population.clone(), stop.clone(), sender));
+        Self { population, events, stop }
     }
 
-    /// Sends all users away. Those in the middle of a workload go through it first.
+    /// Stops all users. Those with a workload in progress complete it first.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 }
 
-async fn carry_out(
-    order: TestPlan,
-    ground: EngineParts,
-    crowd: Arc<Crowd>,
+async fn run_engine(
+    plan: TestPlan,
+    parts: EngineParts,
+    population: Arc<UserPopulation>,
     stop: Arc<AtomicBool>,
-    tell: UnboundedSender<News>,
+    sender: UnboundedSender<EngineEvent>,
 ) {
-    // Nobody listens any more when the worker ends; there is nothing to do about that here.
-    let news = |news| drop(tell.send(news));
-    let seated = match allow_sockets(order.connections) {
-        Ok(()) => role(&order.load, &ground.target, ground.profile).await,
-        Err(why) => Err(LoadError::new(why)),
+    // The receiver is gone when the worker has ended.
+    let emit = |event| drop(sender.send(event));
+    let setup = match allow_connections(plan.connections) {
+        Ok(()) => set_up_target(&plan.load, &parts.target, parts.profile).await,
+        Err(error) => Err(LoadError::new(error)),
     };
-    let seated = match seated {
-        Ok(seated) => seated,
-        Err(trouble) => {
-            news(News::Failed(trouble));
-            return news(News::Over { left: 0 });
+    let setup = match setup {
+        Ok(setup) => setup,
+        Err(error) => {
+            emit(EngineEvent::Failed(error));
+            return emit(EngineEvent::CleanedUp { undeleted_users: 0 });
         }
     };
-    let TargetSetup { site, users, token_place, keep, .. } = seated;
-    let names = names(&order.load.workloads, &site);
-    let load = order.load.clone();
-    let limits = Limits::of(&load, ground.tls);
-    let workers = Workers::new(WorkerParts { load, site, limits, users, token_place });
-    let teller = tell.clone();
-    let done = tokio::task::spawn_blocking(move || live(workers, names, &order, &crowd, &stop, &teller)).await;
-    drop(keep);
+    let TargetSetup { load_target, users, token_place, services, .. } = setup;
+    let names = names(&plan.load.workloads, &load_target);
+    let load = plan.load.clone();
+    let client_options = ClientOptions::of(&load, parts.tls);
+    let workers = Workers::new(WorkerParts { load, load_target, client_options, users, token_place });
+    let worker_sender = sender.clone();
+    let done =
+        tokio::task::spawn_blocking(move || run(workers, names, &plan, &population, &stop, &worker_sender)).await;
+    drop(services);
     if done.is_err() {
-        news(News::Failed(LoadError::new("the load broke down")));
+        emit(EngineEvent::Failed(LoadError::new("the load panicked")));
     }
-    news(News::Over { left: done.unwrap_or(0) });
+    emit(EngineEvent::CleanedUp { undeleted_users: done.unwrap_or(0) });
 }
 
-/// The whole life of a workers. How many users it could not take away.
-fn live(
+/// Prepares, runs and cleans up. Returns the number of users that could not be deleted.
+fn run(
     mut workers: Workers,
-    names: Names,
-    order: &TestPlan,
-    crowd: &Arc<Crowd>,
+    names: RequestNames,
+    plan: &TestPlan,
+    population: &Arc<UserPopulation>,
     stop: &AtomicBool,
-    tell: &UnboundedSender<News>,
+    sender: &UnboundedSender<EngineEvent>,
 ) -> u64 {
-    let news = |news| drop(tell.send(news));
-    let mut making = "";
-    let mut on_event = |happening: ProgressEvent<'_>| {
-        if let ProgressEvent::Preparing { what, of, .. } = happening
-            && what != making
+    let emit = |event| drop(sender.send(event));
+    let mut preparing = "";
+    let mut on_event = |event: ProgressEvent<'_>| {
+        if let ProgressEvent::Preparing { what, of, .. } = event
+            && what != preparing
         {
-            making = what;
-            news(News::Making(what, of));
+            preparing = what;
+            emit(EngineEvent::Preparing(what, of));
         }
     };
     let done = workers.prepare(stop, &mut on_event).and_then(|()| {
-        let counters = RequestCounters::new(names, order.load.threads);
-        let users = (0..).zip(counters.tallies()).map(|(thread, tally)| {
-            Pace::Users(Users::new(crowd.clone(), tally.clone(), thread, order.wait, order.load.seed))
+        let counters = RequestCounters::new(names, plan.load.threads);
+        let users = (0..).zip(counters.threads()).map(|(thread, counters)| {
+            ArrivalSource::Users(ThreadUsers::new(
+                population.clone(),
+                counters.clone(),
+                thread,
+                plan.wait,
+                plan.load.seed,
+            ))
         });
-        let paces = users.collect();
-        news(News::Working(counters));
-        let connections = (order.connections / order.load.threads).max(1) as usize;
-        workers.until_stopped(paces, connections, stop)
+        let sources = users.collect();
+        emit(EngineEvent::Started(counters));
+        let connections = (plan.connections / plan.load.threads).max(1) as usize;
+        workers.until_stopped(sources, connections, stop)
     });
-    news(match done {
-        Ok(round) => News::Ended(Box::new(round)),
-        Err(trouble) => News::Failed(trouble),
+    emit(match done {
+        Ok(round) => EngineEvent::Finished(Box::new(round)),
+        Err(error) => EngineEvent::Failed(error),
     });
     workers.clean_up(&mut |_| {})
 }
 
-/// The names under which the master knows the requests: those of the workload's calls.
-fn names(workloads: &[Workload], site: &Site) -> Names {
+/// The names of the requests in the master's statistics.
+fn names(workloads: &[Workload], load_target: &LoadTarget) -> RequestNames {
     let of = |workload: &Workload| {
         let calls = workload.calls.iter().map(|call| {
             let name =
                 if workload.calls.len() == 1 { workload.name.clone() } else { format!("{}/{call}", workload.name) };
-            (site.template(*call).1.method, name)
+            (load_target.template(*call).1.method, name)
         });
         calls.collect()
     };
-    Names(workloads.iter().map(of).collect())
+    RequestNames(workloads.iter().map(of).collect())
 }

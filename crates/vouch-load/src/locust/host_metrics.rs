@@ -1,28 +1,28 @@
-//! What this process uses of its machine, and what the machine is called.
+//! CPU and memory usage of this process, and the host name.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Instant;
 
-/// Measures CPU time from one look to the next.
-pub struct Meter {
-    looked: Instant,
+/// Measures CPU usage between two calls.
+pub struct CpuMeter {
+    measured_at: Instant,
     cpu_s: f64,
-    /// Threads that send.
+    /// The number of sending threads.
     threads: f64,
 }
 
-impl Meter {
-    /// `threads`: how many send; 100 per cent is all of them busy.
+impl CpuMeter {
+    /// `threads`: the number of sending threads; 100 per cent means that all are busy.
     pub fn new(threads: u32) -> Self {
-        Self { looked: Instant::now(), cpu_s: cpu_seconds(), threads: f64::from(threads.max(1)) }
+        Self { measured_at: Instant::now(), cpu_s: cpu_seconds(), threads: f64::from(threads.max(1)) }
     }
 
-    /// Per cent of the sending threads' time since the last look. Locust warns above 90.
+    /// The CPU usage of the sending threads since the last call, in per cent. Locust warns above 90.
     pub fn cpu_percent(&mut self) -> f64 {
         let (now, cpu_s) = (Instant::now(), cpu_seconds());
-        let passed = now.duration_since(self.looked).as_secs_f64().max(1e-3);
-        let percent = (cpu_s - self.cpu_s) / passed / self.threads * 100.0;
-        (self.looked, self.cpu_s) = (now, cpu_s);
+        let elapsed = now.duration_since(self.measured_at).as_secs_f64().max(1e-3);
+        let percent = (cpu_s - self.cpu_s) / elapsed / self.threads * 100.0;
+        (self.measured_at, self.cpu_s) = (now, cpu_s);
         (percent * 10.0).round() / 10.0
     }
 }
@@ -33,8 +33,8 @@ fn cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// Memory that this process holds, in bytes; 0 where that is not known.
-pub fn memory() -> u64 {
+/// The resident memory of this process, in bytes; 0 where it is not known.
+pub fn memory_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = text.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
     // SAFETY: a plain system call.
@@ -42,7 +42,7 @@ pub fn memory() -> u64 {
     pages.unwrap_or(0) * page
 }
 
-/// The name of this machine, as Locust's worker ids begin.
+/// The host name, which is the prefix of Locust's worker ids.
 pub fn host_name() -> String {
     let mut name = [0_u8; 256];
     // SAFETY: the buffer is this function's own, and its last byte stays zero.
@@ -58,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_plausible() {
-        let mut meter = Meter::new(1);
+    fn cpu_memory_and_host_name_are_plausible() {
+        let mut meter = CpuMeter::new(1);
         let began = Instant::now();
         while began.elapsed().as_millis() < 50 {}
         assert!(meter.cpu_percent() > 10.0, "busy");
-        assert!(memory() > 100_000 || !cfg!(target_os = "linux"));
+        assert!(memory_bytes() > 100_000 || !cfg!(target_os = "linux"));
         assert!(!host_name().is_empty());
     }
 }

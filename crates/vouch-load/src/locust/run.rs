@@ -1,107 +1,107 @@
-//! One test run, from the master's first `spawn` to its `stop`: which users are there, what they did, and how it ends.
+//! One test run, from the master's first `spawn` message to its `stop`.
 
-use super::counters::{RequestCounters, Sums, Taken};
-use super::engine::{EngineParts, News, RoleSetup};
+use super::counters::{CountersDelta, RequestCounters, RunTotals};
+use super::engine::{Engine, EngineEvent, EngineParts};
 use super::message::Spawn;
-use super::stats::{Entry, Report, now};
-use super::test_plan::{TestPlan, Wait};
+use super::stats::{StatsEntry, StatsReport, now};
+use super::test_plan::{TestPlan, WaitTime};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Users that are wanted and do not come (each thread looks up a few times a second) are told as they are after so long.
-const SETTLING: Duration = Duration::from_secs(2);
+/// After this time the current number of users is reported, even if it is not the requested one.
+const SPAWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How far a run is.
+/// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Users, tokens and installations are made.
+    /// Users, tokens and installations are created.
     Preparing,
     Working,
-    /// A class came that nothing was made for: the engine ends and starts again.
+    /// The master has added a user class: the engine stops and starts again.
     Restarting,
     /// The master stopped it.
     Ending,
-    /// It could not be carried out, and waits to be stopped.
-    Broken,
+    /// It has failed, and waits for the master to stop it.
+    Failed,
 }
 
-/// What a worker was started with, as far as it is about loads.
+/// The options of a worker that concern its loads.
 #[derive(Clone)]
-pub struct Means {
-    pub ground: EngineParts,
+pub struct RunOptions {
+    pub engine_parts: EngineParts,
     pub load: Option<PathBuf>,
-    pub wait: Option<Wait>,
+    pub wait: Option<WaitTime>,
 }
 
 /// A test run.
-pub struct Run {
+pub struct TestRun {
     pub phase: Phase,
-    pub engine: Option<RoleSetup>,
+    pub engine: Option<Engine>,
     pub counters: Option<RequestCounters>,
-    pub sums: Sums,
-    /// Requests that no master heard of.
+    pub totals: RunTotals,
+    /// Requests that were not reported to the master.
     pub unreported: u64,
-    /// Times that a user found nothing to work with, by class.
+    /// The number of times that a user had nothing to work with, by class.
     pub starved: BTreeMap<String, u64>,
-    /// What was taken at the end of an engine and is not reported.
-    late: Option<Taken>,
+    /// The requests at the end of an engine that are not reported yet.
+    final_delta: Option<CountersDelta>,
     number: u32,
-    order: Option<TestPlan>,
+    plan: Option<TestPlan>,
     spawn: Spawn,
-    wanted_at: Instant,
+    changed_at: Instant,
 }
 
-impl Run {
-    /// Starts a run. Besides it, what the reader should know.
-    pub fn start(number: u32, spawn: Spawn, means: &Means) -> (Self, Vec<String>) {
+impl TestRun {
+    /// Starts a run. Also returns notes for the user.
+    pub fn start(number: u32, spawn: Spawn, options: &RunOptions) -> (Self, Vec<String>) {
         let mut run = Self {
-            phase: Phase::Broken,
+            phase: Phase::Failed,
             engine: None,
             counters: None,
-            sums: Sums::default(),
+            totals: RunTotals::default(),
             unreported: 0,
             starved: BTreeMap::new(),
-            late: None,
+            final_delta: None,
             number,
-            order: None,
+            plan: None,
             spawn,
-            wanted_at: Instant::now(),
+            changed_at: Instant::now(),
         };
-        let told = run.begin(means);
-        (run, told)
+        let notes = run.start_engine(options);
+        (run, notes)
     }
 
-    /// Starts an engine for all classes that were ever asked for.
-    pub fn begin(&mut self, means: &Means) -> Vec<String> {
+    /// Starts an engine for all user classes that were requested so far. Returns notes for the user.
+    pub fn start_engine(&mut self, options: &RunOptions) -> Vec<String> {
         let mut names: Vec<String> = self.spawn.user_classes_count.keys().cloned().collect();
-        let before = self.order.iter().flat_map(|order| &order.classes).map(|class| class.name.clone());
+        let before = self.plan.iter().flat_map(|plan| &plan.classes).map(|class| class.name.clone());
         names.extend(before.filter(|name| !self.spawn.user_classes_count.contains_key(name)));
-        let gcip = means.ground.profile.name == "gcip";
-        match TestPlan::new(&names, &self.spawn, means.load.as_deref(), means.wait, gcip) {
-            Ok(order) => {
-                let engine = RoleSetup::start(order.clone(), means.ground.clone());
-                engine.crowd.want(&order.counts(&self.spawn));
-                let unknown = order.unknown.clone();
-                (self.phase, self.engine, self.order) = (Phase::Preparing, Some(engine), Some(order));
+        let gcip = options.engine_parts.profile.name == "gcip";
+        match TestPlan::new(&names, &self.spawn, options.load.as_deref(), options.wait, gcip) {
+            Ok(plan) => {
+                let engine = Engine::start(plan.clone(), options.engine_parts.clone());
+                engine.population.set_wanted(&plan.counts(&self.spawn));
+                let unknown = plan.unknown.clone();
+                (self.phase, self.engine, self.plan) = (Phase::Preparing, Some(engine), Some(plan));
                 unknown
             }
-            Err(why) => {
-                (self.phase, self.engine) = (Phase::Broken, None);
-                vec![why]
+            Err(error) => {
+                (self.phase, self.engine) = (Phase::Failed, None);
+                vec![error.to_string()]
             }
         }
     }
 
-    /// The master wants other users now.
-    pub fn want(&mut self, spawn: Spawn) {
-        (self.spawn, self.wanted_at) = (spawn, Instant::now());
-        let (Some(order), Some(engine)) = (&self.order, &self.engine) else { return };
-        engine.crowd.want(&order.counts(&self.spawn));
+    /// Sets the requested number of users.
+    pub fn set_users(&mut self, spawn: Spawn) {
+        (self.spawn, self.changed_at) = (spawn, Instant::now());
+        let (Some(plan), Some(engine)) = (&self.plan, &self.engine) else { return };
+        engine.population.set_wanted(&plan.counts(&self.spawn));
         let known = |name: &String| {
-            order.classes.iter().any(|class| class.name == *name)
-                || order.unknown.iter().any(|told| told.contains(&format!("`{name}`")))
+            plan.classes.iter().any(|class| class.name == *name)
+                || plan.unknown.iter().any(|notes| notes.contains(&format!("`{name}`")))
         };
         let running = matches!(self.phase, Phase::Preparing | Phase::Working);
         if running && !self.spawn.user_classes_count.keys().all(known) {
@@ -110,16 +110,18 @@ impl Run {
         }
     }
 
-    /// Whether the master's wish is fulfilled, or cannot be.
-    pub fn settled(&self) -> bool {
+    /// Whether the requested users run, or cannot run.
+    pub fn is_settled(&self) -> bool {
         match (self.phase, &self.engine) {
-            (Phase::Working, Some(engine)) => engine.crowd.settled() || self.wanted_at.elapsed() > SETTLING,
-            (Phase::Broken, _) => true,
+            (Phase::Working, Some(engine)) => {
+                engine.population.is_settled() || self.changed_at.elapsed() > SPAWN_TIMEOUT
+            }
+            (Phase::Failed, _) => true,
             _ => false,
         }
     }
 
-    /// Sends all users away. Whether there is an engine whose end is to be waited for.
+    /// Stops all users. Returns whether there is an engine whose end has to be awaited.
     pub fn stop(&mut self) -> bool {
         let Some(engine) = &self.engine else { return false };
         engine.stop();
@@ -127,74 +129,74 @@ impl Run {
         true
     }
 
-    /// The master begins to count anew, when it was told to by `--reset-stats`.
+    /// Resets the counters after spawning if the master runs with `--reset-stats`.
     pub fn all_spawned(&mut self) {
         if self.spawn.parsed_options.reset_stats
             && let Some(counters) = &mut self.counters
         {
             counters.take();
-            self.sums.reset();
+            self.totals.reset();
         }
     }
 
-    /// How many users of each class there are; after a stop, those whose chains are not through. The master waits for them.
+    /// The number of users of each class; after a stop, those with a workload in progress, for which the master waits.
     pub fn counts(&self) -> BTreeMap<String, u32> {
         let mut counts: BTreeMap<String, u32> =
             self.spawn.user_classes_count.keys().map(|name| (name.clone(), 0)).collect();
-        let lives = matches!(self.phase, Phase::Working | Phase::Ending);
-        if let (Some(order), Some(engine), true) = (&self.order, &self.engine, lives) {
-            let live = order.classes.iter().zip(engine.crowd.live());
+        let has_users = matches!(self.phase, Phase::Working | Phase::Ending);
+        if let (Some(plan), Some(engine), true) = (&self.plan, &self.engine, has_users) {
+            let live = plan.classes.iter().zip(engine.population.counts());
             counts.extend(live.map(|(class, count)| (class.name.clone(), count)));
         }
         counts
     }
 
-    /// Threads that send.
+    /// The number of sending threads.
     pub fn threads(&self) -> u32 {
-        self.order.as_ref().map_or(1, |order| order.load.threads)
+        self.plan.as_ref().map_or(1, |plan| plan.load.threads)
     }
 
-    /// Keeps what the end of an engine brings to light for the next report.
-    pub fn conclude(&mut self, news: News) {
-        if let (News::Ended(round), Some(counters)) = (news, &mut self.counters) {
-            self.late = Some(counters.conclude(&round.series));
+    /// Keeps the final requests of an engine for the next report.
+    pub fn conclude(&mut self, event: EngineEvent) {
+        if let (EngineEvent::Finished(round), Some(counters)) = (event, &mut self.counters) {
+            self.final_delta = Some(counters.conclude(&round.series));
         }
     }
 
-    /// The report of what happened since the last one.
-    pub fn report(&mut self) -> Report {
-        let taken = self.late.take().or_else(|| self.counters.as_mut().map(RequestCounters::take));
+    /// The report of the requests since the last one.
+    pub fn report(&mut self) -> StatsReport {
+        let delta = self.final_delta.take().or_else(|| self.counters.as_mut().map(RequestCounters::take));
         let counts = self.counts();
-        let Some(taken) = taken else { return report(counts) };
-        self.sums.add(&taken);
-        for (class, count) in self.order.iter().flat_map(|order| &order.classes).zip(&taken.starved) {
+        let Some(delta) = delta else { return report(counts) };
+        self.totals.add(&delta);
+        for (class, count) in self.plan.iter().flat_map(|plan| &plan.classes).zip(&delta.starved) {
             if *count > 0 {
                 *self.starved.entry(class.name.clone()).or_default() += count;
             }
         }
-        Report { stats: taken.stats, stats_total: taken.total, errors: taken.errors, ..report(counts) }
+        StatsReport { stats: delta.stats, stats_total: delta.total, errors: delta.errors, ..report(counts) }
     }
 
-    /// What a reader should know about users that find nothing to work with.
-    pub fn starving(&self, class: &str) -> String {
-        let order = self.order.iter().flat_map(|order| order.classes.iter().map(move |class| (order, class)));
-        let mut order = order.filter(|(_, known)| known.name == class);
-        match order.next() {
-            Some((order, class)) if class.workload.needs_tokens() => format!(
-                "{} users wait: the {} sign-in tokens that were made before are used up; give more `tokens` in the load file, or use the class SignIn",
-                class.name, order.load.tokens
+    /// A note about users without an idle installation or a sign-in token.
+    pub fn starvation_note(&self, class: &str) -> String {
+        let plan = self.plan.iter().flat_map(|plan| plan.classes.iter().map(move |class| (plan, class)));
+        let mut plan = plan.filter(|(_, known)| known.name == class);
+        match plan.next() {
+            Some((plan, class)) if class.workload.needs_tokens() => format!(
+                "{} users wait: the {} prepared sign-in tokens are used up; increase `tokens` in the load file, or use the class SignIn",
+                class.name, plan.load.tokens
             ),
-            Some((order, class)) => format!(
-                "{} users wait: none of the {} installations is idle; give a larger `fleet` in the load file",
-                class.name, order.load.fleet
+            Some((plan, class)) => format!(
+                "{} users wait: none of the {} installations is idle; increase `installations` in the load file",
+                class.name, plan.load.installations
             ),
             None => format!("{class} users wait"),
         }
     }
 
-    /// What the worker counted itself, to be held against the master's statistics.
+    /// The worker's own totals, for comparison with the master's statistics.
     pub fn summary(&self) -> Value {
-        let mut summary = self.sums.json();
+        let mut summary = self.totals.json();
         summary["run"] = json!(self.number);
         summary["unreported"] = json!(self.unreported);
         summary["starved"] = json!(self.starved);
@@ -202,12 +204,12 @@ impl Run {
     }
 }
 
-/// A report of nothing but who is there.
-pub fn report(counts: BTreeMap<String, u32>) -> Report {
+/// A report without requests.
+pub fn report(counts: BTreeMap<String, u32>) -> StatsReport {
     let user_count = counts.values().sum();
-    Report {
+    StatsReport {
         stats: vec![],
-        stats_total: Entry::total(now()),
+        stats_total: StatsEntry::total(now()),
         errors: BTreeMap::new(),
         user_classes_count: counts,
         user_count,

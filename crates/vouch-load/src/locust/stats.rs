@@ -1,5 +1,5 @@
-//! Statistics in the shape of Locust's `stats.py`: [`Entry`] is its `StatsEntry`, [`Fault`] its `StatsError`, [`Report`]
-//! what its `on_worker_report` reads. Times of requests are milliseconds; moments are seconds since 1970.
+//! Statistics in the format of Locust's `stats.py`: [`StatsEntry`] and [`StatsError`] are its classes of these names, and its
+//! `on_worker_report` reads [`StatsReport`]. Response times are in milliseconds, times in seconds since 1970.
 
 use aws_lc_rs::digest;
 use serde::Serialize;
@@ -8,29 +8,29 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The requests of one name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Entry {
+pub struct StatsEntry {
     pub name: String,
     pub method: String,
     pub last_request_timestamp: Option<f64>,
     pub start_time: f64,
     pub num_requests: u64,
-    /// Requests without a response time; there are none here, and Locust asks.
+    /// Requests without a response time: always 0, but required by Locust.
     pub num_none_requests: u64,
     pub num_failures: u64,
     pub total_response_time: f64,
     pub max_response_time: f64,
     pub min_response_time: Option<f64>,
     pub total_content_length: u64,
-    /// By response time, rounded to two digits.
+    /// Counts by response time, rounded to two digits.
     pub response_times: BTreeMap<u64, u64>,
-    /// By whole second.
+    /// Counts by second.
     pub num_reqs_per_sec: BTreeMap<u64, u64>,
     pub num_fail_per_sec: BTreeMap<u64, u64>,
 }
 
 /// Failures of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Fault {
+pub struct StatsError {
     pub name: String,
     pub method: String,
     pub error: String,
@@ -39,18 +39,18 @@ pub struct Fault {
     pub last_seen: Option<f64>,
 }
 
-/// What a worker tells its master every three seconds: what happened since the last report, and who is there.
+/// The report of a worker, sent every three seconds: the requests since the last report, and the current users.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
-    pub stats: Vec<Entry>,
-    pub stats_total: Entry,
-    pub errors: BTreeMap<String, Fault>,
+pub struct StatsReport {
+    pub stats: Vec<StatsEntry>,
+    pub stats_total: StatsEntry,
+    pub errors: BTreeMap<String, StatsError>,
     pub user_classes_count: BTreeMap<String, u32>,
     pub user_count: u32,
 }
 
-impl Entry {
-    /// No requests yet. `start`: the moment from which it counts.
+impl StatsEntry {
+    /// An entry without requests. `start`: the start of the counting.
     pub fn new(name: &str, method: &str, start: f64) -> Self {
         Self {
             name: name.to_owned(),
@@ -70,7 +70,7 @@ impl Entry {
         }
     }
 
-    /// The sum of everything, under Locust's name for it.
+    /// The total, with Locust's name for it.
     pub fn total(start: f64) -> Self {
         Self::new("Aggregated", "", start)
     }
@@ -79,7 +79,7 @@ impl Entry {
     pub fn request(&mut self, milliseconds: f64, bytes: u64, moment: f64) {
         self.num_requests += 1;
         self.last_request_timestamp = Some(moment);
-        *self.num_reqs_per_sec.entry(whole(moment)).or_default() += 1;
+        *self.num_reqs_per_sec.entry(whole_second(moment)).or_default() += 1;
         self.total_response_time += milliseconds;
         self.max_response_time = self.max_response_time.max(milliseconds);
         self.min_response_time = Some(self.min_response_time.map_or(milliseconds, |least| least.min(milliseconds)));
@@ -87,14 +87,14 @@ impl Entry {
         self.total_content_length += bytes;
     }
 
-    /// Counts failures among the requests.
+    /// Counts failures of counted requests.
     pub fn failures(&mut self, count: u64, moment: f64) {
         self.num_failures += count;
-        *self.num_fail_per_sec.entry(whole(moment)).or_default() += count;
+        *self.num_fail_per_sec.entry(whole_second(moment)).or_default() += count;
     }
 
-    /// Adds what another entry counted.
-    pub fn merge(&mut self, other: &Entry) {
+    /// Adds another entry.
+    pub fn merge(&mut self, other: &StatsEntry) {
         let latest = self.last_request_timestamp.into_iter().chain(other.last_request_timestamp);
         self.last_request_timestamp = latest.reduce(f64::max);
         self.start_time = self.start_time.min(other.start_time);
@@ -104,23 +104,23 @@ impl Entry {
         self.max_response_time = self.max_response_time.max(other.max_response_time);
         self.min_response_time = self.min_response_time.into_iter().chain(other.min_response_time).reduce(f64::min);
         self.total_content_length += other.total_content_length;
-        for (mine, theirs) in [
+        for (own, other) in [
             (&mut self.response_times, &other.response_times),
             (&mut self.num_reqs_per_sec, &other.num_reqs_per_sec),
             (&mut self.num_fail_per_sec, &other.num_fail_per_sec),
         ] {
-            theirs.iter().for_each(|(key, count)| *mine.entry(*key).or_default() += count);
+            other.iter().for_each(|(key, count)| *own.entry(*key).or_default() += count);
         }
     }
 
-    /// Whether it has nothing to tell.
+    /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.num_requests == 0 && self.num_failures == 0
     }
 }
 
-impl Fault {
-    /// The key under which a master gathers the same failure of all its workers: `StatsError.create_key`.
+impl StatsError {
+    /// The key by which a master merges the same failure of all workers: `StatsError.create_key`.
     pub fn key(&self) -> String {
         let text = format!("{}.{}.{}", self.method, self.name, python_repr(&self.error));
         let digest = digest::digest(&digest::SHA256, text.as_bytes());
@@ -128,7 +128,7 @@ impl Fault {
     }
 }
 
-/// A string as Python's `repr` writes it, for printable text.
+/// Formats a printable string like Python's `repr`.
 fn python_repr(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut out = String::from(quote);
@@ -142,7 +142,7 @@ fn python_repr(text: &str) -> String {
     out
 }
 
-/// A response time as Locust rounds it for its histogram: to two digits, halves to the even side.
+/// Rounds a response time like Locust's histogram: to two digits, half to even.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds of a request, never negative")]
 fn bucket(milliseconds: f64) -> u64 {
     let step = match milliseconds {
@@ -155,11 +155,11 @@ fn bucket(milliseconds: f64) -> u64 {
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds since 1970")]
-fn whole(moment: f64) -> u64 {
+fn whole_second(moment: f64) -> u64 {
     moment as u64
 }
 
-/// Now, in seconds since 1970.
+/// The current time, in seconds since 1970.
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
@@ -177,8 +177,8 @@ mod tests {
     }
 
     #[test]
-    fn errors_have_the_key_that_locust_gives_them() {
-        let fault = |error: &str| Fault {
+    fn errors_have_the_same_key_as_in_locust() {
+        let error = |error: &str| StatsError {
             name: "/x".into(),
             method: "GET".into(),
             error: error.into(),
@@ -187,18 +187,18 @@ mod tests {
             last_seen: None,
         };
         // hashlib.sha256("GET./x.'status 401'".encode()).hexdigest()
-        assert_eq!(fault("status 401").key(), "807e67615089a048c4aa09da18bd52fdb562f7155970bffbe23cb6947f4dbb66");
+        assert_eq!(error("status 401").key(), "807e67615089a048c4aa09da18bd52fdb562f7155970bffbe23cb6947f4dbb66");
         // ... of "GET./x.\"it's\""
-        assert_eq!(fault("it's").key(), "2039e33d1d5db16b14565e91d1d3436e0c272e137344fa52a6130562acdaca8c");
+        assert_eq!(error("it's").key(), "2039e33d1d5db16b14565e91d1d3436e0c272e137344fa52a6130562acdaca8c");
     }
 
     #[test]
     fn entries_add_up() {
-        let mut one = Entry::new("refresh", "POST", 100.0);
+        let mut one = StatsEntry::new("refresh", "POST", 100.0);
         one.request(12.5, 300, 101.2);
         one.request(250.0, 0, 101.9);
         one.failures(1, 101.9);
-        let mut both = Entry::total(99.0);
+        let mut both = StatsEntry::total(99.0);
         both.merge(&one);
         both.merge(&one);
         assert_eq!((both.num_requests, both.num_failures, both.total_content_length), (4, 2, 600));

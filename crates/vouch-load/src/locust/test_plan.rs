@@ -1,59 +1,66 @@
-//! What a test run shall do: the user classes of the master, matched with workloads, and the load file.
+//! The plan of a test run: the user classes of the master, mapped to workloads, and the load file.
 
-use super::TRIED_WITH;
+use super::TESTED_VERSION;
 use super::message::Spawn;
 use crate::arrivals::Arrivals;
+use crate::plan::{self, PlanError};
 use crate::scheduler::Workload;
-use crate::{BUILT_IN, Load, LoadFile, Overrides, plan};
+use crate::{BUILT_IN, Load, LoadFile, Overrides};
 use rand::{Rng, rngs::SmallRng};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 use vouch_spec::text::{Diagnostics, Source, did_you_mean};
 
-/// Sign-in tokens that are made before users start, where the load file says nothing.
+/// The default number of sign-in tokens that are issued before users start.
 const TOKENS: u32 = 1000;
-/// Connections that users may have at once, where the load file says nothing. What is made before is made over fewer: it
-/// takes as many as there are.
+/// The default maximum number of connections of users. The preparation uses fewer, because it uses as many as are allowed.
 const CONNECTIONS: u32 = 1000;
 
-/// How long a user pauses between two rounds of its workload: evenly spread from `least` to `most`.
+/// The wait time of a user between two runs of its workload, uniformly distributed from `min` to `max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait {
-    pub least: Duration,
-    pub most: Duration,
+pub struct WaitTime {
+    pub min: Duration,
+    pub max: Duration,
 }
 
-impl Default for Wait {
-    /// A second, as in Locust's first examples.
+impl Default for WaitTime {
+    /// One second, as in Locust's introductory examples.
     fn default() -> Self {
-        Self { least: Duration::from_secs(1), most: Duration::from_secs(1) }
+        Self { min: Duration::from_secs(1), max: Duration::from_secs(1) }
     }
 }
 
-impl FromStr for Wait {
-    type Err = String;
+/// A text that is not a wait time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseWaitTimeError {
+    #[error("`{0}` is not a wait time; write for example `500ms` or `1s..3s`")]
+    Form(String),
+    #[error("the wait time `{0}` has a minimum above its maximum")]
+    Reversed(String),
+}
 
-    /// Reads `500ms` or `1s..3s`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let time = |word: &str| {
-            humantime::parse_duration(word.trim())
-                .map_err(|_| format!("`{text}` is no pause; write for example `500ms` or `1s..3s`"))
-        };
-        let (least, most) = text.split_once("..").unwrap_or((text, text));
-        let wait = Self { least: time(least)?, most: time(most)? };
-        if wait.least > wait.most {
-            return Err(format!("the pause `{text}` ends before it begins"));
+impl FromStr for WaitTime {
+    type Err = ParseWaitTimeError;
+
+    /// Parses `500ms` or `1s..3s`.
+    fn from_str(text: &str) -> Result<Self, ParseWaitTimeError> {
+        let time =
+            |word: &str| humantime::parse_duration(word.trim()).map_err(|_| ParseWaitTimeError::Form(text.to_owned()));
+        let (min, max) = text.split_once("..").unwrap_or((text, text));
+        let wait = Self { min: time(min)?, max: time(max)? };
+        if wait.min > wait.max {
+            return Err(ParseWaitTimeError::Reversed(text.to_owned()));
         }
         Ok(wait)
     }
 }
 
-impl Wait {
-    /// One pause, in nanoseconds.
-    pub fn draw(&self, random: &mut SmallRng) -> u64 {
-        let (least, most) = (nanoseconds(self.least), nanoseconds(self.most));
-        if least == most { least } else { random.random_range(least..=most) }
+impl WaitTime {
+    /// A random wait time, in nanoseconds.
+    pub fn sample(&self, random: &mut SmallRng) -> u64 {
+        let (min, max) = (nanoseconds(self.min), nanoseconds(self.max));
+        if min == max { min } else { random.random_range(min..=max) }
     }
 }
 
@@ -61,73 +68,91 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A user class of the master, and the workload that its users go through.
+/// A user class of the master, and the workload of its users.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Class {
+pub struct UserClass {
     pub name: String,
     pub workload: Workload,
 }
 
-/// What a test run needs.
+/// A test run that cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum TestPlanError {
+    #[error("cannot read the load file: {0}")]
+    Unreadable(String),
+    #[error("the load file is invalid: {0}")]
+    Invalid(String),
+    #[error(transparent)]
+    WaitTime(#[from] ParseWaitTimeError),
+    #[error("{0}")]
+    UnknownClasses(String),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// The plan of a test run.
 #[derive(Clone, Debug)]
 pub struct TestPlan {
-    /// Its workloads are those of `classes`, in the same order.
+    /// The load, with the workloads of `classes` in the same order.
     pub load: Load,
-    pub classes: Vec<Class>,
-    pub wait: Wait,
-    /// Connections that users may have at once.
+    pub classes: Vec<UserClass>,
+    pub wait: WaitTime,
+    /// The maximum number of connections of users.
     pub connections: u32,
-    /// Classes that no workload fits, and what to do about it.
+    /// Messages about user classes without a workload.
     pub unknown: Vec<String>,
 }
 
 impl TestPlan {
-    /// Settles what the master asked for. A load file or pause of the worker's own goes before the master's.
+    /// Resolves the request of the master. The worker's own load file and wait time take precedence over the master's.
     ///
     /// # Errors
-    /// For the reader: the load file is missing or wrong, or no class of the master has a workload.
+    /// When the load file is missing or invalid, or no user class of the master has a workload.
     pub fn new(
         names: &[String],
         spawn: &Spawn,
         file: Option<&Path>,
-        wait: Option<Wait>,
+        wait: Option<WaitTime>,
         gcip: bool,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, TestPlanError> {
         let options = &spawn.parsed_options;
-        let theirs = options.vouch_load.as_deref().filter(|path| !path.is_empty()).map(Path::new);
-        let mut file = read(file.or(theirs))?;
+        let master_file = options.vouch_load.as_deref().filter(|path| !path.is_empty()).map(Path::new);
+        let mut file = read(file.or(master_file))?;
         let wait = match wait {
             Some(wait) => wait,
-            None => {
-                options.vouch_wait.as_deref().filter(|text| !text.is_empty()).map_or(Ok(Wait::default()), str::parse)?
-            }
+            None => options
+                .vouch_wait
+                .as_deref()
+                .filter(|text| !text.is_empty())
+                .map_or(Ok(WaitTime::default()), str::parse)?,
         };
-        let own: Vec<_> = file.workloads.iter().map(|(name, calls)| (name.clone(), calls.value.clone())).collect();
+        let own_workloads: Vec<_> =
+            file.workloads.iter().map(|(name, calls)| (name.clone(), calls.value.clone())).collect();
         let (mut classes, mut unknown) = (Vec::new(), Vec::new());
         for name in names {
-            match plan::workload(&workload_name(name), 1, &own) {
-                Ok(workload) => classes.push(Class { name: name.clone(), workload }),
+            match plan::workload(&workload_name(name), 1, &own_workloads) {
+                Ok(workload) => classes.push(UserClass { name: name.clone(), workload }),
                 Err(_) => {
-                    let known: Vec<String> = own
+                    let known: Vec<String> = own_workloads
                         .iter()
                         .map(|(name, _)| name.as_str())
                         .chain(BUILT_IN.iter().map(|(name, ..)| *name))
                         .map(class_name)
                         .collect();
                     let help = did_you_mean(name, known.iter().map(String::as_str));
-                    unknown.push(format!("no workload fits the user class `{name}`; {help}"));
+                    unknown.push(format!("there is no workload for the user class `{name}`; {help}"));
                 }
             }
         }
-        let Some(first) = classes.first() else { return Err(unknown.join("; ")) };
-        // What is about arrivals is not about users.
+        let Some(first) = classes.first() else { return Err(TestPlanError::UnknownClasses(unknown.join("; "))) };
+        // Settings for arrivals do not apply to users.
         (file.thresholds, file.mix, file.workload, file.warm_up) = (vec![], Default::default(), None, None);
         let overrides = Overrides {
             workload: Some(first.workload.name.clone()),
             arrivals: Some(Arrivals::Constant(1.0)),
             duration: Some(Duration::from_secs(10)),
             tokens: Some(file.tokens.unwrap_or(TOKENS).max(1)),
-            fleet: Some(file.fleet.unwrap_or(1000).max(1)),
+            installations: Some(file.installations.unwrap_or(1000).max(1)),
             ..Overrides::default()
         };
         let mut load = file.resolve(&overrides, gcip)?;
@@ -136,19 +161,19 @@ impl TestPlan {
         Ok(Self { load, classes, wait, connections, unknown })
     }
 
-    /// How many users of each class there shall be, in the order of the classes.
+    /// The requested number of users of each class, in the order of the classes.
     pub fn counts(&self, spawn: &Spawn) -> Vec<u32> {
         self.classes.iter().map(|class| spawn.user_classes_count.get(&class.name).copied().unwrap_or(0)).collect()
     }
 }
 
-fn read(path: Option<&Path>) -> Result<LoadFile, String> {
+fn read(path: Option<&Path>) -> Result<LoadFile, TestPlanError> {
     let Some(path) = path else { return Ok(LoadFile::default()) };
-    let source = Source::read(path).map_err(|error| format!("cannot read the load file: {error}"))?;
+    let source = Source::read(path).map_err(|error| TestPlanError::Unreadable(error.to_string()))?;
     LoadFile::parse(&source).map_err(|problems| {
         let problems = Diagnostics(problems).tidy();
-        let told = problems.0.iter().map(|problem| format!("{} {}", problem.place(), problem.message));
-        format!("the load file is wrong: {}", told.collect::<Vec<_>>().join("; "))
+        let described = problems.0.iter().map(|problem| format!("{} {}", problem.place(), problem.message));
+        TestPlanError::Invalid(described.collect::<Vec<_>>().join("; "))
     })
 }
 
@@ -163,14 +188,12 @@ fn class_name(workload: &str) -> String {
     characters.next().map_or(String::new(), |first| first.to_uppercase().chain(characters).collect())
 }
 
-/// What to say when the master is of another release than this worker was tried with; only the first two numbers count,
-/// as they do for the master.
-pub fn other_version(master: &str) -> Option<String> {
+/// A warning if the master has another release than this worker is tested with. Only the first two numbers are compared, as
+/// the master does.
+pub fn version_warning(master: &str) -> Option<String> {
     let release = |version: &str| version.split('.').take(2).collect::<Vec<_>>().join(".");
-    (release(master) != release(TRIED_WITH)).then(|| {
-        format!(
-            "the master is Locust {master}; this worker was tried with {TRIED_WITH}, and may not understand it in all"
-        )
+    (release(master) != release(TESTED_VERSION)).then(|| {
+        format!("the master is Locust {master}; this worker is tested with {TESTED_VERSION} and may not be compatible")
     })
 }
 
@@ -180,54 +203,54 @@ mod tests {
 
     fn spawn(counts: &[(&str, u32)], load: Option<String>) -> Spawn {
         let user_classes_count = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        let parsed_options = super::super::message::Options { vouch_load: load, ..Default::default() };
+        let parsed_options = super::super::message::ParsedOptions { vouch_load: load, ..Default::default() };
         Spawn { user_classes_count, parsed_options, ..Spawn::default() }
     }
 
-    fn order(counts: &[(&str, u32)], load: Option<String>) -> Result<TestPlan, String> {
+    fn plan(counts: &[(&str, u32)], load: Option<String>) -> Result<TestPlan, TestPlanError> {
         let spawn = spawn(counts, load);
         let names: Vec<String> = spawn.user_classes_count.keys().cloned().collect();
         TestPlan::new(&names, &spawn, None, None, false)
     }
 
     #[test]
-    fn classes_are_workloads() {
-        let order = order(&[("SignIn", 2), ("Refresh", 3), ("Refesh", 1)], None).expect("an order");
-        let names: Vec<_> = order.load.workloads.iter().map(|workload| workload.name.as_str()).collect();
+    fn user_classes_are_mapped_to_workloads() {
+        let plan = plan(&[("SignIn", 2), ("Refresh", 3), ("Refesh", 1)], None).expect("an order");
+        let names: Vec<_> = plan.load.workloads.iter().map(|workload| workload.name.as_str()).collect();
         assert_eq!(names, ["refresh", "signIn"]);
-        assert_eq!(order.counts(&spawn(&[("SignIn", 7)], None)), [0, 7]);
-        assert!(order.unknown[0].contains("did you mean `Refresh`?"), "{:?}", order.unknown);
+        assert_eq!(plan.counts(&spawn(&[("SignIn", 7)], None)), [0, 7]);
+        assert!(plan.unknown[0].contains("did you mean `Refresh`?"), "{:?}", plan.unknown);
     }
 
     #[test]
-    fn a_load_file_adds_workloads_and_is_told_when_it_is_wrong() {
+    fn a_load_file_adds_workloads_and_its_mistakes_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("load.yaml");
-        let text = "workloads: {morning: [issue, exchange, resource]}\nmix: {morning: 1}\nthresholds: [morning p99<1s]\narrivals: max\nfleet: 5\n";
+        let text = "workloads: {morning: [issue, exchange, resource]}\nmix: {morning: 1}\nthresholds: [morning p99<1s]\narrivals: max\ninstallations: 5\n";
         std::fs::write(&path, text).expect("writable");
-        let with = |path: &Path| order(&[("Morning", 1), ("Refresh", 1)], Some(path.display().to_string()));
-        let order = with(&path).expect("an order");
-        assert_eq!((order.classes.len(), order.load.fleet, order.load.thresholds.len()), (2, 5, 0));
-        std::fs::write(&path, "fleeet: 5\n").expect("writable");
-        let why = with(&path).expect_err("a typo");
-        assert!(why.contains("load.yaml:1:1") && why.contains("fleeet"), "{why}");
-        assert!(with(&folder.path().join("none.yaml")).expect_err("no file").contains("cannot read"));
+        let with = |path: &Path| plan(&[("Morning", 1), ("Refresh", 1)], Some(path.display().to_string()));
+        let plan = with(&path).expect("an order");
+        assert_eq!((plan.classes.len(), plan.load.installations, plan.load.thresholds.len()), (2, 5, 0));
+        std::fs::write(&path, "instalations: 5\n").expect("writable");
+        let why = with(&path).expect_err("a typo").to_string();
+        assert!(why.contains("load.yaml:1:1") && why.contains("instalations"), "{why}");
+        assert!(with(&folder.path().join("none.yaml")).expect_err("no file").to_string().contains("cannot read"));
     }
 
     #[test]
-    fn pauses_are_read_or_refused() {
-        let wait: Wait = "1s..3s".parse().expect("a pause");
-        assert_eq!((wait.least.as_secs(), wait.most.as_secs()), (1, 3));
-        assert_eq!("500ms".parse::<Wait>().map(|wait| wait.most.as_millis()), Ok(500));
+    fn wait_times_are_parsed_or_rejected() {
+        let wait: WaitTime = "1s..3s".parse().expect("a pause");
+        assert_eq!((wait.min.as_secs(), wait.max.as_secs()), (1, 3));
+        assert_eq!("500ms".parse::<WaitTime>().map(|wait| wait.max.as_millis()), Ok(500));
         for text in ["", "soon", "3s..1s", "1s.."] {
-            assert!(text.parse::<Wait>().is_err(), "{text}");
+            assert!(text.parse::<WaitTime>().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn another_release_is_told_a_patch_is_not() {
-        assert_eq!(other_version("2.47.9"), None);
-        assert!(other_version("2.31.0").is_some_and(|text| text.contains("2.31.0")));
-        assert!(other_version("2.4.0").is_some());
+    fn another_release_is_reported_and_a_patch_is_not() {
+        assert_eq!(version_warning("2.47.9"), None);
+        assert!(version_warning("2.31.0").is_some_and(|text| text.contains("2.31.0")));
+        assert!(version_warning("2.4.0").is_some());
     }
 }

@@ -1,14 +1,14 @@
-//! The worker towards its master: joins, says that it is alive, follows what the master wants, reports, and joins again
-//! when the master was gone. Intervals are those of Locust's `runners.py`.
+//! The worker and its master: joins, sends heartbeats and reports, follows the master's messages, and rejoins when the
+//! connection was lost. Intervals are those of Locust's `runners.py`.
 
 mod test_runs;
 
-use super::connection::Link;
-use super::engine::News;
-use super::host_metrics::{Meter, host_name, memory};
-use super::message::{Hear, Say};
-use super::run::{Means, Phase, Run};
-use super::{EngineParts, TRIED_WITH, Wait};
+use super::connection::{ConnectError, MasterConnection};
+use super::engine::EngineEvent;
+use super::host_metrics::{CpuMeter, host_name, memory_bytes};
+use super::message::{MasterMessage, WorkerMessage};
+use super::run::{Phase, RunOptions, TestRun};
+use super::{EngineParts, TESTED_VERSION, WaitTime};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,51 +20,62 @@ use vouch_runner::run::{Interrupted, wanted};
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// `WORKER_REPORT_INTERVAL`
 const REPORT: Duration = Duration::from_secs(3);
-/// `CONNECT_TIMEOUT`: how long a master may take to acknowledge.
-const ACKNOWLEDGE: Duration = Duration::from_secs(5);
-/// `MASTER_HEARTBEAT_TIMEOUT`: a master that is silent for so long is gone, though its connection stands.
-const SILENCE: Duration = Duration::from_secs(60);
-/// Between two tries to reach a master.
+/// `CONNECT_TIMEOUT`: the time that a master may take to acknowledge.
+const ACK_TIMEOUT: Duration = Duration::from_secs(5);
+/// `MASTER_HEARTBEAT_TIMEOUT`: a master that is silent for this time counts as lost.
+const MASTER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The time between two attempts to connect.
 const RETRY: Duration = Duration::from_secs(1);
-/// Between two notes about a master that cannot be reached.
-const NAG: Duration = Duration::from_secs(30);
-/// How often a wish of the master is looked at until it is fulfilled.
-const LOOK: Duration = Duration::from_millis(50);
-/// Notes about messages that cannot be read; more are not told.
-const MOST_GARBAGE: u32 = 10;
+/// The time between two notes about an unreachable master.
+const NOTE_INTERVAL: Duration = Duration::from_secs(30);
+/// How often the number of users is checked until it is the requested one.
+const SPAWN_CHECK: Duration = Duration::from_millis(50);
+/// The most notes about unreadable messages.
+const MAX_UNREADABLE_NOTES: u32 = 10;
 
-/// What a worker is started with.
-pub struct Options {
+/// The options of a worker.
+pub struct WorkerOptions {
     /// `HOST:PORT`.
     pub master: String,
-    /// The load file; it goes before the one of the master's arguments.
+    /// The load file; it takes precedence over the master's.
     pub load: Option<PathBuf>,
-    /// The pause of users between two rounds of their workload; it goes before the master's.
-    pub wait: Option<Wait>,
-    /// How long a master may be out of reach.
+    /// The wait time of users; it takes precedence over the master's.
+    pub wait: Option<WaitTime>,
+    /// How long to try to connect to a master.
     pub connect_timeout: Duration,
-    pub ground: EngineParts,
+    pub engine_parts: EngineParts,
 }
 
-/// What a worker tells the person who started it.
-pub enum Told {
+/// An event of a worker, for its user.
+pub enum WorkerEvent {
     Note(String),
-    /// What it counted in a test run that is over.
+    /// The totals of a test run that has ended.
     Summary(Value),
 }
 
-/// How a worker ended.
+/// Why a worker ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The master sent it home.
+pub enum WorkerExit {
+    /// The master sent `quit`.
     Quit,
     Interrupted,
-    /// No master for longer than its connect_timeout, and what it heard last.
+    /// No connection within the connect timeout, and the last error.
     NoMaster(String),
 }
 
-/// Why a worker stops to serve a connection.
-enum Leave {
+/// A worker that could not join its master.
+#[derive(Debug, thiserror::Error)]
+enum JoinError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("the master at {master} does not acknowledge this worker")]
+    NotAcknowledged { master: String },
+    #[error("the master at {master} closed the connection")]
+    Closed { master: String },
+}
+
+/// Why a worker stops serving a connection.
+enum DisconnectReason {
     Lost(String),
     Reconnect,
     Quit,
@@ -75,237 +86,251 @@ struct Worker<'t> {
     master: String,
     id: String,
     connect_timeout: Duration,
-    means: Means,
-    tell: &'t mut (dyn FnMut(Told) + Send),
-    /// As Locust calls it: ready, spawning or running.
+    run_options: RunOptions,
+    on_event: &'t mut (dyn FnMut(WorkerEvent) + Send),
+    /// The state in Locust's terms: ready, spawning or running.
     state: &'static str,
-    run: Option<Run>,
+    run: Option<TestRun>,
     runs: u32,
-    /// The moment of the last `spawn` message, by the master's clock.
+    /// The timestamp of the last `spawn` message.
     last_spawn: f64,
-    heard_at: Instant,
-    meter: Meter,
-    garbage: u32,
-    /// What is told once only.
-    told: BTreeSet<String>,
+    last_message_at: Instant,
+    meter: CpuMeter,
+    unreadable: u32,
+    /// Notes that are reported only once per run.
+    noted: BTreeSet<String>,
 }
 
-/// Works for a master until it says `quit`, the master is gone for good, or `interrupted` says so.
-pub async fn work(options: Options, interrupted: &mut Interrupted, tell: &mut (dyn FnMut(Told) + Send)) -> End {
-    let Options { master, load, wait, connect_timeout, ground } = options;
+/// Runs a worker until the master sends `quit`, no master can be reached, or it is interrupted.
+pub async fn run_worker(
+    options: WorkerOptions,
+    interrupted: &mut Interrupted,
+    on_event: &mut (dyn FnMut(WorkerEvent) + Send),
+) -> WorkerExit {
+    let WorkerOptions { master, load, wait, connect_timeout, engine_parts } = options;
     let mut worker = Worker {
         id: format!("{}_{}", host_name(), uuid::Uuid::new_v4().simple()),
         master,
         connect_timeout,
-        means: Means { ground, load, wait },
-        tell,
+        run_options: RunOptions { engine_parts, load, wait },
+        on_event,
         state: "ready",
         run: None,
         runs: 0,
         last_spawn: 0.0,
-        heard_at: Instant::now(),
-        meter: Meter::new(1),
-        garbage: 0,
-        told: BTreeSet::new(),
+        last_message_at: Instant::now(),
+        meter: CpuMeter::new(1),
+        unreadable: 0,
+        noted: BTreeSet::new(),
     };
     'masters: loop {
         let joined = tokio::select! {
             joined = worker.join() => joined,
-            () = wanted(interrupted) => return End::Interrupted,
+            () = wanted(interrupted) => return WorkerExit::Interrupted,
         };
-        let mut link = match joined {
-            Ok(link) => link,
-            Err(why) => return End::NoMaster(why),
+        let mut connection = match joined {
+            Ok(connection) => connection,
+            Err(error) => return WorkerExit::NoMaster(error.to_string()),
         };
-        let leave = loop {
-            match worker.stay(&mut link, interrupted).await {
-                Leave::Reconnect => {
-                    // Two connections of one id are one too many for a master.
-                    drop(link);
+        let reason = loop {
+            match worker.serve(&mut connection, interrupted).await {
+                DisconnectReason::Reconnect => {
+                    // A master does not support two connections with one id.
+                    drop(connection);
                     sleep(RETRY).await;
-                    link = match Link::open(&worker.master, &worker.id).await {
-                        Ok(link) => link,
-                        Err(why) => {
-                            worker.lost(why).await;
+                    connection = match MasterConnection::open(&worker.master, &worker.id).await {
+                        Ok(connection) => connection,
+                        Err(error) => {
+                            worker.lost(error.to_string()).await;
                             continue 'masters;
                         }
                     };
                 }
-                leave => break leave,
+                reason => break reason,
             }
         };
-        match leave {
-            Leave::Lost(why) => worker.lost(why).await,
-            Leave::Interrupted => {
-                worker.finish(Some(&mut link)).await;
-                link.say(&Say::Quit).await;
-                // The message is on its way when the socket has taken it.
+        match reason {
+            DisconnectReason::Lost(why) => worker.lost(why).await,
+            DisconnectReason::Interrupted => {
+                worker.finish(Some(&mut connection)).await;
+                connection.send(&WorkerMessage::Quit).await;
+                // Gives the socket time to send the message.
                 sleep(Duration::from_millis(100)).await;
-                return End::Interrupted;
+                return WorkerExit::Interrupted;
             }
-            Leave::Quit | Leave::Reconnect => {
-                worker.finish(Some(&mut link)).await;
+            DisconnectReason::Quit | DisconnectReason::Reconnect => {
+                worker.finish(Some(&mut connection)).await;
                 sleep(Duration::from_millis(100)).await;
-                return End::Quit;
+                return WorkerExit::Quit;
             }
         }
     }
 }
 
-async fn news(run: &mut Option<Run>) -> News {
+async fn engine_event(run: &mut Option<TestRun>) -> EngineEvent {
     let engine = run.as_mut().and_then(|run| run.engine.as_mut());
     match engine {
-        Some(engine) => engine.news.recv().await.unwrap_or(News::Over { left: 0 }),
+        Some(engine) => engine.events.recv().await.unwrap_or(EngineEvent::CleanedUp { undeleted_users: 0 }),
         None => std::future::pending().await,
     }
 }
 
 impl Worker<'_> {
     fn note(&mut self, note: String) {
-        (self.tell)(Told::Note(note));
+        (self.on_event)(WorkerEvent::Note(note));
     }
 
-    /// Whether this is told for the first time.
+    /// Reports a note unless it was reported before. Returns whether it was new.
     fn note_once(&mut self, what: String) -> bool {
-        let new = self.told.insert(what.clone());
+        let new = self.noted.insert(what.clone());
         if new {
             self.note(what);
         }
         new
     }
 
-    /// Tells the person here and the one before the master's web page, once.
-    async fn warn(&mut self, link: &mut Link, what: String) {
+    /// Reports a note here and on the master's page *Exceptions*, once.
+    async fn warn(&mut self, connection: &mut MasterConnection, what: String) {
         if self.note_once(what.clone()) {
-            link.say(&Say::Exception(what)).await;
+            connection.send(&WorkerMessage::Exception(what)).await;
         }
     }
 
-    /// Reaches a master that takes this worker, or says after all connect_timeout why there is none.
-    async fn join(&mut self) -> Result<Link, String> {
+    /// Joins a master, with retries for the duration of the connect timeout.
+    async fn join(&mut self) -> Result<MasterConnection, JoinError> {
         let began = Instant::now();
-        let mut nagged: Option<Instant> = None;
+        let mut noted_at: Option<Instant> = None;
         loop {
             let why = match self.try_to_join().await {
-                Ok(link) => return Ok(link),
+                Ok(connection) => return Ok(connection),
                 Err(why) => why,
             };
-            let left = self.connect_timeout.saturating_sub(began.elapsed());
-            if left.is_zero() {
+            let remaining = self.connect_timeout.saturating_sub(began.elapsed());
+            if remaining.is_zero() {
                 return Err(why);
             }
-            if nagged.is_none_or(|nagged| nagged.elapsed() >= NAG) {
-                let left = humantime::format_duration(Duration::from_secs(left.as_secs().max(1)));
-                self.note(format!("{why}; trying again for {left}"));
-                nagged = Some(Instant::now());
+            if noted_at.is_none_or(|noted_at| noted_at.elapsed() >= NOTE_INTERVAL) {
+                let remaining = humantime::format_duration(Duration::from_secs(remaining.as_secs().max(1)));
+                self.note(format!("{why}; trying again for {remaining}"));
+                noted_at = Some(Instant::now());
             }
-            sleep(RETRY.min(left)).await;
+            sleep(RETRY.min(remaining)).await;
         }
     }
 
-    async fn try_to_join(&mut self) -> Result<Link, String> {
-        let mut link = Link::open(&self.master, &self.id).await?;
-        link.say(&Say::Ready(TRIED_WITH)).await;
-        let by = tokio::time::Instant::now() + ACKNOWLEDGE;
+    async fn try_to_join(&mut self) -> Result<MasterConnection, JoinError> {
+        let mut connection = MasterConnection::open(&self.master, &self.id).await?;
+        connection.send(&WorkerMessage::Ready(TESTED_VERSION)).await;
+        let by = tokio::time::Instant::now() + ACK_TIMEOUT;
         loop {
-            match tokio::time::timeout_at(by, link.on_event()).await {
-                Err(_) => return Err(format!("the master at {} does not acknowledge this worker", self.master)),
-                Ok(None) => return Err(format!("the master at {} closed the connection", self.master)),
-                Ok(Some(Ok(Hear::Ack(index)))) => {
+            match tokio::time::timeout_at(by, connection.receive()).await {
+                Err(_) => return Err(JoinError::NotAcknowledged { master: self.master.clone() }),
+                Ok(None) => return Err(JoinError::Closed { master: self.master.clone() }),
+                Ok(Some(Ok(MasterMessage::Ack(index)))) => {
                     let number =
-                        index.map_or_else(|| "without a number".to_owned(), |index| format!("as worker {index}"));
+                        index.map_or_else(|| "without an index".to_owned(), |index| format!("as worker {index}"));
                     self.note(format!("joined the master at {} {number}: {}", self.master, self.id));
                     if index.is_none() {
-                        self.note(format!("the master numbers no workers, so it is older than Locust 2.10.3; this worker was tried with {TRIED_WITH}"));
+                        self.note(format!("the master sends no worker index, so it is older than Locust 2.10.3; this worker is tested with {TESTED_VERSION}"));
                     }
-                    (self.heard_at, self.state, self.last_spawn) = (Instant::now(), "ready", 0.0);
-                    return Ok(link);
+                    (self.last_message_at, self.state, self.last_spawn) = (Instant::now(), "ready", 0.0);
+                    return Ok(connection);
                 }
-                // What was meant for this worker before it was gone.
+                // A message to this worker from before the connection was lost.
                 Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(garbage))) => self.garbage(&garbage),
+                Ok(Some(Err(unreadable))) => self.unreadable(&unreadable.to_string()),
             }
         }
     }
 
-    fn garbage(&mut self, what: &str) {
-        self.garbage += 1;
-        match self.garbage.cmp(&MOST_GARBAGE) {
-            std::cmp::Ordering::Less => self.note(format!("ignored from the master: {what}")),
+    fn unreadable(&mut self, what: &str) {
+        self.unreadable += 1;
+        match self.unreadable.cmp(&MAX_UNREADABLE_NOTES) {
+            std::cmp::Ordering::Less => self.note(format!("ignored a message of the master: {what}")),
             std::cmp::Ordering::Equal => {
-                self.note(format!("ignored from the master: {what}; more of this is not told"))
+                self.note(format!("ignored a message of the master: {what}; further ones are not reported"))
             }
             std::cmp::Ordering::Greater => {}
         }
     }
 
-    /// Serves the master while the connection stands.
-    async fn stay(&mut self, link: &mut Link, interrupted: &mut Interrupted) -> Leave {
+    /// Serves the master until the connection ends.
+    async fn serve(&mut self, connection: &mut MasterConnection, interrupted: &mut Interrupted) -> DisconnectReason {
         let every = |period| {
             let mut ticks = interval(period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         };
-        let (mut heartbeat, mut reports, mut looks) = (every(HEARTBEAT), every(REPORT), every(LOOK));
+        let (mut heartbeat, mut reports, mut spawn_checks) = (every(HEARTBEAT), every(REPORT), every(SPAWN_CHECK));
         loop {
-            let leave = tokio::select! {
-                heard = link.on_event() => match heard {
-                    None => Some(Leave::Lost(format!("the master at {} is gone", self.master))),
-                    Some(Err(garbage)) => { self.garbage(&garbage); None }
-                    Some(Ok(message)) => self.follow(link, message).await,
+            let reason = tokio::select! {
+                message = connection.receive() => match message {
+                    None => Some(DisconnectReason::Lost(format!("the connection to the master at {} was lost", self.master))),
+                    Some(Err(unreadable)) => { self.unreadable(&unreadable.to_string()); None }
+                    Some(Ok(message)) => self.on_message(connection, message).await,
                 },
-                news = news(&mut self.run) => { self.hear_of(link, news).await; None }
-                _ = heartbeat.tick() => self.beat(link).await,
-                _ = reports.tick() => { self.report(link).await; None }
-                _ = looks.tick(), if self.state == "spawning" => { self.look(link).await; None }
-                () = wanted(interrupted) => Some(Leave::Interrupted),
+                engine_event = engine_event(&mut self.run) => { self.on_engine_event(connection, engine_event).await; None }
+                _ = heartbeat.tick() => self.send_heartbeat(connection).await,
+                _ = reports.tick() => { self.report(connection).await; None }
+                _ = spawn_checks.tick(), if self.state == "spawning" => { self.report_if_spawned(connection).await; None }
+                () = wanted(interrupted) => Some(DisconnectReason::Interrupted),
             };
-            if let Some(leave) = leave {
-                return leave;
+            if let Some(reason) = reason {
+                return reason;
             }
         }
     }
 
-    /// Ends the test run of a master that is gone.
+    /// Ends the test run after the connection was lost.
     async fn lost(&mut self, why: String) {
-        let stopped = if self.run.is_some() { "; its test run is stopped" } else { "" };
+        let stopped = if self.run.is_some() { "; the test run is stopped" } else { "" };
         self.note(format!("{why}{stopped}"));
         self.finish(None).await;
     }
 
-    async fn beat(&mut self, link: &mut Link) -> Option<Leave> {
-        let (cpu_percent, memory) = (self.meter.cpu_percent(), memory());
-        link.say(&Say::Heartbeat { state: self.state, cpu_percent, memory }).await;
-        // A master knows no worker that stops, and does not answer it.
+    async fn send_heartbeat(&mut self, connection: &mut MasterConnection) -> Option<DisconnectReason> {
+        let (cpu_percent, memory) = (self.meter.cpu_percent(), memory_bytes());
+        connection.send(&WorkerMessage::Heartbeat { state: self.state, cpu_percent, memory }).await;
+        // A master does not send heartbeats to a worker that is stopping.
         if self.run.as_ref().is_some_and(|run| run.phase == Phase::Ending) {
-            self.heard_at = Instant::now();
+            self.last_message_at = Instant::now();
         }
-        let silent = self.heard_at.elapsed() > SILENCE;
-        silent.then(|| Leave::Lost(format!("the master at {} said nothing for {} s", self.master, SILENCE.as_secs())))
+        let silent = self.last_message_at.elapsed() > MASTER_TIMEOUT;
+        silent.then(|| {
+            DisconnectReason::Lost(format!(
+                "the master at {} was silent for {} s",
+                self.master,
+                MASTER_TIMEOUT.as_secs()
+            ))
+        })
     }
 
-    async fn follow(&mut self, link: &mut Link, message: Hear) -> Option<Leave> {
+    async fn on_message(
+        &mut self,
+        connection: &mut MasterConnection,
+        message: MasterMessage,
+    ) -> Option<DisconnectReason> {
         match message {
-            Hear::Heartbeat => self.heard_at = Instant::now(),
-            Hear::Spawn(spawn) => self.spawn(link, *spawn).await,
-            Hear::SpawningComplete => {
+            MasterMessage::Heartbeat => self.last_message_at = Instant::now(),
+            MasterMessage::Spawn(spawn) => self.spawn(connection, *spawn).await,
+            MasterMessage::SpawningComplete => {
                 if let Some(run) = &mut self.run {
                     run.all_spawned();
                 }
             }
-            Hear::Stop => self.stop(link).await,
-            Hear::Quit => {
-                self.report(link).await;
-                self.note("the master sent this worker home".to_owned());
-                return Some(Leave::Quit);
+            MasterMessage::Stop => self.stop(connection).await,
+            MasterMessage::Quit => {
+                self.report(connection).await;
+                self.note("the master has ended this worker".to_owned());
+                return Some(DisconnectReason::Quit);
             }
-            Hear::Reconnect => {
-                self.note("the master asks for a new connection".to_owned());
-                return Some(Leave::Reconnect);
+            MasterMessage::Reconnect => {
+                self.note("the master requests a new connection".to_owned());
+                return Some(DisconnectReason::Reconnect);
             }
-            Hear::Ack(_) => {}
-            Hear::Other(kind) => {
-                self.note_once(format!("ignored a message `{kind}` of the master, which means nothing to this worker"));
+            MasterMessage::Ack(_) => {}
+            MasterMessage::Other(kind) => {
+                self.note_once(format!("ignored the unknown message `{kind}` of the master"));
             }
         }
         None

@@ -1,8 +1,8 @@
 //! Rounds that were never run, for the tests of reports.
 
-use super::Results;
+use super::LoadReport;
 use crate::arrivals::Arrivals;
-use crate::{Failure, IntervalStats, LoadFile, Overrides, Round, Series, Wrong, judge};
+use crate::{Failure, IntervalStats, LoadFile, Overrides, Round, Series, WrongResponse, evaluate};
 use std::time::Duration;
 
 /// Ten seconds of one series, a thousand good answers of 10 ms.
@@ -10,7 +10,7 @@ pub fn steady() -> Round {
     let mut series = Series::default();
     (0..1000).for_each(|_| series.good(10_000_000, 9_000_000));
     let (p50_ns, p99_ns, max_ns) = (10_000_000, 10_000_000, 10_000_000);
-    let row = |second| IntervalStats {
+    let interval = |second| IntervalStats {
         second,
         started: 100,
         good: 100,
@@ -20,13 +20,13 @@ pub fn steady() -> Round {
         lag_ns: 20_000,
         ..IntervalStats::default()
     };
-    round(vec![("refresh".into(), series.clone())], series, (0..10).map(row).collect())
+    round(vec![("refresh".into(), series.clone())], series, (0..10).map(interval).collect())
 }
 
 /// One second in which nothing ended.
 pub fn nothing() -> Round {
-    let rows = vec![IntervalStats { started: 5, ..IntervalStats::default() }];
-    round(vec![("refresh".into(), Series::default())], Series::default(), rows)
+    let intervals = vec![IntervalStats { started: 5, ..IntervalStats::default() }];
+    round(vec![("refresh".into(), Series::default())], Series::default(), intervals)
 }
 
 /// A workload and its call, with failures whose examples are hostile.
@@ -35,9 +35,9 @@ pub fn failing() -> Round {
     (1..=100).for_each(|n| launch.good(n * 10_000_000, n * 9_000_000));
     (1..=100).for_each(|n| call.good(n * 5_000_000, n * 4_000_000));
     (0..3).for_each(|_| launch.failed(Failure::Status(500), 0, || "<script>alert('x')</script> & more".into()));
-    call.failed(Failure::Wrong(Wrong::OtherUser), 0, || "\"quoted\"\u{0}\u{1b}[31m".into());
-    let whole = launch.clone();
-    let row = |second| IntervalStats {
+    call.failed(Failure::Wrong(WrongResponse::OtherUser), 0, || "\"quoted\"\u{0}\u{1b}[31m".into());
+    let total = launch.clone();
+    let interval = |second| IntervalStats {
         second,
         good: 50,
         errors: second,
@@ -46,20 +46,20 @@ pub fn failing() -> Round {
         max_ns: 900_000_000,
         ..IntervalStats::default()
     };
-    round(vec![("launch".into(), launch), ("launch/refresh".into(), call)], whole, (0..2).map(row).collect())
+    round(vec![("launch".into(), launch), ("launch/refresh".into(), call)], total, (0..2).map(interval).collect())
 }
 
-fn round(series: Vec<(String, Series)>, whole: Series, rows: Vec<IntervalStats>) -> Round {
-    Round { rows, started: 1000, ..Round::new(series, whole, Duration::from_secs(10)) }
+fn round(series: Vec<(String, Series)>, total: Series, intervals: Vec<IntervalStats>) -> Round {
+    Round { intervals, started: 1000, ..Round::new(series, total, Duration::from_secs(10)) }
 }
 
 /// What a report says of a round.
-pub fn made_up<T>(round: Round, report: impl FnOnce(&Results<'_>) -> T) -> T {
+pub fn with_report<T>(round: Round, report: impl FnOnce(&LoadReport<'_>) -> T) -> T {
     let thresholds = ["p99<20ms", "p99<20ms"].map(|text| text.parse().expect("a threshold")).to_vec();
     let overrides = Overrides { thresholds, arrivals: Some(Arrivals::Constant(200.0)), ..Overrides::default() };
     let mut load = LoadFile::default().resolve(&overrides, false).expect("a load");
     load.title = "a \"load\" \\ of\n<script>two</script>".into();
-    let judged = judge(&load, &round);
+    let evaluation = evaluate(&load, &round);
     let (target, target_file) = ("a <b>cloud</b>", None);
-    report(&Results { target, target_file, load: &load, round: &round, judged: &judged, left_users: 0 })
+    report(&LoadReport { target, target_file, load: &load, round: &round, evaluation: &evaluation, undeleted_users: 0 })
 }

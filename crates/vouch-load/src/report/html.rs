@@ -1,18 +1,18 @@
 //! The report for a browser: one file that loads nothing, runs no script, and can be printed.
 
 use super::escape::escape;
-use super::plot::{Axis, Line, Plot, nines};
-use super::timeline::{seconds_a_point, spans};
-use super::{PERCENTILES, Results};
+use super::plot::{Axis, Plot, PlotLine, nines};
+use super::timeline::{seconds_per_point, timeline_points};
+use super::{LoadReport, PERCENTILES};
 use crate::threshold::{short, time};
-use crate::{Latencies, Series, Verdict};
+use crate::{Latencies, LoadVerdict, Series};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("html.css");
 /// Steps of a line over percentiles.
 const STEPS: u32 = 240;
 
-impl Results<'_> {
+impl LoadReport<'_> {
     /// The results as a page of its own.
     pub fn html(&self) -> String {
         let title = escape(&self.load.title);
@@ -24,27 +24,27 @@ impl Results<'_> {
              <title>{word}: {title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
              <p><span class=\"verdict {class}\">{mark} {word}</span></p>\n"
         );
-        self.facts(&mut out);
-        self.thresholds(&mut out);
-        self.remarks(&mut out);
-        self.tables(&mut out);
-        self.failed(&mut out);
-        self.distribution(&mut out);
-        self.timeline(&mut out);
+        self.write_facts(&mut out);
+        self.write_thresholds(&mut out);
+        self.write_notes(&mut out);
+        self.write_tables(&mut out);
+        self.write_failures(&mut out);
+        self.write_distribution(&mut out);
+        self.write_timeline(&mut out);
         let _ = writeln!(out, "<p class=\"dim\">vouch {}</p>\n</main>\n</body>\n</html>", env!("CARGO_PKG_VERSION"));
         out
     }
 
     fn verdict_words(&self) -> (&'static str, &'static str, &'static str) {
-        match self.judged.verdict {
+        match self.evaluation.verdict {
             _ if self.round.interrupted => ("!", "interrupted: what was measured until then", "inconclusive"),
-            Verdict::Passed => ("✓", "passed", "passed"),
-            Verdict::Failed => ("✗", "failed", "failed"),
-            Verdict::Inconclusive => ("?", "inconclusive", "inconclusive"),
+            LoadVerdict::Passed => ("✓", "passed", "passed"),
+            LoadVerdict::Failed => ("✗", "failed", "failed"),
+            LoadVerdict::Inconclusive => ("?", "inconclusive", "inconclusive"),
         }
     }
 
-    fn facts(&self, out: &mut String) {
+    fn write_facts(&self, out: &mut String) {
         let (load, round) = (self.load, self.round);
         let word = |value: Result<serde_json::Value, _>| {
             value.ok().and_then(|value: serde_json::Value| value.as_str().map(str::to_owned)).unwrap_or_default()
@@ -54,79 +54,79 @@ impl Results<'_> {
             (0, _) => "none".into(),
             (all, resumed) => format!("{all}, {resumed} took up a session"),
         };
-        let facts = [
+        let write_facts = [
             ("target", self.target.to_owned()),
             ("realm", format!("{} {}", word(realm.0), word(realm.1))),
             ("arrivals", load.arrivals.to_string()),
             ("measured", format!("{} s", short(round.seconds()))),
             ("warm-up", format!("{} s", short(load.warm_up.as_secs_f64()))),
-            ("installations", load.fleet.to_string()),
+            ("installations", load.installations.to_string()),
             ("connections, threads", format!("{}, {}", load.connections, load.threads)),
             ("protocol", word(serde_json::to_value(load.protocol))),
             ("TLS handshakes", handshakes),
             ("seed", load.seed.to_string()),
         ];
         out.push_str("<dl>\n");
-        for (name, value) in facts {
+        for (name, value) in write_facts {
             let _ = writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&value));
         }
         out.push_str("</dl>\n");
     }
 
-    fn thresholds(&self, out: &mut String) {
+    fn write_thresholds(&self, out: &mut String) {
         out.push_str(
             "<h2>Thresholds</h2>\n<table>\n<thead><tr><th>must hold</th><th>measured</th><th></th></tr></thead>\n",
         );
-        for held in &self.judged.held {
-            let value = held.measured();
-            let (class, word) = if held.passed { ("passed", "✓ passed") } else { ("failed", "✗ failed") };
-            let threshold = escape(&held.threshold.to_string());
+        for result in &self.evaluation.thresholds {
+            let value = result.measured();
+            let (class, word) = if result.passed { ("passed", "✓ passed") } else { ("failed", "✗ failed") };
+            let threshold = escape(&result.threshold.to_string());
             let _ = writeln!(out, "<tr><td>{threshold}</td><td>{value}</td><td class=\"{class}\">{word}</td></tr>");
         }
         out.push_str("</table>\n");
     }
 
-    fn remarks(&self, out: &mut String) {
-        let list = |out: &mut String, head: &str, class: &str, lines: &[String]| {
-            if !lines.is_empty() {
+    fn write_notes(&self, out: &mut String) {
+        let list = |out: &mut String, head: &str, class: &str, series: &[String]| {
+            if !series.is_empty() {
                 let _ = writeln!(out, "<h2>{head}</h2>\n<ul class=\"{class}\">");
-                for line in lines {
+                for line in series {
                     let _ = writeln!(out, "<li>{}</li>", escape(line));
                 }
                 out.push_str("</ul>\n");
             }
         };
-        list(out, "The generator was the limit", "inconclusive", &self.judged.limits);
-        let left =
-            (self.left_users > 0).then(|| format!("{} users that the load made could not be deleted", self.left_users));
-        let notes: Vec<_> = self.judged.notes.iter().cloned().chain(left).collect();
+        list(out, "The generator was the limit", "inconclusive", &self.evaluation.generator_limits);
+        let left = (self.undeleted_users > 0)
+            .then(|| format!("{} users that the load made could not be deleted", self.undeleted_users));
+        let notes: Vec<_> = self.evaluation.notes.iter().cloned().chain(left).collect();
         list(out, "Notes", "", &notes);
     }
 
     /// All that a table or a line is about: each series, and all workloads together where there are several.
-    fn lines(&self) -> impl Iterator<Item = (&str, &Series)> {
-        let all = (self.load.workloads.len() > 1).then_some(("all", &self.round.whole));
+    fn series(&self) -> impl Iterator<Item = (&str, &Series)> {
+        let all = (self.load.workloads.len() > 1).then_some(("all", &self.round.total));
         self.round.series.iter().map(|(name, series)| (name.as_str(), series)).chain(all)
     }
 
-    fn tables(&self, out: &mut String) {
+    fn write_tables(&self, out: &mut String) {
         out.push_str("<h2>Latency, from the intended start</h2>\n<p class=\"dim\">What a user waits: of good answers, and of requests that were never answered. Refusals are counted only.</p>\n");
-        self.table(out, |series| &series.latency);
+        self.write_table(out, |series| &series.latency);
         out.push_str(
             "<h2>Service time, from the sending</h2>\n<p class=\"dim\">What the server takes, of good answers; of a workload of several calls, for all of them together.</p>\n",
         );
-        self.table(out, |series| &series.service);
+        self.write_table(out, |series| &series.service);
     }
 
     #[allow(clippy::cast_precision_loss, reason = "for readers")]
-    fn table(&self, out: &mut String, of: fn(&Series) -> &Latencies) {
+    fn write_table(&self, out: &mut String, of: fn(&Series) -> &Latencies) {
         let head: String = PERCENTILES.iter().map(|p| format!("<th>p{p}</th>")).collect();
         let _ = writeln!(
             out,
             "<div class=\"wide\"><table class=\"figures\">\n<thead><tr><th></th><th>good</th><th>good/s</th><th>mean</th>{head}\
              <th>max</th><th>errors</th></tr></thead>"
         );
-        for (name, series) in self.lines() {
+        for (name, series) in self.series() {
             let (values, figures) = (of(series), series.figures(self.round.seconds()));
             let show = |ns: f64| if values.is_empty() { "–".into() } else { time(ns) };
             let cells: String = PERCENTILES
@@ -147,7 +147,7 @@ impl Results<'_> {
         out.push_str("</table></div>\n");
     }
 
-    fn failed(&self, out: &mut String) {
+    fn write_failures(&self, out: &mut String) {
         if self.round.series.iter().all(|(_, series)| series.failures.is_empty()) {
             return;
         }
@@ -156,14 +156,16 @@ impl Results<'_> {
         );
         for (name, series) in &self.round.series {
             let mut failures: Vec<_> = series.failures.iter().collect();
-            failures.sort_by_key(|(failure, failed)| (!failure.is_wrong(), std::cmp::Reverse(failed.count)));
-            for (failure, failed) in failures {
+            failures.sort_by_key(|(failure, write_failures)| {
+                (!failure.is_wrong(), std::cmp::Reverse(write_failures.count))
+            });
+            for (failure, write_failures) in failures {
                 let (name, failure_text) = (escape(name), escape(&failure.to_string()));
-                let _ = write!(out, "<tr><td>{name}</td><td>{}</td><td>{failure_text}", failed.count);
-                if !failed.example.is_empty() {
-                    let _ = write!(out, "<br><code>{}</code>", escape(&failed.example));
+                let _ = write!(out, "<tr><td>{name}</td><td>{}</td><td>{failure_text}", write_failures.count);
+                if !write_failures.example.is_empty() {
+                    let _ = write!(out, "<br><code>{}</code>", escape(&write_failures.example));
                 }
-                if let Some(help) = failure.help(&failed.example) {
+                if let Some(help) = failure.help(&write_failures.example) {
                     let _ = write!(out, "<br><span class=\"dim\">{}</span>", escape(help));
                 }
                 out.push_str("</td></tr>\n");
@@ -173,9 +175,9 @@ impl Results<'_> {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
-    fn distribution(&self, out: &mut String) {
+    fn write_distribution(&self, out: &mut String) {
         out.push_str("<h2>Distribution of latency</h2>\n");
-        let measured: Vec<_> = self.lines().filter(|(_, series)| !series.latency.is_empty()).collect();
+        let measured: Vec<_> = self.series().filter(|(_, series)| !series.latency.is_empty()).collect();
         let least = measured.iter().map(|(_, series)| series.latency.min()).min();
         let (Some(least), Some(most)) = (least, measured.iter().map(|(_, series)| series.latency.max()).max()) else {
             out.push_str("<p>Nothing was measured.</p>\n");
@@ -184,49 +186,53 @@ impl Results<'_> {
         let count = measured.iter().map(|(_, series)| series.latency.len()).max().unwrap_or(1);
         let plot = Plot {
             title: "Latency over percentile, one line per series".into(),
-            across: Axis::percentiles(count as f64),
-            up: Axis::latencies(least as f64, most as f64, "latency"),
+            x_axis: Axis::percentiles(count as f64),
+            y_axis: Axis::latencies(least as f64, most as f64, "latency"),
             lines: measured
                 .iter()
-                .map(|(name, series)| Line { name: (*name).into(), points: curve(&series.latency) })
+                .map(|(name, series)| PlotLine { name: (*name).into(), points: curve(&series.latency) })
                 .collect(),
             band: vec![],
             warm_up: 0.0,
         };
-        figure(
+        write_figure(
             out,
             &plot,
             "A line ends at its slowest request: of a thousand requests nothing can be said beyond 99.9%.",
         );
     }
 
-    fn timeline(&self, out: &mut String) {
+    fn write_timeline(&self, out: &mut String) {
         out.push_str("<h2>Over time</h2>\n");
-        let (spans, each) = (spans(&self.round.rows), seconds_a_point(&self.round.rows));
-        if spans.is_empty() {
+        let (timeline_points, each) =
+            (timeline_points(&self.round.intervals), seconds_per_point(&self.round.intervals));
+        if timeline_points.is_empty() {
             out.push_str("<p>Nothing was measured.</p>\n");
             return;
         }
         #[allow(clippy::cast_precision_loss, reason = "seconds of a run")]
-        let duration = self.round.rows.last().map_or(1, |row| row.second + 1) as f64;
+        let duration = self.round.intervals.last().map_or(1, |interval| interval.second + 1) as f64;
         let warm_up = self.load.warm_up.as_secs_f64().min(duration);
-        let line = |name: &str, of: fn(&super::timeline::Span) -> Option<f64>| Line {
+        let line = |name: &str, of: fn(&super::timeline::TimelinePoint) -> Option<f64>| PlotLine {
             name: name.into(),
-            points: spans.iter().map(|span| (span.at, of(span))).collect(),
+            points: timeline_points.iter().map(|span| (span.at, of(span))).collect(),
         };
-        let most = |lines: &[Line]| lines.iter().flat_map(|line| &line.points).filter_map(|p| p.1).fold(0.0, f64::max);
-        let least =
-            |lines: &[Line]| lines.iter().flat_map(|line| &line.points).filter_map(|p| p.1).fold(f64::MAX, f64::min);
-        let draw = |out: &mut String, title: &str, up: Axis, lines, band, text: String| {
-            let plot = Plot { title: title.into(), across: Axis::seconds(duration), up, lines, band, warm_up };
-            figure(out, &plot, &text);
+        let most =
+            |lines: &[PlotLine]| lines.iter().flat_map(|line| &line.points).filter_map(|p| p.1).fold(0.0, f64::max);
+        let least = |lines: &[PlotLine]| {
+            lines.iter().flat_map(|line| &line.points).filter_map(|p| p.1).fold(f64::MAX, f64::min)
+        };
+        let draw = |out: &mut String, title: &str, y_axis: Axis, lines, band, text: String| {
+            let plot = Plot { title: title.into(), x_axis: Axis::seconds(duration), y_axis, lines, band, warm_up };
+            write_figure(out, &plot, &text);
         };
         let thinned = |text: &str| if each > 1 { format!(" A point is {each} s: {text}.") } else { String::new() };
         let warm = if warm_up > 0.0 { " The grey part is the warm-up, which is not measured." } else { "" };
 
         let rates = vec![line("good answers", |span| Some(span.good)), line("errors", |span| Some(span.errors))];
-        let best = spans.iter().map(|span| span.good_most).fold(most(&rates), f64::max);
-        let band = if each > 1 { spans.iter().map(|s| (s.at, s.good_least, s.good_most)).collect() } else { vec![] };
+        let best = timeline_points.iter().map(|span| span.good_most).fold(most(&rates), f64::max);
+        let band =
+            if each > 1 { timeline_points.iter().map(|s| (s.at, s.good_least, s.good_most)).collect() } else { vec![] };
         let text = thinned("the average of good answers between its worst and best second, errors of the worst second");
         let text =
             format!("Answers by the second in which they came; the last second may be a part of one.{warm}{text}");
@@ -234,12 +240,12 @@ impl Results<'_> {
 
         let latency = vec![line("max", |s| s.max_ns), line("p99", |s| s.p99_ns), line("p50", |s| s.p50_ns)];
         if most(&latency) > 0.0 {
-            let up = Axis::latencies(least(&latency), most(&latency), "latency");
+            let y = Axis::latencies(least(&latency), most(&latency), "latency");
             let text = thinned("the highest p99 and max of its seconds, and the average p50");
             draw(
                 out,
                 "Latency in each second: p50, p99 and max",
-                up,
+                y,
                 latency,
                 vec![],
                 format!("Latency from the intended start.{text}"),
@@ -249,16 +255,16 @@ impl Results<'_> {
         }
 
         let lag = vec![line("lag of the generator", |s| Some(s.lag_ns))];
-        let up = Axis::latencies(1.0_f64.max(most(&lag) / 2.0), most(&lag), "lag");
+        let y = Axis::latencies(1.0_f64.max(most(&lag) / 2.0), most(&lag), "lag");
         let text = thinned("the highest of its seconds");
         let text = format!(
             "How late an arrival was taken up at most, though a connection was free. Below 1 ms it does not matter.{text}"
         );
-        draw(out, "Lag of the generator", up, lag, vec![], text);
+        draw(out, "Lag of the generator", y, lag, vec![], text);
     }
 }
 
-fn figure(out: &mut String, plot: &Plot, text: &str) {
+fn write_figure(out: &mut String, plot: &Plot, text: &str) {
     let (title, drawn) = (escape(&plot.title), plot.draw());
     let _ = writeln!(
         out,
@@ -283,13 +289,13 @@ fn curve(values: &Latencies) -> Vec<(f64, Option<f64>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{failing, made_up, nothing, steady};
+    use super::super::fixtures::{failing, nothing, steady, with_report};
     use super::*;
     use crate::IntervalStats;
 
     #[test]
     fn what_servers_and_files_say_is_shown_and_never_run() {
-        let page = made_up(failing(), |results| results.html());
+        let page = with_report(failing(), |results| results.html());
         assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; more"), "{page}");
         assert!(page.contains("of\n&lt;script&gt;two") && page.contains("a &lt;b&gt;cloud&lt;/b&gt;"), "{page}");
         assert!(!page.contains("<script") && !page.contains('\u{0}') && !page.contains('\u{1b}'), "{page}");
@@ -298,13 +304,13 @@ mod tests {
 
     #[test]
     fn a_page_has_every_part() {
-        let page = made_up(steady(), |results| results.html());
+        let page = with_report(steady(), |results| results.html());
         for part in ["✓ passed", "p99&lt;20ms", "Distribution of latency", "p99.99", "Lag of the generator"] {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert_eq!(page.matches("class=\"plot\"").count(), 4);
         assert!(!page.contains("<h2>Failures") && !page.contains("NaN") && !page.contains("inf"), "{page}");
-        let page = made_up(failing(), |results| results.html());
+        let page = with_report(failing(), |results| results.html());
         assert!(
             page.contains("✗ failed") && page.contains("launch/refresh") && page.contains("<h2>Failures"),
             "{page}"
@@ -314,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_run_without_answers_has_a_page() {
-        let page = made_up(nothing(), |results| results.html());
+        let page = with_report(nothing(), |results| results.html());
         assert!(page.contains("Nothing was measured.") && page.contains("No latency was measured."), "{page}");
         assert!(page.contains("nothing was measured</td>") && !page.contains("NaN"), "{page}");
     }
@@ -322,8 +328,8 @@ mod tests {
     #[test]
     fn a_long_run_is_thinned_and_says_so() {
         let mut round = steady();
-        round.rows = (0..10_800).map(|second| IntervalStats { second, ..round.rows[0].clone() }).collect();
-        let page = made_up(round, |results| results.html());
+        round.intervals = (0..10_800).map(|second| IntervalStats { second, ..round.intervals[0].clone() }).collect();
+        let page = with_report(round, |results| results.html());
         assert!(page.contains("A point is 18 s") && page.contains("class=\"band\"") && page.len() < 200_000);
     }
 

@@ -1,41 +1,41 @@
 //! Reports of journeys: the closed model. Series, failures and thresholds are told as those of any load.
 
-use super::json::{figures, row, thresholds_json};
-use super::summary::{line, threshold};
-use super::{PERCENTILES, Results};
-use crate::Verdict;
-use crate::journey::Pace;
+use super::json::{interval_json, series_json, thresholds_json};
+use super::summary::{threshold_line, write_series};
+use super::{LoadReport, PERCENTILES};
+use crate::LoadVerdict;
+use crate::journey::JourneyOptions;
 use console::Style;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
 /// All that a report of journeys can tell.
-pub struct JourneyResults<'a> {
-    pub results: Results<'a>,
-    pub pace: &'a Pace,
+pub struct JourneyReport<'a> {
+    pub report: LoadReport<'a>,
+    pub options: &'a JourneyOptions,
     /// Steps of the scenarios that a load leaves out, in words.
     pub left_out: &'a [String],
 }
 
 /// What must be known to read the figures.
-const CLOSED: &str = "a closed model: a user waits for its answer, so a slow server is asked less, and figures look better \
+const CLOSED_MODEL_NOTE: &str = "a closed model: a user waits for its answer, so a slow server is asked less, and figures look better \
                       than what users who come anyhow would see (coordinated omission); `vouch load` sends on a schedule";
 
-impl JourneyResults<'_> {
+impl JourneyReport<'_> {
     /// Writes the summary.
     pub fn write_summary(&self, out: &mut dyn Write, colours: bool) -> io::Result<()> {
         let style = |style: Style| style.force_styling(colours);
         let (bold, dim, red) = (style(Style::new().bold()), style(Style::new().dim()), style(Style::new().red()));
         let yellow = style(Style::new().yellow());
-        let Results { target, load, round, judged, left_users, target_file: _ } = &self.results;
-        let pace = self.pace;
+        let LoadReport { target, load, round, evaluation, undeleted_users, target_file: _ } = &self.report;
+        let options = self.options;
         writeln!(out, "{}", bold.apply_to(&load.title))?;
         let about = format!(
             "journeys of {} users, {} more a second, thinking {}..{}, measured {}, to {target}",
-            pace.users,
-            crate::threshold::short(pace.spawn_rate),
-            humantime::format_duration(pace.think.0),
-            humantime::format_duration(pace.think.1),
+            options.users,
+            crate::threshold::short(options.spawn_rate),
+            humantime::format_duration(options.think_time.0),
+            humantime::format_duration(options.think_time.1),
             humantime::format_duration(round_to_milliseconds(round.measured)),
         );
         writeln!(out, "{}\n", dim.apply_to(about))?;
@@ -44,44 +44,44 @@ impl JourneyResults<'_> {
         let columns = format!("{:width$} {:>9} {:>9}{head} {:>9} {:>8}", "", "good", "good/s", "max", "errors");
         writeln!(out, "{}", dim.apply_to(columns))?;
         for (name, series) in &round.series {
-            line(out, name, width, series, round.seconds())?;
+            write_series(out, name, width, series, round.seconds())?;
         }
-        line(out, "all calls", width, &round.whole, round.seconds())?;
-        self.results.failures(out, &red, &dim)?;
+        write_series(out, "all calls", width, &round.total, round.seconds())?;
+        self.report.failures(out, &red, &dim)?;
         writeln!(out)?;
-        for held in &judged.held {
-            writeln!(out, "{}", threshold(held, colours))?;
+        for result in &evaluation.thresholds {
+            writeln!(out, "{}", threshold_line(result, colours))?;
         }
-        for limit in &judged.limits {
+        for limit in &evaluation.generator_limits {
             writeln!(out, "{} the generator was the limit: {limit}", yellow.apply_to("!"))?;
         }
         for note in self.notes() {
             writeln!(out, "{}", dim.apply_to(format!("  note: {note}")))?;
         }
-        if *left_users > 0 {
+        if *undeleted_users > 0 {
             let mark = yellow.apply_to("!");
-            writeln!(out, "{mark} {left_users} users that the load made could not be deleted")?;
+            writeln!(out, "{mark} {undeleted_users} users that the load made could not be deleted")?;
         }
-        let verdict = match judged.verdict {
+        let verdict = match evaluation.verdict {
             _ if round.interrupted => yellow.apply_to("interrupted: this is what was measured until then"),
-            Verdict::Passed => style(Style::new().green().bold()).apply_to("passed"),
-            Verdict::Failed => style(Style::new().red().bold()).apply_to("failed"),
-            Verdict::Inconclusive => style(Style::new().yellow().bold()).apply_to("inconclusive"),
+            LoadVerdict::Passed => style(Style::new().green().bold()).apply_to("passed"),
+            LoadVerdict::Failed => style(Style::new().red().bold()).apply_to("failed"),
+            LoadVerdict::Inconclusive => style(Style::new().yellow().bold()).apply_to("inconclusive"),
         };
         writeln!(out, "\n{verdict}")
     }
 
     fn notes(&self) -> Vec<String> {
-        let own = [CLOSED.to_owned()].into_iter().chain(self.left_out.iter().cloned());
-        own.chain(self.results.judged.notes.iter().cloned()).collect()
+        let own = [CLOSED_MODEL_NOTE.to_owned()].into_iter().chain(self.left_out.iter().cloned());
+        own.chain(self.report.evaluation.notes.iter().cloned()).collect()
     }
 
     /// The results as JSON. Times are in nanoseconds unless the name says otherwise.
     pub fn json(&self) -> String {
-        let Results { target, load, round, judged, .. } = &self.results;
-        let held = thresholds_json(judged);
+        let LoadReport { target, load, round, evaluation, .. } = &self.report;
+        let result = thresholds_json(evaluation);
         let all: serde_json::Map<String, Value> =
-            round.series.iter().map(|(name, series)| (name.clone(), figures(series, round.seconds()))).collect();
+            round.series.iter().map(|(name, series)| (name.clone(), series_json(series, round.seconds()))).collect();
         let report = json!({
             "schema": 1,
             "vouch": env!("CARGO_PKG_VERSION"),
@@ -89,20 +89,20 @@ impl JourneyResults<'_> {
             "title": load.title,
             "target": target,
             "realm": { "environment": load.realm.environment, "region": load.realm.region },
-            "users": self.pace.users,
-            "spawnRate": self.pace.spawn_rate,
-            "thinkSeconds": [self.pace.think.0.as_secs_f64(), self.pace.think.1.as_secs_f64()],
+            "users": self.options.users,
+            "spawnRate": self.options.spawn_rate,
+            "thinkSeconds": [self.options.think_time.0.as_secs_f64(), self.options.think_time.1.as_secs_f64()],
             "measuredSeconds": round.seconds(),
-            "verdict": judged.verdict,
+            "verdict": evaluation.verdict,
             "interrupted": round.interrupted,
-            "thresholds": held,
-            "limits": judged.limits,
+            "thresholds": result,
+            "limits": evaluation.generator_limits,
             "notes": self.notes(),
             "series": all,
-            "all": figures(&round.whole, round.seconds()),
-            "checks": { "userClaim": round.learned.user, "constantClaims": round.learned.constant,
-                "opaqueTokens": round.opaque, "handedOutTwiceOneIn": round.one_in },
-            "timeline": round.rows.iter().map(row).collect::<Vec<_>>(),
+            "all": series_json(&round.total, round.seconds()),
+            "checks": { "userClaim": round.learned_claims.user, "constantClaims": round.learned_claims.constant,
+                "opaqueTokens": round.opaque_tokens, "handedOutTwiceOneIn": round.sample_one_in },
+            "timeline": round.intervals.iter().map(interval_json).collect::<Vec<_>>(),
         });
         format!("{report:#}\n")
     }

@@ -1,16 +1,16 @@
 //! The report for programs. `schema` counts its versions.
 
-use super::{PERCENTILES, Results};
-use crate::{Held, IntervalStats, Judged, Series};
+use super::{LoadReport, PERCENTILES};
+use crate::{Evaluation, IntervalStats, Series, ThresholdResult};
 use serde_json::{Value, json};
 
-impl Results<'_> {
+impl LoadReport<'_> {
     /// The results as JSON. Times are in nanoseconds unless the name says otherwise.
     pub fn json(&self) -> String {
         let (load, round) = (self.load, self.round);
-        let held = thresholds_json(self.judged);
+        let result = thresholds_json(self.evaluation);
         let all: serde_json::Map<String, Value> =
-            round.series.iter().map(|(name, series)| (name.clone(), figures(series, round.seconds()))).collect();
+            round.series.iter().map(|(name, series)| (name.clone(), series_json(series, round.seconds()))).collect();
         let report = json!({
             "schema": 1,
             "vouch": env!("CARGO_PKG_VERSION"),
@@ -21,43 +21,42 @@ impl Results<'_> {
             "arrivals": load.arrivals.to_string(),
             "measuredSeconds": round.seconds(),
             "warmUpSeconds": load.warm_up.as_secs_f64(),
-            "fleet": load.fleet, "users": load.users, "connections": load.connections, "threads": load.threads,
+            "fleet": load.installations, "users": load.users, "connections": load.connections, "threads": load.threads,
             "protocol": load.protocol, "seed": load.seed,
-            "verdict": self.judged.verdict,
+            "verdict": self.evaluation.verdict,
             "interrupted": round.interrupted,
-            "thresholds": held,
-            "limits": self.judged.limits,
-            "notes": self.judged.notes,
+            "thresholds": result,
+            "limits": self.evaluation.generator_limits,
+            "notes": self.evaluation.notes,
             "series": all,
-            "all": figures(&round.whole, round.seconds()),
+            "all": series_json(&round.total, round.seconds()),
             "generator": {
                 "lagP999": round.lag.value_at_quantile(0.999), "lagMax": round.lag.max(),
-                "startedLate": late(&round.lag), "starved": round.starved, "waitedForConnection": round.held,
+                "startedLate": late_share(&round.lag), "starved": round.starved, "waitedForConnection": round.waited_for_connection,
             },
-            "checks": { "userClaim": round.learned.user, "constantClaims": round.learned.constant, "opaqueTokens": round.opaque,
-                "handedOutTwiceOneIn": round.one_in },
+            "checks": { "userClaim": round.learned_claims.user, "constantClaims": round.learned_claims.constant, "opaqueTokens": round.opaque_tokens,
+                "handedOutTwiceOneIn": round.sample_one_in },
             "tls": { "handshakes": round.handshakes.0, "resumed": round.handshakes.1 },
-            "timeline": round.rows.iter().map(row).collect::<Vec<_>>(),
+            "timeline": round.intervals.iter().map(interval_json).collect::<Vec<_>>(),
         });
         format!("{report:#}\n")
     }
 }
 
 /// The thresholds of a load, and what became of them.
-pub fn thresholds_json(judged: &Judged) -> Vec<Value> {
-    let one =
-        |held: &Held| json!({ "threshold": held.threshold.to_string(), "value": held.value, "passed": held.passed });
-    judged.held.iter().map(one).collect()
+pub fn thresholds_json(evaluation: &Evaluation) -> Vec<Value> {
+    let one = |result: &ThresholdResult| json!({ "threshold": result.threshold.to_string(), "value": result.value, "passed": result.passed });
+    evaluation.thresholds.iter().map(one).collect()
 }
 
 /// The share of arrivals that started more than a millisecond late.
-fn late(lag: &crate::Latencies) -> f64 {
+fn late_share(lag: &crate::Latencies) -> f64 {
     let all = lag.len();
     #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
     if all == 0 { 0.0 } else { 1.0 - lag.count_between(0, 1_000_000) as f64 / all as f64 }
 }
 
-pub(super) fn figures(series: &Series, seconds: f64) -> Value {
+pub(super) fn series_json(series: &Series, seconds: f64) -> Value {
     let figures = series.figures(seconds);
     let percentiles = |histogram: &crate::Latencies| {
         let of = |p: &f64| (format!("p{p}"), json!(histogram.value_at_percentile(*p)));
@@ -78,9 +77,9 @@ pub(super) fn figures(series: &Series, seconds: f64) -> Value {
     })
 }
 
-pub(super) fn row(row: &IntervalStats) -> Value {
+pub(super) fn interval_json(interval: &IntervalStats) -> Value {
     json!({
-        "second": row.second, "started": row.started, "good": row.good, "errors": row.errors,
-        "p50": row.p50_ns, "p99": row.p99_ns, "max": row.max_ns, "lag": row.lag_ns, "cpu": row.cpu_ns,
+        "second": interval.second, "started": interval.started, "good": interval.good, "errors": interval.errors,
+        "p50": interval.p50_ns, "p99": interval.p99_ns, "max": interval.max_ns, "lag": interval.lag_ns, "cpu": interval.cpu_ns,
     })
 }

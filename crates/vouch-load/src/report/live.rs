@@ -7,30 +7,30 @@ use std::time::{Duration, Instant};
 use vouch_runner::report::print_stderr;
 
 /// The live view, on standard error: standard output belongs to the report.
-pub struct Console {
+pub struct ProgressDisplay {
     live: bool,
-    shown: bool,
+    visible: bool,
     bar: Option<ProgressBar>,
     what: &'static str,
-    told: Instant,
+    printed_at: Instant,
     seconds: u64,
 }
 
 /// How often preparation is told of where there is no terminal.
-const SELDOM: Duration = Duration::from_secs(2);
+const PLAIN_INTERVAL: Duration = Duration::from_secs(2);
 
-impl Console {
-    /// `duration`: of the run. `live`: on a terminal, a view that changes in place. `shown`: anything at all.
-    pub fn new(duration: Duration, live: bool, shown: bool) -> Self {
+impl ProgressDisplay {
+    /// `duration`: of the run. `live`: on a terminal, a view that changes in place. `visible`: anything at all.
+    pub fn new(duration: Duration, live: bool, visible: bool) -> Self {
         let live = live && console::Term::stderr().is_term();
-        Self { live, shown, bar: None, what: "", told: Instant::now(), seconds: duration.as_secs() }
+        Self { live, visible, bar: None, what: "", printed_at: Instant::now(), seconds: duration.as_secs() }
     }
 
-    pub fn on_event(&mut self, happening: &ProgressEvent<'_>) {
-        if !self.shown {
+    pub fn on_event(&mut self, event: &ProgressEvent<'_>) {
+        if !self.visible {
             return;
         }
-        match happening {
+        match event {
             ProgressEvent::Preparing { what, done, of } => self.preparing(what, *done, *of),
             ProgressEvent::Started => {
                 self.end();
@@ -43,7 +43,7 @@ impl Console {
                     ));
                 }
             }
-            ProgressEvent::Second(row) => self.second(row),
+            ProgressEvent::Second(interval) => self.second(interval),
         }
     }
 
@@ -57,8 +57,8 @@ impl Console {
                 bar.set_message(what);
                 bar.set_position(done);
             }
-        } else if done == of && self.what != what || self.told.elapsed() >= SELDOM {
-            self.told = Instant::now();
+        } else if done == of && self.what != what || self.printed_at.elapsed() >= PLAIN_INTERVAL {
+            self.printed_at = Instant::now();
             print_stderr(format!("{what}: {done} of {of}"));
         }
         if self.live || done == of {
@@ -67,15 +67,20 @@ impl Console {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "for readers")]
-    fn second(&self, row: &IntervalStats) {
-        let [p50, p99, max] =
-            [row.p50_ns, row.p99_ns, row.max_ns].map(|ns| if ns == 0 { "-".into() } else { time(ns as f64) });
+    fn second(&self, interval: &IntervalStats) {
+        let [p50, p99, max] = [interval.p50_ns, interval.p99_ns, interval.max_ns]
+            .map(|ns| if ns == 0 { "-".into() } else { time(ns as f64) });
         if let Some(bar) = &self.bar {
-            bar.set_position(row.second + 1);
-            let errors = if row.errors > 0 { format!("  {} errors", row.errors) } else { String::new() };
-            bar.set_message(format!("{}/s  p50 {p50}  p99 {p99}  max {max}{errors}", short(row.good as f64)));
+            bar.set_position(interval.second + 1);
+            let errors = if interval.errors > 0 { format!("  {} errors", interval.errors) } else { String::new() };
+            bar.set_message(format!("{}/s  p50 {p50}  p99 {p99}  max {max}{errors}", short(interval.good as f64)));
         } else if !self.live {
-            print_stderr(format!("{:>6} {:>9} {p50:>9} {p99:>9} {max:>9} {:>8}", row.second + 1, row.good, row.errors));
+            print_stderr(format!(
+                "{:>6} {:>9} {p50:>9} {p99:>9} {max:>9} {:>8}",
+                interval.second + 1,
+                interval.good,
+                interval.errors
+            ));
         }
     }
 

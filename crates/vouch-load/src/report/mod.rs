@@ -1,4 +1,4 @@
-//! Reports of a load. Each format is one file that reads [`Results`].
+//! Reports of a load. Each format is one file that reads [`LoadReport`].
 
 mod escape;
 #[cfg(test)]
@@ -12,24 +12,24 @@ mod prometheus;
 mod summary;
 mod timeline;
 
-pub use journeys::JourneyResults;
+pub use journeys::JourneyReport;
 pub use json::thresholds_json;
-pub use live::Console;
+pub use live::ProgressDisplay;
 pub use prometheus::Exposition;
 
-use crate::{Judged, Load, Round};
+use crate::{Evaluation, Load, Round};
 
 /// All that a report can tell.
-pub struct Results<'a> {
+pub struct LoadReport<'a> {
     /// What the load went to.
     pub target: &'a str,
     /// The target file, so that a later run can measure this target again.
     pub target_file: Option<&'a std::path::Path>,
     pub load: &'a Load,
     pub round: &'a Round,
-    pub judged: &'a Judged,
+    pub evaluation: &'a Evaluation,
     /// Users that the load made and could not delete.
-    pub left_users: u64,
+    pub undeleted_users: u64,
 }
 
 /// The percentiles that every report has.

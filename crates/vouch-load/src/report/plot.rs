@@ -67,13 +67,13 @@ impl Axis {
                 format!("{:.0}:{:02.0}", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor())
             }),
         };
-        let ticks = marks(duration, step, show);
+        let ticks = ticks_at(duration, step, show);
         Self { from: 0.0, to: duration, log: false, ticks, label: label.into() }
     }
 
     /// Percentiles of `count` values; each step to the right leaves a tenth. Positions come from [`nines`].
     pub fn percentiles(count: f64) -> Self {
-        const MARKS: [(f64, &str, bool); 9] = [
+        const TICKS: [(f64, &str, bool); 9] = [
             (0.0, "0%", false),
             (0.5, "50%", true),
             (0.9, "90%", false),
@@ -85,8 +85,8 @@ impl Axis {
             (0.999_999_9, "99.99999%", true),
         ];
         let to = count.log10().clamp(1.0, 7.5);
-        let marks = MARKS.into_iter().filter(|(share, ..)| nines(*share) <= to + 0.001);
-        let ticks = marks.map(|(share, text, fine)| (nines(share), text.to_owned(), fine)).collect();
+        let ticks_at = TICKS.into_iter().filter(|(share, ..)| nines(*share) <= to + 0.001);
+        let ticks = ticks_at.map(|(share, text, optional)| (nines(share), text.to_owned(), optional)).collect();
         Self { from: 0.0, to, log: false, ticks, label: "percentile: each step to the right leaves a tenth".into() }
     }
 
@@ -98,7 +98,7 @@ impl Axis {
         let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|n| n * power).into_iter().find(|step| *step >= rough * 0.999);
         let step = step.unwrap_or(power * 10.0);
         let to = (most / step - 0.001).ceil().max(1.0) * step;
-        Self { from: 0.0, to, log: false, ticks: marks(to, step, show), label: label.into() }
+        Self { from: 0.0, to, log: false, ticks: ticks_at(to, step, show), label: label.into() }
     }
 
     /// Where a value lies, from 0 to 1.
@@ -113,12 +113,12 @@ impl Axis {
 }
 
 /// A mark at every step; every second one can go.
-fn marks(to: f64, step: f64, show: fn(f64) -> String) -> Vec<(f64, String, bool)> {
+fn ticks_at(to: f64, step: f64, show: fn(f64) -> String) -> Vec<(f64, String, bool)> {
     let mut all = Vec::new();
-    let (mut at, mut fine) = (0.0, false);
+    let (mut at, mut optional) = (0.0, false);
     while at <= to * 1.000_1 {
-        all.push((at, show(at), fine));
-        (at, fine) = (at + step, !fine);
+        all.push((at, show(at), optional));
+        (at, optional) = (at + step, !optional);
     }
     all
 }
@@ -129,7 +129,7 @@ pub fn nines(share: f64) -> f64 {
 }
 
 /// One line. Without a value it breaks off.
-pub struct Line {
+pub struct PlotLine {
     pub name: String,
     pub points: Vec<(f64, Option<f64>)>,
 }
@@ -138,9 +138,9 @@ pub struct Line {
 pub struct Plot {
     /// What it shows, for those who cannot see it.
     pub title: String,
-    pub across: Axis,
-    pub up: Axis,
-    pub lines: Vec<Line>,
+    pub x_axis: Axis,
+    pub y_axis: Axis,
+    pub lines: Vec<PlotLine>,
     /// Between a lowest and a highest value, behind the first line.
     pub band: Vec<(f64, f64, f64)>,
     /// The time up to here was not measured.
@@ -156,7 +156,7 @@ impl Plot {
                 out,
                 "<span><svg width=\"40\" height=\"10\" viewBox=\"0 0 40 10\" aria-hidden=\"true\"><path class=\"{}\" \
                  stroke-dasharray=\"{}\" d=\"M0 5H40\"/></svg> {}</span>",
-                colour(index),
+                color_class(index),
                 DASHES[index % DASHES.len()],
                 escape(&line.name)
             );
@@ -193,20 +193,20 @@ impl Plot {
                  not measured</title></rect>"
             );
         }
-        for (value, text, fine) in &self.up.ticks {
-            let (y, fine) = (self.y(*value), if *fine { " fine" } else { "" });
+        for (value, text, optional) in &self.y_axis.ticks {
+            let (y, optional) = (self.y(*value), if *optional { " fine" } else { "" });
             let _ = writeln!(
                 out,
-                "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/><text class=\"up{fine}\" x=\"{:.1}\" y=\"{y:.1}\" \
+                "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{right}\"/><text class=\"up{optional}\" x=\"{:.1}\" y=\"{y:.1}\" \
                  dy=\".35em\">{text}</text>",
                 LEFT - 8.0
             );
         }
-        for (value, text, fine) in &self.across.ticks {
-            let (x, fine) = (self.x(*value), if *fine { " fine" } else { "" });
+        for (value, text, optional) in &self.x_axis.ticks {
+            let (x, optional) = (self.x(*value), if *optional { " fine" } else { "" });
             let _ = writeln!(
                 out,
-                "<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom}\"/><text class=\"across{fine}\" x=\"{x:.1}\" y=\"{:.1}\">{text}</text>",
+                "<path class=\"grid\" d=\"M{x:.1} {TOP}V{bottom}\"/><text class=\"across{optional}\" x=\"{x:.1}\" y=\"{:.1}\">{text}</text>",
                 bottom + 25.0
             );
         }
@@ -216,16 +216,16 @@ impl Plot {
              rotate(-90)\">{}</text>",
             f64::midpoint(LEFT, right),
             HEIGHT - 10.0,
-            escape(&self.across.label),
+            escape(&self.x_axis.label),
             f64::midpoint(TOP, bottom),
-            escape(&self.up.label)
+            escape(&self.y_axis.label)
         );
     }
 
-    fn line(&self, out: &mut String, index: usize, line: &Line) {
-        let (class, dashes) = (colour(index), DASHES[index % DASHES.len()]);
-        for piece in line.points.split(|(_, value)| value.is_none()) {
-            let points: Vec<_> = piece.iter().filter_map(|(x, value)| Some(self.point(*x, (*value)?))).collect();
+    fn line(&self, out: &mut String, index: usize, line: &PlotLine) {
+        let (class, dashes) = (color_class(index), DASHES[index % DASHES.len()]);
+        for run in line.points.split(|(_, value)| value.is_none()) {
+            let points: Vec<_> = run.iter().filter_map(|(x, value)| Some(self.point(*x, (*value)?))).collect();
             match points.as_slice() {
                 [] => {}
                 [only] => {
@@ -244,11 +244,11 @@ impl Plot {
     }
 
     fn x(&self, value: f64) -> f64 {
-        LEFT + self.across.at(value) * (WIDTH - LEFT - RIGHT)
+        LEFT + self.x_axis.at(value) * (WIDTH - LEFT - RIGHT)
     }
 
     fn y(&self, value: f64) -> f64 {
-        HEIGHT - BOTTOM - self.up.at(value) * (HEIGHT - TOP - BOTTOM)
+        HEIGHT - BOTTOM - self.y_axis.at(value) * (HEIGHT - TOP - BOTTOM)
     }
 
     fn point(&self, x: f64, y: f64) -> String {
@@ -257,7 +257,7 @@ impl Plot {
 }
 
 /// The colour of a line; after six the dashes start again with other colours.
-fn colour(index: usize) -> String {
+fn color_class(index: usize) -> String {
     format!("l c{}", (index + index / DASHES.len()) % 6)
 }
 
@@ -294,9 +294,9 @@ mod tests {
     #[test]
     fn a_line_breaks_off_where_nothing_was_measured() {
         let points = vec![(0.5, Some(1.0)), (1.5, Some(2.0)), (2.5, None), (3.5, Some(1.0))];
-        let lines = vec![Line { name: "<b>".into(), points }];
-        let (across, up) = (Axis::seconds(4.0), Axis::counts(2.0, "n"));
-        let drawn = Plot { title: "t".into(), across, up, lines, band: vec![], warm_up: 1.0 }.draw();
+        let lines = vec![PlotLine { name: "<b>".into(), points }];
+        let (x_axis, y_axis) = (Axis::seconds(4.0), Axis::counts(2.0, "n"));
+        let drawn = Plot { title: "t".into(), x_axis, y_axis, lines, band: vec![], warm_up: 1.0 }.draw();
         assert_eq!((drawn.matches("<polyline").count(), drawn.matches("<circle").count()), (1, 1), "{drawn}");
         assert!(drawn.contains("&lt;b&gt;") && drawn.contains("warm-up") && !drawn.contains("NaN"), "{drawn}");
     }

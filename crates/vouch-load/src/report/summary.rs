@@ -1,25 +1,25 @@
 //! The report for people.
 
-use super::{PERCENTILES, Results};
+use super::{LoadReport, PERCENTILES};
 use crate::threshold::{short, time};
-use crate::{Held, Series, Verdict};
+use crate::{LoadVerdict, Series, ThresholdResult};
 use console::Style;
 use std::io::{self, Write};
 
 /// Failures of one series that are told; the rest is counted.
-const MOST_FAILURES: usize = 6;
+const MAX_FAILURES: usize = 6;
 
-impl Results<'_> {
+impl LoadReport<'_> {
     /// Writes the summary.
     pub fn write_summary(&self, out: &mut dyn Write, colours: bool) -> io::Result<()> {
         let style = |style: Style| style.force_styling(colours);
         let (bold, dim, red) = (style(Style::new().bold()), style(Style::new().dim()), style(Style::new().red()));
         let (load, round) = (self.load, self.round);
-        let (fleet, duration) = (load.fleet, humantime::format_duration(load.measured()));
+        let (installations, duration) = (load.installations, humantime::format_duration(load.measured()));
         writeln!(out, "{}", bold.apply_to(&load.title))?;
         let about = format!(
             "{}, measured {duration}, {} installations, {} connections, {} threads, to {}",
-            load.arrivals, fleet, load.connections, load.threads, self.target
+            load.arrivals, installations, load.connections, load.threads, self.target
         );
         writeln!(out, "{}\n", dim.apply_to(about))?;
         let width = round.series.iter().map(|(name, _)| name.len()).max().unwrap_or(8).max(8);
@@ -30,40 +30,40 @@ impl Results<'_> {
             dim.apply_to(format!("{:width$} {:>9} {:>9}{head} {:>9} {:>8}", "", "good", "good/s", "max", "errors"))
         )?;
         for (name, series) in &round.series {
-            line(out, name, width, series, round.seconds())?;
+            write_series(out, name, width, series, round.seconds())?;
         }
         if load.workloads.len() > 1 {
-            line(out, "all", width, &round.whole, round.seconds())?;
+            write_series(out, "all", width, &round.total, round.seconds())?;
         }
         self.failures(out, &red, &dim)?;
         writeln!(out)?;
-        for held in &self.judged.held {
-            writeln!(out, "{}", threshold(held, colours))?;
+        for result in &self.evaluation.thresholds {
+            writeln!(out, "{}", threshold_line(result, colours))?;
         }
         let yellow = style(Style::new().yellow());
-        for limit in &self.judged.limits {
+        for limit in &self.evaluation.generator_limits {
             writeln!(out, "{} the generator was the limit: {limit}", yellow.apply_to("!"))?;
         }
-        for note in &self.judged.notes {
+        for note in &self.evaluation.notes {
             writeln!(out, "{}", dim.apply_to(format!("  note: {note}")))?;
         }
         if round.handshakes.0 > 0 {
             let (all, resumed) = round.handshakes;
             writeln!(out, "{}", dim.apply_to(format!("  TLS handshakes: {all}, of them {resumed} took up a session")))?;
         }
-        if self.left_users > 0 {
+        if self.undeleted_users > 0 {
             writeln!(
                 out,
                 "{} {} users that the load made could not be deleted",
                 yellow.apply_to("!"),
-                self.left_users
+                self.undeleted_users
             )?;
         }
-        let verdict = match self.judged.verdict {
+        let verdict = match self.evaluation.verdict {
             _ if round.interrupted => yellow.apply_to("interrupted: this is what was measured until then"),
-            Verdict::Passed => style(Style::new().green().bold()).apply_to("passed"),
-            Verdict::Failed => style(Style::new().red().bold()).apply_to("failed"),
-            Verdict::Inconclusive => style(Style::new().yellow().bold()).apply_to("inconclusive"),
+            LoadVerdict::Passed => style(Style::new().green().bold()).apply_to("passed"),
+            LoadVerdict::Failed => style(Style::new().red().bold()).apply_to("failed"),
+            LoadVerdict::Inconclusive => style(Style::new().yellow().bold()).apply_to("inconclusive"),
         };
         writeln!(out, "\n{verdict}")
     }
@@ -79,15 +79,15 @@ impl Results<'_> {
             let mut failures: Vec<_> = series.failures.iter().collect();
             failures.sort_by_key(|(failure, failed)| (!failure.is_wrong(), std::cmp::Reverse(failed.count)));
             let of = if several { format!("{name}: ") } else { String::new() };
-            for (failure, failed) in failures.iter().take(MOST_FAILURES) {
+            for (failure, failed) in failures.iter().take(MAX_FAILURES) {
                 let example = if failed.example.is_empty() { String::new() } else { format!(" ({})", failed.example) };
                 writeln!(out, "{} {of}{} × {failure}{}", red.apply_to("✗"), failed.count, dim.apply_to(example))?;
                 if let Some(help) = failure.help(&failed.example) {
                     writeln!(out, "{}", dim.apply_to(format!("  help: {help}")))?;
                 }
             }
-            if failures.len() > MOST_FAILURES {
-                writeln!(out, "  and {} kinds more", failures.len() - MOST_FAILURES)?;
+            if failures.len() > MAX_FAILURES {
+                writeln!(out, "  and {} kinds more", failures.len() - MAX_FAILURES)?;
             }
         }
         Ok(())
@@ -95,7 +95,13 @@ impl Results<'_> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for readers")]
-pub(super) fn line(out: &mut dyn Write, name: &str, width: usize, series: &Series, seconds: f64) -> io::Result<()> {
+pub(super) fn write_series(
+    out: &mut dyn Write,
+    name: &str,
+    width: usize,
+    series: &Series,
+    seconds: f64,
+) -> io::Result<()> {
     let figures = series.figures(seconds);
     let measured = !series.latency.is_empty();
     let show = |ns: u64| if measured { time(ns as f64) } else { "-".into() };
@@ -105,11 +111,11 @@ pub(super) fn line(out: &mut dyn Write, name: &str, width: usize, series: &Serie
     writeln!(out, "{name:width$} {:>9} {rate:>9}{percentiles} {max:>9} {:>8}", series.good, figures.errors)
 }
 
-pub(super) fn threshold(held: &Held, colours: bool) -> String {
-    let mark = if held.passed {
+pub(super) fn threshold_line(result: &ThresholdResult, colours: bool) -> String {
+    let mark = if result.passed {
         Style::new().green().force_styling(colours).apply_to("✓")
     } else {
         Style::new().red().force_styling(colours).apply_to("✗")
     };
-    format!("{mark} {}: {}", held.threshold, held.measured())
+    format!("{mark} {}: {}", result.threshold, result.measured())
 }

@@ -3,11 +3,11 @@
 use crate::IntervalStats;
 
 /// The most points that a plot has.
-pub const MOST_POINTS: usize = 600;
+pub const MAX_POINTS: usize = 600;
 
 /// One or several seconds of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Span {
+pub struct TimelinePoint {
     /// The middle, in seconds since the start of the clock.
     pub at: f64,
     /// Good answers a second: on average, and in the worst and the best second.
@@ -25,38 +25,41 @@ pub struct Span {
 }
 
 /// How many seconds share a point.
-pub fn seconds_a_point(rows: &[IntervalStats]) -> u64 {
-    let seconds = rows.last().map_or(0, |row| row.second + 1);
-    seconds.div_ceil(MOST_POINTS as u64).max(1)
+pub fn seconds_per_point(intervals: &[IntervalStats]) -> u64 {
+    let seconds = intervals.last().map_or(0, |interval| interval.second + 1);
+    seconds.div_ceil(MAX_POINTS as u64).max(1)
 }
 
-/// Puts seconds together, so that there are at most [`MOST_POINTS`].
-pub fn spans(rows: &[IntervalStats]) -> Vec<Span> {
-    let each = seconds_a_point(rows);
-    rows.chunk_by(|one, next| one.second / each == next.second / each).map(span).collect()
+/// Puts seconds together, so that there are at most [`MAX_POINTS`].
+pub fn timeline_points(intervals: &[IntervalStats]) -> Vec<TimelinePoint> {
+    let each = seconds_per_point(intervals);
+    intervals.chunk_by(|one, next| one.second / each == next.second / each).map(timeline_point).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
-fn span(rows: &[IntervalStats]) -> Span {
-    let most = |of: fn(&IntervalStats) -> u64| rows.iter().map(of).max().unwrap_or(0) as f64;
-    let answered = |value: f64| (value > 0.0).then_some(value);
-    let (first, last) = (rows.first().map_or(0, |row| row.second), rows.last().map_or(0, |row| row.second));
-    let (mut weighed, mut weights) = (0.0, 0.0);
-    for row in rows.iter().filter(|row| row.p50_ns > 0) {
-        let weight = row.good.max(1) as f64;
-        weighed += row.p50_ns as f64 * weight;
+fn timeline_point(intervals: &[IntervalStats]) -> TimelinePoint {
+    let max = |of: fn(&IntervalStats) -> u64| intervals.iter().map(of).max().unwrap_or(0) as f64;
+    let non_zero = |value: f64| (value > 0.0).then_some(value);
+    let (first, last) = (
+        intervals.first().map_or(0, |interval| interval.second),
+        intervals.last().map_or(0, |interval| interval.second),
+    );
+    let (mut weighted, mut weights) = (0.0, 0.0);
+    for interval in intervals.iter().filter(|interval| interval.p50_ns > 0) {
+        let weight = interval.good.max(1) as f64;
+        weighted += interval.p50_ns as f64 * weight;
         weights += weight;
     }
-    Span {
+    TimelinePoint {
         at: (first + last + 1) as f64 / 2.0,
-        good: rows.iter().map(|row| row.good).sum::<u64>() as f64 / rows.len().max(1) as f64,
-        good_least: rows.iter().map(|row| row.good).min().unwrap_or(0) as f64,
-        good_most: most(|row| row.good),
-        errors: most(|row| row.errors),
-        p50_ns: (weights > 0.0).then(|| weighed / weights),
-        p99_ns: answered(most(|row| row.p99_ns)),
-        max_ns: answered(most(|row| row.max_ns)),
-        lag_ns: most(|row| row.lag_ns),
+        good: intervals.iter().map(|interval| interval.good).sum::<u64>() as f64 / intervals.len().max(1) as f64,
+        good_least: intervals.iter().map(|interval| interval.good).min().unwrap_or(0) as f64,
+        good_most: max(|interval| interval.good),
+        errors: max(|interval| interval.errors),
+        p50_ns: (weights > 0.0).then(|| weighted / weights),
+        p99_ns: non_zero(max(|interval| interval.p99_ns)),
+        max_ns: non_zero(max(|interval| interval.max_ns)),
+        lag_ns: max(|interval| interval.lag_ns),
     }
 }
 
@@ -64,7 +67,7 @@ fn span(rows: &[IntervalStats]) -> Span {
 mod tests {
     use super::*;
 
-    fn row(second: u64) -> IntervalStats {
+    fn interval(second: u64) -> IntervalStats {
         IntervalStats {
             second,
             good: 100,
@@ -77,12 +80,12 @@ mod tests {
 
     #[test]
     fn three_hours_become_600_points_that_keep_every_peak() {
-        let mut rows: Vec<IntervalStats> = (0..10_800).map(row).collect();
-        rows[7_777] =
-            IntervalStats { good: 1, errors: 99, p99_ns: 8_000_000, max_ns: 9_000_000, lag_ns: 5, ..row(7_777) };
-        let spans = spans(&rows);
-        assert_eq!((seconds_a_point(&rows), spans.len()), (18, 600));
-        let worst = &spans[7_777 / 18];
+        let mut intervals: Vec<IntervalStats> = (0..10_800).map(interval).collect();
+        intervals[7_777] =
+            IntervalStats { good: 1, errors: 99, p99_ns: 8_000_000, max_ns: 9_000_000, lag_ns: 5, ..interval(7_777) };
+        let timeline_points = timeline_points(&intervals);
+        assert_eq!((seconds_per_point(&intervals), timeline_points.len()), (18, 600));
+        let worst = &timeline_points[7_777 / 18];
         assert_eq!((worst.good_least, worst.good_most, worst.errors), (1.0, 100.0, 99.0));
         assert_eq!((worst.p99_ns, worst.max_ns, worst.lag_ns), (Some(8e6), Some(9e6), 5.0));
         assert!((worst.good - 1701.0 / 18.0).abs() < 1e-9 && (worst.at - 7785.0).abs() < 1e-9, "{worst:?}");
@@ -90,10 +93,10 @@ mod tests {
 
     #[test]
     fn short_runs_keep_their_seconds() {
-        assert_eq!(spans(&[]), []);
-        assert_eq!(spans(&(0..600).map(row).collect::<Vec<_>>()).len(), 600);
-        assert_eq!(spans(&(0..601).map(row).collect::<Vec<_>>()).len(), 301);
-        let silent = spans(&[IntervalStats::default()]);
+        assert_eq!(timeline_points(&[]), []);
+        assert_eq!(timeline_points(&(0..600).map(interval).collect::<Vec<_>>()).len(), 600);
+        assert_eq!(timeline_points(&(0..601).map(interval).collect::<Vec<_>>()).len(), 301);
+        let silent = timeline_points(&[IntervalStats::default()]);
         assert_eq!((silent.len(), silent[0].p50_ns, silent[0].max_ns), (1, None, None));
     }
 }

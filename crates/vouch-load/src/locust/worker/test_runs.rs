@@ -1,187 +1,190 @@
-//! A worker through its test runs: starts one when users are asked for, reports what they do, and ends it.
+//! The test runs of a worker: starts one when users are requested, reports its requests, and ends it.
 
-use super::super::TRIED_WITH;
-use super::super::connection::Link;
-use super::super::engine::News;
-use super::super::host_metrics::Meter;
-use super::super::message::{Say, Spawn};
-use super::super::run::{Phase, Run, report};
-use super::super::test_plan::other_version;
-use super::{Told, Worker, news};
+use super::super::TESTED_VERSION;
+use super::super::connection::MasterConnection;
+use super::super::engine::EngineEvent;
+use super::super::host_metrics::CpuMeter;
+use super::super::message::{Spawn, WorkerMessage};
+use super::super::run::{Phase, TestRun, report};
+use super::super::test_plan::version_warning;
+use super::{Worker, WorkerEvent, engine_event};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl Worker<'_> {
-    pub(super) async fn spawn(&mut self, link: &mut Link, spawn: Spawn) {
-        link.say(&Say::Spawning).await;
+    pub(super) async fn spawn(&mut self, connection: &mut MasterConnection, spawn: Spawn) {
+        connection.send(&WorkerMessage::Spawning).await;
         if spawn.timestamp <= self.last_spawn {
             return;
         }
         self.last_spawn = spawn.timestamp;
         if self.run.is_none() {
-            self.told.clear();
+            self.noted.clear();
         }
-        // For the person here only: an exception would make the master's exit code 1.
-        if let Some(warning) = spawn.parsed_options.vouch_locust.as_deref().and_then(other_version) {
+        // Not reported to the master: an exception would change its exit code to 1.
+        if let Some(warning) = spawn.parsed_options.vouch_locust.as_deref().and_then(version_warning) {
             self.note_once(warning);
         }
         if spawn.host.as_ref().is_some_and(|host| !host.is_empty()) {
-            self.note_once("the master's host is not used: the target file says where the load goes".to_owned());
+            self.note_once("the master's host is ignored: the target file defines the target".to_owned());
         }
         match &mut self.run {
             Some(run) if run.phase == Phase::Ending => {
-                return self.note("the master asks for users while its last test run is still ending here".to_owned());
+                return self
+                    .note("the master requests users while its last test run is still stopping here".to_owned());
             }
-            Some(run) => run.want(spawn),
-            None => self.start(link, spawn).await,
+            Some(run) => run.set_users(spawn),
+            None => self.start(connection, spawn).await,
         }
         self.state = "spawning";
     }
 
-    async fn start(&mut self, link: &mut Link, spawn: Spawn) {
+    async fn start(&mut self, connection: &mut MasterConnection, spawn: Spawn) {
         self.runs += 1;
-        let (run, told) = Run::start(self.runs, spawn, &self.means);
-        self.meter = Meter::new(run.threads());
+        let (run, noted) = TestRun::start(self.runs, spawn, &self.run_options);
+        self.meter = CpuMeter::new(run.threads());
         self.run = Some(run);
-        for what in told {
-            self.warn(link, what).await;
+        for what in noted {
+            self.warn(connection, what).await;
         }
     }
 
-    /// Tells that all users are there, when they are.
-    pub(super) async fn look(&mut self, link: &mut Link) {
-        if let Some(run) = self.run.as_ref().filter(|run| run.settled()) {
-            link.say(&Say::SpawningComplete(run.counts())).await;
+    /// Reports that all users have spawned, once they have.
+    pub(super) async fn report_if_spawned(&mut self, connection: &mut MasterConnection) {
+        if let Some(run) = self.run.as_ref().filter(|run| run.is_settled()) {
+            connection.send(&WorkerMessage::SpawningComplete(run.counts())).await;
             self.state = "running";
         }
     }
 
-    pub(super) async fn report(&mut self, link: &mut Link) {
+    pub(super) async fn report(&mut self, connection: &mut MasterConnection) {
         let Some(run) = &mut self.run else {
-            link.say(&Say::Stats(Box::new(report(BTreeMap::new())))).await;
+            connection.send(&WorkerMessage::Stats(Box::new(report(BTreeMap::new())))).await;
             return;
         };
         let report = run.report();
         let requests = report.stats_total.num_requests;
-        if !link.say(&Say::Stats(Box::new(report))).await {
+        if !connection.send(&WorkerMessage::Stats(Box::new(report))).await {
             run.unreported += requests;
         }
-        let starving: Vec<String> = run.starved.keys().map(|class| run.starving(class)).collect();
-        for what in starving {
-            self.warn(link, what).await;
+        let starvation_note: Vec<String> = run.starved.keys().map(|class| run.starvation_note(class)).collect();
+        for what in starvation_note {
+            self.warn(connection, what).await;
         }
     }
 
     /// The master stops the test run.
-    pub(super) async fn stop(&mut self, link: &mut Link) {
-        let ends_later = self.run.as_mut().is_some_and(Run::stop);
+    pub(super) async fn stop(&mut self, connection: &mut MasterConnection) {
+        let ends_later = self.run.as_mut().is_some_and(TestRun::stop);
         if !ends_later {
-            self.ended(Some(link)).await;
-            link.say(&Say::Stopped).await;
-            self.ready(link).await;
+            self.send_final_report(Some(connection)).await;
+            connection.send(&WorkerMessage::Stopped).await;
+            self.become_ready(connection).await;
         }
     }
 
-    /// What is left to report when all users are gone.
-    async fn ended(&mut self, link: Option<&mut Link>) {
+    /// Sends the last report of a run, and prints its totals.
+    async fn send_final_report(&mut self, connection: Option<&mut MasterConnection>) {
         let Some(run) = &mut self.run else { return };
         let report = run.report();
         let requests = report.stats_total.num_requests;
-        let said = match link {
-            Some(link) => link.say(&Say::Stats(Box::new(report))).await,
+        let sent = match connection {
+            Some(connection) => connection.send(&WorkerMessage::Stats(Box::new(report))).await,
             None => false,
         };
-        if !said {
+        if !sent {
             run.unreported += requests;
         }
         let (summary, unreported) = (run.summary(), run.unreported);
         if unreported > 0 {
-            self.note(format!("{unreported} requests were not reported: the master was gone"));
+            self.note(format!(
+                "{unreported} requests were not reported to the master, because the connection was lost"
+            ));
         }
-        (self.tell)(Told::Summary(summary));
+        (self.on_event)(WorkerEvent::Summary(summary));
     }
 
-    async fn ready(&mut self, link: &mut Link) {
+    async fn become_ready(&mut self, connection: &mut MasterConnection) {
         self.run = None;
-        (self.heard_at, self.state) = (Instant::now(), "ready");
-        link.say(&Say::Ready(TRIED_WITH)).await;
+        (self.last_message_at, self.state) = (Instant::now(), "ready");
+        connection.send(&WorkerMessage::Ready(TESTED_VERSION)).await;
     }
 
-    /// Follows what the engine tells.
-    pub(super) async fn hear_of(&mut self, link: &mut Link, news: News) {
+    /// Handles an event of the engine.
+    pub(super) async fn on_engine_event(&mut self, connection: &mut MasterConnection, event: EngineEvent) {
         let Some(run) = &mut self.run else { return };
-        match news {
-            News::Making(what, count) => self.note(format!("making {count} {what}")),
-            News::Working(counters) => {
+        match event {
+            EngineEvent::Preparing(what, count) => self.note(format!("creating {count} {what}")),
+            EngineEvent::Started(counters) => {
                 run.counters = Some(counters);
                 if run.phase == Phase::Preparing {
                     run.phase = Phase::Working;
                 }
             }
-            News::Ended(_) | News::Failed(_) if run.phase == Phase::Ending => {
-                run.conclude(news);
-                self.ended(Some(link)).await;
-                link.say(&Say::Stopped).await;
+            EngineEvent::Finished(_) | EngineEvent::Failed(_) if run.phase == Phase::Ending => {
+                run.conclude(event);
+                self.send_final_report(Some(connection)).await;
+                connection.send(&WorkerMessage::Stopped).await;
             }
-            News::Ended(_) => {
-                run.conclude(news);
-                self.report(link).await;
+            EngineEvent::Finished(_) => {
+                run.conclude(event);
+                self.report(connection).await;
             }
-            News::Failed(trouble) => {
+            EngineEvent::Failed(error) => {
                 if run.phase != Phase::Restarting {
-                    run.phase = Phase::Broken;
-                    let help = trouble.help.map(|help| format!("; {help}")).unwrap_or_default();
-                    self.warn(link, format!("{}{help}", trouble.what)).await;
+                    run.phase = Phase::Failed;
+                    let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
+                    self.warn(connection, format!("{}{help}", error.what)).await;
                 }
             }
-            News::Over { left } => self.over(link, left).await,
+            EngineEvent::CleanedUp { undeleted_users } => self.on_cleaned_up(connection, undeleted_users).await,
         }
     }
 
-    /// The engine is gone.
-    async fn over(&mut self, link: &mut Link, left: u64) {
-        self.tell_left(left);
+    /// The engine has ended.
+    async fn on_cleaned_up(&mut self, connection: &mut MasterConnection, undeleted_users: u64) {
+        self.note_undeleted(undeleted_users);
         let Some(run) = &mut self.run else { return };
         run.engine = None;
         match run.phase {
-            Phase::Ending => self.ready(link).await,
+            Phase::Ending => self.become_ready(connection).await,
             Phase::Restarting => {
-                let told = run.begin(&self.means);
+                let noted = run.start_engine(&self.run_options);
                 self.state = "spawning";
-                for what in told {
-                    self.warn(link, what).await;
+                for what in noted {
+                    self.warn(connection, what).await;
                 }
             }
             _ => {}
         }
     }
 
-    fn tell_left(&mut self, left: u64) {
-        if left > 0 {
-            self.note(format!("{left} users that were made could not be deleted"));
+    fn note_undeleted(&mut self, undeleted_users: u64) {
+        if undeleted_users > 0 {
+            self.note(format!("{undeleted_users} created users could not be deleted"));
         }
     }
 
-    /// Ends the test run, if there is one, and waits until all is taken away. Without a link the master does not on_event of it.
-    pub(super) async fn finish(&mut self, mut link: Option<&mut Link>) {
+    /// Ends the test run, if there is one, and waits until everything is deleted. Without a connection nothing is reported.
+    pub(super) async fn finish(&mut self, mut connection: Option<&mut MasterConnection>) {
         let Some(mut run) = self.run.take() else { return };
-        let mut summed = false;
+        let mut reported = false;
         if run.stop() {
             self.run = Some(run);
             loop {
-                let news = news(&mut self.run).await;
+                let event = engine_event(&mut self.run).await;
                 let Some(run) = &mut self.run else { break };
-                match news {
-                    News::Making(..) => {}
-                    News::Working(counters) => run.counters = Some(counters),
-                    News::Ended(_) | News::Failed(_) if !summed => {
-                        run.conclude(news);
-                        self.ended(link.as_deref_mut()).await;
-                        summed = true;
+                match event {
+                    EngineEvent::Preparing(..) => {}
+                    EngineEvent::Started(counters) => run.counters = Some(counters),
+                    EngineEvent::Finished(_) | EngineEvent::Failed(_) if !reported => {
+                        run.conclude(event);
+                        self.send_final_report(connection.as_deref_mut()).await;
+                        reported = true;
                     }
-                    News::Ended(_) | News::Failed(_) => {}
-                    News::Over { left } => {
-                        self.tell_left(left);
+                    EngineEvent::Finished(_) | EngineEvent::Failed(_) => {}
+                    EngineEvent::CleanedUp { undeleted_users } => {
+                        self.note_undeleted(undeleted_users);
                         break;
                     }
                 }
@@ -189,8 +192,8 @@ impl Worker<'_> {
         } else {
             self.run = Some(run);
         }
-        if !summed {
-            self.ended(link).await;
+        if !reported {
+            self.send_final_report(connection).await;
         }
         (self.run, self.state) = (None, "ready");
     }
