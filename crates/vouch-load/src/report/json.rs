@@ -21,7 +21,7 @@ impl LoadReport<'_> {
             "arrivals": load.arrivals.to_string(),
             "measuredSeconds": round.seconds(),
             "warmUpSeconds": load.warm_up.as_secs_f64(),
-            "fleet": load.installations, "users": load.users, "connections": load.connections, "threads": load.threads,
+            "installations": load.installations, "users": load.users, "connections": load.connections, "threads": load.threads,
             "protocol": load.protocol, "seed": load.seed,
             "verdict": self.evaluation.verdict,
             "interrupted": round.interrupted,

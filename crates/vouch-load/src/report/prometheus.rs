@@ -62,7 +62,7 @@ impl LoadReport<'_> {
             ("environment", label_value(&load.realm.environment)),
             ("region", label_value(&load.realm.region)),
             ("protocol", label_value(&load.protocol)),
-            ("fleet", load.installations.to_string()),
+            ("installations", load.installations.to_string()),
             ("connections", load.connections.to_string()),
             ("threads", load.threads.to_string()),
             ("seed", load.seed.to_string()),
