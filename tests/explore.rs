@@ -85,7 +85,7 @@ fn sdks_from_outside_are_walked_and_the_honest_ones_pass() {
             let args = ["explore", "--seed", "1", "--walks", "3", "--seconds", "60", "--profile", profile, "--target"];
             let out = stdout(&vouch().args(args).arg(path).assert().success());
             assert!(out.contains(&format!("virtual time, {profile}")), "{out}");
-            assert!(out.contains("left out: Backend, Client (35 acts)"), "{out}");
+            assert!(out.contains("left out: Backend, Client (35 actions)"), "{out}");
             assert!(out.contains("3 walks of 30 events from seed 1"), "{out}");
         }
     }

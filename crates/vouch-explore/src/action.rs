@@ -64,13 +64,13 @@ pub enum InjectedFault {
     /// The server does its part and answers 200 with something that is not JSON.
     Garbage,
     /// This status with a Retry-After of so many seconds.
-    Busy(u16, u64),
+    RetryAfter(u16, u64),
     /// The server answers this status to every try of the call.
-    Lasting(u16),
+    PersistentStatus(u16),
     /// The server answers 200 with fields of wrong types.
     WrongTypes,
     /// Nothing ever comes back.
-    Silence,
+    NoResponse,
 }
 
 impl InjectedFault {
@@ -78,7 +78,7 @@ impl InjectedFault {
     /// and then the time passes.
     pub fn long_wait(self) -> Option<Duration> {
         match self {
-            InjectedFault::Busy(_, seconds) if seconds > 60 => Some(Duration::from_secs(seconds)),
+            InjectedFault::RetryAfter(_, seconds) if seconds > 60 => Some(Duration::from_secs(seconds)),
             _ => None,
         }
     }
@@ -86,20 +86,20 @@ impl InjectedFault {
 
 /// What becomes of a user's last call when the next user comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Parting {
+pub enum LastCall {
     /// Its refresh is under way.
     Refreshing,
     /// Its refusal is under way.
     Refused,
     /// Its refresh was asked to come again tomorrow.
-    ToldToWait,
+    RetryTomorrow,
     /// It was deleted, and its refresh, which will tell so, is under way.
     Deleted,
 }
 
 /// The kinds of exchange that a strike waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum On {
+pub enum FaultTarget {
     Refresh,
     Api,
 }
@@ -108,23 +108,23 @@ pub enum On {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Action {
     SignIn(Person, Place),
-    SignInStruck(Person, InjectedFault),
+    SignInWithFault(Person, InjectedFault),
     /// With a token that is broken in some way.
     SignInForged(Forged),
     /// With a token that was issued long ago.
-    SignInLate(Person),
+    SignInExpiredToken(Person),
     /// With a token that writes the user id in the other letter case than those before.
     SignInOtherCase(Person),
     /// At another place, with a call there, and out again.
-    SignInAbroad(Person, Place),
+    SignInElsewhere(Person, Place),
     /// Two people at once.
-    SignInBoth,
+    ParallelSignIns,
     /// A sign-out while the exchange is under way.
-    SignInSignOut(Person),
+    SignOutDuringSignIn(Person),
     /// A look at the status while the exchange is under way.
-    SignInWatched(Person),
+    SignInCheckedMidway(Person),
     /// Another user in place of the one who is signed in, whose last call goes so.
-    NextUser(Person, Parting),
+    NextUser(Person, LastCall),
     Identify(Person),
     SignOut,
     UseKey(Person),
@@ -133,7 +133,7 @@ pub enum Action {
     /// `configure` with the key of another environment or region.
     UseForeignKey(Place),
     /// `setUserId` before `configure`.
-    UserWithoutKey,
+    SetUserWithoutKey,
     /// An API call for the SDK's own user.
     Call,
     /// One for a resource of that user.
@@ -142,17 +142,17 @@ pub enum Action {
     CallOther,
     /// An API call for what belongs to the team.
     CallTeam,
-    CallStruck(On, InjectedFault),
+    CallWithFault(FaultTarget, InjectedFault),
     /// Several calls at once.
-    Crowd,
+    ParallelCalls,
     /// Calls with an expired token, and a sign-out in their middle.
-    CrowdSignOut,
+    SignOutDuringCalls,
     /// Several calls at once, whose access token the vendor refuses.
-    CrowdRefused,
+    ParallelCallsRefused,
     /// Two, of which one hears of it only after the other has been refreshed and answered.
     LateRefusal,
     /// The user is deleted, and one caller waits for the refresh of another that tells of it.
-    WaitDeleted,
+    DeletedWhileWaiting,
     /// One call after the other.
     CallTwice,
     /// A call with an expired token while storage is locked, one when it is open again, and the process's end.
@@ -166,7 +166,7 @@ pub enum Action {
     /// A launch before the device was unlocked for the first time, and then the unlocking.
     LockedLaunch,
     /// What lies in a storage area is overwritten while the app does not run; it signs out afterwards.
-    Damage(Area),
+    CorruptStorage(Area),
     Reinstall,
     /// The process dies instead of its n-th write to storage.
     CrashInSignIn(Person, u32),
@@ -175,11 +175,11 @@ pub enum Action {
     Offline,
     Online,
     /// The access token expires.
-    Hour,
+    ExpireAccessToken,
     /// It expired long ago.
-    Days,
+    AdvanceDays,
     Delete(Person),
-    Undo(Person),
+    UndoDelete(Person),
     Revoke,
     RefuseAccessTokens,
     AppUser(Option<Person>),
@@ -193,35 +193,36 @@ pub enum Action {
 impl Action {
     /// What kind of action it is, in a word.
     pub fn kind(&self) -> String {
-        let told = format!("{self:?}");
-        told.split('(').next().unwrap_or_default().to_owned()
+        let reported = format!("{self:?}");
+        reported.split('(').next().unwrap_or_default().to_owned()
     }
 
     /// The plain form of an action that is odd in some way, if it is.
-    pub fn plainer(&self) -> Option<Self> {
+    pub fn simpler(&self) -> Option<Self> {
         match *self {
-            Action::SignInStruck(who, _)
-            | Action::SignInOtherCase(who)
-            | Action::SignInWatched(who)
-            | Action::CrashInSignIn(who, _)
-            | Action::Identify(who) => Some(Action::SignIn(who, Place::Home)),
+            Action::SignInWithFault(person, _)
+            | Action::SignInOtherCase(person)
+            | Action::SignInCheckedMidway(person)
+            | Action::CrashInSignIn(person, _)
+            | Action::Identify(person) => Some(Action::SignIn(person, Place::Home)),
             Action::NextUser(next, _) => Some(Action::SignIn(next, Place::Home)),
             Action::CallSummary
             | Action::CallOther
             | Action::CallTeam
-            | Action::CallStruck(..)
-            | Action::Crowd
-            | Action::CrowdRefused
+            | Action::CallWithFault(..)
+            | Action::ParallelCalls
+            | Action::ParallelCallsRefused
             | Action::LateRefusal
             | Action::CallTwice
             | Action::LockedCall
             | Action::CrashInCall(_)
             | Action::Refresh => Some(Action::Call),
-            Action::WaitDeleted | Action::CrowdSignOut | Action::LockedSignOut | Action::CrashInSignOut(_) => {
-                Some(Action::SignOut)
-            }
+            Action::DeletedWhileWaiting
+            | Action::SignOutDuringCalls
+            | Action::LockedSignOut
+            | Action::CrashInSignOut(_) => Some(Action::SignOut),
             Action::Kill | Action::Reboot | Action::LockedLaunch => Some(Action::Relaunch),
-            Action::Days => Some(Action::Hour),
+            Action::AdvanceDays => Some(Action::ExpireAccessToken),
             _ => None,
         }
     }
@@ -230,19 +231,19 @@ impl Action {
 /// Ways to ask a backend for a sign-in token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BackendRequest {
-    Rightly(Person),
+    Valid(Person),
     WithoutCredential,
     WithGarbage,
     /// Naming the other person in the query, in the body, in a header.
-    NamingInQuery(Person),
-    NamingInBody(Person),
-    NamingInHeader(Person),
+    OtherUserInQuery(Person),
+    OtherUserInBody(Person),
+    OtherUserInHeader(Person),
     /// Somebody whom the vendor does not know yet, several times at once.
-    NewcomerCrowd,
+    ParallelNewUser,
     /// The look-up says that there is nobody, as it would have just before.
-    Raced(Person),
+    LookupRace(Person),
     /// The look-up of a newcomer fails.
-    FailedLookUp(u16),
+    FailedLookup(u16),
     /// The issuance fails, and the vendor's answer quotes the API key.
     FailedIssuance(u16),
     GarbledIssuance,
@@ -277,17 +278,17 @@ pub enum ClientRequest {
     /// Garbage at the token endpoint.
     Garbage,
     /// A second user under a client user id.
-    Twin,
+    DuplicateUser,
     /// The API without a credential.
     NoCredential,
     /// The API with a key that nobody issued.
-    MadeUpKey,
+    UnknownKey,
     /// The team's own key at a host of another environment or region.
     KeyAt(Place),
     /// A user without a client user id.
-    NamelessUser,
+    UserWithoutClientId,
     /// A sign-in token for a user that there is not.
-    TokenForNobody,
+    TokenForUnknownUser,
     /// A sign-in token whose algorithm is none, at the token endpoint.
     UnsignedToken,
     /// A user's access token for what only the team may read, and what only it may write.
@@ -296,5 +297,5 @@ pub enum ClientRequest {
 }
 
 /// A key that nobody issued, and a user that there is not.
-pub(super) const MADE_UP_KEY: &str = "pk_us_nobody_issued_this";
-pub(super) const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+pub(super) const UNKNOWN_KEY: &str = "pk_us_nobody_issued_this";
+pub(super) const UNKNOWN_USER: &str = "00000000-0000-4000-8000-000000000000";

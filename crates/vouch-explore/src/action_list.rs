@@ -1,11 +1,13 @@
 //! Every action that there is.
 
-use super::action::{Action, BackendRequest, ClientRequest, Forged, InjectedFault, On, PEOPLE, Parting, Place};
+use super::action::{
+    Action, BackendRequest, ClientRequest, FaultTarget, Forged, InjectedFault, LastCall, PEOPLE, Place,
+};
 use vouch_spec::protocol::message::Area;
 
 /// Strikes at an exchange or a refresh.
 const AT_AUTH: [InjectedFault; 12] = [
-    InjectedFault::Silence,
+    InjectedFault::NoResponse,
     InjectedFault::LoseRequest,
     InjectedFault::LoseResponse,
     InjectedFault::Status(503),
@@ -13,22 +15,22 @@ const AT_AUTH: [InjectedFault; 12] = [
     InjectedFault::Status(418),
     InjectedFault::Garbage,
     InjectedFault::Status(500),
-    InjectedFault::Busy(429, 5),
-    InjectedFault::Busy(429, 1),
-    InjectedFault::Busy(503, 600),
-    InjectedFault::Lasting(503),
+    InjectedFault::RetryAfter(429, 5),
+    InjectedFault::RetryAfter(429, 1),
+    InjectedFault::RetryAfter(503, 600),
+    InjectedFault::PersistentStatus(503),
 ];
 /// Strikes at an API call.
 const AT_API: [InjectedFault; 10] = [
-    InjectedFault::Silence,
-    InjectedFault::Lasting(401),
+    InjectedFault::NoResponse,
+    InjectedFault::PersistentStatus(401),
     InjectedFault::LoseRequest,
     InjectedFault::LoseResponse,
     InjectedFault::Status(401),
     InjectedFault::Status(403),
     InjectedFault::Status(404),
     InjectedFault::Status(503),
-    InjectedFault::Busy(429, 30),
+    InjectedFault::RetryAfter(429, 30),
     InjectedFault::Garbage,
 ];
 
@@ -39,11 +41,11 @@ pub fn all_actions() -> Vec<Action> {
         Action::Call,
         Action::CallSummary,
         Action::CallOther,
-        Action::Crowd,
-        Action::CrowdSignOut,
-        Action::CrowdRefused,
+        Action::ParallelCalls,
+        Action::SignOutDuringCalls,
+        Action::ParallelCallsRefused,
         Action::LateRefusal,
-        Action::WaitDeleted,
+        Action::DeletedWhileWaiting,
         Action::CallTwice,
         Action::LockedCall,
         Action::LockedSignOut,
@@ -54,18 +56,18 @@ pub fn all_actions() -> Vec<Action> {
         Action::Reinstall,
         Action::Offline,
         Action::Online,
-        Action::Hour,
-        Action::Days,
+        Action::ExpireAccessToken,
+        Action::AdvanceDays,
         Action::Revoke,
         Action::RefuseAccessTokens,
         Action::AppUser(None),
         Action::Reconcile,
-        Action::SignInBoth,
-        Action::UserWithoutKey,
+        Action::ParallelSignIns,
+        Action::SetUserWithoutKey,
         Action::CallTeam,
         Action::LockedLaunch,
-        Action::Damage(Area::Plain),
-        Action::Damage(Area::Secure),
+        Action::CorruptStorage(Area::Plain),
+        Action::CorruptStorage(Area::Secure),
     ];
     let elsewhere = [Place::OtherRegion, Place::OtherEnvironment];
     actions.extend(elsewhere.map(Action::UseForeignKey));
@@ -76,11 +78,11 @@ pub fn all_actions() -> Vec<Action> {
         ClientRequest::SignInTokenAgain,
         ClientRequest::OldRefreshToken,
         ClientRequest::Garbage,
-        ClientRequest::Twin,
+        ClientRequest::DuplicateUser,
         ClientRequest::NoCredential,
-        ClientRequest::MadeUpKey,
-        ClientRequest::NamelessUser,
-        ClientRequest::TokenForNobody,
+        ClientRequest::UnknownKey,
+        ClientRequest::UserWithoutClientId,
+        ClientRequest::TokenForUnknownUser,
         ClientRequest::UnsignedToken,
         ClientRequest::Metrics,
         ClientRequest::NewUser,
@@ -100,48 +102,48 @@ pub fn all_actions() -> Vec<Action> {
     let asks = [
         BackendRequest::WithoutCredential,
         BackendRequest::WithGarbage,
-        BackendRequest::NewcomerCrowd,
-        BackendRequest::FailedLookUp(401),
-        BackendRequest::FailedLookUp(500),
+        BackendRequest::ParallelNewUser,
+        BackendRequest::FailedLookup(401),
+        BackendRequest::FailedLookup(500),
         BackendRequest::FailedIssuance(400),
         BackendRequest::FailedIssuance(503),
         BackendRequest::GarbledIssuance,
         BackendRequest::SilentIssuance,
     ];
     actions.extend(asks.map(Action::Backend));
-    for who in PEOPLE {
+    for person in PEOPLE {
         let asks = [
-            BackendRequest::Rightly(who),
-            BackendRequest::NamingInQuery(who),
-            BackendRequest::NamingInBody(who),
-            BackendRequest::NamingInHeader(who),
-            BackendRequest::Raced(who),
+            BackendRequest::Valid(person),
+            BackendRequest::OtherUserInQuery(person),
+            BackendRequest::OtherUserInBody(person),
+            BackendRequest::OtherUserInHeader(person),
+            BackendRequest::LookupRace(person),
         ];
         actions.extend(asks.map(Action::Backend));
         let places = [Place::Home, Place::OtherRegion, Place::OtherEnvironment];
-        actions.extend(places.map(|place| Action::SignIn(who, place)));
-        actions.extend(elsewhere.map(|place| Action::SignInAbroad(who, place)));
-        actions.extend(AT_AUTH.map(|strike| Action::SignInStruck(who, strike)));
+        actions.extend(places.map(|place| Action::SignIn(person, place)));
+        actions.extend(elsewhere.map(|place| Action::SignInElsewhere(person, place)));
+        actions.extend(AT_AUTH.map(|fault| Action::SignInWithFault(person, fault)));
         actions.extend([
-            Action::SignInLate(who),
-            Action::SignInOtherCase(who),
-            Action::SignInSignOut(who),
-            Action::SignInWatched(who),
-            Action::NextUser(who, Parting::Refreshing),
-            Action::NextUser(who, Parting::Refused),
-            Action::NextUser(who, Parting::ToldToWait),
-            Action::NextUser(who, Parting::Deleted),
-            Action::Identify(who),
-            Action::UseKey(who),
-            Action::SetUser(who),
-            Action::Delete(who),
-            Action::Undo(who),
-            Action::AppUser(Some(who)),
+            Action::SignInExpiredToken(person),
+            Action::SignInOtherCase(person),
+            Action::SignOutDuringSignIn(person),
+            Action::SignInCheckedMidway(person),
+            Action::NextUser(person, LastCall::Refreshing),
+            Action::NextUser(person, LastCall::Refused),
+            Action::NextUser(person, LastCall::RetryTomorrow),
+            Action::NextUser(person, LastCall::Deleted),
+            Action::Identify(person),
+            Action::UseKey(person),
+            Action::SetUser(person),
+            Action::Delete(person),
+            Action::UndoDelete(person),
+            Action::AppUser(Some(person)),
         ]);
-        actions.extend((1..=8).map(|write| Action::CrashInSignIn(who, write)));
+        actions.extend((1..=8).map(|write| Action::CrashInSignIn(person, write)));
     }
-    actions.extend(AT_AUTH.map(|strike| Action::CallStruck(On::Refresh, strike)));
-    actions.extend(AT_API.map(|strike| Action::CallStruck(On::Api, strike)));
+    actions.extend(AT_AUTH.map(|fault| Action::CallWithFault(FaultTarget::Refresh, fault)));
+    actions.extend(AT_API.map(|fault| Action::CallWithFault(FaultTarget::Api, fault)));
     actions.extend((1..=4).flat_map(|write| [Action::CrashInCall(write), Action::CrashInSignOut(write)]));
     actions
 }

@@ -22,8 +22,6 @@ use vouch_sim::wire::redact::{Redactor, SecretKind};
 use vouch_sim::wire::{Link, Operation, Party, Received, Reply};
 use vouch_spec::protocol::Realm;
 
-/// An answer that is wrong, told as a status that no server gives.
-const WRONG: Observation = Observation::Http(0);
 /// How long the backend is told to wait for the vendor, and how long its apps wait for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 const APP_PATIENCE_MS: i64 = 30_000;
@@ -55,7 +53,7 @@ impl VendorApi for Vendor {
 }
 
 /// The backend of the walk's team.
-pub(super) struct Asked {
+pub(super) struct WalkBackend {
     backend: Backend,
     network: Arc<MemoryNetwork>,
     clock: Clock,
@@ -64,11 +62,11 @@ pub(super) struct Asked {
     newcomers: AtomicUsize,
 }
 
-fn name(who: Person) -> String {
-    format!("app-user-{}", who.name())
+fn name(person: Person) -> String {
+    format!("app-user-{}", person.name())
 }
 
-impl Asked {
+impl WalkBackend {
     pub fn new(
         policy: Arc<dyn BackendPolicy>,
         network: Arc<MemoryNetwork>,
@@ -85,10 +83,10 @@ impl Asked {
     pub async fn perform(&self, ask: BackendRequest, redactor: &Redactor) -> Vec<Observation> {
         let before = self.users();
         let seen = self.ask(ask, redactor).await;
-        *self.network.strike() = None;
+        *self.network.fault() = None;
         let made = self.users() - before;
-        let may_make = usize::from(ask == BackendRequest::NewcomerCrowd);
-        if made == may_make { seen } else { vec![WRONG] }
+        let may_make = usize::from(ask == BackendRequest::ParallelNewUser);
+        if made == may_make { seen } else { vec![Observation::Unexpected] }
     }
 
     /// How many users the team has at the vendor.
@@ -98,57 +96,57 @@ impl Asked {
     }
 
     async fn ask(&self, ask: BackendRequest, redactor: &Redactor) -> Vec<Observation> {
-        let named = |who: Person, field: &str| (field.to_owned(), name(who.other()));
-        let own = |who: Person| Some(self.credential(&name(who), redactor));
+        let identified = |person: Person, field: &str| (field.to_owned(), name(person.other()));
+        let own = |person: Person| Some(self.credential(&name(person), redactor));
         match ask {
-            BackendRequest::Rightly(who) => vec![self.request(own(who), "", None, &[], Some(who)).await],
+            BackendRequest::Valid(person) => vec![self.request(own(person), "", None, &[], Some(person)).await],
             BackendRequest::WithoutCredential | BackendRequest::WithGarbage => {
                 let shown = (ask == BackendRequest::WithGarbage).then(|| "nobody-issued-this".to_owned());
                 let calls = self.network.transcript.len();
                 let seen = self.request(shown, "", None, &[], None).await;
                 // The request itself, and no call to the vendor (ISS-1).
                 let silent = self.network.transcript.len() == calls + 1;
-                vec![if silent { seen } else { WRONG }]
+                vec![if silent { seen } else { Observation::Unexpected }]
             }
-            BackendRequest::NamingInQuery(who) => {
-                let query = format!("?client_user_id={}", name(who.other()));
-                vec![self.request(own(who), &query, None, &[], Some(who)).await]
+            BackendRequest::OtherUserInQuery(person) => {
+                let query = format!("?client_user_id={}", name(person.other()));
+                vec![self.request(own(person), &query, None, &[], Some(person)).await]
             }
-            BackendRequest::NamingInBody(who) => {
-                let (field, value) = named(who, "client_user_id");
-                vec![self.request(own(who), "", Some(json!({ field: value })), &[], Some(who)).await]
+            BackendRequest::OtherUserInBody(person) => {
+                let (field, value) = identified(person, "client_user_id");
+                vec![self.request(own(person), "", Some(json!({ field: value })), &[], Some(person)).await]
             }
-            BackendRequest::NamingInHeader(who) => {
-                let header = [("x-user-id", name(who.other()))];
-                vec![self.request(own(who), "", None, &header, Some(who)).await]
+            BackendRequest::OtherUserInHeader(person) => {
+                let header = [("x-user-id", name(person.other()))];
+                vec![self.request(own(person), "", None, &header, Some(person)).await]
             }
-            BackendRequest::NewcomerCrowd => {
+            BackendRequest::ParallelNewUser => {
                 let credential = self.newcomer(redactor);
                 let asks = (0..3).map(|_| self.request(Some(credential.clone()), "", None, &[], None));
                 join_all(asks).await
             }
-            BackendRequest::Raced(who) => {
-                self.network.set_strike(Operation::FindUser, InjectedFault::Status(404));
-                vec![self.request(own(who), "", None, &[], Some(who)).await]
+            BackendRequest::LookupRace(person) => {
+                self.network.inject_fault(Operation::FindUser, InjectedFault::Status(404));
+                vec![self.request(own(person), "", None, &[], Some(person)).await]
             }
-            BackendRequest::FailedLookUp(status) => {
-                self.network.set_strike(Operation::FindUser, InjectedFault::Status(status));
+            BackendRequest::FailedLookup(status) => {
+                self.network.inject_fault(Operation::FindUser, InjectedFault::Status(status));
                 let credential = self.newcomer(redactor);
                 vec![self.request(Some(credential), "", None, &[], None).await]
             }
             BackendRequest::FailedIssuance(status) => {
-                self.network.set_strike(Operation::Issuance, InjectedFault::Status(status));
+                self.network.inject_fault(Operation::Issuance, InjectedFault::Status(status));
                 vec![self.request(own(Person::Ada), "", None, &[], None).await]
             }
             BackendRequest::SilentIssuance => {
-                self.network.set_strike(Operation::Issuance, InjectedFault::Silence);
+                self.network.inject_fault(Operation::Issuance, InjectedFault::NoResponse);
                 let began_ms = self.clock.now_ms();
                 let seen = self.request(own(Person::Ada), "", None, &[], None).await;
                 let waited_ms = self.clock.now_ms() - began_ms;
                 vec![if waited_ms < APP_PATIENCE_MS { seen } else { Observation::Never }]
             }
             BackendRequest::GarbledIssuance => {
-                self.network.set_strike(Operation::Issuance, InjectedFault::WrongTypes);
+                self.network.inject_fault(Operation::Issuance, InjectedFault::WrongTypes);
                 vec![self.request(own(Person::Ada), "", None, &[], None).await]
             }
         }
@@ -184,9 +182,9 @@ impl Asked {
         let body = Bytes::from(body.map(|body| body.to_string()).unwrap_or_default());
         let request = Received { method: Method::POST, path: format!("{TOKEN_PATH}{query}"), headers, body };
         let link = Link { from: Party::App, to: Party::Backend, realm: self.realm };
-        match self.network.front().pass(link, &self.backend, request).await {
+        match self.network.proxy().pass(link, &self.backend, request).await {
             Some(reply) if self.is_right(&reply, owner) => Observation::Http(reply.status.as_u16()),
-            _ => WRONG,
+            _ => Observation::Unexpected,
         }
     }
 
@@ -197,7 +195,7 @@ impl Asked {
             return token.is_none();
         }
         let Some(Ok(token)) = token.map(|text| SignInToken::parse(text, &DefaultSdkPolicy)) else { return false };
-        let owned = owner.is_none_or(|who| token.user_id.eq_ignore_ascii_case(&self.ids[who as usize]));
+        let owned = owner.is_none_or(|person| token.user_id.eq_ignore_ascii_case(&self.ids[person as usize]));
         owned && reply.headers.get(CACHE_CONTROL).is_some_and(|value| value.as_bytes() == b"no-store")
     }
 }

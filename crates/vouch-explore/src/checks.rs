@@ -1,8 +1,7 @@
 //! What the parts of a walk show of themselves, against the model and the invariants.
 
 use super::action::Action;
-use super::in_process::Direct;
-use super::memory_network::lock;
+use super::in_process::InProcess;
 use super::memory_storage::items;
 use super::state::State;
 use super::sut::Mismatch;
@@ -17,7 +16,7 @@ use vouch_spec::profile::IdpCall as AuthCall;
 use vouch_spec::protocol::StatusWord;
 
 /// The changes of status that an action must tell on its way from one state to another (LIF-6).
-pub(super) fn changes_told(action: Action, before: &State, after: &State) -> Vec<&'static [StatusWord]> {
+pub(super) fn expected_status_changes(action: Action, before: &State, after: &State) -> Vec<&'static [StatusWord]> {
     match action {
         // `configure` and `setUserId`
         Action::UseKey(_) => vec![&[StatusWord::Configured], after.status()],
@@ -26,10 +25,10 @@ pub(super) fn changes_told(action: Action, before: &State, after: &State) -> Vec
     }
 }
 
-impl Direct {
+impl InProcess {
     /// Sign-in tokens asked for, sign-ins and sign-outs by the app, since the last count.
-    pub fn count_deeds(&self) -> usize {
-        self.tokens_asked.swap(0, Ordering::Relaxed) + self.deeds.swap(0, Ordering::Relaxed)
+    pub fn take_app_operations(&self) -> usize {
+        self.tokens_requested.swap(0, Ordering::Relaxed) + self.app_operations.swap(0, Ordering::Relaxed)
     }
 
     /// What the SDK says of itself against what the model says.
@@ -54,7 +53,7 @@ impl Direct {
             }
         }
         let user = self.sdk.current_user_id().unwrap_or_default();
-        let wanted = state.user().map(|who| self.id(who).to_owned());
+        let wanted = state.user().map(|person| self.id(person).to_owned());
         if user.as_deref().map(str::to_lowercase) != wanted {
             return unmet(format!("the user {:?}", state.user()), "another".into());
         }
@@ -64,21 +63,25 @@ impl Direct {
     /// Whether the changes of status that an action told lead from one state to the next and nowhere else (LIF-6).
     pub fn changes_match(&self, action: Action, before: &State, after: &State) -> Result<(), Mismatch> {
         let set = |status: &[StatusWord]| status.iter().copied().collect::<BTreeSet<_>>();
-        let mut told = vec![set(before.status())];
-        told.extend(self.changes.iter().map(|status| set(status)));
-        told.dedup();
+        let mut reported = vec![set(before.status())];
+        reported.extend(self.changes.iter().map(|status| set(status)));
+        reported.dedup();
         let mut wanted = vec![set(before.status())];
-        wanted.extend(changes_told(action, before, after).into_iter().map(set));
-        if told == wanted {
+        wanted.extend(expected_status_changes(action, before, after).into_iter().map(set));
+        if reported == wanted {
             return Ok(());
         }
         let list = |sets: &[BTreeSet<StatusWord>]| format!("{sets:?}");
-        Err(Mismatch { clause: Some("LIF-6"), expected: format!("the changes {}", list(&wanted)), got: list(&told) })
+        Err(Mismatch {
+            clause: Some("LIF-6"),
+            expected: format!("the changes {}", list(&wanted)),
+            got: list(&reported),
+        })
     }
 
     /// Takes the changes of status that were told since the last time.
     pub fn take_changes(&mut self) {
-        self.changes = std::mem::take(&mut *lock(&self.told));
+        self.changes = std::mem::take(&mut *self.reported.lock());
     }
 
     /// What a wire that claims standards owes in every token answer, and any wire should (IDP-5, IDP-6).
@@ -109,7 +112,7 @@ impl Direct {
     /// What must hold in every run.
     pub fn invariants(&mut self, calls: usize) -> Result<(), Mismatch> {
         self.token_answers()?;
-        let mut sdk = lock(&self.observed).clone();
+        let mut sdk = self.observed.lock().clone();
         let odd = self.changes.iter().find(|status| !vouch_spec::protocol::is_documented(status));
         sdk.undocumented_status = odd.cloned();
         let items = items(&self.disk);

@@ -1,7 +1,7 @@
 //! What a client other than the SDK tries at the vendor in a walk.
 
-use super::action::{ClientRequest, MADE_UP_KEY, NOBODY};
-use super::in_process::Direct;
+use super::action::{ClientRequest, UNKNOWN_KEY, UNKNOWN_USER};
+use super::in_process::InProcess;
 use super::state::Observation;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -14,7 +14,7 @@ use vouch_spec::profile::{IdpCall as AuthCall, Request, Values};
 use vouch_spec::protocol::{ErrorKind, Realm};
 use vouch_spec::step::Forgery;
 
-impl Direct {
+impl InProcess {
     /// A call of somebody else than the SDK.
     async fn client(
         &self,
@@ -27,7 +27,7 @@ impl Direct {
     ) -> Observation {
         let request = Received { method, path: path.to_owned(), headers, body: Bytes::from(body) };
         let link = Link { from: Party::Client, to, realm };
-        let reply = self.network.front.pass(link, &self.network.cloud, request).await;
+        let reply = self.network.proxy.pass(link, &self.network.cloud, request).await;
         reply.map_or(Observation::Refused(ErrorKind::Network), |reply| Observation::Http(reply.status.as_u16()))
     }
 
@@ -40,8 +40,8 @@ impl Direct {
             self.client(Party::Api, realm, Method::GET, &format!("/v2/user/{}", self.ids[0]), headers, String::new())
                 .await
         };
-        let loot = self.network.transcript.look(|exchanges| Session::newest(exchanges, &self.profile));
-        let Some(Session { sign_in_token, access_token, old_refresh_token }) = loot else {
+        let session = self.network.transcript.look(|exchanges| Session::newest(exchanges, &self.profile));
+        let Some(Session { sign_in_token, access_token, old_refresh_token }) = session else {
             return self.attempt_alone(what).await;
         };
         let post = async |request: Request| {
@@ -84,18 +84,20 @@ impl Direct {
         };
         match what {
             // A deleted user's name is free again.
-            ClientRequest::Twin if self.network.cloud.store().by_client_id(self.home, "app-user-ada").is_none() => {
+            ClientRequest::DuplicateUser
+                if self.network.cloud.store().by_client_id(self.home, "app-user-ada").is_none() =>
+            {
                 Observation::Ok
             }
-            ClientRequest::Twin => {
+            ClientRequest::DuplicateUser => {
                 api(Method::POST, "/v2/user", self.home, own, "{\"client_user_id\":\"app-user-ada\"}").await
             }
             ClientRequest::NoCredential => api(Method::GET, &ada, self.home, json.clone(), "").await,
-            ClientRequest::MadeUpKey => api(Method::GET, &ada, self.home, with_key(MADE_UP_KEY), "").await,
+            ClientRequest::UnknownKey => api(Method::GET, &ada, self.home, with_key(UNKNOWN_KEY), "").await,
             ClientRequest::KeyAt(place) => api(Method::GET, "/v2/user", self.place(place), own, "").await,
-            ClientRequest::NamelessUser => api(Method::POST, "/v2/user", self.home, own, "{}").await,
-            ClientRequest::TokenForNobody => {
-                api(Method::POST, &format!("/v2/user/{NOBODY}/sign_in_token"), self.home, own, "").await
+            ClientRequest::UserWithoutClientId => api(Method::POST, "/v2/user", self.home, own, "{}").await,
+            ClientRequest::TokenForUnknownUser => {
+                api(Method::POST, &format!("/v2/user/{UNKNOWN_USER}/sign_in_token"), self.home, own, "").await
             }
             ClientRequest::UnsignedToken => {
                 match self.ada_signs_in(|good| forge(&good, Forgery::AlgorithmNone)).await {
@@ -133,6 +135,6 @@ impl Direct {
         let (method, body) = (Method::POST, Bytes::from(request.body));
         let received = Received { method, path: request.path, headers, body };
         let link = Link { from: Party::Client, to: Party::Auth, realm: self.home };
-        self.network.front.pass(link, &self.network.cloud, received).await
+        self.network.proxy.pass(link, &self.network.cloud, received).await
     }
 }

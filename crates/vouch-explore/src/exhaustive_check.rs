@@ -6,9 +6,9 @@ use super::state::{Ended, Installed, Observation, State};
 use stateright::{Model, Property};
 
 /// The scheme, for stateright: an action is an action and the way in which it ended.
-pub struct Scheme;
+pub struct SignInModel;
 
-impl Model for Scheme {
+impl Model for SignInModel {
     type State = State;
     type Action = (Action, usize);
 
@@ -18,39 +18,39 @@ impl Model for Scheme {
 
     fn actions(&self, state: &State, actions: &mut Vec<(Action, usize)>) {
         for action in all_actions() {
-            actions.extend((0..state.follow(action).len()).map(|way| (action, way)));
+            actions.extend((0..state.branches(action).len()).map(|way| (action, way)));
         }
     }
 
     fn next_state(&self, state: &State, (action, way): (Action, usize)) -> Option<State> {
-        state.follow(action).get(way).map(|branch| branch.next)
+        state.branches(action).get(way).map(|branch| branch.next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("nobody is on hold, ended or named without a session", |_, state: &State| {
-                matches!(state.installed, Installed::Token { .. }) || (state.ended == Ended::Not && !state.named)
+                matches!(state.installed, Installed::Token { .. }) || (state.ended == Ended::Not && !state.identified)
             }),
             Property::always("the session of a deleted user has ended", |_, state: &State| match state.installed {
-                Installed::Token { who, .. } => !state.is_gone(who) || state.ended == Ended::WithItsUser,
+                Installed::Token { person, .. } => !state.is_deleted(person) || state.ended == Ended::WithItsUser,
                 _ => true,
             }),
             Property::always("every state can be left by a sign-out", |_, state: &State| {
-                let out = state.follow(Action::SignOut);
+                let out = state.branches(Action::SignOut);
                 out.len() == 1 && out.iter().all(|branch| branch.next.installed == Installed::Nobody)
             }),
             Property::always("a reconciliation that works brings app and SDK together", |_, state: &State| {
-                let branches = state.follow(Action::Reconcile);
+                let branches = state.branches(Action::Reconcile);
                 branches.iter().filter(|b| b.seen.contains(&Observation::Ok)).all(|b| b.next.user() == b.next.app)
             }),
             Property::always("no failed sign-in changes anything", |_, state: &State| {
                 PEOPLE
                     .iter()
-                    .flat_map(|who| state.follow(Action::SignIn(*who, Place::Home)))
+                    .flat_map(|person| state.branches(Action::SignIn(*person, Place::Home)))
                     .all(|branch| branch.seen.contains(&Observation::Ok) || branch.next == *state)
             }),
             Property::sometimes("an API-key installation migrates", |_, state: &State| {
-                matches!(state.installed, Installed::Token { who: Person::Bob, .. })
+                matches!(state.installed, Installed::Token { person: Person::Bob, .. })
             }),
             Property::sometimes("a session is on hold", |_, state: &State| {
                 matches!(state.installed, Installed::Token { hold: true, .. })
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_scheme_holds_in_every_state_that_can_be_reached() {
-        let checker = Scheme.checker().spawn_bfs().join();
+        let checker = SignInModel.checker().spawn_bfs().join();
         checker.assert_properties();
         assert!(checker.unique_state_count() > 100, "{}", checker.unique_state_count());
     }
@@ -76,7 +76,7 @@ mod tests {
         let (states, transitions) = crate::reachable();
         assert!(transitions > states.len());
         for action in all_actions() {
-            assert!(states.iter().any(|state| !state.follow(action).is_empty()), "{action:?}");
+            assert!(states.iter().any(|state| !state.branches(action).is_empty()), "{action:?}");
         }
     }
 }

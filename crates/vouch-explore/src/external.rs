@@ -2,12 +2,12 @@
 //! expectation and invariant applies and processes end for real.
 
 use super::CLAUSES;
-use super::action::{Action, InjectedFault, On, Parting};
+use super::action::{Action, FaultTarget, InjectedFault, LastCall};
 use super::action_list::all_actions;
 use super::in_process::Conditions;
 use super::planned_walk::{PlannedWalk, stage};
-use super::scenario::{Script, Written, clause, write};
-use super::shrink::shorten;
+use super::scenario::{ScenarioText, WalkScenario, clause, write};
+use super::shrink::shrink_parts;
 use super::state::State;
 use super::walk::reachable;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ const TRIES: usize = 150;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Seats to walk on, and what they allow.
-pub struct Outside {
+pub struct ExternalExplorer {
     engine: Arc<RoleSetup>,
     clauses: Clauses,
     virtual_time: bool,
@@ -37,7 +37,7 @@ pub struct Outside {
 
 /// A walk that failed.
 pub struct Failed {
-    pub draft: PlannedWalk,
+    pub planned: PlannedWalk,
     pub finding: Finding,
     /// The stage at which it went wrong, where it is one.
     at: Option<usize>,
@@ -52,7 +52,7 @@ pub enum Ended {
 }
 
 /// What shortening came to.
-pub struct Shortened {
+pub struct ShrunkWalk {
     pub failed: Failed,
     /// How many walks it took.
     pub tries: usize,
@@ -62,22 +62,22 @@ pub struct Shortened {
     pub text: String,
 }
 
-impl Outside {
+impl ExternalExplorer {
     /// Finds out which actions these roles allow.
     pub fn new(engine: RoleSetup, offer: &Offer) -> Result<Self, String> {
         let clauses =
             Clauses::parse(&Source::new("clauses.yaml", CLAUSES)).map_err(|p| Diagnostics(p).render(false))?;
         let virtual_time = engine.mode == Mode::Virtual;
-        let mut outside =
+        let mut explorer =
             Self { engine: Arc::new(engine), clauses, virtual_time, actions: vec![], left_out: BTreeMap::new() };
         let (states, _) = reachable();
         for action in all_actions() {
-            match outside.obstacle(action, states.iter(), offer)? {
-                Some(reason) => outside.left_out.entry(reason).or_default().push(action),
-                None => outside.actions.push(action),
+            match explorer.obstacle(action, states.iter(), offer)? {
+                Some(reason) => explorer.left_out.entry(reason).or_default().push(action),
+                None => explorer.actions.push(action),
             }
         }
-        Ok(outside)
+        Ok(explorer)
     }
 
     /// Why an action cannot be walked here, if it cannot.
@@ -96,29 +96,30 @@ impl Outside {
         let Some(only) = states.find_map(|state| stage(&[*state], action)) else {
             return Ok(Some("it can never happen".into()));
         };
-        let draft = PlannedWalk { stages: vec![only], ..self.draft(0, 0) };
-        let case = self.plan(&self.script(&draft, 0, "").1)?;
+        let planned = PlannedWalk { stages: vec![only], ..self.planned(0, 0) };
+        let case = self.plan(&self.script(&planned, 0, "").1)?;
         Ok(case.skip(offer).map(|skip| skip.0))
     }
 
     /// The walk of a seed.
-    pub fn draft(&self, seed: u64, length: usize) -> PlannedWalk {
+    pub fn planned(&self, seed: u64, length: usize) -> PlannedWalk {
         let clock_off = self.virtual_time && self.engine.capabilities.contains(&Capability::Clock);
         PlannedWalk::random(seed, length, &self.actions, |conditions| Conditions {
             standard: false,
-            clock_off_minutes: if clock_off { conditions.clock_off_minutes } else { 0 },
+            clock_skew_minutes: if clock_off { conditions.clock_skew_minutes } else { 0 },
             ..conditions
         })
     }
 
-    fn script(&self, draft: &PlannedWalk, seed: u64, note: &str) -> (String, Written) {
-        let clause = draft.stages.last().map_or("REF-2", |stage| clause(stage.action)).to_owned();
-        let (home, conditions, stages) = (draft.home, draft.conditions, draft.stages.clone());
-        let written = write(&Script { seed, note: note.to_owned(), clause: clause.clone(), home, conditions, stages });
+    fn script(&self, planned: &PlannedWalk, seed: u64, record: &str) -> (String, ScenarioText) {
+        let clause = planned.stages.last().map_or("REF-2", |stage| clause(stage.action)).to_owned();
+        let (home, conditions, stages) = (planned.home, planned.conditions, planned.stages.clone());
+        let written =
+            write(&WalkScenario { seed, record: record.to_owned(), clause: clause.clone(), home, conditions, stages });
         (clause, written)
     }
 
-    fn plan(&self, written: &Written) -> Result<Arc<PlannedCase>, String> {
+    fn plan(&self, written: &ScenarioText) -> Result<Arc<PlannedCase>, String> {
         let source = Source::new("walk.yaml", written.text.clone());
         let (scenario, problems) = Scenario::parse(&source, "explored", &self.clauses);
         let suite = Suite { clauses: self.clauses.clone(), scenarios: scenario.into_iter().collect() };
@@ -127,8 +128,8 @@ impl Outside {
     }
 
     /// Walks.
-    pub async fn walk(&self, draft: &PlannedWalk, seed: u64) -> Ended {
-        let written = self.script(draft, seed, "").1;
+    pub async fn walk(&self, planned: &PlannedWalk, seed: u64) -> Ended {
+        let written = self.script(planned, seed, "").1;
         let case = match self.plan(&written) {
             Ok(case) => case,
             Err(problems) => return Ended::Broken(format!("the walk makes no scenario:\n{problems}")),
@@ -141,7 +142,7 @@ impl Outside {
                 };
                 let line = finding.location.source.line_column(finding.location.span.start).0;
                 let at = written.lines.iter().rposition(|first| *first <= line);
-                Ended::Failed(Box::new(Failed { draft: draft.clone(), finding, at }))
+                Ended::Failed(Box::new(Failed { planned: planned.clone(), finding, at }))
             }
             Verdict::Skipped(reason) => Ended::Broken(format!("a walk was skipped: {reason}")),
             Verdict::BadScenario(what) | Verdict::HarnessFailed(what) => Ended::Broken(what.to_string()),
@@ -149,15 +150,15 @@ impl Outside {
     }
 
     /// The shortest form of a failing walk that can be found in bounded time.
-    pub async fn shorten(&self, failed: Failed, seed: u64) -> Shortened {
+    pub async fn shrink(&self, failed: Failed, seed: u64) -> ShrunkWalk {
         let (began, mut tries) = (Instant::now(), 0);
         let mut attempt = async |like: &Failed, actions: &[Action]| -> Option<Failed> {
-            let draft = like.draft.along(actions);
-            if draft.stages.is_empty() || tries >= TRIES || began.elapsed() > PATIENCE {
+            let planned = like.planned.along(actions);
+            if planned.stages.is_empty() || tries >= TRIES || began.elapsed() > PATIENCE {
                 return None;
             }
             tries += 1;
-            match self.walk(&draft, seed).await {
+            match self.walk(&planned, seed).await {
                 Ended::Failed(again) if is_alike(&again.finding, &like.finding) => Some(again.cut()),
                 _ => None,
             }
@@ -165,22 +166,22 @@ impl Outside {
         // What came after the failure says nothing; and without it the failing step's own clause is named.
         let (mut best, mut again) = (failed.cut(), false);
         for _ in 0..2 {
-            if let Ended::Failed(anew) = self.walk(&best.draft, seed).await {
+            if let Ended::Failed(anew) = self.walk(&best.planned, seed).await {
                 (best, again) = (anew.cut(), true);
                 break;
             }
         }
         if again {
-            best = shorten(best, |failed| failed.draft.actions(), Action::plainer, &mut attempt).await;
+            best = shrink_parts(best, |failed| failed.planned.actions(), Action::simpler, &mut attempt).await;
         }
-        let told = format!("expected {}, got {}", best.finding.expected, best.finding.got);
-        let text = self.text(&best, seed, &told);
-        Shortened { failed: best, tries, again, text }
+        let reported = format!("expected {}, got {}", best.finding.expected, best.finding.got);
+        let text = self.text(&best, seed, &reported);
+        ShrunkWalk { failed: best, tries, again, text }
     }
 
     /// The scenario file of a failure, under the clause that it breaks.
-    fn text(&self, failed: &Failed, seed: u64, told: &str) -> String {
-        let (own, written) = self.script(&failed.draft, seed, told);
+    fn text(&self, failed: &Failed, seed: u64, reported: &str) -> String {
+        let (own, written) = self.script(&failed.planned, seed, reported);
         match failed.finding.clauses.first() {
             Some(clause) if *clause != own && self.clauses.get(clause).is_some() => {
                 written.text.replacen(&format!("proves: [{own}]"), &format!("proves: [{clause}]"), 1)
@@ -194,7 +195,7 @@ impl Failed {
     /// Without what came after the failure.
     fn cut(mut self) -> Self {
         if let Some(at) = self.at {
-            self.draft.stages.truncate(at + 1);
+            self.planned.stages.truncate(at + 1);
         }
         self
     }
@@ -212,14 +213,18 @@ fn is_alike(one: &Finding, other: &Finding) -> bool {
 
 /// Whether an action lets hours, or long pauses between tries, pass.
 fn takes_long(action: Action) -> bool {
-    let waits = |strike: InjectedFault| {
-        matches!(strike, InjectedFault::Busy(..) | InjectedFault::Lasting(_) | InjectedFault::Silence)
+    let waits = |fault: InjectedFault| {
+        matches!(fault, InjectedFault::RetryAfter(..) | InjectedFault::PersistentStatus(_) | InjectedFault::NoResponse)
     };
     match action {
-        Action::Hour | Action::Days | Action::Crowd | Action::CrowdSignOut | Action::LockedCall => true,
-        Action::SignInLate(_) | Action::CrashInCall(_) | Action::NextUser(_, Parting::ToldToWait) => true,
-        Action::CallStruck(On::Refresh, _) => true,
-        Action::SignInStruck(_, strike) | Action::CallStruck(On::Api, strike) => waits(strike),
+        Action::ExpireAccessToken
+        | Action::AdvanceDays
+        | Action::ParallelCalls
+        | Action::SignOutDuringCalls
+        | Action::LockedCall => true,
+        Action::SignInExpiredToken(_) | Action::CrashInCall(_) | Action::NextUser(_, LastCall::RetryTomorrow) => true,
+        Action::CallWithFault(FaultTarget::Refresh, _) => true,
+        Action::SignInWithFault(_, fault) | Action::CallWithFault(FaultTarget::Api, fault) => waits(fault),
         _ => false,
     }
 }

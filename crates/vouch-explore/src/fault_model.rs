@@ -1,28 +1,28 @@
 //! What the scheme says of failing networks and servers, of crashes, of forged tokens and of tries at what is not allowed:
 //! the other half of [`super::model`].
 
-use super::action::{BackendRequest, ClientRequest, Forged, InjectedFault, On, Person, Place};
+use super::action::{BackendRequest, ClientRequest, FaultTarget, Forged, InjectedFault, Person, Place};
 use super::state::{Branch, Ended, Installed, Observation, State, branch, refused};
 use vouch_spec::protocol::ErrorKind::{InvalidSignInToken, InvalidUser, Network, Unauthorized, UnexpectedAnswer};
 
 impl State {
     /// A sign-in whose exchange goes wrong leaves everything as it was (EXC-4, MIG-8).
-    pub(super) fn sign_in_struck(self, who: Person, strike: InjectedFault) -> Vec<Branch> {
+    pub(super) fn sign_in_with_fault(self, person: Person, fault: InjectedFault) -> Vec<Branch> {
         let exchanges = match self.installed {
             Installed::Nobody => true,
-            Installed::Key(owner) | Installed::Token { who: owner, hold: true } => owner == who,
+            Installed::Key(owner) | Installed::Token { person: owner, hold: true } => owner == person,
             Installed::Token { .. } => false,
         };
-        if !exchanges || !self.online || self.is_gone(who) {
+        if !exchanges || !self.online || self.is_deleted(person) {
             return vec![];
         }
-        match strike {
+        match fault {
             InjectedFault::Status(403 | 418) => refused(&[UnexpectedAnswer, InvalidSignInToken], self),
             InjectedFault::Garbage => refused(&[UnexpectedAnswer, Network], self),
             // An SDK may try again where nothing was used up (EXC-2), and the second try goes through.
-            InjectedFault::LoseRequest | InjectedFault::Status(429 | 500..) | InjectedFault::Busy(..) => {
+            InjectedFault::LoseRequest | InjectedFault::Status(429 | 500..) | InjectedFault::RetryAfter(..) => {
                 let mut branches = refused(&[Network], self);
-                branches.extend(branch(&[Observation::Ok], self.signed_in(who, false)));
+                branches.extend(branch(&[Observation::Ok], self.signed_in(person, false)));
                 branches
             }
             // An HTTP stack may send again on a connection that it had kept, and finds the token used up.
@@ -34,8 +34,8 @@ impl State {
     /// EXC-4, EXC-6: refused, before or by the identity provider.
     pub(super) fn sign_in_forged(self, how: Forged) -> Vec<Branch> {
         match self.installed {
-            Installed::Nobody if self.online && !self.is_gone(Person::Ada) => refused(&[InvalidSignInToken], self),
-            Installed::Nobody if how != Forged::BadSignature && !self.is_gone(Person::Ada) => {
+            Installed::Nobody if self.online && !self.is_deleted(Person::Ada) => refused(&[InvalidSignInToken], self),
+            Installed::Nobody if how != Forged::BadSignature && !self.is_deleted(Person::Ada) => {
                 refused(&[InvalidSignInToken], self)
             }
             _ => vec![],
@@ -43,22 +43,22 @@ impl State {
     }
 
     /// SCO-4, IDP-1 to IDP-7: refused, and nothing comes of it, but for a chain that ends when an old link is shown.
-    pub(super) fn tried(self, what: ClientRequest) -> Vec<Branch> {
+    pub(super) fn client_request(self, what: ClientRequest) -> Vec<Branch> {
         let refused: Vec<_> = [400, 401, 403, 404, 409, 415, 422].into_iter().map(Observation::Http).collect();
         // `Ok` is for nothing to try with.
         let harmless = || branch(&[&[Observation::Ok], &refused[..]].concat(), self);
         match what {
             ClientRequest::Garbage
-            | ClientRequest::Twin
+            | ClientRequest::DuplicateUser
             | ClientRequest::UnsignedToken
             | ClientRequest::Metrics
             | ClientRequest::NewUser => harmless(),
             ClientRequest::NoCredential
-            | ClientRequest::MadeUpKey
+            | ClientRequest::UnknownKey
             | ClientRequest::KeyAt(_)
-            | ClientRequest::NamelessUser
-            | ClientRequest::TokenForNobody => branch(&refused, self),
-            _ if !self.is_well() => vec![],
+            | ClientRequest::UserWithoutClientId
+            | ClientRequest::TokenForUnknownUser => branch(&refused, self),
+            _ if !self.is_usable() => vec![],
             ClientRequest::OldRefreshToken => {
                 let mut branches = branch(&[Observation::Ok], self);
                 branches.push(Branch { seen: refused, next: State { ended: Ended::Revoked, ..self } });
@@ -72,24 +72,24 @@ impl State {
     }
 
     /// ISS-1 to ISS-8: nothing of this changes what the SDK has.
-    pub(super) fn asked(self, ask: BackendRequest) -> Vec<Branch> {
+    pub(super) fn backend(self, ask: BackendRequest) -> Vec<Branch> {
         let refused: Vec<_> = [400, 401, 403, 500, 502, 503].into_iter().map(Observation::Http).collect();
         match ask {
-            BackendRequest::Rightly(who) | BackendRequest::Raced(who) if !self.is_gone(who) => {
+            BackendRequest::Valid(person) | BackendRequest::LookupRace(person) if !self.is_deleted(person) => {
                 branch(&[Observation::Http(200)], self)
             }
-            BackendRequest::NamingInQuery(who)
-            | BackendRequest::NamingInBody(who)
-            | BackendRequest::NamingInHeader(who)
-                if !self.is_gone(who) =>
+            BackendRequest::OtherUserInQuery(person)
+            | BackendRequest::OtherUserInBody(person)
+            | BackendRequest::OtherUserInHeader(person)
+                if !self.is_deleted(person) =>
             {
                 branch(&[&[Observation::Http(200)], &refused[..2]].concat(), self)
             }
-            BackendRequest::NewcomerCrowd => branch(&[Observation::Http(200)], self),
+            BackendRequest::ParallelNewUser => branch(&[Observation::Http(200)], self),
             BackendRequest::WithoutCredential | BackendRequest::WithGarbage => branch(&refused[1..3], self),
-            BackendRequest::FailedLookUp(_) => branch(&refused, self),
+            BackendRequest::FailedLookup(_) => branch(&refused, self),
             BackendRequest::FailedIssuance(_) | BackendRequest::GarbledIssuance | BackendRequest::SilentIssuance
-                if !self.is_gone(Person::Ada) =>
+                if !self.is_deleted(Person::Ada) =>
             {
                 branch(&refused, self)
             }
@@ -98,32 +98,32 @@ impl State {
     }
 
     /// Whatever goes wrong on the wire, a session that is well stays (DEL-4, REF-6, REF-10).
-    pub(super) fn call_struck(self, on: On, strike: InjectedFault) -> Vec<Branch> {
+    pub(super) fn call_with_fault(self, on: FaultTarget, fault: InjectedFault) -> Vec<Branch> {
         let through = Observation::Http(200);
-        if let (Installed::Key(owner), On::Api, true) = (self.installed, on, self.online) {
-            let status = match strike {
-                InjectedFault::Status(status) | InjectedFault::Lasting(status) | InjectedFault::Busy(status, _) => {
-                    status
-                }
+        if let (Installed::Key(owner), FaultTarget::Api, true) = (self.installed, on, self.online) {
+            let status = match fault {
+                InjectedFault::Status(status)
+                | InjectedFault::PersistentStatus(status)
+                | InjectedFault::RetryAfter(status, _) => status,
                 _ => 200,
             };
             let seen = [through, Observation::Http(status)];
             let seen = seen.into_iter().chain([Network, UnexpectedAnswer, Unauthorized].map(Observation::Refused));
-            return if self.is_gone(owner) { vec![] } else { branch(&seen.collect::<Vec<_>>(), self) };
+            return if self.is_deleted(owner) { vec![] } else { branch(&seen.collect::<Vec<_>>(), self) };
         }
-        if !self.is_well() {
+        if !self.is_usable() {
             return vec![];
         }
-        let seen = match (on, strike) {
-            (On::Refresh, InjectedFault::Status(403 | 418) | InjectedFault::Garbage) => {
+        let seen = match (on, fault) {
+            (FaultTarget::Refresh, InjectedFault::Status(403 | 418) | InjectedFault::Garbage) => {
                 vec![through, Observation::Refused(UnexpectedAnswer), Observation::Refused(Network)]
             }
-            (On::Refresh, InjectedFault::Lasting(_)) => vec![Observation::Refused(Network)],
-            (On::Api, InjectedFault::Lasting(status)) => {
+            (FaultTarget::Refresh, InjectedFault::PersistentStatus(_)) => vec![Observation::Refused(Network)],
+            (FaultTarget::Api, InjectedFault::PersistentStatus(status)) => {
                 vec![Observation::Http(status), Observation::Refused(Unauthorized)]
             }
-            (On::Api, InjectedFault::Status(401)) => vec![through],
-            (On::Api, InjectedFault::Status(status)) => {
+            (FaultTarget::Api, InjectedFault::Status(401)) => vec![through],
+            (FaultTarget::Api, InjectedFault::Status(status)) => {
                 vec![
                     Observation::Http(status),
                     through,
@@ -131,17 +131,17 @@ impl State {
                     Observation::Refused(UnexpectedAnswer),
                 ]
             }
-            (On::Api, InjectedFault::Busy(status, _)) => {
+            (FaultTarget::Api, InjectedFault::RetryAfter(status, _)) => {
                 vec![Observation::Http(status), through, Observation::Refused(Network)]
             }
-            (On::Api, InjectedFault::Garbage) => {
+            (FaultTarget::Api, InjectedFault::Garbage) => {
                 vec![through, Observation::Refused(UnexpectedAnswer), Observation::Refused(Network)]
             }
             (_, _) => vec![through, Observation::Refused(Network)],
         };
         let mut branches = branch(&seen, self);
         // Of the user itself, 404 may well mean that it is gone; DEL-4 speaks of foreign ones.
-        if (on, strike) == (On::Api, InjectedFault::Status(404)) {
+        if (on, fault) == (FaultTarget::Api, InjectedFault::Status(404)) {
             branches.extend(branch(&[Observation::Http(404), Observation::Refused(InvalidUser)], self.nobody()));
         }
         branches

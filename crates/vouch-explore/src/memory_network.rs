@@ -5,22 +5,19 @@ use async_trait::async_trait;
 use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vouch_sim::mock_cloud::MockCloud;
 use vouch_sim::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Life, Network, NoResponse};
 use vouch_sim::wire::{Link, Operation, Party, Received, RecordingProxy, Reply, Transcript, Upstream};
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A cloud that lets others have their turn before it answers, so that calls can overlap.
-struct Unhurried(MockCloud);
+struct YieldingCloud(MockCloud);
 
 #[async_trait]
-impl Upstream for Unhurried {
+impl Upstream for YieldingCloud {
     async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
         tokio::task::yield_now().await;
         self.0.answer(link, request).await
@@ -29,26 +26,26 @@ impl Upstream for Unhurried {
 
 /// What lies between SDK and cloud.
 pub(super) struct MemoryNetwork {
-    pub front: RecordingProxy,
+    pub proxy: RecordingProxy,
     pub cloud: MockCloud,
     pub transcript: Transcript,
     pub online: AtomicBool,
-    pub strike: Mutex<Option<(Operation, InjectedFault)>>,
+    pub fault: Mutex<Option<(Operation, InjectedFault)>>,
     /// The kind of exchange whose next answer takes so long that much else can happen.
-    pub slow: Mutex<Option<Operation>>,
+    pub delayed: Mutex<Option<Operation>>,
 }
 
 /// How often others have their turn meanwhile.
-const SLOW: usize = 60;
+const DELAY_YIELDS: usize = 60;
 
 /// The network of one process.
-pub(super) struct DirectNet {
+pub(super) struct ProcessNetwork {
     pub network: Arc<MemoryNetwork>,
     pub life: Life,
 }
 
 #[async_trait]
-impl Network for DirectNet {
+impl Network for ProcessNetwork {
     async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NoResponse> {
         if self.life.is_over() || !self.network.online.load(Ordering::Relaxed) {
             return Err(NoResponse::Lost);
@@ -81,55 +78,55 @@ impl MemoryNetwork {
         })
     }
 
-    pub fn front(&self) -> &RecordingProxy {
-        &self.front
+    pub fn proxy(&self) -> &RecordingProxy {
+        &self.proxy
     }
 
-    pub fn strike(&self) -> MutexGuard<'_, Option<(Operation, InjectedFault)>> {
-        lock(&self.strike)
+    pub fn fault(&self) -> MutexGuard<'_, Option<(Operation, InjectedFault)>> {
+        self.fault.lock()
     }
 
-    pub fn set_strike(&self, on: Operation, strike: InjectedFault) {
-        *self.strike() = Some((on, strike));
+    pub fn inject_fault(&self, on: Operation, fault: InjectedFault) {
+        *self.fault() = Some((on, fault));
     }
 
     /// Hands a call to the cloud, unless a strike waits for it.
     pub async fn pass(&self, link: Link, request: Received) -> Result<Reply, NoResponse> {
-        let slow = lock(&self.slow).take_if(|on| *on == self.transcript.operation_of(link, &request)).is_some();
+        let delayed = self.delayed.lock().take_if(|on| *on == self.transcript.operation_of(link, &request)).is_some();
         let reply = self.pass_now(link, request).await;
-        for _ in 0..if slow { SLOW } else { 0 } {
+        for _ in 0..if delayed { DELAY_YIELDS } else { 0 } {
             tokio::task::yield_now().await;
         }
         reply
     }
 
     async fn pass_now(&self, link: Link, request: Received) -> Result<Reply, NoResponse> {
-        let strike = match &mut *lock(&self.strike) {
+        let fault = match &mut *self.fault.lock() {
             slot @ Some(_) if slot.is_some_and(|(on, _)| on == self.transcript.operation_of(link, &request)) => {
                 match *slot {
-                    Some((_, InjectedFault::Lasting(status))) => Some(InjectedFault::Status(status)),
-                    _ => slot.take().map(|(_, strike)| strike),
+                    Some((_, InjectedFault::PersistentStatus(status))) => Some(InjectedFault::Status(status)),
+                    _ => slot.take().map(|(_, fault)| fault),
                 }
             }
             _ => None,
         };
-        let cloud = Unhurried(self.cloud.clone());
-        let Some(strike) = strike else {
-            return self.front.pass(link, &cloud, request).await.ok_or(NoResponse::Lost);
+        let cloud = YieldingCloud(self.cloud.clone());
+        let Some(fault) = fault else {
+            return self.proxy.pass(link, &cloud, request).await.ok_or(NoResponse::Lost);
         };
         let quoted = request.header("x-vital-api-key").unwrap_or_default().to_owned();
-        let reply = self.front.pass_struck(link, &cloud, request, &harm(strike, &quoted)).await;
-        reply.ok_or(if strike == InjectedFault::Silence { NoResponse::TooLate } else { NoResponse::Lost })
+        let reply = self.proxy.pass_struck(link, &cloud, request, &fault_effect(fault, &quoted)).await;
+        reply.ok_or(if fault == InjectedFault::NoResponse { NoResponse::TooLate } else { NoResponse::Lost })
     }
 }
 
 /// `quoted` is the API key of the call, which a careless server repeats in its errors.
-fn harm(strike: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultEffect {
+fn fault_effect(fault: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultEffect {
     use vouch_sim::wire::{FaultEffect, FaultPoint};
-    match strike {
-        InjectedFault::LoseRequest | InjectedFault::Silence => FaultEffect::Lose(FaultPoint::Request),
+    match fault {
+        InjectedFault::LoseRequest | InjectedFault::NoResponse => FaultEffect::Lose(FaultPoint::Request),
         InjectedFault::LoseResponse => FaultEffect::Lose(FaultPoint::Response),
-        InjectedFault::Status(status) | InjectedFault::Lasting(status) => FaultEffect::Answer {
+        InjectedFault::Status(status) | InjectedFault::PersistentStatus(status) => FaultEffect::Answer {
             status,
             retry_after_s: None,
             content_type: "application/json",
@@ -139,7 +136,7 @@ fn harm(strike: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultEffect {
             content_type: "application/json",
             body: Bytes::from_static(b"{\"user_id\":7,\"sign_in_token\":[]}"),
         },
-        InjectedFault::Busy(status, seconds) => FaultEffect::Answer {
+        InjectedFault::RetryAfter(status, seconds) => FaultEffect::Answer {
             status,
             retry_after_s: Some(seconds),
             content_type: "application/json",

@@ -1,9 +1,9 @@
 //! Storage in memory, as a device has it on disk.
 
-use super::memory_network::lock;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use vouch_sim::reference::sdk::ports::{Life, Storage, StorageError};
 use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::text::lossy;
@@ -27,7 +27,7 @@ impl MemoryStorage {
     /// As a file vault does it: each change is one or two writes, and a process can die before any of them.
     fn write_of(&self, change: impl FnOnce(&mut BTreeMap<(Area, String), Vec<u8>>)) -> Result<(), StorageError> {
         self.life.may_write()?;
-        change(&mut lock(&self.disk));
+        change(&mut self.disk.lock());
         Ok(())
     }
 }
@@ -35,7 +35,7 @@ impl MemoryStorage {
 impl Storage for MemoryStorage {
     fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         self.unlocked(area)?;
-        Ok(lock(&self.disk).get(&(area, key.to_owned())).cloned())
+        Ok(self.disk.lock().get(&(area, key.to_owned())).cloned())
     }
 
     fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), StorageError> {
@@ -57,7 +57,7 @@ impl Storage for MemoryStorage {
 
     fn tidy(&self) -> Result<(), StorageError> {
         self.unlocked(Area::Secure)?;
-        lock(&self.disk).retain(|(_, key), _| !key.ends_with(".new"));
+        self.disk.lock().retain(|(_, key), _| !key.ends_with(".new"));
         Ok(())
     }
 
@@ -73,5 +73,5 @@ pub(super) fn items(disk: &Disk) -> Vec<Item> {
         key: key.clone(),
         value: lossy(value).into_owned(),
     };
-    lock(disk).iter().map(item).collect()
+    disk.lock().iter().map(item).collect()
 }

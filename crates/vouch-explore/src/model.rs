@@ -3,7 +3,7 @@
 //!
 //! It knows no SDK, no wire and no token: only who is signed in how, who exists, and what follows.
 
-use super::action::{Action, InjectedFault, PEOPLE, Parting, Person, Place};
+use super::action::{Action, InjectedFault, LastCall, PEOPLE, Person, Place};
 use super::state::{Branch, Ended, Installed, Observation, State, branch, refused};
 use ErrorKind::{
     AlreadySignedIn, Cancelled, Incompatible, InvalidSignInToken, InvalidUser, NeedsReauthentication, Network,
@@ -15,80 +15,86 @@ const NO: [ErrorKind; 3] = [AlreadySignedIn, InvalidSignInToken, Incompatible];
 
 impl State {
     /// The ways in which an action may end; none where it cannot happen now.
-    pub fn follow(&self, action: Action) -> Vec<Branch> {
+    pub fn branches(&self, action: Action) -> Vec<Branch> {
         let state = *self;
         match action {
-            Action::SignIn(who, place) => state.sign_in(who, place),
-            Action::SignInStruck(who, strike) => state.sign_in_struck(who, strike),
+            Action::SignIn(person, place) => state.sign_in(person, place),
+            Action::SignInWithFault(person, fault) => state.sign_in_with_fault(person, fault),
             Action::SignInForged(how) => state.sign_in_forged(how),
             // The identity provider refuses it (ISS-5).
-            Action::SignInLate(who) => match state.sign_in_struck(who, InjectedFault::LoseRequest).is_empty() {
-                true => vec![],
-                false => refused(&[InvalidSignInToken], state),
-            },
+            Action::SignInExpiredToken(person) => {
+                match state.sign_in_with_fault(person, InjectedFault::LoseRequest).is_empty() {
+                    true => vec![],
+                    false => refused(&[InvalidSignInToken], state),
+                }
+            }
             // MIG-10
-            Action::SignInOtherCase(who) => state.sign_in(who, Place::Home),
+            Action::SignInOtherCase(person) => state.sign_in(person, Place::Home),
             // OUT-1: of where the last user was at home nothing is left.
-            Action::SignInAbroad(who, _) => match state.installed {
-                Installed::Nobody if state.online && !state.is_gone(who) => branch(&[Observation::Http(200)], state),
+            Action::SignInElsewhere(person, _) => match state.installed {
+                Installed::Nobody if state.online && !state.is_deleted(person) => {
+                    branch(&[Observation::Http(200)], state)
+                }
                 _ => vec![],
             },
-            Action::SignInBoth => match state.installed {
-                Installed::Nobody if state.online && state.gone == [false; 2] => PEOPLE
+            Action::ParallelSignIns => match state.installed {
+                Installed::Nobody if state.online && state.deleted == [false; 2] => PEOPLE
                     .into_iter()
-                    .map(|who| Branch { seen: vec![Observation::Ok], next: state.signed_in(who, false) })
+                    .map(|person| Branch { seen: vec![Observation::Ok], next: state.signed_in(person, false) })
                     .collect(),
                 _ => vec![],
             },
             // What comes of the exchange comes too late (OUT-5).
-            Action::SignInSignOut(who) => match state.installed {
+            Action::SignOutDuringSignIn(person) => match state.installed {
                 Installed::Token { hold: false, .. } => vec![],
-                _ if state.sign_in_struck(who, InjectedFault::LoseResponse).is_empty() => vec![],
+                _ if state.sign_in_with_fault(person, InjectedFault::LoseResponse).is_empty() => vec![],
                 _ => {
                     let any = [NotSignedIn, Cancelled, Network, InvalidSignInToken].map(Observation::Refused);
                     branch(&[&any[..], &[Observation::Ok]].concat(), state.nobody())
                 }
             },
             // Signed in when the exchange has worked, and not before (EXC-1).
-            Action::SignInWatched(who) => match state.sign_in_struck(who, InjectedFault::LoseResponse).is_empty() {
-                true => vec![],
-                false => state.sign_in(who, Place::Home),
-            },
+            Action::SignInCheckedMidway(person) => {
+                match state.sign_in_with_fault(person, InjectedFault::LoseResponse).is_empty() {
+                    true => vec![],
+                    false => state.sign_in(person, Place::Home),
+                }
+            }
             // One user's stay has nothing to do with the next one's (LIF-4).
-            Action::NextUser(next, parting)
-                if state.is_well() && state.user() != Some(next) && !state.is_gone(next) =>
+            Action::NextUser(next, last_call)
+                if state.is_usable() && state.user() != Some(next) && !state.is_deleted(next) =>
             {
-                let last = if parting == Parting::Deleted { state.deleted(next.other(), true) } else { state };
+                let last = if last_call == LastCall::Deleted { state.deleted(next.other(), true) } else { state };
                 branch(&[Observation::Http(200)], last.signed_in(next, false))
             }
             Action::NextUser(..) => vec![],
-            Action::Identify(who) => state.identify(who),
+            Action::Identify(person) => state.identify(person),
             Action::SignOut => branch(&[Observation::Ok], state.nobody()),
-            Action::UseKey(who) => match state.installed {
-                Installed::Nobody if !state.is_gone(who) => {
-                    branch(&[Observation::Ok], State { installed: Installed::Key(who), ..state })
+            Action::UseKey(person) => match state.installed {
+                Installed::Nobody if !state.is_deleted(person) => {
+                    branch(&[Observation::Ok], State { installed: Installed::Key(person), ..state })
                 }
                 _ => vec![],
             },
-            Action::SetUser(who) => match state.installed {
-                Installed::Key(owner) if owner != who => refused(&[AlreadySignedIn], state),
+            Action::SetUser(person) => match state.installed {
+                Installed::Key(owner) if owner != person => refused(&[AlreadySignedIn], state),
                 _ => vec![],
             },
             Action::UseForeignKey(place) => match state.installed {
                 Installed::Nobody if place != Place::Home => refused(&[ErrorKind::InvalidApiKey], state),
                 _ => vec![],
             },
-            Action::UserWithoutKey => match state.installed {
+            Action::SetUserWithoutKey => match state.installed {
                 Installed::Nobody => refused(&[ErrorKind::NotConfigured], state),
                 _ => vec![],
             },
-            Action::Client(what) => state.tried(what),
-            Action::Backend(ask) => state.asked(ask),
+            Action::Client(what) => state.client_request(what),
+            Action::Backend(ask) => state.backend(ask),
             Action::LockedLaunch => {
                 let any = [Observation::Ok, Observation::Refused(ErrorKind::Storage)];
                 state.may_learn().into_iter().map(|learnt| Branch { seen: any.to_vec(), ..learnt }).collect()
             }
-            Action::Call | Action::CallSummary | Action::Crowd => state.call(200),
+            Action::Call | Action::CallSummary | Action::ParallelCalls => state.call(200),
             Action::CallOther | Action::CallTeam => match state.installed {
                 Installed::Token { .. } => {
                     let mut branches = state.call(403);
@@ -100,23 +106,25 @@ impl State {
                 }
                 _ => vec![],
             },
-            Action::CallStruck(on, strike) => state.call_struck(on, strike),
-            Action::CrowdSignOut if state.is_well() => {
+            Action::CallWithFault(on, fault) => state.call_with_fault(on, fault),
+            Action::SignOutDuringCalls if state.is_usable() => {
                 let any = [NotSignedIn, Cancelled, Network, Unauthorized].map(Observation::Refused);
                 branch(&[&any[..], &[Observation::Http(200)]].concat(), state.nobody())
             }
             // PER-4: whatever came of the first call, the session outlives its process.
-            Action::CrowdRefused | Action::LateRefusal | Action::CallTwice | Action::LockedCall if state.is_well() => {
+            Action::ParallelCallsRefused | Action::LateRefusal | Action::CallTwice | Action::LockedCall
+                if state.is_usable() =>
+            {
                 branch(&[Observation::Http(200)], state)
             }
             // DEL-5: all are told the same.
-            Action::WaitDeleted if state.is_well() => match state.user() {
-                Some(who) => refused(&[InvalidUser], state.deleted(who, true).nobody()),
+            Action::DeletedWhileWaiting if state.is_usable() => match state.user() {
+                Some(person) => refused(&[InvalidUser], state.deleted(person, true).nobody()),
                 None => vec![],
             },
-            Action::WaitDeleted => vec![],
-            Action::CrowdSignOut
-            | Action::CrowdRefused
+            Action::DeletedWhileWaiting => vec![],
+            Action::SignOutDuringCalls
+            | Action::ParallelCallsRefused
             | Action::LateRefusal
             | Action::CallTwice
             | Action::LockedCall => vec![],
@@ -127,12 +135,12 @@ impl State {
             // Keychains outlive an app; what lies there is somebody else's now (PER-7).
             Action::Reinstall => branch(&[Observation::Ok], state.nobody()),
             // PER-5: whatever it makes of it, it comes to life.
-            Action::Damage(_) if matches!(state.installed, Installed::Token { .. }) => {
+            Action::CorruptStorage(_) if matches!(state.installed, Installed::Token { .. }) => {
                 branch(&[Observation::Ok], state.nobody())
             }
-            Action::Damage(_) => vec![],
-            Action::CrashInSignIn(who, _) => state.crash(state.sign_in(who, Place::Home)),
-            Action::CrashInCall(_) if state.is_well() => state.crash(state.call(200)),
+            Action::CorruptStorage(_) => vec![],
+            Action::CrashInSignIn(person, _) => state.crash(state.sign_in(person, Place::Home)),
+            Action::CrashInCall(_) if state.is_usable() => state.crash(state.call(200)),
             Action::CrashInCall(_) => vec![],
             Action::CrashInSignOut(_) if state.user().is_some() => {
                 state.crash(branch(&[Observation::Ok], state.nobody()))
@@ -141,50 +149,54 @@ impl State {
             Action::Offline if state.online => branch(&[Observation::Ok], State { online: false, ..state }),
             Action::Online if !state.online => branch(&[Observation::Ok], State { online: true, ..state }),
             Action::Offline | Action::Online => vec![],
-            Action::Hour | Action::Days => state.may_learn(),
-            Action::Delete(who) if !state.is_gone(who) => state.deleted(who, true).may_learn(),
-            Action::Undo(who) if state.is_gone(who) => branch(&[Observation::Ok], state.deleted(who, false)),
-            Action::Delete(_) | Action::Undo(_) => vec![],
+            Action::ExpireAccessToken | Action::AdvanceDays => state.may_learn(),
+            Action::Delete(person) if !state.is_deleted(person) => state.deleted(person, true).may_learn(),
+            Action::UndoDelete(person) if state.is_deleted(person) => {
+                branch(&[Observation::Ok], state.deleted(person, false))
+            }
+            Action::Delete(_) | Action::UndoDelete(_) => vec![],
             Action::Revoke => match state.installed {
                 Installed::Token { .. } if state.ended == Ended::Not => {
                     State { ended: Ended::Revoked, ..state }.may_learn()
                 }
                 _ => vec![],
             },
-            Action::RefuseAccessTokens if state.is_well() => branch(&[Observation::Ok], state),
+            Action::RefuseAccessTokens if state.is_usable() => branch(&[Observation::Ok], state),
             Action::RefuseAccessTokens => vec![],
-            Action::AppUser(who) if who != state.app => branch(&[Observation::Ok], State { app: who, ..state }),
+            Action::AppUser(person) if person != state.app => {
+                branch(&[Observation::Ok], State { app: person, ..state })
+            }
             Action::AppUser(_) => vec![],
             Action::Reconcile => state.reconcile(),
         }
     }
 
-    fn deleted(self, who: Person, gone: bool) -> State {
+    fn deleted(self, person: Person, deleted: bool) -> State {
         let mut next = self;
-        next.gone[who as usize] = gone;
+        next.deleted[person as usize] = deleted;
         // A session does not outlive its user, even if the user comes back.
-        if gone && matches!(self.installed, Installed::Token { who: owner, .. } if owner == who) {
+        if deleted && matches!(self.installed, Installed::Token { person: owner, .. } if owner == person) {
             next.ended = Ended::WithItsUser;
         }
         next
     }
 
-    fn sign_in(self, who: Person, place: Place) -> Vec<Branch> {
-        if self.is_gone(who) || (place != Place::Home && self.installed == Installed::Nobody) {
+    fn sign_in(self, person: Person, place: Place) -> Vec<Branch> {
+        if self.is_deleted(person) || (place != Place::Home && self.installed == Installed::Nobody) {
             return vec![];
         }
         let exchange = || match self.online {
-            true => branch(&[Observation::Ok], self.signed_in(who, false)),
+            true => branch(&[Observation::Ok], self.signed_in(person, false)),
             false => refused(&[Network], self),
         };
         match self.installed {
             Installed::Nobody => exchange(),
             _ if place != Place::Home => refused(&NO, self),
             // MIG-2, MIG-3
-            Installed::Key(owner) if owner == who => exchange(),
-            Installed::Token { who: owner, hold: true } if owner == who => exchange(),
+            Installed::Key(owner) if owner == person => exchange(),
+            Installed::Token { person: owner, hold: true } if owner == person => exchange(),
             Installed::Key(_) => refused(&NO, self),
-            Installed::Token { who: owner, .. } if owner != who => refused(&NO, self),
+            Installed::Token { person: owner, .. } if owner != person => refused(&NO, self),
             // LIF-3 leaves room; with a session that has ended unseen, that room is too wide to say more.
             Installed::Token { .. } if self.ended != Ended::Not => vec![],
             Installed::Token { .. } if self.online => {
@@ -196,18 +208,18 @@ impl State {
         }
     }
 
-    fn identify(self, who: Person) -> Vec<Branch> {
+    fn identify(self, person: Person) -> Vec<Branch> {
         let failed = |next: State| refused(&[Network, UnexpectedAnswer, Cancelled, NotSignedIn], next);
         // A backend makes a new user for one who was deleted: somebody of whom this model knows nothing.
-        let begins_anew = |from: State| match (from.is_gone(who), from.online) {
+        let begins_anew = |from: State| match (from.is_deleted(person), from.online) {
             (true, _) => vec![],
-            (false, true) => branch(&[Observation::Ok], from.signed_in(who, true)),
+            (false, true) => branch(&[Observation::Ok], from.signed_in(person, true)),
             (false, false) => failed(from),
         };
         match self.installed {
             Installed::Nobody => begins_anew(self),
-            Installed::Key(owner) if owner == who => begins_anew(self),
-            Installed::Key(_) if self.is_gone(who) => vec![],
+            Installed::Key(owner) if owner == person => begins_anew(self),
+            Installed::Key(_) if self.is_deleted(person) => vec![],
             // Refused as a migration of another user (MIG-3), or out, then in (REC-8).
             Installed::Key(_) if self.online => {
                 let mut branches = refused(&NO, self);
@@ -215,19 +227,19 @@ impl State {
                 branches
             }
             Installed::Key(_) => failed(self),
-            Installed::Token { who: owner, hold } if self.named && owner == who => match hold {
+            Installed::Token { person: owner, hold } if self.identified && owner == person => match hold {
                 true => begins_anew(self),
                 false => branch(&[Observation::Ok], self),
             },
             // REC-8: out, then in. An SDK that does not know for whom its session was begun may ask for a token first: then it
             // can fail before anything has ended, or find that the user is the same.
-            Installed::Token { who: owner, hold } => {
+            Installed::Token { person: owner, hold } => {
                 let mut branches = begins_anew(self.nobody());
-                if !self.named && !self.is_gone(who) {
+                if !self.identified && !self.is_deleted(person) {
                     match self.online {
                         false => branches.extend(failed(self)),
-                        true if owner == who && !hold => {
-                            branches.extend(branch(&[Observation::Ok], State { named: true, ..self }));
+                        true if owner == person && !hold => {
+                            branches.extend(branch(&[Observation::Ok], State { identified: true, ..self }));
                         }
                         true => {}
                     }
@@ -242,7 +254,7 @@ impl State {
         match self.installed {
             Installed::Nobody => refused(&[NotSignedIn], self),
             Installed::Key(_) if !self.online => refused(&[Network], self),
-            Installed::Key(who) if self.is_gone(who) => {
+            Installed::Key(person) if self.is_deleted(person) => {
                 branch(&[Observation::Http(404), Observation::Http(403), Observation::Http(401)], self)
             }
             Installed::Key(_) => branch(&[Observation::Http(200)], self),
@@ -261,7 +273,7 @@ impl State {
 
     /// What the session's own state makes of a call (REF-6, REF-7, DEL-1).
     fn with_session(self, well: Observation) -> Vec<Branch> {
-        let Installed::Token { who, hold } = self.installed else { return vec![] };
+        let Installed::Token { person, hold } = self.installed else { return vec![] };
         if hold {
             return refused(&[NeedsReauthentication], self);
         }
@@ -269,11 +281,11 @@ impl State {
             return refused(&[Network], self);
         }
         let learns = |kind, next| Branch { seen: vec![Observation::Refused(kind)], next };
-        match (self.ended, self.is_gone(who)) {
+        match (self.ended, self.is_deleted(person)) {
             (_, true) => vec![learns(InvalidUser, self.nobody())],
-            (Ended::Revoked, false) => vec![learns(NeedsReauthentication, self.held())],
+            (Ended::Revoked, false) => vec![learns(NeedsReauthentication, self.on_hold())],
             (Ended::WithItsUser, false) => {
-                vec![learns(NeedsReauthentication, self.held()), learns(InvalidUser, self.nobody())]
+                vec![learns(NeedsReauthentication, self.on_hold()), learns(InvalidUser, self.nobody())]
             }
             (Ended::Not, false) => branch(&[well], self),
         }
@@ -291,32 +303,34 @@ impl State {
 
     fn reconcile(self) -> Vec<Branch> {
         // As for `identify`, nothing is said of a user who was deleted.
-        let token = |from: State, who: Person| match (from.is_gone(who), from.online) {
+        let token = |from: State, person: Person| match (from.is_deleted(person), from.online) {
             (true, _) => vec![],
-            (false, true) => branch(&[Observation::Ok], from.signed_in(who, false)),
+            (false, true) => branch(&[Observation::Ok], from.signed_in(person, false)),
             (false, false) => refused(&[Network, UnexpectedAnswer, NotSignedIn], from),
         };
         match (self.app, self.installed) {
             (None, Installed::Nobody) => branch(&[Observation::Ok], self),
             (None, _) => branch(&[Observation::Ok], self.nobody()),
-            (Some(who), Installed::Nobody) => token(self, who),
-            (Some(who), Installed::Key(owner) | Installed::Token { who: owner, .. }) if owner != who => {
-                token(self.nobody(), who)
+            (Some(person), Installed::Nobody) => token(self, person),
+            (Some(person), Installed::Key(owner) | Installed::Token { person: owner, .. }) if owner != person => {
+                token(self.nobody(), person)
             }
-            (Some(who), Installed::Key(_) | Installed::Token { hold: true, .. }) => token(self, who),
+            (Some(person), Installed::Key(_) | Installed::Token { hold: true, .. }) => token(self, person),
             (Some(_), Installed::Token { hold: false, .. }) => branch(&[Observation::Ok], self),
         }
     }
 
     /// Whether an action must ask for no sign-in token, sign nobody in and nobody out (REC-1, REC-8).
-    pub fn asks_for_nothing(&self, action: Action) -> bool {
+    pub fn must_change_nothing(&self, action: Action) -> bool {
         match (action, self.installed) {
             (Action::Reconcile, installed) => match (self.app, installed) {
                 (None, Installed::Nobody) => true,
-                (Some(app), Installed::Token { who, hold: false }) => app == who,
+                (Some(app), Installed::Token { person, hold: false }) => app == person,
                 _ => false,
             },
-            (Action::Identify(asked), Installed::Token { who, hold: false }) => self.named && asked == who,
+            (Action::Identify(backend), Installed::Token { person, hold: false }) => {
+                self.identified && backend == person
+            }
             _ => false,
         }
     }

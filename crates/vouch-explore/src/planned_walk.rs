@@ -26,25 +26,25 @@ impl PlannedWalk {
     pub fn random(seed: u64, length: usize, actions: &[Action], fit: impl Fn(Conditions) -> Conditions) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let home = home(&mut random);
-        let mut draft = Self { home, conditions: fit(conditions(&mut random)), stages: Vec::new() };
+        let mut planned = Self { home, conditions: fit(conditions(&mut random)), stages: Vec::new() };
         for _ in 0..length {
-            let now = draft.now();
+            let now = planned.now();
             let kinds = by_kind(actions.iter().copied().filter(|action| stage(&now, *action).is_some()));
             let drawn = kinds.choose(&mut random).and_then(|kind| kind.choose(&mut random));
             let Some(stage) = drawn.and_then(|action| stage(&now, *action)) else { break };
-            draft.stages.push(stage);
+            planned.stages.push(stage);
         }
-        draft
+        planned
     }
 
     /// The same with other actions; those that cannot happen are left out.
     pub fn along(&self, actions: &[Action]) -> Self {
-        let mut draft = Self { stages: Vec::new(), ..self.clone() };
+        let mut planned = Self { stages: Vec::new(), ..self.clone() };
         for action in actions {
-            let next = stage(&draft.now(), *action);
-            draft.stages.extend(next);
+            let next = stage(&planned.now(), *action);
+            planned.stages.extend(next);
         }
-        draft
+        planned
     }
 
     pub fn actions(&self) -> Vec<Action> {
@@ -72,7 +72,7 @@ impl PlannedWalk {
 pub fn stage(before: &[State], action: Action) -> Option<Stage> {
     let mut after: Vec<State> = Vec::new();
     for state in before {
-        let branches = state.follow(action);
+        let branches = state.branches(action);
         if branches.is_empty() {
             return None;
         }
@@ -94,12 +94,12 @@ fn is_about_the_user(action: Action) -> bool {
         Action::Call
             | Action::CallSummary
             | Action::CallOther
-            | Action::CallStruck(..)
-            | Action::Crowd
-            | Action::CrowdSignOut
-            | Action::CrowdRefused
+            | Action::CallWithFault(..)
+            | Action::ParallelCalls
+            | Action::SignOutDuringCalls
+            | Action::ParallelCallsRefused
             | Action::LateRefusal
-            | Action::WaitDeleted
+            | Action::DeletedWhileWaiting
             | Action::CallTwice
             | Action::NextUser(..)
             | Action::LockedCall
@@ -118,13 +118,13 @@ mod tests {
     #[test]
     fn a_draft_is_the_same_for_the_same_seed_and_never_stuck() {
         for seed in 0..200 {
-            let draft = PlannedWalk::random(seed, 30, &all_actions(), |conditions| conditions);
-            assert_eq!(draft.stages.len(), 30);
+            let planned = PlannedWalk::random(seed, 30, &all_actions(), |conditions| conditions);
+            assert_eq!(planned.stages.len(), 30);
             assert_eq!(
-                draft.actions(),
+                planned.actions(),
                 PlannedWalk::random(seed, 30, &all_actions(), |conditions| conditions).actions()
             );
-            assert_eq!(draft.along(&draft.actions()).stages, draft.stages);
+            assert_eq!(planned.along(&planned.actions()).stages, planned.stages);
         }
     }
 

@@ -2,10 +2,10 @@
 
 /// Leaves out halves, quarters, and so on down to single parts, as long as `again` says that it still fails; single parts
 /// until none can be spared. Then parts give way to their plainer forms, beside which others may become needless.
-pub async fn shorten<T, P: Clone>(
+pub async fn shrink_parts<T, P: Clone>(
     failed: T,
     parts: impl Fn(&T) -> Vec<P>,
-    plainer: impl Fn(&P) -> Option<P>,
+    simpler: impl Fn(&P) -> Option<P>,
     mut again: impl AsyncFnMut(&T, &[P]) -> Option<T>,
 ) -> T {
     let mut best = failed;
@@ -26,8 +26,8 @@ pub async fn shorten<T, P: Clone>(
         }
         for at in 0..parts(&best).len() {
             let mut all = parts(&best);
-            let Some(plain) = all.get(at).and_then(&plainer) else { continue };
-            all[at] = plain;
+            let Some(simpler_form) = all.get(at).and_then(&simpler) else { continue };
+            all[at] = simpler_form;
             if let Some(as_short) = again(&best, &all).await.filter(|other| parts(other).len() <= all.len()) {
                 (best, changed) = (as_short, true);
             }
@@ -48,9 +48,9 @@ mod tests {
         // It fails with a 7; a 3 is wanted only while there is a 5.
         let fails = |parts: &[u32]| parts.contains(&7) && (!parts.contains(&5) || parts.contains(&3));
         let again = async |_: &Vec<u32>, parts: &[u32]| fails(parts).then(|| parts.to_vec());
-        let plainer = |_: &u32| None;
-        assert_eq!(shorten(vec![1, 3, 2, 5, 4, 7, 6, 8], Vec::clone, plainer, again).await, [7]);
-        assert_eq!(shorten(vec![7], Vec::clone, plainer, again).await, [7]);
+        let simpler = |_: &u32| None;
+        assert_eq!(shrink_parts(vec![1, 3, 2, 5, 4, 7, 6, 8], Vec::clone, simpler, again).await, [7]);
+        assert_eq!(shrink_parts(vec![7], Vec::clone, simpler, again).await, [7]);
     }
 
     #[tokio::test]
@@ -58,8 +58,8 @@ mod tests {
         // A number above 50 and a 9: 90 is plainer than 99, and 0 than 9.
         let again =
             async |_: &Vec<u32>, parts: &[u32]| matches!(parts, [first, .., 9] if *first > 50).then(|| parts.to_vec());
-        let plainer = |part: &u32| Some(part / 10 * 10).filter(|plain| plain != part);
-        assert_eq!(shorten(vec![99, 5, 9], Vec::clone, plainer, again).await, [90, 9]);
+        let simpler = |part: &u32| Some(part / 10 * 10).filter(|simpler_form| simpler_form != part);
+        assert_eq!(shrink_parts(vec![99, 5, 9], Vec::clone, simpler, again).await, [90, 9]);
     }
 
     #[tokio::test]
@@ -69,7 +69,7 @@ mod tests {
             tries += 1;
             parts.contains(&77).then(|| parts.to_vec())
         };
-        assert_eq!(shorten((0..128).collect(), Vec::clone, |_| None, again).await, [77]);
+        assert_eq!(shrink_parts((0..128).collect(), Vec::clone, |_| None, again).await, [77]);
         assert!(tries < 30, "{tries}");
     }
 
@@ -80,7 +80,7 @@ mod tests {
             tries += 1;
             (tries < 1000).then(|| vec![1, 2, 3])
         };
-        assert_eq!(shorten(whole.clone(), Vec::clone, |_| None, again).await, whole);
+        assert_eq!(shrink_parts(whole.clone(), Vec::clone, |_| None, again).await, whole);
         assert!(tries < 10, "{tries}");
     }
 }

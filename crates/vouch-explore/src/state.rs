@@ -11,7 +11,7 @@ pub enum Installed {
     Key(Person),
     /// Signed in with a sign-in token; on hold, it wants a new one.
     Token {
-        who: Person,
+        person: Person,
         hold: bool,
     },
 }
@@ -32,9 +32,9 @@ pub struct State {
     /// Whether the vendor has ended the session behind the SDK's back.
     pub ended: Ended,
     /// Whether the session was begun by `identify`.
-    pub named: bool,
+    pub identified: bool,
     /// Who was deleted at the vendor.
-    pub gone: [bool; 2],
+    pub deleted: [bool; 2],
     /// Who is signed in to the app itself.
     pub app: Option<Person>,
     pub online: bool,
@@ -44,21 +44,21 @@ impl State {
     pub const START: State = State {
         installed: Installed::Nobody,
         ended: Ended::Not,
-        named: false,
-        gone: [false; 2],
+        identified: false,
+        deleted: [false; 2],
         app: None,
         online: true,
     };
 
-    pub fn is_gone(&self, who: Person) -> bool {
-        self.gone[who as usize]
+    pub fn is_deleted(&self, person: Person) -> bool {
+        self.deleted[person as usize]
     }
 
     /// The user that the SDK must name.
     pub fn user(&self) -> Option<Person> {
         match self.installed {
             Installed::Nobody => None,
-            Installed::Key(who) | Installed::Token { who, .. } => Some(who),
+            Installed::Key(person) | Installed::Token { person, .. } => Some(person),
         }
     }
 
@@ -74,22 +74,22 @@ impl State {
     }
 
     pub(super) fn nobody(self) -> Self {
-        State { installed: Installed::Nobody, ended: Ended::Not, named: false, ..self }
+        State { installed: Installed::Nobody, ended: Ended::Not, identified: false, ..self }
     }
 
-    pub(super) fn signed_in(self, who: Person, named: bool) -> Self {
-        State { installed: Installed::Token { who, hold: false }, ended: Ended::Not, named, ..self }
+    pub(super) fn signed_in(self, person: Person, identified: bool) -> Self {
+        State { installed: Installed::Token { person, hold: false }, ended: Ended::Not, identified, ..self }
     }
 
-    pub(super) fn held(self) -> Self {
+    pub(super) fn on_hold(self) -> Self {
         match self.installed {
-            Installed::Token { who, .. } => State { installed: Installed::Token { who, hold: true }, ..self },
+            Installed::Token { person, .. } => State { installed: Installed::Token { person, hold: true }, ..self },
             _ => self,
         }
     }
 
     /// A session that works: a call with it goes through.
-    pub(super) fn is_well(&self) -> bool {
+    pub(super) fn is_usable(&self) -> bool {
         matches!(self.installed, Installed::Token { hold: false, .. }) && self.online && self.ended == Ended::Not
     }
 }
@@ -101,8 +101,10 @@ pub enum Observation {
     Http(u16),
     Refused(ErrorKind),
     Killed,
-    /// It never ended.
+    /// The call did not end.
     Never,
+    /// The call broke a rule that its result does not show, for example sent too many requests. No model allows it.
+    Unexpected,
 }
 
 /// A way in which an action may end, and what is then.

@@ -1,9 +1,9 @@
 //! Walks: random sequences of actions, held against the model and the invariants, and their shortest failing form.
 
 use super::action::Action;
-use super::exhaustive_check::Scheme;
-use super::in_process::{Conditions, Direct};
-use super::shrink::shorten;
+use super::exhaustive_check::SignInModel;
+use super::in_process::{Conditions, InProcess};
+use super::shrink::shrink_parts;
 use super::state::{Branch, Observation, State};
 use super::sut::{Mismatch, Parts};
 use rand::rngs::StdRng;
@@ -47,10 +47,10 @@ pub fn reachable() -> (HashSet<State>, usize) {
     let mut transitions = 0;
     while let Some(state) = open.pop() {
         let mut actions = Vec::new();
-        Scheme.actions(&state, &mut actions);
+        SignInModel.actions(&state, &mut actions);
         transitions += actions.iter().map(|(action, _)| action).collect::<BTreeSet<_>>().len();
         for action in actions {
-            if let Some(next) = Scheme.next_state(&state, action)
+            if let Some(next) = SignInModel.next_state(&state, action)
                 && states.insert(next)
             {
                 open.push(next);
@@ -73,7 +73,7 @@ impl Possible {
     }
 
     fn draw(&mut self, state: &State, random: &mut StdRng) -> Option<Action> {
-        let possible = |action: &Action| !state.follow(*action).is_empty();
+        let possible = |action: &Action| !state.branches(*action).is_empty();
         let kinds = self.known.entry(*state).or_insert_with(|| by_kind(self.all.iter().copied().filter(possible)));
         kinds.choose(random)?.choose(random).copied()
     }
@@ -99,7 +99,7 @@ pub(super) fn conditions(random: &mut StdRng) -> Conditions {
         expires_in: forms[random.random_range(0..3)],
         url_safe_characters: random.random(),
         capital_user_id: random.random(),
-        clock_off_minutes: [0, 0, -7, 7][random.random_range(0..4)],
+        clock_skew_minutes: [0, 0, -7, 7][random.random_range(0..4)],
         standard: random.random_range(0..4) == 0,
     }
 }
@@ -114,7 +114,7 @@ pub(super) fn home(random: &mut StdRng) -> Realm {
 
 /// Walks `length` random actions.
 pub async fn random_walk(
-    cast: &Parts,
+    parts: &Parts,
     seed: u64,
     length: usize,
     possible: &mut Possible,
@@ -122,7 +122,7 @@ pub async fn random_walk(
 ) -> Walked {
     let mut random = StdRng::seed_from_u64(seed);
     let home = home(&mut random);
-    let mut walk = Walk::begin(cast, home, conditions(&mut random));
+    let mut walk = Walk::begin(parts, home, conditions(&mut random));
     for _ in 0..length {
         let state = walk.state;
         let Some(action) = possible.draw(&state, &mut random) else { break };
@@ -137,10 +137,10 @@ pub async fn random_walk(
 }
 
 /// Walks given actions, leaving out those that cannot happen.
-pub async fn walk_along(cast: &Parts, home: Realm, conditions: Conditions, actions: &[Action]) -> Walked {
-    let mut walk = Walk::begin(cast, home, conditions);
+pub async fn walk_along(parts: &Parts, home: Realm, conditions: Conditions, actions: &[Action]) -> Walked {
+    let mut walk = Walk::begin(parts, home, conditions);
     for action in actions {
-        if !walk.state.follow(*action).is_empty() && walk.step(*action).await.is_err() {
+        if !walk.state.branches(*action).is_empty() && walk.step(*action).await.is_err() {
             break;
         }
     }
@@ -148,18 +148,18 @@ pub async fn walk_along(cast: &Parts, home: Realm, conditions: Conditions, actio
 }
 
 /// The shortest form of a failing walk that can be found by leaving actions out, and its plainest.
-pub async fn shrink(cast: &Parts, failed: Walked) -> Walked {
+pub async fn shrink(parts: &Parts, failed: Walked) -> Walked {
     let actions = |walked: &Walked| walked.steps.iter().map(|step| step.action).collect::<Vec<_>>();
     let again = async |best: &Walked, actions: &[Action]| {
-        let walked = walk_along(cast, best.home, best.conditions, actions).await;
+        let walked = walk_along(parts, best.home, best.conditions, actions).await;
         walked.mismatch.is_some().then_some(walked)
     };
-    let mut best = shorten(failed, actions, Action::plainer, again).await;
-    for plain in Conditions::PLAINER {
+    let mut best = shrink_parts(failed, actions, Action::simpler, again).await;
+    for simpler_form in Conditions::SIMPLER {
         let (actions, mut conditions) = (actions(&best), best.conditions);
-        plain(&mut conditions);
+        simpler_form(&mut conditions);
         if conditions != best.conditions {
-            let walked = walk_along(cast, best.home, conditions, &actions).await;
+            let walked = walk_along(parts, best.home, conditions, &actions).await;
             if walked.mismatch.is_some() && walked.steps.len() <= actions.len() {
                 best = walked;
             }
@@ -169,7 +169,7 @@ pub async fn shrink(cast: &Parts, failed: Walked) -> Walked {
 }
 
 struct Walk {
-    subject: Direct,
+    system: InProcess,
     home: Realm,
     conditions: Conditions,
     state: State,
@@ -181,9 +181,9 @@ struct Walk {
 struct Over;
 
 impl Walk {
-    fn begin(cast: &Parts, home: Realm, conditions: Conditions) -> Self {
-        let subject = Direct::new(cast, home, conditions);
-        Self { subject, home, conditions, state: State::START, steps: Vec::new(), mismatch: None }
+    fn begin(parts: &Parts, home: Realm, conditions: Conditions) -> Self {
+        let system = InProcess::new(parts, home, conditions);
+        Self { system, home, conditions, state: State::START, steps: Vec::new(), mismatch: None }
     }
 
     fn end(self) -> Walked {
@@ -191,21 +191,22 @@ impl Walk {
     }
 
     async fn step(&mut self, action: Action) -> Result<(), Over> {
-        self.subject.count_deeds();
-        let seen = self.subject.perform(action, &self.state).await;
-        self.subject.take_changes();
-        let (judged, calls) = (self.judge(action, &seen), seen.len().max(1));
-        let mismatch = match judged {
+        self.system.take_app_operations();
+        let seen = self.system.perform(action, &self.state).await;
+        self.system.take_changes();
+        let (evaluated, calls) = (self.evaluate(action, &seen), seen.len().max(1));
+        let mismatch = match evaluated {
             Ok(next) => {
                 let before = std::mem::replace(&mut self.state, next);
                 self.steps.push(Step { action, seen, after: next });
-                let changes = if tells(action) { self.subject.changes_match(action, &before, &next) } else { Ok(()) };
-                changes.and_then(|()| self.subject.invariants(calls)).err()
+                let changes =
+                    if changes_status(action) { self.system.changes_match(action, &before, &next) } else { Ok(()) };
+                changes.and_then(|()| self.system.invariants(calls)).err()
             }
             Err(mismatch) => {
                 self.steps.push(Step { action, seen, after: self.state });
                 // An invariant says more than a state that differs.
-                Some(self.subject.invariants(calls).err().unwrap_or(mismatch))
+                Some(self.system.invariants(calls).err().unwrap_or(mismatch))
             }
         };
         self.mismatch = mismatch;
@@ -213,29 +214,29 @@ impl Walk {
     }
 
     /// Of two sign-ins at once one wins, and is the one that the SDK then has (LIF-5).
-    fn judge_both(&self, seen: &[Observation], branches: &[Branch]) -> Result<State, Mismatch> {
+    fn evaluate_parallel_sign_ins(&self, seen: &[Observation], branches: &[Branch]) -> Result<State, Mismatch> {
         let winners: Vec<_> = (0..seen.len()).filter(|at| seen[*at] == Observation::Ok).collect();
         let got = seen.iter().map(words).collect::<Vec<_>>().join(", ");
         match winners.as_slice() {
             [winner] if *winner < branches.len() => {
                 let next = branches[*winner].next;
-                self.subject.matches(&next).map(|()| next)
+                self.system.matches(&next).map(|()| next)
             }
             _ => Err(Mismatch { clause: Some("LIF-5"), expected: "one of two sign-ins to win".into(), got }),
         }
     }
 
     /// The state after an action that ended so, if the model knows one that the SDK agrees with.
-    fn judge(&self, action: Action, seen: &[Observation]) -> Result<State, Mismatch> {
-        let branches = self.state.follow(action);
-        if action == Action::SignInBoth {
-            return self.judge_both(seen, &branches);
+    fn evaluate(&self, action: Action, seen: &[Observation]) -> Result<State, Mismatch> {
+        let branches = self.state.branches(action);
+        if action == Action::ParallelSignIns {
+            return self.evaluate_parallel_sign_ins(seen, &branches);
         }
-        let crowd = seen.len() > 1 && action != Action::WaitDeleted;
+        let parallel_calls = seen.len() > 1 && action != Action::DeletedWhileWaiting;
         let allows = |allowed: &[Observation], seen: &Observation| {
             // Of a crowd, those that come after the first to learn of a deletion find nobody signed in (DEL-5).
             allowed.contains(seen)
-                || (crowd
+                || (parallel_calls
                     && allowed.contains(&Observation::Refused(vouch_spec::protocol::ErrorKind::InvalidUser))
                     && *seen == Observation::Refused(vouch_spec::protocol::ErrorKind::NotSignedIn))
         };
@@ -245,14 +246,14 @@ impl Walk {
             let got: Vec<_> = seen.iter().map(words).collect();
             return Err(Mismatch { clause: None, expected: allowed.join(" or "), got: got.join(", ") });
         }
-        let deeds = self.subject.count_deeds();
-        if deeds > 0 && self.state.asks_for_nothing(action) {
-            let got = format!("{deeds} token requests, sign-ins and sign-outs");
+        let app_operations = self.system.take_app_operations();
+        if app_operations > 0 && self.state.must_change_nothing(action) {
+            let got = format!("{app_operations} token requests, sign-ins and sign-outs");
             return Err(Mismatch { clause: None, expected: "nothing asked for and nothing done".into(), got });
         }
         let mut first = None;
         for branch in fitting {
-            match self.subject.matches(&branch.next) {
+            match self.system.matches(&branch.next) {
                 Ok(()) => return Ok(branch.next),
                 Err(mismatch) => first = first.or(Some(mismatch)),
             }
@@ -262,20 +263,20 @@ impl Walk {
 }
 
 /// Whether an action leads straight from one status to the next, in one process.
-fn tells(action: Action) -> bool {
+fn changes_status(action: Action) -> bool {
     matches!(
         action,
         Action::SignIn(..)
-            | Action::SignInStruck(..)
+            | Action::SignInWithFault(..)
             | Action::SignOut
             | Action::Call
             | Action::CallSummary
             | Action::CallOther
-            | Action::CallStruck(..)
+            | Action::CallWithFault(..)
             | Action::UseKey(_)
             | Action::Refresh
-            | Action::Hour
-            | Action::Days
+            | Action::ExpireAccessToken
+            | Action::AdvanceDays
     )
 }
 
@@ -283,13 +284,13 @@ fn tells(action: Action) -> bool {
 pub fn words(seen: &Observation) -> String {
     match seen {
         Observation::Ok => "ok".into(),
-        Observation::Http(0) => {
-            "what must not be: a call too many, an answer without its body, or a token or a user of somebody else"
+        Observation::Unexpected => {
+            "an unexpected result: an extra call, a response without its body, or a token or user of somebody else"
                 .into()
         }
         Observation::Http(status) => format!("HTTP {status}"),
         Observation::Refused(kind) => format!("the error {kind}"),
         Observation::Killed => "the process killed".into(),
-        Observation::Never => "no end: what waits for an answer that never comes must give up".into(),
+        Observation::Never => "no result: the call did not time out".into(),
     }
 }

@@ -1,6 +1,6 @@
 //! `vouch explore`.
 
-mod outside;
+mod external;
 
 use super::signals::{INTERRUPTED, stop_on_interrupt};
 use super::{CliError, Done, mutant, runtime};
@@ -85,7 +85,7 @@ struct Found {
 
 pub fn run(args: &Args) -> Done {
     if let Some(path) = &args.target {
-        return outside::run(args, path);
+        return external::run(args, path);
     }
     let keys = Arc::new(Keys::hmac().map_err(|error| CliError::Environment(error.to_string()))?);
     let reference = Parts {
@@ -100,16 +100,16 @@ pub fn run(args: &Args) -> Done {
     let runtime = runtime()?;
     let interrupted = runtime.block_on(async { stop_on_interrupt() });
     if args.mutants {
-        return every_mutant(args, &reference, &interrupted);
+        return run_mutants(args, &reference, &interrupted);
     }
-    let cast = match &args.inject {
+    let parts = match &args.inject {
         Some(name) => injected(&reference, &mutant(name)?.role),
         None => reference,
     };
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let found = search(args, &cast, seed, &interrupted)?;
+    let found = search(args, &parts, seed, &interrupted)?;
     let mut out = Out;
-    tell_numbers(&mut out, args, seed, &found, all_actions().len())?;
+    print_coverage(&mut out, args, seed, &found, all_actions().len())?;
     let Some((seed, walked)) = found.failure else {
         if interrupted.load(Ordering::Relaxed) {
             writeln!(out, "interrupted; no walk so far leaves the model or breaks an invariant")?;
@@ -118,24 +118,24 @@ pub fn run(args: &Args) -> Done {
         writeln!(out, "no walk leaves the model or breaks an invariant")?;
         return Ok(ExitCode::SUCCESS);
     };
-    tell_failure(&mut out, seed, &walked, args)?;
+    print_failure(&mut out, seed, &walked, args)?;
     Ok(ExitCode::from(1))
 }
 
-fn tell_failure(out: &mut impl Write, seed: u64, walked: &Walked, args: &Args) -> Result<(), CliError> {
+fn print_failure(out: &mut impl Write, seed: u64, walked: &Walked, args: &Args) -> Result<(), CliError> {
     writeln!(out, "\nFAIL at seed {seed}, shortened to {} events:", walked.steps.len())?;
     write!(out, "{}", scenario::tell(walked))?;
     if let Some(mismatch) = &walked.mismatch {
         let clause = mismatch.clause.map(|clause| format!(" ({clause})")).unwrap_or_default();
         writeln!(out, "  expected  {}{clause}\n  got       {}", mismatch.expected, mismatch.got)?;
     }
-    let path = keep(&args.output, seed, &scenario::of_walk(walked, seed).text)?;
+    let path = save(&args.output, seed, &scenario::of_walk(walked, seed).text)?;
     writeln!(out, "written to {}; `vouch run --strict {}` replays it", path.display(), path.display())?;
     Ok(())
 }
 
 /// How far the walks came.
-fn tell_numbers(out: &mut impl Write, args: &Args, seed: u64, found: &Found, actions: usize) -> Result<(), CliError> {
+fn print_coverage(out: &mut impl Write, args: &Args, seed: u64, found: &Found, actions: usize) -> Result<(), CliError> {
     #[allow(clippy::cast_precision_loss, reason = "shown to people")]
     let rate = found.walks as f64 / found.seconds.max(0.001);
     let (walks, length, seconds) = (found.walks, args.length, found.seconds);
@@ -152,7 +152,7 @@ fn tell_numbers(out: &mut impl Write, args: &Args, seed: u64, found: &Found, act
 }
 
 /// Writes the scenario of a failing walk so that `vouch run` can play it where it lies.
-fn keep(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, CliError> {
+fn save(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, CliError> {
     let path = folder.join(format!("explored-{seed}.yaml"));
     let cannot = |error: std::io::Error| CliError::Environment(format!("cannot write {}: {error}", path.display()));
     std::fs::create_dir_all(folder).map_err(cannot)?;
@@ -165,15 +165,15 @@ fn keep(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, CliError> {
 }
 
 /// Walks until time, number, a failure or the user ends it.
-fn search(args: &Args, cast: &Parts, seed: u64, interrupted: &Arc<AtomicBool>) -> Result<Found, CliError> {
+fn search(args: &Args, parts: &Parts, seed: u64, interrupted: &Arc<AtomicBool>) -> Result<Found, CliError> {
     let (began, limit) = (Instant::now(), Duration::from_secs(args.seconds.max(1)));
     let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(2, usize::from), usize::from);
     let workers: Vec<_> = (0..jobs)
         .map(|_| {
-            let (cast, next, stop, interrupted) = (cast.clone(), next.clone(), stop.clone(), interrupted.clone());
+            let (parts, next, stop, interrupted) = (parts.clone(), next.clone(), stop.clone(), interrupted.clone());
             let (length, most) = (args.length, args.walks.unwrap_or(u64::MAX));
-            std::thread::spawn(move || worker(&cast, seed, length, most, limit, began, &next, &stop, &interrupted))
+            std::thread::spawn(move || worker(&parts, seed, length, most, limit, began, &next, &stop, &interrupted))
         })
         .collect();
     let mut found = Found { walks: 0, coverage: Coverage::default(), failure: None, seconds: 0.0 };
@@ -200,7 +200,7 @@ type Worked = std::io::Result<(u64, Coverage, Option<(u64, Walked)>)>;
 
 #[allow(clippy::too_many_arguments, reason = "what one thread shares with the others")]
 fn worker(
-    cast: &Parts,
+    parts: &Parts,
     seed: u64,
     length: usize,
     most: u64,
@@ -219,11 +219,11 @@ fn worker(
             break;
         }
         let at = seed.wrapping_add(number);
-        let walked = runtime.block_on(random_walk(cast, at, length, &mut possible, &mut coverage));
+        let walked = runtime.block_on(random_walk(parts, at, length, &mut possible, &mut coverage));
         walks += 1;
         if walked.mismatch.is_some() {
             stop.store(true, Ordering::Relaxed);
-            let shortest = runtime.block_on(shrink(cast, walked));
+            let shortest = runtime.block_on(shrink(parts, walked));
             return Ok((walks, coverage, Some((at, shortest))));
         }
     }
@@ -239,7 +239,7 @@ fn injected(reference: &Parts, fault: &Mutation) -> Parts {
     }
 }
 
-fn every_mutant(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) -> Done {
+fn run_mutants(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) -> Done {
     let wanted =
         |m: &Mutant| args.mutant.as_ref().is_none_or(|word| m.name.contains(word.as_str()) || m.clause == word);
     let mutants: Vec<_> = all().into_iter().filter(wanted).collect();
@@ -247,15 +247,16 @@ fn every_mutant(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) -
         return Err(CliError::Usage("no mutant matches".into()));
     }
     let mut out = Out;
-    let (mut tried, mut killed, mut by_seat): (usize, usize, BTreeMap<&str, (usize, usize)>) = (0, 0, BTreeMap::new());
+    let (mut client_request, mut killed, mut by_role): (usize, usize, BTreeMap<&str, (usize, usize)>) =
+        (0, 0, BTreeMap::new());
     for mutant in &mutants {
-        let cast = injected(reference, &mutant.role);
-        let found = search(args, &cast, args.seed.unwrap_or(1), interrupted)?;
+        let parts = injected(reference, &mutant.role);
+        let found = search(args, &parts, args.seed.unwrap_or(1), interrupted)?;
         if found.failure.is_none() && interrupted.load(Ordering::Relaxed) {
             break;
         }
-        tried += 1;
-        let count = by_seat.entry(mutant.role.word()).or_default();
+        client_request += 1;
+        let count = by_role.entry(mutant.role.word()).or_default();
         count.1 += 1;
         match &found.failure {
             Some((seed, walked)) => {
@@ -282,12 +283,12 @@ fn every_mutant(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) -
             )?,
         }
     }
-    for (role, (killed, all)) in &by_seat {
+    for (role, (killed, all)) in &by_role {
         writeln!(out, "{role:<9}{killed} of {all}")?;
     }
     writeln!(out, "{killed} of {tried} mutants found by exploration alone")?;
-    if tried < mutants.len() {
-        writeln!(out, "interrupted; {} mutants were not tried", mutants.len() - tried)?;
+    if client_request < mutants.len() {
+        writeln!(out, "interrupted; {} mutants were not tried", mutants.len() - client_request)?;
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)

@@ -1,8 +1,7 @@
 //! Calls of the SDK, and what is remembered of how they ended.
 
-use super::Direct;
+use super::InProcess;
 use crate::action::{InjectedFault, Person, Place};
-use crate::memory_network::lock;
 use crate::state::Observation;
 use async_trait::async_trait;
 use std::sync::atomic::Ordering;
@@ -13,22 +12,22 @@ use vouch_sim::wire::Operation;
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::protocol::StatusWord;
 
-impl Direct {
-    pub(super) fn strike(&self, on: Operation, strike: InjectedFault) {
-        *lock(&self.network.strike) = Some((on, strike));
+impl InProcess {
+    pub(super) fn fault(&self, on: Operation, fault: InjectedFault) {
+        *self.network.fault.lock() = Some((on, fault));
     }
 
     /// A call that may begin a session.
-    pub(super) fn begins(&self) {
-        lock(&self.observed).stored_session = StoredSession::MayExist;
+    pub(super) fn record_session_start(&self) {
+        self.observed.lock().stored_session = StoredSession::MayExist;
     }
 
-    pub(super) fn note(&self, result: Result<Observation, SdkError>) -> Observation {
+    pub(super) fn record(&self, result: Result<Observation, SdkError>) -> Observation {
         let error = match result {
             Ok(seen) => return seen,
             Err(error) => error,
         };
-        let mut observed = lock(&self.observed);
+        let mut observed = self.observed.lock();
         observed.reported_errors.push((error.kind, self.network.transcript.len()));
         observed.error_texts = vec![error.text];
         if error.kind == ErrorKind::InvalidUser {
@@ -37,21 +36,21 @@ impl Direct {
         Observation::Refused(error.kind)
     }
 
-    pub(super) fn note_sign_out(&self, out: Result<(), SdkError>) -> Observation {
+    pub(super) fn record_sign_out(&self, out: Result<(), SdkError>) -> Observation {
         if out.is_ok() {
-            let mut observed = lock(&self.observed);
+            let mut observed = self.observed.lock();
             (observed.stored_session, observed.token_scheme) = (StoredSession::SignedOut, false);
         }
-        self.note(out.map(|()| Observation::Ok))
+        self.record(out.map(|()| Observation::Ok))
     }
 
     pub(super) fn sign_out(&self) -> Observation {
         let out = self.sdk.sign_out();
-        self.note_sign_out(out)
+        self.record_sign_out(out)
     }
 
-    pub(super) async fn sign_in(&self, who: Person, place: Place) -> Observation {
-        self.sign_in_if_issued(self.issue(who, place)).await
+    pub(super) async fn sign_in(&self, person: Person, place: Place) -> Observation {
+        self.sign_in_if_issued(self.issue(person, place)).await
     }
 
     pub(super) async fn sign_in_if_issued(&self, token: Option<String>) -> Observation {
@@ -62,35 +61,35 @@ impl Direct {
     }
 
     pub(super) async fn sign_in_with(&self, token: &str) -> Observation {
-        self.begins();
+        self.record_session_start();
         let done = self.sdk.sign_in(token).await;
         if done.is_ok() {
-            lock(&self.observed).token_scheme = true;
+            self.observed.lock().token_scheme = true;
         }
-        self.note(done.map(|()| Observation::Ok))
+        self.record(done.map(|()| Observation::Ok))
     }
 
-    pub(super) async fn identify(&self, who: Person) -> Observation {
-        self.begins();
+    pub(super) async fn identify(&self, person: Person) -> Observation {
+        self.record_session_start();
         let authenticate = async || {
             let online = self.network.online.load(Ordering::Relaxed);
-            let token = if online { self.issue(who, Place::Home) } else { None };
+            let token = if online { self.issue(person, Place::Home) } else { None };
             token.ok_or_else(|| SdkError::new(ErrorKind::Network, "the app could not get a sign-in token"))
         };
-        let done = self.sdk.identify(&format!("app-user-{}", who.name()), authenticate).await;
+        let done = self.sdk.identify(&format!("app-user-{}", person.name()), authenticate).await;
         if done.is_ok() {
-            lock(&self.observed).token_scheme = true;
+            self.observed.lock().token_scheme = true;
         }
-        self.note(done.map(|()| Observation::Ok))
+        self.record(done.map(|()| Observation::Ok))
     }
 
     pub(super) async fn request(&self, path: &str) -> Observation {
         let answered = self.sdk.request("GET", path).await;
-        self.note(answered.map(|answer| Observation::Http(answer.status)))
+        self.record(answered.map(|answer| Observation::Http(answer.status)))
     }
 
     /// Whether the calls of a kind since then follow each other faster than the server asked for (REF-9).
-    pub(super) fn hurries(&self, kind: Operation, from: usize, seconds: u64) -> bool {
+    pub(super) fn ignores_retry_after(&self, kind: Operation, from: usize, seconds: u64) -> bool {
         self.network.transcript.look(|exchanges| {
             let calls = exchanges[from..].iter().filter(|exchange| exchange.operation == kind);
             let times: Vec<i64> = calls.map(|exchange| exchange.at_ms).collect();
@@ -109,7 +108,10 @@ impl Direct {
         let answered = self.sdk.request("GET", path).await;
         // What the API says must reach the app (SCO-1).
         let lost = |answer: &ApiAnswer| answer.status == 200 && answer.body.is_null();
-        self.note(answered.map(|answer| Observation::Http(if lost(&answer) { 0 } else { answer.status })))
+        self.record(
+            answered
+                .map(|answer| if lost(&answer) { Observation::Unexpected } else { Observation::Http(answer.status) }),
+        )
     }
 
     /// A process that died in the middle answered nobody.
@@ -117,7 +119,7 @@ impl Direct {
         let died = self.life.is_over();
         self.life.end_at_write(0);
         if died {
-            let mut observed = lock(&self.observed);
+            let mut observed = self.observed.lock();
             (observed.stored_session, observed.token_scheme) = (StoredSession::MayExist, false);
         }
         self.relaunch();
@@ -126,7 +128,7 @@ impl Direct {
 
     pub(super) async fn reconcile(&self) -> Observation {
         let port = Port(self);
-        let user = self.app_user.map(|who| self.id(who).to_owned());
+        let user = self.app_user.map(|person| self.id(person).to_owned());
         match self.app.reconcile(user.as_deref(), &port, &port).await {
             Ok(()) => Observation::Ok,
             Err(failed) => Observation::Refused(failed.kind),
@@ -135,7 +137,7 @@ impl Direct {
 }
 
 /// SDK and backend, as the app calls them.
-struct Port<'a>(&'a Direct);
+struct Port<'a>(&'a InProcess);
 
 fn failed(error: SdkError) -> Failed {
     Failed { kind: error.kind, text: error.text }
@@ -152,19 +154,19 @@ impl SdkPort for Port<'_> {
     }
 
     async fn sign_in(&self, token: String) -> Result<(), Failed> {
-        self.0.deeds.fetch_add(1, Ordering::Relaxed);
-        self.0.begins();
+        self.0.app_operations.fetch_add(1, Ordering::Relaxed);
+        self.0.record_session_start();
         let done = self.0.sdk.sign_in(&token).await;
         if done.is_ok() {
-            lock(&self.0.observed).token_scheme = true;
+            self.0.observed.lock().token_scheme = true;
         }
         done.map_err(failed)
     }
 
     async fn sign_out(&self) -> Result<(), Failed> {
-        self.0.deeds.fetch_add(1, Ordering::Relaxed);
+        self.0.app_operations.fetch_add(1, Ordering::Relaxed);
         let out = self.0.sdk.sign_out();
-        self.0.note_sign_out(out.clone());
+        self.0.record_sign_out(out.clone());
         out.map_err(failed)
     }
 }

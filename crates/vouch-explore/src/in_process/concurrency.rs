@@ -1,8 +1,7 @@
 //! Acts in which something happens while a call goes on.
 
-use super::Direct;
-use crate::action::{InjectedFault, Parting, Person, Place};
-use crate::memory_network::lock;
+use super::InProcess;
+use crate::action::{InjectedFault, LastCall, Person, Place};
 use crate::state::{Observation, State};
 use futures_util::future::join_all;
 use vouch_sim::reference::sdk::SdkError;
@@ -14,25 +13,25 @@ async fn meanwhile() {
     tokio::task::yield_now().await;
 }
 
-impl Direct {
-    async fn out_meanwhile(&self) -> Result<(), SdkError> {
+impl InProcess {
+    async fn sign_out_meanwhile(&self) -> Result<(), SdkError> {
         meanwhile().await;
         self.sdk.sign_out()
     }
 
     /// Four calls at once.
-    pub(super) async fn crowd(&self, path: &str) -> Vec<Observation> {
+    pub(super) async fn parallel_calls(&self, path: &str) -> Vec<Observation> {
         join_all((0..4).map(|_| self.request(path))).await
     }
 
-    pub(super) async fn crowd_sign_out(&self, path: &str) -> Vec<Observation> {
-        let (first, second, out) = tokio::join!(self.request(path), self.request(path), self.out_meanwhile());
-        let out = self.note_sign_out(out);
+    pub(super) async fn sign_out_during_calls(&self, path: &str) -> Vec<Observation> {
+        let (first, second, out) = tokio::join!(self.request(path), self.request(path), self.sign_out_meanwhile());
+        let out = self.record_sign_out(out);
         if out == Observation::Ok { vec![first, second] } else { vec![out] }
     }
 
     /// Two calls, of which the second begins while the first goes on.
-    async fn one_after_the_other(&self, path: &str) -> [Observation; 2] {
+    async fn overlapping_requests(&self, path: &str) -> [Observation; 2] {
         let second = async {
             meanwhile().await;
             self.request(path).await
@@ -43,73 +42,73 @@ impl Direct {
     /// Two calls that the vendor refuses; one hears of it late, and needs no refresh of its own then (REF-3).
     pub(super) async fn late_refusal(&self, of: Person, path: &str) -> Vec<Observation> {
         self.refuse_access_tokens(of);
-        *lock(&self.network.slow) = Some(Operation::Api);
+        *self.network.delayed.lock() = Some(Operation::Api);
         let before = self.network.transcript.len();
-        let [late, soon] = self.one_after_the_other(path).await;
-        if self.count(Operation::Refresh, before) > 1 { vec![Observation::Http(0)] } else { vec![late, soon] }
+        let [late, soon] = self.overlapping_requests(path).await;
+        if self.count(Operation::Refresh, before) > 1 { vec![Observation::Unexpected] } else { vec![late, soon] }
     }
 
     /// Two calls of a deleted user, of which one waits for the other's refresh.
-    pub(super) async fn wait_deleted(&self, of: Person, path: &str) -> Vec<Observation> {
+    pub(super) async fn deleted_while_waiting(&self, of: Person, path: &str) -> Vec<Observation> {
         // Now its access token is fresh, and the API is what refuses it.
         match self.request(path).await {
             Observation::Http(200) => {}
             seen => return vec![seen],
         }
         self.network.cloud.set_deleted(self.home, self.id(of), true);
-        *lock(&self.network.slow) = Some(Operation::Refresh);
-        self.one_after_the_other(path).await.to_vec()
+        *self.network.delayed.lock() = Some(Operation::Refresh);
+        self.overlapping_requests(path).await.to_vec()
     }
 
-    pub(super) async fn sign_in_sign_out(&self, who: Person) -> Vec<Observation> {
-        let (seen, out) = tokio::join!(self.sign_in(who, Place::Home), self.out_meanwhile());
-        let out = self.note_sign_out(out);
+    pub(super) async fn sign_out_during_sign_in(&self, person: Person) -> Vec<Observation> {
+        let (seen, out) = tokio::join!(self.sign_in(person, Place::Home), self.sign_out_meanwhile());
+        let out = self.record_sign_out(out);
         if out == Observation::Ok { vec![seen] } else { vec![out] }
     }
 
-    pub(super) async fn sign_in_watched(&self, who: Person, state: &State) -> Vec<Observation> {
+    pub(super) async fn sign_in_checked_midway(&self, person: Person, state: &State) -> Vec<Observation> {
         let look = async {
             meanwhile().await;
             self.matches(state)
         };
-        let (seen, look) = tokio::join!(self.sign_in(who, Place::Home), look);
-        vec![if look.is_ok() { seen } else { Observation::Http(0) }]
+        let (seen, look) = tokio::join!(self.sign_in(person, Place::Home), look);
+        vec![if look.is_ok() { seen } else { Observation::Unexpected }]
     }
 
     /// Signs the next user in while the last one's call goes on, and makes a call; how that one ends, unless something else
     /// was not as it must be.
-    pub(super) async fn next_user(&self, state: &State, next: Person, parting: Parting) -> Observation {
+    pub(super) async fn next_user(&self, state: &State, next: Person, last_call: LastCall) -> Observation {
         let last = next.other();
-        let [theirs, own] = [last, next].map(|who| format!("/v2/user/{}", self.id(who)));
-        let held = if parting == Parting::Refused { Operation::Api } else { Operation::Refresh };
+        let [theirs, own] = [last, next].map(|person| format!("/v2/user/{}", self.id(person)));
+        let on_hold = if last_call == LastCall::Refused { Operation::Api } else { Operation::Refresh };
         debug_assert_eq!(state.user(), Some(last));
         self.refuse_access_tokens(last);
-        if parting == Parting::Deleted {
+        if last_call == LastCall::Deleted {
             self.network.cloud.set_deleted(self.home, self.id(last), true);
         }
         let come = async {
-            let out = self.out_meanwhile().await;
-            match self.note_sign_out(out) {
+            let out = self.sign_out_meanwhile().await;
+            match self.record_sign_out(out) {
                 Observation::Ok => self.sign_in(next, Place::Home).await,
                 refused => refused,
             }
         };
         let call = async {
-            if matches!(parting, Parting::Refreshing | Parting::ToldToWait) {
+            if matches!(last_call, LastCall::Refreshing | LastCall::RetryTomorrow) {
                 self.refuse_access_tokens(next);
             }
             self.request(&own).await
         };
-        if parting == Parting::ToldToWait {
-            self.strike(held, InjectedFault::Busy(429, 86_400));
-            let told = self.request(&theirs).await;
-            *lock(&self.network.strike) = None;
-            return match (told, come.await) {
+        if last_call == LastCall::RetryTomorrow {
+            self.fault(on_hold, InjectedFault::RetryAfter(429, 86_400));
+            let reported = self.request(&theirs).await;
+            *self.network.fault.lock() = None;
+            return match (reported, come.await) {
                 (Observation::Refused(Network), Observation::Ok) => call.await,
                 (Observation::Refused(Network), other) | (other, _) => other,
             };
         }
-        *lock(&self.network.slow) = Some(held);
+        *self.network.delayed.lock() = Some(on_hold);
         let (end, seen) = tokio::join!(self.request(&theirs), async {
             match come.await {
                 Observation::Ok => call.await,
@@ -118,14 +117,14 @@ impl Direct {
         });
         // An answer to the last user's own call may still reach who made it.
         let may_be = [NotSignedIn, Cancelled, Network].map(Observation::Refused);
-        let answered = match parting {
-            Parting::Refused => {
+        let answered = match last_call {
+            LastCall::Refused => {
                 &[Observation::Refused(Unauthorized), Observation::Http(401), Observation::Http(200)][..]
             }
-            Parting::Deleted => &[Observation::Refused(InvalidUser)],
-            Parting::Refreshing | Parting::ToldToWait => &[],
+            LastCall::Deleted => &[Observation::Refused(InvalidUser)],
+            LastCall::Refreshing | LastCall::RetryTomorrow => &[],
         };
         let well = may_be.contains(&end) || answered.contains(&end);
-        if well { seen } else { Observation::Http(0) }
+        if well { seen } else { Observation::Unexpected }
     }
 }

@@ -1,8 +1,7 @@
 //! Doing an action.
 
-use super::Direct;
-use crate::action::{Action, Forged, InjectedFault, On, Person, Place};
-use crate::memory_network::lock;
+use super::InProcess;
+use crate::action::{Action, FaultTarget, Forged, InjectedFault, Person, Place};
 use crate::state::{Observation, State};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use vouch_spec::protocol::message::Area;
 /// [`Action::Days`].
 const LONG: Duration = Duration::from_secs(3 * 24 * 3600);
 
-impl Direct {
+impl InProcess {
     /// Does one action; `state` is what was before it.
     pub async fn perform(&mut self, action: Action, state: &State) -> Vec<Observation> {
         let hour = self.network.cloud.lifetimes().access_token + Duration::from_secs(1);
@@ -21,40 +20,42 @@ impl Direct {
         let own = format!("/v2/user/{}", self.id(user));
         let ok = vec![Observation::Ok];
         match action {
-            Action::SignIn(who, place) => vec![self.sign_in(who, place).await],
-            Action::SignInStruck(who, strike) => {
-                self.strike(Operation::Exchange, strike);
+            Action::SignIn(person, place) => vec![self.sign_in(person, place).await],
+            Action::SignInWithFault(person, fault) => {
+                self.fault(Operation::Exchange, fault);
                 let before = self.network.transcript.len();
-                let seen = in_time(self.sign_in(who, Place::Home)).await;
-                *lock(&self.network.strike) = None;
-                match strike {
-                    InjectedFault::Busy(_, seconds) if self.hurries(Operation::Exchange, before, seconds) => {
-                        vec![Observation::Http(0)]
+                let seen = in_time(self.sign_in(person, Place::Home)).await;
+                *self.network.fault.lock() = None;
+                match fault {
+                    InjectedFault::RetryAfter(_, seconds)
+                        if self.ignores_retry_after(Operation::Exchange, before, seconds) =>
+                    {
+                        vec![Observation::Unexpected]
                     }
                     _ => vec![seen],
                 }
             }
             Action::SignInForged(how) => vec![self.sign_in_forged(how).await],
-            Action::SignInLate(who) => vec![self.sign_in_late(who).await],
-            Action::SignInOtherCase(who) => {
-                let token = self.issue_written(who, Place::Home, !self.conditions.capital_user_id);
+            Action::SignInExpiredToken(person) => vec![self.sign_in_with_expired_token(person).await],
+            Action::SignInOtherCase(person) => {
+                let token = self.issue_written(person, Place::Home, !self.conditions.capital_user_id);
                 vec![self.sign_in_if_issued(token).await]
             }
-            Action::SignInAbroad(who, place) => vec![self.sign_in_abroad(who, place).await],
-            Action::SignInBoth => {
+            Action::SignInElsewhere(person, place) => vec![self.sign_in_elsewhere(person, place).await],
+            Action::ParallelSignIns => {
                 let (ada, bob) =
                     tokio::join!(self.sign_in(Person::Ada, Place::Home), self.sign_in(Person::Bob, Place::Home));
                 vec![ada, bob]
             }
-            Action::SignInSignOut(who) => self.sign_in_sign_out(who).await,
-            Action::SignInWatched(who) => self.sign_in_watched(who, state).await,
-            Action::NextUser(next, parting) => vec![self.next_user(state, next, parting).await],
+            Action::SignOutDuringSignIn(person) => self.sign_out_during_sign_in(person).await,
+            Action::SignInCheckedMidway(person) => self.sign_in_checked_midway(person, state).await,
+            Action::NextUser(next, last_call) => vec![self.next_user(state, next, last_call).await],
             Action::CallTwice => {
                 let first = self.request(&own).await;
                 let before = self.network.transcript.len();
                 let second = self.request(&own).await;
                 if self.count(Operation::Refresh, before) > 0 {
-                    vec![Observation::Http(0)]
+                    vec![Observation::Unexpected]
                 } else {
                     vec![first, second]
                 }
@@ -65,30 +66,30 @@ impl Direct {
             }
             Action::LockedSignOut => vec![self.locked_sign_out()],
             Action::Client(what) => vec![self.attempt(what).await],
-            Action::Backend(ask) => self.asked.perform(ask, &self.redactor).await,
+            Action::Backend(ask) => self.backend.perform(ask, &self.redactor).await,
             Action::UseForeignKey(place) => {
                 let done = self.sdk.configure(&self.key(place), self.home);
-                vec![self.note(done.map(|()| Observation::Ok))]
+                vec![self.record(done.map(|()| Observation::Ok))]
             }
-            Action::UserWithoutKey => {
+            Action::SetUserWithoutKey => {
                 let done = self.sdk.set_user_id(self.id(Person::Ada));
-                vec![self.note(done.map(|()| Observation::Ok))]
+                vec![self.record(done.map(|()| Observation::Ok))]
             }
             Action::CallTeam => vec![self.request("/v2/user").await],
             Action::LockedLaunch => vec![self.locked_launch(state)],
-            Action::Identify(who) => vec![self.identify(who).await],
+            Action::Identify(person) => vec![self.identify(person).await],
             Action::SignOut => vec![self.sign_out()],
-            Action::UseKey(who) => {
-                self.begins();
+            Action::UseKey(person) => {
+                self.record_session_start();
                 let both = self
                     .sdk
                     .configure(&self.key(Place::Home), self.home)
-                    .and_then(|()| self.sdk.set_user_id(self.id(who)));
-                vec![self.note(both.map(|()| Observation::Ok))]
+                    .and_then(|()| self.sdk.set_user_id(self.id(person)));
+                vec![self.record(both.map(|()| Observation::Ok))]
             }
-            Action::SetUser(who) => {
-                let done = self.sdk.set_user_id(self.id(who));
-                vec![self.note(done.map(|()| Observation::Ok))]
+            Action::SetUser(person) => {
+                let done = self.sdk.set_user_id(self.id(person));
+                vec![self.record(done.map(|()| Observation::Ok))]
             }
             Action::Call => vec![self.read(&own).await],
             Action::CallSummary => vec![self.read(&own.replace("/v2/user/", "/v2/summary/sleep/")).await],
@@ -96,50 +97,50 @@ impl Direct {
                 let other = self.id(user.other()).to_owned();
                 vec![self.request(&format!("/v2/user/{other}")).await]
             }
-            Action::CallStruck(on, strike) => {
-                if on == On::Refresh {
+            Action::CallWithFault(on, fault) => {
+                if on == FaultTarget::Refresh {
                     self.clock.advance(hour).await;
                 }
-                self.call_struck(&own, on, strike).await
+                self.call_with_fault(&own, on, fault).await
             }
-            Action::Crowd => {
+            Action::ParallelCalls => {
                 self.clock.advance(hour).await;
-                self.crowd(&own).await
+                self.parallel_calls(&own).await
             }
-            Action::CrowdRefused => {
+            Action::ParallelCallsRefused => {
                 self.refuse_access_tokens(user);
-                *lock(&self.network.slow) = Some(Operation::Refresh);
-                self.crowd(&own).await
+                *self.network.delayed.lock() = Some(Operation::Refresh);
+                self.parallel_calls(&own).await
             }
             Action::LateRefusal => self.late_refusal(user, &own).await,
-            Action::WaitDeleted => self.wait_deleted(user, &own).await,
-            Action::CrowdSignOut => {
+            Action::DeletedWhileWaiting => self.deleted_while_waiting(user, &own).await,
+            Action::SignOutDuringCalls => {
                 self.clock.advance(hour).await;
-                self.crowd_sign_out(&own).await
+                self.sign_out_during_calls(&own).await
             }
             Action::Refresh => {
                 let refreshed = self.sdk.refresh().await;
-                vec![self.note(refreshed.map(|()| Observation::Ok))]
+                vec![self.record(refreshed.map(|()| Observation::Ok))]
             }
             Action::Relaunch | Action::Kill => {
                 self.relaunch();
                 ok
             }
             Action::Reboot => {
-                lock(&self.disk).retain(|(area, _), _| *area != Area::Volatile);
+                self.disk.lock().retain(|(area, _), _| *area != Area::Volatile);
                 self.relaunch();
                 ok
             }
-            Action::Damage(area) => vec![self.damage(area, state)],
+            Action::CorruptStorage(area) => vec![self.corrupt_storage(area, state)],
             Action::Reinstall => {
                 self.life.end();
-                lock(&self.disk).retain(|(area, _), _| *area == Area::Secure);
+                self.disk.lock().retain(|(area, _), _| *area == Area::Secure);
                 self.relaunch();
                 ok
             }
-            Action::CrashInSignIn(who, write) => {
+            Action::CrashInSignIn(person, write) => {
                 self.life.end_at_write(write);
-                let seen = self.sign_in(who, Place::Home).await;
+                let seen = self.sign_in(person, Place::Home).await;
                 vec![self.after_crash(seen)]
             }
             Action::CrashInCall(write) => {
@@ -157,12 +158,12 @@ impl Direct {
                 self.network.online.store(action == Action::Online, Ordering::Relaxed);
                 ok
             }
-            Action::Hour | Action::Days => {
-                self.clock.advance(if action == Action::Days { LONG } else { hour }).await;
+            Action::ExpireAccessToken | Action::AdvanceDays => {
+                self.clock.advance(if action == Action::AdvanceDays { LONG } else { hour }).await;
                 ok
             }
-            Action::Delete(who) | Action::Undo(who) => {
-                self.network.cloud.set_deleted(self.home, self.id(who), matches!(action, Action::Delete(_)));
+            Action::Delete(person) | Action::UndoDelete(person) => {
+                self.network.cloud.set_deleted(self.home, self.id(person), matches!(action, Action::Delete(_)));
                 ok
             }
             Action::Revoke => {
@@ -173,8 +174,8 @@ impl Direct {
                 self.refuse_access_tokens(user);
                 ok
             }
-            Action::AppUser(who) => {
-                self.app_user = who;
+            Action::AppUser(person) => {
+                self.app_user = person;
                 ok
             }
             Action::Reconcile => vec![self.reconcile().await],
@@ -198,23 +199,23 @@ impl Direct {
         let sent = self.network.transcript.len() - before;
         // What is malformed is refused without a call (EXC-6).
         if sent > 0 && how != Forged::BadSignature {
-            return Observation::Http(0);
+            return Observation::Unexpected;
         }
-        self.note(done.map(|()| Observation::Ok))
+        self.record(done.map(|()| Observation::Ok))
     }
 
-    async fn sign_in_late(&self, who: Person) -> Observation {
-        let Some(token) = self.issue(who, Place::Home) else { return Observation::Refused(ErrorKind::Network) };
+    async fn sign_in_with_expired_token(&self, person: Person) -> Observation {
+        let Some(token) = self.issue(person, Place::Home) else { return Observation::Refused(ErrorKind::Network) };
         self.clock.advance(self.network.cloud.lifetimes().sign_in_token + Duration::from_secs(1)).await;
         self.sign_in_with(&token).await
     }
 
-    async fn sign_in_abroad(&self, who: Person, place: Place) -> Observation {
-        match self.sign_in(who, place).await {
+    async fn sign_in_elsewhere(&self, person: Person, place: Place) -> Observation {
+        match self.sign_in(person, place).await {
             Observation::Ok => {}
             refused => return refused,
         }
-        let seen = self.request(&format!("/v2/user/{}", self.id(who))).await;
+        let seen = self.request(&format!("/v2/user/{}", self.id(person))).await;
         match self.sign_out() {
             Observation::Ok => seen,
             refused => refused,
@@ -222,22 +223,22 @@ impl Direct {
     }
 
     /// Overwrites what lies in an area, launches, and signs out.
-    fn damage(&mut self, area: Area, state: &State) -> Observation {
+    fn corrupt_storage(&mut self, area: Area, state: &State) -> Observation {
         self.life.end();
         let garbage = |((of, _), value): (&(Area, String), &mut Vec<u8>)| {
             if *of == area {
                 *value = b"\x00\xff{]garbage".to_vec();
             }
         };
-        lock(&self.disk).iter_mut().for_each(garbage);
+        self.disk.lock().iter_mut().for_each(garbage);
         self.relaunch();
         if area == Area::Secure
             && let Err(_) = self.matches(&state.nobody())
         {
-            return Observation::Http(0);
+            return Observation::Unexpected;
         }
-        let told = self.sdk.status().map(|_| Observation::Ok);
-        match self.note(told) {
+        let reported = self.sdk.status().map(|_| Observation::Ok);
+        match self.record(reported) {
             Observation::Ok => self.sign_out(),
             refused => refused,
         }
@@ -246,12 +247,12 @@ impl Direct {
     fn locked_launch(&mut self, state: &State) -> Observation {
         self.locked.store(true, Ordering::Relaxed);
         self.relaunch();
-        let told = self.sdk.status();
+        let reported = self.sdk.status();
         self.locked.store(false, Ordering::Relaxed);
-        match told {
+        match reported {
             // Nobody is signed in to a device that cannot say so (PER-6).
             Ok(status) if status.len() == state.status().len() => Observation::Ok,
-            Ok(_) => Observation::Http(0),
+            Ok(_) => Observation::Unexpected,
             Err(error) => Observation::Refused(error.kind),
         }
     }
@@ -274,23 +275,23 @@ impl Direct {
         let meanwhile = self.sdk.sign_out();
         self.locked.store(false, Ordering::Relaxed);
         // Ok means erased, whatever some keychains do while they are locked.
-        match self.note_sign_out(meanwhile) {
+        match self.record_sign_out(meanwhile) {
             Observation::Refused(ErrorKind::Storage) => self.sign_out(),
             other => other,
         }
     }
 
-    async fn call_struck(&self, path: &str, on: On, strike: InjectedFault) -> Vec<Observation> {
-        self.strike(if on == On::Refresh { Operation::Refresh } else { Operation::Api }, strike);
+    async fn call_with_fault(&self, path: &str, on: FaultTarget, fault: InjectedFault) -> Vec<Observation> {
+        self.fault(if on == FaultTarget::Refresh { Operation::Refresh } else { Operation::Api }, fault);
         let before = self.network.transcript.len();
         let mut seen = vec![in_time(self.request(path)).await];
-        if let (On::Api, InjectedFault::Busy(_, seconds)) = (on, strike)
-            && self.hurries(Operation::Api, before, seconds)
+        if let (FaultTarget::Api, InjectedFault::RetryAfter(_, seconds)) = (on, fault)
+            && self.ignores_retry_after(Operation::Api, before, seconds)
         {
-            return vec![Observation::Http(0)];
+            return vec![Observation::Unexpected];
         }
-        *lock(&self.network.strike) = None;
-        if let Some(wait) = strike.long_wait() {
+        *self.network.fault.lock() = None;
+        if let Some(wait) = fault.long_wait() {
             seen.push(self.request(path).await);
             self.clock.advance(wait).await;
         }

@@ -1,14 +1,14 @@
 //! The steps of API calls.
 
-use super::step_templates::{own, strike, under_way};
+use super::step_templates::{fault, own, under_way};
 use super::{Stage, expect};
-use crate::action::{Action, InjectedFault, On};
+use crate::action::{Action, FaultTarget, InjectedFault};
 use std::fmt::Write;
 
 pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
     let (action, own) = (stage.action, own(stage));
     let call = format!("GET /v2/user/${}.id", own.name());
-    let held =
+    let on_hold =
         |on: &str, name: &str| under_way(on, "holdResponse", &format!("request: {call}"), &format!("{name}{number}"));
     match action {
         Action::CallTeam => {
@@ -29,14 +29,14 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
             let _ = writeln!(out, "  - request: {{call: GET /v2/{what}/${own}.id, body: {{user_id: ${own}.id}}}}");
             expect(out, stage);
         }
-        Action::CallStruck(on, how) => {
-            if on == On::Refresh {
+        Action::CallWithFault(on, how) => {
+            if on == FaultTarget::Refresh {
                 out.push_str("  - expire: accessToken\n");
             }
-            out.push_str(&strike(if on == On::Refresh { "refresh" } else { "api" }, how));
+            out.push_str(&fault(if on == FaultTarget::Refresh { "refresh" } else { "api" }, how));
             let _ = writeln!(out, "  - request: {call}");
             expect(out, stage);
-            if let (On::Api, InjectedFault::Busy(_, seconds)) = (on, how) {
+            if let (FaultTarget::Api, InjectedFault::RetryAfter(_, seconds)) = (on, how) {
                 let _ = writeln!(out, "    sent: {{api: {{minGapSeconds: {seconds}}}}}");
             }
             out.push_str("  - clearFaults\n");
@@ -46,9 +46,9 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
                 let _ = writeln!(out, "  - advance: {{by: {}s}}", wait.as_secs());
             }
         }
-        Action::CrowdRefused => {
+        Action::ParallelCallsRefused => {
             let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
-            out.push_str(&held("refresh", "a"));
+            out.push_str(&on_hold("refresh", "a"));
             let _ = writeln!(
                 out,
                 "  - start: {{step: {{request: {call}}}, as: b{number}}}\n  \
@@ -62,7 +62,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
                 }
             }
         }
-        Action::Crowd => {
+        Action::ParallelCalls => {
             let _ = writeln!(out, "  - expire: accessToken\n  - parallel:\n      steps:\n        - request: {call}");
             let mut line = String::new();
             expect(&mut line, stage);
@@ -71,17 +71,17 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
         }
         Action::LateRefusal => {
             let _ = writeln!(out, "  - refuseAccessTokens: {}", own.name());
-            out.push_str(&held("api", "c"));
+            out.push_str(&on_hold("api", "c"));
             let _ = writeln!(out, "  - request: {call}");
             expect(out, stage);
             let _ = writeln!(out, "  - release\n  - await: c{number}");
             expect(out, stage);
             out.push_str("    sent: {refresh: {atMost: 1}}\n");
         }
-        Action::WaitDeleted => {
+        Action::DeletedWhileWaiting => {
             // Refused by the API, and not before it, before the answer to the refresh comes: from here on the second waits.
             let _ = writeln!(out, "  - request: {call}\n    expect: 200\n  - deleteUser: {}", own.name());
-            out.push_str(&held("refresh", "a"));
+            out.push_str(&on_hold("refresh", "a"));
             let _ = writeln!(
                 out,
                 "  - start: {{step: {{request: {call}}}, as: b{number}, until: api}}\n  - pause: {{milliseconds: 300}}\n  \
@@ -108,9 +108,9 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage) {
             expect(out, stage);
             out.push_str("  - kill\n  - launch\n");
         }
-        Action::CrowdSignOut => {
+        Action::SignOutDuringCalls => {
             out.push_str("  - expire: accessToken\n");
-            out.push_str(&held("refresh", "c"));
+            out.push_str(&on_hold("refresh", "c"));
             let _ = writeln!(out, "  - signOut:\n  - release\n  - await: c{number}");
             expect(out, stage);
         }

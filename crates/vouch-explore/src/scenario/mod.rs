@@ -6,8 +6,8 @@ mod sign_ins;
 mod step_templates;
 mod steps;
 
-use super::action::{Action, BackendRequest, ClientRequest, On, Place};
-use super::checks::changes_told;
+use super::action::{Action, BackendRequest, ClientRequest, FaultTarget, Place};
+use super::checks::expected_status_changes;
 use super::in_process::Conditions;
 use super::state::{Observation, State};
 use super::walk::{Walked, words};
@@ -19,10 +19,10 @@ use vouch_spec::protocol::{Realm, StatusWord};
 const CHANGES: &str = "LIF-6";
 
 /// What is to be written.
-pub struct Script {
+pub struct WalkScenario {
     /// What found it.
     pub seed: u64,
-    pub note: String,
+    pub record: String,
     pub clause: String,
     pub home: Realm,
     pub conditions: Conditions,
@@ -40,15 +40,16 @@ pub struct Stage {
 }
 
 /// A scenario file's text.
-pub struct Written {
+pub struct ScenarioText {
     pub text: String,
     /// The line, from 1, at which each stage begins.
     pub lines: Vec<usize>,
 }
 
 /// The scenario of a walk that failed in memory.
-pub fn of_walk(walked: &Walked, seed: u64) -> Written {
-    let told = walked.mismatch.as_ref().map(|m| format!("expected {}, got {}", m.expected, m.got)).unwrap_or_default();
+pub fn of_walk(walked: &Walked, seed: u64) -> ScenarioText {
+    let reported =
+        walked.mismatch.as_ref().map(|m| format!("expected {}, got {}", m.expected, m.got)).unwrap_or_default();
     let own = walked.steps.last().map_or("REF-2", |step| clause(step.action));
     let mut stages: Vec<Stage> = Vec::new();
     for step in &walked.steps {
@@ -59,23 +60,24 @@ pub fn of_walk(walked: &Walked, seed: u64) -> Written {
     let clause = walked.mismatch.as_ref().and_then(|m| m.clause).unwrap_or(own).to_owned();
     // Where it went wrong, the model alone says what is right; but told changes are wrong for the state that it came to.
     if let Some(last) = stages.last_mut().filter(|_| clause != CHANGES) {
-        last.after = last.before.iter().flat_map(|state| state.follow(last.action)).map(|branch| branch.next).collect();
+        last.after =
+            last.before.iter().flat_map(|state| state.branches(last.action)).map(|branch| branch.next).collect();
     }
-    write(&Script { seed, note: told, clause, home: walked.home, conditions: walked.conditions, stages })
+    write(&WalkScenario { seed, record: reported, clause, home: walked.home, conditions: walked.conditions, stages })
 }
 
 /// The text of a script.
-pub fn write(script: &Script) -> Written {
+pub fn write(script: &WalkScenario) -> ScenarioText {
     let mut out = String::new();
     let seed = script.seed;
     let _ = writeln!(out, "id: explored-{seed}");
     let _ = writeln!(out, "title: A walk that `vouch explore --seed {seed}` found");
-    let _ = writeln!(out, "note: {}", serde_json::Value::from(script.note.as_str()));
+    let _ = writeln!(out, "note: {}", serde_json::Value::from(script.record.as_str()));
     let _ = writeln!(out, "proves: [{}]", script.clause);
     given(&mut out, script);
     out.push_str("steps:\n");
-    if script.conditions.clock_off_minutes != 0 {
-        let _ = writeln!(out, "  - clockSkew: {}\n  - relaunch", script.conditions.clock_off_minutes);
+    if script.conditions.clock_skew_minutes != 0 {
+        let _ = writeln!(out, "  - clockSkew: {}\n  - relaunch", script.conditions.clock_skew_minutes);
     }
     let mut lines = Vec::new();
     let newcomers = newcomers(script).collect::<Vec<_>>();
@@ -83,26 +85,26 @@ pub fn write(script: &Script) -> Written {
         lines.push(out.lines().count() + 1);
         let come = newcomers.iter().take_while(|at| **at <= number).count();
         // Told changes are looked at where they went wrong: not every SDK has a stream of them.
-        let told = script.clause == CHANGES && number + 1 == script.stages.len();
-        if told {
+        let reported = script.clause == CHANGES && number + 1 == script.stages.len();
+        if reported {
             out.push_str("  - statusChanges: {any: true}\n");
         }
         steps::steps(&mut out, number, stage, script, come);
-        if told {
+        if reported {
             changes(&mut out, stage);
         }
         checks(&mut out, &stage.after);
     }
-    Written { text: out, lines }
+    ScenarioText { text: out, lines }
 }
 
 /// The stages in which somebody new comes.
-fn newcomers(script: &Script) -> impl Iterator<Item = usize> {
-    let comes = |(_, stage): &(usize, &Stage)| stage.action == Action::Backend(BackendRequest::NewcomerCrowd);
+fn newcomers(script: &WalkScenario) -> impl Iterator<Item = usize> {
+    let comes = |(_, stage): &(usize, &Stage)| stage.action == Action::Backend(BackendRequest::ParallelNewUser);
     script.stages.iter().enumerate().filter(comes).map(|(number, _)| number)
 }
 
-fn given(out: &mut String, script: &Script) {
+fn given(out: &mut String, script: &WalkScenario) {
     let Realm { environment, region } = script.home;
     let _ = writeln!(out, "given:\n  environment: {environment}\n  region: {region}\n  users: [ada, bob]");
     let names: Vec<_> = newcomers(script).map(newcomer).collect();
@@ -129,21 +131,21 @@ pub fn clause(action: Action) -> &'static str {
     match action {
         Action::SignIn(_, Place::OtherRegion) => "MIG-5",
         Action::SignIn(_, Place::OtherEnvironment) => "MIG-4",
-        Action::SignIn(..) | Action::SignInWatched(_) => "EXC-1",
-        Action::SignInStruck(..) => "EXC-4",
+        Action::SignIn(..) | Action::SignInCheckedMidway(_) => "EXC-1",
+        Action::SignInWithFault(..) => "EXC-4",
         Action::SignInOtherCase(_) => "MIG-10",
-        Action::WaitDeleted => "DEL-5",
-        Action::Damage(_) => "PER-5",
+        Action::DeletedWhileWaiting => "DEL-5",
+        Action::CorruptStorage(_) => "PER-5",
         Action::Identify(_) => "REC-8",
-        Action::SignOut | Action::LockedSignOut | Action::SignInAbroad(..) => "OUT-1",
+        Action::SignOut | Action::LockedSignOut | Action::SignInElsewhere(..) => "OUT-1",
         Action::UseKey(_) => "KEY-1",
         Action::SetUser(_) => "LIF-2",
         Action::CallOther => "SCO-2",
-        Action::CallStruck(On::Refresh, _) => "REF-6",
-        Action::CallStruck(On::Api, _) => "DEL-4",
-        Action::Crowd | Action::CrowdRefused => "REF-4",
+        Action::CallWithFault(FaultTarget::Refresh, _) => "REF-6",
+        Action::CallWithFault(FaultTarget::Api, _) => "DEL-4",
+        Action::ParallelCalls | Action::ParallelCallsRefused => "REF-4",
         Action::LateRefusal => "REF-3",
-        Action::CrowdSignOut | Action::SignInSignOut(_) => "OUT-5",
+        Action::SignOutDuringCalls | Action::SignOutDuringSignIn(_) => "OUT-5",
         Action::LockedCall => "PER-4",
         Action::NextUser(..) => "LIF-4",
         Action::Relaunch => "PER-1",
@@ -153,10 +155,10 @@ pub fn clause(action: Action) -> &'static str {
         Action::CrashInSignIn(..) => "EXC-5",
         Action::Reconcile => "REC-6",
         Action::SignInForged(_) => "EXC-6",
-        Action::SignInLate(_) => "ISS-5",
-        Action::SignInBoth => "LIF-5",
+        Action::SignInExpiredToken(_) => "ISS-5",
+        Action::ParallelSignIns => "LIF-5",
         Action::UseForeignKey(_) => "KEY-5",
-        Action::UserWithoutKey => "KEY-3",
+        Action::SetUserWithoutKey => "KEY-3",
         Action::CallTeam => "SCO-3",
         Action::CallSummary => "SCO-1",
         Action::LockedLaunch => "PER-6",
@@ -165,14 +167,16 @@ pub fn clause(action: Action) -> &'static str {
         Action::Client(ClientRequest::ExpiredAccessToken) => "IDP-7",
         Action::Client(ClientRequest::SignInTokenAgain) => "IDP-1",
         Action::Client(ClientRequest::OldRefreshToken) => "IDP-2",
-        Action::Client(ClientRequest::Twin)
-        | Action::Backend(BackendRequest::NewcomerCrowd | BackendRequest::Raced(_)) => "ISS-2",
+        Action::Client(ClientRequest::DuplicateUser)
+        | Action::Backend(BackendRequest::ParallelNewUser | BackendRequest::LookupRace(_)) => "ISS-2",
         Action::Client(_) => "IDP-4",
         Action::Backend(BackendRequest::WithoutCredential | BackendRequest::WithGarbage) => "ISS-1",
         Action::Backend(
-            BackendRequest::NamingInQuery(_) | BackendRequest::NamingInBody(_) | BackendRequest::NamingInHeader(_),
+            BackendRequest::OtherUserInQuery(_)
+            | BackendRequest::OtherUserInBody(_)
+            | BackendRequest::OtherUserInHeader(_),
         ) => "ISS-3",
-        Action::Backend(BackendRequest::Rightly(_)) => "ISS-8",
+        Action::Backend(BackendRequest::Valid(_)) => "ISS-8",
         Action::Backend(_) => "ISS-7",
         _ => "REF-2",
     }
@@ -180,7 +184,7 @@ pub fn clause(action: Action) -> &'static str {
 
 fn expect(out: &mut String, stage: &Stage) {
     let mut outcomes: Vec<String> = Vec::new();
-    let branches = stage.before.iter().flat_map(|state| state.follow(stage.action));
+    let branches = stage.before.iter().flat_map(|state| state.branches(stage.action));
     for seen in branches.flat_map(|branch| branch.seen) {
         let word = match seen {
             Observation::Ok => "ok".to_owned(),
@@ -188,7 +192,7 @@ fn expect(out: &mut String, stage: &Stage) {
             Observation::Refused(kind) => kind.word().to_owned(),
             Observation::Killed => "killed".to_owned(),
             // No model allows it.
-            Observation::Never => continue,
+            Observation::Never | Observation::Unexpected => continue,
         };
         if !outcomes.contains(&word) {
             outcomes.push(word);
@@ -204,7 +208,7 @@ fn checks(out: &mut String, after: &[State]) {
         let _ = writeln!(out, "  - status: {}", words_of(first.status()));
     }
     if after.iter().all(|state| state.user() == first.user()) {
-        let user = first.user().map_or("none".to_owned(), |who| format!("${}.id", who.name()));
+        let user = first.user().map_or("none".to_owned(), |person| format!("${}.id", person.name()));
         let _ = writeln!(out, "  - currentUser: {user}");
     }
 }
@@ -212,8 +216,9 @@ fn checks(out: &mut String, after: &[State]) {
 /// The changes of status that an action must tell, where the model leaves no choice.
 fn changes(out: &mut String, stage: &Stage) {
     let ([before], [after]) = (&stage.before[..], &stage.after[..]) else { return };
-    let told: Vec<_> = changes_told(stage.action, before, after).iter().map(|set| words_of(set)).collect();
-    let _ = writeln!(out, "  - statusChanges: [{}]", told.join(", "));
+    let reported: Vec<_> =
+        expected_status_changes(stage.action, before, after).iter().map(|set| words_of(set)).collect();
+    let _ = writeln!(out, "  - statusChanges: [{}]", reported.join(", "));
 }
 
 fn words_of(status: &[StatusWord]) -> String {

@@ -2,41 +2,41 @@
 
 use super::step_templates::elsewhere;
 use super::{Stage, expect, newcomer};
-use crate::action::{BackendRequest, ClientRequest, MADE_UP_KEY, NOBODY, PEOPLE, Person};
+use crate::action::{BackendRequest, ClientRequest, PEOPLE, Person, UNKNOWN_KEY, UNKNOWN_USER};
 use crate::state::State;
 use std::fmt::Write;
 use vouch_spec::protocol::Realm;
 
 /// What an app asks of its backend.
 pub(super) fn backend(out: &mut String, ask: BackendRequest, number: usize, stage: &Stage, newcomers: usize) {
-    let other = |who: Person| format!("${}.externalId", who.other().name());
-    let own = |who: Person, more: String| {
-        format!("  - tokenRequest: {{user: {}, owner: ${}.id{more}}}\n", who.name(), who.name())
+    let other = |person: Person| format!("${}.externalId", person.other().name());
+    let own = |person: Person, more: String| {
+        format!("  - tokenRequest: {{user: {}, owner: ${}.id{more}}}\n", person.name(), person.name())
     };
     match ask {
-        BackendRequest::Rightly(who) => out.push_str(&own(who, ", notCacheable: true".into())),
+        BackendRequest::Valid(person) => out.push_str(&own(person, ", notCacheable: true".into())),
         BackendRequest::WithoutCredential => out.push_str("  - tokenRequest: {user: ada, credential: missing}\n"),
         BackendRequest::WithGarbage => out.push_str("  - tokenRequest: {user: ada, credential: garbage}\n"),
-        BackendRequest::NamingInQuery(who) => {
-            out.push_str(&own(who, format!(", query: {{client_user_id: {}}}", other(who))))
+        BackendRequest::OtherUserInQuery(person) => {
+            out.push_str(&own(person, format!(", query: {{client_user_id: {}}}", other(person))))
         }
-        BackendRequest::NamingInBody(who) => {
-            out.push_str(&own(who, format!(", body: {{client_user_id: {}}}", other(who))))
+        BackendRequest::OtherUserInBody(person) => {
+            out.push_str(&own(person, format!(", body: {{client_user_id: {}}}", other(person))))
         }
-        BackendRequest::NamingInHeader(who) => {
-            out.push_str(&own(who, format!(", headers: {{x-user-id: {}}}", other(who))))
+        BackendRequest::OtherUserInHeader(person) => {
+            out.push_str(&own(person, format!(", headers: {{x-user-id: {}}}", other(person))))
         }
-        BackendRequest::NewcomerCrowd => {
+        BackendRequest::ParallelNewUser => {
             let name = newcomer(number);
             let _ = writeln!(out, "  - parallel: {{steps: [{{tokenRequest: {{user: {name}}}}}], times: 3}}");
             users(out, stage, newcomers);
             return;
         }
-        BackendRequest::Raced(who) => {
+        BackendRequest::LookupRace(person) => {
             out.push_str("  - fault: {on: findUser, kind: status, status: 404, times: 1}\n");
-            out.push_str(&own(who, String::new()));
+            out.push_str(&own(person, String::new()));
         }
-        BackendRequest::FailedLookUp(status) => {
+        BackendRequest::FailedLookup(status) => {
             let _ = writeln!(out, "  - fault: {{on: findUser, kind: status, status: {status}, times: 1}}");
             out.push_str("  - tokenRequest: {user: ada}\n");
         }
@@ -59,10 +59,11 @@ pub(super) fn backend(out: &mut String, ask: BackendRequest, number: usize, stag
 
 /// How many users the team must have (ISS-2).
 fn users(out: &mut String, stage: &Stage, newcomers: usize) {
-    let gone = |state: &State| PEOPLE.iter().filter(|who| state.is_gone(**who)).count();
-    if let Some(state) = stage.after.first().filter(|first| stage.after.iter().all(|other| gone(other) == gone(first)))
+    let deleted = |state: &State| PEOPLE.iter().filter(|person| state.is_deleted(**person)).count();
+    if let Some(state) =
+        stage.after.first().filter(|first| stage.after.iter().all(|other| deleted(other) == deleted(first)))
     {
-        let _ = writeln!(out, "  - vendorUsers: {{count: {}}}", PEOPLE.len() - gone(state) + newcomers);
+        let _ = writeln!(out, "  - vendorUsers: {{count: {}}}", PEOPLE.len() - deleted(state) + newcomers);
     }
 }
 
@@ -78,25 +79,25 @@ pub(super) fn client(out: &mut String, what: ClientRequest, number: usize, home:
         ClientRequest::Garbage => {
             writeln!(out, "  - clientMalformed: {{how: garbage, call: refresh}}\n    expect: 4xx")
         }
-        ClientRequest::Twin => writeln!(
+        ClientRequest::DuplicateUser => writeln!(
             out,
             "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{\"client_user_id\": \"$ada.externalId\"}}'}}\n    \
              expect: [200, 4xx]"
         ),
         ClientRequest::NoCredential => writeln!(out, "  - clientCall: {{call: GET /v2/user/$ada.id}}\n    expect: 4xx"),
-        ClientRequest::MadeUpKey => {
-            writeln!(out, "  - clientCall: {{call: GET /v2/user/$ada.id, key: {MADE_UP_KEY}}}\n    expect: 4xx")
+        ClientRequest::UnknownKey => {
+            writeln!(out, "  - clientCall: {{call: GET /v2/user/$ada.id, key: {UNKNOWN_KEY}}}\n    expect: 4xx")
         }
         ClientRequest::KeyAt(place) => {
             let place = elsewhere(place, home);
             writeln!(out, "  - clientCall: {{call: GET /v2/user, key: $team.key{place}}}\n    expect: 4xx")
         }
-        ClientRequest::NamelessUser => {
+        ClientRequest::UserWithoutClientId => {
             writeln!(out, "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{}}'}}\n    expect: 4xx")
         }
-        ClientRequest::TokenForNobody => writeln!(
+        ClientRequest::TokenForUnknownUser => writeln!(
             out,
-            "  - clientCall: {{call: POST /v2/user/{NOBODY}/sign_in_token, key: $team.key}}\n    expect: 4xx"
+            "  - clientCall: {{call: POST /v2/user/{UNKNOWN_USER}/sign_in_token, key: $team.key}}\n    expect: 4xx"
         ),
         ClientRequest::UnsignedToken => writeln!(
             out,

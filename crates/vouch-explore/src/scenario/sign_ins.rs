@@ -1,7 +1,7 @@
 //! The steps of sign-ins.
 
-use super::step_templates::{elsewhere, is_online, strike, under_way, while_online};
-use super::{Script, Stage, checks, expect};
+use super::step_templates::{elsewhere, fault, is_online, under_way, while_online};
+use super::{Stage, WalkScenario, checks, expect};
 use crate::action::{Action, Forged, InjectedFault, Person};
 use crate::state::{Installed, State};
 use std::fmt::Write;
@@ -9,29 +9,29 @@ use std::fmt::Write;
 /// How a sign-in may end while another goes on.
 const NO: &str = "[ok, alreadySignedIn, invalidSignInToken, incompatible]";
 
-pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Script) {
+pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &WalkScenario) {
     let (home, conditions) = (script.home, script.conditions);
     let safe = if conditions.url_safe_characters { ", urlSafeCharacters: true" } else { "" };
     let other_case = matches!(stage.action, Action::SignInOtherCase(_));
     let capital = if conditions.capital_user_id != other_case { ", capitalUserId: true" } else { "" };
-    let issue = |who: Person, place: &str| {
-        let token = format!("  - issueToken: {{user: {}{place}{safe}{capital}, as: t{number}}}\n", who.name());
+    let issue = |person: Person, place: &str| {
+        let token = format!("  - issueToken: {{user: {}{place}{safe}{capital}, as: t{number}}}\n", person.name());
         while_online(is_online(stage), &token)
     };
     let (exchange, name) = (format!("signIn: $t{number}"), format!("c{number}"));
     let sign_in = format!("  - {exchange}\n");
     match stage.action {
-        Action::SignIn(who, place) => {
-            out.push_str(&issue(who, &elsewhere(place, home)));
+        Action::SignIn(person, place) => {
+            out.push_str(&issue(person, &elsewhere(place, home)));
             out.push_str(&sign_in);
             expect(out, stage);
         }
-        Action::SignInStruck(who, how) => {
-            out.push_str(&strike("exchange", how));
-            out.push_str(&issue(who, ""));
+        Action::SignInWithFault(person, how) => {
+            out.push_str(&fault("exchange", how));
+            out.push_str(&issue(person, ""));
             out.push_str(&sign_in);
             expect(out, stage);
-            if let InjectedFault::Busy(_, seconds) = how {
+            if let InjectedFault::RetryAfter(_, seconds) = how {
                 let _ = writeln!(out, "    sent: {{exchange: {{minGapSeconds: {seconds}}}}}");
             }
             out.push_str("  - clearFaults\n");
@@ -57,24 +57,24 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
                 out.push_str("    sent: nothing\n");
             }
         }
-        Action::SignInOtherCase(who) => {
-            out.push_str(&issue(who, ""));
+        Action::SignInOtherCase(person) => {
+            out.push_str(&issue(person, ""));
             out.push_str(&sign_in);
             expect(out, stage);
         }
-        Action::SignInAbroad(who, place) => {
-            out.push_str(&issue(who, &elsewhere(place, home)));
-            let _ = writeln!(out, "{sign_in}  - request: GET /v2/user/${}.id", who.name());
+        Action::SignInElsewhere(person, place) => {
+            out.push_str(&issue(person, &elsewhere(place, home)));
+            let _ = writeln!(out, "{sign_in}  - request: GET /v2/user/${}.id", person.name());
             expect(out, stage);
             out.push_str("  - signOut\n");
         }
-        Action::SignInLate(who) => {
-            out.push_str(&issue(who, ""));
+        Action::SignInExpiredToken(person) => {
+            out.push_str(&issue(person, ""));
             out.push_str("  - expire: signInToken\n");
             out.push_str(&sign_in);
             expect(out, stage);
         }
-        Action::SignInBoth => {
+        Action::ParallelSignIns => {
             let _ = writeln!(
                 out,
                 "  - issueToken: {{user: ada, as: a{number}}}\n  - issueToken: {{user: bob, as: b{number}}}\n  \
@@ -82,16 +82,16 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
                  - signIn: $b{number}\n          expect: {NO}"
             );
             // Who wins is a race. What follows is about the winner of the walk, so that is who is signed in then.
-            if let [State { installed: Installed::Token { who, .. }, .. }] = stage.after[..] {
-                let who = who.name();
+            if let [State { installed: Installed::Token { person, .. }, .. }] = stage.after[..] {
+                let person = person.name();
                 let _ = writeln!(
                     out,
-                    "  - signOut\n  - issueToken: {{user: {who}, as: c{number}}}\n  - signIn: $c{number}"
+                    "  - signOut\n  - issueToken: {{user: {person}, as: c{number}}}\n  - signIn: $c{number}"
                 );
             }
         }
-        Action::SignInSignOut(who) => {
-            out.push_str(&issue(who, ""));
+        Action::SignOutDuringSignIn(person) => {
+            out.push_str(&issue(person, ""));
             out.push_str(&under_way("exchange", "holdResponse", &exchange, &name));
             let _ = writeln!(
                 out,
@@ -100,15 +100,15 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Scr
             );
             expect(out, stage);
         }
-        Action::SignInWatched(who) => {
-            out.push_str(&issue(who, ""));
+        Action::SignInCheckedMidway(person) => {
+            out.push_str(&issue(person, ""));
             out.push_str(&under_way("exchange", "holdRequest", &exchange, &name));
             checks(out, &stage.before);
             let _ = writeln!(out, "  - release\n  - await: {name}");
             expect(out, stage);
         }
-        Action::CrashInSignIn(who, write) => {
-            out.push_str(&issue(who, ""));
+        Action::CrashInSignIn(person, write) => {
+            out.push_str(&issue(person, ""));
             let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
             expect(out, stage);
             out.push_str("  - kill\n  - launch\n");

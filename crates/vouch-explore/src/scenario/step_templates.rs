@@ -5,16 +5,16 @@ use crate::action::{InjectedFault, Person, Place};
 use crate::state::State;
 use vouch_spec::protocol::Realm;
 
-pub(super) fn strike(on: &str, strike: InjectedFault) -> String {
-    match strike {
+pub(super) fn fault(on: &str, fault: InjectedFault) -> String {
+    match fault {
         InjectedFault::LoseRequest => format!("  - fault: {{on: {on}, kind: loseRequest, times: 1}}\n"),
-        InjectedFault::Silence => format!("  - fault: {{on: {on}, kind: holdRequest, times: 1}}\n"),
+        InjectedFault::NoResponse => format!("  - fault: {{on: {on}, kind: holdRequest, times: 1}}\n"),
         InjectedFault::LoseResponse => format!("  - fault: {{on: {on}, kind: loseResponse, times: 1}}\n"),
         InjectedFault::Status(status) => format!("  - fault: {{on: {on}, kind: status, status: {status}, times: 1}}\n"),
-        InjectedFault::Busy(status, seconds) => {
+        InjectedFault::RetryAfter(status, seconds) => {
             format!("  - fault: {{on: {on}, kind: status, status: {status}, retryAfter: {seconds}, times: 1}}\n")
         }
-        InjectedFault::Lasting(status) => format!("  - fault: {{on: {on}, kind: status, status: {status}}}\n"),
+        InjectedFault::PersistentStatus(status) => format!("  - fault: {{on: {on}, kind: status, status: {status}}}\n"),
         InjectedFault::WrongTypes => format!("  - fault: {{on: {on}, kind: wrongTypes, times: 1}}\n"),
         InjectedFault::Garbage => format!("  - fault: {{on: {on}, kind: htmlBody, times: 1}}\n"),
     }

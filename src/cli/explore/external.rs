@@ -1,6 +1,6 @@
 //! `vouch explore --target`: walks against an SDK from outside.
 
-use super::{Args, Found, keep, tell_numbers};
+use super::{Args, Found, print_coverage, save};
 use crate::Error;
 use crate::cli::signals::{INTERRUPTED, interrupts};
 use crate::cli::stdout::Out;
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use vouch_explore::external::{Ended, Failed, Outside, Shortened};
+use vouch_explore::external::{Ended, ExternalExplorer, Failed, ShrunkWalk};
 use vouch_explore::{Action, Coverage, PlannedWalk};
 use vouch_runner::resource_limits;
 use vouch_runner::run::{Interrupted, wanted};
@@ -45,16 +45,16 @@ async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Ta
     resource_limits::raise_open_file_limit();
     let jobs = resource_limits::jobs(args.jobs).map_err(Error::from)?;
     let jobs = resolved.max_jobs.map_or(jobs, |most| jobs.min(most));
-    tell_build(&resolved)?;
-    let outside = Arc::new(Outside::new(resolved.roles, &resolved.offer).map_err(CliError::Environment)?);
-    tell_left_out(&outside.left_out)?;
-    if outside.actions.is_empty() {
+    print_build(&resolved)?;
+    let explorer = Arc::new(ExternalExplorer::new(resolved.roles, &resolved.offer).map_err(CliError::Environment)?);
+    print_left_out(&explorer.left_out)?;
+    if explorer.actions.is_empty() {
         writeln!(Out, "nothing is left to walk")?;
         return Ok(ExitCode::from(4));
     }
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let (found, failure) = search(args, &outside, seed, jobs, &mut interrupted).await?;
-    tell_numbers(&mut Out, args, seed, &found, outside.actions.len())?;
+    let (found, failure) = search(args, &explorer, seed, jobs, &mut interrupted).await?;
+    print_coverage(&mut Out, args, seed, &found, explorer.actions.len())?;
     let Some((seed, failed)) = failure else {
         if *interrupted.borrow() {
             writeln!(Out, "interrupted; no walk so far leaves the model or breaks an invariant")?;
@@ -65,13 +65,13 @@ async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Ta
     };
     let events = failed.walked();
     let shortened = tokio::select! {
-        shortened = outside.shorten(failed, seed) => shortened,
+        shortened = explorer.shrink(failed, seed) => shortened,
         () = wanted(&mut interrupted) => {
             writeln!(Out, "interrupted while a failure was shortened; `--seed {seed} --walks 1` finds it again")?;
             return Ok(ExitCode::from(1));
         }
     };
-    tell_failure(args, path, seed, events, &shortened)?;
+    print_failure(args, path, seed, events, &shortened)?;
     // What fails once and not again may be the machine's doing.
     Ok(ExitCode::from(if shortened.again { 1 } else { 4 }))
 }
@@ -81,7 +81,7 @@ type Walk = (u64, PlannedWalk, Ended);
 /// Walks until time, number, a failure or the user ends it.
 async fn search(
     args: &Args,
-    outside: &Arc<Outside>,
+    explorer: &Arc<ExternalExplorer>,
     seed: u64,
     jobs: usize,
     interrupted: &mut Interrupted,
@@ -96,11 +96,11 @@ async fn search(
             && next < args.walks.unwrap_or(u64::MAX)
             && (began.elapsed() < limit || next == 0)
         {
-            let (outside, at, length) = (outside.clone(), seed.wrapping_add(next), args.length);
+            let (explorer, at, length) = (explorer.clone(), seed.wrapping_add(next), args.length);
             walks.spawn(async move {
-                let draft = outside.draft(at, length);
-                let ended = outside.walk(&draft, at).await;
-                (at, draft, ended)
+                let planned = explorer.planned(at, length);
+                let ended = explorer.walk(&planned, at).await;
+                (at, planned, ended)
             });
             next += 1;
         }
@@ -110,12 +110,12 @@ async fn search(
             ended = walks.join_next() => ended,
         };
         let Some(ended) = ended else { break };
-        let (at, draft, ended) = ended.map_err(|_| CliError::Environment("a walk has panicked".into()))?;
+        let (at, planned, ended) = ended.map_err(|_| CliError::Environment("a walk has panicked".into()))?;
         found.walks += 1;
         match ended {
-            Ended::Well => draft.cover(draft.stages.len(), &mut found.coverage),
+            Ended::Well => planned.cover(planned.stages.len(), &mut found.coverage),
             Ended::Failed(failed) => {
-                draft.cover(failed.walked(), &mut found.coverage);
+                planned.cover(failed.walked(), &mut found.coverage);
                 // The smallest seed, so that the same call tells the same.
                 if failure.as_ref().is_none_or(|(first, _)| at < *first) {
                     failure = Some((at, *failed));
@@ -130,7 +130,7 @@ async fn search(
     Ok((found, failure))
 }
 
-fn tell_build(resolved: &ResolvedTarget) -> Result<(), CliError> {
+fn print_build(resolved: &ResolvedTarget) -> Result<(), CliError> {
     let time = if resolved.roles.mode == Mode::Virtual { "virtual" } else { "real" };
     let (build, target, profile) = (&resolved.build, &resolved.name, &resolved.roles.profile.name);
     writeln!(Out, "{} {} on {} ({target}), {time} time, {profile}", build.name, build.version, build.platform)?;
@@ -138,28 +138,28 @@ fn tell_build(resolved: &ResolvedTarget) -> Result<(), CliError> {
 }
 
 /// Kinds of actions that cannot be walked, and why.
-fn tell_left_out(left_out: &BTreeMap<String, Vec<Action>>) -> Result<(), CliError> {
+fn print_left_out(left_out: &BTreeMap<String, Vec<Action>>) -> Result<(), CliError> {
     let mut out = Out;
     for (reason, actions) in left_out {
         let kinds: BTreeSet<_> = actions.iter().map(Action::kind).collect();
         let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
-        let (number, word) = (actions.len(), if actions.len() == 1 { "act" } else { "actions" });
+        let (number, word) = (actions.len(), if actions.len() == 1 { "action" } else { "actions" });
         writeln!(out, "left out: {} ({number} {word}): {reason}", kinds.join(", "))?;
     }
     Ok(())
 }
 
-fn tell_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened: &Shortened) -> Result<(), CliError> {
+fn print_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened: &ShrunkWalk) -> Result<(), CliError> {
     let mut out = Out;
-    let Failed { draft, finding, .. } = &shortened.failed;
+    let Failed { planned, finding, .. } = &shortened.failed;
     writeln!(out, "\nFAIL at seed {seed}, after {events} events")?;
     match shortened.again {
-        true => writeln!(out, "shortened to {} events in {} more walks:", draft.stages.len(), shortened.tries)?,
+        true => writeln!(out, "shortened to {} events in {} more walks:", planned.stages.len(), shortened.tries)?,
         false => {
             writeln!(out, "inconclusive: walked again twice it does not fail, so it hangs on timing; not shortened:")?
         }
     }
-    for (number, act) in draft.actions().iter().enumerate() {
+    for (number, act) in planned.actions().iter().enumerate() {
         writeln!(out, "  {:>3}  {act:?}", number + 1)?;
     }
     let clauses = finding.clauses.join(", ");
@@ -182,7 +182,7 @@ fn tell_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened:
         writeln!(out, "  its standard error ends with:")?;
         stderr.lines().try_for_each(|line| writeln!(out, "    {line}"))?;
     }
-    let file = keep(&args.output, seed, &shortened.text)?;
+    let file = save(&args.output, seed, &shortened.text)?;
     let profile = args.profile.as_ref().map(|name| format!(" --profile {name}")).unwrap_or_default();
     let real_time = if args.real_time { " --real-time" } else { "" };
     writeln!(
