@@ -98,7 +98,7 @@ enum Command {
 }
 
 /// Where the scenarios are, and which of them to use.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 struct Selection {
     /// Scenario files or folders, in place of the suite that is bundled with this program. A `clauses.yaml` must be in the
     /// folder or above it.
