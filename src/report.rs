@@ -12,7 +12,6 @@ use vouch_spec::scenario::Clauses;
 ///
 /// Its [`Display`](fmt::Display) text is the report that `vouch run` prints. All texts are redacted: tokens and keys are
 /// replaced by their kind and a number.
-#[derive(Debug)]
 pub struct Report {
     clauses: Arc<Clauses>,
     started: Started,
@@ -110,6 +109,14 @@ fn text(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     let mut out = Vec::new();
     let _ = write(&mut out);
     String::from_utf8_lossy(&out).into_owned()
+}
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut report = f.debug_struct("Report");
+        report.field("target", &self.started.target).field("outcome", &self.outcome());
+        report.field("cases", &self.cases.len()).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Display for Report {
