@@ -208,28 +208,28 @@ mod tests {
 
     #[test]
     fn stages_end_with_a_call_and_hold_what_stands_before_it() {
-        let scripts = read("refresh/rotation.yaml");
-        let Ok(script) = &scripts[0] else { panic!("unfit") };
-        let acts: Vec<usize> = script.stages.iter().map(|stage| stage.steps.len()).collect();
+        let journeys = read("refresh/rotation.yaml");
+        let Ok(journey) = &journeys[0] else { panic!("unfit") };
+        let acts: Vec<usize> = journey.stages.iter().map(|stage| stage.steps.len()).collect();
         // signedIn; expire, request; expire, request; relaunch, expire, request.
         assert_eq!(acts, [1, 2, 2, 3]);
         assert_eq!(
-            script.series(),
+            journey.series(),
             ["rotation", "rotation/issue", "rotation/exchange", "rotation/refresh", "rotation/resource"]
         );
-        let scripts = read("sign-out/token-scheme.yaml");
-        let Ok(script) = &scripts[0] else { panic!("unfit") };
-        assert_eq!(script.left_out.get("status"), Some(&2));
+        let journeys = read("sign-out/token-scheme.yaml");
+        let Ok(journey) = &journeys[0] else { panic!("unfit") };
+        assert_eq!(journey.left_out.get("status"), Some(&2));
         // What follows the last call, the relaunch and the reboot, belongs to it.
-        assert!(script.stages.last().is_some_and(|stage| stage.steps.len() > 1));
+        assert!(journey.stages.last().is_some_and(|stage| stage.steps.len() > 1));
     }
 
     #[test]
     fn a_matrix_makes_a_journey_of_each_case() {
-        let scripts = read("scope/own-resources.yaml");
-        assert_eq!(scripts.len(), 3);
-        for script in &scripts {
-            assert!(script.as_ref().is_ok_and(|script| script.id.starts_with("own-resources[/v2/")));
+        let journeys = read("scope/own-resources.yaml");
+        assert_eq!(journeys.len(), 3);
+        for journey in &journeys {
+            assert!(journey.as_ref().is_ok_and(|journey| journey.id.starts_with("own-resources[/v2/")));
         }
     }
 
@@ -239,13 +239,13 @@ mod tests {
             ("persistence/kill.yaml", "`kill` makes this scenario unfit"),
             ("refresh/retry-after.yaml", "`fault` makes this scenario unfit"),
             ("exchange/expired-token.yaml", "a sign-in token does not end"),
-            ("scope/bodies.yaml", "what answers hold"),
+            ("scope/bodies.yaml", "the contents of answers"),
             ("exchange/token-shapes.yaml", "`issueToken` makes this scenario unfit"),
             ("exchange/awkward-refresh-token.yaml", "needs a cloud of its own making"),
             ("identity/access-token-lifetime.yaml", "expects a refusal after time has passed"),
             ("identity/isolation.yaml", "one environment and region"),
             ("issuance/first-request.yaml", "`newcomers` are new once only"),
-            ("reconciliation/in-step.yaml", "no app with a logic"),
+            ("reconciliation/in-step.yaml", "no app with logic"),
             ("api-key/not-configured.yaml", "no step of this scenario makes a call"),
         ] {
             let Some(Err(problems)) = read(file).into_iter().next() else { panic!("{file} is fit") };
