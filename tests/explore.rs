@@ -94,7 +94,7 @@ fn sdks_from_outside_are_walked_and_the_honest_ones_pass() {
 #[test]
 fn an_sdk_without_a_clock_is_walked_in_real_time_without_the_acts_that_take_long() {
     let (_folder, path) = outside(", \"--no-clock\"");
-    let args = ["explore", "--seed", "1", "--walks", "4", "--duration", "12", "--seconds", "60", "--target"];
+    let args = ["explore", "--seed", "1", "--walks", "4", "--length", "12", "--seconds", "60", "--target"];
     let out = stdout(&vouch().args(args).arg(path).assert().success());
     assert!(out.contains("real time, junction") && out.contains("the SDK does not claim clock"), "{out}");
 }
@@ -146,7 +146,7 @@ for line in sys.stdin:
 fn an_adapter_that_dies_or_hangs_is_a_finding_with_its_standard_error() {
     for how in ["sys.exit(3)", "time.sleep(60)"] {
         let (folder, path) = misbehaving(how);
-        let args = ["explore", "--seed", "1", "--seconds", "20", "--duration", "4", "--output"];
+        let args = ["explore", "--seed", "1", "--seconds", "20", "--length", "4", "--output"];
         let out = stdout(&vouch().args(args).arg(folder.path()).arg("--target").arg(&path).assert().code(1));
         assert!(out.contains("an adapter that keeps to the protocol"), "{how}: {out}");
         assert!(out.contains("the end is near"), "{how}: {out}");

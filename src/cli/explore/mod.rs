@@ -247,7 +247,7 @@ fn run_mutants(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) ->
         return Err(CliError::Usage("no mutant matches".into()));
     }
     let mut out = Out;
-    let (mut client_request, mut killed, mut by_role): (usize, usize, BTreeMap<&str, (usize, usize)>) =
+    let (mut tried, mut killed, mut by_role): (usize, usize, BTreeMap<&str, (usize, usize)>) =
         (0, 0, BTreeMap::new());
     for mutant in &mutants {
         let parts = injected(reference, &mutant.role);
@@ -255,7 +255,7 @@ fn run_mutants(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) ->
         if found.failure.is_none() && interrupted.load(Ordering::Relaxed) {
             break;
         }
-        client_request += 1;
+        tried += 1;
         let count = by_role.entry(mutant.role.word()).or_default();
         count.1 += 1;
         match &found.failure {
@@ -287,8 +287,8 @@ fn run_mutants(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) ->
         writeln!(out, "{role:<9}{killed} of {all}")?;
     }
     writeln!(out, "{killed} of {tried} mutants found by exploration alone")?;
-    if client_request < mutants.len() {
-        writeln!(out, "interrupted; {} mutants were not tried", mutants.len() - client_request)?;
+    if tried < mutants.len() {
+        writeln!(out, "interrupted; {} mutants were not tried", mutants.len() - tried)?;
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
