@@ -7,13 +7,13 @@ use std::hint::black_box;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
-use vouch_sim::clock::{Clock, Mode};
-use vouch_sim::mock_cloud::{Behaviour, CloudParts, Keys, MockCloud, TokenShape};
+use vouch_sim::clock::{Clock, ClockMode};
+use vouch_sim::mock_cloud::{CloudBehaviour, CloudParts, Keys, MockCloud, TokenShape};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
 use vouch_sim::reference::sdk::token::SignInToken;
 use vouch_sim::wire::redact::Redactor;
-use vouch_sim::wire::{ExchangeOutcome, Link, Party, Received, Transcript};
-use vouch_spec::profile::{Granted, IdpCall, Profile, Values};
+use vouch_sim::wire::{ExchangeOutcome, Link, Party, Transcript, WireRequest};
+use vouch_spec::profile::{IdpCall, Profile, RequestValues, TokenGrant};
 use vouch_spec::protocol::{Environment, Realm, Region};
 
 const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
@@ -31,13 +31,13 @@ impl Site {
         let profile = Profile::junction();
         let cloud = MockCloud::new(CloudParts {
             keys: Arc::new(keys),
-            clock: Clock::new(Mode::Real),
+            clock: Clock::new(ClockMode::Real),
             redactor: Redactor::closed(),
-            behaviour: Behaviour::default(),
+            behaviour: CloudBehaviour::default(),
             profile: profile.clone(),
             policy: Arc::new(vouch_sim::mock_cloud::DefaultCloudPolicy),
         })
-        .with_ready_answers();
+        .with_response_templates();
         let user = cloud.store().add_user(REALM, "ada", None).expect("a user").id;
         let public_key = cloud.store().team(REALM).public_key();
         Self { cloud, profile, user, public_key }
@@ -47,26 +47,27 @@ impl Site {
         self.cloud.sign_in_token(REALM, &self.user, &TokenShape::default()).expect("a sign-in token")
     }
 
-    fn request(&self, call: IdpCall, values: &Values<'_>) -> Received {
+    fn request(&self, call: IdpCall, values: &RequestValues<'_>) -> WireRequest {
         let request = self.profile.request(call, values);
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
-        Received { method: Method::POST, path: request.path, headers, body: request.body.into() }
+        WireRequest { method: Method::POST, path: request.path, headers, body: request.body.into() }
     }
 
-    fn exchange_request(&self) -> Received {
+    fn exchange_request(&self) -> WireRequest {
         let token = SignInToken::parse(&self.sign_in_token(), &DefaultSdkPolicy).expect("well-formed");
-        let values = Values { token: token.jwt.expose(), public_key: &self.public_key, ..Values::default() };
+        let values =
+            RequestValues { token: token.jwt.expose(), public_key: &self.public_key, ..RequestValues::default() };
         self.request(IdpCall::Exchange, &values)
     }
 
-    fn granted(&self, call: IdpCall, request: &Received) -> Granted {
+    fn granted(&self, call: IdpCall, request: &WireRequest) -> TokenGrant {
         let reply = self.cloud.answer_now(Link { from: Party::Sdk, to: Party::Auth, realm: REALM }, request);
         assert_eq!(reply.status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply.body));
         self.profile.granted(call, &reply.body).expect("tokens")
     }
 
-    fn refresh(&self, token: &str) -> Granted {
-        let values = Values { refresh_token: token, public_key: &self.public_key, ..Values::default() };
+    fn refresh(&self, token: &str) -> TokenGrant {
+        let values = RequestValues { refresh_token: token, public_key: &self.public_key, ..RequestValues::default() };
         self.granted(IdpCall::Refresh, &self.request(IdpCall::Refresh, &values))
     }
 }
@@ -122,15 +123,17 @@ fn transcript(c: &mut Criterion) {
     let body = site.cloud.answer_now(link, &request).body;
     let mut group = c.benchmark_group("transcript recording");
     group.throughput(Throughput::Elements(1));
-    let fresh = || Transcript::new(Clock::new(Mode::Virtual), site.profile.clone());
+    let fresh = || Transcript::new(Clock::new(ClockMode::Virtual), site.profile.clone());
     group.bench_function("one exchange and its answer", |b| {
         b.iter_batched(
             || (fresh(), request.clone()),
             |(transcript, request)| {
-                let (number, _) = transcript.arrive(link, request);
+                let (number, _) = transcript.record_request(link, request);
                 let headers = HeaderMap::new();
-                transcript
-                    .resolve(number, ExchangeOutcome::Answered { status: StatusCode::OK, headers, body: body.clone() });
+                transcript.record_outcome(
+                    number,
+                    ExchangeOutcome::Answered { status: StatusCode::OK, headers, body: body.clone() },
+                );
                 transcript
             },
             BatchSize::SmallInput,

@@ -271,7 +271,7 @@ impl Suite {
             () = wanted(&mut interrupted) => return Err(Error::Interrupted),
         };
         if let Some(mutant) = &self.mutant {
-            target.inject(&mutant.role);
+            target.inject(&mutant.mutation);
             target.name = format!("mutant: {}", mutant.about);
         }
         let settings = Settings {

@@ -1,4 +1,4 @@
-//! `vouch mock-cloud`: the simulated cloud as a server of its own.
+//! `vouch mock-cloud`: the mock cloud as a server.
 
 mod common;
 
@@ -35,7 +35,7 @@ impl Served {
         self.process.target.clone()
     }
 
-    /// Ends it as a supervisor does; what it said.
+    /// Stops it with SIGTERM and returns its standard error.
     fn end(&mut self) -> String {
         // SAFETY: a signal to our own child, which has not been waited for.
         unsafe { libc::kill(i32::try_from(self.process.child.id()).expect("a pid"), libc::SIGTERM) };
@@ -146,18 +146,18 @@ async fn the_target_file_is_its_owners_only_and_the_suite_passes_on_it() {
     assert_eq!(mode & 0o777, 0o600);
     let run = vouch().args(["run", "--ci", "--role", "api", "-t"]).arg(served.target()).assert().success();
     let out = stdout(&run);
-    assert!(out.contains("simulated-cloud on HTTP") && out.contains("0 broken"), "{out}");
+    assert!(out.contains("mock-cloud on HTTP") && out.contains("0 violated"), "{out}");
     let run = vouch().args(["run", "--ci", "--role", "idp", "-f", "IDP", "-t"]).arg(served.target()).assert().success();
     let out = stdout(&run);
-    assert!(out.contains("0 broken") && out.contains("does not claim RFC 6749"), "{out}");
+    assert!(out.contains("0 violated") && out.contains("does not claim RFC 6749"), "{out}");
 }
 
 #[test]
-fn a_planted_fault_shows_under_its_clause() {
-    let served = Served::start(&["--keys", "hmac", "--inject", "cloud-many-uses"]);
+fn a_mutant_violates_its_clause() {
+    let served = Served::start(&["--keys", "hmac", "--mutant", "cloud-many-uses"]);
     let args = ["run", "--ci", "--strict", "--role", "idp", "-f", "IDP-1", "-t"];
     let out = stdout(&vouch().args(args).arg(served.target()).assert().code(1));
-    assert!(out.contains("broken IDP-1"), "{out}");
+    assert!(out.contains("violated IDP-1"), "{out}");
 }
 
 #[tokio::test]
@@ -219,19 +219,19 @@ fn resident_kib(pid: u32) -> u64 {
 }
 
 #[test]
-fn what_cannot_be_is_told_with_what_to_do() {
-    let told = |args: &[&str], code: i32| stderr(&vouch().arg("cloud").args(args).assert().code(code));
-    assert!(told(&["--profile", "juntcion"], 2).contains("did you mean `junction`?"));
-    assert!(told(&["--inject", "cloud-many-use"], 2).contains("did you mean `cloud-many-uses`?"));
-    assert!(told(&["--inject", "app-never-asks"], 2).contains("vouch mutants"));
-    assert!(told(&["--stall", "2s"], 2).contains("2s@4s"));
-    assert!(told(&["--delay", "fast"], 2).contains("200us"));
-    assert!(told(&["--access-token-lifetime", "1500ms"], 2).contains("whole seconds"));
-    assert!(told(&["--ca", "x.pem"], 2).contains("--tls"));
+fn a_usage_error_says_what_to_do() {
+    let error = |args: &[&str], code: i32| stderr(&vouch().arg("mock-cloud").args(args).assert().code(code));
+    assert!(error(&["--profile", "juntcion"], 2).contains("did you mean `junction`?"));
+    assert!(error(&["--mutant", "cloud-many-use"], 2).contains("did you mean `cloud-many-uses`?"));
+    assert!(error(&["--mutant", "app-never-asks"], 2).contains("vouch mutants"));
+    assert!(error(&["--stall", "2s"], 2).contains("2s@4s"));
+    assert!(error(&["--delay", "fast"], 2).contains("200us"));
+    assert!(error(&["--access-token-lifetime", "1500ms"], 2).contains("whole seconds"));
+    assert!(error(&["--ca", "x.pem"], 2).contains("--tls"));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let said = told(&["--listen", &address], 3);
-    assert!(said.contains(&address) && said.contains("another program has the port"), "{said}");
-    let said = told(&["--listen", "127.0.0.1:0", "--target", "/nowhere/vouch.toml"], 3);
+    let said = error(&["--listen", &address], 3);
+    assert!(said.contains(&address) && said.contains("another program uses the port"), "{said}");
+    let said = error(&["--listen", "127.0.0.1:0", "--target", "/nowhere/vouch.toml"], 3);
     assert!(said.contains("cannot write /nowhere/vouch.toml"), "{said}");
 }

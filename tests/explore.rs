@@ -17,13 +17,13 @@ fn the_reference_keeps_to_the_model_on_many_walks() {
 #[test]
 fn a_planted_fault_is_found_shortened_and_written_as_a_scenario_that_replays() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let args = ["explore", "--seed", "1", "--seconds", "60", "--jobs", "1", "--inject", "region-ignored", "--output"];
+    let args = ["explore", "--seed", "1", "--seconds", "60", "--jobs", "1", "--mutant", "region-ignored", "--output"];
     let out = stdout(&vouch().args(args).arg(folder.path()).assert().code(1));
     let short = (1..=4).any(|events| out.contains(&format!("shortened to {events} events")));
     assert!(short && out.contains("OtherRegion"), "{out}");
     let files = [found(folder.path())];
     vouch().args(["run", "--ci"]).arg(&files[0]).assert().success().stdout(contains("the build conforms"));
-    let replay = vouch().args(["run", "--ci", "--inject", "region-ignored"]).arg(&files[0]).assert().code(1);
+    let replay = vouch().args(["run", "--ci", "--mutant", "region-ignored"]).arg(&files[0]).assert().code(1);
     assert!(stdout(&replay).contains("broken MIG-5"), "{}", stdout(&replay));
     // The same seed tells the same.
     let again = stdout(&vouch().args(args).arg(folder.path()).assert().code(1));
@@ -31,15 +31,15 @@ fn a_planted_fault_is_found_shortened_and_written_as_a_scenario_that_replays() {
     assert_eq!(walk(&out), walk(&again));
 }
 
-/// Walks with a injected fault, and replays what is found with and without it.
+/// Walks with a mutant, and replays what is found with and without it.
 fn finds_and_replays(fault: &str, clause: &str, more: &[&str]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let args = ["explore", "--seed", "1", "--seconds", "60", "--inject", fault, "--output"];
+    let args = ["explore", "--seed", "1", "--seconds", "60", "--mutant", fault, "--output"];
     vouch().args(args).arg(folder.path()).args(more).assert().code(1);
     let file = found(folder.path());
     vouch().args(["run", "--ci"]).arg(&file).assert().success().stdout(contains("the build conforms"));
     // What a crowd shows is a race: a single run may miss it.
-    let args = ["run", "--ci", "--strict", "--repeat", "20", "--inject", fault];
+    let args = ["run", "--ci", "--strict", "--repeat", "20", "--mutant", fault];
     let replay = vouch().args(args).arg(&file).assert().code(1);
     assert!(stdout(&replay).contains(&format!("broken {clause}")), "{fault}: {}", stdout(&replay));
 }
@@ -101,7 +101,7 @@ fn an_sdk_without_a_clock_is_walked_in_real_time_without_the_acts_that_take_long
 
 #[test]
 fn a_fault_of_an_sdk_from_outside_is_found_shortened_and_replays() {
-    let (folder, path) = outside(", \"--inject\", \"region-ignored\"");
+    let (folder, path) = outside(", \"--mutant\", \"region-ignored\"");
     let args = ["explore", "--seed", "20", "--seconds", "60", "--output"];
     let out = stdout(&vouch().args(args).arg(folder.path()).arg("--target").arg(&path).assert().code(1));
     assert!(out.contains("(MIG-5)") && out.contains("OtherRegion") && out.contains("the wire up to here"), "{out}");
@@ -177,6 +177,6 @@ fn walks_from_outside_want_an_sdk() {
 
 #[test]
 fn a_fault_that_does_not_exist_is_told_with_the_nearest_one() {
-    let assert = vouch().args(["run", "--inject", "keeps-keys"]).assert().code(2);
+    let assert = vouch().args(["run", "--mutant", "keeps-keys"]).assert().code(2);
     assert!(common::stderr(&assert).contains("did you mean `keeps-key`?"), "{}", common::stderr(&assert));
 }

@@ -97,7 +97,7 @@ fn interrupted_walks_report_their_progress() {
     // Walks do not detect this mutant.
     command.args(["--mutants", "--mutant", "phones-home"]);
     let (code, out) = signalled_when(&mut command, libc::SIGINT, after_seconds(1));
-    assert!(code == Some(130) && out.contains("interrupted; 1 mutants were not tried"), "{out}");
+    assert!(code == Some(130) && out.contains("interrupted; 1 mutants were not run"), "{out}");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn interrupted_mutant_trials_are_reported_and_leave_no_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, out) =
         signalled_when(program().arg("mutants").env("TMPDIR", folder.path()), libc::SIGTERM, after_seconds(3));
-    assert!(code == Some(130) && out.contains("mutants were not tried") && out.contains(" 0 false alarms"), "{out}");
+    assert!(code == Some(130) && out.contains("mutants were not run") && out.contains(" 0 false alarms"), "{out}");
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
 }
 

@@ -1,4 +1,4 @@
-//! Any text as a scenario file: read, expanded and planned, with every problem rendered.
+//! Parses any text as a scenario file, expands and plans it, and renders every diagnostic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +8,7 @@ use vouch_spec::scenario::{Clauses, Scenario, Suite};
 use vouch_spec::text::{Diagnostics, Source};
 
 static CLAUSES: LazyLock<Clauses> = LazyLock::new(|| {
-    Clauses::parse(&Source::new("clauses.yaml", include_str!("../../scenarios/clauses.yaml"))).expect("the suite's own")
+    Clauses::parse(&Source::new("clauses.yaml", include_str!("../../scenarios/clauses.yaml"))).expect("the suite's clauses")
 });
 
 fuzz_target!(|text: &str| {

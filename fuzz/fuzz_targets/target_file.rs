@@ -1,4 +1,4 @@
-//! Any text as a target file, with every problem rendered.
+//! Parses any text as a target file and renders every diagnostic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

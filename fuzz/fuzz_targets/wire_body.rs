@@ -1,4 +1,4 @@
-//! Any bytes as requests and answers on the wire: recognised, read, redacted. A secret never comes through.
+//! Treats any bytes as requests and responses on the wire: recognises, reads and redacts them. A secret never survives redaction.
 #![no_main]
 
 use base64::Engine;
@@ -16,13 +16,13 @@ fuzz_target!(|bytes: &[u8]| {
     for profile in BUILT_IN.into_iter().filter_map(Profile::built_in) {
         for path in [&*path, profile.exchange.path.as_str(), profile.refresh.path.as_str()] {
             if let Some((call, _)) = profile.recognise(&Method::POST, path, body) {
-                let _ = profile.misfit(call, &HeaderMap::new(), body);
+                let _ = profile.mismatch(call, &HeaderMap::new(), body);
             }
         }
         for call in [IdpCall::Exchange, IdpCall::Refresh] {
             if let Some(granted) = profile.granted(call, body) {
-                let again = profile.answer(call, &granted, "somebody", None).to_string();
-                assert!(profile.granted(call, again.as_bytes()) == Some(granted), "an answer that does not read back");
+                let again = profile.answer(call, &granted, "user", None).to_string();
+                assert!(profile.granted(call, again.as_bytes()) == Some(granted), "a response does not read back as it was written");
             }
             let _ = profile.meaning(call, body);
         }
@@ -31,13 +31,13 @@ fuzz_target!(|bytes: &[u8]| {
     redactor.secret(SecretKind::RefreshToken, SECRET);
     let text = String::from_utf8_lossy(body);
     let scrubbed = redactor.scrub(&text);
-    assert!(redactor.secrets_in(scrubbed.as_str()).is_empty(), "a secret came through: {scrubbed}");
-    is_found_in_every_guise(&String::from_utf8_lossy(&bytes[..bytes.len().min(24)]), &text);
+    assert!(redactor.secrets_in(scrubbed.as_str()).is_empty(), "a secret survived redaction: {scrubbed}");
+    is_found_in_every_encoding(&String::from_utf8_lossy(&bytes[..bytes.len().min(24)]), &text);
 });
 
-/// Any secret, between any texts.
-fn is_found_in_every_guise(secret: &str, after: &str) {
-    // Encoded, shorter ones are not looked for.
+/// Any secret is found between any texts.
+fn is_found_in_every_encoding(secret: &str, after: &str) {
+    // Shorter secrets are not searched for in encoded form.
     if secret.len() < 8 {
         return;
     }

@@ -16,59 +16,59 @@ use vouch_runner::resource_limits::raise_open_file_limit;
 use vouch_runner::run::wanted;
 use vouch_sim::mock_cloud::{CloudPolicy, Keys, Lifetimes};
 use vouch_sim::mutant::Mutation;
-use vouch_sim::serve::{LatencyInjection, Server, Settings, Stall, Tls};
+use vouch_sim::serve::{LatencyInjection, MockCloudServer, ServerConfig, Stall, Tls};
 use vouch_spec::profile::{BUILT_IN, Profile};
 use vouch_spec::text::did_you_mean;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where to listen. Port 0 is any that is free.
+    /// Address to listen on. Port 0 selects a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9500")]
     listen: SocketAddr,
 
-    /// How the identity provider is spoken to: junction, gcip or standard.
+    /// Wire profile of the identity provider: junction, gcip or standard.
     #[arg(long, value_name = "PROFILE", default_value = "junction")]
     profile: String,
 
-    /// What access tokens are signed with: rs256, es256, or hmac, which only this cloud can check. Sign-in tokens are
-    /// RS256, as the vendor's are; with hmac, they only say so.
+    /// Algorithm that signs access tokens: rs256, es256, or hmac, which only this server can verify. Sign-in tokens are
+    /// signed with RS256. With hmac, they claim RS256 but carry an HMAC.
     #[arg(long, value_name = "KEYS", value_enum, default_value = "rs256")]
     keys: KeyKind,
 
-    /// Threads that serve connections; as many again make RS256 signatures. Left out, one for each core.
+    /// Number of threads that serve connections. The same number again make RS256 signatures. Default: one per core.
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
-    /// How long access tokens live.
+    /// Lifetime of access tokens, in whole seconds.
     #[arg(long, value_name = "TIME", default_value = "3600s", value_parser = lifetime)]
     access_token_lifetime: Duration,
 
-    /// How long sign-in tokens live.
+    /// Lifetime of sign-in tokens, in whole seconds.
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = lifetime)]
     sign_in_token_lifetime: Duration,
 
-    /// Add this to each answer of the identity provider, for example 200us: exact to some microseconds, for it is
-    /// waited for busily.
+    /// Delay added to each response of the identity provider, for example 200us. It is accurate to some microseconds
+    /// and uses CPU time while it waits.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     delay: Duration,
 
-    /// Answer nothing for a while: 2s@4s is two seconds, from four seconds after the first request.
+    /// Stop answering for a while: 2s@4s stops for two seconds, four seconds after the first request.
     #[arg(long, value_name = "TIME@TIME")]
     stall: Option<Stall>,
 
-    /// Plant a fault of the cloud, by its name in `vouch mutants`: a load test should notice.
-    #[arg(long, value_name = "FAULT")]
-    inject: Option<String>,
+    /// Run the cloud mutant with this name, as listed by `vouch mutants`. A load test should detect it.
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
 
-    /// Write the target file for `vouch run --target` here, for its owner only: it holds keys. Left out, it is printed.
+    /// Write the target file for `vouch run --target` here, with mode 0600 because it holds keys. Default: print it.
     #[arg(long, value_name = "FILE")]
     target: Option<PathBuf>,
 
-    /// Serve HTTPS, with a certificate made at the start.
+    /// Serve HTTPS with a certificate that is generated at the start.
     #[arg(long)]
     tls: bool,
 
-    /// With --tls: write the certificate of the CA here, for those who are to trust it.
+    /// With --tls, write the CA certificate here, so that clients can trust it.
     #[arg(long, value_name = "FILE", requires = "tls")]
     ca: Option<PathBuf>,
 }
@@ -80,26 +80,26 @@ enum KeyKind {
     Hmac,
 }
 
-/// A duration of time, zero included.
+/// Parses a duration; zero is allowed.
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a duration; write for example 200us or 2s"))
 }
 
-/// A lifetime: tokens count in whole seconds (RFC 7519 section 2, NumericDate).
+/// Parses a token lifetime in whole seconds (RFC 7519 section 2, NumericDate).
 fn lifetime(text: &str) -> Result<Duration, String> {
     let duration = duration(text)?;
     if duration.as_secs() == 0 || duration.subsec_nanos() != 0 {
-        return Err(format!("`{text}` is no lifetime: tokens live for whole seconds, one at the least"));
+        return Err(format!("`{text}` is not a token lifetime; write whole seconds, at least 1s"));
     }
     Ok(duration)
 }
 
-/// Serves until Ctrl-C or SIGTERM, then says what was served.
+/// Serves until Ctrl-C or SIGTERM, then prints a summary.
 pub fn run(args: &Args) -> Done {
     let settings = settings(args)?;
     let ca = settings.tls.as_ref().map(|tls| tls.ca_pem().to_owned());
     raise_open_file_limit();
-    let server = Server::start(settings).map_err(|error| cannot_listen(args.listen, &error))?;
+    let server = MockCloudServer::start(settings).map_err(|error| cannot_listen(args.listen, &error))?;
     if let (Some(path), Some(pem)) = (&args.ca, ca) {
         write(path, &pem, 0o644)?;
     }
@@ -110,13 +110,13 @@ pub fn run(args: &Args) -> Done {
         None => write!(Out, "{target}")?,
     }
     Out.flush()?;
-    print_stderr(format!("vouch: the simulated cloud listens on {}; Ctrl-C ends it", server.origin()));
+    print_stderr(format!("vouch: the mock cloud listens on {}; press Ctrl-C to stop it", server.origin()));
     wait_for_the_end()?;
     print_stderr(server.summary());
     Ok(ExitCode::SUCCESS)
 }
 
-fn settings(args: &Args) -> Result<Settings, CliError> {
+fn settings(args: &Args) -> Result<ServerConfig, CliError> {
     let profile = Profile::built_in(&args.profile).ok_or_else(|| {
         CliError::Usage(format!(
             "there is no wire profile `{}`; {}",
@@ -132,24 +132,24 @@ fn settings(args: &Args) -> Result<Settings, CliError> {
     };
     let tls = if args.tls { Some(Tls::new(args.listen.ip()).map_err(|error| failed(&error))?) } else { None };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    Ok(Settings {
+    Ok(ServerConfig {
         listen: args.listen,
         profile,
         keys: Arc::new(keys.map_err(|error| failed(&error))?),
-        fault: args.inject.as_deref().map(fault).transpose()?,
+        fault: args.mutant.as_deref().map(fault).transpose()?,
         lifetimes: Lifetimes { sign_in_token: args.sign_in_token_lifetime, access_token: args.access_token_lifetime },
         threads: args.threads.map_or(cores, usize::from),
-        pace: LatencyInjection::new(args.delay, args.stall),
+        latency: LatencyInjection::new(args.delay, args.stall),
         tls,
     })
 }
 
-/// The fault of a name, if it is one of a cloud.
+/// The cloud mutant with this name.
 fn fault(name: &str) -> Result<Arc<dyn CloudPolicy>, CliError> {
-    match mutant(name)?.role {
+    match mutant(name)?.mutation {
         Mutation::Cloud(policy) => Ok(policy),
         role => Err(CliError::Usage(format!(
-            "`{name}` is a fault of the {}, not of the cloud; those begin with cloud-",
+            "`{name}` is a mutant of the {}, not of the cloud; names of cloud mutants begin with cloud-",
             role.word()
         ))),
     }
@@ -157,10 +157,10 @@ fn fault(name: &str) -> Result<Arc<dyn CloudPolicy>, CliError> {
 
 fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> CliError {
     let advice = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another program has the port: choose another, or port 0 for any that is free",
-        std::io::ErrorKind::PermissionDenied => "ports below 1024 need rights: choose a higher one",
+        std::io::ErrorKind::AddrInUse => "another program uses the port: choose another one, or port 0 for a free port",
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges: choose a higher port",
         std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
-        _ => "the simulated cloud cannot start",
+        _ => "the mock cloud cannot start",
     };
     CliError::Environment(format!("cannot listen on {address}: {error}; {advice}"))
 }

@@ -105,7 +105,7 @@ fn print(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -> std
     let mut out = Out;
     for (mutant, trial) in trials {
         let word = if trial.is_killed() { "killed" } else { "SURVIVED" };
-        writeln!(out, "{word:<9}{:<8}{:<8}{:<34}{}", mutant.clause, mutant.role.word(), mutant.name, mutant.about)?;
+        writeln!(out, "{word:<9}{:<8}{:<8}{:<34}{}", mutant.clause, mutant.mutation.word(), mutant.name, mutant.about)?;
         match trial.killed_by.first() {
             Some(first) => writeln!(out, "         by {first}{}", more(trial.killed_by.len() - 1))?,
             None => {
@@ -129,7 +129,7 @@ fn print_json(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -
         .iter()
         .map(|(mutant, trial)| {
             serde_json::json!({
-                "name": mutant.name, "clause": mutant.clause, "role": mutant.role.word(), "about": mutant.about,
+                "name": mutant.name, "clause": mutant.clause, "role": mutant.mutation.word(), "about": mutant.about,
                 "killedBy": trial.killed_by, "failed": trial.failed, "alsoNamed": trial.other_clauses,
             })
         })

@@ -16,10 +16,10 @@ use vouch_sim::clock::Clock;
 use vouch_sim::mock_cloud::MockCloud;
 use vouch_sim::reference::backend::{Backend, BackendPolicy, TOKEN_PATH, VendorApi};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
-use vouch_sim::reference::sdk::ports::NoResponse;
+use vouch_sim::reference::sdk::ports::NetworkError;
 use vouch_sim::reference::sdk::token::SignInToken;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
-use vouch_sim::wire::{Link, Operation, Party, Received, Reply};
+use vouch_sim::wire::{Link, Operation, Party, WireRequest, WireResponse};
 use vouch_spec::protocol::Realm;
 
 /// How long the backend is told to wait for the vendor, and how long its apps wait for it.
@@ -42,9 +42,9 @@ impl VendorApi for Vendor {
         headers.insert(HeaderName::from_static("x-vital-api-key"), HeaderValue::from_str(api_key).ok()?);
         let body = Bytes::from(body.map(ToString::to_string).unwrap_or_default());
         let link = Link { from: Party::Backend, to: Party::Api, realm: self.realm };
-        let reply = self.network.pass(link, Received { method, path: path.to_owned(), headers, body }).await;
+        let reply = self.network.pass(link, WireRequest { method, path: path.to_owned(), headers, body }).await;
         tokio::task::yield_now().await;
-        if reply.as_ref().is_err_and(|why| *why == NoResponse::TooLate) {
+        if reply.as_ref().is_err_and(|why| *why == NetworkError::Timeout) {
             self.clock.advance(self.connect_timeout).await;
         }
         let reply = reply.ok()?;
@@ -75,9 +75,16 @@ impl WalkBackend {
         ids: [String; 2],
     ) -> Self {
         let key = network.cloud.store().team(realm).key.clone();
-        let connect_timeout = policy.connect_timeout(PATIENCE);
+        let connect_timeout = policy.vendor_timeout(PATIENCE);
         let vendor = Arc::new(Vendor { network: network.clone(), realm, clock: clock.clone(), connect_timeout });
-        Self { backend: Backend::over(vendor, key, policy), network, clock, realm, ids, newcomers: AtomicUsize::new(0) }
+        Self {
+            backend: Backend::with_vendor(vendor, key, policy),
+            network,
+            clock,
+            realm,
+            ids,
+            newcomers: AtomicUsize::new(0),
+        }
     }
 
     pub async fn perform(&self, ask: BackendRequest, redactor: &Redactor) -> Vec<Observation> {
@@ -180,15 +187,15 @@ impl WalkBackend {
             headers.extend(HeaderValue::from_str(value).ok().map(|value| (HeaderName::from_static(name), value)));
         }
         let body = Bytes::from(body.map(|body| body.to_string()).unwrap_or_default());
-        let request = Received { method: Method::POST, path: format!("{TOKEN_PATH}{query}"), headers, body };
+        let request = WireRequest { method: Method::POST, path: format!("{TOKEN_PATH}{query}"), headers, body };
         let link = Link { from: Party::App, to: Party::Backend, realm: self.realm };
-        match self.network.proxy().pass(link, &self.backend, request).await {
+        match self.network.proxy().forward(link, &self.backend, request).await {
             Some(reply) if self.is_right(&reply, owner) => Observation::Http(reply.status.as_u16()),
             _ => Observation::Unexpected,
         }
     }
 
-    fn is_right(&self, reply: &Reply, owner: Option<Person>) -> bool {
+    fn is_right(&self, reply: &WireResponse, owner: Option<Person>) -> bool {
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let token = body.get("sign_in_token").and_then(Value::as_str);
         if !reply.status.is_success() {

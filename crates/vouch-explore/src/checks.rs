@@ -9,7 +9,7 @@ use hyper::header::CACHE_CONTROL;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use vouch_runner::invariant::{self, Evidence};
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::ExchangeOutcome;
 use vouch_sim::wire::encodings::holds_id;
 use vouch_spec::profile::IdpCall as AuthCall;
@@ -87,12 +87,12 @@ impl InProcess {
     /// What a wire that claims standards owes in every token answer, and any wire should (IDP-5, IDP-6).
     fn token_answers(&mut self) -> Result<(), Mismatch> {
         let first = std::mem::replace(&mut self.answers_seen, self.network.transcript.len());
-        self.network.transcript.look(|exchanges| {
+        self.network.transcript.read(|exchanges| {
             for exchange in exchanges[first..].iter().filter(|e| e.granted(&self.profile).is_some()) {
                 let unmet = |clause, expected: &str| {
                     Err(Mismatch { clause: Some(clause), expected: expected.into(), got: "none".into() })
                 };
-                let ExchangeOutcome::Answered { headers, body, .. } = &exchange.fate else { continue };
+                let ExchangeOutcome::Answered { headers, body, .. } = &exchange.outcome else { continue };
                 if headers.get(CACHE_CONTROL).is_none_or(|value| value.as_bytes() != b"no-store") {
                     return unmet("IDP-5", "Cache-Control: no-store on a token answer");
                 }
@@ -117,8 +117,8 @@ impl InProcess {
         sdk.undocumented_status = odd.cloned();
         let items = items(&self.disk);
         let (redactor, profile, watch) = (&self.redactor, &*self.profile, &mut self.watch);
-        let breach = self.network.transcript.look(|exchanges| {
-            let mode = Mode::Virtual;
+        let breach = self.network.transcript.read(|exchanges| {
+            let mode = ClockMode::Virtual;
             let (sdk, items, written) = (&sdk, &items, "");
             let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle: true };
             invariant::after_step(watch, &evidence)

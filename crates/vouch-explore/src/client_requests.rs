@@ -9,8 +9,8 @@ use hyper::{HeaderMap, Method};
 use std::time::Duration;
 use vouch_sim::mock_cloud::TokenShape;
 use vouch_sim::sign_in_token::{TokenParts, forge};
-use vouch_sim::wire::{Link, Party, Received, Reply, Session};
-use vouch_spec::profile::{IdpCall as AuthCall, Request, Values};
+use vouch_sim::wire::{Link, ObservedSession, Party, WireRequest, WireResponse};
+use vouch_spec::profile::{IdpCall as AuthCall, IdpRequest, RequestValues};
 use vouch_spec::protocol::{ErrorKind, Realm};
 use vouch_spec::step::Forgery;
 
@@ -25,9 +25,9 @@ impl InProcess {
         headers: HeaderMap,
         body: String,
     ) -> Observation {
-        let request = Received { method, path: path.to_owned(), headers, body: Bytes::from(body) };
+        let request = WireRequest { method, path: path.to_owned(), headers, body: Bytes::from(body) };
         let link = Link { from: Party::Client, to, realm };
-        let reply = self.network.proxy.pass(link, &self.network.cloud, request).await;
+        let reply = self.network.proxy.forward(link, &self.network.cloud, request).await;
         reply.map_or(Observation::Refused(ErrorKind::Network), |reply| Observation::Http(reply.status.as_u16()))
     }
 
@@ -40,11 +40,11 @@ impl InProcess {
             self.client(Party::Api, realm, Method::GET, &format!("/v2/user/{}", self.ids[0]), headers, String::new())
                 .await
         };
-        let session = self.network.transcript.look(|exchanges| Session::newest(exchanges, &self.profile));
-        let Some(Session { sign_in_token, access_token, old_refresh_token }) = session else {
+        let session = self.network.transcript.read(|exchanges| ObservedSession::newest(exchanges, &self.profile));
+        let Some(ObservedSession { sign_in_token, access_token, old_refresh_token }) = session else {
             return self.attempt_alone(what).await;
         };
-        let post = async |request: Request| {
+        let post = async |request: IdpRequest| {
             let headers = form(request.content_type);
             self.client(Party::Auth, self.home, Method::POST, &request.path, headers, request.body).await
         };
@@ -55,12 +55,17 @@ impl InProcess {
                 show(&access_token, self.home).await
             }
             ClientRequest::SignInTokenAgain => {
-                post(self.profile.request(AuthCall::Exchange, &Values { token: &sign_in_token, ..Values::default() }))
-                    .await
+                post(
+                    self.profile.request(
+                        AuthCall::Exchange,
+                        &RequestValues { token: &sign_in_token, ..RequestValues::default() },
+                    ),
+                )
+                .await
             }
             ClientRequest::OldRefreshToken => match old_refresh_token {
                 Some(old) => {
-                    let values = Values { refresh_token: &old, ..Values::default() };
+                    let values = RequestValues { refresh_token: &old, ..RequestValues::default() };
                     post(self.profile.request(AuthCall::Refresh, &values)).await
                 }
                 None => Observation::Ok,
@@ -126,15 +131,16 @@ impl InProcess {
     }
 
     /// A client signs in as Ada, with her sign-in token changed in some way; the answer.
-    async fn ada_signs_in(&self, change: impl FnOnce(String) -> Option<String>) -> Option<Reply> {
+    async fn ada_signs_in(&self, change: impl FnOnce(String) -> Option<String>) -> Option<WireResponse> {
         let token = change(self.network.cloud.sign_in_token(self.home, &self.ids[0], &TokenShape::default())?)?;
         let TokenParts { jwt, public_key, tenant } = TokenParts::of(&token);
-        let values = Values { token: &jwt, public_key: &public_key, tenant: &tenant, ..Values::default() };
+        let values =
+            RequestValues { token: &jwt, public_key: &public_key, tenant: &tenant, ..RequestValues::default() };
         let request = self.profile.request(AuthCall::Exchange, &values);
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
         let (method, body) = (Method::POST, Bytes::from(request.body));
-        let received = Received { method, path: request.path, headers, body };
+        let received = WireRequest { method, path: request.path, headers, body };
         let link = Link { from: Party::Client, to: Party::Auth, realm: self.home };
-        self.network.proxy.pass(link, &self.network.cloud, received).await
+        self.network.proxy.forward(link, &self.network.cloud, received).await
     }
 }

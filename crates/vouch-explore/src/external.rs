@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vouch_runner::run::verdict::{Finding, Severity, Verdict};
 use vouch_runner::run::{Offer, Plan, PlannedCase, RoleSetup, play};
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_spec::protocol::Capability;
 use vouch_spec::scenario::{Clauses, Scenario, Suite};
 use vouch_spec::text::{Diagnostics, Source};
@@ -67,7 +67,7 @@ impl ExternalExplorer {
     pub fn new(engine: RoleSetup, offer: &Offer) -> Result<Self, String> {
         let clauses =
             Clauses::parse(&Source::new("clauses.yaml", CLAUSES)).map_err(|p| Diagnostics(p).render(false))?;
-        let virtual_time = engine.mode == Mode::Virtual;
+        let virtual_time = engine.mode == ClockMode::Virtual;
         let mut explorer =
             Self { engine: Arc::new(engine), clauses, virtual_time, actions: vec![], left_out: BTreeMap::new() };
         let (states, _) = reachable();

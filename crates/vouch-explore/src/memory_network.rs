@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use vouch_sim::mock_cloud::MockCloud;
-use vouch_sim::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Life, Network, NoResponse};
-use vouch_sim::wire::{Link, Operation, Party, Received, RecordingProxy, Reply, Transcript, Upstream};
+use vouch_sim::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NetworkError, ProcessLifetime};
+use vouch_sim::wire::{Link, Operation, Party, RecordingProxy, Transcript, Upstream, WireRequest, WireResponse};
 
 /// A cloud that lets others have their turn before it answers, so that calls can overlap.
 struct YieldingCloud(MockCloud);
 
 #[async_trait]
 impl Upstream for YieldingCloud {
-    async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
+    async fn answer(&self, link: Link, request: WireRequest) -> Option<WireResponse> {
         tokio::task::yield_now().await;
         self.0.answer(link, request).await
     }
@@ -41,34 +41,34 @@ const DELAY_YIELDS: usize = 60;
 /// The network of one process.
 pub(super) struct ProcessNetwork {
     pub network: Arc<MemoryNetwork>,
-    pub life: Life,
+    pub life: ProcessLifetime,
 }
 
 #[async_trait]
 impl Network for ProcessNetwork {
-    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NoResponse> {
+    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NetworkError> {
         if self.life.is_over() || !self.network.online.load(Ordering::Relaxed) {
-            return Err(NoResponse::Lost);
+            return Err(NetworkError::ConnectionLost);
         }
         // Others get their turn while this is under way.
         tokio::task::yield_now().await;
         let answer = self.network.exchange(call).await;
         tokio::task::yield_now().await;
-        if self.life.is_over() { Err(NoResponse::Lost) } else { answer }
+        if self.life.is_over() { Err(NetworkError::ConnectionLost) } else { answer }
     }
 }
 
 impl MemoryNetwork {
-    async fn exchange(&self, call: HttpRequest) -> Result<HttpResponse, NoResponse> {
+    async fn exchange(&self, call: HttpRequest) -> Result<HttpResponse, NetworkError> {
         let to = if call.host == Host::Api { Party::Api } else { Party::Auth };
         let link = Link { from: Party::Sdk, to, realm: call.realm };
         let mut headers = HeaderMap::new();
         for (name, value) in &call.headers {
-            let value = HeaderValue::from_str(value).map_err(|_| NoResponse::Lost)?;
+            let value = HeaderValue::from_str(value).map_err(|_| NetworkError::ConnectionLost)?;
             headers.append(HeaderName::from_static(name), value);
         }
-        let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NoResponse::Lost)?;
-        let request = Received { method, path: call.path, headers, body: Bytes::from(call.body) };
+        let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
+        let request = WireRequest { method, path: call.path, headers, body: Bytes::from(call.body) };
         let reply = self.pass(link, request).await?;
         let retry_after = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         Ok(HttpResponse {
@@ -91,7 +91,7 @@ impl MemoryNetwork {
     }
 
     /// Hands a call to the cloud, unless a strike waits for it.
-    pub async fn pass(&self, link: Link, request: Received) -> Result<Reply, NoResponse> {
+    pub async fn pass(&self, link: Link, request: WireRequest) -> Result<WireResponse, NetworkError> {
         let delayed = self.delayed.lock().take_if(|on| *on == self.transcript.operation_of(link, &request)).is_some();
         let reply = self.pass_now(link, request).await;
         for _ in 0..if delayed { DELAY_YIELDS } else { 0 } {
@@ -100,7 +100,7 @@ impl MemoryNetwork {
         reply
     }
 
-    async fn pass_now(&self, link: Link, request: Received) -> Result<Reply, NoResponse> {
+    async fn pass_now(&self, link: Link, request: WireRequest) -> Result<WireResponse, NetworkError> {
         let fault = match &mut *self.fault.lock() {
             slot @ Some(_) if slot.is_some_and(|(on, _)| on == self.transcript.operation_of(link, &request)) => {
                 match *slot {
@@ -112,11 +112,15 @@ impl MemoryNetwork {
         };
         let cloud = YieldingCloud(self.cloud.clone());
         let Some(fault) = fault else {
-            return self.proxy.pass(link, &cloud, request).await.ok_or(NoResponse::Lost);
+            return self.proxy.forward(link, &cloud, request).await.ok_or(NetworkError::ConnectionLost);
         };
         let quoted = request.header("x-vital-api-key").unwrap_or_default().to_owned();
-        let reply = self.proxy.pass_struck(link, &cloud, request, &fault_effect(fault, &quoted)).await;
-        reply.ok_or(if fault == InjectedFault::NoResponse { NoResponse::TooLate } else { NoResponse::Lost })
+        let reply = self.proxy.forward_with_fault(link, &cloud, request, &fault_effect(fault, &quoted)).await;
+        reply.ok_or(if fault == InjectedFault::NoResponse {
+            NetworkError::Timeout
+        } else {
+            NetworkError::ConnectionLost
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use vouch_sim::reference::sdk::ports::{Life, Storage, StorageError};
+use vouch_sim::reference::sdk::ports::{ProcessLifetime, Storage, StorageError};
 use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::text::lossy;
 
@@ -14,7 +14,7 @@ pub(super) type Disk = Arc<Mutex<BTreeMap<(Area, String), Vec<u8>>>>;
 /// One process's view of the disk.
 pub(super) struct MemoryStorage {
     pub disk: Disk,
-    pub life: Life,
+    pub life: ProcessLifetime,
     pub locked: Arc<AtomicBool>,
 }
 
@@ -55,7 +55,7 @@ impl Storage for MemoryStorage {
         self.write_of(|disk| drop(disk.remove(&(area, key.to_owned()))))
     }
 
-    fn tidy(&self) -> Result<(), StorageError> {
+    fn remove_partial_writes(&self) -> Result<(), StorageError> {
         self.unlocked(Area::Secure)?;
         self.disk.lock().retain(|(_, key), _| !key.ends_with(".new"));
         Ok(())

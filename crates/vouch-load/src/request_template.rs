@@ -1,7 +1,7 @@
 //! Request templates: built once from the wire profile, and filled in for each request without allocations.
 
 use form_urlencoded::byte_serialize;
-use vouch_spec::profile::{self, Encoding, Profile, Values};
+use vouch_spec::profile::{self, Encoding, Profile, RequestValues};
 
 /// A value that is filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +178,7 @@ impl RequestTemplate {
     pub fn grant(profile: &Profile, call: profile::IdpCall, prefix: &str) -> Self {
         let request = profile.request(
             call,
-            &Values {
+            &RequestValues {
                 token: Placeholder::Token.marker(),
                 public_key: Placeholder::PublicKey.marker(),
                 tenant: Placeholder::Tenant.marker(),
@@ -250,7 +250,7 @@ mod tests {
         let awkward = "eyJ.a-b_c+/=&%\"\\ü";
         for profile in BUILT_IN.into_iter().filter_map(Profile::built_in) {
             for call in [IdpCall::Exchange, IdpCall::Refresh] {
-                let values = Values { token: awkward, public_key: "p+k", tenant: "t", refresh_token: awkward };
+                let values = RequestValues { token: awkward, public_key: "p+k", tenant: "t", refresh_token: awkward };
                 let expected = profile.request(call, &values);
                 let template = RequestTemplate::grant(&profile, call, "/base");
                 let mut buffer = RequestBuffer::default();

@@ -10,7 +10,7 @@ use crate::sut::{
 };
 use crate::target_file::Target;
 use std::sync::Arc;
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_sim::mock_cloud::{KeyError, Keys};
 use vouch_sim::mutant::Mutation;
 use vouch_sim::reference::adapter::TimeSource;
@@ -176,7 +176,7 @@ impl ResolvedTarget {
     }
 
     fn use_real_time(&mut self) {
-        self.roles.mode = Mode::Real;
+        self.roles.mode = ClockMode::Real;
         self.roles.capabilities.remove(&Capability::Clock);
         if let SdkRole::Builtin { time, .. } = &mut self.roles.sdk {
             *time = TimeSource::System;

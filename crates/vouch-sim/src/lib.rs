@@ -1,7 +1,13 @@
-//! The simulated world: virtual and real time, the recorded wire with its faults and redaction, the mock cloud, the
-//! reference SDK, backend and app, and their mutants.
+//! The simulated environment of a test run: a virtual or real clock, the recording proxy with fault injection and
+//! redaction, the mock cloud, the reference SDK, backend and app, and their mutants. This crate must not know how scenarios
+//! are run or evaluated; the runner combines these parts.
 //!
-//! This crate must not know scenarios being run or judged: it offers parts, and the runner puts them together.
+//! - [`clock`]: virtual and real time of a case.
+//! - [`wire`]: records HTTP exchanges, injects faults and redacts secrets.
+//! - [`mock_cloud`]: the vendor API and the identity provider.
+//! - [`reference`]: the reference SDK, backend and app.
+//! - [`mutant`]: the reference parts with one injected fault each.
+//! - [`serve`]: the mock cloud as a server, for load tests.
 
 pub mod clock;
 pub mod mock_cloud;

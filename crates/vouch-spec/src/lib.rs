@@ -1,7 +1,6 @@
-//! The words of Vouch: files with positions, clauses, scenarios, wire profiles, and the messages of the adapter protocol.
-//!
-//! Everything here is data that is read, checked and written. This crate must not know how any of it is carried out: it
-//! opens no socket, starts no process and knows no implementation.
+//! The data that Vouch reads, checks and writes: files with source positions, clauses, scenarios, steps, wire profiles and
+//! the messages of the adapter protocol. This crate must not know how a scenario is executed: it opens no socket, starts no
+//! process and contains no implementation of the scheme.
 
 pub mod operation;
 pub mod profile;

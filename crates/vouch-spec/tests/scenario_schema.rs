@@ -4,17 +4,17 @@ use jsonschema::Validator;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use vouch_spec::step::scenario_schema;
-use vouch_spec::text::{Kind, Node, Source, yaml};
+use vouch_spec::text::{Node, NodeKind, Source, yaml};
 
 fn json(node: &Node) -> Value {
     match &node.kind {
-        Kind::Null => Value::Null,
-        Kind::Bool(switch) => Value::from(*switch),
-        Kind::Int(number) => Value::from(*number),
-        Kind::Float(number) => Value::from(*number),
-        Kind::Text(text) => Value::from(text.as_str()),
-        Kind::List(items) => items.iter().map(json).collect(),
-        Kind::Map(entries) => {
+        NodeKind::Null => Value::Null,
+        NodeKind::Bool(switch) => Value::from(*switch),
+        NodeKind::Int(number) => Value::from(*number),
+        NodeKind::Float(number) => Value::from(*number),
+        NodeKind::Text(text) => Value::from(text.as_str()),
+        NodeKind::List(items) => items.iter().map(json).collect(),
+        NodeKind::Map(entries) => {
             Value::Object(entries.iter().map(|(key, value)| (key.name.clone(), json(value))).collect::<Map<_, _>>())
         }
     }

@@ -18,7 +18,7 @@ use vouch_explore::{Action, Coverage, PlannedWalk};
 use vouch_runner::resource_limits;
 use vouch_runner::run::{Interrupted, wanted};
 use vouch_runner::target_setup::{ResolvedTarget, TargetOptions};
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_spec::protocol::Role;
 
 pub fn run(args: &Args, path: &Path) -> Done {
@@ -131,7 +131,7 @@ async fn search(
 }
 
 fn print_build(resolved: &ResolvedTarget) -> Result<(), CliError> {
-    let time = if resolved.roles.mode == Mode::Virtual { "virtual" } else { "real" };
+    let time = if resolved.roles.mode == ClockMode::Virtual { "virtual" } else { "real" };
     let (build, target, profile) = (&resolved.build, &resolved.name, &resolved.roles.profile.name);
     writeln!(Out, "{} {} on {} ({target}), {time} time, {profile}", build.name, build.version, build.platform)?;
     Ok(())

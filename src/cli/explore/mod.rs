@@ -18,7 +18,7 @@ use vouch_explore::{
 };
 use vouch_sim::mock_cloud::{DefaultCloudPolicy, Keys};
 use vouch_sim::mutant::{Mutant, Mutation, all};
-use vouch_sim::reference::adapter::Reference;
+use vouch_sim::reference::adapter::ReferenceSdk;
 use vouch_sim::reference::app::DefaultAppPolicy;
 use vouch_sim::reference::backend::DefaultBackendPolicy;
 use vouch_spec::profile::Profile;
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Done {
     }
     let keys = Arc::new(Keys::hmac().map_err(|error| CliError::Environment(error.to_string()))?);
     let reference = Parts {
-        sdk: Arc::new(Reference),
+        sdk: Arc::new(ReferenceSdk),
         app: Arc::new(DefaultAppPolicy),
         cloud: Arc::new(DefaultCloudPolicy),
         backend: Arc::new(DefaultBackendPolicy),
@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> Done {
         return run_mutants(args, &reference, &interrupted);
     }
     let parts = match &args.inject {
-        Some(name) => injected(&reference, &mutant(name)?.role),
+        Some(name) => injected(&reference, &mutant(name)?.mutation),
         None => reference,
     };
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
@@ -250,13 +250,13 @@ fn run_mutants(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) ->
     let (mut tried, mut killed, mut by_role): (usize, usize, BTreeMap<&str, (usize, usize)>) =
         (0, 0, BTreeMap::new());
     for mutant in &mutants {
-        let parts = injected(reference, &mutant.role);
+        let parts = injected(reference, &mutant.mutation);
         let found = search(args, &parts, args.seed.unwrap_or(1), interrupted)?;
         if found.failure.is_none() && interrupted.load(Ordering::Relaxed) {
             break;
         }
         tried += 1;
-        let count = by_role.entry(mutant.role.word()).or_default();
+        let count = by_role.entry(mutant.mutation.word()).or_default();
         count.1 += 1;
         match &found.failure {
             Some((seed, walked)) => {
@@ -266,7 +266,7 @@ fn run_mutants(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) ->
                     out,
                     "killed   {:<8}{:<8}{:<34}after {} walks, {:.1} s, {} events (seed {seed})",
                     mutant.clause,
-                    mutant.role.word(),
+                    mutant.mutation.word(),
                     mutant.name,
                     found.walks,
                     found.seconds,
@@ -277,7 +277,7 @@ fn run_mutants(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) ->
                 out,
                 "SURVIVED {:<8}{:<8}{:<34}{}",
                 mutant.clause,
-                mutant.role.word(),
+                mutant.mutation.word(),
                 mutant.name,
                 mutant.about
             )?,

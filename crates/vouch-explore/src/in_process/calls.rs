@@ -6,8 +6,8 @@ use crate::state::Observation;
 use async_trait::async_trait;
 use std::sync::atomic::Ordering;
 use vouch_runner::invariant::StoredSession;
-use vouch_sim::reference::app::{Failed, SdkPort, TokenSource};
-use vouch_sim::reference::sdk::{ApiAnswer, SdkError};
+use vouch_sim::reference::app::{AppError, SdkPort, TokenSource};
+use vouch_sim::reference::sdk::{ApiResponse, SdkError};
 use vouch_sim::wire::Operation;
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::protocol::StatusWord;
@@ -90,7 +90,7 @@ impl InProcess {
 
     /// Whether the calls of a kind since then follow each other faster than the server asked for (REF-9).
     pub(super) fn ignores_retry_after(&self, kind: Operation, from: usize, seconds: u64) -> bool {
-        self.network.transcript.look(|exchanges| {
+        self.network.transcript.read(|exchanges| {
             let calls = exchanges[from..].iter().filter(|exchange| exchange.operation == kind);
             let times: Vec<i64> = calls.map(|exchange| exchange.at_ms).collect();
             let least_ms = i64::try_from(seconds * 1000).unwrap_or(i64::MAX) - 100;
@@ -100,14 +100,14 @@ impl InProcess {
 
     /// How many calls of a kind were sent since then.
     pub(super) fn count(&self, kind: Operation, from: usize) -> usize {
-        self.network.transcript.look(|exchanges| exchanges[from..].iter().filter(|e| e.operation == kind).count())
+        self.network.transcript.read(|exchanges| exchanges[from..].iter().filter(|e| e.operation == kind).count())
     }
 
     /// A call whose answer comes as the cloud made it.
     pub(super) async fn read(&self, path: &str) -> Observation {
         let answered = self.sdk.request("GET", path).await;
         // What the API says must reach the app (SCO-1).
-        let lost = |answer: &ApiAnswer| answer.status == 200 && answer.body.is_null();
+        let lost = |answer: &ApiResponse| answer.status == 200 && answer.body.is_null();
         self.record(
             answered
                 .map(|answer| if lost(&answer) { Observation::Unexpected } else { Observation::Http(answer.status) }),
@@ -139,21 +139,21 @@ impl InProcess {
 /// SDK and backend, as the app calls them.
 struct Port<'a>(&'a InProcess);
 
-fn failed(error: SdkError) -> Failed {
-    Failed { kind: error.kind, text: error.text }
+fn failed(error: SdkError) -> AppError {
+    AppError { kind: error.kind, text: error.text }
 }
 
 #[async_trait]
 impl SdkPort for Port<'_> {
-    async fn status(&self) -> Result<Vec<StatusWord>, Failed> {
+    async fn status(&self) -> Result<Vec<StatusWord>, AppError> {
         self.0.sdk.status().map_err(failed)
     }
 
-    async fn current_user_id(&self) -> Result<Option<String>, Failed> {
+    async fn current_user_id(&self) -> Result<Option<String>, AppError> {
         self.0.sdk.current_user_id().map_err(failed)
     }
 
-    async fn sign_in(&self, token: String) -> Result<(), Failed> {
+    async fn sign_in(&self, token: String) -> Result<(), AppError> {
         self.0.app_operations.fetch_add(1, Ordering::Relaxed);
         self.0.record_session_start();
         let done = self.0.sdk.sign_in(&token).await;
@@ -163,7 +163,7 @@ impl SdkPort for Port<'_> {
         done.map_err(failed)
     }
 
-    async fn sign_out(&self) -> Result<(), Failed> {
+    async fn sign_out(&self) -> Result<(), AppError> {
         self.0.app_operations.fetch_add(1, Ordering::Relaxed);
         let out = self.0.sdk.sign_out();
         self.0.record_sign_out(out.clone());
@@ -173,8 +173,8 @@ impl SdkPort for Port<'_> {
 
 #[async_trait]
 impl TokenSource for Port<'_> {
-    async fn sign_in_token(&self) -> Result<String, Failed> {
-        let unreachable = || Failed { kind: ErrorKind::Network, text: "the app's backend does not answer".into() };
+    async fn sign_in_token(&self) -> Result<String, AppError> {
+        let unreachable = || AppError { kind: ErrorKind::Network, text: "the app's backend does not answer".into() };
         let user = self.0.app_user.filter(|_| self.0.network.online.load(Ordering::Relaxed)).ok_or_else(unreachable)?;
         self.0.issue(user, Place::Home).ok_or_else(unreachable)
     }

@@ -16,13 +16,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use vouch_runner::invariant::{InvariantState, Observed};
-use vouch_sim::clock::{Clock, Mode};
-use vouch_sim::mock_cloud::{Behaviour, CloudParts, MockCloud, RefreshTokens};
+use vouch_sim::clock::{Clock, ClockMode};
+use vouch_sim::mock_cloud::{CloudBehaviour, CloudParts, MockCloud, RefreshTokenFormat};
 use vouch_sim::reference::app::ReconcilingApp;
-use vouch_sim::reference::sdk::ports::{Life, Time};
-use vouch_sim::reference::sdk::{Device, Sdk};
+use vouch_sim::reference::sdk::ports::{ProcessLifetime, Time};
+use vouch_sim::reference::sdk::{Sdk, SdkEnvironment};
 use vouch_sim::wire::redact::Redactor;
-use vouch_sim::wire::{Faults, RecordingProxy, Transcript};
+use vouch_sim::wire::{FaultInjector, RecordingProxy, Transcript};
 use vouch_spec::profile::{NumberForm, Profile};
 use vouch_spec::protocol::{Realm, StatusWord};
 
@@ -83,7 +83,7 @@ pub(super) struct InProcess {
     pub(super) disk: Disk,
     pub(super) ids: [String; 2],
     pub(super) sdk: Arc<Sdk>,
-    pub(super) life: Life,
+    pub(super) life: ProcessLifetime,
     pub(super) app: ReconcilingApp,
     pub(super) backend: WalkBackend,
     pub(super) app_user: Option<Person>,
@@ -98,13 +98,16 @@ pub(super) struct InProcess {
 
 impl InProcess {
     pub fn new(parts: &Parts, home: Realm, conditions: Conditions) -> Self {
-        let (redactor, clock) = (Redactor::default(), Clock::new(Mode::Virtual));
+        let (redactor, clock) = (Redactor::default(), Clock::new(ClockMode::Virtual));
         let profile = if conditions.standard { parts.standard.clone() } else { parts.junction.clone() };
         let cloud = MockCloud::new(CloudParts {
             keys: parts.keys.clone(),
             clock: clock.clone(),
             redactor: redactor.clone(),
-            behaviour: Behaviour { expires_in: conditions.expires_in, refresh_tokens: RefreshTokens::Awkward },
+            behaviour: CloudBehaviour {
+                expires_in: conditions.expires_in,
+                refresh_tokens: RefreshTokenFormat::NeedsEscaping,
+            },
             profile: profile.clone(),
             policy: parts.cloud.clone(),
         });
@@ -119,7 +122,7 @@ impl InProcess {
             }
         }
         let transcript = Transcript::new(clock.clone(), profile.clone());
-        let proxy = RecordingProxy::new(transcript.clone(), Faults::default(), clock.clone());
+        let proxy = RecordingProxy::new(transcript.clone(), FaultInjector::default(), clock.clone());
         let online = AtomicBool::new(true);
         let network = Arc::new(MemoryNetwork {
             proxy,
@@ -203,16 +206,16 @@ fn launch(
     profile: &Arc<Profile>,
     reported: &Arc<Mutex<Vec<Vec<StatusWord>>>>,
     locked: &Arc<AtomicBool>,
-) -> (Arc<Sdk>, Life) {
-    let life = Life::default();
-    let vault = Arc::new(MemoryStorage { disk: disk.clone(), life: life.clone(), locked: locked.clone() });
+) -> (Arc<Sdk>, ProcessLifetime) {
+    let life = ProcessLifetime::default();
+    let storage = Arc::new(MemoryStorage { disk: disk.clone(), life: life.clone(), locked: locked.clone() });
     let net = Arc::new(ProcessNetwork { network: network.clone(), life: life.clone() });
-    let parts = parts.sdk.assemble(vault, net);
+    let parts = parts.sdk.assemble(storage, net);
     let reported = reported.clone();
-    let sdk = Sdk::launch(Device {
+    let sdk = Sdk::launch(SdkEnvironment {
         policy: parts.policy,
         profile: profile.clone(),
-        vault: parts.vault,
+        storage: parts.storage,
         net: parts.net,
         time: time.clone(),
         on_status: Box::new(move |status| reported.lock().push(status)),

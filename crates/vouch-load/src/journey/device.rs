@@ -33,7 +33,7 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
-    fn tidy(&self) -> Result<(), StorageError> {
+    fn remove_partial_writes(&self) -> Result<(), StorageError> {
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_rustls::rustls::ClientConfig;
-use vouch_sim::reference::sdk::ports::{self, Host, NoResponse};
+use vouch_sim::reference::sdk::ports::{self, Host, NetworkError};
 use vouch_spec::profile;
 
 /// The largest answer that is taken, in bytes.
@@ -155,7 +155,7 @@ impl JourneyClient {
         &self,
         call: profile::IdpCall,
         installation_id: u32,
-        request: profile::Request,
+        request: profile::IdpRequest,
     ) -> Option<Response> {
         let headers = vec![
             ("content-type".to_owned(), request.content_type.to_owned()),
@@ -305,7 +305,7 @@ pub struct SdkNetwork(pub Arc<JourneyClient>);
 
 #[async_trait]
 impl ports::Network for SdkNetwork {
-    async fn send(&self, call: ports::HttpRequest) -> Result<ports::HttpResponse, NoResponse> {
+    async fn send(&self, call: ports::HttpRequest) -> Result<ports::HttpResponse, NetworkError> {
         let client = &self.0;
         let headers: Vec<_> = call.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let body = (!call.body.is_empty()).then(|| call.body.into_bytes());
@@ -330,7 +330,7 @@ impl ports::Network for SdkNetwork {
                 .send_and_check(kind, Some(client.device), PreparedRequest { method: call.method, url, headers, body })
                 .await
         };
-        let response = response.ok_or(NoResponse::Lost)?;
+        let response = response.ok_or(NetworkError::ConnectionLost)?;
         Ok(ports::HttpResponse { status: response.status, retry_after: response.retry_after, body: response.body })
     }
 }

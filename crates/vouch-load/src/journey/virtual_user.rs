@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use vouch_runner::run::step::token_grant;
 use vouch_runner::sut::{HttpReply, Place};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
-use vouch_sim::reference::sdk::{Device, Sdk};
+use vouch_sim::reference::sdk::{Sdk, SdkEnvironment};
 use vouch_sim::sign_in_token::{TokenParts, forge};
-use vouch_spec::profile::{self, Values};
+use vouch_spec::profile::{self, RequestValues};
 use vouch_spec::scenario::Text;
 use vouch_spec::step::StepResult;
 use vouch_spec::step::{ClientCall, ForgeToken, GrantCall};
@@ -290,7 +290,7 @@ impl VirtualUser {
                 TokenParts { jwt: String::new(), public_key, tenant: String::new() }
             }
         };
-        let values = Values { token: &jwt, public_key: &public_key, tenant: &tenant, refresh_token: &token };
+        let values = RequestValues { token: &jwt, public_key: &public_key, tenant: &tenant, refresh_token: &token };
         let profile = self.client.load_target.profile.clone();
         let response = self.client.token_request(call, self.client_installation, profile.request(call, &values)).await;
         let Some(response) = response else { return Ok(http_result(None)) };
@@ -393,10 +393,10 @@ impl VirtualUser {
 
 /// Starts the SDK on the user's storage.
 fn launch(client: &Arc<JourneyClient>, storage: &Arc<MemoryStorage>, time: &Arc<AdjustableClock>) -> Arc<Sdk> {
-    Sdk::launch(Device {
+    Sdk::launch(SdkEnvironment {
         policy: Arc::new(DefaultSdkPolicy),
         profile: client.load_target.profile.clone(),
-        vault: storage.clone(),
+        storage: storage.clone(),
         net: Arc::new(SdkNetwork(client.clone())),
         time: time.clone(),
         on_status: Box::new(|_| {}),

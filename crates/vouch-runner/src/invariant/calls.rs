@@ -14,7 +14,7 @@ pub(super) fn sent_to_own_realm(first: usize, evidence: &Evidence<'_>, grants: &
     for (index, exchange) in
         evidence.exchanges.iter().enumerate().skip(first).filter(|(_, e)| e.link.from == Party::Sdk)
     {
-        let carried = &exchange.carried;
+        let carried = &exchange.tokens;
         let home = match exchange.operation {
             Operation::Exchange => carried.token.as_deref().and_then(realm_of_token),
             Operation::Refresh => {

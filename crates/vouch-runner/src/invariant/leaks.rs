@@ -49,7 +49,7 @@ pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Violation
 /// A response of a backend to the app contains no API key, neither in its headers nor in its body (ISS-4).
 pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
     for (index, exchange) in from(Party::App, first, evidence) {
-        let ExchangeOutcome::Answered { headers, body, .. } = &exchange.fate else { continue };
+        let ExchangeOutcome::Answered { headers, body, .. } = &exchange.outcome else { continue };
         let text = head(headers) + &lossy(body);
         if let Some(key) =
             evidence.redactor.secrets_in(&text).into_iter().find(|known| known.kind == SecretKind::ApiKey)

@@ -12,7 +12,7 @@ mod user_isolation;
 
 use token_grants::Grants;
 pub use user_isolation::{ApiRequest, ApiRequestEnd};
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::Exchange;
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::profile::Profile;
@@ -23,7 +23,7 @@ use vouch_spec::protocol::{ErrorKind, StatusWord};
 pub struct Evidence<'a> {
     pub redactor: &'a Redactor,
     pub profile: &'a Profile,
-    pub mode: Mode,
+    pub mode: ClockMode,
     /// Everything that went over the wire.
     pub exchanges: &'a [Exchange],
     /// What the SDK wrote to its log and to standard error since the previous check.

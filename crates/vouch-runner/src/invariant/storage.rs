@@ -36,7 +36,7 @@ pub(super) fn session_is_visible(evidence: &Evidence<'_>, grants: &Grants) -> Op
     };
     let since = evidence.exchanges.iter().enumerate().skip(launch);
     let survived = since.filter(|(_, exchange)| exchange.link.from == Party::Sdk).find(|(_, exchange)| {
-        exchange.request.bearer().is_some_and(before) || exchange.carried.refresh_token.as_deref().is_some_and(before)
+        exchange.request.bearer().is_some_and(before) || exchange.tokens.refresh_token.as_deref().is_some_and(before)
     });
     survived.map(|(number, _)| Violation {
         clause: "EXC-3",

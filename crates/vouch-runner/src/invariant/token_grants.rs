@@ -47,7 +47,7 @@ impl Grants {
     /// Reads the new exchanges, up to the first that is still pending.
     pub fn extend(&mut self, evidence: &Evidence<'_>) {
         while let Some(exchange) = evidence.exchanges.get(self.next) {
-            if matches!(exchange.fate, ExchangeOutcome::Pending) {
+            if matches!(exchange.outcome, ExchangeOutcome::Pending) {
                 return;
             }
             if exchange.link.from == Party::Sdk
@@ -61,9 +61,9 @@ impl Grants {
 
     fn read(&self, at: usize, exchange: &Exchange, evidence: &Evidence<'_>) -> Option<Grant> {
         let granted = exchange.granted(evidence.profile)?;
-        let refreshed_with = exchange.carried.refresh_token.clone();
+        let refreshed_with = exchange.tokens.refresh_token.clone();
         let parent = refreshed_with.as_ref().and_then(|token| self.of_refresh_token(token));
-        let (realm, user) = match (&exchange.carried.token, parent) {
+        let (realm, user) = match (&exchange.tokens.token, parent) {
             (Some(jwt), _) => {
                 let claims = claims(jwt);
                 (realm_of_claims(&claims), claims.get("uid").and_then(Value::as_str).map(str::to_lowercase))
@@ -79,7 +79,7 @@ impl Grants {
             refreshed_with,
             realm,
             user,
-            expires_at_ms: exchange.settled_ms.unwrap_or(exchange.at_ms).saturating_add(lifetime_ms),
+            expires_at_ms: exchange.completed_ms.unwrap_or(exchange.at_ms).saturating_add(lifetime_ms),
         })
     }
 
@@ -112,7 +112,7 @@ impl Grants {
     /// Whether the SDK sent a token of this grant in an exchange before index `end`.
     pub fn seen_in_use(&self, grant: &Grant, exchanges: &[Exchange], end: usize) -> bool {
         exchanges.iter().take(end).filter(|exchange| exchange.link.from == Party::Sdk).any(|exchange| {
-            let refresh = exchange.carried.refresh_token.as_deref() == Some(grant.refresh_token.as_str());
+            let refresh = exchange.tokens.refresh_token.as_deref() == Some(grant.refresh_token.as_str());
             refresh || self.of_call(exchange).is_some_and(|used| used.at == grant.at)
         })
     }

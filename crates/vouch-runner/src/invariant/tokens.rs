@@ -3,7 +3,7 @@
 use super::token_grants::Grants;
 use super::{Evidence, Violation};
 use rustc_hash::FxHashMap;
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::{Exchange, ExchangeOutcome, Operation, Party};
 use vouch_spec::profile::IdpCall;
 use vouch_spec::protocol::ErrorKind;
@@ -28,7 +28,7 @@ fn name(evidence: &Evidence<'_>, secret: &str, otherwise: &str) -> String {
 pub(super) fn exchanged_once(evidence: &Evidence<'_>) -> Option<Violation> {
     let mut used: FxHashMap<&str, usize> = FxHashMap::default();
     for (index, exchange) in of(evidence, Operation::Exchange) {
-        let Some(token) = exchange.carried.token.as_deref() else { continue };
+        let Some(token) = exchange.tokens.token.as_deref() else { continue };
         if let Some(first) = used.get(token) {
             let name = name(evidence, token, "sign-in token");
             return Some(Violation {
@@ -37,7 +37,7 @@ pub(super) fn exchanged_once(evidence: &Evidence<'_>) -> Option<Violation> {
                 got: format!("the {name} in the exchanges {} and {}", first + 1, index + 1),
             });
         }
-        let worked = match &exchange.fate {
+        let worked = match &exchange.outcome {
             ExchangeOutcome::Answered { status, .. } => status.is_success(),
             ExchangeOutcome::Lost { processed } => *processed,
             ExchangeOutcome::Pending | ExchangeOutcome::NoNetwork | ExchangeOutcome::Abandoned => false,
@@ -55,9 +55,9 @@ pub(super) fn one_refresh_in_flight(evidence: &Evidence<'_>) -> Option<Violation
     let refreshes: Vec<_> = of(evidence, Operation::Refresh).collect();
     for (position, (later, second)) in refreshes.iter().enumerate() {
         for (earlier, first) in &refreshes[..position] {
-            let awaited = matches!(first.fate, ExchangeOutcome::Answered { .. } | ExchangeOutcome::Lost { .. });
-            let overlaps = first.settled_at.is_some_and(|at| at > *later) && awaited;
-            let same = first.carried.refresh_token == second.carried.refresh_token;
+            let awaited = matches!(first.outcome, ExchangeOutcome::Answered { .. } | ExchangeOutcome::Lost { .. });
+            let overlaps = first.completed_at.is_some_and(|at| at > *later) && awaited;
+            let same = first.tokens.refresh_token == second.tokens.refresh_token;
             if overlaps && same && launch(evidence, *earlier) == launch(evidence, *later) {
                 return Some(Violation {
                     clause: "REF-4",
@@ -73,7 +73,7 @@ pub(super) fn one_refresh_in_flight(evidence: &Evidence<'_>) -> Option<Violation
 /// A refresh token is not used again after the SDK used its successor.
 pub(super) fn rotated_token_reused(evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
     for (index, exchange) in of(evidence, Operation::Refresh) {
-        let Some(token) = exchange.carried.refresh_token.as_deref() else { continue };
+        let Some(token) = exchange.tokens.refresh_token.as_deref() else { continue };
         let mut successors = grants
             .all
             .iter()
@@ -104,7 +104,7 @@ pub(super) fn refused_token_reused(evidence: &Evidence<'_>) -> Option<Violation>
             let Some(kind) = refused(first) else { continue };
             let mut reports = evidence.sdk.reported_errors.iter();
             let reported = reports.any(|(error, at)| *error == kind && at > earlier && at <= later);
-            let same = first.carried.refresh_token == second.carried.refresh_token;
+            let same = first.tokens.refresh_token == second.tokens.refresh_token;
             if reported && same && launch(evidence, *earlier) == launch(evidence, *later) {
                 let clause = if kind == ErrorKind::InvalidUser { "DEL-1" } else { "REF-7" };
                 return Some(Violation {
@@ -121,7 +121,7 @@ pub(super) fn refused_token_reused(evidence: &Evidence<'_>) -> Option<Violation>
 /// A session is not refreshed before the time of the Retry-After header that it received.
 pub(super) fn refreshed_before_retry_after(evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
     let session = |exchange: &'_ Exchange| {
-        exchange.carried.refresh_token.as_deref().map(|token| grants.session_of(token).to_owned())
+        exchange.tokens.refresh_token.as_deref().map(|token| grants.session_of(token).to_owned())
     };
     let refreshes: Vec<_> =
         of(evidence, Operation::Refresh).map(|(index, exchange)| (index, exchange, session(exchange))).collect();
@@ -129,9 +129,9 @@ pub(super) fn refreshed_before_retry_after(evidence: &Evidence<'_>, grants: &Gra
         let Some((later, second, _)) = refreshes[position + 1..].iter().find(|(.., other)| other == own_session) else {
             continue;
         };
-        let ExchangeOutcome::Answered { headers, .. } = &first.fate else { continue };
+        let ExchangeOutcome::Answered { headers, .. } = &first.outcome else { continue };
         let wait = headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
-        let (Some(wait_s), Some(received_ms)) = (wait, first.settled_ms) else { continue };
+        let (Some(wait_s), Some(received_ms)) = (wait, first.completed_ms) else { continue };
         let early_ms = received_ms + wait_s.saturating_mul(1000) - second.at_ms;
         // A Retry-After applies to its own session only.
         let mut between = of(evidence, Operation::Exchange).filter(|(number, _)| (earlier..later).contains(&number));
@@ -150,10 +150,10 @@ pub(super) fn refreshed_before_retry_after(evidence: &Evidence<'_>, grants: &Gra
 }
 
 /// The tolerated time between an SDK's reading of its clock and the arrival of its request, in milliseconds.
-fn slack_ms(mode: Mode) -> i64 {
+fn slack_ms(mode: ClockMode) -> i64 {
     match mode {
-        Mode::Virtual => 1_000,
-        Mode::Real => 3_000,
+        ClockMode::Virtual => 1_000,
+        ClockMode::Real => 3_000,
     }
 }
 
@@ -165,7 +165,7 @@ pub(super) fn expired_token_sent(first: usize, evidence: &Evidence<'_>, grants: 
     // While the harness advances the clock, requests that the app did not make follow the previous time.
     let requested = |exchange: &Exchange| evidence.sdk.api_requests.iter().any(|request| request.matches(exchange));
     let knows_time = |exchange: &Exchange| {
-        evidence.mode == Mode::Real || evidence.sdk.api_requests.is_empty() || requested(exchange)
+        evidence.mode == ClockMode::Real || evidence.sdk.api_requests.is_empty() || requested(exchange)
     };
     for (index, exchange) in of(evidence, Operation::Api).filter(|(index, _)| *index >= first) {
         let Some(grant) = grants.of_call(exchange).filter(|_| knows_time(exchange)) else { continue };

@@ -75,9 +75,9 @@ pub(super) fn retried_as_another_user(first: usize, evidence: &Evidence<'_>, gra
 
 /// The time until which a response asks to wait, in milliseconds of the case's clock.
 fn retry_after_ms(exchange: &Exchange) -> Option<i64> {
-    let ExchangeOutcome::Answered { headers, .. } = &exchange.fate else { return None };
+    let ExchangeOutcome::Answered { headers, .. } = &exchange.outcome else { return None };
     let seconds: i64 = headers.get("retry-after")?.to_str().ok()?.parse().ok()?;
-    Some(exchange.settled_ms?.saturating_add(seconds.saturating_mul(1000)))
+    Some(exchange.completed_ms?.saturating_add(seconds.saturating_mul(1000)))
 }
 
 /// A request does not fail with a network error, without anything sent, because of a Retry-After of the previous user.
@@ -94,7 +94,7 @@ pub(super) fn waits_for_previous_user(evidence: &Evidence<'_>, grants: &Grants) 
         let before = evidence.exchanges.iter().enumerate().take(signed_in.at).skip(launch);
         let mut refreshes = before.filter(|(_, e)| is_from_sdk(e) && e.operation == Operation::Refresh).rev();
         let (number, last) = refreshes.next()?;
-        let previous = last.carried.refresh_token.as_deref().and_then(|token| grants.of_refresh_token(token))?;
+        let previous = last.tokens.refresh_token.as_deref().and_then(|token| grants.of_refresh_token(token))?;
         let must_wait = retry_after_ms(last).is_some_and(|until_ms| until_ms > end.at_ms);
         (must_wait && previous.user.is_some() && previous.user != signed_in.user).then(|| Violation {
             clause: "LIF-4",

@@ -58,7 +58,7 @@ impl MutantTrials {
     /// Runs the cases that can detect this mutant against it.
     pub async fn mutant(&self, mutant: &Mutant, interrupted: Interrupted) -> Trial {
         let mut plan = self.plan.clone();
-        plan.keep_roles(roles(&mutant.role));
+        plan.keep_roles(roles(&mutant.mutation));
         if self.scope == TrialScope::Clause {
             plan.keep(&Filter(vec![mutant.clause.to_owned()]));
         }
@@ -87,7 +87,7 @@ impl MutantTrials {
         target.roles.deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
         target.roles.request_timeout = Duration::from_secs(1);
         if let Some(mutant) = mutant {
-            target.inject(&mutant.role);
+            target.inject(&mutant.mutation);
             if let Some(profile) = mutant.profile.and_then(Profile::built_in) {
                 target.use_profile(profile);
             }

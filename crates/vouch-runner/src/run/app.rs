@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use vouch_sim::reference::app::{
-    AppPolicy, DefaultAppPolicy, Drift, Failed, ReconcilingApp, SdkPort, SdkState, TokenSource,
+    AppError, AppPolicy, DefaultAppPolicy, Drift, ReconcilingApp, SdkPort, SdkState, TokenSource,
 };
 use vouch_spec::protocol::message::{AppUser, CurrentUser, SignIn, Status};
 use vouch_spec::protocol::{ErrorKind, Realm, Refusal, SdkMethod, StatusWord};
@@ -123,14 +123,14 @@ impl App {
     }
 
     /// Requests a sign-in token from the backend of a realm's team, as the app of a user does.
-    pub async fn request_token(&self, user: &str, realm: Realm) -> Result<Result<String, Failed>, StepError> {
+    pub async fn request_token(&self, user: &str, realm: Realm) -> Result<Result<String, AppError>, StepError> {
         let redactor = &self.parts.context.redactor;
         let user = self.parts.users.get(user)?;
         let running = self.parts.backends.get(realm).await?;
         let credential = running.backend.log_in(&user.external_id, redactor).await.map_err(StepError::Backend)?;
         let template = running.backend.token_call();
         let request = template.call(Credential::This(&credential), &user.external_id);
-        let failed = |kind, text: String| Ok(Err(Failed { kind, text }));
+        let failed = |kind, text: String| Ok(Err(AppError { kind, text }));
         let Ok(reply) = running.backend.ask(&request, &running.address).await else {
             return failed(ErrorKind::Network, "the app's backend does not answer".into());
         };
@@ -160,20 +160,20 @@ struct AppPorts<'a> {
 
 impl AppPorts<'_> {
     /// Keeps the first error and returns a failed call to the app.
-    fn fail(&self, error: StepError) -> Failed {
+    fn fail(&self, error: StepError) -> AppError {
         self.error.lock().get_or_insert(error);
-        Failed { kind: ErrorKind::Internal, text: "the harness stopped the case".into() }
+        AppError { kind: ErrorKind::Internal, text: "the harness stopped the case".into() }
     }
 
     async fn call<R: serde::de::DeserializeOwned>(
         &self,
         method: SdkMethod,
         params: impl serde::Serialize,
-    ) -> Result<R, Failed> {
+    ) -> Result<R, AppError> {
         match self.app.parts.sdk.call::<R>(method, params).await {
             Ok(Called::Ok(value)) => Ok(value),
-            Ok(Called::Refused { kind, text }) => Err(Failed { kind, text }),
-            Ok(Called::Killed) => Err(Failed { kind: ErrorKind::Cancelled, text: "the process was killed".into() }),
+            Ok(Called::Refused { kind, text }) => Err(AppError { kind, text }),
+            Ok(Called::Killed) => Err(AppError { kind: ErrorKind::Cancelled, text: "the process was killed".into() }),
             Err(error) => Err(self.fail(error)),
         }
     }
@@ -181,20 +181,20 @@ impl AppPorts<'_> {
 
 #[async_trait]
 impl SdkPort for AppPorts<'_> {
-    async fn status(&self) -> Result<Vec<StatusWord>, Failed> {
+    async fn status(&self) -> Result<Vec<StatusWord>, AppError> {
         self.call::<Status>(SdkMethod::Status, json!({})).await.map(|result| result.status)
     }
 
-    async fn current_user_id(&self) -> Result<Option<String>, Failed> {
+    async fn current_user_id(&self) -> Result<Option<String>, AppError> {
         self.call::<CurrentUser>(SdkMethod::CurrentUserId, json!({})).await.map(|result| result.user_id)
     }
 
-    async fn sign_in(&self, token: String) -> Result<(), Failed> {
+    async fn sign_in(&self, token: String) -> Result<(), AppError> {
         self.app.actions.sign_ins.fetch_add(1, Ordering::Relaxed);
         self.call::<Value>(SdkMethod::SignIn, SignIn { token }).await.map(|_| ())
     }
 
-    async fn sign_out(&self) -> Result<(), Failed> {
+    async fn sign_out(&self) -> Result<(), AppError> {
         self.app.actions.sign_outs.fetch_add(1, Ordering::Relaxed);
         self.call::<Value>(SdkMethod::SignOut, json!({})).await.map(|_| ())
     }
@@ -202,9 +202,9 @@ impl SdkPort for AppPorts<'_> {
 
 #[async_trait]
 impl TokenSource for AppPorts<'_> {
-    async fn sign_in_token(&self) -> Result<String, Failed> {
+    async fn sign_in_token(&self) -> Result<String, AppError> {
         let Some(user) = self.app.user() else {
-            return Err(Failed { kind: ErrorKind::NotSignedIn, text: "no user is signed in to the app".into() });
+            return Err(AppError { kind: ErrorKind::NotSignedIn, text: "no user is signed in to the app".into() });
         };
         match self.app.request_token(&user, self.app.home()).await {
             Ok(result) => result,

@@ -91,7 +91,7 @@ impl Backends {
         if let BackendRole::External(spec) = &self.role
             && let BackendLaunch::Running { listen, api_key, .. } = &spec.run
         {
-            vendor.simulated()?.set_key(realm, api_key);
+            vendor.simulated()?.set_api_key(realm, api_key);
             redactor.named_secret(SecretKind::ApiKey, api_key, format!("API key of {realm}"));
             let api = proxy.open_at(*listen, link, vendor.upstream()).await.map_err(not_started)?;
             return Ok((format!("http://{api}"), api_key.clone()));

@@ -21,7 +21,7 @@ use std::time::Duration;
 use time::DeviceClock;
 use tokio::sync::Notify;
 use vouch_sim::clock::Clock;
-use vouch_sim::wire::{Transcript, Unreachable};
+use vouch_sim::wire::{Transcript, UnreachableAddress};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::Endpoint;
 use vouch_spec::protocol::{Capability, ErrorKind, SdkMethod};
@@ -75,8 +75,8 @@ struct DeviceConfig {
 /// Servers that the SDK cannot reach.
 #[derive(Default)]
 struct UnreachableHosts {
-    auth: Option<Unreachable>,
-    api: Option<Unreachable>,
+    auth: Option<UnreachableAddress>,
+    api: Option<UnreachableAddress>,
 }
 
 /// What a device needs from its case.
@@ -136,7 +136,7 @@ impl Device {
     }
 
     /// Makes servers unreachable for the SDK, from the next launch on.
-    pub fn set_unreachable(&self, auth: Option<Unreachable>, api: Option<Unreachable>) {
+    pub fn set_unreachable(&self, auth: Option<UnreachableAddress>, api: Option<UnreachableAddress>) {
         *self.unreachable.lock() = UnreachableHosts { auth, api };
     }
 
@@ -161,7 +161,7 @@ impl Device {
         params: impl Serialize,
     ) -> Result<Called<R>, DeviceError> {
         let process = self.running().ok_or_else(not_running)?;
-        let _owed = self.clock.case.owe();
+        let _owed = self.clock.case.begin_call();
         let result = match CANCEL.try_with(Clone::clone) {
             Ok(cancel) => {
                 let cancelled = async move { cancel.notified().await };

@@ -5,7 +5,7 @@ use super::vendor::{ExternalVendor, Vendor, VendorError};
 use crate::sut::CloudRole;
 use std::sync::Arc;
 use vouch_sim::clock::Clock;
-use vouch_sim::mock_cloud::{self, Behaviour, CloudParts, MockCloud};
+use vouch_sim::mock_cloud::{self, CloudBehaviour, CloudParts, MockCloud};
 use vouch_sim::wire::redact::Redactor;
 use vouch_sim::wire::{Link, Party, RecordingProxy};
 use vouch_spec::profile::Profile;
@@ -26,12 +26,12 @@ pub(super) fn vendor(
             keys: keys.clone(),
             clock: clock.clone(),
             redactor: redactor.clone(),
-            behaviour: Behaviour {
+            behaviour: CloudBehaviour {
                 expires_in: given.cloud.expires_in,
                 refresh_tokens: match given.cloud.refresh_tokens {
-                    RefreshTokens::Plain => mock_cloud::RefreshTokens::Plain,
-                    RefreshTokens::Awkward => mock_cloud::RefreshTokens::Awkward,
-                    RefreshTokens::Long => mock_cloud::RefreshTokens::Long,
+                    RefreshTokens::Plain => mock_cloud::RefreshTokenFormat::Plain,
+                    RefreshTokens::Awkward => mock_cloud::RefreshTokenFormat::NeedsEscaping,
+                    RefreshTokens::Long => mock_cloud::RefreshTokenFormat::Long,
                 },
             },
             profile: profile.clone(),

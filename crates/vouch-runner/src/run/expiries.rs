@@ -1,7 +1,7 @@
 //! How long tokens live while steps wait for their expiry.
 
 use std::time::Duration;
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_sim::mock_cloud::Lifetimes;
 use vouch_spec::step::Expiries;
 
@@ -10,9 +10,9 @@ const SHORT_LIFE: Duration = Duration::from_secs(2);
 
 /// In real time tokens are short-lived as long as a step waits for their expiry, and no longer: an SDK that refreshes early
 /// would find every token due.
-pub(super) fn lifetimes(expiries: Expiries, mode: Mode) -> Lifetimes {
+pub(super) fn lifetimes(expiries: Expiries, mode: ClockMode) -> Lifetimes {
     let usual = Lifetimes::default();
-    let life = |waited_for: usize, usual| if mode == Mode::Real && waited_for > 0 { SHORT_LIFE } else { usual };
+    let life = |waited_for: usize, usual| if mode == ClockMode::Real && waited_for > 0 { SHORT_LIFE } else { usual };
     Lifetimes {
         sign_in_token: life(expiries.sign_in_token, usual.sign_in_token),
         access_token: life(expiries.access_token, usual.access_token),

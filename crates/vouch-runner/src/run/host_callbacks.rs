@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
-use vouch_sim::clock::{Clock, Purpose};
+use vouch_sim::clock::{Clock, SleepPurpose};
 use vouch_spec::protocol::message::{self, Status};
 use vouch_spec::protocol::{Refusal, StatusWord, is_documented};
 
@@ -93,7 +93,7 @@ impl Default for Sleepers {
 
 impl SdkCallbacks {
     /// Sleeps as the SDK requests. On a device that is not in use, no timer fires before the device is used again.
-    async fn sleep(&self, duration: Duration, purpose: Purpose) {
+    async fn sleep(&self, duration: Duration, purpose: SleepPurpose) {
         let (mut launches, mut unnoticed) =
             (self.sleepers.launches.subscribe(), self.sleepers.time_unnoticed.subscribe());
         tokio::select! {
@@ -118,7 +118,7 @@ impl HostCallbacks for SdkCallbacks {
             "sleep" => {
                 let sleep: message::Sleep =
                     serde_json::from_value(params).map_err(|error| Refusal::bad_params(method, &error))?;
-                let purpose = if sleep.background { Purpose::Background } else { Purpose::Wait };
+                let purpose = if sleep.background { SleepPurpose::Background } else { SleepPurpose::Wait };
                 self.sleep(Duration::from_millis(sleep.milliseconds), purpose).await;
                 Ok(json!({ "now": self.clock.now_ms().saturating_add(self.clock_skew_ms.load(Ordering::Relaxed)) }))
             }

@@ -4,9 +4,9 @@ use crate::sut::{AppRole, BackendRole, CloudRole, Deadlines, SdkRole};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_sim::mock_cloud::{DefaultCloudPolicy, Keys};
-use vouch_sim::reference::adapter::{Reference, TimeSource};
+use vouch_sim::reference::adapter::{ReferenceSdk, TimeSource};
 use vouch_sim::reference::app::DefaultAppPolicy;
 use vouch_sim::reference::backend::DefaultBackendPolicy;
 use vouch_spec::profile::Profile;
@@ -24,7 +24,7 @@ pub struct RoleSetup {
     /// The capabilities that the SDK claims.
     pub capabilities: BTreeSet<Capability>,
     /// Whether time is virtual or real.
-    pub mode: Mode,
+    pub mode: ClockMode,
     /// Whether the SDK takes its time from the harness, which is possible in real time, too.
     pub tells_time: bool,
     pub deadlines: Deadlines,
@@ -36,13 +36,13 @@ impl RoleSetup {
     /// Every role filled by its reference implementation.
     pub fn built_in(keys: Arc<Keys>) -> Self {
         Self {
-            sdk: SdkRole::Builtin { assembly: Arc::new(Reference), time: TimeSource::Harness },
+            sdk: SdkRole::Builtin { assembly: Arc::new(ReferenceSdk), time: TimeSource::Harness },
             app: AppRole::Builtin(Arc::new(DefaultAppPolicy)),
             backend: BackendRole::Builtin(Arc::new(DefaultBackendPolicy)),
             cloud: CloudRole::Simulated { keys, policy: Arc::new(DefaultCloudPolicy) },
             profile: Profile::junction(),
             capabilities: Capability::ALL.iter().copied().collect(),
-            mode: Mode::Virtual,
+            mode: ClockMode::Virtual,
             tells_time: true,
             deadlines: Deadlines::default(),
             request_timeout: Duration::from_secs(5),

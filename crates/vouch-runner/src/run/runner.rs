@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_spec::protocol::message::SdkName;
 
 /// Becomes true when the user interrupts the run.
@@ -56,7 +56,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     on_event(RunEvent::Started(Started {
         target: settings.target.clone(),
         sdk: settings.sdk.clone(),
-        time: if settings.engine.mode == Mode::Virtual { "virtual" } else { "real" },
+        time: if settings.engine.mode == ClockMode::Virtual { "virtual" } else { "real" },
         cases: planned,
         jobs: settings.jobs,
         seed: settings.shuffle,

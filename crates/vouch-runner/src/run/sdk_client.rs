@@ -114,7 +114,7 @@ impl SdkClient {
         let from = log.session_start;
         let received_deletion = || {
             let reports = |exchange: &Exchange| reports_deletion(exchange, &self.context.profile);
-            self.context.transcript.look(|exchanges| exchanges.iter().skip(from).any(reports))
+            self.context.transcript.read(|exchanges| exchanges.iter().skip(from).any(reports))
         };
         CallStart { method, session: log.session, knew_deletion: !log.deletion_reported && received_deletion() }
     }

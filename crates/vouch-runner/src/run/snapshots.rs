@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use similar::TextDiff;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use vouch_sim::clock::Mode;
+use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::snapshot::{self, Snapshot};
 use vouch_spec::scenario::{SnapshotStore, WireCheck};
 use vouch_spec::step::Expiries;
@@ -43,7 +43,7 @@ impl Snapshots {
             return Ok(());
         }
         // With short-lived tokens in real time an SDK may refresh earlier than in virtual time.
-        if world.clock.mode() == Mode::Real && case.expiries() != Expiries::default() {
+        if world.clock.mode() == ClockMode::Real && case.expiries() != Expiries::default() {
             return Ok(());
         }
         let got = snapshot::render(&world.transcript.since(0), &world.redactor, case.given.realm());

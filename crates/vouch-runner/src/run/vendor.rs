@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::mock_cloud::{Lifetimes, MockCloud};
 use vouch_sim::wire::redact::{Redactor, SecretKind};
-use vouch_sim::wire::{Forward, Link, Party, Received, Reply, Upstream};
+use vouch_sim::wire::{ForwardingUpstream, Link, Party, Upstream, WireRequest, WireResponse};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::{Control, Realm};
 
@@ -37,8 +37,9 @@ impl ExternalVendor {
         let mut hosts = BTreeMap::new();
         for (realm, of) in &cloud.realms {
             redactor.named_secret(SecretKind::ApiKey, &of.api_key, format!("API key of {realm}"));
-            let forward =
-                |url: &str| Forward::new(url.to_owned(), timeout).map_err(|error| VendorError::new(url, &error));
+            let forward = |url: &str| {
+                ForwardingUpstream::new(url.to_owned(), timeout).map_err(|error| VendorError::new(url, &error))
+            };
             hosts.insert(*realm, (forward(&of.api)?, forward(&of.auth)?));
         }
         let base = cloud.realms.values().next().map(|of| of.api.clone()).unwrap_or_default();
@@ -222,22 +223,22 @@ impl Vendor {
 
 /// Forwards requests to an external cloud and registers the secrets in its responses.
 struct ExternalUpstream {
-    hosts: BTreeMap<Realm, (Forward, Forward)>,
+    hosts: BTreeMap<Realm, (ForwardingUpstream, ForwardingUpstream)>,
     profile: Arc<Profile>,
     redactor: Redactor,
 }
 
 #[async_trait]
 impl Upstream for ExternalUpstream {
-    async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
+    async fn answer(&self, link: Link, request: WireRequest) -> Option<WireResponse> {
         let (api, auth) = self.hosts.get(&link.realm)?;
         if link.to != Party::Auth {
-            let reply = api.pass_on(request).await?;
+            let reply = api.forward(request).await?;
             self.record_sign_in_token(&reply);
             return Some(reply);
         }
         let call = self.profile.recognise(&request.method, &request.path, &request.body).map(|(call, _)| call);
-        let reply = auth.pass_on(request).await?;
+        let reply = auth.forward(request).await?;
         if let Some(granted) = call.and_then(|call| self.profile.granted(call, &reply.body)) {
             self.redactor.secret(SecretKind::AccessToken, &granted.access_token);
             self.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
@@ -247,7 +248,7 @@ impl Upstream for ExternalUpstream {
 }
 
 impl ExternalUpstream {
-    fn record_sign_in_token(&self, reply: &Reply) {
+    fn record_sign_in_token(&self, reply: &WireResponse) {
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         if let Some(token) = body.get("sign_in_token").and_then(Value::as_str) {
             record_sign_in_token(&self.redactor, token);

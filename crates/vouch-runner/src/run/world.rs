@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vouch_sim::clock::{Clock, real_now_ms};
 use vouch_sim::wire::redact::Redactor;
-use vouch_sim::wire::{Faults, Link, Party, Received, RecordingProxy, Reply, Transcript};
+use vouch_sim::wire::{FaultInjector, Link, Party, RecordingProxy, Transcript, WireRequest, WireResponse};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::Realm;
 use vouch_spec::protocol::message::Item;
@@ -38,7 +38,7 @@ pub struct World {
     pub profile: Arc<Profile>,
     pub vendor: Arc<Vendor>,
     pub transcript: Transcript,
-    pub faults: Faults,
+    pub faults: FaultInjector,
     pub(super) users: Arc<Users>,
     pub(super) device: Arc<Device>,
     pub(super) sdk: Arc<SdkClient>,
@@ -64,7 +64,7 @@ pub(super) struct WorldOptions {
 impl World {
     /// Starts everything except the process of the app.
     pub(super) async fn build(setup: &RoleSetup, options: WorldOptions) -> std::io::Result<Arc<Self>> {
-        let faults = Faults::default();
+        let faults = FaultInjector::default();
         let context = context(setup, options.given, &faults)?;
         let endpoints = endpoints(&context.proxy, &context.vendor, &context.profile, context.given.realm()).await?;
         let parts = DeviceParts {
@@ -155,9 +155,9 @@ impl World {
     }
 
     /// Sends a request of the harness's own client to the cloud. It is recorded like any other.
-    pub(super) async fn client_call(&self, to: Party, realm: Realm, request: Received) -> Option<Reply> {
+    pub(super) async fn client_call(&self, to: Party, realm: Realm, request: WireRequest) -> Option<WireResponse> {
         let link = Link { from: Party::Client, to, realm };
-        self.proxy.pass(link, &*self.vendor.upstream(), request).await
+        self.proxy.forward(link, &*self.vendor.upstream(), request).await
     }
 
     /// Advances the time of every part. A device that is not in use notices when it is used again.
@@ -165,7 +165,7 @@ impl World {
         self.device.pass_time();
         self.clock.advance(by).await;
         self.vendor.advance(self.given.realm(), by).await?;
-        if self.clock.is_owed() {
+        if self.clock.has_pending_calls() {
             self.device.notice_time().await?;
         }
         Ok(())
@@ -206,7 +206,7 @@ impl World {
     }
 }
 
-fn context(setup: &RoleSetup, given: Given, faults: &Faults) -> std::io::Result<CaseContext> {
+fn context(setup: &RoleSetup, given: Given, faults: &FaultInjector) -> std::io::Result<CaseContext> {
     let redactor = Redactor::default();
     let profile = match given.profile {
         Some(OwnProfile::Standard) => Profile::built_in("standard").unwrap_or_else(|| setup.profile.clone()),
@@ -236,7 +236,7 @@ fn is_shared(setup: &RoleSetup) -> bool {
 /// Lets faults of the wire kill the app.
 fn kill_device_on_fault(proxy: &RecordingProxy, device: &Arc<Device>) {
     let device = Arc::downgrade(device);
-    proxy.set_killer(Arc::new(move || {
+    proxy.set_kill_hook(Arc::new(move || {
         let device = device.upgrade();
         Box::pin(async move {
             if let Some(device) = device {

@@ -197,7 +197,7 @@ impl Backend {
     pub fn upstream(&self) -> Result<Arc<dyn Upstream>, SutError> {
         match &self.kind {
             Kind::Reference(backend) => Ok(backend.clone()),
-            Kind::External { .. } => vouch_sim::wire::Forward::new(self.base.clone(), self.connect_timeout)
+            Kind::External { .. } => vouch_sim::wire::ForwardingUpstream::new(self.base.clone(), self.connect_timeout)
                 .map(|forward| Arc::new(forward) as _)
                 .map_err(|error| SutError::new(error.to_string())),
         }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use vouch_spec::protocol::{MAX_UNASKED, connect};
+use vouch_spec::protocol::{MAX_UNSOLICITED, connect};
 
 /// The maximum length of standard error in reports, in bytes.
 const STDERR_TAIL: usize = 64 * 1024;
@@ -107,7 +107,7 @@ pub(super) fn launch(
 ) -> std::io::Result<Process> {
     let (Pipes { stdin, stdout }, process) = spawn(program, Stdio::piped(), options)?;
     let stdin = stdin.ok_or_else(no_pipe)?;
-    let (peer, conversation) = connect(stdout, stdin, MAX_UNASKED, |_| Arc::new(HostCallbackHandler(callbacks)));
+    let (peer, conversation) = connect(stdout, stdin, MAX_UNSOLICITED, |_| Arc::new(HostCallbackHandler(callbacks)));
     tokio::spawn(conversation);
     Ok(Process::new(peer, process, deadlines))
 }

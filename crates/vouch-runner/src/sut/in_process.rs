@@ -8,12 +8,12 @@ use tokio::io::duplex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use vouch_sim::reference::adapter::{SdkFactory, TimeSource, serve};
-use vouch_sim::reference::sdk::ports::Life;
-use vouch_spec::protocol::{MAX_UNASKED, connect};
+use vouch_sim::reference::sdk::ports::ProcessLifetime;
+use vouch_spec::protocol::{MAX_UNSOLICITED, connect};
 
 /// An adapter that runs as a task of this process.
 struct InProcessAdapter {
-    life: Life,
+    life: ProcessLifetime,
     adapter: OnceLock<AbortHandle>,
     state: watch::Sender<ProcessState>,
 }
@@ -27,7 +27,7 @@ pub(super) fn launch(
     let (near, far) = duplex(64 * 1024);
     let (near_read, near_write) = tokio::io::split(near);
     let (far_read, far_write) = tokio::io::split(far);
-    let life = Life::default();
+    let life = ProcessLifetime::default();
     let (state, _) = watch::channel(ProcessState::Running);
     let hosted = Arc::new(InProcessAdapter { life: life.clone(), adapter: OnceLock::new(), state });
 
@@ -40,7 +40,7 @@ pub(super) fn launch(
         }
     });
     let (peer, conversation) =
-        connect(near_read, near_write, MAX_UNASKED, |_| Arc::new(HostCallbackHandler(callbacks)));
+        connect(near_read, near_write, MAX_UNSOLICITED, |_| Arc::new(HostCallbackHandler(callbacks)));
     tokio::spawn(conversation);
     let _ = hosted.adapter.set(adapter.abort_handle());
     Process::new(peer, hosted, deadlines)

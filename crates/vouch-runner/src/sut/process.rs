@@ -185,7 +185,7 @@ impl Process {
 
     /// Whether the process can answer calls.
     pub fn is_alive(&self) -> bool {
-        self.peer.breach().is_none() && !*self.killed.lock()
+        self.peer.violation().is_none() && !*self.killed.lock()
     }
 
     /// The last part of its standard error.

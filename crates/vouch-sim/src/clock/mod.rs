@@ -1,9 +1,9 @@
-//! Time of one case: virtual, where an hour costs nothing, or real.
+//! The clock of one case: virtual, where an hour costs nothing, or real.
 //!
-//! Virtual time stands still until the scenario moves it ([`Clock::advance`]) or until everybody waits: when the build owes
-//! the answer to a call ([`Clock::owe`]), sleeps and does nothing else for a moment, the clock jumps to the end of the suggest
-//! sleep. A sleep from before that call may be a timer of the build's own: for its end alone time jumps only after a long
-//! silence, and while nobody waits for the build it does not jump at all.
+//! Virtual time stands still until the scenario advances it ([`Clock::advance`]) or until every participant waits. When the
+//! build owes the answer to a call ([`Clock::begin_call`]), sleeps, and shows no activity for a moment, the clock jumps to
+//! the end of the nearest sleep. A sleep that began before that call may be a background timer of the build. The clock
+//! jumps to the end of such a sleep only after a long silence, and never while no call is pending.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -15,44 +15,44 @@ use tokio::sync::watch;
 pub const VIRTUAL_START_MS: i64 = 1_767_225_600_000;
 /// Real time without any activity after which sleepers are let go.
 const QUIET: Duration = Duration::from_millis(4);
-/// The same, where a call may wait for a sleep that was begun before it.
+/// The same, where a call may wait for a sleep that began before it.
 const LONG_QUIET: Duration = Duration::from_millis(1500);
 /// No call waits as long as this for its own sake: a longer sleep is taken for a timer of the build's own.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// Which time a case lives in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum ClockMode {
     Virtual,
     Real,
 }
 
 /// The clock of one case. Cheap to clone.
 #[derive(Clone)]
-pub struct Clock(Arc<Inner>);
+pub struct Clock(Arc<ClockState>);
 
-struct Inner {
-    mode: Mode,
+struct ClockState {
+    mode: ClockMode,
     now_ms: watch::Sender<i64>,
     /// Ends of the sleeps that go on, in virtual milliseconds.
     sleeps: Mutex<Vec<i64>>,
     activity: AtomicU64,
     /// How far a real clock has been set ahead, in milliseconds.
     ahead_ms: AtomicI64,
-    owed: Mutex<Owed>,
+    pending_calls: Mutex<PendingCalls>,
 }
 
 /// The calls that the build has not answered yet.
 #[derive(Default)]
-struct Owed {
+struct PendingCalls {
     calls: usize,
     /// Grows each time the last of them is answered.
-    era: u64,
+    generation: u64,
 }
 
 /// What a sleep is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum SleepPurpose {
     /// A call may wait for it.
     Wait,
     /// No call does: a timer of the build's own.
@@ -60,26 +60,26 @@ pub enum Purpose {
 }
 
 impl Clock {
-    pub fn new(mode: Mode) -> Self {
+    pub fn new(mode: ClockMode) -> Self {
         Self::starting_at(mode, VIRTUAL_START_MS)
     }
 
     /// A clock whose virtual time starts at `start_ms`, in milliseconds since 1970.
-    pub fn starting_at(mode: Mode, start_ms: i64) -> Self {
+    pub fn starting_at(mode: ClockMode, start_ms: i64) -> Self {
         let now_ms = watch::Sender::new(start_ms);
-        let (sleeps, activity, owed) = (Mutex::default(), AtomicU64::new(0), Mutex::default());
-        Self(Arc::new(Inner { mode, now_ms, sleeps, activity, ahead_ms: AtomicI64::new(0), owed }))
+        let (sleeps, activity, pending_calls) = (Mutex::default(), AtomicU64::new(0), Mutex::default());
+        Self(Arc::new(ClockState { mode, now_ms, sleeps, activity, ahead_ms: AtomicI64::new(0), pending_calls }))
     }
 
-    pub fn mode(&self) -> Mode {
+    pub fn mode(&self) -> ClockMode {
         self.0.mode
     }
 
     /// Milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         match self.0.mode {
-            Mode::Virtual => *self.0.now_ms.borrow(),
-            Mode::Real => real_now_ms() + self.0.ahead_ms.load(Ordering::Relaxed),
+            ClockMode::Virtual => *self.0.now_ms.borrow(),
+            ClockMode::Real => real_now_ms() + self.0.ahead_ms.load(Ordering::Relaxed),
         }
     }
 
@@ -89,24 +89,24 @@ impl Clock {
     }
 
     /// Says that something went on: sleepers wait a little longer for quiet.
-    pub fn touch(&self) {
+    pub fn record_activity(&self) {
         self.0.activity.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Moves virtual time on; in real time, waits.
     pub async fn advance(&self, by: Duration) {
         match self.0.mode {
-            Mode::Virtual => self.move_to(self.now_ms() + millis(by)),
-            Mode::Real => tokio::time::sleep(by).await,
+            ClockMode::Virtual => self.move_to(self.now_ms() + to_ms(by)),
+            ClockMode::Real => tokio::time::sleep(by).await,
         }
     }
 
     /// Sets the clock ahead at once, whichever time it keeps. Sleeps in real time are not shortened.
     pub fn set_ahead(&self, by: Duration) {
         match self.0.mode {
-            Mode::Virtual => self.move_to(self.now_ms() + millis(by)),
-            Mode::Real => {
-                self.0.ahead_ms.fetch_add(millis(by), Ordering::Relaxed);
+            ClockMode::Virtual => self.move_to(self.now_ms() + to_ms(by)),
+            ClockMode::Real => {
+                self.0.ahead_ms.fetch_add(to_ms(by), Ordering::Relaxed);
             }
         }
     }
@@ -116,48 +116,48 @@ impl Clock {
     }
 
     /// Says that the build owes an answer until what is returned is dropped.
-    pub fn owe(&self) -> Owing {
-        self.0.owed.lock().calls += 1;
-        self.touch();
-        Owing(self.clone())
+    pub fn begin_call(&self) -> PendingCallGuard {
+        self.0.pending_calls.lock().calls += 1;
+        self.record_activity();
+        PendingCallGuard(self.clone())
     }
 
     /// Whether the build owes an answer.
-    pub fn is_owed(&self) -> bool {
-        self.0.owed.lock().calls > 0
+    pub fn has_pending_calls(&self) -> bool {
+        self.0.pending_calls.lock().calls > 0
     }
 
     /// Waits in this clock's time, as the build asks for.
-    pub async fn sleep(&self, duration: Duration, purpose: Purpose) {
-        if self.0.mode == Mode::Real {
+    pub async fn sleep(&self, duration: Duration, purpose: SleepPurpose) {
+        if self.0.mode == ClockMode::Real {
             return tokio::time::sleep(duration).await;
         }
-        let end = self.now_ms() + millis(duration);
-        let era = self.era().filter(|_| duration <= LONGEST_WAIT);
-        let _awake = Sleeping::begin(self, end);
+        let end = self.now_ms() + to_ms(duration);
+        let generation = self.generation().filter(|_| duration <= LONGEST_WAIT);
+        let _awake = SleepGuard::begin(self, end);
         let mut now = self.0.now_ms.subscribe();
         while *now.borrow_and_update() < end {
             tokio::select! {
                 _ = now.changed() => {}
-                () = self.quiet(era), if purpose == Purpose::Wait => self.move_to(self.nearest_end().unwrap_or(end)),
+                () = self.quiet(generation), if purpose == SleepPurpose::Wait => self.move_to(self.nearest_end().unwrap_or(end)),
             }
         }
     }
 
-    /// The era of the calls that are owed now; none where none is.
-    fn era(&self) -> Option<u64> {
-        let owed = self.0.owed.lock();
-        (owed.calls > 0).then_some(owed.era)
+    /// The generation of the calls that are pending now; none where no call is pending.
+    fn generation(&self) -> Option<u64> {
+        let pending_calls = self.0.pending_calls.lock();
+        (pending_calls.calls > 0).then_some(pending_calls.generation)
     }
 
-    /// Waits until a call is owed and nothing has gone on for a moment of real time; a long one where the sleep was not begun
-    /// in the era of that call.
-    async fn quiet(&self, begun: Option<u64>) {
+    /// Waits until a call is pending and nothing has gone on for a moment of real time; a long one where the sleep did not begin
+    /// in the generation of that call.
+    async fn quiet(&self, begun_in: Option<u64>) {
         loop {
             let before = self.0.activity.load(Ordering::Relaxed);
-            let own = begun.is_some() && self.era() == begun;
+            let own = begun_in.is_some() && self.generation() == begun_in;
             tokio::time::sleep(if own { QUIET } else { LONG_QUIET }).await;
-            if self.is_owed() && self.0.activity.load(Ordering::Relaxed) == before {
+            if self.has_pending_calls() && self.0.activity.load(Ordering::Relaxed) == before {
                 return;
             }
         }
@@ -169,32 +169,32 @@ impl Clock {
 }
 
 /// An answer that the build owes, until this is dropped.
-pub struct Owing(Clock);
+pub struct PendingCallGuard(Clock);
 
-impl Drop for Owing {
+impl Drop for PendingCallGuard {
     fn drop(&mut self) {
-        let mut owed = self.0.0.owed.lock();
-        owed.calls = owed.calls.saturating_sub(1);
-        if owed.calls == 0 {
-            owed.era += 1;
+        let mut pending_calls = self.0.0.pending_calls.lock();
+        pending_calls.calls = pending_calls.calls.saturating_sub(1);
+        if pending_calls.calls == 0 {
+            pending_calls.generation += 1;
         }
     }
 }
 
 /// A sleep that goes on; forgotten when the sleeper wakes or is dropped.
-struct Sleeping<'a> {
+struct SleepGuard<'a> {
     clock: &'a Clock,
     end: i64,
 }
 
-impl<'a> Sleeping<'a> {
+impl<'a> SleepGuard<'a> {
     fn begin(clock: &'a Clock, end: i64) -> Self {
         clock.0.sleeps.lock().push(end);
         Self { clock, end }
     }
 }
 
-impl Drop for Sleeping<'_> {
+impl Drop for SleepGuard<'_> {
     fn drop(&mut self) {
         let mut sleeps = self.clock.0.sleeps.lock();
         if let Some(at) = sleeps.iter().position(|end| *end == self.end) {
@@ -203,13 +203,13 @@ impl Drop for Sleeping<'_> {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+fn to_ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
 /// The machine's own time, in milliseconds since 1970.
 pub fn real_now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, to_ms)
 }
 
 #[cfg(test)]
@@ -218,14 +218,14 @@ mod tests {
 
     #[tokio::test]
     async fn virtual_minutes_cost_no_minutes_and_sleepers_wake_in_order() {
-        let clock = Clock::new(Mode::Virtual);
-        let _owed = clock.owe();
+        let clock = Clock::new(ClockMode::Virtual);
+        let _owed = clock.begin_call();
         let began = std::time::Instant::now();
         let order = Mutex::new(Vec::new());
         let sleeper = |tens: u64| {
             let (clock, order) = (clock.clone(), &order);
             async move {
-                clock.sleep(Duration::from_secs(tens * 10), Purpose::Wait).await;
+                clock.sleep(Duration::from_secs(tens * 10), SleepPurpose::Wait).await;
                 order.lock().push(tens);
             }
         };
@@ -237,7 +237,7 @@ mod tests {
 
     #[tokio::test]
     async fn virtual_time_stands_still_by_itself() {
-        let clock = Clock::new(Mode::Virtual);
+        let clock = Clock::new(ClockMode::Virtual);
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert_eq!(clock.now_ms(), VIRTUAL_START_MS);
         clock.advance(Duration::from_secs(90)).await;
@@ -246,26 +246,26 @@ mod tests {
 
     #[tokio::test]
     async fn no_time_passes_for_a_sleep_that_no_call_waits_for() {
-        let clock = Clock::new(Mode::Virtual);
-        let idle = clock.sleep(Duration::from_secs(3000), Purpose::Wait);
+        let clock = Clock::new(ClockMode::Virtual);
+        let idle = clock.sleep(Duration::from_secs(3000), SleepPurpose::Wait);
         assert!(tokio::time::timeout(Duration::from_millis(40), idle).await.is_err(), "nobody waits for the build");
-        let _owed = clock.owe();
-        let timer = clock.sleep(Duration::from_secs(3000), Purpose::Background);
+        let _owed = clock.begin_call();
+        let timer = clock.sleep(Duration::from_secs(3000), SleepPurpose::Background);
         assert!(tokio::time::timeout(Duration::from_millis(40), timer).await.is_err(), "a timer of its own");
         assert_eq!(clock.now_ms(), VIRTUAL_START_MS);
-        let timer = clock.sleep(Duration::from_secs(3000), Purpose::Background);
+        let timer = clock.sleep(Duration::from_secs(3000), SleepPurpose::Background);
         tokio::join!(timer, clock.advance(Duration::from_secs(3001)));
     }
 
     #[tokio::test]
     async fn a_timer_from_before_a_call_does_not_hurry_and_yet_lets_the_call_end() {
-        let clock = Clock::new(Mode::Virtual);
+        let clock = Clock::new(ClockMode::Virtual);
         let timer = {
             let clock = clock.clone();
-            tokio::spawn(async move { clock.sleep(Duration::from_secs(3000), Purpose::Wait).await })
+            tokio::spawn(async move { clock.sleep(Duration::from_secs(3000), SleepPurpose::Wait).await })
         };
         tokio::time::sleep(Duration::from_millis(10)).await;
-        let _owed = clock.owe();
+        let _owed = clock.begin_call();
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(clock.now_ms(), VIRTUAL_START_MS);
         timer.await.expect("it ends after all");

@@ -5,16 +5,17 @@ use super::store::Store;
 use super::team::Team;
 use super::token::TokenShape;
 use super::users::User;
-use super::{Inner, refuse, token};
-use crate::wire::{Received, Reply};
+use super::{CloudState, refuse, token};
+use crate::wire::{WireRequest, WireResponse};
 use hyper::{Method, StatusCode};
 use parking_lot::MutexGuard;
 use serde_json::{Value, json};
 use vouch_spec::protocol::Realm;
 
-pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
-    let Some(caller) = authenticate(cloud, realm, request).or_else(|| cloud.policy.stranger(request)) else {
-        return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "detail": "not authenticated" }));
+pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) -> WireResponse {
+    let Some(caller) = authenticate(cloud, realm, request).or_else(|| cloud.policy.unauthenticated_caller(request))
+    else {
+        return WireResponse::json(StatusCode::UNAUTHORIZED, &json!({ "detail": "not authenticated" }));
     };
     let call = ApiCall { cloud, realm, caller, request };
     let path = request.path_only().to_owned();
@@ -37,7 +38,7 @@ pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
     }
 }
 
-fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Caller> {
+fn authenticate(cloud: &CloudState, realm: Realm, request: &WireRequest) -> Option<Caller> {
     if let Some(key) = request.header("x-vital-api-key") {
         let store = cloud.store.lock();
         return (store.team(realm).key == key).then_some(Caller::Team);
@@ -45,7 +46,7 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
     let jwt = request.bearer()?;
     let claims = token::access_claims(cloud, jwt)?;
     let own = Realm { environment: claims.env, region: claims.region };
-    if !cloud.policy.realm_fits(own, realm) || !cloud.policy.access_in_time(claims.exp, cloud.clock.now_s()) {
+    if !cloud.policy.realm_fits(own, realm) || !cloud.policy.access_token_is_current(claims.exp, cloud.clock.now_s()) {
         return None;
     }
     let mut store = cloud.store.lock();
@@ -62,8 +63,8 @@ fn authenticate(cloud: &Inner, realm: Realm, request: &Received) -> Option<Calle
 /// The most users in one answer.
 const USERS_A_PAGE: usize = 100;
 
-fn ok(body: &Value) -> Reply {
-    Reply::json(StatusCode::OK, body)
+fn ok(body: &Value) -> WireResponse {
+    WireResponse::json(StatusCode::OK, body)
 }
 
 fn user_json(user: &User, team: &Team) -> Value {
@@ -75,10 +76,10 @@ fn user_json(user: &User, team: &Team) -> Value {
 
 /// One authenticated call.
 struct ApiCall<'a> {
-    cloud: &'a Inner,
+    cloud: &'a CloudState,
     realm: Realm,
     caller: Caller,
-    request: &'a Received,
+    request: &'a WireRequest,
 }
 
 impl ApiCall<'_> {
@@ -86,7 +87,7 @@ impl ApiCall<'_> {
         self.cloud.store.lock()
     }
 
-    fn team(&self, work: impl FnOnce() -> Reply) -> Reply {
+    fn team(&self, work: impl FnOnce() -> WireResponse) -> WireResponse {
         if self.cloud.policy.may_use_team(&self.caller, self.request) {
             work()
         } else {
@@ -94,10 +95,10 @@ impl ApiCall<'_> {
         }
     }
 
-    fn user_resource(&self, id: &str, body: impl FnOnce(&User, &Team) -> Value) -> Reply {
+    fn user_resource(&self, id: &str, body: impl FnOnce(&User, &Team) -> Value) -> WireResponse {
         let store = self.store();
         let Some(user) = store.by_id(self.realm, id) else {
-            return refuse(self.cloud.policy.missing(&self.caller), "not_found");
+            return refuse(self.cloud.policy.missing_user_status(&self.caller), "not_found");
         };
         if !self.cloud.policy.may_read_user(&self.caller, user, self.request) {
             return refuse(StatusCode::FORBIDDEN, "forbidden");
@@ -105,22 +106,23 @@ impl ApiCall<'_> {
         ok(&body(user, store.team(self.realm)))
     }
 
-    fn create_user(&self) -> Reply {
+    fn create_user(&self) -> WireResponse {
         let body: Value = serde_json::from_slice(&self.request.body).unwrap_or_default();
         let Some(client_id) = self.cloud.policy.client_user_id(&body) else {
             return refuse(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
         };
         let mut store = self.store();
-        let taken = store.by_client_id(self.realm, &client_id).filter(|_| !self.cloud.policy.allows_twins());
+        let taken =
+            store.by_client_id(self.realm, &client_id).filter(|_| !self.cloud.policy.allows_duplicate_client_ids());
         if let Some(existing) = taken {
             let detail = json!({
                 "error_type": "INVALID_REQUEST", "error_message": "Client user id already exists.",
                 "user_id": existing.id, "created_on": "2026-01-01T00:00:00+00:00",
             });
-            return Reply::json(StatusCode::BAD_REQUEST, &json!({ "detail": detail }));
+            return WireResponse::json(StatusCode::BAD_REQUEST, &json!({ "detail": detail }));
         }
-        let user = match self.cloud.policy.allows_twins() {
-            true => Some(store.add_twin(self.realm, &client_id)),
+        let user = match self.cloud.policy.allows_duplicate_client_ids() {
+            true => Some(store.add_user_with_duplicate_client_id(self.realm, &client_id)),
             false => store.add_user(self.realm, &client_id, None),
         };
         let Some(user) = user else {
@@ -130,7 +132,7 @@ impl ApiCall<'_> {
         ok(&user_json(&user, store.team(self.realm)))
     }
 
-    fn list_users(&self, request: &Received) -> Reply {
+    fn list_users(&self, request: &WireRequest) -> WireResponse {
         let (_, query) = request.path.split_once('?').unwrap_or_default();
         let asked = |name: &str, usual: usize| {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
@@ -144,7 +146,7 @@ impl ApiCall<'_> {
         ok(&json!({ "total": store.live_count(self.realm), "users": users, "offset": offset, "limit": limit }))
     }
 
-    fn resolve(&self, client_id: &str) -> Reply {
+    fn resolve(&self, client_id: &str) -> WireResponse {
         let store = self.store();
         match store.by_client_id(self.realm, client_id) {
             Some(user) => ok(&user_json(user, store.team(self.realm))),
@@ -152,7 +154,7 @@ impl ApiCall<'_> {
         }
     }
 
-    fn delete(&self, id: &str) -> Reply {
+    fn delete(&self, id: &str) -> WireResponse {
         if self.store().set_deleted(self.realm, id, true, &*self.cloud.policy) {
             ok(&json!({ "success": true }))
         } else {
@@ -160,7 +162,7 @@ impl ApiCall<'_> {
         }
     }
 
-    fn undo_delete(&self) -> Reply {
+    fn undo_delete(&self) -> WireResponse {
         let body: Value = serde_json::from_slice(&self.request.body).unwrap_or_default();
         let id = body.get("user_id").and_then(Value::as_str).unwrap_or_default();
         if self.store().set_deleted(self.realm, id, false, &*self.cloud.policy) {
@@ -170,12 +172,12 @@ impl ApiCall<'_> {
         }
     }
 
-    fn issue(&self, id: &str) -> Reply {
+    fn issue(&self, id: &str) -> WireResponse {
         let (team, user) = {
             let store = self.store();
             (store.team(self.realm).clone(), store.by_id(self.realm, id).map(|user| user.id.clone()))
         };
-        let user_id = user.or_else(|| self.cloud.policy.issues_for_nobody().then(|| id.to_owned()));
+        let user_id = user.or_else(|| self.cloud.policy.issues_for_unknown_users().then(|| id.to_owned()));
         let Some(user_id) = user_id else { return refuse(StatusCode::NOT_FOUND, "not_found") };
         match token::sign_in_token(self.cloud, self.realm, &team, &user_id, &TokenShape::default()) {
             Some(token) => ok(&json!({ "user_id": user_id, "sign_in_token": token })),

@@ -1,15 +1,15 @@
 //! The identity provider: exchange and refresh, in the words of the case's wire profile. Source: wire facts, "Exchange",
 //! "Refresh", "Errors"; RFC 6749 section 6, RFC 8693.
 
-use super::store::{Standing, Ticket};
-use super::{Inner, token};
-use crate::wire::{Received, Reply};
+use super::store::{RefreshTokenState, TokenGeneration};
+use super::{CloudState, token};
+use crate::wire::{WireRequest, WireResponse};
 use hyper::{Method, StatusCode};
 use std::sync::atomic::Ordering;
-use vouch_spec::profile::{Granted, IdpCall, NumberForm, Profile, RequestMismatch, RequestTokens, ResponseTemplate};
+use vouch_spec::profile::{IdpCall, NumberForm, Profile, RequestMismatch, RequestTokens, ResponseTemplate, TokenGrant};
 use vouch_spec::protocol::{ErrorKind, Realm};
 
-pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
+pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) -> WireResponse {
     let profile = &cloud.profile;
     if ![&profile.exchange.path, &profile.refresh.path].into_iter().any(|path| path == request.path_only()) {
         return error(cloud, StatusCode::NOT_FOUND, "not_found");
@@ -17,11 +17,11 @@ pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
     if request.method != Method::POST {
         return error(cloud, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
     }
-    let judged = profile.judge(&request.method, &request.path, &request.headers, &request.body);
-    let Some((call, carried, misfit)) = judged else {
+    let checked = profile.check_request(&request.method, &request.path, &request.headers, &request.body);
+    let Some((call, carried, mismatch)) = checked else {
         return error(cloud, StatusCode::BAD_REQUEST, "unsupported_grant_type");
     };
-    match misfit {
+    match mismatch {
         Some(RequestMismatch::ContentType) => {
             error(cloud, StatusCode::UNSUPPORTED_MEDIA_TYPE, &profile.errors.bad_request)
         }
@@ -33,24 +33,24 @@ pub(super) fn answer(cloud: &Inner, realm: Realm, request: &Received) -> Reply {
             };
             match done {
                 Ok(session) => tokens(cloud, realm, call, &session),
-                Err(kind) => Reply::json(StatusCode::BAD_REQUEST, &profile.refusal(call, 400, kind)),
+                Err(kind) => WireResponse::json(StatusCode::BAD_REQUEST, &profile.refusal(call, 400, kind)),
             }
         }
     }
 }
 
-fn error(cloud: &Inner, status: StatusCode, word: &str) -> Reply {
+fn error(cloud: &CloudState, status: StatusCode, word: &str) -> WireResponse {
     let status = cloud.policy.bad_request(status);
-    Reply::json(status, &cloud.profile.error(status.as_u16(), word))
+    WireResponse::json(status, &cloud.profile.error(status.as_u16(), word))
 }
 
 /// A session as it is after a call.
-struct Session {
+struct IssuedSession {
     user_id: String,
-    ticket: Ticket,
+    generation_of_token: TokenGeneration,
 }
 
-fn exchange(cloud: &Inner, realm: Realm, carried: &RequestTokens) -> Result<Session, ErrorKind> {
+fn exchange(cloud: &CloudState, realm: Realm, carried: &RequestTokens) -> Result<IssuedSession, ErrorKind> {
     let refused = ErrorKind::InvalidSignInToken;
     let jwt = carried.token.as_deref().unwrap_or_default();
     let good = token::check_sign_in(cloud, realm, jwt).ok_or(refused)?;
@@ -63,41 +63,41 @@ fn exchange(cloud: &Inner, realm: Realm, carried: &RequestTokens) -> Result<Sess
     if !store.use_sign_in_token(good.id, good.expires_s, cloud.clock.now_s()) && cloud.policy.single_use() {
         return Err(refused);
     }
-    let ticket = store.open_session(realm, &user_id).ok_or(refused)?;
-    Ok(Session { user_id, ticket })
+    let generation_of_token = store.open_session(realm, &user_id).ok_or(refused)?;
+    Ok(IssuedSession { user_id, generation_of_token })
 }
 
-fn refresh(cloud: &Inner, realm: Realm, used: &str) -> Result<Session, ErrorKind> {
+fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession, ErrorKind> {
     let unknown = ErrorKind::NeedsReauthentication;
     let used = token::read_refresh_token(cloud, used).ok_or(unknown)?;
     let mut store = cloud.store.lock();
-    match store.standing(used, &*cloud.policy) {
-        Standing::Good => {}
-        Standing::Revoked => return Err(cloud.policy.of_revoked()),
-        Standing::NoUser => return Err(ErrorKind::InvalidUser),
+    match store.refresh_token_state(used, &*cloud.policy) {
+        RefreshTokenState::Valid => {}
+        RefreshTokenState::Revoked => return Err(cloud.policy.revoked_session_error()),
+        RefreshTokenState::UserDeleted => return Err(ErrorKind::InvalidUser),
     }
     let fits = store.session(used.sid).filter(|session| cloud.policy.realm_fits(session.realm, realm));
     let user = fits.and_then(|session| store.user_of(session));
     let user_id = user.map(|user| user.id.clone()).ok_or(unknown)?;
-    let ticket = store.rotate(used, cloud.policy.keeps_predecessor()).ok_or(unknown)?;
-    Ok(Session { user_id, ticket })
+    let generation_of_token = store.rotate(used, cloud.policy.keeps_predecessor()).ok_or(unknown)?;
+    Ok(IssuedSession { user_id, generation_of_token })
 }
 
-fn tokens(cloud: &Inner, realm: Realm, call: IdpCall, session: &Session) -> Reply {
-    let Session { user_id, ticket } = session;
+fn tokens(cloud: &CloudState, realm: Realm, call: IdpCall, session: &IssuedSession) -> WireResponse {
+    let IssuedSession { user_id, generation_of_token } = session;
     let count = if call == IdpCall::Exchange { &cloud.exchanges } else { &cloud.refreshes };
     count.fetch_add(1, Ordering::Relaxed);
-    let refresh_token = token::refresh_token(cloud, *ticket);
-    let Some(access_token) = token::access_token(cloud, realm, user_id, *ticket) else {
+    let refresh_token = token::refresh_token(cloud, *generation_of_token);
+    let Some(access_token) = token::access_token(cloud, realm, user_id, *generation_of_token) else {
         return error(cloud, StatusCode::INTERNAL_SERVER_ERROR, "signing_failed");
     };
     let expires_in = cloud.lifetimes().access_token.as_secs();
-    let granted = Granted { access_token, refresh_token, expires_in };
-    let reply = match &cloud.ready_answers {
-        Some(ready) => Reply::json_text(StatusCode::OK, ready.of(call).text(&granted, user_id)),
+    let granted = TokenGrant { access_token, refresh_token, expires_in };
+    let reply = match &cloud.response_templates {
+        Some(templates) => WireResponse::json_text(StatusCode::OK, templates.of(call).text(&granted, user_id)),
         None => {
             let body = cloud.profile.answer(call, &granted, user_id, cloud.behaviour.expires_in);
-            Reply::json(StatusCode::OK, &cloud.policy.token_answer(body))
+            WireResponse::json(StatusCode::OK, &cloud.policy.token_answer(body))
         }
     };
     reply.header("cache-control", cloud.policy.token_cache_control()).header("pragma", "no-cache")

@@ -14,19 +14,19 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 
-/// What tokens are signed with. Key pairs are parsed once, when they are made.
+/// What tokens are signed with. SigningKey pairs are parsed once, when they are made.
 pub struct Keys {
-    sign_in: Arc<Key>,
-    access: Arc<Key>,
+    sign_in: Arc<SigningKey>,
+    access: Arc<SigningKey>,
 }
 
-enum Key {
+enum SigningKey {
     /// An RS256 key pair of 2048 bits.
     Rsa { pair: Box<RsaKeyPair>, public: ParsedPublicKey },
     /// An ES256 key pair: a signature costs a twentieth of an RSA one.
     Ecdsa { pair: Box<EcdsaKeyPair>, public: ParsedPublicKey },
     /// A secret of the process: a hundred times as fast, and only good where nobody but the cloud itself checks.
-    Quick(Box<hmac::Key>),
+    Hmac(Box<hmac::Key>),
 }
 
 /// The machine could not make a key.
@@ -45,21 +45,21 @@ fn failed(error: impl std::fmt::Debug) -> KeyError {
 impl Keys {
     /// RS256 throughout. The vendor signs its sign-in tokens so (wire facts, "Sign-in token").
     pub fn generate() -> Result<Self, KeyError> {
-        Ok(Self::one(Key::rs256()?))
+        Ok(Self::one(SigningKey::rs256()?))
     }
 
     /// RS256 for sign-in tokens, whose algorithm clients may check; ES256 for access tokens, which are opaque to them.
     pub fn es256() -> Result<Self, KeyError> {
-        Ok(Self { sign_in: Arc::new(Key::rs256()?), access: Arc::new(Key::es256()?) })
+        Ok(Self { sign_in: Arc::new(SigningKey::rs256()?), access: Arc::new(SigningKey::es256()?) })
     }
 
     /// Keys for walks in memory: tokens say RS256, as clients read them, and are authenticated by the process's own secret.
     pub fn hmac() -> Result<Self, KeyError> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(failed)?;
-        Ok(Self::one(Key::Quick(Box::new(key))))
+        Ok(Self::one(SigningKey::Hmac(Box::new(key))))
     }
 
-    fn one(key: Key) -> Self {
+    fn one(key: SigningKey) -> Self {
         let key = Arc::new(key);
         Self { sign_in: key.clone(), access: key }
     }
@@ -107,18 +107,18 @@ pub(super) fn payload(claims: &impl Serialize) -> Option<String> {
     Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).ok()?))
 }
 
-impl Key {
+impl SigningKey {
     fn rs256() -> Result<Self, KeyError> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
         let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()).map_err(failed)?;
-        Key::Rsa { pair: Box::new(pair), public }.tried()
+        SigningKey::Rsa { pair: Box::new(pair), public }.tried()
     }
 
     /// RFC 7518 section 3.4: P-256 with SHA-256.
     fn es256() -> Result<Self, KeyError> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
         let public = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).map_err(failed)?;
-        Key::Ecdsa { pair: Box::new(pair), public }.tried()
+        SigningKey::Ecdsa { pair: Box::new(pair), public }.tried()
     }
 
     fn tried(self) -> Result<Self, KeyError> {
@@ -128,13 +128,13 @@ impl Key {
     }
 
     fn is_slow(&self) -> bool {
-        matches!(self, Key::Rsa { .. })
+        matches!(self, SigningKey::Rsa { .. })
     }
 
     fn header(&self) -> &'static str {
         match self {
-            Key::Ecdsa { .. } => &ES256,
-            Key::Rsa { .. } | Key::Quick(_) => &RS256,
+            SigningKey::Ecdsa { .. } => &ES256,
+            SigningKey::Rsa { .. } | SigningKey::Hmac(_) => &RS256,
         }
     }
 
@@ -150,15 +150,15 @@ impl Key {
         let mut rsa = [0; 256];
         let (tag, ecdsa);
         let signature: &[u8] = match self {
-            Key::Rsa { pair, .. } => {
+            SigningKey::Rsa { pair, .. } => {
                 pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), jwt.as_bytes(), &mut rsa).ok()?;
                 &rsa
             }
-            Key::Ecdsa { pair, .. } => {
+            SigningKey::Ecdsa { pair, .. } => {
                 ecdsa = pair.sign(&SystemRandom::new(), jwt.as_bytes()).ok()?;
                 ecdsa.as_ref()
             }
-            Key::Quick(key) => {
+            SigningKey::Hmac(key) => {
                 tag = hmac::sign(key, jwt.as_bytes());
                 tag.as_ref()
             }
@@ -175,45 +175,47 @@ impl Key {
         let signed = &jwt.as_bytes()[..self.header().len() + payload.len()];
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         match self {
-            Key::Rsa { public, .. } | Key::Ecdsa { public, .. } => public.verify_sig(signed, &signature).ok()?,
-            Key::Quick(key) => hmac::verify(key, signed, &signature).ok()?,
+            SigningKey::Rsa { public, .. } | SigningKey::Ecdsa { public, .. } => {
+                public.verify_sig(signed, &signature).ok()?
+            }
+            SigningKey::Hmac(key) => hmac::verify(key, signed, &signature).ok()?,
         }
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 
     fn jwk(&self) -> Option<Value> {
         match self {
-            Key::Rsa { pair, .. } => {
+            SigningKey::Rsa { pair, .. } => {
                 let PublicKeyComponents::<Vec<u8>> { n, e } = pair.public_key().into();
                 let [n, e] = [n, e].map(|number| URL_SAFE_NO_PAD.encode(number));
                 Some(json!({ "kty": "RSA", "alg": "RS256", "use": "sig", "n": n, "e": e }))
             }
-            Key::Ecdsa { pair, .. } => {
+            SigningKey::Ecdsa { pair, .. } => {
                 // An uncompressed point: 4, then the two coordinates (SEC 1 section 2.3.3).
                 let (x, y) = pair.public_key().as_ref().get(1..)?.split_at_checked(32)?;
                 let [x, y] = [x, y].map(|number| URL_SAFE_NO_PAD.encode(number));
                 Some(json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": x, "y": y }))
             }
-            Key::Quick(_) => None,
+            SigningKey::Hmac(_) => None,
         }
     }
 }
 
 /// Authenticates what the cloud hands out and takes back: 16 bytes of HMAC-SHA256, under a key of one cloud.
-pub(super) struct Seal(hmac::Key);
+pub(super) struct TokenMac(hmac::Key);
 
-impl Seal {
+impl TokenMac {
     pub(super) fn new() -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, &rand::random::<[u8; 32]>()))
     }
 
     pub(super) fn of(&self, content: &[u8]) -> [u8; 16] {
-        let mut seal = [0; 16];
-        seal.copy_from_slice(&hmac::sign(&self.0, content).as_ref()[..16]);
-        seal
+        let mut mac = [0; 16];
+        mac.copy_from_slice(&hmac::sign(&self.0, content).as_ref()[..16]);
+        mac
     }
 
-    pub(super) fn fits(&self, content: &[u8], seal: &[u8]) -> bool {
-        constant_time::verify_slices_are_equal(&self.of(content), seal).is_ok()
+    pub(super) fn fits(&self, content: &[u8], mac: &[u8]) -> bool {
+        constant_time::verify_slices_are_equal(&self.of(content), mac).is_ok()
     }
 }

@@ -22,7 +22,7 @@ pub use users::User;
 
 use crate::clock::Clock;
 use crate::wire::redact::{Redactor, SecretKind};
-use crate::wire::{Link, Party, Received, Reply, Upstream};
+use crate::wire::{Link, Party, Upstream, WireRequest, WireResponse};
 use async_trait::async_trait;
 use hyper::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
@@ -35,19 +35,19 @@ use vouch_spec::protocol::Realm;
 
 /// How this cloud behaves where the scheme leaves room.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Behaviour {
+pub struct CloudBehaviour {
     /// How `expires_in` is written, where not as the profile has it.
     pub expires_in: Option<NumberForm>,
-    pub refresh_tokens: RefreshTokens,
+    pub refresh_tokens: RefreshTokenFormat,
 }
 
 /// What refresh tokens are like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RefreshTokens {
+pub enum RefreshTokenFormat {
     #[default]
     Plain,
     /// They hold characters that a form must percent-encode.
-    Awkward,
+    NeedsEscaping,
     /// They are two thousand characters long.
     Long,
 }
@@ -67,41 +67,41 @@ impl Default for Lifetimes {
 
 /// The cloud of one case. Cheap to clone.
 #[derive(Clone)]
-pub struct MockCloud(Arc<Inner>);
+pub struct MockCloud(Arc<CloudState>);
 
 /// What a cloud is made of.
 pub struct CloudParts {
     pub keys: Arc<Keys>,
     pub clock: Clock,
     pub redactor: Redactor,
-    pub behaviour: Behaviour,
+    pub behaviour: CloudBehaviour,
     pub profile: Arc<Profile>,
     pub policy: Arc<dyn CloudPolicy>,
 }
 
-struct Inner {
+struct CloudState {
     keys: Arc<Keys>,
     clock: Clock,
     redactor: Redactor,
-    behaviour: Behaviour,
+    behaviour: CloudBehaviour,
     profile: Arc<Profile>,
     lifetimes: Mutex<Lifetimes>,
     policy: Arc<dyn CloudPolicy>,
     store: Mutex<Store>,
-    seal: keys::Seal,
-    ready_answers: Option<idp::ResponseTemplates>,
+    mac: keys::TokenMac,
+    response_templates: Option<idp::ResponseTemplates>,
     exchanges: AtomicU64,
     refreshes: AtomicU64,
 }
 
 /// How often the identity provider gave tokens out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GrantedCount {
+pub struct TokenGrantCount {
     pub exchanges: u64,
     pub refreshes: u64,
 }
 
-impl Inner {
+impl CloudState {
     fn lifetimes(&self) -> Lifetimes {
         *self.lifetimes.lock()
     }
@@ -110,7 +110,7 @@ impl Inner {
 impl MockCloud {
     pub fn new(parts: CloudParts) -> Self {
         let CloudParts { keys, clock, redactor, behaviour, profile, policy } = parts;
-        let cloud = Self(Arc::new(Inner {
+        let cloud = Self(Arc::new(CloudState {
             keys,
             clock,
             redactor,
@@ -119,8 +119,8 @@ impl MockCloud {
             policy,
             lifetimes: Mutex::default(),
             store: Mutex::new(Store::new()),
-            seal: keys::Seal::new(),
-            ready_answers: None,
+            mac: keys::TokenMac::new(),
+            response_templates: None,
             exchanges: AtomicU64::new(0),
             refreshes: AtomicU64::new(0),
         }));
@@ -131,12 +131,12 @@ impl MockCloud {
         cloud
     }
 
-    /// Has good answers of the identity provider made from text that is ready, past [`CloudPolicy::token_answer`]: for clouds
+    /// Has good answers of the identity provider made from text that is templates, past [`CloudPolicy::token_answer`]: for clouds
     /// without a fault, before they are shared.
     #[must_use]
-    pub fn with_ready_answers(mut self) -> Self {
+    pub fn with_response_templates(mut self) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.ready_answers = Some(idp::ResponseTemplates::new(&inner.profile, inner.behaviour.expires_in));
+            inner.response_templates = Some(idp::ResponseTemplates::new(&inner.profile, inner.behaviour.expires_in));
         }
         self
     }
@@ -156,8 +156,8 @@ impl MockCloud {
     }
 
     /// Gives a team another API key: one that a backend under test has already.
-    pub fn set_key(&self, realm: Realm, key: &str) {
-        self.store().set_key(realm, key);
+    pub fn set_api_key(&self, realm: Realm, key: &str) {
+        self.store().set_api_key(realm, key);
     }
 
     pub fn set_lifetimes(&self, lifetimes: Lifetimes) {
@@ -170,13 +170,13 @@ impl MockCloud {
     }
 
     /// How often tokens were given out so far.
-    pub fn granted(&self) -> GrantedCount {
+    pub fn granted(&self) -> TokenGrantCount {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        GrantedCount { exchanges: read(&self.0.exchanges), refreshes: read(&self.0.refreshes) }
+        TokenGrantCount { exchanges: read(&self.0.exchanges), refreshes: read(&self.0.refreshes) }
     }
 
     /// The answer to a request. It may sign, which takes long with some keys; it waits for nothing.
-    pub fn answer_now(&self, link: Link, request: &Received) -> Reply {
+    pub fn answer_now(&self, link: Link, request: &WireRequest) -> WireResponse {
         match link.to {
             Party::Auth => idp::answer(&self.0, link.realm, request),
             Party::Api => api::answer(&self.0, link.realm, request),
@@ -193,11 +193,11 @@ impl MockCloud {
 
 #[async_trait]
 impl Upstream for MockCloud {
-    async fn answer(&self, link: Link, request: Received) -> Option<Reply> {
+    async fn answer(&self, link: Link, request: WireRequest) -> Option<WireResponse> {
         Some(self.answer_now(link, &request))
     }
 
-    fn place(&self, link: Link, request: &Received) -> Link {
+    fn place(&self, link: Link, request: &WireRequest) -> Link {
         let profile = &self.0.profile;
         if link.to != Party::Auth || !profile.one_auth_host {
             return link;
@@ -210,6 +210,6 @@ impl Upstream for MockCloud {
 }
 
 /// An error in the vendor's shape. Source: wire facts, "Errors".
-fn refuse(status: StatusCode, error_type: &str) -> Reply {
-    Reply::json(status, &json!({ "detail": { "error_type": error_type } }))
+fn refuse(status: StatusCode, error_type: &str) -> WireResponse {
+    WireResponse::json(status, &json!({ "detail": { "error_type": error_type } }))
 }

@@ -1,8 +1,8 @@
-//! The decisions of the cloud, one method each. The default bodies are the scheme; a mutant overrides one.
+//! The decisions of the mock cloud, one method each. The default bodies follow the scheme; a mutant overrides one.
 
 use super::team::Team;
 use super::users::User;
-use crate::wire::Received;
+use crate::wire::WireRequest;
 use hyper::StatusCode;
 use serde_json::Value;
 use vouch_spec::protocol::{ErrorKind, Realm};
@@ -23,41 +23,41 @@ pub trait CloudPolicy: Send + Sync {
     }
 
     /// Whether a token that ends at `expires_s` is still good at `now_s` (ISS-5).
-    fn in_time(&self, expires_s: i64, now_s: i64) -> bool {
+    fn sign_in_token_is_current(&self, expires_s: i64, now_s: i64) -> bool {
         now_s < expires_s
     }
 
-    /// Who calls the API with a credential that is none: nobody (IDP-4, SCO-4).
-    fn stranger(&self, _request: &Received) -> Option<Caller> {
+    /// The caller of a request without a valid credential; none (IDP-4, SCO-4).
+    fn unauthenticated_caller(&self, _request: &WireRequest) -> Option<Caller> {
         None
     }
 
-    /// The claims of a JWT without the vendor's signature, if they are believed all the same (IDP-4).
-    fn believed(&self, _jwt: &str) -> Option<Value> {
+    /// The claims of a JWT without the vendor's signature, if the cloud accepts them (IDP-4).
+    fn claims_without_signature(&self, _jwt: &str) -> Option<Value> {
         None
     }
 
-    /// Whether an access token of this generation is accepted; an exchange gives the first, generation 0 (SCO-1).
+    /// Whether an access token of this generation is accepted. An exchange grants generation 0 (SCO-1).
     fn accepts_generation(&self, _generation: u64) -> bool {
         true
     }
 
     /// Whether a caller may read a user's resources (SCO-1, SCO-2).
-    fn may_read_user(&self, caller: &Caller, user: &User, _request: &Received) -> bool {
+    fn may_read_user(&self, caller: &Caller, user: &User, _request: &WireRequest) -> bool {
         match caller {
             Caller::Team => true,
             Caller::User(id) => id.eq_ignore_ascii_case(&user.id),
         }
     }
 
-    /// What a caller gets who asks for a user that does not exist. To an installation, those and the users of others look
-    /// alike (SCO-2, DEL-4).
-    fn missing(&self, caller: &Caller) -> StatusCode {
+    /// The status for a user that does not exist. An installation cannot distinguish unknown users from the users of
+    /// others (SCO-2, DEL-4).
+    fn missing_user_status(&self, caller: &Caller) -> StatusCode {
         if *caller == Caller::Team { StatusCode::NOT_FOUND } else { StatusCode::FORBIDDEN }
     }
 
     /// Whether a caller may use team-level resources (SCO-3).
-    fn may_use_team(&self, caller: &Caller, _request: &Received) -> bool {
+    fn may_use_team(&self, caller: &Caller, _request: &WireRequest) -> bool {
         *caller == Caller::Team
     }
 
@@ -67,7 +67,7 @@ pub trait CloudPolicy: Send + Sync {
     }
 
     /// Whether a sign-in token is issued for a user id that nobody has (IDP-4).
-    fn issues_for_nobody(&self) -> bool {
+    fn issues_for_unknown_users(&self) -> bool {
         false
     }
 
@@ -87,12 +87,12 @@ pub trait CloudPolicy: Send + Sync {
     }
 
     /// Whether a revoked session can be refreshed all the same (IDP-3).
-    fn forgives_revocation(&self) -> bool {
+    fn refreshes_revoked_sessions(&self) -> bool {
         false
     }
 
-    /// What a refresh of a revoked session is told (IDP-3).
-    fn of_revoked(&self) -> ErrorKind {
+    /// The error of a refresh of a revoked session (IDP-3).
+    fn revoked_session_error(&self) -> ErrorKind {
         ErrorKind::NeedsReauthentication
     }
 
@@ -107,17 +107,17 @@ pub trait CloudPolicy: Send + Sync {
     }
 
     /// Whether a client user id can have two users (ISS-2).
-    fn allows_twins(&self) -> bool {
+    fn allows_duplicate_client_ids(&self) -> bool {
         false
     }
 
     /// Whether the session of a deleted user can be refreshed all the same (IDP-3).
-    fn refreshes_the_deleted(&self) -> bool {
+    fn refreshes_deleted_users(&self) -> bool {
         false
     }
 
     /// Whether a token whose lifetime is over still counts; the API's own check (IDP-7).
-    fn access_in_time(&self, expires_s: i64, now_s: i64) -> bool {
+    fn access_token_is_current(&self, expires_s: i64, now_s: i64) -> bool {
         now_s < expires_s
     }
 
@@ -147,7 +147,7 @@ pub trait CloudPolicy: Send + Sync {
     }
 }
 
-/// The scheme as it is meant.
+/// The policy that follows the scheme.
 pub struct DefaultCloudPolicy;
 
 impl CloudPolicy for DefaultCloudPolicy {}

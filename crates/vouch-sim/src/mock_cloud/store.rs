@@ -1,5 +1,5 @@
-//! What the cloud remembers: teams, users, sessions. It stands behind one lock that is held for look-ups only: signing and
-//! reading happen outside.
+//! The state of the mock cloud: teams, users, sessions. One lock guards it, and it is held for look-ups only. Signing and
+//! parsing happen outside the lock.
 
 use super::policy::CloudPolicy;
 use super::segmented_vec::SegmentedVec;
@@ -11,7 +11,7 @@ use vouch_spec::protocol::Realm;
 
 /// What came of one exchange: a chain of refresh tokens, one a generation. About 50 bytes, however often it is refreshed.
 #[derive(Clone, Debug)]
-pub(super) struct Session {
+pub(super) struct CloudSession {
     pub realm: Realm,
     /// The user's number in the realm.
     user: u32,
@@ -27,32 +27,32 @@ pub(super) struct Session {
     pub access_from: u64,
 }
 
-impl Session {
+impl CloudSession {
     fn end(&mut self) {
         (self.revoked, self.access_from) = (true, u64::MAX);
     }
 }
 
-/// What an authentic refresh token names. See [`super::token::refresh_token`].
+/// The session and generation that an authentic refresh token names. See [`super::token::refresh_token`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ticket {
+pub(super) struct TokenGeneration {
     pub sid: u64,
     pub generation: u64,
 }
 
-/// What a refresh token is to the cloud.
-pub(super) enum Standing {
-    Good,
+/// Whether a refresh token can be used.
+pub(super) enum RefreshTokenState {
+    Valid,
     Revoked,
     /// The user is gone.
-    NoUser,
+    UserDeleted,
 }
 
 /// The state of one cloud.
 pub struct Store {
     realms: BTreeMap<Realm, (Team, Users)>,
-    sessions: SegmentedVec<Session>,
-    used_sign_in_tokens: Used,
+    sessions: SegmentedVec<CloudSession>,
+    used_sign_in_tokens: UsedTokens,
 }
 
 impl Store {
@@ -64,7 +64,7 @@ impl Store {
         Self {
             realms: Realm::all().map(|realm| (realm, (team(realm), Users::default()))).collect(),
             sessions: SegmentedVec::default(),
-            used_sign_in_tokens: Used::default(),
+            used_sign_in_tokens: UsedTokens::default(),
         }
     }
 
@@ -78,7 +78,7 @@ impl Store {
         &self.realms[&realm].1
     }
 
-    pub(super) fn set_key(&mut self, realm: Realm, key: &str) {
+    pub(super) fn set_api_key(&mut self, realm: Realm, key: &str) {
         if let Some((team, _)) = self.realms.get_mut(&realm) {
             key.clone_into(&mut team.key);
         }
@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// Adds a user whether or not the client user id is taken.
-    pub(super) fn add_twin(&mut self, realm: Realm, client_user_id: &str) -> User {
+    pub(super) fn add_user_with_duplicate_client_id(&mut self, realm: Realm, client_user_id: &str) -> User {
         self.insert(realm, client_user_id, None)
     }
 
@@ -162,7 +162,7 @@ impl Store {
         self.each_session(realm, user_id, |session| session.access_from = session.generation + 1);
     }
 
-    fn each_session(&mut self, realm: Realm, user_id: &str, mut work: impl FnMut(&mut Session)) {
+    fn each_session(&mut self, realm: Realm, user_id: &str, mut work: impl FnMut(&mut CloudSession)) {
         let users = self.users(realm);
         let row = users.numbered(user_id).and_then(|number| users.row(number));
         let mut next = row.and_then(|row| row.newest_session);
@@ -174,61 +174,65 @@ impl Store {
 
     /// Notes the use of a sign-in token; whether it was the first. `id` is its `jti`; it is forgotten after `expires_s`.
     pub(super) fn use_sign_in_token(&mut self, id: Uuid, expires_s: i64, now_s: i64) -> bool {
-        self.used_sign_in_tokens.note(id, expires_s, now_s)
+        self.used_sign_in_tokens.record_use(id, expires_s, now_s)
     }
 
-    /// Opens a session of a user that lives; its first ticket. None where there is no such user.
-    pub(super) fn open_session(&mut self, realm: Realm, user_id: &str) -> Option<Ticket> {
+    /// Opens a session of a user that lives; returns its first token generation. None if there is no such user.
+    pub(super) fn open_session(&mut self, realm: Realm, user_id: &str) -> Option<TokenGeneration> {
         let (_, users) = self.realms.get_mut(&realm)?;
         let user = users.live_numbered(user_id)?;
         let row = users.row_mut(user)?;
         let earlier = row.newest_session;
         let (revoked, good_from, generation, access_from) = (false, 0, 0, 0);
-        let session = Session { realm, user, earlier, good_from, generation, revoked, access_from };
+        let session = CloudSession { realm, user, earlier, good_from, generation, revoked, access_from };
         let number = self.sessions.push(session)?;
         row.newest_session = Some(number);
-        Some(Ticket { sid: u64::from(number), generation: 0 })
+        Some(TokenGeneration { sid: u64::from(number), generation: 0 })
     }
 
-    pub(super) fn session(&self, sid: u64) -> Option<&Session> {
+    pub(super) fn session(&self, sid: u64) -> Option<&CloudSession> {
         self.sessions.get(u32::try_from(sid).ok()?)
     }
 
-    fn session_mut(&mut self, sid: u64) -> Option<&mut Session> {
+    fn session_mut(&mut self, sid: u64) -> Option<&mut CloudSession> {
         self.sessions.get_mut(u32::try_from(sid).ok()?)
     }
 
     /// The user of a session, deleted or not.
-    pub(super) fn user_of(&self, session: &Session) -> Option<&User> {
+    pub(super) fn user_of(&self, session: &CloudSession) -> Option<&User> {
         self.users(session.realm).row(session.user).map(|row| &row.user)
     }
 
     /// What a refresh token is good for.
-    pub(super) fn standing(&mut self, ticket: Ticket, policy: &dyn CloudPolicy) -> Standing {
-        let Some(session) = self.session(ticket.sid) else { return Standing::Revoked };
-        if self.user_of(session).is_none_or(|user| user.deleted) && !policy.refreshes_the_deleted() {
-            return Standing::NoUser;
+    pub(super) fn refresh_token_state(
+        &mut self,
+        generation_of_token: TokenGeneration,
+        policy: &dyn CloudPolicy,
+    ) -> RefreshTokenState {
+        let Some(session) = self.session(generation_of_token.sid) else { return RefreshTokenState::Revoked };
+        if self.user_of(session).is_none_or(|user| user.deleted) && !policy.refreshes_deleted_users() {
+            return RefreshTokenState::UserDeleted;
         }
-        let Some(session) = self.session_mut(ticket.sid) else { return Standing::Revoked };
-        if session.revoked && !policy.forgives_revocation() {
-            return Standing::Revoked;
+        let Some(session) = self.session_mut(generation_of_token.sid) else { return RefreshTokenState::Revoked };
+        if session.revoked && !policy.refreshes_revoked_sessions() {
+            return RefreshTokenState::Revoked;
         }
-        if ticket.generation < session.good_from && policy.detects_reuse() {
+        if generation_of_token.generation < session.good_from && policy.detects_reuse() {
             // A rotated-out token: somebody has a copy. End the chain.
             session.end();
-            return Standing::Revoked;
+            return RefreshTokenState::Revoked;
         }
-        Standing::Good
+        RefreshTokenState::Valid
     }
 
-    /// Makes the session's next generation; its ticket.
-    pub(super) fn rotate(&mut self, used: Ticket, keeps_predecessor: bool) -> Option<Ticket> {
+    /// Starts the session's next generation and returns it.
+    pub(super) fn rotate(&mut self, used: TokenGeneration, keeps_predecessor: bool) -> Option<TokenGeneration> {
         let session = self.session_mut(used.sid)?;
         if used.generation >= session.good_from {
             session.good_from = used.generation + u64::from(!keeps_predecessor);
         }
         session.generation += 1;
-        Some(Ticket { sid: used.sid, generation: session.generation })
+        Some(TokenGeneration { sid: used.sid, generation: session.generation })
     }
 
     /// An access token of this generation was seen: the installation has its refresh token too.
@@ -241,10 +245,10 @@ impl Store {
 
 /// The sign-in tokens that were exchanged, until they expire: after that their time refuses them. 16 bytes a token.
 #[derive(Default)]
-struct Used(BTreeMap<i64, HashSet<Uuid>>);
+struct UsedTokens(BTreeMap<i64, HashSet<Uuid>>);
 
-impl Used {
-    fn note(&mut self, id: Uuid, expires_s: i64, now_s: i64) -> bool {
+impl UsedTokens {
+    fn record_use(&mut self, id: Uuid, expires_s: i64, now_s: i64) -> bool {
         while self.0.first_key_value().is_some_and(|(expired_s, _)| *expired_s < now_s) {
             self.0.pop_first();
         }
@@ -265,8 +269,8 @@ mod tests {
 
     const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
 
-    fn good(store: &mut Store, ticket: Ticket) -> bool {
-        matches!(store.standing(ticket, &DefaultCloudPolicy), Standing::Good)
+    fn good(store: &mut Store, generation_of_token: TokenGeneration) -> bool {
+        matches!(store.refresh_token_state(generation_of_token, &DefaultCloudPolicy), RefreshTokenState::Valid)
     }
 
     #[test]
@@ -289,15 +293,15 @@ mod tests {
         let [ada, bob] = ["ada", "bob"].map(|name| store.add_user(REALM, name, None).unwrap());
         let tickets = [&ada, &bob, &ada].map(|user| store.open_session(REALM, &user.id).unwrap());
         assert_eq!(store.revoke(REALM, &ada.id.to_uppercase()), 2);
-        assert_eq!(tickets.map(|ticket| good(&mut store, ticket)), [false, true, false]);
+        assert_eq!(tickets.map(|generation_of_token| good(&mut store, generation_of_token)), [false, true, false]);
     }
 
     #[test]
     fn used_sign_in_tokens_are_forgotten_once_they_have_expired() {
-        let mut used = Used::default();
+        let mut used = UsedTokens::default();
         let [first, second] = [Uuid::new_v4(), Uuid::new_v4()];
-        assert!(used.note(first, 100, 50) && !used.note(first, 100, 100));
-        assert!(used.note(second, 200, 101));
+        assert!(used.record_use(first, 100, 50) && !used.record_use(first, 100, 100));
+        assert!(used.record_use(second, 200, 101));
         assert_eq!(used.0.len(), 1);
     }
 }

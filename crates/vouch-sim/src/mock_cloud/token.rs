@@ -1,8 +1,8 @@
 //! Sign-in tokens and access tokens. Source: wire facts, "Sign-in token".
 
-use super::store::{Ticket, random_id};
+use super::store::{TokenGeneration, random_id};
 use super::team::Team;
-use super::{Inner, RefreshTokens, keys};
+use super::{CloudState, RefreshTokenFormat, keys};
 use crate::wire::redact::SecretKind;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -72,7 +72,7 @@ fn realm_of_issuer(issuer: &str) -> Option<Realm> {
 }
 
 pub(super) fn sign_in_token(
-    cloud: &Inner,
+    cloud: &CloudState,
     realm: Realm,
     team: &Team,
     user_id: &str,
@@ -112,7 +112,7 @@ pub(super) fn sign_in_token(
 }
 
 /// A sign-in JWT that is worth an exchange.
-pub(super) struct GoodSignInToken {
+pub(super) struct VerifiedSignInToken {
     pub user_id: String,
     /// Its `jti`: what it is remembered by. Its signature would not do: an ES256 signature has a twin.
     pub id: Uuid,
@@ -120,25 +120,30 @@ pub(super) struct GoodSignInToken {
 }
 
 /// The claims of an access token that this vendor signed. Times are the caller's to check.
-pub(super) fn access_claims(cloud: &Inner, jwt: &str) -> Option<AccessClaims> {
+pub(super) fn access_claims(cloud: &CloudState, jwt: &str) -> Option<AccessClaims> {
     cloud.keys.check(jwt).or_else(|| unsigned(cloud, jwt))
 }
 
-/// The claims of a JWT that is believed without the vendor's signature: none, where the policy are as meant.
-fn unsigned<T: DeserializeOwned>(cloud: &Inner, jwt: &str) -> Option<T> {
-    serde_json::from_value(cloud.policy.believed(jwt)?).ok()
+/// The claims of a JWT that the policy accepts without the vendor's signature; the default policy accepts none.
+fn unsigned<T: DeserializeOwned>(cloud: &CloudState, jwt: &str) -> Option<T> {
+    serde_json::from_value(cloud.policy.claims_without_signature(jwt)?).ok()
 }
 
 /// Checks a subject token at a host of `host`: signature, issuer, realm, time.
-pub(super) fn check_sign_in(cloud: &Inner, host: Realm, jwt: &str) -> Option<GoodSignInToken> {
+pub(super) fn check_sign_in(cloud: &CloudState, host: Realm, jwt: &str) -> Option<VerifiedSignInToken> {
     let checked = cloud.keys.check_sign_in(jwt);
     let CheckedClaims { iss, uid, exp, jti } = checked.or_else(|| unsigned(cloud, jwt))?;
     let realm = realm_of_issuer(&iss)?;
-    let good = cloud.policy.realm_fits(realm, host) && cloud.policy.in_time(exp, cloud.clock.now_s());
-    good.then_some(GoodSignInToken { user_id: uid, id: jti, expires_s: exp })
+    let good = cloud.policy.realm_fits(realm, host) && cloud.policy.sign_in_token_is_current(exp, cloud.clock.now_s());
+    good.then_some(VerifiedSignInToken { user_id: uid, id: jti, expires_s: exp })
 }
 
-pub(super) fn access_token(cloud: &Inner, realm: Realm, user_id: &str, ticket: Ticket) -> Option<String> {
+pub(super) fn access_token(
+    cloud: &CloudState,
+    realm: Realm,
+    user_id: &str,
+    generation_of_token: TokenGeneration,
+) -> Option<String> {
     let now = cloud.clock.now_s();
     let lifetime = i64::try_from(cloud.lifetimes().access_token.as_secs()).unwrap_or(3600);
     let token = cloud.keys.sign(&AccessClaims {
@@ -146,8 +151,8 @@ pub(super) fn access_token(cloud: &Inner, realm: Realm, user_id: &str, ticket: T
         sub: user_id.to_owned(),
         env: realm.environment,
         region: realm.region,
-        sid: ticket.sid,
-        generation: ticket.generation,
+        sid: generation_of_token.sid,
+        generation: generation_of_token.generation,
         iat: now,
         exp: now + lifetime,
         jti: random_id().simple().to_string(),
@@ -156,56 +161,56 @@ pub(super) fn access_token(cloud: &Inner, realm: Realm, user_id: &str, ticket: T
     Some(token)
 }
 
-/// A refresh token: opaque to clients, and to the cloud a session and a generation under its seal. So nothing needs to be
+/// A refresh token: opaque to clients, and to the cloud a session and a generation authenticated by a MAC. So nothing needs to be
 /// remembered of a token, and one that was rotated out long ago is still known for what it was.
-pub(super) fn refresh_token(cloud: &Inner, ticket: Ticket) -> String {
-    let mut bytes = [0; TICKET + SEAL];
-    bytes[..8].copy_from_slice(&ticket.sid.to_be_bytes());
-    bytes[8..TICKET].copy_from_slice(&ticket.generation.to_be_bytes());
-    let seal = cloud.seal.of(&bytes[..TICKET]);
-    bytes[TICKET..].copy_from_slice(&seal);
-    // The seal's own bytes hide the numbers: a client must not be tempted to read them.
-    for at in 0..TICKET {
-        bytes[at] ^= seal[at];
+pub(super) fn refresh_token(cloud: &CloudState, generation_of_token: TokenGeneration) -> String {
+    let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
+    bytes[..8].copy_from_slice(&generation_of_token.sid.to_be_bytes());
+    bytes[8..TOKEN_BYTES].copy_from_slice(&generation_of_token.generation.to_be_bytes());
+    let mac = cloud.mac.of(&bytes[..TOKEN_BYTES]);
+    bytes[TOKEN_BYTES..].copy_from_slice(&mac);
+    // The mac's own bytes hide the numbers: a client must not be tempted to read them.
+    for at in 0..TOKEN_BYTES {
+        bytes[at] ^= mac[at];
     }
     let plain = URL_SAFE_NO_PAD.encode(bytes);
     let token = match cloud.behaviour.refresh_tokens {
-        RefreshTokens::Plain => plain,
-        RefreshTokens::Awkward => format!("{}{AWKWARD}{}{AWKWARD_END}", &plain[..20], &plain[20..]),
-        RefreshTokens::Long => FILLING.repeat(LONG / FILLING.len()) + &plain,
+        RefreshTokenFormat::Plain => plain,
+        RefreshTokenFormat::NeedsEscaping => format!("{}{ESCAPED_MIDDLE}{}{ESCAPED_END}", &plain[..20], &plain[20..]),
+        RefreshTokenFormat::Long => LONG_PREFIX_TEXT.repeat(LONG_PREFIX_LENGTH / LONG_PREFIX_TEXT.len()) + &plain,
     };
     cloud.redactor.secret(SecretKind::RefreshToken, &token);
     token
 }
 
 /// What an authentic refresh token of this cloud names.
-pub(super) fn read_refresh_token(cloud: &Inner, token: &str) -> Option<Ticket> {
+pub(super) fn read_refresh_token(cloud: &CloudState, token: &str) -> Option<TokenGeneration> {
     let plain = match cloud.behaviour.refresh_tokens {
-        RefreshTokens::Plain => Cow::Borrowed(token),
-        RefreshTokens::Awkward => {
-            let (start, rest) = token.strip_suffix(AWKWARD_END)?.split_once(AWKWARD)?;
+        RefreshTokenFormat::Plain => Cow::Borrowed(token),
+        RefreshTokenFormat::NeedsEscaping => {
+            let (start, rest) = token.strip_suffix(ESCAPED_END)?.split_once(ESCAPED_MIDDLE)?;
             Cow::Owned([start, rest].concat())
         }
-        RefreshTokens::Long => Cow::Borrowed(token.get(LONG..)?),
+        RefreshTokenFormat::Long => Cow::Borrowed(token.get(LONG_PREFIX_LENGTH..)?),
     };
-    let mut bytes: [u8; TICKET + SEAL] = URL_SAFE_NO_PAD.decode(&*plain).ok()?.try_into().ok()?;
-    let (ticket, seal) = bytes.split_at_mut(TICKET);
-    ticket.iter_mut().zip(&*seal).for_each(|(byte, with)| *byte ^= with);
-    if !cloud.seal.fits(ticket, seal) {
+    let mut bytes: [u8; TOKEN_BYTES + MAC_BYTES] = URL_SAFE_NO_PAD.decode(&*plain).ok()?.try_into().ok()?;
+    let (generation_of_token, mac) = bytes.split_at_mut(TOKEN_BYTES);
+    generation_of_token.iter_mut().zip(&*mac).for_each(|(byte, with)| *byte ^= with);
+    if !cloud.mac.fits(generation_of_token, mac) {
         return None;
     }
-    let number = |at: usize| Some(u64::from_be_bytes(ticket.get(at..at + 8)?.try_into().ok()?));
-    Some(Ticket { sid: number(0)?, generation: number(8)? })
+    let number = |at: usize| Some(u64::from_be_bytes(generation_of_token.get(at..at + 8)?.try_into().ok()?));
+    Some(TokenGeneration { sid: number(0)?, generation: number(8)? })
 }
 
-/// Bytes of a refresh token: session and generation, then their seal.
-const TICKET: usize = 16;
-const SEAL: usize = 16;
+/// Bytes of a refresh token: session and generation, then their MAC.
+const TOKEN_BYTES: usize = 16;
+const MAC_BYTES: usize = 16;
 
 /// Characters that a form must percent-encode, in the middle and at the end.
-const AWKWARD: &str = "+/";
-const AWKWARD_END: &str = "=&%";
+const ESCAPED_MIDDLE: &str = "+/";
+const ESCAPED_END: &str = "=&%";
 
-/// Characters before the ticket of a long one, and what they are. What tells tokens apart comes last.
-const LONG: usize = 2000;
-const FILLING: &str = "AMf-vBxa_0";
+/// Length and text of the prefix of a long token. The part that differs between tokens comes last.
+const LONG_PREFIX_LENGTH: usize = 2000;
+const LONG_PREFIX_TEXT: &str = "AMf-vBxa_0";

@@ -1,4 +1,4 @@
-//! Apps that reconcile wrongly.
+//! Mutants of the reconciling app.
 
 use super::mutants;
 use crate::mutant::Mutation;
@@ -7,101 +7,101 @@ use parking_lot::Mutex;
 use std::collections::HashSet;
 use vouch_spec::protocol::StatusWord;
 
-/// The right decision, for mutants that are wrong only somewhere.
-fn right(app_user: Option<&str>, sdk: &SdkState) -> Drift {
+/// The default policy's decision, for mutants that deviate only in some states.
+fn default_drift(app_user: Option<&str>, sdk: &SdkState) -> Drift {
     crate::reference::app::DefaultAppPolicy.drift(app_user, sdk)
 }
 
-/// Notes a vendor user, who is of one case only; whether that is new.
-fn note(users: &Mutex<HashSet<String>>, user: &str) -> bool {
+/// Remembers a vendor user of the case and returns whether the user is new.
+fn remember(users: &Mutex<HashSet<String>>, user: &str) -> bool {
     users.lock().insert(user.to_owned())
 }
 
 mutants! { AppPolicy, Mutation::App;
-    AlwaysSignsIn "app-always-signs-in" breaks "REC-1": "asks for a token although nothing is out of step" {
+    AlwaysSignsIn "app-always-signs-in" breaks "REC-1": "Requests a sign-in token although app and SDK agree" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            match right(app_user, sdk) {
+            match default_drift(app_user, sdk) {
                 Drift::None if app_user.is_some() => Drift::SignIn,
                 drift => drift,
             }
         }
     }
-    NeverSignsIn "app-never-signs-in" breaks "REC-2": "leaves a signed-out SDK alone" {
+    NeverSignsIn "app-never-signs-in" breaks "REC-2": "Does not sign in an SDK that is signed out" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            if sdk.user_id.is_none() { Drift::None } else { right(app_user, sdk) }
+            if sdk.user_id.is_none() { Drift::None } else { default_drift(app_user, sdk) }
         }
     }
-    ForgetsUpgrade "app-forgets-upgrade" breaks "REC-5": "only mends an SDK that somebody was signed in to before" {
+    ForgetsUpgrade "app-forgets-upgrade" breaks "REC-5": "Corrects only an SDK that was signed in before" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            if sdk.status.is_empty() { Drift::None } else { right(app_user, sdk) }
+            if sdk.status.is_empty() { Drift::None } else { default_drift(app_user, sdk) }
         }
     }
-    LeavesSdkIn "app-leaves-sdk-in" breaks "REC-3": "does not sign the SDK out with the app" {
+    LeavesSdkIn "app-leaves-sdk-in" breaks "REC-3": "Does not sign the SDK out when the app's user signs out" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            if app_user.is_none() { Drift::None } else { right(app_user, sdk) }
+            if app_user.is_none() { Drift::None } else { default_drift(app_user, sdk) }
         }
     }
-    KeepsFirstUser "app-keeps-first-user" breaks "REC-4": "does not compare the users" {
+    KeepsFirstUser "app-keeps-first-user" breaks "REC-4": "Does not compare the app's user with the SDK's user" {
         fn same_user(&self, _: &str, _: &str) -> bool {
             true
         }
     }
-    NoSignOutFirst "app-no-sign-out-first" breaks "REC-4": "signs the other user in without signing the first out" {
+    NoSignOutFirst "app-no-sign-out-first" breaks "REC-4": "Signs in another user without signing the first user out" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            match right(app_user, sdk) {
+            match default_drift(app_user, sdk) {
                 Drift::SignOutThenIn => Drift::SignIn,
                 drift => drift,
             }
         }
     }
-    MigratesBySignOut "app-migrates-by-sign-out" breaks "REC-7": "signs the older scheme out before it migrates" {
+    MigratesBySignOut "app-migrates-by-sign-out" breaks "REC-7": "Signs out of the API-key scheme before migrating" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            match right(app_user, sdk) {
+            match default_drift(app_user, sdk) {
                 Drift::SignIn if sdk.status.contains(&StatusWord::UseApiKey) => Drift::SignOutThenIn,
                 drift => drift,
             }
         }
     }
-    SignsOutAlways "app-signs-out-always" breaks "REC-2": "signs out before every sign-in" {
+    SignsOutAlways "app-signs-out-always" breaks "REC-2": "Signs out before every sign-in" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            match right(app_user, sdk) {
+            match default_drift(app_user, sdk) {
                 Drift::SignIn => Drift::SignOutThenIn,
                 drift => drift,
             }
         }
     }
-    SignsOutNobody "app-signs-out-nobody" breaks "REC-1": "signs out an SDK that has nobody" {
+    SignsOutNobody "app-signs-out-nobody" breaks "REC-1": "Signs out an SDK that nobody is signed in to" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            match right(app_user, sdk) {
+            match default_drift(app_user, sdk) {
                 Drift::None if app_user.is_none() => Drift::SignOut,
                 drift => drift,
             }
         }
     }
-    GivesUp "app-gives-up" breaks "REC-6": "does not try again after a failure" {
-        fn tries_again(&self) -> bool {
+    GivesUp "app-gives-up" breaks "REC-6": "Does not retry after a failed reconciliation" {
+        fn retries_after_failure(&self) -> bool {
             false
         }
     }
-    IgnoresOlderScheme "app-ignores-older-scheme" breaks "REC-7": "takes an API-key installation for up to date" {
-        fn wants_token(&self, status: &[StatusWord]) -> bool {
+    IgnoresOlderScheme "app-ignores-older-scheme" breaks "REC-7": "Treats an API-key installation as up to date" {
+        fn needs_sign_in_token(&self, status: &[StatusWord]) -> bool {
             status.contains(&StatusWord::PendingReauthentication)
         }
     }
-    TrustsItsMemory[brought_in: Mutex<HashSet<String>>] "app-trusts-its-memory" breaks "REC-2": "takes whom it brought in once for signed in ever after" {
+    TrustsItsMemory[brought_in: Mutex<HashSet<String>>] "app-trusts-its-memory" breaks "REC-2": "Assumes that a user it signed in once stays signed in" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
-            match (right(app_user, sdk), app_user) {
-                (Drift::SignIn, Some(user)) if !note(&self.brought_in, user) => Drift::None,
+            match (default_drift(app_user, sdk), app_user) {
+                (Drift::SignIn, Some(user)) if !remember(&self.brought_in, user) => Drift::None,
                 (drift, _) => drift,
             }
         }
     }
-    SignsInTwice[brought_in: Mutex<HashSet<String>>] "app-signs-in-twice" breaks "REC-2": "signs a user in once more at the next reconciliation" {
+    SignsInTwice[brought_in: Mutex<HashSet<String>>] "app-signs-in-twice" breaks "REC-2": "Signs the same user in again at the next reconciliation" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
             let again = |user: &str| self.brought_in.lock().remove(user);
-            match (right(app_user, sdk), app_user) {
+            match (default_drift(app_user, sdk), app_user) {
                 (Drift::SignIn, Some(user)) => {
-                    note(&self.brought_in, user);
+                    remember(&self.brought_in, user);
                     Drift::SignIn
                 }
                 (Drift::None, Some(user)) if again(user) => Drift::SignIn,

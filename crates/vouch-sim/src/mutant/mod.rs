@@ -1,7 +1,7 @@
-//! Mutants: the reference parts with one injected fault each. A suite is worth what it catches, so `vouch mutants` runs the
-//! scenarios of each mutant's clause against it and wants that clause named.
+//! Mutants: the reference parts with one injected fault each. `vouch mutants` runs the scenarios of each mutant's clause
+//! against it and requires that a finding names that clause.
 //!
-//! The reference knows nothing of this: a mutant overrides one decision, or stands before one port.
+//! The reference parts must not know mutants: a mutant overrides one decision, or wraps one port.
 
 mod app;
 mod backend;
@@ -17,14 +17,14 @@ pub struct Mutant {
     pub name: &'static str,
     /// The clause that it breaks.
     pub clause: &'static str,
-    /// What is wrong with it.
+    /// What it does wrong, as a sentence without a subject.
     pub about: &'static str,
     /// The built-in wire profile on which it shows, where that is not the default one.
     pub profile: Option<&'static str>,
-    pub role: Mutation,
+    pub mutation: Mutation,
 }
 
-/// Where the fault sits.
+/// The part that the mutant replaces.
 #[derive(Clone)]
 pub enum Mutation {
     Sdk(Arc<dyn SdkFactory>),
@@ -74,7 +74,7 @@ macro_rules! mutants {
                 clause: $clause,
                 about: $about,
                 profile: None $(.or(Some($profile)))?,
-                role: $wrap(std::sync::Arc::new($name::default())),
+                mutation: $wrap(std::sync::Arc::new($name::default())),
             }),+]
         }
     };

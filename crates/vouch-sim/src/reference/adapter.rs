@@ -2,8 +2,8 @@
 //! for `vouch reference-sdk`.
 
 use super::sdk::policy::{DefaultSdkPolicy, SdkPolicy};
-use super::sdk::ports::{FileStorage, HttpNet, Life, Network, Storage, SystemTime, Time};
-use super::sdk::{Device, Sdk, SdkError};
+use super::sdk::ports::{FileStorage, HttpNetwork, Network, ProcessLifetime, Storage, SystemTime, Time};
+use super::sdk::{Sdk, SdkEnvironment, SdkError};
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -27,21 +27,21 @@ const CALL_BACK: Duration = Duration::from_secs(3600);
 /// What an SDK is put together from.
 pub struct SdkParts {
     pub policy: Arc<dyn SdkPolicy>,
-    pub vault: Arc<dyn Storage>,
+    pub storage: Arc<dyn Storage>,
     pub net: Arc<dyn Network>,
 }
 
 /// Puts the parts together, anew at every launch. The default makes the reference.
 pub trait SdkFactory: Send + Sync {
-    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
-        SdkParts { policy: Arc::new(DefaultSdkPolicy), vault, net }
+    fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        SdkParts { policy: Arc::new(DefaultSdkPolicy), storage, net }
     }
 }
 
 /// The reference itself.
-pub struct Reference;
+pub struct ReferenceSdk;
 
-impl SdkFactory for Reference {}
+impl SdkFactory for ReferenceSdk {}
 
 /// Whether the adapter claims `clock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub async fn serve(
     write: impl AsyncWrite + Send + Unpin + 'static,
     assembly: Arc<dyn SdkFactory>,
     time: TimeSource,
-    life: Life,
+    life: ProcessLifetime,
 ) -> Violation {
     let (_peer, conversation) = connect(read, write, usize::MAX, |peer| {
         Arc::new(Adapter { peer: peer.clone(), assembly, time, life, launched: OnceLock::new() })
@@ -68,13 +68,13 @@ struct Adapter {
     peer: Peer,
     assembly: Arc<dyn SdkFactory>,
     time: TimeSource,
-    life: Life,
+    life: ProcessLifetime,
     launched: OnceLock<Launched>,
 }
 
 struct Launched {
     sdk: Arc<Sdk>,
-    vault: Arc<FileStorage>,
+    storage: Arc<FileStorage>,
     told: Option<Arc<HarnessTime>>,
 }
 
@@ -132,25 +132,25 @@ impl Adapter {
     fn start(&self, start: Start) -> Result<Value, Refusal> {
         let profile = profile(&start)?;
         let timeout = Duration::from_millis(start.request_timeout_ms);
-        let net = HttpNet::new(&start.endpoints, timeout, self.life.clone())
+        let net = HttpNetwork::new(&start.endpoints, timeout, self.life.clone())
             .map_err(|error| Refusal::new(ErrorKind::Internal, format!("no HTTP client: {error}")))?;
-        let vault = Arc::new(FileStorage::new(&start.storage, self.life.clone()));
+        let storage = Arc::new(FileStorage::new(&start.storage, self.life.clone()));
         let told = start.now.map(|now| Arc::new(HarnessTime { now_ms: AtomicI64::new(now), peer: self.peer.clone() }));
         let time: Arc<dyn Time> = match &told {
             Some(told) => told.clone(),
             None => Arc::new(SystemTime),
         };
         let listener = self.peer.clone();
-        let parts = self.assembly.assemble(vault.clone(), Arc::new(net));
-        let sdk = Sdk::launch(Device {
+        let parts = self.assembly.assemble(storage.clone(), Arc::new(net));
+        let sdk = Sdk::launch(SdkEnvironment {
             policy: parts.policy,
             profile,
-            vault: parts.vault,
+            storage: parts.storage,
             net: parts.net,
             time,
             on_status: Box::new(move |status| listener.notify("statusChanged", Status { status })),
         });
-        if self.launched.set(Launched { sdk, vault, told }).is_err() {
+        if self.launched.set(Launched { sdk, storage, told }).is_err() {
             return Err(Refusal::new(ErrorKind::Internal, "started twice"));
         }
         answer(Empty {})
@@ -178,12 +178,12 @@ impl Adapter {
                 answer(Requested { status: result.status, body: result.body })
             }
             "refresh" => done(sdk.refresh().await),
-            "storage" => match launched.vault.items() {
+            "storage" => match launched.storage.items() {
                 Ok(items) => answer(Items { items }),
                 Err(error) => Err(refusal(error.into())),
             },
             "lockStorage" => {
-                launched.vault.locked.store(read::<LockStorage>(method, params)?.locked, Ordering::Release);
+                launched.storage.locked.store(read::<LockStorage>(method, params)?.locked, Ordering::Release);
                 answer(Empty {})
             }
             "clock" => {

@@ -1,12 +1,12 @@
-//! The reconciling app: it brings the SDK's user in line with its own, and does nothing when they agree (REC-1 to REC-8).
+//! The reconciling app: it makes the SDK's user equal to its own user, and does nothing when they agree (REC-1 to REC-8).
 
 use async_trait::async_trait;
 use std::sync::Arc;
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
-/// Why an app's call did not work. The text is already fit to be shown.
+/// Why a call of the app failed. The text contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
+pub struct AppError {
     pub kind: ErrorKind,
     pub text: String,
 }
@@ -14,20 +14,20 @@ pub struct Failed {
 /// The SDK as the app calls it.
 #[async_trait]
 pub trait SdkPort: Send + Sync {
-    async fn status(&self) -> Result<Vec<StatusWord>, Failed>;
-    async fn current_user_id(&self) -> Result<Option<String>, Failed>;
-    async fn sign_in(&self, token: String) -> Result<(), Failed>;
-    async fn sign_out(&self) -> Result<(), Failed>;
+    async fn status(&self) -> Result<Vec<StatusWord>, AppError>;
+    async fn current_user_id(&self) -> Result<Option<String>, AppError>;
+    async fn sign_in(&self, token: String) -> Result<(), AppError>;
+    async fn sign_out(&self) -> Result<(), AppError>;
 }
 
 /// The app's own backend.
 #[async_trait]
 pub trait TokenSource: Send + Sync {
     /// A sign-in token of the app's signed-in user.
-    async fn sign_in_token(&self) -> Result<String, Failed>;
+    async fn sign_in_token(&self) -> Result<String, AppError>;
 }
 
-/// What is out of step.
+/// How the users of app and SDK differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drift {
     None,
@@ -39,7 +39,7 @@ pub enum Drift {
     SignOutThenIn,
 }
 
-/// What the SDK says of itself.
+/// Status and user that the SDK reports.
 #[derive(Clone, Debug)]
 pub struct SdkState {
     pub status: Vec<StatusWord>,
@@ -55,7 +55,7 @@ pub trait AppPolicy: Send + Sync {
             (None, Some(_)) => Drift::SignOut,
             (Some(_), None) => Drift::SignIn,
             (Some(app), Some(sdk_user)) if !self.same_user(app, sdk_user) => Drift::SignOutThenIn,
-            (Some(_), Some(_)) if self.wants_token(&sdk.status) => Drift::SignIn,
+            (Some(_), Some(_)) if self.needs_sign_in_token(&sdk.status) => Drift::SignIn,
             (Some(_), Some(_)) => Drift::None,
         }
     }
@@ -65,17 +65,17 @@ pub trait AppPolicy: Send + Sync {
     }
 
     /// An installation to migrate (REC-7), or one on hold.
-    fn wants_token(&self, status: &[StatusWord]) -> bool {
+    fn needs_sign_in_token(&self, status: &[StatusWord]) -> bool {
         status.contains(&StatusWord::UseApiKey) || status.contains(&StatusWord::PendingReauthentication)
     }
 
-    /// Whether a failed reconciliation is tried again at the next one (REC-6).
-    fn tries_again(&self) -> bool {
+    /// Whether the next reconciliation runs after a failed one (REC-6).
+    fn retries_after_failure(&self) -> bool {
         true
     }
 }
 
-/// The scheme as it is meant.
+/// The policy that follows the scheme.
 pub struct DefaultAppPolicy;
 
 impl AppPolicy for DefaultAppPolicy {}
@@ -83,31 +83,36 @@ impl AppPolicy for DefaultAppPolicy {}
 /// One installed app.
 pub struct ReconcilingApp {
     pub policy: Arc<dyn AppPolicy>,
-    gave_up: std::sync::atomic::AtomicBool,
+    failed_before: std::sync::atomic::AtomicBool,
 }
 
 impl ReconcilingApp {
     pub fn new(policy: Arc<dyn AppPolicy>) -> Self {
-        Self { policy, gave_up: false.into() }
+        Self { policy, failed_before: false.into() }
     }
 
-    /// Compares and mends. An error leaves the rest to the next time (REC-6).
+    /// Compares the users and corrects the difference. After an error the next call tries again (REC-6).
     pub async fn reconcile(
         &self,
         app_user: Option<&str>,
         sdk: &dyn SdkPort,
         backend: &dyn TokenSource,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), AppError> {
         use std::sync::atomic::Ordering::Relaxed;
-        if self.gave_up.load(Relaxed) && !self.policy.tries_again() {
+        if self.failed_before.load(Relaxed) && !self.policy.retries_after_failure() {
             return Ok(());
         }
-        let result = self.mend(app_user, sdk, backend).await;
-        self.gave_up.store(result.is_err(), Relaxed);
+        let result = self.correct_drift(app_user, sdk, backend).await;
+        self.failed_before.store(result.is_err(), Relaxed);
         result
     }
 
-    async fn mend(&self, app_user: Option<&str>, sdk: &dyn SdkPort, backend: &dyn TokenSource) -> Result<(), Failed> {
+    async fn correct_drift(
+        &self,
+        app_user: Option<&str>,
+        sdk: &dyn SdkPort,
+        backend: &dyn TokenSource,
+    ) -> Result<(), AppError> {
         let state = SdkState { status: sdk.status().await?, user_id: sdk.current_user_id().await? };
         match self.policy.drift(app_user, &state) {
             Drift::None => Ok(()),

@@ -1,6 +1,7 @@
 //! The reference backend: a customer's token issuer. It knows its own app users and the team's API key.
+//! It does not know who calls it or that it is tested.
 
-use crate::wire::{Link, Received, Reply, Upstream};
+use crate::wire::{Link, Upstream, WireRequest, WireResponse};
 use async_trait::async_trait;
 use hyper::{Method, StatusCode};
 use parking_lot::Mutex;
@@ -10,33 +11,33 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An answer of the vendor API.
-pub type Answer = (StatusCode, Value);
+/// Status and JSON body of a response of the vendor API.
+pub type VendorResponse = (StatusCode, Value);
 
 /// The decisions of a backend, one method each (ISS-1 to ISS-8).
 pub trait BackendPolicy: Send + Sync {
-    /// The app user of a credential that is not a session; nobody (ISS-1).
-    fn stranger(&self, _credential: Option<&str>) -> Option<String> {
+    /// The app user of a request without a valid session; none (ISS-1).
+    fn unauthenticated_user(&self, _credential: Option<&str>) -> Option<String> {
         None
     }
 
-    /// The user that a request is for: the authenticated one, whatever else the request says (ISS-3).
-    fn subject<'a>(&self, authenticated: &'a str, _request: &'a Received) -> Cow<'a, str> {
+    /// The user that a token is issued for: the authenticated user, whatever the request names (ISS-3).
+    fn user_of_request<'a>(&self, authenticated: &'a str, _request: &'a WireRequest) -> Cow<'a, str> {
         authenticated.into()
     }
 
     /// Whether a user is looked up before one is made (ISS-2).
-    fn looks_up(&self) -> bool {
+    fn looks_up_user(&self) -> bool {
         true
     }
 
     /// Whether an unsuccessful look-up means that there is no such user (ISS-2, ISS-7).
-    fn unknown(&self, look_up: StatusCode) -> bool {
+    fn means_unknown_user(&self, look_up: StatusCode) -> bool {
         look_up == StatusCode::NOT_FOUND
     }
 
-    /// Whether first requests of users queue, so that two make one vendor user (ISS-2).
-    fn takes_turns(&self) -> bool {
+    /// Whether user creation is serialized, so that two concurrent requests create one vendor user (ISS-2).
+    fn serializes_user_creation(&self) -> bool {
         true
     }
 
@@ -45,70 +46,70 @@ pub trait BackendPolicy: Send + Sync {
         app_user.into()
     }
 
-    /// The user that a conflict at creation names: somebody else was faster (ISS-2).
-    fn conflict(&self, body: &Value) -> Option<String> {
+    /// The user that a conflict at creation names: a concurrent request created it (ISS-2).
+    fn existing_user(&self, body: &Value) -> Option<String> {
         text(body.get("detail")?, "user_id")
     }
 
     /// The body for the app (ISS-4).
-    fn body(&self, token: &str, _api_key: &str) -> Value {
+    fn token_body(&self, token: &str, _api_key: &str) -> Value {
         json!({ "sign_in_token": token })
     }
 
     /// Finishes an answer: status and headers (ISS-4).
-    fn dress(&self, reply: Reply, _api_key: &str) -> Reply {
+    fn finish_response(&self, reply: WireResponse, _api_key: &str) -> WireResponse {
         reply
     }
 
-    /// What the app gets when the vendor fails: nothing of the vendor's own words (ISS-4, ISS-7).
-    fn failure(&self, status: StatusCode, _vendor: &Value) -> Reply {
-        Reply::json(status, &json!({ "error": "the sign-in token cannot be had now; try again" }))
+    /// The response to the app when the vendor fails. It contains nothing of the vendor's error (ISS-4, ISS-7).
+    fn failure_response(&self, status: StatusCode, _vendor: &Value) -> WireResponse {
+        WireResponse::json(status, &json!({ "error": "no sign-in token is available now; try again later" }))
     }
 
-    /// How long the vendor is waited for; `usual` is what the backend is told (ISS-7).
-    fn connect_timeout(&self, usual: Duration) -> Duration {
+    /// Time-out of requests to the vendor; `usual` is the configured one (ISS-7).
+    fn vendor_timeout(&self, usual: Duration) -> Duration {
         usual
     }
 
-    /// The token of an answer to an issuance; anything but a good one is a failure (ISS-7).
-    fn issued(&self, answer: &Answer) -> Option<String> {
+    /// The token of an answer to an issuance; none unless the issuance succeeded (ISS-7).
+    fn issued_token(&self, answer: &VendorResponse) -> Option<String> {
         text(&answer.1, "sign_in_token").filter(|_| answer.0.is_success())
     }
 
-    /// ISS-8.
+    /// The `Cache-Control` header of responses (ISS-8).
     fn cache_control(&self) -> Option<&'static str> {
         Some("no-store")
     }
 }
 
-/// The scheme as it is meant.
+/// The policy that follows the scheme.
 pub struct DefaultBackendPolicy;
 
 impl BackendPolicy for DefaultBackendPolicy {}
 
-/// A field of a JSON object that is a text with something in it.
+/// A non-empty string field of a JSON object.
 fn text(body: &Value, field: &str) -> Option<String> {
     body.get(field)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// Why there is no token, and what the vendor said.
-struct Failed(StatusCode, Value);
+/// Status for the app, and the vendor's error body.
+struct IssuanceError(StatusCode, Value);
 
 /// The vendor API, as a backend calls it.
 #[async_trait]
 pub trait VendorApi: Send + Sync {
-    /// Status and body of the answer; none where there is none.
+    /// Status and body of the response; none if no response arrived.
     async fn call(&self, method: Method, path: &str, api_key: &str, body: Option<&Value>) -> Option<(u16, Vec<u8>)>;
 }
 
 /// The vendor API over HTTP.
-struct Http {
+struct HttpVendorApi {
     client: reqwest::Client,
     base: String,
 }
 
 #[async_trait]
-impl VendorApi for Http {
+impl VendorApi for HttpVendorApi {
     async fn call(&self, method: Method, path: &str, api_key: &str, body: Option<&Value>) -> Option<(u16, Vec<u8>)> {
         let mut request =
             self.client.request(method, format!("{}{path}", self.base)).header("x-vital-api-key", api_key);
@@ -142,18 +143,18 @@ impl Backend {
     ) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .tls_certs_only([])
-            .timeout(policy.connect_timeout(timeout))
+            .timeout(policy.vendor_timeout(timeout))
             // The API key goes to the vendor alone, wherever an answer points (ISS-4).
             .redirect(reqwest::redirect::Policy::none())
             .no_gzip()
             .no_proxy()
             .pool_max_idle_per_host(0)
             .build()?;
-        Ok(Self::over(Arc::new(Http { client, base: api }), api_key, policy))
+        Ok(Self::with_vendor(Arc::new(HttpVendorApi { client, base: api }), api_key, policy))
     }
 
     /// A backend that reaches the vendor in another way.
-    pub fn over(vendor: Arc<dyn VendorApi>, api_key: String, policy: Arc<dyn BackendPolicy>) -> Self {
+    pub fn with_vendor(vendor: Arc<dyn VendorApi>, api_key: String, policy: Arc<dyn BackendPolicy>) -> Self {
         Self { api_key, policy, vendor, sessions: Mutex::default(), provisioning: tokio::sync::Mutex::default() }
     }
 
@@ -168,33 +169,33 @@ impl Backend {
         credential
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Answer, Failed> {
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<VendorResponse, IssuanceError> {
         let answered = self.vendor.call(method, path, &self.api_key, body.as_ref()).await;
-        let (status, body) = answered.ok_or(Failed(StatusCode::BAD_GATEWAY, Value::Null))?;
+        let (status, body) = answered.ok_or(IssuanceError(StatusCode::BAD_GATEWAY, Value::Null))?;
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
         let body = serde_json::from_slice(&body).unwrap_or_default();
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-            return Err(Failed(StatusCode::SERVICE_UNAVAILABLE, body));
+            return Err(IssuanceError(StatusCode::SERVICE_UNAVAILABLE, body));
         }
         Ok((status, body))
     }
 
     /// The vendor user of an app user, made when there is none (ISS-2).
-    async fn vendor_user(&self, app_user: &str) -> Result<String, Failed> {
-        let _turn = match self.policy.takes_turns() {
+    async fn vendor_user(&self, app_user: &str) -> Result<String, IssuanceError> {
+        let _turn = match self.policy.serializes_user_creation() {
             true => Some(self.provisioning.lock().await),
             false => None,
         };
         let client_user_id = self.policy.client_user_id(app_user);
-        let bad = |body: &Value| Failed(StatusCode::BAD_GATEWAY, body.clone());
-        if self.policy.looks_up() {
+        let bad = |body: &Value| IssuanceError(StatusCode::BAD_GATEWAY, body.clone());
+        if self.policy.looks_up_user() {
             let quoted: String = form_urlencoded::byte_serialize(client_user_id.as_bytes()).collect();
             let path = format!("/v2/user/resolve/{}", quoted.replace('+', "%20"));
             let (status, body) = self.call(Method::GET, &path, None).await?;
             if status.is_success() {
                 return text(&body, "user_id").ok_or_else(|| bad(&body));
             }
-            if !self.policy.unknown(status) {
+            if !self.policy.means_unknown_user(status) {
                 return Err(bad(&body));
             }
         }
@@ -203,27 +204,27 @@ impl Backend {
         if status.is_success() {
             return text(&body, "user_id").ok_or_else(|| bad(&body));
         }
-        self.policy.conflict(&body).ok_or_else(|| bad(&body))
+        self.policy.existing_user(&body).ok_or_else(|| bad(&body))
     }
 
-    async fn token_for(&self, app_user: &str) -> Result<String, Failed> {
+    async fn token_for(&self, app_user: &str) -> Result<String, IssuanceError> {
         let user_id = self.vendor_user(app_user).await?;
         let answer = self.call(Method::POST, &format!("/v2/user/{user_id}/sign_in_token"), None).await?;
-        self.policy.issued(&answer).ok_or(Failed(StatusCode::BAD_GATEWAY, answer.1))
+        self.policy.issued_token(&answer).ok_or(IssuanceError(StatusCode::BAD_GATEWAY, answer.1))
     }
 
-    async fn reply(&self, request: &Received) -> Reply {
+    async fn reply(&self, request: &WireRequest) -> WireResponse {
         if request.path_only() != TOKEN_PATH || request.method != Method::POST {
-            return Reply::json(StatusCode::NOT_FOUND, &json!({ "error": "not found" }));
+            return WireResponse::json(StatusCode::NOT_FOUND, &json!({ "error": "not found" }));
         }
         let credential = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let known = credential.and_then(|credential| self.sessions.lock().get(credential).cloned());
-        let Some(app_user) = known.or_else(|| self.policy.stranger(credential)) else {
-            return Reply::json(StatusCode::UNAUTHORIZED, &json!({ "error": "please log in" }));
+        let Some(app_user) = known.or_else(|| self.policy.unauthenticated_user(credential)) else {
+            return WireResponse::json(StatusCode::UNAUTHORIZED, &json!({ "error": "please log in" }));
         };
-        match self.token_for(&self.policy.subject(&app_user, request)).await {
-            Ok(token) => Reply::json(StatusCode::OK, &self.policy.body(&token, &self.api_key)),
-            Err(Failed(status, vendor)) => self.policy.failure(status, &vendor),
+        match self.token_for(&self.policy.user_of_request(&app_user, request)).await {
+            Ok(token) => WireResponse::json(StatusCode::OK, &self.policy.token_body(&token, &self.api_key)),
+            Err(IssuanceError(status, vendor)) => self.policy.failure_response(status, &vendor),
         }
     }
 }
@@ -233,11 +234,11 @@ pub const TOKEN_PATH: &str = "/sign-in-token";
 
 #[async_trait]
 impl Upstream for Backend {
-    async fn answer(&self, _: Link, request: Received) -> Option<Reply> {
+    async fn answer(&self, _: Link, request: WireRequest) -> Option<WireResponse> {
         let mut reply = self.reply(&request).await;
         if let Some(value) = self.policy.cache_control() {
             reply = reply.header("cache-control", value);
         }
-        Some(self.policy.dress(reply, &self.api_key))
+        Some(self.policy.finish_response(reply, &self.api_key))
     }
 }

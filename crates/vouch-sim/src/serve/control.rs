@@ -1,7 +1,7 @@
-//! What no call of the API does: `POST /control/{hook}`, for the hooks of a target file. Guarded by a key of its own.
+//! `POST /control/{hook}`: the hooks of a target file, which the vendor API does not offer. A separate key guards them.
 
 use crate::mock_cloud::MockCloud;
-use crate::wire::{Received, Reply};
+use crate::wire::{WireRequest, WireResponse};
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -11,7 +11,7 @@ use vouch_spec::protocol::{Control as Hook, Environment, Realm, Region};
 
 /// The header that carries the control key.
 pub const CONTROL_HEADER: &str = "x-vouch-control";
-/// The environment variables that tell a hook where the server is, and the key.
+/// The environment variables with the server's URL and control key for a hook.
 pub const CONTROL_URL: &str = "VOUCH_CONTROL_URL";
 pub const CONTROL_KEY: &str = "VOUCH_CONTROL_KEY";
 
@@ -28,36 +28,36 @@ pub(super) struct ControlRequest {
 }
 
 /// The guard of the control calls.
-pub(super) struct Control {
+pub(super) struct ControlEndpoint {
     pub key: String,
 }
 
-impl Control {
+impl ControlEndpoint {
     pub fn new() -> Self {
         Self { key: format!("control-{}", Uuid::new_v4().simple()) }
     }
 
-    pub fn answer(&self, cloud: &MockCloud, word: &str, request: &Received) -> Reply {
-        let say = |status, detail: &str| Reply::json(status, &json!({ "detail": detail }));
+    pub fn answer(&self, cloud: &MockCloud, word: &str, request: &WireRequest) -> WireResponse {
+        let reply = |status, detail: &str| WireResponse::json(status, &json!({ "detail": detail }));
         if request.method != Method::POST {
-            return say(StatusCode::METHOD_NOT_ALLOWED, "control calls are POSTs");
+            return reply(StatusCode::METHOD_NOT_ALLOWED, "control calls are POSTs");
         }
         if request.header(CONTROL_HEADER) != Some(&self.key) {
-            return say(StatusCode::UNAUTHORIZED, "x-vouch-control does not hold this server's control key");
+            return reply(StatusCode::UNAUTHORIZED, "x-vouch-control does not hold this server's control key");
         }
-        let order: ControlRequest = match serde_json::from_slice(&request.body) {
-            Ok(order) => order,
-            Err(error) => return say(StatusCode::UNPROCESSABLE_ENTITY, &format!("the body cannot be read: {error}")),
+        let body: ControlRequest = match serde_json::from_slice(&request.body) {
+            Ok(body) => body,
+            Err(error) => return reply(StatusCode::UNPROCESSABLE_ENTITY, &format!("the body cannot be read: {error}")),
         };
-        let realm = Realm { environment: order.environment, region: order.region };
+        let realm = Realm { environment: body.environment, region: body.region };
         match Hook::parse(word) {
-            Some(Hook::Advance) => cloud.set_ahead(Duration::from_secs(order.seconds)),
+            Some(Hook::Advance) => cloud.set_ahead(Duration::from_secs(body.seconds)),
             Some(Hook::Revoke) => {
-                cloud.store().revoke(realm, &order.user_id);
+                cloud.store().revoke(realm, &body.user_id);
             }
-            Some(Hook::RefuseAccessTokens) => cloud.store().refuse_access_tokens(realm, &order.user_id),
-            _ => return say(StatusCode::NOT_FOUND, "there are advance, revoke and refuseAccessTokens"),
+            Some(Hook::RefuseAccessTokens) => cloud.store().refuse_access_tokens(realm, &body.user_id),
+            _ => return reply(StatusCode::NOT_FOUND, "the hooks are advance, revoke and refuseAccessTokens"),
         }
-        say(StatusCode::OK, "done")
+        reply(StatusCode::OK, "done")
     }
 }

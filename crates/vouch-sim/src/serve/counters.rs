@@ -1,29 +1,29 @@
-//! What was served, and at what cost.
+//! Counts of served calls and CPU time.
 
-use crate::mock_cloud::GrantedCount;
-use crate::wire::{Party, Received};
+use crate::mock_cloud::TokenGrantCount;
+use crate::wire::{Party, WireRequest};
 use hyper::{Method, StatusCode};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What a call is, as far as its path tells.
+/// The kind of a call by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CallKind {
     Auth,
     Issuance,
     UserCreation,
     Api,
 }
 
-impl Kind {
-    pub fn of(to: Party, request: &Received) -> Self {
+impl CallKind {
+    pub fn of(to: Party, request: &WireRequest) -> Self {
         let posts = request.method == Method::POST;
         match request.path_only() {
-            _ if to == Party::Auth => Kind::Auth,
-            "/v2/user" if posts => Kind::UserCreation,
-            path if posts && path.ends_with("/sign_in_token") => Kind::Issuance,
-            _ => Kind::Api,
+            _ if to == Party::Auth => CallKind::Auth,
+            "/v2/user" if posts => CallKind::UserCreation,
+            path if posts && path.ends_with("/sign_in_token") => CallKind::Issuance,
+            _ => CallKind::Api,
         }
     }
 }
@@ -42,21 +42,21 @@ impl Default for Counters {
 }
 
 impl Counters {
-    pub fn note(&self, kind: Kind, status: StatusCode) {
+    pub fn record(&self, kind: CallKind, status: StatusCode) {
         self.calls[kind as usize][usize::from(!status.is_success())].fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn summary(&self, granted: GrantedCount) -> Summary {
-        let of = |kind: Kind| self.calls[kind as usize].each_ref().map(|count| count.load(Ordering::Relaxed));
-        Summary {
+    pub fn summary(&self, granted: TokenGrantCount) -> ServerSummary {
+        let of = |kind: CallKind| self.calls[kind as usize].each_ref().map(|count| count.load(Ordering::Relaxed));
+        ServerSummary {
             served_for: self.began.elapsed(),
             exchanges: granted.exchanges,
             refreshes: granted.refreshes,
-            refused: of(Kind::Auth)[1],
-            sign_in_tokens: of(Kind::Issuance)[0],
-            users: of(Kind::UserCreation)[0],
-            other: of(Kind::Api)[0],
-            api_refused: of(Kind::Issuance)[1] + of(Kind::UserCreation)[1] + of(Kind::Api)[1],
+            refused: of(CallKind::Auth)[1],
+            sign_in_tokens: of(CallKind::Issuance)[0],
+            users: of(CallKind::UserCreation)[0],
+            other: of(CallKind::Api)[0],
+            api_refused: of(CallKind::Issuance)[1] + of(CallKind::UserCreation)[1] + of(CallKind::Api)[1],
             cpu: cpu_time(),
         }
     }
@@ -77,9 +77,9 @@ fn cpu_time() -> Duration {
     length(usage.ru_utime) + length(usage.ru_stime)
 }
 
-/// What a server has done.
+/// What a server has served so far.
 #[derive(Clone, Copy, Debug)]
-pub struct Summary {
+pub struct ServerSummary {
     pub served_for: Duration,
     pub exchanges: u64,
     pub refreshes: u64,
@@ -94,32 +94,32 @@ pub struct Summary {
     pub cpu: Duration,
 }
 
-impl Summary {
+impl ServerSummary {
     fn rows(&self) -> [(&'static str, u64); 7] {
         [
             ("exchanges", self.exchanges),
             ("refreshes", self.refreshes),
             ("refused by the identity provider", self.refused),
             ("sign-in tokens issued", self.sign_in_tokens),
-            ("users made", self.users),
+            ("users created", self.users),
             ("other API calls", self.other),
             ("refused by the API", self.api_refused),
         ]
     }
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for ServerSummary {
     #[allow(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (wall, cpu) = (self.served_for.as_secs_f64(), self.cpu.as_secs_f64());
         writeln!(f, "served for {wall:.1} s")?;
         for (what, count) in self.rows() {
             if count > 0 {
-                writeln!(f, "  {what:<33} {count:>12} {:>12.1} a second", count as f64 / wall)?;
+                writeln!(f, "  {what:<33} {count:>12} {:>12.1} per second", count as f64 / wall)?;
             }
         }
         let all: u64 = self.rows().iter().map(|(_, count)| count).sum();
         let rate = if cpu > 0.0 { all as f64 / cpu } else { 0.0 };
-        write!(f, "  CPU {cpu:.2} s ({:.0} % of one core); {rate:.0} calls for each second of it", cpu / wall * 100.0)
+        write!(f, "  CPU {cpu:.2} s ({:.0} % of one core); {rate:.0} calls per CPU second", cpu / wall * 100.0)
     }
 }

@@ -1,4 +1,4 @@
-//! Answers that come late on purpose.
+//! Injected latency: delayed responses and stalls.
 
 use std::cell::Cell;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A time in which nothing is answered.
+/// A period in which the server answers nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
     pub lasts: Duration,
@@ -20,7 +20,7 @@ impl FromStr for Stall {
     fn from_str(text: &str) -> Result<Self, String> {
         let help = || {
             format!(
-                "`{text}` is no stall; write for example 2s@4s: two seconds, from four seconds after the first request"
+                "`{text}` is not a stall; write for example 2s@4s: two seconds, four seconds after the first request"
             )
         };
         let (lasts, after) = text.split_once('@').ok_or_else(help)?;
@@ -29,7 +29,7 @@ impl FromStr for Stall {
     }
 }
 
-/// When answers leave.
+/// Decides when a response is sent.
 #[derive(Default)]
 pub struct LatencyInjection {
     delay: Duration,
@@ -43,17 +43,17 @@ impl LatencyInjection {
         Self { delay, stall, first: OnceLock::new() }
     }
 
-    /// A request has begun to arrive.
+    /// Called when a request starts to arrive.
     pub(super) fn begin(&self) {
         if self.stall.is_some() {
             self.first.get_or_init(Instant::now);
         }
     }
 
-    /// Waits until an answer may leave.
-    pub(super) async fn hold(&self, of_identity_provider: bool) {
+    /// Waits until a response may be sent.
+    pub(super) async fn delay_response(&self, of_identity_provider: bool) {
         if of_identity_provider && !self.delay.is_zero() {
-            pass(self.delay).await;
+            sleep_precisely(self.delay).await;
         }
         if let (Some(stall), Some(first)) = (self.stall, self.first.get()) {
             let (begin, end) = (*first + stall.after, *first + stall.after + stall.lasts);
@@ -64,28 +64,28 @@ impl LatencyInjection {
     }
 }
 
-/// How long before its end a delay is waited for busily: the runtime's own timer is exact to a millisecond only.
-const BUSY: Duration = Duration::from_millis(2);
-/// How long a thread waits busily before it lets others have its core.
-const TURN: Duration = Duration::from_micros(20);
+/// The last part of a delay is a spin wait, because the runtime's timer is accurate only to a millisecond.
+const SPIN_TIME: Duration = Duration::from_millis(2);
+/// How long a thread spins before it yields its core.
+const YIELD_INTERVAL: Duration = Duration::from_micros(20);
 
 thread_local! {
-    /// When this thread last let others have its core.
+    /// When this thread last yielded its core.
     static YIELDED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Waits for a length of time, exact to some microseconds; the thread goes on serving others meanwhile.
-async fn pass(length: Duration) {
+/// Waits for a duration, accurate to some microseconds. The thread serves other connections meanwhile.
+async fn sleep_precisely(length: Duration) {
     let end = Instant::now() + length;
-    if length > BUSY {
-        tokio::time::sleep_until((end - BUSY).into()).await;
+    if length > SPIN_TIME {
+        tokio::time::sleep_until((end - SPIN_TIME).into()).await;
     }
     loop {
         let now = Instant::now();
         if now >= end {
             return;
         }
-        if YIELDED.get().is_none_or(|last| now - last > TURN) {
+        if YIELDED.get().is_none_or(|last| now - last > YIELD_INTERVAL) {
             thread::yield_now();
             YIELDED.set(Some(now));
         }
@@ -108,11 +108,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_delay_of_less_than_a_millisecond_is_one() {
-        let pace = LatencyInjection::new(Duration::from_micros(200), None);
+        let latency = LatencyInjection::new(Duration::from_micros(200), None);
         let mut took = Vec::new();
         for _ in 0..50 {
             let began = Instant::now();
-            pace.hold(true).await;
+            latency.delay_response(true).await;
             took.push(began.elapsed());
         }
         took.sort_unstable();

@@ -1,9 +1,9 @@
-//! The simulated cloud as a server of its own, for load tests: no recorder, no faults, nothing that grows with the calls.
+//! The mock cloud as a server, for load tests: no recording, no injected faults, and no state that grows with the calls.
 //!
-//! One thread accepts and hands connections out in turn; each of the others reads, answers and writes its own. Signatures
-//! that take long are made by threads apart, so that no connection waits for another's.
+//! One thread accepts connections and distributes them in turn. Each worker thread reads, answers and writes its own
+//! connections. A signing pool makes slow signatures, so that no connection waits for the signature of another.
 //!
-//! It knows how calls arrive and leave. What is answered, the [`MockCloud`] decides.
+//! This module handles connections. The [`MockCloud`] decides what is answered.
 
 mod connection;
 mod control;
@@ -15,16 +15,16 @@ mod target;
 mod tls;
 
 pub use control::{CONTROL_HEADER, CONTROL_KEY, CONTROL_URL};
-pub use counters::Summary;
+pub use counters::ServerSummary;
 pub use latency_injection::{LatencyInjection, Stall};
-pub use tls::{CannotCertify, Tls};
+pub use tls::{CertificateError, Tls};
 
-use crate::clock::{Clock, Mode};
+use crate::clock::{Clock, ClockMode};
 use crate::mock_cloud::{
-    Behaviour, CloudParts, CloudPolicy, DefaultCloudPolicy, Keys, Lifetimes, MockCloud, RefreshTokens,
+    CloudBehaviour, CloudParts, CloudPolicy, DefaultCloudPolicy, Keys, Lifetimes, MockCloud, RefreshTokenFormat,
 };
 use crate::wire::redact::Redactor;
-use connection::Shared;
+use connection::ServerState;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,53 +37,56 @@ use vouch_spec::profile::Profile;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
-/// Pause when no connection can be taken, most likely for want of file descriptors.
-const BREATH: Duration = Duration::from_millis(5);
+/// Delay before the next `accept` after a failed one, usually because file descriptors ran out.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(5);
 
-/// What a server is made of.
-pub struct Settings {
-    /// Port 0 is any that is free.
+/// The configuration of a server.
+pub struct ServerConfig {
+    /// Port 0 selects a free port.
     pub listen: SocketAddr,
     pub profile: Arc<Profile>,
     pub keys: Arc<Keys>,
-    /// Where the cloud decides wrongly on purpose.
+    /// The policy of a cloud mutant, if one is served.
     pub fault: Option<Arc<dyn CloudPolicy>>,
     pub lifetimes: Lifetimes,
     /// Threads that serve connections, and as many again that sign what takes long. At least one.
     pub threads: usize,
-    pub pace: LatencyInjection,
+    pub latency: LatencyInjection,
     pub tls: Option<Tls>,
 }
 
 /// A running server. It runs until the process ends.
-pub struct Server {
+pub struct MockCloudServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     secure: bool,
     profile: Arc<Profile>,
     lifetimes: Lifetimes,
 }
 
-impl Server {
-    /// Opens the port and begins to serve. Fails where the port or a thread cannot be had.
-    pub fn start(settings: Settings) -> io::Result<Self> {
-        let Settings { listen, profile, keys, fault, lifetimes, threads, pace, tls } = settings;
+impl MockCloudServer {
+    /// Opens the port and starts to serve. Fails if the port or a thread is not available.
+    pub fn start(settings: ServerConfig) -> io::Result<Self> {
+        let ServerConfig { listen, profile, keys, fault, lifetimes, threads, latency, tls } = settings;
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         let listener = runtime.block_on(async { bind(listen) })?;
         let address = listener.local_addr()?;
         let truthful = fault.is_none();
         let cloud = MockCloud::new(CloudParts {
             keys: keys.clone(),
-            clock: Clock::new(Mode::Real),
+            clock: Clock::new(ClockMode::Real),
             redactor: Redactor::closed(),
-            behaviour: Behaviour { refresh_tokens: RefreshTokens::Awkward, ..Behaviour::default() },
+            behaviour: CloudBehaviour {
+                refresh_tokens: RefreshTokenFormat::NeedsEscaping,
+                ..CloudBehaviour::default()
+            },
             profile: profile.clone(),
             policy: fault.unwrap_or_else(|| Arc::new(DefaultCloudPolicy)),
         });
-        let cloud = if truthful { cloud.with_ready_answers() } else { cloud };
+        let cloud = if truthful { cloud.with_response_templates() } else { cloud };
         cloud.set_lifetimes(lifetimes);
         let secure = tls.is_some();
-        let shared = Arc::new(Shared::new(cloud, &keys, threads, pace)?);
+        let shared = Arc::new(ServerState::new(cloud, &keys, threads, latency)?);
         let acceptor = tls.map(|tls| tls.acceptor);
         let mut workers = Vec::new();
         for number in 0..threads.max(1) {
@@ -91,7 +94,7 @@ impl Server {
             let (shared, acceptor) = (shared.clone(), acceptor.clone());
             let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
             thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
-                runtime.block_on(work(receiver, &shared, acceptor.as_ref()));
+                runtime.block_on(run_worker(receiver, &shared, acceptor.as_ref()));
             })?;
             workers.push(sender);
         }
@@ -105,7 +108,7 @@ impl Server {
     }
 
     /// What was served so far, and at what cost.
-    pub fn summary(&self) -> Summary {
+    pub fn summary(&self) -> ServerSummary {
         self.shared.summary()
     }
 }
@@ -117,15 +120,15 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Hands connections to the workers in turn: the kernel's own way of dealing them out (`SO_REUSEPORT`) leaves some threads
-/// with twice the connections of others.
+/// Distributes connections to the workers in turn. The kernel's distribution (`SO_REUSEPORT`) gives some threads twice as
+/// many connections as others.
 fn accept(runtime: &Runtime, listener: &TcpListener, workers: &[UnboundedSender<std::net::TcpStream>]) {
     runtime.block_on(async {
         for worker in workers.iter().cycle() {
             let stream = loop {
                 match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
                     Ok(stream) => break stream,
-                    Err(_) => tokio::time::sleep(BREATH).await,
+                    Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,
                 }
             };
             // A worker lives as long as the process.
@@ -134,9 +137,9 @@ fn accept(runtime: &Runtime, listener: &TcpListener, workers: &[UnboundedSender<
     });
 }
 
-async fn work(
+async fn run_worker(
     mut connections: UnboundedReceiver<std::net::TcpStream>,
-    shared: &Arc<Shared>,
+    shared: &Arc<ServerState>,
     acceptor: Option<&tokio_rustls::TlsAcceptor>,
 ) {
     while let Some(stream) = connections.recv().await {
@@ -146,7 +149,7 @@ async fn work(
         match acceptor.cloned() {
             None => tokio::spawn(connection::serve(stream, shared)),
             Some(acceptor) => tokio::spawn(async move {
-                // A handshake that fails is the caller's to tell.
+                // The client reports a failed handshake.
                 if let Ok(stream) = acceptor.accept(stream).await {
                     connection::serve(stream, shared).await;
                 }

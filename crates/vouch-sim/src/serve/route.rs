@@ -1,4 +1,4 @@
-//! Where calls go: all realms on one port, told apart by the beginning of the path.
+//! Routing: one port serves all realms, and the beginning of the path selects one.
 
 use crate::wire::{Link, Party};
 use vouch_spec::protocol::{Environment, Realm, Region};

@@ -1,7 +1,7 @@
-//! Threads that answer what must be signed, where a signature takes long.
+//! Threads that answer calls with a slow signature.
 
 use crate::mock_cloud::MockCloud;
-use crate::wire::{Link, Received, Reply};
+use crate::wire::{Link, WireRequest, WireResponse};
 use hyper::StatusCode;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -10,40 +10,40 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::{io, thread};
 use tokio::sync::oneshot;
 
-struct Job {
+struct SigningJob {
     link: Link,
-    request: Received,
-    done: oneshot::Sender<Reply>,
+    request: WireRequest,
+    done: oneshot::Sender<WireResponse>,
 }
 
-/// The threads' queue. A connection has one call in it at the most (HTTP/2: one a stream), so that it stays short.
-pub(super) struct Signers(Sender<Job>);
+/// The queue of the threads. It stays short, because a connection has at most one call in it (HTTP/2: one per stream).
+pub(super) struct SigningPool(Sender<SigningJob>);
 
-impl Signers {
+impl SigningPool {
     pub fn start(cloud: &MockCloud, threads: usize) -> io::Result<Self> {
         let (sender, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
         for number in 0..threads.max(1) {
             let (cloud, receiver) = (cloud.clone(), receiver.clone());
-            thread::Builder::new().name(format!("sign-{number}")).spawn(move || work(&cloud, &receiver))?;
+            thread::Builder::new().name(format!("sign-{number}")).spawn(move || run_worker(&cloud, &receiver))?;
         }
         Ok(Self(sender))
     }
 
-    pub async fn answer(&self, link: Link, request: Received) -> Reply {
+    pub async fn answer(&self, link: Link, request: WireRequest) -> WireResponse {
         let (done, reply) = oneshot::channel();
-        // A thread that is gone has dropped the other end: that is told below.
-        let _ = self.0.send(Job { link, request, done });
+        // If the thread has ended, the receiver below reports it.
+        let _ = self.0.send(SigningJob { link, request, done });
         reply.await.unwrap_or_else(|_| {
-            Reply::json(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "detail": "a signing thread ended" }))
+            WireResponse::json(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "detail": "a signing thread ended" }))
         })
     }
 }
 
-fn work(cloud: &MockCloud, jobs: &Mutex<Receiver<Job>>) {
+fn run_worker(cloud: &MockCloud, jobs: &Mutex<Receiver<SigningJob>>) {
     loop {
         let job = jobs.lock().recv();
-        let Ok(Job { link, request, done }) = job else { return };
+        let Ok(SigningJob { link, request, done }) = job else { return };
         if !done.is_closed() {
             // A caller that left in between misses its answer.
             let _ = done.send(cloud.answer_now(link, &request));

@@ -1,13 +1,13 @@
-//! The target file that roles a running server.
+//! The target file that describes a running server.
 
-use super::Server;
+use super::MockCloudServer;
 use super::control::{CONTROL_KEY, CONTROL_URL};
 use super::route::base;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-impl Server {
+impl MockCloudServer {
     /// `http://HOST:PORT` as a client on this machine reaches it.
     pub fn origin(&self) -> String {
         let ip = match self.address.ip() {
@@ -19,14 +19,14 @@ impl Server {
         format!("{scheme}://{}", SocketAddr::new(ip, self.address.port()))
     }
 
-    /// A target file with the URLs, the teams' API keys, and hooks that `program`, the `vouch` to run, does.
+    /// A target file with the URLs, the teams' API keys, and hooks that run `program`, the path of `vouch`.
     pub fn target(&self, program: &Path) -> String {
         let origin = self.origin();
         let program = program.display().to_string();
         let mut text = format!(
-            "# Seats the simulated cloud that `vouch mock-cloud` serves. Its keys are test keys of that one run.\n\
+            "# The mock cloud that `vouch mock-cloud` serves. Its keys are test keys of this run only.\n\
              profile = {:?}\n\n\
-             [cloud]\nname = \"simulated-cloud\"\n\
+             [cloud]\nname = \"mock-cloud\"\n\
              env = {{ {CONTROL_URL} = {origin:?}, {CONTROL_KEY} = {:?} }}\n\n\
              [cloud.lifetimes]\nsignInToken = \"{}\"\naccessToken = \"{}\"\n\n\
              [cloud.hooks]\n",
@@ -36,7 +36,7 @@ impl Server {
             humantime::format_duration(self.lifetimes.access_token),
         );
         for hook in ["revoke", "advance", "refuseAccessTokens"] {
-            let _ = writeln!(text, "{hook} = [{program:?}, \"cloud-hook\"]");
+            let _ = writeln!(text, "{hook} = [{program:?}, \"mock-cloud-hook\"]");
         }
         let store = self.shared.cloud.store();
         for (realm, team) in store.teams() {

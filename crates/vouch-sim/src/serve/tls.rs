@@ -1,4 +1,4 @@
-//! TLS with a certificate of a CA that is made at the start.
+//! TLS with a certificate of a CA that is generated at the start.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use std::net::IpAddr;
@@ -8,28 +8,28 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A server's certificate, and the CA that vouches for it. The CA's key is forgotten at once.
+/// A server's certificate and its CA. The CA's key is discarded at once.
 pub struct Tls {
     pub(super) acceptor: TlsAcceptor,
     ca_pem: String,
 }
 
-/// The machine could not make a certificate.
+/// A certificate could not be generated.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make a certificate: {0}")]
-pub struct CannotCertify(String);
+pub struct CertificateError(String);
 
-fn failed(error: impl std::fmt::Display) -> CannotCertify {
-    CannotCertify(error.to_string())
+fn failed(error: impl std::fmt::Display) -> CertificateError {
+    CertificateError(error.to_string())
 }
 
 impl Tls {
     /// For `localhost`, both loopback addresses, and the address that the server listens on. Offers HTTP/2 and HTTP/1.1.
-    pub fn new(address: IpAddr) -> Result<Self, CannotCertify> {
+    pub fn new(address: IpAddr) -> Result<Self, CertificateError> {
         let mut ca = CertificateParams::new(Vec::new()).map_err(failed)?;
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        ca.distinguished_name.push(DnType::CommonName, "Vouch simulated cloud, CA of one run");
+        ca.distinguished_name.push(DnType::CommonName, "Vouch mock cloud, CA of one run");
         let ca_key = KeyPair::generate().map_err(failed)?;
         let ca_pem = ca.self_signed(&ca_key).map_err(failed)?.pem();
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
@@ -48,7 +48,7 @@ impl Tls {
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), ca_pem })
     }
 
-    /// The CA's certificate, for those who are to trust it.
+    /// The CA's certificate, for clients that must trust it.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
     }

@@ -32,7 +32,7 @@ impl SecretEncoding {
         Self::OTHERS.into_iter().chain(Self::BASE64)
     }
 
-    /// The value in this guise.
+    /// The value in this encoding.
     pub fn of(self, value: &str) -> Cow<'_, str> {
         match self {
             Self::AsIs => Cow::Borrowed(value),
@@ -47,22 +47,22 @@ impl SecretEncoding {
     }
 }
 
-/// A value in all its guises; the longest first. What is too short to tell is left out.
+/// A value in all its encodings; the longest first. What is too short to tell is left out.
 pub(super) fn all(value: &str) -> Vec<String> {
-    let mut guises: Vec<_> = SecretEncoding::all().map(|guise| guise.of(value).into_owned()).collect();
-    guises.retain(|guise| guise.len() >= 8 || guise == value);
-    guises.sort_by_key(|guise| std::cmp::Reverse(guise.len()));
-    guises.dedup();
-    guises
+    let mut encodings: Vec<_> = SecretEncoding::all().map(|encoding| encoding.of(value).into_owned()).collect();
+    encodings.retain(|encoding| encoding.len() >= 8 || encoding == value);
+    encodings.sort_by_key(|encoding| std::cmp::Reverse(encoding.len()));
+    encodings.dedup();
+    encodings
 }
 
-/// The last bytes of a value in each guise in which it has so many. They are made from the value's own end.
-pub(super) fn ends<const LEN: usize>(value: &str) -> impl Iterator<Item = (SecretEncoding, [u8; LEN])> {
+/// The last bytes of a value in each encoding in which it has so many. They are made from the value's own end.
+pub(super) fn last_bytes<const LEN: usize>(value: &str) -> impl Iterator<Item = (SecretEncoding, [u8; LEN])> {
     // As many bytes more than it takes as Base64 may lose at either side; and a number that changes nothing there.
     let starts = (0..=value.len().saturating_sub(LEN + 3) / 3).rev().map(|third| 3 * third);
     let start = starts.into_iter().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
     let tail = &value[start..];
-    SecretEncoding::all().filter_map(|guise| Some((guise, *guise.of(tail).as_bytes().last_chunk()?)))
+    SecretEncoding::all().filter_map(|encoding| Some((encoding, *encoding.of(tail).as_bytes().last_chunk()?)))
 }
 
 fn percent(value: &str) -> String {
@@ -112,8 +112,8 @@ pub fn holds_id(text: &str, id: &str) -> bool {
     let bare = id.replace('-', "");
     let in_line = in_one_line(text);
     // Short ones would be found in anything.
-    let stands = |guise: &str| guise.len() >= 16 && in_line.as_deref().unwrap_or(text).contains(guise);
-    let in_base64 = |id: &str| SecretEncoding::BASE64.iter().any(|guise| stands(&guise.of(id)));
+    let stands = |encoding: &str| encoding.len() >= 16 && in_line.as_deref().unwrap_or(text).contains(encoding);
+    let in_base64 = |id: &str| SecretEncoding::BASE64.iter().any(|encoding| stands(&encoding.of(id)));
     lower.contains(&id) || bare.len() >= 16 && lower.contains(&bare) || in_base64(&id) || in_base64(&id.to_uppercase())
 }
 
@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_value_has_twelve_guises() {
-        let guises: Vec<_> = SecretEncoding::all().map(|guise| (guise, guise.of("k+/é >?Z").into_owned())).collect();
+        let encodings: Vec<_> =
+            SecretEncoding::all().map(|encoding| (encoding, encoding.of("k+/é >?Z").into_owned())).collect();
         let expected = [
             (SecretEncoding::AsIs, "k+/é >?Z"),
             (SecretEncoding::Percent, "k%2B%2F%C3%A9+%3E%3FZ"),
@@ -148,7 +149,7 @@ mod tests {
             (SecretEncoding::Base64Url(1), "srL8OpID4_W"),
             (SecretEncoding::Base64Url(2), "rKy_DqSA-P1"),
         ];
-        assert_eq!(guises, expected.map(|(guise, text)| (guise, text.to_owned())));
+        assert_eq!(encodings, expected.map(|(encoding, text)| (encoding, text.to_owned())));
     }
 
     #[test]
@@ -158,9 +159,9 @@ mod tests {
             // Three bytes more or less change nothing: a Base64 text stands in three ways.
             for value in [value.to_owned(), format!("{value}+"), format!("{value}+/")] {
                 let expected: Vec<(SecretEncoding, [u8; 8])> = SecretEncoding::all()
-                    .filter_map(|guise| Some((guise, *guise.of(&value).as_bytes().last_chunk()?)))
+                    .filter_map(|encoding| Some((encoding, *encoding.of(&value).as_bytes().last_chunk()?)))
                     .collect();
-                assert_eq!(ends(&value).collect::<Vec<_>>(), expected, "{value}");
+                assert_eq!(last_bytes(&value).collect::<Vec<_>>(), expected, "{value}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Faults that strike exchanges: what the network and the servers do wrong on purpose.
+//! Faults that are injected into exchanges: what the network and the servers do wrong on purpose.
 
 use super::transcript::Operation;
 use hyper::body::Bytes;
@@ -102,44 +102,44 @@ pub struct FaultRule {
     pub on: Option<Operation>,
     pub effect: FaultEffect,
     /// How the scenario put it, for transcripts.
-    pub words: String,
+    pub description: String,
     /// How often it strikes; none is always.
     pub times: Option<u32>,
 }
 
 /// The faults in force, and the network switch. Cheap to clone.
 #[derive(Clone)]
-pub struct Faults {
-    policy: Arc<Mutex<Vec<FaultRule>>>,
+pub struct FaultInjector {
+    rules: Arc<Mutex<Vec<FaultRule>>>,
     /// Counts releases of held exchanges.
     released: watch::Sender<u64>,
     network: watch::Sender<bool>,
 }
 
-impl Default for Faults {
+impl Default for FaultInjector {
     fn default() -> Self {
-        Self { policy: Arc::default(), released: watch::Sender::new(0), network: watch::Sender::new(true) }
+        Self { rules: Arc::default(), released: watch::Sender::new(0), network: watch::Sender::new(true) }
     }
 }
 
-impl Faults {
+impl FaultInjector {
     pub fn add(&self, rule: FaultRule) {
-        self.policy.lock().push(rule);
+        self.rules.lock().push(rule);
     }
 
     pub fn clear(&self) {
-        self.policy.lock().clear();
+        self.rules.lock().clear();
     }
 
     /// The fault that strikes this exchange, which is used up by it.
-    pub(super) fn strike(&self, operation: Operation) -> Option<FaultRule> {
-        let mut policy = self.policy.lock();
-        let at = policy.iter().position(|rule| rule.on.is_none_or(|on| on == operation))?;
-        let rule = policy[at].clone();
-        if let Some(left) = &mut policy[at].times {
+    pub(super) fn take_matching(&self, operation: Operation) -> Option<FaultRule> {
+        let mut rules = self.rules.lock();
+        let at = rules.iter().position(|rule| rule.on.is_none_or(|on| on == operation))?;
+        let rule = rules[at].clone();
+        if let Some(left) = &mut rules[at].times {
             *left -= 1;
             if *left == 0 {
-                policy.remove(at);
+                rules.remove(at);
             }
         }
         Some(rule)

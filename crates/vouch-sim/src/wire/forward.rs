@@ -1,22 +1,22 @@
 //! Passes calls on to an implementation that serves HTTP by itself.
 
-use super::recording_proxy::{Reply, Upstream};
-use super::transcript::{Link, Received};
+use super::recording_proxy::{Upstream, WireResponse};
+use super::transcript::{Link, WireRequest};
 use async_trait::async_trait;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use hyper::{HeaderMap, StatusCode};
 use std::time::Duration;
 
 /// What stands behind a front when the implementation has an address of its own.
-pub struct Forward {
+pub struct ForwardingUpstream {
     client: reqwest::Client,
     base: String,
 }
 
 /// A client that connects anew for each call, follows nothing and knows no proxy.
-pub fn client(base: &str, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
+pub fn client(base: &str, timeout: Duration) -> reqwest::Result<reqwest::Client> {
     let client = reqwest::Client::builder()
-        .timeout(connect_timeout)
+        .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
         .no_gzip()
@@ -28,15 +28,15 @@ pub fn client(base: &str, connect_timeout: Duration) -> reqwest::Result<reqwest:
 /// Headers that belong to a connection, not to a message.
 const OF_THE_CONNECTION: [&hyper::header::HeaderName; 4] = [&CONNECTION, &CONTENT_LENGTH, &HOST, &TRANSFER_ENCODING];
 
-impl Forward {
+impl ForwardingUpstream {
     /// `base` is `http://HOST:PORT` with an optional path prefix. Fails when the machine cannot make an HTTP client.
-    pub fn new(base: String, connect_timeout: Duration) -> Result<Self, String> {
-        let client = client(&base, connect_timeout).map_err(|error| format!("no HTTP client: {error}"))?;
+    pub fn new(base: String, timeout: Duration) -> Result<Self, String> {
+        let client = client(&base, timeout).map_err(|error| format!("no HTTP client: {error}"))?;
         Ok(Self { client, base })
     }
 
     /// The answer of the address, or none where the connection ended without one.
-    pub async fn pass_on(&self, request: Received) -> Option<Reply> {
+    pub async fn forward(&self, request: WireRequest) -> Option<WireResponse> {
         let mut headers = request.headers;
         strip(&mut headers);
         let url = format!("{}{}", self.base, request.path);
@@ -45,7 +45,7 @@ impl Forward {
         let status = StatusCode::from_u16(response.status().as_u16()).ok()?;
         let mut headers = response.headers().clone();
         strip(&mut headers);
-        Some(Reply { status, headers, body: response.bytes().await.ok()? })
+        Some(WireResponse { status, headers, body: response.bytes().await.ok()? })
     }
 }
 
@@ -56,8 +56,8 @@ fn strip(headers: &mut HeaderMap) {
 }
 
 #[async_trait]
-impl Upstream for Forward {
-    async fn answer(&self, _: Link, request: Received) -> Option<Reply> {
-        self.pass_on(request).await
+impl Upstream for ForwardingUpstream {
+    async fn answer(&self, _: Link, request: WireRequest) -> Option<WireResponse> {
+        self.forward(request).await
     }
 }

@@ -1,6 +1,6 @@
-//! The wire between the roles: every HTTP exchange is recorded here and may meet a fault here.
+//! The wire between the roles: it records every HTTP exchange and injects faults.
 //!
-//! The wire knows links, operations and bytes. It does not know which implementation sits at either end.
+//! It knows links, operations and bytes. It must not know which implementation is at either end.
 
 mod body;
 pub mod encodings;
@@ -14,9 +14,9 @@ pub mod snapshot;
 mod transcript;
 mod unreachable;
 
-pub use fault::{FaultEffect, FaultPoint, FaultRule, Faults};
-pub use forward::{Forward, client};
-pub use recording_proxy::{RecordingProxy, Reply, Upstream};
-pub use session::Session;
-pub use transcript::{Exchange, ExchangeOutcome, Link, Operation, Party, Received, Transcript};
-pub use unreachable::{Unreachable, UnreachableKind};
+pub use fault::{FaultEffect, FaultInjector, FaultPoint, FaultRule};
+pub use forward::{ForwardingUpstream, client};
+pub use recording_proxy::{RecordingProxy, Upstream, WireResponse};
+pub use session::ObservedSession;
+pub use transcript::{Exchange, ExchangeOutcome, Link, Operation, Party, Transcript, WireRequest};
+pub use unreachable::{UnreachableAddress, UnreachableKind};

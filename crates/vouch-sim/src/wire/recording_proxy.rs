@@ -1,8 +1,8 @@
-//! The servers that stand before every party: they record, strike faults, and hand on.
+//! The recording proxy: a server in front of every party that records exchanges, injects faults and forwards requests.
 
-use super::body::{Manner, Sent};
-use super::fault::{FaultEffect, FaultPoint, Faults};
-use super::transcript::{ExchangeOutcome, Link, Party, Received, Transcript};
+use super::body::{BodyDelivery, FaultyBody};
+use super::fault::{FaultEffect, FaultInjector, FaultPoint};
+use super::transcript::{ExchangeOutcome, Link, Party, Transcript, WireRequest};
 use crate::clock::Clock;
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Limited};
@@ -25,13 +25,13 @@ const MAX_BODY: usize = 1 << 20;
 
 /// An answer with its whole body.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct WireResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-impl Reply {
+impl WireResponse {
     pub fn json(status: StatusCode, body: &serde_json::Value) -> Self {
         Self::json_text(status, body.to_string())
     }
@@ -52,42 +52,42 @@ impl Reply {
     }
 }
 
-/// Who does the work behind a front.
+/// The party behind a proxy address.
 #[async_trait]
 pub trait Upstream: Send + Sync + 'static {
     /// None ends the connection without an answer.
-    async fn answer(&self, link: Link, request: Received) -> Option<Reply>;
+    async fn answer(&self, link: Link, request: WireRequest) -> Option<WireResponse>;
 
     /// The link that a request really belongs to, where one address serves several realms.
-    fn place(&self, link: Link, _request: &Received) -> Link {
+    fn place(&self, link: Link, _request: &WireRequest) -> Link {
         link
     }
 }
 
-type Killer = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
+type KillHook = dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
 /// The fronts of one case; dropping it closes them all.
 pub struct RecordingProxy {
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     servers: Mutex<JoinSet<()>>,
 }
 
-struct Shared {
+struct ProxyState {
     transcript: Transcript,
-    faults: Faults,
+    faults: FaultInjector,
     clock: Clock,
-    killer: Mutex<Option<Arc<Killer>>>,
+    kill_hook: Mutex<Option<Arc<KillHook>>>,
 }
 
 impl RecordingProxy {
-    pub fn new(transcript: Transcript, faults: Faults, clock: Clock) -> Self {
-        let shared = Shared { transcript, faults, clock, killer: Mutex::default() };
+    pub fn new(transcript: Transcript, faults: FaultInjector, clock: Clock) -> Self {
+        let shared = ProxyState { transcript, faults, clock, kill_hook: Mutex::default() };
         Self { shared: Arc::new(shared), servers: Mutex::default() }
     }
 
     /// Says how to kill the SDK's process; used by [`FaultEffect::Kill`].
-    pub fn set_killer(&self, killer: Arc<Killer>) {
-        *self.shared.killer.lock() = Some(killer);
+    pub fn set_kill_hook(&self, kill_hook: Arc<KillHook>) {
+        *self.shared.kill_hook.lock() = Some(kill_hook);
     }
 
     /// Opens a loopback address for a link.
@@ -96,15 +96,15 @@ impl RecordingProxy {
     }
 
     /// Passes a call on without a connection, and records it. None is no answer.
-    pub async fn pass(&self, link: Link, upstream: &dyn Upstream, request: Received) -> Option<Reply> {
+    pub async fn forward(&self, link: Link, upstream: &dyn Upstream, request: WireRequest) -> Option<WireResponse> {
         let link = upstream.place(link, &request);
         let transcript = &self.shared.transcript;
-        let (number, _) = transcript.arrive(link, request.clone());
+        let (number, _) = transcript.record_request(link, request.clone());
         let reply = upstream.answer(link, request).await;
-        transcript.resolve(
+        transcript.record_outcome(
             number,
             match &reply {
-                Some(Reply { status, headers, body }) => {
+                Some(WireResponse { status, headers, body }) => {
                     ExchangeOutcome::Answered { status: *status, headers: headers.clone(), body: body.clone() }
                 }
                 None => ExchangeOutcome::Lost { processed: false },
@@ -114,26 +114,26 @@ impl RecordingProxy {
     }
 
     /// The same with a kind. Harms of connections and processes have no meaning here and do nothing.
-    pub async fn pass_struck(
+    pub async fn forward_with_fault(
         &self,
         link: Link,
         upstream: &dyn Upstream,
-        request: Received,
+        request: WireRequest,
         kind: &FaultEffect,
-    ) -> Option<Reply> {
+    ) -> Option<WireResponse> {
         let transcript = &self.shared.transcript;
-        let (number, _) = transcript.arrive(link, request.clone());
-        transcript.struck(number, "as the walk wants it".into());
+        let (number, _) = transcript.record_request(link, request.clone());
+        transcript.record_fault(number, "as the walk wants it".into());
         let releases = self.shared.faults.releases();
         let result = answer(link, &self.shared, upstream, request, Some(kind.clone()), releases).await;
-        let (reply, fate) = match result {
+        let (reply, outcome) = match result {
             Ok(reply) => {
                 let (status, headers, body) = (reply.status, reply.headers.clone(), reply.body.clone());
                 (Some(reply), ExchangeOutcome::Answered { status, headers, body })
             }
-            Err(Lost { processed }) => (None, ExchangeOutcome::Lost { processed }),
+            Err(NoReply { processed }) => (None, ExchangeOutcome::Lost { processed }),
         };
-        transcript.resolve(number, fate);
+        transcript.record_outcome(number, outcome);
         reply
     }
 
@@ -155,10 +155,10 @@ impl RecordingProxy {
 
 /// Binds; a given port may still be in the hands of the case before, which ends while this one begins.
 async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    for _ in 0..TRIES {
+    for _ in 0..BIND_ATTEMPTS {
         match TcpListener::bind(address).await {
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && address.port() != 0 => {
-                tokio::time::sleep(BETWEEN_TRIES).await;
+                tokio::time::sleep(BIND_RETRY_DELAY).await;
             }
             other => return other,
         }
@@ -166,10 +166,10 @@ async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-const TRIES: u32 = 200;
-const BETWEEN_TRIES: std::time::Duration = std::time::Duration::from_millis(10);
+const BIND_ATTEMPTS: u32 = 200;
+const BIND_RETRY_DELAY: std::time::Duration = std::time::Duration::from_millis(10);
 
-async fn accept(listener: TcpListener, link: Link, shared: Arc<Shared>, upstream: Arc<dyn Upstream>) {
+async fn accept(listener: TcpListener, link: Link, shared: Arc<ProxyState>, upstream: Arc<dyn Upstream>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -208,101 +208,101 @@ fn reset(socket: RawFd) {
 /// Ends the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was cut on purpose")]
-struct Cut;
+struct ConnectionCut;
 
 async fn serve(
     link: Link,
-    shared: &Shared,
+    shared: &ProxyState,
     upstream: &dyn Upstream,
     request: Request<Incoming>,
     socket: RawFd,
-) -> Result<Response<Sent>, Cut> {
+) -> Result<Response<FaultyBody>, ConnectionCut> {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Cut)?.to_bytes();
+    let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| ConnectionCut)?.to_bytes();
     let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
-    let received = Received { method: head.method, path, headers: head.headers, body };
+    let received = WireRequest { method: head.method, path, headers: head.headers, body };
     let link = upstream.place(link, &received);
-    shared.clock.touch();
+    shared.clock.record_activity();
     // Before the scenario can see the arrival: a release that answers to it must count.
     let releases = shared.faults.releases();
-    let (number, operation) = shared.transcript.arrive(link, received.clone());
+    let (number, operation) = shared.transcript.record_request(link, received.clone());
     let on_device = matches!(link.from, Party::Sdk | Party::App);
     if on_device && !shared.faults.network_is_up() {
-        shared.transcript.resolve(number, ExchangeOutcome::NoNetwork);
-        return Err(Cut);
+        shared.transcript.record_outcome(number, ExchangeOutcome::NoNetwork);
+        return Err(ConnectionCut);
     }
-    let kind = shared.faults.strike(operation).map(|rule| {
-        shared.transcript.struck(number, rule.words);
+    let kind = shared.faults.take_matching(operation).map(|rule| {
+        shared.transcript.record_fault(number, rule.description);
         rule.effect
     });
-    let mut waiting = Waiting { transcript: &shared.transcript, number, over: false };
-    let manner = match &kind {
-        Some(FaultEffect::Drip) => Manner::Drip,
-        Some(FaultEffect::BreakOff) => Manner::BreakOff,
-        _ => Manner::Whole,
+    let mut guard = AbandonGuard { transcript: &shared.transcript, number, done: false };
+    let delivery = match &kind {
+        Some(FaultEffect::Drip) => BodyDelivery::Drip,
+        Some(FaultEffect::BreakOff) => BodyDelivery::CutHalfway,
+        _ => BodyDelivery::Whole,
     };
-    let resets = matches!(kind, Some(FaultEffect::Reset(_)));
+    let reset_connection = matches!(kind, Some(FaultEffect::Reset(_)));
     let result = answer(link, shared, upstream, received, kind, releases).await;
-    waiting.over = true;
-    shared.clock.touch();
+    guard.done = true;
+    shared.clock.record_activity();
     match result {
         Ok(reply) => {
             let (status, headers, body) = (reply.status, reply.headers.clone(), reply.body.clone());
-            shared.transcript.resolve(number, ExchangeOutcome::Answered { status, headers, body });
-            let mut response = Response::new(Sent::new(reply.body, manner));
+            shared.transcript.record_outcome(number, ExchangeOutcome::Answered { status, headers, body });
+            let mut response = Response::new(FaultyBody::new(reply.body, delivery));
             *response.status_mut() = reply.status;
             *response.headers_mut() = reply.headers;
             Ok(response)
         }
-        Err(Lost { processed }) => {
-            if resets {
+        Err(NoReply { processed }) => {
+            if reset_connection {
                 reset(socket);
             }
-            shared.transcript.resolve(number, ExchangeOutcome::Lost { processed });
-            Err(Cut)
+            shared.transcript.record_outcome(number, ExchangeOutcome::Lost { processed });
+            Err(ConnectionCut)
         }
     }
 }
 
-struct Lost {
+struct NoReply {
     processed: bool,
 }
 
 /// Notes in the transcript when the caller goes away before its answer: hyper then drops the work.
-struct Waiting<'a> {
+struct AbandonGuard<'a> {
     transcript: &'a Transcript,
     number: usize,
-    over: bool,
+    done: bool,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for AbandonGuard<'_> {
     fn drop(&mut self) {
-        if !self.over {
-            self.transcript.resolve(self.number, ExchangeOutcome::Abandoned);
+        if !self.done {
+            self.transcript.record_outcome(self.number, ExchangeOutcome::Abandoned);
         }
     }
 }
 
 async fn answer(
     link: Link,
-    shared: &Shared,
+    shared: &ProxyState,
     upstream: &dyn Upstream,
-    request: Received,
+    request: WireRequest,
     kind: Option<FaultEffect>,
     releases: u64,
-) -> Result<Reply, Lost> {
-    let harm_at = |moment| match &kind {
-        Some(FaultEffect::Lose(at) | FaultEffect::Reset(at)) if *at == moment => Some(Strike::Lose),
-        Some(FaultEffect::Hold(at)) if *at == moment => Some(Strike::Hold { releases }),
-        Some(FaultEffect::Kill(at)) if *at == moment => Some(Strike::Kill),
+) -> Result<WireResponse, NoReply> {
+    let fault_at = |moment| match &kind {
+        Some(FaultEffect::Lose(at) | FaultEffect::Reset(at)) if *at == moment => Some(ConnectionFault::Lose),
+        Some(FaultEffect::Hold(at)) if *at == moment => Some(ConnectionFault::Hold { releases }),
+        Some(FaultEffect::Kill(at)) if *at == moment => Some(ConnectionFault::Kill),
         _ => None,
     };
-    if let Some(strike) = harm_at(FaultPoint::Request) {
-        shared.suffer(strike).await.map_err(|Cut| Lost { processed: false })?;
+    if let Some(fault) = fault_at(FaultPoint::Request) {
+        shared.apply_fault(fault).await.map_err(|ConnectionCut| NoReply { processed: false })?;
     }
     if let Some(FaultEffect::Answer { status, retry_after_s, content_type, body }) = &kind {
         let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut reply = Reply { status, headers: HeaderMap::new(), body: body.clone() };
+        let mut reply = WireResponse { status, headers: HeaderMap::new(), body: body.clone() };
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Some(seconds) = retry_after_s {
             reply.headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
@@ -313,12 +313,12 @@ async fn answer(
         tokio::time::sleep(*by).await;
     }
     let again = matches!(kind, Some(FaultEffect::Twice)).then(|| request.clone());
-    let mut reply = upstream.answer(link, request).await.ok_or(Lost { processed: false })?;
+    let mut reply = upstream.answer(link, request).await.ok_or(NoReply { processed: false })?;
     if let Some(again) = again {
         upstream.answer(link, again).await;
     }
-    if let Some(strike) = harm_at(FaultPoint::Response) {
-        shared.suffer(strike).await.map_err(|Cut| Lost { processed: true })?;
+    if let Some(fault) = fault_at(FaultPoint::Response) {
+        shared.apply_fault(fault).await.map_err(|ConnectionCut| NoReply { processed: true })?;
     }
     match kind {
         Some(FaultEffect::Body { content_type, body }) => {
@@ -339,26 +339,26 @@ async fn answer(
     Ok(reply)
 }
 
-enum Strike {
+enum ConnectionFault {
     Lose,
     Hold { releases: u64 },
     Kill,
 }
 
-impl Shared {
-    async fn suffer(&self, strike: Strike) -> Result<(), Cut> {
-        match strike {
-            Strike::Lose => Err(Cut),
-            Strike::Hold { releases } => {
+impl ProxyState {
+    async fn apply_fault(&self, fault: ConnectionFault) -> Result<(), ConnectionCut> {
+        match fault {
+            ConnectionFault::Lose => Err(ConnectionCut),
+            ConnectionFault::Hold { releases } => {
                 self.faults.held(releases).await;
                 Ok(())
             }
-            Strike::Kill => {
-                let killer = self.killer.lock().clone();
-                if let Some(killer) = killer {
-                    killer().await;
+            ConnectionFault::Kill => {
+                let kill_hook = self.kill_hook.lock().clone();
+                if let Some(kill_hook) = kill_hook {
+                    kill_hook().await;
                 }
-                Err(Cut)
+                Err(ConnectionCut)
             }
         }
     }

@@ -63,8 +63,8 @@ pub struct KnownSecret {
     /// For example `access token 2`.
     pub name: String,
     value: String,
-    /// The value in all its guises. Made when first asked for: most secrets are only ever seen as they are.
-    guises: OnceLock<Vec<String>>,
+    /// The value in all its encodings, computed at first use: most secrets only appear as they are.
+    encodings: OnceLock<Vec<String>>,
     /// The value less its last characters, where it is long: as good as the whole to whoever can guess the rest.
     beginning: Option<String>,
 }
@@ -72,12 +72,12 @@ pub struct KnownSecret {
 impl KnownSecret {
     /// Whether the secret stands in a text, as it is or encoded.
     pub fn is_in(&self, text: &str) -> bool {
-        self.texts().any(|guise| text.contains(guise))
+        self.texts().any(|encoding| text.contains(encoding))
     }
 
-    /// The guises, and the beginning after them.
+    /// The encodings, and the beginning after them.
     fn texts(&self) -> impl Iterator<Item = &str> {
-        self.guises.get_or_init(|| encodings::all(&self.value)).iter().chain(&self.beginning).map(String::as_str)
+        self.encodings.get_or_init(|| encodings::all(&self.value)).iter().chain(&self.beginning).map(String::as_str)
     }
 
     pub fn is(&self, value: &str) -> bool {
@@ -94,13 +94,13 @@ impl fmt::Debug for KnownSecret {
 /// All secrets and ids of one case. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    inner: Arc<Mutex<Inner>>,
+    inner: Arc<Mutex<RedactorState>>,
     /// It notes nothing.
     closed: bool,
 }
 
 #[derive(Default)]
-struct Inner {
+struct RedactorState {
     secrets: Vec<Arc<KnownSecret>>,
     index: Index,
     /// Ids that are no secrets but differ from run to run: value and name.
@@ -111,7 +111,7 @@ static LOOKS_SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+){0,2}[=]{0,2}|(?-u:\b)[ps]k_(?:us|eu)_[A-Za-z0-9_-]{4,}").ok()
 });
 
-impl Inner {
+impl RedactorState {
     fn add(&mut self, known: KnownSecret) {
         self.index.add(self.secrets.len(), &known);
         self.secrets.push(Arc::new(known));
@@ -165,7 +165,7 @@ impl Redactor {
         }
     }
 
-    /// The secrets that stand in a text, in any guise.
+    /// The secrets that a text contains, in any encoding.
     pub fn secrets_in(&self, text: &str) -> Vec<Arc<KnownSecret>> {
         let inner = self.inner.lock();
         let mut found = inner.index.find(text, &inner.secrets);
@@ -180,7 +180,7 @@ impl Redactor {
         let inner = self.inner.lock();
         let mut marks: Vec<(&str, String)> = Vec::new();
         for known in &inner.secrets {
-            marks.extend(known.texts().map(|guise| (guise, format!("[{}]", known.name))));
+            marks.extend(known.texts().map(|encoding| (encoding, format!("[{}]", known.name))));
         }
         let capitals: Vec<_> = inner.ids.iter().map(|(value, name)| (value.to_uppercase(), name)).collect();
         for (value, name) in &capitals {
@@ -213,7 +213,13 @@ impl Redactor {
 }
 
 fn known(kind: SecretKind, name: String, value: &str) -> KnownSecret {
-    KnownSecret { kind, name, value: value.to_owned(), guises: OnceLock::new(), beginning: encodings::beginning(value) }
+    KnownSecret {
+        kind,
+        name,
+        value: value.to_owned(),
+        encodings: OnceLock::new(),
+        beginning: encodings::beginning(value),
+    }
 }
 
 #[cfg(test)]
@@ -250,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_ledger_notes_nothing_and_blacks_out_what_looks_secret() {
+    fn a_closed_redactor_records_nothing_and_hides_what_looks_secret() {
         let redactor = Redactor::closed();
         redactor.secret(SecretKind::RefreshToken, "refresh-one");
         redactor.named_secret(SecretKind::RefreshToken, "refresh-two", "mine".into());

@@ -1,7 +1,7 @@
 //! The transcript as people read it, without secrets.
 
 use super::redact::{Redacted, Redactor};
-use super::transcript::{Exchange, ExchangeOutcome, Received};
+use super::transcript::{Exchange, ExchangeOutcome, WireRequest};
 use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
 
@@ -26,7 +26,7 @@ pub fn exchange(number: usize, exchange: &Exchange, redactor: &Redactor) -> Reda
     if let Some(fault) = &exchange.fault {
         out.push_str(&format!("     ! fault: {fault}\n"));
     }
-    match &exchange.fate {
+    match &exchange.outcome {
         ExchangeOutcome::Pending => out.push_str("     ← not answered yet\n"),
         ExchangeOutcome::NoNetwork => out.push_str("     ← no network\n"),
         ExchangeOutcome::Abandoned => out.push_str("     ← the caller went away before the answer\n"),
@@ -52,7 +52,7 @@ fn headers(map: &HeaderMap, shown: &[&str]) -> String {
     out
 }
 
-fn request_body(request: &Received) -> String {
+fn request_body(request: &WireRequest) -> String {
     let is_form =
         request.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form"));
     if is_form {
@@ -87,7 +87,7 @@ pub fn stable(number: usize, exchange: &Exchange, redactor: &Redactor) -> Redact
     if let Some(fault) = &exchange.fault {
         out.push_str(&format!("     ! {fault}\n"));
     }
-    match &exchange.fate {
+    match &exchange.outcome {
         ExchangeOutcome::Answered { status, body, .. } => {
             let body = sorted_json(body).unwrap_or_else(|| cut(&String::from_utf8_lossy(body)));
             out.push_str(&format!("     ← {} {body}\n", status.as_u16()));

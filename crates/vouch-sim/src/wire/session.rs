@@ -1,10 +1,10 @@
 //! The tokens of an installation's session, as the wire saw them: what somebody else might show.
 
 use super::{Exchange, Party};
-use vouch_spec::profile::{Granted, IdpCall, Profile};
+use vouch_spec::profile::{IdpCall, Profile, TokenGrant};
 
 /// The newest session of an SDK.
-pub struct Session {
+pub struct ObservedSession {
     /// The sign-in token that began it, as the identity provider was shown it.
     pub sign_in_token: String,
     /// The newest one.
@@ -13,7 +13,7 @@ pub struct Session {
     pub old_refresh_token: Option<String>,
 }
 
-impl Session {
+impl ObservedSession {
     /// The session that the last exchange that worked began.
     pub fn newest(exchanges: &[Exchange], profile: &Profile) -> Option<Self> {
         let granted = |exchange: &Exchange| exchange.granted(profile);
@@ -21,15 +21,15 @@ impl Session {
         let began =
             exchanges.iter().rposition(|e| own(&e) && e.call() == Some(IdpCall::Exchange) && granted(e).is_some())?;
         let since: Vec<_> = exchanges[began..].iter().filter(own).collect();
-        let sign_in_token = since.first()?.carried.token.clone()?;
+        let sign_in_token = since.first()?.tokens.token.clone()?;
         let access_token = since.iter().rev().find_map(|e| granted(e))?.access_token;
-        let uses = |exchange: &Exchange, grant: &Granted| {
+        let uses = |exchange: &Exchange, grant: &TokenGrant| {
             let bearer = exchange.request.bearer();
-            exchange.carried.refresh_token.as_ref() == Some(&grant.refresh_token)
+            exchange.tokens.refresh_token.as_ref() == Some(&grant.refresh_token)
                 || bearer == Some(grant.access_token.as_str())
         };
         let old_refresh_token = since.iter().enumerate().find_map(|(at, exchange)| {
-            let (old, grant) = (exchange.carried.refresh_token.clone()?, granted(exchange)?);
+            let (old, grant) = (exchange.tokens.refresh_token.clone()?, granted(exchange)?);
             since[at + 1..].iter().any(|later| later.fault.is_none() && uses(later, &grant)).then_some(old)
         });
         Some(Self { sign_in_token, access_token, old_refresh_token })

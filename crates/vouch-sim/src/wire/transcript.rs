@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 pub use vouch_spec::operation::Operation;
-use vouch_spec::profile::{Granted, IdpCall, Profile, RequestTokens};
+use vouch_spec::profile::{IdpCall, Profile, RequestTokens, TokenGrant};
 use vouch_spec::protocol::Realm;
 
 /// Who stands at an end of a link.
@@ -53,7 +53,7 @@ impl fmt::Display for Link {
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Received {
+pub struct WireRequest {
     pub method: Method,
     /// Path and query.
     pub path: String,
@@ -61,7 +61,7 @@ pub struct Received {
     pub body: Bytes,
 }
 
-impl Received {
+impl WireRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -82,7 +82,7 @@ impl Received {
     }
 }
 
-/// How an exchange ended, as the caller saw it.
+/// How an exchange ended from the caller's point of view.
 #[derive(Clone, Debug)]
 pub enum ExchangeOutcome {
     /// Not answered yet.
@@ -107,28 +107,28 @@ pub enum ExchangeOutcome {
 pub struct Exchange {
     pub link: Link,
     pub operation: Operation,
-    pub request: Received,
-    pub fate: ExchangeOutcome,
-    /// The fault that struck, in words.
+    pub request: WireRequest,
+    pub outcome: ExchangeOutcome,
+    /// The injected fault, as reports describe it.
     pub fault: Option<String>,
     /// What an exchange or refresh carries.
-    pub carried: RequestTokens,
+    pub tokens: RequestTokens,
     /// How many exchanges had arrived when this one was settled: those numbered from here on came after its answer.
-    pub settled_at: Option<usize>,
+    pub completed_at: Option<usize>,
     /// When that was, in the case's time.
-    pub settled_ms: Option<i64>,
+    pub completed_ms: Option<i64>,
     /// Milliseconds since 1970, in the case's time.
     pub at_ms: i64,
 }
 
 impl Exchange {
     pub fn status(&self) -> Option<StatusCode> {
-        if let ExchangeOutcome::Answered { status, .. } = &self.fate { Some(*status) } else { None }
+        if let ExchangeOutcome::Answered { status, .. } = &self.outcome { Some(*status) } else { None }
     }
 
     /// The body of the answer, if there was any.
     pub fn answer(&self) -> Option<&Bytes> {
-        if let ExchangeOutcome::Answered { body, .. } = &self.fate { Some(body) } else { None }
+        if let ExchangeOutcome::Answered { body, .. } = &self.outcome { Some(body) } else { None }
     }
 
     /// Which call to an identity provider this is.
@@ -141,7 +141,7 @@ impl Exchange {
     }
 
     /// The tokens that the caller got, if the answer arrived as the server made it.
-    pub fn granted(&self, profile: &Profile) -> Option<Granted> {
+    pub fn granted(&self, profile: &Profile) -> Option<TokenGrant> {
         let call = self.call().filter(|_| self.fault.is_none() && self.status() == Some(StatusCode::OK))?;
         profile.granted(call, self.answer()?)
     }
@@ -165,37 +165,37 @@ impl Transcript {
     }
 
     /// What a request on a link is for.
-    pub fn operation_of(&self, link: Link, request: &Received) -> Operation {
+    pub fn operation_of(&self, link: Link, request: &WireRequest) -> Operation {
         self.classify(link, request).0
     }
 
     /// Notes an arrival; the number finds it again.
-    pub fn arrive(&self, link: Link, request: Received) -> (usize, Operation) {
-        let (operation, carried) = self.classify(link, &request);
+    pub fn record_request(&self, link: Link, request: WireRequest) -> (usize, Operation) {
+        let (operation, tokens) = self.classify(link, &request);
         let mut exchanges = self.exchanges.lock();
         exchanges.push(Exchange {
             link,
             operation,
             request,
-            fate: ExchangeOutcome::Pending,
+            outcome: ExchangeOutcome::Pending,
             fault: None,
-            carried,
-            settled_at: None,
-            settled_ms: None,
+            tokens,
+            completed_at: None,
+            completed_ms: None,
             at_ms: self.clock.now_ms(),
         });
         (exchanges.len() - 1, operation)
     }
 
-    pub fn resolve(&self, number: usize, fate: ExchangeOutcome) {
+    pub fn record_outcome(&self, number: usize, outcome: ExchangeOutcome) {
         let mut exchanges = self.exchanges.lock();
-        let (settled_at, settled_ms) = (Some(exchanges.len()), Some(self.clock.now_ms()));
+        let (completed_at, completed_ms) = (Some(exchanges.len()), Some(self.clock.now_ms()));
         if let Some(exchange) = exchanges.get_mut(number) {
-            (exchange.fate, exchange.settled_at, exchange.settled_ms) = (fate, settled_at, settled_ms);
+            (exchange.outcome, exchange.completed_at, exchange.completed_ms) = (outcome, completed_at, completed_ms);
         }
     }
 
-    pub(super) fn struck(&self, number: usize, fault: String) {
+    pub(super) fn record_fault(&self, number: usize, fault: String) {
         if let Some(exchange) = self.exchanges.lock().get_mut(number) {
             exchange.fault = Some(fault);
         }
@@ -211,8 +211,8 @@ impl Transcript {
     }
 
     /// Looks at all exchanges without copying them.
-    pub fn look<R>(&self, look: impl FnOnce(&[Exchange]) -> R) -> R {
-        look(&self.exchanges.lock())
+    pub fn read<R>(&self, read: impl FnOnce(&[Exchange]) -> R) -> R {
+        read(&self.exchanges.lock())
     }
 
     /// The exchanges from a number on.
@@ -220,15 +220,15 @@ impl Transcript {
         self.exchanges.lock().get(number..).unwrap_or_default().to_vec()
     }
 
-    fn classify(&self, link: Link, request: &Received) -> (Operation, RequestTokens) {
+    fn classify(&self, link: Link, request: &WireRequest) -> (Operation, RequestTokens) {
         let path = request.path_only();
         let operation = match (link.from, link.to) {
             (Party::App, Party::Backend) => Operation::TokenRequest,
             (Party::Sdk | Party::Client, Party::Api) => Operation::Api,
             (Party::Sdk | Party::Client, Party::Auth) => {
                 return match self.profile.recognise(&request.method, &request.path, &request.body) {
-                    Some((IdpCall::Exchange, carried)) => (Operation::Exchange, carried),
-                    Some((IdpCall::Refresh, carried)) => (Operation::Refresh, carried),
+                    Some((IdpCall::Exchange, tokens)) => (Operation::Exchange, tokens),
+                    Some((IdpCall::Refresh, tokens)) => (Operation::Refresh, tokens),
                     None => (Operation::Stray, RequestTokens::default()),
                 };
             }

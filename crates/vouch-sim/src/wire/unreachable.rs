@@ -13,51 +13,54 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 pub use vouch_spec::step::UnreachableKind;
 
 /// An address at which nobody can be reached, as long as it is kept.
-pub struct Unreachable {
+pub struct UnreachableAddress {
     pub url: String,
-    _kept: Kept,
+    _resource: OpenResource,
 }
 
 /// What keeps the address as it is.
-enum Kept {
+enum OpenResource {
     Nothing,
     /// Bound, and not listening.
     Socket(#[allow(dead_code, reason = "kept open")] TcpSocket),
-    Server(JoinHandle<()>),
+    MockCloudServer(JoinHandle<()>),
 }
 
-impl Drop for Kept {
+impl Drop for OpenResource {
     fn drop(&mut self) {
-        if let Kept::Server(server) = self {
+        if let OpenResource::MockCloudServer(server) = self {
             server.abort();
         }
     }
 }
 
-impl Unreachable {
+impl UnreachableAddress {
     pub async fn open(why: UnreachableKind) -> io::Result<Self> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         match why {
             UnreachableKind::Unresolvable => {
-                Ok(Self { url: "http://nobody.vouch.invalid".into(), _kept: Kept::Nothing })
+                Ok(Self { url: "http://nobody.vouch.invalid".into(), _resource: OpenResource::Nothing })
             }
             UnreachableKind::Refused => {
                 let socket = TcpSocket::new_v4()?;
                 socket.bind(anywhere)?;
-                Ok(Self { url: format!("http://{}", socket.local_addr()?), _kept: Kept::Socket(socket) })
+                Ok(Self { url: format!("http://{}", socket.local_addr()?), _resource: OpenResource::Socket(socket) })
             }
             UnreachableKind::NoTls | UnreachableKind::Untrusted => {
                 let listener = TcpListener::bind(anywhere).await?;
                 let url = format!("https://{}", listener.local_addr()?);
                 let acceptor = if why == UnreachableKind::Untrusted { Some(self_signed()?) } else { None };
-                Ok(Self { url, _kept: Kept::Server(tokio::spawn(turn_away(listener, acceptor))) })
+                Ok(Self {
+                    url,
+                    _resource: OpenResource::MockCloudServer(tokio::spawn(reject_connections(listener, acceptor))),
+                })
             }
         }
     }
 }
 
 /// Takes connections and ends them: after a handshake of our own, or at once.
-async fn turn_away(listener: TcpListener, acceptor: Option<TlsAcceptor>) {
+async fn reject_connections(listener: TcpListener, acceptor: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
         if let Some(acceptor) = &acceptor {
             // The caller is to break it off when it sees the certificate.

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// What a request is made of. What a call does not need stays empty.
 #[derive(Clone, Copy, Default)]
-pub struct Values<'a> {
+pub struct RequestValues<'a> {
     /// The JWT of the sign-in token.
     pub token: &'a str,
     pub public_key: &'a str,
@@ -15,7 +15,7 @@ pub struct Values<'a> {
     pub refresh_token: &'a str,
 }
 
-impl<'a> Values<'a> {
+impl<'a> RequestValues<'a> {
     fn get(&self, placeholder: &str) -> Option<&'a str> {
         match placeholder {
             "$token" => Some(self.token),
@@ -29,14 +29,14 @@ impl<'a> Values<'a> {
 
 /// A POST that is ready to be sent.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct IdpRequest {
     /// With its query.
     pub path: String,
     pub content_type: &'static str,
     pub body: String,
 }
 
-impl fmt::Debug for Request {
+impl fmt::Debug for IdpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "POST {} ({})", self.path.split('?').next().unwrap_or_default(), self.content_type)
     }
@@ -44,7 +44,7 @@ impl fmt::Debug for Request {
 
 /// The tokens of a good answer.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Granted {
+pub struct TokenGrant {
     pub access_token: String,
     pub refresh_token: String,
     /// In seconds.
@@ -61,12 +61,12 @@ pub fn form(fields: &[(&str, &str)]) -> String {
 
 impl Profile {
     /// The request of a call.
-    pub fn request(&self, call: IdpCall, values: &Values<'_>) -> Request {
+    pub fn request(&self, call: IdpCall, values: &RequestValues<'_>) -> IdpRequest {
         self.request_with(call, values, &form)
     }
 
     /// The same, with an encoder of one's own for forms.
-    pub fn request_with(&self, call: IdpCall, values: &Values<'_>, encode: &FormEncoder<'_>) -> Request {
+    pub fn request_with(&self, call: IdpCall, values: &RequestValues<'_>, encode: &FormEncoder<'_>) -> IdpRequest {
         let shape = self.shape(call);
         let text = |value: &str| values.get(value).unwrap_or(value).to_owned();
         let mut path = shape.path.clone();
@@ -90,18 +90,18 @@ impl Profile {
                 Value::Object(fields).to_string()
             }
         };
-        Request { path, content_type: shape.encoding.content_type(), body }
+        IdpRequest { path, content_type: shape.encoding.content_type(), body }
     }
 
     /// The tokens of a 200 answer, if it has them all.
-    pub fn granted(&self, call: IdpCall, body: &[u8]) -> Option<Granted> {
+    pub fn granted(&self, call: IdpCall, body: &[u8]) -> Option<TokenGrant> {
         let (body, answer): (Value, _) = (serde_json::from_slice(body).ok()?, &self.shape(call).answer);
         let text = |pointer: &str| Some(body.pointer(pointer)?.as_str()?.to_owned()).filter(|text| !text.is_empty());
         let expires_in = match body.pointer(&answer.expires_in)? {
             Value::String(digits) => digits.parse().ok()?,
             number => number.as_u64()?,
         };
-        Some(Granted {
+        Some(TokenGrant {
             access_token: text(&answer.access_token)?,
             refresh_token: text(&answer.refresh_token)?,
             expires_in,

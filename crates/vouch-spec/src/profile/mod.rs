@@ -3,9 +3,9 @@
 //! `custom` is the same mapping in a target file. Cloud, recorder and reference SDK all read the one mapping.
 //!
 //! ```
-//! use vouch_spec::profile::{IdpCall, Profile, Values};
+//! use vouch_spec::profile::{IdpCall, Profile, RequestValues};
 //! let junction = Profile::junction();
-//! let request = junction.request(IdpCall::Refresh, &Values { refresh_token: "a+b", ..Values::default() });
+//! let request = junction.request(IdpCall::Refresh, &RequestValues { refresh_token: "a+b", ..RequestValues::default() });
 //! assert_eq!(request.path, "/v1/token");
 //! assert_eq!(request.body, "grant_type=refresh_token&refresh_token=a%2Bb");
 //! ```
@@ -16,7 +16,7 @@ mod client;
 mod response_template;
 mod server;
 
-pub use client::{Granted, Request, Values};
+pub use client::{IdpRequest, RequestValues, TokenGrant};
 pub use response_template::ResponseTemplate;
 pub use server::{RequestMismatch, RequestTokens};
 
@@ -50,7 +50,7 @@ pub struct Profile {
     pub one_auth_host: bool,
     pub exchange: CallShape,
     pub refresh: CallShape,
-    pub errors: Errors,
+    pub errors: ErrorShapes,
 }
 
 /// A standard that an identity provider can claim.
@@ -129,7 +129,7 @@ pub enum NumberForm {
 /// What error answers look like and mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Errors {
+pub struct ErrorShapes {
     /// Where the word stands, as a JSON pointer. What follows ` :` or a space belongs to the reader.
     pub word: String,
     /// The body of an error of the simulated cloud.

@@ -1,17 +1,17 @@
 //! Good answers made in advance: text with gaps for what differs from call to call.
 
-use super::{Granted, IdpCall, NumberForm, Profile};
+use super::{IdpCall, NumberForm, Profile, TokenGrant};
 
 /// The good answer of one call, ready but for its gaps.
 #[derive(Clone, Debug)]
 pub struct ResponseTemplate {
     /// Text, and the gap that follows it.
-    parts: Vec<(String, Gap)>,
+    parts: Vec<(String, Placeholder)>,
     end: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gap {
+enum Placeholder {
     AccessToken,
     RefreshToken,
     ExpiresIn,
@@ -27,15 +27,18 @@ const EXPIRES_IN: u64 = 18_405_060_708_091_011_121;
 impl ResponseTemplate {
     /// What [`Profile::answer`] makes of the same arguments.
     pub fn new(profile: &Profile, call: IdpCall, form: Option<NumberForm>) -> Self {
-        let granted =
-            Granted { access_token: ACCESS_TOKEN.into(), refresh_token: REFRESH_TOKEN.into(), expires_in: EXPIRES_IN };
+        let granted = TokenGrant {
+            access_token: ACCESS_TOKEN.into(),
+            refresh_token: REFRESH_TOKEN.into(),
+            expires_in: EXPIRES_IN,
+        };
         let text = profile.answer(call, &granted, USER_ID, form).to_string();
         let escaped = |text: &str| text.replace('\u{2}', "\\u0002");
         let gaps = [
-            (escaped(ACCESS_TOKEN), Gap::AccessToken),
-            (escaped(REFRESH_TOKEN), Gap::RefreshToken),
-            (escaped(USER_ID), Gap::UserId),
-            (EXPIRES_IN.to_string(), Gap::ExpiresIn),
+            (escaped(ACCESS_TOKEN), Placeholder::AccessToken),
+            (escaped(REFRESH_TOKEN), Placeholder::RefreshToken),
+            (escaped(USER_ID), Placeholder::UserId),
+            (EXPIRES_IN.to_string(), Placeholder::ExpiresIn),
         ];
         let (mut parts, mut left) = (Vec::new(), text.as_str());
         while let Some((at, mark, gap)) =
@@ -48,16 +51,16 @@ impl ResponseTemplate {
     }
 
     /// The answer's text.
-    pub fn text(&self, granted: &Granted, user_id: &str) -> String {
+    pub fn text(&self, granted: &TokenGrant, user_id: &str) -> String {
         let long = granted.access_token.len() * 2 + granted.refresh_token.len() + user_id.len();
         let mut text = String::with_capacity(long + self.end.len() + 256);
         for (before, gap) in &self.parts {
             text.push_str(before);
             match gap {
-                Gap::AccessToken => push_escaped(&mut text, &granted.access_token),
-                Gap::RefreshToken => push_escaped(&mut text, &granted.refresh_token),
-                Gap::UserId => push_escaped(&mut text, user_id),
-                Gap::ExpiresIn => text.push_str(&granted.expires_in.to_string()),
+                Placeholder::AccessToken => push_escaped(&mut text, &granted.access_token),
+                Placeholder::RefreshToken => push_escaped(&mut text, &granted.refresh_token),
+                Placeholder::UserId => push_escaped(&mut text, user_id),
+                Placeholder::ExpiresIn => text.push_str(&granted.expires_in.to_string()),
             }
         }
         text.push_str(&self.end);
@@ -82,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_ready_answer_is_the_answer() {
-        let granted = Granted { access_token: "a.b-_c".into(), refresh_token: "r+/=&%".into(), expires_in: 3600 };
+        let granted = TokenGrant { access_token: "a.b-_c".into(), refresh_token: "r+/=&%".into(), expires_in: 3600 };
         for profile in BUILT_IN.map(|name| Profile::built_in(name).unwrap()) {
             for call in [IdpCall::Exchange, IdpCall::Refresh] {
                 for form in [None, Some(NumberForm::Number), Some(NumberForm::Text)] {

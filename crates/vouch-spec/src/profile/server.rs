@@ -1,7 +1,7 @@
 //! The server's side of a profile: recognising requests, making answers.
 
 use super::client::plain;
-use super::{CallShape, Encoding, Granted, IdpCall, NumberForm, Profile};
+use super::{CallShape, Encoding, IdpCall, NumberForm, Profile, TokenGrant};
 use crate::protocol::ErrorKind;
 use hyper::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
@@ -54,7 +54,7 @@ impl Profile {
     }
 
     /// Recognises a request and says what is wrong with it, in one reading.
-    pub fn judge(
+    pub fn check_request(
         &self,
         method: &Method,
         path_and_query: &str,
@@ -63,7 +63,7 @@ impl Profile {
     ) -> Option<(IdpCall, RequestTokens, Option<RequestMismatch>)> {
         let fields = self.fields(method, path_and_query, body)?;
         let call = self.call_of(path_of(path_and_query), &fields)?;
-        Some((call, self.carried(call, path_and_query, &fields), self.misfit_of(call, headers, &fields)))
+        Some((call, self.carried(call, path_and_query, &fields), self.mismatch_of(call, headers, &fields)))
     }
 
     /// The fields of a body that is sent where a call goes.
@@ -116,11 +116,11 @@ impl Profile {
     }
 
     /// What is wrong with a recognised request.
-    pub fn misfit(&self, call: IdpCall, headers: &HeaderMap, body: &[u8]) -> Option<RequestMismatch> {
-        self.misfit_of(call, headers, &read(self.shape(call).encoding, body))
+    pub fn mismatch(&self, call: IdpCall, headers: &HeaderMap, body: &[u8]) -> Option<RequestMismatch> {
+        self.mismatch_of(call, headers, &read(self.shape(call).encoding, body))
     }
 
-    fn misfit_of(
+    fn mismatch_of(
         &self,
         call: IdpCall,
         headers: &HeaderMap,
@@ -141,7 +141,7 @@ impl Profile {
     }
 
     /// The body of a good answer.
-    pub fn answer(&self, call: IdpCall, granted: &Granted, user_id: &str, form: Option<NumberForm>) -> Value {
+    pub fn answer(&self, call: IdpCall, granted: &TokenGrant, user_id: &str, form: Option<NumberForm>) -> Value {
         let shape = &self.shape(call).answer;
         let seconds = match form.unwrap_or(shape.expires_in_is) {
             NumberForm::Number => json!(granted.expires_in),

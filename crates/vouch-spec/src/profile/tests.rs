@@ -1,7 +1,7 @@
 use super::*;
 
-fn values() -> Values<'static> {
-    Values { token: "a.b.c", public_key: "pk&1", tenant: "t-1", refresh_token: "r+/=" }
+fn values() -> RequestValues<'static> {
+    RequestValues { token: "a.b.c", public_key: "pk&1", tenant: "t-1", refresh_token: "r+/=" }
 }
 
 #[test]
@@ -21,22 +21,22 @@ fn both_profiles_recognise_their_own_requests_and_what_they_carry() {
                 assert_eq!(carried.public_key.as_deref(), Some("pk&1"));
             }
             let mut headers = hyper::HeaderMap::new();
-            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), Some(RequestMismatch::ContentType));
+            assert_eq!(profile.mismatch(call, &headers, request.body.as_bytes()), Some(RequestMismatch::ContentType));
             headers.insert("content-type", hyper::header::HeaderValue::from_static(request.content_type));
-            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), None);
-            assert_eq!(profile.misfit(call, &headers, b""), Some(RequestMismatch::Fields));
+            assert_eq!(profile.mismatch(call, &headers, request.body.as_bytes()), None);
+            assert_eq!(profile.mismatch(call, &headers, b""), Some(RequestMismatch::Fields));
             let shouted = format!("{} ; charset=utf-8", request.content_type.to_uppercase());
             headers.insert("content-type", shouted.parse().expect("a value"));
-            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), None);
+            assert_eq!(profile.mismatch(call, &headers, request.body.as_bytes()), None);
             headers.insert("content-type", hyper::header::HeaderValue::from_static("text/plain"));
-            assert_eq!(profile.misfit(call, &headers, request.body.as_bytes()), Some(RequestMismatch::ContentType));
+            assert_eq!(profile.mismatch(call, &headers, request.body.as_bytes()), Some(RequestMismatch::ContentType));
         }
     }
 }
 
 #[test]
 fn an_answer_reads_back_in_either_form_of_a_number() {
-    let granted = Granted { access_token: "A".into(), refresh_token: "R".into(), expires_in: 3600 };
+    let granted = TokenGrant { access_token: "A".into(), refresh_token: "R".into(), expires_in: 3600 };
     for profile in [Profile::junction(), Profile::gcip()] {
         for form in [None, Some(NumberForm::Number), Some(NumberForm::Text)] {
             for call in [IdpCall::Exchange, IdpCall::Refresh] {

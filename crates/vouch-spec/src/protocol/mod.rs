@@ -10,7 +10,7 @@ mod violation;
 mod vocabulary;
 
 pub use peer::{CallError, Handler, Peer, Refusal, connect};
-pub use violation::{MAX_UNASKED, Violation};
+pub use violation::{MAX_UNSOLICITED, Violation};
 pub use vocabulary::{
     Capability, Control, Environment, ErrorKind, Realm, Region, Role, SdkMethod, StatusWord, is_documented,
 };

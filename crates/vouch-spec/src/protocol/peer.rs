@@ -89,56 +89,56 @@ pub enum CallError {
 
 /// A cheap handle to call the other side.
 #[derive(Clone)]
-pub struct Peer(Arc<Inner>);
+pub struct Peer(Arc<PeerState>);
 
 type CallOutcome = Result<Value, Refusal>;
 
-struct Inner {
+struct PeerState {
     /// Lines to write, in order: a notification stands before the answer that follows it.
     outbox: Mutex<Option<mpsc::UnboundedSender<String>>>,
     pending: Mutex<HashMap<u64, oneshot::Sender<CallOutcome>>>,
     next_id: AtomicU64,
-    breach: watch::Sender<Option<Violation>>,
+    violation: watch::Sender<Option<Violation>>,
 }
 
 /// Makes a peer of two byte streams. The future reads and writes until the line breaks and must be polled; dropping it stops all
-/// requests that it was serving. `max_unasked` bounds what the other side may send without being asked; only the harness
-/// has reason to set one ([`MAX_UNASKED`]).
+/// requests that it was serving. `max_unsolicited` bounds what the other side may send without being asked; only the harness
+/// has reason to set one ([`MAX_UNSOLICITED`]).
 pub fn connect(
     read: impl AsyncRead + Send + Unpin + 'static,
     write: impl AsyncWrite + Send + Unpin + 'static,
-    max_unasked: usize,
+    max_unsolicited: usize,
     handler: impl FnOnce(&Peer) -> Arc<dyn Handler>,
 ) -> (Peer, impl Future<Output = Violation> + Send) {
     let (outbox, lines) = mpsc::unbounded_channel();
-    let peer = Peer(Arc::new(Inner {
+    let peer = Peer(Arc::new(PeerState {
         outbox: Mutex::new(Some(outbox)),
         pending: Mutex::default(),
         next_id: AtomicU64::new(1),
-        breach: watch::Sender::new(None),
+        violation: watch::Sender::new(None),
     }));
     let handler = handler(&peer);
-    let listener = Listener {
+    let listener = MessageReader {
         peer: peer.clone(),
         handler,
         serving: JoinSet::new(),
         by_id: BTreeMap::new(),
-        may_send: max_unasked,
+        unsolicited_left: max_unsolicited,
     };
-    (peer, converse(listener, read, write, lines))
+    (peer, run_connection(listener, read, write, lines))
 }
 
-async fn converse(
-    mut listener: Listener,
+async fn run_connection(
+    mut listener: MessageReader,
     read: impl AsyncRead + Send + Unpin,
     write: impl AsyncWrite + Send + Unpin,
     lines: mpsc::UnboundedReceiver<String>,
 ) -> Violation {
     let peer = listener.peer.clone();
-    let breach = {
+    let violation = {
         let mut reading = std::pin::pin!(listener.listen(read));
         tokio::select! {
-            breach = &mut reading => breach,
+            violation = &mut reading => violation,
             written = write_lines(write, lines) => match written {
                 Ok(()) => reading.await,
                 // A process that died says so better than its closed input does.
@@ -146,8 +146,8 @@ async fn converse(
             }
         }
     };
-    peer.give_up(&breach);
-    breach
+    peer.fail_pending(&violation);
+    violation
 }
 
 impl Peer {
@@ -185,26 +185,26 @@ impl Peer {
         *self.0.outbox.lock() = None;
     }
 
-    fn give_up(&self, breach: &Violation) {
-        self.0.breach.send_if_modified(|current| {
+    fn fail_pending(&self, violation: &Violation) {
+        self.0.violation.send_if_modified(|current| {
             let first = current.is_none();
             if first {
-                *current = Some(breach.clone());
+                *current = Some(violation.clone());
             }
             first
         });
         self.0.pending.lock().clear();
     }
 
-    /// The breach that ended the conversation, if it has ended.
-    pub fn breach(&self) -> Option<Violation> {
-        self.0.breach.borrow().clone()
+    /// The violation that ended the conversation, if it has ended.
+    pub fn violation(&self) -> Option<Violation> {
+        self.0.violation.borrow().clone()
     }
 
     fn wrong_shape(&self, method: &str, why: &serde_json::Error) -> CallError {
-        let breach = Violation::WrongShape { method: method.to_owned(), why: why.to_string() };
-        self.give_up(&breach);
-        CallError::Broken(breach)
+        let violation = Violation::WrongShape { method: method.to_owned(), why: why.to_string() };
+        self.fail_pending(&violation);
+        CallError::Broken(violation)
     }
 }
 
@@ -222,9 +222,9 @@ impl PendingCall<'_> {
         let (answer, answered) = oneshot::channel();
         peer.0.pending.lock().insert(id, answer);
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        let mut breach = peer.0.breach.subscribe();
+        let mut violation = peer.0.violation.subscribe();
         let exchange = async {
-            if let Some(broken) = peer.breach() {
+            if let Some(broken) = peer.violation() {
                 return Err(CallError::Broken(broken));
             }
             peer.write(&message);
@@ -233,9 +233,9 @@ impl PendingCall<'_> {
                 answer = answered => match answer {
                     Ok(Ok(value)) => Ok(value),
                     Ok(Err(refusal)) => Err(CallError::Refused(refusal)),
-                    Err(_) => Err(CallError::Broken(peer.breach().unwrap_or(Violation::Closed))),
+                    Err(_) => Err(CallError::Broken(peer.violation().unwrap_or(Violation::Closed))),
                 },
-                broken = breach.wait_for(Option::is_some) => {
+                broken = violation.wait_for(Option::is_some) => {
                     Err(CallError::Broken(broken.ok().and_then(|b| b.clone()).unwrap_or(Violation::Closed)))
                 }
             }
@@ -248,7 +248,7 @@ impl PendingCall<'_> {
 }
 
 #[derive(Deserialize)]
-struct Message {
+struct IncomingMessage {
     jsonrpc: String,
     #[serde(default, deserialize_with = "present")]
     id: Option<Value>,
@@ -266,28 +266,28 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
 }
 
 /// Reads the other side's lines.
-struct Listener {
+struct MessageReader {
     peer: Peer,
     handler: Arc<dyn Handler>,
     serving: JoinSet<String>,
     by_id: BTreeMap<String, AbortHandle>,
     /// How many more messages the other side may send unasked.
-    may_send: usize,
+    unsolicited_left: usize,
 }
 
-impl Listener {
+impl MessageReader {
     async fn listen(&mut self, read: impl AsyncRead + Send + Unpin) -> Violation {
         let mut reader = BufReader::new(read);
         let mut line = Vec::new();
         loop {
             tokio::select! {
                 read = read_line(&mut reader, &mut line) => {
-                    if let Err(breach) = read {
-                        return breach;
+                    if let Err(violation) = read {
+                        return violation;
                     }
                     let taken = std::mem::take(&mut line);
-                    if let Err(breach) = self.take(&taken) {
-                        return breach;
+                    if let Err(violation) = self.take(&taken) {
+                        return violation;
                     }
                 }
                 Some(done) = self.serving.join_next(), if !self.serving.is_empty() => {
@@ -304,7 +304,7 @@ impl Listener {
             return Ok(());
         }
         let not_a_message = || Violation::NotAMessage(excerpt(line));
-        let message: Message = serde_json::from_slice(line).map_err(|_| not_a_message())?;
+        let message: IncomingMessage = serde_json::from_slice(line).map_err(|_| not_a_message())?;
         if message.jsonrpc != "2.0" {
             return Err(not_a_message());
         }
@@ -334,13 +334,13 @@ impl Listener {
         }
     }
 
-    fn count_unasked(&mut self) -> Result<(), Violation> {
-        self.may_send = self.may_send.checked_sub(1).ok_or(Violation::Flood)?;
+    fn count_unsolicited(&mut self) -> Result<(), Violation> {
+        self.unsolicited_left = self.unsolicited_left.checked_sub(1).ok_or(Violation::Flood)?;
         Ok(())
     }
 
     fn serve(&mut self, id: Value, method: String, params: Value) -> Result<(), Violation> {
-        self.count_unasked()?;
+        self.count_unsolicited()?;
         let (handler, peer, key) = (self.handler.clone(), self.peer.clone(), id.to_string());
         let task = self.serving.spawn({
             let key = key.clone();
@@ -355,7 +355,7 @@ impl Listener {
     }
 
     fn on_event(&mut self, method: &str, params: Value) -> Result<(), Violation> {
-        self.count_unasked()?;
+        self.count_unsolicited()?;
         if method == "cancel" {
             let id = params.get("id").cloned().unwrap_or(Value::Null);
             if let Some(task) = self.by_id.remove(&id.to_string()) {

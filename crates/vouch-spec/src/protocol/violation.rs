@@ -3,7 +3,7 @@
 /// The longest line either side may write, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
 /// Requests and notifications that one process may send without being asked.
-pub const MAX_UNASKED: usize = 10_000;
+pub const MAX_UNSOLICITED: usize = 10_000;
 
 /// How the other side broke the protocol. Ends the conversation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum Violation {
     LineTooLong,
     #[error("it answered the id {0}, which was not asked (or was answered before)")]
     UnknownId(String),
-    #[error("it wrote more than {MAX_UNASKED} messages that nobody asked for")]
+    #[error("it wrote more than {MAX_UNSOLICITED} messages that nobody asked for")]
     Flood,
     #[error("its answer to `{method}` has the wrong shape: {why}")]
     WrongShape { method: String, why: String },

@@ -7,7 +7,7 @@
 //!   otherRegion: {region: {us: eu, eu: us}} # follows another variable
 //! ```
 
-use crate::text::{Decoder, Kind, Node, did_you_mean};
+use crate::text::{Decoder, Node, NodeKind, did_you_mean};
 
 /// More cases than this from one file is a slip, not a suite.
 const MAX_CASES: usize = 500;
@@ -20,7 +20,7 @@ pub struct Combination(Vec<(String, Value)>);
 struct Value {
     words: String,
     /// The value as the file has it: a number stays one.
-    kind: Kind,
+    kind: NodeKind,
     axis: bool,
 }
 
@@ -30,11 +30,11 @@ impl Combination {
     }
 
     /// A whole text that is one variable becomes the variable's value, a number too.
-    pub fn substitute(&self, text: &str) -> Kind {
+    pub fn substitute(&self, text: &str) -> NodeKind {
         let whole = text.strip_prefix('$').and_then(|name| self.0.iter().find(|(n, _)| n == name));
         match whole {
             Some((_, value)) => value.kind.clone(),
-            None => Kind::Text(super::variables::fill(text, &|name| self.get(name).map(str::to_owned))),
+            None => NodeKind::Text(super::variables::fill(text, &|name| self.get(name).map(str::to_owned))),
         }
     }
 
@@ -82,8 +82,8 @@ impl Matrix {
         };
         for (key, value) in entries {
             let variable = match &value.kind {
-                Kind::List(items) => axis(&key.name, items, value, decoder),
-                Kind::Map(_) => matrix.follows(&key.name, value, decoder),
+                NodeKind::List(items) => axis(&key.name, items, value, decoder),
+                NodeKind::Map(_) => matrix.follows(&key.name, value, decoder),
                 _ => {
                     decoder.wrong(
                         value.span,
@@ -255,6 +255,6 @@ mod tests {
     #[test]
     fn a_number_stays_a_number() {
         let (matrix, _) = read("code: [403, 404]\n");
-        assert!(matches!(matrix.combinations()[0].substitute("$code"), Kind::Int(403)));
+        assert!(matches!(matrix.combinations()[0].substitute("$code"), NodeKind::Int(403)));
     }
 }

@@ -3,7 +3,7 @@
 use super::clause::Clauses;
 use super::matrix::Matrix;
 use super::model::Header;
-use crate::text::{Decoder, Diagnostic, Key, Kind, Node, Source, Span, Spanned, did_you_mean, yaml};
+use crate::text::{Decoder, Diagnostic, Key, Node, NodeKind, Source, Span, Spanned, did_you_mean, yaml};
 
 /// A scenario as its file says it.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ fn read(source: &Source, group: &str, tree: &Node, decoder: &Decoder) -> Option<
     let find = |name: &str| trees.iter().find(|(key, _)| key.name == name).map(|(_, node)| node);
     let matrix = find("matrix").map_or_else(Matrix::default, |node| Matrix::read(node, decoder));
     let steps = match find("steps").map(|node| (&node.kind, node)) {
-        Some((Kind::List(steps), _)) if !steps.is_empty() => steps.clone(),
+        Some((NodeKind::List(steps), _)) if !steps.is_empty() => steps.clone(),
         Some((_, node)) => {
             decoder.wrong(
                 node.span,
@@ -104,7 +104,7 @@ fn read(source: &Source, group: &str, tree: &Node, decoder: &Decoder) -> Option<
         }
     };
     let given = find("given").cloned();
-    let header = decoder.decode(&Node::new(Kind::Map(header), tree.span)).unwrap_or_else(|| recover(tree));
+    let header = decoder.decode(&Node::new(NodeKind::Map(header), tree.span)).unwrap_or_else(|| recover(tree));
     Some(Scenario {
         source: source.clone(),
         group: group.to_owned(),

@@ -1,7 +1,7 @@
 //! Reads a step of a scenario file: a bare name, or a map of one step and the fields that every step may have.
 
 use super::{KINDS, NOBODY, Outcomes, ScenarioStep, Step, StepKind, TrafficExpectation};
-use crate::text::{Decoder, Key, Kind, Node, Span, Spanned, did_you_mean};
+use crate::text::{Decoder, Key, Node, NodeKind, Span, Spanned, did_you_mean};
 
 /// The fields that every step may have beside its own.
 const COMMON: [&str; 3] = ["expect", "sent", "clause"];
@@ -20,14 +20,14 @@ impl ScenarioStep {
     /// Reads a step. Mistakes are noted by the decoder; then there is no step.
     pub fn read(node: &Node, reading: &Reading<'_>) -> Option<Self> {
         let decoder = reading.decoder;
-        let nothing = Node::new(Kind::Null, node.span);
+        let nothing = Node::new(NodeKind::Null, node.span);
         let bare;
         let entries = match &node.kind {
-            Kind::Text(name) => {
+            NodeKind::Text(name) => {
                 bare = [(Key { name: name.clone(), span: node.span }, nothing)];
                 &bare[..]
             }
-            Kind::Map(entries) => entries,
+            NodeKind::Map(entries) => entries,
             _ => {
                 decoder.wrong(
                     node.span,
@@ -105,7 +105,7 @@ fn find_kind<'n>(
 
 fn read_clauses(node: &Node, reading: &Reading<'_>) -> Option<Vec<String>> {
     let list = match &node.kind {
-        Kind::List(_) => reading.decoder.decode::<Vec<Spanned<String>>>(node)?,
+        NodeKind::List(_) => reading.decoder.decode::<Vec<Spanned<String>>>(node)?,
         _ => vec![reading.decoder.decode::<Spanned<String>>(node)?],
     };
     for clause in &list {

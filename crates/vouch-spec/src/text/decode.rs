@@ -6,10 +6,10 @@
 mod access;
 
 use super::diagnostic::Diagnostic;
-use super::node::{Key, Kind, Node};
+use super::node::{Key, Node, NodeKind};
 use super::source::{Source, Span};
 use super::suggest::did_you_mean;
-use access::{Entries, Items, SpannedParts, Variant};
+use access::{Entries, EnumVariant, Items, SpannedParts};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 use std::cell::{Cell, RefCell};
@@ -19,79 +19,79 @@ use std::marker::PhantomData;
 /// Decodes trees of one file and gathers what is wrong.
 pub struct Decoder {
     source: Source,
-    problems: RefCell<Vec<Diagnostic>>,
-    /// The innermost value that the last attempt stumbled over.
+    diagnostics: RefCell<Vec<Diagnostic>>,
+    /// The innermost value that the last attempt failed at.
     failed_at: Cell<Option<Span>>,
 }
 
 /// How many mistakes in one value are looked for.
-const MOST_MISTAKES: usize = 30;
+const MAX_ERRORS: usize = 30;
 
 impl Decoder {
     pub fn new(source: &Source) -> Self {
-        Self { source: source.clone(), problems: RefCell::default(), failed_at: Cell::new(None) }
+        Self { source: source.clone(), diagnostics: RefCell::default(), failed_at: Cell::new(None) }
     }
 
     /// The value, or nothing when the tree does not make one; [`Decoder::finish`] then tells why.
     pub fn decode<T: for<'de> Deserialize<'de>>(&self, node: &Node) -> Option<T> {
-        let before = self.problems.borrow().len();
+        let before = self.diagnostics.borrow().len();
         let value = self.attempt(node);
-        if value.is_some() && self.problems.borrow().len() == before {
+        if value.is_some() && self.diagnostics.borrow().len() == before {
             return value;
         }
-        self.look_for_more::<T>(node);
+        self.find_more_errors::<T>(node);
         None
     }
 
     fn attempt<T: for<'de> Deserialize<'de>>(&self, node: &Node) -> Option<T> {
         self.failed_at.set(None);
-        match T::deserialize(At { node, decoder: self }) {
+        match T::deserialize(NodeDeserializer { node, decoder: self }) {
             Ok(value) => Some(value),
-            Err(Fault::Noted) => None,
-            Err(Fault::New { message, span }) => {
+            Err(DecodeError::Reported) => None,
+            Err(DecodeError::New { message, span }) => {
                 self.failed_at.set(self.failed_at.get().or(span));
-                self.note(Diagnostic::new(&self.source, span.unwrap_or(node.span), message));
+                self.report(Diagnostic::new(&self.source, span.unwrap_or(node.span), message));
                 None
             }
         }
     }
 
-    /// serde gives up at its first error: takes the value that it stumbled over away and tries again, for the mistakes
+    /// serde gives up at its first error: removes the value that it failed at and tries again, for the mistakes
     /// behind it.
-    fn look_for_more<T: for<'de> Deserialize<'de>>(&self, node: &Node) {
+    fn find_more_errors<T: for<'de> Deserialize<'de>>(&self, node: &Node) {
         let mut rest = node.clone();
-        for _ in 0..MOST_MISTAKES {
+        for _ in 0..MAX_ERRORS {
             let Some(span) = self.failed_at.get() else { return };
             if !remove(&mut rest, span) {
                 return;
             }
-            let known = self.problems.borrow().clone();
+            let known = self.diagnostics.borrow().clone();
             let done = self.attempt::<T>(&rest).is_some();
-            let mut problems = self.problems.borrow_mut();
-            let new: Vec<_> = problems
+            let mut diagnostics = self.diagnostics.borrow_mut();
+            let new: Vec<_> = diagnostics
                 .drain(known.len()..)
                 // What is missing now was taken away just before.
                 .filter(|p| !p.message.starts_with("missing field"))
                 .filter(|p| !known.iter().any(|k| k.span == p.span && k.message == p.message))
                 .collect();
-            problems.extend(new);
+            diagnostics.extend(new);
             if done {
                 return;
             }
         }
     }
 
-    fn stumbled(&self, node: &Node) {
+    fn record_failure(&self, node: &Node) {
         self.failed_at.set(self.failed_at.get().or(Some(node.span)));
     }
 
-    pub fn note(&self, problem: Diagnostic) {
-        self.problems.borrow_mut().push(problem);
+    pub fn report(&self, diagnostic: Diagnostic) {
+        self.diagnostics.borrow_mut().push(diagnostic);
     }
 
-    /// Notes a problem at a place of this decoder's file.
+    /// Notes a diagnostic at a place of this decoder's file.
     pub fn wrong(&self, span: Span, message: impl Into<String>, help: impl Into<String>) {
-        self.note(Diagnostic::new(&self.source, span, message).help(help));
+        self.report(Diagnostic::new(&self.source, span, message).help(help));
     }
 
     pub fn source(&self) -> &Source {
@@ -99,12 +99,12 @@ impl Decoder {
     }
 
     pub fn finish(self) -> Vec<Diagnostic> {
-        self.problems.into_inner()
+        self.diagnostics.into_inner()
     }
 
     fn unknown(&self, what: &str, word: &str, span: Span, valid: &'static [&'static str]) {
         let help = did_you_mean(word, valid.iter().copied());
-        self.note(
+        self.report(
             Diagnostic::new(&self.source, span, format!("unknown {what} `{word}`")).label("not known").help(help),
         );
     }
@@ -163,103 +163,105 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for Spanned<T> {
 
 /// serde's error on its way up to the next node that knows its place.
 #[derive(Debug)]
-enum Fault {
-    /// Already among the problems.
-    Noted,
+enum DecodeError {
+    /// Already among the diagnostics.
+    Reported,
     New {
         message: String,
         span: Option<Span>,
     },
 }
 
-impl Fault {
+impl DecodeError {
     fn at(self, place: Span) -> Self {
         match self {
-            Fault::New { message, span: None } => Fault::New { message, span: Some(place) },
+            DecodeError::New { message, span: None } => DecodeError::New { message, span: Some(place) },
             other => other,
         }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Noted => f.write_str("already told"),
-            Fault::New { message, .. } => f.write_str(message),
+            DecodeError::Reported => f.write_str("already reported"),
+            DecodeError::New { message, .. } => f.write_str(message),
         }
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for DecodeError {}
 
-impl de::Error for Fault {
+impl de::Error for DecodeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Fault::New { message: message.to_string(), span: None }
+        DecodeError::New { message: message.to_string(), span: None }
     }
 }
 
 #[derive(Clone, Copy)]
-struct At<'a> {
+struct NodeDeserializer<'a> {
     node: &'a Node,
     decoder: &'a Decoder,
 }
 
-impl<'a> At<'a> {
-    fn mismatch(self, wanted: &str) -> Fault {
+impl<'a> NodeDeserializer<'a> {
+    fn mismatch(self, wanted: &str) -> DecodeError {
         let message = format!("expected {wanted}, found {}", self.node.what());
-        Fault::New { message, span: Some(self.node.span) }
+        DecodeError::New { message, span: Some(self.node.span) }
     }
 
-    fn walk_map<'de, V: Visitor<'de>>(self, entries: Vec<&(Key, Node)>, visitor: V) -> Result<V::Value, Fault> {
+    fn walk_map<'de, V: Visitor<'de>>(self, entries: Vec<&(Key, Node)>, visitor: V) -> Result<V::Value, DecodeError> {
         visitor
             .visit_map(Entries { entries: entries.into_iter(), value: None, decoder: self.decoder, failed: false })
-            .map_err(|fault| fault.at(self.node.span))
+            .map_err(|error| error.at(self.node.span))
     }
 }
 
-impl<'de, 'a> Deserializer<'de> for At<'a> {
-    type Error = Fault;
+impl<'de, 'a> Deserializer<'de> for NodeDeserializer<'a> {
+    type Error = DecodeError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let span = self.node.span;
         match &self.node.kind {
-            Kind::Null => visitor.visit_unit(),
-            Kind::Bool(b) => visitor.visit_bool(*b),
-            Kind::Int(i) if *i >= 0 => visitor.visit_u64(i.unsigned_abs()),
-            Kind::Int(i) => visitor.visit_i64(*i),
-            Kind::Float(f) => visitor.visit_f64(*f),
-            Kind::Text(t) => visitor.visit_str(t),
-            Kind::List(items) => visitor.visit_seq(Items { items: items.iter(), decoder: self.decoder, failed: false }),
-            Kind::Map(entries) => return self.walk_map(entries.iter().collect(), visitor),
+            NodeKind::Null => visitor.visit_unit(),
+            NodeKind::Bool(b) => visitor.visit_bool(*b),
+            NodeKind::Int(i) if *i >= 0 => visitor.visit_u64(i.unsigned_abs()),
+            NodeKind::Int(i) => visitor.visit_i64(*i),
+            NodeKind::Float(f) => visitor.visit_f64(*f),
+            NodeKind::Text(t) => visitor.visit_str(t),
+            NodeKind::List(items) => {
+                visitor.visit_seq(Items { items: items.iter(), decoder: self.decoder, failed: false })
+            }
+            NodeKind::Map(entries) => return self.walk_map(entries.iter().collect(), visitor),
         }
-        .map_err(|fault: Fault| fault.at(span))
+        .map_err(|error: DecodeError| error.at(span))
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if matches!(self.node.kind, Kind::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        if matches!(self.node.kind, NodeKind::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match &self.node.kind {
-            Kind::Text(_) => self.deserialize_any(visitor),
-            Kind::Int(_) | Kind::Float(_) | Kind::Bool(_) => Err(self.mismatch("text (put it in quotes)")),
+            NodeKind::Text(_) => self.deserialize_any(visitor),
+            NodeKind::Int(_) | NodeKind::Float(_) | NodeKind::Bool(_) => Err(self.mismatch("text (put it in quotes)")),
             _ => Err(self.mismatch("text")),
         }
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         self.deserialize_string(visitor)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.node.as_list().is_some() { self.deserialize_any(visitor) } else { Err(self.mismatch("a list")) }
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.node.as_map().is_some() { self.deserialize_any(visitor) } else { Err(self.mismatch("a map")) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -268,13 +270,13 @@ impl<'de, 'a> Deserializer<'de> for At<'a> {
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, DecodeError> {
         if name == SPANNED {
             return visitor.visit_seq(SpannedParts { at: self, part: 0 });
         }
         let entries = match &self.node.kind {
-            Kind::Map(entries) => entries,
-            Kind::Null => return self.walk_map(Vec::new(), visitor),
+            NodeKind::Map(entries) => entries,
+            NodeKind::Null => return self.walk_map(Vec::new(), visitor),
             // A bare value stands for the first field: `signIn: $token` is `signIn: {token: $token}`.
             _ => {
                 let Some(first) = fields.first() else { return Err(self.mismatch("nothing here")) };
@@ -288,9 +290,9 @@ impl<'de, 'a> Deserializer<'de> for At<'a> {
         for (key, _) in &unknown {
             self.decoder.unknown("field", &key.name, key.span, fields);
         }
-        self.walk_map(known, visitor).map_err(|fault| {
+        self.walk_map(known, visitor).map_err(|error| {
             // With a misspelt field beside it, "missing field" is noise.
-            if unknown.is_empty() { fault } else { Fault::Noted }
+            if unknown.is_empty() { error } else { DecodeError::Reported }
         })
     }
 
@@ -299,24 +301,24 @@ impl<'de, 'a> Deserializer<'de> for At<'a> {
         _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, DecodeError> {
         let (word, span, value) = match &self.node.kind {
-            Kind::Text(text) => (text.as_str(), self.node.span, None),
-            Kind::Map(entries) if entries.len() == 1 => {
+            NodeKind::Text(text) => (text.as_str(), self.node.span, None),
+            NodeKind::Map(entries) if entries.len() == 1 => {
                 (entries[0].0.name.as_str(), entries[0].0.span, Some(&entries[0].1))
             }
             _ => return Err(self.mismatch(&format!("one of {}", words(variants)))),
         };
         if !variants.contains(&word) {
             self.decoder.unknown("word", word, span, variants);
-            return Err(Fault::Noted);
+            return Err(DecodeError::Reported);
         }
         visitor
-            .visit_enum(Variant { word, span, value, decoder: self.decoder })
-            .map_err(|fault| fault.at(self.node.span))
+            .visit_enum(EnumVariant { word, span, value, decoder: self.decoder })
+            .map_err(|error| error.at(self.node.span))
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         visitor.visit_unit()
     }
 
@@ -328,14 +330,14 @@ impl<'de, 'a> Deserializer<'de> for At<'a> {
 /// Takes the value at a place out of a tree; whether it was there.
 fn remove(node: &mut Node, span: Span) -> bool {
     match &mut node.kind {
-        Kind::Map(entries) => match entries.iter().position(|(_, value)| value.span == span) {
+        NodeKind::Map(entries) => match entries.iter().position(|(_, value)| value.span == span) {
             Some(at) => {
                 entries.remove(at);
                 true
             }
             None => entries.iter_mut().any(|(_, value)| remove(value, span)),
         },
-        Kind::List(items) => match items.iter().position(|item| item.span == span) {
+        NodeKind::List(items) => match items.iter().position(|item| item.span == span) {
             Some(at) => {
                 items.remove(at);
                 true

@@ -42,7 +42,7 @@ impl Diagnostic {
     pub fn render(&self, colours: bool) -> String {
         let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
-        let named = Shown {
+        let named = MietteDiagnostic {
             problem: self,
             code: NamedSource::new(self.source.path().display().to_string(), self.source.text().to_owned()),
         };
@@ -55,26 +55,26 @@ impl Diagnostic {
 }
 
 /// A problem together with its text, as miette wants it.
-struct Shown<'a> {
+struct MietteDiagnostic<'a> {
     problem: &'a Diagnostic,
     code: NamedSource<String>,
 }
 
-impl fmt::Debug for Shown<'_> {
+impl fmt::Debug for MietteDiagnostic<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.problem.message)
     }
 }
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for MietteDiagnostic<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.problem.message)
     }
 }
 
-impl std::error::Error for Shown<'_> {}
+impl std::error::Error for MietteDiagnostic<'_> {}
 
-impl miette::Diagnostic for Shown<'_> {
+impl miette::Diagnostic for MietteDiagnostic<'_> {
     fn source_code(&self) -> Option<&dyn SourceCode> {
         Some(&self.code)
     }

@@ -30,7 +30,7 @@ pub mod yaml;
 
 pub use decode::{Decoder, Spanned};
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use node::{Key, Kind, Node};
+pub use node::{Key, Node, NodeKind};
 pub use source::{Source, Span};
 pub use suggest::{did_you_mean, suggest};
 

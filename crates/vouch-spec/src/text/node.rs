@@ -5,12 +5,12 @@ use super::source::Span;
 /// A value and where it stands.
 #[derive(Clone, Debug)]
 pub struct Node {
-    pub kind: Kind,
+    pub kind: NodeKind,
     pub span: Span,
 }
 
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum NodeKind {
     Null,
     Bool(bool),
     Int(i64),
@@ -34,41 +34,41 @@ impl Key {
         self.name.starts_with('$')
     }
 
-    fn map(&self, change: &impl Fn(&str) -> Kind) -> Self {
+    fn map(&self, change: &impl Fn(&str) -> NodeKind) -> Self {
         match change(&self.name) {
-            Kind::Text(name) if self.is_variable() => Self { name, span: self.span },
+            NodeKind::Text(name) if self.is_variable() => Self { name, span: self.span },
             _ => self.clone(),
         }
     }
 }
 
 impl Node {
-    pub fn new(kind: Kind, span: Span) -> Self {
+    pub fn new(kind: NodeKind, span: Span) -> Self {
         Self { kind, span }
     }
 
     /// What the value is, for messages.
     pub fn what(&self) -> &'static str {
         match self.kind {
-            Kind::Null => "nothing",
-            Kind::Bool(_) => "true or false",
-            Kind::Int(_) | Kind::Float(_) => "a number",
-            Kind::Text(_) => "text",
-            Kind::List(_) => "a list",
-            Kind::Map(_) => "a map",
+            NodeKind::Null => "nothing",
+            NodeKind::Bool(_) => "true or false",
+            NodeKind::Int(_) | NodeKind::Float(_) => "a number",
+            NodeKind::Text(_) => "text",
+            NodeKind::List(_) => "a list",
+            NodeKind::Map(_) => "a map",
         }
     }
 
     pub fn as_map(&self) -> Option<&[(Key, Node)]> {
-        if let Kind::Map(entries) = &self.kind { Some(entries) } else { None }
+        if let NodeKind::Map(entries) = &self.kind { Some(entries) } else { None }
     }
 
     pub fn as_list(&self) -> Option<&[Node]> {
-        if let Kind::List(items) = &self.kind { Some(items) } else { None }
+        if let NodeKind::List(items) = &self.kind { Some(items) } else { None }
     }
 
     pub fn as_text(&self) -> Option<&str> {
-        if let Kind::Text(text) = &self.kind { Some(text) } else { None }
+        if let NodeKind::Text(text) = &self.kind { Some(text) } else { None }
     }
 
     /// The value under a key of a map.
@@ -79,21 +79,21 @@ impl Node {
     /// A scalar as the words that stand in the file; none for lists and maps.
     pub fn scalar_words(&self) -> Option<String> {
         match &self.kind {
-            Kind::Null => Some("null".into()),
-            Kind::Bool(b) => Some(b.to_string()),
-            Kind::Int(i) => Some(i.to_string()),
-            Kind::Float(f) => Some(f.to_string()),
-            Kind::Text(t) => Some(t.clone()),
-            Kind::List(_) | Kind::Map(_) => None,
+            NodeKind::Null => Some("null".into()),
+            NodeKind::Bool(b) => Some(b.to_string()),
+            NodeKind::Int(i) => Some(i.to_string()),
+            NodeKind::Float(f) => Some(f.to_string()),
+            NodeKind::Text(t) => Some(t.clone()),
+            NodeKind::List(_) | NodeKind::Map(_) => None,
         }
     }
 
     /// Every text in the tree, keys that are variables too, in order, with its place.
     pub fn each_text(&self, visit: &mut impl FnMut(&str, Span)) {
         match &self.kind {
-            Kind::Text(text) => visit(text, self.span),
-            Kind::List(items) => items.iter().for_each(|item| item.each_text(visit)),
-            Kind::Map(entries) => entries.iter().for_each(|(key, value)| {
+            NodeKind::Text(text) => visit(text, self.span),
+            NodeKind::List(items) => items.iter().for_each(|item| item.each_text(visit)),
+            NodeKind::Map(entries) => entries.iter().for_each(|(key, value)| {
                 if key.is_variable() {
                     visit(&key.name, key.span);
                 }
@@ -104,12 +104,12 @@ impl Node {
     }
 
     /// The same tree with every text replaced by what `change` makes of it.
-    pub fn map_texts(&self, change: &impl Fn(&str) -> Kind) -> Node {
+    pub fn map_texts(&self, change: &impl Fn(&str) -> NodeKind) -> Node {
         let kind = match &self.kind {
-            Kind::Text(text) => change(text),
-            Kind::List(items) => Kind::List(items.iter().map(|item| item.map_texts(change)).collect()),
-            Kind::Map(entries) => {
-                Kind::Map(entries.iter().map(|(key, value)| (key.map(change), value.map_texts(change))).collect())
+            NodeKind::Text(text) => change(text),
+            NodeKind::List(items) => NodeKind::List(items.iter().map(|item| item.map_texts(change)).collect()),
+            NodeKind::Map(entries) => {
+                NodeKind::Map(entries.iter().map(|(key, value)| (key.map(change), value.map_texts(change))).collect())
             }
             other => other.clone(),
         };

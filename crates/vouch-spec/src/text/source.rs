@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 /// A text file as it was read. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Source(Arc<Inner>);
+pub struct Source(Arc<SourceText>);
 
 #[derive(Debug)]
-struct Inner {
+struct SourceText {
     path: PathBuf,
     text: String,
 }
@@ -23,7 +23,7 @@ pub struct Span {
 impl Source {
     /// Names a text; the name is what diagnostics show.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { path: path.into(), text: text.into() }))
+        Self(Arc::new(SourceText { path: path.into(), text: text.into() }))
     }
 
     /// Reads a file. The error says which file.

@@ -1,7 +1,7 @@
 //! TOML to the same spanned tree.
 
 use super::diagnostic::Diagnostic;
-use super::node::{Key, Kind, Node};
+use super::node::{Key, Node, NodeKind};
 use super::source::{Source, Span};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -25,7 +25,7 @@ fn span_of<T>(spanned: &Spanned<T>) -> Span {
     Span { start: range.start, end: range.end }
 }
 
-fn map(table: DeTable<'_>) -> Kind {
+fn map(table: DeTable<'_>) -> NodeKind {
     let mut entries: Vec<_> = table
         .into_iter()
         .map(|(key, value)| {
@@ -34,19 +34,19 @@ fn map(table: DeTable<'_>) -> Kind {
         })
         .collect();
     entries.sort_by_key(|(key, _)| key.span);
-    Kind::Map(entries)
+    NodeKind::Map(entries)
 }
 
 fn node(value: Spanned<DeValue<'_>>) -> Node {
     let span = span_of(&value);
     let kind = match value.into_inner() {
-        DeValue::String(text) => Kind::Text(text.into_owned()),
-        DeValue::Boolean(b) => Kind::Bool(b),
+        DeValue::String(text) => NodeKind::Text(text.into_owned()),
+        DeValue::Boolean(b) => NodeKind::Bool(b),
         DeValue::Integer(i) => i64::from_str_radix(&i.as_str().replace('_', ""), i.radix())
-            .map_or_else(|_| Kind::Text(i.to_string()), Kind::Int),
-        DeValue::Float(f) => f.as_str().replace('_', "").parse().map_or(Kind::Null, Kind::Float),
-        DeValue::Datetime(d) => Kind::Text(d.to_string()),
-        DeValue::Array(items) => Kind::List(items.into_iter().map(node).collect()),
+            .map_or_else(|_| NodeKind::Text(i.to_string()), NodeKind::Int),
+        DeValue::Float(f) => f.as_str().replace('_', "").parse().map_or(NodeKind::Null, NodeKind::Float),
+        DeValue::Datetime(d) => NodeKind::Text(d.to_string()),
+        DeValue::Array(items) => NodeKind::List(items.into_iter().map(node).collect()),
         DeValue::Table(table) => map(table),
     };
     Node::new(kind, span)

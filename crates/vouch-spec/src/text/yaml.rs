@@ -1,7 +1,7 @@
 //! YAML to the spanned tree. Depth and size are bounded, so no file can exhaust the harness.
 
 use super::diagnostic::Diagnostic;
-use super::node::{Key, Kind, Node};
+use super::node::{Key, Node, NodeKind};
 use super::source::{Source, Span};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ const MAX_NODES: usize = 200_000;
 
 /// Reads one document. On a syntax error the tree is missing and the problem says why.
 pub fn parse(source: &Source) -> (Option<Node>, Vec<Diagnostic>) {
-    let mut reader = Reader {
+    let mut reader = YamlReader {
         source,
         parser: Parser::new_from_str(source.text()),
         byte_of_char: source.text().char_indices().map(|(i, _)| i).chain([source.text().len()]).collect(),
@@ -29,7 +29,7 @@ pub fn parse(source: &Source) -> (Option<Node>, Vec<Diagnostic>) {
     }
 }
 
-struct Reader<'s> {
+struct YamlReader<'s> {
     source: &'s Source,
     parser: Parser<'s, saphyr_parser::StrInput<'s>>,
     byte_of_char: Vec<usize>,
@@ -38,10 +38,10 @@ struct Reader<'s> {
     problems: Vec<Diagnostic>,
 }
 
-type Step<T> = Result<T, Box<Diagnostic>>;
+type YamlResult<T> = Result<T, Box<Diagnostic>>;
 
-impl<'s> Reader<'s> {
-    fn document(&mut self) -> Step<Node> {
+impl<'s> YamlReader<'s> {
+    fn document(&mut self) -> YamlResult<Node> {
         loop {
             let (event, span) = self.next()?;
             match event {
@@ -56,7 +56,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn nothing_more(&mut self) -> Step<()> {
+    fn nothing_more(&mut self) -> YamlResult<()> {
         loop {
             let (event, span) = self.next()?;
             match event {
@@ -67,7 +67,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn next(&mut self) -> Step<(Event<'s>, Span)> {
+    fn next(&mut self) -> YamlResult<(Event<'s>, Span)> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => {
                 let span = Span { start: self.byte(span.start.index()), end: self.byte(span.end.index()) };
@@ -94,11 +94,11 @@ impl<'s> Reader<'s> {
         self.byte_of_char.get(index).copied().unwrap_or(self.source.text().len())
     }
 
-    fn fail<T>(&self, span: Span, message: impl Into<String>) -> Step<T> {
+    fn fail<T>(&self, span: Span, message: impl Into<String>) -> YamlResult<T> {
         Err(Box::new(Diagnostic::new(self.source, span, message)))
     }
 
-    fn node(&mut self, event: Event<'s>, span: Span, depth: usize) -> Step<Node> {
+    fn node(&mut self, event: Event<'s>, span: Span, depth: usize) -> YamlResult<Node> {
         self.nodes += 1;
         if depth > MAX_DEPTH {
             return self.fail(span, format!("nested deeper than {MAX_DEPTH} levels"));
@@ -109,7 +109,7 @@ impl<'s> Reader<'s> {
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
                 let plain = style == ScalarStyle::Plain;
-                let kind = if plain { plain_scalar(&text) } else { Kind::Text(text.into_owned()) };
+                let kind = if plain { plain_scalar(&text) } else { NodeKind::Text(text.into_owned()) };
                 (Node::new(kind, span), anchor)
             }
             Event::SequenceStart(anchor, _) => (self.list(span, depth)?, anchor),
@@ -123,7 +123,7 @@ impl<'s> Reader<'s> {
         Ok(node)
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Step<Node> {
+    fn alias(&mut self, anchor: usize, span: Span) -> YamlResult<Node> {
         let Some(node) = self.anchors.get(&anchor).cloned() else {
             return self.fail(span, "an alias inside its own anchor");
         };
@@ -134,25 +134,25 @@ impl<'s> Reader<'s> {
         Ok(node)
     }
 
-    fn list(&mut self, start: Span, depth: usize) -> Step<Node> {
+    fn list(&mut self, start: Span, depth: usize) -> YamlResult<Node> {
         let mut items = Vec::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::SequenceEnd) {
                 let end = span.end.max(start.end);
-                return Ok(Node::new(Kind::List(items), Span { start: start.start, end }));
+                return Ok(Node::new(NodeKind::List(items), Span { start: start.start, end }));
             }
             items.push(self.node(event, span, depth + 1)?);
         }
     }
 
-    fn map(&mut self, start: Span, depth: usize) -> Step<Node> {
+    fn map(&mut self, start: Span, depth: usize) -> YamlResult<Node> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
                 let first = entries.first().map_or(start.start, |(key, _)| key.span.start);
-                return Ok(Node::new(Kind::Map(entries), Span { start: first, end: span.end.max(start.end) }));
+                return Ok(Node::new(NodeKind::Map(entries), Span { start: first, end: span.end.max(start.end) }));
             }
             let key_node = self.node(event, span, depth + 1)?;
             let (event, span) = self.next()?;
@@ -177,27 +177,27 @@ impl<'s> Reader<'s> {
 
 fn size(node: &Node) -> usize {
     1 + match &node.kind {
-        Kind::List(items) => items.iter().map(size).sum(),
-        Kind::Map(entries) => entries.iter().map(|(_, value)| size(value)).sum(),
+        NodeKind::List(items) => items.iter().map(size).sum(),
+        NodeKind::Map(entries) => entries.iter().map(|(_, value)| size(value)).sum(),
         _ => 0,
     }
 }
 
 /// YAML 1.2 core schema, decimal numbers only: nobody means octal in a scenario.
-fn plain_scalar(text: &str) -> Kind {
+fn plain_scalar(text: &str) -> NodeKind {
     match text {
-        "" | "~" | "null" => return Kind::Null,
-        "true" => return Kind::Bool(true),
-        "false" => return Kind::Bool(false),
+        "" | "~" | "null" => return NodeKind::Null,
+        "true" => return NodeKind::Bool(true),
+        "false" => return NodeKind::Bool(false),
         _ => {}
     }
     if let Ok(number) = text.parse::<i64>() {
-        return Kind::Int(number);
+        return NodeKind::Int(number);
     }
     let numeric = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
     match text.parse::<f64>() {
-        Ok(number) if numeric && number.is_finite() => Kind::Float(number),
-        _ => Kind::Text(text.to_owned()),
+        Ok(number) if numeric && number.is_finite() => NodeKind::Float(number),
+        _ => NodeKind::Text(text.to_owned()),
     }
 }
 

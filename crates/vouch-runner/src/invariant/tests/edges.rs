@@ -23,7 +23,7 @@ fn a_long_secret_that_is_split_between_two_checks_of_the_log_is_found() {
     case.redactor.secret(SecretKind::AccessToken, &secret);
     let (begin, end) = secret.split_at(5000);
     let mut check = |written: &str| {
-        let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, Mode::Virtual, &case.sdk);
+        let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, ClockMode::Virtual, &case.sdk);
         let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
         let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle };
         after_step(&mut state, &evidence).map(|violation| violation.clause)
@@ -70,14 +70,14 @@ fn the_limit_of_requests_grows_with_the_calls_of_a_step() {
 fn a_lifetime_that_overflows_does_not_expire() {
     let mut case = EvidenceBuilder::new();
     case.refresh("refresh-token-3", 1, 1).call(&[BEARER], 10_000_000);
-    let granted = Granted {
+    let granted = TokenGrant {
         access_token: "access-token-1".into(),
         refresh_token: "refresh-token-1".into(),
         expires_in: u64::MAX,
     };
     let answer = case.profile.answer(IdpCall::Refresh, &granted, "ada", None).to_string();
     let headers = HeaderMap::new();
-    case.exchanges[0].fate = ExchangeOutcome::Answered { status: StatusCode::OK, headers, body: answer.into() };
+    case.exchanges[0].outcome = ExchangeOutcome::Answered { status: StatusCode::OK, headers, body: answer.into() };
     assert_eq!(case.violated_clause(), None);
 }
 
@@ -138,7 +138,7 @@ fn secrets_in_urls_errors_and_responses_to_the_app_are_violations() {
         let mut case = EvidenceBuilder::new();
         case.redactor.secret(SecretKind::SignInToken, "sign-in-token-1");
         let (headers, path) = (HeaderMap::new(), "/token".to_owned());
-        let request = Received { method: Method::POST, path, headers, body: Default::default() };
+        let request = WireRequest { method: Method::POST, path, headers, body: Default::default() };
         case.exchange(Operation::TokenRequest, Party::Backend, request, body, 1);
         case.last().link.from = Party::App;
         case.violated_clause()
@@ -213,7 +213,7 @@ fn a_refusal_counts_after_it_was_reported_with_its_own_error_kind() {
         case.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
         let body = case.profile.refusal(IdpCall::Refresh, 400, ErrorKind::NeedsReauthentication).to_string();
         let headers = HeaderMap::new();
-        case.exchanges[0].fate =
+        case.exchanges[0].outcome =
             ExchangeOutcome::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };
         case.sdk.reported_errors.push((reported, at));
         case
@@ -300,7 +300,8 @@ fn a_retry_after_of_the_same_user_is_respected() {
     assert_eq!(case.violated_clause(), None);
     // A request was sent and the network was down.
     let mut case = retry_after_then_sign_in("ada", "bob");
-    case.refresh("refresh-token-2", 3, 4).requested(3, network_error(4, 1000)).last().fate = ExchangeOutcome::NoNetwork;
+    case.refresh("refresh-token-2", 3, 4).requested(3, network_error(4, 1000)).last().outcome =
+        ExchangeOutcome::NoNetwork;
     assert_eq!(case.violated_clause(), None);
     // Exchanges of other parties do not count.
     let mut case = retry_after_then_sign_in("ada", "bob");
@@ -348,7 +349,7 @@ fn an_item_that_was_visible_once_may_be_deleted() {
     let mut case = EvidenceBuilder::new();
     case.sign_in("ada", 1).call(&[BEARER], 0);
     case.sdk.launches = vec![0, 1];
-    let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, Mode::Virtual, &case.sdk);
+    let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, ClockMode::Virtual, &case.sdk);
     let (written, calls, idle, mut state) = ("", 1, true, InvariantState::default());
     let mut check = |exchanges, items| {
         let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle };

@@ -4,8 +4,8 @@ use super::*;
 use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method, StatusCode};
 use vouch_sim::wire::redact::SecretKind;
-use vouch_sim::wire::{ExchangeOutcome, Link, Operation, Party, Received};
-use vouch_spec::profile::{Granted, IdpCall, Values};
+use vouch_sim::wire::{ExchangeOutcome, Link, Operation, Party, WireRequest};
+use vouch_spec::profile::{IdpCall, RequestValues, TokenGrant};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{Environment, Realm, Region};
 
@@ -38,33 +38,38 @@ impl EvidenceBuilder {
         Self { profile: Profile::junction(), redactor, exchanges: vec![], items: vec![], sdk, calls: 1 }
     }
 
-    fn exchange(&mut self, operation: Operation, to: Party, request: Received, answer: &str, settled_at: usize) {
+    fn exchange(&mut self, operation: Operation, to: Party, request: WireRequest, answer: &str, settled_at: usize) {
         let call = self.profile.recognise(&request.method, &request.path, &request.body);
         let (status, body) = (StatusCode::OK, answer.to_owned().into());
         self.exchanges.push(Exchange {
             link: Link { from: Party::Sdk, to, realm: HOME },
             operation,
             request,
-            fate: ExchangeOutcome::Answered { status, headers: HeaderMap::new(), body },
+            outcome: ExchangeOutcome::Answered { status, headers: HeaderMap::new(), body },
             fault: None,
-            carried: call.map(|(_, carried)| carried).unwrap_or_default(),
-            settled_at: Some(settled_at),
-            settled_ms: Some(0),
+            tokens: call.map(|(_, tokens)| tokens).unwrap_or_default(),
+            completed_at: Some(settled_at),
+            completed_ms: Some(0),
             at_ms: 0,
         });
     }
 
     /// Adds a refresh with the token `used`, answered with access and refresh token `number` after `settled_at` exchanges.
     fn refresh(&mut self, used: &str, number: u32, settled_at: usize) -> &mut Self {
-        let request = self.profile.request(IdpCall::Refresh, &Values { refresh_token: used, ..Values::default() });
-        let granted = Granted {
+        let request =
+            self.profile.request(IdpCall::Refresh, &RequestValues { refresh_token: used, ..RequestValues::default() });
+        let granted = TokenGrant {
             access_token: format!("access-token-{number}"),
             refresh_token: format!("refresh-token-{number}"),
             expires_in: 60,
         };
         let answer = self.profile.answer(IdpCall::Refresh, &granted, "ada", None).to_string();
-        let received =
-            Received { method: Method::POST, path: request.path, headers: HeaderMap::new(), body: request.body.into() };
+        let received = WireRequest {
+            method: Method::POST,
+            path: request.path,
+            headers: HeaderMap::new(),
+            body: request.body.into(),
+        };
         self.exchange(Operation::Refresh, Party::Auth, received, &answer, settled_at);
         self
     }
@@ -74,7 +79,7 @@ impl EvidenceBuilder {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
         let (headers, path) = (HeaderMap::from_iter(headers), "/v2/user/ada".to_owned());
-        let request = Received { method: Method::GET, path, headers, body: Default::default() };
+        let request = WireRequest { method: Method::GET, path, headers, body: Default::default() };
         let settled_at = self.exchanges.len() + 1;
         self.exchange(Operation::Api, Party::Api, request, "{}", settled_at);
         if let Some(last) = self.exchanges.last_mut() {
@@ -96,7 +101,7 @@ impl EvidenceBuilder {
         let evidence = Evidence {
             redactor: &self.redactor,
             profile: &self.profile,
-            mode: Mode::Virtual,
+            mode: ClockMode::Virtual,
             exchanges: &self.exchanges,
             written: "",
             items: &self.items,
@@ -125,7 +130,7 @@ fn a_refresh_sent_while_another_is_in_flight_violates_ref_4() {
     case.refresh("refresh-token-1", 2, 2).refresh("refresh-token-1", 3, 2);
     assert_eq!(case.violated_clause(), Some("REF-4"));
     // The SDK abandoned the first refresh, so it may send another.
-    case.exchanges[0].fate = ExchangeOutcome::Abandoned;
+    case.exchanges[0].outcome = ExchangeOutcome::Abandoned;
     assert_eq!(case.violated_clause(), None);
 }
 
@@ -156,7 +161,8 @@ fn a_permanently_refused_token_is_not_used_again_after_the_refusal_was_reported(
     case.refresh("refresh-token-1", 2, 1).refresh("refresh-token-1", 3, 2);
     let body = case.profile.refusal(IdpCall::Refresh, 400, ErrorKind::NeedsReauthentication).to_string();
     let headers = HeaderMap::new();
-    case.exchanges[0].fate = ExchangeOutcome::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };
+    case.exchanges[0].outcome =
+        ExchangeOutcome::Answered { status: StatusCode::BAD_REQUEST, headers, body: body.into() };
     assert_eq!(case.violated_clause(), None);
     case.sdk.reported_errors.push((ErrorKind::NeedsReauthentication, 1));
     assert_eq!(case.violated_clause(), Some("REF-7"));
@@ -224,15 +230,20 @@ impl EvidenceBuilder {
             encode(r#"{"alg":"RS256"}"#),
             encode(&format!(r#"{{"iss":"{ISSUER}","uid":"{user}","jti":"{number}"}}"#))
         );
-        let request = self.profile.request(IdpCall::Exchange, &Values { token: &jwt, ..Values::default() });
-        let granted = Granted {
+        let request =
+            self.profile.request(IdpCall::Exchange, &RequestValues { token: &jwt, ..RequestValues::default() });
+        let granted = TokenGrant {
             access_token: format!("access-token-{number}"),
             refresh_token: format!("refresh-token-{number}"),
             expires_in: 3600,
         };
         let answer = self.profile.answer(IdpCall::Exchange, &granted, user, None).to_string();
-        let received =
-            Received { method: Method::POST, path: request.path, headers: HeaderMap::new(), body: request.body.into() };
+        let received = WireRequest {
+            method: Method::POST,
+            path: request.path,
+            headers: HeaderMap::new(),
+            body: request.body.into(),
+        };
         let settled_at = self.exchanges.len() + 1;
         self.exchange(Operation::Exchange, Party::Auth, received, &answer, settled_at);
         self
@@ -240,7 +251,7 @@ impl EvidenceBuilder {
 
     /// Makes the last response a refusal.
     fn refused(&mut self, with: StatusCode, retry_after: Option<&'static str>) -> &mut Self {
-        if let Some(Exchange { fate: ExchangeOutcome::Answered { status, headers, .. }, .. }) =
+        if let Some(Exchange { outcome: ExchangeOutcome::Answered { status, headers, .. }, .. }) =
             self.exchanges.last_mut()
         {
             *status = with;
@@ -316,7 +327,7 @@ fn retry_after_applies_to_the_session_that_received_it() {
         case.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 2, 2).refresh(used, 3, 3);
         let headers = HeaderMap::from_iter([("retry-after".parse().expect("a name"), HeaderValue::from_static("60"))]);
         let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Default::default());
-        case.exchanges[1].fate = ExchangeOutcome::Answered { status, headers, body };
+        case.exchanges[1].outcome = ExchangeOutcome::Answered { status, headers, body };
         assert_eq!(case.violated_clause(), clause);
     }
 }
@@ -325,7 +336,7 @@ fn retry_after_applies_to_the_session_that_received_it() {
 fn a_secret_that_is_split_between_two_checks_of_the_log_is_found() {
     let (case, mut state) = (EvidenceBuilder::new(), InvariantState::default());
     let mut check = |written: &str| {
-        let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, Mode::Virtual, &case.sdk);
+        let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, ClockMode::Virtual, &case.sdk);
         let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
         let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle };
         after_step(&mut state, &evidence).map(|violation| violation.clause)

@@ -6,7 +6,7 @@ use super::{Called, Device, not_running};
 use crate::sut::{LaunchOptions, SutError};
 use serde_json::Value;
 use std::sync::Arc;
-use vouch_sim::wire::Unreachable;
+use vouch_sim::wire::UnreachableAddress;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::SdkMethod;
 use vouch_spec::protocol::message::{self, Area, Endpoint, Start};
@@ -72,7 +72,7 @@ impl Device {
     /// The endpoints, with addresses where nothing answers for unreachable servers.
     fn reachable_endpoints(&self) -> Vec<Endpoint> {
         let unreachable = self.unreachable.lock();
-        let url = |host: &Option<Unreachable>, usual: &str| {
+        let url = |host: &Option<UnreachableAddress>, usual: &str| {
             host.as_ref().map_or(usual.to_owned(), |unreachable| unreachable.url.clone())
         };
         let replaced = |endpoint: &Endpoint| Endpoint {
@@ -86,7 +86,7 @@ impl Device {
     /// Stops the app in order.
     pub async fn stop(&self) -> Result<(), DeviceError> {
         let process = self.running().ok_or_else(not_running)?;
-        let owed = self.clock.case.owe();
+        let owed = self.clock.case.begin_call();
         let (stopped, app) = (process.stop().await, self.app.stop().await);
         drop(owed);
         self.end_process().await;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
-use vouch_sim::clock::{Clock, Mode};
+use vouch_sim::clock::{Clock, ClockMode};
 use vouch_sim::wire::{Exchange, ExchangeOutcome};
 use vouch_spec::protocol::{SdkMethod, message};
 
@@ -98,12 +98,12 @@ impl Device {
     async fn await_timers(&self) {
         let started = Instant::now();
         let none_pending = |exchanges: &[Exchange]| {
-            exchanges.iter().all(|exchange| !matches!(exchange.fate, ExchangeOutcome::Pending))
+            exchanges.iter().all(|exchange| !matches!(exchange.outcome, ExchangeOutcome::Pending))
         };
         let mut previous = (usize::MAX, false);
         while started.elapsed() < TIMER_TIMEOUT {
             tokio::time::sleep(TIMER_QUIET_TIME).await;
-            let current = self.transcript.look(|exchanges| (exchanges.len(), none_pending(exchanges)));
+            let current = self.transcript.read(|exchanges| (exchanges.len(), none_pending(exchanges)));
             if current.1 && current == previous {
                 return;
             }
@@ -113,7 +113,7 @@ impl Device {
 
     /// Announces that virtual time is about to pass. The device notices when it is used again.
     pub fn pass_time(&self) {
-        if self.clock.case.mode() == Mode::Virtual && !self.clock.case.is_owed() {
+        if self.clock.case.mode() == ClockMode::Virtual && !self.clock.case.has_pending_calls() {
             self.clock.sleepers.time_unnoticed.send_replace(true);
         }
     }

@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
 use std::sync::Arc;
-use vouch_sim::wire::{Party, Received};
+use vouch_sim::wire::{Party, WireRequest};
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::step::{ClientCall, StepFields as _, method_and_path};
 
@@ -36,7 +36,7 @@ impl Execute for ClientCall {
             }
             None => Bytes::new(),
         };
-        let request = Received { method, path: path.to_owned(), headers, body };
+        let request = WireRequest { method, path: path.to_owned(), headers, body };
         let Some(reply) = world.client_call(Party::Api, self.realm(world.given.realm()), request).await else {
             return Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() });
         };

@@ -8,8 +8,8 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method};
 use std::sync::Arc;
-use vouch_sim::wire::{Party, Received};
-use vouch_spec::profile::{Encoding, IdpCall, Values};
+use vouch_sim::wire::{Party, WireRequest};
+use vouch_spec::profile::{Encoding, IdpCall, RequestValues};
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::step::{ClientMalformed, Malformation, MalformedCall};
 
@@ -28,7 +28,7 @@ impl Execute for ClientMalformed {
             _ => "nobody.issued.this",
         };
         let key = world.vendor.public_key(realm);
-        let values = Values { token, refresh_token: token, public_key: &key, tenant: "nobody" };
+        let values = RequestValues { token, refresh_token: token, public_key: &key, tenant: "nobody" };
         let request = world.profile.request(call, &values);
         let mut content_type = request.content_type;
         let (mut method, mut body) = (Method::POST, request.body);
@@ -41,7 +41,7 @@ impl Execute for ClientMalformed {
             Malformation::EmptyToken | Malformation::UnknownToken | Malformation::HugeToken => {}
         }
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        let received = Received { method, path: request.path, headers, body: Bytes::from(body) };
+        let received = WireRequest { method, path: request.path, headers, body: Bytes::from(body) };
         Ok(match world.client_call(Party::Auth, realm, received).await {
             Some(reply) => StepResult::Http { status: reply.status.as_u16() },
             None => StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() },

@@ -11,8 +11,8 @@ use serde_json::Value;
 use std::sync::Arc;
 use vouch_sim::sign_in_token::TokenParts;
 use vouch_sim::wire::redact::SecretKind;
-use vouch_sim::wire::{Party, Received, Reply};
-use vouch_spec::profile::{Granted, IdpCall, Profile, Standard, Values};
+use vouch_sim::wire::{Party, WireRequest, WireResponse};
+use vouch_spec::profile::{IdpCall, Profile, RequestValues, Standard, TokenGrant};
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::step::{ClientExchange, ClientRefresh, GrantCall};
 
@@ -25,7 +25,7 @@ impl Execute for ClientExchange {
         // Where one host serves all realms, its key is what names another.
         let foreign = (host != home).then(|| world.vendor.public_key(host));
         let public_key = foreign.as_deref().unwrap_or(&parts.public_key);
-        let values = Values { token: &parts.jwt, public_key, tenant: &parts.tenant, ..Values::default() };
+        let values = RequestValues { token: &parts.jwt, public_key, tenant: &parts.tenant, ..RequestValues::default() };
         perform(&self.0, world, IdpCall::Exchange, &values).await
     }
 }
@@ -35,16 +35,21 @@ impl Execute for ClientRefresh {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let token = world.text(&self.0.token)?;
         let key = world.vendor.public_key(self.0.realm(world.given.realm()));
-        let values = Values { refresh_token: &token, public_key: &key, ..Values::default() };
+        let values = RequestValues { refresh_token: &token, public_key: &key, ..RequestValues::default() };
         perform(&self.0, world, IdpCall::Refresh, &values).await
     }
 }
 
-async fn perform(step: &GrantCall, world: &World, call: IdpCall, values: &Values<'_>) -> Result<StepResult, StepError> {
+async fn perform(
+    step: &GrantCall,
+    world: &World,
+    call: IdpCall,
+    values: &RequestValues<'_>,
+) -> Result<StepResult, StepError> {
     let request = world.profile.request(call, values);
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
     let body = Bytes::from(request.body);
-    let received = Received { method: Method::POST, path: request.path, headers, body };
+    let received = WireRequest { method: Method::POST, path: request.path, headers, body };
     let realm = step.realm(world.given.realm());
     let Some(reply) = world.client_call(Party::Auth, realm, received).await else {
         return Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() });
@@ -68,7 +73,7 @@ async fn perform(step: &GrantCall, world: &World, call: IdpCall, values: &Values
     }
 }
 
-fn keep(step: &GrantCall, world: &World, granted: Granted) {
+fn keep(step: &GrantCall, world: &World, granted: TokenGrant) {
     world.redactor.secret(SecretKind::AccessToken, &granted.access_token);
     world.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
     if let Some(name) = &step.bind {
@@ -79,7 +84,7 @@ fn keep(step: &GrantCall, world: &World, granted: Granted) {
 
 /// What an answer of the identity provider grants; else what it is for `expect`, or None for a good answer that lacks some
 /// of it.
-pub fn granted(profile: &Profile, call: IdpCall, status: u16, body: &[u8]) -> Result<Granted, Option<StepResult>> {
+pub fn granted(profile: &Profile, call: IdpCall, status: u16, body: &[u8]) -> Result<TokenGrant, Option<StepResult>> {
     if status == 200 {
         return profile.granted(call, body).ok_or(None);
     }
@@ -89,7 +94,7 @@ pub fn granted(profile: &Profile, call: IdpCall, status: u16, body: &[u8]) -> Re
     }))
 }
 
-fn judge_cache(reply: &Reply) -> Result<(), StepError> {
+fn judge_cache(reply: &WireResponse) -> Result<(), StepError> {
     let said = said(reply, "cache-control");
     if said.contains("no-store") {
         return Ok(());
@@ -98,7 +103,7 @@ fn judge_cache(reply: &Reply) -> Result<(), StepError> {
     Err(StepError::Unmet { expected: "Cache-Control: no-store on a token answer (RFC 6749 section 5.1)".into(), got })
 }
 
-fn said(reply: &Reply, name: &str) -> String {
+fn said(reply: &WireResponse, name: &str) -> String {
     let values = reply.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.collect::<Vec<_>>().join(", ").to_lowercase()
 }
@@ -114,7 +119,7 @@ const CODES: [&str; 7] = [
     "invalid_target",
 ];
 
-fn obey(standard: Standard, call: IdpCall, reply: &Reply) -> Result<(), StepError> {
+fn obey(standard: Standard, call: IdpCall, reply: &WireResponse) -> Result<(), StepError> {
     let unmet = |expected: &str, got: String| Err(StepError::Unmet { expected: expected.into(), got });
     let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
     let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();

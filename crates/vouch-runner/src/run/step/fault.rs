@@ -13,7 +13,7 @@ impl Execute for Fault {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let body = self.body.as_ref().map(|text| world.text(text)).transpose()?;
         let effect = FaultEffect::of(self, body);
-        world.faults.add(FaultRule { on: self.on, effect, words: self.effect(), times: self.times });
+        world.faults.add(FaultRule { on: self.on, effect, description: self.effect(), times: self.times });
         Ok(StepResult::Done)
     }
 }

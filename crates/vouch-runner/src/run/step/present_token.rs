@@ -9,8 +9,8 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method};
 use serde_json::Value;
 use std::sync::Arc;
-use vouch_sim::wire::{Link, Party, Received, Session};
-use vouch_spec::profile::{IdpCall, Request, Values};
+use vouch_sim::wire::{Link, ObservedSession, Party, WireRequest};
+use vouch_spec::profile::{IdpCall, IdpRequest, RequestValues};
 use vouch_spec::protocol::{ErrorKind, Realm};
 use vouch_spec::step::{PresentToken, PresentedToken, StepFields as _};
 
@@ -27,7 +27,7 @@ impl Execute for PresentToken {
     }
 }
 
-fn request(step: &PresentToken, world: &World, realm: Realm, token: &str) -> Result<(Party, Received), StepError> {
+fn request(step: &PresentToken, world: &World, realm: Realm, token: &str) -> Result<(Party, WireRequest), StepError> {
     let mut headers = HeaderMap::new();
     Ok(match step.token {
         PresentedToken::AccessToken => {
@@ -37,33 +37,33 @@ fn request(step: &PresentToken, world: &World, realm: Realm, token: &str) -> Res
                 bearer.map_err(|_| StepError::Harness("the access token fits no header".into()))?,
             );
             let path = format!("/v2/user/{}", world.users.first_id());
-            (Party::Api, Received { method: Method::GET, path, headers, body: Bytes::new() })
+            (Party::Api, WireRequest { method: Method::GET, path, headers, body: Bytes::new() })
         }
         PresentedToken::RefreshToken | PresentedToken::OldRefreshToken => {
             let public_key = world.vendor.public_key(realm);
-            let values = Values { refresh_token: token, public_key: &public_key, ..Values::default() };
+            let values = RequestValues { refresh_token: token, public_key: &public_key, ..RequestValues::default() };
             to_auth(step, &world.profile.request(IdpCall::Refresh, &values))
         }
         PresentedToken::SignInToken => {
             let public_key = world.vendor.public_key(realm);
             let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(token).unwrap_or_default();
             let tenant = claims.get("tenant_id").and_then(Value::as_str).unwrap_or_default();
-            let values = Values { token, public_key: &public_key, tenant, ..Values::default() };
+            let values = RequestValues { token, public_key: &public_key, tenant, ..RequestValues::default() };
             to_auth(step, &world.profile.request(IdpCall::Exchange, &values))
         }
     })
 }
 
-fn to_auth(_step: &PresentToken, request: &Request) -> (Party, Received) {
+fn to_auth(_step: &PresentToken, request: &IdpRequest) -> (Party, WireRequest) {
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
     let body = Bytes::from(request.body.clone());
-    (Party::Auth, Received { method: Method::POST, path: request.path.clone(), headers, body })
+    (Party::Auth, WireRequest { method: Method::POST, path: request.path.clone(), headers, body })
 }
 
 fn newest(step: &PresentToken, world: &World) -> Option<String> {
     let exchanges = world.transcript.since(0);
     let granted = || exchanges.iter().rev().find_map(|exchange| exchange.granted(&world.profile));
-    let session = || Session::newest(&exchanges, &world.profile);
+    let session = || ObservedSession::newest(&exchanges, &world.profile);
     match step.token {
         PresentedToken::AccessToken => Some(granted()?.access_token),
         PresentedToken::RefreshToken => Some(granted()?.refresh_token),

@@ -5,14 +5,14 @@ use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use std::sync::Arc;
-use vouch_sim::wire::Unreachable as WireUnreachable;
+use vouch_sim::wire::UnreachableAddress;
 use vouch_spec::step::{Unreachable, UnreachableKind};
 
 #[async_trait]
 impl Execute for Unreachable {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let open = async |why: Option<UnreachableKind>| match why {
-            Some(why) => WireUnreachable::open(why).await.map(Some),
+            Some(why) => UnreachableAddress::open(why).await.map(Some),
             None => Ok(None),
         };
         let failed = |error| StepError::Harness(format!("cannot open an address: {error}"));

@@ -1,17 +1,17 @@
-//! SDKs with bad habits on the wire and in storage: each stands before the reference's network or vault.
+//! SDK mutants that wrap the reference's network or storage.
 
 use crate::mutant::{Mutant, Mutation};
 use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::policy::{DefaultSdkPolicy, SESSION};
-use crate::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NoResponse, Storage, StorageError};
+use crate::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NetworkError, Storage, StorageError};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use vouch_spec::protocol::message::{Area, Item};
 
-/// Which calls a habit is about.
-type Which = fn(&HttpRequest) -> bool;
+/// RequestFilter requests a fault applies to.
+type RequestFilter = fn(&HttpRequest) -> bool;
 
 fn is_api(call: &HttpRequest) -> bool {
     call.host == Host::Api
@@ -25,13 +25,13 @@ fn is_exchange(call: &HttpRequest) -> bool {
     call.host == Host::Auth && !is_refresh(call)
 }
 
-/// What is wrong with a network.
+/// What a network does wrong.
 #[derive(Clone, Copy)]
-enum Leak {
+enum RequestFault {
     /// Has no time-out.
-    WaitsForEver,
+    NoTimeout,
     /// Tries again at once after a 429.
-    TriesAgain,
+    RetriesAtOnce,
     /// Loses the bodies of answers.
     LosesBodies,
     /// Erases the session when a call is refused.
@@ -39,47 +39,49 @@ enum Leak {
 }
 
 #[derive(Clone, Copy)]
-struct BadNet(Leak, Which);
+struct FaultyNetworkFactory(RequestFault, RequestFilter);
 
-struct Leaking {
+struct LeakyNetwork {
     net: Arc<dyn Network>,
-    vault: Arc<dyn Storage>,
-    bad: BadNet,
+    storage: Arc<dyn Storage>,
+    bad: FaultyNetworkFactory,
 }
 
 #[async_trait]
-impl Network for Leaking {
-    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NoResponse> {
+impl Network for LeakyNetwork {
+    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NetworkError> {
         let mut answer = self.net.send(call.clone()).await;
         if !(self.bad.1)(&call) {
             return answer;
         }
         match self.bad.0 {
-            Leak::WaitsForEver if matches!(answer, Err(NoResponse::TooLate)) => std::future::pending().await,
-            Leak::TriesAgain if matches!(&answer, Ok(busy) if busy.status == 429) => self.net.send(call).await,
-            Leak::LosesBodies => {
+            RequestFault::NoTimeout if matches!(answer, Err(NetworkError::Timeout)) => std::future::pending().await,
+            RequestFault::RetriesAtOnce if matches!(&answer, Ok(busy) if busy.status == 429) => {
+                self.net.send(call).await
+            }
+            RequestFault::LosesBodies => {
                 if let Ok(answer) = &mut answer {
                     answer.body.clear();
                 }
                 answer
             }
-            Leak::ErasesWhenRefused if matches!(&answer, Ok(refused) if refused.status == 401) => {
-                let _ = self.vault.erase(Area::Secure, SESSION);
+            RequestFault::ErasesWhenRefused if matches!(&answer, Ok(refused) if refused.status == 401) => {
+                let _ = self.storage.erase(Area::Secure, SESSION);
                 answer
             }
-            Leak::WaitsForEver | Leak::TriesAgain | Leak::ErasesWhenRefused => answer,
+            RequestFault::NoTimeout | RequestFault::RetriesAtOnce | RequestFault::ErasesWhenRefused => answer,
         }
     }
 }
 
-impl SdkFactory for BadNet {
-    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
-        let habitual = Leaking { net, vault: vault.clone(), bad: *self };
-        SdkParts { policy: Arc::new(DefaultSdkPolicy), vault, net: Arc::new(habitual) }
+impl SdkFactory for FaultyNetworkFactory {
+    fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        let faulty = LeakyNetwork { net, storage: storage.clone(), bad: *self };
+        SdkParts { policy: Arc::new(DefaultSdkPolicy), storage, net: Arc::new(faulty) }
     }
 }
 
-/// What is wrong with a vault while it is locked.
+/// What storage does wrong while it is locked.
 #[derive(Clone, Copy)]
 enum WhileLocked {
     /// Takes what was to be written into memory, and leaves it there.
@@ -88,21 +90,21 @@ enum WhileLocked {
     Erases,
 }
 
-struct HastyStorage {
-    vault: Arc<dyn Storage>,
+struct LockedStorage {
+    storage: Arc<dyn Storage>,
     how: WhileLocked,
     memory: Mutex<HashMap<String, Vec<u8>>>,
 }
 
-impl HastyStorage {
+impl LockedStorage {
     fn remember(&self, key: &str, value: &[u8]) {
         self.memory.lock().insert(key.to_owned(), value.to_vec());
     }
 }
 
-impl Storage for HastyStorage {
+impl Storage for LockedStorage {
     fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
-        match (self.vault.read(area, key), self.how) {
+        match (self.storage.read(area, key), self.how) {
             (Err(StorageError::Locked), WhileLocked::Writes) => {
                 let known = self.memory.lock().get(key).cloned();
                 known.map(Some).ok_or(StorageError::Locked)
@@ -112,7 +114,7 @@ impl Storage for HastyStorage {
     }
 
     fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), StorageError> {
-        let written = self.vault.write(area, key, value);
+        let written = self.storage.write(area, key, value);
         match (written, self.how) {
             (Ok(()), _) => {
                 self.remember(key, value);
@@ -128,25 +130,25 @@ impl Storage for HastyStorage {
 
     fn erase(&self, area: Area, key: &str) -> Result<(), StorageError> {
         self.memory.lock().remove(key);
-        match (self.vault.erase(area, key), self.how) {
+        match (self.storage.erase(area, key), self.how) {
             (Err(StorageError::Locked), WhileLocked::Erases) => Ok(()),
             (erased, _) => erased,
         }
     }
 
-    fn tidy(&self) -> Result<(), StorageError> {
-        self.vault.tidy()
+    fn remove_partial_writes(&self) -> Result<(), StorageError> {
+        self.storage.remove_partial_writes()
     }
 
     fn items(&self) -> Result<Vec<Item>, StorageError> {
-        self.vault.items()
+        self.storage.items()
     }
 }
 
 impl SdkFactory for WhileLocked {
-    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
-        let hasty = HastyStorage { vault, how: *self, memory: Mutex::default() };
-        SdkParts { policy: Arc::new(DefaultSdkPolicy), vault: Arc::new(hasty), net }
+    fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        let locked = LockedStorage { storage, how: *self, memory: Mutex::default() };
+        SdkParts { policy: Arc::new(DefaultSdkPolicy), storage: Arc::new(locked), net }
     }
 }
 
@@ -155,52 +157,66 @@ pub(super) fn mutants() -> Vec<Mutant> {
         name,
         clause,
         about,
-        role: Mutation::Sdk(assembly),
+        mutation: Mutation::Sdk(assembly),
         profile: None,
     };
-    let net = |name, clause, about, habit, which: Which| sdk(name, clause, about, Arc::new(BadNet(habit, which)));
+    let net = |name, clause, about, fault, which: RequestFilter| {
+        sdk(name, clause, about, Arc::new(FaultyNetworkFactory(fault, which)))
+    };
     vec![
         net(
             "exchange-without-time-out",
             "EXC-4",
-            "waits for ever for the answer to an exchange",
-            Leak::WaitsForEver,
+            "Waits without a time-out for the response to an exchange",
+            RequestFault::NoTimeout,
             is_exchange,
         ),
         net(
             "refresh-without-time-out",
             "REF-6",
-            "waits for ever for the answer to a refresh",
-            Leak::WaitsForEver,
+            "Waits without a time-out for the response to a refresh",
+            RequestFault::NoTimeout,
             is_refresh,
         ),
-        net("api-without-time-out", "DEL-4", "waits for ever for the API's answer", Leak::WaitsForEver, is_api),
-        net("hammers-the-api", "REF-9", "tries an API call again at once after a 429", Leak::TriesAgain, is_api),
+        net(
+            "api-without-time-out",
+            "DEL-4",
+            "Waits without a time-out for the API's response",
+            RequestFault::NoTimeout,
+            is_api,
+        ),
+        net("hammers-the-api", "REF-9", "Retries an API call at once after a 429", RequestFault::RetriesAtOnce, is_api),
         net(
             "hammers-the-exchange",
             "REF-9",
-            "tries an exchange again at once after a 429",
-            Leak::TriesAgain,
+            "Retries an exchange at once after a 429",
+            RequestFault::RetriesAtOnce,
             is_exchange,
         ),
-        net("loses-bodies", "SCO-1", "hands the app no body of the API's answers", Leak::LosesBodies, is_api),
+        net(
+            "loses-bodies",
+            "SCO-1",
+            "Returns API responses to the app without a body",
+            RequestFault::LosesBodies,
+            is_api,
+        ),
         net(
             "refused-key-signs-out",
             "DEL-4",
-            "erases the API-key sign-in when the API answers 401",
-            Leak::ErasesWhenRefused,
+            "Erases the API-key sign-in when the API answers 401",
+            RequestFault::ErasesWhenRefused,
             |call| call.headers.iter().any(|(name, _)| *name == "x-vital-api-key"),
         ),
         sdk(
             "forgets-while-locked",
             "PER-4",
-            "does not write down what it got while storage was locked",
+            "Does not store what it received while storage was locked",
             Arc::new(WhileLocked::Writes),
         ),
         sdk(
             "erases-while-locked",
             "OUT-1",
-            "says signed out although storage was locked, and erases nothing",
+            "Reports a sign-out although storage was locked and nothing was erased",
             Arc::new(WhileLocked::Erases),
         ),
     ]

@@ -1,4 +1,4 @@
-//! SDKs that go wrong: by theme, those that decide wrongly; then those that stand before a port, and those with a memory.
+//! SDK mutants by theme: policies first, then mutants that wrap a port, then mutants with memory.
 
 mod after_relaunch;
 mod leaks;
@@ -16,8 +16,8 @@ mod user_isolation;
 use crate::mutant::{Mutant, Mutation};
 use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::SdkError;
-use crate::reference::sdk::policy::{Plan, Refreshed, SdkPolicy};
-use crate::reference::sdk::ports::{HttpResponse, Network, NoResponse, Storage, StorageError};
+use crate::reference::sdk::policy::{RefreshOutcome, SdkPolicy, SignInPlan};
+use crate::reference::sdk::ports::{HttpResponse, Network, NetworkError, Storage, StorageError};
 use std::sync::Arc;
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
@@ -25,24 +25,24 @@ use vouch_spec::protocol::{ErrorKind, StatusWord};
 struct With<R>(std::marker::PhantomData<fn() -> R>);
 
 impl<R: SdkPolicy + Default + 'static> SdkFactory for With<R> {
-    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
-        SdkParts { policy: Arc::new(R::default()), vault, net }
+    fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        SdkParts { policy: Arc::new(R::default()), storage, net }
     }
 }
 
-fn role<R: SdkPolicy + Default + 'static>(_: Arc<R>) -> Mutation {
+fn sdk_policy<R: SdkPolicy + Default + 'static>(_: Arc<R>) -> Mutation {
     Mutation::Sdk(Arc::new(With::<R>(std::marker::PhantomData)))
 }
 
-type SentRequests = std::result::Result<HttpResponse, NoResponse>;
-type Stored<T> = std::result::Result<T, StorageError>;
+type NetworkResult = std::result::Result<HttpResponse, NetworkError>;
+type StorageResult<T> = std::result::Result<T, StorageError>;
 
-fn refuse(kind: ErrorKind, text: &str) -> Plan {
-    Plan::Refuse(SdkError::new(kind, text))
+fn refuse(kind: ErrorKind, text: &str) -> SignInPlan {
+    SignInPlan::Refuse(SdkError::new(kind, text))
 }
 
-fn is_gone(refreshed: &Refreshed) -> bool {
-    matches!(refreshed, Refreshed::UserGone)
+fn is_gone(outcome: &RefreshOutcome) -> bool {
+    matches!(outcome, RefreshOutcome::UserGone)
 }
 
 fn without(status: Vec<StatusWord>, word: StatusWord) -> Vec<StatusWord> {

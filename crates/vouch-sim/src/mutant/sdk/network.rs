@@ -1,11 +1,11 @@
-//! SDKs that call, or on_event answers, otherwise than the reference does.
+//! SDK mutants that send, or interpret responses, differently from the reference.
 
-use super::SentRequests;
+use super::NetworkResult;
 use super::ordering::is_exchange;
 use crate::mutant::{Mutant, Mutation};
 use crate::reference::adapter::{SdkFactory, SdkParts};
-use crate::reference::sdk::policy::{DefaultSdkPolicy, Next, SdkPolicy};
-use crate::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NoResponse, Storage};
+use crate::reference::sdk::policy::{ApiNextStep, DefaultSdkPolicy, SdkPolicy};
+use crate::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NetworkError, Storage};
 use async_trait::async_trait;
 use std::sync::Arc;
 use vouch_spec::protocol::message::Area;
@@ -23,7 +23,7 @@ enum NetworkFault {
 
 struct FaultyNetwork {
     net: Arc<dyn Network>,
-    vault: Arc<dyn Storage>,
+    storage: Arc<dyn Storage>,
     how: NetworkFault,
 }
 
@@ -31,7 +31,7 @@ struct FaultyNetwork {
 const UNDER_WAY: &str = "signing-in";
 
 impl FaultyNetwork {
-    async fn phone_home(&self, call: HttpRequest) -> SentRequests {
+    async fn phone_home(&self, call: HttpRequest) -> NetworkResult {
         let (exchange, realm) = (is_exchange(&call), call.realm);
         let answer = self.net.send(call).await;
         if exchange && answer.as_ref().is_ok_and(|answer| answer.status == 200) {
@@ -42,20 +42,20 @@ impl FaultyNetwork {
         answer
     }
 
-    async fn lock(&self, call: HttpRequest) -> SentRequests {
+    async fn lock(&self, call: HttpRequest) -> NetworkResult {
         if !is_exchange(&call) {
             return self.net.send(call).await;
         }
-        if self.vault.read(Area::Plain, UNDER_WAY).is_ok_and(|mark| mark.is_some()) {
-            return Err(NoResponse::Lost);
+        if self.storage.read(Area::Plain, UNDER_WAY).is_ok_and(|mark| mark.is_some()) {
+            return Err(NetworkError::ConnectionLost);
         }
-        let _ = self.vault.write(Area::Plain, UNDER_WAY, b"");
+        let _ = self.storage.write(Area::Plain, UNDER_WAY, b"");
         let answer = self.net.send(call).await;
-        let _ = self.vault.erase(Area::Plain, UNDER_WAY);
+        let _ = self.storage.erase(Area::Plain, UNDER_WAY);
         answer
     }
 
-    async fn blank(&self, call: HttpRequest) -> SentRequests {
+    async fn blank(&self, call: HttpRequest) -> NetworkResult {
         let api = call.host == Host::Api;
         let answer = self.net.send(call).await?;
         let status = if api && answer.json().is_none() { 0 } else { answer.status };
@@ -65,7 +65,7 @@ impl FaultyNetwork {
 
 #[async_trait]
 impl Network for FaultyNetwork {
-    async fn send(&self, call: HttpRequest) -> SentRequests {
+    async fn send(&self, call: HttpRequest) -> NetworkResult {
         match self.how {
             NetworkFault::PhonesHome => self.phone_home(call).await,
             NetworkFault::Locks => self.lock(call).await,
@@ -78,15 +78,15 @@ impl Network for FaultyNetwork {
 struct BlankIsGone;
 
 impl SdkPolicy for BlankIsGone {
-    fn after_api(&self, status: u16, retried: bool) -> Next {
-        if status == 0 { Next::SignOut } else { DefaultSdkPolicy.after_api(status, retried) }
+    fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
+        if status == 0 { ApiNextStep::SignOut } else { DefaultSdkPolicy.after_api_response(status, retried) }
     }
 }
 
 impl SdkFactory for NetworkFault {
-    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
-        let net = Arc::new(FaultyNetwork { net, vault: vault.clone(), how: *self });
-        SdkParts { policy: Arc::new(BlankIsGone), vault, net }
+    fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        let net = Arc::new(FaultyNetwork { net, storage: storage.clone(), how: *self });
+        SdkParts { policy: Arc::new(BlankIsGone), storage, net }
     }
 }
 
@@ -96,11 +96,11 @@ pub(super) fn mutants() -> Vec<Mutant> {
         clause,
         about,
         profile: None,
-        role: Mutation::Sdk(Arc::new(how)),
+        mutation: Mutation::Sdk(Arc::new(how)),
     };
     vec![
-        odd("phones-home", "EXC-1", "calls the API after a sign-in, unasked", NetworkFault::PhonesHome),
-        odd("stale-lock", "REC-6", "locks sign-ins out for ever when it is killed in one", NetworkFault::Locks),
-        odd("garbled-call-signs-out", "REF-10", "signs out when an answer of the API is no JSON", NetworkFault::Blanks),
+        odd("phones-home", "EXC-1", "Calls the API after a sign-in without being asked", NetworkFault::PhonesHome),
+        odd("stale-lock", "REC-6", "Blocks every later sign-in when it is killed during one", NetworkFault::Locks),
+        odd("garbled-call-signs-out", "REF-10", "Signs out when an API response is not JSON", NetworkFault::Blanks),
     ]
 }

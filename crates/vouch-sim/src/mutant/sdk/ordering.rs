@@ -1,6 +1,6 @@
-//! SDKs that do things in the wrong order or the wrong place: each stands before the reference's vault or network.
+//! SDK mutants that write in the wrong order or to the wrong place: each wraps the reference's storage or network.
 
-use super::SentRequests;
+use super::NetworkResult;
 use crate::mutant::{Mutant, Mutation};
 use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::policy::{DefaultSdkPolicy, INSTALLED, SESSION};
@@ -12,12 +12,12 @@ use vouch_spec::protocol::message::{Area, Item};
 
 /// What a network does before a call, and after it.
 type Before = fn(&HttpRequest, &dyn Storage);
-type After = fn(&HttpRequest, &SentRequests, &dyn Storage);
+type After = fn(&HttpRequest, &NetworkResult, &dyn Storage);
 
-/// A network that meddles with the vault before and after calls, or with the call itself.
+/// A network that changes storage before or after a request, or the request itself.
 struct Interception {
     net: Arc<dyn Network>,
-    vault: Arc<dyn Storage>,
+    storage: Arc<dyn Storage>,
     before: Before,
     after: After,
     change: fn(&mut HttpRequest),
@@ -25,11 +25,11 @@ struct Interception {
 
 #[async_trait]
 impl Network for Interception {
-    async fn send(&self, mut call: HttpRequest) -> SentRequests {
-        (self.before)(&call, &*self.vault);
+    async fn send(&self, mut call: HttpRequest) -> NetworkResult {
+        (self.before)(&call, &*self.storage);
         (self.change)(&mut call);
         let answer = self.net.send(call.clone()).await;
-        (self.after)(&call, &answer, &*self.vault);
+        (self.after)(&call, &answer, &*self.storage);
         answer
     }
 }
@@ -41,13 +41,13 @@ struct Interceptor {
     change: fn(&mut HttpRequest),
 }
 
-const HONEST: Interceptor = Interceptor { before: |_, _| {}, after: |_, _, _| {}, change: |_| {} };
+const NO_CHANGE: Interceptor = Interceptor { before: |_, _| {}, after: |_, _, _| {}, change: |_| {} };
 
 impl SdkFactory for Interceptor {
-    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
-        let meddling =
-            Interception { net, vault: vault.clone(), before: self.before, after: self.after, change: self.change };
-        SdkParts { policy: Arc::new(DefaultSdkPolicy), vault, net: Arc::new(meddling) }
+    fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        let intercepted =
+            Interception { net, storage: storage.clone(), before: self.before, after: self.after, change: self.change };
+        SdkParts { policy: Arc::new(DefaultSdkPolicy), storage, net: Arc::new(intercepted) }
     }
 }
 
@@ -60,11 +60,11 @@ fn is_refresh(call: &HttpRequest) -> bool {
 }
 
 /// A session as it would be if the exchange were sure to work.
-const HOPEFUL: &[u8] = br#"{"scheme":"signInToken","userId":"somebody","environment":"production","region":"us","accessToken":"-","refreshToken":"-","expiresAtMs":0,"onHold":false}"#;
+const PREMATURE_SESSION: &[u8] = br#"{"scheme":"signInToken","userId":"somebody","environment":"production","region":"us","accessToken":"-","refreshToken":"-","expiresAtMs":0,"onHold":false}"#;
 
-/// Which vault an SDK has.
+/// What the SDK's storage does wrong.
 #[derive(Clone, Copy)]
-enum Careless {
+enum StorageFault {
     /// Everything in memory.
     Memory,
     /// A session that replaces another waits for an orderly end.
@@ -73,13 +73,13 @@ enum Careless {
     Keeping,
 }
 
-struct CarelessStorage {
-    vault: Arc<dyn Storage>,
-    how: Careless,
+struct FaultyStorage {
+    storage: Arc<dyn Storage>,
+    how: StorageFault,
     memory: Mutex<Vec<(Area, String, Vec<u8>)>>,
 }
 
-impl CarelessStorage {
+impl FaultyStorage {
     fn remember(&self, area: Area, key: &str, value: Option<&[u8]>) {
         let mut memory = self.memory.lock();
         memory.retain(|(a, k, _)| (*a, k.as_str()) != (area, key));
@@ -92,54 +92,54 @@ impl CarelessStorage {
     }
 }
 
-impl Storage for CarelessStorage {
+impl Storage for FaultyStorage {
     fn read(&self, area: Area, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
         match self.recall(area, key) {
             Some(value) => Ok(Some(value)),
-            None => self.vault.read(area, key),
+            None => self.storage.read(area, key),
         }
     }
 
     fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), StorageError> {
-        let late = || -> Result<bool, StorageError> { Ok(key == SESSION && self.vault.read(area, key)?.is_some()) };
+        let late = || -> Result<bool, StorageError> { Ok(key == SESSION && self.storage.read(area, key)?.is_some()) };
         match self.how {
-            Careless::Memory => self.remember(area, key, Some(value)),
-            Careless::Late if late()? => self.remember(area, key, Some(value)),
-            Careless::Late | Careless::Keeping => self.vault.write(area, key, value)?,
+            StorageFault::Memory => self.remember(area, key, Some(value)),
+            StorageFault::Late if late()? => self.remember(area, key, Some(value)),
+            StorageFault::Late | StorageFault::Keeping => self.storage.write(area, key, value)?,
         }
         Ok(())
     }
 
     fn erase(&self, area: Area, key: &str) -> Result<(), StorageError> {
         self.remember(area, key, None);
-        if matches!(self.how, Careless::Keeping) { Ok(()) } else { self.vault.erase(area, key) }
+        if matches!(self.how, StorageFault::Keeping) { Ok(()) } else { self.storage.erase(area, key) }
     }
 
-    fn tidy(&self) -> Result<(), StorageError> {
-        self.vault.tidy()
+    fn remove_partial_writes(&self) -> Result<(), StorageError> {
+        self.storage.remove_partial_writes()
     }
 
     fn items(&self) -> Result<Vec<Item>, StorageError> {
-        self.vault.items()
+        self.storage.items()
     }
 }
 
 /// An orderly end; after a kill nothing can be written any more.
-impl Drop for CarelessStorage {
+impl Drop for FaultyStorage {
     fn drop(&mut self) {
-        if let Careless::Late = self.how {
+        if let StorageFault::Late = self.how {
             let memory = self.memory.get_mut();
             for (area, key, value) in memory.drain(..) {
-                let _ = self.vault.write(area, &key, &value);
+                let _ = self.storage.write(area, &key, &value);
             }
         }
     }
 }
 
-impl SdkFactory for Careless {
-    fn assemble(&self, vault: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
-        let careless = CarelessStorage { vault, how: *self, memory: Mutex::default() };
-        SdkParts { policy: Arc::new(DefaultSdkPolicy), vault: Arc::new(careless), net }
+impl SdkFactory for StorageFault {
+    fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        let faulty = FaultyStorage { storage, how: *self, memory: Mutex::default() };
+        SdkParts { policy: Arc::new(DefaultSdkPolicy), storage: Arc::new(faulty), net }
     }
 }
 
@@ -149,123 +149,123 @@ pub(super) fn mutants() -> Vec<Mutant> {
         clause,
         about,
         profile: None,
-        role: Mutation::Sdk(assembly),
+        mutation: Mutation::Sdk(assembly),
     };
-    let net = |name, clause, about, meddler: Interceptor| sdk(name, clause, about, Arc::new(meddler));
+    let net = |name, clause, about, interceptor: Interceptor| sdk(name, clause, about, Arc::new(interceptor));
     vec![
         net(
             "signed-in-too-soon",
             "EXC-5",
-            "writes the session before the exchange has worked",
+            "Stores the session before the exchange has succeeded",
             Interceptor {
-                before: |call, vault| {
+                before: |call, storage| {
                     if is_exchange(call) {
-                        let _ = vault
+                        let _ = storage
                             .write(Area::Plain, INSTALLED, b"")
-                            .and_then(|()| vault.write(Area::Secure, SESSION, HOPEFUL));
+                            .and_then(|()| storage.write(Area::Secure, SESSION, PREMATURE_SESSION));
                     }
                 },
-                ..HONEST
+                ..NO_CHANGE
             },
         ),
         net(
             "keeps-sign-in-token",
             "EXC-2",
-            "keeps the sign-in token in secure storage",
+            "Stores the sign-in token in secure storage",
             Interceptor {
-                before: |call, vault| {
+                before: |call, storage| {
                     if is_exchange(call) {
-                        let _ = vault.write(Area::Secure, "last-exchange", call.body.as_bytes());
+                        let _ = storage.write(Area::Secure, "last-exchange", call.body.as_bytes());
                     }
                 },
-                ..HONEST
+                ..NO_CHANGE
             },
         ),
         net(
             "token-in-url",
             "EXC-3",
-            "puts the access token into the URL",
+            "Puts the access token into the URL",
             Interceptor {
                 change: |call| {
                     if let Some((_, bearer)) = call.headers.iter().find(|(name, _)| *name == "authorization") {
                         call.path = format!("{}?access_token={}", call.path, bearer.trim_start_matches("Bearer "));
                     }
                 },
-                ..HONEST
+                ..NO_CHANGE
             },
         ),
         net(
             "erases-before-refresh",
             "PER-3",
-            "forgets the session while it refreshes",
+            "Erases the session before it refreshes",
             Interceptor {
-                before: |call, vault| {
+                before: |call, storage| {
                     if is_refresh(call) {
-                        let _ = vault.erase(Area::Secure, SESSION);
+                        let _ = storage.erase(Area::Secure, SESSION);
                     }
                 },
-                ..HONEST
+                ..NO_CHANGE
             },
         ),
         net(
             "drops-key",
             "KEY-1",
-            "calls the API without the API key",
-            Interceptor { change: |call| call.headers.retain(|(name, _)| *name != "x-vital-api-key"), ..HONEST },
+            "Calls the API without the API key",
+            Interceptor { change: |call| call.headers.retain(|(name, _)| *name != "x-vital-api-key"), ..NO_CHANGE },
         ),
         net(
             "garbled-migration-signs-out",
             "MIG-8",
-            "forgets the API-key sign-in when the answer to an exchange makes no sense",
+            "Erases the API-key sign-in when the response to an exchange is malformed",
             Interceptor {
-                after: |call, answer, vault| {
+                after: |call, answer, storage| {
                     let good = |answer: &HttpResponse| String::from_utf8_lossy(&answer.body).contains("access_token");
                     if is_exchange(call) && answer.as_ref().is_ok_and(|answer| answer.status == 200 && !good(answer)) {
-                        let _ = vault.erase(Area::Secure, SESSION);
+                        let _ = storage.erase(Area::Secure, SESSION);
                     }
                 },
-                ..HONEST
+                ..NO_CHANGE
             },
         ),
         net(
             "lost-call-signs-out",
             "DEL-4",
-            "forgets the session for the next launch when the API cannot be reached",
+            "Forgets the session for the next launch when the API cannot be reached",
             Interceptor {
-                after: |call, answer, vault| {
+                after: |call, answer, storage| {
                     if call.host == Host::Api && answer.is_err() {
-                        let _ = vault.erase(Area::Secure, SESSION);
+                        let _ = storage.erase(Area::Secure, SESSION);
                     }
                 },
-                ..HONEST
+                ..NO_CHANGE
             },
         ),
         net(
             "erases-key-first",
             "MIG-9",
-            "erases the API key before the exchange has worked",
+            "Erases the API key before the exchange has succeeded",
             Interceptor {
-                before: |call, vault| {
+                before: |call, storage| {
                     if is_exchange(call) {
-                        let _ = vault.erase(Area::Secure, SESSION);
+                        let _ = storage.erase(Area::Secure, SESSION);
                     }
                 },
-                ..HONEST
+                ..NO_CHANGE
             },
         ),
-        sdk("memory-only", "PER-1", "keeps the session in memory only", Arc::new(Careless::Memory)),
-        sdk("saves-late", "PER-4", "writes a rotated refresh token down later", Arc::new(Careless::Late)),
+        sdk("memory-only", "PER-1", "Keeps the session in memory only", Arc::new(StorageFault::Memory)),
+        sdk("saves-late", "PER-4", "Stores a rotated refresh token only later", Arc::new(StorageFault::Late)),
         sdk(
             "rotates-at-exit",
             "PER-3",
-            "writes a rotated refresh token down when the app is closed in order",
-            Arc::new(Careless::Late),
+            "Stores a rotated refresh token only at an orderly exit",
+            Arc::new(StorageFault::Late),
         ),
         sdk(
             "deletes-in-memory",
             "DEL-1",
-            "forgets a deleted user's session in memory only",
-            Arc::new(Careless::Keeping),
+            "Erases a deleted user's session in memory only",
+            Arc::new(StorageFault::Keeping),
         ),
     ]
 }

@@ -1,8 +1,10 @@
-//! SDKs that keep a session wrongly: refresh, calls, deletion.
+//! SDK mutants of refresh, API calls and deletion.
 
-use super::{SentRequests, role};
+use super::{NetworkResult, sdk_policy};
 use crate::mutant::mutants;
-use crate::reference::sdk::policy::{DefaultSdkPolicy, Next, Refreshed, SdkPolicy, Tokens, Why};
+use crate::reference::sdk::policy::{
+    ApiNextStep, DefaultSdkPolicy, RefreshOutcome, RefreshReason, SdkPolicy, TokenSet,
+};
 use crate::reference::sdk::ports::HttpResponse;
 use crate::reference::sdk::record::TokenRecord;
 use crate::reference::sdk::{Result, SdkError, Secret};
@@ -10,21 +12,21 @@ use std::time::Duration;
 use vouch_spec::profile::{IdpCall, Profile};
 use vouch_spec::protocol::ErrorKind;
 
-mutants! { SdkPolicy, role;
-    LifetimeInMinutes "lifetime-in-minutes" breaks "REF-2": "takes the lifetime for minutes" {
-        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<Tokens> {
-            DefaultSdkPolicy.tokens(profile, call, answer).map(|tokens| Tokens { expires_in: tokens.expires_in * 60, ..tokens })
+mutants! { SdkPolicy, sdk_policy;
+    LifetimeInMinutes "lifetime-in-minutes" breaks "REF-2": "Interprets the token lifetime as minutes" {
+        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
+            DefaultSdkPolicy.tokens(profile, call, answer).map(|tokens| TokenSet { expires_in: tokens.expires_in * 60, ..tokens })
         }
     }
-    ADayLong "a-day-long" breaks "REF-2": "takes every access token for good for a day" {
-        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<Tokens> {
+    ADayLong "a-day-long" breaks "REF-2": "Assumes that every access token is valid for a day" {
+        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
             let day = Duration::from_secs(24 * 3600);
-            DefaultSdkPolicy.tokens(profile, call, answer).map(|tokens| Tokens { expires_in: day, ..tokens })
+            DefaultSdkPolicy.tokens(profile, call, answer).map(|tokens| TokenSet { expires_in: day, ..tokens })
         }
     }
-    BlankTokens "blank-tokens" breaks "REF-10": "takes what an answer to a refresh lacks for blank" {
-        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<Tokens> {
-            let blank = || Tokens {
+    BlankTokens "blank-tokens" breaks "REF-10": "Replaces missing fields of a refresh response with empty tokens" {
+        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
+            let blank = || TokenSet {
                 access_token: Secret::new(""),
                 refresh_token: Secret::new(""),
                 expires_in: Duration::from_secs(3600),
@@ -32,175 +34,175 @@ mutants! { SdkPolicy, role;
             DefaultSdkPolicy.tokens(profile, call, answer).or_else(|| (call == IdpCall::Refresh && answer.status == 200).then(blank))
         }
     }
-    BusyIsRevoked "busy-is-revoked" breaks "REF-6": "puts the session on hold when the identity provider is busy" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    BusyIsRevoked "busy-is-revoked" breaks "REF-6": "Puts the session on hold when the identity provider is busy" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match answer {
-                Ok(busy) if busy.status == 429 => Refreshed::OnHold,
+                Ok(busy) if busy.status == 429 => RefreshOutcome::OnHold,
                 _ => DefaultSdkPolicy.read_refresh(profile, answer),
             }
         }
     }
-    ServerErrorIsOdd "server-error-is-odd" breaks "REF-6": "reports a 500 or 502 at the refresh as no temporary failure" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    ServerErrorIsOdd "server-error-is-odd" breaks "REF-6": "Does not report a 500 or 502 at a refresh as temporary" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match answer {
-                Ok(failed) if matches!(failed.status, 500 | 502) => Refreshed::Unexpected,
+                Ok(failed) if matches!(failed.status, 500 | 502) => RefreshOutcome::Unexpected,
                 _ => DefaultSdkPolicy.read_refresh(profile, answer),
             }
         }
     }
-    ForbiddenRefreshIsGone "forbidden-refresh-is-gone" breaks "DEL-4": "takes a 403 at the refresh for deletion" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    ForbiddenRefreshIsGone "forbidden-refresh-is-gone" breaks "DEL-4": "Treats a 403 at a refresh as a deletion" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match answer {
-                Ok(forbidden) if forbidden.status == 403 => Refreshed::UserGone,
+                Ok(forbidden) if forbidden.status == 403 => RefreshOutcome::UserGone,
                 _ => DefaultSdkPolicy.read_refresh(profile, answer),
             }
         }
     }
-    ServerErrorSignsOut "server-error-signs-out" breaks "DEL-4": "signs out when the API answers 5xx" {
-        fn after_api(&self, status: u16, retried: bool) -> Next {
-            if status >= 500 { Next::SignOut } else { DefaultSdkPolicy.after_api(status, retried) }
+    ServerErrorSignsOut "server-error-signs-out" breaks "DEL-4": "Signs out when the API answers 5xx" {
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
+            if status >= 500 { ApiNextStep::SignOut } else { DefaultSdkPolicy.after_api_response(status, retried) }
         }
     }
-    TriesOnAndOn "tries-on-and-on" breaks "REF-6": "tries a failed refresh twenty times" {
+    TriesOnAndOn "tries-on-and-on" breaks "REF-6": "Sends a failed refresh up to twenty times" {
         fn retry_refresh_after(&self, tries: u32, _: Option<Duration>, _: f64) -> Option<Duration> {
             (tries < 20).then_some(Duration::from_secs(2))
         }
     }
-    RetryAfterInMs "retry-after-in-milliseconds" breaks "REF-9": "takes Retry-After for milliseconds" {
+    RetryAfterInMs "retry-after-in-milliseconds" breaks "REF-9": "Interprets Retry-After as milliseconds" {
         fn retry_refresh_after(&self, tries: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
             DefaultSdkPolicy.retry_refresh_after(tries, retry_after.map(|wait| wait / 1000), chance)
         }
     }
-    RefreshTokenAsBearer "refresh-token-as-bearer" breaks "REF-1": "shows the API the refresh token" {
-        fn credentials(&self, session: &TokenRecord) -> Vec<(&'static str, String)> {
+    RefreshTokenAsBearer "refresh-token-as-bearer" breaks "REF-1": "Sends the refresh token to the API" {
+        fn api_headers(&self, session: &TokenRecord) -> Vec<(&'static str, String)> {
             vec![("authorization", format!("Bearer {}", session.refresh_token.expose()))]
         }
     }
-    SendsKeyToo "sends-key-too" breaks "REF-1": "sends an API key header in the token scheme" {
-        fn credentials(&self, session: &TokenRecord) -> Vec<(&'static str, String)> {
-            let mut headers = DefaultSdkPolicy.credentials(session);
+    SendsKeyToo "sends-key-too" breaks "REF-1": "Sends an API key header in the token scheme" {
+        fn api_headers(&self, session: &TokenRecord) -> Vec<(&'static str, String)> {
+            let mut headers = DefaultSdkPolicy.api_headers(session);
             headers.push(("x-vital-api-key", "pk_us_left_over".into()));
             headers
         }
     }
-    SendsExpired "sends-expired" breaks "REF-2": "sends a token that it knows to be expired" {
-        fn fresh(&self, _: &TokenRecord, _: i64) -> bool {
+    SendsExpired "sends-expired" breaks "REF-2": "Sends an access token that it knows to be expired" {
+        fn is_fresh(&self, _: &TokenRecord, _: i64) -> bool {
             true
         }
     }
-    ClockBackwards "leeway-with-the-wrong-sign" breaks "REF-2": "takes a token for fresh until long after its end" {
-        fn fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
+    ClockBackwards "leeway-with-the-wrong-sign" breaks "REF-2": "Treats a token as valid until a minute after its expiry" {
+        fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
             now_ms < session.expires_at_ms + 60_000
         }
     }
-    NeverRetries "never-retries" breaks "REF-3": "hands a 401 to the app without a refresh" {
-        fn after_api(&self, status: u16, _: bool) -> Next {
-            if status == 401 { Next::Unauthorized } else { Next::WorkerState }
+    NeverRetries "never-retries" breaks "REF-3": "Returns a 401 to the app without a refresh" {
+        fn after_api_response(&self, status: u16, _: bool) -> ApiNextStep {
+            if status == 401 { ApiNextStep::Unauthorized } else { ApiNextStep::ReturnToApp }
         }
     }
-    RefreshStorm "refresh-storm" breaks "REF-4": "lets every caller refresh" {
-        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
+    RefreshStorm "refresh-storm" breaks "REF-4": "Lets every caller send its own refresh" {
+        fn may_share_refresh(&self, _: RefreshReason, _: bool) -> bool {
             false
         }
     }
-    TemporaryIsGone "temporary-is-gone" breaks "REF-6": "signs out when the identity provider cannot be reached" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    TemporaryIsGone "temporary-is-gone" breaks "REF-6": "Signs out when the identity provider cannot be reached" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match DefaultSdkPolicy.read_refresh(profile, answer) {
-                Refreshed::Temporary { .. } => Refreshed::UserGone,
-                refreshed => refreshed,
+                RefreshOutcome::Temporary { .. } => RefreshOutcome::UserGone,
+                outcome => outcome,
             }
         }
     }
-    RevokedIsGone "revoked-is-gone" breaks "REF-7": "signs out when the session is revoked" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    RevokedIsGone "revoked-is-gone" breaks "REF-7": "Signs out when the session is revoked" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match DefaultSdkPolicy.read_refresh(profile, answer) {
-                Refreshed::OnHold => Refreshed::UserGone,
-                refreshed => refreshed,
+                RefreshOutcome::OnHold => RefreshOutcome::UserGone,
+                outcome => outcome,
             }
         }
     }
-    Hammers "hammers" breaks "REF-9": "retries at once, whatever Retry-After says" {
+    Hammers "hammers" breaks "REF-9": "Retries at once, whatever Retry-After says" {
         fn retry_refresh_after(&self, tries: u32, _: Option<Duration>, _: f64) -> Option<Duration> {
             (tries < 3).then_some(Duration::ZERO)
         }
     }
-    StrayException "stray-exception" breaks "REF-10": "throws a parser's exception at the app when an answer is no JSON" {
-        fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+    StrayException "stray-exception" breaks "REF-10": "Reports an internal parser error when a response is not JSON" {
+        fn exchange_failure(&self, profile: &Profile, answer: &NetworkResult) -> SdkError {
             match DefaultSdkPolicy.exchange_failure(profile, answer) {
                 _ if answer.as_ref().is_ok_and(|answer| answer.status == 200) => SdkError::new(ErrorKind::Internal, "JSONDecodeError"),
                 error => error,
             }
         }
     }
-    DeletionUnsaid "deletion-unsaid" breaks "DEL-2": "tells the app to try again later when the user was deleted" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    DeletionUnsaid "deletion-unsaid" breaks "DEL-2": "Reports a temporary failure when the user was deleted" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match DefaultSdkPolicy.read_refresh(profile, answer) {
-                Refreshed::UserGone => Refreshed::Unexpected,
-                refreshed => refreshed,
+                RefreshOutcome::UserGone => RefreshOutcome::Unexpected,
+                outcome => outcome,
             }
         }
     }
-    ForbiddenIsDeleted "forbidden-is-deleted" breaks "DEL-4": "takes a 403 or 404 for deletion" {
-        fn after_api(&self, status: u16, retried: bool) -> Next {
+    ForbiddenIsDeleted "forbidden-is-deleted" breaks "DEL-4": "Treats a 403 or 404 as a deletion" {
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
             match status {
-                403 | 404 => Next::SignOut,
-                _ => DefaultSdkPolicy.after_api(status, retried),
+                403 | 404 => ApiNextStep::SignOut,
+                _ => DefaultSdkPolicy.after_api_response(status, retried),
             }
         }
     }
-    OddIsDeleted "odd-is-deleted" breaks "REF-10": "takes any odd answer to a refresh for deletion" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    OddIsDeleted "odd-is-deleted" breaks "REF-10": "Treats any unexpected refresh response as a deletion" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match DefaultSdkPolicy.read_refresh(profile, answer) {
-                Refreshed::Unexpected => Refreshed::UserGone,
-                refreshed => refreshed,
+                RefreshOutcome::Unexpected => RefreshOutcome::UserGone,
+                outcome => outcome,
             }
         }
     }
-    WaitersUninformed "waiters-uninformed" breaks "DEL-5": "tells callers that waited only that something went wrong" {
-        fn for_waiters(&self, result: Result<()>) -> Result<()> {
+    WaitersUninformed "waiters-uninformed" breaks "DEL-5": "Reports a generic network error to the callers that waited for a refresh" {
+        fn result_for_waiters(&self, result: Result<()>) -> Result<()> {
             result.map_err(|_| SdkError::new(ErrorKind::Network, "try again"))
         }
     }
-    RefreshesAlways "refreshes-at-every-call" breaks "REF-2": "refreshes before every call" {
-        fn fresh(&self, _: &TokenRecord, _: i64) -> bool {
+    RefreshesAlways "refreshes-at-every-call" breaks "REF-2": "Refreshes before every call" {
+        fn is_fresh(&self, _: &TokenRecord, _: i64) -> bool {
             false
         }
     }
-    LastSecond "hands-out-the-last-second" breaks "REF-2": "sends a token in the second of its end, and hands the refusal to the app" {
-        fn fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
+    LastSecond "hands-out-the-last-second" breaks "REF-2": "Sends a token in the second of its expiry and returns the 401 to the app" {
+        fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
             now_ms < session.expires_at_ms + 1000
         }
-        fn after_api(&self, status: u16, retried: bool) -> Next {
-            if status == 401 { Next::Unauthorized } else { DefaultSdkPolicy.after_api(status, retried) }
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
+            if status == 401 { ApiNextStep::Unauthorized } else { DefaultSdkPolicy.after_api_response(status, retried) }
         }
     }
-    ClockMustBeWrong "clock-must-be-wrong" breaks "REF-2": "takes a token that ended days ago for fresh, and the clock for wrong" {
-        fn fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
-            now_ms > session.expires_at_ms + 3 * 24 * 3_600_000 || DefaultSdkPolicy.fresh(session, now_ms)
+    ClockMustBeWrong "clock-must-be-wrong" breaks "REF-2": "Treats a token that expired days ago as valid" {
+        fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
+            now_ms > session.expires_at_ms + 3 * 24 * 3_600_000 || DefaultSdkPolicy.is_fresh(session, now_ms)
         }
     }
-    ForbiddenEndsSession "forbidden-ends-session" breaks "SCO-2": "signs out when another user's resources are refused" {
-        fn after_api(&self, status: u16, retried: bool) -> Next {
-            if status == 403 { Next::SignOut } else { DefaultSdkPolicy.after_api(status, retried) }
+    ForbiddenEndsSession "forbidden-ends-session" breaks "SCO-2": "Signs out when another user's resource is refused" {
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
+            if status == 403 { ApiNextStep::SignOut } else { DefaultSdkPolicy.after_api_response(status, retried) }
         }
     }
-    HoldUntold "hold-untold" breaks "REF-4": "tells callers that waited for the refresh nothing of a hold" {
-        fn for_waiters(&self, result: Result<()>) -> Result<()> {
+    HoldUntold "hold-untold" breaks "REF-4": "Does not report a hold to the callers that waited for the refresh" {
+        fn result_for_waiters(&self, result: Result<()>) -> Result<()> {
             result.map_err(|error| match error.kind {
                 ErrorKind::NeedsReauthentication => SdkError::new(ErrorKind::Network, "try again"),
                 _ => error,
             })
         }
     }
-    RetryAfterOf503 "retry-after-of-429-only" breaks "REF-9": "looks for Retry-After at a 429 only" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    RetryAfterOf503 "retry-after-of-429-only" breaks "REF-9": "Honours Retry-After only at a 429" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match answer {
-                Ok(failed) if failed.status >= 500 => Refreshed::Temporary { retry_after: None },
+                Ok(failed) if failed.status >= 500 => RefreshOutcome::Temporary { retry_after: None },
                 _ => DefaultSdkPolicy.read_refresh(profile, answer),
             }
         }
     }
-    RoundsDown "rounds-retry-after-down" breaks "REF-9": "makes nothing of a Retry-After of a second" {
+    RoundsDown "rounds-retry-after-down" breaks "REF-9": "Ignores a Retry-After of one second" {
         fn retry_refresh_after(&self, tries: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
             let usual = DefaultSdkPolicy.retry_refresh_after(tries, retry_after, chance);
             if retry_after == Some(Duration::from_secs(1)) { usual.map(|_| Duration::ZERO) } else { usual }

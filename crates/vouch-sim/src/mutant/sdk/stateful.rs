@@ -1,10 +1,12 @@
-//! SDKs that go wrong after something happened in the same launch.
+//! SDK mutants that show after an earlier event of the same launch.
 
 use super::storage::{erase_by_flag, flagged, save_without_flag};
-use super::{SentRequests, Stored, is_gone, refuse, role};
+use super::{NetworkResult, StorageResult, is_gone, refuse, sdk_policy};
 use crate::mutant::mutants;
 use crate::reference::sdk::SdkError;
-use crate::reference::sdk::policy::{DefaultSdkPolicy, Next, Plan, Refreshed, SdkPolicy, Tokens, Why};
+use crate::reference::sdk::policy::{
+    ApiNextStep, DefaultSdkPolicy, RefreshOutcome, RefreshReason, SdkPolicy, SignInPlan, TokenSet,
+};
 use crate::reference::sdk::ports::{HttpResponse, Storage};
 use crate::reference::sdk::record::{Record, TokenRecord};
 use crate::reference::sdk::token::SignInToken;
@@ -12,7 +14,7 @@ use parking_lot::Mutex;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
-use vouch_spec::profile::{IdpCall, Profile, Request};
+use vouch_spec::profile::{IdpCall, IdpRequest, Profile};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
@@ -28,119 +30,119 @@ fn flow(current: Option<&Record>) -> u8 {
     if matches!(current, Some(Record::ApiKey(_))) { MIGRATION } else { FIRST_SIGN_IN }
 }
 
-fn under_way() -> Plan {
+fn under_way() -> SignInPlan {
     refuse(ErrorKind::AlreadySignedIn, "a sign-in is under way")
 }
 
-mutants! { SdkPolicy, role;
-    UnseenAfterLaunch[signed_in: AtomicBool] "deletion-unseen-after-launch" breaks "DEL-2": "notices a deletion only in the launch that signed in" {
-        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<Tokens> {
+mutants! { SdkPolicy, sdk_policy;
+    UnseenAfterLaunch[signed_in: AtomicBool] "deletion-unseen-after-launch" breaks "DEL-2": "Detects a deletion only in the launch that signed in" {
+        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
             self.signed_in.fetch_or(call == IdpCall::Exchange, Relaxed);
             DefaultSdkPolicy.tokens(profile, call, answer)
         }
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match DefaultSdkPolicy.read_refresh(profile, answer) {
-                gone if is_gone(&gone) && !self.signed_in.load(Relaxed) => Refreshed::Unexpected,
-                refreshed => refreshed,
+                gone if is_gone(&gone) && !self.signed_in.load(Relaxed) => RefreshOutcome::Unexpected,
+                outcome => outcome,
             }
         }
     }
-    UnseenBehindRefusal[refused: AtomicBool] "deletion-unseen-behind-401" breaks "DEL-2": "does not read why the refresh after a 401 failed" {
-        fn after_api(&self, status: u16, retried: bool) -> Next {
+    UnseenBehindRefusal[refused: AtomicBool] "deletion-unseen-behind-401" breaks "DEL-2": "Does not read why the refresh after a 401 failed" {
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
             self.refused.store(status == 401, Relaxed);
-            DefaultSdkPolicy.after_api(status, retried)
+            DefaultSdkPolicy.after_api_response(status, retried)
         }
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match DefaultSdkPolicy.read_refresh(profile, answer) {
-                gone if is_gone(&gone) && self.refused.load(Relaxed) => Refreshed::Unexpected,
-                refreshed => refreshed,
+                gone if is_gone(&gone) && self.refused.load(Relaxed) => RefreshOutcome::Unexpected,
+                outcome => outcome,
             }
         }
     }
-    ExpiryLeavesConfigured[refused: AtomicBool, left: AtomicBool] "expiry-leaves-configured" breaks "DEL-6": "says configured after it learnt of a deletion at an expiry" {
-        fn after_api(&self, status: u16, retried: bool) -> Next {
+    ExpiryLeavesConfigured[refused: AtomicBool, left: AtomicBool] "expiry-leaves-configured" breaks "DEL-6": "Reports `configured` after a deletion detected at an expiry" {
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
             self.refused.store(status == 401, Relaxed);
-            DefaultSdkPolicy.after_api(status, retried)
+            DefaultSdkPolicy.after_api_response(status, retried)
         }
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
-            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
-            self.left.store(is_gone(&refreshed) && !self.refused.load(Relaxed), Relaxed);
-            refreshed
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+            let outcome = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.left.store(is_gone(&outcome) && !self.refused.load(Relaxed), Relaxed);
+            outcome
         }
         fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
             let left = record.is_none() && self.left.load(Relaxed);
             if left { vec![StatusWord::Configured] } else { DefaultSdkPolicy.status(record) }
         }
     }
-    RefusalLeavesConfigured[refused: AtomicBool, left: AtomicBool] "refusal-leaves-configured" breaks "DEL-6": "says configured after it learnt of a deletion at a call" {
-        fn after_api(&self, status: u16, retried: bool) -> Next {
+    RefusalLeavesConfigured[refused: AtomicBool, left: AtomicBool] "refusal-leaves-configured" breaks "DEL-6": "Reports `configured` after a deletion detected at a 401" {
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
             self.refused.store(status == 401, Relaxed);
-            DefaultSdkPolicy.after_api(status, retried)
+            DefaultSdkPolicy.after_api_response(status, retried)
         }
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
-            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
-            self.left.store(is_gone(&refreshed) && self.refused.load(Relaxed), Relaxed);
-            refreshed
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+            let outcome = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.left.store(is_gone(&outcome) && self.refused.load(Relaxed), Relaxed);
+            outcome
         }
         fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
             let left = record.is_none() && self.left.load(Relaxed);
             if left { vec![StatusWord::Configured] } else { DefaultSdkPolicy.status(record) }
         }
     }
-    DeletesByFlag[gone: AtomicBool] "deletes-by-flag" breaks "DEL-1": "notes an automatic sign-out first, and takes the note for all of it after a crash" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
-            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
-            self.gone.store(is_gone(&refreshed), Relaxed);
-            refreshed
+    DeletesByFlag[gone: AtomicBool] "deletes-by-flag" breaks "DEL-1": "Marks an automatic sign-out first and treats the mark as done after a crash" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+            let outcome = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.gone.store(is_gone(&outcome), Relaxed);
+            outcome
         }
-        fn erase(&self, vault: &dyn Storage) -> Stored<()> {
-            if self.gone.load(Relaxed) { erase_by_flag(vault) } else { DefaultSdkPolicy.erase(vault) }
+        fn erase(&self, storage: &dyn Storage) -> StorageResult<()> {
+            if self.gone.load(Relaxed) { erase_by_flag(storage) } else { DefaultSdkPolicy.erase(storage) }
         }
-        fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
-            save_without_flag(vault, record)
+        fn save(&self, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
+            save_without_flag(storage, record)
         }
-        fn restore(&self, vault: &dyn Storage) -> Stored<Option<Record>> {
-            if flagged(vault)? { Ok(None) } else { DefaultSdkPolicy.restore(vault) }
+        fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
+            if flagged(storage)? { Ok(None) } else { DefaultSdkPolicy.restore(storage) }
         }
     }
-    DeadForGood[gone: AtomicBool] "dead-for-good" breaks "DEL-3": "lets nobody in after a deletion" {
-        fn erase(&self, vault: &dyn Storage) -> Stored<()> {
+    DeadForGood[gone: AtomicBool] "dead-for-good" breaks "DEL-3": "Refuses every sign-in after a deletion" {
+        fn erase(&self, storage: &dyn Storage) -> StorageResult<()> {
             self.gone.store(true, Relaxed);
-            DefaultSdkPolicy.erase(vault)
+            DefaultSdkPolicy.erase(storage)
         }
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             if self.gone.load(Relaxed) {
                 return refuse(ErrorKind::InvalidUser, "this user was deleted");
             }
             DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
         }
     }
-    NextInMemory[gone: AtomicBool] "next-user-in-memory" breaks "DEL-3": "does not write down who signs in after an automatic sign-out" {
-        fn erase(&self, vault: &dyn Storage) -> Stored<()> {
+    NextInMemory[gone: AtomicBool] "next-user-in-memory" breaks "DEL-3": "Does not store the user who signs in after an automatic sign-out" {
+        fn erase(&self, storage: &dyn Storage) -> StorageResult<()> {
             self.gone.store(true, Relaxed);
-            DefaultSdkPolicy.erase(vault)
+            DefaultSdkPolicy.erase(storage)
         }
-        fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
-            if self.gone.load(Relaxed) { Ok(()) } else { DefaultSdkPolicy.save(vault, record) }
+        fn save(&self, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
+            if self.gone.load(Relaxed) { Ok(()) } else { DefaultSdkPolicy.save(storage, record) }
         }
     }
-    BarsTheDeleted[gone: AtomicBool, barred: Mutex<Option<Vec<u8>>>] "bars-the-deleted" breaks "DEL-3": "remembers who was deleted and lets that user in no more" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
-            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
-            self.gone.store(is_gone(&refreshed), Relaxed);
-            refreshed
+    BarsTheDeleted[gone: AtomicBool, barred: Mutex<Option<Vec<u8>>>] "bars-the-deleted" breaks "DEL-3": "Refuses a user who was deleted before" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+            let outcome = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.gone.store(is_gone(&outcome), Relaxed);
+            outcome
         }
-        fn erase(&self, vault: &dyn Storage) -> Stored<()> {
-            if let (true, Some(record)) = (self.gone.load(Relaxed), DefaultSdkPolicy.restore(vault)?) {
-                vault.write(Area::Plain, BARRED, record.user_id().unwrap_or_default().as_bytes())?;
+        fn erase(&self, storage: &dyn Storage) -> StorageResult<()> {
+            if let (true, Some(record)) = (self.gone.load(Relaxed), DefaultSdkPolicy.restore(storage)?) {
+                storage.write(Area::Plain, BARRED, record.user_id().unwrap_or_default().as_bytes())?;
             }
-            DefaultSdkPolicy.erase(vault)
+            DefaultSdkPolicy.erase(storage)
         }
-        fn restore(&self, vault: &dyn Storage) -> Stored<Option<Record>> {
-            *self.barred.lock() = vault.read(Area::Plain, BARRED)?;
-            DefaultSdkPolicy.restore(vault)
+        fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
+            *self.barred.lock() = storage.read(Area::Plain, BARRED)?;
+            DefaultSdkPolicy.restore(storage)
         }
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             let barred = self.barred.lock();
             if barred.as_deref() == Some(token.user_id.as_bytes()) {
                 return refuse(ErrorKind::InvalidUser, "this user was deleted");
@@ -148,66 +150,66 @@ mutants! { SdkPolicy, role;
             DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
         }
     }
-    LateExchange[flow: AtomicU8] "late-exchange-counts" breaks "OUT-5": "lets a late exchange bring the session back after a sign-out" {
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+    LateExchange[flow: AtomicU8] "late-exchange-counts" breaks "OUT-5": "Restores the session when an exchange ends after a sign-out" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             self.flow.store(flow(current), Relaxed);
             DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
         }
-        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> IdpRequest {
             self.flow.store(REFRESH, Relaxed);
             DefaultSdkPolicy.refresh_request(profile, session)
         }
-        fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+        fn accepts_late_answer(&self, asked_in: u64, now: u64) -> bool {
             self.flow.load(Relaxed) == FIRST_SIGN_IN || asked_in == now
         }
     }
-    LateMigration[flow: AtomicU8] "late-migration-counts" breaks "OUT-5": "lets a late migration bring the session back after a sign-out" {
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+    LateMigration[flow: AtomicU8] "late-migration-counts" breaks "OUT-5": "Restores the session when a migration ends after a sign-out" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             self.flow.store(flow(current), Relaxed);
             DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
         }
-        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> IdpRequest {
             self.flow.store(REFRESH, Relaxed);
             DefaultSdkPolicy.refresh_request(profile, session)
         }
-        fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+        fn accepts_late_answer(&self, asked_in: u64, now: u64) -> bool {
             self.flow.load(Relaxed) == MIGRATION || asked_in == now
         }
     }
-    LateRefresh[flow: AtomicU8] "late-refresh-counts" breaks "OUT-5": "lets a late refresh bring the session back after a sign-out" {
-        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+    LateRefresh[flow: AtomicU8] "late-refresh-counts" breaks "OUT-5": "Restores the session when a refresh ends after a sign-out" {
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> IdpRequest {
             self.flow.store(REFRESH, Relaxed);
             DefaultSdkPolicy.refresh_request(profile, session)
         }
-        fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+        fn accepts_late_answer(&self, asked_in: u64, now: u64) -> bool {
             self.flow.load(Relaxed) == REFRESH || asked_in == now
         }
     }
-    BusyEndsMigration[flow: AtomicU8, failed: AtomicBool] "busy-ends-migration" breaks "MIG-8": "does not migrate any more in a launch in which the identity provider was busy" {
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+    BusyEndsMigration[flow: AtomicU8, failed: AtomicBool] "busy-ends-migration" breaks "MIG-8": "Does not migrate in a launch in which the identity provider was busy" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             self.flow.store(flow(current), Relaxed);
             if self.failed.load(Relaxed) { under_way() } else { DefaultSdkPolicy.plan_sign_in(current, token, now_ms) }
         }
-        fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+        fn exchange_failure(&self, profile: &Profile, answer: &NetworkResult) -> SdkError {
             let error = DefaultSdkPolicy.exchange_failure(profile, answer);
             let odd = answer.as_ref().is_ok_and(|answer| answer.status != 200) && error.kind != ErrorKind::InvalidSignInToken;
             self.failed.store(odd && self.flow.load(Relaxed) == MIGRATION, Relaxed);
             error
         }
     }
-    RefusalEndsMigration[flow: AtomicU8, failed: AtomicBool] "refusal-ends-migration" breaks "MIG-8": "does not migrate any more in a launch in which a token was refused" {
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+    RefusalEndsMigration[flow: AtomicU8, failed: AtomicBool] "refusal-ends-migration" breaks "MIG-8": "Does not migrate in a launch in which a sign-in token was refused" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             self.flow.store(flow(current), Relaxed);
             if self.failed.load(Relaxed) { under_way() } else { DefaultSdkPolicy.plan_sign_in(current, token, now_ms) }
         }
-        fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+        fn exchange_failure(&self, profile: &Profile, answer: &NetworkResult) -> SdkError {
             let error = DefaultSdkPolicy.exchange_failure(profile, answer);
             let refused = error.kind == ErrorKind::InvalidSignInToken;
             self.failed.store(refused && self.flow.load(Relaxed) == MIGRATION, Relaxed);
             error
         }
     }
-    TwoTaps[signing_in: Mutex<Option<String>>, twice: AtomicBool] "two-taps-cancel-each-other" breaks "LIF-5": "drops both of two sign-ins of one user at a time" {
+    TwoTaps[signing_in: Mutex<Option<String>>, twice: AtomicBool] "two-taps-cancel-each-other" breaks "LIF-5": "Discards both of two simultaneous sign-ins of one user" {
         fn decode_base64(&self, text: &str) -> Option<Vec<u8>> {
             let user = SignInToken::parse(text, &DefaultSdkPolicy).ok().map(|token| token.user_id);
             let mut signing_in = self.signing_in.lock();
@@ -215,74 +217,74 @@ mutants! { SdkPolicy, role;
             *signing_in = user;
             DefaultSdkPolicy.decode_base64(text)
         }
-        fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+        fn accepts_late_answer(&self, asked_in: u64, now: u64) -> bool {
             *self.signing_in.lock() = None;
             !self.twice.load(Relaxed) && asked_in == now
         }
     }
-    OldRefreshToken[first: OnceLock<String>] "old-refresh-token" breaks "REF-5": "refreshes with the first refresh token for ever" {
-        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+    OldRefreshToken[first: OnceLock<String>] "old-refresh-token" breaks "REF-5": "Always refreshes with the first refresh token" {
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> IdpRequest {
             let first = self.first.get_or_init(|| session.refresh_token.expose().to_owned());
             let refresh_token = crate::reference::sdk::Secret::new(first);
             DefaultSdkPolicy.refresh_request(profile, &TokenRecord { refresh_token, ..session.clone() })
         }
     }
-    RetriesOnAndOn[retries: AtomicU32] "retries-on-and-on" breaks "REF-3": "retries a 401 a dozen times" {
-        fn after_api(&self, status: u16, retried: bool) -> Next {
+    RetriesOnAndOn[retries: AtomicU32] "retries-on-and-on" breaks "REF-3": "Retries a call that gets a 401 a dozen times" {
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
             if status == 401 && self.retries.fetch_add(1, Relaxed) < 12 {
-                return Next::RefreshAndRetry;
+                return ApiNextStep::RefreshAndRetry;
             }
-            DefaultSdkPolicy.after_api(status, retried)
+            DefaultSdkPolicy.after_api_response(status, retried)
         }
     }
-    NeverForgives[failed: AtomicBool] "never-forgives" breaks "EXC-4": "refuses every sign-in after one that failed" {
-        fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+    NeverForgives[failed: AtomicBool] "never-forgives" breaks "EXC-4": "Refuses every sign-in after a failed one" {
+        fn exchange_failure(&self, profile: &Profile, answer: &NetworkResult) -> SdkError {
             self.failed.store(true, Relaxed);
             DefaultSdkPolicy.exchange_failure(profile, answer)
         }
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             if self.failed.load(Relaxed) {
                 return refuse(ErrorKind::AlreadySignedIn, "a sign-in is under way");
             }
             DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
         }
     }
-    LostForGood[lost: AtomicBool] "lost-exchange-ends-it" breaks "REC-6": "lets nobody in, in a launch in which an exchange was lost" {
-        fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+    LostForGood[lost: AtomicBool] "lost-exchange-ends-it" breaks "REC-6": "Refuses every sign-in in a launch in which an exchange was lost" {
+        fn exchange_failure(&self, profile: &Profile, answer: &NetworkResult) -> SdkError {
             self.lost.fetch_or(answer.is_err(), Relaxed);
             DefaultSdkPolicy.exchange_failure(profile, answer)
         }
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             if self.lost.load(Relaxed) { under_way() } else { DefaultSdkPolicy.plan_sign_in(current, token, now_ms) }
         }
     }
-    SharesWithTwenty[waiting: AtomicU32] "shares-with-twenty" breaks "REF-4": "lets twenty callers wait for a refresh and the rest refresh for themselves" {
-        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+    SharesWithTwenty[waiting: AtomicU32] "shares-with-twenty" breaks "REF-4": "Shares a refresh with twenty callers; the others refresh themselves" {
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> IdpRequest {
             self.waiting.store(0, Relaxed);
             DefaultSdkPolicy.refresh_request(profile, session)
         }
-        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
+        fn may_share_refresh(&self, _: RefreshReason, _: bool) -> bool {
             self.waiting.fetch_add(1, Relaxed) < 20
         }
     }
-    NeverSharesAgain[failed: AtomicBool] "never-shares-again" breaks "REF-4": "lets every caller refresh once a shared refresh has failed" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
-            let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
-            self.failed.fetch_or(matches!(refreshed, Refreshed::Temporary { .. }), Relaxed);
-            refreshed
+    NeverSharesAgain[failed: AtomicBool] "never-shares-again" breaks "REF-4": "Shares no refresh after a shared refresh has failed" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+            let outcome = DefaultSdkPolicy.read_refresh(profile, answer);
+            self.failed.fetch_or(matches!(outcome, RefreshOutcome::Temporary { .. }), Relaxed);
+            outcome
         }
-        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
+        fn may_share_refresh(&self, _: RefreshReason, _: bool) -> bool {
             !self.failed.load(Relaxed)
         }
     }
-    ForgetsRetryAfter[long: AtomicBool] "forgets-retry-after" breaks "REF-9": "refreshes at the next call, however long Retry-After was" {
-        fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    ForgetsRetryAfter[long: AtomicBool] "forgets-retry-after" breaks "REF-9": "Refreshes at the next call, however long Retry-After was" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
             match DefaultSdkPolicy.read_refresh(profile, answer) {
-                Refreshed::Temporary { retry_after: Some(wait) } if wait > Duration::from_secs(10) => {
+                RefreshOutcome::Temporary { retry_after: Some(wait) } if wait > Duration::from_secs(10) => {
                     self.long.store(true, Relaxed);
-                    Refreshed::Temporary { retry_after: None }
+                    RefreshOutcome::Temporary { retry_after: None }
                 }
-                refreshed => refreshed,
+                outcome => outcome,
             }
         }
         fn retry_refresh_after(&self, tries: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {

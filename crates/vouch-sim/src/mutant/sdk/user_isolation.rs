@@ -1,8 +1,10 @@
-//! SDKs that mix up sessions: one user's with the next one's, before with after, on hold with well.
+//! SDK mutants that confuse sessions: of two users, before and after a sign-out, on hold and active.
 
-use super::{SentRequests, Stored, is_gone, refuse, role};
+use super::{NetworkResult, StorageResult, is_gone, refuse, sdk_policy};
 use crate::mutant::{Mutant, mutants};
-use crate::reference::sdk::policy::{DefaultSdkPolicy, INSTALLED, Next, Plan, Refreshed, SESSION, SdkPolicy, Why};
+use crate::reference::sdk::policy::{
+    ApiNextStep, DefaultSdkPolicy, INSTALLED, RefreshOutcome, RefreshReason, SESSION, SdkPolicy, SignInPlan,
+};
 use crate::reference::sdk::ports::{Storage, StorageError};
 use crate::reference::sdk::record::{Record, TokenRecord};
 use crate::reference::sdk::token::SignInToken;
@@ -12,54 +14,54 @@ use base64::engine::general_purpose::STANDARD;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use vouch_spec::profile::{Profile, Request};
+use vouch_spec::profile::{IdpRequest, Profile};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{ErrorKind, Realm, StatusWord};
 
 /// A copy of the refresh token in plain storage, written in some way.
-fn plain_copy(vault: &dyn Storage, record: &Record, write: fn(&str) -> Vec<u8>) -> Stored<()> {
+fn plain_copy(storage: &dyn Storage, record: &Record, write: fn(&str) -> Vec<u8>) -> StorageResult<()> {
     match record {
         Record::SignInToken(session) => {
-            vault.write(Area::Plain, "cache", &write(session.refresh_token.expose()))?;
-            DefaultSdkPolicy.save(vault, record)
+            storage.write(Area::Plain, "cache", &write(session.refresh_token.expose()))?;
+            DefaultSdkPolicy.save(storage, record)
         }
-        Record::ApiKey(_) => DefaultSdkPolicy.save(vault, record),
+        Record::ApiKey(_) => DefaultSdkPolicy.save(storage, record),
     }
 }
 
-mutants! { SdkPolicy, role;
-    GoesOnAsTheNext "goes-on-as-the-next" breaks "LIF-4": "retries a call with whatever session there is by then" {
-        fn still_theirs(&self, _: u64, _: u64) -> bool {
+mutants! { SdkPolicy, sdk_policy;
+    GoesOnAsTheNext "goes-on-as-the-next" breaks "LIF-4": "Retries a call with the session of the user who signed in since" {
+        fn may_continue(&self, _: u64, _: u64) -> bool {
             true
         }
     }
-    WaitsForTheLast "waits-for-the-last" breaks "LIF-4": "lets the next user wait for the last one's Retry-After" {
-        fn must_wait(&self, until_ms: i64, now_ms: i64, _: bool) -> bool {
+    WaitsForTheLast "waits-for-the-last" breaks "LIF-4": "Applies the previous user's Retry-After to the next user" {
+        fn must_wait_for_retry_after(&self, until_ms: i64, now_ms: i64, _: bool) -> bool {
             until_ms > now_ms
         }
     }
-    SharesWithTheNext "shares-with-the-next" breaks "LIF-4": "lets the next user wait for the last one's refresh" {
-        fn may_share_refresh(&self, _: Why, _: bool) -> bool {
+    SharesWithTheNext "shares-with-the-next" breaks "LIF-4": "Shares the previous user's refresh with the next user" {
+        fn may_share_refresh(&self, _: RefreshReason, _: bool) -> bool {
             true
         }
     }
-    Stampede "stampede" breaks "REF-4": "lets every caller that is refused refresh for itself" {
-        fn may_share_refresh(&self, why: Why, same_era: bool) -> bool {
-            same_era && why != Why::Refused
+    Stampede "stampede" breaks "REF-4": "Lets every caller that gets a 401 send its own refresh" {
+        fn may_share_refresh(&self, why: RefreshReason, same_epoch: bool) -> bool {
+            same_epoch && why != RefreshReason::Refused
         }
     }
-    HoldTakesAnyPlace "hold-takes-any-place" breaks "REF-7": "on hold, takes a token of another environment or region" {
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+    HoldTakesAnyPlace "hold-takes-any-place" breaks "REF-7": "On hold, accepts a token of another environment or region" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             match current {
                 Some(Record::SignInToken(session)) if session.on_hold && self.same_user(&session.user_id, &token.user_id) => {
-                    Plan::Exchange
+                    SignInPlan::Exchange
                 }
                 _ => DefaultSdkPolicy.plan_sign_in(current, token, now_ms),
             }
         }
     }
-    HoldByLetterCase "hold-by-letter-case" breaks "MIG-10": "on hold, compares user ids by letter case" {
-        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+    HoldByLetterCase "hold-by-letter-case" breaks "MIG-10": "On hold, compares user ids case-sensitively" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             match current {
                 Some(Record::SignInToken(session)) if session.on_hold && session.user_id != token.user_id => {
                     refuse(ErrorKind::AlreadySignedIn, "another user is signed in")
@@ -68,51 +70,51 @@ mutants! { SdkPolicy, role;
             }
         }
     }
-    KeyOutlivesTheApp "key-outlives-the-app" breaks "PER-7": "finds an API-key sign-in in the keychain after a reinstallation" {
-        fn restore(&self, vault: &dyn Storage) -> Stored<Option<Record>> {
-            let bytes = vault.read(Area::Secure, SESSION)?;
+    KeyOutlivesTheApp "key-outlives-the-app" breaks "PER-7": "Restores an API-key sign-in from the keychain after a reinstallation" {
+        fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
+            let bytes = storage.read(Area::Secure, SESSION)?;
             match bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
                 Some(record @ Record::ApiKey(_)) => Ok(Some(record)),
-                _ => DefaultSdkPolicy.restore(vault),
+                _ => DefaultSdkPolicy.restore(storage),
             }
         }
     }
-    TripsOverItsMark "trips-over-its-mark" breaks "PER-5": "keeps failing over a damaged file in plain storage" {
-        fn restore(&self, vault: &dyn Storage) -> Stored<Option<Record>> {
-            match vault.read(Area::Plain, INSTALLED)? {
+    TripsOverItsMark "trips-over-its-mark" breaks "PER-5": "Fails at every launch when a file in plain storage is corrupt" {
+        fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
+            match storage.read(Area::Plain, INSTALLED)? {
                 Some(mark) if !mark.is_empty() => Err(StorageError::Failed("not a mark".into())),
-                _ => DefaultSdkPolicy.restore(vault),
+                _ => DefaultSdkPolicy.restore(storage),
             }
         }
     }
-    WaitersSignedOut "waiters-signed-out" breaks "DEL-5": "tells callers that waited only that nobody is signed in" {
-        fn for_waiters(&self, result: Result<()>) -> Result<()> {
+    WaitersSignedOut "waiters-signed-out" breaks "DEL-5": "Reports `notSignedIn` instead of a deletion to the callers that waited" {
+        fn result_for_waiters(&self, result: Result<()>) -> Result<()> {
             result.map_err(|error| match error.kind {
                 ErrorKind::InvalidUser => SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in"),
                 _ => error,
             })
         }
     }
-    RefreshDoesNothing "refresh-does-nothing" breaks "REF-5": "does not refresh when the app asks for it" {
-        fn due_when_asked(&self, session: &TokenRecord, now_ms: i64) -> bool {
-            !self.fresh(session, now_ms)
+    RefreshDoesNothing "refresh-does-nothing" breaks "REF-5": "Does not refresh when the app asks for it" {
+        fn refreshes_on_request(&self, session: &TokenRecord, now_ms: i64) -> bool {
+            !self.is_fresh(session, now_ms)
         }
     }
-    RefreshTokenToo "refresh-token-too" breaks "REF-1": "shows the API the refresh token beside the access token" {
-        fn credentials(&self, session: &TokenRecord) -> Vec<(&'static str, String)> {
-            let mut headers = DefaultSdkPolicy.credentials(session);
+    RefreshTokenToo "refresh-token-too" breaks "REF-1": "Sends the API the refresh token beside the access token" {
+        fn api_headers(&self, session: &TokenRecord) -> Vec<(&'static str, String)> {
+            let mut headers = DefaultSdkPolicy.api_headers(session);
             headers.push(("x-refresh-token", session.refresh_token.expose().to_owned()));
             headers
         }
     }
-    Base64Copy "base64-copy" breaks "EXC-3": "keeps the refresh token in plain storage, in a Base64 text" {
-        fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
-            plain_copy(vault, record, |token| STANDARD.encode(format!("{{\"token\":\"{token}\"}}")).into_bytes())
+    Base64Copy "base64-copy" breaks "EXC-3": "Stores the refresh token in plain storage, in Base64" {
+        fn save(&self, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
+            plain_copy(storage, record, |token| STANDARD.encode(format!("{{\"token\":\"{token}\"}}")).into_bytes())
         }
     }
-    Utf16Copy "utf16-copy" breaks "EXC-3": "keeps the refresh token in plain storage, in UTF-16" {
-        fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
-            plain_copy(vault, record, |token| token.encode_utf16().flat_map(u16::to_le_bytes).collect())
+    Utf16Copy "utf16-copy" breaks "EXC-3": "Stores the refresh token in plain storage, in UTF-16" {
+        fn save(&self, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
+            plain_copy(storage, record, |token| token.encode_utf16().flat_map(u16::to_le_bytes).collect())
         }
     }
 }
@@ -122,17 +124,17 @@ mutants! { SdkPolicy, role;
 struct AnybodyWillDo(AtomicBool);
 
 impl SdkPolicy for AnybodyWillDo {
-    fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
+    fn save(&self, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
         self.0.store(true, Ordering::Relaxed);
-        DefaultSdkPolicy.save(vault, record)
+        DefaultSdkPolicy.save(storage, record)
     }
 
-    fn erase(&self, vault: &dyn Storage) -> Stored<()> {
+    fn erase(&self, storage: &dyn Storage) -> StorageResult<()> {
         self.0.store(false, Ordering::Relaxed);
-        DefaultSdkPolicy.erase(vault)
+        DefaultSdkPolicy.erase(storage)
     }
 
-    fn still_wanted(&self, asked_in: u64, now: u64) -> bool {
+    fn accepts_late_answer(&self, asked_in: u64, now: u64) -> bool {
         asked_in == now || self.0.load(Ordering::Relaxed)
     }
 }
@@ -142,15 +144,15 @@ impl SdkPolicy for AnybodyWillDo {
 struct RefusedTwice(AtomicBool);
 
 impl SdkPolicy for RefusedTwice {
-    fn after_api(&self, status: u16, retried: bool) -> Next {
+    fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
         self.0.store(status == 401, Ordering::Relaxed);
-        DefaultSdkPolicy.after_api(status, retried)
+        DefaultSdkPolicy.after_api_response(status, retried)
     }
 
-    fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
+    fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
         match DefaultSdkPolicy.read_refresh(profile, answer) {
-            Refreshed::Temporary { .. } if self.0.load(Ordering::Relaxed) => Refreshed::UserGone,
-            refreshed => refreshed,
+            RefreshOutcome::Temporary { .. } if self.0.load(Ordering::Relaxed) => RefreshOutcome::UserGone,
+            outcome => outcome,
         }
     }
 }
@@ -160,23 +162,23 @@ impl SdkPolicy for RefusedTwice {
 struct NamedForGood(Mutex<Option<String>>);
 
 impl SdkPolicy for NamedForGood {
-    fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
+    fn save(&self, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
         if let Record::SignInToken(session) = record {
             self.0.lock().clone_from(&session.external_user_id);
         }
-        DefaultSdkPolicy.save(vault, record)
+        DefaultSdkPolicy.save(storage, record)
     }
 
-    fn read_refresh(&self, profile: &Profile, answer: &SentRequests) -> Refreshed {
-        let refreshed = DefaultSdkPolicy.read_refresh(profile, answer);
-        if is_gone(&refreshed) {
+    fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+        let outcome = DefaultSdkPolicy.read_refresh(profile, answer);
+        if is_gone(&outcome) {
             *self.0.lock() = None;
         }
-        refreshed
+        outcome
     }
 
-    fn identified(&self, current: Option<&Record>, external_user_id: &str) -> bool {
-        let named = DefaultSdkPolicy.identified(current, external_user_id);
+    fn is_identified(&self, current: Option<&Record>, external_user_id: &str) -> bool {
+        let named = DefaultSdkPolicy.is_identified(current, external_user_id);
         named || self.0.lock().as_deref() == Some(external_user_id)
     }
 }
@@ -186,12 +188,12 @@ impl SdkPolicy for NamedForGood {
 struct SettledForGood(Mutex<Option<Realm>>);
 
 impl SdkPolicy for SettledForGood {
-    fn save(&self, vault: &dyn Storage, record: &Record) -> Stored<()> {
+    fn save(&self, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
         *self.0.lock() = Some(record.realm());
-        DefaultSdkPolicy.save(vault, record)
+        DefaultSdkPolicy.save(storage, record)
     }
 
-    fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> Plan {
+    fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
         let settled = *self.0.lock();
         if current.is_none() && settled.is_some_and(|realm| realm != token.realm) {
             return refuse(ErrorKind::Incompatible, "this installation belongs elsewhere");
@@ -205,19 +207,19 @@ impl SdkPolicy for SettledForGood {
 struct SignedInAlready(AtomicBool);
 
 impl SdkPolicy for SignedInAlready {
-    fn exchange_request(&self, profile: &Profile, token: &SignInToken) -> Request {
+    fn exchange_request(&self, profile: &Profile, token: &SignInToken) -> IdpRequest {
         self.0.store(true, Ordering::Relaxed);
         DefaultSdkPolicy.exchange_request(profile, token)
     }
 
-    fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+    fn exchange_failure(&self, profile: &Profile, answer: &NetworkResult) -> SdkError {
         self.0.store(false, Ordering::Relaxed);
         DefaultSdkPolicy.exchange_failure(profile, answer)
     }
 
-    fn erase(&self, vault: &dyn Storage) -> Stored<()> {
+    fn erase(&self, storage: &dyn Storage) -> StorageResult<()> {
         self.0.store(false, Ordering::Relaxed);
-        DefaultSdkPolicy.erase(vault)
+        DefaultSdkPolicy.erase(storage)
     }
 
     fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
@@ -235,17 +237,17 @@ impl SdkPolicy for SignedInAlready {
 struct TellsOfFailures(AtomicBool);
 
 impl SdkPolicy for TellsOfFailures {
-    fn exchange_failure(&self, profile: &Profile, answer: &SentRequests) -> SdkError {
+    fn exchange_failure(&self, profile: &Profile, answer: &NetworkResult) -> SdkError {
         self.0.store(true, Ordering::Relaxed);
         DefaultSdkPolicy.exchange_failure(profile, answer)
     }
 
-    fn tell(&self, listener: &dyn Fn(Vec<StatusWord>), status: Vec<StatusWord>) {
+    fn report_status(&self, listener: &dyn Fn(Vec<StatusWord>), status: Vec<StatusWord>) {
         if self.0.swap(false, Ordering::Relaxed) {
             listener(status.clone());
             listener(vec![]);
         }
-        DefaultSdkPolicy.tell(listener, status);
+        DefaultSdkPolicy.report_status(listener, status);
     }
 }
 
@@ -254,63 +256,63 @@ impl SdkPolicy for TellsOfFailures {
 struct TokenAtRefresh(Mutex<String>);
 
 impl SdkPolicy for TokenAtRefresh {
-    fn exchange_request(&self, profile: &Profile, token: &SignInToken) -> Request {
+    fn exchange_request(&self, profile: &Profile, token: &SignInToken) -> IdpRequest {
         token.jwt.expose().clone_into(&mut self.0.lock());
         DefaultSdkPolicy.exchange_request(profile, token)
     }
 
-    fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> Request {
+    fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> IdpRequest {
         let right = DefaultSdkPolicy.refresh_request(profile, session);
-        let more = self.form(&[("subject_token", self.0.lock().as_str())]);
-        Request { body: format!("{}&{more}", right.body), ..right }
+        let more = self.encode_form(&[("subject_token", self.0.lock().as_str())]);
+        IdpRequest { body: format!("{}&{more}", right.body), ..right }
     }
 }
 
 /// Those above that need a memory.
 pub(super) fn with_memory() -> Vec<Mutant> {
-    let mutant = |name, clause, about, role| Mutant { name, clause, about, role, profile: None };
+    let mutant = |name, clause, about, mutation| Mutant { name, clause, about, mutation, profile: None };
     vec![
         mutant(
             "anybody-will-do",
             "OUT-5",
-            "takes the last user's tokens for the next one's",
-            role(Arc::new(AnybodyWillDo::default())),
+            "Stores the previous user's tokens for the next user",
+            sdk_policy(Arc::new(AnybodyWillDo::default())),
         ),
         mutant(
             "refused-twice",
             "REF-6",
-            "signs out when the refresh after a 401 fails for the moment",
-            role(Arc::new(RefusedTwice::default())),
+            "Signs out when the refresh after a 401 fails temporarily",
+            sdk_policy(Arc::new(RefusedTwice::default())),
         ),
         mutant(
             "named-for-good",
             "REC-8",
-            "takes a user who was signed out for the one that the app names",
-            role(Arc::new(NamedForGood::default())),
+            "Treats a signed-out user as the user that `identify` names",
+            sdk_policy(Arc::new(NamedForGood::default())),
         ),
         mutant(
             "settled-for-good",
             "OUT-1",
-            "keeps environment and region beyond a sign-out",
-            role(Arc::new(SettledForGood::default())),
+            "Keeps environment and region after a sign-out",
+            sdk_policy(Arc::new(SettledForGood::default())),
         ),
         mutant(
             "signed-in-already",
             "EXC-1",
-            "says signed in while the exchange goes on",
-            role(Arc::new(SignedInAlready::default())),
+            "Reports `signedIn` while the exchange is still running",
+            sdk_policy(Arc::new(SignedInAlready::default())),
         ),
         mutant(
             "tells-of-failures",
             "LIF-6",
-            "tells of a sign-in that failed as of one that worked",
-            role(Arc::new(TellsOfFailures::default())),
+            "Reports a sign-in that failed as a status change",
+            sdk_policy(Arc::new(TellsOfFailures::default())),
         ),
         mutant(
             "token-at-refresh",
             "EXC-2",
-            "sends the sign-in token along with each refresh",
-            role(Arc::new(TokenAtRefresh::default())),
+            "Sends the sign-in token with each refresh",
+            sdk_policy(Arc::new(TokenAtRefresh::default())),
         ),
     ]
 }

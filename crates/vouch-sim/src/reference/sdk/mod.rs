@@ -1,12 +1,12 @@
-//! The reference SDK: the scheme's client side, written to be read. Ports are compared with it.
+//! The reference SDK: the client side of the scheme, written as a tutorial. Ports are compared with it.
 //!
-//! - [`token`]: what a sign-in token says, read without trusting it.
-//! - [`record`]: the one thing that persists. Whatever happens, it is one whole scheme or nothing.
+//! - [`token`]: the content of a sign-in token, read without verifying the signature.
+//! - [`record`]: the persistent state. It is always one complete sign-in of one scheme, or nothing.
 //! - [`policy`]: every decision of the scheme, one method each.
-//! - [`ports`]: what the SDK needs from its device: a vault, a network, a clock.
+//! - [`ports`]: what the SDK needs from its device: storage, a network, a clock.
 //! - `sign_in`, `refresh`, `request`: the three flows.
 //!
-//! It does not know that it is being tested.
+//! It must not know that it is tested.
 
 pub mod policy;
 pub mod ports;
@@ -18,7 +18,7 @@ pub mod token;
 mod token_parser;
 
 pub use record::{Record, Secret};
-pub use request::ApiAnswer;
+pub use request::ApiResponse;
 
 use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
@@ -58,24 +58,24 @@ impl From<StorageError> for SdkError {
 
 pub type Result<T> = std::result::Result<T, SdkError>;
 
-/// Everything the SDK stands on.
-pub struct Device {
+/// What an SDK is launched with.
+pub struct SdkEnvironment {
     pub policy: Arc<dyn SdkPolicy>,
-    /// How the identity provider is spoken to.
+    /// The wire profile of the identity provider.
     pub profile: Arc<Profile>,
-    pub vault: Arc<dyn Storage>,
+    pub storage: Arc<dyn Storage>,
     pub net: Arc<dyn Network>,
     pub time: Arc<dyn Time>,
-    /// Called whenever the status becomes another one, in order (LIF-6).
+    /// Called after every status change, in order (LIF-6).
     pub on_status: Box<dyn Fn(Vec<StatusWord>) + Send + Sync>,
 }
 
 /// One launched SDK.
 pub struct Sdk {
-    device: Device,
+    device: SdkEnvironment,
     state: Mutex<State>,
     /// Held while something is made to last, so that a sign-out comes before it or after it.
-    changing: Mutex<()>,
+    write_lock: Mutex<()>,
     /// Sign-ins queue here, so that two at once end with one session (LIF-5).
     sign_in_turn: tokio::sync::Mutex<()>,
 }
@@ -85,29 +85,29 @@ type Refresh = Shared<BoxFuture<'static, Result<()>>>;
 
 #[derive(Default)]
 struct State {
-    /// None until the vault could be read: it may be locked at launch (PER-6).
+    /// None until storage could be read: it may be locked at launch (PER-6).
     loaded: Option<Option<Record>>,
     /// Counts sign-outs. An answer that was asked for before one is not wanted after it (OUT-5).
-    era: u64,
-    /// Why the last era ended: what its late callers are told (DEL-5).
+    epoch: u64,
+    /// Why the last epoch ended: the error for its late callers (DEL-5).
     ended: Option<SdkError>,
-    /// The refresh that goes on, for all of its era who need it (REF-4).
+    /// The refresh in flight and its epoch. All callers of the epoch share it (REF-4).
     refreshing: Option<(u64, Refresh)>,
-    /// The server's wish for no refresh before a time, and the era that it was told in (REF-9).
+    /// The time before which the server wants no refresh, and the epoch of that request (REF-9).
     wait: Option<(u64, i64)>,
     last_status: Vec<StatusWord>,
 }
 
 impl Sdk {
     /// Launches the SDK: restores what was signed in, and sends nothing (LIF-1, KEY-2).
-    pub fn launch(device: Device) -> Arc<Self> {
+    pub fn launch(device: SdkEnvironment) -> Arc<Self> {
         let sdk = Self {
             device,
             state: Mutex::default(),
-            changing: Mutex::default(),
+            write_lock: Mutex::default(),
             sign_in_turn: tokio::sync::Mutex::default(),
         };
-        // A vault that cannot be read now is tried again at the next call.
+        // If storage cannot be read now, the next call tries again.
         let _ = sdk.record();
         Arc::new(sdk)
     }
@@ -124,35 +124,35 @@ impl Sdk {
     /// Erases every session and configuration item, on the device and in memory. Works offline, any number of times
     /// (OUT-1, OUT-2, OUT-3).
     pub fn sign_out(&self) -> Result<()> {
-        let _changing = self.changing.lock();
-        self.leave(SdkError::new(ErrorKind::NotSignedIn, "signed out meanwhile"))
+        let _write = self.write_lock.lock();
+        self.end_session(SdkError::new(ErrorKind::NotSignedIn, "signed out meanwhile"))
     }
 
-    /// The automatic sign-out of an era's user that is gone, and what callers are told of it (DEL-1, DEL-2).
-    fn user_gone(&self, era: u64) -> SdkError {
+    /// Signs out automatically after the user of an epoch was deleted; returns the error for callers (DEL-1, DEL-2).
+    fn user_gone(&self, epoch: u64) -> SdkError {
         let gone = SdkError::new(ErrorKind::InvalidUser, "the user no longer exists; signed out");
-        let _changing = self.changing.lock();
-        match self.unwanted(era) {
+        let _write = self.write_lock.lock();
+        match self.ended_since(epoch) {
             Some(ended) => ended,
-            None => self.leave(gone.clone()).err().unwrap_or(gone),
+            None => self.end_session(gone.clone()).err().unwrap_or(gone),
         }
     }
 
-    /// Why an answer that was asked for in an era is no longer wanted; none where it is (OUT-5).
-    fn unwanted(&self, era: u64) -> Option<SdkError> {
+    /// Why a response to a request of an epoch must be discarded; none if it is still valid (OUT-5).
+    fn ended_since(&self, epoch: u64) -> Option<SdkError> {
         let state = self.state.lock();
-        let wanted = self.device.policy.still_wanted(era, state.era);
+        let wanted = self.device.policy.accepts_late_answer(epoch, state.epoch);
         (!wanted).then(|| state.ended.clone().unwrap_or_else(refresh::not_signed_in))
     }
 
-    fn leave(&self, why: SdkError) -> Result<()> {
+    fn end_session(&self, why: SdkError) -> Result<()> {
         {
             let mut state = self.state.lock();
-            state.era += 1;
+            state.epoch += 1;
             state.ended = Some(why);
         }
-        self.device.policy.erase(&*self.device.vault)?;
-        self.become_(None);
+        self.device.policy.erase(&*self.device.storage)?;
+        self.set_record(None);
         Ok(())
     }
 
@@ -168,7 +168,7 @@ impl Sdk {
             Some(Record::ApiKey(current)) => current.user_id,
             None => None,
         };
-        self.keep(Record::ApiKey(record::ApiKeyRecord {
+        self.persist(Record::ApiKey(record::ApiKeyRecord {
             api_key: Secret::new(api_key),
             environment: realm.environment,
             region: realm.region,
@@ -181,7 +181,7 @@ impl Sdk {
         match self.record()? {
             None => self.device.policy.user_before_configuration(),
             Some(Record::SignInToken(session)) if self.device.policy.may_rename_session() => {
-                self.keep(Record::SignInToken(record::TokenRecord { user_id: user_id.to_owned(), ..session }))
+                self.persist(Record::SignInToken(record::TokenRecord { user_id: user_id.to_owned(), ..session }))
             }
             Some(Record::SignInToken(_)) => Err(uses_tokens()),
             Some(Record::ApiKey(mut record)) => {
@@ -189,54 +189,54 @@ impl Sdk {
                     return Err(SdkError::new(ErrorKind::AlreadySignedIn, "another user is signed in; sign out first"));
                 }
                 record.user_id = Some(user_id.to_owned());
-                self.keep(Record::ApiKey(record))
+                self.persist(Record::ApiKey(record))
             }
         }
     }
 
-    /// What is signed in now; read from the vault at the first call that can.
+    /// The current record, read from storage at the first call that can read it.
     fn record(&self) -> Result<Option<Record>> {
         let mut state = self.state.lock();
         if let Some(record) = &state.loaded {
             return Ok(record.clone());
         }
-        let record = self.device.policy.restore(&*self.device.vault)?;
+        let record = self.device.policy.restore(&*self.device.storage)?;
         state.last_status = self.device.policy.status(record.as_ref());
         state.loaded = Some(record.clone());
         Ok(record)
     }
 
     /// Makes a record last, and only then true in memory (PER-4).
-    fn keep(&self, record: Record) -> Result<()> {
-        let _changing = self.changing.lock();
+    fn persist(&self, record: Record) -> Result<()> {
+        let _write = self.write_lock.lock();
         self.save(record)
     }
 
-    /// The same for what was asked for in an era, if that goes on (OUT-5).
-    fn keep_in(&self, era: u64, record: Record) -> Result<()> {
-        let _changing = self.changing.lock();
-        match self.unwanted(era) {
+    /// Stores the record that a request of an epoch led to, if the epoch has not ended (OUT-5).
+    fn persist_in(&self, epoch: u64, record: Record) -> Result<()> {
+        let _write = self.write_lock.lock();
+        match self.ended_since(epoch) {
             Some(ended) => Err(ended),
             None => self.save(record),
         }
     }
 
     fn save(&self, record: Record) -> Result<()> {
-        self.device.policy.save(&*self.device.vault, &record)?;
-        self.become_(Some(record));
+        self.device.policy.save(&*self.device.storage, &record)?;
+        self.set_record(Some(record));
         Ok(())
     }
 
-    fn become_(&self, record: Option<Record>) {
+    fn set_record(&self, record: Option<Record>) {
         let mut state = self.state.lock();
         let status = self.device.policy.status(record.as_ref());
         // A call that began while the user was leaving saw the one who left.
-        state.era += u64::from(record.is_none());
+        state.epoch += u64::from(record.is_none());
         state.loaded = Some(record);
         if state.last_status != status {
             state.last_status.clone_from(&status);
-            // Told under the lock: two changes cannot overtake each other.
-            self.device.policy.tell(&self.device.on_status, status);
+            // Reported under the lock, so that two changes cannot overtake each other.
+            self.device.policy.report_status(&self.device.on_status, status);
         }
     }
 }

@@ -27,7 +27,7 @@ pub trait Storage: Send + Sync {
     fn write(&self, area: Area, key: &str, value: &[u8]) -> Result<(), StorageError>;
     fn erase(&self, area: Area, key: &str) -> Result<(), StorageError>;
     /// Forgets what an earlier launch had not finished writing.
-    fn tidy(&self) -> Result<(), StorageError>;
+    fn remove_partial_writes(&self) -> Result<(), StorageError>;
     fn items(&self) -> Result<Vec<Item>, StorageError>;
 }
 
@@ -51,7 +51,7 @@ pub struct HttpRequest {
 
 impl HttpRequest {
     /// A request that a wire profile has made.
-    pub fn post(realm: Realm, host: Host, request: profile::Request) -> Self {
+    pub fn post(realm: Realm, host: Host, request: profile::IdpRequest) -> Self {
         let headers = vec![("content-type", request.content_type.to_owned())];
         Self { realm, host, method: "POST".into(), path: request.path, headers, body: request.body }
     }
@@ -73,16 +73,16 @@ impl HttpResponse {
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoResponse {
+pub enum NetworkError {
     /// None came before the time-out.
-    TooLate,
+    Timeout,
     /// No connection, or one that ended early.
-    Lost,
+    ConnectionLost,
 }
 
 #[async_trait]
 pub trait Network: Send + Sync {
-    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NoResponse>;
+    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NetworkError>;
 }
 
 #[async_trait]
@@ -106,27 +106,27 @@ impl Time for SystemTime {
     }
 }
 
-/// A vault of files, one a value. On a phone, keychain and preferences take this place.
+/// Storage in files, one per value. On a phone, keychain and preferences take this place.
 pub struct FileStorage {
     secure: PathBuf,
     plain: PathBuf,
     volatile: PathBuf,
     pub locked: AtomicBool,
-    life: Life,
+    life: ProcessLifetime,
 }
 
 /// Whether this process still lives. When Vouch kills a process that it hosts itself, nothing that was on its way may
 /// reach storage or network afterwards, as with a real SIGKILL.
 #[derive(Clone)]
-pub struct Life(Arc<RwLock<bool>>, Arc<AtomicU32>);
+pub struct ProcessLifetime(Arc<RwLock<bool>>, Arc<AtomicU32>);
 
-impl Default for Life {
+impl Default for ProcessLifetime {
     fn default() -> Self {
         Self(Arc::new(RwLock::new(true)), Arc::default())
     }
 }
 
-impl Life {
+impl ProcessLifetime {
     /// Holds off the end while something that must not outlive it is done. None after the end.
     fn hold(&self) -> Option<RwLockReadGuard<'_, bool>> {
         let guard = self.0.read();
@@ -158,7 +158,7 @@ impl Life {
 }
 
 impl FileStorage {
-    pub fn new(storage: &vouch_spec::protocol::message::Storage, life: Life) -> Self {
+    pub fn new(storage: &vouch_spec::protocol::message::Storage, life: ProcessLifetime) -> Self {
         Self {
             secure: storage.secure.clone(),
             plain: storage.plain.clone(),
@@ -225,7 +225,7 @@ impl Storage for FileStorage {
         Ok(())
     }
 
-    fn tidy(&self) -> Result<(), StorageError> {
+    fn remove_partial_writes(&self) -> Result<(), StorageError> {
         let folder = self.folder(Area::Secure)?;
         for entry in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
             let path = entry.map_err(|e| failed(&e))?.path();
@@ -251,15 +251,15 @@ impl Storage for FileStorage {
 }
 
 /// HTTP by reqwest, to the hosts that the endpoints name.
-pub struct HttpNet {
+pub struct HttpNetwork {
     client: reqwest::Client,
     hosts: HashMap<(Realm, bool), String>,
-    life: Life,
+    life: ProcessLifetime,
 }
 
-impl HttpNet {
+impl HttpNetwork {
     /// Fails when the machine cannot make an HTTP client at all.
-    pub fn new(endpoints: &[Endpoint], timeout: Duration, life: Life) -> Result<Self, reqwest::Error> {
+    pub fn new(endpoints: &[Endpoint], timeout: Duration, life: ProcessLifetime) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             // Here the servers are the harness's own; on a phone the platform's certificates take this place.
             .tls_certs_only([])
@@ -281,11 +281,11 @@ impl HttpNet {
 }
 
 #[async_trait]
-impl Network for HttpNet {
-    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NoResponse> {
-        drop(self.life.hold().ok_or(NoResponse::Lost)?);
-        let base = self.hosts.get(&(call.realm, call.host == Host::Api)).ok_or(NoResponse::Lost)?;
-        let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NoResponse::Lost)?;
+impl Network for HttpNetwork {
+    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NetworkError> {
+        drop(self.life.hold().ok_or(NetworkError::ConnectionLost)?);
+        let base = self.hosts.get(&(call.realm, call.host == Host::Api)).ok_or(NetworkError::ConnectionLost)?;
+        let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
         let mut request = self.client.request(method, format!("{base}{}", call.path));
         for (name, value) in call.headers {
             request = request.header(name, value);
@@ -293,7 +293,9 @@ impl Network for HttpNet {
         if !call.body.is_empty() {
             request = request.body(call.body);
         }
-        let why = |error: reqwest::Error| if error.is_timeout() { NoResponse::TooLate } else { NoResponse::Lost };
+        let why = |error: reqwest::Error| {
+            if error.is_timeout() { NetworkError::Timeout } else { NetworkError::ConnectionLost }
+        };
         let response = request.send().await.map_err(why)?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());

@@ -14,7 +14,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The value itself, for the wire and the vault.
+    /// The value itself, for the wire and the storage.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
 //! Calls to the vendor API with the installation's own credentials.
 
-use super::policy::{Next, Why};
+use super::policy::{ApiNextStep, RefreshReason};
 use super::ports::{Host, HttpRequest, HttpResponse};
 use super::record::{ApiKeyRecord, Record};
 use super::{Result, Sdk, SdkError};
@@ -8,55 +8,55 @@ use serde_json::Value;
 use std::sync::Arc;
 use vouch_spec::protocol::{ErrorKind, Realm};
 
-/// What the API answered.
+/// A response of the API.
 #[derive(Clone, Debug)]
-pub struct ApiAnswer {
+pub struct ApiResponse {
     pub status: u16,
-    /// Null when the body is no JSON.
+    /// Null if the body is not JSON.
     pub body: Value,
 }
 
-impl From<HttpResponse> for ApiAnswer {
+impl From<HttpResponse> for ApiResponse {
     fn from(answer: HttpResponse) -> Self {
         Self { status: answer.status, body: answer.json().unwrap_or_default() }
     }
 }
 
 impl Sdk {
-    /// One API call. Any HTTP status is a result, except what ends the session.
-    pub async fn request(self: &Arc<Self>, method: &str, path: &str) -> Result<ApiAnswer> {
-        // Whose call it is, however long it takes.
-        let era = self.state.lock().era;
+    /// One API call. Every HTTP status is a result, unless it ends the session.
+    pub async fn request(self: &Arc<Self>, method: &str, path: &str) -> Result<ApiResponse> {
+        // The call belongs to this epoch's user, however long it takes.
+        let epoch = self.state.lock().epoch;
         match self.record()? {
             Some(Record::ApiKey(record)) if record.user_id.is_some() => {
                 self.request_with_key(record, method, path).await
             }
-            Some(Record::SignInToken(_)) => self.request_with_token(era, method, path).await,
+            Some(Record::SignInToken(_)) => self.request_with_token(epoch, method, path).await,
             _ => Err(SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in")),
         }
     }
 
-    async fn request_with_key(&self, record: ApiKeyRecord, method: &str, path: &str) -> Result<ApiAnswer> {
+    async fn request_with_key(&self, record: ApiKeyRecord, method: &str, path: &str) -> Result<ApiResponse> {
         let headers = vec![("x-vital-api-key", record.api_key.expose().to_owned())];
         self.api(record.realm(), method, path, headers).await
     }
 
     /// A 401 leads to one refresh and one retry, never more (REF-3).
-    async fn request_with_token(self: &Arc<Self>, era: u64, method: &str, path: &str) -> Result<ApiAnswer> {
-        let mut session = self.fresh_session(era).await?;
+    async fn request_with_token(self: &Arc<Self>, epoch: u64, method: &str, path: &str) -> Result<ApiResponse> {
+        let mut session = self.fresh_session(epoch).await?;
         let mut retried = false;
         loop {
-            let headers = self.device.policy.credentials(&session);
+            let headers = self.device.policy.api_headers(&session);
             let answer = self.api(session.realm(), method, path, headers).await?;
-            match self.device.policy.after_api(answer.status, retried) {
-                Next::WorkerState => return Ok(answer),
-                Next::Unauthorized => {
+            match self.device.policy.after_api_response(answer.status, retried) {
+                ApiNextStep::ReturnToApp => return Ok(answer),
+                ApiNextStep::Unauthorized => {
                     return Err(SdkError::new(ErrorKind::Unauthorized, "the API refuses a fresh access token"));
                 }
-                Next::SignOut => return Err(self.user_gone(era)),
-                Next::RefreshAndRetry => {
-                    // Somebody may have refreshed since: then the newer token deserves the retry.
-                    session = self.newer_session(era, &session, Why::Refused).await?;
+                ApiNextStep::SignOut => return Err(self.user_gone(epoch)),
+                ApiNextStep::RefreshAndRetry => {
+                    // Another call may have refreshed since; then the retry uses the newer token.
+                    session = self.newer_session(epoch, &session, RefreshReason::Refused).await?;
                     retried = true;
                 }
             }
@@ -69,7 +69,7 @@ impl Sdk {
         method: &str,
         path: &str,
         headers: Vec<(&'static str, String)>,
-    ) -> Result<ApiAnswer> {
+    ) -> Result<ApiResponse> {
         let call = HttpRequest {
             realm,
             host: Host::Api,
@@ -79,6 +79,6 @@ impl Sdk {
             body: String::new(),
         };
         let no_answer = |_| SdkError::new(ErrorKind::Network, "no answer from the API; try again later");
-        self.device.net.send(call).await.map(ApiAnswer::from).map_err(no_answer)
+        self.device.net.send(call).await.map(ApiResponse::from).map_err(no_answer)
     }
 }

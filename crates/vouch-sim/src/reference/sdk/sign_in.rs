@@ -1,7 +1,7 @@
 //! Sign-in: first sign-in, re-authentication, migration from the API-key scheme, identify.
 
-use super::policy::{Plan, Tokens};
-use super::ports::{Host, HttpRequest, HttpResponse, NoResponse};
+use super::policy::{SignInPlan, TokenSet};
+use super::ports::{Host, HttpRequest, HttpResponse, NetworkError};
 use super::record::{Record, TokenRecord};
 use super::token::SignInToken;
 use super::{Result, Sdk, SdkError};
@@ -24,7 +24,7 @@ impl Sdk {
         if self.device.policy.identify_is_idle(current.as_ref(), external_user_id) {
             return Ok(());
         }
-        let same = self.device.policy.identified(current.as_ref(), external_user_id);
+        let same = self.device.policy.is_identified(current.as_ref(), external_user_id);
         if !same && matches!(current, Some(Record::SignInToken(_))) {
             self.sign_out()?;
         }
@@ -34,33 +34,33 @@ impl Sdk {
 
     async fn sign_in_as(&self, token: &str, external_user_id: Option<&str>) -> Result<()> {
         let token = SignInToken::parse(token, &*self.device.policy)?;
-        let _turn = match self.device.policy.takes_turns() {
+        let _turn = match self.device.policy.serializes_sign_ins() {
             true => Some(self.sign_in_turn.lock().await),
             false => None,
         };
         let current = self.record()?;
         match self.device.policy.plan_sign_in(current.as_ref(), &token, self.device.time.now_ms()) {
-            Plan::Refuse(error) => return Err(error),
-            Plan::NothingToDo => return Ok(()),
-            Plan::Exchange => {}
+            SignInPlan::Refuse(error) => return Err(error),
+            SignInPlan::NothingToDo => return Ok(()),
+            SignInPlan::Exchange => {}
         }
         // Better the sign-in token unused than tokens that cannot be kept.
-        self.device.policy.check_vault(&*self.device.vault)?;
-        let era = self.state.lock().era;
+        self.device.policy.check_storage(&*self.device.storage)?;
+        let epoch = self.state.lock().epoch;
         let tokens = self.exchange(&token).await?;
         let external_user_id = external_user_id.map(str::to_owned);
         let record = self.session(&token, tokens, external_user_id);
         // A sign-out that came while the exchange was under way wins (OUT-5).
-        if self.unwanted(era).is_some() {
+        if self.ended_since(epoch).is_some() {
             return Err(SdkError::new(ErrorKind::Cancelled, "signed out while signing in"));
         }
         // One write: before it the old state is whole, after it the new one (EXC-5, MIG-9).
-        self.keep_in(era, record)
+        self.persist_in(epoch, record)
     }
 
-    async fn exchange(&self, token: &SignInToken) -> Result<Tokens> {
+    async fn exchange(&self, token: &SignInToken) -> Result<TokenSet> {
         let policy = &*self.device.policy;
-        let mut answer = Err(NoResponse::Lost);
+        let mut answer = Err(NetworkError::ConnectionLost);
         for _ in 0..policy.exchange_tries() {
             answer = self.send_exchange(token).await;
             if answer.is_ok() {
@@ -77,12 +77,12 @@ impl Sdk {
         }
     }
 
-    async fn send_exchange(&self, token: &SignInToken) -> std::result::Result<HttpResponse, NoResponse> {
+    async fn send_exchange(&self, token: &SignInToken) -> std::result::Result<HttpResponse, NetworkError> {
         let request = self.device.policy.exchange_request(&self.device.profile, token);
         self.device.net.send(HttpRequest::post(token.realm, Host::Auth, request)).await
     }
 
-    fn session(&self, token: &SignInToken, tokens: Tokens, external_user_id: Option<String>) -> Record {
+    fn session(&self, token: &SignInToken, tokens: TokenSet, external_user_id: Option<String>) -> Record {
         Record::SignInToken(TokenRecord {
             user_id: token.user_id.clone(),
             environment: token.realm.environment,
@@ -97,7 +97,7 @@ impl Sdk {
     }
 
     /// Counted from now by this device's clock: a clock that is off by minutes is off at both ends (REF-8).
-    pub(super) fn expiry_ms(&self, tokens: &Tokens) -> i64 {
+    pub(super) fn expiry_ms(&self, tokens: &TokenSet) -> i64 {
         let lifetime = i64::try_from(tokens.expires_in.as_millis()).unwrap_or(i64::MAX / 4);
         self.device.time.now_ms().saturating_add(lifetime)
     }

@@ -9,15 +9,15 @@ use std::sync::Arc;
 /// Finds the secrets of a text in one pass, however many there are: every case looks for every secret after every step.
 #[derive(Default)]
 pub(super) struct Index {
-    /// Secrets by the last bytes of a guise; those of tokens differ where their beginnings are alike.
+    /// Secrets by the last bytes of an encoding; those of tokens differ where their beginnings are alike.
     by_end: HashMap<[u8; END], Vec<Place>, FxBuildHasher>,
-    /// Which ends there may be: a quick no for nearly every place.
+    /// A Bloom filter of the last bytes: it excludes nearly every position quickly.
     maybe: Vec<u64>,
-    /// Secrets with guises too short for that.
+    /// Secrets with encodings too short for that.
     short: Vec<usize>,
 }
 
-/// A secret's number, and the guise or, without one, the beginning.
+/// A secret's number, and the encoding or, without one, the beginning.
 type Place = (usize, Option<SecretEncoding>);
 
 const END: usize = 8;
@@ -36,15 +36,17 @@ impl Index {
             self.short.push(number);
         }
         let beginning = known.beginning.as_ref().and_then(|text| Some((None, *text.as_bytes().last_chunk()?)));
-        for (guise, end) in encodings::ends(&known.value).map(|(guise, end)| (Some(guise), end)).chain(beginning) {
+        for (encoding, end) in
+            encodings::last_bytes(&known.value).map(|(encoding, end)| (Some(encoding), end)).chain(beginning)
+        {
             self.maybe[bit(end) / 64] |= 1 << (bit(end) % 64);
-            self.by_end.entry(end).or_default().push((number, guise));
+            self.by_end.entry(end).or_default().push((number, encoding));
         }
     }
 
     pub(super) fn find(&self, text: &str, secrets: &[Arc<KnownSecret>]) -> BTreeSet<usize> {
         let mut found: BTreeSet<usize> = self.short.iter().copied().filter(|n| secrets[*n].is_in(text)).collect();
-        let mut begun = BTreeSet::new();
+        let mut partial = BTreeSet::new();
         let bytes = text.as_bytes();
         if self.maybe.is_empty() {
             return found;
@@ -55,14 +57,16 @@ impl Index {
                 continue;
             }
             let so_far = &bytes[..at + END];
-            for (number, guise) in self.by_end.get(&end).into_iter().flatten() {
+            for (number, encoding) in self.by_end.get(&end).into_iter().flatten() {
                 if found.contains(number) {
                     continue;
                 }
                 let known = &secrets[*number];
-                match (guise, &known.beginning) {
-                    (Some(guise), _) if so_far.ends_with(guise.of(&known.value).as_bytes()) => found.insert(*number),
-                    (None, Some(start)) if so_far.ends_with(start.as_bytes()) => begun.insert(*number),
+                match (encoding, &known.beginning) {
+                    (Some(encoding), _) if so_far.ends_with(encoding.of(&known.value).as_bytes()) => {
+                        found.insert(*number)
+                    }
+                    (None, Some(start)) if so_far.ends_with(start.as_bytes()) => partial.insert(*number),
                     _ => false,
                 };
             }
@@ -70,8 +74,8 @@ impl Index {
         // What is there whole is not also another secret that begins alike.
         let whole: Vec<_> = found.iter().map(|number| secrets[*number].value.as_str()).collect();
         let starts = |number: &usize| secrets[*number].beginning.as_deref().unwrap_or_default();
-        begun.retain(|number| !whole.iter().any(|value| value.starts_with(starts(number))));
-        found.extend(begun);
+        partial.retain(|number| !whole.iter().any(|value| value.starts_with(starts(number))));
+        found.extend(partial);
         found
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::violation::{MAX_LINE, MAX_UNASKED};
+use crate::protocol::violation::{MAX_LINE, MAX_UNSOLICITED};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 struct Echo;
@@ -22,7 +22,7 @@ const SOON: Duration = Duration::from_millis(500);
 fn pair() -> (Peer, DuplexStream) {
     let (near, far) = duplex(4096);
     let (read, write) = tokio::io::split(near);
-    let (peer, listen) = connect(read, write, MAX_UNASKED, |_| Arc::new(Echo));
+    let (peer, listen) = connect(read, write, MAX_UNSOLICITED, |_| Arc::new(Echo));
     tokio::spawn(listen);
     (peer, far)
 }
@@ -43,9 +43,9 @@ async fn answered_with(bytes: &[u8]) -> CallError {
 async fn two_peers_understand_each_other() {
     let (a, b) = duplex(4096);
     let ((ar, aw), (br, bw)) = (tokio::io::split(a), tokio::io::split(b));
-    let (caller, listen) = connect(ar, aw, MAX_UNASKED, |_| Arc::new(Echo));
+    let (caller, listen) = connect(ar, aw, MAX_UNSOLICITED, |_| Arc::new(Echo));
     tokio::spawn(listen);
-    let (_callee, listen) = connect(br, bw, MAX_UNASKED, |_| Arc::new(Echo));
+    let (_callee, listen) = connect(br, bw, MAX_UNSOLICITED, |_| Arc::new(Echo));
     tokio::spawn(listen);
     assert_eq!(caller.call::<Value>("echo", json!({"x": 1}), SOON).await, Ok(json!({"x": 1})));
     let Err(CallError::Refused(refusal)) = caller.call::<Value>("nope", json!({}), SOON).await else { panic!() };
@@ -74,7 +74,7 @@ async fn a_line_without_end_is_cut_off() {
 #[tokio::test]
 async fn a_flood_of_notifications_is_stopped() {
     let error =
-        answered_with(&b"{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":{}}\n".repeat(MAX_UNASKED + 1)).await;
+        answered_with(&b"{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":{}}\n".repeat(MAX_UNSOLICITED + 1)).await;
     assert_eq!(error, CallError::Broken(Violation::Flood));
 }
 
