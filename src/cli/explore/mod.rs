@@ -247,8 +247,7 @@ fn run_mutants(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) ->
         return Err(CliError::Usage("no mutant matches".into()));
     }
     let mut out = Out;
-    let (mut tried, mut killed, mut by_role): (usize, usize, BTreeMap<&str, (usize, usize)>) =
-        (0, 0, BTreeMap::new());
+    let (mut tried, mut killed, mut by_role): (usize, usize, BTreeMap<&str, (usize, usize)>) = (0, 0, BTreeMap::new());
     for mutant in &mutants {
         let parts = injected(reference, &mutant.mutation);
         let found = search(args, &parts, args.seed.unwrap_or(1), interrupted)?;
