@@ -12,6 +12,12 @@ pub(crate) fn files() -> SuiteFiles {
     SuiteFiles::embedded(ROOT, FILES)
 }
 
+/// The text of the bundled suite's `clauses.yaml`.
+#[cfg(feature = "cli")]
+pub(crate) fn clauses_text() -> &'static str {
+    FILES.iter().find(|file| file.path == "scenarios/clauses.yaml").map_or("", |file| file.text)
+}
+
 /// Why the bundled suite was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {

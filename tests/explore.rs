@@ -1,4 +1,4 @@
-//! Exploration as its users meet it.
+//! `vouch explore`, run as a command.
 
 mod common;
 
@@ -15,7 +15,7 @@ fn the_reference_keeps_to_the_model_on_many_walks() {
 }
 
 #[test]
-fn a_planted_fault_is_found_shortened_and_written_as_a_scenario_that_replays() {
+fn a_mutant_is_detected_and_its_shrunk_walk_is_saved_as_a_scenario_that_fails_too() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let args = ["explore", "--seed", "1", "--seconds", "60", "--jobs", "1", "--mutant", "region-ignored", "--output"];
     let out = stdout(&vouch().args(args).arg(folder.path()).assert().code(1));
@@ -24,24 +24,24 @@ fn a_planted_fault_is_found_shortened_and_written_as_a_scenario_that_replays() {
     let files = [found(folder.path())];
     vouch().args(["run", "--ci"]).arg(&files[0]).assert().success().stdout(contains("the build conforms"));
     let replay = vouch().args(["run", "--ci", "--mutant", "region-ignored"]).arg(&files[0]).assert().code(1);
-    assert!(stdout(&replay).contains("broken MIG-5"), "{}", stdout(&replay));
-    // The same seed tells the same.
+    assert!(stdout(&replay).contains("violated MIG-5"), "{}", stdout(&replay));
+    // The same seed reports the same walk.
     let again = stdout(&vouch().args(args).arg(folder.path()).assert().code(1));
     let walk = |text: &str| text.lines().filter(|line| line.starts_with("    ")).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(walk(&out), walk(&again));
 }
 
-/// Walks with a mutant, and replays what is found with and without it.
+/// Explores a mutant, and runs the saved scenario with and without the mutant.
 fn finds_and_replays(fault: &str, clause: &str, more: &[&str]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let args = ["explore", "--seed", "1", "--seconds", "60", "--mutant", fault, "--output"];
     vouch().args(args).arg(folder.path()).args(more).assert().code(1);
     let file = found(folder.path());
     vouch().args(["run", "--ci"]).arg(&file).assert().success().stdout(contains("the build conforms"));
-    // What a crowd shows is a race: a single run may miss it.
+    // Parallel steps race: a single run may miss the fault.
     let args = ["run", "--ci", "--strict", "--repeat", "20", "--mutant", fault];
     let replay = vouch().args(args).arg(&file).assert().code(1);
-    assert!(stdout(&replay).contains(&format!("broken {clause}")), "{fault}: {}", stdout(&replay));
+    assert!(stdout(&replay).contains(&format!("violated {clause}")), "{fault}: {}", stdout(&replay));
 }
 
 /// The scenario that was written.
@@ -54,7 +54,7 @@ fn found(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn what_only_other_clients_and_crowds_show_replays_too() {
+fn faults_that_only_other_clients_or_parallel_calls_show_are_reproduced_by_their_scenarios() {
     finds_and_replays("no-queue", "LIF-5", &[]);
     finds_and_replays("cloud-many-uses", "IDP-1", &[]);
     finds_and_replays("cloud-old-refresh-tokens-good", "IDP-2", &[]);
@@ -62,7 +62,7 @@ fn what_only_other_clients_and_crowds_show_replays_too() {
 }
 
 #[test]
-fn what_is_told_damaged_or_waited_for_replays() {
+fn faults_of_status_changes_corrupt_storage_and_waiting_calls_are_reproduced_by_their_scenarios() {
     finds_and_replays("silent-hold", "LIF-6", &[]);
     finds_and_replays("trips-over-its-mark", "PER-5", &[]);
     finds_and_replays("waiters-signed-out", "DEL-5", &[]);
@@ -78,7 +78,7 @@ fn outside(more: &str) -> (tempfile::TempDir, PathBuf) {
 }
 
 #[test]
-fn sdks_from_outside_are_walked_and_the_honest_ones_pass() {
+fn external_sdks_that_conform_pass() {
     let (_folder, reference) = outside("");
     for path in [reference.as_path(), Path::new("adapters/python/vouch.toml")] {
         for profile in ["junction", "gcip"] {
@@ -92,7 +92,7 @@ fn sdks_from_outside_are_walked_and_the_honest_ones_pass() {
 }
 
 #[test]
-fn an_sdk_without_a_clock_is_walked_in_real_time_without_the_acts_that_take_long() {
+fn an_sdk_without_a_clock_is_explored_in_real_time_without_actions_that_take_long() {
     let (_folder, path) = outside(", \"--no-clock\"");
     let args = ["explore", "--seed", "1", "--walks", "4", "--length", "12", "--seconds", "60", "--target"];
     let out = stdout(&vouch().args(args).arg(path).assert().success());
@@ -100,7 +100,7 @@ fn an_sdk_without_a_clock_is_walked_in_real_time_without_the_acts_that_take_long
 }
 
 #[test]
-fn a_fault_of_an_sdk_from_outside_is_found_shortened_and_replays() {
+fn a_fault_of_an_external_sdk_is_detected_and_its_shrunk_walk_is_saved_as_a_scenario_that_fails_too() {
     let (folder, path) = outside(", \"--mutant\", \"region-ignored\"");
     let args = ["explore", "--seed", "20", "--seconds", "60", "--output"];
     let out = stdout(&vouch().args(args).arg(folder.path()).arg("--target").arg(&path).assert().code(1));
@@ -108,7 +108,7 @@ fn a_fault_of_an_sdk_from_outside_is_found_shortened_and_replays() {
     assert!((1..=4).any(|events| out.contains(&format!("shortened to {events} events"))), "{out}");
     let file = found(folder.path());
     let replay = vouch().args(["run", "--ci", "--target"]).arg(&path).arg(&file).assert().code(1);
-    assert!(stdout(&replay).contains("broken MIG-5"), "{}", stdout(&replay));
+    assert!(stdout(&replay).contains("violated MIG-5"), "{}", stdout(&replay));
     let (_honest, path) = outside("");
     vouch().args(["run", "--ci", "--target"]).arg(&path).arg(&file).assert().success();
 }
@@ -154,7 +154,7 @@ fn an_adapter_that_dies_or_hangs_is_a_finding_with_its_standard_error() {
 }
 
 #[test]
-fn an_interrupt_ends_walks_from_outside_in_order() {
+fn an_interrupt_ends_external_walks_in_order() {
     let (_folder, path) = outside("");
     let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("vouch"));
     command.args(["explore", "--seed", "1", "--seconds", "100", "--target"]).arg(path);
@@ -169,14 +169,14 @@ fn an_interrupt_ends_walks_from_outside_in_order() {
 }
 
 #[test]
-fn walks_from_outside_want_an_sdk() {
+fn a_target_file_without_an_sdk_is_rejected() {
     let (_folder, path) = target("profile = \"gcip\"\n");
     let assert = vouch().args(["explore", "--target"]).arg(path).assert().code(2);
-    assert!(common::stderr(&assert).contains("no section [sdk]"), "{}", common::stderr(&assert));
+    assert!(common::stderr(&assert).contains("add a section [sdk]"), "{}", common::stderr(&assert));
 }
 
 #[test]
-fn a_fault_that_does_not_exist_is_told_with_the_nearest_one() {
+fn an_unknown_mutant_is_reported_with_the_most_similar_name() {
     let assert = vouch().args(["run", "--mutant", "keeps-keys"]).assert().code(2);
     assert!(common::stderr(&assert).contains("did you mean `keeps-key`?"), "{}", common::stderr(&assert));
 }

@@ -1,7 +1,6 @@
-//! Walks against an SDK from outside: each is drawn up, written as a scenario and played by the runner, so that every
-//! expectation and invariant applies and processes end for real.
+//! Walks against an external SDK. Each walk is planned, converted to a scenario and executed by the runner, so that all
+//! expectations and invariants apply and processes are really killed.
 
-use super::CLAUSES;
 use super::action::{Action, FaultTarget, InjectedFault, LastCall};
 use super::action_list::all_actions;
 use super::in_process::Conditions;
@@ -18,20 +17,20 @@ use vouch_runner::run::{Offer, Plan, PlannedCase, RoleSetup, play};
 use vouch_sim::clock::ClockMode;
 use vouch_spec::protocol::Capability;
 use vouch_spec::scenario::{Clauses, Scenario, Suite};
-use vouch_spec::text::{Diagnostics, Source};
+use vouch_spec::text::Source;
 
-/// Shortening ends after so many tries, or so long.
-const TRIES: usize = 150;
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Shrinking ends after this many walks, or after this time.
+const MAX_TRIES: usize = 150;
+const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// Seats to walk on, and what they allow.
+/// The roles that walks are executed on, and the actions that they allow.
 pub struct ExternalExplorer {
     engine: Arc<RoleSetup>,
     clauses: Clauses,
     virtual_time: bool,
-    /// The actions that can be walked.
+    /// The actions that walks may use.
     pub actions: Vec<Action>,
-    /// The actions that cannot, by the reason.
+    /// The other actions, by the reason why they cannot be used.
     pub left_out: BTreeMap<String, Vec<Action>>,
 }
 
@@ -39,7 +38,7 @@ pub struct ExternalExplorer {
 pub struct Failed {
     pub planned: PlannedWalk,
     pub finding: Finding,
-    /// The stage at which it went wrong, where it is one.
+    /// The index of the stage that failed; none if it failed outside of the stages.
     at: Option<usize>,
 }
 
@@ -47,26 +46,28 @@ pub struct Failed {
 pub enum Ended {
     Well,
     Failed(Box<Failed>),
-    /// Nothing is known of the SDK: the harness or this machine failed.
+    /// The walk says nothing about the SDK: the harness or this machine failed.
     Broken(String),
 }
 
-/// What shortening came to.
+/// The result of shrinking a failed walk.
 pub struct ShrunkWalk {
     pub failed: Failed,
-    /// How many walks it took.
+    /// The number of walks that shrinking took, without the reruns.
     pub tries: usize,
-    /// Whether it failed again when it was walked again.
+    /// Whether the failure was reproduced.
     pub again: bool,
     /// The scenario file's text.
     pub text: String,
 }
 
 impl ExternalExplorer {
-    /// Finds out which actions these roles allow.
-    pub fn new(engine: RoleSetup, offer: &Offer) -> Result<Self, String> {
-        let clauses =
-            Clauses::parse(&Source::new("clauses.yaml", CLAUSES)).map_err(|p| Diagnostics(p).render(false))?;
+    /// Determines which actions these roles allow. Walks name violated clauses from `clauses`.
+    ///
+    /// # Errors
+    /// If the scenario of an action has mistakes, which is a fault of this crate.
+    pub fn new(engine: RoleSetup, offer: &Offer, clauses: &Clauses) -> Result<Self, String> {
+        let clauses = clauses.clone();
         let virtual_time = engine.mode == ClockMode::Virtual;
         let mut explorer =
             Self { engine: Arc::new(engine), clauses, virtual_time, actions: vec![], left_out: BTreeMap::new() };
@@ -80,7 +81,7 @@ impl ExternalExplorer {
         Ok(explorer)
     }
 
-    /// Why an action cannot be walked here, if it cannot.
+    /// The reason why an action cannot be used here, if there is one.
     fn obstacle<'s>(
         &self,
         action: Action,
@@ -88,13 +89,13 @@ impl ExternalExplorer {
         offer: &Offer,
     ) -> Result<Option<String>, String> {
         if matches!(action, Action::Backend(_) | Action::Client(_)) {
-            return Ok(Some("the SDK has no part in it: backend and vendor are built in".into()));
+            return Ok(Some("they do not involve the SDK: backend and vendor are built in".into()));
         }
         if !self.virtual_time && takes_long(action) {
-            return Ok(Some("the SDK does not claim clock, and it would take seconds of real time each".into()));
+            return Ok(Some("the SDK does not claim clock, and each would take seconds of real time".into()));
         }
         let Some(only) = states.find_map(|state| stage(&[*state], action)) else {
-            return Ok(Some("it can never happen".into()));
+            return Ok(Some("the model never allows it".into()));
         };
         let planned = PlannedWalk { stages: vec![only], ..self.planned(0, 0) };
         let case = self.plan(&self.script(&planned, 0, "").1)?;
@@ -124,15 +125,15 @@ impl ExternalExplorer {
         let (scenario, problems) = Scenario::parse(&source, "explored", &self.clauses);
         let suite = Suite { clauses: self.clauses.clone(), scenarios: scenario.into_iter().collect() };
         let plan = Plan::build(&suite, problems).map_err(|problems| problems.render(false))?;
-        plan.cases.into_iter().next().ok_or_else(|| "a walk that makes no case".to_owned())
+        plan.cases.into_iter().next().ok_or_else(|| "the walk has no case".to_owned())
     }
 
-    /// Walks.
+    /// Executes a walk.
     pub async fn walk(&self, planned: &PlannedWalk, seed: u64) -> Ended {
         let written = self.script(planned, seed, "").1;
         let case = match self.plan(&written) {
             Ok(case) => case,
-            Err(problems) => return Ended::Broken(format!("the walk makes no scenario:\n{problems}")),
+            Err(problems) => return Ended::Broken(format!("the scenario of the walk has mistakes:\n{problems}")),
         };
         match play(&case, &self.engine).await.verdict {
             Verdict::Passed => Ended::Well,
@@ -154,7 +155,7 @@ impl ExternalExplorer {
         let (began, mut tries) = (Instant::now(), 0);
         let mut attempt = async |like: &Failed, actions: &[Action]| -> Option<Failed> {
             let planned = like.planned.along(actions);
-            if planned.stages.is_empty() || tries >= TRIES || began.elapsed() > PATIENCE {
+            if planned.stages.is_empty() || tries >= MAX_TRIES || began.elapsed() > MAX_TIME {
                 return None;
             }
             tries += 1;
@@ -163,7 +164,7 @@ impl ExternalExplorer {
                 _ => None,
             }
         };
-        // What came after the failure says nothing; and without it the failing step's own clause is named.
+        // Stages after the failure are irrelevant. Without them, the scenario proves the clause of the failing stage.
         let (mut best, mut again) = (failed.cut(), false);
         for _ in 0..2 {
             if let Ended::Failed(anew) = self.walk(&best.planned, seed).await {
@@ -179,7 +180,7 @@ impl ExternalExplorer {
         ShrunkWalk { failed: best, tries, again, text }
     }
 
-    /// The scenario file of a failure, under the clause that it breaks.
+    /// The scenario file of a failure. It proves the clause that is violated.
     fn text(&self, failed: &Failed, seed: u64, reported: &str) -> String {
         let (own, written) = self.script(&failed.planned, seed, reported);
         match failed.finding.clauses.first() {
@@ -192,7 +193,7 @@ impl ExternalExplorer {
 }
 
 impl Failed {
-    /// Without what came after the failure.
+    /// The walk without the stages after the failure.
     fn cut(mut self) -> Self {
         if let Some(at) = self.at {
             self.planned.stages.truncate(at + 1);
@@ -200,13 +201,13 @@ impl Failed {
         self
     }
 
-    /// How many stages were walked.
+    /// The number of stages that were executed, the failing one included.
     pub fn walked(&self) -> usize {
         self.at.map_or(0, |at| at + 1)
     }
 }
 
-/// Whether two findings tell of the same fault, as far as that can be said.
+/// Whether two findings probably have the same cause.
 fn is_alike(one: &Finding, other: &Finding) -> bool {
     one.severity == other.severity && (one.severity == Severity::Always || one.clauses == other.clauses)
 }

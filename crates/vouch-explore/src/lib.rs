@@ -1,7 +1,12 @@
-//! Exploration: random walks through the scheme, held against a small model and all invariants.
+//! Model-based exploration: random walks through the sign-in-token scheme, checked against a small model and all invariants.
 //!
-//! A walk knows actions, states and outcomes. In memory it knows nothing of scenarios but how to write one down; a walk from
-//! outside is a scenario, and the runner's to play.
+//! A walk is a sequence of [`Action`]s. [`model`] says for each state and action what may be observed and which states may
+//! follow. There are two ways to execute a walk: in process, on the reference parts or mutants of them ([`random_walk`]), and
+//! against an external SDK ([`external`]), where each walk is a scenario that the runner executes. A failing walk is shrunk
+//! and saved as a scenario.
+//!
+//! This crate must not know the command line, target files or the bundled suite: roles, parts and clauses are passed in. It
+//! does not judge scenarios; the runner does. In-process walks use scenarios only to save a failing walk.
 
 pub mod action;
 mod action_list;
@@ -27,6 +32,3 @@ pub use action_list::all_actions;
 pub use planned_walk::PlannedWalk;
 pub use sut::{Mismatch, Parts};
 pub use walk::{Coverage, Possible, Step, Walked, random_walk, reachable, shrink, walk_along, words};
-
-/// The clauses that walks are about: the suite's.
-pub const CLAUSES: &str = include_str!("../../../scenarios/clauses.yaml");

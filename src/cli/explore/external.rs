@@ -1,11 +1,11 @@
-//! `vouch explore --target`: walks against an SDK from outside.
+//! `vouch explore --target`: walks against an external SDK.
 
 use super::{Args, Found, print_coverage, save};
 use crate::Error;
 use crate::cli::signals::{INTERRUPTED, interrupts};
 use crate::cli::stdout::Out;
 use crate::cli::{CliError, Done, runtime, target};
-use crate::suite::named_profile;
+use crate::suite::{Suite, named_profile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -24,12 +24,12 @@ use vouch_spec::protocol::Role;
 pub fn run(args: &Args, path: &Path) -> Done {
     let target = target(Some(path))?;
     if target.sdk.is_none() {
-        let words = "walks from outside want an SDK: the target file has no section [sdk]; see docs/exploring.md";
+        let words = "`--target` needs an SDK to explore: add a section [sdk] to the target file; see docs/exploring.md";
         return Err(CliError::Usage(words.into()));
     }
     let runtime = runtime()?;
     let done = runtime.block_on(explore(args, path, target));
-    // What still runs belongs to processes that end with it.
+    // Tasks that still run belong to processes that end with the runtime.
     runtime.shutdown_timeout(Duration::from_secs(2));
     done
 }
@@ -46,10 +46,12 @@ async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Ta
     let jobs = resource_limits::jobs(args.jobs).map_err(Error::from)?;
     let jobs = resolved.max_jobs.map_or(jobs, |most| jobs.min(most));
     print_build(&resolved)?;
-    let explorer = Arc::new(ExternalExplorer::new(resolved.roles, &resolved.offer).map_err(CliError::Environment)?);
+    let clauses = Suite::bundled()?.clauses();
+    let explorer =
+        Arc::new(ExternalExplorer::new(resolved.roles, &resolved.offer, &clauses).map_err(CliError::Environment)?);
     print_left_out(&explorer.left_out)?;
     if explorer.actions.is_empty() {
-        writeln!(Out, "nothing is left to walk")?;
+        writeln!(Out, "no action is left to explore")?;
         return Ok(ExitCode::from(4));
     }
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
@@ -67,18 +69,18 @@ async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Ta
     let shortened = tokio::select! {
         shortened = explorer.shrink(failed, seed) => shortened,
         () = wanted(&mut interrupted) => {
-            writeln!(Out, "interrupted while a failure was shortened; `--seed {seed} --walks 1` finds it again")?;
+            writeln!(Out, "interrupted while a failing walk was shrunk; run again with `--seed {seed} --walks 1` to reproduce it")?;
             return Ok(ExitCode::from(1));
         }
     };
     print_failure(args, path, seed, events, &shortened)?;
-    // What fails once and not again may be the machine's doing.
+    // A failure that does not reproduce may be caused by the machine.
     Ok(ExitCode::from(if shortened.again { 1 } else { 4 }))
 }
 
 type Walk = (u64, PlannedWalk, Ended);
 
-/// Walks until time, number, a failure or the user ends it.
+/// Walks until the time or the number of walks is reached, a walk fails or the user interrupts.
 async fn search(
     args: &Args,
     explorer: &Arc<ExternalExplorer>,
@@ -110,13 +112,13 @@ async fn search(
             ended = walks.join_next() => ended,
         };
         let Some(ended) = ended else { break };
-        let (at, planned, ended) = ended.map_err(|_| CliError::Environment("a walk has panicked".into()))?;
+        let (at, planned, ended) = ended.map_err(|_| CliError::Environment("a walk panicked".into()))?;
         found.walks += 1;
         match ended {
             Ended::Well => planned.cover(planned.stages.len(), &mut found.coverage),
             Ended::Failed(failed) => {
                 planned.cover(failed.walked(), &mut found.coverage);
-                // The smallest seed, so that the same call tells the same.
+                // The smallest seed, so that the same command reports the same failure.
                 if failure.as_ref().is_none_or(|(first, _)| at < *first) {
                     failure = Some((at, *failed));
                 }
@@ -124,7 +126,7 @@ async fn search(
             Ended::Broken(what) => return Err(CliError::Environment(format!("at seed {at}: {what}"))),
         }
     }
-    // Ends every walk that is under way, and with it its process.
+    // Aborts every running walk, which ends its process.
     walks.shutdown().await;
     found.seconds = began.elapsed().as_secs_f64();
     Ok((found, failure))
@@ -137,7 +139,7 @@ fn print_build(resolved: &ResolvedTarget) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Kinds of actions that cannot be walked, and why.
+/// Prints the kinds of actions that are left out, and why.
 fn print_left_out(left_out: &BTreeMap<String, Vec<Action>>) -> Result<(), CliError> {
     let mut out = Out;
     for (reason, actions) in left_out {
@@ -156,11 +158,11 @@ fn print_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened
     match shortened.again {
         true => writeln!(out, "shortened to {} events in {} more walks:", planned.stages.len(), shortened.tries)?,
         false => {
-            writeln!(out, "inconclusive: walked again twice it does not fail, so it hangs on timing; not shortened:")?
+            writeln!(out, "inconclusive: did not reproduce in two reruns; probably timing-dependent; not shortened:")?
         }
     }
-    for (number, act) in planned.actions().iter().enumerate() {
-        writeln!(out, "  {:>3}  {act:?}", number + 1)?;
+    for (number, action) in planned.actions().iter().enumerate() {
+        writeln!(out, "  {:>3}  {action:?}", number + 1)?;
     }
     let clauses = finding.clauses.join(", ");
     writeln!(out, "  at        {}", finding.step)?;

@@ -4,6 +4,7 @@ mod external;
 
 use super::signals::{INTERRUPTED, stop_on_interrupt};
 use super::{CliError, Done, mutant, runtime};
+use crate::bundled;
 use crate::cli::stdout::Out;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,9 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use vouch_explore::{
-    CLAUSES, Coverage, Parts, Possible, Walked, all_actions, random_walk, reachable, scenario, shrink,
-};
+use vouch_explore::{Coverage, Parts, Possible, Walked, all_actions, random_walk, reachable, scenario, shrink};
 use vouch_sim::mock_cloud::{DefaultCloudPolicy, Keys};
 use vouch_sim::mutant::{Mutant, Mutation, all};
 use vouch_sim::reference::adapter::ReferenceSdk;
@@ -25,56 +24,53 @@ use vouch_spec::profile::Profile;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The seed of the first walk; the others count on from it. Left out, a random one.
+    /// The seed of the first walk; each further walk has the next seed. By default random.
     #[arg(long)]
     seed: Option<u64>,
 
-    /// How long to walk, in seconds.
+    /// Duration, in seconds.
     #[arg(long, default_value_t = 10, value_name = "N")]
     seconds: u64,
 
-    /// How many walks at the most.
+    /// Maximum number of walks.
     #[arg(long, value_name = "N")]
     walks: Option<u64>,
 
-    /// Events in one walk.
+    /// Number of actions in a walk.
     #[arg(long, default_value_t = 30, value_name = "N")]
     length: usize,
 
-    /// How many walks at once. Left out, one a core; against a target, four.
+    /// Number of walks at once. By default one per core; against a target, four per core.
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 
-    /// Where the scenario of a failing walk is written.
+    /// Folder for the scenario of a failing walk.
     #[arg(short, long, default_value = "explored", value_name = "FOLDER")]
     output: PathBuf,
 
-    /// Walk against the SDK of this target file, which must have a section `[sdk]`; everything else is built in.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["inject", "mutants"])]
+    /// Walk against the SDK of this target file, which must have an `[sdk]` section. All other parts are built in.
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["mutant", "mutants"])]
     target: Option<PathBuf>,
 
-    /// With `--target`: the wire profile, junction, gcip or custom. Left out, the target file's.
+    /// With `--target`: the wire profile, `junction`, `gcip` or `custom`. By default the target file's.
     #[arg(long, value_name = "NAME", requires = "target")]
     profile: Option<String>,
 
-    /// With `--target`: real time, even for an SDK that claims `clock`. Acts that would take long are left out.
+    /// With `--target`: real time, even for an SDK that claims `clock`. Actions that would take long are left out.
     #[arg(long, requires = "target")]
     real_time: bool,
 
-    /// Plant a fault in a built-in part first, by its name in `vouch mutants`.
-    #[arg(long, value_name = "FAULT", conflicts_with = "mutants")]
-    inject: Option<String>,
+    /// Inject a fault into a built-in part, by its name in `vouch mutants`. With `--mutants`: only mutants with this in their
+    /// name, or of this clause.
+    #[arg(short, long, value_name = "NAME")]
+    mutant: Option<String>,
 
-    /// Walk with each injected fault in turn, and show which of them exploration alone finds. `--seconds` counts for each.
+    /// Walk against each mutant in turn, and show which of them exploration alone detects. `--seconds` applies to each.
     #[arg(long)]
     mutants: bool,
-
-    /// With `--mutants`: only those with this in their name, or of this clause.
-    #[arg(short, long, value_name = "WORD", requires = "mutants")]
-    mutant: Option<String>,
 }
 
-/// What a search came to.
+/// The result of a search.
 struct Found {
     walks: u64,
     coverage: Coverage,
@@ -102,7 +98,7 @@ pub fn run(args: &Args) -> Done {
     if args.mutants {
         return run_mutants(args, &reference, &interrupted);
     }
-    let parts = match &args.inject {
+    let parts = match &args.mutant {
         Some(name) => injected(&reference, &mutant(name)?.mutation),
         None => reference,
     };
@@ -134,7 +130,7 @@ fn print_failure(out: &mut impl Write, seed: u64, walked: &Walked, args: &Args) 
     Ok(())
 }
 
-/// How far the walks came.
+/// Prints the coverage of the model.
 fn print_coverage(out: &mut impl Write, args: &Args, seed: u64, found: &Found, actions: usize) -> Result<(), CliError> {
     #[allow(clippy::cast_precision_loss, reason = "shown to people")]
     let rate = found.walks as f64 / found.seconds.max(0.001);
@@ -151,7 +147,8 @@ fn print_coverage(out: &mut impl Write, args: &Args, seed: u64, found: &Found, a
     Ok(())
 }
 
-/// Writes the scenario of a failing walk so that `vouch run` can play it where it lies.
+/// Saves the scenario of a failing walk. Where no `clauses.yaml` is at or above the folder, it is written too, so that
+/// `vouch run` can run the file.
 fn save(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, CliError> {
     let path = folder.join(format!("explored-{seed}.yaml"));
     let cannot = |error: std::io::Error| CliError::Environment(format!("cannot write {}: {error}", path.display()));
@@ -159,12 +156,12 @@ fn save(folder: &Path, seed: u64, text: &str) -> Result<PathBuf, CliError> {
     std::fs::write(&path, text).map_err(cannot)?;
     let whole = std::path::absolute(folder).map_err(cannot)?;
     if !whole.ancestors().any(|above| above.join("clauses.yaml").is_file()) {
-        std::fs::write(folder.join("clauses.yaml"), CLAUSES).map_err(cannot)?;
+        std::fs::write(folder.join("clauses.yaml"), bundled::clauses_text()).map_err(cannot)?;
     }
     Ok(path)
 }
 
-/// Walks until time, number, a failure or the user ends it.
+/// Walks until the time or the number of walks is reached, a walk fails or the user interrupts.
 fn search(args: &Args, parts: &Parts, seed: u64, interrupted: &Arc<AtomicBool>) -> Result<Found, CliError> {
     let (began, limit) = (Instant::now(), Duration::from_secs(args.seconds.max(1)));
     let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
@@ -178,14 +175,14 @@ fn search(args: &Args, parts: &Parts, seed: u64, interrupted: &Arc<AtomicBool>) 
         .collect();
     let mut found = Found { walks: 0, coverage: Coverage::default(), failure: None, seconds: 0.0 };
     for worker in workers {
-        let done = worker.join().map_err(|_| CliError::Environment("a walk has panicked".into()))?;
+        let done = worker.join().map_err(|_| CliError::Environment("a walk panicked".into()))?;
         let (walks, coverage, failure) =
             done.map_err(|error| CliError::Environment(format!("cannot start: {error}")))?;
         found.walks += walks;
         found.coverage.states.extend(coverage.states);
         found.coverage.transitions.extend(coverage.transitions);
         found.coverage.actions.extend(coverage.actions);
-        // The smallest seed, so that the same call tells the same.
+        // The smallest seed, so that the same command reports the same failure.
         if let Some((at, walked)) = failure
             && found.failure.as_ref().is_none_or(|(first, _)| at < *first)
         {

@@ -1,4 +1,5 @@
-//! A walk written down as a scenario file, which `vouch run` plays through the whole stack.
+//! Walks as scenarios. The steps of a walk are built as values; they are printed as YAML only to save a scenario file or to
+//! hand one to the runner.
 
 mod calls;
 mod non_sdk_steps;
@@ -13,9 +14,11 @@ use super::state::{Observation, State};
 use super::walk::{Walked, words};
 use std::fmt::Write;
 use vouch_spec::profile::NumberForm;
-use vouch_spec::protocol::{Realm, StatusWord};
+use vouch_spec::protocol::Realm;
+use vouch_spec::scenario::Text;
+use vouch_spec::step::{ClockSkew, CurrentUser, Outcome, Outcomes, Relaunch, ScenarioStep, Status, StatusChanges};
 
-/// What is told of changes of the status.
+/// The clause of status changes.
 const CHANGES: &str = "LIF-6";
 
 /// What is to be written.
@@ -58,7 +61,7 @@ pub fn of_walk(walked: &Walked, seed: u64) -> ScenarioText {
         stages.push(Stage { action: step.action, before, after: vec![step.after], idle });
     }
     let clause = walked.mismatch.as_ref().and_then(|m| m.clause).unwrap_or(own).to_owned();
-    // Where it went wrong, the model alone says what is right; but told changes are wrong for the state that it came to.
+    // Where it went wrong, the model alone says what is right; but reported changes are wrong for the state that was reached.
     if let Some(last) = stages.last_mut().filter(|_| clause != CHANGES) {
         last.after =
             last.before.iter().flat_map(|state| state.branches(last.action)).map(|branch| branch.next).collect();
@@ -66,8 +69,57 @@ pub fn of_walk(walked: &Walked, seed: u64) -> ScenarioText {
     write(&WalkScenario { seed, record: reported, clause, home: walked.home, conditions: walked.conditions, stages })
 }
 
-/// The text of a script.
+/// The scenario file of a walk.
 pub fn write(script: &WalkScenario) -> ScenarioText {
+    let mut text = header(script);
+    print(&mut text, &preparation(script));
+    let mut lines = Vec::new();
+    for (number, stage) in script.stages.iter().enumerate() {
+        lines.push(text.lines().count() + 1);
+        print(&mut text, &stage_steps(script, number, stage));
+    }
+    ScenarioText { text, lines }
+}
+
+fn print(text: &mut String, steps: &[ScenarioStep]) {
+    for step in steps {
+        let _ = writeln!(text, "  - {}", step.to_yaml().replace('\n', "\n  "));
+    }
+}
+
+/// The steps before the first stage.
+fn preparation(script: &WalkScenario) -> Vec<ScenarioStep> {
+    match script.conditions.clock_skew_minutes {
+        0 => vec![],
+        minutes => vec![ScenarioStep::new(ClockSkew { minutes }), ScenarioStep::new(Relaunch {})],
+    }
+}
+
+/// The steps of one stage, with the checks after it.
+fn stage_steps(script: &WalkScenario, number: usize, stage: &Stage) -> Vec<ScenarioStep> {
+    let new_users = new_user_stages(script).take_while(|at| *at <= number).count();
+    // Status changes are checked only where they were wrong: not every SDK reports them.
+    let with_changes = script.clause == CHANGES && number + 1 == script.stages.len();
+    let mut steps = Vec::new();
+    if with_changes {
+        steps.push(ScenarioStep::new(StatusChanges { are: None, any: true }));
+    }
+    steps.extend(steps::steps(number, stage, script, new_users));
+    if with_changes {
+        steps.extend(changes(stage));
+    }
+    steps.extend(checks(&stage.after));
+    steps
+}
+
+/// The stages that create a user.
+fn new_user_stages(script: &WalkScenario) -> impl Iterator<Item = usize> {
+    let comes = |(_, stage): &(usize, &Stage)| stage.action == Action::Backend(BackendRequest::ParallelNewUser);
+    script.stages.iter().enumerate().filter(comes).map(|(number, _)| number)
+}
+
+/// The scenario file as far as `steps:`.
+fn header(script: &WalkScenario) -> String {
     let mut out = String::new();
     let seed = script.seed;
     let _ = writeln!(out, "id: explored-{seed}");
@@ -76,38 +128,13 @@ pub fn write(script: &WalkScenario) -> ScenarioText {
     let _ = writeln!(out, "proves: [{}]", script.clause);
     given(&mut out, script);
     out.push_str("steps:\n");
-    if script.conditions.clock_skew_minutes != 0 {
-        let _ = writeln!(out, "  - clockSkew: {}\n  - relaunch", script.conditions.clock_skew_minutes);
-    }
-    let mut lines = Vec::new();
-    let newcomers = newcomers(script).collect::<Vec<_>>();
-    for (number, stage) in script.stages.iter().enumerate() {
-        lines.push(out.lines().count() + 1);
-        let come = newcomers.iter().take_while(|at| **at <= number).count();
-        // Told changes are looked at where they went wrong: not every SDK has a stream of them.
-        let reported = script.clause == CHANGES && number + 1 == script.stages.len();
-        if reported {
-            out.push_str("  - statusChanges: {any: true}\n");
-        }
-        steps::steps(&mut out, number, stage, script, come);
-        if reported {
-            changes(&mut out, stage);
-        }
-        checks(&mut out, &stage.after);
-    }
-    ScenarioText { text: out, lines }
-}
-
-/// The stages in which somebody new comes.
-fn newcomers(script: &WalkScenario) -> impl Iterator<Item = usize> {
-    let comes = |(_, stage): &(usize, &Stage)| stage.action == Action::Backend(BackendRequest::ParallelNewUser);
-    script.stages.iter().enumerate().filter(comes).map(|(number, _)| number)
+    out
 }
 
 fn given(out: &mut String, script: &WalkScenario) {
     let Realm { environment, region } = script.home;
     let _ = writeln!(out, "given:\n  environment: {environment}\n  region: {region}\n  users: [ada, bob]");
-    let names: Vec<_> = newcomers(script).map(newcomer).collect();
+    let names: Vec<_> = new_user_stages(script).map(new_user).collect();
     if !names.is_empty() {
         let _ = writeln!(out, "  newcomers: [{}]", names.join(", "));
     }
@@ -122,7 +149,7 @@ fn given(out: &mut String, script: &WalkScenario) {
     }
 }
 
-fn newcomer(number: usize) -> String {
+fn new_user(number: usize) -> String {
     format!("newcomer{number}")
 }
 
@@ -182,47 +209,50 @@ pub fn clause(action: Action) -> &'static str {
     }
 }
 
-fn expect(out: &mut String, stage: &Stage) {
-    let mut outcomes: Vec<String> = Vec::new();
-    let branches = stage.before.iter().flat_map(|state| state.branches(stage.action));
-    for seen in branches.flat_map(|branch| branch.seen) {
-        let word = match seen {
-            Observation::Ok => "ok".to_owned(),
-            Observation::Http(status) => status.to_string(),
-            Observation::Refused(kind) => kind.word().to_owned(),
-            Observation::Killed => "killed".to_owned(),
-            // No model allows it.
-            Observation::Never | Observation::Unexpected => continue,
-        };
-        if !outcomes.contains(&word) {
-            outcomes.push(word);
-        }
-    }
-    let _ = writeln!(out, "    expect: [{}]", outcomes.join(", "));
+/// What the model allows the stage's call to return.
+fn expected(stage: &Stage) -> Outcomes {
+    Outcomes::of(expected_outcomes(stage))
 }
 
-/// What the SDK must say of itself, where all states that may be agree on it.
-fn checks(out: &mut String, after: &[State]) {
-    let Some(first) = after.first() else { return };
+fn expected_outcomes(stage: &Stage) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let branches = stage.before.iter().flat_map(|state| state.branches(stage.action));
+    for seen in branches.flat_map(|branch| branch.seen) {
+        let outcome = match seen {
+            Observation::Ok => Outcome::Ok,
+            Observation::Http(status) => Outcome::Http(status),
+            Observation::Refused(kind) => Outcome::Refused(kind),
+            Observation::Killed => Outcome::Killed,
+            // The model never allows these.
+            Observation::Never | Observation::Unexpected => continue,
+        };
+        if !outcomes.contains(&outcome) {
+            outcomes.push(outcome);
+        }
+    }
+    outcomes
+}
+
+/// The status and the user that the SDK must report, where all possible states agree on them.
+fn checks(after: &[State]) -> Vec<ScenarioStep> {
+    let Some(first) = after.first() else { return vec![] };
+    let mut steps = Vec::new();
     if after.iter().all(|state| state.status() == first.status()) {
-        let _ = writeln!(out, "  - status: {}", words_of(first.status()));
+        let is = Some(first.status().to_vec());
+        steps.push(ScenarioStep::new(Status { is, includes: vec![], excludes: vec![] }));
     }
     if after.iter().all(|state| state.user() == first.user()) {
         let user = first.user().map_or("none".to_owned(), |person| format!("${}.id", person.name()));
-        let _ = writeln!(out, "  - currentUser: {user}");
+        steps.push(ScenarioStep::new(CurrentUser { is: Text(user) }));
     }
+    steps
 }
 
-/// The changes of status that an action must tell, where the model leaves no choice.
-fn changes(out: &mut String, stage: &Stage) {
-    let ([before], [after]) = (&stage.before[..], &stage.after[..]) else { return };
-    let reported: Vec<_> =
-        expected_status_changes(stage.action, before, after).iter().map(|set| words_of(set)).collect();
-    let _ = writeln!(out, "  - statusChanges: [{}]", reported.join(", "));
-}
-
-fn words_of(status: &[StatusWord]) -> String {
-    format!("[{}]", status.iter().map(|word| word.word()).collect::<Vec<_>>().join(", "))
+/// The status changes that the SDK must report, where the model allows only one sequence of them.
+fn changes(stage: &Stage) -> Option<ScenarioStep> {
+    let ([before], [after]) = (&stage.before[..], &stage.after[..]) else { return None };
+    let changes = expected_status_changes(stage.action, before, after).iter().map(|set| set.to_vec()).collect();
+    Some(ScenarioStep::new(StatusChanges { are: Some(changes), any: false }))
 }
 
 /// A walk in a few lines, for people.

@@ -1,122 +1,169 @@
-//! The steps of actions in which the SDK has no part.
+//! The steps of actions in which the SDK takes no part.
 
-use super::step_templates::elsewhere;
-use super::{Stage, expect, newcomer};
-use crate::action::{BackendRequest, ClientRequest, PEOPLE, Person, UNKNOWN_KEY, UNKNOWN_USER};
+use super::step_templates::{elsewhere, expire_access_token, fault_once, issue_token, status_once, text};
+use super::{Stage, expected, new_user};
+use crate::action::{BackendRequest, ClientRequest, PEOPLE, Person, Place, UNKNOWN_KEY, UNKNOWN_USER};
 use crate::state::State;
-use std::fmt::Write;
-use vouch_spec::protocol::Realm;
+use vouch_spec::operation::Operation;
+use vouch_spec::protocol::{ErrorKind, Realm};
+use vouch_spec::step::{
+    ClientCall, ClientExchange, ClientMalformed, CredentialKind, Fault, FaultKind, ForgeToken, Forgery, GrantCall,
+    Malformation, MalformedCall, Outcome, Outcomes, Parallel, PresentToken, PresentedToken, ScenarioStep, TokenRequest,
+    VendorUsers,
+};
 
-/// What an app asks of its backend.
-pub(super) fn backend(out: &mut String, ask: BackendRequest, number: usize, stage: &Stage, newcomers: usize) {
-    let other = |person: Person| format!("${}.externalId", person.other().name());
-    let own = |person: Person, more: String| {
-        format!("  - tokenRequest: {{user: {}, owner: ${}.id{more}}}\n", person.name(), person.name())
-    };
-    match ask {
-        BackendRequest::Valid(person) => out.push_str(&own(person, ", notCacheable: true".into())),
-        BackendRequest::WithoutCredential => out.push_str("  - tokenRequest: {user: ada, credential: missing}\n"),
-        BackendRequest::WithGarbage => out.push_str("  - tokenRequest: {user: ada, credential: garbage}\n"),
+/// What an app requests from its backend. `new_users` have been created by the end of the stage.
+pub(super) fn backend(request: BackendRequest, number: usize, stage: &Stage, new_users: usize) -> Vec<ScenarioStep> {
+    let ada = || token_request("ada");
+    let other =
+        |person: Person| [("client_user_id".to_owned(), text(format!("${}.externalId", person.other().name())))];
+    let (fault, request) = match request {
+        BackendRequest::Valid(person) => (None, TokenRequest { not_cacheable: true, ..own_token_request(person) }),
+        BackendRequest::WithoutCredential => (None, TokenRequest { credential: CredentialKind::Missing, ..ada() }),
+        BackendRequest::WithGarbage => (None, TokenRequest { credential: CredentialKind::Garbage, ..ada() }),
         BackendRequest::OtherUserInQuery(person) => {
-            out.push_str(&own(person, format!(", query: {{client_user_id: {}}}", other(person))))
+            (None, TokenRequest { query: other(person).into(), ..own_token_request(person) })
         }
         BackendRequest::OtherUserInBody(person) => {
-            out.push_str(&own(person, format!(", body: {{client_user_id: {}}}", other(person))))
+            (None, TokenRequest { body: other(person).into(), ..own_token_request(person) })
         }
         BackendRequest::OtherUserInHeader(person) => {
-            out.push_str(&own(person, format!(", headers: {{x-user-id: {}}}", other(person))))
+            let headers = other(person).map(|(_, id)| ("x-user-id".to_owned(), id));
+            (None, TokenRequest { headers: headers.into(), ..own_token_request(person) })
         }
         BackendRequest::ParallelNewUser => {
-            let name = newcomer(number);
-            let _ = writeln!(out, "  - parallel: {{steps: [{{tokenRequest: {{user: {name}}}}}], times: 3}}");
-            users(out, stage, newcomers);
-            return;
+            let inner = vec![ScenarioStep::new(token_request(&new_user(number)))];
+            let mut steps = vec![ScenarioStep::new(Parallel { steps: inner, times: 3, successes: None })];
+            steps.extend(vendor_users(stage, new_users));
+            return steps;
         }
-        BackendRequest::LookupRace(person) => {
-            out.push_str("  - fault: {on: findUser, kind: status, status: 404, times: 1}\n");
-            out.push_str(&own(person, String::new()));
-        }
-        BackendRequest::FailedLookup(status) => {
-            let _ = writeln!(out, "  - fault: {{on: findUser, kind: status, status: {status}, times: 1}}");
-            out.push_str("  - tokenRequest: {user: ada}\n");
-        }
+        BackendRequest::LookupRace(person) => (Some(status_once(Operation::FindUser, 404)), own_token_request(person)),
+        BackendRequest::FailedLookup(status) => (Some(status_once(Operation::FindUser, status)), ada()),
         BackendRequest::FailedIssuance(status) => {
-            let _ = writeln!(
-                out,
-                "  - fault: {{on: issuance, kind: status, status: {status}, body: \"bad key $team.key\", times: 1}}"
-            );
-            out.push_str("  - tokenRequest: {user: ada}\n");
+            let body = Some(text("bad key $team.key"));
+            (Some(Fault { body, ..status_once(Operation::Issuance, status) }), ada())
         }
-        BackendRequest::SilentIssuance => {
-            out.push_str("  - fault: {on: issuance, kind: holdRequest, times: 1}\n  - tokenRequest: {user: ada}\n");
-        }
-        BackendRequest::GarbledIssuance => {
-            out.push_str("  - fault: {on: issuance, kind: wrongTypes, times: 1}\n  - tokenRequest: {user: ada}\n");
-        }
-    }
-    expect(out, stage);
+        BackendRequest::SilentIssuance => (Some(fault_once(Operation::Issuance, FaultKind::HoldRequest)), ada()),
+        BackendRequest::GarbledIssuance => (Some(fault_once(Operation::Issuance, FaultKind::WrongTypes)), ada()),
+    };
+    let mut steps: Vec<_> = fault.map(ScenarioStep::new).into_iter().collect();
+    steps.push(ScenarioStep::new(request).expect(expected(stage)));
+    steps
 }
 
-/// How many users the team must have (ISS-2).
-fn users(out: &mut String, stage: &Stage, newcomers: usize) {
+fn token_request(user: &str) -> TokenRequest {
+    TokenRequest {
+        user: user.into(),
+        credential: CredentialKind::Own,
+        query: [].into(),
+        headers: [].into(),
+        body: [].into(),
+        owner: None,
+        not_cacheable: false,
+        bind: None,
+    }
+}
+
+/// A request whose token must be for the user who makes it.
+fn own_token_request(person: Person) -> TokenRequest {
+    TokenRequest { owner: Some(text(format!("${}.id", person.name()))), ..token_request(person.name()) }
+}
+
+/// The number of users that the team must have (ISS-2), where all possible states agree on it.
+fn vendor_users(stage: &Stage, new_users: usize) -> Option<ScenarioStep> {
     let deleted = |state: &State| PEOPLE.iter().filter(|person| state.is_deleted(**person)).count();
-    if let Some(state) =
-        stage.after.first().filter(|first| stage.after.iter().all(|other| deleted(other) == deleted(first)))
-    {
-        let _ = writeln!(out, "  - vendorUsers: {{count: {}}}", PEOPLE.len() - deleted(state) + newcomers);
-    }
+    let first = deleted(stage.after.first()?);
+    let certain = stage.after.iter().all(|other| deleted(other) == first);
+    certain.then(|| ScenarioStep::new(VendorUsers { count: PEOPLE.len() - first + new_users }))
 }
 
-/// What another client tries.
-pub(super) fn client(out: &mut String, what: ClientRequest, number: usize, home: Realm) {
-    let _ = match what {
+/// What a client other than the SDK requests from the vendor.
+pub(super) fn client(request: ClientRequest, number: usize, home: Realm) -> Vec<ScenarioStep> {
+    let refused = Outcome::Class(4);
+    let unauthorized = [Outcome::Http(401), Outcome::Http(403)];
+    let team_call = |call: &str| ClientCall { key: Some(text("$team.key")), ..client_call(call) };
+    let (step, outcomes) = match request {
         ClientRequest::AccessTokenAt(place) => {
-            writeln!(out, "  - presentToken: {{token: accessToken{}}}\n    expect: [401, 403]", elsewhere(place, home))
+            (present(PresentedToken::AccessToken, place, home), Outcomes::of(unauthorized))
         }
         ClientRequest::ExpiredAccessToken => {
-            writeln!(out, "  - expire: accessToken\n  - presentToken: {{token: accessToken}}\n    expect: [401, 403]")
+            let step = present(PresentedToken::AccessToken, Place::Home, home).expect(Outcomes::of(unauthorized));
+            return vec![expire_access_token(), step];
         }
         ClientRequest::Garbage => {
-            writeln!(out, "  - clientMalformed: {{how: garbage, call: refresh}}\n    expect: 4xx")
+            let malformed = ClientMalformed { how: Malformation::Garbage, call: MalformedCall::Refresh };
+            (ScenarioStep::new(malformed), Outcomes::of([refused]))
         }
-        ClientRequest::DuplicateUser => writeln!(
-            out,
-            "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{\"client_user_id\": \"$ada.externalId\"}}'}}\n    \
-             expect: [200, 4xx]"
-        ),
-        ClientRequest::NoCredential => writeln!(out, "  - clientCall: {{call: GET /v2/user/$ada.id}}\n    expect: 4xx"),
+        ClientRequest::DuplicateUser => {
+            let body = Some(text(r#"{"client_user_id": "$ada.externalId"}"#));
+            let call = ClientCall { body, ..team_call("POST /v2/user") };
+            (ScenarioStep::new(call), Outcomes::of([Outcome::Http(200), refused]))
+        }
+        ClientRequest::NoCredential => {
+            (ScenarioStep::new(client_call("GET /v2/user/$ada.id")), Outcomes::of([refused]))
+        }
         ClientRequest::UnknownKey => {
-            writeln!(out, "  - clientCall: {{call: GET /v2/user/$ada.id, key: {UNKNOWN_KEY}}}\n    expect: 4xx")
+            let call = ClientCall { key: Some(text(UNKNOWN_KEY)), ..client_call("GET /v2/user/$ada.id") };
+            (ScenarioStep::new(call), Outcomes::of([refused]))
         }
         ClientRequest::KeyAt(place) => {
-            let place = elsewhere(place, home);
-            writeln!(out, "  - clientCall: {{call: GET /v2/user, key: $team.key{place}}}\n    expect: 4xx")
+            let (environment, region) = elsewhere(place, home);
+            let call = ClientCall { environment, region, ..team_call("GET /v2/user") };
+            (ScenarioStep::new(call), Outcomes::of([refused]))
         }
         ClientRequest::UserWithoutClientId => {
-            writeln!(out, "  - clientCall: {{call: POST /v2/user, key: $team.key, body: '{{}}'}}\n    expect: 4xx")
+            let call = ClientCall { body: Some(text("{}")), ..team_call("POST /v2/user") };
+            (ScenarioStep::new(call), Outcomes::of([refused]))
         }
-        ClientRequest::TokenForUnknownUser => writeln!(
-            out,
-            "  - clientCall: {{call: POST /v2/user/{UNKNOWN_USER}/sign_in_token, key: $team.key}}\n    expect: 4xx"
-        ),
-        ClientRequest::UnsignedToken => writeln!(
-            out,
-            "  - issueToken: {{user: ada, as: good{number}}}\n  \
-             - forgeToken: {{from: $good{number}, how: algorithmNone, as: bad{number}}}\n  \
-             - clientExchange: {{token: $bad{number}}}\n    expect: [4xx, invalidSignInToken]"
-        ),
-        ClientRequest::Metrics | ClientRequest::NewUser => {
-            let call = if what == ClientRequest::Metrics { "GET /v2/user/metrics" } else { "POST /v2/user" };
-            let body = if what == ClientRequest::NewUser { ", body: '{\"client_user_id\": \"intruder\"}'" } else { "" };
-            writeln!(
-                out,
-                "  - issueToken: {{user: ada, as: mine{number}}}\n  - clientExchange: {{token: $mine{number}, as: s{number}}}\n  \
-                 - clientCall: {{call: {call}, bearer: $s{number}.accessToken{body}}}\n    expect: 4xx",
-            )
+        ClientRequest::TokenForUnknownUser => {
+            let call = team_call(&format!("POST /v2/user/{UNKNOWN_USER}/sign_in_token"));
+            (ScenarioStep::new(call), Outcomes::of([refused]))
         }
-        ClientRequest::SignInTokenAgain => writeln!(out, "  - presentToken: {{token: signInToken}}\n    expect: 4xx"),
+        ClientRequest::UnsignedToken => return unsigned_token(number),
+        ClientRequest::Metrics => return with_own_session(number, client_call("GET /v2/user/metrics")),
+        ClientRequest::NewUser => {
+            let body = Some(text(r#"{"client_user_id": "intruder"}"#));
+            return with_own_session(number, ClientCall { body, ..client_call("POST /v2/user") });
+        }
+        ClientRequest::SignInTokenAgain => {
+            (present(PresentedToken::SignInToken, Place::Home, home), Outcomes::of([refused]))
+        }
         ClientRequest::OldRefreshToken => {
-            writeln!(out, "  - presentToken: {{token: oldRefreshToken}}\n    expect: 4xx")
+            (present(PresentedToken::OldRefreshToken, Place::Home, home), Outcomes::of([refused]))
         }
     };
+    vec![step.expect(outcomes)]
+}
+
+fn client_call(call: &str) -> ClientCall {
+    ClientCall { call: text(call), bearer: None, key: None, body: None, environment: None, region: None, field: None }
+}
+
+fn present(token: PresentedToken, place: Place, home: Realm) -> ScenarioStep {
+    let (environment, region) = elsewhere(place, home);
+    ScenarioStep::new(PresentToken { token, environment, region })
+}
+
+fn exchange(token: &str, bind: Option<String>) -> ScenarioStep {
+    let token = text(format!("${token}"));
+    let call = GrantCall { token, bind, environment: None, region: None, not_cacheable: false, obeys: None };
+    ScenarioStep::new(ClientExchange(call))
+}
+
+/// A sign-in token with the algorithm `none`, at the token endpoint.
+fn unsigned_token(number: usize) -> Vec<ScenarioStep> {
+    let (good, bad) = (format!("good{number}"), format!("bad{number}"));
+    let forge = ForgeToken { from: text(format!("${good}")), how: Forgery::AlgorithmNone, bind: bad.clone() };
+    let outcomes = Outcomes::of([Outcome::Class(4), Outcome::Refused(ErrorKind::InvalidSignInToken)]);
+    let issue = ScenarioStep::new(issue_token(Person::Ada, &good));
+    vec![issue, ScenarioStep::new(forge), exchange(&bad, None).expect(outcomes)]
+}
+
+/// A call with a user's own access token that only the team may make.
+fn with_own_session(number: usize, call: ClientCall) -> Vec<ScenarioStep> {
+    let (token, session) = (format!("mine{number}"), format!("s{number}"));
+    let call = ClientCall { bearer: Some(text(format!("${session}.accessToken"))), ..call };
+    let issue = ScenarioStep::new(issue_token(Person::Ada, &token));
+    let refused = Outcomes::of([Outcome::Class(4)]);
+    vec![issue, exchange(&token, Some(session)), ScenarioStep::new(call).expect(refused)]
 }

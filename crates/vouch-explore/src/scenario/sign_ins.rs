@@ -1,118 +1,127 @@
 //! The steps of sign-ins.
 
-use super::step_templates::{elsewhere, fault, is_online, under_way, while_online};
-use super::{Stage, WalkScenario, checks, expect};
-use crate::action::{Action, Forged, InjectedFault, Person};
+use super::step_templates::{
+    await_call, clear_faults, elsewhere, fault, gap_of, is_online, issue_token, kill_and_launch, pause, release,
+    request_of, sends, sign_in, sign_out, start, start_held, text, while_online,
+};
+use super::{Stage, WalkScenario, checks, expected};
+use crate::action::{Action, Forged, InjectedFault, Person, Place};
 use crate::state::{Installed, State};
-use std::fmt::Write;
+use vouch_spec::operation::Operation;
+use vouch_spec::protocol::ErrorKind;
+use vouch_spec::step::{
+    Crash, Expire, ExpiringToken, FaultKind, ForgeToken, Forgery, IssueToken, Only, Outcome, Outcomes, Parallel,
+    ScenarioStep, TrafficExpectation,
+};
 
-/// How a sign-in may end while another goes on.
-const NO: &str = "[ok, alreadySignedIn, invalidSignInToken, incompatible]";
-
-pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &WalkScenario) {
-    let (home, conditions) = (script.home, script.conditions);
-    let safe = if conditions.url_safe_characters { ", urlSafeCharacters: true" } else { "" };
-    let other_case = matches!(stage.action, Action::SignInOtherCase(_));
-    let capital = if conditions.capital_user_id != other_case { ", capitalUserId: true" } else { "" };
-    let issue = |person: Person, place: &str| {
-        let token = format!("  - issueToken: {{user: {}{place}{safe}{capital}, as: t{number}}}\n", person.name());
-        while_online(is_online(stage), &token)
-    };
-    let (exchange, name) = (format!("signIn: $t{number}"), format!("c{number}"));
-    let sign_in = format!("  - {exchange}\n");
+pub(super) fn steps(number: usize, stage: &Stage, script: &WalkScenario) -> Vec<ScenarioStep> {
+    let (token, name) = (format!("t{number}"), format!("c{number}"));
+    let issue = |person: Person, place: Place| issue(stage, script, person, place, &token);
+    let sign_in = || sign_in(&token);
+    let mut steps = Vec::new();
     match stage.action {
         Action::SignIn(person, place) => {
-            out.push_str(&issue(person, &elsewhere(place, home)));
-            out.push_str(&sign_in);
-            expect(out, stage);
+            steps.extend(issue(person, place));
+            steps.push(sign_in().expect(expected(stage)));
         }
         Action::SignInWithFault(person, how) => {
-            out.push_str(&fault("exchange", how));
-            out.push_str(&issue(person, ""));
-            out.push_str(&sign_in);
-            expect(out, stage);
+            steps.push(fault(Operation::Exchange, how));
+            steps.extend(issue(person, Place::Home));
+            let mut exchange = sign_in().expect(expected(stage));
             if let InjectedFault::RetryAfter(_, seconds) = how {
-                let _ = writeln!(out, "    sent: {{exchange: {{minGapSeconds: {seconds}}}}}");
+                let sent = TrafficExpectation { exchange: Some(gap_of(seconds)), ..TrafficExpectation::default() };
+                exchange = sends(exchange, sent);
             }
-            out.push_str("  - clearFaults\n");
+            steps.extend([exchange, clear_faults()]);
         }
         Action::SignInForged(how) => {
-            let how = match how {
-                Forged::NotBase64 => "notBase64",
-                Forged::AlgorithmNone => "algorithmNone",
-                Forged::AlgorithmHs256 => "algorithmHs256",
-                Forged::AlgorithmEs256 => "algorithmEs256",
-                Forged::ForeignIssuer => "foreignIssuer",
-                Forged::LookalikeIssuer => "lookalikeIssuer",
-                Forged::NoUser => "noUser",
-                Forged::BadSignature => "badSignature",
-            };
-            out.push_str(&issue(Person::Ada, ""));
-            let _ = writeln!(
-                out,
-                "  - forgeToken: {{from: $t{number}, how: {how}, as: f{number}}}\n  - signIn: $f{number}"
-            );
-            expect(out, stage);
-            if how != "badSignature" {
-                out.push_str("    sent: nothing\n");
-            }
+            steps.extend(issue(Person::Ada, Place::Home));
+            steps.extend(forged(number, stage, how));
         }
         Action::SignInOtherCase(person) => {
-            out.push_str(&issue(person, ""));
-            out.push_str(&sign_in);
-            expect(out, stage);
+            steps.extend(issue(person, Place::Home));
+            steps.push(sign_in().expect(expected(stage)));
         }
         Action::SignInElsewhere(person, place) => {
-            out.push_str(&issue(person, &elsewhere(place, home)));
-            let _ = writeln!(out, "{sign_in}  - request: GET /v2/user/${}.id", person.name());
-            expect(out, stage);
-            out.push_str("  - signOut\n");
+            steps.extend(issue(person, place));
+            steps.extend([sign_in(), request_of(person).expect(expected(stage)), sign_out()]);
         }
         Action::SignInExpiredToken(person) => {
-            out.push_str(&issue(person, ""));
-            out.push_str("  - expire: signInToken\n");
-            out.push_str(&sign_in);
-            expect(out, stage);
+            steps.extend(issue(person, Place::Home));
+            steps.push(ScenarioStep::new(Expire { what: ExpiringToken::SignInToken }));
+            steps.push(sign_in().expect(expected(stage)));
         }
-        Action::ParallelSignIns => {
-            let _ = writeln!(
-                out,
-                "  - issueToken: {{user: ada, as: a{number}}}\n  - issueToken: {{user: bob, as: b{number}}}\n  \
-                 - parallel:\n      successes: 1\n      steps:\n        - signIn: $a{number}\n          expect: {NO}\n        \
-                 - signIn: $b{number}\n          expect: {NO}"
-            );
-            // Who wins is a race. What follows is about the winner of the walk, so that is who is signed in then.
-            if let [State { installed: Installed::Token { person, .. }, .. }] = stage.after[..] {
-                let person = person.name();
-                let _ = writeln!(
-                    out,
-                    "  - signOut\n  - issueToken: {{user: {person}, as: c{number}}}\n  - signIn: $c{number}"
-                );
-            }
-        }
+        Action::ParallelSignIns => parallel_sign_ins(&mut steps, number, stage),
         Action::SignOutDuringSignIn(person) => {
-            out.push_str(&issue(person, ""));
-            out.push_str(&under_way("exchange", "holdResponse", &exchange, &name));
-            let _ = writeln!(
-                out,
-                "  - start: {{step: {{signOut: {{}}}}, as: o{number}}}\n  - pause: {{milliseconds: 30}}\n  - release\n  \
-                 - await: o{number}\n  - await: {name}"
-            );
-            expect(out, stage);
+            steps.extend(issue(person, Place::Home));
+            steps.extend(start_held(Operation::Exchange, FaultKind::HoldResponse, sign_in(), &name));
+            let out = format!("o{number}");
+            steps.extend([start(sign_out(), &out, None), pause(30), release(), await_call(&out)]);
+            steps.push(await_call(&name).expect(expected(stage)));
         }
         Action::SignInCheckedMidway(person) => {
-            out.push_str(&issue(person, ""));
-            out.push_str(&under_way("exchange", "holdRequest", &exchange, &name));
-            checks(out, &stage.before);
-            let _ = writeln!(out, "  - release\n  - await: {name}");
-            expect(out, stage);
+            steps.extend(issue(person, Place::Home));
+            steps.extend(start_held(Operation::Exchange, FaultKind::HoldRequest, sign_in(), &name));
+            steps.extend(checks(&stage.before));
+            steps.extend([release(), await_call(&name).expect(expected(stage))]);
         }
         Action::CrashInSignIn(person, write) => {
-            out.push_str(&issue(person, ""));
-            let _ = writeln!(out, "  - crash: {{step: {{signIn: $t{number}}}, write: {write}}}");
-            expect(out, stage);
-            out.push_str("  - kill\n  - launch\n");
+            steps.extend(issue(person, Place::Home));
+            let crash = Crash { step: sign_in(), write: Some(write) };
+            steps.push(ScenarioStep::new(crash).expect(expected(stage)));
+            steps.extend(kill_and_launch());
         }
         _ => {}
+    }
+    steps
+}
+
+/// Issues a sign-in token of the walk's shape. The backend needs the network for that.
+fn issue(stage: &Stage, script: &WalkScenario, person: Person, place: Place, bind: &str) -> Vec<ScenarioStep> {
+    let other_case = matches!(stage.action, Action::SignInOtherCase(_));
+    let (environment, region) = elsewhere(place, script.home);
+    let token = IssueToken {
+        environment,
+        region,
+        url_safe_characters: script.conditions.url_safe_characters,
+        capital_user_id: script.conditions.capital_user_id != other_case,
+        ..issue_token(person, bind)
+    };
+    while_online(is_online(stage), vec![ScenarioStep::new(token)])
+}
+
+/// A sign-in with a forged copy of the token that was issued.
+fn forged(number: usize, stage: &Stage, how: Forged) -> [ScenarioStep; 2] {
+    let how = match how {
+        Forged::NotBase64 => Forgery::NotBase64,
+        Forged::AlgorithmNone => Forgery::AlgorithmNone,
+        Forged::AlgorithmHs256 => Forgery::AlgorithmHs256,
+        Forged::AlgorithmEs256 => Forgery::AlgorithmEs256,
+        Forged::ForeignIssuer => Forgery::ForeignIssuer,
+        Forged::LookalikeIssuer => Forgery::LookalikeIssuer,
+        Forged::NoUser => Forgery::NoUser,
+        Forged::BadSignature => Forgery::BadSignature,
+    };
+    let bind = format!("f{number}");
+    let mut exchange = sign_in(&bind).expect(expected(stage));
+    // Only the vendor can check a signature.
+    if how != Forgery::BadSignature {
+        let nothing = TrafficExpectation { only: Some(Only::Nothing), ..TrafficExpectation::default() };
+        exchange = sends(exchange, nothing);
+    }
+    [ScenarioStep::new(ForgeToken { from: text(format!("$t{number}")), how, bind }), exchange]
+}
+
+fn parallel_sign_ins(steps: &mut Vec<ScenarioStep>, number: usize, stage: &Stage) {
+    let refused = [ErrorKind::AlreadySignedIn, ErrorKind::InvalidSignInToken, ErrorKind::Incompatible];
+    let outcomes = Outcomes::of([Outcome::Ok].into_iter().chain(refused.map(Outcome::Refused)));
+    let tokens = [(Person::Ada, format!("a{number}")), (Person::Bob, format!("b{number}"))];
+    steps.extend(tokens.iter().map(|(person, bind)| ScenarioStep::new(issue_token(*person, bind))));
+    let inner = tokens.iter().map(|(_, bind)| sign_in(bind).expect(outcomes.clone())).collect();
+    steps.push(ScenarioStep::new(Parallel { steps: inner, times: 1, successes: Some(1) }));
+    // Which of the two succeeds is a race. The rest of the walk needs the user of its own run, so that one signs in again.
+    if let [State { installed: Installed::Token { person, .. }, .. }] = stage.after[..] {
+        let bind = format!("c{number}");
+        steps.extend([sign_out(), ScenarioStep::new(issue_token(person, &bind)), sign_in(&bind)]);
     }
 }

@@ -1,14 +1,22 @@
 //! The steps of an action.
 
-use super::step_templates::{elsewhere, is_online, own, under_way, while_online};
-use super::{Stage, WalkScenario, calls, expect, non_sdk_steps, sign_ins};
+use super::step_templates::{
+    await_call, elsewhere, expire_access_token, is_online, issue_token, kill_and_launch, network, own,
+    refuse_access_tokens, release, request_of, sign_in, sign_out, start_held, status_once, text, while_online,
+};
+use super::{Stage, WalkScenario, calls, expected, non_sdk_steps, sign_ins};
 use crate::action::{Action, LastCall, Person};
-use std::fmt::Write;
-use vouch_spec::protocol::Realm;
+use vouch_spec::operation::Operation;
 use vouch_spec::protocol::message::Area;
+use vouch_spec::protocol::{ErrorKind, Realm};
+use vouch_spec::step::{
+    Advance, AppUser, Configure, CorruptStorage, Corruption, Crash, DeleteUser, Fault, FaultKind, Identify, Keeps,
+    Kill, Launch, LockStorage, NOBODY, NetworkState, Outcome, Outcomes, Reboot, Reconcile, Refresh, Reinstall,
+    Relaunch, Revoke, ScenarioStep, SetUserId, Status, UndoDelete, UnlockStorage,
+};
 
-/// The steps of one stage. So many newcomers have come by its end.
-pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &WalkScenario, newcomers: usize) {
+/// The steps of one stage. `new_users` have been created by its end.
+pub(super) fn steps(number: usize, stage: &Stage, script: &WalkScenario, new_users: usize) -> Vec<ScenarioStep> {
     match stage.action {
         Action::SignIn(..)
         | Action::SignInWithFault(..)
@@ -19,7 +27,7 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Wal
         | Action::ParallelSignIns
         | Action::SignOutDuringSignIn(_)
         | Action::SignInCheckedMidway(_)
-        | Action::CrashInSignIn(..) => sign_ins::steps(out, number, stage, script),
+        | Action::CrashInSignIn(..) => sign_ins::steps(number, stage, script),
         Action::Call
         | Action::CallSummary
         | Action::CallOther
@@ -32,121 +40,123 @@ pub(super) fn steps(out: &mut String, number: usize, stage: &Stage, script: &Wal
         | Action::DeletedWhileWaiting
         | Action::CallTwice
         | Action::LockedCall
-        | Action::CrashInCall(_) => calls::steps(out, number, stage),
-        Action::Client(_) if stage.idle => {}
-        Action::Client(what) => non_sdk_steps::client(out, what, number, script.home),
-        Action::Backend(ask) => {
-            let mut backend = String::new();
-            non_sdk_steps::backend(&mut backend, ask, number, stage, newcomers);
-            out.push_str(&while_online(is_online(stage), &backend));
+        | Action::CrashInCall(_) => calls::steps(number, stage),
+        Action::Client(_) if stage.idle => vec![],
+        Action::Client(request) => non_sdk_steps::client(request, number, script.home),
+        Action::Backend(request) => {
+            while_online(is_online(stage), non_sdk_steps::backend(request, number, stage, new_users))
         }
-        Action::NextUser(next, last_call) => next_user(out, number, stage, next, last_call),
-        _ => others(out, stage, script.home),
+        Action::NextUser(next, last_call) => next_user(number, stage, next, last_call),
+        _ => others(stage, script.home),
     }
 }
 
-fn next_user(out: &mut String, number: usize, stage: &Stage, next: Person, last_call: LastCall) {
-    let (own, next) = (own(stage).name(), next.name());
-    let on_hold =
-        |on: &str| under_way(on, "holdResponse", &format!("request: GET /v2/user/${own}.id"), &format!("c{number}"));
-    let last = match last_call {
-        LastCall::Refreshing => on_hold("refresh"),
-        LastCall::Refused => on_hold("api"),
-        LastCall::Deleted => format!("  - deleteUser: {own}\n{}", on_hold("refresh")),
-        LastCall::RetryTomorrow => format!(
-            "  - fault: {{on: refresh, kind: status, status: 429, retryAfter: 86400, times: 1}}\n  \
-             - request: GET /v2/user/${own}.id\n    expect: network\n"
-        ),
-    };
-    let _ = writeln!(
-        out,
-        "  - refuseAccessTokens: {own}\n{last}  - signOut\n  - issueToken: {{user: {next}, as: t{number}}}\n  \
-         - signIn: $t{number}"
-    );
-    // An answer to the last user's own call may still reach who made it.
-    let may_be = match last_call {
-        LastCall::Refused => ", unauthorized, 401, 200",
-        LastCall::Deleted => ", invalidUser",
-        LastCall::Refreshing | LastCall::RetryTomorrow => "",
-    };
-    let end = format!("  - release\n  - await: c{number}\n    expect: [notSignedIn, cancelled, network{may_be}]\n");
+fn next_user(number: usize, stage: &Stage, next: Person, last_call: LastCall) -> Vec<ScenarioStep> {
+    let (own, token, name) = (own(stage), format!("t{number}"), format!("c{number}"));
+    let held = |on| start_held(on, FaultKind::HoldResponse, request_of(own), &name);
+    let refused = Outcome::Refused;
+    let mut steps = vec![refuse_access_tokens(own)];
     match last_call {
-        LastCall::Refused | LastCall::Deleted => out.push_str(&end),
-        LastCall::Refreshing | LastCall::RetryTomorrow => {
-            let _ = writeln!(out, "  - refuseAccessTokens: {next}");
+        LastCall::Refreshing => steps.extend(held(Operation::Refresh)),
+        LastCall::Refused => steps.extend(held(Operation::Api)),
+        LastCall::Deleted => {
+            steps.push(ScenarioStep::new(DeleteUser { user: own.name().into() }));
+            steps.extend(held(Operation::Refresh));
+        }
+        LastCall::RetryTomorrow => {
+            let fault = Fault { retry_after: Some(86400), ..status_once(Operation::Refresh, 429) };
+            let call = request_of(own).expect(Outcomes::of([refused(ErrorKind::Network)]));
+            steps.extend([ScenarioStep::new(fault), call]);
         }
     }
-    let _ = writeln!(out, "  - request: GET /v2/user/${next}.id");
-    expect(out, stage);
-    if last_call == LastCall::Refreshing {
-        out.push_str(&end);
+    steps.extend([sign_out(), ScenarioStep::new(issue_token(next, &token)), sign_in(&token)]);
+    // A response to the last user's own call may still reach its caller.
+    let also: &[Outcome] = match last_call {
+        LastCall::Refused => &[refused(ErrorKind::Unauthorized), Outcome::Http(401), Outcome::Http(200)],
+        LastCall::Deleted => &[refused(ErrorKind::InvalidUser)],
+        LastCall::Refreshing | LastCall::RetryTomorrow => &[],
+    };
+    let ended = [ErrorKind::NotSignedIn, ErrorKind::Cancelled, ErrorKind::Network].map(refused);
+    let end = [release(), await_call(&name).expect(Outcomes::of(ended.into_iter().chain(also.iter().copied())))];
+    let call = request_of(next).expect(expected(stage));
+    match last_call {
+        LastCall::Refused | LastCall::Deleted => {
+            steps.extend(end);
+            steps.push(call);
+        }
+        LastCall::RetryTomorrow => steps.extend([refuse_access_tokens(next), call]),
+        LastCall::Refreshing => {
+            steps.extend([refuse_access_tokens(next), call]);
+            steps.extend(end);
+        }
     }
+    steps
 }
 
 /// What happens to SDK, app, device and users.
-fn others(out: &mut String, stage: &Stage, home: Realm) {
+fn others(stage: &Stage, home: Realm) -> Vec<ScenarioStep> {
     let (action, own) = (stage.action, own(stage));
+    let lock = || ScenarioStep::new(LockStorage {});
+    let unlock = || ScenarioStep::new(UnlockStorage {});
+    let set_user = |person: Person| ScenarioStep::new(SetUserId { user_id: text(format!("${}.id", person.name())) });
     match action {
         Action::UseForeignKey(place) => {
-            let _ = writeln!(out, "  - configure: {{{}}}", elsewhere(place, home).trim_start_matches(", "));
-            expect(out, stage);
+            let (environment, region) = elsewhere(place, home);
+            vec![ScenarioStep::new(Configure { api_key: None, environment, region }).expect(expected(stage))]
         }
-        Action::SetUserWithoutKey => {
-            out.push_str("  - setUserId: $ada.id\n");
-            expect(out, stage);
-        }
-        Action::LockedLaunch => out.push_str("  - lockStorage\n  - relaunch\n  - unlockStorage\n"),
+        Action::SetUserWithoutKey => vec![set_user(Person::Ada).expect(expected(stage))],
+        Action::LockedLaunch => vec![lock(), ScenarioStep::new(Relaunch {}), unlock()],
         Action::LockedSignOut => {
-            out.push_str("  - lockStorage\n  - signOut:\n    expect: [ok, storage]\n  - unlockStorage\n  - signOut\n");
+            let locked = sign_out().expect(Outcomes::of([Outcome::Ok, Outcome::Refused(ErrorKind::Storage)]));
+            vec![lock(), locked, unlock(), sign_out()]
         }
         Action::CrashInSignOut(write) => {
-            let _ = writeln!(out, "  - crash: {{step: signOut, write: {write}}}");
-            expect(out, stage);
-            out.push_str("  - kill\n  - launch\n");
+            let crash = ScenarioStep::new(Crash { step: sign_out(), write: Some(write) });
+            [crash.expect(expected(stage))].into_iter().chain(kill_and_launch()).collect()
         }
         Action::Identify(person) => {
-            let _ = writeln!(out, "  - identify: {}", person.name());
-            expect(out, stage);
+            vec![ScenarioStep::new(Identify { user: person.name().into() }).expect(expected(stage))]
         }
         Action::UseKey(person) => {
-            let _ = writeln!(out, "  - configure\n  - setUserId: ${}.id", person.name());
+            let configure = Configure { api_key: None, environment: None, region: None };
+            vec![ScenarioStep::new(configure), set_user(person)]
         }
-        Action::SetUser(person) => {
-            let _ = writeln!(out, "  - setUserId: ${}.id", person.name());
-            expect(out, stage);
-        }
+        Action::SetUser(person) => vec![set_user(person).expect(expected(stage))],
         Action::Reconcile => {
-            let idle = if stage.before.iter().all(|state| state.must_change_nothing(action)) {
-                " {signIns: 0, signOuts: 0}"
-            } else {
-                ""
-            };
-            let _ = writeln!(out, "  - reconcile:{idle}");
-            expect(out, stage);
+            let idle = stage.before.iter().all(|state| state.must_change_nothing(action)).then_some(0);
+            vec![ScenarioStep::new(Reconcile { sign_ins: idle, sign_outs: idle }).expect(expected(stage))]
         }
-        Action::Refresh => {
-            out.push_str("  - refresh:\n");
-            expect(out, stage);
+        Action::Refresh => vec![ScenarioStep::new(Refresh {}).expect(expected(stage))],
+        Action::SignOut => vec![sign_out()],
+        Action::Relaunch => vec![ScenarioStep::new(Relaunch {})],
+        Action::Kill => kill_and_launch().into(),
+        Action::CorruptStorage(area) => corrupt_storage(area),
+        Action::Reboot => vec![ScenarioStep::new(Reboot {})],
+        Action::Reinstall => vec![ScenarioStep::new(Reinstall { keeps: Keeps::Secure })],
+        Action::Offline => vec![network(NetworkState::Down)],
+        Action::Online => vec![network(NetworkState::Up)],
+        Action::ExpireAccessToken => vec![expire_access_token()],
+        Action::AdvanceDays => vec![ScenarioStep::new(Advance { by: "3days".into() })],
+        Action::Delete(person) => vec![ScenarioStep::new(DeleteUser { user: person.name().into() })],
+        Action::UndoDelete(person) => vec![ScenarioStep::new(UndoDelete { user: person.name().into() })],
+        Action::Revoke => vec![ScenarioStep::new(Revoke { user: own.name().into() })],
+        Action::RefuseAccessTokens => vec![refuse_access_tokens(own)],
+        Action::AppUser(person) => {
+            vec![ScenarioStep::new(AppUser { user: person.map_or(NOBODY, Person::name).into() })]
         }
-        Action::SignOut => out.push_str("  - signOut\n"),
-        Action::Relaunch => out.push_str("  - relaunch\n"),
-        Action::Kill => out.push_str("  - kill\n  - launch\n"),
-        Action::CorruptStorage(area) => {
-            let _ = writeln!(out, "  - kill\n  - corruptStorage: {{how: garbage, area: {}}}\n  - launch", area.word());
-            out.push_str(if area == Area::Secure { "  - status: []\n" } else { "  - status\n" });
-            out.push_str("  - signOut\n");
-        }
-        Action::Reboot => out.push_str("  - reboot\n"),
-        Action::Reinstall => out.push_str("  - reinstall: {keeps: secure}\n"),
-        Action::Offline => out.push_str("  - network: down\n"),
-        Action::Online => out.push_str("  - network: up\n"),
-        Action::ExpireAccessToken => out.push_str("  - expire: accessToken\n"),
-        Action::AdvanceDays => out.push_str("  - advance: {by: 3days}\n"),
-        Action::Delete(person) => out.push_str(&format!("  - deleteUser: {}\n", person.name())),
-        Action::UndoDelete(person) => out.push_str(&format!("  - undoDelete: {}\n", person.name())),
-        Action::Revoke => out.push_str(&format!("  - revoke: {}\n", own.name())),
-        Action::RefuseAccessTokens => out.push_str(&format!("  - refuseAccessTokens: {}\n", own.name())),
-        Action::AppUser(person) => out.push_str(&format!("  - app: {}\n", person.map_or("nobody", Person::name))),
-        _ => {}
+        _ => vec![],
     }
+}
+
+/// Garbage in a storage area while the app does not run, and a sign-out, which must always work.
+fn corrupt_storage(area: Area) -> Vec<ScenarioStep> {
+    let corrupt = CorruptStorage { how: Corruption::Garbage, area };
+    let is = (area == Area::Secure).then(Vec::new);
+    vec![
+        ScenarioStep::new(Kill {}),
+        ScenarioStep::new(corrupt),
+        ScenarioStep::new(Launch {}),
+        ScenarioStep::new(Status { is, includes: vec![], excludes: vec![] }),
+        sign_out(),
+    ]
 }

@@ -122,7 +122,7 @@ pub use status::{Status, status_set};
 pub use status_changes::StatusChanges;
 pub use storage::{CleanStorage, Storage, StoredSecret};
 pub use token_request::{CredentialKind, TokenRequest};
-pub use traffic::{Credential, TrafficCount, TrafficExpectation};
+pub use traffic::{Credential, Only, TrafficCount, TrafficExpectation};
 pub use undo_delete::UndoDelete;
 pub use unreachable::{Unreachable, UnreachableKind};
 pub use vendor_users::VendorUsers;
