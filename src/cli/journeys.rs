@@ -225,7 +225,7 @@ async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Ta
     ctrlc::set_handler(|| {}).map_err(|error| CliError::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let stop = stop_on_interrupt();
     let TargetSetup { load_target, users, token_place, services, name } =
-        set_up_target(&load, &target, profile).await.map_err(load_error)?;
+        set_up_target(&load, &target, profile, &super::program()?).await.map_err(load_error)?;
     let left_out = left_out(&journeys);
     let parts = JourneyRunnerParts {
         journeys,

@@ -258,3 +258,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|error| CliError::Environment(format!("cannot start: {error}")))
 }
+
+/// This program, which serves the mock cloud of a load in a process of its own.
+fn program() -> Result<PathBuf, CliError> {
+    std::env::current_exe().map_err(|error| CliError::Environment(format!("cannot find this program: {error}")))
+}

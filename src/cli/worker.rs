@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Done {
         load: args.load.clone(),
         wait: args.wait,
         connect_timeout: Duration::from(args.connect_timeout),
-        engine_parts: EngineParts { target, profile, tls },
+        engine_parts: EngineParts { target, profile, tls, program: super::program()? },
     };
     runtime()?.block_on(serve(options))
 }

@@ -41,8 +41,13 @@ pub struct RunningServices {
 /// The time that the mock cloud may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Sets up the target of a load.
-pub async fn set_up_target(load: &Load, target: &Target, profile: Arc<Profile>) -> Result<TargetSetup, LoadError> {
+/// Sets up the target of a load. `program` is the `vouch` program, which serves the mock cloud where the target has no cloud.
+pub async fn set_up_target(
+    load: &Load,
+    target: &Target,
+    profile: Arc<Profile>,
+    program: &Path,
+) -> Result<TargetSetup, LoadError> {
     let mut services = RunningServices::default();
     let (realm, cloud_name) = match &target.cloud {
         Some(spec) => {
@@ -52,13 +57,13 @@ pub async fn set_up_target(load: &Load, target: &Target, profile: Arc<Profile>) 
             services.cloud = Some(cloud);
             (realm, name)
         }
-        None => (mock_cloud(load, &profile, &mut services).await?, "mock cloud".to_owned()),
+        None => (mock_cloud(load, &profile, program, &mut services).await?, "mock cloud".to_owned()),
     };
     let (mut issuer, mut users, mut token_place, mut name) = (None, vec![], Place::Body, cloud_name.clone());
     let issues = load.workloads.iter().any(|workload| {
         workload.needs_installation() || workload.needs_tokens() || workload.calls.contains(&LoadCall::Issue)
     });
-    if let Some((backend_name, set_up_target)) = target.backend.as_ref().filter(|_| issues) {
+    if let Some((backend_name, backend_role)) = target.backend.as_ref().filter(|_| issues) {
         let environment = BackendEnvironment {
             api: &realm.api,
             api_key: &realm.api_key,
@@ -66,7 +71,7 @@ pub async fn set_up_target(load: &Load, target: &Target, profile: Arc<Profile>) 
             timeout: load.timeout,
             connect_timeout: load.timeout,
         };
-        let backend = set_up_target.bring_up(&environment).await.map_err(|error| service_error(backend_name, error))?;
+        let backend = backend_role.bring_up(&environment).await.map_err(|error| service_error(backend_name, error))?;
         users = log_in(&backend, load).await?;
         let call = backend.token_call();
         token_place = call.token.clone();
@@ -118,10 +123,10 @@ fn realm_of(cloud: &ExternalCloud, load: &Load) -> Result<ExternalRealm, LoadErr
 async fn mock_cloud(
     load: &Load,
     profile: &Profile,
+    program: &Path,
     services: &mut RunningServices,
 ) -> Result<ExternalRealm, LoadError> {
     let start_error = |what: String| LoadError::new(format!("cannot start the mock cloud: {what}"));
-    let program = std::env::current_exe().map_err(|error| start_error(error.to_string()))?;
     let folder = tempfile::tempdir().map_err(|error| start_error(error.to_string()))?;
     let target: PathBuf = folder.path().join("vouch.toml");
     let flags =

@@ -46,14 +46,14 @@ pub fn exit_code(round: &Round, evaluation: &Evaluation) -> ExitCode {
     }
 }
 
-/// A workers with its target, ready to prepare.
+/// The workers of a load and its target, ready to prepare.
 pub struct PreparedLoad {
     pub workers: Workers,
     pub services: RunningServices,
     pub name: String,
 }
 
-/// Seats a load and puts its workers together.
+/// Sets up the target of a load, and its workers.
 pub async fn workers(
     ca: Option<&Path>,
     load: &Load,
@@ -65,7 +65,7 @@ pub async fn workers(
     allow_connections(load.connections)
         .map_err(|error| CliError::Usage(format!("{error}, or use fewer --connections")))?;
     let TargetSetup { load_target, users, token_place, services, name } =
-        set_up_target(load, target, profile).await.map_err(load_error)?;
+        set_up_target(load, target, profile, &crate::cli::program()?).await.map_err(load_error)?;
     let client_options = ClientOptions::of(load, tls);
     let workers = Workers::new(WorkerParts { load: load.clone(), load_target, client_options, users, token_place });
     Ok(PreparedLoad { workers, services, name })

@@ -10,6 +10,7 @@ use crate::scheduler::{ArrivalSource, Workload};
 use crate::{
     ClientOptions, LoadError, ProgressEvent, TargetSetup, WorkerParts, Workers, allow_connections, set_up_target,
 };
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -23,6 +24,8 @@ pub struct EngineParts {
     pub target: Target,
     pub profile: Arc<Profile>,
     pub tls: Arc<ClientConfig>,
+    /// The `vouch` program, which serves the mock cloud where the target has no cloud.
+    pub program: PathBuf,
 }
 
 /// An event of an engine. `CleanedUp` is the last one.
@@ -72,7 +75,7 @@ async fn run_engine(
     // The receiver is gone when the worker has ended.
     let emit = |event| drop(sender.send(event));
     let setup = match allow_connections(plan.connections) {
-        Ok(()) => set_up_target(&plan.load, &parts.target, parts.profile).await,
+        Ok(()) => set_up_target(&plan.load, &parts.target, parts.profile, &parts.program).await,
         Err(error) => Err(LoadError::new(error)),
     };
     let setup = match setup {
