@@ -115,7 +115,7 @@ async fn a_user_signs_in_refreshes_and_reads_and_a_stale_refresh_token_ends_the_
         assert_eq!(read(text(&third, "access_token")).await.unwrap().status(), StatusCode::UNAUTHORIZED);
 
         let said = served.end();
-        for line in ["exchanges", "refreshes", "users made", "calls for each second"] {
+        for line in ["exchanges", "refreshes", "users created", "calls per CPU second"] {
             assert!(said.contains(line), "{keys}: {said}");
         }
         assert!(!said.contains("eyJ"), "a secret: {said}");

@@ -127,7 +127,10 @@ fn what_is_wrong_behind_a_200_is_noticed() {
 fn an_unfit_scenario_is_refused_with_its_place() {
     let assert = vouch().args(["journeys", "scenarios/persistence/kill.yaml"]).assert().code(2);
     let told = stderr(&assert);
-    assert!(told.contains("scenarios/persistence/kill.yaml:") && told.contains("no process to kill"), "{told}");
+    assert!(
+        told.contains("scenarios/persistence/kill.yaml:") && told.contains("`kill` makes this scenario unfit"),
+        "{told}"
+    );
     let assert = vouch().args(["journeys", "--list", "scenarios/persistence"]).assert().success();
     let list = stdout(&assert);
     assert!(list.contains("✓ persists-relaunch") && list.contains("kill.yaml:"), "{list}");

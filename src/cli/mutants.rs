@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Done {
         )?;
     }
     if untried > 0 {
-        print_stderr(format!("interrupted; {untried} mutants were not tried"));
+        print_stderr(format!("interrupted; {untried} mutants were not run"));
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::from(u8::from(wrong > 0)))

@@ -61,8 +61,8 @@ pub struct Load {
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     #[default]
-    Http1Client,
-    Http2Client,
+    Http1,
+    Http2,
 }
 
 /// The default number of sign-in tokens for `max`.

@@ -174,7 +174,7 @@ fn print_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened
     )?;
     writeln!(out, "  got       {}", finding.got)?;
     if !finding.wire.is_empty() {
-        writeln!(out, "  the wire up to here (last exchanges):")?;
+        writeln!(out, "  last exchanges:")?;
         for exchange in &finding.wire {
             exchange.to_string().lines().try_for_each(|line| writeln!(out, "    {line}"))?;
         }

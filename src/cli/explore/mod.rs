@@ -284,7 +284,7 @@ fn run_mutants(args: &Args, reference: &Parts, interrupted: &Arc<AtomicBool>) ->
     }
     writeln!(out, "{killed} of {tried} mutants found by exploration alone")?;
     if tried < mutants.len() {
-        writeln!(out, "interrupted; {} mutants were not tried", mutants.len() - tried)?;
+        writeln!(out, "interrupted; {} mutants were not run", mutants.len() - tried)?;
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)

@@ -60,7 +60,7 @@ pub async fn workers(
     target: &Target,
     profile: Arc<Profile>,
 ) -> Result<PreparedLoad, CliError> {
-    let alpn = if load.protocol == Protocol::Http2Client { "h2" } else { "http/1.1" };
+    let alpn = if load.protocol == Protocol::Http2 { "h2" } else { "http/1.1" };
     let tls = tls_config(ca, &[alpn]).map_err(|error| CliError::Usage(error.to_string()))?;
     allow_connections(load.connections)
         .map_err(|error| CliError::Usage(format!("{error}, or use fewer --connections")))?;

@@ -78,14 +78,14 @@ fn run_worker(scheduler: &mut Scheduler, mut clock: WorkerClock<'_>, options: &C
     let failed = |error: std::io::Error| format!("cannot wait for sockets: {error}");
     let endpoints = scheduler.load_target().endpoints.len();
     let done = match options.protocol {
-        Protocol::Http1Client => {
+        Protocol::Http1 => {
             let mut client = Http1Client::new(options.clone(), endpoints).map_err(failed)?;
             clock.wait_for_start();
             let done = client.run(scheduler, &mut clock).map_err(failed);
             scheduler.record.handshakes = client.handshakes;
             done
         }
-        Protocol::Http2Client => {
+        Protocol::Http2 => {
             let mut client = Http2Client::new(options.clone(), &scheduler.load_target().endpoints);
             clock.wait_for_start();
             let done = client.run(scheduler, &mut clock).map_err(failed);
