@@ -21,6 +21,9 @@ use vouch_spec::scenario::Clauses;
 use vouch_spec::scenario::SuiteFiles;
 use vouch_spec::text::{Diagnostics, Source};
 
+/// Gets every event of a run.
+type EventListener = Box<dyn FnMut(&RunEvent) + Send>;
+
 /// Scenarios to run, what to run them against, and how.
 ///
 /// Without a target, every role is filled by a built-in part, which conforms. Nothing runs before [`run`](Self::run) or
@@ -52,7 +55,7 @@ pub struct Suite {
     rounds: usize,
     seed: Option<u64>,
     snapshots: Snapshots,
-    listeners: Vec<Box<dyn FnMut(&RunEvent) + Send>>,
+    listeners: Vec<EventListener>,
 }
 
 /// What to do about a wire snapshot that is missing or differs. In each case, the scenario fails unless it is accepted.

@@ -130,7 +130,8 @@ fn suite(args: &Args) -> Result<Suite, Error> {
     if let Some(seed) = args.shuffle {
         suite = suite.shuffle(seed.unwrap_or_else(rand::random));
     }
-    let switches: [(bool, fn(Suite) -> Suite); 4] = [
+    type Switch = (bool, fn(Suite) -> Suite);
+    let switches: [Switch; 4] = [
         (args.strict, Suite::strict),
         (args.real_time, Suite::real_time),
         (args.require_all, Suite::require_all),

@@ -77,7 +77,7 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         load: &load,
         round: &round,
         evaluation: &evaluation,
-        undeleted_users: undeleted_users,
+        undeleted_users,
     };
     // A summary that cannot be written costs no report.
     let written = report.write_summary(&mut Out, console::colors_enabled());

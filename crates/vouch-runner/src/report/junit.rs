@@ -82,7 +82,7 @@ fn describe(finding: &Finding, advice: Option<&str>) -> String {
     let wire: Vec<_> = finding.wire.iter().map(|exchange| exchange.as_str()).collect();
     format!(
         "{}\nstep: {}\nexpected: {}\ngot: {}\n{}wire:\n{}\nstandard error:\n{}",
-        finding.location.to_string(),
+        finding.location,
         finding.step,
         finding.expected,
         finding.got,
