@@ -5,7 +5,7 @@
 //! - [`clock`]: virtual and real time of a case.
 //! - [`wire`]: records HTTP exchanges, injects faults and redacts secrets.
 //! - [`mock_cloud`]: the vendor API and the identity provider.
-//! - [`reference`]: the reference SDK, backend and app.
+//! - [`mod@reference`]: the reference SDK, backend and app.
 //! - [`mutant`]: the reference parts with one injected fault each.
 //! - [`serve`]: the mock cloud as a server, for load tests.
 

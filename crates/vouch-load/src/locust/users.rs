@@ -65,7 +65,7 @@ impl UserPopulation {
     }
 }
 
-/// The users of one thread, as the [`Scheduler`](crate::scheduler::Scheduler) asks for them. Times are nanoseconds of its clock.
+/// The users of one thread, as the `Scheduler` asks for them. Times are nanoseconds of its clock.
 pub struct ThreadUsers {
     population: Arc<UserPopulation>,
     metrics: Arc<Mutex<ThreadCounters>>,

@@ -103,7 +103,7 @@ struct PeerState {
 
 /// Makes a peer of two byte streams. The future reads and writes until the line breaks and must be polled; dropping it stops all
 /// requests that it was serving. `max_unsolicited` bounds what the other side may send without being asked; only the harness
-/// has reason to set one ([`MAX_UNSOLICITED`]).
+/// has reason to set one ([`super::MAX_UNSOLICITED`]).
 pub fn connect(
     read: impl AsyncRead + Send + Unpin + 'static,
     write: impl AsyncWrite + Send + Unpin + 'static,
