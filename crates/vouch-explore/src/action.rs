@@ -3,6 +3,7 @@
 use std::time::Duration;
 use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{Environment, Realm, Region};
+use vouch_spec::step::Forgery;
 
 /// A user of the customer's team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,7 +111,7 @@ pub enum Action {
     SignIn(Person, Place),
     SignInWithFault(Person, InjectedFault),
     /// With a token that is broken in some way.
-    SignInForged(Forged),
+    SignInForged(Forgery),
     /// With a token that was issued long ago.
     SignInExpiredToken(Person),
     /// With a token that writes the user id in the other letter case than those before.
@@ -249,19 +250,6 @@ pub enum BackendRequest {
     GarbledIssuance,
     /// The issuance is never answered.
     SilentIssuance,
-}
-
-/// Ways to break a sign-in token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Forged {
-    NotBase64,
-    AlgorithmNone,
-    AlgorithmHs256,
-    AlgorithmEs256,
-    ForeignIssuer,
-    LookalikeIssuer,
-    NoUser,
-    BadSignature,
 }
 
 /// What must not work, whoever tries.

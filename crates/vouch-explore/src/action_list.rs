@@ -1,9 +1,8 @@
 //! Every action that there is.
 
-use super::action::{
-    Action, BackendRequest, ClientRequest, FaultTarget, Forged, InjectedFault, LastCall, PEOPLE, Place,
-};
+use super::action::{Action, BackendRequest, ClientRequest, FaultTarget, InjectedFault, LastCall, PEOPLE, Place};
 use vouch_spec::protocol::message::Area;
+use vouch_spec::step::Forgery;
 
 /// Strikes at an exchange or a refresh.
 const AT_AUTH: [InjectedFault; 12] = [
@@ -89,14 +88,14 @@ pub fn all_actions() -> Vec<Action> {
     ];
     actions.extend(tries.map(Action::Client));
     let forged = [
-        Forged::NotBase64,
-        Forged::AlgorithmNone,
-        Forged::AlgorithmHs256,
-        Forged::AlgorithmEs256,
-        Forged::ForeignIssuer,
-        Forged::LookalikeIssuer,
-        Forged::NoUser,
-        Forged::BadSignature,
+        Forgery::NotBase64,
+        Forgery::AlgorithmNone,
+        Forgery::AlgorithmHs256,
+        Forgery::AlgorithmEs256,
+        Forgery::ForeignIssuer,
+        Forgery::LookalikeIssuer,
+        Forgery::NoUser,
+        Forgery::BadSignature,
     ];
     actions.extend(forged.map(Action::SignInForged));
     let asks = [

@@ -1,9 +1,10 @@
 //! What the scheme says of failing networks and servers, of crashes, of forged tokens and of tries at what is not allowed:
 //! the other half of [`super::model`].
 
-use super::action::{BackendRequest, ClientRequest, FaultTarget, Forged, InjectedFault, Person, Place};
+use super::action::{BackendRequest, ClientRequest, FaultTarget, InjectedFault, Person, Place};
 use super::state::{Branch, Ended, Installed, Observation, State, branch, refused};
 use vouch_spec::protocol::ErrorKind::{InvalidSignInToken, InvalidUser, Network, Unauthorized, UnexpectedAnswer};
+use vouch_spec::step::Forgery;
 
 impl State {
     /// A sign-in whose exchange goes wrong leaves everything as it was (EXC-4, MIG-8).
@@ -32,10 +33,10 @@ impl State {
     }
 
     /// EXC-4, EXC-6: refused, before or by the identity provider.
-    pub(super) fn sign_in_forged(self, how: Forged) -> Vec<Branch> {
+    pub(super) fn sign_in_forged(self, how: Forgery) -> Vec<Branch> {
         match self.installed {
             Installed::Nobody if self.online && !self.is_deleted(Person::Ada) => refused(&[InvalidSignInToken], self),
-            Installed::Nobody if how != Forged::BadSignature && !self.is_deleted(Person::Ada) => {
+            Installed::Nobody if how != Forgery::BadSignature && !self.is_deleted(Person::Ada) => {
                 refused(&[InvalidSignInToken], self)
             }
             _ => vec![],

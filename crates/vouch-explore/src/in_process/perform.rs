@@ -1,13 +1,15 @@
 //! Doing an action.
 
 use super::InProcess;
-use crate::action::{Action, FaultTarget, Forged, InjectedFault, Person, Place};
+use crate::action::{Action, FaultTarget, InjectedFault, Person, Place};
 use crate::state::{Observation, State};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use vouch_sim::sign_in_token::forge;
 use vouch_sim::wire::Operation;
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::protocol::message::Area;
+use vouch_spec::step::Forgery;
 
 /// [`Action::Days`].
 const LONG: Duration = Duration::from_secs(3 * 24 * 3600);
@@ -191,14 +193,14 @@ impl InProcess {
         self.network.cloud.store().team(self.place(place)).key.clone()
     }
 
-    async fn sign_in_forged(&self, how: Forged) -> Observation {
+    async fn sign_in_forged(&self, how: Forgery) -> Observation {
         let forged = self.issue(Person::Ada, Place::Home).and_then(|good| forge(&good, how));
         let before = self.network.transcript.len();
         let Some(token) = forged else { return Observation::Refused(ErrorKind::Network) };
         let done = self.sdk.sign_in(&token).await;
         let sent = self.network.transcript.len() - before;
         // What is malformed is refused without a call (EXC-6).
-        if sent > 0 && how != Forged::BadSignature {
+        if sent > 0 && how != Forgery::BadSignature {
             return Observation::Unexpected;
         }
         self.record(done.map(|()| Observation::Ok))
@@ -313,22 +315,4 @@ async fn in_time(call: impl Future<Output = Observation>) -> Observation {
         seen = call => seen,
         () = for_ever => Observation::Never,
     }
-}
-
-fn forge(good: &str, how: Forged) -> Option<String> {
-    use vouch_sim::sign_in_token::forge;
-    use vouch_spec::step::Forgery;
-    forge(
-        good,
-        match how {
-            Forged::NotBase64 => Forgery::NotBase64,
-            Forged::AlgorithmNone => Forgery::AlgorithmNone,
-            Forged::AlgorithmHs256 => Forgery::AlgorithmHs256,
-            Forged::AlgorithmEs256 => Forgery::AlgorithmEs256,
-            Forged::ForeignIssuer => Forgery::ForeignIssuer,
-            Forged::LookalikeIssuer => Forgery::LookalikeIssuer,
-            Forged::NoUser => Forgery::NoUser,
-            Forged::BadSignature => Forgery::BadSignature,
-        },
-    )
 }

@@ -5,7 +5,7 @@ use super::step_templates::{
     request_of, sends, sign_in, sign_out, start, start_held, text, while_online,
 };
 use super::{Stage, WalkScenario, checks, expected};
-use crate::action::{Action, Forged, InjectedFault, Person, Place};
+use crate::action::{Action, InjectedFault, Person, Place};
 use crate::state::{Installed, State};
 use vouch_spec::operation::Operation;
 use vouch_spec::protocol::ErrorKind;
@@ -91,17 +91,7 @@ fn issue(stage: &Stage, script: &WalkScenario, person: Person, place: Place, bin
 }
 
 /// A sign-in with a forged copy of the token that was issued.
-fn forged(number: usize, stage: &Stage, how: Forged) -> [ScenarioStep; 2] {
-    let how = match how {
-        Forged::NotBase64 => Forgery::NotBase64,
-        Forged::AlgorithmNone => Forgery::AlgorithmNone,
-        Forged::AlgorithmHs256 => Forgery::AlgorithmHs256,
-        Forged::AlgorithmEs256 => Forgery::AlgorithmEs256,
-        Forged::ForeignIssuer => Forgery::ForeignIssuer,
-        Forged::LookalikeIssuer => Forgery::LookalikeIssuer,
-        Forged::NoUser => Forgery::NoUser,
-        Forged::BadSignature => Forgery::BadSignature,
-    };
+fn forged(number: usize, stage: &Stage, how: Forgery) -> [ScenarioStep; 2] {
     let bind = format!("f{number}");
     let mut exchange = sign_in(&bind).expect(expected(stage));
     // Only the vendor can check a signature.

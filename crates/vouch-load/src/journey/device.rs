@@ -1,9 +1,9 @@
 //! What a user's phone is in a load: storage in memory, and a clock that can be moved on.
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use vouch_sim::reference::sdk::ports::{Storage, StorageError, Time};
 use vouch_spec::protocol::message::{Area, Item};
@@ -14,7 +14,7 @@ pub struct MemoryStorage(Mutex<BTreeMap<(&'static str, String), Vec<u8>>>);
 
 impl MemoryStorage {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(&'static str, String), Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

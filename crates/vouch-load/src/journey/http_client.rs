@@ -7,10 +7,11 @@ use crate::endpoints::{LoadCall, LoadTarget};
 use crate::failure::{Failure, WrongResponse};
 use crate::request_template::RequestBuffer;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use std::error::Error;
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_rustls::rustls::ClientConfig;
 use vouch_sim::reference::sdk::ports::{self, Host, NetworkError};
@@ -136,12 +137,12 @@ impl JourneyClient {
 
     /// The calls that were made since they were last taken.
     pub fn take_completed(&self) -> Vec<CompletedCall> {
-        std::mem::take(&mut *self.completed.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.completed.lock())
     }
 
     /// How long an access token lives, as the server says.
     pub fn lifetime(&self) -> Duration {
-        Duration::from_secs(*self.lifetime_s.lock().unwrap_or_else(PoisonError::into_inner))
+        Duration::from_secs(*self.lifetime_s.lock())
     }
 
     /// Makes a call of the site for an installation.
@@ -211,12 +212,7 @@ impl JourneyClient {
             Ok(response) => self.check(call, installation_id, response),
             Err((failure, cause)) => Err((*failure, format!("{call}: {failure}{cause}"))),
         };
-        self.completed.lock().unwrap_or_else(PoisonError::into_inner).push(CompletedCall {
-            call,
-            sent,
-            latency_ns,
-            check,
-        });
+        self.completed.lock().push(CompletedCall { call, sent, latency_ns, check });
         result.ok()
     }
 
@@ -239,7 +235,7 @@ impl JourneyClient {
     fn record_lifetime(&self, call: LoadCall, response: &Response) {
         let call = if call == LoadCall::Exchange { profile::IdpCall::Exchange } else { profile::IdpCall::Refresh };
         if let Some(granted) = self.load_target.profile.granted(call, &response.body) {
-            let mut longest = self.lifetime_s.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut longest = self.lifetime_s.lock();
             *longest = granted.expires_in.max(*longest);
         }
     }
@@ -315,7 +311,7 @@ impl ports::Network for SdkNetwork {
                 (Failure::Wrong(WrongResponse::OtherEnvironment), "the SDK went to another place".to_owned());
             let completed =
                 CompletedCall { call: LoadCall::Exchange, sent: Instant::now(), latency_ns: 0, check: Err(elsewhere) };
-            client.completed.lock().unwrap_or_else(PoisonError::into_inner).push(completed);
+            client.completed.lock().push(completed);
             None
         } else if call.host == Host::Api {
             let owner = client.owner_of_record(&call.method, &call.path);
@@ -343,3 +339,6 @@ impl JourneyClient {
         (method == "GET" && id.eq_ignore_ascii_case(&totals.installations.user(self.device).id)).then_some(self.device)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,8 @@ use crate::installations::Installations;
 use crate::measure::{SecondStats, Series};
 use crate::measurement_window::MeasurementWindow;
 use crate::round::Round;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// One call that was made.
@@ -87,7 +88,7 @@ impl JourneyMetrics {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, JourneyTotals> {
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+        self.totals.lock()
     }
 
     /// Starts the clock: from now on it counts.

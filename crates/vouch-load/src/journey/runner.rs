@@ -15,9 +15,10 @@ use futures_util::stream;
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use goose::{GooseAttack, GooseError};
+use parking_lot::Mutex;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_rustls::rustls::ClientConfig;
 use vouch_runner::sut::Place;
@@ -215,7 +216,7 @@ impl JourneyRunner {
             }
             let waiting = self.waiting.clone();
             let enter: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
-                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner)[journey_index].pop_front();
+                let next = waiting.lock()[journey_index].pop_front();
                 if let Some(next) = next {
                     user.set_session_data(SessionUser(Arc::new(tokio::sync::Mutex::new(next))));
                 }

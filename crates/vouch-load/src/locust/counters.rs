@@ -4,9 +4,10 @@
 use super::stats::{StatsEntry, StatsError, now};
 use crate::failure::Failure;
 use crate::measure::Series;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Method and name of each request, by workload and step.
 #[derive(Debug)]
@@ -144,7 +145,7 @@ impl RequestCounters {
         let mut merged = ThreadCounters::new(&self.names);
         for metrics in &self.threads {
             let fresh = ThreadCounters::new(&self.names);
-            let delta = std::mem::replace(&mut *metrics.lock().unwrap_or_else(PoisonError::into_inner), fresh);
+            let delta = std::mem::replace(&mut *metrics.lock(), fresh);
             for (own, other) in merged.entries.iter_mut().flatten().zip(delta.entries.iter().flatten()) {
                 own.merge(other);
             }
@@ -190,7 +191,7 @@ impl RequestCounters {
                 let reported = self.delta.get(&(number, *failure)).copied().unwrap_or(0);
                 let late = failed.count.saturating_sub(reported);
                 if let Some(metrics) = self.threads.first().filter(|_| late > 0) {
-                    let mut metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut metrics = metrics.lock();
                     metrics.failed((number, step), *failure, late, now());
                 }
             }
@@ -229,7 +230,7 @@ mod tests {
     }
 
     fn record(counters: &RequestCounters, thread: usize, request: (u16, u16), failure: Option<Failure>) {
-        counters.threads[thread].lock().expect("sound").record(request, failure, 5_000_000, 10);
+        counters.threads[thread].lock().record(request, failure, 5_000_000, 10);
     }
 
     #[test]

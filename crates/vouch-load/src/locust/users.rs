@@ -3,11 +3,12 @@
 use super::counters::ThreadCounters;
 use super::test_plan::WaitTime;
 use crate::failure::Failure;
+use parking_lot::Mutex;
 use rand::{SeedableRng, rngs::SmallRng};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// A user without an idle installation or a sign-in token retries after this time, in nanoseconds.
 const STARVED_RETRY_NS: u64 = 1_000_000_000;
@@ -179,7 +180,7 @@ impl ThreadUsers {
 
     /// A user had no idle installation or sign-in token.
     pub fn on_starved(&mut self, workload: u16, now: u64) {
-        self.metrics.lock().unwrap_or_else(PoisonError::into_inner).starved(usize::from(workload));
+        self.metrics.lock().starved(usize::from(workload));
         let wait_ns = self.wait.sample(&mut self.random).max(STARVED_RETRY_NS);
         self.waiting.push(Reverse((now.saturating_add(wait_ns), workload)));
         self.population.move_to_next_thread(usize::from(workload));
@@ -187,7 +188,7 @@ impl ThreadUsers {
 
     /// Counts a request: workload and step, failure, latency, and size of the response.
     pub fn record(&mut self, request: (u16, u16), failure: Option<Failure>, latency_ns: u64, bytes: usize) {
-        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut metrics = self.metrics.lock();
         metrics.record(request, failure, latency_ns, bytes as u64);
     }
 

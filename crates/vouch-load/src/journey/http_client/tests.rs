@@ -1,0 +1,108 @@
+//! The journeys' HTTP client against a wiremock server.
+
+use super::*;
+use crate::endpoints::LoadTargetParts;
+use crate::installations::{Installations, User};
+use vouch_runner::sut::Place;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{Environment, Region};
+use wiremock::matchers::{body_string_contains, header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+/// A client for one user, `ada`, that makes calls before and after a load too.
+fn client_of(server: &str, timeout: Duration) -> JourneyClient {
+    let parts = LoadTargetParts {
+        realm: vouch_spec::protocol::Realm { environment: Environment::Production, region: Region::Us },
+        profile: Profile::junction(),
+        api: server,
+        auth: server,
+        api_key: "pk_us_1",
+        issuer: None,
+    };
+    let load_target = Arc::new(LoadTarget::new(parts).expect("a load target"));
+    let user = User { name: "ada".into(), id: "ada".into(), credential: "".into() };
+    let mut installations = Installations::new(vec![user], false);
+    let device = installations.install(0);
+    installations.get_mut(device).refresh_token = "old".into();
+    let checker =
+        crate::check::ResponseChecker::new(load_target.clone(), Place::Json("/sign_in_token".into()), true, false);
+    let metrics = JourneyMetrics::new(&[], installations, checker, Duration::from_secs(1));
+    let tls = crate::client::config(None, &[]).expect("a TLS configuration");
+    let http = client(&load_target, &tls, timeout).expect("an HTTP client");
+    let bases = Arc::new(BaseUrls::of(&load_target));
+    JourneyClient::new(http, load_target, bases, Arc::new(metrics), device).for_admin()
+}
+
+fn only(client: &JourneyClient) -> CompletedCall {
+    let mut completed = client.take_completed();
+    assert_eq!(completed.len(), 1);
+    completed.remove(0)
+}
+
+#[tokio::test]
+async fn a_refresh_is_sent_as_the_profile_says_and_its_tokens_are_stored() {
+    let server = MockServer::start().await;
+    let granted = serde_json::json!({ "access_token": "a", "refresh_token": "new", "expires_in": 60 });
+    Mock::given(method("POST"))
+        .and(path("/v1/token"))
+        .and(header("content-type", "application/x-www-form-urlencoded"))
+        .and(body_string_contains("grant_type=refresh_token"))
+        .and(body_string_contains("refresh_token=old"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(granted))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let client = client_of(&server.uri(), Duration::from_secs(5));
+    assert!(client.call(LoadCall::Refresh, client.device).await.is_some_and(|response| response.status == 200));
+    let completed = only(&client);
+    assert_eq!((completed.call, completed.check), (LoadCall::Refresh, Ok(())));
+    assert_eq!(client.lifetime(), Duration::from_secs(60));
+    assert_eq!(client.metrics.lock().installations.get_mut(client.device).refresh_token, "new");
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_its_status_and_retry_after() {
+    let server = MockServer::start().await;
+    let busy = ResponseTemplate::new(503).insert_header("retry-after", "7");
+    Mock::given(method("POST")).respond_with(busy).mount(&server).await;
+    let client = client_of(&server.uri(), Duration::from_secs(5));
+    let response = client.call(LoadCall::Refresh, client.device).await.expect("an answer");
+    assert_eq!((response.status, response.retry_after), (503, Some(Duration::from_secs(7))));
+    assert!(matches!(only(&client).check, Err((Failure::Status(503), _))));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let server = MockServer::start().await;
+    let elsewhere = ResponseTemplate::new(307).insert_header("location", format!("{}/elsewhere", server.uri()));
+    Mock::given(path("/v1/token")).respond_with(elsewhere).mount(&server).await;
+    Mock::given(path("/elsewhere")).respond_with(ResponseTemplate::new(200)).expect(0).mount(&server).await;
+    let client = client_of(&server.uri(), Duration::from_secs(5));
+    client.call(LoadCall::Refresh, client.device).await;
+    assert!(matches!(only(&client).check, Err((Failure::Status(307), _))));
+}
+
+#[tokio::test]
+async fn a_late_answer_and_a_closed_port_are_told_apart() {
+    let server = MockServer::start().await;
+    let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
+    Mock::given(method("POST")).respond_with(late).mount(&server).await;
+    let client = client_of(&server.uri(), Duration::from_millis(100));
+    assert!(client.call(LoadCall::Refresh, client.device).await.is_none());
+    assert!(matches!(only(&client).check, Err((Failure::TimedOut, _))));
+
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let client = client_of(&format!("http://{}", closed.expect("a port")), Duration::from_secs(5));
+    assert!(client.call(LoadCall::Refresh, client.device).await.is_none());
+    assert!(matches!(only(&client).check, Err((Failure::Refused, _))));
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut_off() {
+    let server = MockServer::start().await;
+    let long = ResponseTemplate::new(200).set_body_bytes(vec![b'x'; MAX_BYTES + 1]);
+    Mock::given(method("POST")).respond_with(long).mount(&server).await;
+    let client = client_of(&server.uri(), Duration::from_secs(20));
+    assert!(client.call(LoadCall::Refresh, client.device).await.is_none());
+    assert!(matches!(only(&client).check, Err((Failure::NotHttp, _))));
+}
