@@ -31,20 +31,25 @@ impl Report {
         self.summary.outcome()
     }
 
-    /// Whether the build conforms.
+    /// Whether the build conforms. A run of a part of the suite ([`Suite::filter`](crate::Suite::filter)) never says so.
     pub fn conforms(&self) -> bool {
         self.outcome() == Outcome::Conforms
     }
 
-    /// Panics with the text of the failures unless the build conforms.
+    /// Whether every case that was chosen passed. Without a filter, the build then [conforms](Self::conforms).
+    pub fn passed(&self) -> bool {
+        matches!(self.outcome(), Outcome::Conforms | Outcome::PartPassed)
+    }
+
+    /// Panics with the text of the failures unless the build conforms, as far as cases were chosen.
     ///
     /// An inconclusive run panics too: no case passed, or a required clause was not tested.
     ///
     /// # Panics
-    /// If the outcome is not [`Outcome::Conforms`].
+    /// Unless the run [passed](Self::passed).
     #[track_caller]
     pub fn assert_conforms(&self) {
-        assert!(self.conforms(), "{self}");
+        assert!(self.passed(), "{self}");
     }
 
     /// What was tested: the target's name, the build's name, the number of cases, the seed.
@@ -122,6 +127,6 @@ impl fmt::Debug for Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clauses = self.clauses.clone();
-        f.write_str(&text(|out| self.replay(&mut Console::new(out, clauses, Detail::Brief, false))))
+        f.write_str(&text(|out| self.replay(&mut Console::new(out, clauses, Detail::default(), false))))
     }
 }

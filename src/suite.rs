@@ -32,7 +32,7 @@ type EventListener = Box<dyn FnMut(&RunEvent) + Send>;
 /// ```
 /// # fn main() -> Result<(), vouch::Error> {
 /// let report = vouch::Suite::bundled()?.filter("MIG-5").strict().run()?;
-/// assert!(report.conforms());
+/// assert!(report.passed());
 /// assert_eq!(report.cases().count(), 4);
 /// # Ok(())
 /// # }

@@ -83,6 +83,10 @@ pub struct Args {
     /// Report every case, also those that pass.
     #[arg(short, long)]
     verbose: bool,
+
+    /// Show every finding in full. By default, of the findings with the same cause only the first is shown in full.
+    #[arg(long)]
+    full: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -159,7 +163,7 @@ fn listener(args: &Args, clauses: Arc<Clauses>) -> Result<Box<dyn Listener>, Cli
         ),
         None => Box::new(Out),
     };
-    let detail = if args.verbose { Detail::EveryCase } else { Detail::Brief };
+    let detail = Detail { every_case: args.verbose, every_finding: args.full };
     let colours = args.output.is_none() && console::colors_enabled();
     Ok(match args.format {
         Format::Console => Box::new(Console::new(out, clauses, detail, colours).with_progress()),

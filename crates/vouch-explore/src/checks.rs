@@ -8,7 +8,7 @@ use super::sut::Mismatch;
 use hyper::header::CACHE_CONTROL;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use vouch_runner::invariant::{self, Evidence};
+use vouch_runner::invariant::Evidence;
 use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::ExchangeOutcome;
 use vouch_sim::wire::encodings::holds_id;
@@ -121,7 +121,7 @@ impl InProcess {
             let mode = ClockMode::Virtual;
             let (sdk, items, written) = (&sdk, &items, "");
             let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle: true };
-            invariant::after_step(watch, &evidence)
+            watch.after_step(&evidence).into_iter().next()
         });
         match breach {
             None => Ok(()),

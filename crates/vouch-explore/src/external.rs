@@ -145,6 +145,9 @@ impl ExternalExplorer {
                 let at = written.lines.iter().rposition(|first| *first <= line);
                 Ended::Failed(Box::new(Failed { planned: planned.clone(), finding, at }))
             }
+            Verdict::NotReached(case) => {
+                Ended::Broken(format!("a walk was not reached because of {}", case.because_of))
+            }
             Verdict::Skipped(reason) => Ended::Broken(format!("a walk was skipped: {reason}")),
             Verdict::BadScenario(what) | Verdict::HarnessFailed(what) => Ended::Broken(what.to_string()),
         }

@@ -102,36 +102,39 @@ impl InvariantState {
         text[cut..].clone_into(&mut self.written);
         Some(text)
     }
-}
 
-/// Checks every invariant after a step and returns the first violation.
-pub fn after_step(state: &mut InvariantState, evidence: &Evidence<'_>) -> Option<Violation> {
-    let first = std::mem::replace(&mut state.exchanges, evidence.exchanges.len());
-    let written = state.written(evidence.written);
-    state.grants.extend(evidence);
-    state.stored |= !evidence.items.is_empty();
-    let (grants, stored) = (&state.grants, storage::stored(evidence));
-    leaks::in_urls(first, evidence)
-        .or_else(|| leaks::to_app(first, evidence))
-        .or_else(|| leaks::with_wrong_credential(first, evidence))
-        .or_else(|| tokens::exchanged_once(evidence))
-        .or_else(|| tokens::one_refresh_in_flight(evidence))
-        .or_else(|| tokens::refreshed_before_retry_after(evidence, grants))
-        .or_else(|| tokens::rotated_token_reused(evidence, grants))
-        .or_else(|| tokens::refused_token_reused(evidence))
-        .or_else(|| tokens::expired_token_sent(first, evidence, grants))
-        .or_else(|| user_isolation::retried_as_another_user(first, evidence, grants))
-        .or_else(|| user_isolation::waits_for_previous_user(evidence, grants))
-        .or_else(|| calls::sent_to_own_realm(first, evidence, grants))
-        .or_else(|| calls::call_count_is_bounded(first, evidence))
-        .or_else(|| if state.stored { None } else { storage::session_is_visible(evidence, grants) })
-        .or_else(|| leaks::in_logs(&Evidence { written: written.as_deref()?, ..*evidence }))
-        .or_else(|| leaks::in_errors(evidence))
-        .or_else(|| leaks::in_storage(&stored))
-        .or_else(|| storage::one_scheme(evidence, &stored))
-        .or_else(|| storage::one_user(evidence, grants, &stored))
-        .or_else(|| storage::empty_after_sign_out(evidence, &stored))
-        .or_else(|| documented_status(evidence))
+    /// Checks every invariant after a step. Returns the violations, the most telling first.
+    pub fn after_step(&mut self, evidence: &Evidence<'_>) -> Vec<Violation> {
+        let first = std::mem::replace(&mut self.exchanges, evidence.exchanges.len());
+        let written = self.written(evidence.written);
+        self.grants.extend(evidence);
+        self.stored |= !evidence.items.is_empty();
+        let (grants, stored) = (&self.grants, storage::stored(evidence));
+        let checks = [
+            leaks::in_urls(first, evidence),
+            leaks::to_app(first, evidence),
+            leaks::with_wrong_credential(first, evidence),
+            tokens::exchanged_once(evidence),
+            tokens::one_refresh_in_flight(evidence),
+            tokens::refreshed_before_retry_after(evidence, grants),
+            tokens::rotated_token_reused(evidence, grants),
+            tokens::refused_token_reused(evidence),
+            tokens::expired_token_sent(first, evidence, grants),
+            user_isolation::retried_as_another_user(first, evidence, grants),
+            user_isolation::waits_for_previous_user(evidence, grants),
+            calls::sent_to_own_realm(first, evidence, grants),
+            calls::call_count_is_bounded(first, evidence),
+            if self.stored { None } else { storage::session_is_visible(evidence, grants) },
+            written.as_deref().and_then(|written| leaks::in_logs(&Evidence { written, ..*evidence })),
+            leaks::in_errors(evidence),
+            leaks::in_storage(&stored),
+            storage::one_scheme(evidence, &stored),
+            storage::one_user(evidence, grants, &stored),
+            storage::empty_after_sign_out(evidence, &stored),
+            documented_status(evidence),
+        ];
+        checks.into_iter().flatten().collect()
+    }
 }
 
 /// The status is always one of the documented combinations.

@@ -120,7 +120,7 @@ impl Trial {
         let findings: &[Finding] = match verdict {
             Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
             Verdict::Passed | Verdict::Skipped(_) => return,
-            Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => &[],
+            Verdict::BadScenario(_) | Verdict::HarnessFailed(_) | Verdict::NotReached(_) => &[],
         };
         self.failed.push(case.to_owned());
         let named: BTreeSet<_> = findings.iter().flat_map(|finding| finding.clauses.clone()).collect();

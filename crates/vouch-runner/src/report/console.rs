@@ -1,11 +1,12 @@
 //! The console report: failures in full as they happen, then the counts of each group, the clauses and the outcome.
 
 use super::Listener;
+use crate::run::cause::{Cause, CauseKey, is_about_servers};
 use crate::run::event::{RunEvent, Started};
 use crate::run::summary::{ClauseResult, ClauseStatus, Outcome, Summary};
 use crate::run::verdict::{CaseReport, Finding, Verdict};
 use console::Style;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,13 +16,13 @@ use vouch_spec::text::Diagnostic;
 /// Up to this many clauses are listed by id.
 const MAX_LISTED_CLAUSES: usize = 12;
 
-/// Which cases the console report lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// Failures and warnings.
-    Brief,
+/// What the console report shows beside the first finding of each cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Detail {
     /// Every case, including passed and skipped ones.
-    EveryCase,
+    pub every_case: bool,
+    /// Every finding in full, also those that have a cause in common.
+    pub every_finding: bool,
 }
 
 /// Writes the console report.
@@ -32,6 +33,9 @@ pub struct Console<W> {
     detail: Detail,
     progress: Option<Progress>,
     groups: BTreeMap<String, VerdictCounts>,
+    /// The causes that were shown, each with the case that showed it.
+    shown: HashMap<CauseKey, String>,
+    servers_first: bool,
 }
 
 /// The number of cases by verdict.
@@ -41,6 +45,7 @@ struct VerdictCounts {
     failed: usize,
     warned: usize,
     skipped: usize,
+    not_reached: usize,
     /// Invalid scenarios and harness failures.
     other: usize,
 }
@@ -73,7 +78,16 @@ impl<W: Write> Console<W> {
             bold: style().bold(),
             colours,
         };
-        Self { out, styles, clauses, detail, progress: None, groups: BTreeMap::new() }
+        Self {
+            out,
+            styles,
+            clauses,
+            detail,
+            progress: None,
+            groups: BTreeMap::new(),
+            shown: HashMap::new(),
+            servers_first: false,
+        }
     }
 
     /// Also shows a progress line on standard error, if that is a terminal.
@@ -88,6 +102,7 @@ impl<W: Write> Console<W> {
         if let Some(progress) = &mut self.progress {
             progress.cases = started.cases;
         }
+        self.servers_first = started.cloud_under_test && !started.sdk_under_test;
         let sdk = &started.sdk;
         let platform = if sdk.platform.is_empty() { String::new() } else { format!(" on {}", sdk.platform) };
         let name = self.styles.bold.apply_to(format!("{} {}", sdk.name, sdk.version).trim_end().to_owned());
@@ -121,6 +136,10 @@ impl<W: Write> Console<W> {
                 group.failed += 1;
                 self.styles.bad.apply_to("FAIL".to_owned())
             }
+            Verdict::NotReached(_) => {
+                group.not_reached += 1;
+                self.styles.dim.apply_to("not reached".to_owned())
+            }
             Verdict::Skipped(_) => {
                 group.skipped += 1;
                 self.styles.dim.apply_to("skip".to_owned())
@@ -130,20 +149,34 @@ impl<W: Write> Console<W> {
                 self.styles.bad.apply_to("STOP".to_owned())
             }
         };
-        let quiet = matches!(case.verdict, Verdict::Passed | Verdict::Skipped(_));
-        if quiet && self.detail == Detail::Brief {
+        let reason = match &case.verdict {
+            Verdict::Passed => Some(String::new()),
+            Verdict::Skipped(reason) => Some(format!(" ({reason})")),
+            Verdict::NotReached(not_reached) => Some(format!(" (because of {})", not_reached.because_of)),
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            if self.detail.every_case {
+                writeln!(self.out, "{word} {} / {}{reason}  {:.0?}", case.group, case.id, case.duration)?;
+            }
             return self.tick();
         }
-        if quiet {
-            let reason =
-                if let Verdict::Skipped(reason) = &case.verdict { format!(" ({reason})") } else { String::new() };
-            writeln!(self.out, "{word} {} / {}{reason}  {:.0?}", case.group, case.id, case.duration)?;
+        let id = self.styles.bold.apply_to(case.id.clone());
+        if let Some(known) = self.known_causes(case) {
+            writeln!(self.out, "{word} {} / {id}  same cause as {known}", case.group)?;
             return self.tick();
         }
-        writeln!(self.out, "\n{word} {} / {}\n     {}", case.group, self.styles.bold.apply_to(&case.id), case.title)?;
+        writeln!(self.out, "\n{word} {} / {id}\n     {}", case.group, case.title)?;
         match &case.verdict {
             Verdict::Failed(findings) | Verdict::Warned(findings) => {
-                findings.iter().try_for_each(|finding| self.finding(finding, case.advice.as_deref()))?
+                for finding in findings {
+                    let known = self.shown.get(&finding.cause).filter(|_| !self.detail.every_finding).cloned();
+                    match known {
+                        Some(known) => writeln!(self.out, "  and what {known} shows")?,
+                        None => self.finding(finding, case.advice.as_deref())?,
+                    }
+                    self.shown.entry(finding.cause.clone()).or_insert_with(|| case.id.clone());
+                }
             }
             Verdict::BadScenario(what) => writeln!(self.out, "     the scenario is invalid: {what}")?,
             Verdict::HarnessFailed(what) => {
@@ -152,6 +185,18 @@ impl<W: Write> Console<W> {
             _ => {}
         }
         self.tick()
+    }
+
+    /// The cases that showed every cause of this one already, unless every finding is to be shown.
+    fn known_causes(&self, case: &CaseReport) -> Option<String> {
+        let (Verdict::Failed(findings) | Verdict::Warned(findings)) = &case.verdict else { return None };
+        if self.detail.every_finding || findings.is_empty() {
+            return None;
+        }
+        let mut known: Vec<_> =
+            findings.iter().map(|finding| self.shown.get(&finding.cause).map(String::as_str)).collect::<Option<_>>()?;
+        known.dedup();
+        Some(known.join(", "))
     }
 
     fn tick(&mut self) -> io::Result<()> {
@@ -209,9 +254,13 @@ impl<W: Write> Console<W> {
         for (reason, count) in &summary.skip_reasons {
             writeln!(self.out, "  skipped: {} because {reason}", cases(*count))?;
         }
+        self.causes(summary)?;
         self.clause_table(summary)?;
         let (word, style) = match summary.outcome() {
             Outcome::Conforms => ("the build conforms", &self.styles.good),
+            Outcome::PartPassed => {
+                ("the chosen cases passed; no verdict on the build follows from a part of the suite", &self.styles.good)
+            }
             Outcome::DoesNotConform => ("the build does not conform", &self.styles.bad),
             Outcome::BadScenario => ("a scenario is invalid; the run says nothing about the build", &self.styles.bad),
             Outcome::HarnessFailed => {
@@ -226,6 +275,7 @@ impl<W: Write> Console<W> {
             failed: summary.failed,
             warned: summary.warned,
             skipped: summary.skipped,
+            not_reached: summary.not_reached,
             other: summary.bad_scenarios + summary.harness_failures,
         };
         let not_run = if summary.not_run > 0 { format!(", {} not run", summary.not_run) } else { String::new() };
@@ -236,6 +286,9 @@ impl<W: Write> Console<W> {
         match summary.outcome() {
             Outcome::Conforms if untested > 0 => {
                 writeln!(self.out, "{}, as far as it was tested: {untested} {clauses} not tested", style.apply_to(word))
+            }
+            Outcome::Inconclusive if summary.not_reached > 0 => {
+                writeln!(self.out, "{}: {} not reached", style.apply_to(word), cases(summary.not_reached))
             }
             Outcome::Inconclusive if summary.passed > 0 => {
                 writeln!(self.out, "{}: {untested} {clauses} not tested", style.apply_to(word))
@@ -255,9 +308,40 @@ impl<W: Write> Console<W> {
         add(group.passed, "passed", &self.styles.good);
         add(group.failed, "failed", &self.styles.bad);
         add(group.warned, "warned", &self.styles.warn);
+        add(group.not_reached, "not reached", &self.styles.warn);
         add(group.skipped, "skipped", &self.styles.dim);
         add(group.other, "without a verdict", &self.styles.bad);
         if words.is_empty() { "no case ran".into() } else { words }
+    }
+
+    /// The probable causes of the findings, the widest first.
+    fn causes(&mut self, summary: &Summary) -> io::Result<()> {
+        if summary.causes.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out, "\n  probable causes: {}", summary.causes.len())?;
+        for (number, cause) in summary.causes.iter().enumerate() {
+            let style = if cause.warning { &self.styles.warn } else { &self.styles.bad };
+            let clauses = if cause.clauses.is_empty() { "no clause".to_owned() } else { cause.clauses.join(" ") };
+            let got = cause.got.lines().next().unwrap_or_default();
+            writeln!(
+                self.out,
+                "    {}. {}  expected {}, got {got}",
+                number + 1,
+                style.apply_to(clauses),
+                cause.expected
+            )?;
+            writeln!(self.out, "       {}{}", shown_by(cause), self.consequence(cause))?;
+        }
+        Ok(())
+    }
+
+    /// What to say of a cause that shows in the SDK while a cloud is under test.
+    fn consequence(&self, cause: &Cause) -> &'static str {
+        let is_consequence = self.servers_first
+            && !cause.clauses.is_empty()
+            && !cause.clauses.iter().any(|clause| is_about_servers(clause));
+        if is_consequence { "; it shows in the built-in SDK, as a consequence of what the cloud answers" } else { "" }
     }
 
     fn clause_table(&mut self, summary: &Summary) -> io::Result<()> {
@@ -296,6 +380,17 @@ fn violation_summary(clause: &ClauseResult) -> String {
     let more = clause.violated_by.len().saturating_sub(shown.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}\n           by {}{more}", clause.text, shown.join(", "))
+}
+
+fn shown_by(cause: &Cause) -> String {
+    let shown: Vec<_> = cause.cases.iter().take(3).map(String::as_str).collect();
+    let more = cause.cases.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let not_reached = match cause.not_reached.len() {
+        0 => String::new(),
+        count => format!("; it keeps {} from being reached", cases(count)),
+    };
+    format!("in {}{more}{not_reached}", shown.join(", "))
 }
 
 fn cases(count: usize) -> String {

@@ -54,6 +54,10 @@ fn case_json(case: &CaseReport) -> Value {
         Verdict::Passed => ("passed", Value::Null),
         Verdict::Failed(findings) => ("failed", findings.iter().map(finding_json).collect()),
         Verdict::Warned(findings) => ("warned", findings.iter().map(finding_json).collect()),
+        Verdict::NotReached(case) => (
+            "notReached",
+            json!({ "becauseOf": case.because_of, "clauses": case.clauses, "setup": finding_json(&case.setup) }),
+        ),
         Verdict::Skipped(reason) => ("skipped", json!(reason)),
         Verdict::BadScenario(what) => ("badScenario", json!(what)),
         Verdict::HarnessFailed(what) => ("harnessFailed", json!(what)),

@@ -55,6 +55,13 @@ fn test_case(case: &CaseReport) -> TestCase {
             status.set_message(reason.as_str());
             status
         }
+        Verdict::NotReached(not_reached) => {
+            let mut status = TestCaseStatus::skipped();
+            let clauses = not_reached.clauses.join(" ");
+            status.set_message(format!("not reached because of {}: {clauses}", not_reached.because_of));
+            status.set_description(describe(&not_reached.setup, None));
+            status
+        }
         Verdict::Failed(findings) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             let heading =

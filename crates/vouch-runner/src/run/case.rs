@@ -1,25 +1,28 @@
 //! Runs one case, from the first launch to the verdict.
 
+use super::attribution;
 use super::crash_points::{CrashPoint, MAX_CRASH_POINTS};
-use super::finding;
+use super::finding::{self, NoFinding};
 use super::plan::PlannedCase;
 use super::role_setup::RoleSetup;
 use super::snapshots::Snapshots;
-use super::step_result::{StepError, StepFailure};
-use super::verdict::{CaseReport, Verdict};
+use super::step_result::{About, StepError, StepFailure};
+use super::verdict::{CaseReport, Finding, Verdict};
 use super::world::{World, WorldOptions};
-use crate::invariant::{self, Evidence, InvariantState};
+use crate::invariant::{Evidence, InvariantState};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vouch_sim::wire::redact::Redactor;
+use vouch_spec::protocol::message::Item;
 use vouch_spec::step::ScenarioStep;
 
 /// The timeout of a case, in real time.
 const CASE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Runs a case without comparing wire snapshots.
+/// Runs a case by itself, without comparing wire snapshots.
 pub async fn play(case: &PlannedCase, setup: &RoleSetup) -> CaseReport {
-    run(case, setup, None).await
+    attribution::settle_alone(run(case, setup, None).await)
 }
 
 /// Runs a case: once, or once for each crash point.
@@ -55,7 +58,7 @@ async fn run_once(
     };
     match World::build(setup, options).await {
         Ok(world) => {
-            let verdict = run_in(case, &world, snapshots).await;
+            let verdict = CaseRun::new(case, &world).verdict(snapshots).await;
             world.shut_down().await;
             (verdict, world.crash_point.was_reached())
         }
@@ -66,81 +69,111 @@ async fn run_once(
     }
 }
 
-async fn run_in(case: &PlannedCase, world: &Arc<World>, snapshots: Option<&Snapshots>) -> Verdict {
-    let steps = async {
-        perform_steps(case, world).await?;
-        match snapshots {
-            Some(snapshots) => snapshots.check(case, world),
-            None => Ok(()),
-        }
-    };
-    let result = tokio::time::timeout(CASE_TIMEOUT, steps).await.unwrap_or_else(|_| {
-        let got = format!("still running after {CASE_TIMEOUT:?}");
-        Err(Box::new(case_failure(case, StepError::Unmet { expected: "the case to end".into(), got })))
-    });
-    let Err(failure) = result else { return Verdict::Passed };
-    match world.check_environment().await {
-        Ok(()) => finding::verdict(case, world, failure.innermost()).await,
-        // With a full disk, for example, every SDK fails.
-        Err(error) => Verdict::HarnessFailed(world.redactor.scrub(&format!("this machine fails the case: {error}"))),
+/// One run of a case, with what it has found so far.
+struct CaseRun<'a> {
+    case: &'a PlannedCase,
+    world: &'a Arc<World>,
+    invariants: InvariantState,
+    /// The invariants that were violated, so that each is reported once.
+    violated: BTreeSet<(&'static str, &'static str)>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> CaseRun<'a> {
+    fn new(case: &'a PlannedCase, world: &'a Arc<World>) -> Self {
+        Self { case, world, invariants: InvariantState::default(), violated: BTreeSet::new(), findings: vec![] }
     }
-}
 
-async fn perform_steps(case: &PlannedCase, world: &Arc<World>) -> Result<(), Box<StepFailure>> {
-    let fail = |error| Box::new(case_failure(case, error));
-    let mut state = InvariantState::default();
-    world.prepare_users().await.map_err(fail)?;
-    world.launch().await.map_err(fail)?;
-    for step in &case.steps {
-        super::step::perform(step, world).await?;
-        if let Some(error) = world.invalid_notification() {
-            return Err(Box::new(step_failure(step, step.step.describe(), vec![], error)));
+    async fn verdict(mut self, snapshots: Option<&Snapshots>) -> Verdict {
+        let result = match tokio::time::timeout(CASE_TIMEOUT, self.perform_steps(snapshots)).await {
+            Ok(result) => result,
+            Err(_) => {
+                let got = format!("still running after {CASE_TIMEOUT:?}");
+                Err(self.case_failure(StepError::Unmet { expected: "the case to end".into(), got }))
+            }
+        };
+        if result.is_ok() && self.findings.is_empty() {
+            return Verdict::Passed;
         }
-        let items = world.items().await.map_err(fail)?;
-        check_invariants(step, world, &items, &mut state)?;
+        if let Err(error) = self.world.check_environment().await {
+            // With a full disk, for example, every SDK fails.
+            let what = format!("this machine fails the case: {error}");
+            return Verdict::HarnessFailed(self.world.redactor.scrub(&what));
+        }
+        if let Err(failure) = result {
+            match finding::of_step(self.case, self.world, failure.innermost()).await {
+                Ok(finding) => self.findings.push(finding),
+                Err(NoFinding::BadScenario(what)) => return Verdict::BadScenario(what),
+                Err(NoFinding::Harness(what)) => return Verdict::HarnessFailed(what),
+            }
+        }
+        Verdict::Failed(self.findings)
     }
-    check_notified_statuses(case, world)
-}
 
-fn check_invariants(
-    step: &ScenarioStep,
-    world: &World,
-    items: &[vouch_spec::protocol::message::Item],
-    state: &mut InvariantState,
-) -> Result<(), Box<StepFailure>> {
-    let in_flight = world.calls_in_flight();
-    let evidence = Evidence {
-        redactor: &world.redactor,
-        profile: &world.profile,
-        mode: world.clock.mode(),
-        exchanges: &world.transcript.since(0),
-        written: &world.device.take_written(),
-        items,
-        sdk: &world.sdk.observed(),
-        calls: step.step.calls() + in_flight,
-        idle: in_flight == 0 && world.device.runs(),
-    };
-    let Some(violation) = invariant::after_step(state, &evidence) else { return Ok(()) };
-    let description = format!("{}, and an invariant of every case", step.step.describe());
-    let error = StepError::Unmet { expected: violation.expected.to_owned(), got: violation.got };
-    Err(Box::new(step_failure(step, description, vec![violation.clause.to_owned()], error)))
-}
+    async fn perform_steps(&mut self, snapshots: Option<&Snapshots>) -> Result<(), Box<StepFailure>> {
+        let (case, world) = (self.case, self.world);
+        world.prepare_users().await.map_err(|error| self.case_failure(error))?;
+        world.launch().await.map_err(|error| self.case_failure(error))?;
+        for step in &case.steps {
+            let result = super::step::perform(step, world).await;
+            if let (Ok(_), Some(error)) = (&result, world.invalid_notification()) {
+                return Err(self.step_failure(step, error));
+            }
+            match world.items().await {
+                Ok(items) => self.check_invariants(step, &items).await,
+                Err(error) if result.is_ok() => return Err(self.case_failure(error)),
+                // What the step itself says of the failure is closer to the cause.
+                Err(_) => {}
+            }
+            result?;
+        }
+        self.check_notified_statuses()?;
+        snapshots.map_or(Ok(()), |snapshots| snapshots.check(case, world))
+    }
 
-/// Checks that every notified status is a documented combination. It runs at the end, because a step can report a wrong status
-/// under a more specific clause.
-fn check_notified_statuses(case: &PlannedCase, world: &World) -> Result<(), Box<StepFailure>> {
-    let Some(status) = world.device.undocumented_status() else { return Ok(()) };
-    let words: Vec<_> = status.iter().map(|word| word.word()).collect();
-    let got = format!("the notified status [{}]", words.join(", "));
-    let error = StepError::Unmet { expected: "a documented combination of status words".into(), got };
-    Err(Box::new(StepFailure { clauses: vec!["LIF-7".to_owned()], ..case_failure(case, error) }))
-}
+    /// Checks the invariants after a step, also after one that failed. A violation does not end the case: it would hide what
+    /// comes after it.
+    async fn check_invariants(&mut self, step: &ScenarioStep, items: &[Item]) {
+        let world = self.world;
+        let in_flight = world.calls_in_flight();
+        let violations = self.invariants.after_step(&Evidence {
+            redactor: &world.redactor,
+            profile: &world.profile,
+            mode: world.clock.mode(),
+            exchanges: &world.transcript.since(0),
+            written: &world.device.take_written(),
+            items,
+            sdk: &world.sdk.observed(),
+            calls: step.step.calls() + in_flight,
+            idle: in_flight == 0 && world.device.runs(),
+        });
+        for violation in violations {
+            if self.violated.insert((violation.clause, violation.expected)) {
+                self.findings.push(finding::of_invariant(self.case, world, step, violation).await);
+            }
+        }
+    }
 
-fn step_failure(step: &ScenarioStep, description: String, clauses: Vec<String>, error: StepError) -> StepFailure {
-    StepFailure { span: step.span, words: description, clauses, halt: error }
-}
+    /// Checks that every notified status is a documented combination. It runs at the end, because a step can report a wrong
+    /// status under a more specific clause.
+    fn check_notified_statuses(&self) -> Result<(), Box<StepFailure>> {
+        let Some(status) = self.world.device.undocumented_status() else { return Ok(()) };
+        let words: Vec<_> = status.iter().map(|word| word.word()).collect();
+        let got = format!("the notified status [{}]", words.join(", "));
+        let error = StepError::Unmet { expected: "a documented combination of status words".into(), got };
+        let about = About::Clauses(vec!["LIF-7".to_owned()]);
+        Err(Box::new(StepFailure { about, ..*self.case_failure(error) }))
+    }
 
-/// A failure that belongs to no step. Its location is the id of the scenario.
-fn case_failure(case: &PlannedCase, error: StepError) -> StepFailure {
-    StepFailure { span: case.scenario.header.id.span, words: "the whole case".into(), clauses: vec![], halt: error }
+    fn step_failure(&self, step: &ScenarioStep, error: StepError) -> Box<StepFailure> {
+        let (span, description, kind) = (step.span, step.step.describe(), step.step.kind().name);
+        Box::new(StepFailure { span, description, kind, about: About::Clauses(vec![]), error })
+    }
+
+    /// A failure that belongs to no step and violates no clause. Its location is the id of the scenario.
+    fn case_failure(&self, error: StepError) -> Box<StepFailure> {
+        let span = self.case.scenario.header.id.span;
+        let description = "the whole case".into();
+        Box::new(StepFailure { span, description, kind: "case", about: About::Clauses(vec![]), error })
+    }
 }

@@ -20,6 +20,10 @@ pub struct Started {
     /// The name of the target file's implementation, or `built in`.
     pub target: String,
     pub sdk: SdkName,
+    /// The target file fills the role `sdk`.
+    pub sdk_under_test: bool,
+    /// The target file fills the roles `idp` and `api`.
+    pub cloud_under_test: bool,
     /// `virtual` or `real`.
     pub time: &'static str,
     /// The number of planned cases.

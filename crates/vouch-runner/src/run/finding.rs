@@ -1,19 +1,33 @@
-//! Makes the verdict and the finding of a case from the failure of a step.
+//! Makes findings of failed steps and violated invariants.
 
 use super::plan::PlannedCase;
-use super::step_result::{StepError, StepFailure};
-use super::verdict::{Finding, Location, Severity, Verdict};
+use super::step_result::{About, StepError, StepFailure};
+use super::verdict::{Finding, Location, Severity};
 use super::world::World;
+use crate::invariant::Violation;
+use crate::sut::SutError;
 use vouch_sim::wire::redact::Redacted;
-use vouch_sim::wire::render;
+use vouch_sim::wire::{Exchange, render};
+use vouch_spec::step::ScenarioStep;
+use vouch_spec::text::Span;
 
 /// The number of exchanges before a failure in a finding.
 const SHOWN_EXCHANGES: usize = 6;
 /// The number of lines of standard error in a finding.
 const SHOWN_STDERR_LINES: usize = 12;
 
-/// What a failure of the build expected and got.
+/// A failed step that says nothing about the build.
+pub(super) enum NoFinding {
+    BadScenario(Redacted),
+    Harness(Redacted),
+}
+
+/// What failed, where, and what it means for the clauses.
 struct Nonconformity {
+    span: Span,
+    description: String,
+    /// The kind of the step, or the clause of the invariant.
+    kind: String,
     clauses: Vec<String>,
     severity: Severity,
     expected: String,
@@ -22,68 +36,131 @@ struct Nonconformity {
     stderr: Option<String>,
 }
 
-/// The verdict of a case that failed.
-pub(super) async fn verdict(case: &PlannedCase, world: &World, failure: StepFailure) -> Verdict {
-    let nonconformity = match failure.halt {
-        StepError::Unmet { expected, got } => {
-            let clauses = if failure.clauses.is_empty() { tested_clauses(case) } else { failure.clauses };
-            Nonconformity { clauses, severity: Severity::ByLevel, expected, got, stderr: None }
-        }
-        StepError::Adapter(error) => Nonconformity {
-            clauses: unambiguous_clauses(case, failure.clauses),
-            severity: Severity::Always,
-            expected: "an adapter that complies with the protocol".into(),
-            got: error.what,
+/// The finding of a failed step.
+pub(super) async fn of_step(case: &PlannedCase, world: &World, failure: StepFailure) -> Result<Finding, NoFinding> {
+    let (clauses, severity) = clauses(case, &failure.about);
+    let always = |clauses: Vec<String>, expected: &str, error: SutError| Nonconformity {
+        span: failure.span,
+        description: failure.description.clone(),
+        kind: failure.kind.to_owned(),
+        clauses,
+        severity: Severity::Always,
+        expected: expected.to_owned(),
+        got: error.what,
+        stderr: Some(error.stderr).filter(|stderr| !stderr.trim().is_empty()),
+    };
+    let nonconformity = match failure.error {
+        StepError::Unmet { expected, got } => Nonconformity {
+            span: failure.span,
+            description: failure.description,
+            kind: failure.kind.to_owned(),
+            clauses,
+            severity,
+            expected,
+            got,
             stderr: None,
         },
-        StepError::Backend(error) => Nonconformity {
-            clauses: unambiguous_clauses(case, failure.clauses),
-            severity: Severity::Always,
-            expected: "a backend that serves".into(),
-            got: error.what,
-            stderr: Some(error.stderr).filter(|stderr| !stderr.trim().is_empty()),
+        // The output of an adapter is read from its process, which is still known.
+        StepError::Adapter(error) => Nonconformity {
+            stderr: None,
+            ..always(named_clauses(case, &failure.about), "an adapter that complies with the protocol", error)
         },
+        StepError::Backend(error) => {
+            let named = if let About::Clauses(clauses) = &failure.about { clauses.clone() } else { vec![] };
+            always(named, "a backend that serves", error)
+        }
         StepError::Scenario(what) => {
             let location = case.scenario.source.place(failure.span);
-            return Verdict::BadScenario(world.redactor.scrub(&format!("{location}: {what}")));
+            return Err(NoFinding::BadScenario(world.redactor.scrub(&format!("{location}: {what}"))));
         }
-        StepError::Harness(what) => return Verdict::HarnessFailed(world.redactor.scrub(&what)),
+        StepError::Harness(what) => return Err(NoFinding::Harness(world.redactor.scrub(&what))),
         StepError::Inside(_) => {
-            return Verdict::HarnessFailed(world.redactor.scrub("the failure of a nested step was not unpacked"));
+            return Err(NoFinding::Harness(world.redactor.scrub("the failure of a nested step was not unpacked")));
         }
     };
-    let stderr = match nonconformity.stderr {
+    Ok(finding(case, world, nonconformity).await)
+}
+
+/// The finding of an invariant that was violated during a step.
+pub(super) async fn of_invariant(
+    case: &PlannedCase,
+    world: &World,
+    step: &ScenarioStep,
+    violation: Violation,
+) -> Finding {
+    let nonconformity = Nonconformity {
+        span: step.span,
+        description: format!("{}, and an invariant of every case", step.step.describe()),
+        kind: format!("invariant {}", violation.clause),
+        clauses: vec![violation.clause.to_owned()],
+        severity: Severity::ByLevel,
+        expected: violation.expected.to_owned(),
+        got: violation.got,
+        stderr: None,
+    };
+    finding(case, world, nonconformity).await
+}
+
+async fn finding(case: &PlannedCase, world: &World, found: Nonconformity) -> Finding {
+    let stderr = match found.stderr {
         Some(stderr) => stderr,
         None => world.stderr().await,
     };
     let step = match world.crash_point.was_reached() {
-        true => format!("{} (the process was killed instead of write {})", failure.words, world.crash_point.write),
-        false => failure.words,
+        true => format!("{} (the process was killed instead of write {})", found.description, world.crash_point.write),
+        false => found.description,
     };
-    Verdict::Failed(vec![Finding {
-        clauses: nonconformity.clauses,
-        severity: nonconformity.severity,
-        location: Location { source: case.scenario.source.clone(), span: failure.span },
-        step: world.redactor.scrub(&step),
-        expected: world.redactor.scrub(&nonconformity.expected),
-        got: world.redactor.scrub(&nonconformity.got),
-        wire: last_exchanges(world),
-        stderr: world.redactor.scrub(&last_lines(&stderr, SHOWN_STDERR_LINES)),
-    }])
+    let scrub = |text: &str| world.redactor.scrub(text);
+    let exchanges = world.transcript.since(0);
+    let parts = [&found.kind, &found.expected, &found.got, &shape(exchanges.last())].map(|part| scrub(part));
+    Finding {
+        clauses: found.clauses,
+        severity: found.severity,
+        location: Location { source: case.scenario.source.clone(), span: found.span },
+        cause: super::cause::key(&parts),
+        step: scrub(&step),
+        expected: scrub(&found.expected),
+        got: scrub(&found.got),
+        wire: last_exchanges(&exchanges, world),
+        stderr: scrub(&last_lines(&stderr, SHOWN_STDERR_LINES)),
+    }
+}
+
+/// The clauses of a step that did something else than was expected.
+fn clauses(case: &PlannedCase, about: &About) -> (Vec<String>, Severity) {
+    match about {
+        About::Clauses(clauses) if clauses.is_empty() => (vec![], Severity::Always),
+        About::Clauses(clauses) => (clauses.clone(), Severity::ByLevel),
+        About::Setup(Some(clause)) => (vec![(*clause).to_owned()], Severity::Setup),
+        // Where some steps name their clauses, the others prepare them.
+        About::Case | About::Setup(None) if case.names_clauses() => (vec![], Severity::Setup),
+        About::Case => (tested_clauses(case), Severity::ByLevel),
+        About::Setup(None) => (tested_clauses(case), Severity::Setup),
+    }
+}
+
+/// The clauses of an adapter that fails. A case that tests a single clause names it.
+fn named_clauses(case: &PlannedCase, about: &About) -> Vec<String> {
+    let tested = tested_clauses(case);
+    match about {
+        About::Clauses(clauses) => clauses.clone(),
+        About::Case if tested.len() == 1 => tested,
+        About::Case | About::Setup(_) => vec![],
+    }
 }
 
 fn tested_clauses(case: &PlannedCase) -> Vec<String> {
     case.scenario.proves().map(str::to_owned).collect()
 }
 
-/// The clauses of a failure that says nothing about the clauses of the case. A case that tests a single clause names it.
-fn unambiguous_clauses(case: &PlannedCase, clauses: Vec<String>) -> Vec<String> {
-    let tested = tested_clauses(case);
-    if clauses.is_empty() && tested.len() == 1 { tested } else { clauses }
+/// What the last exchange was, without what differs from case to case.
+fn shape(exchange: Option<&Exchange>) -> String {
+    let Some(exchange) = exchange else { return "no exchange".into() };
+    let answer = exchange.status().map_or("no answer".to_owned(), |status| status.as_str().to_owned());
+    format!("{} {} {answer}", exchange.operation.words(), exchange.request.method)
 }
 
-fn last_exchanges(world: &World) -> Vec<Redacted> {
-    let exchanges = world.transcript.since(0);
+fn last_exchanges(exchanges: &[Exchange], world: &World) -> Vec<Redacted> {
     let first = exchanges.len().saturating_sub(SHOWN_EXCHANGES);
     let shown = exchanges.iter().enumerate().skip(first);
     shown.map(|(index, exchange)| render::exchange(index + 1, exchange, &world.redactor)).collect()

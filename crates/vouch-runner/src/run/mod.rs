@@ -6,8 +6,10 @@
 
 mod app;
 mod app_process;
+mod attribution;
 mod backends;
 mod case;
+pub mod cause;
 mod context;
 mod crash_points;
 mod device;

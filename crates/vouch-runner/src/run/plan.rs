@@ -13,6 +13,8 @@ use vouch_spec::text::{Decoder, Diagnostic, Diagnostics, Node, Span, did_you_mea
 pub struct Plan {
     pub clauses: Arc<Clauses>,
     pub cases: Vec<Arc<PlannedCase>>,
+    /// A filter left out cases. No verdict on a build follows from a part of a suite.
+    pub is_part: bool,
 }
 
 /// One case: a scenario with its matrix variables filled in.
@@ -59,7 +61,7 @@ impl Plan {
             problems.extend(decoder.finish());
         }
         if problems.is_empty() {
-            Ok(Self { clauses: Arc::new(suite.clauses.clone()), cases })
+            Ok(Self { clauses: Arc::new(suite.clauses.clone()), cases, is_part: false })
         } else {
             Err(Diagnostics(problems).tidy())
         }
@@ -67,7 +69,9 @@ impl Plan {
 
     /// Keeps the cases that a filter names.
     pub fn keep(&mut self, filter: &Filter) {
+        let all = self.cases.len();
         self.cases.retain(|case| filter.accepts(case));
+        self.is_part |= self.cases.len() < all;
     }
 
     /// Keeps the cases that put a build on one of these roles to the test.
@@ -133,6 +137,11 @@ impl PlannedCase {
     /// Whether the case puts a build on one of these roles to the test.
     pub fn tries(&self, roles: &[Role]) -> bool {
         self.scenario.header.roles.iter().any(|role| roles.contains(role))
+    }
+
+    /// Whether some steps name the clauses that they are about. The other steps then prepare the case.
+    pub(super) fn names_clauses(&self) -> bool {
+        self.steps.iter().any(ScenarioStep::names_clauses)
     }
 
     /// Whether the SDK's process must run under a trap for writes to storage.

@@ -1,12 +1,14 @@
 //! Runs the cases of a plan, several at once, and reports events.
 
+use super::attribution::Attribution;
 use super::case;
 use super::event::{RunEvent, Started};
 use super::plan::{Offer, Plan, PlannedCase};
 use super::role_setup::RoleSetup;
 use super::snapshots::{SnapshotMode, Snapshots};
-use super::summary::SummaryBuilder;
+use super::summary::{Completeness, RunScope, SummaryBuilder};
 use super::verdict::{CaseReport, Strictness, Verdict};
+use crate::sut::{CloudRole, SdkRole};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -52,10 +54,17 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     let started = Instant::now();
     let clauses = plan.clauses;
     let planned = plan.cases.len() * settings.rounds;
-    let mut summary = SummaryBuilder::new(clauses.clone(), settings.require_all);
+    let scope = RunScope {
+        completeness: if plan.is_part { Completeness::Part } else { Completeness::Whole },
+        servers_first: matches!(settings.engine.cloud, CloudRole::External(_)),
+        require_all: settings.require_all,
+    };
+    let mut summary = SummaryBuilder::new(clauses.clone(), scope);
     on_event(RunEvent::Started(Started {
         target: settings.target.clone(),
         sdk: settings.sdk.clone(),
+        sdk_under_test: matches!(settings.engine.sdk, SdkRole::Command(_)),
+        cloud_under_test: scope.servers_first,
         time: if settings.engine.mode == ClockMode::Virtual { "virtual" } else { "real" },
         cases: planned,
         jobs: settings.jobs,
@@ -67,6 +76,15 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     let mut queue = Queue::new(plan.cases, settings.rounds, settings.shuffle);
     let mut running: JoinSet<CaseReport> = JoinSet::new();
     let mut stopped = false;
+    let mut attribution = Attribution::default();
+    // Counts and reports a case with its final verdict. Returns whether it failed.
+    let publish = |report: CaseReport, summary: &mut SummaryBuilder, on_event: &mut dyn FnMut(RunEvent)| {
+        let report = CaseReport { verdict: report.verdict.with_strictness(&clauses, settings.strictness), ..report };
+        summary.add(&report);
+        let failed = matches!(report.verdict, Verdict::Failed(_));
+        on_event(RunEvent::CaseFinished(Box::new(report)));
+        failed
+    };
     loop {
         while running.len() < settings.jobs.max(1) {
             let Some(case) = queue.next() else { break };
@@ -82,16 +100,19 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         };
         let Some(finished) = finished else { break };
         let report = finished.unwrap_or_else(|error| CaseReport::lost(&error));
-        let report = CaseReport { verdict: report.verdict.with_strictness(&clauses, settings.strictness), ..report };
-        summary.add(&report);
-        let failed = matches!(report.verdict, Verdict::Failed(_));
-        on_event(RunEvent::CaseFinished(Box::new(report)));
+        let failed = match attribution.take(report) {
+            Some(report) => publish(report, &mut summary, &mut on_event),
+            None => true,
+        };
         if failed && settings.fail_fast {
             queue.clear();
         }
     }
     // Aborts the cases that still run, which kills their processes.
     running.shutdown().await;
+    for report in attribution.settle() {
+        publish(report, &mut summary, &mut on_event);
+    }
     on_event(RunEvent::Finished(summary.finish(planned, started.elapsed(), stopped)));
 }
 

@@ -1,7 +1,7 @@
 //! Wire snapshots: compares the transcript of a passed case with the file beside its scenario.
 
 use super::plan::PlannedCase;
-use super::step_result::{StepError, StepFailure};
+use super::step_result::{About, StepError, StepFailure};
 use super::world::World;
 use parking_lot::Mutex;
 use similar::TextDiff;
@@ -48,9 +48,16 @@ impl Snapshots {
         }
         let got = snapshot::render(&world.transcript.since(0), &world.redactor, case.given.realm());
         let path = self.path(case);
-        self.compare(case, &path, &got).map_err(|halt| {
-            let words = format!("wire snapshot {}", path.display());
-            Box::new(StepFailure { span: case.scenario.header.id.span, words, clauses: vec![], halt })
+        self.compare(case, &path, &got).map_err(|error| {
+            let description = format!("wire snapshot {}", path.display());
+            Box::new(StepFailure {
+                span: case.scenario.header.id.span,
+                description,
+                kind: "wire",
+                // Other traffic than before may be right: it violates no clause by itself.
+                about: About::Clauses(vec![]),
+                error,
+            })
         })
     }
 

@@ -5,38 +5,58 @@ pub use vouch_spec::step::StepResult;
 use crate::sut::SutError;
 use vouch_spec::text::Span;
 
-/// Why a case goes no further.
+/// Why a step failed.
 #[derive(Clone, Debug)]
 pub enum StepError {
     /// The build did something else than the scenario expects.
     Unmet { expected: String, got: String },
-    /// The adapter misbehaved.
+    /// The adapter does not comply with the protocol, or its process ended.
     Adapter(SutError),
-    /// The backend on trial does not serve.
+    /// The backend under test does not serve.
     Backend(SutError),
-    /// The scenario asks for what makes no sense: its author's fault.
+    /// The scenario asks for something that makes no sense.
     Scenario(String),
     /// The harness or its environment failed.
     Harness(String),
-    /// A step inside this one halted.
+    /// A step inside this one failed.
     Inside(Box<StepFailure>),
 }
 
-/// A step that halted.
+/// A failed step.
 #[derive(Clone, Debug)]
 pub struct StepFailure {
     pub span: Span,
-    pub words: String,
-    /// The clauses that the step itself names.
-    pub clauses: Vec<String>,
-    pub halt: StepError,
+    /// The step in words.
+    pub description: String,
+    /// The name of the step's kind, for example `signIn`.
+    pub kind: &'static str,
+    pub about: About,
+    pub error: StepError,
+}
+
+/// What a failed step says about the clauses of its case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// It violates these clauses, which the step names.
+    Clauses(Vec<String>),
+    /// It violates the clauses that the scenario proves.
+    Case,
+    /// The step prepares the case: see [`Severity::Setup`](super::verdict::Severity::Setup). If nothing else explains the
+    /// failure, it violates this clause, or those of the case.
+    Setup(Option<&'static str>),
 }
 
 impl StepFailure {
-    /// The innermost step that halted.
+    /// The innermost step that failed. A step that says nothing about clauses has those of the step around it.
     pub fn innermost(self) -> StepFailure {
-        match self.halt {
-            StepError::Inside(inner) => inner.innermost(),
+        match self.error {
+            StepError::Inside(inner) => {
+                let mut inner = inner.innermost();
+                if let (About::Case | About::Setup(None), About::Clauses(_)) = (&inner.about, &self.about) {
+                    inner.about = self.about;
+                }
+                inner
+            }
             _ => self,
         }
     }

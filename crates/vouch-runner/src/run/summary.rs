@@ -1,5 +1,6 @@
 //! The summary of a run: the status of each clause and the outcome for the build.
 
+use super::cause::{Cause, Causes};
 use super::verdict::{CaseReport, Verdict};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,8 @@ pub struct Summary {
     /// Cases that violated `should` clauses only, in a run that is not strict.
     pub warned: usize,
     pub skipped: usize,
+    /// Cases whose preparation failed for a reason that another case shows.
+    pub not_reached: usize,
     /// Cases that were planned and did not finish, because the run stopped early.
     pub not_run: usize,
     pub bad_scenarios: usize,
@@ -52,10 +55,33 @@ pub struct Summary {
     /// The number of skipped cases by reason.
     pub skip_reasons: BTreeMap<String, usize>,
     pub clauses: Vec<ClauseResult>,
+    /// The findings by their probable cause.
+    pub causes: Vec<Cause>,
     #[serde(skip)]
     pub duration: Duration,
     pub interrupted: bool,
+    /// Whether the run had every case that the roles under test have in the suite.
+    pub completeness: Completeness,
     /// The run is inconclusive unless every `must` clause that its cases test is satisfied.
+    pub require_all: bool,
+}
+
+/// How much of the suite a run had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Completeness {
+    Whole,
+    /// A filter left out cases, so that no verdict on the build follows.
+    Part,
+}
+
+/// What a run can say.
+#[derive(Clone, Copy, Debug)]
+pub struct RunScope {
+    pub completeness: Completeness,
+    /// A cloud is under test: what it does wrong itself comes before what the SDK then does wrong.
+    pub servers_first: bool,
+    /// See [`Summary::require_all`].
     pub require_all: bool,
 }
 
@@ -64,10 +90,12 @@ pub struct Summary {
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     Conforms,
+    /// Every chosen case passed, but the run had only a part of the suite: no verdict on the build follows.
+    PartPassed,
     DoesNotConform,
     BadScenario,
     HarnessFailed,
-    /// No case passed, or `require_all` is set and a `must` clause was not tested.
+    /// No case passed, a case was not reached, or `require_all` is set and a `must` clause was not tested.
     Inconclusive,
     Interrupted,
 }
@@ -76,7 +104,7 @@ impl Outcome {
     /// The exit code of the process.
     pub const fn exit_code(self) -> u8 {
         match self {
-            Outcome::Conforms => 0,
+            Outcome::Conforms | Outcome::PartPassed => 0,
             Outcome::DoesNotConform => 1,
             Outcome::BadScenario => 2,
             Outcome::HarnessFailed => 3,
@@ -92,12 +120,14 @@ pub struct SummaryBuilder {
     results: BTreeMap<String, ClauseResult>,
     /// The clauses that any case of the run tests.
     covered: BTreeSet<String>,
+    causes: Causes,
+    servers_first: bool,
     summary: Summary,
 }
 
 impl SummaryBuilder {
-    /// `require_all`: see [`Summary::require_all`].
-    pub fn new(clauses: Arc<Clauses>, require_all: bool) -> Self {
+    pub fn new(clauses: Arc<Clauses>, scope: RunScope) -> Self {
+        let RunScope { completeness, servers_first, require_all } = scope;
         let result = |clause: &vouch_spec::scenario::Clause| ClauseResult {
             id: clause.id.clone(),
             level: clause.level,
@@ -113,16 +143,19 @@ impl SummaryBuilder {
             failed: 0,
             warned: 0,
             skipped: 0,
+            not_reached: 0,
             not_run: 0,
             bad_scenarios: 0,
             harness_failures: 0,
             skip_reasons: BTreeMap::new(),
             clauses: vec![],
+            causes: vec![],
             duration: Duration::ZERO,
             interrupted: false,
+            completeness,
             require_all,
         };
-        Self { clauses, results, covered: BTreeSet::new(), summary }
+        Self { clauses, results, covered: BTreeSet::new(), causes: Causes::default(), servers_first, summary }
     }
 
     /// Adds the report of a finished case.
@@ -139,10 +172,12 @@ impl SummaryBuilder {
                 }
             }
             Verdict::Failed(findings) | Verdict::Warned(findings) => {
-                match case.verdict {
-                    Verdict::Warned(_) => summary.warned += 1,
-                    _ => summary.failed += 1,
+                let warning = matches!(case.verdict, Verdict::Warned(_));
+                match warning {
+                    true => summary.warned += 1,
+                    false => summary.failed += 1,
                 }
+                self.causes.add(case, findings, warning);
                 for clause in findings.iter().flat_map(|finding| &finding.clauses) {
                     if let Some(result) = self.results.get_mut(clause)
                         && !result.violated_by.contains(&case.id)
@@ -150,6 +185,10 @@ impl SummaryBuilder {
                         result.violated_by.push(case.id.clone());
                     }
                 }
+            }
+            Verdict::NotReached(not_reached) => {
+                summary.not_reached += 1;
+                self.causes.add_not_reached(&case.id, &not_reached.because_of);
             }
             Verdict::Skipped(reason) => {
                 summary.skipped += 1;
@@ -162,8 +201,9 @@ impl SummaryBuilder {
 
     /// Completes the summary. `planned` is the number of planned cases.
     pub fn finish(mut self, planned: usize, duration: Duration, interrupted: bool) -> Summary {
-        let Summary { passed, failed, warned, skipped, bad_scenarios, harness_failures, .. } = self.summary;
-        let ran = passed + failed + warned + skipped + bad_scenarios + harness_failures;
+        let Summary { passed, failed, warned, skipped, not_reached, bad_scenarios, harness_failures, .. } =
+            self.summary;
+        let ran = passed + failed + warned + skipped + not_reached + bad_scenarios + harness_failures;
         self.summary.not_run = planned.saturating_sub(ran);
         for (id, result) in &mut self.results {
             result.status = match (result.violated_by.is_empty(), result.satisfied_count, self.covered.contains(id)) {
@@ -175,7 +215,7 @@ impl SummaryBuilder {
         }
         let mut clauses: Vec<_> = self.results.into_values().collect();
         clauses.sort_by_key(|result| self.clauses.rank(&result.id));
-        Summary { clauses, duration, interrupted, ..self.summary }
+        Summary { clauses, causes: self.causes.into_sorted(self.servers_first), duration, interrupted, ..self.summary }
     }
 }
 
@@ -198,9 +238,11 @@ impl Summary {
             Outcome::HarnessFailed
         } else if self.bad_scenarios > 0 {
             Outcome::BadScenario
-        } else if self.passed == 0 || self.require_all && self.untested_must_clauses() > 0 {
+        } else if self.passed == 0 || self.not_reached > 0 || self.require_all && self.untested_must_clauses() > 0 {
             // A case with a warning did not finish: it satisfies no clause.
             Outcome::Inconclusive
+        } else if self.completeness == Completeness::Part {
+            Outcome::PartPassed
         } else {
             Outcome::Conforms
         }
@@ -228,9 +270,13 @@ mod tests {
         }
     }
 
+    fn scope(require_all: bool) -> RunScope {
+        RunScope { completeness: Completeness::Whole, servers_first: false, require_all }
+    }
+
     fn summarize(strictness: Strictness, cases: &[CaseReport], interrupted: bool) -> Summary {
         let clauses = clauses();
-        let mut summary = SummaryBuilder::new(clauses.clone(), false);
+        let mut summary = SummaryBuilder::new(clauses.clone(), scope(false));
         for case in cases {
             summary.add(&CaseReport {
                 verdict: case.verdict.clone().with_strictness(&clauses, strictness),
@@ -275,7 +321,7 @@ mod tests {
     fn with_require_all_a_run_with_an_untested_must_clause_is_inconclusive() {
         let cases = [case(&["AB-1"], Verdict::Passed), case(&["AC-1"], Verdict::Skipped("no clock".into()))];
         let outcome = |require_all, cases: &[CaseReport]| {
-            let mut summary = SummaryBuilder::new(clauses(), require_all);
+            let mut summary = SummaryBuilder::new(clauses(), scope(require_all));
             cases.iter().for_each(|case| summary.add(case));
             summary.finish(cases.len(), Duration::ZERO, false).outcome()
         };

@@ -1,5 +1,6 @@
 //! The verdict of a case and its findings.
 
+use super::cause::CauseKey;
 use super::plan::PlannedCase;
 use std::fmt;
 use std::time::Duration;
@@ -61,6 +62,9 @@ pub enum Verdict {
     Failed(Vec<Finding>),
     /// Only `should` clauses are violated, and the run is not strict.
     Warned(Vec<Finding>),
+    /// A step that prepares the case failed, for a reason that a finding of another case shows. The case says nothing about
+    /// its clauses.
+    NotReached(Box<NotReached>),
     /// The case did not run, for this reason.
     Skipped(String),
     /// The scenario is invalid; the case says nothing about the build.
@@ -83,6 +87,17 @@ impl Verdict {
     }
 }
 
+/// Why a case was not reached.
+#[derive(Clone, Debug)]
+pub struct NotReached {
+    /// The step that failed.
+    pub setup: Finding,
+    /// The id of the case whose finding explains it.
+    pub because_of: String,
+    /// The clauses that this finding violates.
+    pub clauses: Vec<String>,
+}
+
 /// A nonconformity of the build.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -90,6 +105,8 @@ pub struct Finding {
     pub clauses: Vec<String>,
     pub severity: Severity,
     pub location: Location,
+    /// Equal for findings that probably have one cause.
+    pub cause: CauseKey,
     /// The description of the step.
     pub step: Redacted,
     pub expected: Redacted,
@@ -107,6 +124,9 @@ pub enum Severity {
     ByLevel,
     /// It always fails the build, because the build cannot be tested.
     Always,
+    /// The failed step prepares the case. It violates the clauses only if no other finding of the run explains it; see
+    /// [`attribution`](super::attribution). No finished case has such a finding.
+    Setup,
 }
 
 impl Finding {
@@ -159,6 +179,7 @@ groups:
         Finding {
             clauses: clauses.iter().map(|id| (*id).to_owned()).collect(),
             severity,
+            cause: CauseKey::default(),
             location: Location { source: Source::new("a.yaml", "id: a"), span: Span { start: 4, end: 5 } },
             step: empty(),
             expected: empty(),

@@ -17,7 +17,7 @@ pub struct ScenarioStep {
     pub expect: Outcomes,
     /// What must go over the wire during the step.
     pub sent: Option<TrafficExpectation>,
-    /// The clauses that a failure of this step breaks; empty: those that the scenario proves.
+    /// The clauses that a failure of this step violates. Empty: those of the scenario, unless the step prepares others.
     pub clauses: Vec<String>,
     /// Where it stands in its file.
     pub span: Span,
@@ -49,6 +49,11 @@ impl ScenarioStep {
     #[must_use]
     pub fn expect(self, expect: Outcomes) -> Self {
         Self { expect, ..self }
+    }
+
+    /// Whether this step, or one inside it, names the clauses that it is about.
+    pub fn names_clauses(&self) -> bool {
+        !self.clauses.is_empty() || self.step.inner().iter().any(Self::names_clauses)
     }
 
     /// The capabilities that this step and those inside it need.

@@ -109,7 +109,7 @@ impl EvidenceBuilder {
             calls: self.calls,
             idle: true,
         };
-        after_step(&mut InvariantState::default(), &evidence)
+        InvariantState::default().after_step(&evidence).into_iter().next()
     }
 }
 
@@ -339,7 +339,7 @@ fn a_secret_that_is_split_between_two_checks_of_the_log_is_found() {
         let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, ClockMode::Virtual, &case.sdk);
         let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
         let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle };
-        after_step(&mut state, &evidence).map(|violation| violation.clause)
+        state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     assert_eq!(check(&"noise ".repeat(20_000)), None);
     assert_eq!(check("refresh-"), None);

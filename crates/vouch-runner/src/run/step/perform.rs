@@ -1,7 +1,7 @@
 //! Performs a step: executes it, then checks its result and what it sent.
 
 use super::executor;
-use crate::run::step_result::{StepError, StepFailure, StepResult};
+use crate::run::step_result::{About, StepError, StepFailure, StepResult};
 use crate::run::traffic;
 use crate::run::world::World;
 use std::sync::Arc;
@@ -9,26 +9,43 @@ use vouch_spec::step::{Outcomes, ScenarioStep};
 
 /// Executes the step and checks its result and what it sent.
 pub async fn perform(step: &ScenarioStep, world: &Arc<World>) -> Result<StepResult, Box<StepFailure>> {
-    let result = execute_and_check(step, world).await;
-    result.map_err(|halt| {
-        let mut clauses = step.clauses.clone();
-        if clauses.is_empty() {
-            clauses.extend(step.step.kind().setup_clause.map(str::to_owned));
-        }
-        Box::new(StepFailure { span: step.span, words: step.step.describe(), clauses, halt })
-    })
+    let failure = |(error, claim)| {
+        let kind = step.step.kind();
+        let about = about(step, claim);
+        Box::new(StepFailure { span: step.span, description: step.step.describe(), kind: kind.name, about, error })
+    };
+    execute_and_check(step, world).await.map_err(failure)
 }
 
-async fn execute_and_check(step: &ScenarioStep, world: &Arc<World>) -> Result<StepResult, StepError> {
+/// Whether what failed is written in the scenario, or goes without saying: a bare `signIn` must succeed, for example.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    Written,
+    Implied,
+}
+
+/// A step that names no clause, and of which the scenario says nothing, prepares the case.
+fn about(step: &ScenarioStep, claim: Claim) -> About {
+    match step.step.kind().setup_clause {
+        _ if !step.clauses.is_empty() => About::Clauses(step.clauses.clone()),
+        Some(clause) => About::Setup(Some(clause)),
+        None if claim == Claim::Implied => About::Setup(None),
+        None => About::Case,
+    }
+}
+
+async fn execute_and_check(step: &ScenarioStep, world: &Arc<World>) -> Result<StepResult, (StepError, Claim)> {
     let idle_from = world.sdk.idle_from();
     let executor = executor(&step.step);
     let mark = executor.counts_from(world).unwrap_or_else(|| world.transcript.len());
-    let result = executor.execute(world).await?;
+    let result = executor.execute(world).await.map_err(|error| (error, Claim::Written))?;
     if step.step.kind().has_result {
-        check(&step.expect, &result)?;
+        let claim = if step.expect == Outcomes::default() { Claim::Implied } else { Claim::Written };
+        check(&step.expect, &result).map_err(|error| (error, claim))?;
     }
     if let Some(sent) = &step.sent {
-        traffic::check(sent, &world.sdk.window(mark, idle_from), world)?;
+        let checked = traffic::check(sent, &world.sdk.window(mark, idle_from), world);
+        checked.map_err(|error| (error, Claim::Written))?;
     }
     Ok(result)
 }

@@ -1,0 +1,134 @@
+//! Groups findings by their probable cause: one early defect shows in many cases.
+
+use super::verdict::{CaseReport, Finding};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use vouch_sim::wire::redact::Redacted;
+
+/// Equal for findings that probably have one cause: the same kind of step or invariant, the same expectation and result, and
+/// a last exchange of the same shape. Numbers and ids do not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct CauseKey(String);
+
+/// The key of a finding. The parts are redacted, so that two tokens are equal.
+pub(super) fn key(parts: &[Redacted]) -> CauseKey {
+    let parts: Vec<_> = parts.iter().map(|part| shape(part.as_str())).collect();
+    CauseKey(parts.join("\n"))
+}
+
+/// The text with one `#` for each word that contains a digit: a UUID, a port, a number.
+fn shape(text: &str) -> String {
+    let is_word = |character: char| character.is_alphanumeric() || matches!(character, '-' | '_' | '.');
+    let mut out = String::with_capacity(text.len());
+    let mut word = String::new();
+    for character in text.chars().chain(['\n']) {
+        if is_word(character) {
+            word.push(character);
+            continue;
+        }
+        // HTTP statuses matter: three digits alone.
+        let is_status = word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
+        match !is_status && word.contains(|character: char| character.is_ascii_digit()) {
+            true => out.push('#'),
+            false => out.push_str(&word),
+        }
+        word.clear();
+        out.push(character);
+    }
+    out.pop();
+    out
+}
+
+/// A probable cause of findings.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cause {
+    #[serde(skip)]
+    pub key: CauseKey,
+    /// The clauses that its findings violate, in the order in which they were found.
+    pub clauses: Vec<String>,
+    pub expected: String,
+    pub got: String,
+    /// The ids of the cases that show it. The first is the specimen.
+    pub cases: Vec<String>,
+    /// The ids of the cases that it kept from being reached.
+    pub not_reached: Vec<String>,
+    /// Each of its findings is a warning.
+    pub warning: bool,
+}
+
+/// Collects the causes of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Causes(Vec<Cause>);
+
+impl Causes {
+    /// Adds the findings of a case. `warning`: the case only warns.
+    pub fn add(&mut self, case: &CaseReport, findings: &[Finding], warning: bool) {
+        let mut seen = BTreeSet::new();
+        for finding in findings {
+            let known = self.0.iter().position(|cause| cause.key == finding.cause);
+            let index = known.unwrap_or_else(|| {
+                self.0.push(Cause {
+                    key: finding.cause.clone(),
+                    clauses: vec![],
+                    expected: finding.expected.to_string(),
+                    got: finding.got.to_string(),
+                    cases: vec![],
+                    not_reached: vec![],
+                    warning: true,
+                });
+                self.0.len() - 1
+            });
+            let cause = &mut self.0[index];
+            cause.warning &= warning;
+            for clause in &finding.clauses {
+                if !cause.clauses.contains(clause) {
+                    cause.clauses.push(clause.clone());
+                }
+            }
+            if seen.insert(index) {
+                cause.cases.push(case.id.clone());
+            }
+        }
+    }
+
+    /// Notes that a case was not reached because of what another case shows.
+    pub fn add_not_reached(&mut self, case: &str, because_of: &str) {
+        if let Some(cause) = self.0.iter_mut().find(|cause| cause.cases.iter().any(|id| id == because_of)) {
+            cause.not_reached.push(case.to_owned());
+        }
+    }
+
+    /// The causes, those with the most cases first; warnings are last. `servers_first`: before all others come the causes
+    /// that name a clause about servers.
+    pub fn into_sorted(mut self, servers_first: bool) -> Vec<Cause> {
+        self.0.sort_by_key(|cause| {
+            let consequence = servers_first && !cause.clauses.iter().any(|clause| is_about_servers(clause));
+            (cause.warning, consequence, std::cmp::Reverse(cause.cases.len() + cause.not_reached.len()))
+        });
+        self.0
+    }
+}
+
+/// Whether a clause states what identity provider and API do.
+pub fn is_about_servers(clause: &str) -> bool {
+    matches!(clause.split('-').next(), Some("IDP" | "SCO")) || matches!(clause, "ISS-5" | "ISS-6")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vouch_sim::wire::redact::Redactor;
+
+    fn key_of(text: &str) -> CauseKey {
+        key(&[Redactor::default().scrub(text)])
+    }
+
+    #[test]
+    fn numbers_and_ids_do_not_count_and_statuses_do() {
+        assert_eq!(key_of("the user 6f1c-11 of port 8123"), key_of("the user 9a2b-77 of port 9001"));
+        assert_eq!(key_of("GET /v2/user/ab12"), key_of("GET /v2/user/cd34"));
+        assert_ne!(key_of("HTTP 404"), key_of("HTTP 500"));
+        assert_ne!(key_of("the error network"), key_of("the error storage"));
+    }
+}
