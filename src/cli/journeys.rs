@@ -139,7 +139,9 @@ fn journeys(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Journey>>, Realm), CliE
         return Err(CliError::Files(Diagnostics(problems).tidy()));
     }
     if journeys.is_empty() {
-        return Err(CliError::Usage(format!("no selected case is of {realm}; choose another with --environment and --region")));
+        return Err(CliError::Usage(format!(
+            "no selected case is of {realm}; choose another with --environment and --region"
+        )));
     }
     if journeys.len() > args.users as usize {
         let (users, cases) = (args.users, journeys.len());
@@ -275,5 +277,8 @@ fn left_out(journeys: &[Arc<Journey>]) -> Vec<String> {
     if names.is_empty() {
         return vec![];
     }
-    vec![format!("steps that inspect the SDK or a token were left out ({}); `vouch run` performs them", names.join(", "))]
+    vec![format!(
+        "steps that inspect the SDK or a token were left out ({}); `vouch run` performs them",
+        names.join(", ")
+    )]
 }

@@ -223,7 +223,9 @@ impl Walk {
                 let next = branches[*winner].next;
                 self.system.matches(&next).map(|()| next)
             }
-            _ => Err(Mismatch { clause: Some("LIF-5"), expected: "exactly one of two sign-ins to succeed".into(), got }),
+            _ => {
+                Err(Mismatch { clause: Some("LIF-5"), expected: "exactly one of two sign-ins to succeed".into(), got })
+            }
         }
     }
 

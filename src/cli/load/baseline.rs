@@ -76,8 +76,9 @@ pub async fn compare_with_baseline(
         drop((old, new));
         comparison
     };
-    let comparison =
-        tokio::task::spawn_blocking(work).await.map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
+    let comparison = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
     let comparison = match comparison {
         Err(LoadError { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
         other => other.map_err(load_error)?,
@@ -211,8 +212,9 @@ pub async fn search_max_rate(
     };
     let head = ["arrivals/s", "good/s", "p50", "p99"];
     writeln!(Out, "the highest rate to {name}\n\n  {:>10} {:>10} {:>9} {:>9}", head[0], head[1], head[2], head[3])?;
-    let (outcome, mut written) =
-        tokio::task::spawn_blocking(work).await.map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
+    let (outcome, mut written) = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
     let (search_max_rate, all) = match outcome {
         Err(LoadError { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
         other => other.map_err(load_error)?,

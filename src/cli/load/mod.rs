@@ -59,8 +59,9 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         console.end();
         (load, round, undeleted_users)
     };
-    let (load, round, undeleted_users) =
-        tokio::task::spawn_blocking(work).await.map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
+    let (load, round, undeleted_users) = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
     drop(services);
     let round = match round {
         Err(LoadError { interrupted: true, what, .. }) => {

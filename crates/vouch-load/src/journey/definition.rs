@@ -122,7 +122,11 @@ impl Reader<'_> {
         let place = scenario.given.as_ref().map_or(scenario.header.id.span, |node| node.span);
         if given.cloud != CloudGiven::default() || given.profile.is_some() {
             let why = "cannot be a journey: it needs a cloud with its own settings";
-            self.decoder.wrong(place, format!("`{}` {why}", scenario.id()), "only a conformance run can provide such a cloud");
+            self.decoder.wrong(
+                place,
+                format!("`{}` {why}", scenario.id()),
+                "only a conformance run can provide such a cloud",
+            );
         }
         if !given.newcomers.is_empty() {
             let why = "cannot be a journey: `newcomers` are new only once, and a journey is repeated";

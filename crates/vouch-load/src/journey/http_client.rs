@@ -311,8 +311,10 @@ impl ports::Network for SdkNetwork {
         let body = (!call.body.is_empty()).then(|| call.body.into_bytes());
         let response = if call.realm != client.load_target.realm {
             // The SDK follows its token. A token for another place was recorded as wrong when it was issued.
-            let elsewhere =
-                (Failure::Wrong(WrongResponse::OtherEnvironment), "the SDK called another environment or region".to_owned());
+            let elsewhere = (
+                Failure::Wrong(WrongResponse::OtherEnvironment),
+                "the SDK called another environment or region".to_owned(),
+            );
             let completed =
                 CompletedCall { call: LoadCall::Exchange, sent: Instant::now(), latency_ns: 0, check: Err(elsewhere) };
             client.completed.lock().unwrap_or_else(PoisonError::into_inner).push(completed);

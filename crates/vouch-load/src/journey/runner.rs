@@ -77,7 +77,9 @@ impl JourneyRunner {
         let most = journeys.iter().map(|journey| journey.people.len()).max().unwrap_or(0);
         if !users.is_empty() && users.len() < most {
             let have = users.len();
-            return Err(LoadError::new(format!("the scenario has {most} persons, but the backend has only {have} users")));
+            return Err(LoadError::new(format!(
+                "the scenario has {most} persons, but the backend has only {have} users"
+            )));
         }
         let creates_users = users.is_empty();
         let no_client = |error: reqwest::Error| LoadError::new(format!("cannot create an HTTP client: {error}"));

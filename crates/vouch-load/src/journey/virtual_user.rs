@@ -143,7 +143,8 @@ impl VirtualUser {
             match failure {
                 None if completed.is_some() => self.people[person].1 = false,
                 failure => {
-                    let none = || (Failure::ConnectionLost, "no user could be created for the next lifecycle".to_owned());
+                    let none =
+                        || (Failure::ConnectionLost, "no user could be created for the next lifecycle".to_owned());
                     self.abandoned = true;
                     self.client.metrics.record_lifecycle(
                         self.journey_index,

@@ -97,8 +97,8 @@ impl LoadReport<'_> {
             }
         };
         list(out, "The load generator was the limit", "inconclusive", &self.evaluation.generator_limits);
-        let left = (self.undeleted_users > 0)
-            .then(|| format!("{} created users could not be deleted", self.undeleted_users));
+        let left =
+            (self.undeleted_users > 0).then(|| format!("{} created users could not be deleted", self.undeleted_users));
         let notes: Vec<_> = self.evaluation.notes.iter().cloned().chain(left).collect();
         list(out, "Notes", "", &notes);
     }
@@ -226,17 +226,26 @@ impl LoadReport<'_> {
             let plot = Plot { title: title.into(), x_axis: Axis::seconds(duration), y_axis, lines, band, warm_up };
             write_figure(out, &plot, &text);
         };
-        let thinned = |text: &str| if each > 1 { format!(" Each point covers {each} s: {text}.") } else { String::new() };
+        let thinned =
+            |text: &str| if each > 1 { format!(" Each point covers {each} s: {text}.") } else { String::new() };
         let warm = if warm_up > 0.0 { " The grey part is the warm-up, which is not measured." } else { "" };
 
         let rates = vec![line("good responses", |span| Some(span.good)), line("errors", |span| Some(span.errors))];
         let best = timeline_points.iter().map(|span| span.good_most).fold(most(&rates), f64::max);
         let band =
             if each > 1 { timeline_points.iter().map(|s| (s.at, s.good_least, s.good_most)).collect() } else { vec![] };
-        let text = thinned("the average of good responses, with a band from the worst to the best second, and the errors of the worst second");
-        let text =
-            format!("Responses by second of arrival; the last second may be incomplete.{warm}{text}");
-        draw(out, "Good responses and errors per second", Axis::counts(best, "responses per second"), rates, band, text);
+        let text = thinned(
+            "the average of good responses, with a band from the worst to the best second, and the errors of the worst second",
+        );
+        let text = format!("Responses by second of arrival; the last second may be incomplete.{warm}{text}");
+        draw(
+            out,
+            "Good responses and errors per second",
+            Axis::counts(best, "responses per second"),
+            rates,
+            band,
+            text,
+        );
 
         let latency = vec![line("max", |s| s.max_ns), line("p99", |s| s.p99_ns), line("p50", |s| s.p50_ns)];
         if most(&latency) > 0.0 {

@@ -158,11 +158,7 @@ impl LoadReport<'_> {
         );
         writer.count("vouch_load_arrivals_total", &[("outcome", "started")], round.started);
         writer.count("vouch_load_arrivals_total", &[("outcome", "starved")], round.starved);
-        writer.family(
-            "vouch_load_waited_arrivals",
-            MetricType::Counter,
-            "Arrivals that waited for a free connection.",
-        );
+        writer.family("vouch_load_waited_arrivals", MetricType::Counter, "Arrivals that waited for a free connection.");
         writer.count("vouch_load_waited_arrivals_total", &[], round.waited_for_connection);
         writer.family(
             "vouch_load_tls_handshakes",
@@ -173,7 +169,11 @@ impl LoadReport<'_> {
         writer.count("vouch_load_tls_handshakes_total", &[("resumed", "false")], all.saturating_sub(resumed));
         writer.count("vouch_load_tls_handshakes_total", &[("resumed", "true")], resumed);
         let lag = "vouch_load_generator_lag_seconds";
-        writer.family(lag, MetricType::Histogram, "Delay between arrivals and their start although a connection was free.");
+        writer.family(
+            lag,
+            MetricType::Histogram,
+            "Delay between arrivals and their start although a connection was free.",
+        );
         writer.histogram(lag, &[], &round.lag);
         #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
         let left = self.undeleted_users as f64;

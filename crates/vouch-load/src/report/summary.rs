@@ -51,12 +51,7 @@ impl LoadReport<'_> {
             writeln!(out, "{}", dim.apply_to(format!("  TLS handshakes: {all}, of them {resumed} resumed a session")))?;
         }
         if self.undeleted_users > 0 {
-            writeln!(
-                out,
-                "{} {} created users could not be deleted",
-                yellow.apply_to("!"),
-                self.undeleted_users
-            )?;
+            writeln!(out, "{} {} created users could not be deleted", yellow.apply_to("!"), self.undeleted_users)?;
         }
         let verdict = match self.evaluation.verdict {
             _ if round.interrupted => yellow.apply_to("interrupted: these are the results until then"),
