@@ -165,7 +165,7 @@ fn write_comparison(
             format!("regressed: the probability of a false alarm is below {}%", SIGNIFICANCE * 100.0)
         }
         ComparisonOutcome::NoRegression => {
-            format!("no significant regression of {:.0}% or more", (MIN_RATIO - 1.0) * 100.0)
+            format!("no regression of {:.0}% or more is significant", (MIN_RATIO - 1.0) * 100.0)
         }
     };
     writeln!(out, "\n{verdict}")
