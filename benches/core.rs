@@ -1,4 +1,4 @@
-//! What the parts cost that every case and every load goes through: `cargo bench --bench core`.
+//! Benchmarks of the code that every case and every load executes: `cargo bench --bench core`.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -18,7 +18,7 @@ use vouch_spec::protocol::{Environment, Realm, Region};
 
 const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
 
-/// A simulated cloud with one user.
+/// A mock cloud with one user.
 struct Site {
     cloud: MockCloud,
     profile: Arc<Profile>,
@@ -102,7 +102,7 @@ fn refresh(c: &mut Criterion) {
     for (name, keys) in keys() {
         let site = Site::new(keys);
         let mut token = site.granted(IdpCall::Exchange, &site.exchange_request()).refresh_token;
-        // Each refresh uses what the one before it gave: a chain, as an installation has it.
+        // Each refresh uses the refresh token of the previous one, as in an installation.
         group.bench_function(name, |b| b.iter(|| token = site.refresh(&token).refresh_token));
     }
     group.finish();
@@ -142,7 +142,7 @@ fn transcript(c: &mut Criterion) {
     group.finish();
 }
 
-/// `vouch run` as a user starts it, the process included.
+/// `vouch run` as a separate process.
 fn whole_suite(c: &mut Criterion) {
     let mut group = c.benchmark_group("whole suite");
     group.sample_size(10).measurement_time(Duration::from_secs(60));

@@ -1,5 +1,5 @@
-//! A goose attack, to compare load generators: `peer-goose HOST CONNECTIONS SECONDS BODY_FILE [RATE]` prints answers a
-//! second; with a rate, at most so many requests are sent a second, and latencies are printed first.
+//! A load generator with goose, for comparison: `peer-goose HOST CONNECTIONS SECONDS BODY_FILE [RATE]` prints responses per
+//! second. RATE limits the requests per second; latencies are then printed first.
 
 use goose::config::GooseConfiguration;
 use goose::prelude::*;

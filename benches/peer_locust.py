@@ -1,4 +1,4 @@
-"""A Locust user, to compare load generators."""
+"""A Locust user for comparing load generators."""
 
 import os
 

@@ -1,4 +1,4 @@
-//! A bare reqwest loop, to compare load generators: `peer-reqwest URL CONNECTIONS SECONDS BODY_FILE` prints answers a second.
+//! A load generator with reqwest, for comparison: `peer-reqwest URL CONNECTIONS SECONDS BODY_FILE` prints responses per second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! A server for comparing load generators: as fast as one core allows, with answers that a checking client accepts. It
-//! speaks enough of API and identity provider for one user, and hands out another refresh token each time.
+//! A fast single-threaded server for comparing load generators. It implements the API and the identity provider for one user
+//! and returns a new refresh token each time, so its responses pass the checks of `vouch load`.
 //!
 //! `cargo run --release --example peer-server -- 9470 [--delay MICROSECONDS] [--stall START_MS LENGTH_MS]`
 
@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 const USER: &str = "5c5b8a52-9f4d-4b2e-9f4a-0000000000aa";
 const LISTENER: Token = Token(usize::MAX);
 
-/// What the server does besides answering.
+/// Options of the server.
 #[derive(Default)]
 struct Manner {
-    /// Added to each answer.
+    /// The delay of each response.
     delay: Duration,
-    /// From when to when, after the first request, nothing is answered.
+    /// The period without responses: its start and end, counted from the first request.
     stall: Option<(Duration, Duration)>,
 }
 
@@ -29,7 +29,7 @@ struct Client {
     outbox: Vec<u8>,
 }
 
-/// An answer whose refresh token ends with a number.
+/// A token response whose refresh token ends with a number.
 struct Answer {
     before: Vec<u8>,
     after: Vec<u8>,
@@ -56,7 +56,7 @@ fn main() {
 
 fn jwt(claims: &str) -> String {
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","typ":"JWT"}"#);
-    // As long as an RS256 signature is.
+    // The length of an RS256 signature.
     format!("{header}.{}.{}", URL_SAFE_NO_PAD.encode(claims), URL_SAFE_NO_PAD.encode([7_u8; 256]))
 }
 
@@ -97,11 +97,11 @@ fn serve(address: std::net::SocketAddr, manner: &Manner) -> std::io::Result<()> 
     let (grant, user, token) =
         (grant(), json(&format!(r#"{{"user_id":"{USER}","client_user_id":"peer"}}"#)), sign_in_token());
     let (mut served, mut started) = (0_u64, None::<Instant>);
-    // Answers that wait for their time: when, whose, and the bytes.
+    // Delayed responses: time, connection and bytes.
     let mut late: VecDeque<(Instant, usize, Vec<u8>)> = VecDeque::new();
     let mut scratch = vec![0; 64 * 1024];
     loop {
-        // Nothing is slept away: a delay is exact, and a core belongs to this server.
+        // Spins instead of sleeping, so that delays are exact; the server has a core of its own.
         let timeout = if late.is_empty() { None } else { Some(Duration::ZERO) };
         match poll.poll(&mut events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -157,7 +157,7 @@ fn serve(address: std::net::SocketAddr, manner: &Manner) -> std::io::Result<()> 
     }
 }
 
-/// Reads what has come and answers every whole request; whether the connection is still open.
+/// Reads the available bytes and responds to every complete request. Returns whether the connection is still open.
 fn receive(client: &mut Client, scratch: &mut [u8], mut answer: impl FnMut(&[u8], &mut Vec<u8>)) -> bool {
     loop {
         match client.stream.read(scratch) {

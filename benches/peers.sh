@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Compares load generators, in one go and interleaved: the server on one core, the client on another, the same POST of about
+# Compares load generators in interleaved runs: the server on one core, the client on another, the same POST of about
 # 1 KB over 64 connections. Writes benches/PEERS.md.
 #
 #   benches/peers.sh [ROUNDS] [SECONDS]
 #
-# Wants wrk, hey, ab, h2load, oha and locust on PATH (apt-get install wrk hey apache2-utils nghttp2-client; cargo install oha;
-# pip install locust); what is missing is left out and named. Nothing else should run meanwhile.
+# Needs wrk, hey, ab, h2load, oha and locust in PATH (apt-get install wrk hey apache2-utils nghttp2-client; cargo install oha;
+# pip install locust). Missing tools are skipped and named in the result. Nothing else should run at the same time.
 set -u
 cd "$(dirname "$0")/.."
 rounds=${1:-8} seconds=${2:-3} port=9470 connections=64
@@ -29,7 +29,7 @@ LUA
 form=application/x-www-form-urlencoded
 client() { taskset -c 1 "$@"; }
 
-# Each prints its answers a second.
+# Each function prints responses per second.
 run_vouch() {
     client target/fast/vouch load --target benches/peer.toml -w exchange -a max --reuse-tokens --tokens 1000 --users 1 \
         -c $connections --threads 1 -d ${seconds}s --progress off --json "$work/vouch.json" > "$work/vouch.out"
@@ -52,8 +52,8 @@ for tool in wrk oha hey ab h2load locust; do
     if command -v $tool > /dev/null; then peers+=($tool); else missing+=($tool); fi
 done
 peers+=(goose reqwest)
-# Machines have better and worse minutes: each peer has a turn of vouch right beside it, before it in one round and after it
-# in the next, and the ratio is the median of these pairs.
+# The speed of a machine varies over time. Therefore each run of a tool is paired with a run of vouch, alternately before and
+# after it, and the ratio is the median of these pairs.
 turn() {
     local rate
     rate=$(run_"$1")
@@ -85,20 +85,20 @@ middle() {
     sort -n | awk -v f="$1" '{a[NR] = $1} END {if (NR) printf f " | " f " | " f, a[int((NR + 1) / 2)], a[1], a[NR]; else printf "- | - | -"}'
 }
 {
-    echo "# Load generators side by side"
+    echo "# Comparison of load generators"
     echo
     echo "Written by \`benches/peers.sh $rounds $seconds\` on $(date -u +%Y-%m-%d). $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), $(nproc) cores, Linux $(uname -r)."
     echo
-    echo "Server (\`benches/peer_server.rs\`) on core 0, client on core 1, $connections connections, POST of $(wc -c < "$work/body") bytes, answers of about 850 bytes; $rounds rounds of $seconds s, each peer with a turn of vouch right before it or, in every other round, right after it. Answers a second; the ratio is the median of these pairs."
-    echo "vouch parses and checks every answer (JSON, both tokens, lifetime, rotation, user and issuer in the access token, no token twice) and keeps full histograms; wrk, ab, hey, h2load and oha look at the status at most."
+    echo "Server (\`benches/peer_server.rs\`) on core 0, client on core 1, $connections connections, POST of $(wc -c < "$work/body") bytes, responses of about 850 bytes. There are $rounds rounds of $seconds s per tool. Each run of a tool is paired with a run of vouch, alternately before and after it. The rates are responses per second; the ratio is the median over the pairs."
+    echo "vouch parses and checks every response (JSON, both tokens, lifetime, rotation, user and issuer in the access token, no duplicate token) and records full histograms; wrk, ab, hey, h2load and oha check the status at most."
     echo
-    echo "| tool | version | median | lowest | highest | vouch is | lowest | highest |"
+    echo "| tool | version | median rate | lowest | highest | vouch / tool | lowest | highest |"
     echo "|---|---|---|---|---|---|---|---|"
     for tool in vouch "${peers[@]}"; do
         spread=$(awk -v t="$tool" '$3 == t {print $4}' "$work/rates" | middle %d)
         ratio=$(awk -v t="$tool" '$2 == t {r[$1, $3] = $4} END {for (n = 1; n <= '"$rounds"'; n++) if (r[n, t] > 0) print r[n, "vouch"] / r[n, t]}' "$work/rates" | middle "%.2f ×")
         echo "| $tool | $(version "$tool") | $spread | $ratio |"
     done
-    if ((${#missing[@]})); then echo; echo "Not on this machine: ${missing[*]}."; fi
+    if ((${#missing[@]})); then echo; echo "Not installed: ${missing[*]}."; fi
 } > benches/PEERS.md
 cat benches/PEERS.md

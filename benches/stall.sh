@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What load generators report of a server that answers nothing for 2 s in a run of 10 s. Truth: at a constant rate, a fifth of
-# all arrivals fall into the stall and wait up to 2 s: p99 is about 1.9 s, max 2 s. Wants wrk, oha and hey on PATH; goose is built.
+# Compares the latencies that load generators report for a server that does not respond for 2 s in a run of 10 s. At a constant
+# rate a fifth of all arrivals fall into the stall and wait up to 2 s, so the correct p99 is about 1.9 s and the maximum 2 s.
+# Needs wrk, oha and hey in PATH; goose is built.
 set -u
 cd "$(dirname "$0")/.."
 port=9471 url=http://127.0.0.1:9471/v1/token
@@ -11,7 +12,7 @@ trap '[ -n "$server" ] && kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
 sed "s/9470/$port/" benches/peer.toml > "$work/peer.toml"
 printf 'grant_type=refresh_token&refresh_token=x' > "$work/body"
 printf 'wrk.method = "POST"\nwrk.body = "grant_type=refresh_token&refresh_token=x"\n' > "$work/post.lua"
-# A fresh server for each: its stall counts from the first request.
+# Each tool gets a new server, because the stall is timed from the first request.
 serve() {
     [ -n "$server" ] && kill "$server" 2>/dev/null
     sleep 0.3

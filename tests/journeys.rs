@@ -135,10 +135,10 @@ fn an_unfit_scenario_is_refused_with_its_place() {
     let list = stdout(&assert);
     assert!(list.contains("✓ persists-relaunch") && list.contains("kill.yaml:"), "{list}");
     for (args, words) in [
-        (&["--think-time", "3s..1s"][..], "begins with the longer time"),
+        (&["--think-time", "3s..1s"][..], "the minimum is longer than the maximum"),
         (&["--threshold", "rotation/refesh p99<1s"], "rotation/refresh"),
         (&["--spawn-rate", "0"], "above 0"),
-        (&["--region", "mars"], "there are us and eu"),
+        (&["--region", "mars"], "expected us or eu"),
     ] {
         let assert = vouch().args(["journeys", "scenarios/refresh/rotation.yaml"]).args(args).assert().code(2);
         assert!(stderr(&assert).contains(words), "{args:?}: {}", stderr(&assert));

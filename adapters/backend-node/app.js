@@ -1,4 +1,4 @@
-// What the app may ask of this backend, and who it is that asks.
+// The HTTP endpoints for the app, and the login of its users.
 import { randomBytes } from "node:crypto";
 import express from "express";
 import { VendorError } from "./vendor.js";
@@ -12,7 +12,7 @@ export function createApp(vendor) {
   app.disable("etag");
   app.enable("strict routing");
   app.enable("case sensitive routing");
-  const sessions = new Map(); // session id to app user; gone with the process, and then one logs in again
+  const sessions = new Map(); // session id to app user; lost when the process ends
 
   /** The user who is logged in, or undefined. Nothing else in a request says who it is for. */
   function appUser(request) {
@@ -42,7 +42,7 @@ export function createApp(vendor) {
 
   app
     .route("/api/health/token")
-    .head(only("GET")) // Express would answer it by `get`, and issue a token that nobody receives
+    .head(only("GET")) // Express would handle it with `get`, and issue a token that is not returned
     .get(async (request, response) => {
       const user = appUser(request);
       if (user === undefined) return refuse(response, 401, "please log in");
@@ -53,7 +53,7 @@ export function createApp(vendor) {
 
   app.use((request, response) => refuse(response, 404, "not found"));
 
-  // Express knows an error handler by its four parameters.
+  // Express recognises an error handler by its four parameters.
   app.use((error, request, response, next) => {
     if (error instanceof VendorError) {
       console.error(`no sign-in token: ${error.message}`);
@@ -62,7 +62,7 @@ export function createApp(vendor) {
     }
     // The JSON parser's errors, `too large` among them.
     if (error.status >= 400 && error.status < 500) return refuse(response, 400, "bad request");
-    // Only the type: the text of a foreign error may hold anything.
+    // Only the type: the text of another library's error may contain secrets.
     console.error(`unexpected ${error?.name}`);
     refuse(response, 500, "internal error");
   });
@@ -80,7 +80,7 @@ function refuse(response, status, error) {
 
 /** Who logs in, or undefined. */
 function username({ user, pin }) {
-  // Half of a surrogate pair is JSON, but no text that the vendor could be asked for.
+  // JSON allows lone surrogates, which cannot be sent to the vendor.
   const usable = typeof user === "string" && user !== "" && user.length <= LONGEST_NAME && user.isWellFormed();
   return usable && pin === PIN ? user : undefined;
 }

@@ -1,5 +1,5 @@
-// What this backend uses of the vendor's server SDK.
+// The parts of the vendor's server SDK that this backend uses.
 //
-// The SDK is 1,800 modules, and reading them takes Node longer than all the rest of a start. `npm run build` packs
-// this file and them into build/sdk.js; where that was not done, everything works the same, later.
+// The SDK has 1,800 modules, which take most of the start-up time. `npm run build` bundles them with this file
+// into build/sdk.js. Without the bundle everything works, but starts more slowly.
 export { VitalClient } from "@tryvital/vital-node";

@@ -1,4 +1,4 @@
-// The program that Vouch starts: `node server.js`, set up by four environment variables.
+// The program that Vouch starts: `node server.js`, configured by four environment variables.
 import { createApp } from "./app.js";
 import { Vendor } from "./vendor.js";
 

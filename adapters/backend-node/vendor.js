@@ -1,7 +1,7 @@
-// The vendor's API: which calls make a sign-in token, and what their answers mean.
+// The client of the vendor's API: the calls for a sign-in token, and the meaning of their responses.
 //
-// Of an answer only user ids, the token and a number of seconds leave this file. The rest stays: a vendor's error
-// text may repeat the request, and with it the API key.
+// Only user ids, the token and a number of seconds leave this file, because the vendor's error text may repeat
+// the request with the API key.
 import { existsSync } from "node:fs";
 
 const built = existsSync(new URL("build/sdk.js", import.meta.url));
@@ -30,10 +30,10 @@ export class Vendor {
     this.#client = new VitalClient({
       apiKey,
       baseUrl: url,
-      // The SDK would wait up to a minute before a retry, and no signal ends that wait. The app asks again instead.
+      // The SDK would wait up to a minute before a retry, and that wait cannot be cancelled. The app retries instead.
       maxRetries: 0,
       timeoutInSeconds: timeoutMs / 1000,
-      // The SDK would follow a redirect, and carry the API key to a host that nobody chose.
+      // The SDK would follow a redirect, and send the API key to a host that was not configured.
       fetch: (url, init) => fetch(url, { ...init, redirect: "error" }),
     });
   }
@@ -44,7 +44,7 @@ export class Vendor {
     const userId = await this.#vendorUser(appUser, deadline);
     const what = "issuing the token";
     const answer = await this.#call(what, deadline, (options) => this.#client.user.getUserSignInToken(userId, options));
-    // Letter case aside: the vendor may write a user id in another than it was asked in.
+    // Case-insensitive: the vendor may return a user id in another letter case.
     if (answer.userId.toLowerCase() !== userId.toLowerCase() || answer.signInToken === "") throw nonsense(what);
     return answer.signInToken;
   }
@@ -71,7 +71,7 @@ export class Vendor {
         const found = await this.#call(what, deadline, (options) => user.getByClientUserId(appUser, options));
         return ownedUserId(what, found, appUser);
       } catch (error) {
-        // Any other failure says nothing about whether the user exists.
+        // After any other failure it is unknown whether the user exists.
         if (error.cause?.statusCode !== 404) throw error;
       }
     }
@@ -81,7 +81,7 @@ export class Vendor {
       const created = await this.#call(what, deadline, (options) => user.create(request, options));
       return ownedUserId(what, created, appUser);
     } catch (error) {
-      // Another process was faster: the conflict names its user.
+      // Another process created the user: the conflict response contains its id.
       const existing = error.cause?.statusCode === 400 ? error.cause.body?.detail?.user_id : undefined;
       if (!isUserId(existing)) throw error;
       return existing;
@@ -92,7 +92,7 @@ export class Vendor {
   async #call(what, deadline, call) {
     const patienceMs = Math.floor(Math.min(this.#timeoutMs, deadline - performance.now()));
     if (patienceMs <= 0) throw new VendorError(`${what}: no time left`, 503);
-    // The SDK's own time-out ends with the head of an answer, and a body may trickle on for ever.
+    // The timeout of the SDK does not cover the body of a response, which may never end.
     const abortSignal = AbortSignal.timeout(patienceMs);
     try {
       return await call({ abortSignal });

@@ -1,6 +1,6 @@
-"""The program that Vouch starts: `python3 server.py`, set up by four environment variables.
+"""The program that Vouch starts: `python3 server.py`, configured by four environment variables.
 
-It stays this short because Python compiles the file it is given anew each time; what it imports is compiled once.
+The file is short because Python compiles the main file at every start, and imported files only once.
 """
 
 import os
@@ -16,7 +16,7 @@ try:
     timeout = int(os.environ["VENDOR_TIMEOUT_MS"]) / 1000
     vendor = Vendor(os.environ["VENDOR_API_URL"], os.environ["VENDOR_API_KEY"], timeout)
 except (KeyError, ValueError):
-    # Without the error's own words: they may repeat a value.
+    # Without the text of the error, which may contain a value.
     sys.exit("set PORT, VENDOR_API_URL, VENDOR_API_KEY and VENDOR_TIMEOUT_MS")
 
 create_server(
@@ -25,5 +25,5 @@ create_server(
     port=port,
     threads=32,  # each may wait for the vendor
     ident=None,  # no `Server` header
-    max_request_body_size=16 * 1024 * 1024,  # what Flask does not read costs no memory, but is taken in
+    max_request_body_size=16 * 1024 * 1024,  # bodies that Flask does not read are received without memory
 ).run()

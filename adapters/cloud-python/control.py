@@ -1,11 +1,11 @@
 """The hook program that `vouch.toml` names: it runs the one hook that the environment names, then exits.
 
     VOUCH_HOOK         revoke, advance, refuseAccessTokens, deleteUser or undoDelete
-    VOUCH_ENVIRONMENT, VOUCH_REGION, VOUCH_USER_ID   whom it concerns (all but advance)
-    VOUCH_SECONDS      how far (advance)
-    EMULATOR_URL       where the emulator listens
+    VOUCH_ENVIRONMENT, VOUCH_REGION, VOUCH_USER_ID   the realm and the user (except advance)
+    VOUCH_SECONDS      the time to advance by (advance)
+    EMULATOR_URL       the URL of the emulator
 
-Vouch runs it once for each hook of each case, so it imports little: a socket in place of `http.client`.
+Vouch runs it once for each hook of each case, so it imports few modules: a socket instead of `http.client`.
 """
 
 import json
@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `-I` takes it out
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `-I` removes it
 
 from cloud.realms import PLACES, Place  # noqa: E402
 

@@ -11,11 +11,11 @@ from cloud.http import Server
 from cloud.realm import Cloud
 from cloud.routes import Router
 
-_ANY_WILL_DO = "8787"  # for a start by hand; Vouch names a port
+_ANY_WILL_DO = "8787"  # for a manual start; Vouch sets a port
 
 
 def main():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends us without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the process without a traceback
     text = os.environ.get("PORT", _ANY_WILL_DO)
     if not (text.isascii() and text.isdecimal() and int(text) < 65536):
         sys.exit("PORT must be a port number")

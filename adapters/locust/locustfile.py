@@ -1,7 +1,7 @@
-"""What a Locust master needs to know about Vouch's workers: the user classes that its web page offers.
+"""The locustfile for a master with Vouch workers: it declares the user classes for the web page.
 
-The users themselves live in `vouch worker`; each class stands for the workload of the same name. A workload of your own
-(`workloads:` in a load file) gets a class here too: `morning` is `Morning`. See `docs/load-on-a-cluster.md`.
+`vouch worker` runs the users; each class is the workload of the same name. A custom workload (`workloads:` in a
+load file) needs a class here too: `Morning` for `morning`. See `docs/load-on-a-cluster.md`.
 """
 
 import locust
@@ -9,7 +9,7 @@ from locust import User, events, task
 
 
 class Workload(User):
-    """A user of a `vouch worker`. Locust's own workers have no such users."""
+    """A user that `vouch worker` runs. Locust's own workers cannot run it."""
 
     abstract = True
 
@@ -19,27 +19,27 @@ class Workload(User):
 
 
 class Exchange(Workload):
-    """Exchanges a sign-in token that was made before the test, until there are no more."""
+    """Exchanges a sign-in token that was issued before the test, until all are used."""
 
 
 class Refresh(Workload):
-    """Refreshes; each installation has a chain of tokens of its own."""
+    """Refreshes; each installation uses its own latest refresh token."""
 
 
 class SignIn(Workload):
-    """Has a sign-in token issued, and exchanges it."""
+    """Requests a sign-in token and exchanges it."""
 
 
 class Launch(Workload):
-    """Relaunches after the access token's time: a refresh, then an API call."""
+    """Relaunches with an expired access token: a refresh, then an API call."""
 
 
 class Migration(Workload):
-    """Moves an installation of the API-key scheme over: sign-in token, exchange, first API call."""
+    """Migrates an installation from the API-key scheme: sign-in token, exchange, first API call."""
 
 
 class Issue(Workload):
-    """Has a sign-in token issued."""
+    """Requests a sign-in token."""
 
 
 @events.init_command_line_parser.add_listener
@@ -50,5 +50,5 @@ def _(parser):
     parser.add_argument(
         "--vouch-wait", default="", metavar="TIME", help='pause of users between two rounds: "500ms", "1s..3s"'
     )
-    # Messages to workers do not say the master's version; this does.
+    # Messages to workers do not contain the master's version, so it is sent here.
     parser.add_argument("--vouch-locust", default=locust.__version__, include_in_web_ui=False, help="leave as it is")

@@ -1,11 +1,11 @@
-"""The app's own sign-in logic: it keeps the SDK's user in step with its own.
+"""The app's own sign-in logic: it keeps the SDK's user equal to the app's user.
 
 An app calls `reconcile` at launch, after each change of its user, and whenever it comes to the foreground. It may
-fail at any step, or be killed there: what is out of step is found by looking, not by remembering what was
-planned, so the next call goes on from wherever the last one ended.
+fail or be killed at any step. Each call compares the current states and stores no plan, so the next call
+continues where the last one ended.
 
-It knows the SDK by four calls (`status`, `current_user_id`, `sign_in`, `sign_out`) and the app's backend by one
-(`sign_in_token`). A call that fails raises; what it raises goes through to the caller of `reconcile`.
+It uses four calls of the SDK (`status`, `current_user_id`, `sign_in`, `sign_out`) and one of the app's backend
+(`sign_in_token`). An exception of a call is passed to the caller of `reconcile`.
 """
 
 import threading
@@ -15,7 +15,7 @@ _WANTS_TOKEN = frozenset(["useApiKey", "pendingReauthentication"])
 
 
 class Drift(Enum):
-    """What is out of step."""
+    """The difference between the app's user and the SDK's user."""
 
     NONE = "nothing"
     SIGN_IN = "the SDK has nobody, is on hold, or still uses the API key"
@@ -24,11 +24,11 @@ class Drift(Enum):
 
 
 class UserChanged(Exception):
-    """Somebody else signed in to the app, or the user signed out, during a reconciliation."""
+    """The app's user changed during a reconciliation."""
 
 
 class App:
-    """`notes` is where the app remembers things over launches; see `notes.py`."""
+    """`notes` is the app's storage over launches; see `notes.py`."""
 
     def __init__(self, notes, sdk, backend):
         self._notes = notes
@@ -37,11 +37,11 @@ class App:
         self._one_at_a_time = threading.Lock()
 
     def set_user(self, user):
-        """A person signs in to the app, or out of it (None). Waits for no reconciliation in progress."""
+        """Sets the app's user; None is a sign-out. Does not wait for a reconciliation in progress."""
         self._notes.set_user(user)
 
     def reconcile(self):
-        """Looks what is out of step, and mends that. Whoever calls meanwhile waits, and then finds it mended."""
+        """Compares the users, and signs the SDK in or out if necessary. Concurrent calls wait for each other."""
         with self._one_at_a_time:
             stay = self._notes.stay
             status, sdk_user = self._sdk.status(), self._sdk.current_user_id()
@@ -61,14 +61,14 @@ class App:
         return Drift.NONE if _WANTS_TOKEN.isdisjoint(status) else Drift.SIGN_IN
 
     def _is_same_user(self, user, sdk_user):
-        """An app that does not know its user's vendor id knows whom its own last sign-in led to. Anybody
-        else is taken for another user: one sign-in too many is a lesser harm than someone else's data."""
+        """If the app does not know its user's vendor id, it compares with the vendor user of its last sign-in.
+        In doubt the users count as different: an extra sign-in is better than another user's data."""
         expected = user.user_id or self._notes.led_to(user)
         return expected is not None and expected.lower() == sdk_user.lower()
 
     def _sign_in(self, stay):
-        """The token is of whoever was signed in to the app when the backend was asked: it is used only if
-        that is still the user of this reconciliation."""
+        """The token is for the app's user at the time of the request. It is used only if this is still the user
+        of this reconciliation."""
         user = self._user_of(stay)
         token = self._backend.sign_in_token()
         self._user_of(stay)
@@ -76,7 +76,7 @@ class App:
         self._notes.remember(user, self._sdk.current_user_id())
 
     def _user_of(self, stay):
-        """The app's user, who must be in the same stay as when the reconciliation began."""
+        """The app's user, who must not have changed since the start of the reconciliation."""
         now, user = self._notes.now()
         if now != stay:
             raise UserChanged("the app's user changed during the reconciliation")

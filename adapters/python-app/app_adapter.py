@@ -1,7 +1,7 @@
 """Connects the app of `app.py` to Vouch: each message of the app protocol, and the SDK and backend that Vouch simulates.
 
-`start` and `setUser` are quick and done on the reading thread, so they are in place before the next message
-is looked at. A reconciliation waits for Vouch's answers, and gets a thread of its own.
+`start` and `setUser` are fast and run on the reading thread, so they take effect before the next message.
+A reconciliation waits for Vouch's responses, and runs on its own thread.
 """
 
 import os
@@ -21,7 +21,7 @@ class _BadParams(Exception):
 
 
 class _Failed(Exception):
-    """A call of the app did not work. Its kind is reported to the harness."""
+    """A call of the app failed. Its kind is reported to the harness."""
 
     def __init__(self, kind, message):
         super().__init__(message)
@@ -39,7 +39,7 @@ class AppAdapter:
 
     def _handle(self, method, identity, params):
         if identity is None:
-            return  # a notification; there is none that the app must know
+            return  # notifications are ignored
         if isinstance(identity, bool) or not isinstance(identity, (int, float, str)):
             self._peer.refuse(None, INVALID_REQUEST, "an id is a number or a string")
         elif method == "stop":
@@ -69,7 +69,7 @@ class AppAdapter:
         except OSError as problem:
             self._peer.refuse(identity, SDK_ERROR, f"the app's storage failed: {type(problem).__name__}", "storage")
         except Exception as problem:
-            # Where it came from, without its text: that may quote a token.
+            # The place of the exception without its text, which may contain a token.
             print(f"unexpected {type(problem).__name__}, line {_line_of(problem)}", file=sys.stderr)
             self._peer.refuse(identity, SDK_ERROR, f"unexpected {type(problem).__name__}", "internal")
         else:
@@ -90,7 +90,7 @@ class AppAdapter:
         return {}
 
     def _set_user(self, params):
-        if "user" not in params:  # null means nobody, its absence a mistake
+        if "user" not in params:  # null means no user; a missing field is an error
             raise _BadParams("`user` must be an object or null")
         self._app.set_user(None if params["user"] is None else _user(params["user"]))
         return {}
@@ -101,7 +101,7 @@ class AppAdapter:
 
 
 class _Sdk:
-    """The SDK, as the app calls it."""
+    """The SDK for the app."""
 
     def __init__(self, peer):
         self._peer = peer
@@ -114,7 +114,7 @@ class _Sdk:
 
     def current_user_id(self):
         user_id = _ask(self._peer, "sdk.currentUserId").get("userId", _MISSING)
-        if not isinstance(user_id, (str, type(None))):  # null means nobody, its absence nothing
+        if not isinstance(user_id, (str, type(None))):  # null means no user; a missing field is an error
             raise _odd("sdk.currentUserId")
         return user_id
 
@@ -126,7 +126,7 @@ class _Sdk:
 
 
 class _Backend:
-    """The app's own backend. It knows the app's user by the app's own session, so nobody is named."""
+    """The app's backend. It identifies the user by the app's session, so requests name no user."""
 
     def __init__(self, peer):
         self._peer = peer

@@ -1,6 +1,6 @@
-"""What the app remembers over launches: who is signed in to it, and whom each sign-in of the SDK led to.
+"""The app's storage over launches: its signed-in user, and the vendor user of each sign-in of the SDK.
 
-One file, replaced as a whole, so a kill leaves the old notes or the new ones. There is nothing secret in it.
+It is one file, which is replaced as a whole, so a kill leaves the old or the new content. It has no secrets.
 """
 
 import json
@@ -12,14 +12,14 @@ _FILE = "app.json"
 
 
 class User(namedtuple("User", "external_id user_id")):
-    """A user of the app. `user_id` is the vendor's id of that user, None where the app does not know it."""
+    """A user of the app. `user_id` is the vendor's id of the user, or None if the app does not know it."""
 
     __slots__ = ()
 
 
 class Notes:
-    """Reading it is the launch. A file that makes no sense means that nobody is signed in to the app; one that
-    cannot be read means nothing, and raises OSError."""
+    """Creating it reads the file. A damaged file means that no user is signed in to the app; a file that cannot
+    be read raises OSError."""
 
     def __init__(self, directory):
         os.makedirs(directory, exist_ok=True)
@@ -31,16 +31,16 @@ class Notes:
 
     @property
     def stay(self):
-        """A number that becomes another one whenever another person (or nobody) is signed in to the app."""
+        """A number that changes whenever the app's user changes."""
         return self._stay
 
     def now(self):
-        """The stay and its user."""
+        """The number of the stay, and its user."""
         with self._guard:
             return self._stay, self._user
 
     def set_user(self, user):
-        """Durable first, true afterwards: raises OSError, and then nothing has changed."""
+        """First writes the file, then applies the change. On OSError nothing has changed."""
         with self._guard:
             self._write(user, self._led_to)
             if _external_id(user) != _external_id(self._user):
@@ -48,7 +48,7 @@ class Notes:
             self._user = user
 
     def led_to(self, user):
-        """The vendor user whom the SDK had after the last sign-in for this user of the app, or None."""
+        """The vendor user of the last sign-in for this user of the app, or None."""
         with self._guard:
             return self._led_to.get(user.external_id)
 
@@ -71,11 +71,11 @@ class Notes:
         with open(temporary, "wb") as file:
             file.write(_encode(user, led_to))
             file.flush()
-            os.fsync(file.fileno())  # a rename that lasts longer than its data would be an empty file
+            os.fsync(file.fileno())  # a rename that is durable before its data would leave an empty file
         os.replace(temporary, self._path)
         directory = os.open(self._directory, os.O_RDONLY)
         try:
-            os.fsync(directory)  # a kill is survived without it, a flat battery is not
+            os.fsync(directory)  # needed to survive a power loss, but not a kill
         finally:
             os.close(directory)
 
@@ -90,7 +90,7 @@ def _encode(user, led_to):
 
 
 def _decode(data):
-    """ValueError if it is not what `_encode` writes."""
+    """Raises ValueError if the text is not in the format of `_encode`."""
     try:
         fields = json.loads(data)
         user, led_to = fields["user"], fields["ledTo"]

@@ -1,7 +1,7 @@
 """The program that Vouch starts: `python3 -I -S adapter.py [--no-clock]`.
 
-It stays this short because Python compiles the file it is given anew each time; what it imports is
-compiled once. `-I` and `-S` keep the user's and the site's packages out, and the start quick.
+The file is short because Python compiles the main file at every start, and imported files only once.
+`-I` and `-S` exclude the packages of user and site, which makes the start faster.
 """
 
 import os
@@ -13,5 +13,5 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bridge.adapter import Adapter  # noqa: E402
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C in the terminal ends us without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the process without a traceback
     Adapter(with_clock="--no-clock" not in sys.argv[1:] and os.environ.get("VOUCH_NO_CLOCK") != "1").run()

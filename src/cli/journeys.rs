@@ -29,56 +29,56 @@ pub struct Args {
     #[command(flatten)]
     selection: Selection,
 
-    /// Show which scenarios make journeys, and why the others make none; run nothing.
+    /// List the scenarios that can be journeys, and the reason for each of the others. Runs nothing.
     #[arg(long)]
     list: bool,
 
-    /// The target file: its cloud gets the load, through its backend where it has one. Without it, the simulated cloud is
-    /// started and gets it.
+    /// The target file. The load goes to its cloud, and through its backend if it has one. Default: Vouch starts the mock
+    /// cloud and loads it.
     #[arg(short, long, value_name = "FILE")]
     target: Option<PathBuf>,
 
-    /// Users at once.
+    /// Number of concurrent virtual users.
     #[arg(short, long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     users: u32,
 
-    /// How long, from the first user on.
+    /// Total duration, from the start of the first user.
     #[arg(short, long, value_name = "TIME", default_value = "30s")]
     duration: humantime::Duration,
 
-    /// How long a user waits between two steps: "2s", or the least and the most.
+    /// Pause of a virtual user between two steps: a fixed time such as "2s", or a range such as "1s..3s".
     #[arg(long, value_name = "TIME..TIME", default_value = "1s..3s")]
     think_time: ThinkTime,
 
-    /// Users that start a second. Left out, all have started after a tenth of the duration.
+    /// Number of users that start per second. Default: all users have started after a tenth of the duration.
     #[arg(long, value_name = "N")]
     spawn_rate: Option<f64>,
 
-    /// What must hold, for example "p99<50ms" or "rotation/refresh errors<1%". May be repeated.
+    /// A threshold, for example "p99<50ms" or "rotation/refresh errors<1%". May be repeated.
     #[arg(long = "threshold", value_name = "THRESHOLD")]
     thresholds: Vec<Threshold>,
 
-    /// How long one call may take.
+    /// Timeout of one call.
     #[arg(long, value_name = "TIME", default_value = "5s")]
     timeout: humantime::Duration,
 
-    /// The wire profile, where the target file names none: junction, gcip or standard.
+    /// The wire profile, if the target file names none: junction, gcip or standard.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// Of the cases that a matrix makes, those of this environment. Left out, that of the first case.
+    /// Run only the cases of this environment. Default: the environment of the first case.
     #[arg(long, value_name = "NAME", value_parser = environment)]
     environment: Option<Environment>,
 
-    /// Likewise, the region.
+    /// Run only the cases of this region. Default: the region of the first case.
     #[arg(long, value_name = "NAME", value_parser = region)]
     region: Option<Region>,
 
-    /// A PEM file with certificates to trust besides the machine's own.
+    /// A PEM file with CA certificates to trust in addition to those of the operating system.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 
-    /// Show nothing while the journeys go on.
+    /// Show no progress while the journeys run.
     #[arg(short, long)]
     quiet: bool,
 
@@ -87,7 +87,7 @@ pub struct Args {
     json: Option<PathBuf>,
 }
 
-/// The least and the most time to think.
+/// The minimum and the maximum think time.
 #[derive(Clone, Debug, PartialEq)]
 struct ThinkTime(Duration, Duration);
 
@@ -104,7 +104,7 @@ impl FromStr for ThinkTime {
             None => (time(text)?, time(text)?),
         };
         if min > max {
-            return Err(format!("`{text}` begins with the longer time"));
+            return Err(format!("`{text}`: the minimum is longer than the maximum"));
         }
         Ok(Self(min, max))
     }
@@ -122,10 +122,10 @@ pub fn run(args: Args) -> Done {
     runtime()?.block_on(execute(args, journeys, load, target, profile))
 }
 
-/// The selected cases as journeys, all of one realm.
+/// Turns the selected cases into journeys. All are of one realm.
 fn journeys(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Journey>>, Realm), CliError> {
     let first = plan.cases.first().map(|case| case.given.realm());
-    let mut realm = first.ok_or_else(|| CliError::Usage("no case to make a journey of".into()))?;
+    let mut realm = first.ok_or_else(|| CliError::Usage("no case is selected".into()))?;
     realm.environment = args.environment.unwrap_or(realm.environment);
     realm.region = args.region.unwrap_or(realm.region);
     let (mut journeys, mut problems) = (Vec::new(), Vec::new());
@@ -139,12 +139,14 @@ fn journeys(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Journey>>, Realm), CliE
         return Err(CliError::Files(Diagnostics(problems).tidy()));
     }
     if journeys.is_empty() {
-        return Err(CliError::Usage(format!("no selected case is of {realm}; choose by --environment and --region")));
+        return Err(CliError::Usage(format!(
+            "no selected case is of {realm}; choose another with --environment and --region"
+        )));
     }
     if journeys.len() > args.users as usize {
         let (users, cases) = (args.users, journeys.len());
         return Err(CliError::Usage(format!(
-            "{users} users cannot live {cases} different journeys; give more --users"
+            "{users} users are too few for {cases} different journeys; give more --users"
         )));
     }
     Ok((journeys, realm))
@@ -154,7 +156,7 @@ fn list(plan: &Plan) -> Done {
     let mut out = Out;
     let (mut fit, mut all, mut last) = (0, 0, "");
     for case in &plan.cases {
-        // The cases of one scenario differ in words only.
+        // The cases of one scenario have the same steps, so the first one decides for all.
         if case.scenario.id() == last {
             continue;
         }
@@ -173,11 +175,11 @@ fn list(plan: &Plan) -> Done {
             }
         }
     }
-    writeln!(out, "\n{fit} of {all} scenarios make journeys")?;
+    writeln!(out, "\n{fit} of {all} scenarios can be journeys")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What roles and reports want to know of a load.
+/// The load that the target set-up and the reports need.
 fn load(args: &Args, journeys: &[Arc<Journey>], realm: Realm, profile: &Profile) -> Result<Load, CliError> {
     let users = (0..args.users as usize).map(|user| journeys[user % journeys.len()].people.len()).sum::<usize>();
     let overrides = Overrides {
@@ -211,7 +213,7 @@ fn options(args: &Args) -> Result<JourneyOptions, CliError> {
     let by_default = (10.0 * f64::from(args.users) / duration.as_secs_f64().max(1.0)).ceil();
     let spawn_rate = args.spawn_rate.unwrap_or(by_default);
     if !(spawn_rate.is_finite() && spawn_rate > 0.0) {
-        return Err(CliError::Usage("--spawn-rate is a number of users a second, above 0".into()));
+        return Err(CliError::Usage("--spawn-rate is a number of users per second, above 0".into()));
     }
     let ThinkTime(min, max) = args.think_time;
     Ok(JourneyOptions { users: args.users, spawn_rate, think_time: (min, max), duration, timeout: args.timeout.into() })
@@ -221,7 +223,7 @@ async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Ta
     let options = options(&args)?;
     let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| CliError::Usage(error.to_string()))?;
     allow_connections(args.users.saturating_mul(2)).map_err(|error| CliError::Usage(error.to_string()))?;
-    // Goose has a handler of its own, which ends it without a word, unless there is one already.
+    // Goose installs a Ctrl-C handler of its own, which ends the process without a report, unless one exists already.
     ctrlc::set_handler(|| {}).map_err(|error| CliError::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let stop = stop_on_interrupt();
     let TargetSetup { load_target, users, token_place, services, name } =
@@ -266,7 +268,7 @@ async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Ta
     Ok(exit_code(&round, &evaluation))
 }
 
-/// What a reader should know of steps that were left out.
+/// A note for the report about the steps that were left out.
 fn left_out(journeys: &[Arc<Journey>]) -> Vec<String> {
     let mut names: Vec<&str> =
         journeys.iter().flat_map(|journey| journey.left_out.keys()).map(String::as_str).collect();
@@ -275,5 +277,8 @@ fn left_out(journeys: &[Arc<Journey>]) -> Vec<String> {
     if names.is_empty() {
         return vec![];
     }
-    vec![format!("steps that look into SDK or token were left out ({}); `vouch run` makes them", names.join(", "))]
+    vec![format!(
+        "steps that inspect the SDK or a token were left out ({}); `vouch run` performs them",
+        names.join(", ")
+    )]
 }

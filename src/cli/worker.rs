@@ -14,33 +14,33 @@ use vouch_runner::report::print_stderr;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where the Locust master listens for workers.
+    /// Address of the Locust master.
     #[arg(short, long, value_name = "HOST:PORT", default_value = "127.0.0.1:5557")]
     master: String,
 
-    /// The load file: fleet, tokens, realm, workloads of your own. Without it, the one of the master's --vouch-load.
+    /// The load file: installations, tokens, realm, your own workloads. Default: the file of the master's --vouch-load.
     #[arg(short, long, value_name = "FILE")]
     load: Option<PathBuf>,
 
-    /// The target file: its cloud gets the load, through its backend where it has one. Without it, the simulated cloud is
-    /// started and gets it.
+    /// The target file. The load goes to its cloud, and through its backend if it has one. Default: Vouch starts the mock
+    /// cloud and loads it.
     #[arg(short, long, value_name = "FILE")]
     target: Option<PathBuf>,
 
-    /// How long a user pauses before its workload comes again: "500ms", "1s..3s". Without it, the master's --vouch-wait,
-    /// or a second.
+    /// Pause of a user before it repeats its workload: "500ms", "1s..3s". Default: the master's --vouch-wait, else one
+    /// second.
     #[arg(short, long, value_name = "TIME")]
     wait: Option<WaitTime>,
 
-    /// How long the master may be out of reach before the worker ends.
+    /// How long the worker tries to reach the master before it exits.
     #[arg(long, value_name = "TIME", default_value = "5m")]
     connect_timeout: humantime::Duration,
 
-    /// The wire profile, where the target file names none: junction, gcip or standard.
+    /// The wire profile, if the target file names none: junction, gcip or standard.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// A PEM file with certificates to trust besides the machine's own.
+    /// A PEM file with CA certificates to trust in addition to those of the operating system.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Done {
     let port = args.master.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
     if !matches!(port, Some(Ok(_))) {
         return Err(CliError::Usage(format!(
-            "`{}` names no master; write HOST:PORT, for example 127.0.0.1:5557",
+            "`{}` is not an address; write HOST:PORT, for example 127.0.0.1:5557",
             args.master
         )));
     }
@@ -73,7 +73,7 @@ async fn serve(options: WorkerOptions) -> Done {
     let mut interrupted = interrupts();
     let mut on_event = |event: WorkerEvent| match event {
         WorkerEvent::Note(note) => print_stderr(format!("vouch worker: {note}")),
-        // Who does not read the summaries has the master's.
+        // A failed write is ignored: the master has the statistics too.
         WorkerEvent::Summary(summary) => drop(writeln!(Out, "{summary}")),
     };
     match run_worker(options, &mut interrupted, &mut on_event).await {

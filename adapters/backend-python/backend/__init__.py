@@ -1,1 +1,1 @@
-"""A customer's backend: it logs app users in and hands each a sign-in token of the vendor."""
+"""A customer's backend: it logs app users in and issues sign-in tokens of the vendor to them."""

@@ -1,4 +1,4 @@
-"""What the app may ask of this backend, and who it is that asks."""
+"""The HTTP endpoints for the app, and the login of its users."""
 
 import json
 import secrets
@@ -16,12 +16,12 @@ _LONGEST_NAME = 200
 def create_app(vendor):
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 16 * 1024
-    app.url_map.merge_slashes = False  # it would answer `//login` by a redirect
-    sessions = {}  # session id to app user; gone with the process, and then one logs in again
+    app.url_map.merge_slashes = False  # it would redirect `//login`
+    sessions = {}  # session id to app user; lost when the process ends
 
     def app_user():
-        """The user who is logged in, or None. Nothing else in a request says who it is for."""
-        # A header that was sent twice arrives here as one value with a comma: no session id.
+        """The logged-in user, or None. Nothing else in a request identifies the user."""
+        # A repeated header arrives as one value with a comma, which is not a session id.
         scheme, _, session = request.headers.get("Authorization", "").partition(" ")
         return sessions.get(session) if scheme.lower() == "bearer" else None
 
@@ -69,7 +69,7 @@ def create_app(vendor):
 
     @app.errorhandler(Exception)
     def broken(error):
-        # Only the type: the text of a foreign error may hold anything.
+        # Only the type: the text of another library's error may contain secrets.
         _note(f"unexpected {type(error).__name__}")
         return {"error": "internal error"}, 500
 
@@ -77,7 +77,7 @@ def create_app(vendor):
 
 
 def _note(line):
-    sys.stderr.write(line + "\n")  # in one piece: other threads write too
+    sys.stderr.write(line + "\n")  # in one write, because other threads write too
 
 
 def _json_object(data):
@@ -91,12 +91,12 @@ def _json_object(data):
 
 
 def _username(login):
-    """Who logs in, or None."""
+    """The name of the user who logs in, or None."""
     username = login.get("username")
     if not isinstance(username, str) or not 0 < len(username) <= _LONGEST_NAME or login.get("password") != _PASSWORD:
         return None
     try:
-        username.encode()  # half of a surrogate pair is JSON, but no text that the vendor could be asked for
+        username.encode()  # JSON allows lone surrogates, which cannot be sent to the vendor
     except UnicodeEncodeError:
         return None
     return username

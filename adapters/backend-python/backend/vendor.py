@@ -1,7 +1,7 @@
-"""The vendor's API: which calls make a sign-in token, and what their answers mean.
+"""The client of the vendor's API: the calls for a sign-in token, and the meaning of their responses.
 
-Of an answer only user ids, the token and a number of seconds leave this file. The rest stays: a vendor's error
-text may repeat the request, and with it the API key.
+Only user ids, the token and a number of seconds leave this file, because the vendor's error text may repeat
+the request with the API key.
 """
 
 import concurrent.futures
@@ -21,7 +21,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class VendorError(Exception):
-    """No token this time. `status` is for the app; the text is our own, and fit for a log."""
+    """A token could not be issued. `status` is for the app; the text contains no secrets and can be logged."""
 
     def __init__(self, text, status, retry_after=None):
         super().__init__(text)
@@ -35,18 +35,18 @@ class Vendor:
         self._timeout = timeout
         self._flights = Flights()
         self._http = requests.Session()
-        self._http.trust_env = False  # no proxy or .netrc of this machine comes between us and the vendor
+        self._http.trust_env = False  # ignores proxies and .netrc of this machine
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # users share this session
         for scheme in ("http://", "https://"):
             self._http.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=32, max_retries=0))
         self._http.headers["x-vital-api-key"] = api_key
 
     def sign_in_token(self, app_user):
-        """A fresh token of the app user's own vendor user. Takes no longer than two vendor calls may."""
+        """A new sign-in token for the app user's vendor user, within the timeout of two vendor calls."""
         deadline = time.monotonic() + 2 * self._timeout
         try:
-            # Twenty first requests of one user make one lookup and one creation. Other processes may be at it
-            # too; for them there is the conflict answer.
+            # Concurrent first requests of a user make one lookup and one creation. Concurrent requests in other
+            # processes get the conflict response.
             user_id = self._flights.join(
                 app_user, deadline - time.monotonic(), lambda: self._find_or_create(app_user, deadline)
             )
@@ -58,20 +58,20 @@ class Vendor:
         if answer.status != 200:
             raise _refused(what, answer)
         whose = _user_id(answer.fields)
-        # Letter case aside: the vendor may write a user id in another than it was asked in.
+        # Case-insensitive: the vendor may return a user id in another letter case.
         if whose is None or whose.lower() != user_id.lower() or not isinstance(token, str) or not token:
             raise _nonsense(what)
         return token
 
     def _find_or_create(self, app_user, deadline):
-        # HTTP clients resolve a path segment `..`, percent-encoded or not, as the folder above. Such a user is
-        # found by the conflict answer.
+        # HTTP clients resolve a path segment `..`, percent-encoded or not, as the parent folder. Such a user is
+        # found by the conflict response.
         if app_user not in (".", ".."):
             what = "looking the user up"
             answer = self._call(what, "GET", f"/v2/user/resolve/{quote(app_user, safe='')}", None, deadline)
             if answer.status == 200:
                 return _owned_user_id(what, answer, app_user)
-            if answer.status != 404:  # it failed: that says nothing about whether the user exists
+            if answer.status != 404:  # after a failure it is unknown whether the user exists
                 raise _refused(what, answer)
         what = "creating the user"
         answer = self._call(what, "POST", "/v2/user", {"client_user_id": app_user}, deadline)
@@ -88,16 +88,16 @@ class Vendor:
         if patience <= 0:
             raise VendorError(f"{what}: no time left", 503)
         try:
-            # The time-out of `requests` is for each read, so that a trickle of bytes never ends.
+            # The timeout of `requests` is per read, so a slow body could take forever.
             return within(patience, lambda: self._exchange(method, path, body, patience))
         except (concurrent.futures.TimeoutError, requests.Timeout):
             raise VendorError(f"{what}: no answer in time", 503) from None
         except Exception as error:
-            # Only the type: the texts of `requests` name URLs, and a header that it did not like.
+            # Only the type: the texts of `requests` contain URLs and invalid headers.
             raise VendorError(f"{what}: {type(error).__name__}", 503) from None
 
     def _exchange(self, method, path, body, patience):
-        # Redirects are not followed: they would carry the API key to a host that nobody chose.
+        # Redirects are not followed: they would send the API key to a host that was not configured.
         answer = self._http.request(method, self._url + path, json=body, timeout=patience, allow_redirects=False)
         return _Answer(answer.status_code, _object(answer.content), answer.headers.get("Retry-After", ""))
 
@@ -106,7 +106,7 @@ _Answer = namedtuple("_Answer", "status fields retry_after")
 
 
 def _object(content):
-    """The JSON object of a body; without fields where there is none, as every field is looked at anyway."""
+    """The JSON object of a body, or an empty one; every field is checked later."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
@@ -115,7 +115,7 @@ def _object(content):
 
 
 def _user_id(fields):
-    """It becomes part of a path, so nothing but a UUID will do."""
+    """Checks that a user id is a UUID, because it becomes part of a path."""
     value = fields.get("user_id")
     return value if isinstance(value, str) and _UUID.fullmatch(value) else None
 

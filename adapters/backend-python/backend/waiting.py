@@ -1,18 +1,18 @@
-"""Waiting for work that another thread does, and never longer than the caller has time."""
+"""Runs work on another thread, and waits for it until a deadline."""
 
 from concurrent.futures import Future
 from threading import Lock, Thread
 
 
 def within(seconds, work):
-    """What `work()` returns, or TimeoutError. Late work goes on in its thread, and nobody looks at it."""
+    """Returns the result of `work()`, or raises TimeoutError. Late work continues, and its result is ignored."""
     future = Future()
     Thread(target=_fly, args=(future, work), daemon=True).start()
     return future.result(seconds)
 
 
 class Flights:
-    """Calls that ask for the same thing at the same time become one, and share what it returns or raises."""
+    """Merges concurrent calls with the same key into one; they share its result or exception."""
 
     def __init__(self):
         self._lock = Lock()

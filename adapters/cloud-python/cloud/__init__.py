@@ -1,5 +1,5 @@
 """A vendor cloud of the sign-in-token scheme, in memory.
 
-`realms` and `clock` know nothing of the rest; `users`, `sessions` and `realm` hold the state and know
-nothing of HTTP; `api`, `identity` and `hooks` are what can be asked of it; `routes` and `http` carry it.
+`realms` and `clock` depend on no other file. `users`, `sessions` and `realm` hold the state and do not
+depend on HTTP. `api`, `identity` and `hooks` are the endpoints. `routes` and `http` are the server.
 """

@@ -1,4 +1,4 @@
-"""What goes back to the caller: an `Answer`, or a `Refusal` raised where it is detected."""
+"""Responses: an `Answer`, or a `Refusal` that is raised where the error is detected."""
 
 from collections import namedtuple
 
@@ -6,7 +6,7 @@ UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class Answer(namedtuple("Answer", "status body headers")):
-    """`body` is what becomes JSON."""
+    """`body` is encoded as JSON."""
 
     __slots__ = ()
 
@@ -15,7 +15,7 @@ class Answer(namedtuple("Answer", "status body headers")):
 
 
 class Refusal(Exception):
-    """An error of the caller's. `more` are further members of the detail."""
+    """An error of the caller. `more` has further members of the detail."""
 
     def __init__(self, status, error_type, message, headers=None, more=None):
         super().__init__(message)

@@ -1,7 +1,7 @@
 """The vendor API: users, sign-in tokens, and one kind of user-level resource.
 
-A team's API key may do everything within its realm. An installation's access token reads what belongs to
-its own user. Ownership of an id is checked before its existence: other users learn nothing from the answer.
+A team's API key may make every call within its realm. An installation's access token may read the resources
+of its own user. Ownership is checked before existence, so the response does not reveal which users exist.
 """
 
 from .answers import UNCACHED, Answer, Refusal
@@ -12,13 +12,13 @@ from .users import Taken
 _PAGE = 100
 
 
-# -- who asks --------------------------------------------------------------------------------------
+# -- credentials -----------------------------------------------------------------------------------
 
 
 def authenticate(realm, request):
     """The user of an access token, or None for the team itself.
 
-    Where both credentials are sent the access token decides: it is the narrower one.
+    If both credentials are sent, the access token is used, because it has fewer rights.
     """
     authorization, api_key = request.header("Authorization"), request.header("x-vital-api-key")
     if authorization is not None:
@@ -45,7 +45,7 @@ def _forbidden():
     return Refusal(403, "FORBIDDEN", "these credentials do not reach that far")
 
 
-# -- what is asked ---------------------------------------------------------------------------------
+# -- the calls -------------------------------------------------------------------------------------
 
 
 def create_user(realm, request):

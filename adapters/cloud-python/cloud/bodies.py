@@ -1,4 +1,4 @@
-"""Request bodies, read strictly. What is wrong with them becomes a `Refusal`."""
+"""Strict parsers of request bodies. An invalid body raises a `Refusal`."""
 
 import json
 from urllib.parse import parse_qsl
@@ -14,7 +14,7 @@ def json_object(request):
         raise _malformed("the body must be JSON")
     try:
         value = json.loads(request.body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):  # the latter for a body of nothing but brackets
+    except (ValueError, RecursionError):  # RecursionError: deeply nested brackets
         raise _malformed("the body must be JSON") from None
     if not isinstance(value, dict):
         raise _malformed("the body must be a JSON object")
@@ -36,7 +36,7 @@ def number_member(value, name):
 
 
 def form(request):
-    """The fields of a form, one value each. A field without a value counts as not sent, as OAuth has it."""
+    """The fields of a form, one value each. A field without a value counts as missing, as in OAuth."""
     if request.content_type() != "application/x-www-form-urlencoded":
         raise _bad_form("the body must be an application/x-www-form-urlencoded form", 415)
     try:

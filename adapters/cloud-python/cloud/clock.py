@@ -10,14 +10,14 @@ _YEAR_9000 = 221_845_392_000  # the calendar of `datetime` ends not long after
 class Clock:
     def __init__(self):
         self._lock = threading.Lock()
-        # Counted on from the monotonic clock: a machine that sets its time meanwhile must not age a token.
+        # Uses the monotonic clock, so that a change of the machine's time does not affect token lifetimes.
         self._offset = time.time() - time.monotonic()
 
     def now(self):
         return time.monotonic() + self._offset
 
     def advance(self, seconds):
-        """Raises `ValueError` for what is no step forward, or one out of the calendar."""
+        """Raises `ValueError` unless it is a step forward within the range of the calendar."""
         with self._lock:
             if not 0 <= seconds <= _YEAR_9000 - self.now():
                 raise ValueError("not a step forward within the calendar")

@@ -1,4 +1,4 @@
-"""What only a test can ask for: things that befall a real cloud, and that its API offers to nobody."""
+"""Hooks for tests: events of a real cloud that its API does not offer."""
 
 from .answers import Answer, Refusal
 from .bodies import json_object, number_member, text_member
@@ -13,13 +13,13 @@ def revoke(cloud, request):
 
 
 def refuse_access_tokens(cloud, request):
-    """The API refuses the access tokens that a user has so far. A refresh brings one that works."""
+    """The API refuses the current access tokens of a user. A refresh returns a new valid one."""
     realm, user_id = _whom(cloud, request)
     return _done(realm.refuse_access_tokens(user_id))
 
 
 def advance(cloud, request):
-    """Moves the clock of all realms forward: there is only one."""
+    """Advances the clock, which all realms share."""
     seconds = number_member(json_object(request), "seconds")
     try:
         cloud.clock.advance(seconds)

@@ -1,7 +1,7 @@
-"""HTTP/1.1 with keep-alive, a thread for each connection.
+"""An HTTP/1.1 server with keep-alive and one thread per connection.
 
-The standard library parses the head of a request; bodies, answers and the end of a connection are ours,
-since its own errors are HTML and it knows neither chunked bodies nor a limit.
+The standard library parses the head of a request. Bodies, responses and the end of a connection are handled
+here, because the library's errors are HTML, and it supports neither chunked bodies nor a size limit.
 """
 
 import json
@@ -24,7 +24,7 @@ _STATUS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Not `http.server.HTTPServer`: that one asks the resolver for our name, which may take seconds."""
+    """Not `http.server.HTTPServer`, which resolves the host's own name; that may take seconds."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -41,14 +41,14 @@ class Server(socketserver.ThreadingTCPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request, client_address):
-        """A client that hangs up is no error of ours; the rest is said without a dump of the request."""
+        """Ignores clients that close the connection; reports other errors without the request."""
         problem = sys.exc_info()[1]
         if not isinstance(problem, OSError):
             _explain(problem)
 
 
 class _BadFraming(Refusal):
-    """Where the next request would begin is not known: the connection ends with this answer."""
+    """The start of the next request is unknown, so the connection is closed after this response."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -68,10 +68,10 @@ class _Connection(BaseHTTPRequestHandler):
         if line in (b"\r\n", b"\n"):  # old clients send one after a body
             line = self.rfile.readline(_LINE_LIMIT + 1)
         self.raw_requestline, self.requestline = line, ""
-        self.command, self.request_version = None, "HTTP/1.1"  # what `send_error` needs before the head is read
+        self.command, self.request_version = None, "HTTP/1.1"  # `send_error` needs them before the head is parsed
         if len(line) > _LINE_LIMIT:
             return self.send_error(414)
-        if not line or not self.parse_request():  # what it finds wrong goes to `send_error`
+        if not line or not self.parse_request():  # it reports errors to `send_error`
             return
         try:
             answer = self._answer()
@@ -83,7 +83,7 @@ class _Connection(BaseHTTPRequestHandler):
             answer = refusal.answer()
         except OSError:
             raise
-        except Exception as problem:  # a fault of the emulator: say where, on our side only
+        except Exception as problem:  # an error of the emulator: its place is only logged
             _explain(problem)
             answer = Refusal(500, "INTERNAL", "the emulator is at fault, see its standard error").answer()
         self._send(answer)
@@ -144,7 +144,7 @@ class _Connection(BaseHTTPRequestHandler):
         return data
 
     def handle_expect_100(self):
-        return True  # `_invite` answers it, once the length has been looked at
+        return True  # `_invite` responds after the length was checked
 
     def _is_waiting_for_us(self):
         return self.request_version >= "HTTP/1.1" and self.headers.get("Expect", "").lower() == "100-continue"
@@ -156,17 +156,17 @@ class _Connection(BaseHTTPRequestHandler):
     # -- answers -------------------------------------------------------------------------------------
 
     def send_error(self, code, message=None, explain=None):
-        """Called by the standard library for a head that it cannot read."""
+        """Called by the standard library for a request head that it cannot parse."""
         self.close_connection = True
         self._send(Refusal(code, "INVALID_REQUEST", "the head of the request is not acceptable").answer())
 
     def _send(self, answer):
-        """In one write: in two, the second could wait for the acknowledgement of the first."""
+        """Sends a response in one write: a second write could wait for the acknowledgement of the first."""
         body = json.dumps(answer.body, separators=(",", ":")).encode("ascii")
         headers = {
             "Content-Type": "application/json",
             "Content-Length": len(body),
-            "Date": self.date_time_string(self.server.clock.now()),  # a client may set its watch by it
+            "Date": self.date_time_string(self.server.clock.now()),  # clients may use it as the current time
             **answer.headers,
         }
         if self.close_connection:
@@ -179,9 +179,9 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.write(text if self.command == "HEAD" else text + body)
 
     def _linger(self):
-        """Takes in what the client may still be sending, within reason.
+        """Reads what the client still sends, up to a limit.
 
-        Closed with bytes unread, a connection is reset, and the client may never see our answer.
+        A connection that is closed with unread bytes is reset, and the client may not receive the response.
         """
         self.connection.shutdown(socket.SHUT_WR)
         self.connection.settimeout(_LINGER_S)
@@ -190,7 +190,7 @@ class _Connection(BaseHTTPRequestHandler):
             left -= len(data)
 
     def log_message(self, *_):
-        pass  # nobody reads our standard error while we run, and a full pipe would stop us
+        pass  # standard error is not read while this runs, and a full pipe would block
 
 
 def _too_large():
@@ -198,7 +198,7 @@ def _too_large():
 
 
 def _explain(problem):
-    """Where a stray exception came from. Its text stays out: it may quote a secret."""
+    """The place of an unexpected exception, without its text, which may contain a secret."""
     print(f"unexpected {type(problem).__name__}", file=sys.stderr)
     trace = problem.__traceback__
     while trace is not None:

@@ -1,8 +1,8 @@
-"""JSON Web Tokens, RS256, by one key.
+"""JSON Web Tokens with RS256 and one key.
 
-Each realm has a key of its own for each of its two kinds of token, so a token of another realm or of the
-other kind has no valid signature here. And since only this key's signatures count, and always as RS256,
-whatever passes was made by us: neither its header nor the shape of its claims needs a second look.
+Each realm has one key for each of its two kinds of tokens, so tokens of another realm or kind have no valid
+signature. Only RS256 with this key is accepted, so a token that passes was issued here, and neither its
+header nor the form of its claims has to be checked.
 """
 
 import base64
@@ -26,7 +26,7 @@ class Signer:
         return signed + "." + _encode(self._private_key().sign(signed.encode("ascii"), PKCS1v15(), SHA256()))
 
     def read(self, token):
-        """The claims of a token that this signer made, else None. Its expiry is left to the caller."""
+        """The claims of a token of this signer, else None. The caller checks the expiry."""
         signed, _, signature = token.rpartition(".")
         claims = _decode(signed.rpartition(".")[2])
         signature = _decode(signature)
@@ -39,7 +39,7 @@ class Signer:
         return json.loads(claims)
 
     def _private_key(self):
-        """Made on first use: twelve keys at once would delay the start, and most runs need a few of them."""
+        """Generated on first use, because twelve keys would delay the start, and most runs need only a few."""
         with self._lock:
             if self._key is None:
                 self._key = generate_private_key(public_exponent=65537, key_size=2048)
@@ -55,10 +55,10 @@ def _encode(data):
 
 
 def _decode(text):
-    """None for all but the one spelling that `_encode` gives.
+    """Decodes only the exact encoding of `_encode`; None for any other.
 
-    Python's decoder skips strange characters and ignores the loose bits at the end, so that a token whose
-    last letter was changed could still pass. The token then would not be the one that we signed.
+    Python's decoder skips invalid characters and ignores unused bits at the end, so it would also accept
+    changed copies of a signed token.
     """
     try:
         data = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))

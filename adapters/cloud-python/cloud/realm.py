@@ -1,7 +1,7 @@
-"""One realm, whole: its users, their sessions and its two signing keys, safe to call from any thread.
+"""One realm: its users, their sessions and its two signing keys. All methods are thread-safe.
 
-Under the lock only the state is looked at and changed. Signing takes longer than all the rest and is done
-outside, where threads can do it side by side.
+The lock protects only the state. Signing is slow and is done without the lock, so that threads can sign in
+parallel.
 """
 
 import base64
@@ -31,7 +31,7 @@ class Realm:
         self._sign_in_signer = Signer()
         self._access_signer = Signer()
 
-    # -- users: None where there is no such user -----------------------------------------------------
+    # -- users: None if there is no such user --------------------------------------------------------
 
     def create_user(self, client_user_id):
         """Raises `Taken`."""
@@ -105,7 +105,7 @@ class Realm:
         return self._tokens(grant)
 
     def user_of(self, access_token):
-        """The user whom an access token stands for, or None if it is not good here and now."""
+        """The user of an access token, or None if it is not valid in this realm now."""
         claims = self._access_signer.read(access_token)
         if claims is None:
             return None
@@ -126,7 +126,7 @@ class Realm:
         )
         return access_token, grant.refresh_token
 
-    # -- what only a test can ask for ----------------------------------------------------------------
+    # -- hooks for tests -----------------------------------------------------------------------------
 
     def revoke(self, user_id):
         with self._lock:
@@ -144,5 +144,5 @@ class Realm:
 
 
 def _period(now, lifetime):
-    """In whole seconds, as the claims have them. Our own verdict goes by the fractions too."""
+    """Whole seconds, as in the claims. The emulator itself compares with fractions."""
     return {"iat": int(now), "exp": int(now) + lifetime}

@@ -1,12 +1,12 @@
-"""The six realms: what is fixed about each. Imports little, since `control.py` has to start fast.
+"""The constants of the six realms. It imports few modules, because `control.py` has to start fast.
 
-Everything here is made up and public. A realm has one team, and the team one API key.
+All values are invented and public. A realm has one team, and the team has one API key.
 """
 
 from collections import namedtuple
 
 REGIONS = ("us", "eu")
-_CODES = {"production": "prd", "sandbox": "stg", "dev": "dev"}  # as a sign-in token's issuer spells them
+_CODES = {"production": "prd", "sandbox": "stg", "dev": "dev"}  # as in the issuer of sign-in tokens
 _KEY_PREFIXES = {"production": "pk", "sandbox": "sk", "dev": "sk"}
 
 
@@ -32,7 +32,7 @@ class Place(namedtuple("Place", "environment region")):
 
     @property
     def public_key(self):
-        """What a sign-in token names beside the JWT. Only the older wire profile has a use for it."""
+        """The public key in a sign-in token beside the JWT. Only the wire profile `gcip` uses it."""
         return f"emulator-public-key-{self.environment}-{self.region}"
 
     @property

@@ -1,6 +1,6 @@
-"""From a request's path and method to what answers it, and who may ask.
+"""Maps path and method of a request to its handler and the allowed credentials.
 
-The path is judged first, then the method, then the credentials, then the body.
+The checks are, in this order: path, method, credentials, body.
 """
 
 from urllib.parse import parse_qs, unquote
@@ -9,8 +9,8 @@ from . import api, hooks, identity
 from .answers import Answer, Refusal
 from .realms import Place
 
-# A path is matched from the top, so the fixed names come before the user ids. Each method says who may
-# use it: the team alone, or an installation too where the user is its own.
+# The first match is used, so fixed names come before user ids. Each method states who may use it: only
+# the team, or also an installation of the user.
 _TEAM, _OWN_USER = "team", "own user"
 _API = [
     ("user", {"GET": (_TEAM, api.list_users), "POST": (_TEAM, api.create_user)}),
@@ -32,7 +32,7 @@ class Request:
     """`headers` is the message object of `http.client`, `body` is bytes."""
 
     def __init__(self, method, target, headers, body, loopback):
-        if target.startswith(("http://", "https://")):  # as a client sends it that takes us for a proxy
+        if target.startswith(("http://", "https://")):  # the absolute form, which clients send to a proxy
             target = "/" + target.partition("://")[2].partition("/")[2]
         path, _, self._query = target.partition("?")
         self.method = method
@@ -42,7 +42,7 @@ class Request:
         self._headers = headers
 
     def header(self, name):
-        """None if it is not there. One that is there twice is no single value, and equal to none."""
+        """A header, or None if it is missing. A repeated header has no single value and equals no text."""
         values = self._headers.get_all(name)
         return None if values is None else "".join(values) if len(values) == 1 else ""
 
@@ -107,7 +107,7 @@ def _api(realm, request, segments):
 
 
 def _match(pattern, segments):
-    """The named segments, or None. A name stands for anything but nothing."""
+    """The named segments, or None. A name matches any segment that is not empty."""
     wanted = pattern.split("/")
     if len(wanted) != len(segments):
         return None

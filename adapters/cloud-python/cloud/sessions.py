@@ -1,13 +1,12 @@
 """The sessions of one realm: sign-in tokens waiting to be exchanged, refresh tokens, access tokens.
 
-How refresh tokens rotate. Each answer of the token endpoint is a `Grant`: a refresh token and the access
-token beside it. An answer may be lost on its way, and the installation then still has the previous refresh
-token only; so that one stays good until a grant that came of it is seen in use, by either of its tokens.
-Until then each use of it makes one more grant, and all of them are good: nobody knows which of them arrived.
-From then on the seen grant alone counts. A refresh token that is shown after its time has been copied, by
-whomever, and ends the session.
+Rotation of refresh tokens: each response of the token endpoint is a `Grant`, a refresh token and an access
+token. A response may get lost, and the installation then has only the previous refresh token. Therefore the
+previous token stays valid until either token of one of its grants is used. Until then each use of it creates
+another grant, and all of them are valid, because it is unknown which one arrived. After that only the used
+grant is valid. The use of an older refresh token means that it was copied, and ends the session.
 
-Not known here: signatures and HTTP. The realm holds the lock around every call.
+This file does not depend on signatures or HTTP. The realm holds the lock around every call.
 """
 
 import base64
@@ -18,11 +17,11 @@ ACCESS_LIFETIME = 3600
 
 
 class InvalidToken(Exception):
-    """No good, and no second chance: a bad sign-in token, or the refresh token of a user who is gone."""
+    """An invalid sign-in token, or the refresh token of a deleted user."""
 
 
 class ReauthenticationRequired(Exception):
-    """The session is over, its user may still sign in afresh."""
+    """The session has ended; its user may sign in again."""
 
 
 class Grant:
@@ -42,8 +41,8 @@ class Session:
         self.deletions = user.deletions
         self.revocations = user.revocations
         self.misused = False
-        self.previous = None  # the grant that was last refreshed, until one of its successors is seen
-        self.latest = []  # its successors, none seen yet; or the one that was
+        self.previous = None  # the grant that was last refreshed, until one of its successors is used
+        self.latest = []  # its unused successors, or the used one
         self.grants = {}  # by access token
 
     @property
@@ -62,7 +61,7 @@ class Session:
         return grant
 
     def see(self, grant):
-        """One of the grant's tokens was shown to us: the answer that carried it has arrived."""
+        """A token of the grant was used, so its response has arrived."""
         if grant in self.latest:
             self.previous = None
             self.latest = [grant]
@@ -72,19 +71,19 @@ class Sessions:
     def __init__(self):
         self._waiting = {}  # sign-in tokens not yet exchanged: identity -> (user, deletions, until)
         self._by_id = {}
-        self._by_refresh_token = {}  # the spent ones too, or nobody would notice their return
+        self._by_refresh_token = {}  # includes used tokens, to detect their reuse
 
     def issue(self, user, now):
         """The identity of a new sign-in token."""
         self._forget_expired(now)
-        # Characters whose base64url encoding has `-` and `_` in it. Claims of the vendor's kind have them by
-        # chance or never; so that a client which cannot read them is found out each time, ours always do.
+        # Characters whose base64url encoding contains `-` and `_`. The vendor's claims have them only by chance;
+        # here they always occur, so that a client that cannot decode them always fails.
         identity = "~~~???" + _identity()
         self._waiting[identity] = (user, user.deletions, now + SIGN_IN_LIFETIME)
         return identity
 
     def exchange(self, identity, now):
-        """Raises `InvalidToken`. A sign-in token is good once."""
+        """Raises `InvalidToken`. A sign-in token is valid once."""
         user, deletions, until = self._waiting.pop(identity, (None, 0, 0))
         if user is None or deletions != user.deletions or now >= until:
             raise InvalidToken
@@ -111,7 +110,7 @@ class Sessions:
         return self._grant(session, now)
 
     def user_of(self, session_id, access_id, now):
-        """The user whom an access token of ours stands for, or None if it is good no longer."""
+        """The user of an access token, or None if it is no longer valid."""
         session = self._by_id.get(session_id)
         grant = session and session.grants.get(access_id)
         if not grant:
@@ -128,7 +127,7 @@ class Sessions:
         return grant
 
     def _forget_expired(self, now):
-        """They were put in by time, so the expired ones come first."""
+        """Entries are in order of time, so the expired ones come first."""
         while self._waiting:
             identity = next(iter(self._waiting))
             if now < self._waiting[identity][2]:
@@ -141,5 +140,5 @@ def _identity():
 
 
 def _opaque():
-    """Always with a `+`, a `/` and a `=`: a client that leaves one bare in a form fails here every time."""
+    """A token that always contains `+`, `/` and `=`, so that a client that does not encode them always fails."""
     return "rt+/" + base64.b64encode(os.urandom(32)).decode("ascii")

@@ -9,15 +9,15 @@ class User:
         self.client_user_id = client_user_id
         self.created_on = created_on
         self.deleted = False
-        # Each counts how often something was ended for this user. What belongs to an earlier count is
-        # dead, however many sessions there are, and cannot come back.
+        # Each counts how often sessions or tokens of this user were ended. Those of an earlier count are
+        # invalid for ever.
         self.deletions = 0
         self.revocations = 0
         self.access_refusals = 0
 
 
 class Taken(Exception):
-    """The client user id has a user already."""
+    """The client user id already has a user."""
 
     def __init__(self, user):
         super().__init__("the client user id has a user already")
@@ -26,8 +26,8 @@ class Taken(Exception):
 
 class Directory:
     def __init__(self):
-        self._by_id = {}  # the deleted ones too
-        self._by_client_id = {}  # only those that are there
+        self._by_id = {}  # includes deleted users
+        self._by_client_id = {}  # without deleted users
 
     def create(self, client_user_id, now):
         self._require_free(client_user_id)
@@ -48,7 +48,7 @@ class Directory:
         return self._by_client_id.get(client_user_id)
 
     def delete(self, user):
-        """The client user id is free from now on: the app's own user may come back as a new one."""
+        """Deletes a user. The client user id can then be used for a new user."""
         del self._by_client_id[user.client_user_id]
         user.deleted = True
         user.deletions += 1

@@ -1,8 +1,8 @@
 """The methods of the adapter protocol, each mapped to a call of the SDK.
 
-What must be in place before the next message is looked at (start, time, the lock of storage) is
-done on the reading thread, and is quick. Every call of the SDK gets a thread of its own: it may wait for a server,
-for Vouch or for another call, and Vouch sends more without waiting.
+Messages that must take effect before the next one (start, time, the storage lock) are handled on the reading
+thread, and are fast. Every call of the SDK has its own thread: it may wait for a server, for Vouch or for
+another call, while Vouch sends further messages.
 """
 
 import binascii
@@ -28,7 +28,7 @@ _CAPABILITIES = ["apiKey", "identify", "statusStream", "storageFiles", "storageL
 _PROFILES = {profile.name: profile for profile in (Junction(), Gcip())}
 _AREAS = ("secure", "plain", "volatile")
 
-# Real seconds are not free: without Vouch's clock a call must end within its deadline (10 s).
+# Without Vouch's clock a call must end within its deadline (10 s of real time).
 _REAL_TIME_PATIENCE_MS = 2_000
 _PATIENCE_MS = 10_000
 
@@ -74,7 +74,7 @@ class Adapter:
         if identity is None:
             if method == "cancel":
                 self._cancel(params)
-            return  # a notification that we do not know is none of our business
+            return  # unknown notifications are ignored
         if not isinstance(identity, (int, float, str)):
             self._peer.refuse(None, INVALID_REQUEST, "an id is a number or a string")
         elif method == "stop":
@@ -293,7 +293,7 @@ def _readable(value):
 
 
 def _explain(problem):
-    """Where a stray exception came from. Its text stays out: it may quote a secret."""
+    """The place of an unexpected exception, without its text, which may contain a secret."""
     print(f"unexpected {type(problem).__name__}", file=sys.stderr)
     trace = problem.__traceback__
     while trace is not None:

@@ -1,4 +1,4 @@
-"""Vouch's clock: it stands still until Vouch moves it, and waiting means asking."""
+"""Vouch's clock: only Vouch advances it, and a wait is a `sleep` request to Vouch."""
 
 import threading
 
@@ -22,7 +22,7 @@ class HarnessClock:
         try:
             self._peer.ask("sleep", {"milliseconds": milliseconds}, on_result=self._arrive)
         except Refused:
-            pass  # the waiting caller reads the clock again, and decides by that
+            pass  # the waiting caller reads the clock again
 
     def _arrive(self, result):
         now = result.get("now") if isinstance(result, dict) else None

@@ -1,6 +1,6 @@
-"""The frame: one JSON-RPC message a line, both ways, on standard input and output.
+"""JSON-RPC in both directions over standard input and output, one message per line.
 
-It knows no method. One thread reads; any thread may write or ask.
+It does not depend on the methods. One thread reads; any thread may send responses and requests.
 """
 
 import json
@@ -20,7 +20,7 @@ SDK_ERROR = -32000
 
 
 class Refused(Exception):
-    """The other side answered a question of ours with an error. `kind` is its kind, or None if it has none."""
+    """The other side returned an error to a request. `kind` is the kind of the error, or None."""
 
     def __init__(self, error):
         error = error if isinstance(error, dict) else {}
@@ -51,7 +51,7 @@ class Peer:
         self._last_id = 0
 
     def read_forever(self, handle):
-        """Hands each request and notification to `handle(method, id, params)`; a notification's id is None.
+        """Passes each request and notification to `handle(method, id, params)`; a notification's id is None.
         Ends the process when standard input ends."""
         for line in sys.stdin.buffer:
             try:
@@ -97,15 +97,15 @@ class Peer:
                 while view:
                     view = view[os.write(self._out, view) :]
             except OSError:
-                os._exit(0)  # nobody listens any more
+                os._exit(0)  # the other side has closed the stream
 
     # -- asking ------------------------------------------------------------------------------------
 
     def ask(self, method, params, call=None, on_result=None):
-        """Sends a request and waits for its result; `Refused` if the answer is an error.
+        """Sends a request and waits for its result. Raises `Refused` if the response is an error.
 
-        `call` is whose wait it is: the wait ends when that call is cancelled. `on_result` runs on the
-        reading thread, so its effect is in place before any later message is looked at.
+        The wait ends when `call` is cancelled. `on_result` runs on the reading thread, so it takes effect
+        before any later message is handled.
         """
         question = _Question(call or Call(), on_result)
         with self._guard:

@@ -1,7 +1,7 @@
-"""One call of the app, which the app may cancel, and the queue in which such calls wait.
+"""One cancellable call of the app, and the queue in which such calls wait.
 
-Whatever may take long waits through the `Call`, so that a cancelled caller is released at once
-while the work that others share goes on.
+Every long wait uses the `Call`, so that a cancelled caller returns at once, while work that is shared
+with other callers continues.
 """
 
 import socket
@@ -11,7 +11,7 @@ from .errors import cancelled
 
 
 class Call:
-    """A call from its start to its answer."""
+    """A call from its start to its result."""
 
     def __init__(self):
         self._guard = threading.Lock()
@@ -22,7 +22,7 @@ class Call:
         """On whose behalf, where that was settled when the call was made; see `SignInSdk.begin`."""
 
     def cancel(self):
-        """The app no longer wants the answer. May come from any thread, at any time."""
+        """Cancels the call. May be called from any thread, at any time."""
         with self._guard:
             self._cancelled = True
             if self._connection is not None:
@@ -33,7 +33,7 @@ class Call:
         self._event.set()
 
     def wake(self):
-        """Something that this call may be waiting for has changed."""
+        """Makes the call check its condition again."""
         self._event.set()
 
     def check(self):
@@ -43,14 +43,14 @@ class Call:
     def wait_until(self, done):
         """Waits until `done()`, or raises `cancelled`. Code that makes it true must `wake` this call afterwards."""
         while True:
-            self._event.clear()  # before looking, so that a change after the look is not missed
+            self._event.clear()  # before the check, so that a change after the check is not missed
             self.check()
             if done():
                 return
             self._event.wait()
 
     def attach(self, connection):
-        """A connection that belongs to this call alone: it is broken off when the call is cancelled."""
+        """Registers a connection of this call alone. It is closed when the call is cancelled."""
         with self._guard:
             self.check()
             self._connection = connection
@@ -61,7 +61,7 @@ class Call:
 
 
 class Turn:
-    """Lets one call at a time through, in order of arrival. A mutex that a cancelled call can leave."""
+    """A mutex in order of arrival, which a cancelled call can leave."""
 
     def __init__(self):
         self._guard = threading.Lock()

@@ -1,24 +1,24 @@
-"""The one error type of the SDK.
+"""The error type of the SDK.
 
-Its text is shown to people and ends up in logs, so it is always one of our own sentences: never
-a server's words, a token, a key or the text of a foreign exception.
+Its text is shown to users and written to logs. Therefore it is always a text of this SDK, and never
+contains a server's text, a token, a key or the text of another exception.
 """
 
 
 class SignInError(Exception):
-    """A call was refused or failed. `kind` is what an app decides by, `str(error)` what a person reads."""
+    """A call was refused or failed. `kind` is for the app, `str(error)` is for people."""
 
     def __init__(self, kind, message):
         super().__init__(message)
         self.kind = kind
 
     def again(self):
-        """A fresh copy: several waiting callers each raise their own, so that no traceback is shared."""
+        """A copy: several waiting callers each raise their own, so that they share no traceback."""
         return SignInError(self.kind, str(self))
 
 
 class TemporaryError(SignInError):
-    """The same call may succeed later. `retry_after` is the server's wish in milliseconds, where it has one."""
+    """The same call may succeed later. `retry_after` is the server's Retry-After in milliseconds, or None."""
 
     def __init__(self, message, retry_after=None):
         super().__init__("network", message)
@@ -54,7 +54,7 @@ def unexpected_answer(what):
 
 
 def as_sign_in_error(error):
-    """Turns any exception into one of ours. Of a foreign one only its type and place are safe to repeat."""
+    """Converts any exception. Only type and place of a foreign exception are reported; its text may hold secrets."""
     if isinstance(error, SignInError):
         return error
     trace = error.__traceback__

@@ -1,7 +1,7 @@
 """The wire profile of older releases: Google Cloud Identity Platform, one address for all environments and regions.
 
-A request names its project by the public key that came with the sign-in token, at refresh too. So the key
-and the tenant outlive the sign-in token, in the session record. Neither is a secret.
+Every request, also a refresh, names its project by the public key of the sign-in token. Therefore the session
+record keeps the key and the tenant. Neither is a secret.
 """
 
 from . import http, jsontext
@@ -46,7 +46,7 @@ class Gcip(Profile):
         return Request(_REFRESH_HOME, _path("/v1/token", session.public_key), http.FORM, body)
 
     def error_word(self, fields):
-        """`{"error": {"message": WORD}}`, where words for people may follow: `INVALID_CUSTOM_TOKEN : Invalid ...`"""
+        """`{"error": {"message": WORD}}`, where a text for people may follow: `INVALID_CUSTOM_TOKEN : Invalid ...`"""
         error = fields.get("error")
         message = error.get("message") if isinstance(error, dict) else None
         return message.partition(" ")[0] if isinstance(message, str) else None

@@ -1,9 +1,9 @@
-"""One HTTP/1.1 exchange on a connection of its own.
+"""An HTTP/1.1 client that uses one connection per request.
 
-Why not `http.client`: it doubles the start-up time of the process, has no deadline for a whole answer
-(only for each read), and cannot be broken off. What an SDK needs of HTTP fits on this page.
+It does not use `http.client`, which doubles the start-up time of the process, has a timeout per read but
+none for the whole response, and cannot be cancelled.
 
-Redirects are not followed: they would carry credentials to a host that nobody chose.
+Redirects are not followed: they would send credentials to a host that was not configured.
 """
 
 import socket
@@ -33,7 +33,7 @@ class Answer(namedtuple("Answer", "status headers body")):
 
 
 class Base(namedtuple("Base", "secure host port prefix")):
-    """Where a server is: a URL without a query, taken apart."""
+    """The parsed base URL of a server."""
 
     __slots__ = ()
 
@@ -59,7 +59,7 @@ class Base(namedtuple("Base", "secure host port prefix")):
 
 
 def percent_encode(text):
-    """For a value in a form or a query: everything but the unreserved characters, `+` and `/` and `=` included."""
+    """Encodes a value for a form or a query: everything except the unreserved characters, so also `+`, `/` and `=`."""
     return "".join(chr(byte) if byte in _UNRESERVED else "%%%02X" % byte for byte in text.encode("utf-8"))
 
 
@@ -68,19 +68,19 @@ def form(**fields):
 
 
 def is_header_safe(text):
-    """Whether a string can stand in a request's head without becoming another header."""
+    """Whether a string is allowed in a header, so that it cannot start another header."""
     return bool(text) and text.isascii() and _VISIBLE.issuperset(text.encode("ascii"))
 
 
 def exchange(base, method, path, timeout, submit, call=None):
-    """Sends one request and reads its answer, all within `timeout` seconds of real time.
+    """Sends one request and reads its response, within `timeout` seconds of real time.
 
-    `submit(send)` is called when the connection stands, and must call `send(headers, body)` once. So
-    credentials are chosen at the last moment: `submit` may hold a lock and look whether its user is
-    still there. Sending is a matter of microseconds, connecting is not.
+    `submit(send)` is called when the connection is established, and must call `send(headers, body)` once.
+    It can therefore choose the credentials at the last moment, and check under a lock that its user is
+    still signed in. Sending takes microseconds; connecting takes longer.
 
-    Raises `TemporaryError` when the network fails, `unexpectedAnswer` when what comes back is not HTTP,
-    and whatever `submit` raises.
+    Raises `TemporaryError` if the network fails, `unexpectedAnswer` if the response is not HTTP,
+    and the errors of `submit`.
     """
     deadline = time.monotonic() + timeout
     try:
@@ -93,11 +93,11 @@ def exchange(base, method, path, timeout, submit, call=None):
         submit(lambda headers, body=None: _send(connection, base, method, path, headers, body, deadline))
         answer = _Reader(connection, deadline).answer(method)
         if call is not None:
-            call.check()  # breaking it off looks like the end of a body without a length
+            call.check()  # closing it looks like the end of a body without a length
         return answer
     except OSError as error:
         if call is not None:
-            call.check()  # a connection that our own app broke off is not a network error
+            call.check()  # a connection that was closed by a cancellation is not a network error
         if isinstance(error, TimeoutError):
             raise TemporaryError("the server did not answer in time") from None
         raise TemporaryError("the connection was lost") from None
@@ -137,7 +137,7 @@ def _send(connection, base, method, path, headers, body, deadline):
 
 
 def _visible(path):
-    """Spaces, line ends and foreign letters in a path are escaped; what is already escaped stays."""
+    """Escapes spaces, line ends and non-ASCII letters of a path; existing escapes stay."""
     return "".join(chr(byte) if byte in _VISIBLE else "%%%02X" % byte for byte in path.encode("utf-8"))
 
 
@@ -149,7 +149,7 @@ def _set_deadline(connection, deadline):
 
 
 class _Reader:
-    """Reads one answer. An end too early is an OSError (the network's fault), nonsense is the server's."""
+    """Reads one response. An early end is an OSError (a network error); invalid HTTP is an error of the server."""
 
     def __init__(self, connection, deadline):
         self._connection = connection
@@ -160,7 +160,7 @@ class _Reader:
         while True:
             status = self._status()
             headers = self._headers()
-            if status >= 200:  # 1xx announce the answer proper
+            if status >= 200:  # 1xx are interim responses
                 break
         body = b"" if method == "HEAD" or status in _NO_BODY else self._body(headers)
         return Answer(status, headers, body)

@@ -1,14 +1,14 @@
-"""The truth about this installation: the session in memory and on disk, its lock, and its status.
+"""The state of this installation: the session in memory and on disk, its lock, and its status.
 
-Two rules are kept here so that no other file need think of them:
+This file keeps two rules for all others:
 
-* What the *app* decides (signing in or out, configuring) is written first and true afterwards: if it cannot
-  be written, nothing has happened.
-* What the *server* has already done (rotated a token, ended a user) is true at once, and written as soon as
-  storage allows. Until then nothing new is built upon it: a rotated token is not used before it is durable.
+* A decision of the *app* (signing in or out, configuring) is first written and then applied. If it cannot
+  be written, nothing changes.
+* A change by the *server* (a rotated token, a deleted user) is applied at once, and written as soon as
+  storage allows. A rotated token is not used before it is durable.
 
-The lock is held for memory, disk and handing a request to the kernel; never while waiting for a
-server, for the app or for a time to pass.
+The lock is held while memory and disk are accessed and while a request is passed to the kernel, but never
+while waiting for a server, for the app or for a time.
 """
 
 import threading
@@ -20,10 +20,10 @@ from .token import same_user
 
 
 class Tenure:
-    """One user's stay, from sign-in to sign-out; or a stay without a user.
+    """The period from a user's sign-in to the sign-out, or a period without a user.
 
-    Work that began in a tenure may only finish in it. That is how an exchange or a refresh in flight
-    cannot bring back a user who has left, and how everyone who waited learns the same reason.
+    Work that started in a tenure may only finish in it. Therefore an exchange or a refresh in flight
+    cannot sign a user in again after the sign-out, and all waiting callers get the same error.
     """
 
     def __init__(self):
@@ -40,7 +40,7 @@ class Tenure:
 
 
 class Guard:
-    """The lock, held while something is decided or handed to the kernel; but only if every check still passes."""
+    """The lock, acquired only if every check still passes."""
 
     def __init__(self, lock, checks):
         self._lock = lock
@@ -83,10 +83,10 @@ class Installation:
     # -- looking ---------------------------------------------------------------------------------
 
     def load(self):
-        """Reads the stored session if that has not been done; `storage` while it cannot be.
+        """Reads the stored session unless it was read before; raises `storage` if it cannot be read.
 
-        Every call begins with it. So an app launched before the first unlock comes to life
-        with the first call that finds storage open.
+        Every call starts with it. An app that was launched before the first unlock therefore reads its
+        session with the first call after the unlock.
         """
         if not self._loaded:
             self._session = self._store.load(self._profile)
@@ -96,7 +96,7 @@ class Installation:
             try:
                 self._save_now()
             except SignInError:
-                pass  # still locked; what must not go on without it asks `current`
+                pass  # still locked; code that needs the session uses `current`
 
     @property
     def session(self):
@@ -108,7 +108,7 @@ class Installation:
         return None if self._session is None else self._session.user_id
 
     def signed_in(self, tenure):
-        """The session of this tenure's user, fit for a request."""
+        """The session of this tenure's user, usable for a request."""
         tenure.check()
         if self.user_id is None:
             raise not_signed_in()
@@ -119,20 +119,20 @@ class Installation:
         return self._session
 
     def require_writable(self):
-        """Asked before anything is sent whose answer must be kept: better no token than one that is lost."""
+        """Called before a request whose response must be stored, so that no token is lost."""
         if self._store.locked:
             raise SignInError("storage", "secure storage is locked")
 
     # -- changing --------------------------------------------------------------------------------
 
     def commit(self, session):
-        """The app's decision to be (or stay) signed in: durable, then true."""
+        """Applies a session that the app has decided on: first durable, then in memory."""
         self._store.save(session)
         self._unsaved = False
         self._become(session, signed_out_meanwhile())
 
     def sign_out(self):
-        """The app's decision to leave. Also sweeps where there seems to be nothing, and ends what is in flight."""
+        """Signs out. Also erases storage that seems empty, and ends the calls in flight."""
         known_empty = self._loaded and self._session is None and not self._unsaved
         if not (known_empty and self._store.locked):
             self._store.erase()
@@ -141,7 +141,7 @@ class Installation:
         self._become(None, signed_out_meanwhile())
 
     def adopt(self, session, reason=None):
-        """The server's decision: true, then durable. `reason` is reported to the user's waiting callers."""
+        """Applies a change by the server: in memory, then durable. Waiting callers get the error `reason`."""
         self._unsaved = True
         self._become(session, reason or signed_out_meanwhile())
         try:
@@ -168,12 +168,12 @@ class Installation:
     # -- telling ---------------------------------------------------------------------------------
 
     def begin_reporting(self):
-        """Changes are reported from here on. The state restored at launch is not a change."""
+        """Starts to report changes. The state that was restored at launch is not a change."""
         if self._loaded:
             self._reported = status_of(self._session)
             self._changes.clear()
         else:
-            self._reported = []  # unknown: once it can be read, that is news
+            self._reported = []  # unknown: a change is reported when it can be read
 
     def _note_status(self):
         status = status_of(self._session)
@@ -182,11 +182,11 @@ class Installation:
             self._changes.append(status)
 
     def deliver(self):
-        """Tells the app of changes, in order. Called WITHOUT the lock, so that the app may call back;
-        once it returns, every earlier change has been reported."""
+        """Reports changes to the app, in order. Called WITHOUT the lock, so that the app may call back.
+        When it returns, every earlier change has been reported."""
         with self._delivery:
             while self._changes:
                 try:
                     self._on_status(self._changes.popleft())
                 except Exception:
-                    pass  # the app's own mistake must not fail the call that happened to tell it
+                    pass  # an error in the app's callback must not fail the current call

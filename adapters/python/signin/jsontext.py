@@ -1,8 +1,7 @@
-"""Strict JSON from strangers.
+"""A strict JSON parser for untrusted text.
 
-`json.loads` alone is too kind for text that a server or a file sends: it takes NaN, infinities and
-lone surrogates, none of which can be written out again, and a deep nest overflows the stack.
-Here everything that is not plain JSON is a ValueError, so callers have one thing to catch.
+`json.loads` also accepts NaN, infinities and lone surrogates, which cannot be written again, and deep
+nesting overflows the stack. Here every invalid text is a ValueError.
 """
 
 import json
@@ -23,11 +22,11 @@ _decoder = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def parse(data):
-    """The value that these UTF-8 bytes spell; ValueError if they do not."""
+    """Parses UTF-8 bytes. Raises ValueError if they are not valid JSON."""
     try:
         text = data.decode("utf-8")
         value = _decoder.decode(text)
-        if "\\u" in text:  # an escape can spell half a character, which no encoder takes back
+        if "\\u" in text:  # an escape can denote a lone surrogate, which cannot be encoded
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         return value
     except RecursionError:
@@ -35,7 +34,7 @@ def parse(data):
 
 
 def parse_object(data):
-    """The same, where only an object makes sense."""
+    """Parses an object. Raises ValueError for any other value."""
     value = parse(data)
     if not isinstance(value, dict):
         raise ValueError("not an object")

@@ -1,4 +1,4 @@
-"""The wire profile of today's releases: one token endpoint for each environment and region, as OAuth 2.0 has it."""
+"""The wire profile of current releases: an OAuth 2.0 token endpoint for each environment and region."""
 
 from . import http
 from .profile import Profile, Request

@@ -1,20 +1,20 @@
-"""What differs between wire profiles.
+"""The interface of wire profiles.
 
-The scheme is one: a sign-in token is exchanged, a refresh token is renewed, an answer grants, refuses or
-is about load. A profile says how that is spelled. It sends nothing, keeps nothing and decides nothing; so a new one
-is a class like `junction.py`, and no other file need ask which profile is in use.
+The scheme is always the same: a sign-in token is exchanged, a refresh token is renewed, and a response grants
+tokens, refuses, or reports overload. A profile defines the requests and the format of responses. It has no
+state and sends nothing. A new profile is a class like that in `junction.py`; no other file depends on it.
 """
 
 from collections import namedtuple
 
 
 class Request(namedtuple("Request", "home path content_type body")):
-    """One POST to the identity provider. `home` is the URL where the real one is, for an app without overrides."""
+    """One POST to the identity provider. `home` is the URL of the real one, used without overrides."""
 
     __slots__ = ()
 
     def __repr__(self):
-        return f"Request(home={self.home!r})"  # all else may hold a token
+        return f"Request(home={self.home!r})"  # all other fields may contain a token
 
 
 class Profile:
@@ -33,7 +33,7 @@ class Profile:
     """Error words at refresh: the user must sign in again."""
 
     def check(self, token):
-        """Raises `invalidSignInToken` if a well-formed token lacks what this profile sends."""
+        """Raises `invalidSignInToken` if a well-formed token lacks a value that this profile sends."""
 
     def exchange(self, token):
         raise NotImplementedError
@@ -42,13 +42,13 @@ class Profile:
         raise NotImplementedError
 
     def error_word(self, fields):
-        """The word of an error answer, or None if these fields hold none."""
+        """The error code of a response, or None if these fields have none."""
         raise NotImplementedError
 
     def kept(self, token):
-        """Fields of the `TokenSession` that this profile wants at the next refresh, besides the refresh token."""
+        """The fields of the `TokenSession` that this profile needs for a refresh, besides the refresh token."""
         return {"profile": self.name}
 
     def can_go_on(self, session):
-        """Whether a stored token session is one of this profile. An update of the app may have changed profiles."""
+        """Whether a stored token session is of this profile. An app update may have changed the profile."""
         return session.profile == self.name

@@ -1,7 +1,7 @@
-"""The identity provider: exchange and refresh, and what its answers mean.
+"""The identity provider: exchange and refresh, and the meaning of its responses.
 
-How each is spelled on the wire (URLs, forms, error words) is the `Profile`'s; what it means is here. It keeps no
-state and retries nothing: whether one may ask again depends on what was asked.
+The `Profile` defines URLs, forms and error codes; this file defines their meaning. It has no state and does
+not retry, because only the caller knows whether a request may be repeated.
 """
 
 from collections import namedtuple
@@ -15,7 +15,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Tokens(namedtuple("Tokens", "access_token refresh_token lifetime")):
-    """What the provider grants; the lifetime of the access token in milliseconds."""
+    """The granted tokens, and the lifetime of the access token in milliseconds."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class Tokens(namedtuple("Tokens", "access_token refresh_token lifetime")):
 
 
 class Endpoints:
-    """The hosts of every place. Without overrides, the vendor's own."""
+    """The hosts of every environment and region. Without overrides, those of the vendor."""
 
     def __init__(self, overrides=None):
         self._overrides = overrides
@@ -33,7 +33,7 @@ class Endpoints:
         return self._of(place, 0, f"https://api.{place.domain}")
 
     def auth(self, place, home):
-        """`home` is where the identity provider of the profile is at home."""
+        """The base URL of the identity provider. `home` is the profile's default."""
         return self._of(place, 1, home)
 
     def _of(self, place, index, home):
@@ -52,7 +52,7 @@ class IdentityProvider:
         self._clock = clock
 
     def exchange(self, token, still_wanted, call):
-        """Trades a sign-in token for tokens of its user. Sent once: the token may be good for one use only."""
+        """Exchanges a sign-in token. Sent only once, because the token may be valid for one use only."""
         answer = self._post(token.place, self._profile.exchange(token), still_wanted, call)
         if answer.status == 200:
             return _tokens(answer, self._profile.exchange_fields)
@@ -61,7 +61,7 @@ class IdentityProvider:
         raise self._other(answer)
 
     def refresh(self, session, still_wanted):
-        """Trades the session's refresh token for the next pair."""
+        """Exchanges the session's refresh token for new tokens."""
         answer = self._post(session.place, self._profile.refresh(session), still_wanted, None)
         if answer.status == 200:
             return _tokens(answer, self._profile.refresh_fields)
@@ -73,7 +73,7 @@ class IdentityProvider:
         raise self._other(answer)
 
     def _error_word(self, answer):
-        """The word of a 4xx, or None. 429 is about load, whatever its body says."""
+        """The error code of a 4xx, or None. A 429 always means overload, whatever its body is."""
         if not 400 <= answer.status < 500 or answer.status == 429:
             return None
         try:
@@ -83,7 +83,7 @@ class IdentityProvider:
         return word if isinstance(word, str) else None
 
     def _other(self, answer):
-        """What every answer means that says nothing about the token."""
+        """The error for a response that is not about the token."""
         if answer.status == 429:
             return TemporaryError("the identity provider is busy", self._retry_after(answer))
         if answer.status >= 500:
@@ -94,7 +94,7 @@ class IdentityProvider:
         return _retry_after(answer.headers, self._clock.now() / 1000)
 
     def _post(self, place, request, still_wanted, call):
-        """`still_wanted` is a lock to send under, or raises when what was wanted no longer is."""
+        """Sends a request. `still_wanted` is the lock to hold while sending; it raises if the request is obsolete."""
 
         def submit(send):
             with still_wanted():
@@ -121,7 +121,7 @@ def _tokens(answer, names):
 
 
 def _seconds(value):
-    """A lifetime as servers write it: a number, or a string of digits."""
+    """A lifetime in seconds: a number, or a string of digits."""
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdigit() and len(value) <= 10 else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= _LONGEST_LIFE_S:
@@ -130,7 +130,7 @@ def _seconds(value):
 
 
 def _retry_after(headers, now):
-    """`Retry-After` in milliseconds, or None. A date is read against the server's own `Date`, if it has one."""
+    """`Retry-After` in milliseconds, or None. A date is relative to the response's `Date` header, if it has one."""
     value = headers.get("retry-after", "")
     if value.isascii() and value.isdigit():
         return min(int(value[:12]) * 1000, _LONGEST_WAIT_MS)

@@ -1,8 +1,8 @@
 """The single refresh in flight.
 
-Refresh tokens rotate: two refreshes with the same token would be one too many, and the second could
-end the session. So callers who need a new access token share one flight. It runs on a thread of its own:
-the caller who happened to start it may be cancelled, the others still get their token.
+Refresh tokens rotate: a second refresh with the same token could end the session. Therefore all callers who
+need a new access token share one refresh. It runs on its own thread, so that the others still get their
+token if the caller who started it is cancelled.
 """
 
 import os
@@ -26,7 +26,7 @@ class _Flight:
 
 
 class Refresher:
-    """`patience` is the longest wish of the server, in milliseconds, that is waited for with callers on the line."""
+    """`patience` is the longest Retry-After, in milliseconds, that is waited for while callers wait."""
 
     def __init__(self, installation, provider, clock, timeout, patience, log):
         self._installation = installation
@@ -38,10 +38,10 @@ class Refresher:
         self._flight = None
 
     def renew(self, tenure, stale, call):
-        """A session whose access token is another than `stale`: from a refresh that was or will be.
+        """Returns a session whose access token differs from `stale`, after a refresh if necessary.
 
-        A caller whose token was refused passes that token. If it has been replaced meanwhile,
-        the replacement is the answer, and no second refresh is sent.
+        A caller whose token was refused passes that token. If it has been replaced in the meantime,
+        the current session is returned and no second refresh is sent.
         """
         with self._installation.lock:
             session = self._installation.signed_in(tenure)
@@ -53,7 +53,7 @@ class Refresher:
                 self._installation.require_writable()
                 flight = _Flight(tenure)
                 threading.Thread(target=self._fly, args=(flight, session), daemon=True).start()
-                self._flight = flight  # the thread needs the lock to get anywhere, so this is in time
+                self._flight = flight  # the thread waits for the lock, so this is in time
             flight.calls.append(call)
         try:
             call.wait_until(lambda: flight.done)
@@ -68,17 +68,17 @@ class Refresher:
         return self._clock.now() < session.fresh_until
 
     def abandon(self, reason):
-        """The user has left (lock held): the waiting callers get an error now, and the answer in flight is dropped."""
+        """Ends the refresh after a sign-out (lock held): waiting callers get an error, and the response is dropped."""
         if self._flight is not None:
             self._finish(self._flight, reason)
 
-    # -- the flight's own thread -------------------------------------------------------------------
+    # -- the thread of the refresh -----------------------------------------------------------------
 
     def _fly(self, flight, session):
         error = None
         try:
             self._attempt_until_answered(flight, session)
-        except BaseException as caught:  # whatever it is, the waiting callers must hear of it
+        except BaseException as caught:  # the waiting callers must get any error
             error = as_sign_in_error(caught)
         try:
             self._installation.deliver()
@@ -96,7 +96,7 @@ class Refresher:
             call.wake()
 
     def _close(self, flight):
-        """Nobody joins this flight any more (lock held)."""
+        """Closes this refresh for further callers (lock held)."""
         if self._flight is flight:
             self._flight = None
 
@@ -119,7 +119,7 @@ class Refresher:
             return self._installation.guard(flight.tenure.check)
 
         with still_wanted():
-            pass  # looked at before connecting, and again before sending
+            pass  # checked before connecting, and again before sending
         try:
             tokens = self._provider.refresh(session, still_wanted)
         except SignInError as refusal:
@@ -139,10 +139,10 @@ class Refresher:
             self._installation.adopt(renewed)
             flight.session = self._installation.signed_in(flight.tenure)  # `storage` if it is not durable
 
-    # -- patience ----------------------------------------------------------------------------------
+    # -- waiting -----------------------------------------------------------------------------------
 
     def _pause(self, flight, attempt, trouble, began):
-        """Milliseconds until the next attempt, or None to give up. The server's wish goes first."""
+        """Milliseconds until the next attempt, or None to give up. Retry-After takes precedence."""
         wish = trouble.retry_after
         last = attempt >= _RETRIES or time.monotonic() - began + self._timeout > _REAL_TIME_BUDGET_S
         if wish is not None:
@@ -156,15 +156,15 @@ class Refresher:
         return None if last else pause
 
     def _check_gate(self, tenure):
-        """Inside the time that the server asked for, the answer is known without asking."""
+        """Fails without a request during the Retry-After time."""
         if tenure.refresh_gate is None:
             return
         since, until = tenure.refresh_gate
         if since <= self._clock.now() < until:
             raise TemporaryError("the identity provider asked to wait")
-        tenure.refresh_gate = None  # over; or the clock was set back, and means nothing
+        tenure.refresh_gate = None  # over, or the clock was set back
 
 
 def _jitter(limit):
-    """A random number of milliseconds up to `limit`: a fleet of devices must not come back all at once."""
+    """A random number of milliseconds up to `limit`, so that many devices do not retry at the same time."""
     return int.from_bytes(os.urandom(4), "big") % (limit + 1)

@@ -1,10 +1,10 @@
 """The calls that an app makes.
 
-Each method reads as the rule that it keeps: look under the lock, talk to a server without it, look again, decide.
-Which calls may overlap:
+Each method reads the state under the lock, calls a server without the lock, reads the state again, and decides.
+Concurrency of calls:
 
-* `sign_in`, `configure` and `set_user_id` take turns: each decides who the user is.
-* `sign_out` waits for nobody. It ends the user's tenure, and whatever is in flight finds that out.
+* `sign_in`, `configure` and `set_user_id` run one at a time, because each determines the user.
+* `sign_out` does not wait. It ends the user's tenure, which ends the calls in flight.
 * `request` and `refresh` overlap freely and share one refresh.
 """
 
@@ -23,12 +23,12 @@ _KEY_PREFIXES = {"production": ("pk",), "sandbox": ("sk",), "dev": ("pk", "sk")}
 
 
 class SignInSdk:
-    """One app's sign-in. Creating it is the launch: who was signed in before is signed in now.
+    """The sign-in of one app. Creating it is the launch, which restores the signed-in user.
 
-    `store` is a `SessionStore`; `profile` a `Profile`, today's if none is given; `timeout` is in seconds, for one
-    HTTP answer; `patience` in milliseconds, see `Refresher`. `on_status(words)` hears of every change, `log(text)` gets
-    lines without secrets.
-    A call may be given a `Call`, by which the app can cancel it.
+    `store` is a `SessionStore`. `profile` is a `Profile`, by default that of current releases. `timeout` is the time
+    for one HTTP response in seconds, `patience` is in milliseconds (see `Refresher`). `on_status(words)` is called
+    for every status change, `log(text)` for log lines, which contain no secrets.
+    A method can be given a `Call`, with which the app can cancel it.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class SignInSdk:
             return installation.user_id
 
     def storage_available(self):
-        """The device was unlocked. Not needed (each call looks for itself), but the app hears of its user sooner."""
+        """To be called when the device was unlocked. Optional, but the app then gets its status earlier."""
         try:
             with self._using():
                 pass
@@ -80,7 +80,7 @@ class SignInSdk:
     # -- signing in and out ----------------------------------------------------------------------
 
     def sign_in(self, text, call=None):
-        """Exchanges a sign-in token. Migrates an API-key installation of the same user, and ends a hold."""
+        """Exchanges a sign-in token. Migrates an API-key installation of the same user; restores a session on hold."""
         token = self._read(text)
         with self._installation.lock:
             still_wanted = self._until_sign_out()
@@ -92,7 +92,7 @@ class SignInSdk:
         return token
 
     def _until_sign_out(self):
-        """A check for a sign-in that begins now (lock held): it raises once the app has signed out since."""
+        """A check for a sign-in that starts now (lock held): it raises if the app has signed out since."""
         sign_outs = self._installation.sign_outs
 
         def check():
@@ -133,7 +133,7 @@ class SignInSdk:
 
     @staticmethod
     def _exchange_needed(session, token):
-        """Whether this token is to be exchanged; raises if it must not be. Decided before anything is sent."""
+        """Whether this token must be exchanged; raises if it is not allowed. Decided before anything is sent."""
         if session is None:
             return True
         if isinstance(session, ApiKeySession):
@@ -154,10 +154,10 @@ class SignInSdk:
             self._leave()
 
     def identify(self, external_user_id, authenticate, call=None):
-        """Makes sure that the app's user is the one signed in.
+        """Signs the app's user in, unless this user is signed in already.
 
-        `authenticate(external_user_id)` asks the app's backend for a sign-in token, and is called only when
-        one is needed; what it raises means that the backend failed.
+        `authenticate(external_user_id)` requests a sign-in token from the app's backend. It is called only
+        if a token is needed; any exception means that the backend failed.
         """
         call = call or Call()
         with self._identify_turn.of(call):
@@ -172,7 +172,7 @@ class SignInSdk:
             token = self._authenticate(authenticate, external_user_id, call)
             with self._using() as installation:
                 still_wanted()
-                # A user who was signed in by another way than this may or may not be the app's: the token tells.
+                # A user who was signed in by another call may be the app's user or another; the token decides.
                 if installation.user_id is not None and not same_user(installation.user_id, token.user_id):
                     self._leave()
                     still_wanted = self._until_sign_out()
@@ -202,7 +202,7 @@ class SignInSdk:
     # -- the API-key scheme ------------------------------------------------------------------------
 
     def configure(self, api_key, place, call=None):
-        """Sets the key. A new key for the same place keeps the user; a signed-in user never moves to another."""
+        """Sets the API key. A new key for the same realm keeps the user; a signed-in user cannot change the realm."""
         _check_api_key(api_key, place)
         with self._turn.of(call or Call()), self._using() as installation:
             session = installation.session
@@ -230,8 +230,8 @@ class SignInSdk:
     # -- using the session -------------------------------------------------------------------------
 
     def begin(self):
-        """A `Call` on behalf of the user of this moment. However late it gets to run, `request` and `refresh`
-        are then that user's: never the next one's, and they get the error that ended the session."""
+        """A `Call` of the current user. `request` and `refresh` with it never run for the next user; after the end
+        of the session they raise the error that ended it."""
         call = Call()
         with self._installation.lock:
             call.tenure = self._installation.tenure
@@ -251,7 +251,7 @@ class SignInSdk:
             self._installation.deliver()
 
     def request(self, method, path, call=None):
-        """One call to the vendor API; answers (status, JSON body or None)."""
+        """One call to the vendor API; returns (status, JSON body or None)."""
         call = call or Call()
         with self._using() as installation:
             tenure = call.tenure or installation.tenure
@@ -270,7 +270,7 @@ class SignInSdk:
         return answer.status, _json_or_none(answer.body)
 
     def _send(self, tenure, method, path, call):
-        """Sends with the credentials of the very moment: none that was rotated out, migrated from or signed out."""
+        """Sends with the current credentials, never with those before a rotation, a migration or a sign-out."""
         sent = None
 
         def submit(send):
@@ -290,7 +290,7 @@ class SignInSdk:
 
 
 class _Using:
-    """The installation, locked and loaded; afterwards the changes are reported to the app."""
+    """Locks and loads the installation; on exit, changes are reported to the app."""
 
     def __init__(self, installation, load):
         self._installation = installation
@@ -318,7 +318,7 @@ def _credentials(session):
 
 
 def _check_api_key(api_key, place):
-    """A key says where it belongs: `pk` production, `sk` sandbox, then the region. For `dev` only the region."""
+    """Checks the prefix of a key: `pk` production, `sk` sandbox, then the region. For `dev` only the region."""
     prefixes = [f"{kind}_{place.region}_" for kind in _KEY_PREFIXES[place.environment]]
     if not http.is_header_safe(api_key):
         raise SignInError("invalidApiKey", "the API key is malformed")

@@ -1,7 +1,7 @@
-"""What is remembered of an installation, and its bytes at rest.
+"""The session record of an installation, and its encoding.
 
-There is ONE record. A move from the API key to tokens, or a rotation of the refresh token, replaces the
-record as a whole; so a crash leaves the old one or the new one, never half of each.
+There is ONE record. A migration or a rotation replaces it as a whole, so a crash leaves the old record or
+the new one, never a mixture.
 """
 
 import binascii
@@ -35,10 +35,10 @@ _PROFILE_FIELDS = "profile public_key tenant_id"
 class TokenSession(namedtuple("TokenSession", f"{_TOKEN_FIELDS} {_PROFILE_FIELDS}", defaults=("junction", None, None))):
     """The sign-in-token scheme.
 
-    `fresh_until` (milliseconds since 1970, by the device's clock) is when to stop using the access token;
-    see `freshness`. On hold both tokens are blank: they are of no more use, so they are not kept.
-    `profile` is the wire profile that the tokens came by, and what follows it is kept where that profile wants it;
-    a record from before there were profiles is of today's.
+    The access token is used until `fresh_until` (milliseconds since 1970, by the device's clock; see `freshness`).
+    On hold both tokens are empty, because they are no longer valid.
+    `profile` is the wire profile of the tokens. The fields after it are stored only if the profile needs them.
+    A record without a profile is of the current one.
     """
 
     __slots__ = ()
@@ -68,15 +68,14 @@ class TokenSession(namedtuple("TokenSession", f"{_TOKEN_FIELDS} {_PROFILE_FIELDS
 def freshness(now, lifetime):
     """Until when a token that arrived now is used, in milliseconds.
 
-    Counted from when it arrived here, by the clock that will be read later, so a device whose clock is off
-    is off on both sides and nothing breaks. The leeway covers the way to the server: 30 s, or
-    a tenth of a short life.
+    It counts from the arrival, by the device's own clock, so a wrong clock does not matter. The margin
+    covers the time to the server: 30 s, or a tenth of a short lifetime.
     """
     return now + lifetime - min(30_000, lifetime // 10)
 
 
 def status_of(session):
-    """The documented combinations, and no other."""
+    """The status words of a session: only documented combinations."""
     if session is None:
         return []
     if session.user_id is None:
@@ -87,7 +86,7 @@ def status_of(session):
 
 
 def encode(session):
-    """The record as bytes: a version, a checksum, JSON. The checksum tells a damaged token from a good one."""
+    """Encodes the record: a version, a checksum, JSON. The checksum detects damage."""
     fields = session._asdict()
     fields["scheme"] = "apiKey" if isinstance(session, ApiKeySession) else "signInToken"
     fields["place"] = list(session.place)
@@ -96,7 +95,7 @@ def encode(session):
 
 
 def decode(data):
-    """The session in these bytes; ValueError if they are damaged, cut short or not of this release's shape."""
+    """Decodes a record. Raises ValueError if it is damaged, truncated or of another version."""
     version, _, rest = data.partition(b" ")
     checksum, _, body = rest.partition(b" ")
     if version != _VERSION or not body.endswith(b"\n"):

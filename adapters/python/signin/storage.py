@@ -1,11 +1,11 @@
 """The session record on disk.
 
-Three things are hard about this and done here once:
+This file handles three problems:
 
-* a write is whole or not at all, whenever the process is killed (a temporary file, then a rename);
-* secure storage may be locked for the moment, which is not the same as empty;
-* a keychain outlives its app: a session found there without the marker in the app's own files is
-  that of an installation that was deleted, and the app starts signed out.
+* A write must be atomic if the process is killed: a temporary file, then a rename.
+* Secure storage may be locked, which is different from empty.
+* A keychain outlives its app. A session without the marker in the app's own files belongs to a deleted
+  installation, so the app starts signed out.
 """
 
 import os
@@ -32,23 +32,23 @@ class Area:
         return self._locked
 
     def set_locked(self, locked):
-        """Under the same mutex as reads and writes: once this returns, none is half-way."""
+        """Uses the mutex of reads and writes, so none is in progress when it returns."""
         with self._mutex:
             self._locked = locked
 
     def read(self, name):
-        """The bytes, or None where there is no such file."""
+        """The bytes of a file, or None if it does not exist."""
         return self._guarded(self._read, name)
 
     def write(self, name, data):
         self._guarded(self._write, name, data)
 
     def remove(self, name):
-        """Removes the file and what an interrupted write left of it. Fine if there is neither."""
+        """Removes the file and the remains of an interrupted write. Neither has to exist."""
         self._guarded(self._remove, name)
 
     def tidy(self, name):
-        """Removes what an interrupted write left behind: it holds secrets that nobody would ever erase."""
+        """Removes the remains of interrupted writes, which contain secrets."""
         self._guarded(self._unlink, name + _TEMPORARY)
 
     def items(self):
@@ -80,7 +80,7 @@ class Area:
             file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
                 _write_all(file, data)
-                os.fsync(file)  # a rename that lasts longer than its data would be an empty file
+                os.fsync(file)  # a rename that is durable before its data would leave an empty file
             finally:
                 os.close(file)
             os.replace(temporary, self._path(name))
@@ -110,7 +110,7 @@ class Area:
             pass
 
     def _sync_directory(self):
-        """Best effort: the change is already safe from a kill, this makes it safe from a flat battery."""
+        """Makes the change survive a power loss, if possible; it already survives a kill of the process."""
         try:
             directory = os.open(self._directory, os.O_RDONLY)
             try:
@@ -143,10 +143,10 @@ class SessionStore:
         return self._secure.locked
 
     def load(self, profile):
-        """The session to go on with by this wire profile, or None.
+        """The stored session if it is usable with this wire profile, or None.
 
-        Damage, reinstalls and a change of profiles are settled here: whatever cannot be gone on with is erased,
-        so that the next launch does not meet it again. Locked storage raises, and nothing is concluded from it.
+        A session that is damaged, of a deleted installation or of another profile is erased, so that the
+        next launch does not find it again. Locked storage raises an error.
         """
         self._secure.tidy(SESSION)
         data = self._secure.read(SESSION)
@@ -170,7 +170,7 @@ class SessionStore:
         return session
 
     def save(self, session):
-        """The marker goes first: a marker without a session means nothing, a session without it is erased."""
+        """Writes the marker first: a marker without a session is harmless, a session without a marker is erased."""
         first = self._plain.read(MARKER) is None
         if first:
             self._plain.write(MARKER, b"This app is installed; what secure storage holds is its own.\n")
@@ -182,7 +182,7 @@ class SessionStore:
             raise
 
     def erase(self):
-        """The session goes first: once it is gone the user is signed out, whatever becomes of the marker."""
+        """Erases the session first: without it the user is signed out, whatever happens to the marker."""
         self._secure.remove(SESSION)
         self._remove_marker()
 

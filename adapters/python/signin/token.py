@@ -1,9 +1,8 @@
-"""The sign-in token: what the app's backend hands to the app, and the app to `sign_in`.
+"""The sign-in token, which the app gets from its backend and passes to `sign_in`.
 
-It is standard base64 of `{"public_key": ..., "user_token": JWT}`. The SDK reads whose it is, and where
-it belongs, before it sends anything: the issuer names the environment and region that must be asked.
-The signature is not checked, since the SDK holds no key; the identity provider checks it, and the expiry
-too, by a clock that is right.
+It is standard base64 of `{"public_key": ..., "user_token": JWT}`. The SDK reads user, environment and region
+(from the issuer) before it sends anything. It does not verify the signature, because it has no key. The
+identity provider verifies signature and expiry, with a correct clock.
 """
 
 import binascii
@@ -20,7 +19,7 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 
 
 class Place(namedtuple("Place", "environment region")):
-    """Where a user lives. Each place has hosts of its own, and a credential of one is worth nothing in another."""
+    """An environment and region. Each has its own hosts and credentials."""
 
     __slots__ = ()
 
@@ -40,9 +39,9 @@ _PLACE_OF_ISSUER = {_issuer(place): place for place in PLACES}
 
 
 class SignInToken(namedtuple("SignInToken", "user_id place user_token public_key tenant_id")):
-    """A token that was read: whose it is, where it belongs, and the JWT to exchange.
+    """A parsed token: its user, environment and region, and the JWT to exchange.
 
-    The public key and the tenant, which may be missing, are for a profile that wants them.
+    The public key and the tenant are optional; only some profiles need them.
     """
 
     __slots__ = ()
@@ -52,12 +51,12 @@ class SignInToken(namedtuple("SignInToken", "user_id place user_token public_key
 
 
 def same_user(one, other):
-    """User ids are UUIDs, and come in either letter case."""
+    """User ids are UUIDs, in either letter case."""
     return one.lower() == other.lower()
 
 
 def read_sign_in_token(text):
-    """Reads a token, or raises `invalidSignInToken`; never touches the network."""
+    """Parses a token without network calls, or raises `invalidSignInToken`."""
     try:
         outer = jsontext.parse_object(_from_base64(text.strip()))
         public_key = outer.get("public_key")
@@ -79,7 +78,7 @@ def read_sign_in_token(text):
     except UnicodeDecodeError:
         raise SignInError("invalidSignInToken", "the sign-in token is malformed: not UTF-8") from None
     except ValueError as error:
-        # Only sentences of ours get here with words worth repeating; json's quote nothing but a position.
+        # These are texts of this file, or of `json`, which contain only a position.
         raise SignInError("invalidSignInToken", f"the sign-in token is malformed: {error}") from None
     return SignInToken(user_id, place, user_token, public_key, claims.get("tenant_id"))
 
@@ -93,7 +92,7 @@ def _read_jwt(jwt):
 
 
 def _from_base64(text):
-    """Decodes either alphabet with any padding. Issuers differ in both, and all of them are well-formed."""
+    """Decodes both base64 alphabets with any padding, because issuers differ in both."""
     bare = text.rstrip("=").replace("-", "+").replace("_", "/")
     if not bare or len(bare) % 4 == 1 or not _ALPHABET.issuperset(bare):
         raise ValueError("it is not base64")

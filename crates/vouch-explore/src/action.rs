@@ -1,4 +1,4 @@
-//! The vocabulary of walks: people, places, actions, and what can go wrong.
+//! The actions of walks, and their parameters: persons, places and injected faults.
 
 use std::time::Duration;
 use vouch_spec::protocol::message::Area;
@@ -30,7 +30,7 @@ impl Person {
     }
 }
 
-/// Where a sign-in token comes from, seen from the team's own environment and region.
+/// A realm relative to the team's own environment and region, for example the origin of a sign-in token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     Home,
@@ -39,7 +39,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Where that is.
+    /// The realm of a place.
     pub fn seen_from(self, home: Realm) -> Realm {
         match self {
             Place::Home => home,
@@ -55,28 +55,28 @@ impl Place {
     }
 }
 
-/// What goes wrong once, at the next exchange of a kind.
+/// A fault that is injected once, at the next matching HTTP call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum InjectedFault {
     LoseRequest,
     LoseResponse,
-    /// The server answers this status and does nothing.
+    /// The server returns this status and does nothing.
     Status(u16),
-    /// The server does its part and answers 200 with something that is not JSON.
+    /// The server performs the call, and returns 200 with a body that is not JSON.
     Garbage,
-    /// This status with a Retry-After of so many seconds.
+    /// The server returns this status, with this Retry-After in seconds.
     RetryAfter(u16, u64),
-    /// The server answers this status to every try of the call.
+    /// The server returns this status to every attempt of the call.
     PersistentStatus(u16),
-    /// The server answers 200 with fields of wrong types.
+    /// The server returns 200 with fields of wrong types.
     WrongTypes,
-    /// Nothing ever comes back.
+    /// The server never responds.
     NoResponse,
 }
 
 impl InjectedFault {
-    /// How long a server wants to be left alone, where that is longer than a caller would wait: the next call is refused,
-    /// and then the time passes.
+    /// The Retry-After time, if it is longer than a caller would wait. The next call is then refused, and after it the clock
+    /// advances by this time.
     pub fn long_wait(self) -> Option<Duration> {
         match self {
             InjectedFault::RetryAfter(_, seconds) if seconds > 60 => Some(Duration::from_secs(seconds)),
@@ -85,51 +85,51 @@ impl InjectedFault {
     }
 }
 
-/// What becomes of a user's last call when the next user comes.
+/// The state of the previous user's call when the next user signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LastCall {
-    /// Its refresh is under way.
+    /// Its refresh is in flight.
     Refreshing,
-    /// Its refusal is under way.
+    /// The API has refused it, and the response is in flight.
     Refused,
-    /// Its refresh was asked to come again tomorrow.
+    /// Its refresh got a Retry-After of one day.
     RetryTomorrow,
-    /// It was deleted, and its refresh, which will tell so, is under way.
+    /// The user was deleted, and the refresh that reports it is in flight.
     Deleted,
 }
 
-/// The kinds of exchange that a strike waits for.
+/// The kind of HTTP call that a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FaultTarget {
     Refresh,
     Api,
 }
 
-/// One thing that happens.
+/// One action of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Action {
     SignIn(Person, Place),
     SignInWithFault(Person, InjectedFault),
-    /// With a token that is broken in some way.
+    /// A sign-in with a forged token.
     SignInForged(Forgery),
-    /// With a token that was issued long ago.
+    /// A sign-in with an expired token.
     SignInExpiredToken(Person),
-    /// With a token that writes the user id in the other letter case than those before.
+    /// A sign-in with a token whose user id has the other letter case than in the tokens before.
     SignInOtherCase(Person),
-    /// At another place, with a call there, and out again.
+    /// A sign-in at another place, a call there, and a sign-out.
     SignInElsewhere(Person, Place),
-    /// Two people at once.
+    /// Two persons sign in at the same time.
     ParallelSignIns,
-    /// A sign-out while the exchange is under way.
+    /// A sign-out while the exchange is in flight.
     SignOutDuringSignIn(Person),
-    /// A look at the status while the exchange is under way.
+    /// The status is read while the exchange is in flight.
     SignInCheckedMidway(Person),
-    /// Another user in place of the one who is signed in, whose last call goes so.
+    /// A sign-out and the sign-in of another user, while a call of the previous user is in this state.
     NextUser(Person, LastCall),
     Identify(Person),
     SignOut,
     UseKey(Person),
-    /// `setUserId` while somebody else is signed in by API key.
+    /// `setUserId` while another user is signed in by API key.
     SetUser(Person),
     /// `configure` with the key of another environment or region.
     UseForeignKey(Place),
@@ -137,39 +137,39 @@ pub enum Action {
     SetUserWithoutKey,
     /// An API call for the SDK's own user.
     Call,
-    /// One for a resource of that user.
+    /// An API call for a resource of the SDK's own user.
     CallSummary,
-    /// An API call for somebody else's resource.
+    /// An API call for another user's resource.
     CallOther,
-    /// An API call for what belongs to the team.
+    /// An API call for a resource of the team.
     CallTeam,
     CallWithFault(FaultTarget, InjectedFault),
-    /// Several calls at once.
+    /// Several concurrent calls.
     ParallelCalls,
-    /// Calls with an expired token, and a sign-out in their middle.
+    /// Concurrent calls with an expired token, and a sign-out during them.
     SignOutDuringCalls,
-    /// Several calls at once, whose access token the vendor refuses.
+    /// Several concurrent calls with an access token that the vendor refuses.
     ParallelCallsRefused,
-    /// Two, of which one hears of it only after the other has been refreshed and answered.
+    /// Two calls with a refused access token. The refusal of one arrives after the other was refreshed and completed.
     LateRefusal,
-    /// The user is deleted, and one caller waits for the refresh of another that tells of it.
+    /// The user is deleted, and one caller waits for another's refresh, which reports the deletion.
     DeletedWhileWaiting,
-    /// One call after the other.
+    /// Two calls in sequence.
     CallTwice,
-    /// A call with an expired token while storage is locked, one when it is open again, and the process's end.
+    /// A call with an expired token while storage is locked, a call after it is unlocked, and a relaunch.
     LockedCall,
-    /// A sign-out while storage is locked, and one when it is open again.
+    /// A sign-out while storage is locked, and another one after it is unlocked if the first is refused.
     LockedSignOut,
     Refresh,
     Relaunch,
     Kill,
     Reboot,
-    /// A launch before the device was unlocked for the first time, and then the unlocking.
+    /// A launch before the first unlock of the device, and then the unlock.
     LockedLaunch,
-    /// What lies in a storage area is overwritten while the app does not run; it signs out afterwards.
+    /// All items of a storage area are overwritten while the app does not run. Then the app launches and signs out.
     CorruptStorage(Area),
     Reinstall,
-    /// The process dies instead of its n-th write to storage.
+    /// The process crashes instead of its n-th write to storage.
     CrashInSignIn(Person, u32),
     CrashInCall(u32),
     CrashInSignOut(u32),
@@ -177,7 +177,7 @@ pub enum Action {
     Online,
     /// The access token expires.
     ExpireAccessToken,
-    /// It expired long ago.
+    /// Several days pass.
     AdvanceDays,
     Delete(Person),
     UndoDelete(Person),
@@ -185,20 +185,20 @@ pub enum Action {
     RefuseAccessTokens,
     AppUser(Option<Person>),
     Reconcile,
-    /// What a client other than the SDK tries at the vendor.
+    /// A request of a client other than the SDK to the vendor.
     Client(ClientRequest),
-    /// What an app asks of the customer's backend.
+    /// A request of an app to the customer's backend.
     Backend(BackendRequest),
 }
 
 impl Action {
-    /// What kind of action it is, in a word.
+    /// The name of the action without its parameters.
     pub fn kind(&self) -> String {
         let reported = format!("{self:?}");
         reported.split('(').next().unwrap_or_default().to_owned()
     }
 
-    /// The plain form of an action that is odd in some way, if it is.
+    /// A simpler action that shrinking tries instead, if there is one.
     pub fn simpler(&self) -> Option<Self> {
         match *self {
             Action::SignInWithFault(person, _)
@@ -229,61 +229,61 @@ impl Action {
     }
 }
 
-/// Ways to ask a backend for a sign-in token.
+/// A request to a backend for a sign-in token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum BackendRequest {
     Valid(Person),
     WithoutCredential,
     WithGarbage,
-    /// Naming the other person in the query, in the body, in a header.
+    /// The request names the other person in the query, in the body or in a header.
     OtherUserInQuery(Person),
     OtherUserInBody(Person),
     OtherUserInHeader(Person),
-    /// Somebody whom the vendor does not know yet, several times at once.
+    /// Several concurrent requests for a user whom the vendor does not know yet.
     ParallelNewUser,
-    /// The look-up says that there is nobody, as it would have just before.
+    /// The look-up returns 404, as if the user had been created just after it.
     LookupRace(Person),
-    /// The look-up of a newcomer fails.
+    /// The look-up of a new user fails with this status.
     FailedLookup(u16),
-    /// The issuance fails, and the vendor's answer quotes the API key.
+    /// The issuance fails with this status, and the vendor's response quotes the API key.
     FailedIssuance(u16),
     GarbledIssuance,
-    /// The issuance is never answered.
+    /// The vendor never responds to the issuance.
     SilentIssuance,
 }
 
-/// What must not work, whoever tries.
+/// A request of a client other than the SDK, which the vendor must refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ClientRequest {
     /// The session's access token at a host of another environment or region.
     AccessTokenAt(Place),
-    /// Its access token after its lifetime.
+    /// The session's access token after its lifetime.
     ExpiredAccessToken,
-    /// The sign-in token that began the session, once more.
+    /// The sign-in token that started the session, a second time.
     SignInTokenAgain,
-    /// A refresh token that was rotated out.
+    /// A refresh token that was replaced by rotation.
     OldRefreshToken,
-    /// Garbage at the token endpoint.
+    /// A malformed request to the token endpoint.
     Garbage,
-    /// A second user under a client user id.
+    /// The creation of a second user with the same client user id.
     DuplicateUser,
-    /// The API without a credential.
+    /// An API call without a credential.
     NoCredential,
-    /// The API with a key that nobody issued.
+    /// An API call with an unknown key.
     UnknownKey,
     /// The team's own key at a host of another environment or region.
     KeyAt(Place),
-    /// A user without a client user id.
+    /// The creation of a user without a client user id.
     UserWithoutClientId,
-    /// A sign-in token for a user that there is not.
+    /// The issuance of a sign-in token for an unknown user.
     TokenForUnknownUser,
-    /// A sign-in token whose algorithm is none, at the token endpoint.
+    /// An exchange of a sign-in token with the algorithm `none`.
     UnsignedToken,
-    /// A user's access token for what only the team may read, and what only it may write.
+    /// A user's access token in calls that only the team may make: reading metrics, and creating a user.
     Metrics,
     NewUser,
 }
 
-/// A key that nobody issued, and a user that there is not.
+/// An unknown API key and an unknown user id.
 pub(super) const UNKNOWN_KEY: &str = "pk_us_nobody_issued_this";
 pub(super) const UNKNOWN_USER: &str = "00000000-0000-4000-8000-000000000000";

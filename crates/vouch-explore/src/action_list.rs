@@ -1,10 +1,10 @@
-//! Every action that there is.
+//! The list of all actions.
 
 use super::action::{Action, BackendRequest, ClientRequest, FaultTarget, InjectedFault, LastCall, PEOPLE, Place};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::step::Forgery;
 
-/// Strikes at an exchange or a refresh.
+/// Faults of an exchange or a refresh.
 const AT_AUTH: [InjectedFault; 12] = [
     InjectedFault::NoResponse,
     InjectedFault::LoseRequest,
@@ -19,7 +19,7 @@ const AT_AUTH: [InjectedFault; 12] = [
     InjectedFault::RetryAfter(503, 600),
     InjectedFault::PersistentStatus(503),
 ];
-/// Strikes at an API call.
+/// Faults of an API call.
 const AT_API: [InjectedFault; 10] = [
     InjectedFault::NoResponse,
     InjectedFault::PersistentStatus(401),
@@ -33,7 +33,7 @@ const AT_API: [InjectedFault; 10] = [
     InjectedFault::Garbage,
 ];
 
-/// Every action that there is.
+/// All actions.
 pub fn all_actions() -> Vec<Action> {
     let mut actions = vec![
         Action::SignOut,

@@ -1,4 +1,4 @@
-//! What an app asks of the customer's backend in a walk, and whether the answer is right.
+//! Sends the requests of an app to the customer's backend in a walk, and checks the responses.
 
 use super::action::{BackendRequest, InjectedFault, Person};
 use super::memory_network::MemoryNetwork;
@@ -22,11 +22,11 @@ use vouch_sim::wire::redact::{Redactor, SecretKind};
 use vouch_sim::wire::{Link, Operation, Party, WireRequest, WireResponse};
 use vouch_spec::protocol::Realm;
 
-/// How long the backend is told to wait for the vendor, and how long its apps wait for it.
+/// The configured timeout of the backend for the vendor, and the longest time that an app waits for the backend.
 const PATIENCE: Duration = Duration::from_secs(5);
 const APP_PATIENCE_MS: i64 = 30_000;
 
-/// The vendor API, reached in memory.
+/// The vendor API, called in memory.
 struct Vendor {
     network: Arc<MemoryNetwork>,
     realm: Realm,
@@ -96,7 +96,7 @@ impl WalkBackend {
         if made == may_make { seen } else { vec![Observation::Unexpected] }
     }
 
-    /// How many users the team has at the vendor.
+    /// The number of users that the team has at the vendor.
     fn users(&self) -> usize {
         let cloud: &MockCloud = &self.network.cloud;
         cloud.store().live(self.realm).count()
@@ -111,7 +111,7 @@ impl WalkBackend {
                 let shown = (ask == BackendRequest::WithGarbage).then(|| "nobody-issued-this".to_owned());
                 let calls = self.network.transcript.len();
                 let seen = self.request(shown, "", None, &[], None).await;
-                // The request itself, and no call to the vendor (ISS-1).
+                // Only the request itself was recorded: no call to the vendor (ISS-1).
                 let silent = self.network.transcript.len() == calls + 1;
                 vec![if silent { seen } else { Observation::Unexpected }]
             }
@@ -170,7 +170,7 @@ impl WalkBackend {
         self.credential(&format!("app-user-newcomer-{number}"), redactor)
     }
 
-    /// One request of an app; a token must be of `owner`.
+    /// Sends one request of an app. A returned token must be for `owner`.
     async fn request(
         &self,
         credential: Option<String>,

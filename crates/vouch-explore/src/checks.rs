@@ -1,4 +1,4 @@
-//! What the parts of a walk show of themselves, against the model and the invariants.
+//! Compares the observable behaviour of the parts of a walk with the model and the invariants.
 
 use super::action::Action;
 use super::in_process::InProcess;
@@ -15,7 +15,7 @@ use vouch_sim::wire::encodings::holds_id;
 use vouch_spec::profile::IdpCall as AuthCall;
 use vouch_spec::protocol::StatusWord;
 
-/// The changes of status that an action must tell on its way from one state to another (LIF-6).
+/// The status changes that the SDK must report for an action that leads from one state to another (LIF-6).
 pub(super) fn expected_status_changes(action: Action, before: &State, after: &State) -> Vec<&'static [StatusWord]> {
     match action {
         // `configure` and `setUserId`
@@ -26,12 +26,12 @@ pub(super) fn expected_status_changes(action: Action, before: &State, after: &St
 }
 
 impl InProcess {
-    /// Sign-in tokens asked for, sign-ins and sign-outs by the app, since the last count.
+    /// The number of token requests, sign-ins and sign-outs of the app since the last call of this method.
     pub fn take_app_operations(&self) -> usize {
         self.tokens_requested.swap(0, Ordering::Relaxed) + self.app_operations.swap(0, Ordering::Relaxed)
     }
 
-    /// What the SDK says of itself against what the model says.
+    /// Compares the SDK's status, user and storage with a state of the model.
     pub fn matches(&self, state: &State) -> Result<(), Mismatch> {
         let unmet = |expected: String, got: String| Err(Mismatch { clause: None, expected, got });
         let status = match self.sdk.status() {
@@ -60,7 +60,7 @@ impl InProcess {
         Ok(())
     }
 
-    /// Whether the changes of status that an action told lead from one state to the next and nowhere else (LIF-6).
+    /// Checks that the reported status changes lead from one state to the next, without other statuses (LIF-6).
     pub fn changes_match(&self, action: Action, before: &State, after: &State) -> Result<(), Mismatch> {
         let set = |status: &[StatusWord]| status.iter().copied().collect::<BTreeSet<_>>();
         let mut reported = vec![set(before.status())];
@@ -79,12 +79,13 @@ impl InProcess {
         })
     }
 
-    /// Takes the changes of status that were told since the last time.
+    /// Takes the status changes that were reported since the last call of this method.
     pub fn take_changes(&mut self) {
         self.changes = std::mem::take(&mut *self.reported.lock());
     }
 
-    /// What a wire that claims standards owes in every token answer, and any wire should (IDP-5, IDP-6).
+    /// Checks the headers and fields of token responses: Cache-Control always, the fields of the RFCs if the profile claims them
+    /// (IDP-5, IDP-6).
     fn token_answers(&mut self) -> Result<(), Mismatch> {
         let first = std::mem::replace(&mut self.answers_seen, self.network.transcript.len());
         self.network.transcript.read(|exchanges| {
@@ -94,22 +95,22 @@ impl InProcess {
                 };
                 let ExchangeOutcome::Answered { headers, body, .. } = &exchange.outcome else { continue };
                 if headers.get(CACHE_CONTROL).is_none_or(|value| value.as_bytes() != b"no-store") {
-                    return unmet("IDP-5", "Cache-Control: no-store on a token answer");
+                    return unmet("IDP-5", "Cache-Control: no-store in a token response");
                 }
                 let text = String::from_utf8_lossy(body);
                 if self.conditions.standard && !text.contains("\"token_type\"") {
-                    return unmet("IDP-6", "token_type in a token answer");
+                    return unmet("IDP-6", "token_type in a token response");
                 }
                 let exchanged = exchange.call() == Some(AuthCall::Exchange);
                 if self.conditions.standard && exchanged && !text.contains("\"issued_token_type\"") {
-                    return unmet("IDP-6", "issued_token_type in the answer to an exchange");
+                    return unmet("IDP-6", "issued_token_type in the response to an exchange");
                 }
             }
             Ok(())
         })
     }
 
-    /// What must hold in every run.
+    /// Checks all invariants.
     pub fn invariants(&mut self, calls: usize) -> Result<(), Mismatch> {
         self.token_answers()?;
         let mut sdk = self.observed.lock().clone();

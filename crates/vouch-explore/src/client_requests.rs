@@ -1,4 +1,4 @@
-//! What a client other than the SDK tries at the vendor in a walk.
+//! Sends the requests of a client other than the SDK to the vendor in a walk.
 
 use super::action::{ClientRequest, UNKNOWN_KEY, UNKNOWN_USER};
 use super::in_process::InProcess;
@@ -15,7 +15,7 @@ use vouch_spec::protocol::{ErrorKind, Realm};
 use vouch_spec::step::Forgery;
 
 impl InProcess {
-    /// A call of somebody else than the SDK.
+    /// Sends one call of a client other than the SDK.
     async fn client(
         &self,
         to: Party,
@@ -74,7 +74,7 @@ impl InProcess {
         }
     }
 
-    /// What needs no session.
+    /// Sends a request that needs no session.
     async fn attempt_alone(&self, what: ClientRequest) -> Observation {
         let json = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         let with_key = |key: &str| {
@@ -88,7 +88,7 @@ impl InProcess {
             self.client(Party::Api, realm, method, path, headers, body.to_owned()).await
         };
         match what {
-            // A deleted user's name is free again.
+            // The client user id of a deleted user can be used again.
             ClientRequest::DuplicateUser
                 if self.network.cloud.store().by_client_id(self.home, "app-user-ada").is_none() =>
             {
@@ -125,12 +125,12 @@ impl InProcess {
             ClientRequest::Garbage => {
                 self.client(Party::Auth, self.home, Method::POST, &self.profile.refresh.path, json, "{".into()).await
             }
-            // There is no session to try it with.
+            // Not possible without a session.
             _ => Observation::Ok,
         }
     }
 
-    /// A client signs in as Ada, with her sign-in token changed in some way; the answer.
+    /// Exchanges a changed copy of Ada's sign-in token, and returns the response.
     async fn ada_signs_in(&self, change: impl FnOnce(String) -> Option<String>) -> Option<WireResponse> {
         let token = change(self.network.cloud.sign_in_token(self.home, &self.ids[0], &TokenShape::default())?)?;
         let TokenParts { jwt, public_key, tenant } = TokenParts::of(&token);

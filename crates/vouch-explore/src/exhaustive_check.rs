@@ -1,11 +1,11 @@
-//! The scheme as stateright sees it: every state that can be reached, and what must hold in each.
+//! Checks the model with stateright: properties that must hold in every reachable state.
 
 use super::action::{Action, PEOPLE, Person, Place};
 use super::action_list::all_actions;
 use super::state::{Ended, Installed, Observation, State};
 use stateright::{Model, Property};
 
-/// The scheme, for stateright: an action is an action and the way in which it ended.
+/// The model for stateright, whose actions are pairs of an action and its result.
 pub struct SignInModel;
 
 impl Model for SignInModel {

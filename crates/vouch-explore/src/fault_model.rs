@@ -1,5 +1,4 @@
-//! What the scheme says of failing networks and servers, of crashes, of forged tokens and of tries at what is not allowed:
-//! the other half of [`super::model`].
+//! The second part of [`super::model`]: network and server faults, crashes, forged tokens and forbidden requests.
 
 use super::action::{BackendRequest, ClientRequest, FaultTarget, InjectedFault, Person, Place};
 use super::state::{Branch, Ended, Installed, Observation, State, branch, refused};
@@ -7,7 +6,7 @@ use vouch_spec::protocol::ErrorKind::{InvalidSignInToken, InvalidUser, Network, 
 use vouch_spec::step::Forgery;
 
 impl State {
-    /// A sign-in whose exchange goes wrong leaves everything as it was (EXC-4, MIG-8).
+    /// A sign-in whose exchange fails changes nothing (EXC-4, MIG-8).
     pub(super) fn sign_in_with_fault(self, person: Person, fault: InjectedFault) -> Vec<Branch> {
         let exchanges = match self.installed {
             Installed::Nobody => true,
@@ -20,19 +19,19 @@ impl State {
         match fault {
             InjectedFault::Status(403 | 418) => refused(&[UnexpectedAnswer, InvalidSignInToken], self),
             InjectedFault::Garbage => refused(&[UnexpectedAnswer, Network], self),
-            // An SDK may try again where nothing was used up (EXC-2), and the second try goes through.
+            // The sign-in token is still unused, so an SDK may retry (EXC-2), and the retry succeeds.
             InjectedFault::LoseRequest | InjectedFault::Status(429 | 500..) | InjectedFault::RetryAfter(..) => {
                 let mut branches = refused(&[Network], self);
                 branches.extend(branch(&[Observation::Ok], self.signed_in(person, false)));
                 branches
             }
-            // An HTTP stack may send again on a connection that it had kept, and finds the token used up.
+            // An HTTP stack may retry after a kept connection was lost; the token is then already used.
             InjectedFault::LoseResponse => refused(&[Network, InvalidSignInToken], self),
             _ => refused(&[Network], self),
         }
     }
 
-    /// EXC-4, EXC-6: refused, before or by the identity provider.
+    /// A forged token is refused, by the SDK or by the identity provider (EXC-4, EXC-6).
     pub(super) fn sign_in_forged(self, how: Forgery) -> Vec<Branch> {
         match self.installed {
             Installed::Nobody if self.online && !self.is_deleted(Person::Ada) => refused(&[InvalidSignInToken], self),
@@ -43,10 +42,11 @@ impl State {
         }
     }
 
-    /// SCO-4, IDP-1 to IDP-7: refused, and nothing comes of it, but for a chain that ends when an old link is shown.
+    /// The vendor refuses the request and nothing changes, except that an old refresh token may end the session (SCO-4, IDP-1 to
+    /// IDP-7).
     pub(super) fn client_request(self, what: ClientRequest) -> Vec<Branch> {
         let refused: Vec<_> = [400, 401, 403, 404, 409, 415, 422].into_iter().map(Observation::Http).collect();
-        // `Ok` is for nothing to try with.
+        // `Ok` means that the walk has nothing to send, for example no old token.
         let harmless = || branch(&[&[Observation::Ok], &refused[..]].concat(), self);
         match what {
             ClientRequest::Garbage
@@ -72,7 +72,7 @@ impl State {
         }
     }
 
-    /// ISS-1 to ISS-8: nothing of this changes what the SDK has.
+    /// Requests to the backend do not change the state of the SDK (ISS-1 to ISS-8).
     pub(super) fn backend(self, ask: BackendRequest) -> Vec<Branch> {
         let refused: Vec<_> = [400, 401, 403, 500, 502, 503].into_iter().map(Observation::Http).collect();
         match ask {
@@ -98,7 +98,7 @@ impl State {
         }
     }
 
-    /// Whatever goes wrong on the wire, a session that is well stays (DEL-4, REF-6, REF-10).
+    /// A fault of a call does not end a usable session (DEL-4, REF-6, REF-10).
     pub(super) fn call_with_fault(self, on: FaultTarget, fault: InjectedFault) -> Vec<Branch> {
         let through = Observation::Http(200);
         if let (Installed::Key(owner), FaultTarget::Api, true) = (self.installed, on, self.online) {
@@ -141,14 +141,15 @@ impl State {
             (_, _) => vec![through, Observation::Refused(Network)],
         };
         let mut branches = branch(&seen, self);
-        // Of the user itself, 404 may well mean that it is gone; DEL-4 speaks of foreign ones.
+        // A 404 for the user's own record may mean that the user was deleted; DEL-4 is about records of other users.
         if (on, fault) == (FaultTarget::Api, InjectedFault::Status(404)) {
             branches.extend(branch(&[Observation::Http(404), Observation::Refused(InvalidUser)], self.nobody()));
         }
         branches
     }
 
-    /// A call that may die in its middle: before it or after it, never between (EXC-5, PER-3, MIG-9).
+    /// A call during which the process may crash. The state afterwards is that before or after the call, never a mixture (EXC-5,
+    /// PER-3, MIG-9).
     pub(super) fn crash(self, mut branches: Vec<Branch>) -> Vec<Branch> {
         let all: Vec<State> = branches.iter().map(|branch| branch.next).chain([self]).collect();
         if branches.is_empty() {

@@ -1,4 +1,4 @@
-//! What lies between the parts of a walk: calls are handed over in memory, recorded, and struck on their way.
+//! The network of a walk: passes calls in memory, records them, and injects faults.
 
 use super::action::InjectedFault;
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use vouch_sim::mock_cloud::MockCloud;
 use vouch_sim::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NetworkError, ProcessLifetime};
 use vouch_sim::wire::{Link, Operation, Party, RecordingProxy, Transcript, Upstream, WireRequest, WireResponse};
 
-/// A cloud that lets others have their turn before it answers, so that calls can overlap.
+/// A cloud that yields to other tasks before it responds, so that calls can overlap.
 struct YieldingCloud(MockCloud);
 
 #[async_trait]
@@ -24,18 +24,18 @@ impl Upstream for YieldingCloud {
     }
 }
 
-/// What lies between SDK and cloud.
+/// The network between SDK, backend and cloud.
 pub(super) struct MemoryNetwork {
     pub proxy: RecordingProxy,
     pub cloud: MockCloud,
     pub transcript: Transcript,
     pub online: AtomicBool,
     pub fault: Mutex<Option<(Operation, InjectedFault)>>,
-    /// The kind of exchange whose next answer takes so long that much else can happen.
+    /// The next call of this kind is delayed, so that other tasks can progress.
     pub delayed: Mutex<Option<Operation>>,
 }
 
-/// How often others have their turn meanwhile.
+/// The number of yields of a delayed call.
 const DELAY_YIELDS: usize = 60;
 
 /// The network of one process.
@@ -50,7 +50,7 @@ impl Network for ProcessNetwork {
         if self.life.is_over() || !self.network.online.load(Ordering::Relaxed) {
             return Err(NetworkError::ConnectionLost);
         }
-        // Others get their turn while this is under way.
+        // Other tasks can run while the call is in flight.
         tokio::task::yield_now().await;
         let answer = self.network.exchange(call).await;
         tokio::task::yield_now().await;
@@ -90,7 +90,7 @@ impl MemoryNetwork {
         *self.fault() = Some((on, fault));
     }
 
-    /// Hands a call to the cloud, unless a strike waits for it.
+    /// Passes a call to the cloud, with the injected fault if one matches it.
     pub async fn pass(&self, link: Link, request: WireRequest) -> Result<WireResponse, NetworkError> {
         let delayed = self.delayed.lock().take_if(|on| *on == self.transcript.operation_of(link, &request)).is_some();
         let reply = self.pass_now(link, request).await;
@@ -124,7 +124,7 @@ impl MemoryNetwork {
     }
 }
 
-/// `quoted` is the API key of the call, which a careless server repeats in its errors.
+/// `quoted` is the API key of the call; error responses repeat it, so that leaks are detected.
 fn fault_effect(fault: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultEffect {
     use vouch_sim::wire::{FaultEffect, FaultPoint};
     match fault {
@@ -134,7 +134,7 @@ fn fault_effect(fault: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultEff
             status,
             retry_after_s: None,
             content_type: "application/json",
-            body: Bytes::from(format!("{{\"detail\":\"as the walk wants it\",\"key\":\"{quoted}\"}}")),
+            body: Bytes::from(format!("{{\"detail\":\"injected by the walk\",\"key\":\"{quoted}\"}}")),
         },
         InjectedFault::WrongTypes => FaultEffect::Body {
             content_type: "application/json",
@@ -144,7 +144,7 @@ fn fault_effect(fault: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultEff
             status,
             retry_after_s: Some(seconds),
             content_type: "application/json",
-            body: Bytes::from_static(b"{\"detail\":\"as the walk wants it\"}"),
+            body: Bytes::from_static(b"{\"detail\":\"injected by the walk\"}"),
         },
         InjectedFault::Garbage => FaultEffect::Body { content_type: "text/html", body: Bytes::from_static(b"<html>") },
     }

@@ -1,4 +1,4 @@
-//! Storage in memory, as a device has it on disk.
+//! In-memory storage of a device.
 
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -8,10 +8,10 @@ use vouch_sim::reference::sdk::ports::{ProcessLifetime, Storage, StorageError};
 use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::text::lossy;
 
-/// Storage in memory. It outlives the processes that write to it.
+/// The storage of a device. It outlives the processes that write to it.
 pub(super) type Disk = Arc<Mutex<BTreeMap<(Area, String), Vec<u8>>>>;
 
-/// One process's view of the disk.
+/// The storage as one process accesses it.
 pub(super) struct MemoryStorage {
     pub disk: Disk,
     pub life: ProcessLifetime,
@@ -24,7 +24,7 @@ impl MemoryStorage {
         if locked { Err(StorageError::Locked) } else { Ok(()) }
     }
 
-    /// As a file vault does it: each change is one or two writes, and a process can die before any of them.
+    /// Performs one write. As with files, a change takes one or two writes, and the process can crash before each of them.
     fn write_of(&self, change: impl FnOnce(&mut BTreeMap<(Area, String), Vec<u8>>)) -> Result<(), StorageError> {
         self.life.may_write()?;
         change(&mut self.disk.lock());
@@ -66,7 +66,7 @@ impl Storage for MemoryStorage {
     }
 }
 
-/// Everything that lies there.
+/// All stored items.
 pub(super) fn items(disk: &Disk) -> Vec<Item> {
     let item = |((area, key), value): (&(Area, String), &Vec<u8>)| Item {
         area: *area,

@@ -1,7 +1,7 @@
-//! The scheme as a small state machine: what may happen next, and what an SDK may answer. This file is the specification
-//! that `vouch explore` holds every SDK against; [`super::exhaustive_check`] checks it exhaustively by itself.
+//! The sign-in-token scheme as a small state machine: the possible actions of each state, and the allowed results. `vouch explore`
+//! compares every SDK with this model; [`super::exhaustive_check`] checks the model itself in all reachable states.
 //!
-//! It knows no SDK, no wire and no token: only who is signed in how, who exists, and what follows.
+//! The model has no HTTP calls and no tokens. A state contains only the signed-in user and scheme, and which users exist.
 
 use super::action::{Action, InjectedFault, LastCall, PEOPLE, Person, Place};
 use super::state::{Branch, Ended, Installed, Observation, State, branch, refused};
@@ -14,7 +14,7 @@ use vouch_spec::protocol::ErrorKind;
 const NO: [ErrorKind; 3] = [AlreadySignedIn, InvalidSignInToken, Incompatible];
 
 impl State {
-    /// The ways in which an action may end; none where it cannot happen now.
+    /// The allowed results of an action; none if it is not possible in this state.
     pub fn branches(&self, action: Action) -> Vec<Branch> {
         let state = *self;
         match action {
@@ -30,7 +30,7 @@ impl State {
             }
             // MIG-10
             Action::SignInOtherCase(person) => state.sign_in(person, Place::Home),
-            // OUT-1: of where the last user was at home nothing is left.
+            // OUT-1: a sign-out erases the previous user's realm too.
             Action::SignInElsewhere(person, _) => match state.installed {
                 Installed::Nobody if state.online && !state.is_deleted(person) => {
                     branch(&[Observation::Http(200)], state)
@@ -44,7 +44,7 @@ impl State {
                     .collect(),
                 _ => vec![],
             },
-            // What comes of the exchange comes too late (OUT-5).
+            // The response to the exchange arrives too late (OUT-5).
             Action::SignOutDuringSignIn(person) => match state.installed {
                 Installed::Token { hold: false, .. } => vec![],
                 _ if state.sign_in_with_fault(person, InjectedFault::LoseResponse).is_empty() => vec![],
@@ -53,14 +53,14 @@ impl State {
                     branch(&[&any[..], &[Observation::Ok]].concat(), state.nobody())
                 }
             },
-            // Signed in when the exchange has worked, and not before (EXC-1).
+            // The user is signed in only after a successful exchange (EXC-1).
             Action::SignInCheckedMidway(person) => {
                 match state.sign_in_with_fault(person, InjectedFault::LoseResponse).is_empty() {
                     true => vec![],
                     false => state.sign_in(person, Place::Home),
                 }
             }
-            // One user's stay has nothing to do with the next one's (LIF-4).
+            // The previous user's session does not affect that of the next user (LIF-4).
             Action::NextUser(next, last_call)
                 if state.is_usable() && state.user() != Some(next) && !state.is_deleted(next) =>
             {
@@ -111,13 +111,13 @@ impl State {
                 let any = [NotSignedIn, Cancelled, Network, Unauthorized].map(Observation::Refused);
                 branch(&[&any[..], &[Observation::Http(200)]].concat(), state.nobody())
             }
-            // PER-4: whatever came of the first call, the session outlives its process.
+            // PER-4: whatever the result of the first call is, the session outlives the process.
             Action::ParallelCallsRefused | Action::LateRefusal | Action::CallTwice | Action::LockedCall
                 if state.is_usable() =>
             {
                 branch(&[Observation::Http(200)], state)
             }
-            // DEL-5: all are told the same.
+            // DEL-5: all callers get the same error.
             Action::DeletedWhileWaiting if state.is_usable() => match state.user() {
                 Some(person) => refused(&[InvalidUser], state.deleted(person, true).nobody()),
                 None => vec![],
@@ -132,9 +132,9 @@ impl State {
             Action::LockedSignOut => vec![],
             Action::Refresh => state.refresh(),
             Action::Relaunch | Action::Kill | Action::Reboot => state.may_learn(),
-            // Keychains outlive an app; what lies there is somebody else's now (PER-7).
+            // A keychain outlives the app, but its items belong to the previous installation (PER-7).
             Action::Reinstall => branch(&[Observation::Ok], state.nobody()),
-            // PER-5: whatever it makes of it, it comes to life.
+            // PER-5: the SDK starts with corrupted storage.
             Action::CorruptStorage(_) if matches!(state.installed, Installed::Token { .. }) => {
                 branch(&[Observation::Ok], state.nobody())
             }
@@ -174,7 +174,7 @@ impl State {
     fn deleted(self, person: Person, deleted: bool) -> State {
         let mut next = self;
         next.deleted[person as usize] = deleted;
-        // A session does not outlive its user, even if the user comes back.
+        // The deletion of a user ends its session, even if the deletion is undone later.
         if deleted && matches!(self.installed, Installed::Token { person: owner, .. } if owner == person) {
             next.ended = Ended::WithItsUser;
         }
@@ -197,7 +197,7 @@ impl State {
             Installed::Token { person: owner, hold: true } if owner == person => exchange(),
             Installed::Key(_) => refused(&NO, self),
             Installed::Token { person: owner, .. } if owner != person => refused(&NO, self),
-            // LIF-3 leaves room; with a session that has ended unseen, that room is too wide to say more.
+            // LIF-3 allows several results. If the vendor has ended the session, no clause narrows them down.
             Installed::Token { .. } if self.ended != Ended::Not => vec![],
             Installed::Token { .. } if self.online => {
                 branch(&[Observation::Ok, Observation::Refused(AlreadySignedIn)], self)
@@ -210,7 +210,7 @@ impl State {
 
     fn identify(self, person: Person) -> Vec<Branch> {
         let failed = |next: State| refused(&[Network, UnexpectedAnswer, Cancelled, NotSignedIn], next);
-        // A backend makes a new user for one who was deleted: somebody of whom this model knows nothing.
+        // For a deleted user a backend creates a new user, which this model does not contain.
         let begins_anew = |from: State| match (from.is_deleted(person), from.online) {
             (true, _) => vec![],
             (false, true) => branch(&[Observation::Ok], from.signed_in(person, true)),
@@ -220,7 +220,7 @@ impl State {
             Installed::Nobody => begins_anew(self),
             Installed::Key(owner) if owner == person => begins_anew(self),
             Installed::Key(_) if self.is_deleted(person) => vec![],
-            // Refused as a migration of another user (MIG-3), or out, then in (REC-8).
+            // Either refused, as a migration of another user (MIG-3), or a sign-out and a sign-in (REC-8).
             Installed::Key(_) if self.online => {
                 let mut branches = refused(&NO, self);
                 branches.extend(begins_anew(self.nobody()));
@@ -231,8 +231,8 @@ impl State {
                 true => begins_anew(self),
                 false => branch(&[Observation::Ok], self),
             },
-            // REC-8: out, then in. An SDK that does not know for whom its session was begun may ask for a token first: then it
-            // can fail before anything has ended, or find that the user is the same.
+            // REC-8: a sign-out and a sign-in. An SDK that does not know the external user of its session may request a token
+            // first. Then it can fail before the session ends, or find that the user is the same.
             Installed::Token { person: owner, hold } => {
                 let mut branches = begins_anew(self.nobody());
                 if !self.identified && !self.is_deleted(person) {
@@ -249,7 +249,7 @@ impl State {
         }
     }
 
-    /// `well` is the status of a call that goes through.
+    /// `well` is the status of a successful call.
     fn call(self, well: u16) -> Vec<Branch> {
         match self.installed {
             Installed::Nobody => refused(&[NotSignedIn], self),
@@ -265,13 +265,13 @@ impl State {
     fn refresh(self) -> Vec<Branch> {
         match self.installed {
             Installed::Token { .. } => self.with_session(Observation::Ok),
-            // No clause says which: there is no token to refresh.
+            // There is no token to refresh, and no clause defines the error.
             Installed::Key(_) => refused(&[NotSignedIn, ErrorKind::Unsupported], self),
             Installed::Nobody => refused(&[NotSignedIn], self),
         }
     }
 
-    /// What the session's own state makes of a call (REF-6, REF-7, DEL-1).
+    /// The results of a call with a token session (REF-6, REF-7, DEL-1).
     fn with_session(self, well: Observation) -> Vec<Branch> {
         let Installed::Token { person, hold } = self.installed else { return vec![] };
         if hold {
@@ -291,8 +291,8 @@ impl State {
         }
     }
 
-    /// At a launch, when time has passed, or by a call in the background, an SDK may learn of its own accord what a call would
-    /// tell it (REF-7, DEL-1).
+    /// At a launch, after time has passed, or by a background call, an SDK may detect by itself that its session has ended (REF-7,
+    /// DEL-1).
     pub(super) fn may_learn(self) -> Vec<Branch> {
         let mut branches = branch(&[Observation::Ok], self);
         if self.ended != Ended::Not {
@@ -302,7 +302,7 @@ impl State {
     }
 
     fn reconcile(self) -> Vec<Branch> {
-        // As for `identify`, nothing is said of a user who was deleted.
+        // As for `identify`, the model has no result for a deleted user.
         let token = |from: State, person: Person| match (from.is_deleted(person), from.online) {
             (true, _) => vec![],
             (false, true) => branch(&[Observation::Ok], from.signed_in(person, false)),
@@ -320,7 +320,7 @@ impl State {
         }
     }
 
-    /// Whether an action must ask for no sign-in token, sign nobody in and nobody out (REC-1, REC-8).
+    /// Whether an action must neither request a sign-in token nor sign a user in or out (REC-1, REC-8).
     pub fn must_change_nothing(&self, action: Action) -> bool {
         match (action, self.installed) {
             (Action::Reconcile, installed) => match (self.app, installed) {

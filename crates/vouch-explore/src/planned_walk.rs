@@ -1,7 +1,7 @@
-//! A walk that is drawn up before it is walked: for SDKs that are played to, not looked into.
+//! A walk that is planned completely before it is executed, for black-box SDKs.
 //!
-//! What an action came to is not known then. So a draft keeps every state that the model allows, takes only actions that can
-//! happen in all of them, and asks only what holds in all.
+//! The results of its actions are not known during planning. Therefore a plan keeps every state that the model allows, uses only
+//! actions that are possible in all of them, and checks only what holds in all of them.
 
 use super::action::{Action, Person};
 use super::in_process::Conditions;
@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use vouch_spec::protocol::Realm;
 
-/// A walk to be.
+/// A planned walk.
 #[derive(Clone, Debug)]
 pub struct PlannedWalk {
     pub home: Realm,
@@ -22,7 +22,7 @@ pub struct PlannedWalk {
 }
 
 impl PlannedWalk {
-    /// A random one of `length` actions. `fit` takes out conditions that cannot be had.
+    /// A random walk of `length` actions. `fit` removes conditions that are not available.
     pub fn random(seed: u64, length: usize, actions: &[Action], fit: impl Fn(Conditions) -> Conditions) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let home = home(&mut random);
@@ -37,7 +37,7 @@ impl PlannedWalk {
         planned
     }
 
-    /// The same with other actions; those that cannot happen are left out.
+    /// The same walk with other actions, without those that are not possible.
     pub fn along(&self, actions: &[Action]) -> Self {
         let mut planned = Self { stages: Vec::new(), ..self.clone() };
         for action in actions {
@@ -51,12 +51,12 @@ impl PlannedWalk {
         self.stages.iter().map(|stage| stage.action).collect()
     }
 
-    /// The states that may be at its end.
+    /// The possible states at its end.
     fn now(&self) -> Vec<State> {
         self.stages.last().map_or_else(|| vec![State::START], |stage| stage.after.clone())
     }
 
-    /// What the first so many stages visit. Only where the state is certain is it counted.
+    /// Adds the coverage of the first `stages` stages. States and transitions count only where a single state is possible.
     pub fn cover(&self, stages: usize, coverage: &mut Coverage) {
         for stage in self.stages.iter().take(stages) {
             if let [state] = stage.before.as_slice() {
@@ -68,7 +68,8 @@ impl PlannedWalk {
     }
 }
 
-/// An action in any of these states, if it can happen in all of them and is the same in all.
+/// The stage of an action that starts in any of these states. `None` if the action is not possible in all of them, or if it
+/// depends on the signed-in user and the states have different users.
 pub fn stage(before: &[State], action: Action) -> Option<Stage> {
     let mut after: Vec<State> = Vec::new();
     for state in before {
@@ -87,7 +88,7 @@ pub fn stage(before: &[State], action: Action) -> Option<Stage> {
     (alike || !is_about_the_user(action)).then(|| Stage { action, before: before.to_vec(), after, idle: false })
 }
 
-/// Whether an action concerns whoever is signed in.
+/// Whether an action depends on the signed-in user.
 fn is_about_the_user(action: Action) -> bool {
     matches!(
         action,

@@ -1,7 +1,7 @@
-//! The shortest form of something that fails, found by leaving parts out.
+//! Shrinks a failing sequence by removing and simplifying its parts.
 
-/// Leaves out halves, quarters, and so on down to single parts, as long as `again` says that it still fails; single parts
-/// until none can be spared. Then parts give way to their plainer forms, beside which others may become needless.
+/// Removes halves, quarters, and so on down to single parts, as long as the rest still fails according to `again`. Then parts are
+/// replaced by simpler ones. Both repeat until nothing changes, because a replacement can make other parts unnecessary.
 pub async fn shrink_parts<T, P: Clone>(
     failed: T,
     parts: impl Fn(&T) -> Vec<P>,
@@ -32,7 +32,7 @@ pub async fn shrink_parts<T, P: Clone>(
                 (best, changed) = (as_short, true);
             }
         }
-        // What one part was needed for may be gone now.
+        // A removed part may have been the only reason for another one, so the loop repeats after a change.
         if !changed {
             return best;
         }
@@ -45,7 +45,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_needed_only_by_something_needless_goes_too() {
-        // It fails with a 7; a 3 is wanted only while there is a 5.
+        // Fails with a 7; a 5 requires a 3.
         let fails = |parts: &[u32]| parts.contains(&7) && (!parts.contains(&5) || parts.contains(&3));
         let again = async |_: &Vec<u32>, parts: &[u32]| fails(parts).then(|| parts.to_vec());
         let simpler = |_: &u32| None;
@@ -55,7 +55,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_needed_but_not_as_it_was_becomes_plain() {
-        // A number above 50 and a 9: 90 is plainer than 99, and 0 than 9.
+        // Fails with a number above 50 and a 9; 90 is simpler than 99, and 0 is simpler than 9.
         let again =
             async |_: &Vec<u32>, parts: &[u32]| matches!(parts, [first, .., 9] if *first > 50).then(|| parts.to_vec());
         let simpler = |part: &u32| Some(part / 10 * 10).filter(|simpler_form| simpler_form != part);

@@ -1,15 +1,15 @@
-//! What decides, in the scheme, what may happen next, and how an action may end.
+//! The states of the model, and the results of actions.
 
 use super::action::Person;
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
-/// What the SDK has.
+/// The session of the SDK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Installed {
     Nobody,
     /// Signed in with an API key.
     Key(Person),
-    /// Signed in with a sign-in token; on hold, it wants a new one.
+    /// Signed in with a sign-in token. `hold`: the session is on hold and needs a new sign-in token.
     Token {
         person: Person,
         hold: bool,
@@ -21,21 +21,21 @@ pub enum Installed {
 pub enum Ended {
     Not,
     Revoked,
-    /// Its user was deleted, and may have come back since.
+    /// Its user was deleted; the deletion may have been undone since.
     WithItsUser,
 }
 
-/// Everything that decides what may happen next.
+/// A state of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     pub installed: Installed,
-    /// Whether the vendor has ended the session behind the SDK's back.
+    /// Whether the vendor has ended the session without the SDK's knowledge.
     pub ended: Ended,
-    /// Whether the session was begun by `identify`.
+    /// Whether the session was started by `identify`.
     pub identified: bool,
-    /// Who was deleted at the vendor.
+    /// Which persons are deleted at the vendor.
     pub deleted: [bool; 2],
-    /// Who is signed in to the app itself.
+    /// The user who is signed in to the app.
     pub app: Option<Person>,
     pub online: bool,
 }
@@ -54,7 +54,7 @@ impl State {
         self.deleted[person as usize]
     }
 
-    /// The user that the SDK must name.
+    /// The user that the SDK must report.
     pub fn user(&self) -> Option<Person> {
         match self.installed {
             Installed::Nobody => None,
@@ -62,7 +62,7 @@ impl State {
         }
     }
 
-    /// The status that the SDK must tell (LIF-7).
+    /// The status that the SDK must report (LIF-7).
     pub fn status(&self) -> &'static [StatusWord] {
         use StatusWord::{Configured, PendingReauthentication, SignedIn, UseApiKey, UseSignInToken};
         match self.installed {
@@ -88,13 +88,13 @@ impl State {
         }
     }
 
-    /// A session that works: a call with it goes through.
+    /// Whether the session is usable, so that a call succeeds.
     pub(super) fn is_usable(&self) -> bool {
         matches!(self.installed, Installed::Token { hold: false, .. }) && self.online && self.ended == Ended::Not
     }
 }
 
-/// How an action ended, as its caller saw it.
+/// The result of an action, as its caller observes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Observation {
     Ok,
@@ -107,7 +107,7 @@ pub enum Observation {
     Unexpected,
 }
 
-/// A way in which an action may end, and what is then.
+/// Allowed results of an action, and the state after them.
 pub struct Branch {
     pub seen: Vec<Observation>,
     pub next: State,

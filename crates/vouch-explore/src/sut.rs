@@ -1,4 +1,4 @@
-//! Who is explored, and what a mismatch is.
+//! The system under test of an in-process walk, and its deviations from the model.
 
 use std::sync::Arc;
 use vouch_sim::mock_cloud::{CloudPolicy as CloudRules, Keys};
@@ -19,10 +19,10 @@ pub struct Parts {
     pub standard: Arc<Profile>,
 }
 
-/// Something that the model or an invariant does not allow.
+/// A deviation from the model, or a violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// The clause of a broken invariant; a difference from the model names none.
+    /// The clause of a violated invariant; `None` for most deviations from the model.
     pub clause: Option<&'static str>,
     pub expected: String,
     pub got: String,

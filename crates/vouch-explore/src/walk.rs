@@ -1,4 +1,4 @@
-//! Walks: random sequences of actions, held against the model and the invariants, and their shortest failing form.
+//! In-process walks: random sequences of actions, which are checked against the model and the invariants and shrunk if they fail.
 
 use super::action::Action;
 use super::exhaustive_check::SignInModel;
@@ -16,16 +16,16 @@ use std::mem::discriminant;
 use vouch_spec::profile::NumberForm;
 use vouch_spec::protocol::{Environment, Realm, Region};
 
-/// A step of a walk, and how it ended.
+/// A step of a walk, and its results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub action: Action,
     pub seen: Vec<Observation>,
-    /// What the model says of the state after it.
+    /// The state of the model after it.
     pub after: State,
 }
 
-/// How a walk went.
+/// An executed walk.
 pub struct Walked {
     pub home: Realm,
     pub conditions: Conditions,
@@ -33,7 +33,7 @@ pub struct Walked {
     pub mismatch: Option<Mismatch>,
 }
 
-/// What walks have visited so far.
+/// The states, transitions and actions that walks have visited.
 #[derive(Default)]
 pub struct Coverage {
     pub states: FxHashSet<State>,
@@ -41,7 +41,7 @@ pub struct Coverage {
     pub actions: BTreeSet<Action>,
 }
 
-/// States, and pairs of a state and an action that can happen in it, that can be reached at all.
+/// The reachable states, and the number of transitions: pairs of a reachable state and an action that is possible in it.
 pub fn reachable() -> (HashSet<State>, usize) {
     let (mut states, mut open) = (HashSet::from([State::START]), vec![State::START]);
     let mut transitions = 0;
@@ -60,14 +60,14 @@ pub fn reachable() -> (HashSet<State>, usize) {
     (states, transitions)
 }
 
-/// Which actions can happen in which state, worked out once for each.
+/// The possible actions of each state, computed once per state.
 pub struct Possible {
     all: Vec<Action>,
     known: FxHashMap<State, Vec<Vec<Action>>>,
 }
 
 impl Possible {
-    /// Of these actions.
+    /// Considers only these actions.
     pub fn of(all: Vec<Action>) -> Self {
         Self { all, known: FxHashMap::default() }
     }
@@ -79,7 +79,8 @@ impl Possible {
     }
 }
 
-/// Acts by their kind. A kind is drawn first, then one of its actions: else the kinds with many actions would crowd out the others.
+/// Groups actions by kind. A walk draws first a kind and then one of its actions, so that kinds with many actions are not drawn
+/// more often than others.
 pub(super) fn by_kind(actions: impl Iterator<Item = Action>) -> Vec<Vec<Action>> {
     let mut kinds: Vec<Vec<Action>> = Vec::new();
     for action in actions {
@@ -104,7 +105,7 @@ pub(super) fn conditions(random: &mut StdRng) -> Conditions {
     }
 }
 
-/// Where a walk of this seed lives.
+/// Draws the team's own realm for a walk.
 pub(super) fn home(random: &mut StdRng) -> Realm {
     let environments = [Environment::Production, Environment::Sandbox, Environment::Dev];
     let environment = environments[random.random_range(0..3)];
@@ -112,7 +113,7 @@ pub(super) fn home(random: &mut StdRng) -> Realm {
     Realm { environment, region }
 }
 
-/// Walks `length` random actions.
+/// Executes a walk of `length` random actions.
 pub async fn random_walk(
     parts: &Parts,
     seed: u64,
@@ -136,7 +137,7 @@ pub async fn random_walk(
     walk.end()
 }
 
-/// Walks given actions, leaving out those that cannot happen.
+/// Executes the given actions, without those that are not possible.
 pub async fn walk_along(parts: &Parts, home: Realm, conditions: Conditions, actions: &[Action]) -> Walked {
     let mut walk = Walk::begin(parts, home, conditions);
     for action in actions {
@@ -147,7 +148,7 @@ pub async fn walk_along(parts: &Parts, home: Realm, conditions: Conditions, acti
     walk.end()
 }
 
-/// The shortest form of a failing walk that can be found by leaving actions out, and its plainest.
+/// Shrinks a failing walk: removes and simplifies actions, and resets conditions to their defaults.
 pub async fn shrink(parts: &Parts, failed: Walked) -> Walked {
     let actions = |walked: &Walked| walked.steps.iter().map(|step| step.action).collect::<Vec<_>>();
     let again = async |best: &Walked, actions: &[Action]| {
@@ -177,7 +178,7 @@ struct Walk {
     mismatch: Option<Mismatch>,
 }
 
-/// The walk has come to a mismatch.
+/// The walk ended with a mismatch.
 struct Over;
 
 impl Walk {
@@ -205,7 +206,7 @@ impl Walk {
             }
             Err(mismatch) => {
                 self.steps.push(Step { action, seen, after: self.state });
-                // An invariant says more than a state that differs.
+                // A violated invariant is more specific than a deviation from the model.
                 Some(self.system.invariants(calls).err().unwrap_or(mismatch))
             }
         };
@@ -213,7 +214,7 @@ impl Walk {
         if self.mismatch.is_some() { Err(Over) } else { Ok(()) }
     }
 
-    /// Of two sign-ins at once one wins, and is the one that the SDK then has (LIF-5).
+    /// Of two concurrent sign-ins exactly one succeeds, and the SDK has its user afterwards (LIF-5).
     fn evaluate_parallel_sign_ins(&self, seen: &[Observation], branches: &[Branch]) -> Result<State, Mismatch> {
         let winners: Vec<_> = (0..seen.len()).filter(|at| seen[*at] == Observation::Ok).collect();
         let got = seen.iter().map(words).collect::<Vec<_>>().join(", ");
@@ -222,11 +223,13 @@ impl Walk {
                 let next = branches[*winner].next;
                 self.system.matches(&next).map(|()| next)
             }
-            _ => Err(Mismatch { clause: Some("LIF-5"), expected: "one of two sign-ins to win".into(), got }),
+            _ => {
+                Err(Mismatch { clause: Some("LIF-5"), expected: "exactly one of two sign-ins to succeed".into(), got })
+            }
         }
     }
 
-    /// The state after an action that ended so, if the model knows one that the SDK agrees with.
+    /// The state after an action with these results: one that the model allows and that matches the SDK.
     fn evaluate(&self, action: Action, seen: &[Observation]) -> Result<State, Mismatch> {
         let branches = self.state.branches(action);
         if action == Action::ParallelSignIns {
@@ -234,7 +237,7 @@ impl Walk {
         }
         let parallel_calls = seen.len() > 1 && action != Action::DeletedWhileWaiting;
         let allows = |allowed: &[Observation], seen: &Observation| {
-            // Of a crowd, those that come after the first to learn of a deletion find nobody signed in (DEL-5).
+            // Of concurrent calls, those after the first one that detects a deletion find no signed-in user (DEL-5).
             allowed.contains(seen)
                 || (parallel_calls
                     && allowed.contains(&Observation::Refused(vouch_spec::protocol::ErrorKind::InvalidUser))
@@ -249,7 +252,7 @@ impl Walk {
         let app_operations = self.system.take_app_operations();
         if app_operations > 0 && self.state.must_change_nothing(action) {
             let got = format!("{app_operations} token requests, sign-ins and sign-outs");
-            return Err(Mismatch { clause: None, expected: "nothing asked for and nothing done".into(), got });
+            return Err(Mismatch { clause: None, expected: "no token request, sign-in or sign-out".into(), got });
         }
         let mut first = None;
         for branch in fitting {
@@ -262,7 +265,7 @@ impl Walk {
     }
 }
 
-/// Whether an action leads straight from one status to the next, in one process.
+/// Whether an action leads directly from one status to the next, within one process.
 fn changes_status(action: Action) -> bool {
     matches!(
         action,
@@ -280,12 +283,12 @@ fn changes_status(action: Action) -> bool {
     )
 }
 
-/// An outcome as people say it.
+/// Describes a result for reports.
 pub fn words(seen: &Observation) -> String {
     match seen {
         Observation::Ok => "ok".into(),
         Observation::Unexpected => {
-            "an unexpected result: an extra call, a response without its body, or a token or user of somebody else"
+            "an unexpected result: an additional call, a response without its body, or a token or record of another user"
                 .into()
         }
         Observation::Http(status) => format!("HTTP {status}"),

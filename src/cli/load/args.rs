@@ -13,15 +13,15 @@ use vouch_spec::protocol::{Environment, Region};
 #[derive(clap::Args)]
 #[command(args_override_self = true)]
 pub struct Args {
-    /// The load file. Without it, the options say all.
+    /// The load file. Default: the load is described by the options alone.
     pub file: Option<PathBuf>,
 
-    /// The target file: its cloud gets the load, through its backend where it has one. Without it, the simulated cloud is
-    /// started and gets it.
+    /// The target file. The load goes to its cloud, and through its backend if it has one. Default: Vouch starts the mock
+    /// cloud and loads it.
     #[arg(short, long, value_name = "FILE")]
     pub target: Option<PathBuf>,
 
-    /// What to do: exchange, refresh, issue, signIn, launch, migration, or a workload of the load file.
+    /// The workload: exchange, refresh, issue, signIn, launch, migration, or one that the load file defines.
     #[arg(short, long, value_name = "NAME")]
     pub workload: Option<String>,
 
@@ -30,69 +30,71 @@ pub struct Args {
     #[arg(short, long, value_name = "ARRIVALS")]
     pub arrivals: Option<Arrivals>,
 
-    /// How long, warm-up included.
+    /// Total duration, including warm-up.
     #[arg(short, long, value_name = "TIME")]
     pub duration: Option<humantime::Duration>,
 
-    /// At the start, not measured.
+    /// Duration of the warm-up at the start, which is not measured.
     #[arg(long, value_name = "TIME")]
     pub warm_up: Option<humantime::Duration>,
 
-    /// What must hold, for example "p99<50ms" or "refresh errors<0.1%". May be repeated.
+    /// A threshold, for example "p99<50ms" or "refresh errors<0.1%". May be repeated.
     #[arg(long = "threshold", value_name = "THRESHOLD")]
     pub thresholds: Vec<Threshold>,
 
-    /// Signed-in installations.
+    /// Number of signed-in installations.
     #[arg(long, value_name = "N")]
     pub installations: Option<u32>,
 
-    /// Users that they belong to.
+    /// Number of users; the installations are spread over them.
     #[arg(long, value_name = "N")]
     pub users: Option<u32>,
 
-    /// Sign-in tokens to make before the clock starts.
+    /// Number of sign-in tokens to create before the load starts.
     #[arg(long, value_name = "N")]
     pub tokens: Option<u32>,
 
-    /// Use each sign-in token again and again, for servers that do not mind.
+    /// Use each sign-in token more than once, for servers that allow it.
     #[arg(long)]
     pub reuse_tokens: bool,
 
-    /// Connections at once.
+    /// Number of concurrent connections; with HTTP/2, of concurrent requests.
     #[arg(short, long, value_name = "N")]
     pub connections: Option<u32>,
 
-    /// Threads that send. Left out, one core is left for others.
+    /// Number of sending threads. Default: one less than the number of cores.
     #[arg(long, value_name = "N")]
     pub threads: Option<u32>,
 
-    /// How long one request may take.
+    /// Timeout of one request.
     #[arg(long, value_name = "TIME")]
     pub timeout: Option<humantime::Duration>,
 
-    /// The version of HTTP.
+    /// HTTP version.
     #[arg(long, value_enum)]
     pub protocol: Option<Protocol>,
 
-    /// The wire profile, where the target file names none: junction, gcip or standard.
+    /// The wire profile, if the target file names none: junction, gcip or standard.
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 
+    /// The environment: production, sandbox or dev.
     #[arg(long, value_name = "NAME", value_parser = environment)]
     pub environment: Option<Environment>,
 
+    /// The region: us or eu.
     #[arg(long, value_name = "NAME", value_parser = region)]
     pub region: Option<Region>,
 
-    /// A PEM file with certificates to trust besides the machine's own.
+    /// A PEM file with CA certificates to trust in addition to those of the operating system.
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
 
-    /// What chance depends on.
+    /// Random seed.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
-    /// What is shown while the load runs.
+    /// Progress output while the load runs.
     #[arg(long, value_enum, default_value_t = ProgressMode::Auto)]
     pub progress: ProgressMode,
 
@@ -103,21 +105,22 @@ pub struct Args {
     #[command(flatten)]
     pub reports: ReportPaths,
 
-    /// Compare with a baseline: a target file, or the JSON report of an earlier run, whose target is measured again. Both
-    /// are measured in turns.
+    /// Compare with a baseline: a target file, or the JSON report of an earlier run, whose target is measured again. The
+    /// rounds of the two targets alternate.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
 
-    /// Pairs of rounds in a comparison; `--duration` is shared among them.
+    /// Number of round pairs in a comparison; `--duration` is divided among them.
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=200))]
     pub rounds: u32,
 
-    /// Find the highest rate that keeps to the thresholds, for example "100/s to 50000/s"; each rate is held for `--duration`.
+    /// Find the highest rate at which all thresholds pass, between two bounds, for example "100/s to 50000/s". Each rate is
+    /// held for `--duration`.
     #[arg(long, value_name = "BOUNDS", conflicts_with = "baseline")]
     pub find_max_rate: Option<Bounds>,
 }
 
-/// Two rates in arrivals a second.
+/// The lowest and the highest rate of a search, in arrivals per second.
 #[derive(Clone, Copy)]
 pub struct Bounds(pub f64, pub f64);
 
@@ -134,15 +137,15 @@ impl std::str::FromStr for Bounds {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressMode {
-    /// A live view on a terminal, a line a second elsewhere.
+    /// A live view on a terminal, else one line per second.
     Auto,
-    /// A line a second.
+    /// One line per second.
     Plain,
     Off,
 }
 
 impl Args {
-    /// What the options say otherwise than the load file.
+    /// The options that override values of the load file.
     pub fn overrides(&self) -> Overrides {
         let time = |duration: Option<humantime::Duration>| duration.map(Duration::from);
         Overrides {

@@ -1,4 +1,4 @@
-//! `vouch load --baseline` and `vouch load --find-max-rate`: loads of several rounds.
+//! `vouch load --baseline` and `vouch load --find-max-rate`: loads with several rounds.
 
 use crate::cli::load::args::Args;
 use crate::cli::load::shared::{PreparedLoad, load_error, profile, workers};
@@ -19,7 +19,7 @@ use vouch_load::{
 };
 use vouch_runner::target_file::Target;
 
-/// The target file of a baseline: the file itself, or that of a saved run.
+/// The target file of a baseline: the file itself, or the target file that a saved report names. `None` is the mock cloud.
 fn baseline_target(path: &Path) -> Result<Option<PathBuf>, CliError> {
     if path.extension().is_some_and(|end| end == "toml") {
         return Ok(Some(path.to_owned()));
@@ -28,16 +28,16 @@ fn baseline_target(path: &Path) -> Result<Option<PathBuf>, CliError> {
         CliError::Usage(format!("{}: {what}; give a report of `vouch load --json`, or a target file", path.display()))
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-    let saved: Value = serde_json::from_str(&text).map_err(|_| wrong("it is no JSON"))?;
+    let saved: Value = serde_json::from_str(&text).map_err(|_| wrong("it is not JSON"))?;
     match (saved.get("schema").and_then(Value::as_u64), saved.get("series"), saved.get("targetFile")) {
         (Some(1), Some(Value::Object(_)), Some(Value::String(path))) => Ok(Some(PathBuf::from(path))),
-        // That run was against the simulated cloud.
+        // That run loaded the mock cloud.
         (Some(1), Some(Value::Object(_)), Some(Value::Null)) => Ok(None),
-        _ => Err(wrong("it is no report of a load")),
+        _ => Err(wrong("it is not a report of a load")),
     }
 }
 
-/// Compares with a baseline in turns.
+/// Compares a target with a baseline, in alternating rounds.
 pub async fn compare_with_baseline(
     args: &Args,
     path: &Path,
@@ -76,8 +76,9 @@ pub async fn compare_with_baseline(
         drop((old, new));
         comparison
     };
-    let comparison =
-        tokio::task::spawn_blocking(work).await.map_err(|_| CliError::Environment("the load broke down".into()))?;
+    let comparison = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
     let comparison = match comparison {
         Err(LoadError { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
         other => other.map_err(load_error)?,
@@ -91,10 +92,10 @@ pub async fn compare_with_baseline(
     Ok(outcome.exit_code())
 }
 
-/// What a comparison comes to.
+/// The result of a comparison.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ComparisonOutcome {
-    /// The new build breaks a threshold, whatever the baseline does.
+    /// The new build fails a threshold. The result of the baseline does not matter.
     ThresholdFailed,
     Inconclusive,
     Regressed,
@@ -102,14 +103,14 @@ enum ComparisonOutcome {
 }
 
 impl ComparisonOutcome {
-    /// `asked`: the load has thresholds of its own.
+    /// `asked`: the load file or the options set thresholds.
     fn of(comparison: &Comparison, asked: bool) -> Self {
         let regressed = comparison.compared.iter().any(|compared| compared.regressed);
         match comparison.evaluation.verdict {
             LoadVerdict::Failed => ComparisonOutcome::ThresholdFailed,
             _ if comparison.unsound_reason.is_some() => ComparisonOutcome::Inconclusive,
             _ if regressed => ComparisonOutcome::Regressed,
-            // Limits of the generator are the same for both builds, so that they can be compared all the same.
+            // The limits of the generator affect both builds in the same way, so the comparison is still valid.
             LoadVerdict::Inconclusive if asked => ComparisonOutcome::Inconclusive,
             _ => ComparisonOutcome::NoRegression,
         }
@@ -127,7 +128,7 @@ impl ComparisonOutcome {
 fn with_baseline_help(who: &str, stop: CliError) -> CliError {
     match stop {
         CliError::Environment(what) => CliError::Environment(format!(
-            "{who}: {what}\n  help: both builds must be reachable: they are measured in turns, since two times of day differ as much as two builds"
+            "{who}: {what}\n  help: both builds must be reachable, because their rounds alternate: results from two times of day can differ as much as two builds"
         )),
         other => other,
     }
@@ -139,14 +140,14 @@ fn write_comparison(
     outcome: ComparisonOutcome,
 ) -> io::Result<()> {
     let mut out = Out;
-    writeln!(out, "{new}, against {old}: {} pairs of rounds in turns\n", comparison.pairs.len())?;
+    writeln!(out, "{new}, compared with {old}: {} pairs of alternating rounds\n", comparison.pairs.len())?;
     for compared in &comparison.compared {
         let percent = (compared.ratio - 1.0) * 100.0;
         let (sign, name) = if percent >= 0.0 { ("+", "slower") } else { ("", "faster") };
         let mark = if compared.regressed { "✗" } else { " " };
         writeln!(
             out,
-            "{mark} {:<5} {sign}{percent:.1}% {name}; by chance alone in {} of 100 comparisons",
+            "{mark} {:<5} {sign}{percent:.1}% {name}; by chance in {} of 100 comparisons",
             compared.measure.name(),
             short(compared.p_value * 100.0)
         )?;
@@ -158,13 +159,13 @@ fn write_comparison(
     let verdict = match outcome {
         ComparisonOutcome::ThresholdFailed => "failed: the new build fails its thresholds".to_owned(),
         ComparisonOutcome::Inconclusive => {
-            format!("inconclusive: {}", unclear.as_deref().unwrap_or("not all was measured"))
+            format!("inconclusive: {}", unclear.as_deref().unwrap_or("not everything was measured"))
         }
         ComparisonOutcome::Regressed => {
-            format!("regressed: a false alarm is less likely than {}%", SIGNIFICANCE * 100.0)
+            format!("regressed: the probability of a false alarm is below {}%", SIGNIFICANCE * 100.0)
         }
         ComparisonOutcome::NoRegression => {
-            format!("no regression of {:.0}% or more can be told from noise", (MIN_RATIO - 1.0) * 100.0)
+            format!("no regression of {:.0}% or more is significant", (MIN_RATIO - 1.0) * 100.0)
         }
     };
     writeln!(out, "\n{verdict}")
@@ -182,7 +183,7 @@ fn comparison_json(comparison: &Comparison, (old, new): &(String, String)) -> Va
     })
 }
 
-/// Finds the highest rate that keeps to the thresholds.
+/// Finds the highest rate at which all thresholds pass.
 pub async fn search_max_rate(
     args: &Args,
     bounds: (f64, f64),
@@ -211,8 +212,9 @@ pub async fn search_max_rate(
     };
     let head = ["arrivals/s", "good/s", "p50", "p99"];
     writeln!(Out, "the highest rate to {name}\n\n  {:>10} {:>10} {:>9} {:>9}", head[0], head[1], head[2], head[3])?;
-    let (outcome, mut written) =
-        tokio::task::spawn_blocking(work).await.map_err(|_| CliError::Environment("the load broke down".into()))?;
+    let (outcome, mut written) = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
     let (search_max_rate, all) = match outcome {
         Err(LoadError { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
         other => other.map_err(load_error)?,
@@ -221,7 +223,7 @@ pub async fn search_max_rate(
     let shown = |rate: Option<f64>| rate.map_or_else(|| "none".to_owned(), |rate| format!("{}/s", short(rate)));
     if written.is_ok() {
         let (highest, lowest) = (shown(search_max_rate.highest_passed()), shown(search_max_rate.lowest_failed()));
-        let limit = "\n! at some rates the generator was the limit: the server may be able to do more";
+        let limit = "\n! at some rates the load generator was the limit: the highest rate of the server may be higher";
         let limit = if limited { limit } else { "" };
         written = writeln!(Out, "\nhighest passing rate: {highest}; lowest failing rate: {lowest}{limit}");
     }
@@ -244,7 +246,7 @@ pub async fn search_max_rate(
     })
 }
 
-#[allow(clippy::cast_precision_loss, reason = "for readers")]
+#[allow(clippy::cast_precision_loss, reason = "shown rounded")]
 fn write_trial(trial: &RateTrial) -> io::Result<()> {
     let figures = trial.round.total.figures(trial.round.seconds());
     let at = |quantile: f64| time(trial.round.total.latency.value_at_quantile(quantile) as f64);
@@ -252,7 +254,7 @@ fn write_trial(trial: &RateTrial) -> io::Result<()> {
         LoadVerdict::Passed if trial.fell_behind => "fell behind",
         LoadVerdict::Passed => "passed",
         LoadVerdict::Failed => "failed",
-        LoadVerdict::Inconclusive => "the generator was the limit",
+        LoadVerdict::Inconclusive => "the load generator was the limit",
     };
     writeln!(Out, "  {:>10} {:>10} {:>9} {:>9}  {verdict}", short(trial.rate), short(figures.rate), at(0.5), at(0.99))
 }

@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: Args) -> Done {
 
 async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {
     let stop = stop_on_interrupt();
-    // Before the run: a file that cannot be written must not cost the run.
+    // Opened before the run, so that a path that cannot be written fails at once and not after the load.
     let files = OutputFiles::open(args.json.as_deref(), &args.reports)?;
     let mut console =
         ProgressDisplay::new(load.duration, args.progress == ProgressMode::Auto, args.progress != ProgressMode::Off);
@@ -59,8 +59,9 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         console.end();
         (load, round, undeleted_users)
     };
-    let (load, round, undeleted_users) =
-        tokio::task::spawn_blocking(work).await.map_err(|_| CliError::Environment("the load broke down".into()))?;
+    let (load, round, undeleted_users) = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
     drop(services);
     let round = match round {
         Err(LoadError { interrupted: true, what, .. }) => {
@@ -79,7 +80,7 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         evaluation: &evaluation,
         undeleted_users,
     };
-    // A summary that cannot be written costs no report.
+    // The reports are written even if the summary could not be.
     let written = report.write_summary(&mut Out, console::colors_enabled());
     files.write(&report)?;
     written?;

@@ -1,5 +1,4 @@
-//! The files that reports of a load go to. They are opened before the run: ten minutes of load are not to be lost to a folder
-//! that does not exist.
+//! The output files of a load's reports. They are opened before the run, so that a wrong path fails before the load starts.
 
 use crate::cli::CliError;
 use std::fs::{File, OpenOptions};
@@ -10,15 +9,15 @@ use vouch_load::report::{Exposition, LoadReport};
 /// Reports of a load besides the summary and the JSON.
 #[derive(clap::Args)]
 pub struct ReportPaths {
-    /// Write the results as a page for a browser, plots included.
+    /// Write the results as an HTML page with plots.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "find_max_rate"])]
     html: Option<PathBuf>,
 
-    /// Write the results as metrics in Prometheus' text format.
+    /// Write the results as metrics in the Prometheus text format.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "find_max_rate"])]
     prometheus: Option<PathBuf>,
 
-    /// Write the results as metrics in OpenMetrics' format.
+    /// Write the results as metrics in the OpenMetrics format.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "find_max_rate"])]
     openmetrics: Option<PathBuf>,
 }
@@ -40,7 +39,7 @@ impl Format {
     }
 }
 
-/// A file that is open and keeps its old content until it is written. One that was made and never written goes again.
+/// An open file, whose old content stays until the report is written. A file that was created but never written is deleted.
 struct OutputFile {
     path: PathBuf,
     canonical: PathBuf,
@@ -49,11 +48,10 @@ struct OutputFile {
     created: bool,
 }
 
-/// The open files.
 pub struct OutputFiles(Vec<OutputFile>);
 
 impl OutputFiles {
-    /// Opens all of them, and changes none.
+    /// Opens all files without changing their content.
     pub fn open(json: Option<&Path>, reports: &ReportPaths) -> Result<Self, CliError> {
         let wanted = [
             (json, Format::Json),
@@ -65,22 +63,21 @@ impl OutputFiles {
         for (path, format) in wanted {
             let Some(path) = path else { continue };
             let (file, created) = open(path).map_err(|error| CliError::Environment(write_error(path, &error)))?;
-            // One file has many names: `q.out`, `./q.out`, a link.
+            // Two paths can name one file: `q.out`, `./q.out`, a link.
             let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
             if files.iter().any(|other| other.canonical == canonical) {
-                return Err(CliError::Usage(format!("two reports cannot go to one file: {}", path.display())));
+                return Err(CliError::Usage(format!("two reports cannot be written to one file: {}", path.display())));
             }
             files.push(OutputFile { path: path.to_owned(), canonical, format, file, created });
         }
         Ok(Self(files))
     }
 
-    /// Writes each report. One that fails keeps no other from being written.
+    /// Writes every report, also after one of them failed.
     pub fn write(mut self, report: &LoadReport<'_>) -> Result<(), CliError> {
         let mut failed = Vec::new();
         for open in &mut self.0 {
             match open.write(&open.format.text(report)) {
-                // What was made is a report now, and stays.
                 Ok(()) => open.created = false,
                 Err(error) => failed.push(write_error(&open.path, &error)),
             }
@@ -91,13 +88,13 @@ impl OutputFiles {
 
 impl OutputFile {
     fn write(&mut self, text: &str) -> io::Result<()> {
-        // A pipe or a device has no duration to cut.
+        // A pipe or a device cannot be truncated.
         let plain = self.file.metadata()?.is_file();
         if plain {
             self.file.set_len(0)?;
         }
         self.file.write_all(text.as_bytes())?;
-        // Some file systems tell of a full disk only now.
+        // Some file systems report a full disk only when the data is synchronised.
         if plain { self.file.sync_all() } else { Ok(()) }
     }
 }
@@ -110,7 +107,7 @@ impl Drop for OutputFile {
     }
 }
 
-/// Opens a file for writing, and says whether it is new.
+/// Opens a file for writing. Also returns whether it was created.
 fn open(path: &Path) -> io::Result<(File, bool)> {
     match OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(file) => Ok((file, true)),

@@ -1,4 +1,4 @@
-//! What the commands share that put a load on something: `load`, `journeys` and `worker`.
+//! Functions shared by the commands that generate load: `load`, `journeys` and `worker`.
 
 use crate::cli::CliError;
 use crate::cli::signals::INTERRUPTED;
@@ -16,21 +16,21 @@ use vouch_spec::protocol::{Environment, Region};
 
 /// The value of `--environment`.
 pub fn environment(word: &str) -> Result<Environment, &'static str> {
-    Environment::parse(word).ok_or("there are production, sandbox and dev")
+    Environment::parse(word).ok_or("expected production, sandbox or dev")
 }
 
 /// The value of `--region`.
 pub fn region(word: &str) -> Result<Region, &'static str> {
-    Region::parse(word).ok_or("there are us and eu")
+    Region::parse(word).ok_or("expected us or eu")
 }
 
-/// The wire profile of `--profile`, else the target's, else the vendor's own.
+/// The wire profile: that of `--profile`, else that of the target file, else `junction`.
 pub fn profile(name: Option<&str>, target: &Target) -> Result<Arc<Profile>, CliError> {
     let named = named_profile(name, target)?;
     Ok(named.or_else(|| target.profile.clone()).unwrap_or_else(Profile::junction))
 }
 
-/// A load that could not be carried out, for the user.
+/// The command-line error for a load that could not be carried out.
 pub fn load_error(load_error: LoadError) -> CliError {
     let help = load_error.help.map(|help| format!("\n  help: {help}")).unwrap_or_default();
     CliError::Environment(format!("{}{help}", load_error.what))
@@ -46,7 +46,7 @@ pub fn exit_code(round: &Round, evaluation: &Evaluation) -> ExitCode {
     }
 }
 
-/// The workers of a load and its target, ready to prepare.
+/// The workers of a load, connected to its target; `prepare` has not run yet.
 pub struct PreparedLoad {
     pub workers: Workers,
     pub services: RunningServices,

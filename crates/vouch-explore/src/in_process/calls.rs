@@ -1,4 +1,4 @@
-//! Calls of the SDK, and what is remembered of how they ended.
+//! Calls the SDK, and records the results for the invariants.
 
 use super::InProcess;
 use crate::action::{InjectedFault, Person, Place};
@@ -17,7 +17,7 @@ impl InProcess {
         *self.network.fault.lock() = Some((on, fault));
     }
 
-    /// A call that may begin a session.
+    /// Records that a call may start a session.
     pub(super) fn record_session_start(&self) {
         self.observed.lock().stored_session = StoredSession::MayExist;
     }
@@ -88,7 +88,7 @@ impl InProcess {
         self.record(answered.map(|answer| Observation::Http(answer.status)))
     }
 
-    /// Whether the calls of a kind since then follow each other faster than the server asked for (REF-9).
+    /// Whether calls of a kind, from an index of the transcript on, follow each other faster than Retry-After allows (REF-9).
     pub(super) fn ignores_retry_after(&self, kind: Operation, from: usize, seconds: u64) -> bool {
         self.network.transcript.read(|exchanges| {
             let calls = exchanges[from..].iter().filter(|exchange| exchange.operation == kind);
@@ -98,15 +98,15 @@ impl InProcess {
         })
     }
 
-    /// How many calls of a kind were sent since then.
+    /// The number of calls of a kind from an index of the transcript on.
     pub(super) fn count(&self, kind: Operation, from: usize) -> usize {
         self.network.transcript.read(|exchanges| exchanges[from..].iter().filter(|e| e.operation == kind).count())
     }
 
-    /// A call whose answer comes as the cloud made it.
+    /// Makes an API call whose response must have a body.
     pub(super) async fn read(&self, path: &str) -> Observation {
         let answered = self.sdk.request("GET", path).await;
-        // What the API says must reach the app (SCO-1).
+        // The body of a response must reach the app (SCO-1).
         let lost = |answer: &ApiResponse| answer.status == 200 && answer.body.is_null();
         self.record(
             answered
@@ -114,7 +114,7 @@ impl InProcess {
         )
     }
 
-    /// A process that died in the middle answered nobody.
+    /// Relaunches after a possible crash. A call of a crashed process has no result.
     pub(super) fn after_crash(&mut self, seen: Observation) -> Observation {
         let died = self.life.is_over();
         self.life.end_at_write(0);
@@ -136,7 +136,7 @@ impl InProcess {
     }
 }
 
-/// SDK and backend, as the app calls them.
+/// The SDK and the backend for the app.
 struct Port<'a>(&'a InProcess);
 
 fn failed(error: SdkError) -> AppError {

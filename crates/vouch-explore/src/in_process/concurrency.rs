@@ -1,4 +1,4 @@
-//! Acts in which something happens while a call goes on.
+//! Actions with concurrent calls.
 
 use super::InProcess;
 use crate::action::{InjectedFault, LastCall, Person, Place};
@@ -8,7 +8,7 @@ use vouch_sim::reference::sdk::SdkError;
 use vouch_sim::wire::Operation;
 use vouch_spec::protocol::ErrorKind::{Cancelled, InvalidUser, Network, NotSignedIn, Unauthorized};
 
-/// Others get their turn: by then a call that was begun before is under way.
+/// Yields to other tasks, so that a call that was started before is in flight.
 async fn meanwhile() {
     tokio::task::yield_now().await;
 }
@@ -19,7 +19,7 @@ impl InProcess {
         self.sdk.sign_out()
     }
 
-    /// Four calls at once.
+    /// Four concurrent calls.
     pub(super) async fn parallel_calls(&self, path: &str) -> Vec<Observation> {
         join_all((0..4).map(|_| self.request(path))).await
     }
@@ -30,7 +30,7 @@ impl InProcess {
         if out == Observation::Ok { vec![first, second] } else { vec![out] }
     }
 
-    /// Two calls, of which the second begins while the first goes on.
+    /// Two calls; the second starts while the first is in flight.
     async fn overlapping_requests(&self, path: &str) -> [Observation; 2] {
         let second = async {
             meanwhile().await;
@@ -39,7 +39,7 @@ impl InProcess {
         tokio::join!(self.request(path), second).into()
     }
 
-    /// Two calls that the vendor refuses; one hears of it late, and needs no refresh of its own then (REF-3).
+    /// Two calls that the vendor refuses. The refusal of one arrives late, and it needs no refresh of its own (REF-3).
     pub(super) async fn late_refusal(&self, of: Person, path: &str) -> Vec<Observation> {
         self.refuse_access_tokens(of);
         *self.network.delayed.lock() = Some(Operation::Api);
@@ -48,9 +48,9 @@ impl InProcess {
         if self.count(Operation::Refresh, before) > 1 { vec![Observation::Unexpected] } else { vec![late, soon] }
     }
 
-    /// Two calls of a deleted user, of which one waits for the other's refresh.
+    /// Two calls of a deleted user; one waits for the other's refresh.
     pub(super) async fn deleted_while_waiting(&self, of: Person, path: &str) -> Vec<Observation> {
-        // Now its access token is fresh, and the API is what refuses it.
+        // The first call gets a new access token, so that the API refuses the next calls.
         match self.request(path).await {
             Observation::Http(200) => {}
             seen => return vec![seen],
@@ -75,8 +75,8 @@ impl InProcess {
         vec![if look.is_ok() { seen } else { Observation::Unexpected }]
     }
 
-    /// Signs the next user in while the last one's call goes on, and makes a call; how that one ends, unless something else
-    /// was not as it must be.
+    /// Signs the next user in while a call of the previous user is in flight, and makes a call. Returns its result, or the first
+    /// unexpected one.
     pub(super) async fn next_user(&self, state: &State, next: Person, last_call: LastCall) -> Observation {
         let last = next.other();
         let [theirs, own] = [last, next].map(|person| format!("/v2/user/{}", self.id(person)));
@@ -115,7 +115,7 @@ impl InProcess {
                 other => other,
             }
         });
-        // An answer to the last user's own call may still reach who made it.
+        // The previous user's own call may still return its response.
         let may_be = [NotSignedIn, Cancelled, Network].map(Observation::Refused);
         let answered = match last_call {
             LastCall::Refused => {

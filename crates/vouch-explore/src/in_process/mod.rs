@@ -1,5 +1,5 @@
-//! The built-in parts without sockets, processes and files: the same SDK, cloud and app, wired to each other in memory, so
-//! that thousands of sequences a second can be walked.
+//! The built-in SDK, cloud, backend and app, connected in memory without sockets, processes and files, so that thousands of walks
+//! per second can be executed.
 
 mod calls;
 mod concurrency;
@@ -26,7 +26,7 @@ use vouch_sim::wire::{FaultInjector, RecordingProxy, Transcript};
 use vouch_spec::profile::{NumberForm, Profile};
 use vouch_spec::protocol::{Realm, StatusWord};
 
-/// Virtual time that passes at once.
+/// Virtual time: a sleep ends at once and advances the clock.
 struct VirtualTime {
     clock: Clock,
     /// How far the device's clock is ahead of the servers', in milliseconds.
@@ -44,21 +44,21 @@ impl Time for VirtualTime {
     }
 }
 
-/// What differs from walk to walk and must make no difference.
+/// Random conditions of a walk. They must not affect the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conditions {
     pub expires_in: Option<NumberForm>,
     /// Sign-in tokens whose encoding contains `-` and `_`.
     pub url_safe_characters: bool,
-    /// Sign-in tokens that write the user id in capitals.
+    /// Sign-in tokens with the user id in capital letters.
     pub capital_user_id: bool,
     pub clock_skew_minutes: i64,
-    /// A wire that claims RFC 6749 and RFC 8693.
+    /// A wire profile that claims RFC 6749 and RFC 8693.
     pub standard: bool,
 }
 
 impl Conditions {
-    /// Makes one of them as it is by default.
+    /// Functions that each reset one condition to its default.
     pub const SIMPLER: [fn(&mut Self); 5] = [
         |conditions| conditions.expires_in = None,
         |conditions| conditions.url_safe_characters = false,
@@ -68,13 +68,13 @@ impl Conditions {
     ];
 }
 
-/// One installed app with all that surrounds it.
+/// One installed app with its device, network, backend and cloud.
 pub(super) struct InProcess {
     pub(super) parts: Parts,
     pub(super) conditions: Conditions,
     pub(super) home: Realm,
     pub(super) locked: Arc<AtomicBool>,
-    /// The statuses told in the last action.
+    /// The status changes that were reported during the last action.
     pub(super) changes: Vec<Vec<StatusWord>>,
     pub(super) clock: Clock,
     pub(super) redactor: Redactor,
@@ -92,7 +92,7 @@ pub(super) struct InProcess {
     pub(super) app_operations: AtomicUsize,
     pub(super) observed: Mutex<Observed>,
     pub(super) watch: InvariantState,
-    /// How many exchanges were looked at for what answers with tokens owe.
+    /// The number of recorded calls whose token responses were checked.
     pub(super) answers_seen: usize,
 }
 
@@ -179,7 +179,7 @@ impl InProcess {
         place.seen_from(self.home)
     }
 
-    /// A sign-in token, as the app gets it from its backend.
+    /// Issues a sign-in token, as the app requests it from its backend.
     fn issue(&self, person: Person, place: Place) -> Option<String> {
         self.issue_written(person, place, self.conditions.capital_user_id)
     }

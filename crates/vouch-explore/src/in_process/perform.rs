@@ -1,4 +1,4 @@
-//! Doing an action.
+//! Performs actions.
 
 use super::InProcess;
 use crate::action::{Action, FaultTarget, InjectedFault, Person, Place};
@@ -15,7 +15,7 @@ use vouch_spec::step::Forgery;
 const LONG: Duration = Duration::from_secs(3 * 24 * 3600);
 
 impl InProcess {
-    /// Does one action; `state` is what was before it.
+    /// Performs one action; `state` is the state before it.
     pub async fn perform(&mut self, action: Action, state: &State) -> Vec<Observation> {
         let hour = self.network.cloud.lifetimes().access_token + Duration::from_secs(1);
         let user = state.user().unwrap_or(Person::Ada);
@@ -199,7 +199,7 @@ impl InProcess {
         let Some(token) = forged else { return Observation::Refused(ErrorKind::Network) };
         let done = self.sdk.sign_in(&token).await;
         let sent = self.network.transcript.len() - before;
-        // What is malformed is refused without a call (EXC-6).
+        // A malformed token is refused without a call (EXC-6).
         if sent > 0 && how != Forgery::BadSignature {
             return Observation::Unexpected;
         }
@@ -224,7 +224,7 @@ impl InProcess {
         }
     }
 
-    /// Overwrites what lies in an area, launches, and signs out.
+    /// Overwrites all items of an area, launches, and signs out.
     fn corrupt_storage(&mut self, area: Area, state: &State) -> Observation {
         self.life.end();
         let garbage = |((of, _), value): (&(Area, String), &mut Vec<u8>)| {
@@ -252,7 +252,7 @@ impl InProcess {
         let reported = self.sdk.status();
         self.locked.store(false, Ordering::Relaxed);
         match reported {
-            // Nobody is signed in to a device that cannot say so (PER-6).
+            // With locked storage the SDK must not report that no user is signed in (PER-6).
             Ok(status) if status.len() == state.status().len() => Observation::Ok,
             Ok(_) => Observation::Unexpected,
             Err(error) => Observation::Refused(error.kind),
@@ -276,7 +276,7 @@ impl InProcess {
         self.locked.store(true, Ordering::Relaxed);
         let meanwhile = self.sdk.sign_out();
         self.locked.store(false, Ordering::Relaxed);
-        // Ok means erased, whatever some keychains do while they are locked.
+        // `Ok` means erased, even if a locked keychain allows it.
         match self.record_sign_out(meanwhile) {
             Observation::Refused(ErrorKind::Storage) => self.sign_out(),
             other => other,
@@ -301,7 +301,7 @@ impl InProcess {
     }
 }
 
-/// Everybody has so many turns before a call counts as one that never ends.
+/// After this many yields a call counts as one that never ends.
 const TURNS: usize = 1000;
 
 async fn in_time(call: impl Future<Output = Observation>) -> Observation {

@@ -21,9 +21,9 @@ use vouch_spec::step::{ClockSkew, CurrentUser, Outcome, Outcomes, Relaunch, Scen
 /// The clause of status changes.
 const CHANGES: &str = "LIF-6";
 
-/// What is to be written.
+/// The walk that is written as a scenario.
 pub struct WalkScenario {
-    /// What found it.
+    /// The seed that found it.
     pub seed: u64,
     pub record: String,
     pub clause: String,
@@ -32,24 +32,24 @@ pub struct WalkScenario {
     pub stages: Vec<Stage>,
 }
 
-/// One action, and the states that may be before and after it. Where there are several, only what holds in all is asked.
+/// One action, with the possible states before and after it. Only what holds in all of them is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stage {
     pub action: Action,
     pub before: Vec<State>,
     pub after: Vec<State>,
-    /// The action found nothing to do its work with.
+    /// The action had no effect, for example because there was no old token to send.
     pub idle: bool,
 }
 
-/// A scenario file's text.
+/// The text of a scenario file.
 pub struct ScenarioText {
     pub text: String,
-    /// The line, from 1, at which each stage begins.
+    /// The line at which each stage starts, counted from 1.
     pub lines: Vec<usize>,
 }
 
-/// The scenario of a walk that failed in memory.
+/// The scenario of a failed in-process walk.
 pub fn of_walk(walked: &Walked, seed: u64) -> ScenarioText {
     let reported =
         walked.mismatch.as_ref().map(|m| format!("expected {}, got {}", m.expected, m.got)).unwrap_or_default();
@@ -61,7 +61,7 @@ pub fn of_walk(walked: &Walked, seed: u64) -> ScenarioText {
         stages.push(Stage { action: step.action, before, after: vec![step.after], idle });
     }
     let clause = walked.mismatch.as_ref().and_then(|m| m.clause).unwrap_or(own).to_owned();
-    // Where it went wrong, the model alone says what is right; but reported changes are wrong for the state that was reached.
+    // At the failing stage all states that the model allows are expected. Status changes are compared with the reached state.
     if let Some(last) = stages.last_mut().filter(|_| clause != CHANGES) {
         last.after =
             last.before.iter().flat_map(|state| state.branches(last.action)).map(|branch| branch.next).collect();
@@ -118,7 +118,7 @@ fn new_user_stages(script: &WalkScenario) -> impl Iterator<Item = usize> {
     script.stages.iter().enumerate().filter(comes).map(|(number, _)| number)
 }
 
-/// The scenario file as far as `steps:`.
+/// The scenario file up to `steps:`.
 fn header(script: &WalkScenario) -> String {
     let mut out = String::new();
     let seed = script.seed;
@@ -255,7 +255,7 @@ fn changes(stage: &Stage) -> Option<ScenarioStep> {
     Some(ScenarioStep::new(StatusChanges { are: Some(changes), any: false }))
 }
 
-/// A walk in a few lines, for people.
+/// Describes a walk for the console.
 pub fn tell(walked: &Walked) -> String {
     let mut out = String::new();
     for (number, step) in walked.steps.iter().enumerate() {

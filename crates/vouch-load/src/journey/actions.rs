@@ -1,4 +1,4 @@
-//! What one step of a scenario is in a journey: a move of the user, nothing, or what no load can do.
+//! Maps a scenario step to a journey: an action of the user, nothing, or the reason why a load cannot perform it.
 
 use crate::endpoints::LoadCall;
 use std::time::Duration;
@@ -6,15 +6,15 @@ use vouch_spec::protocol::Realm;
 use vouch_spec::scenario::Text;
 use vouch_spec::step::{ClientCall, ExpiringToken, ForgeToken, GrantCall, Step, StepFields as _, TokenShape};
 
-/// What a user does.
+/// An action of a virtual user.
 pub enum JourneyAction {
-    /// A sign-in token for a person, and its name from here on.
+    /// Requests a sign-in token for a person, and binds it to a name.
     Issue {
         person: usize,
         bind: Option<String>,
     },
     SignIn(Text),
-    /// A sign-in token and its use.
+    /// Requests a sign-in token and exchanges it.
     SignedIn(usize),
     SignedInWithKey(usize),
     Configure,
@@ -23,9 +23,9 @@ pub enum JourneyAction {
     Refresh,
     Request(Text),
     Relaunch,
-    /// By the user's own clock the access token is over.
+    /// Advances the user's clock until the access token has expired.
     Expire,
-    /// The user's own clock goes on.
+    /// Advances the user's clock.
     Advance(Duration),
     DeleteUser(usize),
     ClientExchange(GrantCall),
@@ -35,7 +35,7 @@ pub enum JourneyAction {
 }
 
 impl JourneyAction {
-    /// What it looks at in a conformance run and not here.
+    /// The checks of a conformance run that a journey leaves out.
     pub fn left_out(&self) -> Option<&'static str> {
         match self {
             JourneyAction::ClientExchange(grant) | JourneyAction::ClientRefresh(grant) if grant.looks_closer() => {
@@ -67,21 +67,21 @@ impl JourneyAction {
     }
 }
 
-/// What a step is in a journey.
+/// A step in a journey.
 pub enum StepMapping {
     JourneyAction(JourneyAction),
-    /// Nothing: it looks at what no load looks at.
+    /// The step is left out, because it inspects the SDK or a token.
     LeftOut,
-    /// It makes the scenario unfit: why.
+    /// The step makes the scenario unfit, for this reason.
     Unfit(&'static str),
 }
 
-const PLACE: &str = "a load goes to one environment and region, and this is another";
-const SHAPE: &str = "tokens of this shape can be made by the simulated cloud of a conformance run only";
-const NOBODY: &str = "nobody of this name is known to the vendor before the first step";
-const TIME: &str = "time does not pass at the server of a load: a sign-in token does not end for this step";
+const PLACE: &str = "a load uses one environment and region, and this step uses another";
+const SHAPE: &str = "only the mock cloud of a conformance run can issue tokens of this shape";
+const NOBODY: &str = "the vendor has no user of this name before the first step";
+const TIME: &str = "the clock of a load's server cannot be advanced, so a sign-in token does not expire for this step";
 
-/// What a step is in a journey. `people` are those of the scenario.
+/// Maps a step. `people` are the persons of the scenario.
 pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
     let of = |name: &str, make: fn(usize) -> JourneyAction| match people.iter().position(|known| known == name) {
         Some(person) => StepMapping::JourneyAction(make(person)),
@@ -108,7 +108,7 @@ pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
         Step::TokenRequest(step) => {
             return match step.is_plain() {
                 true => issue(&step.user, step.bind.clone()),
-                false => StepMapping::Unfit("a token request that is wrong on purpose is not a load"),
+                false => StepMapping::Unfit("a load does not send token requests that are malformed on purpose"),
             };
         }
         Step::ClientExchange(step) => {
@@ -140,7 +140,7 @@ pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
     StepMapping::JourneyAction(action)
 }
 
-/// Why a step cannot be made in a load.
+/// The reason why a load cannot perform a step.
 fn why(step: &Step) -> &'static str {
     match step {
         Step::Kill(_)
@@ -161,11 +161,11 @@ fn why(step: &Step) -> &'static str {
             "a load cannot make the server do this while its users are active"
         }
         Step::Configure(_) => "a load uses the API key and the realm of its own team",
-        Step::Request(_) => "the contents of answers are known only of the mock cloud of a conformance run",
+        Step::Request(_) => "the contents of responses are known only for the mock cloud of a conformance run",
         Step::ClockSkew(_) => "the virtual users of a journey have correct clocks",
-        Step::VendorUsers(_) => "other users of the load are counted too",
-        Step::PresentToken(_) => "a token at a host where it does not belong is not a load",
-        Step::ClientMalformed(_) => "a request that is malformed on purpose is not a load",
-        _ => "a load cannot do this",
+        Step::VendorUsers(_) => "the count would include the other users of the load",
+        Step::PresentToken(_) => "a load does not present tokens to other hosts",
+        Step::ClientMalformed(_) => "a load does not send requests that are malformed on purpose",
+        _ => "a load cannot perform it",
     }
 }

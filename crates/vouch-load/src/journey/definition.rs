@@ -1,4 +1,4 @@
-//! A case of a scenario as a journey: stages that each end with a step that makes a call.
+//! Converts a case of a scenario to a journey: stages that each end with a step that makes a call.
 
 use super::actions::{JourneyAction, StepMapping, meaning};
 use crate::endpoints::LoadCall;
@@ -9,30 +9,30 @@ use vouch_spec::scenario::CloudGiven;
 use vouch_spec::step::{Outcomes, ScenarioStep, StepResult};
 use vouch_spec::text::{Decoder, Diagnostic};
 
-const HELP: &str = "`vouch journeys --list` shows which scenarios make journeys";
+const HELP: &str = "`vouch journeys --list` shows which scenarios can be journeys";
 
 /// A journey.
 pub struct Journey {
-    /// What reports call it: the scenario's id, and what tells this case from its siblings.
+    /// The name in reports: the id of the case, which is the scenario's id and its matrix values.
     pub id: String,
     pub realm: Realm,
-    /// The persons of the scenario; each user of the load has its own of each.
+    /// The persons of the scenario. Each virtual user has its own vendor user for each person.
     pub people: Vec<String>,
     pub stages: Vec<Stage>,
-    /// The calls that it may make, each once, in the order of a lifecycle.
+    /// The calls that it may make, without duplicates, in the order of a lifecycle.
     pub calls: Vec<LoadCall>,
-    /// Steps that look at what no load looks at, by name.
+    /// The number of steps and checks that were left out, by name.
     pub left_out: BTreeMap<String, usize>,
 }
 
-/// What a user does between two times of thinking.
+/// The steps between two think times.
 pub struct Stage {
-    /// In the guide's words.
+    /// The description of its last step.
     pub name: String,
     pub steps: Vec<Step>,
 }
 
-/// One step.
+/// One step of a journey.
 pub struct Step {
     pub act: JourneyAction,
     pub expect: Outcomes,
@@ -42,14 +42,14 @@ pub struct Step {
 }
 
 impl Step {
-    /// The calls that it may make. Where only a refusal of the SDK itself is right, none.
+    /// The calls that it may make: none if the scenario expects the SDK itself to refuse.
     fn calls(&self) -> &'static [LoadCall] {
         let by_sdk = matches!(self.act, JourneyAction::Request(_) | JourneyAction::Refresh | JourneyAction::SignIn(_));
         if by_sdk && !takes_an_answer(&self.expect) { &[] } else { self.act.calls() }
     }
 }
 
-/// Whether something that only a server can bring about is right.
+/// Whether the expectation accepts a result that only a response of a server can cause.
 fn takes_an_answer(expect: &Outcomes) -> bool {
     const OF_A_SERVER: [ErrorKind; 6] = [
         ErrorKind::InvalidSignInToken,
@@ -65,7 +65,10 @@ fn takes_an_answer(expect: &Outcomes) -> bool {
 }
 
 impl Journey {
-    /// Reads a case, or says all that makes it unfit, with its places.
+    /// Converts a case.
+    ///
+    /// # Errors
+    /// All reasons why the case cannot be a journey, with their places.
     pub fn read(case: &PlannedCase) -> Result<Self, Vec<Diagnostic>> {
         let scenario = &*case.scenario;
         let decoder = Decoder::new(&scenario.source);
@@ -75,7 +78,7 @@ impl Journey {
         let calls: Vec<LoadCall> =
             LoadCall::ALL.into_iter().filter(|call| steps.iter().any(|step| step.calls().contains(call))).collect();
         if calls.is_empty() {
-            let (span, help) = (scenario.header.id.span, "take one whose steps go over the wire");
+            let (span, help) = (scenario.header.id.span, "choose a scenario whose steps make calls");
             if reader.unfit.is_empty() {
                 reader.decoder.wrong(span, "no step of this scenario makes a call", help);
             }
@@ -96,7 +99,7 @@ impl Journey {
         })
     }
 
-    /// The names of its series: the lifecycle's own, then one for each call.
+    /// The names of its series: first the lifecycle, then each call.
     pub fn series(&self) -> Vec<String> {
         let calls = self.calls.iter().map(|call| format!("{}/{call}", self.id));
         std::iter::once(self.id.clone()).chain(calls).collect()
@@ -107,9 +110,9 @@ struct Reader<'a> {
     case: &'a PlannedCase,
     decoder: Decoder,
     left_out: BTreeMap<String, usize>,
-    /// The users' clocks have been moved.
+    /// An earlier step has advanced the users' clocks.
     late: bool,
-    /// Kinds of steps that make it unfit; each is told at its first place.
+    /// The kinds of steps that make it unfit; each is reported only at its first place.
     unfit: BTreeSet<&'static str>,
 }
 
@@ -118,12 +121,16 @@ impl Reader<'_> {
         let (scenario, given) = (&self.case.scenario, &self.case.given);
         let place = scenario.given.as_ref().map_or(scenario.header.id.span, |node| node.span);
         if given.cloud != CloudGiven::default() || given.profile.is_some() {
-            let why = "makes no journey: it needs a cloud of its own making";
-            self.decoder.wrong(place, format!("`{}` {why}", scenario.id()), "only a conformance run has one");
+            let why = "cannot be a journey: it needs a cloud with its own settings";
+            self.decoder.wrong(
+                place,
+                format!("`{}` {why}", scenario.id()),
+                "only a conformance run can provide such a cloud",
+            );
         }
         if !given.newcomers.is_empty() {
-            let why = "makes no journey: `newcomers` are new once only, and a journey is lived again and again";
-            self.decoder.wrong(place, format!("`{}` {why}", scenario.id()), "take one with `users`");
+            let why = "cannot be a journey: `newcomers` are new only once, and a journey is repeated";
+            self.decoder.wrong(place, format!("`{}` {why}", scenario.id()), "choose a scenario with `users`");
         }
     }
 
@@ -152,7 +159,7 @@ impl Reader<'_> {
         Some(Step { act, expect: planned.expect.clone(), place, words: planned.step.describe() })
     }
 
-    /// The users' clocks can be moved, the server's cannot: a refusal that comes of time does not come.
+    /// Rejects a step that expects a refusal because time has passed: only the users' clocks can be advanced, not the server's.
     fn check_time(&mut self, act: &JourneyAction, planned: &ScenarioStep) {
         self.late |= matches!(act, JourneyAction::Expire | JourneyAction::Advance(_));
         let takes = |answer: &StepResult| planned.expect.accepts(answer);
@@ -165,13 +172,13 @@ impl Reader<'_> {
                 | JourneyAction::ClientRefresh(_)
         );
         if self.late && by_server && !good {
-            let why = "expects a refusal after time has passed, and at the server of a load no time passes";
+            let why = "expects a refusal after time has passed, and the clock of a load's server cannot be advanced";
             self.decoder.wrong(planned.span, format!("`{}` {why}", planned.step.kind().name), HELP);
         }
     }
 }
 
-/// Each stage ends with a step that makes a call; what follows the last one belongs to it.
+/// Groups steps into stages. Each stage ends with a step that makes a call; steps after the last call belong to the last stage.
 fn stages(steps: Vec<Step>) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     let mut open: Vec<Step> = Vec::new();
@@ -220,7 +227,7 @@ mod tests {
         let journeys = read("sign-out/token-scheme.yaml");
         let Ok(journey) = &journeys[0] else { panic!("unfit") };
         assert_eq!(journey.left_out.get("status"), Some(&2));
-        // What follows the last call, the relaunch and the reboot, belongs to it.
+        // The relaunch and the reboot after the last call belong to its stage.
         assert!(journey.stages.last().is_some_and(|stage| stage.steps.len() > 1));
     }
 
@@ -238,13 +245,13 @@ mod tests {
         for (file, part) in [
             ("persistence/kill.yaml", "`kill` makes this scenario unfit"),
             ("refresh/retry-after.yaml", "`fault` makes this scenario unfit"),
-            ("exchange/expired-token.yaml", "a sign-in token does not end"),
-            ("scope/bodies.yaml", "the contents of answers"),
+            ("exchange/expired-token.yaml", "a sign-in token does not expire"),
+            ("scope/bodies.yaml", "the contents of responses"),
             ("exchange/token-shapes.yaml", "`issueToken` makes this scenario unfit"),
-            ("exchange/awkward-refresh-token.yaml", "needs a cloud of its own making"),
+            ("exchange/awkward-refresh-token.yaml", "needs a cloud with its own settings"),
             ("identity/access-token-lifetime.yaml", "expects a refusal after time has passed"),
             ("identity/isolation.yaml", "one environment and region"),
-            ("issuance/first-request.yaml", "`newcomers` are new once only"),
+            ("issuance/first-request.yaml", "`newcomers` are new only once"),
             ("reconciliation/in-step.yaml", "no app with logic"),
             ("api-key/not-configured.yaml", "no step of this scenario makes a call"),
         ] {

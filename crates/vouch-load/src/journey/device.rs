@@ -1,4 +1,4 @@
-//! What a user's phone is in a load: storage in memory, and a clock that can be moved on.
+//! The device of a virtual user: storage in memory, and a clock that can be advanced.
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, MutexGuard};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use vouch_sim::reference::sdk::ports::{Storage, StorageError, Time};
 use vouch_spec::protocol::message::{Area, Item};
 
-/// Storage that lasts as long as the user.
+/// In-memory storage, kept as long as the virtual user.
 #[derive(Default)]
 pub struct MemoryStorage(Mutex<BTreeMap<(&'static str, String), Vec<u8>>>);
 
@@ -37,23 +37,23 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
-    /// Nobody looks into the storage of a load's user.
+    /// Empty: a load does not inspect the storage.
     fn items(&self) -> Result<Vec<Item>, StorageError> {
         Ok(vec![])
     }
 }
 
-/// The machine's time, and how far this user's clock is ahead of it, in milliseconds.
+/// A clock that is ahead of the machine's clock by this offset, in milliseconds.
 #[derive(Default)]
 pub struct AdjustableClock(AtomicI64);
 
 impl AdjustableClock {
-    /// Moves the clock on.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX / 4), Ordering::Relaxed);
     }
 
-    /// Sets the clock right again.
+    /// Sets the offset to zero.
     pub fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! Sends the calls of a load's users, times them, and has every answer checked.
+//! Sends the calls of virtual users, measures their latency, and checks every response.
 
 use super::metrics::{CompletedCall, JourneyMetrics};
 use crate::check::ResponseCheck;
@@ -17,10 +17,10 @@ use tokio_rustls::rustls::ClientConfig;
 use vouch_sim::reference::sdk::ports::{self, Host, NetworkError};
 use vouch_spec::profile;
 
-/// The largest answer that is taken, in bytes.
+/// The largest accepted response body, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Where the calls go: base URLs and what the team's calls carry.
+/// The base URLs of the target, and the team's credential.
 pub struct BaseUrls {
     pub api: String,
     pub auth: String,
@@ -29,7 +29,7 @@ pub struct BaseUrls {
 }
 
 impl BaseUrls {
-    /// As the requests of a site have them.
+    /// Derives them from the request templates of a target.
     pub fn of(load_target: &LoadTarget) -> Self {
         let mut buffer = RequestBuffer::default();
         let mut base = |call: LoadCall, tail: &str| {
@@ -47,20 +47,20 @@ impl BaseUrls {
     }
 }
 
-/// The header lines of a draft.
+/// The headers of a filled request template.
 fn headers(buffer: &RequestBuffer) -> Vec<(String, String)> {
     let lines = String::from_utf8_lossy(&buffer.headers).into_owned();
     lines.lines().filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
 }
 
-/// An answer.
+/// A complete response.
 pub struct Response {
     pub status: u16,
     pub retry_after: Option<Duration>,
     pub body: Vec<u8>,
 }
 
-/// A request that is ready to be sent.
+/// A request that can be sent.
 struct PreparedRequest {
     method: String,
     url: String,
@@ -68,23 +68,23 @@ struct PreparedRequest {
     body: Option<Vec<u8>>,
 }
 
-/// The wire of one user, with connections of its own.
+/// The HTTP client of one virtual user, with its own connections.
 pub struct JourneyClient {
     client: reqwest::Client,
     pub load_target: Arc<LoadTarget>,
     pub bases: Arc<BaseUrls>,
     pub metrics: Arc<JourneyMetrics>,
-    /// The installation that the SDK is on, in the fleet.
+    /// The index of the installation that the SDK runs on.
     pub device: u32,
     completed: Mutex<Vec<CompletedCall>>,
-    /// Whether it makes no more calls when the load is over; whoever cleans up goes on.
+    /// Whether it stops sending when the load is over. The admin client, which deletes users, does not.
     stops_with_load: bool,
     aborted: AtomicBool,
-    /// The longest lifetime of an access token so far, in seconds.
+    /// The longest lifetime of the received access tokens, in seconds.
     lifetime_s: Mutex<u64>,
 }
 
-/// A client for one user. Fails when the machine cannot make one.
+/// Creates the HTTP client of one virtual user.
 pub fn client(load_target: &LoadTarget, tls: &ClientConfig, timeout: Duration) -> reqwest::Result<reqwest::Client> {
     let mut client = reqwest::Client::builder()
         .timeout(timeout)
@@ -125,33 +125,33 @@ impl JourneyClient {
         }
     }
 
-    /// One that makes calls before and after the load too.
+    /// A client that also sends before and after the load.
     pub fn for_admin(self) -> Self {
         Self { stops_with_load: false, ..self }
     }
 
-    /// Whether a call was not made since this was last asked, because the load is over.
+    /// Whether a call was dropped because the load is over. Resets the flag.
     pub fn take_aborted(&self) -> bool {
         self.aborted.swap(false, Ordering::Relaxed)
     }
 
-    /// The calls that were made since they were last taken.
+    /// Takes the calls that were completed since the last call of this method.
     pub fn take_completed(&self) -> Vec<CompletedCall> {
         std::mem::take(&mut *self.completed.lock())
     }
 
-    /// How long an access token lives, as the server says.
+    /// The lifetime of an access token as the server reports it.
     pub fn lifetime(&self) -> Duration {
         Duration::from_secs(*self.lifetime_s.lock())
     }
 
-    /// Makes a call of the site for an installation.
+    /// Makes a call to the target for an installation.
     pub async fn call(&self, call: LoadCall, installation_id: u32) -> Option<Response> {
         let prepare = self.prepare(call, installation_id);
         self.send_and_check(call, Some(installation_id), prepare).await
     }
 
-    /// A request of the wire profile.
+    /// Sends an exchange or a refresh of the wire profile.
     pub async fn token_request(
         &self,
         call: profile::IdpCall,
@@ -167,7 +167,7 @@ impl JourneyClient {
         self.send_and_check(call.into(), Some(installation_id), prepare).await
     }
 
-    /// A call to the API. `owner` is the installation whose own record it must be, if it is one.
+    /// Makes an API call. `owner` is the installation whose record the response must be, if it must be a user's own record.
     pub async fn api(
         &self,
         method: &str,
@@ -194,7 +194,7 @@ impl JourneyClient {
         PreparedRequest { method: buffer.method.to_owned(), url, headers: headers(&buffer), body: buffer.body.clone() }
     }
 
-    /// Sends a request, and notes how long it took and what its answer is worth.
+    /// Sends a request, checks the response, and records the call.
     async fn send_and_check(
         &self,
         call: LoadCall,
@@ -240,7 +240,7 @@ impl JourneyClient {
         }
     }
 
-    /// What came, or why nothing did: the kind and, where it is more than that, the cause.
+    /// Sends a request and reads the response. An error has the kind of failure and its cause, which may be empty.
     async fn send(&self, prepare: PreparedRequest) -> Result<Response, (Failure, String)> {
         let method = reqwest::Method::from_bytes(prepare.method.as_bytes());
         let method = method.map_err(|_| (Failure::NotHttp, String::new()))?;
@@ -258,14 +258,14 @@ impl JourneyClient {
         while let Some(chunk) = response.chunk().await.map_err(|error| classify_error(&error))? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_BYTES {
-                return Err((Failure::NotHttp, ", the answer is too long".to_owned()));
+                return Err((Failure::NotHttp, ", the response is too long".to_owned()));
             }
         }
         Ok(Response { status, retry_after: retry_after.map(Duration::from_secs), body })
     }
 }
 
-/// Why a request has no answer: the kind, and the cause where it says more.
+/// The failure of a request without a response: its kind and its cause, which may be empty.
 fn classify_error(error: &reqwest::Error) -> (Failure, String) {
     if error.is_timeout() {
         return (Failure::TimedOut, String::new());
@@ -274,7 +274,7 @@ fn classify_error(error: &reqwest::Error) -> (Failure, String) {
     let mut source = error.source();
     while let Some(inner) = source {
         if let Some(mut io) = inner.downcast_ref::<std::io::Error>() {
-            // An error within an error of input and output is no source of it, but its content.
+            // The error inside an `io::Error` is not its `source`, so it is read separately.
             while let Some(content) = io.get_ref().and_then(|content| content.downcast_ref::<std::io::Error>()) {
                 io = content;
             }
@@ -296,7 +296,7 @@ fn classify_error(error: &reqwest::Error) -> (Failure, String) {
     (if error.is_connect() { Failure::Unreachable } else { Failure::ConnectionLost }, String::new())
 }
 
-/// The network of the SDK on a user's phone.
+/// The network of the SDK on a virtual user's device.
 pub struct SdkNetwork(pub Arc<JourneyClient>);
 
 #[async_trait]
@@ -306,9 +306,11 @@ impl ports::Network for SdkNetwork {
         let headers: Vec<_> = call.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let body = (!call.body.is_empty()).then(|| call.body.into_bytes());
         let response = if call.realm != client.load_target.realm {
-            // Tokens of another place are wrong, and were noted when they were issued.
-            let elsewhere =
-                (Failure::Wrong(WrongResponse::OtherEnvironment), "the SDK went to another place".to_owned());
+            // The SDK follows its token. A token for another place was recorded as wrong when it was issued.
+            let elsewhere = (
+                Failure::Wrong(WrongResponse::OtherEnvironment),
+                "the SDK called another environment or region".to_owned(),
+            );
             let completed =
                 CompletedCall { call: LoadCall::Exchange, sent: Instant::now(), latency_ns: 0, check: Err(elsewhere) };
             client.completed.lock().push(completed);
@@ -332,7 +334,7 @@ impl ports::Network for SdkNetwork {
 }
 
 impl JourneyClient {
-    /// The installation of the SDK, where a call is for its user's own record.
+    /// The installation of the SDK if the call reads its user's own record.
     fn owner_of_record(&self, method: &str, path: &str) -> Option<u32> {
         let totals = self.metrics.lock();
         let id = path.strip_prefix("/v2/user/")?;

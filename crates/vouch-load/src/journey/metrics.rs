@@ -1,5 +1,5 @@
-//! What all users of a load have measured, and what is known of tokens and users: one book for all, so that a token that
-//! two users were given is noticed.
+//! The measurements of all virtual users, and the known tokens and users. They are shared, so that a token that was issued to
+//! two users is detected.
 
 use super::definition::Journey;
 use crate::check::{ResponseCheck, ResponseChecker};
@@ -14,28 +14,28 @@ use parking_lot::{Mutex, MutexGuard};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// One call that was made.
+/// A completed call.
 pub struct CompletedCall {
     pub call: LoadCall,
     pub sent: Instant,
-    /// From the sending to the whole answer, in nanoseconds.
+    /// The time from the send to the complete response, in nanoseconds.
     pub latency_ns: u64,
     pub check: ResponseCheck,
 }
 
-/// How a step ended.
+/// The outcome of a step.
 pub enum StepOutcome {
-    /// As the scenario expects, with a good answer.
+    /// The expected result, which is a success.
     Succeeded,
-    /// As the scenario expects, with a refusal: the calls that were refused are right.
+    /// The expected result, which is a refusal: refused calls count as good.
     ExpectedRefusal,
-    /// Otherwise: what was expected, what came, and whether what came was a good answer.
+    /// An unexpected result: a message with the expected and the actual one.
     Unexpected(String),
-    /// The load was over before it could.
+    /// The load ended before the step did.
     Aborted,
 }
 
-/// The book of all users.
+/// The measurements of all virtual users.
 pub struct JourneyMetrics {
     totals: Mutex<JourneyTotals>,
     clock: OnceLock<Instant>,
@@ -43,7 +43,7 @@ pub struct JourneyMetrics {
     ended: OnceLock<Instant>,
 }
 
-/// What is in it.
+/// The data behind the lock.
 pub struct JourneyTotals {
     pub installations: Installations,
     pub checker: ResponseChecker,
@@ -51,7 +51,7 @@ pub struct JourneyTotals {
     total: Series,
     second: SecondStats,
     started: u64,
-    /// Users who waited for an answer at the end, and got none.
+    /// The number of users who waited for a response at the end and got none.
     unanswered_users: u64,
 }
 
@@ -62,7 +62,7 @@ struct JourneySeries {
 }
 
 impl JourneyMetrics {
-    /// `duration`: what begins later does not count.
+    /// `duration`: calls that start later do not count.
     pub fn new(
         journeys: &[Arc<Journey>],
         installations: Installations,
@@ -91,35 +91,35 @@ impl JourneyMetrics {
         self.totals.lock()
     }
 
-    /// Starts the clock: from now on it counts.
+    /// Starts the measurement.
     pub fn start(&self) {
         let _ = self.clock.set(Instant::now());
     }
 
-    /// Ends it: what begins later does not count, and no user goes on.
+    /// Ends the measurement: calls that start later do not count, and the users stop.
     pub fn end(&self) {
         let _ = self.ended.set(Instant::now());
     }
 
-    /// Whether users go on.
+    /// Whether the load has started and not ended.
     pub fn is_running(&self) -> bool {
         self.is_measured(Instant::now())
     }
 
-    /// Whether a moment is within the measured time. A call that was sent in it counts, however long its answer takes.
+    /// Whether a moment is within the measured time. A call that was sent within it counts, however long its response takes.
     fn is_measured(&self, moment: Instant) -> bool {
         let before_end = self.ended.get().is_none_or(|end| moment <= *end);
         before_end && self.clock.get().is_some_and(|start| (*start..=*start + self.duration).contains(&moment))
     }
 
-    /// The measured time, and how far into it a moment is, in nanoseconds since the start of the clock.
+    /// The measurement window, and a moment in nanoseconds since the start of the measurement.
     fn at(&self, moment: Instant) -> (MeasurementWindow, u64) {
         let since = |moment: Instant| self.clock.get().map_or(0, |start| nanoseconds(moment.duration_since(*start)));
         let end = self.ended.get().map_or(u64::MAX, |end| since(*end));
         (0..end.min(nanoseconds(self.duration)), since(moment))
     }
 
-    /// Notes the calls of one step. Why the journey cannot go on, if it cannot.
+    /// Records the calls of one step. Returns the failure that ends the lifecycle, if any.
     pub fn resolve(
         &self,
         journey: usize,
@@ -130,14 +130,14 @@ impl JourneyMetrics {
             StepOutcome::Unexpected(what) => Some((Failure::Wrong(WrongResponse::Unexpected), what.clone())),
             StepOutcome::Succeeded | StepOutcome::ExpectedRefusal | StepOutcome::Aborted => None,
         };
-        // The answer that seemed right is the one that made the step end otherwise.
+        // The last response that seemed good caused the unexpected result.
         if let (Some(unexpected), Some(last)) = (&stop, completed.last_mut().filter(|last| last.check.is_ok())) {
             last.check = Err(unexpected.clone());
         }
         let mut totals = self.lock();
         let mut found = None;
         for CompletedCall { call, sent, latency_ns, check } in completed {
-            // Whether the scenario expects this refusal will never be known.
+            // The step did not end, so it is unknown whether the scenario expects this refusal.
             if matches!((&check, end), (Err((Failure::Status(..500), _)), StepOutcome::Aborted)) {
                 continue;
             }
@@ -158,8 +158,8 @@ impl JourneyMetrics {
         found.or(stop).map_or(Ok(()), Err)
     }
 
-    /// Notes a whole lifecycle: the time that its calls took together, or why it was broken off; if that was `decided` within
-    /// the measured time: by a last step that ended then, or by a step that began then and failed.
+    /// Records a lifecycle: the sum of its latencies, or the failure that ended it. It counts only if it was `decided` within
+    /// the measured time: its last step ended within it, or a step that started within it failed.
     pub fn record_lifecycle(&self, journey: usize, outcome: &Result<u64, (Failure, String)>, decided: Instant) {
         if !self.is_measured(decided) {
             return;
@@ -172,12 +172,12 @@ impl JourneyMetrics {
         }
     }
 
-    /// The figures since they were last taken.
+    /// Takes the statistics since the last call of this method.
     pub fn take_second(&self) -> SecondStats {
         std::mem::take(&mut self.lock().second)
     }
 
-    /// What was measured in all.
+    /// The results of the whole run.
     pub fn close(&self, measured: Duration) -> Round {
         let mut totals = self.lock();
         let late = totals.checker.claims.conclude();
@@ -188,7 +188,7 @@ impl JourneyMetrics {
                 series.reclassify_as_wrong(wrong, "");
             }
         }
-        // What came after the end is good, and no throughput.
+        // Responses after the end are good, but do not count in the rate.
         let calls = totals.journeys.iter_mut().flat_map(|of| of.calls.iter_mut().map(|(_, series)| series));
         calls.for_each(|series| limit_rate(series, measured));
         limit_rate(&mut totals.total, measured);

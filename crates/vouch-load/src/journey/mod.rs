@@ -1,12 +1,12 @@
-//! Journeys: users who live through the lifecycle of a scenario, over and over, with time to think between its steps. The
-//! closed model: a user waits for an answer before it goes on, so a slow server is asked less. See `docs/journeys.md`.
+//! Journeys: virtual users who repeat the lifecycle of a scenario, with think time between its steps. This is a closed model: a
+//! user waits for a response before it continues, so a slow server gets fewer requests. See `docs/journeys.md`.
 //!
-//! - `actions`: what one step of a scenario is in a journey.
-//! - `definition`: a case of a scenario as a journey, or why it makes none.
-//! - `device`: storage and clock of a virtual user's phone.
-//! - `http_client`: sends the calls, times them, has the answers checked.
-//! - `virtual_user`: one virtual user, with the reference SDK on its phone.
-//! - `metrics`: what all virtual users measured.
+//! - `actions`: maps a scenario step to an action.
+//! - `definition`: converts a case of a scenario to a journey.
+//! - `device`: storage and clock of a virtual user's device.
+//! - `http_client`: sends the calls, measures their latency, and checks the responses.
+//! - `virtual_user`: one virtual user, with the reference SDK on its device.
+//! - `metrics`: the measurements of all virtual users.
 //! - `runner`: runs the virtual users with goose.
 
 mod actions;

@@ -1,5 +1,5 @@
-//! Lets the users live: goose starts them one after the other, takes each through its stages with time to think between
-//! them, and ends them. What they measure is theirs (`metrics`): goose's own figures have milliseconds only, and are off.
+//! Runs the virtual users: goose spawns them, runs the stages of each with think time in between, and stops them. Latencies are
+//! recorded by `metrics`; goose's own metrics have a resolution of one millisecond and are turned off.
 
 use super::definition::Journey;
 use super::http_client::{BaseUrls, JourneyClient, client};
@@ -23,65 +23,67 @@ use std::time::{Duration, Instant};
 use tokio_rustls::rustls::ClientConfig;
 use vouch_runner::sut::Place;
 
-/// How users come and how they live.
+/// The options of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JourneyOptions {
     pub users: u32,
-    /// Users that start a second.
+    /// The number of users that start per second.
     pub spawn_rate: f64,
-    /// The least and the most time between two stages.
+    /// The minimum and the maximum time between two stages.
     pub think_time: (Duration, Duration),
-    /// Of the whole, from the first user on.
+    /// The total duration, from the start of the first user.
     pub duration: Duration,
-    /// For one call.
+    /// The timeout of one call.
     pub timeout: Duration,
 }
 
-/// What a cast is made of.
+/// The parts of a [`JourneyRunner`].
 pub struct JourneyRunnerParts {
     pub journeys: Vec<Arc<Journey>>,
     pub load_target: LoadTarget,
-    /// Users that exist already, such as those of a backend; empty: they are made.
+    /// Existing users, such as those of a backend; if empty, users are created.
     pub users: Vec<User>,
-    /// Where a backend's answer holds the sign-in token.
+    /// Where the backend's response holds the sign-in token.
     pub token_place: Place,
     pub tls: Arc<ClientConfig>,
     pub options: JourneyOptions,
-    /// A refresh must bring another refresh token.
+    /// A refresh must return a new refresh token.
     pub requires_rotation: bool,
 }
 
-/// All users of a load.
+/// All virtual users of a load.
 pub struct JourneyRunner {
     journeys: Vec<Arc<Journey>>,
     metrics: Arc<JourneyMetrics>,
-    /// Users that have not started, by journey.
+    /// The users that have not started, by journey.
     waiting: Arc<Mutex<Vec<VecDeque<VirtualUser>>>>,
-    /// Makes and deletes users.
+    /// Creates and deletes users.
     admin: Arc<JourneyClient>,
     options: JourneyOptions,
     creates_users: bool,
 }
 
-/// Calls at once while users are made or deleted.
+/// The number of concurrent calls while users are created or deleted.
 const CONCURRENT_CALLS: usize = 8;
-/// How often it is looked whether to stop.
+/// The interval of the checks for an interrupt.
 const TICK: Duration = Duration::from_millis(50);
-/// What goose may need beyond the last call to end its users.
+/// The time that goose may need after the last call to stop its users.
 const GRACE: Duration = Duration::from_secs(5);
 
 impl JourneyRunner {
-    /// Casts the users; nothing is sent.
+    /// Sets up the virtual users. Nothing is sent.
     pub fn new(parts: JourneyRunnerParts) -> Result<Self, LoadError> {
         let JourneyRunnerParts { journeys, load_target, users, token_place, tls, options, requires_rotation } = parts;
         let load_target = Arc::new(load_target);
         let most = journeys.iter().map(|journey| journey.people.len()).max().unwrap_or(0);
         if !users.is_empty() && users.len() < most {
             let have = users.len();
-            return Err(LoadError::new(format!("the scenario has {most} persons, and the backend knows {have} users")));
+            return Err(LoadError::new(format!(
+                "the scenario has {most} persons, but the backend has only {have} users"
+            )));
         }
         let creates_users = users.is_empty();
-        let no_client = |error: reqwest::Error| LoadError::new(format!("cannot make an HTTP client: {error}"));
+        let no_client = |error: reqwest::Error| LoadError::new(format!("cannot create an HTTP client: {error}"));
         let mut builder = AssignmentBuilder::new(users);
         let assignments: Vec<UserAssignment> = (0..options.users as usize)
             .map(|number| builder.assign(number % journeys.len(), journeys[number % journeys.len()].people.len()))
@@ -113,7 +115,7 @@ impl JourneyRunner {
         Ok(Self { journeys, metrics, waiting: Arc::new(Mutex::new(waiting)), admin, options, creates_users })
     }
 
-    /// Makes the users at the vendor, where no backend has them.
+    /// Creates the users at the vendor, unless a backend has them.
     pub async fn prepare(
         &self,
         stop: &AtomicBool,
@@ -135,7 +137,7 @@ impl JourneyRunner {
                 return Err(LoadError::creation_error("users", failure, example));
             }
             if stop.load(Ordering::Relaxed) {
-                return Err(LoadError { interrupted: true, ..LoadError::new("interrupted while users were made") });
+                return Err(LoadError { interrupted: true, ..LoadError::new("interrupted while users were created") });
             }
             done += 1;
             on_event(ProgressEvent::Preparing { what: "users", done, of });
@@ -143,14 +145,14 @@ impl JourneyRunner {
         Ok(())
     }
 
-    /// An installation for each user of the fleet, for calls about it.
+    /// Adds one installation for each user, for the calls that create and delete the user.
     fn install_for_each_user(&self) -> Vec<u32> {
         let mut totals = self.metrics.lock();
         let users = u32::try_from(totals.installations.users.len()).unwrap_or(u32::MAX);
         (0..users).map(|user| totals.installations.install(user)).collect()
     }
 
-    /// Lets the users live. `stop` ends it early.
+    /// Runs the virtual users. `stop` ends the run early.
     pub async fn run(
         &self,
         stop: &AtomicBool,
@@ -170,7 +172,7 @@ impl JourneyRunner {
                 _ = tick.tick() => monitor.tick(&self.metrics, stop, on_event),
             }
         };
-        // Goose keeps its end in a static: the next load begins without it.
+        // Goose keeps its kill switch in a static variable, which must be reset for the next load.
         goose::reset_killswitch();
         if let Ok(Err(error)) = ended {
             return Err(goose_error(&error));
@@ -180,7 +182,7 @@ impl JourneyRunner {
         Ok(Round { intervals: monitor.intervals, aborted: monitor.aborted, interrupted: monitor.interrupted, ..round })
     }
 
-    /// Deletes the users that were made. How many could not be.
+    /// Deletes the created users. Returns how many could not be deleted.
     pub async fn clean_up(&self, on_event: &mut dyn FnMut(ProgressEvent<'_>)) -> u64 {
         if !self.creates_users {
             return 0;
@@ -193,7 +195,7 @@ impl JourneyRunner {
             .map(|installation_id| self.admin.call(LoadCall::DeleteUser, installation_id))
             .buffer_unordered(CONCURRENT_CALLS);
         while let Some(response) = calls.next().await {
-            // 404: the journey itself had it deleted.
+            // 404: a step of the journey has deleted the user.
             if response.is_some_and(|response| matches!(response.status, 200..300 | 404)) {
                 done += 1;
             } else {
@@ -240,7 +242,7 @@ impl JourneyRunner {
         Ok(attack)
     }
 
-    /// Goose without a voice and without figures of its own. It runs until it is told to end.
+    /// The configuration of goose: no output, no metrics, no time limit.
     fn configuration(&self) -> GooseConfiguration {
         let mut configuration = GooseConfiguration::default();
         configuration.users = Some(self.options.users as usize);
@@ -255,14 +257,14 @@ impl JourneyRunner {
 }
 
 fn goose_error(error: &GooseError) -> LoadError {
-    LoadError::new(format!("the journeys could not be started: {error}"))
+    LoadError::new(format!("cannot start the journeys: {error}"))
 }
 
-/// What goose keeps for a user; it wants to be able to clone it.
+/// The session data that goose keeps for a user. Goose requires `Clone`.
 #[derive(Clone)]
 struct SessionUser(Arc<tokio::sync::Mutex<VirtualUser>>);
 
-/// Which users and installations of the fleet belong together.
+/// The users and installations of one virtual user, by index.
 struct UserAssignment {
     journey_index: usize,
     people: Vec<u32>,
@@ -270,7 +272,7 @@ struct UserAssignment {
     client: u32,
 }
 
-/// The fleet as it is put together.
+/// Builds the users and installations of a load.
 struct AssignmentBuilder {
     installations: Installations,
     completed: bool,
@@ -309,14 +311,14 @@ impl AssignmentBuilder {
     }
 }
 
-/// Looks at a running load: a row each second, and its end.
+/// Monitors a running load: reports statistics every second, and ends it.
 struct WorkerClock {
     started: Instant,
     duration: Duration,
     intervals: Vec<IntervalStats>,
     cpu_time: Duration,
     abort_policy: AbortPolicy,
-    /// When it was told to end.
+    /// When the end was triggered.
     ended: Option<Duration>,
     aborted: bool,
     interrupted: bool,
@@ -349,7 +351,7 @@ impl WorkerClock {
                 metrics.end();
             }
         }
-        // Goose forgets what it was told before it was ready.
+        // Goose ignores the kill switch before it has started, so it is triggered again.
         if self.ended.is_some() && !goose::is_killswitch_triggered() {
             goose::trigger_killswitch("the load is over");
         }

@@ -1,4 +1,4 @@
-//! One user of a load: its phone with the reference SDK, the persons of the scenario that it plays, and what it remembers.
+//! One virtual user: its device with the reference SDK, its vendor users for the persons of the scenario, and its variables.
 
 use super::actions::JourneyAction;
 use super::definition::{Journey, Step};
@@ -21,34 +21,34 @@ use vouch_spec::scenario::Text;
 use vouch_spec::step::StepResult;
 use vouch_spec::step::{ClientCall, ForgeToken, GrantCall};
 
-/// A user of the load.
+/// A virtual user.
 pub struct VirtualUser {
     journey_index: usize,
     journey: Arc<Journey>,
     client: Arc<JourneyClient>,
-    /// The user of the fleet that plays each person, and whether the vendor has deleted it.
+    /// The user of each person, by index, and whether the vendor has deleted it.
     people: Vec<(u32, bool)>,
-    /// The installation of the fleet for calls that the SDK does not make.
+    /// The installation for calls that the SDK does not make.
     client_installation: u32,
     token: Place,
     time: Arc<AdjustableClock>,
     storage: Arc<MemoryStorage>,
     sdk: Arc<Sdk>,
-    /// What `as` named in this lifecycle.
+    /// The values that `as` has bound in this lifecycle.
     values: HashMap<String, String>,
-    /// Whose a token is.
+    /// The person that each token was issued for.
     owners: HashMap<String, usize>,
     abandoned: bool,
     lifecycle_ns: u64,
     lifecycles: u64,
 }
 
-/// What a user is made of.
+/// The parts of a [`VirtualUser`].
 pub struct VirtualUserParts {
     pub journey_index: usize,
     pub journey: Arc<Journey>,
     pub client: Arc<JourneyClient>,
-    /// Users of the fleet, one for each person of the script.
+    /// The user of each person of the scenario, by index.
     pub people: Vec<u32>,
     pub client_installation: u32,
     pub token: Place,
@@ -82,9 +82,9 @@ impl VirtualUser {
         }
     }
 
-    /// Lives through one stage. The first begins a new lifecycle; after a failure the rest of it is passed over.
+    /// Runs one stage. The first stage starts a new lifecycle. After a failure the other stages of the lifecycle are skipped.
     pub async fn run_stage(&mut self, stage: usize) {
-        // Goose looks twice a second whether it is over.
+        // Goose checks only twice per second whether the run is over.
         if !self.client.metrics.is_running() {
             return;
         }
@@ -108,7 +108,7 @@ impl VirtualUser {
         }
     }
 
-    /// A new installation, and users in the place of those that were deleted. What this takes is not measured.
+    /// Resets the device, and replaces deleted users. These calls are not measured.
     async fn start_lifecycle(&mut self) {
         (self.abandoned, self.lifecycle_ns) = (false, 0);
         self.lifecycles += 1;
@@ -126,7 +126,7 @@ impl VirtualUser {
                 let mut totals = self.client.metrics.lock();
                 let user = totals.installations.user_mut(self.client_installation);
                 user.id = "".into();
-                // A backend makes its user anew by itself when it is asked for a token.
+                // A backend creates its user again when a token is requested.
                 if self.client.load_target.uses_backend {
                     self.people[person].1 = false;
                     continue;
@@ -143,7 +143,8 @@ impl VirtualUser {
             match failure {
                 None if completed.is_some() => self.people[person].1 = false,
                 failure => {
-                    let none = || (Failure::ConnectionLost, "no user could be made for the next lifecycle".to_owned());
+                    let none =
+                        || (Failure::ConnectionLost, "no user could be created for the next lifecycle".to_owned());
                     self.abandoned = true;
                     self.client.metrics.record_lifecycle(
                         self.journey_index,
@@ -155,7 +156,7 @@ impl VirtualUser {
         }
     }
 
-    /// Why the lifecycle cannot go on, if it cannot; nothing where the load is over.
+    /// Runs one step. An error ends the lifecycle: `Some` is a failure, `None` means that the load is over.
     async fn step(&mut self, step: &Step) -> Result<(), Option<(Failure, String)>> {
         let answer = self.perform(&step.act).await;
         let completed = self.client.take_completed();
@@ -258,7 +259,7 @@ impl VirtualUser {
         let place =
             if self.client.load_target.uses_backend { &self.token } else { &Place::Json("/sign_in_token".into()) };
         let response = HttpReply { status: 200, headers: hyper::HeaderMap::new(), body };
-        let token = place.read(&response).ok_or_else(|| ActionError("the answer holds no sign-in token".into()))?;
+        let token = place.read(&response).ok_or_else(|| ActionError("the response has no sign-in token".into()))?;
         self.owners.insert(token.clone(), person);
         if let Some(bind) = bind {
             self.values.insert(bind.to_owned(), token.clone());
@@ -273,7 +274,7 @@ impl VirtualUser {
         }
         let done = self.sdk.sign_in(token).await;
         if done.is_err() {
-            // Whoever was signed in before still is.
+            // A failed sign-in leaves the previous user signed in.
             self.client.metrics.lock().installations.get_mut(self.client.device).user = before;
         }
         sdk_result(done)
@@ -297,7 +298,7 @@ impl VirtualUser {
         let granted = match token_grant(&profile, call, response.status, &response.body) {
             Ok(granted) => granted,
             Err(Some(answer)) => return Ok(answer),
-            Err(None) => return Err(ActionError("a good answer without tokens and lifetime".into())),
+            Err(None) => return Err(ActionError("a successful response without tokens or lifetime".into())),
         };
         self.owners.insert(granted.access_token.clone(), owner);
         self.owners.insert(granted.refresh_token.clone(), owner);
@@ -346,7 +347,7 @@ impl VirtualUser {
 
     fn forge(&mut self, forged: &ForgeToken) -> ActionResult {
         let good = self.text(&forged.from)?;
-        let token = forge(&good, forged.how).ok_or_else(|| ActionError("`from` is no sign-in token".into()))?;
+        let token = forge(&good, forged.how).ok_or_else(|| ActionError("`from` is not a sign-in token".into()))?;
         if let Some(owner) = self.owners.get(&good).copied() {
             self.owners.insert(token.clone(), owner);
         }
@@ -354,7 +355,7 @@ impl VirtualUser {
         Ok(StepResult::Done)
     }
 
-    /// The client's next call is for this person; `refresh_token` is the one that it uses.
+    /// Prepares the client's installation for a call of this person; `refresh_token` is the one that it uses.
     fn set_client_user(&self, person: usize, refresh_token: &str) {
         let mut totals = self.client.metrics.lock();
         let installation = totals.installations.get_mut(self.client_installation);
@@ -363,7 +364,7 @@ impl VirtualUser {
         installation.refresh_token.push_str(refresh_token);
     }
 
-    /// The phone is this person's.
+    /// Assigns the device to this person.
     fn set_device_user(&self, person: usize) {
         self.client.metrics.lock().installations.get_mut(self.client.device).user = self.people[person].0;
     }
@@ -372,7 +373,7 @@ impl VirtualUser {
         self.client.metrics.lock().installations.users[self.people[person].0 as usize].id.to_string()
     }
 
-    /// A text of the scenario with its variables filled in.
+    /// Resolves the variables in a text of the scenario.
     fn text(&self, text: &Text) -> Result<String, ActionError> {
         let value = |name: &str| {
             let known = || self.values.get(name).cloned();

@@ -1,6 +1,6 @@
-//! Text in HTML and SVG.
+//! Escapes text for HTML and SVG.
 
-/// Text as HTML shows it. What no page may hold becomes a replacement character.
+/// Escapes a text. Characters that HTML does not allow become U+FFFD, the replacement character.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

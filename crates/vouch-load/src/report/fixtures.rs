@@ -1,11 +1,11 @@
-//! Rounds that were never run, for the tests of reports.
+//! Constructed rounds for the tests of reports.
 
 use super::LoadReport;
 use crate::arrivals::Arrivals;
 use crate::{Failure, IntervalStats, LoadFile, Overrides, Round, Series, WrongResponse, evaluate};
 use std::time::Duration;
 
-/// Ten seconds of one series, a thousand good answers of 10 ms.
+/// A round of ten seconds with one series: a thousand good responses of 10 ms.
 pub fn steady() -> Round {
     let mut series = Series::default();
     (0..1000).for_each(|_| series.good(10_000_000, 9_000_000));
@@ -23,13 +23,13 @@ pub fn steady() -> Round {
     round(vec![("refresh".into(), series.clone())], series, (0..10).map(interval).collect())
 }
 
-/// One second in which nothing ended.
+/// A second without completed requests.
 pub fn nothing() -> Round {
     let intervals = vec![IntervalStats { started: 5, ..IntervalStats::default() }];
     round(vec![("refresh".into(), Series::default())], Series::default(), intervals)
 }
 
-/// A workload and its call, with failures whose examples are hostile.
+/// A workload and its call, with failures whose examples contain HTML and control characters.
 pub fn failing() -> Round {
     let (mut launch, mut call) = (Series::default(), Series::default());
     (1..=100).for_each(|n| launch.good(n * 10_000_000, n * 9_000_000));
@@ -53,7 +53,7 @@ fn round(series: Vec<(String, Series)>, total: Series, intervals: Vec<IntervalSt
     Round { intervals, started: 1000, ..Round::new(series, total, Duration::from_secs(10)) }
 }
 
-/// What a report says of a round.
+/// Renders a report of a round.
 pub fn with_report<T>(round: Round, report: impl FnOnce(&LoadReport<'_>) -> T) -> T {
     let thresholds = ["p99<20ms", "p99<20ms"].map(|text| text.parse().expect("a threshold")).to_vec();
     let overrides = Overrides { thresholds, arrivals: Some(Arrivals::Constant(200.0)), ..Overrides::default() };

@@ -1,4 +1,4 @@
-//! The report for a browser: one file that loads nothing, runs no script, and can be printed.
+//! The HTML report: one file that loads no other files, runs no script, and can be printed.
 
 use super::escape::escape;
 use super::plot::{Axis, Plot, PlotLine, nines};
@@ -9,11 +9,11 @@ use crate::{Latencies, LoadVerdict, Series};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("html.css");
-/// Steps of a line over percentiles.
+/// The number of points of a line over percentiles.
 const STEPS: u32 = 240;
 
 impl LoadReport<'_> {
-    /// The results as a page of its own.
+    /// The results as a complete HTML page.
     pub fn html(&self) -> String {
         let title = escape(&self.load.title);
         let (mark, word, class) = self.verdict_words();
@@ -37,7 +37,7 @@ impl LoadReport<'_> {
 
     fn verdict_words(&self) -> (&'static str, &'static str, &'static str) {
         match self.evaluation.verdict {
-            _ if self.round.interrupted => ("!", "interrupted: what was measured until then", "inconclusive"),
+            _ if self.round.interrupted => ("!", "interrupted: results until then", "inconclusive"),
             LoadVerdict::Passed => ("✓", "passed", "passed"),
             LoadVerdict::Failed => ("✗", "failed", "failed"),
             LoadVerdict::Inconclusive => ("?", "inconclusive", "inconclusive"),
@@ -52,7 +52,7 @@ impl LoadReport<'_> {
         let realm = (serde_json::to_value(load.realm.environment), serde_json::to_value(load.realm.region));
         let handshakes = match round.handshakes {
             (0, _) => "none".into(),
-            (all, resumed) => format!("{all}, {resumed} took up a session"),
+            (all, resumed) => format!("{all}, of them {resumed} resumed a session"),
         };
         let write_facts = [
             ("target", self.target.to_owned()),
@@ -96,24 +96,24 @@ impl LoadReport<'_> {
                 out.push_str("</ul>\n");
             }
         };
-        list(out, "The generator was the limit", "inconclusive", &self.evaluation.generator_limits);
-        let left = (self.undeleted_users > 0)
-            .then(|| format!("{} users that the load made could not be deleted", self.undeleted_users));
+        list(out, "The load generator was the limit", "inconclusive", &self.evaluation.generator_limits);
+        let left =
+            (self.undeleted_users > 0).then(|| format!("{} created users could not be deleted", self.undeleted_users));
         let notes: Vec<_> = self.evaluation.notes.iter().cloned().chain(left).collect();
         list(out, "Notes", "", &notes);
     }
 
-    /// All that a table or a line is about: each series, and all workloads together where there are several.
+    /// The rows of a table and the lines of a plot: each series, and the total if there are several workloads.
     fn series(&self) -> impl Iterator<Item = (&str, &Series)> {
         let all = (self.load.workloads.len() > 1).then_some(("all", &self.round.total));
         self.round.series.iter().map(|(name, series)| (name.as_str(), series)).chain(all)
     }
 
     fn write_tables(&self, out: &mut String) {
-        out.push_str("<h2>Latency, from the intended start</h2>\n<p class=\"dim\">What a user waits: of good answers, and of requests that were never answered. Refusals are counted only.</p>\n");
+        out.push_str("<h2>Latency, from the intended start</h2>\n<p class=\"dim\">The time that a user waits. Covers good responses and timeouts; refusals are only counted.</p>\n");
         self.write_table(out, |series| &series.latency);
         out.push_str(
-            "<h2>Service time, from the sending</h2>\n<p class=\"dim\">What the server takes, of good answers; of a workload of several calls, for all of them together.</p>\n",
+            "<h2>Service time, from the send</h2>\n<p class=\"dim\">The time that the server takes for good responses. For a workload with several calls it is their sum.</p>\n",
         );
         self.write_table(out, |series| &series.service);
     }
@@ -198,7 +198,7 @@ impl LoadReport<'_> {
         write_figure(
             out,
             &plot,
-            "A line ends at its slowest request: of a thousand requests nothing can be said beyond 99.9%.",
+            "A line ends at its slowest request: a thousand requests have no percentile above 99.9%.",
         );
     }
 
@@ -226,22 +226,31 @@ impl LoadReport<'_> {
             let plot = Plot { title: title.into(), x_axis: Axis::seconds(duration), y_axis, lines, band, warm_up };
             write_figure(out, &plot, &text);
         };
-        let thinned = |text: &str| if each > 1 { format!(" A point is {each} s: {text}.") } else { String::new() };
+        let thinned =
+            |text: &str| if each > 1 { format!(" Each point covers {each} s: {text}.") } else { String::new() };
         let warm = if warm_up > 0.0 { " The grey part is the warm-up, which is not measured." } else { "" };
 
-        let rates = vec![line("good answers", |span| Some(span.good)), line("errors", |span| Some(span.errors))];
+        let rates = vec![line("good responses", |span| Some(span.good)), line("errors", |span| Some(span.errors))];
         let best = timeline_points.iter().map(|span| span.good_most).fold(most(&rates), f64::max);
         let band =
             if each > 1 { timeline_points.iter().map(|s| (s.at, s.good_least, s.good_most)).collect() } else { vec![] };
-        let text = thinned("the average of good answers between its worst and best second, errors of the worst second");
-        let text =
-            format!("Answers by the second in which they came; the last second may be a part of one.{warm}{text}");
-        draw(out, "Good answers and errors a second", Axis::counts(best, "answers a second"), rates, band, text);
+        let text = thinned(
+            "the average of good responses, with a band from the worst to the best second, and the errors of the worst second",
+        );
+        let text = format!("Responses by second of arrival; the last second may be incomplete.{warm}{text}");
+        draw(
+            out,
+            "Good responses and errors per second",
+            Axis::counts(best, "responses per second"),
+            rates,
+            band,
+            text,
+        );
 
         let latency = vec![line("max", |s| s.max_ns), line("p99", |s| s.p99_ns), line("p50", |s| s.p50_ns)];
         if most(&latency) > 0.0 {
             let y = Axis::latencies(least(&latency), most(&latency), "latency");
-            let text = thinned("the highest p99 and max of its seconds, and the average p50");
+            let text = thinned("the highest p99 and max, and the average p50");
             draw(
                 out,
                 "Latency in each second: p50, p99 and max",
@@ -254,13 +263,13 @@ impl LoadReport<'_> {
             out.push_str("<p>No latency was measured.</p>\n");
         }
 
-        let lag = vec![line("lag of the generator", |s| Some(s.lag_ns))];
+        let lag = vec![line("start delay", |s| Some(s.lag_ns))];
         let y = Axis::latencies(1.0_f64.max(most(&lag) / 2.0), most(&lag), "lag");
-        let text = thinned("the highest of its seconds");
+        let text = thinned("the highest value");
         let text = format!(
-            "How late an arrival was taken up at most, though a connection was free. Below 1 ms it does not matter.{text}"
+            "The longest delay of an arrival although a connection was free. A delay below 1 ms is negligible.{text}"
         );
-        draw(out, "Lag of the generator", y, lag, vec![], text);
+        draw(out, "Start delay of the generator", y, lag, vec![], text);
     }
 }
 
@@ -273,7 +282,7 @@ fn write_figure(out: &mut String, plot: &Plot, text: &str) {
     );
 }
 
-/// Latency over percentile, as far as there are values.
+/// The points of latency by percentile, up to the slowest request.
 #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
 fn curve(values: &Latencies) -> Vec<(f64, Option<f64>)> {
     let end = (values.len() as f64).log10();
@@ -305,7 +314,7 @@ mod tests {
     #[test]
     fn a_page_has_every_part() {
         let page = with_report(steady(), |results| results.html());
-        for part in ["✓ passed", "p99&lt;20ms", "Distribution of latency", "p99.99", "Lag of the generator"] {
+        for part in ["✓ passed", "p99&lt;20ms", "Distribution of latency", "p99.99", "Start delay of the generator"] {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert_eq!(page.matches("class=\"plot\"").count(), 4);
@@ -330,7 +339,7 @@ mod tests {
         let mut round = steady();
         round.intervals = (0..10_800).map(|second| IntervalStats { second, ..round.intervals[0].clone() }).collect();
         let page = with_report(round, |results| results.html());
-        assert!(page.contains("A point is 18 s") && page.contains("class=\"band\"") && page.len() < 200_000);
+        assert!(page.contains("Each point covers 18 s") && page.contains("class=\"band\"") && page.len() < 200_000);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reports of journeys: the closed model. Series, failures and thresholds are told as those of any load.
+//! Reports of journeys (a closed model). Series, failures and thresholds are reported as for any load.
 
 use super::json::{interval_json, series_json, thresholds_json};
 use super::summary::{threshold_line, write_series};
@@ -9,17 +9,17 @@ use console::Style;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
-/// All that a report of journeys can tell.
+/// The data of a report of journeys.
 pub struct JourneyReport<'a> {
     pub report: LoadReport<'a>,
     pub options: &'a JourneyOptions,
-    /// Steps of the scenarios that a load leaves out, in words.
+    /// Notes about the steps that were left out.
     pub left_out: &'a [String],
 }
 
-/// What must be known to read the figures.
-const CLOSED_MODEL_NOTE: &str = "a closed model: a user waits for its answer, so a slow server is asked less, and figures look better \
-                      than what users who come anyhow would see (coordinated omission); `vouch load` sends on a schedule";
+/// The note about coordinated omission.
+const CLOSED_MODEL_NOTE: &str = "a closed model: a user waits for its response, so a slow server gets fewer requests, and latencies look lower \
+                      than independent users would see (coordinated omission); `vouch load` sends on a schedule";
 
 impl JourneyReport<'_> {
     /// Writes the summary.
@@ -31,7 +31,7 @@ impl JourneyReport<'_> {
         let options = self.options;
         writeln!(out, "{}", bold.apply_to(&load.title))?;
         let about = format!(
-            "journeys of {} users, {} more a second, thinking {}..{}, measured {}, to {target}",
+            "journeys of {} users, spawn rate {}/s, think time {}..{}, measured {}, to {target}",
             options.users,
             crate::threshold::short(options.spawn_rate),
             humantime::format_duration(options.think_time.0),
@@ -53,17 +53,17 @@ impl JourneyReport<'_> {
             writeln!(out, "{}", threshold_line(result, colours))?;
         }
         for limit in &evaluation.generator_limits {
-            writeln!(out, "{} the generator was the limit: {limit}", yellow.apply_to("!"))?;
+            writeln!(out, "{} the load generator was the limit: {limit}", yellow.apply_to("!"))?;
         }
         for note in self.notes() {
             writeln!(out, "{}", dim.apply_to(format!("  note: {note}")))?;
         }
         if *undeleted_users > 0 {
             let mark = yellow.apply_to("!");
-            writeln!(out, "{mark} {undeleted_users} users that the load made could not be deleted")?;
+            writeln!(out, "{mark} {undeleted_users} created users could not be deleted")?;
         }
         let verdict = match evaluation.verdict {
-            _ if round.interrupted => yellow.apply_to("interrupted: this is what was measured until then"),
+            _ if round.interrupted => yellow.apply_to("interrupted: these are the results until then"),
             LoadVerdict::Passed => style(Style::new().green().bold()).apply_to("passed"),
             LoadVerdict::Failed => style(Style::new().red().bold()).apply_to("failed"),
             LoadVerdict::Inconclusive => style(Style::new().yellow().bold()).apply_to("inconclusive"),

@@ -1,4 +1,4 @@
-//! The report for programs. `schema` counts its versions.
+//! The JSON report. `schema` is the version of its format.
 
 use super::{LoadReport, PERCENTILES};
 use crate::{Evaluation, IntervalStats, Series, ThresholdResult};
@@ -43,7 +43,7 @@ impl LoadReport<'_> {
     }
 }
 
-/// The thresholds of a load, and what became of them.
+/// The thresholds of a load with their measured values and results.
 pub fn thresholds_json(evaluation: &Evaluation) -> Vec<Value> {
     let one = |result: &ThresholdResult| json!({ "threshold": result.threshold.to_string(), "value": result.value, "passed": result.passed });
     evaluation.thresholds.iter().map(one).collect()

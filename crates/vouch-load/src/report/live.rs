@@ -1,4 +1,4 @@
-//! What is shown while a load runs: on a terminal a bar that stays in its place, elsewhere a line a second.
+//! The progress display of a load: on a terminal a progress bar, elsewhere one line per second.
 
 use crate::threshold::{short, time};
 use crate::{IntervalStats, ProgressEvent};
@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
 use vouch_runner::report::print_stderr;
 
-/// The live view, on standard error: standard output belongs to the report.
+/// The progress display. It writes to standard error, because standard output is for the report.
 pub struct ProgressDisplay {
     live: bool,
     visible: bool,
@@ -16,11 +16,11 @@ pub struct ProgressDisplay {
     seconds: u64,
 }
 
-/// How often preparation is told of where there is no terminal.
+/// The interval of progress lines during the preparation, without a terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(2);
 
 impl ProgressDisplay {
-    /// `duration`: of the run. `live`: on a terminal, a view that changes in place. `visible`: anything at all.
+    /// `duration`: the duration of the run. `live`: use a progress bar on a terminal. `visible`: show progress at all.
     pub fn new(duration: Duration, live: bool, visible: bool) -> Self {
         let live = live && console::Term::stderr().is_term();
         Self { live, visible, bar: None, what: "", printed_at: Instant::now(), seconds: duration.as_secs() }
@@ -84,7 +84,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// Takes the view away.
+    /// Removes the progress bar.
     pub fn end(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();

@@ -19,18 +19,18 @@ pub use prometheus::Exposition;
 
 use crate::{Evaluation, Load, Round};
 
-/// All that a report can tell.
+/// The data of a report.
 pub struct LoadReport<'a> {
-    /// What the load went to.
+    /// The name of the target.
     pub target: &'a str,
     /// The target file, so that a later run can measure this target again.
     pub target_file: Option<&'a std::path::Path>,
     pub load: &'a Load,
     pub round: &'a Round,
     pub evaluation: &'a Evaluation,
-    /// Users that the load made and could not delete.
+    /// The number of created users that could not be deleted.
     pub undeleted_users: u64,
 }
 
-/// The percentiles that every report has.
+/// The percentiles in every report.
 pub const PERCENTILES: [f64; 6] = [50.0, 90.0, 95.0, 99.0, 99.9, 99.99];

@@ -1,10 +1,10 @@
-//! Plots as inline SVG: lines over an axis that is linear, logarithmic, or of percentiles. It knows nothing of loads.
+//! Line plots as inline SVG, with a linear, a logarithmic or a percentile axis. It does not depend on loads.
 
 use super::escape::escape;
 use crate::threshold::{short, time};
 use std::fmt::Write;
 
-/// The drawing in its own units; the page scales it.
+/// The size of the drawing in SVG units; the page scales it.
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 84.0;
@@ -12,26 +12,26 @@ const RIGHT: f64 = 18.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 64.0;
 
-/// Lines differ by colour and by dashes, so that nobody needs to tell colours apart.
+/// Lines differ by colour and by dashes, so that they can be distinguished without colours.
 const DASHES: [&str; 6] = ["none", "7 4", "2 4", "12 4 2 4", "16 5", "1 7"];
 
-/// One axis: its ends, its marks, and what it counts.
+/// One axis: its range, its ticks and its label.
 pub struct Axis {
     from: f64,
     to: f64,
     log: bool,
-    /// Where, what it says, and whether a narrow screen can do without.
+    /// Value, text, and whether it is hidden on narrow screens.
     ticks: Vec<(f64, String, bool)>,
     label: String,
 }
 
 impl Axis {
-    /// From zero to a round number that is not below `most`.
+    /// A linear axis from zero to a round number of at least `most`.
     pub fn counts(most: f64, label: &str) -> Self {
         Self::linear(most, label, short)
     }
 
-    /// Latencies in nanoseconds: logarithmic where they differ much, else from zero.
+    /// An axis of latencies in nanoseconds: logarithmic for a wide range, else linear from zero.
     pub fn latencies(least: f64, most: f64, label: &str) -> Self {
         let least = least.max(1.0);
         if most < least * 20.0 {
@@ -51,7 +51,7 @@ impl Axis {
         Self { from, to, log: true, ticks, label: format!("{label}, logarithmic") }
     }
 
-    /// Seconds of a run of this duration.
+    /// A time axis for a run of this duration, in seconds.
     pub fn seconds(duration: f64) -> Self {
         const STEPS: [f64; 14] =
             [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0];
@@ -71,7 +71,7 @@ impl Axis {
         Self { from: 0.0, to: duration, log: false, ticks, label: label.into() }
     }
 
-    /// Percentiles of `count` values; each step to the right leaves a tenth. Positions come from [`nines`].
+    /// A percentile axis for `count` values; each step to the right leaves a tenth of them. Positions come from [`nines`].
     pub fn percentiles(count: f64) -> Self {
         const TICKS: [(f64, &str, bool); 9] = [
             (0.0, "0%", false),
@@ -91,7 +91,7 @@ impl Axis {
     }
 
     fn linear(most: f64, label: &str, show: fn(f64) -> String) -> Self {
-        // Some room above the highest line.
+        // Space above the highest line.
         let most = if most > 0.0 { most * 1.04 } else { 1.0 };
         let rough = most / 5.0;
         let power = 10f64.powf(rough.log10().floor());
@@ -101,7 +101,7 @@ impl Axis {
         Self { from: 0.0, to, log: false, ticks: ticks_at(to, step, show), label: label.into() }
     }
 
-    /// Where a value lies, from 0 to 1.
+    /// The position of a value, from 0 to 1.
     fn at(&self, value: f64) -> f64 {
         let share = if self.log {
             (value.max(self.from) / self.from).ln() / (self.to / self.from).ln()
@@ -112,7 +112,7 @@ impl Axis {
     }
 }
 
-/// A mark at every step; every second one can go.
+/// A tick at every step; every second one is optional.
 fn ticks_at(to: f64, step: f64, show: fn(f64) -> String) -> Vec<(f64, String, bool)> {
     let mut all = Vec::new();
     let (mut at, mut optional) = (0.0, false);
@@ -123,27 +123,27 @@ fn ticks_at(to: f64, step: f64, show: fn(f64) -> String) -> Vec<(f64, String, bo
     all
 }
 
-/// Where a share of all lies on an axis of percentiles.
+/// The position of a share on a percentile axis.
 pub fn nines(share: f64) -> f64 {
     -(1.0 - share).log10()
 }
 
-/// One line. Without a value it breaks off.
+/// One line. A missing value interrupts it.
 pub struct PlotLine {
     pub name: String,
     pub points: Vec<(f64, Option<f64>)>,
 }
 
-/// A plot.
+/// A line plot.
 pub struct Plot {
-    /// What it shows, for those who cannot see it.
+    /// The title, which is also the text for screen readers.
     pub title: String,
     pub x_axis: Axis,
     pub y_axis: Axis,
     pub lines: Vec<PlotLine>,
-    /// Between a lowest and a highest value, behind the first line.
+    /// A band from a lowest to a highest value, behind the first line.
     pub band: Vec<(f64, f64, f64)>,
-    /// The time up to here was not measured.
+    /// The end of the warm-up, which is drawn grey.
     pub warm_up: f64,
 }
 
@@ -174,7 +174,7 @@ impl Plot {
             let outline: Vec<_> = above.chain(below).collect();
             let _ = writeln!(out, "<polygon class=\"band\" points=\"{}\"/>", outline.join(" "));
         }
-        // The first line is solid: dashes on top of it show even where both are the same.
+        // The first line is solid, so that dashed lines on top of it are visible even if the values are equal.
         for (index, line) in self.lines.iter().enumerate() {
             self.line(&mut out, index, line);
         }
@@ -256,7 +256,7 @@ impl Plot {
     }
 }
 
-/// The colour of a line; after six the dashes start again with other colours.
+/// The colour of a line; after six lines the dashes repeat with other colours.
 fn color_class(index: usize) -> String {
     format!("l c{}", (index + index / DASHES.len()) % 6)
 }

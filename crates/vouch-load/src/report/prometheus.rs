@@ -1,11 +1,11 @@
-//! The results as metrics: Prometheus' text format 0.0.4 and OpenMetrics 1.0. Times are in seconds, shares from 0 to 1.
+//! The results as metrics, in the Prometheus text format 0.0.4 and in OpenMetrics 1.0. Times are in seconds, shares from 0 to 1.
 
 use super::LoadReport;
 use crate::threshold::{Metric, Threshold};
 use crate::{Latencies, LoadVerdict, Series};
 use std::fmt::Write;
 
-/// Which of the two formats. They differ in the names of types, in units, and in the end.
+/// The format. The two differ in type names, in units, and in the end marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposition {
     /// `text/plain; version=0.0.4`.
@@ -53,7 +53,7 @@ impl LoadReport<'_> {
 
     fn run_metrics(&self, writer: &mut MetricsWriter) {
         let (load, round) = (self.load, self.round);
-        writer.family("vouch_load_run", MetricType::Info, "What was measured, and how.");
+        writer.family("vouch_load_run", MetricType::Info, "The load and its settings.");
         let labels = [
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("title", load.title.clone()),
@@ -70,12 +70,12 @@ impl LoadReport<'_> {
         writer.sample("vouch_load_run_info", &labels.each_ref().map(|(name, value)| (*name, value.as_str())), 1.0);
         writer.gauge(
             "vouch_load_measured_seconds",
-            "The measured time, warm-up left out.",
+            "The measured time, without warm-up.",
             &[(vec![], round.seconds())],
         );
         writer.gauge(
             "vouch_load_interrupted",
-            "1 if somebody ended the run early.",
+            "1 if the run was interrupted.",
             &[(vec![], bool_value(round.interrupted))],
         );
         let verdicts = [
@@ -85,10 +85,10 @@ impl LoadReport<'_> {
         ];
         let verdicts =
             verdicts.map(|(name, verdict)| (vec![("verdict", name)], bool_value(self.evaluation.verdict == verdict)));
-        writer.gauge("vouch_load_verdict", "1 for the verdict that the run has, 0 for the others.", &verdicts);
+        writer.gauge("vouch_load_verdict", "1 for the verdict of the run, 0 for the others.", &verdicts);
         #[allow(clippy::cast_precision_loss, reason = "a handful")]
         let limits = self.evaluation.generator_limits.len() as f64;
-        let help = "Reasons why the figures may be the generator's and not the server's.";
+        let help = "Reasons why the results may show the limits of the generator instead of those of the server.";
         writer.gauge("vouch_load_generator_limits", help, &[(vec![], limits)]);
     }
 
@@ -107,7 +107,7 @@ impl LoadReport<'_> {
         writer.family(
             "vouch_load_failures",
             MetricType::Counter,
-            "Requests that failed or were answered wrongly, by kind.",
+            "Requests that failed or had a wrong response, by kind.",
         );
         for (name, series) in &self.round.series {
             for (failure, failed) in &series.failures {
@@ -123,7 +123,7 @@ impl LoadReport<'_> {
             .map(|(name, series)| (of(name).to_vec(), series.figures(self.round.seconds()).rate));
         writer.gauge(
             "vouch_load_good_per_second",
-            "Good answers a second of the measured time.",
+            "Good responses per second of measured time.",
             &rates.collect::<Vec<_>>(),
         );
     }
@@ -132,12 +132,12 @@ impl LoadReport<'_> {
         let kinds: [(&str, &str, HistogramOf); 2] = [
             (
                 "vouch_load_latency_seconds",
-                "From the intended start to the answer. Of good answers, and of requests that were never answered.",
+                "Time from the intended start to the response, for good responses and timeouts.",
                 |series| &series.latency,
             ),
             (
                 "vouch_load_service_seconds",
-                "From the sending to the answer, of good answers; of a workload of several calls, their sum.",
+                "Time from the send to the response, for good responses; for a workload with several calls, their sum.",
                 |series| &series.service,
             ),
         ];
@@ -154,37 +154,37 @@ impl LoadReport<'_> {
         writer.family(
             "vouch_load_arrivals",
             MetricType::Counter,
-            "Arrivals, warm-up included: taken up, or left out for want of supply.",
+            "Arrivals, warm-up included: started, or not sent because no installation or token was available.",
         );
         writer.count("vouch_load_arrivals_total", &[("outcome", "started")], round.started);
         writer.count("vouch_load_arrivals_total", &[("outcome", "starved")], round.starved);
-        writer.family(
-            "vouch_load_waited_arrivals",
-            MetricType::Counter,
-            "Arrivals that waited for a connection to be free.",
-        );
+        writer.family("vouch_load_waited_arrivals", MetricType::Counter, "Arrivals that waited for a free connection.");
         writer.count("vouch_load_waited_arrivals_total", &[], round.waited_for_connection);
         writer.family(
             "vouch_load_tls_handshakes",
             MetricType::Counter,
-            "TLS handshakes, by whether they took up a session.",
+            "TLS handshakes, by whether they resumed a session.",
         );
         let (all, resumed) = round.handshakes;
         writer.count("vouch_load_tls_handshakes_total", &[("resumed", "false")], all.saturating_sub(resumed));
         writer.count("vouch_load_tls_handshakes_total", &[("resumed", "true")], resumed);
         let lag = "vouch_load_generator_lag_seconds";
-        writer.family(lag, MetricType::Histogram, "How late arrivals were taken up though a connection was free.");
+        writer.family(
+            lag,
+            MetricType::Histogram,
+            "Delay between arrivals and their start although a connection was free.",
+        );
         writer.histogram(lag, &[], &round.lag);
         #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
         let left = self.undeleted_users as f64;
-        writer.gauge("vouch_load_left_users", "Users that the load made and could not delete.", &[(vec![], left)]);
+        writer.gauge("vouch_load_left_users", "Created users that could not be deleted.", &[(vec![], left)]);
     }
 
     fn threshold_metrics(&self, writer: &mut MetricsWriter) {
         let results = &self.evaluation.thresholds;
         let mut names: Vec<String> = Vec::new();
         for results in results {
-            // Two bounds may look the same once they are rounded; their labels must not.
+            // Two bounds may be equal after rounding, but labels must be unique.
             let text = results.threshold.to_string();
             let same = |text: &String| names.contains(text);
             let numbered = (2..).map(|n| format!("{text} #{n}"));
@@ -206,18 +206,18 @@ impl LoadReport<'_> {
             let (unit, factor) = unit(&results.threshold);
             Some((label(name, unit), results.value? / factor))
         });
-        let help = "What was measured for the threshold; left out where nothing was.";
+        let help = "The measured value of the threshold; absent if nothing was measured.";
         writer.gauge("vouch_load_threshold_value", help, &values.collect::<Vec<_>>());
     }
 
-    /// Calls of a workload are part of it: a sum must take one level only.
+    /// The level of a series. A workload includes its calls, so a sum must use one level only.
     fn level(&self, name: &str) -> &'static str {
         let part_of = |parent: &str| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'));
         if self.round.series.iter().any(|(parent, _)| part_of(parent)) { "call" } else { "workload" }
     }
 }
 
-/// The base unit of a threshold, and what its own unit must be divided by.
+/// The base unit of a threshold, and the divisor from its own unit.
 fn unit(threshold: &Threshold) -> (&'static str, f64) {
     match threshold.metric {
         Metric::Percentile(_) | Metric::Mean | Metric::Max => ("seconds", 1e9),
@@ -231,7 +231,7 @@ fn bool_value(on: bool) -> f64 {
     f64::from(u8::from(on))
 }
 
-/// The word that a value has in reports.
+/// The name of a value in reports.
 fn label_value(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(label_value)) => label_value,
@@ -247,7 +247,7 @@ enum MetricType {
     Info,
 }
 
-/// Reads a histogram of a series.
+/// Selects a histogram of a series.
 type HistogramOf = fn(&Series) -> &Latencies;
 
 type Labels<'l> = [(&'l str, &'l str)];
@@ -258,7 +258,7 @@ struct MetricsWriter {
 }
 
 impl MetricsWriter {
-    /// Begins a family. In OpenMetrics, its name is that of the samples without `_total` or `_info`.
+    /// Starts a metric family. In OpenMetrics its name is that of the samples without `_total` or `_info`.
     fn family(&mut self, name: &str, kind: MetricType, help: &str) {
         let open = self.exposition == Exposition::OpenMetrics;
         let (end, label_value) = match kind {
@@ -289,7 +289,7 @@ impl MetricsWriter {
         self.write(name, labels, None, &count.to_string());
     }
 
-    /// Buckets count from zero on. A value just above a bound, by less than the histogram's three digits, may count below it.
+    /// Writes cumulative buckets. The histogram has three significant digits, so a value just above a bound may count below it.
     fn histogram(&mut self, family: &str, labels: &Labels<'_>, values: &Latencies) {
         let bucket = format!("{family}_bucket");
         for (bound, nanoseconds) in BUCKETS {
@@ -314,7 +314,7 @@ impl MetricsWriter {
     }
 }
 
-/// A label's value, as both formats write it.
+/// Escapes a label value; the rules are the same in both formats.
 fn escape(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
@@ -382,7 +382,7 @@ mod tests {
         assert!(open.contains("# TYPE vouch_load_requests counter\n") && open.ends_with("\n# EOF\n"), "{open}");
         assert!(open.contains("# TYPE vouch_load_run info\n"), "{open}");
         assert!(open.contains("# UNIT vouch_load_latency_seconds seconds\n"), "{open}");
-        // The same threshold twice has two names.
+        // A repeated threshold gets a numbered label.
         assert!(open.contains("threshold=\"p99<20ms\"}") && open.contains("threshold=\"p99<20ms #2\"}"), "{open}");
     }
 }

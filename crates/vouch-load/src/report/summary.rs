@@ -1,4 +1,4 @@
-//! The report for people.
+//! The summary on standard output.
 
 use super::{LoadReport, PERCENTILES};
 use crate::threshold::{short, time};
@@ -6,11 +6,10 @@ use crate::{LoadVerdict, Series, ThresholdResult};
 use console::Style;
 use std::io::{self, Write};
 
-/// Failures of one series that are told; the rest is counted.
+/// The most failures of one series that are listed; the others are counted.
 const MAX_FAILURES: usize = 6;
 
 impl LoadReport<'_> {
-    /// Writes the summary.
     pub fn write_summary(&self, out: &mut dyn Write, colours: bool) -> io::Result<()> {
         let style = |style: Style| style.force_styling(colours);
         let (bold, dim, red) = (style(Style::new().bold()), style(Style::new().dim()), style(Style::new().red()));
@@ -42,25 +41,20 @@ impl LoadReport<'_> {
         }
         let yellow = style(Style::new().yellow());
         for limit in &self.evaluation.generator_limits {
-            writeln!(out, "{} the generator was the limit: {limit}", yellow.apply_to("!"))?;
+            writeln!(out, "{} the load generator was the limit: {limit}", yellow.apply_to("!"))?;
         }
         for note in &self.evaluation.notes {
             writeln!(out, "{}", dim.apply_to(format!("  note: {note}")))?;
         }
         if round.handshakes.0 > 0 {
             let (all, resumed) = round.handshakes;
-            writeln!(out, "{}", dim.apply_to(format!("  TLS handshakes: {all}, of them {resumed} took up a session")))?;
+            writeln!(out, "{}", dim.apply_to(format!("  TLS handshakes: {all}, of them {resumed} resumed a session")))?;
         }
         if self.undeleted_users > 0 {
-            writeln!(
-                out,
-                "{} {} users that the load made could not be deleted",
-                yellow.apply_to("!"),
-                self.undeleted_users
-            )?;
+            writeln!(out, "{} {} created users could not be deleted", yellow.apply_to("!"), self.undeleted_users)?;
         }
         let verdict = match self.evaluation.verdict {
-            _ if round.interrupted => yellow.apply_to("interrupted: this is what was measured until then"),
+            _ if round.interrupted => yellow.apply_to("interrupted: these are the results until then"),
             LoadVerdict::Passed => style(Style::new().green().bold()).apply_to("passed"),
             LoadVerdict::Failed => style(Style::new().red().bold()).apply_to("failed"),
             LoadVerdict::Inconclusive => style(Style::new().yellow().bold()).apply_to("inconclusive"),
@@ -71,7 +65,7 @@ impl LoadReport<'_> {
     pub(super) fn failures(&self, out: &mut dyn Write, red: &Style, dim: &Style) -> io::Result<()> {
         let several = self.round.series.len() > 1;
         for (name, series) in self.round.series.iter().filter(|(name, series)| {
-            // A call's failures are told; those of the workload are the same.
+            // Failures are listed for calls; those of the workload are the same.
             let has_calls = self.round.series.iter().any(|(other, _)| other.starts_with(&format!("{name}/")));
             !has_calls && !series.failures.is_empty()
         }) {
@@ -87,7 +81,7 @@ impl LoadReport<'_> {
                 }
             }
             if failures.len() > MAX_FAILURES {
-                writeln!(out, "  and {} kinds more", failures.len() - MAX_FAILURES)?;
+                writeln!(out, "  and {} more kinds", failures.len() - MAX_FAILURES)?;
             }
         }
         Ok(())

@@ -1,36 +1,36 @@
-//! The seconds of a run, thinned out for a plot so that no peak is lost.
+//! Combines the seconds of a run into points for a plot, and keeps the peaks.
 
 use crate::IntervalStats;
 
-/// The most points that a plot has.
+/// The maximum number of points of a plot.
 pub const MAX_POINTS: usize = 600;
 
 /// One or several seconds of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TimelinePoint {
-    /// The middle, in seconds since the start of the clock.
+    /// The middle, in seconds since the start of the run.
     pub at: f64,
-    /// Good answers a second: on average, and in the worst and the best second.
+    /// Good responses per second: the average, and the values of the worst and the best second.
     pub good: f64,
     pub good_least: f64,
     pub good_most: f64,
-    /// In the worst second.
+    /// Errors of the worst second.
     pub errors: f64,
-    /// The average of the seconds' medians, weighed by good answers; none where nothing was answered.
+    /// The average of the medians of the seconds, weighted by good responses; `None` without good responses.
     pub p50_ns: Option<f64>,
-    /// The highest of the seconds.
+    /// The highest value of the seconds.
     pub p99_ns: Option<f64>,
     pub max_ns: Option<f64>,
     pub lag_ns: f64,
 }
 
-/// How many seconds share a point.
+/// The number of seconds per point.
 pub fn seconds_per_point(intervals: &[IntervalStats]) -> u64 {
     let seconds = intervals.last().map_or(0, |interval| interval.second + 1);
     seconds.div_ceil(MAX_POINTS as u64).max(1)
 }
 
-/// Puts seconds together, so that there are at most [`MAX_POINTS`].
+/// Combines seconds, so that there are at most [`MAX_POINTS`] points.
 pub fn timeline_points(intervals: &[IntervalStats]) -> Vec<TimelinePoint> {
     let each = seconds_per_point(intervals);
     intervals.chunk_by(|one, next| one.second / each == next.second / each).map(timeline_point).collect()
