@@ -13,6 +13,7 @@ fn main() -> io::Result<()> {
     let mut code = String::from("&[\n");
     for file in &files {
         let path = file.strip_prefix(&root).map_err(io::Error::other)?;
+        let (path, file) = (path.display().to_string(), file.display().to_string());
         writeln!(code, "    EmbeddedFile {{ path: {path:?}, text: include_str!({file:?}) }},")
             .map_err(io::Error::other)?;
     }

@@ -1,6 +1,8 @@
 //! A load generator with goose, for comparison: `peer-goose HOST CONNECTIONS SECONDS BODY_FILE [RATE]` prints responses per
 //! second. RATE limits the requests per second; latencies are then printed first.
 
+#![allow(clippy::cast_precision_loss, reason = "rates for people to read")]
+
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
 use std::sync::OnceLock;

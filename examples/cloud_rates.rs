@@ -3,6 +3,8 @@
 //! Makes CALLS users and sign-in tokens, exchanges each, refreshes each session once and again, reads each user. For every
 //! phase it shows the rate, and the server's own CPU time for a call, which does not depend on what else the machine does.
 
+#![allow(clippy::cast_precision_loss, reason = "rates for people to read")]
+
 use base64::Engine;
 use serde_json::Value;
 use std::error::Error;

@@ -96,7 +96,7 @@ impl Report {
         text(|out| self.replay(&mut Json::new(out)))
     }
 
-    /// The report as JUnit XML.
+    /// The report as `JUnit` XML.
     pub fn to_junit(&self) -> String {
         text(|out| self.replay(&mut Junit::new(out)))
     }

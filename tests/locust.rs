@@ -351,7 +351,7 @@ fn without_a_master_a_worker_retries_until_the_connect_timeout() {
     }
 }
 
-/// The Python installation of Locust, which includes ZeroMQ and MessagePack.
+/// The Python installation of Locust, which includes `ZeroMQ` and `MessagePack`.
 fn python_of_locust() -> std::path::PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path).filter(|folder| folder.join("locust").is_file());

@@ -85,7 +85,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a duration; write for example 200us or 2s"))
 }
 
-/// Parses a token lifetime in whole seconds (RFC 7519 section 2, NumericDate).
+/// Parses a token lifetime in whole seconds (RFC 7519 section 2, `NumericDate`).
 fn lifetime(text: &str) -> Result<Duration, String> {
     let duration = duration(text)?;
     if duration.as_secs() == 0 || duration.subsec_nanos() != 0 {

@@ -116,8 +116,8 @@ struct Selection {
 impl Selection {
     fn suite(&self) -> Result<Suite, Error> {
         let suite = if self.paths.is_empty() { Suite::bundled()? } else { Suite::load(&self.paths)? };
-        let suite = self.with.iter().try_fold(suite, |suite, folder| suite.with_folder(folder))?;
-        Ok(self.filter.iter().fold(suite, |suite, word| suite.filter(word)))
+        let suite = self.with.iter().try_fold(suite, super::suite::Suite::with_folder)?;
+        Ok(self.filter.iter().fold(suite, super::suite::Suite::filter))
     }
 
     /// The selected cases.

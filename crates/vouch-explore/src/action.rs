@@ -22,6 +22,7 @@ impl Person {
         }
     }
 
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Person::Ada => Person::Bob,

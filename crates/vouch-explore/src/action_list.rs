@@ -33,6 +33,7 @@ const AT_API: [InjectedFault; 10] = [
     InjectedFault::Garbage,
 ];
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 /// All actions.
 pub fn all_actions() -> Vec<Action> {
     let mut actions = vec![

@@ -98,7 +98,7 @@ impl ExternalExplorer {
             return Ok(Some("the model never allows it".into()));
         };
         let planned = PlannedWalk { stages: vec![only], ..self.planned(0, 0) };
-        let case = self.plan(&self.script(&planned, 0, "").1)?;
+        let case = self.plan(&Self::script(&planned, 0, "").1)?;
         Ok(case.skip(offer).map(|skip| skip.0))
     }
 
@@ -112,7 +112,7 @@ impl ExternalExplorer {
         })
     }
 
-    fn script(&self, planned: &PlannedWalk, seed: u64, record: &str) -> (String, ScenarioText) {
+    fn script(planned: &PlannedWalk, seed: u64, record: &str) -> (String, ScenarioText) {
         let clause = planned.stages.last().map_or("REF-2", |stage| clause(stage.action)).to_owned();
         let (home, conditions, stages) = (planned.home, planned.conditions, planned.stages.clone());
         let written =
@@ -130,7 +130,7 @@ impl ExternalExplorer {
 
     /// Executes a walk.
     pub async fn walk(&self, planned: &PlannedWalk, seed: u64) -> Ended {
-        let written = self.script(planned, seed, "").1;
+        let written = Self::script(planned, seed, "").1;
         let case = match self.plan(&written) {
             Ok(case) => case,
             Err(problems) => return Ended::Broken(format!("the scenario of the walk has mistakes:\n{problems}")),
@@ -185,7 +185,7 @@ impl ExternalExplorer {
 
     /// The scenario file of a failure. It proves the clause that is violated.
     fn text(&self, failed: &Failed, seed: u64, reported: &str) -> String {
-        let (own, written) = self.script(&failed.planned, seed, reported);
+        let (own, written) = Self::script(&failed.planned, seed, reported);
         match failed.finding.clauses.first() {
             Some(clause) if *clause != own && self.clauses.get(clause).is_some() => {
                 written.text.replacen(&format!("proves: [{own}]"), &format!("proves: [{clause}]"), 1)

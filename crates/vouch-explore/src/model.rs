@@ -14,6 +14,7 @@ use vouch_spec::protocol::ErrorKind;
 const NO: [ErrorKind; 3] = [AlreadySignedIn, InvalidSignInToken, Incompatible];
 
 impl State {
+    #[expect(clippy::too_many_lines, reason = "one arm an action")]
     /// The allowed results of an action; none if it is not possible in this state.
     pub fn branches(&self, action: Action) -> Vec<Branch> {
         let state = *self;

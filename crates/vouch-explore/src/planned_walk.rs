@@ -38,6 +38,7 @@ impl PlannedWalk {
     }
 
     /// The same walk with other actions, without those that are not possible.
+    #[must_use]
     pub fn along(&self, actions: &[Action]) -> Self {
         let mut planned = Self { stages: Vec::new(), ..self.clone() };
         for action in actions {

@@ -108,7 +108,7 @@ fn needs_no_encoding(bytes: &[u8]) -> bool {
     bytes.iter().fold(true, |all, byte| {
         let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
         let digit = byte.wrapping_sub(b'0') < 10;
-        all & (letter | digit | (*byte == b'-') | (*byte == b'.') | (*byte == b'_'))
+        all && (letter | digit || (*byte == b'-') || (*byte == b'.') || (*byte == b'_'))
     })
 }
 

@@ -380,7 +380,7 @@ impl Scheduler {
         match workload.on_complete {
             // A refused refresh signs the app out; without a response the app keeps its tokens and retries later.
             OnComplete::Return if workload.needs_installation() && !refused => {
-                self.installations.return_idle(request.installation_id)
+                self.installations.return_idle(request.installation_id);
             }
             OnComplete::Join if failure.is_none() => self.installations.return_idle(request.installation_id),
             OnComplete::StoreToken if failure.is_none() => self.installations.store_token(request.installation_id),

@@ -158,7 +158,7 @@ fn print_failure(args: &Args, target: &Path, seed: u64, events: usize, shortened
     match shortened.again {
         true => writeln!(out, "shortened to {} events in {} more walks:", planned.stages.len(), shortened.tries)?,
         false => {
-            writeln!(out, "inconclusive: did not reproduce in two reruns; probably timing-dependent; not shortened:")?
+            writeln!(out, "inconclusive: did not reproduce in two reruns; probably timing-dependent; not shortened:")?;
         }
     }
     for (number, action) in planned.actions().iter().enumerate() {

@@ -17,7 +17,7 @@ pub struct ReportPaths {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "find_max_rate"])]
     prometheus: Option<PathBuf>,
 
-    /// Write the results as metrics in the OpenMetrics format.
+    /// Write the results as metrics in the `OpenMetrics` format.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "find_max_rate"])]
     openmetrics: Option<PathBuf>,
 }

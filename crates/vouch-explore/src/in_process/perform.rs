@@ -15,6 +15,7 @@ use vouch_spec::step::Forgery;
 const LONG: Duration = Duration::from_secs(3 * 24 * 3600);
 
 impl InProcess {
+    #[expect(clippy::too_many_lines, reason = "one arm an action")]
     /// Performs one action; `state` is the state before it.
     pub async fn perform(&mut self, action: Action, state: &State) -> Vec<Observation> {
         let hour = self.network.cloud.lifetimes().access_token + Duration::from_secs(1);

@@ -197,7 +197,7 @@ impl Http1Client {
         match connection.read_response(&mut scratch, closed) {
             ReadOutcome::Pending => {}
             ReadOutcome::Failed(failure, what) if was_waiting => {
-                self.fail(number, failure, &what, scheduler, clock.now())
+                self.fail(number, failure, &what, scheduler, clock.now());
             }
             // The server may close an idle connection: no request was in flight.
             ReadOutcome::Failed(..) => {

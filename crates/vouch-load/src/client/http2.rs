@@ -102,8 +102,9 @@ impl Http2Client {
             let first = if wait < MIN_SLEEP && !self.blocked {
                 let busy_before = self.executor.busy_time();
                 tokio::task::yield_now().await;
-                let idle =
-                    wait.saturating_sub(clock.until(due)).saturating_sub(self.executor.busy_time() - busy_before);
+                let idle = wait
+                    .saturating_sub(clock.until(due))
+                    .saturating_sub(self.executor.busy_time().checked_sub(busy_before).unwrap());
                 clock.add_idle(idle.min(MAX_POLL));
                 results.try_recv().ok()
             } else {

@@ -134,7 +134,7 @@ mod tests {
                 poller.wait(wanted, true).expect("a wait");
                 let waited = start.elapsed();
                 assert!(waited >= wanted, "{waited:?} is too early");
-                waited - wanted
+                waited.checked_sub(wanted).unwrap()
             })
             .collect();
         late.sort();

@@ -1,4 +1,4 @@
-//! The connection to a master: a ZeroMQ DEALER socket whose identity is the worker's id.
+//! The connection to a master: a `ZeroMQ` DEALER socket whose identity is the worker's id.
 
 use super::message::{MasterMessage, MessageError, WorkerMessage};
 use futures_util::{Stream, StreamExt};

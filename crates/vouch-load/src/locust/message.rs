@@ -1,4 +1,4 @@
-//! Locust's messages: MessagePack of `(type, data, node id)`, as in `rpc/protocol.py`. Messages from a master are untrusted
+//! Locust's messages: `MessagePack` of `(type, data, node id)`, as in `rpc/protocol.py`. Messages from a master are untrusted
 //! input.
 
 use super::stats::StatsReport;

@@ -146,7 +146,8 @@ impl TestPlan {
         }
         let Some(first) = classes.first() else { return Err(TestPlanError::UnknownClasses(unknown.join("; "))) };
         // Settings for arrivals do not apply to users.
-        (file.thresholds, file.mix, file.workload, file.warm_up) = (vec![], Default::default(), None, None);
+        (file.thresholds, file.mix, file.workload, file.warm_up) =
+            (vec![], std::collections::BTreeMap::default(), None, None);
         let overrides = Overrides {
             workload: Some(first.workload.name.clone()),
             arrivals: Some(Arrivals::Constant(1.0)),

@@ -248,7 +248,7 @@ impl Worker<'_> {
         match self.unreadable.cmp(&MAX_UNREADABLE_NOTES) {
             std::cmp::Ordering::Less => self.note(format!("ignored a message of the master: {what}")),
             std::cmp::Ordering::Equal => {
-                self.note(format!("ignored a message of the master: {what}; further ones are not reported"))
+                self.note(format!("ignored a message of the master: {what}; further ones are not reported"));
             }
             std::cmp::Ordering::Greater => {}
         }

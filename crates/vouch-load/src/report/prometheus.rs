@@ -1,4 +1,4 @@
-//! The results as metrics, in the Prometheus text format 0.0.4 and in OpenMetrics 1.0. Times are in seconds, shares from 0 to 1.
+//! The results as metrics, in the Prometheus text format 0.0.4 and in `OpenMetrics` 1.0. Times are in seconds, shares from 0 to 1.
 
 use super::LoadReport;
 use crate::threshold::{Metric, Threshold};
@@ -258,7 +258,7 @@ struct MetricsWriter {
 }
 
 impl MetricsWriter {
-    /// Starts a metric family. In OpenMetrics its name is that of the samples without `_total` or `_info`.
+    /// Starts a metric family. In `OpenMetrics` its name is that of the samples without `_total` or `_info`.
     fn family(&mut self, name: &str, kind: MetricType, help: &str) {
         let open = self.exposition == Exposition::OpenMetrics;
         let (end, label_value) = match kind {

@@ -180,7 +180,7 @@ impl<W: Write> Console<W> {
             }
             Verdict::BadScenario(what) => writeln!(self.out, "     the scenario is invalid: {what}")?,
             Verdict::HarnessFailed(what) => {
-                writeln!(self.out, "     the harness failed; the case says nothing about the build: {what}")?
+                writeln!(self.out, "     the harness failed; the case says nothing about the build: {what}")?;
             }
             _ => {}
         }

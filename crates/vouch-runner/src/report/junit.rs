@@ -1,4 +1,4 @@
-//! The JUnit XML report for CI servers: one test suite for each group.
+//! The `JUnit` XML report for CI servers: one test suite for each group.
 
 use super::Listener;
 use crate::run::event::RunEvent;
@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Writes the JUnit report.
+/// Writes the `JUnit` report.
 pub struct Junit<W> {
     out: W,
     name: String,
@@ -86,7 +86,7 @@ fn test_case(case: &CaseReport) -> TestCase {
 }
 
 fn describe(finding: &Finding, advice: Option<&str>) -> String {
-    let wire: Vec<_> = finding.wire.iter().map(|exchange| exchange.as_str()).collect();
+    let wire: Vec<_> = finding.wire.iter().map(vouch_sim::wire::redact::Redacted::as_str).collect();
     format!(
         "{}\nstep: {}\nexpected: {}\ngot: {}\n{}wire:\n{}\nstandard error:\n{}",
         finding.location,

@@ -117,7 +117,7 @@ impl<'a> CaseRun<'a> {
         for step in &case.steps {
             let result = super::step::perform(step, world).await;
             if let (Ok(_), Some(error)) = (&result, world.invalid_notification()) {
-                return Err(self.step_failure(step, error));
+                return Err(Self::step_failure(step, error));
             }
             match world.items().await {
                 Ok(items) => self.check_invariants(step, &items).await,
@@ -165,7 +165,7 @@ impl<'a> CaseRun<'a> {
         Err(Box::new(StepFailure { about, ..*self.case_failure(error) }))
     }
 
-    fn step_failure(&self, step: &ScenarioStep, error: StepError) -> Box<StepFailure> {
+    fn step_failure(step: &ScenarioStep, error: StepError) -> Box<StepFailure> {
         let (span, description, kind) = (step.span, step.step.describe(), step.step.kind().name);
         Box::new(StepFailure { span, description, kind, about: About::Clauses(vec![]), error })
     }

@@ -97,7 +97,10 @@ fn check_one(count: &TrafficCount, what: &str, exchange: &Exchange, world: &Worl
     let elsewhere =
         count.environment.is_some_and(|e| e != realm.environment) || count.region.is_some_and(|r| r != realm.region);
     if elsewhere {
-        let words = [count.environment.map(|e| e.word()), count.region.map(|r| r.word())];
+        let words = [
+            count.environment.map(vouch_spec::protocol::Environment::word),
+            count.region.map(vouch_spec::protocol::Region::word),
+        ];
         let wanted = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
         return Err(StepError::Unmet {
             expected: format!("the {what} at a host of {wanted}"),

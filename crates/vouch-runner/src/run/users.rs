@@ -87,8 +87,9 @@ impl Users {
             let body: serde_json::Value = serde_json::from_slice(body).ok()?;
             body.get(field)?.as_str().map(str::to_owned)
         };
-        let own = creations.filter(|made| text(&made.request.body, "client_user_id").as_deref() == Some(external_id));
-        own.filter_map(|made| text(made.answer()?, "user_id")).next()
+        let mut own =
+            creations.filter(|made| text(&made.request.body, "client_user_id").as_deref() == Some(external_id));
+        own.find_map(|made| text(made.answer()?, "user_id"))
     }
 
     /// The id of the vendor user of a name.

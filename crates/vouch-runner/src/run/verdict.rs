@@ -75,6 +75,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// Turns a failure into a warning if the strictness of the run allows it.
+    #[must_use]
     pub fn with_strictness(self, clauses: &Clauses, strictness: Strictness) -> Self {
         match self {
             Verdict::Failed(findings)

@@ -199,7 +199,7 @@ impl Backend {
             Kind::Reference(backend) => Ok(backend.clone()),
             Kind::External { .. } => vouch_sim::wire::ForwardingUpstream::new(self.base.clone(), self.connect_timeout)
                 .map(|forward| Arc::new(forward) as _)
-                .map_err(|error| SutError::new(error.to_string())),
+                .map_err(|error| SutError::new(error.clone())),
         }
     }
 

@@ -1,5 +1,5 @@
 //! Kills a process at its n-th write to storage. On Linux a seccomp filter passes every system call that can change files to a
-//! supervisor thread before the kernel executes it, so that it works for an SDK in any language. Source: seccomp_unotify(2).
+//! supervisor thread before the kernel executes it, so that it works for an SDK in any language. Source: `seccomp_unotify(2)`.
 //!
 //! Only cases with a `crash` step use it. The supervisor lets every other system call continue at once.
 
@@ -228,7 +228,7 @@ fn receive_fd(socket: &UnixDatagram) -> io::Result<OwnedFd> {
     }
 }
 
-/// Requests of seccomp_unotify(2), as the kernel's header makes them: `_IOWR('!', 0, …)` and `_IOWR('!', 1, …)`.
+/// Requests of `seccomp_unotify(2)`, as the kernel's header makes them: `_IOWR('!', 0, …)` and `_IOWR('!', 1, …)`.
 const fn iowr(number: u64, size: usize) -> u64 {
     (3 << 30) | ((size as u64) << 16) | ((b'!' as u64) << 8) | number
 }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 
-/// What tokens are signed with. SigningKey pairs are parsed once, when they are made.
+/// What tokens are signed with. `SigningKey` pairs are parsed once, when they are made.
 pub struct Keys {
     sign_in: Arc<SigningKey>,
     access: Arc<SigningKey>,
@@ -34,7 +34,7 @@ enum SigningKey {
 #[error("cannot make a key: {0}")]
 pub struct KeyError(String);
 
-/// The headers of our JWTs, in Base64URL and with the dot that follows. The key order is that of the vendor's own tokens.
+/// The headers of our JWTs, in `Base64URL` and with the dot that follows. The key order is that of the vendor's own tokens.
 static RS256: LazyLock<String> = LazyLock::new(|| URL_SAFE_NO_PAD.encode(br#"{"typ":"JWT","alg":"RS256"}"#) + ".");
 static ES256: LazyLock<String> = LazyLock::new(|| URL_SAFE_NO_PAD.encode(br#"{"typ":"JWT","alg":"ES256"}"#) + ".");
 
@@ -176,7 +176,7 @@ impl SigningKey {
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         match self {
             SigningKey::Rsa { public, .. } | SigningKey::Ecdsa { public, .. } => {
-                public.verify_sig(signed, &signature).ok()?
+                public.verify_sig(signed, &signature).ok()?;
             }
             SigningKey::Hmac(key) => hmac::verify(key, signed, &signature).ok()?,
         }

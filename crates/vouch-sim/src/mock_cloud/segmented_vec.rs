@@ -3,7 +3,7 @@
 
 use hashbrown::HashTable;
 
-/// SegmentedVec in a piece.
+/// `SegmentedVec` in a piece.
 const PIECE: usize = 4096;
 
 /// A growing list of rows, in pieces that stay where they are.

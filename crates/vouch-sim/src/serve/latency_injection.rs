@@ -78,7 +78,7 @@ thread_local! {
 async fn sleep_precisely(length: Duration) {
     let end = Instant::now() + length;
     if length > SPIN_TIME {
-        tokio::time::sleep_until((end - SPIN_TIME).into()).await;
+        tokio::time::sleep_until(end.checked_sub(SPIN_TIME).unwrap().into()).await;
     }
     loop {
         let now = Instant::now();

@@ -31,7 +31,7 @@ pub fn exchange(number: usize, exchange: &Exchange, redactor: &Redactor) -> Reda
         ExchangeOutcome::NoNetwork => out.push_str("     ← no network\n"),
         ExchangeOutcome::Abandoned => out.push_str("     ← the caller went away before the answer\n"),
         ExchangeOutcome::Lost { processed: true } => {
-            out.push_str("     ← answer lost (the server had done its part)\n")
+            out.push_str("     ← answer lost (the server had done its part)\n");
         }
         ExchangeOutcome::Lost { processed: false } => out.push_str("     ← connection lost (the server did nothing)\n"),
         ExchangeOutcome::Answered { status, headers: answer, body } => {

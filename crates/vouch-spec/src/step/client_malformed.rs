@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClientMalformed {
     pub how: Malformation,
-    /// MalformedCall call it would have been.
+    /// `MalformedCall` call it would have been.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub call: MalformedCall,
 }

@@ -45,7 +45,7 @@ impl IssueToken {
 /// Ways in which a well-formed sign-in token can look (EXC-7, MIG-10).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenShape {
-    /// The Base64URL of the claims contains `-` and `_`.
+    /// The `Base64URL` of the claims contains `-` and `_`.
     pub url_safe_characters: bool,
     /// How many `=` end the token: 0, 1 or 2. None leaves it to chance.
     pub padding: Option<u8>,

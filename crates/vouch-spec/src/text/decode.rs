@@ -204,7 +204,7 @@ struct NodeDeserializer<'a> {
     decoder: &'a Decoder,
 }
 
-impl<'a> NodeDeserializer<'a> {
+impl NodeDeserializer<'_> {
     fn mismatch(self, wanted: &str) -> DecodeError {
         let message = format!("expected {wanted}, found {}", self.node.what());
         DecodeError::New { message, span: Some(self.node.span) }
@@ -217,7 +217,7 @@ impl<'a> NodeDeserializer<'a> {
     }
 }
 
-impl<'de, 'a> Deserializer<'de> for NodeDeserializer<'a> {
+impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     type Error = DecodeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {

@@ -99,6 +99,7 @@ pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
     /// Sorted by place, each once.
+    #[must_use]
     pub fn tidy(mut self) -> Self {
         self.0.sort_by(|a, b| (a.source.path(), a.span, &a.message).cmp(&(b.source.path(), b.span, &b.message)));
         self.0.dedup_by(|a, b| a.source.path() == b.source.path() && a.span == b.span && a.message == b.message);

@@ -104,6 +104,7 @@ impl Node {
     }
 
     /// The same tree with every text replaced by what `change` makes of it.
+    #[must_use]
     pub fn map_texts(&self, change: &impl Fn(&str) -> NodeKind) -> Node {
         let kind = match &self.kind {
             NodeKind::Text(text) => change(text),

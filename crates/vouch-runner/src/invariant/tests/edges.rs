@@ -138,7 +138,7 @@ fn secrets_in_urls_errors_and_responses_to_the_app_are_violations() {
         let mut case = EvidenceBuilder::new();
         case.redactor.secret(SecretKind::SignInToken, "sign-in-token-1");
         let (headers, path) = (HeaderMap::new(), "/token".to_owned());
-        let request = WireRequest { method: Method::POST, path, headers, body: Default::default() };
+        let request = WireRequest { method: Method::POST, path, headers, body: hyper::body::Bytes::default() };
         case.exchange(Operation::TokenRequest, Party::Backend, request, body, 1);
         case.last().link.from = Party::App;
         case.violated_clause()

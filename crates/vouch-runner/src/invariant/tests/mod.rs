@@ -78,8 +78,8 @@ impl EvidenceBuilder {
     fn call(&mut self, headers: &[(&'static str, &'static str)], at_ms: i64) -> &mut Self {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
-        let (headers, path) = (HeaderMap::from_iter(headers), "/v2/user/ada".to_owned());
-        let request = WireRequest { method: Method::GET, path, headers, body: Default::default() };
+        let (headers, path) = (headers.collect::<HeaderMap>(), "/v2/user/ada".to_owned());
+        let request = WireRequest { method: Method::GET, path, headers, body: hyper::body::Bytes::default() };
         let settled_at = self.exchanges.len() + 1;
         self.exchange(Operation::Api, Party::Api, request, "{}", settled_at);
         if let Some(last) = self.exchanges.last_mut() {
@@ -326,7 +326,7 @@ fn retry_after_applies_to_the_session_that_received_it() {
         case.exchanges.clear();
         case.refresh("refresh-token-1", 2, 1).refresh("refresh-token-2", 2, 2).refresh(used, 3, 3);
         let headers = HeaderMap::from_iter([("retry-after".parse().expect("a name"), HeaderValue::from_static("60"))]);
-        let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Default::default());
+        let (status, body) = (StatusCode::TOO_MANY_REQUESTS, hyper::body::Bytes::default());
         case.exchanges[1].outcome = ExchangeOutcome::Answered { status, headers, body };
         assert_eq!(case.violated_clause(), clause);
     }

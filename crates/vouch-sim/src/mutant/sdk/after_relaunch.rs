@@ -30,7 +30,7 @@ mutants! { SdkPolicy, sdk_policy;
                     (session.environment, session.region) = (Environment::Production, vouch_spec::protocol::Region::Us);
                     Record::SignInToken(session)
                 }
-                record => record,
+                record @ Record::ApiKey(_) => record,
             }))
         }
     }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use vouch_spec::protocol::message::{Area, Item};
 
-/// RequestFilter requests a fault applies to.
+/// `RequestFilter` requests a fault applies to.
 type RequestFilter = fn(&HttpRequest) -> bool;
 
 fn is_api(call: &HttpRequest) -> bool {

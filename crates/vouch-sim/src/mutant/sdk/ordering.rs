@@ -143,6 +143,7 @@ impl SdkFactory for StorageFault {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(super) fn mutants() -> Vec<Mutant> {
     let sdk = |name, clause, about, assembly: Arc<dyn SdkFactory>| Mutant {
         name,

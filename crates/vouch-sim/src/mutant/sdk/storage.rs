@@ -61,7 +61,7 @@ mutants! { SdkPolicy, sdk_policy;
         fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
             Ok(DefaultSdkPolicy.restore(storage)?.map(|record| match record {
                 Record::SignInToken(session) => Record::SignInToken(TokenRecord { on_hold: false, ..session }),
-                other => other,
+                other @ Record::ApiKey(_) => other,
             }))
         }
     }
@@ -83,7 +83,7 @@ mutants! { SdkPolicy, sdk_policy;
         fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
             Ok(DefaultSdkPolicy.restore(storage)?.map(|record| match record {
                 Record::ApiKey(key) => Record::ApiKey(ApiKeyRecord { region: Region::Us, ..key }),
-                other => other,
+                other @ Record::SignInToken(_) => other,
             }))
         }
     }
