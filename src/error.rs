@@ -51,6 +51,14 @@ pub enum Error {
         /// What to do.
         help: String,
     },
+    /// There is no legitimate variant of this name.
+    #[error("there is no variant `{name}`; {help}")]
+    UnknownVariant {
+        /// The name that was given.
+        name: String,
+        /// What to do.
+        help: String,
+    },
     /// Snapshots that are embedded cannot be updated.
     #[error(
         "the snapshots of the bundled suite cannot be updated; export it (`vouch suite export DIR`), then run \
@@ -73,12 +81,21 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn unknown_mutant(name: &str) -> Self {
-        let all = vouch_sim::mutant::all();
-        let near = suggest(name, all.iter().map(|mutant| mutant.name));
-        let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-        let help = format!("{near}`vouch mutants` lists all {}", all.len());
-        Error::UnknownMutant { name: name.to_owned(), help }
+        let all: Vec<_> = vouch_sim::mutant::all().into_iter().map(|mutant| mutant.name).collect();
+        Error::UnknownMutant { name: name.to_owned(), help: listed(name, &all) }
     }
+
+    pub(crate) fn unknown_variant(name: &str) -> Self {
+        let all: Vec<_> = vouch_sim::variant::all().into_iter().map(|variant| variant.name).collect();
+        Error::UnknownVariant { name: name.to_owned(), help: listed(name, &all) }
+    }
+}
+
+/// The nearest name, and where all of them are listed.
+fn listed(name: &str, all: &[&str]) -> String {
+    let near = suggest(name, all.iter().copied());
+    let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+    format!("{near}`vouch mutants` lists all {}", all.len())
 }
 
 impl From<SuiteError> for Error {

@@ -13,7 +13,8 @@ use vouch_runner::run::verdict::Strictness;
 use vouch_runner::run::{Filter, Interrupted, Plan, Settings, SnapshotMode, wanted};
 use vouch_runner::target_file::Target;
 use vouch_runner::target_setup::{ResolvedTarget, TargetOptions};
-use vouch_sim::mutant::{self, Mutant};
+use vouch_sim::mutant::{self, Mutation};
+use vouch_sim::variant;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::Role;
 #[cfg(feature = "cli")]
@@ -46,7 +47,10 @@ pub struct Suite {
     target: Target,
     roles: Vec<Role>,
     profile: Option<String>,
-    mutant: Option<Mutant>,
+    /// A part that takes the place of a built-in one, and what reports call it.
+    part: Option<(Mutation, String)>,
+    /// It is a legitimate variant.
+    is_variant: bool,
     strictness: Strictness,
     real_time: bool,
     require_all: bool,
@@ -97,7 +101,8 @@ impl Suite {
             target: Target::default(),
             roles: vec![],
             profile: None,
-            mutant: None,
+            part: None,
+            is_variant: false,
             strictness: Strictness::Lenient,
             real_time: false,
             require_all: false,
@@ -169,7 +174,19 @@ impl Suite {
     /// # Errors
     /// If there is no such mutant.
     pub fn mutant(mut self, name: &str) -> Result<Self, Error> {
-        self.mutant = Some(mutant::named(name).ok_or_else(|| Error::unknown_mutant(name))?);
+        let mutant = mutant::named(name).ok_or_else(|| Error::unknown_mutant(name))?;
+        self.part = Some((mutant.mutation, format!("mutant: {}", mutant.about)));
+        Ok(self)
+    }
+
+    /// Replaces a built-in part by a legitimate variant, by the name that `vouch mutants` shows: the suite must not complain.
+    ///
+    /// # Errors
+    /// If there is no such variant.
+    pub fn variant(mut self, name: &str) -> Result<Self, Error> {
+        let variant = variant::named(name).ok_or_else(|| Error::unknown_variant(name))?;
+        self.part = Some((variant.part, format!("variant: {}", variant.about)));
+        self.is_variant = true;
         Ok(self)
     }
 
@@ -273,9 +290,9 @@ impl Suite {
             target = ResolvedTarget::resolve(self.target, options) => target?,
             () = wanted(&mut interrupted) => return Err(Error::Interrupted),
         };
-        if let Some(mutant) = &self.mutant {
-            target.inject(&mutant.mutation);
-            target.name = format!("mutant: {}", mutant.about);
+        if let Some((part, name)) = self.part {
+            target.inject(&part);
+            target.name = name;
         }
         let settings = Settings {
             snapshot_mode: snapshots.mode,
@@ -343,7 +360,7 @@ fn plan(files: &SuiteFiles) -> Result<Plan, Error> {
 struct SnapshotSettings {
     mode: SnapshotMode,
     folder: Option<PathBuf>,
-    /// No foreign build is under test, or it has a snapshot folder of its own.
+    /// Neither a foreign build nor a variant is under test, or it has a snapshot folder of its own.
     own: bool,
 }
 
@@ -353,7 +370,7 @@ impl SnapshotSettings {
         if suite.snapshots == Snapshots::Update && !suite.on_disk && folder.is_none() {
             return Err(Error::BundledSnapshots);
         }
-        let own = folder.is_some() || suite.target.roles().is_empty();
+        let own = folder.is_some() || (suite.target.roles().is_empty() && !suite.is_variant);
         let mode = match suite.snapshots {
             Snapshots::Update => SnapshotMode::Update,
             Snapshots::Propose if own => SnapshotMode::Review,

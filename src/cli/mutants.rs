@@ -13,13 +13,14 @@ use vouch_runner::mutants::{KillMatrix, MutantTrials, Standing, Trial, TrialScop
 use vouch_runner::report::print_stderr;
 use vouch_sim::mock_cloud::Keys;
 use vouch_sim::mutant::{Mutant, all};
+use vouch_sim::variant::{self, Variant};
 
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
 
-    /// Only mutants with this in their name, or of this clause.
+    /// Only mutants and variants with this in their name, or mutants of this clause.
     #[arg(short, long, value_name = "WORD")]
     mutant: Option<String>,
 
@@ -44,7 +45,8 @@ pub fn run(args: &Args) -> Done {
     let proved: BTreeSet<_> = whole.cases.iter().flat_map(|case| case.scenario.proves()).collect();
     let in_question = |m: &Mutant| args.selection.filter.is_empty() || proved.contains(m.clause);
     let mutants: Vec<_> = all().into_iter().filter(|m| wanted(m) && in_question(m)).collect();
-    if mutants.is_empty() {
+    let is_variant = |v: &Variant| is_wanted(args, v);
+    if mutants.is_empty() && !variant::all().iter().any(is_variant) {
         return Err(CliError::Usage("no mutant matches".into()));
     }
     let interrupted = runtime.block_on(async { interrupts() });
@@ -62,29 +64,39 @@ pub fn run(args: &Args) -> Done {
         trials.push((mutant, trial));
     }
     let untried = mutants.len() - trials.len();
+    let variants: Vec<_> = variant::all().into_iter().filter(|v| args.mutant.is_none() || is_wanted(args, v)).collect();
+    let mut variant_trials = Vec::new();
+    for variant in &variants {
+        let trial = runtime.block_on(suite.variant(variant, interrupted.clone()));
+        if *interrupted.borrow() {
+            break;
+        }
+        variant_trials.push((variant, trial));
+    }
     let everything = args.mutant.is_none() && untried == 0;
     let bare = if everything { clauses_without(&mutants, &proved) } else { vec![] };
     let matrix = KillMatrix::new(&trials, &whole);
     let survivors = trials.iter().filter(|(_, trial)| !trial.is_killed()).count();
-    let mut wrong = survivors + bare.len() + reference.failed.len();
+    let alarms = variant_trials.iter().map(|(_, trial)| trial.failed.len()).sum::<usize>() + reference.failed.len();
+    let mut wrong = survivors + bare.len() + alarms;
     if everything {
         wrong += matrix.count(Standing::Redundant) + matrix.count(Standing::NeedlessRationale);
     }
     if args.json {
-        print_json(&trials, &reference, &bare)?;
+        print_json(&trials, &variant_trials, &reference, &bare)?;
     } else {
-        print(&trials, &reference, &bare)?;
+        print(&trials, &variant_trials, &reference, &bare)?;
         if everything {
             kill_matrix::print(&matrix, args.kill_matrix)?;
         }
         let covered: BTreeSet<_> = trials.iter().map(|(mutant, _)| mutant.clause).collect();
         writeln!(
             Out,
-            "{} mutants of {} clauses, {} survived or missing, {} false alarms, in {:.1} s",
+            "{} mutants of {} clauses, {} survived or missing; {} variants, {alarms} false alarms; in {:.1} s",
             trials.len(),
             covered.len(),
             survivors + bare.len(),
-            reference.failed.len(),
+            variant_trials.len(),
             began.elapsed().as_secs_f64()
         )?;
     }
@@ -95,13 +107,22 @@ pub fn run(args: &Args) -> Done {
     Ok(ExitCode::from(u8::from(wrong > 0)))
 }
 
+fn is_wanted(args: &Args, variant: &Variant) -> bool {
+    args.mutant.as_ref().is_some_and(|word| variant.name.contains(word.as_str()))
+}
+
 /// Clauses that the suite proves and no mutant breaks.
 fn clauses_without(mutants: &[Mutant], proved: &BTreeSet<&str>) -> Vec<String> {
     let covered: BTreeSet<_> = mutants.iter().map(|mutant| mutant.clause).collect();
     proved.difference(&covered).map(|clause| (*clause).to_owned()).collect()
 }
 
-fn print(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -> std::io::Result<()> {
+fn print(
+    trials: &[(&Mutant, Trial)],
+    variants: &[(&Variant, Trial)],
+    reference: &Trial,
+    bare: &[String],
+) -> std::io::Result<()> {
     let mut out = Out;
     for (mutant, trial) in trials {
         let word = if trial.is_killed() { "killed" } else { "SURVIVED" };
@@ -118,13 +139,32 @@ fn print(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -> std
     if !bare.is_empty() {
         writeln!(out, "proved clauses without a mutant: {}", bare.join(" "))?;
     }
+    for (variant, trial) in variants {
+        let word = if trial.failed.is_empty() { "accepted" } else { "REFUSED" };
+        let part = variant.part.word();
+        writeln!(out, "{word:<17}{part:<8}{:<34}{}", variant.name, variant.about)?;
+        for case in &trial.failed {
+            let named: Vec<_> = trial.other_clauses.iter().map(String::as_str).collect();
+            writeln!(
+                out,
+                "         FALSE ALARM: {case}, under {}; it is allowed by {}",
+                named.join(" "),
+                variant.allowed_by
+            )?;
+        }
+    }
     for case in &reference.failed {
         writeln!(out, "FALSE ALARM: {case} fails the unmutated reference")?;
     }
     Ok(())
 }
 
-fn print_json(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -> std::io::Result<()> {
+fn print_json(
+    trials: &[(&Mutant, Trial)],
+    variants: &[(&Variant, Trial)],
+    reference: &Trial,
+    bare: &[String],
+) -> std::io::Result<()> {
     let mutants: Vec<_> = trials
         .iter()
         .map(|(mutant, trial)| {
@@ -134,8 +174,17 @@ fn print_json(trials: &[(&Mutant, Trial)], reference: &Trial, bare: &[String]) -
             })
         })
         .collect();
+    let variants: Vec<_> = variants
+        .iter()
+        .map(|(variant, trial)| {
+            serde_json::json!({
+                "name": variant.name, "role": variant.part.word(), "about": variant.about,
+                "allowedBy": variant.allowed_by, "falseAlarms": trial.failed,
+            })
+        })
+        .collect();
     let matrix = serde_json::json!({
-        "mutants": mutants, "clausesWithoutMutant": bare, "falseAlarms": reference.failed,
+        "mutants": mutants, "variants": variants, "clausesWithoutMutant": bare, "falseAlarms": reference.failed,
     });
     writeln!(Out, "{matrix:#}")
 }

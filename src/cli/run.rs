@@ -63,6 +63,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "target")]
     mutant: Option<String>,
 
+    /// Replace a built-in part by a legitimate variant, by its name in `vouch mutants`: the suite must not complain.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["target", "mutant"])]
+    variant: Option<String>,
+
     /// Run every case this many times.
     #[arg(long, value_name = "N")]
     repeat: Option<std::num::NonZeroUsize>,
@@ -124,6 +128,9 @@ fn suite(args: &Args) -> Result<Suite, Error> {
     }
     if let Some(name) = &args.mutant {
         suite = suite.mutant(name)?;
+    }
+    if let Some(name) = &args.variant {
+        suite = suite.variant(name)?;
     }
     if let Some(jobs) = args.jobs {
         suite = suite.jobs(jobs);

@@ -15,4 +15,5 @@ pub mod mutant;
 pub mod reference;
 pub mod serve;
 pub mod sign_in_token;
+pub mod variant;
 pub mod wire;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::mock_cloud::Keys;
 use vouch_sim::mutant::{Mutant, Mutation};
+use vouch_sim::variant::Variant;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::Role;
 use vouch_spec::protocol::message::SdkName;
@@ -52,7 +53,16 @@ impl MutantTrials {
 
     /// Runs the whole plan against the reference without a fault: every failed case is a false alarm.
     pub async fn reference(&self, interrupted: Interrupted) -> Trial {
-        self.run("", self.plan.clone(), self.settings("reference", None), interrupted).await
+        self.run("", self.plan.clone(), self.settings("reference", None, None, Strictness::Strict), interrupted).await
+    }
+
+    /// Runs the cases of its role against a legitimate variant: every failed case is a false alarm. A variant may do what a
+    /// `should` clause recommends against, so warnings do not count.
+    pub async fn variant(&self, variant: &Variant, interrupted: Interrupted) -> Trial {
+        let mut plan = self.plan.clone();
+        plan.keep_roles(roles(&variant.part));
+        self.run("", plan, self.settings(variant.name, Some(&variant.part), None, Strictness::Lenient), interrupted)
+            .await
     }
 
     /// Runs the cases that can detect this mutant against it.
@@ -66,7 +76,13 @@ impl MutantTrials {
             // The fault shows on the mutant's own wire profile; scenarios that set another one cannot detect it.
             plan.cases.retain(|case| case.given.profile.is_none());
         }
-        self.run(mutant.clause, plan, self.settings(mutant.name, Some(mutant)), interrupted).await
+        self.run(
+            mutant.clause,
+            plan,
+            self.settings(mutant.name, Some(&mutant.mutation), mutant.profile, Strictness::Strict),
+            interrupted,
+        )
+        .await
     }
 
     async fn run(&self, clause: &str, plan: Plan, settings: Settings, interrupted: Interrupted) -> Trial {
@@ -82,15 +98,15 @@ impl MutantTrials {
         trial
     }
 
-    fn settings(&self, name: &str, mutant: Option<&Mutant>) -> Settings {
+    fn settings(&self, name: &str, part: Option<&Mutation>, profile: Option<&str>, strictness: Strictness) -> Settings {
         let mut target = ResolvedTarget::built_in(self.keys.clone());
         target.roles.deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
         target.roles.request_timeout = Duration::from_secs(1);
-        if let Some(mutant) = mutant {
-            target.inject(&mutant.mutation);
-            if let Some(profile) = mutant.profile.and_then(Profile::built_in) {
-                target.use_profile(profile);
-            }
+        if let Some(part) = part {
+            target.inject(part);
+        }
+        if let Some(profile) = profile.and_then(Profile::built_in) {
+            target.use_profile(profile);
         }
         Settings {
             engine: target.roles,
@@ -98,9 +114,10 @@ impl MutantTrials {
             target: name.into(),
             sdk: SdkName { name: name.into(), version: String::new(), platform: String::new() },
             jobs: JOBS,
-            strictness: Strictness::Strict,
+            strictness,
             snapshot_mode: SnapshotMode::Check,
-            snapshots: true,
+            // A variant may send something else than the reference does.
+            snapshots: strictness == Strictness::Strict,
             snapshot_folder: None,
             require_all: false,
             fail_fast: false,
@@ -118,6 +135,8 @@ impl Trial {
 
     fn record(&mut self, clause: &str, case: &str, verdict: &Verdict) {
         let findings: &[Finding] = match verdict {
+            // Without a mutant, a warning is no alarm: the run is strict where it would be.
+            Verdict::Warned(_) if clause.is_empty() => return,
             Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
             Verdict::Passed | Verdict::Skipped(_) => return,
             Verdict::BadScenario(_) | Verdict::HarnessFailed(_) | Verdict::NotReached(_) => &[],

@@ -8,6 +8,8 @@ mod backend;
 mod cloud;
 mod sdk;
 
+pub(crate) use sdk::sdk_policy;
+
 use crate::reference::adapter::SdkFactory;
 use std::sync::Arc;
 

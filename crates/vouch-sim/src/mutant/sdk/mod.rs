@@ -30,7 +30,7 @@ impl<R: SdkPolicy + Default + 'static> SdkFactory for With<R> {
     }
 }
 
-fn sdk_policy<R: SdkPolicy + Default + 'static>(_: Arc<R>) -> Mutation {
+pub(crate) fn sdk_policy<R: SdkPolicy + Default + 'static>(_: Arc<R>) -> Mutation {
     Mutation::Sdk(Arc::new(With::<R>(std::marker::PhantomData)))
 }
 

@@ -1,0 +1,116 @@
+//! Variants of the SDK.
+
+use super::variants;
+use crate::mutant::sdk_policy;
+use crate::reference::sdk::policy::{ApiNextStep, DefaultSdkPolicy, SdkPolicy, SignInPlan};
+use crate::reference::sdk::ports::{HttpResponse, NetworkError, Storage, StorageError};
+use crate::reference::sdk::record::{Record, TokenRecord};
+use crate::reference::sdk::token::SignInToken;
+use crate::reference::sdk::{Result, SdkError};
+use std::time::Duration;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::{ErrorKind, Realm, StatusWord};
+
+/// What the reference decides.
+fn usual_plan(current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
+    DefaultSdkPolicy.plan_sign_in(current, token, now_ms)
+}
+
+variants! { SdkPolicy, sdk_policy;
+    RefusesSameUser "sdk-refuses-same-user": "Refuses a second sign-in of the same user",
+        allowed by "LIF-3; one public SDK throws alreadySignedIn" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
+            match usual_plan(current, token, now_ms) {
+                SignInPlan::NothingToDo => SignInPlan::Refuse(SdkError::new(ErrorKind::AlreadySignedIn, "signed in")),
+                other => other,
+            }
+        }
+    }
+    ExchangesAgain "sdk-exchanges-again": "Exchanges the token of a second sign-in of the same user",
+        allowed by "LIF-3" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
+            match usual_plan(current, token, now_ms) {
+                SignInPlan::NothingToDo => SignInPlan::Exchange,
+                other => other,
+            }
+        }
+    }
+    RefusesAsInvalid "sdk-refuses-as-invalid": "Reports the token of another user as invalid",
+        allowed by "REF-7; one public SDK reports invalidSignInToken" {
+        fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
+            match usual_plan(current, token, now_ms) {
+                SignInPlan::Refuse(_) => SignInPlan::Refuse(SdkError::new(ErrorKind::InvalidSignInToken, "another user")),
+                other => other,
+            }
+        }
+    }
+    NoPendingStatus "sdk-no-pending-status": "Does not report pendingReauthentication",
+        allowed by "the guide: the status \"normally reports\" its words; one public SDK lacks it" {
+        fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
+            let mut status = DefaultSdkPolicy.status(record);
+            status.retain(|word| *word != StatusWord::PendingReauthentication);
+            status
+        }
+    }
+    ReplacesUser "sdk-replaces-user": "Replaces the user of the API-key scheme when setUserId names another",
+        allowed by "the guide asks for one active user only; both public SDKs replace" {
+        fn may_set_user(&self, _: &str, _: &str) -> bool {
+            true
+        }
+    }
+    AcceptsAnyKey "sdk-any-key-prefix": "Does not check the prefix of an API key",
+        allowed by "KEY-5 is a recommendation" {
+        fn check_api_key(&self, _: &str, _: Realm) -> Result<()> {
+            Ok(())
+        }
+    }
+    NoRetry "sdk-no-retry": "Sends a refresh once only",
+        allowed by "REF-9 limits retries and asks for none" {
+        fn retry_refresh_after(&self, _: u32, _: Option<Duration>, _: f64) -> Option<Duration> {
+            None
+        }
+    }
+    EarlyRefresh "sdk-refreshes-early": "Refreshes an access token five minutes before its end",
+        allowed by "REF-2" {
+        fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
+            now_ms + 300_000 < session.expires_at_ms
+        }
+    }
+    NoLeeway "sdk-no-leeway": "Refreshes an access token at its end, not before",
+        allowed by "REF-2; neither public SDK has a leeway" {
+        fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
+            now_ms < session.expires_at_ms
+        }
+    }
+    NetworkForOdd "sdk-odd-status-is-network": "Reports an unexpected status of an exchange as a network error",
+        allowed by "REF-10; platforms map exceptions differently" {
+        fn exchange_failure(&self, profile: &Profile, answer: &std::result::Result<HttpResponse, NetworkError>) -> SdkError {
+            let usual = DefaultSdkPolicy.exchange_failure(profile, answer);
+            match usual.kind {
+                ErrorKind::UnexpectedAnswer => SdkError::new(ErrorKind::Network, "the exchange failed"),
+                _ => usual,
+            }
+        }
+    }
+    SecondRefusalAnswered "sdk-persistent-unauthorized-answered": "Returns the second 401 to the app as an answer",
+        allowed by "REF-3" {
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
+            match status {
+                401 if retried => ApiNextStep::ReturnToApp,
+                _ => DefaultSdkPolicy.after_api_response(status, retried),
+            }
+        }
+    }
+    SkipsStorageCheck "sdk-reads-storage-late": "Does not look whether storage is available before a refresh",
+        allowed by "PER-4, as long as no token is lost: the old one works until its successor is used" {
+        fn check_storage(&self, _: &dyn Storage) -> std::result::Result<(), StorageError> {
+            Ok(())
+        }
+    }
+    KeyNotAsked "sdk-unconfigured-is-not-signed-in": "Reports setUserId before configure as notSignedIn",
+        allowed by "KEY-3 asks for a clear error, of no certain kind" {
+        fn user_before_configuration(&self) -> Result<()> {
+            Err(SdkError::new(ErrorKind::NotSignedIn, "there is no configuration"))
+        }
+    }
+}
