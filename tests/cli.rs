@@ -127,7 +127,7 @@ fn a_filter_matches_ids_groups_and_clauses() {
 fn clauses_lists_every_clause_and_those_without_a_scenario() {
     let out = stdout(&vouch().arg("clauses").assert().success());
     assert!(out.contains("MIG-5") && out.contains("· migration-region-mismatch (4 cases)"), "{out}");
-    assert!(out.contains("86 of 86 clauses have a scenario"), "{out}");
+    assert!(out.contains("clauses have a scenario") && !out.contains("without a scenario"), "{out}");
     vouch().args(["clauses", "--require-all"]).assert().success();
     let some = stdout(&vouch().args(["clauses", "--require-all", "scenarios/migration"]).assert().code(1));
     assert!(some.contains("without a scenario: ISS-1"), "{some}");
@@ -136,7 +136,7 @@ fn clauses_lists_every_clause_and_those_without_a_scenario() {
 #[test]
 fn every_mutant_is_killed_and_every_scenario_is_needed_or_has_a_rationale() {
     let out = stdout(&vouch().arg("mutants").timeout(std::time::Duration::from_secs(400)).assert().success());
-    assert!(out.contains("0 survived or missing"), "{out}");
+    assert!(out.contains("0 survived or missing") && out.contains(" 0 false alarms"), "{out}");
     assert!(out.contains("for a stated reason, 0 are redundant"), "{out}");
 }
 
@@ -144,7 +144,7 @@ fn every_mutant_is_killed_and_every_scenario_is_needed_or_has_a_rationale() {
 fn json_and_junit_agree_with_the_console() {
     let out = stdout(&vouch().args(["run", "--ci", "-f", "MIG-5", "--format", "json"]).assert().success());
     let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
-    assert_eq!(report["outcome"], "conforms");
+    assert_eq!(report["outcome"], "partPassed");
     assert_eq!(report["cases"].as_array().map(Vec::len), Some(4));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("junit.xml");

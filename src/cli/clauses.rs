@@ -34,6 +34,9 @@ pub fn run(args: &Args) -> Done {
         }
         let level = if clause.level == Level::Must { "must" } else { "should" };
         writeln!(out, "  {:<7}{level:<7}{}", clause.id, clause.text)?;
+        if let Some(source) = &clause.source {
+            writeln!(out, "                {source}")?;
+        }
         match tested_by.get(clause.id.as_str()) {
             Some(scenarios) => {
                 for (id, cases) in scenarios {

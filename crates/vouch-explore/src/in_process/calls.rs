@@ -6,7 +6,7 @@ use crate::state::Observation;
 use async_trait::async_trait;
 use std::sync::atomic::Ordering;
 use vouch_runner::invariant::StoredSession;
-use vouch_sim::reference::app::{AppError, SdkPort, TokenSource};
+use vouch_sim::reference::app::{AppError, AppIdentity, AppSession, SdkPort, TokenSource};
 use vouch_sim::reference::sdk::{ApiResponse, SdkError};
 use vouch_sim::wire::Operation;
 use vouch_spec::protocol::ErrorKind;
@@ -128,16 +128,22 @@ impl InProcess {
 
     pub(super) async fn reconcile(&self) -> Observation {
         let port = Port(self);
-        let user = self.app_user.map(|person| self.id(person).to_owned());
-        match self.app.reconcile(user.as_deref(), &port, &port).await {
+        match self.app.reconcile(&port, &port, &port).await {
             Ok(()) => Observation::Ok,
             Err(failed) => Observation::Refused(failed.kind),
         }
     }
 }
 
-/// The SDK and the backend for the app.
+/// The app's session, the SDK and the backend for the app.
 struct Port<'a>(&'a InProcess);
+
+impl AppSession for Port<'_> {
+    fn user(&self) -> Option<AppIdentity> {
+        let person = self.0.app_user?;
+        Some(AppIdentity { name: person.name().to_owned(), user_id: Some(self.0.id(person).to_owned()) })
+    }
+}
 
 fn failed(error: SdkError) -> AppError {
     AppError { kind: error.kind, text: error.text }

@@ -243,7 +243,7 @@ fn checks(after: &[State]) -> Vec<ScenarioStep> {
     }
     if after.iter().all(|state| state.user() == first.user()) {
         let user = first.user().map_or("none".to_owned(), |person| format!("${}.id", person.name()));
-        steps.push(ScenarioStep::new(CurrentUser { is: Text(user) }));
+        steps.push(ScenarioStep::new(CurrentUser::is(Text(user))));
     }
     steps
 }

@@ -26,25 +26,24 @@ fn name(evidence: &Evidence<'_>, secret: &str, otherwise: &str) -> String {
 
 /// A sign-in token that was exchanged is not sent again, even if the response was lost.
 pub(super) fn exchanged_once(evidence: &Evidence<'_>) -> Option<Violation> {
-    let mut used: FxHashMap<&str, usize> = FxHashMap::default();
+    let mut used: FxHashMap<&str, (usize, &'static str)> = FxHashMap::default();
     for (index, exchange) in of(evidence, Operation::Exchange) {
         let Some(token) = exchange.tokens.token.as_deref() else { continue };
-        if let Some(first) = used.get(token) {
+        if let Some((first, clause)) = used.get(token) {
             let name = name(evidence, token, "sign-in token");
             return Some(Violation {
-                clause: "EXC-2",
+                clause,
                 expected: "each sign-in token exchanged at most once",
                 got: format!("the {name} in the exchanges {} and {}", first + 1, index + 1),
             });
         }
-        let worked = match &exchange.outcome {
-            ExchangeOutcome::Answered { status, .. } => status.is_success(),
-            ExchangeOutcome::Lost { processed } => *processed,
-            ExchangeOutcome::Pending | ExchangeOutcome::NoNetwork | ExchangeOutcome::Abandoned => false,
+        let clause = match &exchange.outcome {
+            ExchangeOutcome::Answered { status, .. } if status.is_success() => "EXC-2",
+            // The SDK cannot know that the token was accepted.
+            ExchangeOutcome::Lost { processed: true } => "EXC-9",
+            _ => continue,
         };
-        if worked {
-            used.insert(token, index);
-        }
+        used.insert(token, (index, clause));
     }
     None
 }

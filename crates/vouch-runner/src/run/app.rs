@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use vouch_sim::reference::app::{
-    AppError, AppPolicy, DefaultAppPolicy, Drift, ReconcilingApp, SdkPort, SdkState, TokenSource,
+    AppError, AppIdentity, AppPolicy, AppSession, DefaultAppPolicy, Drift, ReconcilingApp, SdkPort, SdkState,
+    TokenSource,
 };
 use vouch_spec::protocol::message::{AppUser, CurrentUser, SignIn, Status};
 use vouch_spec::protocol::{ErrorKind, Realm, Refusal, SdkMethod, StatusWord};
@@ -29,6 +30,25 @@ pub(super) struct App {
     /// The name of the user that is signed in to the app.
     user: Mutex<Option<String>>,
     actions: AppActions,
+    window: Mutex<AppWindow>,
+    sdk_faults: Mutex<Vec<SdkCallFault>>,
+}
+
+/// Where a reconciliation starts to count.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct AppWindow {
+    /// The number of exchanges in the transcript.
+    pub mark: usize,
+    /// See [`App::action_counts`].
+    pub actions: (usize, usize),
+}
+
+/// A failure of the app's calls of an SDK method.
+pub(super) struct SdkCallFault {
+    pub method: SdkMethod,
+    pub error: ErrorKind,
+    /// How many calls fail; `None`: all of them.
+    pub times: Option<u32>,
 }
 
 /// The parts of the case that the app uses.
@@ -53,7 +73,14 @@ impl App {
             AppRole::Builtin(policy) => Some(ReconcilingApp::new(policy.clone())),
             AppRole::Command(_) => None,
         };
-        Self { built_in, parts, user: Mutex::default(), actions: AppActions::default() }
+        Self {
+            built_in,
+            parts,
+            user: Mutex::default(),
+            actions: AppActions::default(),
+            window: Mutex::default(),
+            sdk_faults: Mutex::default(),
+        }
     }
 
     /// The name of the user that is signed in to the app.
@@ -87,12 +114,8 @@ impl App {
                 Reconciled::Killed => StepResult::Killed,
             });
         };
-        let user_id = match self.user() {
-            Some(name) => Some(self.parts.users.get(&name)?.id.unwrap_or_default()),
-            None => None,
-        };
         let ports = AppPorts { app: self, error: Mutex::new(None) };
-        let result = app.reconcile(user_id.as_deref(), &ports, &ports).await;
+        let result = app.reconcile(&ports, &ports, &ports).await;
         match (ports.error.into_inner(), result) {
             (Some(error), _) => Err(error),
             (None, Ok(())) => Ok(StepResult::Ok),
@@ -117,9 +140,46 @@ impl App {
         Ok(DefaultAppPolicy.drift(app_user.as_deref(), &SdkState { status, user_id }) == Drift::None)
     }
 
-    /// The number of calls of `signIn` and `signOut` by the app since the previous call of this function.
-    pub fn take_action_counts(&self) -> (usize, usize) {
-        (self.actions.sign_ins.swap(0, Ordering::Relaxed), self.actions.sign_outs.swap(0, Ordering::Relaxed))
+    /// The number of calls of `signIn` and `signOut` by the app in the whole case.
+    pub fn action_counts(&self) -> (usize, usize) {
+        (self.actions.sign_ins.load(Ordering::Relaxed), self.actions.sign_outs.load(Ordering::Relaxed))
+    }
+
+    /// What the app has done since this counts for its next reconciliation: an app may reconcile by itself when its user
+    /// changes or when it is launched.
+    pub fn start_window(&self) {
+        let mark = self.parts.context.transcript.len();
+        *self.window.lock() = AppWindow { mark, actions: self.action_counts() };
+    }
+
+    /// See [`App::start_window`].
+    pub fn window(&self) -> AppWindow {
+        *self.window.lock()
+    }
+
+    /// Makes calls of the SDK by the app fail, without reaching the SDK.
+    pub fn fail_sdk_calls(&self, fault: SdkCallFault) {
+        self.sdk_faults.lock().push(fault);
+    }
+
+    /// SDK calls of the app reach the SDK again.
+    pub fn clear_sdk_faults(&self) {
+        self.sdk_faults.lock().clear();
+    }
+
+    /// The error of the fault that a call strikes, if any.
+    fn take_sdk_fault(&self, method: SdkMethod) -> Option<ErrorKind> {
+        let mut faults = self.sdk_faults.lock();
+        let index = faults.iter().position(|fault| fault.method == method)?;
+        let fault = &mut faults[index];
+        let error = fault.error;
+        if let Some(times) = &mut fault.times {
+            *times -= 1;
+            if *times == 0 {
+                faults.remove(index);
+            }
+        }
+        Some(error)
     }
 
     /// Requests a sign-in token from the backend of a realm's team, as the app of a user does.
@@ -170,12 +230,23 @@ impl AppPorts<'_> {
         method: SdkMethod,
         params: impl serde::Serialize,
     ) -> Result<R, AppError> {
+        if let Some(kind) = self.app.take_sdk_fault(method) {
+            return Err(AppError { kind, text: format!("`{method}` fails for the moment") });
+        }
         match self.app.parts.sdk.call::<R>(method, params).await {
             Ok(Called::Ok(value)) => Ok(value),
             Ok(Called::Refused { kind, text }) => Err(AppError { kind, text }),
             Ok(Called::Killed) => Err(AppError { kind: ErrorKind::Cancelled, text: "the process was killed".into() }),
             Err(error) => Err(self.fail(error)),
         }
+    }
+}
+
+impl AppSession for AppPorts<'_> {
+    fn user(&self) -> Option<AppIdentity> {
+        let name = self.app.user()?;
+        let user = self.app.parts.users.get(&name).ok()?;
+        Some(AppIdentity { name: user.external_id, user_id: user.id })
     }
 }
 

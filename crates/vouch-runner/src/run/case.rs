@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::protocol::message::Item;
-use vouch_spec::step::ScenarioStep;
+use vouch_spec::step::{ScenarioStep, Step};
 
 /// The timeout of a case, in real time.
 const CASE_TIMEOUT: Duration = Duration::from_secs(120);
@@ -67,6 +67,23 @@ async fn run_once(
             (Verdict::HarnessFailed(Redactor::default().scrub(&what)), false)
         }
     }
+}
+
+/// Whether the next reconciliation also counts what the app does during this step: an app may reconcile by itself when its
+/// user changes and when it is launched.
+fn is_quiet_for_app(step: &Step) -> bool {
+    matches!(
+        step,
+        Step::AppUser(_)
+            | Step::Relaunch(_)
+            | Step::Reboot(_)
+            | Step::Kill(_)
+            | Step::Launch(_)
+            | Step::Fault(_)
+            | Step::ClearFaults(_)
+            | Step::FailSdkCall(_)
+            | Step::Pause(_)
+    )
 }
 
 /// One run of a case, with what it has found so far.
@@ -126,6 +143,9 @@ impl<'a> CaseRun<'a> {
                 Err(_) => {}
             }
             result?;
+            if !is_quiet_for_app(&step.step) {
+                world.app.start_window();
+            }
         }
         self.check_notified_statuses()?;
         snapshots.map_or(Ok(()), |snapshots| snapshots.check(case, world))

@@ -60,6 +60,16 @@ pub(super) async fn of_step(case: &PlannedCase, world: &World, failure: StepFail
             got,
             stderr: None,
         },
+        StepError::Violates { clause, expected, got } => Nonconformity {
+            span: failure.span,
+            description: failure.description,
+            kind: failure.kind.to_owned(),
+            clauses: vec![clause.to_owned()],
+            severity: Severity::ByLevel,
+            expected,
+            got,
+            stderr: None,
+        },
         // The output of an adapter is read from its process, which is still known.
         StepError::Adapter(error) => Nonconformity {
             stderr: None,

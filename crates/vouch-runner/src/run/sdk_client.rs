@@ -88,22 +88,6 @@ impl SdkClient {
         })
     }
 
-    /// Calls the SDK. An error of the SDK is a failure of the step.
-    pub async fn call_ok<R: DeserializeOwned>(
-        &self,
-        method: SdkMethod,
-        params: impl Serialize,
-    ) -> Result<R, StepError> {
-        match self.call(method, params).await? {
-            Called::Ok(value) => Ok(value),
-            Called::Refused { kind, text } => Err(StepError::Unmet {
-                expected: format!("an answer to `{method}`"),
-                got: format!("the error {kind}: {text}"),
-            }),
-            Called::Killed => Err(StepError::Scenario("the process was killed".into())),
-        }
-    }
-
     fn start(&self, method: SdkMethod) -> CallStart {
         let log = &mut *self.log.lock();
         if signs_in(method) {

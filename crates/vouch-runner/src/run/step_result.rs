@@ -10,6 +10,8 @@ use vouch_spec::text::Span;
 pub enum StepError {
     /// The build did something else than the scenario expects.
     Unmet { expected: String, got: String },
+    /// The build violates this clause, whatever the step is about.
+    Violates { clause: &'static str, expected: String, got: String },
     /// The adapter does not comply with the protocol, or its process ended.
     Adapter(SutError),
     /// The backend under test does not serve.

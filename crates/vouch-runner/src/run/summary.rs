@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use vouch_spec::scenario::{Clauses, Level};
+use vouch_spec::scenario::{ClauseSource, Clauses, Level};
 
 /// The status of a clause after a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -30,6 +30,11 @@ pub struct ClauseResult {
     pub level: Level,
     pub text: String,
     pub group: String,
+    /// Where the clause comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<ClauseSource>,
+    /// The edition of the suite that introduced it.
+    pub since: u32,
     pub status: ClauseStatus,
     /// The number of cases that passed and test it.
     pub satisfied_count: usize,
@@ -133,6 +138,8 @@ impl SummaryBuilder {
             level: clause.level,
             text: clause.text.clone(),
             group: clause.group.clone(),
+            source: clause.source.clone(),
+            since: clause.since,
             status: ClauseStatus::NotApplicable,
             satisfied_count: 0,
             violated_by: vec![],

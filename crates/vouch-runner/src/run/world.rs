@@ -50,6 +50,7 @@ pub struct World {
     /// The calls of `start` steps by name.
     pub(super) started_calls: Mutex<HashMap<String, StartedCall>>,
     pub(super) crash_point: CrashPoint,
+    call_timeout: Duration,
 }
 
 /// What a case prescribes for its world.
@@ -109,6 +110,7 @@ impl World {
             expiries: Mutex::new(options.expiries),
             started_calls: Mutex::default(),
             crash_point: options.crash_point,
+            call_timeout: setup.deadlines.call,
         };
         world.update_expiries(|_| {});
         Ok(Arc::new(world))
@@ -136,8 +138,14 @@ impl World {
 
     /// Replaces the variables of a text.
     pub fn text(&self, text: &Text) -> Result<String, StepError> {
-        text.resolve(|name| self.value(name))
-            .map_err(|name| StepError::Scenario(format!("`${name}` has no value here")))
+        text.resolve(|name| self.value(name)).map_err(|name| {
+            let is_user = name.strip_suffix(".id").is_some_and(|user| self.users.get(user).is_ok());
+            match is_user {
+                // Every person of a scenario gets a vendor user, when the backend is asked for a token at the latest.
+                true => StepError::Unmet { expected: format!("a vendor user: `${name}`"), got: "none".into() },
+                false => StepError::Scenario(format!("`${name}` has no value here")),
+            }
+        })
     }
 
     fn value(&self, name: &str) -> Option<String> {
@@ -169,6 +177,11 @@ impl World {
             self.device.notice_time().await?;
         }
         Ok(())
+    }
+
+    /// How long a call of the build under test may take, in real time.
+    pub(super) fn call_timeout(&self) -> Duration {
+        self.call_timeout
     }
 
     /// Launches the app.

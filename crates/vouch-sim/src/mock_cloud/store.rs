@@ -53,6 +53,25 @@ pub struct Store {
     realms: BTreeMap<Realm, (Team, Users)>,
     sessions: SegmentedVec<CloudSession>,
     used_sign_in_tokens: UsedTokens,
+    user_ids: UserIds,
+}
+
+/// Makes the ids of users. All of them begin and end alike, so that who compares a part of two ids only, confuses users.
+struct UserIds {
+    common: [u8; 16],
+    next: u32,
+}
+
+impl UserIds {
+    fn next(&mut self) -> String {
+        let mut bytes = self.common;
+        // The four bytes beside those that hold version and variant.
+        for (at, byte) in [4, 5, 7, 9].into_iter().zip(self.next.to_be_bytes()) {
+            bytes[at] = self.common[at] ^ byte;
+        }
+        self.next = self.next.wrapping_add(1);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
 }
 
 impl Store {
@@ -65,6 +84,7 @@ impl Store {
             realms: Realm::all().map(|realm| (realm, (team(realm), Users::default()))).collect(),
             sessions: SegmentedVec::default(),
             used_sign_in_tokens: UsedTokens::default(),
+            user_ids: UserIds { common: rand::random(), next: 0 },
         }
     }
 
@@ -108,7 +128,7 @@ impl Store {
     }
 
     fn insert(&mut self, realm: Realm, client_user_id: &str, id: Option<String>) -> User {
-        let id = id.unwrap_or_else(|| random_id().to_string());
+        let id = id.unwrap_or_else(|| self.user_ids.next());
         let user = User { id, client_user_id: client_user_id.to_owned(), deleted: false };
         if let Some((_, users)) = self.realms.get_mut(&realm) {
             users.add(user.clone());

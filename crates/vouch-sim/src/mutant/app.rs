@@ -2,7 +2,7 @@
 
 use super::mutants;
 use crate::mutant::Mutation;
-use crate::reference::app::{AppPolicy, Drift, SdkState};
+use crate::reference::app::{AppError, AppIdentity, AppPolicy, Drift, SdkState};
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use vouch_spec::protocol::StatusWord;
@@ -105,6 +105,90 @@ mutants! { AppPolicy, Mutation::App;
                     Drift::SignIn
                 }
                 (Drift::None, Some(user)) if again(user) => Drift::SignIn,
+                (drift, _) => drift,
+            }
+        }
+    }
+    TwoAtOnce "app-two-at-once" breaks "REC-2": "Runs two reconciliations at once" {
+        fn serializes_reconciliations(&self) -> bool {
+            false
+        }
+    }
+    TokenFirst "app-token-before-sign-out" breaks "REC-4": "Requests the token before it signs the other user out" {
+        fn requests_token_first(&self) -> bool {
+            true
+        }
+    }
+    SignOutIgnored "app-ignores-failed-sign-out" breaks "REC-4": "Signs in although the other user could not be signed out" {
+        fn after_failed_sign_out(&self, _: AppError) -> Result<(), AppError> {
+            Ok(())
+        }
+    }
+    OldToken "app-old-token-for-new-user" breaks "REC-4": "Uses a token of the user before, if another user came meanwhile" {
+        fn notices_change(&self, now: Option<&AppIdentity>) -> bool {
+            now.is_none()
+        }
+    }
+    TokenOfTheGone "app-signs-in-after-sign-out" breaks "REC-3": "Uses a token although its user signed out meanwhile" {
+        fn notices_change(&self, now: Option<&AppIdentity>) -> bool {
+            now.is_some()
+        }
+    }
+    ComparesPrefix "app-compares-prefix" breaks "REC-4": "Compares the first eight characters of user ids" {
+        fn same_user(&self, one: &str, other: &str) -> bool {
+            one.get(..8) == other.get(..8)
+        }
+    }
+    UnknownAgrees "app-unknown-user-agrees" breaks "REC-4": "Assumes that a user without a known vendor id is the SDK's user" {
+        fn same_user(&self, one: &str, other: &str) -> bool {
+            one.is_empty() || one.eq_ignore_ascii_case(other)
+        }
+    }
+    CaseSensitive "app-case-sensitive" breaks "REC-1": "Compares user ids by letter case" {
+        fn same_user(&self, one: &str, other: &str) -> bool {
+            one == other
+        }
+    }
+    StatusFailureIsEmpty "app-status-failure-is-empty" breaks "REC-6": "Treats a status that fails as signed out" {
+        fn status_after_failure(&self, _: AppError) -> Result<Vec<StatusWord>, AppError> {
+            Ok(vec![])
+        }
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match default_drift(app_user, sdk) {
+                Drift::None if app_user.is_some() && sdk.status.is_empty() => Drift::SignIn,
+                drift => drift,
+            }
+        }
+    }
+    UserFailureIsNobody "app-user-failure-is-nobody" breaks "REC-6": "Treats a user id that fails as nobody" {
+        fn user_after_failure(&self, _: AppError) -> Result<Option<String>, AppError> {
+            Ok(None)
+        }
+    }
+    TightRetry "app-tight-retry" breaks "REC-6": "Repeats a failed token request at once, a hundred times" {
+        fn token_requests(&self) -> u32 {
+            100
+        }
+    }
+    FailureSaysOk "app-failure-says-ok" breaks "REC-6": "Reports success after a failed token request" {
+        fn after_failed_token_request(&self, _: AppError) -> Result<(), AppError> {
+            Ok(())
+        }
+    }
+    FailedMigrationSignsOut "app-failed-migration-signs-out" breaks "REC-6": "Signs out of the API-key scheme when the migration fails" {
+        fn signs_out_after_failure(&self, state: &SdkState) -> bool {
+            state.status.contains(&StatusWord::UseApiKey)
+        }
+    }
+    IgnoresHold "app-ignores-hold" breaks "REC-9": "Treats a session on hold as signed in" {
+        fn needs_sign_in_token(&self, status: &[StatusWord]) -> bool {
+            status.contains(&StatusWord::UseApiKey)
+        }
+    }
+    TriesUpgradeOnce[tried: Mutex<HashSet<String>>] "app-tries-upgrade-once" breaks "REC-5": "Tries the sign-in after an upgrade once" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match (default_drift(app_user, sdk), app_user) {
+                (Drift::SignIn, Some(user)) if sdk.status.is_empty() && !remember(&self.tried, user) => Drift::None,
                 (drift, _) => drift,
             }
         }

@@ -20,6 +20,21 @@ pub trait SdkPort: Send + Sync {
     async fn sign_out(&self) -> Result<(), AppError>;
 }
 
+/// Who is signed in to the app itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppIdentity {
+    /// What the app calls its user.
+    pub name: String,
+    /// The vendor's id of the user, once the app knows it.
+    pub user_id: Option<String>,
+}
+
+/// The app's own session.
+pub trait AppSession: Send + Sync {
+    /// The user who is signed in to the app now.
+    fn user(&self) -> Option<AppIdentity>;
+}
+
 /// The app's own backend.
 #[async_trait]
 pub trait TokenSource: Send + Sync {
@@ -73,6 +88,52 @@ pub trait AppPolicy: Send + Sync {
     fn retries_after_failure(&self) -> bool {
         true
     }
+
+    /// Whether reconciliations run one after the other, so that two at once sign in once (REC-2).
+    fn serializes_reconciliations(&self) -> bool {
+        true
+    }
+
+    /// What a status that the SDK could not tell counts as: nothing follows from it (REC-6).
+    fn status_after_failure(&self, error: AppError) -> Result<Vec<StatusWord>, AppError> {
+        Err(error)
+    }
+
+    /// What a user that the SDK could not tell counts as: nothing follows from it (REC-6).
+    fn user_after_failure(&self, error: AppError) -> Result<Option<String>, AppError> {
+        Err(error)
+    }
+
+    /// What a failed sign-out of another user leads to: that user is still signed in (REC-4).
+    fn after_failed_sign_out(&self, error: AppError) -> Result<(), AppError> {
+        Err(error)
+    }
+
+    /// Whether the token is requested before the other user is signed out. Without a backend that user would stay (REC-4).
+    fn requests_token_first(&self) -> bool {
+        false
+    }
+
+    /// How often a token is requested in one reconciliation (REC-6).
+    fn token_requests(&self) -> u32 {
+        1
+    }
+
+    /// What a failed token request leads to: the app reports it and tries again later (REC-6).
+    fn after_failed_token_request(&self, error: AppError) -> Result<(), AppError> {
+        Err(error)
+    }
+
+    /// Whether a failed token request or sign-in signs the SDK out. An API-key sign-in must go on working (REC-6, MIG-8).
+    fn signs_out_after_failure(&self, _: &SdkState) -> bool {
+        false
+    }
+
+    /// Whether a change of the app's user while the token was on its way matters: it is then a token of the wrong user (REC-3,
+    /// REC-4). `now` is the user of the app when the token arrives.
+    fn notices_change(&self, _now: Option<&AppIdentity>) -> bool {
+        true
+    }
 }
 
 /// The policy that follows the scheme.
@@ -80,48 +141,116 @@ pub struct DefaultAppPolicy;
 
 impl AppPolicy for DefaultAppPolicy {}
 
+/// How often a reconciliation starts over because the user of the app changed.
+const MAX_CHANGES: usize = 3;
+
 /// One installed app.
 pub struct ReconcilingApp {
     pub policy: Arc<dyn AppPolicy>,
     failed_before: std::sync::atomic::AtomicBool,
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// What a reconciliation works with.
+struct Ports<'a> {
+    app: &'a dyn AppSession,
+    sdk: &'a dyn SdkPort,
+    backend: &'a dyn TokenSource,
 }
 
 impl ReconcilingApp {
     pub fn new(policy: Arc<dyn AppPolicy>) -> Self {
-        Self { policy, failed_before: false.into() }
+        Self { policy, failed_before: false.into(), turn: tokio::sync::Mutex::default() }
     }
 
     /// Compares the users and corrects the difference. After an error the next call tries again (REC-6).
     pub async fn reconcile(
         &self,
-        app_user: Option<&str>,
+        app: &dyn AppSession,
         sdk: &dyn SdkPort,
         backend: &dyn TokenSource,
     ) -> Result<(), AppError> {
         use std::sync::atomic::Ordering::Relaxed;
+        let _turn = match self.policy.serializes_reconciliations() {
+            true => Some(self.turn.lock().await),
+            false => None,
+        };
         if self.failed_before.load(Relaxed) && !self.policy.retries_after_failure() {
             return Ok(());
         }
-        let result = self.correct_drift(app_user, sdk, backend).await;
-        self.failed_before.store(result.is_err(), Relaxed);
-        result
-    }
-
-    async fn correct_drift(
-        &self,
-        app_user: Option<&str>,
-        sdk: &dyn SdkPort,
-        backend: &dyn TokenSource,
-    ) -> Result<(), AppError> {
-        let state = SdkState { status: sdk.status().await?, user_id: sdk.current_user_id().await? };
-        match self.policy.drift(app_user, &state) {
-            Drift::None => Ok(()),
-            Drift::SignOut => sdk.sign_out().await,
-            Drift::SignIn => sdk.sign_in(backend.sign_in_token().await?).await,
-            Drift::SignOutThenIn => {
-                sdk.sign_out().await?;
-                sdk.sign_in(backend.sign_in_token().await?).await
+        let ports = Ports { app, sdk, backend };
+        let mut result = Ok(false);
+        for _ in 0..MAX_CHANGES {
+            result = self.correct_drift(&ports).await;
+            if !matches!(result, Ok(false)) {
+                break;
             }
         }
+        self.failed_before.store(result.is_err(), Relaxed);
+        match result {
+            Ok(false) => Err(AppError { kind: ErrorKind::Cancelled, text: "the app's user keeps changing".into() }),
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// Returns whether the difference is corrected; not if the app's user changed meanwhile.
+    async fn correct_drift(&self, ports: &Ports<'_>) -> Result<bool, AppError> {
+        let user = ports.app.user();
+        let status = ports.sdk.status().await.or_else(|error| self.policy.status_after_failure(error))?;
+        let user_id = ports.sdk.current_user_id().await.or_else(|error| self.policy.user_after_failure(error))?;
+        let state = SdkState { status, user_id };
+        let id = user.as_ref().map(|user| user.user_id.as_deref().unwrap_or_default());
+        match self.policy.drift(id, &state) {
+            Drift::None => Ok(true),
+            Drift::SignOut => ports.sdk.sign_out().await.map(|()| true),
+            Drift::SignIn => self.sign_in(ports, user.as_ref(), &state).await,
+            Drift::SignOutThenIn if self.policy.requests_token_first() => {
+                let token = ports.backend.sign_in_token().await?;
+                ports.sdk.sign_out().await?;
+                ports.sdk.sign_in(token).await.map(|()| true)
+            }
+            Drift::SignOutThenIn => {
+                ports.sdk.sign_out().await.or_else(|error| self.policy.after_failed_sign_out(error))?;
+                self.sign_in(ports, user.as_ref(), &state).await
+            }
+        }
+    }
+
+    async fn sign_in(&self, ports: &Ports<'_>, user: Option<&AppIdentity>, state: &SdkState) -> Result<bool, AppError> {
+        let token = match self.request_token(ports).await {
+            Ok(token) => token,
+            Err(error) => {
+                self.clean_up(ports, state).await?;
+                return self.policy.after_failed_token_request(error).map(|()| true);
+            }
+        };
+        let now = ports.app.user();
+        let changed = now.as_ref().map(|now| &now.name) != user.map(|user| &user.name);
+        if changed && self.policy.notices_change(now.as_ref()) {
+            return Ok(false);
+        }
+        let signed_in = ports.sdk.sign_in(token).await;
+        if signed_in.is_err() {
+            self.clean_up(ports, state).await?;
+        }
+        signed_in.map(|()| true)
+    }
+
+    async fn clean_up(&self, ports: &Ports<'_>, state: &SdkState) -> Result<(), AppError> {
+        match self.policy.signs_out_after_failure(state) {
+            true => ports.sdk.sign_out().await,
+            false => Ok(()),
+        }
+    }
+
+    async fn request_token(&self, ports: &Ports<'_>) -> Result<String, AppError> {
+        let mut result = ports.backend.sign_in_token().await;
+        for _ in 1..self.policy.token_requests() {
+            if result.is_ok() {
+                break;
+            }
+            result = ports.backend.sign_in_token().await;
+        }
+        result
     }
 }

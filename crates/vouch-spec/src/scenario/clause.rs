@@ -13,6 +13,70 @@ pub struct Clause {
     pub text: String,
     /// The heading it stands under.
     pub group: String,
+    /// Where it comes from. A suite of one's own need not say.
+    pub source: Option<ClauseSource>,
+    /// The edition of the suite that introduced it.
+    pub since: u32,
+}
+
+/// Where a clause comes from, as `kind: what it says there`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClauseSource {
+    pub kind: SourceKind,
+    /// What the source says, or the section of the RFC; empty if there is nothing to add.
+    pub text: String,
+}
+
+/// The kinds of sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SourceKind {
+    /// The vendor's guide.
+    Guide,
+    /// An RFC.
+    Rfc,
+    /// Without it, users or secrets are in danger.
+    Safety,
+    /// Observed behaviour of public releases.
+    Vendor,
+    /// Our own recommendation.
+    Ours,
+}
+
+impl SourceKind {
+    const ALL: [(&'static str, SourceKind); 5] = [
+        ("guide", SourceKind::Guide),
+        ("rfc", SourceKind::Rfc),
+        ("safety", SourceKind::Safety),
+        ("vendor", SourceKind::Vendor),
+        ("ours", SourceKind::Ours),
+    ];
+
+    /// Whether it can stand behind a `must` clause.
+    fn obliges(self) -> bool {
+        matches!(self, SourceKind::Guide | SourceKind::Rfc | SourceKind::Safety)
+    }
+
+    /// The word that clause files use.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+    }
+}
+
+impl ClauseSource {
+    fn parse(text: &str) -> Option<Self> {
+        let (word, said) = text.split_once(':').unwrap_or((text, ""));
+        let (_, kind) = SourceKind::ALL.into_iter().find(|(known, _)| *known == word.trim())?;
+        Some(Self { kind, text: said.trim().to_owned() })
+    }
+}
+
+impl std::fmt::Display for ClauseSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let said = if self.text.is_empty() { String::new() } else { format!(": {}", self.text) };
+        write!(f, "{}{said}", self.kind.word())
+    }
 }
 
 /// Whether a breach fails the build.
@@ -48,6 +112,33 @@ struct Entry {
     id: Spanned<String>,
     level: Level,
     text: String,
+    #[serde(default)]
+    source: Option<Spanned<String>>,
+    #[serde(default = "first_edition")]
+    since: u32,
+}
+
+fn first_edition() -> u32 {
+    1
+}
+
+/// Reads the source of a clause. A `must` clause needs one that obliges.
+fn read_source(entry: &Entry, decoder: &Decoder) -> Option<ClauseSource> {
+    let written = entry.source.as_ref()?;
+    let Some(source) = ClauseSource::parse(&written.value) else {
+        let word = written.value.split(':').next().unwrap_or_default();
+        let words = SourceKind::ALL.map(|(word, _)| word);
+        decoder.wrong(written.span, format!("`{word}` is no kind of source"), did_you_mean(word, words));
+        return None;
+    };
+    if entry.level == Level::Must && !source.kind.obliges() {
+        decoder.wrong(
+            written.span,
+            format!("a `must` clause cannot come from `{}` alone", source.kind.word()),
+            "name the guide, an RFC or safety, or make it `should`",
+        );
+    }
+    Some(source)
 }
 
 impl Clauses {
@@ -67,6 +158,7 @@ impl Clauses {
         let others = self.0.len();
         for group in file.into_iter().flat_map(|file| file.groups) {
             for entry in group.clauses {
+                let source = read_source(&entry, &decoder);
                 let (id, span) = (entry.id.value, entry.id.span);
                 if !id.starts_with(&format!("{}-", group.id)) {
                     decoder.wrong(
@@ -84,7 +176,14 @@ impl Clauses {
                     Some(_) => decoder.wrong(span, format!("clause `{id}` is listed twice"), "keep one"),
                     None => {}
                 }
-                self.0.push(Clause { id, level: entry.level, text: entry.text, group: group.title.clone() });
+                self.0.push(Clause {
+                    id,
+                    level: entry.level,
+                    text: entry.text,
+                    group: group.title.clone(),
+                    source,
+                    since: entry.since,
+                });
             }
         }
         mistakes.extend(decoder.finish());

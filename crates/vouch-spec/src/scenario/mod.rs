@@ -10,7 +10,7 @@ mod suite;
 mod suite_files;
 mod variables;
 
-pub use clause::{Clause, Clauses, Level};
+pub use clause::{Clause, ClauseSource, Clauses, Level, SourceKind};
 pub use matrix::{Combination, Matrix};
 pub use model::{CloudGiven, Given, Header, OwnProfile, RefreshTokens, WireCheck};
 pub use parse::{Scenario, SnapshotStore};

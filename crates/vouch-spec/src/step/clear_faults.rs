@@ -10,7 +10,7 @@ pub struct ClearFaults {}
 
 impl StepFields for ClearFaults {
     const NAME: &str = "clearFaults";
-    const ABOUT: &str = "Removes every fault from the wire.";
+    const ABOUT: &str = "Removes every fault from the wire, and from the app's calls of the SDK.";
 
     fn describe(&self) -> String {
         "the wire works again".into()

@@ -26,6 +26,7 @@ mod current_user;
 mod delete_user;
 mod expire;
 mod expiries;
+mod fail_sdk_call;
 mod fault;
 mod forge_token;
 mod identify;
@@ -86,6 +87,7 @@ pub use current_user::CurrentUser;
 pub use delete_user::DeleteUser;
 pub use expire::{Expire, ExpiringToken};
 pub use expiries::Expiries;
+pub use fail_sdk_call::{AppSdkCall, FailSdkCall};
 pub use fault::{Fault, FaultKind};
 pub use forge_token::{ForgeToken, Forgery};
 pub use identify::Identify;
@@ -169,6 +171,7 @@ macro_rules! for_each_step {
             Unreachable,
             Fault reads,
             ClearFaults,
+            FailSdkCall,
             Release,
             ClockSkew,
             Advance,

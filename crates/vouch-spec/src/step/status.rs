@@ -29,6 +29,7 @@ pub fn status_set(words: &BTreeSet<StatusWord>) -> String {
 impl StepFields for Status {
     const NAME: &str = "status";
     const ABOUT: &str = "Checks the status set.";
+    const HAS_RESULT: bool = true;
 
     fn describe(&self) -> String {
         "status".into()

@@ -11,6 +11,7 @@ use vouch_spec::step::ClearFaults;
 impl Execute for ClearFaults {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.faults.clear();
+        world.app.clear_sdk_faults();
         Ok(StepResult::Done)
     }
 }

@@ -16,6 +16,7 @@ mod crash;
 mod current_user;
 mod delete_user;
 mod expire;
+mod fail_sdk_call;
 mod fault;
 mod forge_token;
 mod identify;

@@ -12,28 +12,33 @@ use vouch_spec::step::Reconcile;
 impl Execute for Reconcile {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let in_step = world.app.agrees_with_sdk().await?;
-        let mark = world.transcript.len();
-        world.app.take_action_counts();
+        let (mark, before) = (world.transcript.len(), world.app.action_counts());
+        let window = world.app.window();
         let answer = world.app.reconcile().await?;
-        let (sign_ins, sign_outs) = world.app.take_action_counts();
+        let after = world.app.action_counts();
         if in_step {
-            idle(world, mark, sign_ins + sign_outs)?;
+            idle(world, mark, (after.0 - before.0) + (after.1 - before.1))?;
         }
-        check("signIn", self.sign_ins, sign_ins)?;
-        check("signOut", self.sign_outs, sign_outs)?;
+        check("signIn", self.sign_ins, after.0 - window.actions.0)?;
+        check("signOut", self.sign_outs, after.1 - window.actions.1)?;
         Ok(answer)
+    }
+
+    fn counts_from(&self, world: &World) -> Option<usize> {
+        Some(world.app.window().mark)
     }
 }
 
-/// Where nothing is out of step nothing is right to do, whatever the scenario is about (REC-1).
-fn idle(world: &World, mark: usize, deeds: usize) -> Result<(), StepError> {
+/// If app and SDK agree, nothing is to be done, whatever the scenario is about (REC-1).
+fn idle(world: &World, mark: usize, actions: usize) -> Result<(), StepError> {
     let asked = world.transcript.since(mark).iter().filter(|e| e.operation == Operation::TokenRequest).count();
-    if asked + deeds == 0 {
+    if asked + actions == 0 {
         return Ok(());
     }
-    Err(StepError::Unmet {
-        expected: "nothing done where app and SDK have the same user (REC-1)".into(),
-        got: format!("{asked} token requests, {deeds} sign-ins and sign-outs"),
+    Err(StepError::Violates {
+        clause: "REC-1",
+        expected: "nothing done where app and SDK have the same user".into(),
+        got: format!("{asked} token requests, {actions} sign-ins and sign-outs"),
     })
 }
 

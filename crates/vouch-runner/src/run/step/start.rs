@@ -12,14 +12,13 @@ use tokio::task::JoinHandle;
 use vouch_sim::wire::Operation;
 use vouch_spec::step::Start;
 
-/// How long `until` waits, in real time.
-const UNTIL_TIMEOUT: Duration = Duration::from_secs(5);
-
 #[async_trait]
 impl Execute for Start {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        let (mark, cancel) = (world.transcript.len(), Arc::new(Notify::new()));
         let (step, its_world) = (self.step.step.clone(), world.clone());
+        // What an app does by itself before the call counts as the call's.
+        let mark = executor(&step).counts_from(world).unwrap_or_else(|| world.transcript.len());
+        let cancel = Arc::new(Notify::new());
         let task = tokio::spawn(CANCEL.scope(cancel.clone(), async move { executor(&step).execute(&its_world).await }));
         if let Some(operation) = self.until {
             await_operation(world, mark, operation, &task).await?;
@@ -42,13 +41,14 @@ async fn await_operation(
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    let _ = tokio::time::timeout(UNTIL_TIMEOUT, wait).await;
+    let timeout = world.call_timeout();
+    let _ = tokio::time::timeout(timeout, wait).await;
     if seen() {
         return Ok(());
     }
-    let got = if task.is_finished() { "the call ended without one" } else { "none within 5 s" };
-    Err(StepError::Unmet {
-        expected: format!("this call to send a request of the kind: {}", operation.words()),
-        got: got.into(),
-    })
+    let got = match task.is_finished() {
+        true => "the call ended without one".to_owned(),
+        false => format!("none within {} s", timeout.as_secs()),
+    };
+    Err(StepError::Unmet { expected: format!("this call to send a request of the kind: {}", operation.words()), got })
 }

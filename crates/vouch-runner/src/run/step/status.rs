@@ -1,6 +1,7 @@
 //! Executes `status`.
 
 use super::Execute;
+use crate::run::device::Called;
 use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
@@ -13,7 +14,11 @@ use vouch_spec::step::{Status, status_set};
 #[async_trait]
 impl Execute for Status {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        let told = world.sdk.call_ok::<message::Status>(SdkMethod::Status, json!({})).await?.status;
+        let told = match world.sdk.call::<message::Status>(SdkMethod::Status, json!({})).await? {
+            Called::Ok(message::Status { status }) => status,
+            Called::Refused { kind, text } => return Ok(StepResult::Refused { kind, text }),
+            Called::Killed => return Ok(StepResult::Killed),
+        };
         world.sdk.record_status(&told);
         let got: BTreeSet<_> = told.iter().copied().collect();
         let unmet =

@@ -80,11 +80,6 @@ mutants! { SdkPolicy, sdk_policy;
             false
         }
     }
-    KeyOfAnybody "key-of-anybody" breaks "LIF-2": "Lets `setUserId` replace the user who is signed in by API key" {
-        fn may_set_user(&self, _: &str, _: &str) -> bool {
-            true
-        }
-    }
     MovesAway "moves-away" breaks "LIF-2": "Moves a session to the environment and region of a newer token" {
         fn plan_sign_in(&self, current: Option<&Record>, token: &SignInToken, now_ms: i64) -> SignInPlan {
             match (current, DefaultSdkPolicy.plan_sign_in(current, token, now_ms)) {
