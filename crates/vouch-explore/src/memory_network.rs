@@ -131,6 +131,7 @@ fn fault_effect(fault: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultEff
         InjectedFault::LoseRequest | InjectedFault::NoResponse => FaultEffect::Lose(FaultPoint::Request),
         InjectedFault::LoseResponse => FaultEffect::Lose(FaultPoint::Response),
         InjectedFault::Status(status) | InjectedFault::PersistentStatus(status) => FaultEffect::Answer {
+            headers: vec![],
             status,
             retry_after_s: None,
             content_type: "application/json",
@@ -141,6 +142,7 @@ fn fault_effect(fault: InjectedFault, quoted: &str) -> vouch_sim::wire::FaultEff
             body: Bytes::from_static(b"{\"user_id\":7,\"sign_in_token\":[]}"),
         },
         InjectedFault::RetryAfter(status, seconds) => FaultEffect::Answer {
+            headers: vec![],
             status,
             retry_after_s: Some(seconds),
             content_type: "application/json",

@@ -86,7 +86,7 @@ pub(super) fn clear_faults() -> ScenarioStep {
 
 /// A fault of the next exchange of a kind.
 pub(super) fn fault_once(on: Operation, kind: FaultKind) -> Fault {
-    Fault { on: Some(on), kind, times: Some(1), retry_after: None, status: None, body: None, error_type: None }
+    Fault { on: Some(on), times: Some(1), ..Fault::new(kind) }
 }
 
 /// The next exchange of a kind is answered with this HTTP status.

@@ -24,7 +24,7 @@ use vouch_sim::clock::Clock;
 use vouch_sim::wire::{Transcript, UnreachableAddress};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::Endpoint;
-use vouch_spec::protocol::{Capability, ErrorKind, SdkMethod};
+use vouch_spec::protocol::{Capability, ErrorKind, Realm, SdkMethod};
 
 tokio::task_local! {
     /// Set for calls that the scenario can cancel.
@@ -138,6 +138,13 @@ impl Device {
     /// Makes servers unreachable for the SDK, from the next launch on.
     pub fn set_unreachable(&self, auth: Option<UnreachableAddress>, api: Option<UnreachableAddress>) {
         *self.unreachable.lock() = UnreachableHosts { auth, api };
+    }
+
+    /// The base URL of the API, or of the identity provider, in another environment and region than `home`.
+    pub fn foreign_base(&self, home: Realm, api: bool) -> String {
+        let is_foreign = |e: &&Endpoint| e.environment != home.environment && e.region != home.region;
+        let endpoint = self.config.endpoints.iter().find(is_foreign);
+        endpoint.map(|endpoint| if api { endpoint.api.clone() } else { endpoint.auth.clone() }).unwrap_or_default()
     }
 
     /// Kills the SDK's process instead of its n-th write to storage from now on.

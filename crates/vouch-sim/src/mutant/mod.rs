@@ -8,7 +8,7 @@ mod backend;
 mod cloud;
 mod sdk;
 
-pub(crate) use sdk::sdk_policy;
+pub(crate) use sdk::{network, sdk_policy};
 
 use crate::reference::adapter::SdkFactory;
 use std::sync::Arc;

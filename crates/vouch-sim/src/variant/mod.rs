@@ -25,6 +25,12 @@ pub struct Variant {
 /// Every variant, by role.
 pub fn all() -> Vec<Variant> {
     let mut all = sdk::variants();
+    all.push(Variant {
+        name: "sdk-phones-home",
+        about: "Calls the API after a sign-in without being asked",
+        allowed_by: "no clause limits what an SDK asks for its own user",
+        part: crate::mutant::network::phones_home(),
+    });
     all.extend(app::variants());
     all.extend(backend::variants());
     all.extend(cloud::variants());

@@ -41,17 +41,40 @@ pub enum FaultEffect {
     /// The SDK's process is killed.
     Kill(FaultPoint),
     /// The server answers this instead of doing its part.
-    Answer { status: u16, retry_after_s: Option<u64>, content_type: &'static str, body: Bytes },
+    Answer {
+        status: u16,
+        retry_after_s: Option<u64>,
+        headers: Vec<(String, String)>,
+        content_type: &'static str,
+        body: Bytes,
+    },
     /// The server does its part; its answer is replaced by a 200 with this body.
     Body { content_type: &'static str, body: Bytes },
     /// The server does its part; the answer ends after half of its body.
     Truncate,
+    /// The server does its part; the fields at these JSON pointers are missing from its answer.
+    Omit(Vec<String>),
+    /// The server redirects to the same path below this base URL and does nothing.
+    Redirect { status: u16, base: String },
+}
+
+/// What the effect of a fault depends on beside the fault itself.
+#[derive(Clone, Debug, Default)]
+pub struct FaultContext {
+    /// The fault's own body, with its variables filled in.
+    pub body: Option<String>,
+    /// The headers of the answer.
+    pub headers: Vec<(String, String)>,
+    /// The JSON pointers of the fields to omit.
+    pub omit: Vec<String>,
+    /// The base URL of a foreign host.
+    pub foreign: String,
 }
 
 impl FaultEffect {
-    /// What a fault of a scenario does to the exchange that it strikes. `body` is the fault's own, with its variables filled
-    /// in; `status` is the fault's own, 500 where it names none.
-    pub fn of(fault: &Fault, body: Option<String>) -> Self {
+    /// What a fault of a scenario does to the exchange that it strikes. The status is the fault's own, 500 where it names none.
+    pub fn of(fault: &Fault, context: FaultContext) -> Self {
+        let body = context.body;
         let replaced = |content_type, text: &'static str| FaultEffect::Body {
             content_type,
             body: Bytes::from_static(text.as_bytes()),
@@ -76,9 +99,12 @@ impl FaultEffect {
             FaultKind::TruncatedBody => FaultEffect::Truncate,
             FaultKind::MissingFields => replaced("application/json", r#"{"token_type":"Bearer"}"#),
             FaultKind::WrongTypes => replaced("application/json", WRONG_TYPES),
+            FaultKind::OmitFields => FaultEffect::Omit(context.omit),
+            FaultKind::Redirect => FaultEffect::Redirect { status: fault.status.unwrap_or(307), base: context.foreign },
             FaultKind::Status => FaultEffect::Answer {
                 status: fault.status.unwrap_or(500),
                 retry_after_s: fault.retry_after,
+                headers: context.headers,
                 content_type: "application/json",
                 body: Bytes::from(body.unwrap_or_else(|| {
                     let detail = match &fault.error_type {

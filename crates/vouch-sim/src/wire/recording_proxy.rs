@@ -7,11 +7,12 @@ use crate::clock::Clock;
 use async_trait::async_trait;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use serde_json::Value;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
@@ -300,12 +301,25 @@ async fn answer(
     if let Some(fault) = fault_at(FaultPoint::Request) {
         shared.apply_fault(fault).await.map_err(|ConnectionCut| NoReply { processed: false })?;
     }
-    if let Some(FaultEffect::Answer { status, retry_after_s, content_type, body }) = &kind {
+    if let Some(FaultEffect::Redirect { status, base }) = &kind {
+        let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::TEMPORARY_REDIRECT);
+        let mut reply = WireResponse { status, headers: HeaderMap::new(), body: Bytes::new() };
+        if let Ok(location) = HeaderValue::from_str(&format!("{base}{}", request.path)) {
+            reply.headers.insert(LOCATION, location);
+        }
+        return Ok(reply);
+    }
+    if let Some(FaultEffect::Answer { status, retry_after_s, headers, content_type, body }) = &kind {
         let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut reply = WireResponse { status, headers: HeaderMap::new(), body: body.clone() };
         reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Some(seconds) = retry_after_s {
             reply.headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
+        }
+        for (name, value) in headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+                reply.headers.append(name, value);
+            }
         }
         return Ok(reply);
     }
@@ -326,6 +340,7 @@ async fn answer(
             reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
             reply.body = body;
         }
+        Some(FaultEffect::Omit(pointers)) => omit(&mut reply, &pointers),
         Some(FaultEffect::ContentType(content_type)) => {
             reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         }
@@ -337,6 +352,20 @@ async fn answer(
         _ => {}
     }
     Ok(reply)
+}
+
+/// Removes fields from a JSON body.
+fn omit(reply: &mut WireResponse, pointers: &[String]) {
+    let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else { return };
+    for pointer in pointers {
+        let (parent, field) = pointer.rsplit_once('/').unwrap_or_default();
+        if let Some(object) = body.pointer_mut(parent).and_then(Value::as_object_mut) {
+            object.remove(field);
+        }
+    }
+    reply.body = Bytes::from(body.to_string());
+    // The length that the server announced is that of its own body.
+    reply.headers.remove(CONTENT_LENGTH);
 }
 
 enum ConnectionFault {

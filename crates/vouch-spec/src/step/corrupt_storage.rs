@@ -27,6 +27,12 @@ pub enum Corruption {
     Garbage,
     /// Well-formed, but not what the SDK wrote.
     WrongShape,
+    /// Every file is gone.
+    Missing,
+    /// The first file is gone, in the order of names; the others are kept.
+    FirstMissing,
+    /// The last file is gone, in the order of names; the others are kept.
+    LastMissing,
 }
 
 impl Corruption {
@@ -36,6 +42,9 @@ impl Corruption {
             Corruption::Empty => "emptied",
             Corruption::Garbage => "overwritten with garbage",
             Corruption::WrongShape => "replaced by other JSON",
+            Corruption::Missing => "erased",
+            Corruption::FirstMissing => "without its first file",
+            Corruption::LastMissing => "without its last file",
         }
     }
 }

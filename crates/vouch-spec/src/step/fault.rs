@@ -6,6 +6,7 @@ use crate::scenario::Text;
 use crate::text::Node;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A fault that waits for its exchange. Exactly one of the harms must be given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +22,16 @@ pub struct Fault {
     /// With `status`: the Retry-After header, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-    /// With `status`: the status.
+    /// With `status`: the Retry-After header as a date, so many seconds from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_date: Option<u64>,
+    /// With `status`: more headers of the answer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Text>,
+    /// With `omitFields`: the fields that are missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub omit: Vec<TokenField>,
+    /// With `status`, and with `redirect`, where 307 is the default: the status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// With `status`: the body, as it is.
@@ -75,9 +85,38 @@ pub enum FaultKind {
     MissingFields,
     /// The server answers 200 with JSON whose fields have wrong types.
     WrongTypes,
+    /// The server does its part; its answer lacks the fields of `omit`. All others are genuine.
+    OmitFields,
+    /// The server redirects to the same path at a host of another environment and region, and does nothing.
+    Redirect,
+}
+
+/// A field of a token answer, whatever the wire profile calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TokenField {
+    AccessToken,
+    RefreshToken,
+    ExpiresIn,
 }
 
 impl Fault {
+    /// A fault of everything, until `clearFaults`.
+    pub fn new(kind: FaultKind) -> Self {
+        Self {
+            on: None,
+            kind,
+            times: None,
+            retry_after: None,
+            retry_after_date: None,
+            headers: BTreeMap::new(),
+            omit: vec![],
+            status: None,
+            body: None,
+            error_type: None,
+        }
+    }
+
     /// What it does, for transcripts.
     pub fn effect(&self) -> String {
         let retry = self.retry_after.map(|s| format!(" with Retry-After {s}")).unwrap_or_default();
@@ -102,6 +141,8 @@ impl Fault {
             FaultKind::TruncatedBody => "half of the answer is missing".into(),
             FaultKind::MissingFields => "the answer lacks its fields".into(),
             FaultKind::WrongTypes => "the answer's fields have wrong types".into(),
+            FaultKind::OmitFields => "fields of the answer are missing".into(),
+            FaultKind::Redirect => format!("the server redirects to another host ({})", self.status.unwrap_or(307)),
         }
     }
 }
@@ -122,6 +163,19 @@ impl Fault {
         if fault.kind == FaultKind::Status && fault.status.is_none_or(|status| !(100..600).contains(&status)) {
             let help = "add for example `status: 503`";
             reading.decoder.wrong(node.span, "the fault `status` needs a `status` between 100 and 599", help);
+            return None;
+        }
+        if fault.kind == FaultKind::OmitFields && fault.omit.is_empty() {
+            reading.decoder.wrong(
+                node.span,
+                "the fault `omitFields` needs `omit`",
+                "add for example `omit: [refreshToken]`",
+            );
+            return None;
+        }
+        let is_redirect = |status: u16| (300..400).contains(&status);
+        if fault.kind == FaultKind::Redirect && !fault.status.is_none_or(is_redirect) {
+            reading.decoder.wrong(node.span, "the status of a `redirect` is 3xx", "leave it out for 307");
             return None;
         }
         Some(fault)

@@ -88,7 +88,7 @@ pub use delete_user::DeleteUser;
 pub use expire::{Expire, ExpiringToken};
 pub use expiries::Expiries;
 pub use fail_sdk_call::{AppSdkCall, FailSdkCall};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, TokenField};
 pub use forge_token::{ForgeToken, Forgery};
 pub use identify::Identify;
 pub use issue_token::{IssueToken, TokenShape};

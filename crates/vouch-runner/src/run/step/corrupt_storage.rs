@@ -20,13 +20,26 @@ impl Execute for CorruptStorage {
                 got: "none".into(),
             });
         }
-        for file in files {
+        let all = files.len();
+        for (number, file) in files.into_iter().enumerate() {
+            let is_erased = match self.how {
+                Corruption::Missing => true,
+                Corruption::FirstMissing => number == 0,
+                Corruption::LastMissing => number + 1 == all,
+                _ => false,
+            };
+            if is_erased {
+                std::fs::remove_file(&file).map_err(harness)?;
+            }
+            if matches!(self.how, Corruption::Missing | Corruption::FirstMissing | Corruption::LastMissing) {
+                continue;
+            }
             let bytes = std::fs::read(&file).map_err(harness)?;
             let damaged = match self.how {
                 Corruption::Truncate => bytes[..bytes.len() / 2].to_vec(),
                 Corruption::Empty => vec![],
                 Corruption::Garbage => b"\x00\xff{]garbage".repeat(4),
-                Corruption::WrongShape => b"{\"schema\": 99, \"session\": []}".to_vec(),
+                _ => b"{\"schema\": 99, \"session\": []}".to_vec(),
             };
             std::fs::write(&file, damaged).map_err(harness)?;
         }

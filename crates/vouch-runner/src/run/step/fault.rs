@@ -5,15 +5,45 @@ use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use std::sync::Arc;
-use vouch_sim::wire::{FaultEffect, FaultRule};
-use vouch_spec::step::Fault;
+use std::time::{Duration, SystemTime};
+use vouch_sim::wire::{FaultContext, FaultEffect, FaultRule, Operation};
+use vouch_spec::step::{Fault, TokenField};
 
 #[async_trait]
 impl Execute for Fault {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let body = self.body.as_ref().map(|text| world.text(text)).transpose()?;
-        let effect = FaultEffect::of(self, body);
+        let mut headers = Vec::new();
+        for (name, value) in &self.headers {
+            headers.push((name.clone(), world.text(value)?));
+        }
+        if let Some(seconds) = self.retry_after_date {
+            headers.push(("retry-after".to_owned(), date(world.clock.now_ms(), seconds)));
+        }
+        let foreign = world.device.foreign_base(world.given.realm(), self.on == Some(Operation::Api));
+        let omit = omitted(self, world);
+        let effect = FaultEffect::of(self, FaultContext { body, headers, omit, foreign });
         world.faults.add(FaultRule { on: self.on, effect, description: self.effect(), times: self.times });
         Ok(StepResult::Done)
     }
+}
+
+/// The JSON pointers of the omitted fields.
+fn omitted(fault: &Fault, world: &World) -> Vec<String> {
+    let shape = match fault.on {
+        Some(Operation::Refresh) => &world.profile.refresh,
+        _ => &world.profile.exchange,
+    };
+    let pointer = |field: &TokenField| match field {
+        TokenField::AccessToken => shape.answer.access_token.clone(),
+        TokenField::RefreshToken => shape.answer.refresh_token.clone(),
+        TokenField::ExpiresIn => shape.answer.expires_in.clone(),
+    };
+    fault.omit.iter().map(pointer).collect()
+}
+
+/// The date in so many seconds, in the time of the case (RFC 9110 section 5.6.7).
+fn date(now_ms: i64, seconds: u64) -> String {
+    let now = Duration::from_millis(u64::try_from(now_ms).unwrap_or_default());
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + now + Duration::from_secs(seconds))
 }

@@ -16,11 +16,11 @@ impl Execute for Reconcile {
         let window = world.app.window();
         let answer = world.app.reconcile().await?;
         let after = world.app.action_counts();
+        check("signIn", self.sign_ins, after.0 - window.actions.0)?;
+        check("signOut", self.sign_outs, after.1 - window.actions.1)?;
         if in_step {
             idle(world, mark, (after.0 - before.0) + (after.1 - before.1))?;
         }
-        check("signIn", self.sign_ins, after.0 - window.actions.0)?;
-        check("signOut", self.sign_outs, after.1 - window.actions.1)?;
         Ok(answer)
     }
 

@@ -3,7 +3,7 @@
 mod after_relaunch;
 mod leaks;
 mod migration;
-mod network;
+pub(crate) mod network;
 mod ordering;
 mod refresh;
 mod sign_in;

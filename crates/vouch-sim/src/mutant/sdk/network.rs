@@ -90,6 +90,11 @@ impl SdkFactory for NetworkFault {
     }
 }
 
+/// An honest SDK that calls the API by itself.
+pub(crate) fn phones_home() -> Mutation {
+    Mutation::Sdk(Arc::new(NetworkFault::PhonesHome))
+}
+
 pub(super) fn mutants() -> Vec<Mutant> {
     let odd = |name, clause, about, how: NetworkFault| Mutant {
         name,
@@ -99,7 +104,6 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutation: Mutation::Sdk(Arc::new(how)),
     };
     vec![
-        odd("phones-home", "EXC-1", "Calls the API after a sign-in without being asked", NetworkFault::PhonesHome),
         odd("stale-lock", "REC-6", "Blocks every later sign-in when it is killed during one", NetworkFault::Locks),
         odd("garbled-call-signs-out", "REF-10", "Signs out when an API response is not JSON", NetworkFault::Blanks),
     ]

@@ -63,7 +63,12 @@ mutants! { SdkPolicy, sdk_policy;
             }
         }
     }
-    RepeatsExchange "repeats-exchange" breaks "EXC-2": "Sends an exchange again after its response was lost" {
+    UnnamedConfigurationError "unconfigured-unnamed" breaks "KEY-6": "Reports setUserId before configure as notSignedIn" {
+        fn user_before_configuration(&self) -> crate::reference::sdk::Result<()> {
+            Err(SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in"))
+        }
+    }
+    RepeatsExchange "repeats-exchange" breaks "EXC-9": "Sends an exchange again after its response was lost" {
         fn exchange_tries(&self) -> u32 {
             2
         }

@@ -25,7 +25,7 @@ mutants! { SdkPolicy, sdk_policy;
             if record.is_none() { vec![StatusWord::Configured] } else { DefaultSdkPolicy.status(record) }
         }
     }
-    NoPendingWord "no-pending-word" breaks "LIF-7": "Omits `pendingReauthentication` from the status of a session on hold" {
+    NoPendingWord "no-pending-word" breaks "REF-11": "Omits `pendingReauthentication` from the status of a session on hold" {
         fn status(&self, record: Option<&Record>) -> Vec<StatusWord> {
             without(DefaultSdkPolicy.status(record), StatusWord::PendingReauthentication)
         }
@@ -40,7 +40,7 @@ mutants! { SdkPolicy, sdk_policy;
             without(DefaultSdkPolicy.status(record), StatusWord::UseApiKey)
         }
     }
-    SilentHold "silent-hold" breaks "LIF-6": "Does not report the status when the session goes on hold" {
+    SilentHold "silent-hold" breaks "REF-11": "Does not report the status when the session goes on hold" {
         fn report_status(&self, listener: &dyn Fn(Vec<StatusWord>), status: Vec<StatusWord>) {
             if !status.contains(&StatusWord::PendingReauthentication) {
                 listener(status);

@@ -124,12 +124,17 @@ mutants! { SdkPolicy, sdk_policy;
             serde_json::from_slice(&bytes).map(Some).map_err(|e| StorageError::Failed(e.to_string()))
         }
     }
-    LockedIsSignedOut "locked-is-signed-out" breaks "PER-6": "Treats locked storage as signed out" {
+    LockedIsSignedOut "locked-is-signed-out" breaks "PER-8": "Treats locked storage as signed out" {
         fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
             match DefaultSdkPolicy.restore(storage) {
                 Err(StorageError::Locked) => Ok(None),
                 other => other,
             }
+        }
+    }
+    LockedLooksEmpty "locked-looks-empty" breaks "PER-6": "Reports no user while storage is locked" {
+        fn locked_looks_empty(&self) -> bool {
+            true
         }
     }
     KeychainOutlives "keychain-outlives" breaks "PER-7": "Restores the old session from the keychain after a reinstallation" {

@@ -114,11 +114,19 @@ impl Sdk {
 
     /// The status set (LIF-7).
     pub fn status(&self) -> Result<Vec<StatusWord>> {
-        Ok(self.device.policy.status(self.record()?.as_ref()))
+        Ok(self.device.policy.status(self.shown_record()?.as_ref()))
+    }
+
+    /// The record for status and user.
+    fn shown_record(&self) -> Result<Option<Record>> {
+        match self.record() {
+            Err(error) if error.kind == ErrorKind::Storage && self.device.policy.locked_looks_empty() => Ok(None),
+            record => record,
+        }
     }
 
     pub fn current_user_id(&self) -> Result<Option<String>> {
-        Ok(self.record()?.and_then(|record| record.user_id().map(str::to_owned)))
+        Ok(self.shown_record()?.and_then(|record| record.user_id().map(str::to_owned)))
     }
 
     /// Erases every session and configuration item, on the device and in memory. Works offline, any number of times

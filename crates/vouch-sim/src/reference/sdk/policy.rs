@@ -331,6 +331,11 @@ pub trait SdkPolicy: Send + Sync {
         listener(status);
     }
 
+    /// Whether an SDK whose storage is locked reports that nobody is signed in (PER-6).
+    fn locked_looks_empty(&self) -> bool {
+        false
+    }
+
     /// Reads the record back at launch (PER-1 to PER-7).
     fn restore(&self, storage: &dyn Storage) -> std::result::Result<Option<Record>, StorageError> {
         storage.remove_partial_writes()?;
