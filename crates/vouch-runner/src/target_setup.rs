@@ -46,7 +46,7 @@ pub struct ResolvedTarget {
 /// Why the roles cannot be filled.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// The simulated cloud has no signing keys: the environment's fault.
+    /// The mock cloud has no signing keys: the environment's fault.
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// A program cannot be started: the environment's fault.

@@ -46,7 +46,7 @@ pub struct Trial {
 }
 
 impl MutantTrials {
-    /// Trials of a plan. `keys` sign the tokens of the simulated cloud in all of them.
+    /// Trials of a plan. `keys` sign the tokens of the mock cloud in all of them.
     pub fn new(plan: Plan, keys: Arc<Keys>, scope: TrialScope) -> Self {
         Self { plan, keys, scope }
     }

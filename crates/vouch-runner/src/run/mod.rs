@@ -27,6 +27,7 @@ mod sdk_client;
 mod snapshots;
 mod stderr_log;
 pub mod step;
+mod step_checks;
 mod step_result;
 pub mod summary;
 mod traffic;

@@ -1,5 +1,6 @@
 //! From scenarios to cases: matrices are expanded, steps get their meaning, what cannot run is known before anything does.
 
+use super::step_checks;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vouch_spec::profile::Standard;
@@ -128,7 +129,7 @@ impl PlannedCase {
         }
         let missing: Vec<_> = self.demands.difference(&offer.controls).copied().collect();
         if missing.contains(&Control::Shape) {
-            return Some(Skip("it needs tokens, answers or a count that only the simulated cloud can give".into()));
+            return Some(Skip("it needs tokens, answers or a count that only the mock cloud can give".into()));
         }
         let words: Vec<_> = missing.iter().map(|control| control.word()).collect();
         (!words.is_empty()).then(|| Skip(format!("the target file has no hook {}", words.join(", "))))
@@ -164,6 +165,7 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
         let people = people(scenario, given.as_ref());
         if number == 0 {
             check_variables(scenario, &people, decoder);
+            step_checks::check_matrix(scenario, decoder);
         }
         let reading = Reading { decoder, proves: &scenario.header.proves, users: &people };
         let steps: Vec<_> = scenario
@@ -178,6 +180,7 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
             )
             .collect();
         let (Some(given), Some(steps)) = (given, steps.into_iter().collect::<Option<Vec<_>>>()) else { continue };
+        step_checks::check(&steps, &people, decoder);
         let mut needs: BTreeSet<_> = scenario.header.needs.iter().copied().collect();
         steps.iter().for_each(|step: &ScenarioStep| step.collect_needs(&mut needs));
         let (mut demands, mut realms) = (BTreeSet::new(), BTreeSet::from([given.realm()]));

@@ -1,4 +1,4 @@
-//! The cloud behind the api and idp roles in one case: the simulated cloud, or an external one.
+//! The cloud behind the api and idp roles in one case: the mock cloud, or an external one.
 
 use super::step_result::StepError;
 use crate::sut::{ExternalCloud, HttpCall};
@@ -92,11 +92,11 @@ impl Vendor {
         }
     }
 
-    /// The simulated cloud, for steps that only it can do. With an external cloud, such cases are skipped.
+    /// The mock cloud, for steps that only it can do. With an external cloud, such cases are skipped.
     pub fn simulated(&self) -> Result<&MockCloud, StepError> {
         match self {
             Vendor::Simulated(cloud) => Ok(cloud),
-            Vendor::External(_) => Err(StepError::Scenario("only the simulated cloud can do this".into())),
+            Vendor::External(_) => Err(StepError::Scenario("only the mock cloud can do this".into())),
         }
     }
 
@@ -134,7 +134,7 @@ impl Vendor {
         }
     }
 
-    /// Creates a vendor user, in the simulated cloud with the id `id` if given. Returns the id of the user, or `None` if it
+    /// Creates a vendor user, in the mock cloud with the id `id` if given. Returns the id of the user, or `None` if it
     /// existed already.
     pub async fn add_user(
         &self,
@@ -200,7 +200,7 @@ impl Vendor {
         }
     }
 
-    /// Advances the clock of an external cloud with a hook for it. The simulated cloud uses the clock of the case.
+    /// Advances the clock of an external cloud with a hook for it. The mock cloud uses the clock of the case.
     pub async fn advance(&self, realm: Realm, by: Duration) -> Result<(), StepError> {
         match self {
             Vendor::External(external) if external.cloud.has_hook(Control::Advance) => external

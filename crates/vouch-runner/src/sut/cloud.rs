@@ -1,4 +1,4 @@
-//! The api and idp roles: the simulated cloud, or an external vendor cloud such as an emulator or a staging environment.
+//! The api and idp roles: the mock cloud, or an external vendor cloud such as an emulator or a staging environment.
 
 use super::http::{Template, fill};
 use super::http_service::{Service, ServiceError, ServiceSpec};

@@ -109,10 +109,10 @@ pub struct AnswerShape {
     pub refresh_token: String,
     /// The lifetime in seconds, a number or digits; SDKs take both.
     pub expires_in: String,
-    /// How the simulated cloud writes it.
+    /// How the mock cloud writes it.
     #[serde(default)]
     pub expires_in_is: NumberForm,
-    /// Further fields of the simulated cloud's answer.
+    /// Further fields of the mock cloud's answer.
     #[serde(default)]
     pub also: Map<String, Value>,
 }
@@ -132,9 +132,9 @@ pub enum NumberForm {
 pub struct ErrorShapes {
     /// Where the word stands, as a JSON pointer. What follows ` :` or a space belongs to the reader.
     pub word: String,
-    /// The body of an error of the simulated cloud.
+    /// The body of an error of the mock cloud.
     pub body: Value,
-    /// The simulated cloud's word for a request that it cannot read.
+    /// The mock cloud's word for a request that it cannot read.
     pub bad_request: String,
     /// The body of an answer to such a request, where it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,7 +148,7 @@ pub struct ErrorShapes {
 pub struct ErrorMeaning {
     pub word: String,
     pub means: ErrorKind,
-    /// The whole text that the simulated cloud writes, where it is more than the word.
+    /// The whole text that the mock cloud writes, where it is more than the word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
 }

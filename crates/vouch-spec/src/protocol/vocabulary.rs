@@ -121,7 +121,7 @@ words! {
         RefuseAccessTokens = "refuseAccessTokens",
         /// Time passes.
         Advance = "advance",
-        /// Tokens and answers of a given shape; only the simulated cloud can.
+        /// Tokens and answers of a given shape; only the mock cloud can.
         Shape = "shape",
     }
 }

@@ -164,6 +164,14 @@ impl Matrix {
         self.names.iter().map(String::as_str)
     }
 
+    /// The names of the variables that others follow.
+    pub fn followed(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().filter_map(|variable| match variable {
+            Variable::Follows { of, .. } => Some(of.as_str()),
+            Variable::Axis { .. } => None,
+        })
+    }
+
     /// Every case, in the order of the file.
     pub fn combinations(&self) -> Vec<Combination> {
         let mut cases = vec![Combination::default()];

@@ -63,7 +63,7 @@ pub struct Given {
     /// App users whom the vendor does not know yet; only `$name.externalId` is theirs.
     pub newcomers: Vec<String>,
     pub cloud: CloudGiven,
-    /// A wire profile of the simulated cloud for this scenario alone.
+    /// A wire profile of the mock cloud for this scenario alone.
     pub profile: Option<OwnProfile>,
 }
 

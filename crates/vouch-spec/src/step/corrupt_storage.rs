@@ -1,4 +1,4 @@
-//! `damageStorage`: files of the SDK are damaged while the app does not run.
+//! `corruptStorage`: files of the SDK are damaged while the app does not run.
 
 use super::StepFields;
 use crate::protocol::Capability;
