@@ -9,6 +9,8 @@ pub struct User {
     pub id: String,
     pub client_user_id: String,
     pub deleted: bool,
+    /// How often it was deleted. A sign-in token does not outlive a deletion, even if the user comes back.
+    pub deletions: u32,
 }
 
 /// A user and where its sessions begin.
@@ -71,7 +73,10 @@ impl Users {
     pub fn set_deleted(&mut self, number: u32, deleted: bool) {
         let Some(row) = self.rows.get_mut(number) else { return };
         match (row.user.deleted, deleted) {
-            (false, true) => self.live -= 1,
+            (false, true) => {
+                self.live -= 1;
+                row.user.deletions += 1;
+            }
             (true, false) => self.live += 1,
             _ => {}
         }
@@ -108,7 +113,7 @@ mod tests {
     use super::*;
 
     fn user(id: &str, client_id: &str) -> User {
-        User { id: id.into(), client_user_id: client_id.into(), deleted: false }
+        User { id: id.into(), client_user_id: client_id.into(), deleted: false, deletions: 0 }
     }
 
     #[test]
