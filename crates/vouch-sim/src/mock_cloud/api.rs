@@ -124,7 +124,9 @@ impl ApiCall<'_> {
 
     fn user_resource(&self, id: &str, body: impl FnOnce(&User, &Team) -> Value) -> WireResponse {
         let store = self.store();
-        let Some(user) = store.by_id(self.realm_of(&store, id), id) else {
+        let user = store.by_id(self.realm_of(&store, id), id);
+        let shown = self.cloud.policy.shows_user(id, user.is_some());
+        let Some(user) = user.filter(|_| shown) else {
             return refuse(self.cloud.policy.missing_user_status(&self.caller), "not_found");
         };
         if !self.cloud.policy.may_read_user(&self.caller, user, self.request) {
@@ -148,6 +150,10 @@ impl ApiCall<'_> {
                 "user_id": existing.id, "created_on": "2026-01-01T00:00:00+00:00",
             });
             return WireResponse::json(StatusCode::BAD_REQUEST, &json!({ "detail": detail }));
+        }
+        if self.cloud.policy.reuses_ids() && store.revive(self.realm, &client_id) {
+            let user = store.by_client_id(self.realm, &client_id).cloned();
+            return user.map_or_else(|| refuse(StatusCode::CONFLICT, "conflict"), |user| ok(&user_json(&user, store.team(self.realm))));
         }
         let user = match allows_twins {
             true => Some(store.add_user_with_duplicate_client_id(self.realm, &client_id)),

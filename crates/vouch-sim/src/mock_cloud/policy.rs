@@ -213,6 +213,16 @@ pub trait CloudPolicy: Send + Sync {
         found
     }
 
+    /// The same of a look-up by the vendor's id (ISS-2).
+    fn shows_user(&self, _id: &str, found: bool) -> bool {
+        found
+    }
+
+    /// Whether a user who is created again gets the id of the deleted one (IDP-3).
+    fn reuses_ids(&self) -> bool {
+        false
+    }
+
     /// Sees each authenticated API call.
     fn note_caller(&self, _request: &WireRequest, _caller: &Caller) {}
 

@@ -147,6 +147,18 @@ impl Store {
         true
     }
 
+    /// Brings the deleted user of a client user id back, with its sessions; whether there was one.
+    pub(super) fn revive(&mut self, realm: Realm, client_user_id: &str) -> bool {
+        let Some((_, users)) = self.realms.get_mut(&realm) else { return false };
+        let Some(number) = users.deleted_numbered(client_user_id) else { return false };
+        users.set_deleted(number, false);
+        let newest = users.row(number).and_then(|row| row.newest_session);
+        if let Some(session) = newest.and_then(|number| self.sessions.get_mut(number)) {
+            (session.revoked, session.access_from) = (false, 0);
+        }
+        true
+    }
+
     /// How often a user was deleted; 0 where there is none.
     pub(super) fn deletions_of(&self, realm: Realm, id: &str) -> u32 {
         let users = self.users(realm);

@@ -456,4 +456,38 @@ mutants! { CloudPolicy, Mutation::Cloud;
             self.keys.lock().iter().any(|key| key.starts_with(shown)).then_some(Caller::Team)
         }
     }
+    DevelopmentOpen "cloud-development-open" breaks "SCO-4": "Accepts tokens of the development environment everywhere" {
+        fn realm_fits(&self, token: Realm, host: Realm) -> bool {
+            token == host || token.environment == Environment::Dev
+        }
+    }
+    KnowsNamesAgain "cloud-knows-names-again" breaks "IDP-3": "Lets a new user of an old client user id take over the old user's tokens" {
+        fn reuses_ids(&self) -> bool {
+            true
+        }
+    }
+    SeesDeletionLate[seen: Mutex<HashSet<String>>] "cloud-sees-deletion-late" breaks "ISS-2": "Still answers that a user is gone whose deletion was undone" {
+        fn shows_user(&self, id: &str, found: bool) -> bool {
+            let mut seen = self.seen.lock();
+            if !found {
+                seen.insert(id.to_owned());
+            }
+            found && !seen.contains(id)
+        }
+    }
+    UndoOpen "cloud-undo-open" breaks "SCO-3": "Lets an installation undo deletions" {
+        fn may_use_team(&self, caller: &Caller, request: &WireRequest) -> bool {
+            last(request) == "undo_delete" || DefaultCloudPolicy.may_use_team(caller, request)
+        }
+    }
+    SharedAnswers[seen: Mutex<HashSet<String>>] "cloud-shared-answers" breaks "SCO-2": "Answers whoever asks for a resource that its user has read" {
+        fn may_read_user(&self, caller: &Caller, user: &User, request: &WireRequest) -> bool {
+            let own = DefaultCloudPolicy.may_read_user(caller, user, request);
+            let mut seen = self.seen.lock();
+            if own {
+                seen.insert(request.path.clone());
+            }
+            own || seen.contains(&request.path)
+        }
+    }
 }
