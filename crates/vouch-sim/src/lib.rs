@@ -10,8 +10,10 @@
 //! - [`serve`]: the mock cloud as a server, for load tests.
 
 pub mod clock;
+pub mod forgery;
 pub mod mock_cloud;
 pub mod mutant;
+mod public_key;
 pub mod reference;
 pub mod serve;
 pub mod sign_in_token;

@@ -170,7 +170,7 @@ impl InProcess {
                 ok
             }
             Action::Revoke => {
-                self.network.cloud.store().revoke(self.home, self.id(user));
+                self.network.cloud.revoke(self.home, self.id(user));
                 ok
             }
             Action::RefuseAccessTokens => {

@@ -48,7 +48,7 @@ pub(super) fn steps(number: usize, stage: &Stage) -> Vec<ScenarioStep> {
                 outcomes.insert(at + 1, Outcome::Refused(ErrorKind::NotSignedIn));
             }
             let inner = vec![call().expect(Outcomes::of(outcomes))];
-            let parallel = Parallel { steps: inner, times: 4, successes: None };
+            let parallel = Parallel { steps: inner, times: 4, successes: None, at_most: None };
             steps.extend([expire_access_token(), ScenarioStep::new(parallel)]);
         }
         Action::LateRefusal => {
@@ -60,7 +60,7 @@ pub(super) fn steps(number: usize, stage: &Stage) -> Vec<ScenarioStep> {
         }
         Action::DeletedWhileWaiting => {
             steps.push(call().expect(Outcomes::of([Outcome::Http(200)])));
-            steps.push(ScenarioStep::new(DeleteUser { user: own.name().into() }));
+            steps.push(ScenarioStep::new(DeleteUser { user: own.name().into(), any_refusal: false }));
             steps.extend(start_held(Operation::Refresh, FaultKind::HoldResponse, call(), &named("a")));
             // The API refuses the second call before the response to the refresh arrives: from then on the call waits.
             steps.extend([start(call(), &named("b"), Some(Operation::Api)), pause(300), release()]);

@@ -33,7 +33,8 @@ pub(super) fn backend(request: BackendRequest, number: usize, stage: &Stage, new
         }
         BackendRequest::ParallelNewUser => {
             let inner = vec![ScenarioStep::new(token_request(&new_user(number)))];
-            let mut steps = vec![ScenarioStep::new(Parallel { steps: inner, times: 3, successes: None })];
+            let mut steps =
+                vec![ScenarioStep::new(Parallel { steps: inner, times: 3, successes: None, at_most: None })];
             steps.extend(vendor_users(stage, new_users));
             return steps;
         }
@@ -91,7 +92,7 @@ pub(super) fn client(request: ClientRequest, number: usize, home: Realm) -> Vec<
             return vec![expire_access_token(), step];
         }
         ClientRequest::Garbage => {
-            let malformed = ClientMalformed { how: Malformation::Garbage, call: MalformedCall::Refresh };
+            let malformed = ClientMalformed { how: Malformation::Garbage, call: MalformedCall::Refresh, token: None };
             (ScenarioStep::new(malformed), Outcomes::of([refused]))
         }
         ClientRequest::DuplicateUser => {
@@ -136,7 +137,17 @@ pub(super) fn client(request: ClientRequest, number: usize, home: Realm) -> Vec<
 }
 
 fn client_call(call: &str) -> ClientCall {
-    ClientCall { call: text(call), bearer: None, key: None, body: None, environment: None, region: None, field: None }
+    ClientCall {
+        call: text(call),
+        bearer: None,
+        as_team: false,
+        key: None,
+        body: None,
+        environment: None,
+        region: None,
+        field: None,
+        not_cacheable: false,
+    }
 }
 
 fn present(token: PresentedToken, place: Place, home: Realm) -> ScenarioStep {
@@ -146,7 +157,8 @@ fn present(token: PresentedToken, place: Place, home: Realm) -> ScenarioStep {
 
 fn exchange(token: &str, bind: Option<String>) -> ScenarioStep {
     let token = text(format!("${token}"));
-    let call = GrantCall { token, bind, environment: None, region: None, not_cacheable: false, obeys: None };
+    let call =
+        GrantCall { token, bind, environment: None, region: None, not_cacheable: false, obeys: None, rotates: false };
     ScenarioStep::new(ClientExchange(call))
 }
 

@@ -53,7 +53,7 @@ pub(super) fn issue_token(person: Person, bind: &str) -> IssueToken {
 }
 
 pub(super) fn expire_access_token() -> ScenarioStep {
-    ScenarioStep::new(Expire { what: ExpiringToken::AccessToken })
+    ScenarioStep::new(Expire::all(ExpiringToken::AccessToken))
 }
 
 pub(super) fn refuse_access_tokens(person: Person) -> ScenarioStep {

@@ -60,7 +60,7 @@ fn next_user(number: usize, stage: &Stage, next: Person, last_call: LastCall) ->
         LastCall::Refreshing => steps.extend(held(Operation::Refresh)),
         LastCall::Refused => steps.extend(held(Operation::Api)),
         LastCall::Deleted => {
-            steps.push(ScenarioStep::new(DeleteUser { user: own.name().into() }));
+            steps.push(ScenarioStep::new(DeleteUser { user: own.name().into(), any_refusal: false }));
             steps.extend(held(Operation::Refresh));
         }
         LastCall::RetryTomorrow => {
@@ -137,7 +137,9 @@ fn others(stage: &Stage, home: Realm) -> Vec<ScenarioStep> {
         Action::Online => vec![network(NetworkState::Up)],
         Action::ExpireAccessToken => vec![expire_access_token()],
         Action::AdvanceDays => vec![ScenarioStep::new(Advance { by: "3days".into() })],
-        Action::Delete(person) => vec![ScenarioStep::new(DeleteUser { user: person.name().into() })],
+        Action::Delete(person) => {
+            vec![ScenarioStep::new(DeleteUser { user: person.name().into(), any_refusal: false })]
+        }
         Action::UndoDelete(person) => vec![ScenarioStep::new(UndoDelete { user: person.name().into() })],
         Action::Revoke => vec![ScenarioStep::new(Revoke { user: own.name().into() })],
         Action::RefuseAccessTokens => vec![refuse_access_tokens(own)],

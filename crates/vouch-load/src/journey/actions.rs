@@ -123,6 +123,7 @@ pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
         Step::SignOut(_) => JourneyAction::SignOut,
         Step::Refresh(_) => JourneyAction::Refresh,
         Step::Relaunch(_) | Step::Reboot(_) => JourneyAction::Relaunch,
+        Step::Expire(step) if step.session.is_some() => return StepMapping::Unfit(TIME),
         Step::Expire(step) => match step.what {
             ExpiringToken::AccessToken => JourneyAction::Expire,
             ExpiringToken::SignInToken => return StepMapping::Unfit(TIME),

@@ -120,6 +120,8 @@ impl<'a> CaseRun<'a> {
         if let Err(failure) = result {
             match finding::of_step(self.case, self.world, failure.innermost()).await {
                 Ok(finding) => self.findings.push(finding),
+                Err(NoFinding::NotApplicable(why)) if self.findings.is_empty() => return Verdict::Skipped(why),
+                Err(NoFinding::NotApplicable(_)) => {}
                 Err(NoFinding::BadScenario(what)) => return Verdict::BadScenario(what),
                 Err(NoFinding::Harness(what)) => return Verdict::HarnessFailed(what),
             }

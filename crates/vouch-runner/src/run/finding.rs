@@ -19,6 +19,7 @@ const SHOWN_STDERR_LINES: usize = 12;
 /// A failed step that says nothing about the build.
 pub(super) enum NoFinding {
     BadScenario(Redacted),
+    NotApplicable(String),
     Harness(Redacted),
 }
 
@@ -83,6 +84,7 @@ pub(super) async fn of_step(case: &PlannedCase, world: &World, failure: StepFail
             let location = case.scenario.source.place(failure.span);
             return Err(NoFinding::BadScenario(world.redactor.scrub(&format!("{location}: {what}"))));
         }
+        StepError::NotApplicable(why) => return Err(NoFinding::NotApplicable(why)),
         StepError::Harness(what) => return Err(NoFinding::Harness(world.redactor.scrub(&what))),
         StepError::Inside(_) => {
             return Err(NoFinding::Harness(world.redactor.scrub("the failure of a nested step was not unpacked")));

@@ -224,7 +224,7 @@ fn people(scenario: &Scenario, given: Option<&Given>) -> Vec<String> {
 /// Every variable that is used must be given by matrix, `given`, or an earlier step.
 fn check_variables(scenario: &Scenario, people: &[String], decoder: &Decoder) {
     let mut known: Vec<String> = scenario.matrix.names().map(str::to_owned).collect();
-    known.push("team.key".into());
+    known.extend(["team.key".into(), "team.keyStart".into()]);
     for name in people {
         known.extend([format!("{name}.id"), format!("{name}.externalId")]);
     }
@@ -264,11 +264,12 @@ fn check_node(node: &Node, known: &[String], decoder: &Decoder) {
 fn bound_names(node: &Node, known: &mut Vec<String>) {
     for (key, value) in node.as_map().unwrap_or_default() {
         match value.as_text() {
-            Some(name) if key.name == "as" => known.push(name.to_owned()),
+            Some(name) if key.name == "as" => known.extend([name.to_owned(), format!("{name}.jwt")]),
             _ => {
                 if let (true, Some(session)) = (key.name.starts_with("client"), value.get("as").and_then(Node::as_text))
                 {
-                    known.extend([format!("{session}.accessToken"), format!("{session}.refreshToken")]);
+                    let fields = ["accessToken", "refreshToken", "expiresIn"];
+                    known.extend(fields.map(|field| format!("{session}.{field}")));
                 }
                 bound_names(value, known);
             }

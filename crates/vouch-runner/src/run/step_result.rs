@@ -18,6 +18,8 @@ pub enum StepError {
     Backend(SutError),
     /// The scenario asks for something that makes no sense.
     Scenario(String),
+    /// The cloud does not do what the case is about, and need not: the case is skipped.
+    NotApplicable(String),
     /// The harness or its environment failed.
     Harness(String),
     /// A step inside this one failed.

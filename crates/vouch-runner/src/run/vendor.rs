@@ -1,13 +1,16 @@
 //! The cloud behind the api and idp roles in one case: the mock cloud, or an external one.
 
 use super::step_result::StepError;
-use crate::sut::{ExternalCloud, HttpCall};
+use crate::sut::{ExternalCloud, HttpCall, USUAL_LEEWAY};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use vouch_sim::clock::ClockMode;
 use vouch_sim::mock_cloud::{Lifetimes, MockCloud};
+use vouch_sim::sign_in_token::TokenParts;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
 use vouch_sim::wire::{ForwardingUpstream, Link, Party, Upstream, WireRequest, WireResponse};
 use vouch_spec::profile::Profile;
@@ -44,7 +47,12 @@ impl ExternalVendor {
         }
         let base = cloud.realms.values().next().map(|of| of.api.clone()).unwrap_or_default();
         let client = vouch_sim::wire::client(&base, timeout).map_err(|error| VendorError::new(&base, &error))?;
-        Ok(Self { cloud, client, timeout, upstream: Arc::new(ExternalUpstream { hosts, profile, redactor }) })
+        Ok(Self {
+            cloud,
+            client,
+            timeout,
+            upstream: Arc::new(ExternalUpstream { hosts, profile, redactor, learned: Mutex::default() }),
+        })
     }
 
     /// Calls the API with the team's key. The call is not recorded.
@@ -110,19 +118,19 @@ impl Vendor {
         }
     }
 
-    /// The public key of the team's project in a sign-in token; empty for an external cloud.
+    /// The public key of the team's project in a sign-in token. Of an external cloud it is known from the first one.
     pub fn public_key(&self, realm: Realm) -> String {
         match self {
             Vendor::Simulated(cloud) => cloud.store().team(realm).public_key(),
-            Vendor::External(_) => String::new(),
+            Vendor::External(external) => external.upstream.learned(realm).public_key,
         }
     }
 
-    /// The tenant of the team's users; empty for an external cloud.
+    /// The tenant of the team's users. Of an external cloud it is known from the first sign-in token.
     pub fn tenant(&self, realm: Realm) -> String {
         match self {
             Vendor::Simulated(cloud) => cloud.store().team(realm).tenant.clone(),
-            Vendor::External(_) => String::new(),
+            Vendor::External(external) => external.upstream.learned(realm).tenant,
         }
     }
 
@@ -131,6 +139,28 @@ impl Vendor {
         match self {
             Vendor::Simulated(cloud) => cloud.lifetimes(),
             Vendor::External(external) => external.cloud.spec.lifetimes,
+        }
+    }
+
+    /// How long after their end its tokens may still be accepted.
+    pub fn clock_leeway(&self, mode: ClockMode) -> Duration {
+        match self {
+            Vendor::Simulated(_) if mode == ClockMode::Real => Duration::ZERO,
+            Vendor::Simulated(_) => USUAL_LEEWAY,
+            Vendor::External(external) => external.cloud.clock_leeway(),
+        }
+    }
+
+    /// The public keys of its tokens, as a JWK Set; none where the cloud does not publish them.
+    pub async fn public_keys(&self, realm: Realm) -> Option<Value> {
+        match self {
+            Vendor::Simulated(cloud) => Some(cloud.jwks()),
+            Vendor::External(external) => {
+                let (of, path) = (external.cloud.realms.get(&realm)?, &external.cloud.spec.jwks);
+                let url = if path.starts_with('/') { format!("{}{path}", of.auth) } else { path.clone() };
+                let reply = external.client.get(url).send().await.ok()?.error_for_status().ok()?;
+                reply.json().await.ok()
+            }
         }
     }
 
@@ -168,10 +198,10 @@ impl Vendor {
                         cloud.set_deleted(realm, user_id, control == Control::DeleteUser);
                     }
                     Control::Revoke => {
-                        cloud.store().revoke(realm, user_id);
+                        cloud.revoke(realm, user_id);
                     }
                     Control::RefuseAccessTokens => cloud.store().refuse_access_tokens(realm, user_id),
-                    Control::Advance | Control::Shape => {}
+                    Control::Advance | Control::Shape | Control::ReportDeletion => {}
                 }
                 Ok(())
             }
@@ -226,6 +256,15 @@ struct ExternalUpstream {
     hosts: BTreeMap<Realm, (ForwardingUpstream, ForwardingUpstream)>,
     profile: Arc<Profile>,
     redactor: Redactor,
+    /// What the sign-in tokens of each realm say of its project.
+    learned: Mutex<BTreeMap<Realm, Project>>,
+}
+
+/// The project of a realm at the identity provider.
+#[derive(Clone, Default)]
+struct Project {
+    public_key: String,
+    tenant: String,
 }
 
 #[async_trait]
@@ -234,7 +273,7 @@ impl Upstream for ExternalUpstream {
         let (api, auth) = self.hosts.get(&link.realm)?;
         if link.to != Party::Auth {
             let reply = api.forward(request).await?;
-            self.record_sign_in_token(&reply);
+            self.record_sign_in_token(link.realm, &reply);
             return Some(reply);
         }
         let call = self.profile.recognise(&request.method, &request.path, &request.body).map(|(call, _)| call);
@@ -248,10 +287,16 @@ impl Upstream for ExternalUpstream {
 }
 
 impl ExternalUpstream {
-    fn record_sign_in_token(&self, reply: &WireResponse) {
+    fn learned(&self, realm: Realm) -> Project {
+        self.learned.lock().get(&realm).cloned().unwrap_or_default()
+    }
+
+    fn record_sign_in_token(&self, realm: Realm, reply: &WireResponse) {
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         if let Some(token) = body.get("sign_in_token").and_then(Value::as_str) {
             record_sign_in_token(&self.redactor, token);
+            let TokenParts { public_key, tenant, .. } = TokenParts::of(token);
+            self.learned.lock().insert(realm, Project { public_key, tenant });
         }
     }
 }

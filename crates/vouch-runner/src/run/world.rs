@@ -151,6 +151,11 @@ impl World {
     fn value(&self, name: &str) -> Option<String> {
         match name.split_once('.') {
             Some(("team", "key")) => self.vendor.api_key(self.given.realm()).ok(),
+            // What a server that compares beginnings takes for the key.
+            Some(("team", "keyStart")) => {
+                let key = self.vendor.api_key(self.given.realm()).ok()?;
+                key.get(..key.len().checked_sub(1)?).map(str::to_owned)
+            }
             Some((user, "id")) => self.users.get(user).ok()?.id,
             Some((user, "externalId")) => Some(self.users.get(user).ok()?.external_id),
             _ => self.values.lock().get(name).cloned(),

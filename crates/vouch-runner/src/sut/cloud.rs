@@ -25,6 +25,12 @@ pub struct CloudSpec {
     pub service: Option<ServiceSpec>,
     pub realms: BTreeMap<Realm, RealmSpec>,
     pub lifetimes: Lifetimes,
+    /// How long after their end it still accepts tokens (RFC 7519 section 4.1.4), where the target file says.
+    pub clock_leeway: Option<Duration>,
+    /// Whether a refused refresh says that the user is gone.
+    pub reports_deletion: bool,
+    /// The path or URL of the public keys of its tokens, as a JWK Set.
+    pub jwks: String,
     /// Commands for controls that the API of the cloud does not offer.
     pub hooks: BTreeMap<Control, Vec<String>>,
     pub hook_environment: Vec<(String, Template)>,
@@ -57,6 +63,10 @@ pub struct ExternalCloud {
 
 /// The longest token lifetime that a run waits for in real time.
 const MAX_WAITED_LIFETIME: Duration = Duration::from_secs(15);
+/// The leeway that servers usually grant (RFC 7519 section 4.1.4).
+pub const USUAL_LEEWAY: Duration = Duration::from_secs(60);
+/// The usual place of a JWK Set.
+pub const USUAL_JWKS: &str = "/.well-known/jwks.json";
 /// The timeout of a hook.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -93,6 +103,9 @@ impl ExternalCloud {
     pub fn controls(&self) -> BTreeSet<Control> {
         let mut controls: BTreeSet<_> = [Control::DeleteUser, Control::UndoDelete].into();
         controls.extend(self.spec.hooks.keys());
+        if self.spec.reports_deletion {
+            controls.insert(Control::ReportDeletion);
+        }
         if self.waits() {
             controls.insert(Control::Advance);
         }
@@ -103,6 +116,12 @@ impl ExternalCloud {
     pub fn waits(&self) -> bool {
         let Lifetimes { sign_in_token, access_token } = self.spec.lifetimes;
         !self.has_hook(Control::Advance) && sign_in_token.max(access_token) <= MAX_WAITED_LIFETIME
+    }
+
+    /// How long after their end tokens may still be accepted. Where waiting costs no time, a minute is allowed unasked.
+    pub fn clock_leeway(&self) -> Duration {
+        let unsaid = if self.has_hook(Control::Advance) { USUAL_LEEWAY } else { Duration::ZERO };
+        self.spec.clock_leeway.unwrap_or(unsaid)
     }
 
     /// Whether the target file has a hook for a control.

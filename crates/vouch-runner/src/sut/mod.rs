@@ -21,7 +21,7 @@ mod write_interceptor;
 pub use app::AppRole;
 pub use backend::{Backend, BackendEnvironment, BackendLaunch, BackendRole, BackendSpec, Credential, Login, TokenCall};
 pub use child_process::Program;
-pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, HookError, RealmSpec};
+pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, HookError, RealmSpec, USUAL_JWKS, USUAL_LEEWAY};
 pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};
 pub use http_service::{Service, ServiceError, ServiceSpec};
 

@@ -130,6 +130,15 @@ pub struct CloudSection {
     pub ready: Option<Spanned<String>>,
     #[serde(default)]
     pub lifetimes: LifetimeSection,
+    /// How long after their end the cloud still accepts tokens, because clocks differ. Default: 60s with a hook `advance`.
+    #[serde(default)]
+    pub clock_leeway: Option<PositiveDuration>,
+    /// Whether the refusal of a refresh says that the user is gone. Default: true.
+    #[serde(default)]
+    pub reports_deletion: Option<bool>,
+    /// The path (at the identity provider) or URL of the public keys of its tokens, a JWK Set. Default: /.well-known/jwks.json.
+    #[serde(default)]
+    pub jwks: Option<Spanned<String>>,
     pub realms: Vec<RealmSection>,
     /// Commands for controls that the API of the cloud does not offer. They get `VOUCH_HOOK`, `VOUCH_USER_ID` and other
     /// environment variables.

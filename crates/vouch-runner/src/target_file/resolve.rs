@@ -7,7 +7,7 @@ use super::file::{
 };
 use crate::sut::{
     AppRole, BackendLaunch, BackendRole, BackendSpec, CloudSpec, Deadlines, Login, Place, Program, RealmSpec,
-    RequestLine, SdkRole, ServiceSpec, Template, TokenCall,
+    RequestLine, SdkRole, ServiceSpec, Template, TokenCall, USUAL_JWKS,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -264,6 +264,9 @@ impl Resolver<'_> {
                 sign_in_token: or(section.lifetimes.sign_in_token, usual.sign_in_token),
                 access_token: or(section.lifetimes.access_token, usual.access_token),
             },
+            clock_leeway: section.clock_leeway.map(|duration| duration.0),
+            reports_deletion: section.reports_deletion.unwrap_or(true),
+            jwks: section.jwks.map_or_else(|| USUAL_JWKS.to_owned(), |jwks| jwks.value),
             hooks: section.hooks.into_iter().map(|(control, command)| (control, hook(command))).collect(),
             hook_environment: self.templates(&section.env, &CLOUD).into_iter().collect(),
             folder: self.folder.clone(),

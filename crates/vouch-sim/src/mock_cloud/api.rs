@@ -10,6 +10,7 @@ use crate::wire::{WireRequest, WireResponse};
 use hyper::{Method, StatusCode};
 use parking_lot::MutexGuard;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use vouch_spec::protocol::Realm;
 
 pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) -> WireResponse {
@@ -17,9 +18,11 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
     else {
         return WireResponse::json(StatusCode::UNAUTHORIZED, &json!({ "detail": "not authenticated" }));
     };
+    cloud.policy.note_caller(request, &caller);
     let call = ApiCall { cloud, realm, caller, request };
-    let path = request.path_only().to_owned();
-    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let decode = |segment| if cloud.policy.decodes_paths() { percent_decoded(segment) } else { Cow::Borrowed(segment) };
+    let segments: Vec<_> = request.path_only().trim_matches('/').split('/').map(decode).collect();
+    let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
     match (&request.method, segments.as_slice()) {
         (&Method::POST, ["v2", "user"]) => call.team(|| call.create_user()),
         (&Method::GET, ["v2", "user"]) => call.team(|| call.list_users(request)),
@@ -36,6 +39,16 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
         }
         _ => refuse(StatusCode::NOT_FOUND, "not_found"),
     }
+}
+
+/// A segment of a path with its percent escapes decoded. A plus sign stands for itself there.
+fn percent_decoded(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
+    let escaped = segment.replace('+', "%2B");
+    let decoded = form_urlencoded::parse(escaped.as_bytes()).next().map(|(name, _)| name.into_owned());
+    Cow::Owned(decoded.unwrap_or_default())
 }
 
 fn authenticate(cloud: &CloudState, realm: Realm, request: &WireRequest) -> Option<Caller> {
@@ -56,7 +69,9 @@ fn authenticate(cloud: &CloudState, realm: Realm, request: &WireRequest) -> Opti
     if refused || store.by_id(own, &claims.sub).is_none() {
         return None;
     }
-    store.confirm(claims.sid, claims.generation);
+    if cloud.policy.rotates() {
+        store.confirm(claims.sid, claims.generation);
+    }
     Some(Caller::User(claims.sub))
 }
 
@@ -91,13 +106,27 @@ impl ApiCall<'_> {
         if self.cloud.policy.may_use_team(&self.caller, self.request) {
             work()
         } else {
-            refuse(StatusCode::FORBIDDEN, "forbidden")
+            refuse(self.cloud.policy.team_refusal_status(), "forbidden")
         }
+    }
+
+    /// The realm in which the user of an id is looked up.
+    fn realm_of(&self, store: &Store, id: &str) -> Realm {
+        self.found_realm(|realm| store.by_id(realm, id).is_some())
+    }
+
+    /// The first realm that has what is looked for; the call's own if none has.
+    fn found_realm(&self, has: impl Fn(Realm) -> bool) -> Realm {
+        let seen = |other: &Realm| self.cloud.policy.finds_users_of(self.realm, *other);
+        let all = std::iter::once(self.realm).chain(Realm::all().filter(seen));
+        all.into_iter().find(|realm| has(*realm)).unwrap_or(self.realm)
     }
 
     fn user_resource(&self, id: &str, body: impl FnOnce(&User, &Team) -> Value) -> WireResponse {
         let store = self.store();
-        let Some(user) = store.by_id(self.realm, id) else {
+        let user = store.by_id(self.realm_of(&store, id), id);
+        let shown = self.cloud.policy.shows_user(id, user.is_some());
+        let Some(user) = user.filter(|_| shown) else {
             return refuse(self.cloud.policy.missing_user_status(&self.caller), "not_found");
         };
         if !self.cloud.policy.may_read_user(&self.caller, user, self.request) {
@@ -109,11 +138,12 @@ impl ApiCall<'_> {
     fn create_user(&self) -> WireResponse {
         let body: Value = serde_json::from_slice(&self.request.body).unwrap_or_default();
         let Some(client_id) = self.cloud.policy.client_user_id(&body) else {
-            return refuse(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
+            return refuse(self.cloud.policy.bad_user_status(&self.request.body), "invalid_request");
         };
+        let client_id = self.cloud.policy.stored_client_id(&client_id);
+        let allows_twins = self.cloud.policy.allows_duplicate_client_ids() || self.cloud.loses_race();
         let mut store = self.store();
-        let taken =
-            store.by_client_id(self.realm, &client_id).filter(|_| !self.cloud.policy.allows_duplicate_client_ids());
+        let taken = store.by_client_id(self.realm, &client_id).filter(|_| !allows_twins);
         if let Some(existing) = taken {
             let detail = json!({
                 "error_type": "INVALID_REQUEST", "error_message": "Client user id already exists.",
@@ -121,7 +151,14 @@ impl ApiCall<'_> {
             });
             return WireResponse::json(StatusCode::BAD_REQUEST, &json!({ "detail": detail }));
         }
-        let user = match self.cloud.policy.allows_duplicate_client_ids() {
+        if self.cloud.policy.reuses_ids() && store.revive(self.realm, &client_id) {
+            let user = store.by_client_id(self.realm, &client_id).cloned();
+            return user.map_or_else(
+                || refuse(StatusCode::CONFLICT, "conflict"),
+                |user| ok(&user_json(&user, store.team(self.realm))),
+            );
+        }
+        let user = match allows_twins {
             true => Some(store.add_user_with_duplicate_client_id(self.realm, &client_id)),
             false => store.add_user(self.realm, &client_id, None),
         };
@@ -147,15 +184,23 @@ impl ApiCall<'_> {
     }
 
     fn resolve(&self, client_id: &str) -> WireResponse {
+        let client_id = &self.cloud.policy.stored_client_id(client_id);
         let store = self.store();
-        match store.by_client_id(self.realm, client_id) {
+        let realm = self.found_realm(|realm| store.by_client_id(realm, client_id).is_some());
+        let user = store.by_client_id(realm, client_id);
+        match user.filter(|user| self.cloud.policy.resolves(client_id, true) && !user.deleted) {
             Some(user) => ok(&user_json(user, store.team(self.realm))),
-            None => refuse(StatusCode::NOT_FOUND, "not_found"),
+            None => {
+                self.cloud.policy.resolves(client_id, false);
+                refuse(StatusCode::NOT_FOUND, "not_found")
+            }
         }
     }
 
     fn delete(&self, id: &str) -> WireResponse {
-        if self.store().set_deleted(self.realm, id, true, &*self.cloud.policy) {
+        let mut store = self.store();
+        let realm = self.realm_of(&store, id);
+        if store.set_deleted(realm, id, true, &*self.cloud.policy) {
             ok(&json!({ "success": true }))
         } else {
             refuse(StatusCode::NOT_FOUND, "not_found")
@@ -180,7 +225,8 @@ impl ApiCall<'_> {
         let user_id = user.or_else(|| self.cloud.policy.issues_for_unknown_users().then(|| id.to_owned()));
         let Some(user_id) = user_id else { return refuse(StatusCode::NOT_FOUND, "not_found") };
         match token::sign_in_token(self.cloud, self.realm, &team, &user_id, &TokenShape::default()) {
-            Some(token) => ok(&json!({ "user_id": user_id, "sign_in_token": token })),
+            Some(token) => ok(&json!({ "user_id": user_id, "sign_in_token": token }))
+                .header("cache-control", self.cloud.policy.issuance_cache_control()),
             None => refuse(StatusCode::INTERNAL_SERVER_ERROR, "signing_failed"),
         }
     }

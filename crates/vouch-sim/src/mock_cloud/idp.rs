@@ -25,8 +25,10 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
         Some(RequestMismatch::ContentType) => {
             error(cloud, StatusCode::UNSUPPORTED_MEDIA_TYPE, &profile.errors.bad_request)
         }
-        Some(RequestMismatch::Fields) => error(cloud, StatusCode::BAD_REQUEST, &profile.errors.bad_request),
-        None => {
+        Some(RequestMismatch::Fields) if !cloud.policy.overlooks_malformation(call, request) => {
+            error(cloud, StatusCode::BAD_REQUEST, &profile.errors.bad_request)
+        }
+        _ => {
             let done = match call {
                 IdpCall::Exchange => exchange(cloud, realm, &carried),
                 IdpCall::Refresh => refresh(cloud, realm, &carried.refresh_token.unwrap_or_default()),
@@ -48,6 +50,8 @@ fn error(cloud: &CloudState, status: StatusCode, word: &str) -> WireResponse {
 struct IssuedSession {
     user_id: String,
     generation_of_token: TokenGeneration,
+    /// That of its refresh token: an earlier one where refresh tokens do not rotate.
+    refresh_generation: TokenGeneration,
 }
 
 fn exchange(cloud: &CloudState, realm: Realm, carried: &RequestTokens) -> Result<IssuedSession, ErrorKind> {
@@ -60,16 +64,28 @@ fn exchange(cloud: &CloudState, realm: Realm, carried: &RequestTokens) -> Result
     }
     let user = store.by_id(realm, &good.user_id).filter(|_| cloud.policy.exchanges_for(&good.user_id));
     let user_id = user.map(|user| user.id.clone()).ok_or(refused)?;
-    if !store.use_sign_in_token(good.id, good.expires_s, cloud.clock.now_s()) && cloud.policy.single_use() {
+    if store.deletions_of(realm, &user_id) != good.deletions && !cloud.policy.sign_in_tokens_survive_deletion() {
         return Err(refused);
     }
+    let first = store.use_sign_in_token(good.id, good.expires_s, cloud.clock.now_s());
+    if !first && cloud.policy.single_use() && !cloud.loses_race() {
+        return Err(refused);
+    }
+    if cloud.policy.one_session_a_user() {
+        store.revoke(realm, &user_id);
+    }
     let generation_of_token = store.open_session(realm, &user_id).ok_or(refused)?;
-    Ok(IssuedSession { user_id, generation_of_token })
+    let user_id = if cloud.policy.mixes_up_users() { cloud.user_of_first_in_flight(user_id) } else { user_id };
+    Ok(IssuedSession { user_id, generation_of_token, refresh_generation: generation_of_token })
 }
 
 fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession, ErrorKind> {
     let unknown = ErrorKind::NeedsReauthentication;
-    let used = token::read_refresh_token(cloud, used).ok_or(unknown)?;
+    let used = token::read_refresh_token(cloud, used).or_else(|| {
+        let claims = token::access_claims(cloud, used).filter(|_| cloud.policy.refreshes_with_access_tokens())?;
+        Some(TokenGeneration { sid: claims.sid, generation: claims.generation })
+    });
+    let used = used.ok_or(unknown)?;
     let mut store = cloud.store.lock();
     match store.refresh_token_state(used, &*cloud.policy) {
         RefreshTokenState::Valid => {}
@@ -79,19 +95,25 @@ fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession
     let fits = store.session(used.sid).filter(|session| cloud.policy.realm_fits(session.realm, realm));
     let user = fits.and_then(|session| store.user_of(session));
     let user_id = user.map(|user| user.id.clone()).ok_or(unknown)?;
-    let generation_of_token = store.rotate(used, cloud.policy.keeps_predecessor()).ok_or(unknown)?;
-    Ok(IssuedSession { user_id, generation_of_token })
+    let rotates = cloud.policy.rotates();
+    let generation_of_token = store.rotate(used, cloud.policy.keeps_predecessor() || !rotates).ok_or(unknown)?;
+    Ok(IssuedSession {
+        user_id,
+        generation_of_token,
+        refresh_generation: if rotates { generation_of_token } else { used },
+    })
 }
 
 fn tokens(cloud: &CloudState, realm: Realm, call: IdpCall, session: &IssuedSession) -> WireResponse {
-    let IssuedSession { user_id, generation_of_token } = session;
+    let IssuedSession { user_id, generation_of_token, refresh_generation } = session;
     let count = if call == IdpCall::Exchange { &cloud.exchanges } else { &cloud.refreshes };
     count.fetch_add(1, Ordering::Relaxed);
-    let refresh_token = token::refresh_token(cloud, *generation_of_token);
+    let refresh_token = token::refresh_token(cloud, *refresh_generation);
     let Some(access_token) = token::access_token(cloud, realm, user_id, *generation_of_token) else {
         return error(cloud, StatusCode::INTERNAL_SERVER_ERROR, "signing_failed");
     };
     let expires_in = cloud.lifetimes().access_token.as_secs();
+    let expires_in = cloud.policy.announced_lifetime(expires_in);
     let granted = TokenGrant { access_token, refresh_token, expires_in };
     let reply = match &cloud.response_templates {
         Some(templates) => WireResponse::json_text(StatusCode::OK, templates.of(call).text(&granted, user_id)),
@@ -100,7 +122,7 @@ fn tokens(cloud: &CloudState, realm: Realm, call: IdpCall, session: &IssuedSessi
             WireResponse::json(StatusCode::OK, &cloud.policy.token_answer(body))
         }
     };
-    reply.header("cache-control", cloud.policy.token_cache_control()).header("pragma", "no-cache")
+    reply.header("cache-control", cloud.policy.token_cache_control(call)).header("pragma", "no-cache")
 }
 
 /// The good answers, made in advance.

@@ -65,6 +65,9 @@ impl Default for Lifetimes {
     }
 }
 
+/// How long requests of a policy that loses races wait for each other.
+const RACE_WINDOW: Duration = Duration::from_millis(30);
+
 /// The cloud of one case. Cheap to clone.
 #[derive(Clone)]
 pub struct MockCloud(Arc<CloudState>);
@@ -92,6 +95,15 @@ struct CloudState {
     response_templates: Option<idp::ResponseTemplates>,
     exchanges: AtomicU64,
     refreshes: AtomicU64,
+    in_flight: Mutex<InFlight>,
+}
+
+/// The requests that wait to be answered at the same time, for policies that lose races.
+#[derive(Default)]
+struct InFlight {
+    count: usize,
+    /// The user of the first that was answered.
+    user: Option<String>,
 }
 
 /// How often the identity provider gave tokens out.
@@ -104,6 +116,20 @@ pub struct TokenGrantCount {
 impl CloudState {
     fn lifetimes(&self) -> Lifetimes {
         *self.lifetimes.lock()
+    }
+
+    /// Whether a request is answered without regard to others at the same time.
+    fn loses_race(&self) -> bool {
+        self.policy.loses_races() && self.in_flight.lock().count > 1
+    }
+
+    /// The user of the first of the requests at the same time; `user_id` if there are no others.
+    fn user_of_first_in_flight(&self, user_id: String) -> String {
+        let mut in_flight = self.in_flight.lock();
+        if in_flight.count < 2 {
+            return user_id;
+        }
+        in_flight.user.get_or_insert(user_id).clone()
     }
 }
 
@@ -123,6 +149,7 @@ impl MockCloud {
             response_templates: None,
             exchanges: AtomicU64::new(0),
             refreshes: AtomicU64::new(0),
+            in_flight: Mutex::default(),
         }));
         for (realm, team) in cloud.store().teams() {
             cloud.0.redactor.named_secret(SecretKind::ApiKey, &team.key, format!("API key of {realm}"));
@@ -149,6 +176,16 @@ impl MockCloud {
     /// Deletes a user or brings it back; whether there was one.
     pub fn set_deleted(&self, realm: Realm, user_id: &str, deleted: bool) -> bool {
         self.store().set_deleted(realm, user_id, deleted, &*self.0.policy)
+    }
+
+    /// Revokes the sessions of a user; how many.
+    pub fn revoke(&self, realm: Realm, user_id: &str) -> usize {
+        self.store().end_sessions(realm, user_id, self.0.policy.ends_all_sessions())
+    }
+
+    /// The public keys of its tokens, as a JWK Set.
+    pub fn jwks(&self) -> serde_json::Value {
+        self.0.keys.jwks()
     }
 
     pub fn lifetimes(&self) -> Lifetimes {
@@ -194,7 +231,21 @@ impl MockCloud {
 #[async_trait]
 impl Upstream for MockCloud {
     async fn answer(&self, link: Link, request: WireRequest) -> Option<WireResponse> {
-        Some(self.answer_now(link, &request))
+        let policy = &self.0.policy;
+        if !policy.loses_races() && !policy.mixes_up_users() {
+            return Some(self.answer_now(link, &request));
+        }
+        self.0.in_flight.lock().count += 1;
+        tokio::time::sleep(RACE_WINDOW).await;
+        let answer = self.answer_now(link, &request);
+        // The others of the race are answered before this one leaves.
+        tokio::time::sleep(RACE_WINDOW).await;
+        let mut in_flight = self.0.in_flight.lock();
+        in_flight.count -= 1;
+        if in_flight.count == 0 {
+            in_flight.user = None;
+        }
+        Some(answer)
     }
 
     fn place(&self, link: Link, request: &WireRequest) -> Link {

@@ -1,10 +1,12 @@
 //! The decisions of the mock cloud, one method each. The default bodies follow the scheme; a mutant overrides one.
 
+use super::keys::Keys;
 use super::team::Team;
 use super::users::User;
 use crate::wire::WireRequest;
 use hyper::StatusCode;
 use serde_json::Value;
+use vouch_spec::profile::IdpCall;
 use vouch_spec::protocol::{ErrorKind, Realm};
 
 /// Who calls the API.
@@ -33,7 +35,7 @@ pub trait CloudPolicy: Send + Sync {
     }
 
     /// The claims of a JWT without the vendor's signature, if the cloud accepts them (IDP-4).
-    fn claims_without_signature(&self, _jwt: &str) -> Option<Value> {
+    fn claims_without_signature(&self, _jwt: &str, _keys: &Keys) -> Option<Value> {
         None
     }
 
@@ -137,8 +139,101 @@ pub trait CloudPolicy: Send + Sync {
     }
 
     /// The Cache-Control of token answers (IDP-5; RFC 6749 section 5.1).
-    fn token_cache_control(&self) -> &'static str {
+    fn token_cache_control(&self, _call: IdpCall) -> &'static str {
         "no-store"
+    }
+
+    /// The Cache-Control of an answer with a sign-in token (IDP-5).
+    fn issuance_cache_control(&self) -> &'static str {
+        "no-store"
+    }
+
+    /// Whether of several requests at the same time each is answered as if it were the only one (IDP-1, ISS-2).
+    fn loses_races(&self) -> bool {
+        false
+    }
+
+    /// Whether of several requests at the same time each is answered for the user of the first (SCO-1).
+    fn mixes_up_users(&self) -> bool {
+        false
+    }
+
+    /// Whether a revocation or deletion ends every session of its user, or the newest only (IDP-3).
+    fn ends_all_sessions(&self) -> bool {
+        true
+    }
+
+    /// Whether a session that is opened ends the user's earlier ones (IDP-7).
+    fn one_session_a_user(&self) -> bool {
+        false
+    }
+
+    /// Whether sign-in tokens from before a user's deletion work after it was undone (IDP-3).
+    fn sign_in_tokens_survive_deletion(&self) -> bool {
+        false
+    }
+
+    /// Whether the users of the realm `other` are found by a team of `own` (SCO-4).
+    fn finds_users_of(&self, own: Realm, other: Realm) -> bool {
+        own == other
+    }
+
+    /// The announced lifetime of an access token whose lifetime is `seconds` (IDP-7).
+    fn announced_lifetime(&self, seconds: u64) -> u64 {
+        seconds
+    }
+
+    /// Whether a malformed request is answered as if it were well-formed (IDP-4).
+    fn overlooks_malformation(&self, _call: IdpCall, _request: &WireRequest) -> bool {
+        false
+    }
+
+    /// Whether an access token works as a refresh token (IDP-4).
+    fn refreshes_with_access_tokens(&self) -> bool {
+        false
+    }
+
+    /// The status for a body from which no user can be made (IDP-4).
+    fn bad_user_status(&self, _body: &[u8]) -> StatusCode {
+        StatusCode::UNPROCESSABLE_ENTITY
+    }
+
+    /// A client user id as it is stored and looked up (ISS-3).
+    fn stored_client_id(&self, id: &str) -> String {
+        id.to_owned()
+    }
+
+    /// Whether the segments of a path are percent-decoded (ISS-2).
+    fn decodes_paths(&self) -> bool {
+        true
+    }
+
+    /// Whether a look-up answers that there is such a user; `found` is the truth (ISS-2).
+    fn resolves(&self, _client_id: &str, found: bool) -> bool {
+        found
+    }
+
+    /// The same of a look-up by the vendor's id (ISS-2).
+    fn shows_user(&self, _id: &str, found: bool) -> bool {
+        found
+    }
+
+    /// Whether a user who is created again gets the id of the deleted one (IDP-3).
+    fn reuses_ids(&self) -> bool {
+        false
+    }
+
+    /// Sees each authenticated API call.
+    fn note_caller(&self, _request: &WireRequest, _caller: &Caller) {}
+
+    /// Whether a refresh brings a new refresh token. If not, the old one comes back (IDP-2).
+    fn rotates(&self) -> bool {
+        true
+    }
+
+    /// The status for an installation that wants a team-level resource (SCO-3).
+    fn team_refusal_status(&self) -> StatusCode {
+        StatusCode::FORBIDDEN
     }
 
     /// The realm that a team's sign-in tokens carry (ISS-6).

@@ -129,7 +129,7 @@ impl Store {
 
     fn insert(&mut self, realm: Realm, client_user_id: &str, id: Option<String>) -> User {
         let id = id.unwrap_or_else(|| self.user_ids.next());
-        let user = User { id, client_user_id: client_user_id.to_owned(), deleted: false };
+        let user = User { id, client_user_id: client_user_id.to_owned(), deleted: false, deletions: 0 };
         if let Some((_, users)) = self.realms.get_mut(&realm) {
             users.add(user.clone());
         }
@@ -162,17 +162,42 @@ impl Store {
         users.set_deleted(number, deleted);
         if deleted && policy.deletion_ends_sessions() {
             // A session does not outlive its user, even if the user comes back.
-            self.revoke(realm, id);
+            self.end_sessions(realm, id, policy.ends_all_sessions());
         }
         true
     }
 
+    /// Brings the deleted user of a client user id back, with its sessions; whether there was one.
+    pub(super) fn revive(&mut self, realm: Realm, client_user_id: &str) -> bool {
+        let Some((_, users)) = self.realms.get_mut(&realm) else { return false };
+        let Some(number) = users.deleted_numbered(client_user_id) else { return false };
+        users.set_deleted(number, false);
+        let newest = users.row(number).and_then(|row| row.newest_session);
+        if let Some(session) = newest.and_then(|number| self.sessions.get_mut(number)) {
+            (session.revoked, session.access_from) = (false, 0);
+        }
+        true
+    }
+
+    /// How often a user was deleted; 0 where there is none.
+    pub(super) fn deletions_of(&self, realm: Realm, id: &str) -> u32 {
+        let users = self.users(realm);
+        users.numbered(id).and_then(|number| users.row(number)).map_or(0, |row| row.user.deletions)
+    }
+
     /// Revokes the user's refresh tokens and access tokens; how many sessions that ended.
     pub fn revoke(&mut self, realm: Realm, user_id: &str) -> usize {
+        self.end_sessions(realm, user_id, true)
+    }
+
+    /// Ends every session of a user, or the newest only; how many that ended.
+    pub(super) fn end_sessions(&mut self, realm: Realm, user_id: &str, all: bool) -> usize {
         let mut ended = 0;
         self.each_session(realm, user_id, |session| {
-            session.end();
-            ended += 1;
+            if all || ended == 0 {
+                session.end();
+                ended += 1;
+            }
         });
         ended
     }

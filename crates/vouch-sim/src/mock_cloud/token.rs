@@ -23,6 +23,7 @@ struct SignInClaims<'a> {
     iat: i64,
     exp: i64,
     jti: Uuid,
+    deletions: u32,
 }
 
 #[derive(Serialize)]
@@ -38,6 +39,8 @@ struct CheckedClaims {
     uid: String,
     exp: i64,
     jti: Uuid,
+    #[serde(default)]
+    deletions: u32,
 }
 
 /// What a sign-in token is the Base64 of.
@@ -81,6 +84,7 @@ pub(super) fn sign_in_token(
     let now = cloud.clock.now_s();
     let lifetime = i64::try_from(cloud.lifetimes().sign_in_token.as_secs()).unwrap_or(300);
     let issuer = issuer(cloud.policy.issuer_realm(realm, team));
+    let deletions = cloud.store.lock().deletions_of(realm, user_id);
     let uid = if shape.capital_user_id { user_id.to_uppercase() } else { user_id.to_owned() };
     let payload = (0..200).find_map(|attempt| {
         // The text makes `-` and `_` appear in the encoding at any alignment.
@@ -95,6 +99,7 @@ pub(super) fn sign_in_token(
             iat: now,
             exp: now + lifetime,
             jti: random_id(),
+            deletions,
         })?;
         let odd = payload.contains('-') && payload.contains('_');
         (odd == shape.url_safe_characters).then_some(payload)
@@ -117,6 +122,8 @@ pub(super) struct VerifiedSignInToken {
     /// Its `jti`: what it is remembered by. Its signature would not do: an ES256 signature has a twin.
     pub id: Uuid,
     pub expires_s: i64,
+    /// How often the user had been deleted when it was issued.
+    pub deletions: u32,
 }
 
 /// The claims of an access token that this vendor signed. Times are the caller's to check.
@@ -126,16 +133,16 @@ pub(super) fn access_claims(cloud: &CloudState, jwt: &str) -> Option<AccessClaim
 
 /// The claims of a JWT that the policy accepts without the vendor's signature; the default policy accepts none.
 fn unsigned<T: DeserializeOwned>(cloud: &CloudState, jwt: &str) -> Option<T> {
-    serde_json::from_value(cloud.policy.claims_without_signature(jwt)?).ok()
+    serde_json::from_value(cloud.policy.claims_without_signature(jwt, &cloud.keys)?).ok()
 }
 
 /// Checks a subject token at a host of `host`: signature, issuer, realm, time.
 pub(super) fn check_sign_in(cloud: &CloudState, host: Realm, jwt: &str) -> Option<VerifiedSignInToken> {
     let checked = cloud.keys.check_sign_in(jwt);
-    let CheckedClaims { iss, uid, exp, jti } = checked.or_else(|| unsigned(cloud, jwt))?;
+    let CheckedClaims { iss, uid, exp, jti, deletions } = checked.or_else(|| unsigned(cloud, jwt))?;
     let realm = realm_of_issuer(&iss)?;
     let good = cloud.policy.realm_fits(realm, host) && cloud.policy.sign_in_token_is_current(exp, cloud.clock.now_s());
-    good.then_some(VerifiedSignInToken { user_id: uid, id: jti, expires_s: exp })
+    good.then_some(VerifiedSignInToken { user_id: uid, id: jti, expires_s: exp, deletions })
 }
 
 pub(super) fn access_token(

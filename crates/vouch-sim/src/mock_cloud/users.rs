@@ -9,6 +9,8 @@ pub struct User {
     pub id: String,
     pub client_user_id: String,
     pub deleted: bool,
+    /// How often it was deleted. A sign-in token does not outlive a deletion, even if the user comes back.
+    pub deletions: u32,
 }
 
 /// A user and where its sessions begin.
@@ -64,6 +66,13 @@ impl Users {
         self.rows.get(number).map(|row| &row.user)
     }
 
+    /// The number of the first deleted user with a client user id.
+    pub fn deleted_numbered(&self, client_id: &str) -> Option<u32> {
+        self.first(self.by_client_id.rows(self.hash(client_id)), |user| {
+            user.deleted && user.client_user_id == client_id
+        })
+    }
+
     fn first(&self, rows: impl Iterator<Item = u32>, fits: impl Fn(&User) -> bool) -> Option<u32> {
         rows.filter(|number| self.rows.get(*number).is_some_and(|row| fits(&row.user))).min()
     }
@@ -71,7 +80,10 @@ impl Users {
     pub fn set_deleted(&mut self, number: u32, deleted: bool) {
         let Some(row) = self.rows.get_mut(number) else { return };
         match (row.user.deleted, deleted) {
-            (false, true) => self.live -= 1,
+            (false, true) => {
+                self.live -= 1;
+                row.user.deletions += 1;
+            }
             (true, false) => self.live += 1,
             _ => {}
         }
@@ -108,7 +120,7 @@ mod tests {
     use super::*;
 
     fn user(id: &str, client_id: &str) -> User {
-        User { id: id.into(), client_user_id: client_id.into(), deleted: false }
+        User { id: id.into(), client_user_id: client_id.into(), deleted: false, deletions: 0 }
     }
 
     #[test]

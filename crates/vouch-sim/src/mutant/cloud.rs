@@ -1,13 +1,18 @@
 //! Mutants of the mock cloud.
 
 use super::mutants;
-use crate::mock_cloud::{Caller, CloudPolicy, DefaultCloudPolicy, Team, User};
+use crate::mock_cloud::{Caller, CloudPolicy, DefaultCloudPolicy, Keys, Team, User};
 use crate::mutant::Mutation;
+use crate::public_key::Spki;
 use crate::wire::WireRequest;
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::{Method, StatusCode};
-use serde_json::Value;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use std::collections::{HashMap, HashSet};
+use vouch_spec::profile::IdpCall;
 use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
 
 /// The last segment of a path.
@@ -17,10 +22,29 @@ fn last(request: &WireRequest) -> &str {
 
 /// The claims of a JWT with this `alg` in its header; the signature is not checked.
 fn unsigned(jwt: &str, algorithm: &str) -> Option<Value> {
+    unsigned_if(jwt, |header| header.get("alg").and_then(Value::as_str) == Some(algorithm))
+}
+
+/// The claims of a JWT with such a header; the signature is not checked.
+fn unsigned_if(jwt: &str, fits: impl Fn(&Value) -> bool) -> Option<Value> {
     let part = |text: &str| -> Option<Value> { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok() };
     let mut parts = jwt.split('.');
     let (header, claims) = (part(parts.next()?)?, part(parts.next()?)?);
-    (header.get("alg").and_then(Value::as_str) == Some(algorithm)).then_some(claims)
+    fits(&header).then_some(claims)
+}
+
+/// The claims of an HS256 JWT with this key.
+fn hs256(jwt: &str, key: &[u8]) -> Option<Value> {
+    let (signed, signature) = jwt.rsplit_once('.')?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+    hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, key), signed.as_bytes(), &signature).ok()?;
+    unsigned(jwt, "HS256")
+}
+
+/// The value of a field of a form; of one that is there twice, the last.
+fn field(request: &WireRequest, name: &str) -> String {
+    let fields = request.form().into_iter().filter(|(key, _)| key == name);
+    fields.map(|(_, value)| value).last().unwrap_or_default()
 }
 
 mutants! { CloudPolicy, Mutation::Cloud;
@@ -85,7 +109,7 @@ mutants! { CloudPolicy, Mutation::Cloud;
         }
     }
     StoredTokens "cloud-stored-tokens" breaks "IDP-5": "Allows caches to store token responses for an hour" {
-        fn token_cache_control(&self) -> &'static str {
+        fn token_cache_control(&self, _: IdpCall) -> &'static str {
             "max-age=3600"
         }
     }
@@ -158,12 +182,12 @@ mutants! { CloudPolicy, Mutation::Cloud;
         }
     }
     AnySignature "cloud-any-signature" breaks "IDP-4": "Does not verify signatures" {
-        fn claims_without_signature(&self, jwt: &str) -> Option<Value> {
+        fn claims_without_signature(&self, jwt: &str, _: &Keys) -> Option<Value> {
             unsigned(jwt, "RS256")
         }
     }
     NoAlgorithm "cloud-no-algorithm" breaks "IDP-4": "Accepts tokens with the algorithm `none`" {
-        fn claims_without_signature(&self, jwt: &str) -> Option<Value> {
+        fn claims_without_signature(&self, jwt: &str, _: &Keys) -> Option<Value> {
             unsigned(jwt, "none")
         }
     }
@@ -226,6 +250,244 @@ mutants! { CloudPolicy, Mutation::Cloud;
     RevokedIsGone "cloud-revoked-is-gone" breaks "IDP-3": "Reports the user of a revoked session as deleted" {
         fn revoked_session_error(&self) -> ErrorKind {
             ErrorKind::InvalidUser
+        }
+    }
+    ExchangeRace "cloud-exchange-race" breaks "IDP-1": "Exchanges a sign-in token for each of several requests at the same time" {
+        fn loses_races(&self) -> bool {
+            true
+        }
+    }
+    CreationRace "cloud-creation-race" breaks "ISS-2": "Creates a user for each of several requests at the same time" {
+        fn loses_races(&self) -> bool {
+            true
+        }
+    }
+    MixesUsersUp "cloud-mixes-users-up" breaks "SCO-1": "Issues the access token of another user who signs in at the same time" {
+        fn mixes_up_users(&self) -> bool {
+            true
+        }
+    }
+    NoneSpelt "cloud-none-in-capitals" breaks "IDP-4": "Accepts the algorithm `none` in any letter case but its own" {
+        fn claims_without_signature(&self, jwt: &str, _: &Keys) -> Option<Value> {
+            let none = |alg: &str| alg != "none" && alg.eq_ignore_ascii_case("none");
+            unsigned_if(jwt, |header| header.get("alg").and_then(Value::as_str).is_some_and(none))
+        }
+    }
+    UnknownAlgorithm "cloud-unknown-algorithm" breaks "IDP-4": "Skips the check of an algorithm that it does not know" {
+        fn claims_without_signature(&self, jwt: &str, _: &Keys) -> Option<Value> {
+            let unknown = |alg: &str| !alg.starts_with("RS") && !alg.starts_with("HS") && !alg.eq_ignore_ascii_case("none");
+            unsigned_if(jwt, |header| header.get("alg").and_then(Value::as_str).is_some_and(unknown))
+        }
+    }
+    EmptySignature "cloud-empty-signature" breaks "IDP-4": "Accepts an empty signature" {
+        fn claims_without_signature(&self, jwt: &str, _: &Keys) -> Option<Value> {
+            jwt.ends_with('.').then(|| unsigned(jwt, "RS256"))?
+        }
+    }
+    PublicKeyAsSecret "cloud-public-key-as-secret" breaks "IDP-4": "Accepts HS256 with its public key as the secret" {
+        fn claims_without_signature(&self, jwt: &str, keys: &Keys) -> Option<Value> {
+            let keys = keys.jwks();
+            let pem = |jwk: &Value| Spki::of(jwk).map(|key| key.pem());
+            keys.get("keys")?.as_array()?.iter().filter_map(pem).find_map(|pem| hs256(jwt, pem.as_bytes()))
+        }
+    }
+    EmptySecret "cloud-empty-secret" breaks "IDP-4": "Accepts HS256 with an empty secret" {
+        fn claims_without_signature(&self, jwt: &str, _: &Keys) -> Option<Value> {
+            hs256(jwt, &[])
+        }
+    }
+    BringsItsKey "cloud-brings-its-key" breaks "IDP-4": "Verifies a token with the key in its own header" {
+        fn claims_without_signature(&self, jwt: &str, _: &Keys) -> Option<Value> {
+            unsigned_if(jwt, |header| header.get("jwk").is_some())
+        }
+    }
+    UnsignedAccess "cloud-unsigned-access" breaks "IDP-4": "Accepts access tokens without a signature" {
+        fn claims_without_signature(&self, jwt: &str, _: &Keys) -> Option<Value> {
+            unsigned(jwt, "none").filter(|claims| claims.get("sid").is_some())
+        }
+    }
+    SignInAsAccess "cloud-sign-in-as-access" breaks "IDP-4": "Accepts a sign-in token as an access token" {
+        fn unauthenticated_caller(&self, request: &WireRequest) -> Option<Caller> {
+            let claims = unsigned(request.bearer()?, "RS256").filter(|claims| claims.get("tenant_id").is_some())?;
+            Some(Caller::User(claims.get("uid")?.as_str()?.to_owned()))
+        }
+    }
+    AccessAsSignIn "cloud-access-as-sign-in" breaks "IDP-4": "Exchanges an access token" {
+        fn claims_without_signature(&self, jwt: &str, keys: &Keys) -> Option<Value> {
+            let claims: Value = keys.check(jwt)?;
+            let word = |name: &str| claims.get(name).and_then(Value::as_str);
+            let (env, region) = (Environment::parse(word("env")?)?.issuer_label(), word("region")?);
+            Some(json!({
+                "iss": format!("id-signer-{env}-{region}@vital-id-{env}-{region}.iam.gserviceaccount.com"),
+                "uid": word("sub")?, "exp": claims.get("exp")?, "jti": word("jti")?,
+            }))
+        }
+    }
+    RefreshAsAccess "cloud-refresh-as-access" breaks "IDP-4": "Accepts a refresh token as an access token" {
+        fn unauthenticated_caller(&self, request: &WireRequest) -> Option<Caller> {
+            let refresh_token = |token: &str| token.len() >= 32 && !token.contains('.');
+            request.bearer().filter(|token| refresh_token(token)).map(|_| Caller::User(last(request).to_owned()))
+        }
+    }
+    AccessAsRefresh "cloud-access-as-refresh" breaks "IDP-4": "Accepts an access token as a refresh token" {
+        fn refreshes_with_access_tokens(&self) -> bool {
+            true
+        }
+    }
+    WarmTokens[seen: Mutex<HashMap<String, Caller>>] "cloud-warm-tokens" breaks "IDP-3": "Does not see that an access token was revoked that it has seen before" {
+        fn note_caller(&self, request: &WireRequest, caller: &Caller) {
+            if let Some(token) = request.bearer() {
+                self.seen.lock().insert(token.to_owned(), caller.clone());
+            }
+        }
+        fn unauthenticated_caller(&self, request: &WireRequest) -> Option<Caller> {
+            self.seen.lock().get(request.bearer()?).cloned()
+        }
+    }
+    LastSession "cloud-last-session" breaks "IDP-3": "Ends only the newest session of a revoked or deleted user" {
+        fn ends_all_sessions(&self) -> bool {
+            false
+        }
+    }
+    OldSignInTokens "cloud-old-sign-in-tokens" breaks "IDP-3": "Accepts a sign-in token from before its user was deleted" {
+        fn sign_in_tokens_survive_deletion(&self) -> bool {
+            true
+        }
+    }
+    UsersOfAllRealms "cloud-users-of-all-realms" breaks "SCO-4": "Finds the users of every environment and region" {
+        fn finds_users_of(&self, _: Realm, _: Realm) -> bool {
+            true
+        }
+    }
+    UsersOfAllRegions "cloud-users-of-all-regions" breaks "SCO-4": "Finds the users of the other region" {
+        fn finds_users_of(&self, own: Realm, other: Realm) -> bool {
+            own.environment == other.environment
+        }
+    }
+    AnnouncesTwice "cloud-announces-twice" breaks "IDP-7": "Announces twice the lifetime of an access token" {
+        fn announced_lifetime(&self, seconds: u64) -> u64 {
+            seconds * 2
+        }
+    }
+    AnnouncesHalf "cloud-announces-half" breaks "IDP-7": "Announces half the lifetime of an access token" {
+        fn announced_lifetime(&self, seconds: u64) -> u64 {
+            seconds / 2
+        }
+    }
+    EndsEarly "cloud-ends-early" breaks "IDP-7": "Refuses access tokens ten minutes before their end" {
+        fn access_token_is_current(&self, expires_s: i64, now_s: i64) -> bool {
+            now_s < expires_s - 600
+        }
+    }
+    OneDevice "cloud-one-device" breaks "IDP-7": "Ends the user's access tokens on other devices at a sign-in" {
+        fn one_session_a_user(&self) -> bool {
+            true
+        }
+    }
+    StoredRefreshes "cloud-stored-refreshes" breaks "IDP-5": "Allows caches to store the answers of refreshes" {
+        fn token_cache_control(&self, call: IdpCall) -> &'static str {
+            if call == IdpCall::Refresh { "private" } else { "no-store" }
+        }
+    }
+    StoredSignInTokens "cloud-stored-sign-in-tokens" breaks "IDP-5": "Allows caches to store sign-in tokens" {
+        fn issuance_cache_control(&self) -> &'static str {
+            "no-cache"
+        }
+    }
+    AnyGrantType "cloud-any-grant-type" breaks "IDP-4": "Does not look at the grant type" {
+        fn overlooks_malformation(&self, _: IdpCall, request: &WireRequest) -> bool {
+            !field(request, "subject_token").is_empty() && field(request, "subject_token_type").contains("sign-in-token")
+        }
+    }
+    AnySubjectType "cloud-any-subject-type" breaks "IDP-4": "Does not look at the type of the subject token" {
+        fn overlooks_malformation(&self, _: IdpCall, request: &WireRequest) -> bool {
+            field(request, "grant_type").contains("token-exchange") && !field(request, "subject_token").is_empty()
+        }
+    }
+    RepeatedFields "cloud-repeated-fields" breaks "IDP-4": "Takes the last of a field that is there twice" {
+        fn overlooks_malformation(&self, call: IdpCall, request: &WireRequest) -> bool {
+            let (grant, token) = match call {
+                IdpCall::Exchange => ("token-exchange", "subject_token"),
+                IdpCall::Refresh => ("refresh_token", "refresh_token"),
+            };
+            field(request, "grant_type").contains(grant) && field(request, token).len() > 20
+        }
+    }
+    ListsFail "cloud-lists-fail" breaks "IDP-4": "Answers 500 to a JSON array where it expects an object" {
+        fn bad_user_status(&self, body: &[u8]) -> StatusCode {
+            match serde_json::from_slice(body) {
+                Ok(Value::Array(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            }
+        }
+    }
+    CaseBlind "cloud-case-blind" breaks "ISS-3": "Compares client user ids without letter case" {
+        fn stored_client_id(&self, id: &str) -> String {
+            id.to_lowercase()
+        }
+    }
+    Trims "cloud-trims" breaks "ISS-3": "Compares client user ids without the space around them" {
+        fn stored_client_id(&self, id: &str) -> String {
+            id.trim().to_owned()
+        }
+    }
+    RawPaths "cloud-raw-paths" breaks "ISS-2": "Does not decode the percent escapes of paths" {
+        fn decodes_paths(&self) -> bool {
+            false
+        }
+    }
+    RemembersMissing[missing: Mutex<HashSet<String>>] "cloud-remembers-missing" breaks "ISS-2": "Still answers 404 for a user who was created after a look-up" {
+        fn resolves(&self, client_id: &str, found: bool) -> bool {
+            let mut missing = self.missing.lock();
+            if !found {
+                missing.insert(client_id.to_owned());
+            }
+            found && !missing.contains(client_id)
+        }
+    }
+    KeyBeginning[keys: Mutex<HashSet<String>>] "cloud-key-beginning" breaks "IDP-4": "Accepts the beginning of an API key" {
+        fn note_caller(&self, request: &WireRequest, _: &Caller) {
+            if let Some(key) = request.header("x-vital-api-key") {
+                self.keys.lock().insert(key.to_owned());
+            }
+        }
+        fn unauthenticated_caller(&self, request: &WireRequest) -> Option<Caller> {
+            let shown = request.header("x-vital-api-key").filter(|key| key.len() > 20)?;
+            self.keys.lock().iter().any(|key| key.starts_with(shown)).then_some(Caller::Team)
+        }
+    }
+    DevelopmentOpen "cloud-development-open" breaks "SCO-4": "Accepts tokens of the development environment everywhere" {
+        fn realm_fits(&self, token: Realm, host: Realm) -> bool {
+            token == host || token.environment == Environment::Dev
+        }
+    }
+    KnowsNamesAgain "cloud-knows-names-again" breaks "IDP-3": "Lets a new user of an old client user id take over the old user's tokens" {
+        fn reuses_ids(&self) -> bool {
+            true
+        }
+    }
+    SeesDeletionLate[seen: Mutex<HashSet<String>>] "cloud-sees-deletion-late" breaks "ISS-2": "Still answers that a user is gone whose deletion was undone" {
+        fn shows_user(&self, id: &str, found: bool) -> bool {
+            let mut seen = self.seen.lock();
+            if !found {
+                seen.insert(id.to_owned());
+            }
+            found && !seen.contains(id)
+        }
+    }
+    UndoOpen "cloud-undo-open" breaks "SCO-3": "Lets an installation undo deletions" {
+        fn may_use_team(&self, caller: &Caller, request: &WireRequest) -> bool {
+            last(request) == "undo_delete" || DefaultCloudPolicy.may_use_team(caller, request)
+        }
+    }
+    SharedAnswers[seen: Mutex<HashSet<String>>] "cloud-shared-answers" breaks "SCO-2": "Answers whoever asks for a resource that its user has read" {
+        fn may_read_user(&self, caller: &Caller, user: &User, request: &WireRequest) -> bool {
+            let own = DefaultCloudPolicy.may_read_user(caller, user, request);
+            let mut seen = self.seen.lock();
+            if own {
+                seen.insert(request.path.clone());
+            }
+            own || seen.contains(&request.path)
         }
     }
 }

@@ -53,7 +53,7 @@ impl ControlEndpoint {
         match Hook::parse(word) {
             Some(Hook::Advance) => cloud.set_ahead(Duration::from_secs(body.seconds)),
             Some(Hook::Revoke) => {
-                cloud.store().revoke(realm, &body.user_id);
+                cloud.revoke(realm, &body.user_id);
             }
             Some(Hook::RefuseAccessTokens) => cloud.store().refuse_access_tokens(realm, &body.user_id),
             _ => return reply(StatusCode::NOT_FOUND, "the hooks are advance, revoke and refuseAccessTokens"),

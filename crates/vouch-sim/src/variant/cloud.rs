@@ -5,6 +5,7 @@ use crate::mock_cloud::{Caller, CloudPolicy};
 use crate::mutant::Mutation;
 use hyper::StatusCode;
 use serde_json::{Value, json};
+use vouch_spec::profile::IdpCall;
 
 variants! { CloudPolicy, Mutation::Cloud;
     HidesUsers "cloud-hides-users": "Answers 404 to an installation that requests a user who is not its own",
@@ -38,7 +39,7 @@ variants! { CloudPolicy, Mutation::Cloud;
     }
     CacheControl "cloud-more-cache-control": "Forbids caches more than it must",
         allowed by "IDP-5" {
-        fn token_cache_control(&self) -> &'static str {
+        fn token_cache_control(&self, _: IdpCall) -> &'static str {
             "private, no-cache, no-store"
         }
     }
@@ -46,6 +47,39 @@ variants! { CloudPolicy, Mutation::Cloud;
         allowed by "IDP-4: any 4xx" {
         fn bad_request(&self, _: StatusCode) -> StatusCode {
             StatusCode::UNPROCESSABLE_ENTITY
+        }
+    }
+    SameRefreshToken "cloud-same-refresh-token": "Answers a refresh with the same refresh token",
+        allowed by "RFC 6749 section 6; servers of the profile gcip do so" {
+        fn rotates(&self) -> bool {
+            false
+        }
+    }
+    Leeway "cloud-leeway": "Accepts tokens for 30 s after their end",
+        allowed by "RFC 7519 section 4.1.4: some small leeway to account for clock skew" {
+        fn access_token_is_current(&self, expires_s: i64, now_s: i64) -> bool {
+            now_s < expires_s + 30
+        }
+        fn sign_in_token_is_current(&self, expires_s: i64, now_s: i64) -> bool {
+            now_s < expires_s + 30
+        }
+    }
+    AnnouncesLess "cloud-announces-less": "Announces ten seconds less than an access token lives",
+        allowed by "IDP-7: a reserve for the time that the answer takes" {
+        fn announced_lifetime(&self, seconds: u64) -> u64 {
+            seconds - seconds.min(10)
+        }
+    }
+    TeamUnauthorized "cloud-team-unauthorized": "Answers 401 to an installation that wants a team-level resource",
+        allowed by "SCO-3: any refusal" {
+        fn team_refusal_status(&self) -> StatusCode {
+            StatusCode::UNAUTHORIZED
+        }
+    }
+    StrictMethods "cloud-plain-bad-request": "Answers 400 to a body from which no user can be made",
+        allowed by "IDP-4: any 4xx" {
+        fn bad_user_status(&self, _: &[u8]) -> StatusCode {
+            StatusCode::BAD_REQUEST
         }
     }
 }

@@ -39,7 +39,7 @@ impl RequestTokens {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestMismatch {
     ContentType,
-    /// A field is missing, empty or another constant.
+    /// A field is missing, empty, another constant, or there twice (RFC 6749 section 3.2).
     Fields,
 }
 
@@ -137,7 +137,9 @@ impl Profile {
             let good = |got: &str| if is_placeholder(wanted) { !got.is_empty() } else { is(wanted, got) };
             fields.iter().any(|(k, got)| k == key && good(got))
         };
-        (!shape.fields.iter().all(fits)).then_some(RequestMismatch::Fields)
+        let repeated =
+            fields.iter().enumerate().any(|(at, (key, _))| fields[..at].iter().any(|(other, _)| other == key));
+        (repeated || !shape.fields.iter().all(fits)).then_some(RequestMismatch::Fields)
     }
 
     /// The body of a good answer.

@@ -123,6 +123,8 @@ words! {
         Advance = "advance",
         /// Tokens and answers of a given shape; only the mock cloud can.
         Shape = "shape",
+        /// A refused refresh says whether the user is gone, or only the session.
+        ReportDeletion = "reportDeletion",
     }
 }
 

@@ -16,6 +16,9 @@ pub struct ClientCall {
     /// An access token to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bearer: Option<Text>,
+    /// Shows the API key of the team whose realm is called.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub as_team: bool,
     /// An API key to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Text>,
@@ -29,6 +32,9 @@ pub struct ClientCall {
     /// A field of a good answer and the value that it must have; letter case does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<FieldCheck>,
+    /// A good answer must not be stored by caches.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub not_cacheable: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,9 +66,13 @@ impl StepFields for ClientCall {
         let with = match (&self.bearer, &self.key) {
             (Some(bearer), _) => format!(" with {}", bearer.0),
             (None, Some(key)) => format!(" with {}", key.0),
+            (None, None) if self.as_team => " with the team's key".into(),
             (None, None) => " without a credential".into(),
         };
-        format!("the client calls {}{with}", self.call.0)
+        let place: Vec<_> =
+            [self.environment.map(Environment::word), self.region.map(Region::word)].into_iter().flatten().collect();
+        let place = if place.is_empty() { String::new() } else { format!(" at a host of {}", place.join(" ")) };
+        format!("the client calls {}{with}{place}", self.call.0)
     }
 
     fn realm(&self, home: Realm) -> Realm {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub struct GrantCall {
     /// A sign-in token, for example `$token`, or a refresh token, for example `$session.refreshToken`.
     pub token: Text,
-    /// The name of the session from here on: `$name.accessToken` and `$name.refreshToken`.
+    /// The name of the session from here on: `$name.accessToken`, `$name.refreshToken`, and `$name.expiresIn` in seconds.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub bind: Option<String>,
     /// Of the host; left out, the scenario's own.
@@ -29,6 +29,9 @@ pub struct GrantCall {
     /// The answer must keep to what a standard says of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obeys: Option<Standard>,
+    /// The case needs a cloud that rotates refresh tokens: where the same refresh token comes back, the case is skipped.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub rotates: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +45,7 @@ pub struct ClientRefresh(pub GrantCall);
 impl GrantCall {
     /// Whether it looks at an answer's headers or further fields.
     pub fn looks_closer(&self) -> bool {
-        self.not_cacheable || self.obeys.is_some()
+        self.not_cacheable || self.rotates || self.obeys.is_some()
     }
 
     pub fn place(&self) -> String {

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct DeleteUser {
     /// A person of the scenario.
     pub user: String,
+    /// The case goes on alike where the provider cannot say that the user is gone. Otherwise such a provider skips the case.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub any_refusal: bool,
 }
 
 impl StepFields for DeleteUser {
@@ -17,6 +20,10 @@ impl StepFields for DeleteUser {
     const ABOUT: &str = "The vendor deletes a user.";
     const NAMES_USER: bool = true;
     const DEMANDS: &[Control] = &[Control::DeleteUser];
+
+    fn demands(&self) -> &'static [Control] {
+        if self.any_refusal { &[] } else { &[Control::ReportDeletion] }
+    }
 
     fn describe(&self) -> String {
         format!("the vendor deletes {}", self.user)

@@ -10,6 +10,20 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Expire {
     pub what: ExpiringToken,
+    /// The name of a session of `clientExchange` or `clientRefresh`: its access token, by the lifetime that was announced with
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Ends so many seconds before the announced end. The token must still be good then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_before: Option<u64>,
+}
+
+impl Expire {
+    /// All tokens of a kind that were issued so far expire.
+    pub fn all(what: ExpiringToken) -> Self {
+        Self { what, session: None, seconds_before: None }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Copy, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +39,12 @@ impl StepFields for Expire {
     const DEMANDS: &[Control] = &[Control::Advance];
 
     fn describe(&self) -> String {
+        if let (Some(session), before) = (&self.session, self.seconds_before) {
+            return match before {
+                Some(seconds) => format!("the announced lifetime of {session}'s access token ends in {seconds} s"),
+                None => format!("the announced lifetime of {session}'s access token ends"),
+            };
+        }
         match self.what {
             ExpiringToken::AccessToken => "the access token expires".into(),
             ExpiringToken::SignInToken => "the sign-in token expires".into(),
@@ -33,6 +53,7 @@ impl StepFields for Expire {
 
     fn expiries(&self) -> Expiries {
         match self.what {
+            _ if self.seconds_before.is_some() => Expiries::default(),
             ExpiringToken::AccessToken => Expiries { access_token: 1, ..Expiries::default() },
             ExpiringToken::SignInToken => Expiries { sign_in_token: 1, ..Expiries::default() },
         }

@@ -1,6 +1,7 @@
 //! Executes `client_call`.
 
 use super::Execute;
+use super::client_tokens::check_not_cacheable;
 use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
@@ -26,6 +27,10 @@ impl Execute for ClientCall {
         if let Some(bearer) = &self.bearer {
             headers.insert(AUTHORIZATION, value(format!("Bearer {}", world.text(bearer)?))?);
         }
+        let realm = self.realm(world.given.realm());
+        if self.as_team {
+            headers.insert(HeaderName::from_static("x-vital-api-key"), value(world.vendor.api_key(realm)?)?);
+        }
         if let Some(key) = &self.key {
             headers.insert(HeaderName::from_static("x-vital-api-key"), value(world.text(key)?)?);
         }
@@ -37,9 +42,12 @@ impl Execute for ClientCall {
             None => Bytes::new(),
         };
         let request = WireRequest { method, path: path.to_owned(), headers, body };
-        let Some(reply) = world.client_call(Party::Api, self.realm(world.given.realm()), request).await else {
+        let Some(reply) = world.client_call(Party::Api, realm, request).await else {
             return Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() });
         };
+        if self.not_cacheable && reply.status.is_success() {
+            check_not_cacheable(&reply)?;
+        }
         if let (Some(field), true) = (&self.field, reply.status.is_success())
             && let Some(got) = field.unmet(&world.text(&field.is)?, &reply.body)
         {

@@ -7,11 +7,16 @@ use async_trait::async_trait;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method};
+use serde_json::{Map, Value};
 use std::sync::Arc;
+use vouch_sim::sign_in_token::TokenParts;
 use vouch_sim::wire::{Party, WireRequest};
 use vouch_spec::profile::{Encoding, IdpCall, RequestValues};
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::step::{ClientMalformed, Malformation, MalformedCall};
+
+/// A token that nobody issued.
+const UNKNOWN: &str = "nobody.issued.this";
 
 #[async_trait]
 impl Execute for ClientMalformed {
@@ -20,47 +25,198 @@ impl Execute for ClientMalformed {
             MalformedCall::Exchange => IdpCall::Exchange,
             MalformedCall::Refresh => IdpCall::Refresh,
         };
-        let realm = world.given.realm();
-        let huge = "x".repeat(512 * 1024);
-        let token = match self.how {
-            Malformation::EmptyToken => "",
-            Malformation::HugeToken => &huge,
-            _ => "nobody.issued.this",
-        };
-        let key = world.vendor.public_key(realm);
-        let values = RequestValues { token, refresh_token: token, public_key: &key, tenant: "nobody" };
-        let request = world.profile.request(call, &values);
-        let mut content_type = request.content_type;
-        let (mut method, mut body) = (Method::POST, request.body);
-        match self.how {
-            Malformation::EmptyBody => body.clear(),
-            Malformation::Garbage => body = "\u{1}{{{&&&%%%=".into(),
-            Malformation::WrongContentType => content_type = "text/plain",
-            Malformation::WrongMethod => method = Method::GET,
-            Malformation::WrongConstant => body = wrong_constant(world, call, &body),
-            Malformation::EmptyToken | Malformation::UnknownToken | Malformation::HugeToken => {}
+        let given = self.token.as_ref().map(|token| world.text(token)).transpose()?;
+        let good = GoodRequest::new(world, call, given.as_deref().unwrap_or(UNKNOWN));
+        let requests = good.malformed(self.how);
+        if requests.is_empty() {
+            return Err(StepError::NotApplicable(
+                "requests of the wire profile cannot be malformed in this way".into(),
+            ));
         }
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
-        let received = WireRequest { method, path: request.path, headers, body: Bytes::from(body) };
-        Ok(match world.client_call(Party::Auth, realm, received).await {
-            Some(reply) => StepResult::Http { status: reply.status.as_u16() },
-            None => StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() },
-        })
+        let mut result = StepResult::Done;
+        for Malformed { method, content_type, body } in requests {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+            let request = WireRequest { method, path: good.path.clone(), headers, body: Bytes::from(body) };
+            result = match world.client_call(Party::Auth, world.given.realm(), request).await {
+                Some(reply) => StepResult::Http { status: reply.status.as_u16() },
+                None => StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() },
+            };
+            // The first that is not refused is what the step is about.
+            if !matches!(result, StepResult::Http { status: 400..=499 }) {
+                break;
+            }
+        }
+        Ok(result)
     }
 }
 
-/// The first constant of the body with another value; a body without constants loses its first field.
-fn wrong_constant(world: &World, call: IdpCall, body: &str) -> String {
-    let shape = world.profile.shape(call);
-    let constant =
-        shape.fields.iter().find_map(|(key, value)| value.as_str().filter(|v| !v.starts_with('$')).map(|_| key));
-    match shape.encoding {
-        Encoding::Form => {
-            let fields = form_urlencoded::parse(body.as_bytes()).into_owned();
-            let changed =
-                fields.map(|(key, value)| if Some(&key) == constant { (key, "password".into()) } else { (key, value) });
-            form_urlencoded::Serializer::new(String::new()).extend_pairs(changed).finish()
+/// What is sent in place of a good request.
+struct Malformed {
+    method: Method,
+    content_type: &'static str,
+    body: Vec<u8>,
+}
+
+/// A field of a good request.
+#[derive(Clone)]
+struct Field {
+    name: String,
+    value: Value,
+    kind: FieldKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FieldKind {
+    Token,
+    /// A word that every request of this call has.
+    Constant,
+    Other,
+}
+
+/// A request as it should be.
+struct GoodRequest {
+    encoding: Encoding,
+    path: String,
+    fields: Vec<Field>,
+}
+
+impl GoodRequest {
+    fn new(world: &World, call: IdpCall, token: &str) -> Self {
+        let parts = TokenParts::of(token);
+        let key = match parts.public_key.is_empty() {
+            true => world.vendor.public_key(world.given.realm()),
+            false => parts.public_key,
+        };
+        let tenant = if parts.tenant.is_empty() { "nobody" } else { &parts.tenant };
+        let values = RequestValues { token: &parts.jwt, refresh_token: token, public_key: &key, tenant };
+        let shape = world.profile.shape(call);
+        let fields = shape.fields.iter().map(|(name, value)| {
+            let (value, kind) = match value.as_str() {
+                Some("$token") => (parts.jwt.as_str().into(), FieldKind::Token),
+                Some("$refreshToken") => (token.into(), FieldKind::Token),
+                Some("$publicKey") => (key.as_str().into(), FieldKind::Other),
+                Some("$tenant") => (tenant.into(), FieldKind::Other),
+                Some(_) => (value.clone(), FieldKind::Constant),
+                None => (value.clone(), FieldKind::Other),
+            };
+            Field { name: name.clone(), value, kind }
+        });
+        Self { encoding: shape.encoding, fields: fields.collect(), path: world.profile.request(call, &values).path }
+    }
+
+    fn malformed(&self, how: Malformation) -> Vec<Malformed> {
+        let one = |fields: Vec<Field>| vec![self.post(self.body(&fields))];
+        let each = |chosen: FieldKind, edit: fn(&Field) -> Vec<Field>| -> Vec<Malformed> {
+            let places = (0..self.fields.len()).filter(|at| self.fields[*at].kind == chosen);
+            let edited = places.map(|at| {
+                let mut fields = self.fields.clone();
+                fields.splice(at..=at, edit(&self.fields[at]));
+                fields
+            });
+            edited.map(|fields| self.post(self.body(&fields))).collect()
+        };
+        let tokens = |edit: &dyn Fn(&str) -> String| {
+            let edited = self.fields.iter().map(|field| match field.kind {
+                FieldKind::Token => field.with(edit(field.value.as_str().unwrap_or_default())),
+                _ => field.clone(),
+            });
+            one(edited.collect())
+        };
+        match how {
+            Malformation::EmptyBody => vec![self.post(vec![])],
+            Malformation::Garbage => vec![self.post(b"\x01{{{&&&%%%=".to_vec())],
+            Malformation::JsonValues => {
+                ["[]", "[{}]", "null", "7", "\"token\""].map(|body| self.post(body.into())).into()
+            }
+            Malformation::EmptyToken => tokens(&|_| String::new()),
+            Malformation::UnknownToken => tokens(&|_| UNKNOWN.into()),
+            Malformation::HugeToken => tokens(&|_| "x".repeat(512 * 1024)),
+            Malformation::NulCharacter => tokens(&|token| format!("{token}\0")),
+            Malformation::OddTokens => {
+                [".", "..", "...", "a.b", "e30.e30.", "a.b.c.d.e", "\u{e4}\u{1f600}", " ", "null", "{}"]
+                    .into_iter()
+                    .flat_map(|odd| tokens(&|_| odd.into()))
+                    .collect()
+            }
+            Malformation::MissingToken => each(FieldKind::Token, |_| vec![]),
+            Malformation::MissingConstant => each(FieldKind::Constant, |_| vec![]),
+            Malformation::WrongConstant => each(FieldKind::Constant, |field| vec![field.with("password".into())]),
+            Malformation::RepeatedField if self.encoding == Encoding::Json => vec![],
+            Malformation::RepeatedField => [FieldKind::Token, FieldKind::Constant]
+                .into_iter()
+                .flat_map(|kind| {
+                    let mut first = each(kind, |field| vec![field.with(UNKNOWN.into()), field.clone()]);
+                    first.extend(each(kind, |field| vec![field.clone(), field.with(UNKNOWN.into())]));
+                    first
+                })
+                .collect(),
+            Malformation::InvalidUtf8 => {
+                let marked = self.fields.iter().map(|field| match field.kind {
+                    FieldKind::Token => field.with(format!("{}{MARK}", field.value.as_str().unwrap_or_default())),
+                    _ => field.clone(),
+                });
+                let body = self.body(&marked.collect::<Vec<_>>());
+                let with = |bytes: &[u8]| self.post(replaced(&body, MARK.as_bytes(), bytes));
+                let mut requests = vec![with(b"\xff\xfe"), with(b"\xc3\x28")];
+                if self.encoding == Encoding::Form {
+                    requests.push(with(b"%FF%FE"));
+                }
+                requests
+            }
+            Malformation::BrokenEscape if self.encoding == Encoding::Json => vec![],
+            Malformation::BrokenEscape => {
+                let body = self.body(&self.fields);
+                let token = self.fields.iter().find(|field| field.kind == FieldKind::Token);
+                // The token stands last, so that the escape is part of it.
+                let Some(token) = token else { return vec![] };
+                let others: Vec<_> = self.fields.iter().filter(|field| field.name != token.name).cloned().collect();
+                let others = self.body(&others);
+                let last = [others.as_slice(), b"&", self.body(std::slice::from_ref(token)).as_slice()].concat();
+                debug_assert_eq!(last.len(), body.len(), "the same fields in another order");
+                ["%", "%zz", "%F"].map(|end| self.post([last.as_slice(), end.as_bytes()].concat())).into()
+            }
+            Malformation::WrongContentType => {
+                vec![Malformed { content_type: "text/plain", ..self.post(self.body(&self.fields)) }]
+            }
+            Malformation::WrongMethod => vec![Malformed { method: Method::GET, ..self.post(self.body(&self.fields)) }],
         }
-        Encoding::Json => "{\"grant\": \"password\"}".into(),
+    }
+
+    fn post(&self, body: Vec<u8>) -> Malformed {
+        Malformed { method: Method::POST, content_type: self.encoding.content_type(), body }
+    }
+
+    fn body(&self, fields: &[Field]) -> Vec<u8> {
+        match self.encoding {
+            Encoding::Form => {
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                for field in fields {
+                    let text = field.value.as_str().map_or_else(|| field.value.to_string(), str::to_owned);
+                    form.append_pair(&field.name, &text);
+                }
+                form.finish().into_bytes()
+            }
+            Encoding::Json => {
+                let object: Map<_, _> = fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect();
+                Value::Object(object).to_string().into_bytes()
+            }
+        }
+    }
+}
+
+impl Field {
+    fn with(&self, value: String) -> Self {
+        Self { value: value.into(), ..self.clone() }
+    }
+}
+
+/// Stands for bytes that no text can hold.
+const MARK: &str = "bytes-come-here";
+
+/// The body with other bytes in place of a mark.
+fn replaced(body: &[u8], mark: &[u8], bytes: &[u8]) -> Vec<u8> {
+    match body.windows(mark.len()).position(|window| window == mark) {
+        Some(at) => [&body[..at], bytes, &body[at + mark.len()..]].concat(),
+        None => body.to_vec(),
     }
 }

@@ -22,9 +22,9 @@ impl Execute for ClientExchange {
         let token = world.text(&self.0.token)?;
         let parts = TokenParts::of(&token);
         let (home, host) = (world.given.realm(), self.0.realm(world.given.realm()));
-        // Where one host serves all realms, its key is what names another.
-        let foreign = (host != home).then(|| world.vendor.public_key(host));
-        let public_key = foreign.as_deref().unwrap_or(&parts.public_key);
+        // Where one host serves all realms, its key is what names another. What is no sign-in token has none of its own.
+        let other = (host != home || parts.public_key.is_empty()).then(|| world.vendor.public_key(host));
+        let public_key = other.as_deref().unwrap_or(&parts.public_key);
         let values = RequestValues { token: &parts.jwt, public_key, tenant: &parts.tenant, ..RequestValues::default() };
         perform(&self.0, world, IdpCall::Exchange, &values).await
     }
@@ -55,12 +55,15 @@ async fn perform(
         return Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() });
     };
     if step.not_cacheable {
-        judge_cache(&reply)?;
+        check_not_cacheable(&reply)?;
     }
     if let Some(standard) = step.obeys {
         obey(standard, call, &reply)?;
     }
     match granted(&world.profile, call, reply.status.as_u16(), &reply.body) {
+        Ok(granted) if step.rotates && granted.refresh_token == values.refresh_token => {
+            Err(StepError::NotApplicable("the cloud does not rotate refresh tokens".into()))
+        }
         Ok(granted) => {
             keep(step, world, granted);
             Ok(StepResult::Ok)
@@ -77,6 +80,8 @@ fn keep(step: &GrantCall, world: &World, granted: TokenGrant) {
     world.redactor.secret(SecretKind::AccessToken, &granted.access_token);
     world.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
     if let Some(name) = &step.bind {
+        world.bind(&format!("{name}.expiresIn"), granted.expires_in.to_string());
+        world.bind(&format!("{name}.issuedMs"), world.clock.now_ms().to_string());
         world.bind(&format!("{name}.accessToken"), granted.access_token);
         world.bind(&format!("{name}.refreshToken"), granted.refresh_token);
     }
@@ -94,13 +99,16 @@ pub fn granted(profile: &Profile, call: IdpCall, status: u16, body: &[u8]) -> Re
     }))
 }
 
-fn judge_cache(reply: &WireResponse) -> Result<(), StepError> {
+pub(super) fn check_not_cacheable(reply: &WireResponse) -> Result<(), StepError> {
     let said = said(reply, "cache-control");
     if said.contains("no-store") {
         return Ok(());
     }
     let got = if said.is_empty() { "no Cache-Control".to_owned() } else { format!("Cache-Control: {said}") };
-    Err(StepError::Unmet { expected: "Cache-Control: no-store on a token answer (RFC 6749 section 5.1)".into(), got })
+    Err(StepError::Unmet {
+        expected: "Cache-Control: no-store on an answer with a token (RFC 6749 section 5.1)".into(),
+        got,
+    })
 }
 
 fn said(reply: &WireResponse, name: &str) -> String {
@@ -137,7 +145,7 @@ fn obey(standard: Standard, call: IdpCall, reply: &WireResponse) -> Result<(), S
             if !body.get("expires_in").is_none_or(Value::is_number) {
                 return unmet("`expires_in` as a number (RFC 6749 appendix A.14)", "another kind of value".into());
             }
-            judge_cache(reply)
+            check_not_cacheable(reply)
         }
         (Standard::Rfc8693, true) => match (call, text("issued_token_type").is_empty()) {
             (IdpCall::Exchange, true) => {

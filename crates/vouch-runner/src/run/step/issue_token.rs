@@ -5,6 +5,7 @@ use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use std::sync::Arc;
+use vouch_sim::sign_in_token::TokenParts;
 use vouch_spec::step::{IssueToken, StepFields as _, TokenShape};
 
 #[async_trait]
@@ -27,6 +28,7 @@ impl Execute for IssueToken {
             let unsigned = || StepError::Harness("no sign-in token of this shape could be made".into());
             world.vendor.simulated()?.sign_in_token(realm, &id, &shape).ok_or_else(unsigned)?
         };
+        world.bind(&format!("{}.jwt", self.bind), TokenParts::of(&token).jwt);
         world.bind(&self.bind, token);
         Ok(StepResult::Ok)
     }

@@ -24,7 +24,13 @@ impl Execute for Parallel {
             Some(successes) if successes != won => {
                 Err(StepError::Unmet { expected: format!("{successes} of them to end with ok"), got: won.to_string() })
             }
-            _ => Ok(StepResult::Done),
+            _ => match self.at_most {
+                Some(most) if won > most => Err(StepError::Unmet {
+                    expected: format!("at most {most} of them to end with ok"),
+                    got: won.to_string(),
+                }),
+                _ => Ok(StepResult::Done),
+            },
         }
     }
 }
