@@ -17,6 +17,9 @@ pub struct Parallel {
     /// How many of all must end with `ok`; left out, each step's own `expect` decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successes: Option<usize>,
+    /// How many of all must end with `ok` at the least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successes_at_least: Option<usize>,
 }
 
 /// The fields beside the steps, which are read by themselves.
@@ -29,6 +32,8 @@ struct Fields {
     times: usize,
     #[serde(default)]
     successes: Option<usize>,
+    #[serde(default)]
+    successes_at_least: Option<usize>,
 }
 
 fn once() -> usize {
@@ -64,7 +69,7 @@ impl StepFields for Parallel {
 
 impl Parallel {
     pub(super) fn read(node: &Node, reading: &Reading<'_>) -> Option<Self> {
-        let Fields { times, successes, .. } = reading.decoder.decode(node)?;
+        let Fields { times, successes, successes_at_least, .. } = reading.decoder.decode(node)?;
         let list = node.get("steps").unwrap_or(node);
         let steps: Vec<_> =
             list.as_list()?.iter().map(|step| ScenarioStep::read(step, reading)).collect::<Option<_>>()?;
@@ -76,6 +81,6 @@ impl Parallel {
             );
             return None;
         }
-        Some(Self { steps, times, successes })
+        Some(Self { steps, times, successes, successes_at_least })
     }
 }
