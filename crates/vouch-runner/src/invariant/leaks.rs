@@ -3,7 +3,7 @@
 use super::storage::Stored;
 use super::{Evidence, Violation};
 use hyper::HeaderMap;
-use vouch_sim::wire::redact::SecretKind;
+use vouch_sim::wire::redact::{Redactor, SecretKind};
 use vouch_sim::wire::{Exchange, ExchangeOutcome, Operation, Party};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::text::lossy;
@@ -105,6 +105,14 @@ pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Violation> {
         expected: "no secret in the SDK's log or standard error",
         got: format!("the {} in the line: {line}", known.name),
     })
+}
+
+/// The output of a backend contains no API key (ISS-4).
+pub fn in_backend_log(log: &str, redactor: &Redactor) -> Option<Violation> {
+    let known = redactor.secrets_in(log).into_iter().find(|known| known.kind == SecretKind::ApiKey)?;
+    let line = log.lines().find(|line| known.is_in(line)).unwrap_or_default();
+    let got = format!("the {} in the line: {line}", known.name);
+    Some(Violation { clause: "ISS-4", expected: "no API key in the log or standard error of the backend", got })
 }
 
 /// The text of an error contains no secret.

@@ -4,7 +4,7 @@
 //! step ran.
 
 mod calls;
-mod leaks;
+pub mod leaks;
 mod storage;
 mod token_grants;
 mod tokens;

@@ -18,6 +18,8 @@ const SHOWN_STDERR_LINES: usize = 12;
 
 /// A failed step that says nothing about the build.
 pub(super) enum NoFinding {
+    /// The case says nothing about the build, for this reason.
+    NotTestable(Redacted),
     BadScenario(Redacted),
     Harness(Redacted),
 }
@@ -73,6 +75,7 @@ pub(super) async fn of_step(case: &PlannedCase, world: &World, failure: StepFail
             let location = case.scenario.source.place(failure.span);
             return Err(NoFinding::BadScenario(world.redactor.scrub(&format!("{location}: {what}"))));
         }
+        StepError::NotTestable(why) => return Err(NoFinding::NotTestable(world.redactor.scrub(&why))),
         StepError::Harness(what) => return Err(NoFinding::Harness(world.redactor.scrub(&what))),
         StepError::Inside(_) => {
             return Err(NoFinding::Harness(world.redactor.scrub("the failure of a nested step was not unpacked")));

@@ -14,6 +14,8 @@ pub enum StepError {
     Adapter(SutError),
     /// The backend under test does not serve.
     Backend(SutError),
+    /// The build does not do what the case is about, or the target file does not say how: the case is skipped.
+    NotTestable(String),
     /// The scenario asks for something that makes no sense.
     Scenario(String),
     /// The harness or its environment failed.

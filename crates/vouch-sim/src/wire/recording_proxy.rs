@@ -93,7 +93,7 @@ impl RecordingProxy {
     /// Records a request of an app to its backend that is sent in another way, with its answer: a log-in. None is no answer.
     pub fn record(&self, link: Link, request: WireRequest, reply: Option<WireResponse>) {
         let transcript = &self.shared.transcript;
-        let (number, _) = transcript.record_request(link, request);
+        let number = transcript.record_aside(link, request);
         let outcome = match reply {
             Some(WireResponse { status, headers, body }) => ExchangeOutcome::Answered { status, headers, body },
             None => ExchangeOutcome::Lost { processed: false },

@@ -24,6 +24,13 @@ impl Execute for Parallel {
             Some(successes) if successes != won => {
                 Err(StepError::Unmet { expected: format!("{successes} of them to end with ok"), got: won.to_string() })
             }
+            _ if self.successes_at_least.is_some_and(|least| won < least) => {
+                let least = self.successes_at_least.unwrap_or_default();
+                Err(StepError::Unmet {
+                    expected: format!("at least {least} of them to end with ok"),
+                    got: won.to_string(),
+                })
+            }
             _ => Ok(StepResult::Done),
         }
     }
