@@ -2,14 +2,12 @@
 
 use super::mutants;
 use crate::mutant::Mutation;
-use crate::reference::backend::{BackendPolicy, LookUp, TOKEN_PATH, VendorResponse};
+use crate::reference::backend::{BackendPolicy, Kept, LookUp, TOKEN_PATH, VendorResponse};
 use crate::wire::{WireRequest, WireResponse};
 use base64::Engine;
 use hyper::{Method, StatusCode};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 /// A user that the request names in its query.
 fn named_in(request: &WireRequest, field: &str) -> Option<String> {
@@ -248,31 +246,19 @@ mutants! { BackendPolicy, Mutation::Backend;
             None
         }
     }
-    NeverMadeAgain[kept: Mutex<HashMap<String, String>>] "backend-keeps-deleted-user" breaks "ISS-2": "Keeps the id of a vendor user for ever, also after its deletion" {
-        fn kept_vendor_user(&self, app_user: &str) -> Option<String> {
-            self.kept.lock().get(app_user).cloned()
-        }
-        fn keep_vendor_user(&self, app_user: &str, id: Option<&str>) {
-            if let Some(id) = id {
-                self.kept.lock().insert(app_user.to_owned(), id.to_owned());
-            }
+    NeverMadeAgain "backend-keeps-deleted-user" breaks "ISS-2": "Keeps the id of a vendor user for ever, also after its deletion" {
+        fn keeps_vendor_user(&self) -> Kept {
+            Kept::ForEver
         }
     }
-    SharedUser[current: Mutex<String>] "backend-shares-user" breaks "ISS-3": "Keeps the user of a request where other requests overwrite it" {
-        fn user_of_request<'a>(&self, authenticated: &'a str, _: &'a WireRequest) -> Cow<'a, str> {
-            authenticated.clone_into(&mut self.current.lock());
-            authenticated.into()
-        }
-        fn client_user_id<'a>(&self, _: &'a str) -> Cow<'a, str> {
-            self.current.lock().clone().into()
+    SharedUser "backend-shares-user" breaks "ISS-3": "Keeps the user of a request where other requests overwrite it" {
+        fn shares_current_user(&self) -> bool {
+            true
         }
     }
-    GivesAgain[tokens: Mutex<HashMap<String, String>>] "backend-gives-token-again" breaks "ISS-5": "Gives the same sign-in token again, used or not" {
-        fn kept_token(&self, app_user: &str) -> Option<String> {
-            self.tokens.lock().get(app_user).cloned()
-        }
-        fn keep_token(&self, app_user: &str, token: &str) {
-            self.tokens.lock().insert(app_user.to_owned(), token.to_owned());
+    GivesAgain "backend-gives-token-again" breaks "ISS-5": "Gives the same sign-in token again, used or not" {
+        fn gives_token_again(&self) -> bool {
+            true
         }
     }
     LimitsReads "backend-limits-reads-only" breaks "ISS-7": "Limits the time of each read of a vendor answer, not of the whole" {

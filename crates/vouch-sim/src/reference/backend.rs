@@ -91,21 +91,20 @@ pub trait BackendPolicy: Send + Sync {
         entry == client_user_id
     }
 
-    /// The vendor user that was kept for an app user from an earlier request.
-    fn kept_vendor_user(&self, _app_user: &str) -> Option<String> {
-        None
+    /// How long the vendor user of an app user is kept for later requests (ISS-2).
+    fn keeps_vendor_user(&self) -> Kept {
+        Kept::Never
     }
 
-    /// Keeps, or with `None` forgets, the vendor user of an app user.
-    fn keep_vendor_user(&self, _app_user: &str, _id: Option<&str>) {}
-
-    /// A token that was kept for an app user from an earlier request (ISS-5).
-    fn kept_token(&self, _app_user: &str) -> Option<String> {
-        None
+    /// Whether a token is kept and given again (ISS-5).
+    fn gives_token_again(&self) -> bool {
+        false
     }
 
-    /// Takes note of an issued token.
-    fn keep_token(&self, _app_user: &str, _token: &str) {}
+    /// Whether the requests share the place in which their user is kept (ISS-3).
+    fn shares_current_user(&self) -> bool {
+        false
+    }
 
     /// The status for the app when the vendor answered with another one than 2xx (ISS-7).
     fn failure_status(&self, vendor: StatusCode) -> StatusCode {
@@ -162,6 +161,23 @@ pub enum LookUp {
     FirstPage,
 }
 
+/// How long a backend keeps the vendor user of an app user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    Never,
+    /// Until the vendor answers that it does not know the user.
+    UntilUnknown,
+    ForEver,
+}
+
+/// What a backend keeps from request to request.
+#[derive(Default)]
+struct Memory {
+    vendor_users: HashMap<String, String>,
+    tokens: HashMap<String, String>,
+    current_user: String,
+}
+
 /// The policy that follows the scheme.
 pub struct DefaultBackendPolicy;
 
@@ -211,6 +227,7 @@ pub struct Backend {
     sessions: Mutex<HashMap<String, String>>,
     /// One at a time: two first requests of one user make one vendor user (ISS-2).
     provisioning: tokio::sync::Mutex<()>,
+    memory: Mutex<Memory>,
 }
 
 impl Backend {
@@ -235,7 +252,14 @@ impl Backend {
 
     /// A backend that reaches the vendor in another way.
     pub fn with_vendor(vendor: Arc<dyn VendorApi>, api_key: String, policy: Arc<dyn BackendPolicy>) -> Self {
-        Self { api_key, policy, vendor, sessions: Mutex::default(), provisioning: tokio::sync::Mutex::default() }
+        Self {
+            api_key,
+            policy,
+            vendor,
+            sessions: Mutex::default(),
+            provisioning: tokio::sync::Mutex::default(),
+            memory: Mutex::default(),
+        }
     }
 
     /// Logs an app user in: the credential that its app then sends.
@@ -280,7 +304,11 @@ impl Backend {
             true => Some(self.provisioning.lock().await),
             false => None,
         };
-        let client_user_id = self.policy.client_user_id(app_user);
+        let app_user = match self.policy.shares_current_user() {
+            true => self.memory.lock().current_user.clone(),
+            false => app_user.to_owned(),
+        };
+        let client_user_id = self.policy.client_user_id(&app_user);
         let bad = |body: &Value| IssuanceError(StatusCode::BAD_GATEWAY, body.clone());
         if self.policy.looks_up_user()
             && let Some(found) = self.found(&client_user_id).await?
@@ -339,28 +367,33 @@ impl Backend {
     }
 
     async fn token_for(&self, app_user: &str) -> Result<String, IssuanceError> {
-        if let Some(token) = self.policy.kept_token(app_user) {
+        let (kept, token) = {
+            let mut memory = self.memory.lock();
+            app_user.clone_into(&mut memory.current_user);
+            (memory.vendor_users.get(app_user).cloned(), memory.tokens.get(app_user).cloned())
+        };
+        if let Some(token) = token.filter(|_| self.policy.gives_token_again()) {
             return Ok(token);
         }
-        let kept = self.policy.kept_vendor_user(app_user);
-        let (mut user_id, was_kept) = match kept {
-            Some(kept) => (kept, true),
-            None => (self.vendor_user(app_user).await?, false),
+        let keeps = self.policy.keeps_vendor_user();
+        let kept = kept.filter(|_| keeps != Kept::Never);
+        let may_be_gone = kept.is_some() && keeps == Kept::UntilUnknown;
+        let mut user_id = match kept {
+            Some(kept) => kept,
+            None => self.vendor_user(app_user).await?,
         };
         let mut answer = self.issue(&user_id).await?;
-        if was_kept && answer.0 == StatusCode::NOT_FOUND {
-            self.policy.keep_vendor_user(app_user, None);
-            if self.policy.kept_vendor_user(app_user).is_none() {
-                user_id = self.vendor_user(app_user).await?;
-                answer = self.issue(&user_id).await?;
-            }
+        if may_be_gone && answer.0 == StatusCode::NOT_FOUND {
+            user_id = self.vendor_user(app_user).await?;
+            answer = self.issue(&user_id).await?;
         }
         let Some(token) = self.policy.issued_token(&answer) else {
             let status = if answer.0.is_success() { StatusCode::BAD_GATEWAY } else { self.policy.failure_status(answer.0) };
             return Err(IssuanceError(status, answer.1));
         };
-        self.policy.keep_vendor_user(app_user, Some(&user_id));
-        self.policy.keep_token(app_user, &token);
+        let mut memory = self.memory.lock();
+        memory.vendor_users.insert(app_user.to_owned(), user_id);
+        memory.tokens.insert(app_user.to_owned(), token.clone());
         Ok(token)
     }
 

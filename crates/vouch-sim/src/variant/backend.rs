@@ -3,13 +3,11 @@
 use super::variants;
 use crate::mutant::Mutation;
 use crate::mutant::jwt;
-use crate::reference::backend::{BackendPolicy, LookUp, TOKEN_PATH};
+use crate::reference::backend::{BackendPolicy, Kept, LookUp, TOKEN_PATH};
 use crate::wire::{WireRequest, WireResponse};
 use hyper::{Method, StatusCode};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 variants! { BackendPolicy, Mutation::Backend;
     InternalId "backend-internal-id": "Makes vendor users under an internal id that differs from the login name",
@@ -48,16 +46,10 @@ variants! { BackendPolicy, Mutation::Backend;
             session.eq_ignore_ascii_case(shown)
         }
     }
-    KeepsVendorUser[kept: Mutex<HashMap<String, String>>] "backend-keeps-vendor-user": "Keeps the id of a vendor user until the vendor does not know it",
+    KeepsVendorUser "backend-keeps-vendor-user": "Keeps the id of a vendor user until the vendor does not know it",
         allowed by "ISS-2" {
-        fn kept_vendor_user(&self, app_user: &str) -> Option<String> {
-            self.kept.lock().get(app_user).cloned()
-        }
-        fn keep_vendor_user(&self, app_user: &str, id: Option<&str>) {
-            match id {
-                Some(id) => self.kept.lock().insert(app_user.to_owned(), id.to_owned()),
-                None => self.kept.lock().remove(app_user),
-            };
+        fn keeps_vendor_user(&self) -> Kept {
+            Kept::UntilUnknown
         }
     }
     EdgeNoStore "backend-edge-no-store": "Forbids a content delivery network too to store the answer",
