@@ -4,7 +4,7 @@ use super::storage::Stored;
 use super::{Evidence, Violation};
 use hyper::HeaderMap;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
-use vouch_sim::wire::{Exchange, ExchangeOutcome, Operation, Party};
+use vouch_sim::wire::{ELSEWHERE, Exchange, ExchangeOutcome, Operation, Party};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::text::lossy;
 
@@ -58,6 +58,26 @@ pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Violation>
                 clause: "ISS-4",
                 expected: "no API key in a response to the app",
                 got: format!("the {} in the response of exchange {}", key.name, index + 1),
+            });
+        }
+    }
+    None
+}
+
+/// A backend follows no redirect to another host with the API key (ISS-4).
+pub(super) fn to_other_host(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
+    for (index, exchange) in from(Party::Backend, first, evidence) {
+        let request = &exchange.request;
+        if !request.path.starts_with(ELSEWHERE) {
+            continue;
+        }
+        let text = head(&request.headers) + &request.path + &lossy(&request.body);
+        let secrets = evidence.redactor.secrets_in(&text);
+        if let Some(key) = secrets.into_iter().find(|known| known.kind == SecretKind::ApiKey) {
+            return Some(Violation {
+                clause: "ISS-4",
+                expected: "no API key at the host that the vendor redirects to",
+                got: format!("the {} in exchange {}", key.name, index + 1),
             });
         }
     }

@@ -50,6 +50,7 @@ impl Backends {
             return Ok(());
         }
         let running = self.get(self.context.given.realm()).await?;
+        running.backend.read_ready_page().await;
         for name in users.names() {
             let user = users.get(&name)?;
             let login = running.backend.session(&user.external_id, &self.context.redactor).await;

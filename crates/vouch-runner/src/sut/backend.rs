@@ -402,6 +402,17 @@ impl Backend {
         Ok(session)
     }
 
+    /// Asks for the page that says whether it is ready, so that its answer is searched for secrets.
+    pub async fn read_ready_page(&self) {
+        let Kind::External { spec, .. } = &self.kind else { return };
+        let BackendLaunch::Started(service) = &spec.run else { return };
+        let Some(ready) = service.ready.as_ref().filter(|ready| ready.0.starts_with('/')) else { return };
+        let line = RequestLine { method: hyper::Method::GET, path: ready.clone() };
+        let page = ValueCall { line, headers: BTreeMap::new(), body: None, values: BTreeMap::new() };
+        // Whether it is ready is known already.
+        let _ = self.send_recorded(&page.call(&[])).await;
+    }
+
     /// Whether the target file says how to log out.
     pub fn can_log_out(&self) -> bool {
         match &self.kind {

@@ -246,6 +246,11 @@ mutants! { BackendPolicy, Mutation::Backend;
             None
         }
     }
+    FollowsRedirects "backend-follows-redirects" breaks "ISS-4": "Follows a redirect of the vendor to another host with the API key" {
+        fn follows_redirects(&self) -> bool {
+            true
+        }
+    }
     NeverMadeAgain "backend-keeps-deleted-user" breaks "ISS-2": "Keeps the id of a vendor user for ever, also after its deletion" {
         fn keeps_vendor_user(&self) -> Kept {
             Kept::ForEver

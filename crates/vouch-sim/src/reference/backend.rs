@@ -119,6 +119,11 @@ pub trait BackendPolicy: Send + Sync {
         true
     }
 
+    /// Whether redirects of the vendor are followed (ISS-4).
+    fn follows_redirects(&self) -> bool {
+        false
+    }
+
     /// The body for the app (ISS-4).
     fn token_body(&self, token: &str, _api_key: &str) -> Value {
         json!({ "sign_in_token": token })
@@ -242,7 +247,10 @@ impl Backend {
         let client = if policy.limits_whole_request() { client.timeout(limit) } else { client.read_timeout(limit) };
         let client = client
             // The API key goes to the vendor alone, wherever an answer points (ISS-4).
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(match policy.follows_redirects() {
+                true => reqwest::redirect::Policy::limited(3),
+                false => reqwest::redirect::Policy::none(),
+            })
             .no_gzip()
             .no_proxy()
             .pool_max_idle_per_host(0)

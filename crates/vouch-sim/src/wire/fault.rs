@@ -36,6 +36,8 @@ pub enum FaultEffect {
     EndlessDrip,
     /// The vendor API answers as if it did not know the user: 404, or an empty list.
     UserUnknown,
+    /// The server redirects to another host, which is this proxy under another name.
+    RedirectElsewhere,
     /// The connection breaks off in the middle of the answer's body.
     BreakOff,
     /// The server does its part; its answer carries another content type.
@@ -71,6 +73,7 @@ impl FaultEffect {
             FaultKind::SlowDrip => FaultEffect::Drip,
             FaultKind::EndlessDrip => FaultEffect::EndlessDrip,
             FaultKind::UserUnknown => FaultEffect::UserUnknown,
+            FaultKind::RedirectElsewhere => FaultEffect::RedirectElsewhere,
             FaultKind::ConnectionCut => FaultEffect::BreakOff,
             FaultKind::MalformedBody => replaced("application/json", r#"{"access_token": "a", "refresh_token"#),
             FaultKind::WrongContentType => FaultEffect::ContentType("text/plain"),
@@ -98,6 +101,16 @@ impl FaultEffect {
             },
         }
     }
+}
+
+/// The beginning of every path at the host that [`FaultEffect::RedirectElsewhere`] redirects to.
+pub const ELSEWHERE: &str = "/vouch-elsewhere";
+
+/// A redirect to the port of the request under another host name.
+pub(super) fn redirect_elsewhere(request: &WireRequest) -> WireResponse {
+    let port = request.header("host").and_then(|host| host.rsplit_once(':')).map_or("80", |(_, port)| port);
+    let location = format!("http://localhost:{port}{ELSEWHERE}{}", request.path);
+    WireResponse::json(StatusCode::TEMPORARY_REDIRECT, &json!({})).header("location", &location)
 }
 
 /// What the vendor API answers to a look-up of a user that it does not know.

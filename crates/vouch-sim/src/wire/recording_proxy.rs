@@ -327,6 +327,13 @@ async fn answer(
     if let Some(FaultEffect::UserUnknown) = &kind {
         return Ok(super::fault::unknown_user(&request));
     }
+    if let Some(FaultEffect::RedirectElsewhere) = &kind {
+        // There it goes on as if nothing were wrong.
+        if !request.path.starts_with(super::fault::ELSEWHERE) {
+            return Ok(super::fault::redirect_elsewhere(&request));
+        }
+        return Ok(super::fault::unknown_user(&request));
+    }
     if let Some(FaultEffect::Delay(by)) = &kind {
         tokio::time::sleep(*by).await;
     }

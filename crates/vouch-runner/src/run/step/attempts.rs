@@ -282,6 +282,9 @@ impl Bypass<'_> {
             all.push((format!("{what} in base64"), STANDARD.encode(name)));
             all.push((format!("{what} in base64url"), URL_SAFE_NO_PAD.encode(name)));
             all.push((format!("{what} in hex"), name.bytes().map(|byte| format!("{byte:02x}")).collect()));
+            for (hash, digest) in hashes(name) {
+                all.push((format!("the {hash} of {what}"), digest));
+            }
             all.push((format!("{what} in a JSON object in base64"), STANDARD.encode(json!({ "user": name, "user_id": name, "sub": name }).to_string())));
         }
         let bare = own.trim_end_matches('=');
@@ -320,6 +323,13 @@ impl Bypass<'_> {
         let Some(jwt) = Jwt::parse(&self.session.credential) else { return vec![] };
         jwt.forgeries().iter().map(|(about, forged)| self.with_credential(about, forged)).collect()
     }
+}
+
+/// Well-known digests of a text, in hexadecimal digits.
+fn hashes(text: &str) -> Vec<(&'static str, String)> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let digests = vouch_sim::digests(text.as_bytes());
+    digests.into_iter().map(|(name, digest)| (name, hex(&digest))).collect()
 }
 
 /// Other spellings of a path that routers are known to take for it.
