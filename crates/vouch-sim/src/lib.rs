@@ -10,6 +10,7 @@
 //! - [`serve`]: the mock cloud as a server, for load tests.
 
 pub mod clock;
+mod digests;
 pub mod forgery;
 pub mod mock_cloud;
 pub mod mutant;
@@ -19,3 +20,5 @@ pub mod serve;
 pub mod sign_in_token;
 pub mod variant;
 pub mod wire;
+
+pub use digests::digests;

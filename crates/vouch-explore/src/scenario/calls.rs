@@ -48,7 +48,7 @@ pub(super) fn steps(number: usize, stage: &Stage) -> Vec<ScenarioStep> {
                 outcomes.insert(at + 1, Outcome::Refused(ErrorKind::NotSignedIn));
             }
             let inner = vec![call().expect(Outcomes::of(outcomes))];
-            let parallel = Parallel { steps: inner, times: 4, successes: None, at_most: None };
+            let parallel = Parallel::new(inner, 4);
             steps.extend([expire_access_token(), ScenarioStep::new(parallel)]);
         }
         Action::LateRefusal => {

@@ -33,8 +33,7 @@ pub(super) fn backend(request: BackendRequest, number: usize, stage: &Stage, new
         }
         BackendRequest::ParallelNewUser => {
             let inner = vec![ScenarioStep::new(token_request(&new_user(number)))];
-            let mut steps =
-                vec![ScenarioStep::new(Parallel { steps: inner, times: 3, successes: None, at_most: None })];
+            let mut steps = vec![ScenarioStep::new(Parallel::new(inner, 3))];
             steps.extend(vendor_users(stage, new_users));
             return steps;
         }
@@ -59,6 +58,7 @@ fn token_request(user: &str) -> TokenRequest {
         query: [].into(),
         headers: [].into(),
         body: [].into(),
+        named_user: None,
         owner: None,
         not_cacheable: false,
         bind: None,

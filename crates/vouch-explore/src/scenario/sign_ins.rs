@@ -108,7 +108,7 @@ fn parallel_sign_ins(steps: &mut Vec<ScenarioStep>, number: usize, stage: &Stage
     let tokens = [(Person::Ada, format!("a{number}")), (Person::Bob, format!("b{number}"))];
     steps.extend(tokens.iter().map(|(person, bind)| ScenarioStep::new(issue_token(*person, bind))));
     let inner = tokens.iter().map(|(_, bind)| sign_in(bind).expect(outcomes.clone())).collect();
-    steps.push(ScenarioStep::new(Parallel { steps: inner, times: 1, successes: Some(1), at_most: None }));
+    steps.push(ScenarioStep::new(Parallel { successes: Some(1), ..Parallel::new(inner, 1) }));
     // Which of the two succeeds is a race. The rest of the walk needs the user of its own run, so that one signs in again.
     if let [State { installed: Installed::Token { person, .. }, .. }] = stage.after[..] {
         let bind = format!("c{number}");

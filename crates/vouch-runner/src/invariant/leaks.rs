@@ -3,8 +3,8 @@
 use super::storage::Stored;
 use super::{Evidence, Violation};
 use hyper::HeaderMap;
-use vouch_sim::wire::redact::SecretKind;
-use vouch_sim::wire::{Exchange, ExchangeOutcome, Operation, Party};
+use vouch_sim::wire::redact::{Redactor, SecretKind};
+use vouch_sim::wire::{ELSEWHERE, Exchange, ExchangeOutcome, Operation, Party};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::text::lossy;
 
@@ -64,6 +64,26 @@ pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Violation>
     None
 }
 
+/// A backend follows no redirect to another host with the API key (ISS-4).
+pub(super) fn to_other_host(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
+    for (index, exchange) in from(Party::Backend, first, evidence) {
+        let request = &exchange.request;
+        if !request.path.starts_with(ELSEWHERE) {
+            continue;
+        }
+        let text = head(&request.headers) + &request.path + &lossy(&request.body);
+        let secrets = evidence.redactor.secrets_in(&text);
+        if let Some(key) = secrets.into_iter().find(|known| known.kind == SecretKind::ApiKey) {
+            return Some(Violation {
+                clause: "ISS-4",
+                expected: "no API key at the host that the vendor redirects to",
+                got: format!("the {} in exchange {}", key.name, index + 1),
+            });
+        }
+    }
+    None
+}
+
 /// Each request carries the credential of its kind: a sign-in token for an exchange, a refresh token for a refresh, one access
 /// token or API key for an API call.
 pub(super) fn with_wrong_credential(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
@@ -105,6 +125,14 @@ pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Violation> {
         expected: "no secret in the SDK's log or standard error",
         got: format!("the {} in the line: {line}", known.name),
     })
+}
+
+/// The output of a backend contains no API key (ISS-4).
+pub fn in_backend_log(log: &str, redactor: &Redactor) -> Option<Violation> {
+    let known = redactor.secrets_in(log).into_iter().find(|known| known.kind == SecretKind::ApiKey)?;
+    let line = log.lines().find(|line| known.is_in(line)).unwrap_or_default();
+    let got = format!("the {} in the line: {line}", known.name);
+    Some(Violation { clause: "ISS-4", expected: "no API key in the log or standard error of the backend", got })
 }
 
 /// The text of an error contains no secret.

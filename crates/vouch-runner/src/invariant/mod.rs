@@ -4,7 +4,7 @@
 //! step ran.
 
 mod calls;
-mod leaks;
+pub mod leaks;
 mod storage;
 mod token_grants;
 mod tokens;
@@ -113,6 +113,7 @@ impl InvariantState {
         let checks = [
             leaks::in_urls(first, evidence),
             leaks::to_app(first, evidence),
+            leaks::to_other_host(first, evidence),
             leaks::with_wrong_credential(first, evidence),
             tokens::exchanged_once(evidence),
             tokens::one_refresh_in_flight(evidence),

@@ -9,7 +9,7 @@ use super::sdk_client::SdkClient;
 use super::step_result::{StepError, StepResult};
 use super::users::Users;
 use super::vendor::record_sign_in_token;
-use crate::sut::{AppRole, Credential, HostCallbacks};
+use crate::sut::{AppRole, Credential, HostCallbacks, NamedUsers};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -187,15 +187,19 @@ impl App {
         let redactor = &self.parts.context.redactor;
         let user = self.parts.users.get(user)?;
         let running = self.parts.backends.get(realm).await?;
-        let credential = running.backend.log_in(&user.external_id, redactor).await.map_err(StepError::Backend)?;
+        let session = running.backend.session(&user.external_id, redactor).await;
+        let session = session.map_err(|failure| StepError::Backend(failure.error))?;
         let template = running.backend.token_call();
-        let request = template.call(Credential::This(&credential), &user.external_id);
+        let values = running.backend.values_for_token(&session, &session.credential, &user.external_id).await;
+        let named = NamedUsers::all(&user.external_id);
+        let request = template.call_as(Credential::This(&session.credential), named, &values);
         let failed = |kind, text: String| Ok(Err(AppError { kind, text }));
         let Ok(reply) = running.backend.ask(&request, &running.address).await else {
             return failed(ErrorKind::Network, "the app's backend does not answer".into());
         };
-        if !(200..300).contains(&reply.status) {
-            return failed(ErrorKind::Network, format!("the app's backend answered {}", reply.status));
+        let status = template.status(&reply);
+        if !(200..300).contains(&status) {
+            return failed(ErrorKind::Network, format!("the app's backend answered {status}"));
         }
         match template.token.read(&reply) {
             Some(token) => {

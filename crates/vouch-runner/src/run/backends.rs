@@ -2,13 +2,15 @@
 
 use super::context::CaseContext;
 use super::step_result::StepError;
-use crate::sut::{Backend, BackendEnvironment, BackendLaunch, BackendRole, ServiceError};
+use super::users::Users;
+use crate::sut::{Backend, BackendEnvironment, BackendLaunch, BackendRole, HttpCall, HttpReply, ServiceError};
+use hyper::{HeaderMap, StatusCode};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::wire::redact::SecretKind;
-use vouch_sim::wire::{Link, Party};
+use vouch_sim::wire::{Link, Party, RecordingProxy, WireRequest, WireResponse};
 use vouch_spec::protocol::Realm;
 
 /// The backends of a case.
@@ -41,17 +43,28 @@ impl Backends {
         Self { context, role, timeouts, running: tokio::sync::Mutex::default() }
     }
 
-    /// Starts the backend under test and logs its users in. Does nothing for the reference backend.
-    pub async fn prepare(&self, external_ids: &[String]) -> Result<(), StepError> {
+    /// Starts the backend under test and logs its users in: a backend may make their vendor users then. Does nothing for the
+    /// reference backend.
+    pub async fn prepare(&self, users: &Users) -> Result<(), StepError> {
         if matches!(self.role, BackendRole::Builtin(_)) {
             return Ok(());
         }
         let running = self.get(self.context.given.realm()).await?;
-        for external_id in external_ids {
-            let login = running.backend.log_in(external_id, &self.context.redactor).await;
-            login.map_err(StepError::Backend)?;
+        running.backend.read_ready_page().await;
+        for name in users.names() {
+            let user = users.get(&name)?;
+            let login = running.backend.session(&user.external_id, &self.context.redactor).await;
+            login.map_err(|failure| match failure.refused && self.context.given.external_ids.contains_key(&name) {
+                true => StepError::NotApplicable("the backend does not log in a user with such a name".into()),
+                false => StepError::Backend(failure.error),
+            })?;
         }
         Ok(())
+    }
+
+    /// The output of every backend since the previous call.
+    pub async fn take_output(&self) -> String {
+        self.running.lock().await.values().map(|running| running.backend.take_output()).collect()
     }
 
     /// The backend of a realm's team, started on first use.
@@ -74,12 +87,14 @@ impl Backends {
             timeout: self.timeouts.to_vendor,
             connect_timeout: self.timeouts.from_app,
         };
-        let backend = self.role.bring_up(&environment).await.map_err(|error| match error {
+        let mut backend = self.role.bring_up(&environment).await.map_err(|error| match error {
             ServiceError::StartError(error) => not_started(error),
             ServiceError::Unready(error) => StepError::Backend(error),
         })?;
         let from_app = Link { from: Party::App, to: Party::Backend, realm };
         let upstream = backend.upstream().map_err(not_started)?;
+        let proxy = self.context.proxy.clone();
+        backend.record_with(Box::new(move |call, reply| record(&proxy, from_app, call, reply)));
         let address = self.context.proxy.open(from_app, upstream).await.map_err(not_started)?;
         Ok(RunningBackend { address: format!("http://{address}"), backend: Arc::new(backend) })
     }
@@ -104,6 +119,22 @@ impl Backends {
     pub async fn stderr(&self) -> String {
         self.running.lock().await.values().map(|running| running.backend.stderr()).collect()
     }
+}
+
+/// Records a log-in, so that what it answers is searched for secrets.
+fn record(proxy: &RecordingProxy, link: Link, call: &HttpCall, reply: Option<&HttpReply>) {
+    let request = WireRequest {
+        method: call.method.clone(),
+        path: call.path.clone(),
+        headers: HeaderMap::new(),
+        body: call.body.as_ref().map(|body| body.to_string().into()).unwrap_or_default(),
+    };
+    let reply = reply.map(|reply| WireResponse {
+        status: StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY),
+        headers: reply.headers.clone(),
+        body: reply.body.clone().into(),
+    });
+    proxy.record(link, request, reply);
 }
 
 fn not_started(error: impl fmt::Display) -> StepError {

@@ -9,7 +9,7 @@ use super::snapshots::Snapshots;
 use super::step_result::{About, StepError, StepFailure};
 use super::verdict::{CaseReport, Finding, Verdict};
 use super::world::{World, WorldOptions};
-use crate::invariant::{Evidence, InvariantState};
+use crate::invariant::{Evidence, InvariantState, leaks};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -120,10 +120,12 @@ impl<'a> CaseRun<'a> {
         if let Err(failure) = result {
             match finding::of_step(self.case, self.world, failure.innermost()).await {
                 Ok(finding) => self.findings.push(finding),
-                Err(NoFinding::NotApplicable(why)) if self.findings.is_empty() => return Verdict::Skipped(why),
-                Err(NoFinding::NotApplicable(_)) => {}
                 Err(NoFinding::BadScenario(what)) => return Verdict::BadScenario(what),
                 Err(NoFinding::Harness(what)) => return Verdict::HarnessFailed(what),
+                Err(NoFinding::NotApplicable(why)) if self.findings.is_empty() => {
+                    return Verdict::Skipped(why.as_str().to_owned());
+                }
+                Err(NoFinding::NotApplicable(_)) => {}
             }
         }
         Verdict::Failed(self.findings)
@@ -169,7 +171,8 @@ impl<'a> CaseRun<'a> {
             calls: step.step.calls() + in_flight,
             idle: in_flight == 0 && world.device.runs(),
         });
-        for violation in violations {
+        let log = world.backends.take_output().await;
+        for violation in violations.into_iter().chain(leaks::in_backend_log(&log, &world.redactor)) {
             if self.violated.insert((violation.clause, violation.expected)) {
                 self.findings.push(finding::of_invariant(self.case, world, step, violation).await);
             }

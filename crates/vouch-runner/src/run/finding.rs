@@ -18,8 +18,9 @@ const SHOWN_STDERR_LINES: usize = 12;
 
 /// A failed step that says nothing about the build.
 pub(super) enum NoFinding {
+    /// The case says nothing about the build, for this reason.
+    NotApplicable(Redacted),
     BadScenario(Redacted),
-    NotApplicable(String),
     Harness(Redacted),
 }
 
@@ -84,7 +85,7 @@ pub(super) async fn of_step(case: &PlannedCase, world: &World, failure: StepFail
             let location = case.scenario.source.place(failure.span);
             return Err(NoFinding::BadScenario(world.redactor.scrub(&format!("{location}: {what}"))));
         }
-        StepError::NotApplicable(why) => return Err(NoFinding::NotApplicable(why)),
+        StepError::NotApplicable(why) => return Err(NoFinding::NotApplicable(world.redactor.scrub(&why))),
         StepError::Harness(what) => return Err(NoFinding::Harness(world.redactor.scrub(&what))),
         StepError::Inside(_) => {
             return Err(NoFinding::Harness(world.redactor.scrub("the failure of a nested step was not unpacked")));

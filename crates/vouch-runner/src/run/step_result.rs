@@ -16,10 +16,10 @@ pub enum StepError {
     Adapter(SutError),
     /// The backend under test does not serve.
     Backend(SutError),
+    /// The build does not do what the case is about, and need not, or the target file does not say how: the case is skipped.
+    NotApplicable(String),
     /// The scenario asks for something that makes no sense.
     Scenario(String),
-    /// The cloud does not do what the case is about, and need not: the case is skipped.
-    NotApplicable(String),
     /// The harness or its environment failed.
     Harness(String),
     /// A step inside this one failed.

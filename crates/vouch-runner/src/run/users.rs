@@ -3,6 +3,7 @@
 use super::context::CaseContext;
 use super::step_result::StepError;
 use super::vendor::Vendor;
+use crate::sut::BackendRole;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use vouch_sim::wire::Operation;
@@ -13,6 +14,8 @@ use vouch_sim::wire::encodings::holds_id;
 pub struct TestUser {
     /// The id of the app user, which the vendor knows as the client user id.
     pub external_id: String,
+    /// The id under which the backend makes its vendor user. `None` if only the backend knows it.
+    pub client_user_id: Option<String>,
     /// The id of the vendor user. `None` until it exists.
     pub id: Option<String>,
 }
@@ -20,46 +23,78 @@ pub struct TestUser {
 /// The test users of a case by their names in the scenario.
 pub(super) struct Users {
     context: CaseContext,
+    backend: BackendRole,
     /// Makes the ids unique where other runs may use the same cloud or backend.
     suffix: String,
     by_name: Mutex<HashMap<String, TestUser>>,
 }
 
 impl Users {
-    pub fn new(context: CaseContext, shared_environment: bool) -> Self {
+    pub fn new(context: CaseContext, backend: BackendRole, shared_environment: bool) -> Self {
         let suffix = match shared_environment {
             true => format!("-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]),
             false => String::new(),
         };
-        Self { context, suffix, by_name: Mutex::default() }
+        Self { context, backend, suffix, by_name: Mutex::default() }
     }
 
     /// Creates the vendor users of the scenario.
     pub async fn create(&self) -> Result<(), StepError> {
         let given = &self.context.given;
+        for number in 0..given.strangers {
+            // Their names begin like that of a user of the scenario.
+            let name = given.users.first().map_or_else(|| "stranger".to_owned(), |name| self.external_id(name));
+            self.context.vendor.add_user(given.realm(), &format!("{name}-{number}"), None).await?;
+        }
         for name in &given.users {
             let external_id = self.external_id(name);
-            let id = self.context.vendor.add_user(given.realm(), &external_id, None).await?;
+            let client_user_id = self.backend.client_user_id(&external_id);
+            let mut id = None;
+            if let Some(client_user_id) = &client_user_id {
+                id = self.context.vendor.add_user(given.realm(), client_user_id, None).await?;
+            }
             if let Some(id) = &id {
                 self.context.redactor.id(id, format!("{name}.id"));
             }
-            self.by_name.lock().insert(name.clone(), TestUser { external_id, id });
+            self.by_name.lock().insert(name.clone(), TestUser { external_id, client_user_id, id });
         }
         for name in &given.newcomers {
-            let user = TestUser { external_id: self.external_id(name), id: None };
+            let external_id = self.external_id(name);
+            let client_user_id = self.backend.client_user_id(&external_id);
+            let user = TestUser { external_id, client_user_id, id: None };
             self.by_name.lock().insert(name.clone(), user);
         }
         Ok(())
     }
 
-    /// The app user ids of every user of the scenario.
-    pub fn external_ids(&self) -> Vec<String> {
+    /// The names of every user of the scenario.
+    pub fn names(&self) -> Vec<String> {
         let given = &self.context.given;
-        given.users.iter().chain(&given.newcomers).map(|name| self.external_id(name)).collect()
+        given.users.iter().chain(&given.newcomers).cloned().collect()
+    }
+
+    /// The known users whose `client_user_id` only the backend knows and whose vendor user the scenario requires.
+    pub fn unknown_at_vendor(&self) -> Vec<String> {
+        let users = self.by_name.lock();
+        let unknown =
+            |name: &&String| users.get(*name).is_some_and(|user| user.client_user_id.is_none() && user.id.is_none());
+        self.context.given.users.iter().filter(unknown).cloned().collect()
+    }
+
+    /// Notes the vendor user that the backend made for a user.
+    pub fn set_id(&self, name: &str, id: String) {
+        self.context.redactor.id(&id, format!("{name}.id"));
+        if let Some(user) = self.by_name.lock().get_mut(name) {
+            user.id = Some(id);
+        }
     }
 
     fn external_id(&self, name: &str) -> String {
-        format!("app-user-{name}{}", self.suffix)
+        match self.context.given.external_ids.get(name) {
+            // Before it, because its end may be what the case is about.
+            Some(id) => format!("{}{id}", self.suffix.trim_start_matches('-')),
+            None => format!("app-user-{name}{}", self.suffix),
+        }
     }
 
     /// A user by its name in the scenario.
@@ -70,13 +105,26 @@ impl Users {
         if user.id.is_none() {
             user.id = match &*self.context.vendor {
                 Vendor::Simulated(cloud) => {
-                    let store = cloud.store();
-                    store.by_client_id(self.context.given.realm(), &user.external_id).map(|found| found.id.clone())
+                    let (store, realm) = (cloud.store(), self.context.given.realm());
+                    match &user.client_user_id {
+                        Some(id) => store.by_client_id(realm, id).map(|found| found.id.clone()),
+                        None => self.only_unknown(store.live(realm).map(|user| user.id.clone()).collect()),
+                    }
                 }
-                Vendor::External(_) => self.created_by_backend(&user.external_id),
+                Vendor::External(_) => {
+                    self.created_by_backend(user.client_user_id.as_ref().unwrap_or(&user.external_id))
+                }
             };
         }
         Ok(user)
+    }
+
+    /// The one vendor user that is of no other user of the scenario, nor a stranger.
+    fn only_unknown(&self, live: Vec<String>) -> Option<String> {
+        let users = self.by_name.lock();
+        let known = |id: &String| users.values().any(|user| user.id.as_ref() == Some(id));
+        let mut others = live.into_iter().skip(self.context.given.strangers).filter(|id| !known(id));
+        others.next().filter(|_| others.next().is_none())
     }
 
     /// The id of the vendor user that a backend created for an app user, according to the transcript.

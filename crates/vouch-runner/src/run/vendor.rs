@@ -65,7 +65,7 @@ impl ExternalVendor {
     ) -> Result<(u16, Value), StepError> {
         let of = self.cloud.realms.get(&realm).ok_or_else(|| no_realm(realm))?;
         let headers = [("x-vital-api-key".to_owned(), of.api_key.clone())].into();
-        let call = HttpCall { method, path: path.to_owned(), headers, body };
+        let call = HttpCall { method, path: path.to_owned(), headers, body, raw_body: None };
         let reply = call.send(&self.client, &of.api, self.timeout).await;
         let reply = reply
             .map_err(|error| StepError::Harness(format!("the cloud under test cannot be prepared: {path}: {error}")))?;

@@ -76,7 +76,7 @@ impl World {
             clock: context.clock.clone(),
         };
         let device = Arc::new(Device::new(setup, parts)?);
-        let users = Arc::new(Users::new(context.clone(), is_shared(setup)));
+        let users = Arc::new(Users::new(context.clone(), setup.backend.clone(), is_shared(setup)));
         let timeouts = BackendTimeouts { from_app: setup.deadlines.call, to_vendor: setup.request_timeout };
         let backends = Arc::new(Backends::new(context.clone(), setup.backend.clone(), timeouts));
         let sdk = Arc::new(SdkClient::new(context.clone(), device.clone()));
@@ -119,7 +119,23 @@ impl World {
     /// Creates the users of the scenario and starts the backend under test.
     pub(super) async fn prepare_users(&self) -> Result<(), StepError> {
         self.users.create().await?;
-        self.backends.prepare(&self.users.external_ids()).await
+        self.backends.prepare(&self.users).await?;
+        for name in self.users.unknown_at_vendor() {
+            self.make_vendor_user(&name).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the backend make the vendor user of a user whose `client_user_id` only the backend knows.
+    async fn make_vendor_user(&self, name: &str) -> Result<(), StepError> {
+        let made = self.app.request_token(name, self.given.realm()).await?;
+        let token = made.map_err(|error| StepError::Unmet {
+            expected: "a sign-in token for a user of the case, before its first step".into(),
+            got: error.text,
+        })?;
+        let id = super::step::owner_of(&token)?;
+        self.users.set_id(name, id);
+        Ok(())
     }
 
     /// Changes which expiries the remaining steps wait for, and the token lifetimes accordingly.

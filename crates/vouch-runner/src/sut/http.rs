@@ -3,6 +3,7 @@
 use hyper::HeaderMap;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::time::Duration;
 use vouch_spec::scenario::Text;
 
@@ -14,6 +15,27 @@ pub type Template = Text;
 pub fn fill(template: &Template, values: &[(&str, &str)]) -> String {
     let value = |name: &str| values.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
     template.resolve(value).unwrap_or_else(|_| template.0.clone())
+}
+
+/// Replaces the variables of a path or query; what stands for them is percent-encoded.
+pub fn fill_path(template: &Template, values: &[(&str, &str)]) -> String {
+    let encoded: Vec<_> = values.iter().map(|(name, value)| (*name, percent_encoded(value))).collect();
+    let values: Vec<_> = encoded.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    fill(template, &values)
+}
+
+/// A text as one segment of a path.
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
 }
 
 /// Replaces the variables in every text of a JSON value.
@@ -89,13 +111,15 @@ impl Place {
 }
 
 /// An HTTP request that is ready to be sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCall {
     pub method: hyper::Method,
     /// The path with its query.
     pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: Option<Value>,
+    /// A body that is not JSON, in the place of `body`: its content type and its text.
+    pub raw_body: Option<(&'static str, String)>,
 }
 
 /// An HTTP response with its whole body.
@@ -135,9 +159,12 @@ impl HttpCall {
     pub async fn send(&self, client: &reqwest::Client, base: &str, timeout: Duration) -> Result<HttpReply, HttpError> {
         let mut request = client.request(self.method.clone(), format!("{base}{}", self.path)).timeout(timeout);
         for (name, value) in &self.headers {
-            request = request.header(name, value);
+            // As UTF-8: the ids of users need not be ASCII.
+            request = request.header(name, value.as_bytes());
         }
-        if let Some(body) = &self.body {
+        if let Some((content_type, text)) = &self.raw_body {
+            request = request.header(hyper::header::CONTENT_TYPE, *content_type).body(text.clone());
+        } else if let Some(body) = &self.body {
             request = request.json(body);
         }
         let http_error = |error: reqwest::Error| HttpError::new(&error, timeout);

@@ -19,7 +19,10 @@ mod write_interceptor;
 mod write_interceptor;
 
 pub use app::AppRole;
-pub use backend::{Backend, BackendEnvironment, BackendLaunch, BackendRole, BackendSpec, Credential, Login, TokenCall};
+pub use backend::{
+    Backend, BackendEnvironment, BackendLaunch, BackendRole, BackendSpec, ClientUserId, Credential, LogInFailure,
+    Login, NamedUsers, Session, TokenCall, ValueCall,
+};
 pub use child_process::Program;
 pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, HookError, RealmSpec, USUAL_JWKS, USUAL_LEEWAY};
 pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};

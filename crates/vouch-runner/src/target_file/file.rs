@@ -72,7 +72,14 @@ pub struct BackendSection {
     /// The request that returns the credential of a test user.
     #[serde(default)]
     pub login: Option<LoginSection>,
-    /// Instead of `login`: credentials by client user id.
+    /// The request that ends the credential of a test user. Without it, the cases about log-outs are skipped.
+    #[serde(default)]
+    pub logout: Option<ValueSection>,
+    /// The `client_user_id` under which the backend makes the vendor user of `$user`. Default `$user`; `unknown` if it follows
+    /// from nothing that the target file can say.
+    #[serde(default)]
+    pub client_user_id: Option<Spanned<String>>,
+    /// Instead of `login`: credentials by user name; `*` stands for every other user.
     #[serde(default)]
     pub credentials: BTreeMap<String, String>,
     pub token_request: TokenRequestSection,
@@ -98,6 +105,27 @@ pub struct LoginSection {
     pub body: Option<Value>,
     /// The location of the credential in the response: `/json/pointer`, `header:NAME`, `cookie:NAME` or `body`.
     pub credential: Spanned<String>,
+    /// Requests that come before it.
+    #[serde(default)]
+    pub before: Vec<ValueSection>,
+    /// Locations of further values for the token request, by the name of their variable.
+    #[serde(default)]
+    pub values: BTreeMap<String, Spanned<String>>,
+}
+
+/// A request whose response has values for later requests, which use them as variables.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ValueSection {
+    /// Method and path, for example `GET /csrf`.
+    pub request: Spanned<String>,
+    #[serde(default)]
+    pub headers: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// Locations of values, by the name of their variable.
+    #[serde(default)]
+    pub values: BTreeMap<String, Spanned<String>>,
 }
 
 /// The request of the app for a sign-in token. `$credential` and `$user` are replaced.
@@ -112,6 +140,12 @@ pub struct TokenRequestSection {
     pub body: Option<Value>,
     /// The location of the token in the response: `/json/pointer`, `header:NAME` or `body`.
     pub token: Spanned<String>,
+    /// Requests that come before each token request.
+    #[serde(default)]
+    pub before: Vec<ValueSection>,
+    /// A JSON pointer: an answer that has a value there reports a failure, whatever its status. For GraphQL `/errors`.
+    #[serde(default)]
+    pub failed_when: Option<Spanned<String>>,
 }
 
 /// The api and idp roles.

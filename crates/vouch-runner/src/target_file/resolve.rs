@@ -3,11 +3,11 @@
 use super::Target;
 use super::file::{
     AdapterSection, BackendSection, CloudSection, CommandLine, LoginSection, PositiveDuration, TargetFile,
-    TokenRequestSection,
+    TokenRequestSection, ValueSection,
 };
 use crate::sut::{
-    AppRole, BackendLaunch, BackendRole, BackendSpec, CloudSpec, Deadlines, Login, Place, Program, RealmSpec,
-    RequestLine, SdkRole, ServiceSpec, Template, TokenCall, USUAL_JWKS,
+    AppRole, BackendLaunch, BackendRole, BackendSpec, ClientUserId, CloudSpec, Deadlines, Login, Place, Program,
+    RealmSpec, RequestLine, SdkRole, ServiceSpec, Template, TokenCall, USUAL_JWKS, ValueCall,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -142,8 +142,18 @@ impl Resolver<'_> {
 
     fn backend(&self, section: BackendSection) -> Option<BackendSpec> {
         let place = section.name.span;
+        let login_values: Vec<String> = match &section.login {
+            Some(login) => {
+                login.before.iter().flat_map(|one| one.values.keys()).chain(login.values.keys()).cloned().collect()
+            }
+            None => vec![],
+        };
+        let login_values: Vec<&str> = login_values.iter().map(String::as_str).collect();
         let login = self.login(section.login, section.credentials, place);
-        let token = self.token_request(&section.token_request);
+        let token = self.token_request(&section.token_request, &login_values);
+        let known: Vec<&str> = TOKEN_REQUEST.iter().chain(&login_values).copied().collect();
+        let logout = section.logout.as_ref().and_then(|logout| self.value_call(logout, &known));
+        let client_user_id = self.client_user_id(section.client_user_id.as_ref());
         let run = match (section.command, section.url, section.vendor) {
             (Some(command), None, None) => {
                 Some(BackendLaunch::Started(self.service(command, &section.env, section.ready.as_ref(), &BACKEND_ENV)))
@@ -165,16 +175,20 @@ impl Resolver<'_> {
                 None
             }
         };
-        Some(BackendSpec { name: section.name.value, run: run?, login: login?, token: token? })
+        let (run, login, token) = (run?, login?, token?);
+        Some(BackendSpec { name: section.name.value, run, login, logout, token, client_user_id })
     }
 
     fn login(&self, login: Option<LoginSection>, credentials: BTreeMap<String, String>, place: Span) -> Option<Login> {
         match login {
             Some(login) => {
-                let line = self.line(&login.request, &LOGIN);
+                let mut known: Vec<&str> = LOGIN.to_vec();
+                let before = self.value_calls(&login.before, &mut known);
+                let line = self.line(&login.request, &known);
                 let credential = self.place(&login.credential);
-                let headers = self.templates(&login.headers, &LOGIN);
-                Some(Login::Call { line: line?, headers, body: login.body, credential: credential? })
+                let headers = self.templates(&login.headers, &known);
+                let (credential, values) = (credential?, self.places(&login.values));
+                Some(Login::Call { before, line: line?, headers, body: login.body, credential, values })
             }
             None if !credentials.is_empty() => Some(Login::Fixed(credentials.into_iter().collect())),
             None => {
@@ -185,11 +199,58 @@ impl Resolver<'_> {
         }
     }
 
-    fn token_request(&self, section: &TokenRequestSection) -> Option<TokenCall> {
-        let line = self.line(&section.request, &TOKEN_REQUEST);
+    /// Requests with values; the names of the values are known from then on.
+    fn value_calls<'n>(&self, sections: &'n [ValueSection], known: &mut Vec<&'n str>) -> Vec<ValueCall> {
+        let mut calls = Vec::new();
+        for section in sections {
+            calls.extend(self.value_call(section, known));
+            known.extend(section.values.keys().map(String::as_str));
+        }
+        calls
+    }
+
+    fn value_call(&self, section: &ValueSection, known: &[&str]) -> Option<ValueCall> {
+        let line = self.line(&section.request, known);
+        let headers = self.templates(&section.headers, known);
+        let values = self.places(&section.values);
+        Some(ValueCall { line: line?, headers, body: section.body.clone(), values })
+    }
+
+    fn places(&self, places: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, Place> {
+        places.iter().filter_map(|(name, place)| Some((name.clone(), self.place(place)?))).collect()
+    }
+
+    /// `values`: the names of the values of the login.
+    fn token_request(&self, section: &TokenRequestSection, values: &[&str]) -> Option<TokenCall> {
+        let mut known: Vec<&str> = TOKEN_REQUEST.iter().chain(values).copied().collect();
+        let before = self.value_calls(&section.before, &mut known);
+        let line = self.line(&section.request, &known);
         let token = self.place(&section.token);
-        let headers = self.templates(&section.headers, &TOKEN_REQUEST);
-        Some(TokenCall { line: line?, headers, body: section.body.clone(), token: token? })
+        let headers = self.templates(&section.headers, &known);
+        let failed_when = section.failed_when.as_ref().map(|pointer| self.pointer(pointer));
+        Some(TokenCall { line: line?, headers, body: section.body.clone(), token: token?, before, failed_when })
+    }
+
+    fn pointer(&self, text: &Spanned<String>) -> String {
+        if !text.value.starts_with('/') {
+            let message = format!("`{}` is not a JSON pointer", text.value);
+            self.decoder.wrong(text.span, message, "write for example \"/errors\"");
+        }
+        text.value.clone()
+    }
+
+    fn client_user_id(&self, text: Option<&Spanned<String>>) -> ClientUserId {
+        match text {
+            None => ClientUserId::Template(Text("$user".into())),
+            Some(text) if text.value == "unknown" => ClientUserId::Unknown,
+            Some(text) => {
+                if !references(&text.value).iter().any(|(name, _)| *name == "user") {
+                    let message = "the `clientUserId` of every user would be the same";
+                    self.decoder.wrong(text.span, message, "write `$user` in it, or \"unknown\"");
+                }
+                ClientUserId::Template(self.template(text, &LOGIN))
+            }
+        }
     }
 
     fn line(&self, text: &Spanned<String>, known: &[&str]) -> Option<RequestLine> {

@@ -8,6 +8,7 @@ mod backend;
 mod cloud;
 mod sdk;
 
+pub(crate) use backend::jwt;
 pub(crate) use sdk::{network, sdk_policy};
 
 use crate::reference::adapter::SdkFactory;

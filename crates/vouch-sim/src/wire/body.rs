@@ -12,6 +12,8 @@ pub(super) enum BodyDelivery {
     Whole,
     /// In pieces with pauses.
     Drip,
+    /// White space in pieces for a minute, then the body.
+    EndlessDrip,
     /// Half of it, then the connection ends.
     CutHalfway,
 }
@@ -19,6 +21,10 @@ pub(super) enum BodyDelivery {
 /// Pieces of a dripping body, and the pause before each.
 const PIECES: usize = 8;
 const PAUSE: Duration = Duration::from_millis(25);
+
+/// The pauses of a body that drips without end. White space may stand before JSON, so each piece is a good beginning.
+const ENDLESS_PAUSE: Duration = Duration::from_millis(100);
+const ENDLESS_PIECES: u32 = 600;
 
 /// The connection is cut in the middle of a body.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +38,16 @@ pub(super) struct FaultyBody {
     piece: usize,
     delivery: BodyDelivery,
     pause: Option<Pin<Box<Sleep>>>,
+    /// Pieces of white space still to come.
+    blanks: u32,
 }
 
 impl FaultyBody {
     pub fn new(body: Bytes, delivery: BodyDelivery) -> Self {
         let (whole, piece) = (body.len() as u64, body.len().div_ceil(PIECES).max(1));
         let left = if delivery == BodyDelivery::CutHalfway { body.slice(..body.len() / 2) } else { body };
-        Self { left, whole, piece, delivery, pause: None }
+        let blanks = if delivery == BodyDelivery::EndlessDrip { ENDLESS_PIECES } else { 0 };
+        Self { left, whole, piece, delivery, pause: None, blanks }
     }
 }
 
@@ -48,6 +57,13 @@ impl Body for FaultyBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyCutError>>> {
         let this = self.get_mut();
+        if this.blanks > 0 {
+            let pause = this.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(ENDLESS_PAUSE)));
+            std::task::ready!(pause.as_mut().poll(cx));
+            this.pause = None;
+            this.blanks -= 1;
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b" ")))));
+        }
         if this.left.is_empty() {
             return Poll::Ready((this.delivery == BodyDelivery::CutHalfway).then_some(Err(BodyCutError)));
         }
@@ -62,10 +78,13 @@ impl Body for FaultyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left.is_empty() && self.delivery != BodyDelivery::CutHalfway
+        self.left.is_empty() && self.blanks == 0 && self.delivery != BodyDelivery::CutHalfway
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.delivery == BodyDelivery::EndlessDrip {
+            return SizeHint::new();
+        }
         // What is announced, which a broken-off body does not keep.
         SizeHint::with_exact(if self.delivery == BodyDelivery::CutHalfway {
             self.whole

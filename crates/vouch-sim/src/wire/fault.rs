@@ -1,6 +1,8 @@
 //! Faults that are injected into exchanges: what the network and the servers do wrong on purpose.
 
-use super::transcript::Operation;
+use super::recording_proxy::WireResponse;
+use super::transcript::{Operation, WireRequest};
+use hyper::StatusCode;
 use hyper::body::Bytes;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -30,6 +32,12 @@ pub enum FaultEffect {
     Delay(Duration),
     /// The answer comes in small pieces with pauses, in real time.
     Drip,
+    /// The same without end.
+    EndlessDrip,
+    /// The vendor API answers as if it did not know the user: 404, or an empty list.
+    UserUnknown,
+    /// The server redirects to another host, which is this proxy under another name.
+    RedirectElsewhere,
     /// The connection breaks off in the middle of the answer's body.
     BreakOff,
     /// The server does its part; its answer carries another content type.
@@ -86,6 +94,9 @@ impl FaultEffect {
             FaultKind::ResetResponse => FaultEffect::Reset(FaultPoint::Response),
             FaultKind::Delay => FaultEffect::Delay(Duration::from_millis(200)),
             FaultKind::SlowDrip => FaultEffect::Drip,
+            FaultKind::EndlessDrip => FaultEffect::EndlessDrip,
+            FaultKind::UserUnknown => FaultEffect::UserUnknown,
+            FaultKind::RedirectElsewhere => FaultEffect::RedirectElsewhere,
             FaultKind::ConnectionCut => FaultEffect::BreakOff,
             FaultKind::MalformedBody => replaced("application/json", r#"{"access_token": "a", "refresh_token"#),
             FaultKind::WrongContentType => FaultEffect::ContentType("text/plain"),
@@ -118,6 +129,25 @@ impl FaultEffect {
     }
 }
 
+/// The beginning of every path at the host that [`FaultEffect::RedirectElsewhere`] redirects to.
+pub const ELSEWHERE: &str = "/vouch-elsewhere";
+
+/// A redirect to the port of the request under another host name.
+pub(super) fn redirect_elsewhere(request: &WireRequest) -> WireResponse {
+    let port = request.header("host").and_then(|host| host.rsplit_once(':')).map_or("80", |(_, port)| port);
+    let location = format!("http://localhost:{port}{ELSEWHERE}{}", request.path);
+    WireResponse::json(StatusCode::TEMPORARY_REDIRECT, &json!({})).header("location", &location)
+}
+
+/// What the vendor API answers to a look-up of a user that it does not know.
+pub(super) fn unknown_user(request: &WireRequest) -> WireResponse {
+    // A list names the users that there are: none.
+    if request.path_only().trim_end_matches('/') == "/v2/user" {
+        return WireResponse::json(StatusCode::OK, &json!({ "total": 0, "users": [], "offset": 0, "limit": 100 }));
+    }
+    WireResponse::json(StatusCode::NOT_FOUND, &json!({ "detail": { "error_type": "not_found" } }))
+}
+
 /// The fields of all profiles' answers, each of a wrong type.
 const WRONG_TYPES: &str = r#"{"access_token":1,"refresh_token":[],"expires_in":{},"idToken":1,"id_token":2,"refreshToken":3,"user_id":7,"sign_in_token":[]}"#;
 
@@ -137,6 +167,8 @@ pub struct FaultRule {
 #[derive(Clone)]
 pub struct FaultInjector {
     rules: Arc<Mutex<Vec<FaultRule>>>,
+    /// The operations of faults that have struck nothing yet.
+    untouched: Arc<Mutex<Vec<Operation>>>,
     /// Counts releases of held exchanges.
     released: watch::Sender<u64>,
     network: watch::Sender<bool>,
@@ -144,17 +176,34 @@ pub struct FaultInjector {
 
 impl Default for FaultInjector {
     fn default() -> Self {
-        Self { rules: Arc::default(), released: watch::Sender::new(0), network: watch::Sender::new(true) }
+        Self {
+            rules: Arc::default(),
+            untouched: Arc::default(),
+            released: watch::Sender::new(0),
+            network: watch::Sender::new(true),
+        }
     }
 }
 
 impl FaultInjector {
     pub fn add(&self, rule: FaultRule) {
+        self.untouched.lock().extend(rule.on);
         self.rules.lock().push(rule);
     }
 
     pub fn clear(&self) {
         self.rules.lock().clear();
+        self.untouched.lock().clear();
+    }
+
+    /// Whether no fault is in force.
+    pub fn is_empty(&self) -> bool {
+        self.rules.lock().is_empty()
+    }
+
+    /// The operations of faults that are in force and have struck nothing yet.
+    pub fn untouched(&self) -> Vec<Operation> {
+        self.untouched.lock().clone()
     }
 
     /// The fault that strikes this exchange, which is used up by it.
@@ -162,6 +211,7 @@ impl FaultInjector {
         let mut rules = self.rules.lock();
         let at = rules.iter().position(|rule| rule.on.is_none_or(|on| on == operation))?;
         let rule = rules[at].clone();
+        self.untouched.lock().retain(|on| Some(*on) != rule.on);
         if let Some(left) = &mut rules[at].times {
             *left -= 1;
             if *left == 0 {

@@ -14,7 +14,7 @@ pub mod snapshot;
 mod transcript;
 mod unreachable;
 
-pub use fault::{FaultContext, FaultEffect, FaultInjector, FaultPoint, FaultRule};
+pub use fault::{ELSEWHERE, FaultContext, FaultEffect, FaultInjector, FaultPoint, FaultRule};
 pub use forward::{ForwardingUpstream, client};
 pub use recording_proxy::{RecordingProxy, Upstream, WireResponse};
 pub use session::ObservedSession;

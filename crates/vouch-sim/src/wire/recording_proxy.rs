@@ -91,6 +91,17 @@ impl RecordingProxy {
         *self.shared.kill_hook.lock() = Some(kill_hook);
     }
 
+    /// Records a request of an app to its backend that is sent in another way, with its answer: a log-in. None is no answer.
+    pub fn record(&self, link: Link, request: WireRequest, reply: Option<WireResponse>) {
+        let transcript = &self.shared.transcript;
+        let number = transcript.record_aside(link, request);
+        let outcome = match reply {
+            Some(WireResponse { status, headers, body }) => ExchangeOutcome::Answered { status, headers, body },
+            None => ExchangeOutcome::Lost { processed: false },
+        };
+        transcript.record_outcome(number, outcome);
+    }
+
     /// Opens a loopback address for a link.
     pub async fn open(&self, link: Link, upstream: Arc<dyn Upstream>) -> std::io::Result<SocketAddr> {
         self.open_at((Ipv4Addr::LOCALHOST, 0).into(), link, upstream).await
@@ -239,6 +250,7 @@ async fn serve(
     let mut guard = AbandonGuard { transcript: &shared.transcript, number, done: false };
     let delivery = match &kind {
         Some(FaultEffect::Drip) => BodyDelivery::Drip,
+        Some(FaultEffect::EndlessDrip) => BodyDelivery::EndlessDrip,
         Some(FaultEffect::BreakOff) => BodyDelivery::CutHalfway,
         _ => BodyDelivery::Whole,
     };
@@ -253,6 +265,9 @@ async fn serve(
             let mut response = Response::new(FaultyBody::new(reply.body, delivery));
             *response.status_mut() = reply.status;
             *response.headers_mut() = reply.headers;
+            if delivery == BodyDelivery::EndlessDrip {
+                response.headers_mut().remove(CONTENT_LENGTH);
+            }
             Ok(response)
         }
         Err(NoReply { processed }) => {
@@ -322,6 +337,16 @@ async fn answer(
             }
         }
         return Ok(reply);
+    }
+    if let Some(FaultEffect::UserUnknown) = &kind {
+        return Ok(super::fault::unknown_user(&request));
+    }
+    if let Some(FaultEffect::RedirectElsewhere) = &kind {
+        // There it goes on as if nothing were wrong.
+        if !request.path.starts_with(super::fault::ELSEWHERE) {
+            return Ok(super::fault::redirect_elsewhere(&request));
+        }
+        return Ok(super::fault::unknown_user(&request));
     }
     if let Some(FaultEffect::Delay(by)) = &kind {
         tokio::time::sleep(*by).await;

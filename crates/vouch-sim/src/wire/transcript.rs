@@ -187,6 +187,15 @@ impl Transcript {
         (exchanges.len() - 1, operation)
     }
 
+    /// Notes a request of a party that the scheme does not have, such as a log-in at a backend.
+    pub fn record_aside(&self, link: Link, request: WireRequest) -> usize {
+        let (number, _) = self.record_request(link, request);
+        if let Some(exchange) = self.exchanges.lock().get_mut(number) {
+            exchange.operation = Operation::Stray;
+        }
+        number
+    }
+
     pub fn record_outcome(&self, number: usize, outcome: ExchangeOutcome) {
         let mut exchanges = self.exchanges.lock();
         let (completed_at, completed_ms) = (Some(exchanges.len()), Some(self.clock.now_ms()));

@@ -5,6 +5,7 @@ use crate::protocol::{Capability, Environment, Realm, Region, Role};
 use crate::text::Spanned;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// The fields that say what a scenario is.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -62,6 +63,11 @@ pub struct Given {
     pub users: Vec<String>,
     /// App users whom the vendor does not know yet; only `$name.externalId` is theirs.
     pub newcomers: Vec<String>,
+    /// Ids of app users that are not the usual `app-user-NAME`, by name. A backend under test that refuses to log such a user in
+    /// skips the case.
+    pub external_ids: BTreeMap<String, String>,
+    /// How many further users the team has at the vendor, made before all others.
+    pub strangers: usize,
     pub cloud: CloudGiven,
     /// A wire profile of the mock cloud for this scenario alone.
     pub profile: Option<OwnProfile>,
@@ -82,6 +88,8 @@ impl Default for Given {
             region: Region::Us,
             users: vec!["ada".into()],
             newcomers: vec![],
+            external_ids: BTreeMap::new(),
+            strangers: 0,
             cloud: CloudGiven::default(),
             profile: None,
         }

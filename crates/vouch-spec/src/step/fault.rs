@@ -57,6 +57,12 @@ pub enum FaultKind {
     Delay,
     /// The answer comes in small pieces.
     SlowDrip,
+    /// The answer comes in small pieces and does not end for a minute.
+    EndlessDrip,
+    /// The vendor answers as if it did not know the user: 404, or an empty list.
+    UserUnknown,
+    /// The server redirects to another host.
+    RedirectElsewhere,
     /// The connection breaks off in the middle of the answer.
     ConnectionCut,
     /// The server does its part and answers 200 with something that is not JSON.
@@ -127,6 +133,9 @@ impl Fault {
             FaultKind::ResetResponse => "the connection is reset after the server did its part".into(),
             FaultKind::Delay => "the answer comes late".into(),
             FaultKind::SlowDrip => "the answer comes in drips".into(),
+            FaultKind::EndlessDrip => "the answer comes in drips without end".into(),
+            FaultKind::RedirectElsewhere => "the server redirects to another host".into(),
+            FaultKind::UserUnknown => "the vendor does not know the user".into(),
             FaultKind::ConnectionCut => "the connection breaks off in the middle of the answer".into(),
             FaultKind::MalformedBody => "the answer is no JSON".into(),
             FaultKind::WrongContentType => "the answer calls itself plain text".into(),

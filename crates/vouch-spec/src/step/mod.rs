@@ -12,6 +12,7 @@
 mod advance;
 mod app_user;
 mod await_call;
+mod bypass_login;
 mod cancel;
 mod check_token;
 mod clear_faults;
@@ -30,6 +31,7 @@ mod fail_sdk_call;
 mod fault;
 mod forge_token;
 mod identify;
+mod impersonate;
 mod issue_token;
 mod kill;
 mod kind;
@@ -73,6 +75,7 @@ mod wait;
 pub use advance::Advance;
 pub use app_user::{AppUser, NOBODY};
 pub use await_call::Await;
+pub use bypass_login::{BypassLogin, BypassTechnique};
 pub use cancel::Cancel;
 pub use check_token::CheckToken;
 pub use clear_faults::ClearFaults;
@@ -91,6 +94,7 @@ pub use fail_sdk_call::{AppSdkCall, FailSdkCall};
 pub use fault::{Fault, FaultKind, TokenField};
 pub use forge_token::{ForgeToken, Forgery};
 pub use identify::Identify;
+pub use impersonate::{Impersonate, NamingPlace};
 pub use issue_token::{IssueToken, TokenShape};
 pub use kill::Kill;
 pub use kind::{StepFields, StepKind};
@@ -143,6 +147,8 @@ macro_rules! for_each_step {
             SignedInWithApiKey,
             IssueToken,
             TokenRequest,
+            Impersonate,
+            BypassLogin,
             VendorUsers,
             ForgeToken,
             CheckToken,

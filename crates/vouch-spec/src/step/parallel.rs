@@ -19,7 +19,10 @@ pub struct Parallel {
     pub successes: Option<usize>,
     /// How many of all may end with `ok` at the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_most: Option<usize>,
+    pub successes_at_most: Option<usize>,
+    /// How many of all must end with `ok` at the least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successes_at_least: Option<usize>,
 }
 
 /// The fields beside the steps, which are read by themselves.
@@ -33,7 +36,9 @@ struct Fields {
     #[serde(default)]
     successes: Option<usize>,
     #[serde(default)]
-    at_most: Option<usize>,
+    successes_at_most: Option<usize>,
+    #[serde(default)]
+    successes_at_least: Option<usize>,
 }
 
 fn once() -> usize {
@@ -68,8 +73,13 @@ impl StepFields for Parallel {
 }
 
 impl Parallel {
+    /// Steps that run this many times each.
+    pub fn new(steps: Vec<ScenarioStep>, times: usize) -> Self {
+        Self { steps, times, successes: None, successes_at_most: None, successes_at_least: None }
+    }
+
     pub(super) fn read(node: &Node, reading: &Reading<'_>) -> Option<Self> {
-        let Fields { times, successes, at_most, .. } = reading.decoder.decode(node)?;
+        let Fields { times, successes, successes_at_most, successes_at_least, .. } = reading.decoder.decode(node)?;
         let list = node.get("steps").unwrap_or(node);
         let steps: Vec<_> =
             list.as_list()?.iter().map(|step| ScenarioStep::read(step, reading)).collect::<Option<_>>()?;
@@ -81,6 +91,6 @@ impl Parallel {
             );
             return None;
         }
-        Some(Self { steps, times, successes, at_most })
+        Some(Self { steps, times, successes, successes_at_most, successes_at_least })
     }
 }

@@ -23,6 +23,9 @@ pub struct TokenRequest {
     /// More fields of the body, which becomes JSON.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub body: BTreeMap<String, Text>,
+    /// The user that the request of the target file names in the place of `$user`; left out, the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_user: Option<Text>,
     /// If a token comes, it must be of this vendor user, for example `$ada.id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Text>,
@@ -42,8 +45,11 @@ pub enum CredentialKind {
     Missing,
     Empty,
     Garbage,
-    /// The person's own with its last character changed.
+    /// The person's own with a character in its middle changed.
     Tampered,
+    /// One that the person was given by a log-in of its own and that a log-out has ended since. The target file says how to
+    /// log out; without that the case is skipped.
+    LoggedOut,
 }
 
 impl CredentialKind {
@@ -54,6 +60,7 @@ impl CredentialKind {
             CredentialKind::Empty => " with an empty credential",
             CredentialKind::Garbage => " with a credential that nobody issued",
             CredentialKind::Tampered => " with a credential that was tampered with",
+            CredentialKind::LoggedOut => " with a credential from before the log-out",
         }
     }
 }
@@ -62,7 +69,9 @@ impl TokenRequest {
     /// Whether it is what a right app asks.
     pub fn is_plain(&self) -> bool {
         let more = [&self.query, &self.headers, &self.body];
-        self.credential == CredentialKind::Own && more.iter().all(|fields| fields.is_empty())
+        self.credential == CredentialKind::Own
+            && self.named_user.is_none()
+            && more.iter().all(|fields| fields.is_empty())
     }
 }
 
@@ -79,6 +88,7 @@ impl StepFields for TokenRequest {
             .map(|(place, fields)| format!("{} in the {place}", fields.keys().cloned().collect::<Vec<_>>().join(", ")))
             .collect();
         let extra = if extra.is_empty() { String::new() } else { format!(", naming {}", extra.join(" and ")) };
-        format!("the app of {} asks for a sign-in token{}{extra}", self.user, self.credential.words())
+        let named = self.named_user.as_ref().map(|named| format!(", as the user {}", named.0)).unwrap_or_default();
+        format!("the app of {} asks for a sign-in token{}{named}{extra}", self.user, self.credential.words())
     }
 }

@@ -38,6 +38,15 @@ impl Execute for CheckToken {
     }
 }
 
+/// The vendor user of a token.
+pub(in crate::run) fn owner_of(token: &str) -> Result<String, StepError> {
+    let error = |error: vouch_sim::reference::sdk::SdkError| StepError::Unmet {
+        expected: "a well-formed sign-in token".into(),
+        got: error.text,
+    };
+    SignInToken::parse(token, &DefaultSdkPolicy).map(|token| token.user_id).map_err(error)
+}
+
 /// Whether a token is of a vendor user.
 pub(super) fn judge_owner(token: &str, wanted: &str) -> Result<(), StepError> {
     match SignInToken::parse(token, &DefaultSdkPolicy) {

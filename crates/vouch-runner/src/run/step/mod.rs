@@ -2,7 +2,9 @@
 
 mod advance;
 mod app_user;
+mod attempts;
 mod await_call;
+mod bypass_login;
 mod cancel;
 mod check_token;
 mod clear_faults;
@@ -20,6 +22,7 @@ mod fail_sdk_call;
 mod fault;
 mod forge_token;
 mod identify;
+mod impersonate;
 mod issue_token;
 mod kill;
 mod launch;
@@ -53,6 +56,7 @@ mod unreachable;
 mod vendor_users;
 mod wait;
 
+pub(super) use check_token::owner_of;
 pub use client_tokens::granted as token_grant;
 pub(super) use perform::perform;
 

@@ -24,13 +24,15 @@ impl Execute for Parallel {
             Some(successes) if successes != won => {
                 Err(StepError::Unmet { expected: format!("{successes} of them to end with ok"), got: won.to_string() })
             }
-            _ => match self.at_most {
-                Some(most) if won > most => Err(StepError::Unmet {
-                    expected: format!("at most {most} of them to end with ok"),
-                    got: won.to_string(),
-                }),
-                _ => Ok(StepResult::Done),
-            },
+            _ if self.successes_at_most.is_some_and(|most| won > most) => Err(StepError::Unmet {
+                expected: format!("at most {} of them to end with ok", self.successes_at_most.unwrap_or_default()),
+                got: won.to_string(),
+            }),
+            _ if self.successes_at_least.is_some_and(|least| won < least) => Err(StepError::Unmet {
+                expected: format!("at least {} of them to end with ok", self.successes_at_least.unwrap_or_default()),
+                got: won.to_string(),
+            }),
+            _ => Ok(StepResult::Done),
         }
     }
 }

@@ -10,7 +10,8 @@ use vouch_spec::step::VendorUsers;
 #[async_trait]
 impl Execute for VendorUsers {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        let got = world.vendor.simulated()?.store().live(world.given.realm()).count();
+        let all = world.vendor.simulated()?.store().live(world.given.realm()).count();
+        let got = all.saturating_sub(world.given.strangers);
         if got == self.count {
             return Ok(StepResult::Done);
         }

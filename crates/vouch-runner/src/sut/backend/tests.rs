@@ -15,6 +15,8 @@ fn login() -> Login {
         line: RequestLine::parse("POST /login").expect("a request line"),
         headers: BTreeMap::new(),
         body: Some(json!({ "user": "$user" })),
+        before: vec![],
+        values: BTreeMap::new(),
         credential: Place::Json("/session/id".into()),
     }
 }
@@ -25,13 +27,22 @@ fn token_request() -> TokenCall {
         headers: [("authorization".to_owned(), text("Bearer $credential")), ("x-app".to_owned(), text("1"))].into(),
         body: None,
         token: Place::Body,
+        before: vec![],
+        failed_when: None,
     }
 }
 
 async fn backend(url: String, login: Login) -> Backend {
     let listen = "127.0.0.1:0".parse().expect("an address");
     let run = BackendLaunch::Running { url, listen, api_key: "key".into() };
-    let spec = BackendSpec { name: "acme".into(), run, login, token: token_request() };
+    let spec = BackendSpec {
+        name: "acme".into(),
+        run,
+        login,
+        logout: None,
+        token: token_request(),
+        client_user_id: ClientUserId::Template(text("$user")),
+    };
     let environment = BackendEnvironment {
         api: "http://127.0.0.1:1",
         api_key: "key",

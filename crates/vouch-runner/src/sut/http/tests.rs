@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn request(path: &str) -> HttpCall {
-    HttpCall { method: hyper::Method::GET, path: path.into(), headers: [].into(), body: None }
+    HttpCall { method: hyper::Method::GET, path: path.into(), headers: [].into(), body: None, raw_body: None }
 }
 
 async fn send(call: &HttpCall, base: &str, timeout: Duration) -> Result<HttpReply, HttpError> {
@@ -80,6 +80,7 @@ async fn a_request_is_sent_with_its_headers_and_body_and_any_status_is_a_reply()
         path: "/login".into(),
         headers: [("x-team".to_owned(), "blue".to_owned())].into(),
         body: Some(json!({ "user": "ada" })),
+        raw_body: None,
     };
     let reply = send(&call, &server.uri(), TIMEOUT).await.expect("a reply");
     assert_eq!((reply.status, reply.body.as_slice()), (418, &b"no"[..]));
