@@ -101,7 +101,9 @@ impl<'a> JwtParts<'a> {
             Forgery::Hs256EmptyKey => self.hs256(&[], None)?,
             Forgery::FileKid => self.hs256(&[], Some("../../../../../../../dev/null"))?,
             Forgery::Hs256PublicKeyPem => self.hs256(self.public_key(keys)?.pem().as_bytes(), None)?,
-            Forgery::Hs256PublicKeyPemTrimmed => self.hs256(self.public_key(keys)?.pem().trim_end().as_bytes(), None)?,
+            Forgery::Hs256PublicKeyPemTrimmed => {
+                self.hs256(self.public_key(keys)?.pem().trim_end().as_bytes(), None)?
+            }
             Forgery::Hs256PublicKeyDer => self.hs256(&self.public_key(keys)?.0, None)?,
             Forgery::ForeignKey => self.foreign(|_, _| {})?,
             Forgery::ForeignKid => self.foreign(|header, _| {

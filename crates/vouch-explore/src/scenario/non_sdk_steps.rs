@@ -33,7 +33,8 @@ pub(super) fn backend(request: BackendRequest, number: usize, stage: &Stage, new
         }
         BackendRequest::ParallelNewUser => {
             let inner = vec![ScenarioStep::new(token_request(&new_user(number)))];
-            let mut steps = vec![ScenarioStep::new(Parallel { steps: inner, times: 3, successes: None, at_most: None })];
+            let mut steps =
+                vec![ScenarioStep::new(Parallel { steps: inner, times: 3, successes: None, at_most: None })];
             steps.extend(vendor_users(stage, new_users));
             return steps;
         }
@@ -156,7 +157,8 @@ fn present(token: PresentedToken, place: Place, home: Realm) -> ScenarioStep {
 
 fn exchange(token: &str, bind: Option<String>) -> ScenarioStep {
     let token = text(format!("${token}"));
-    let call = GrantCall { token, bind, environment: None, region: None, not_cacheable: false, obeys: None, rotates: false };
+    let call =
+        GrantCall { token, bind, environment: None, region: None, not_cacheable: false, obeys: None, rotates: false };
     ScenarioStep::new(ClientExchange(call))
 }
 

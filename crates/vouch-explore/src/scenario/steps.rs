@@ -137,7 +137,9 @@ fn others(stage: &Stage, home: Realm) -> Vec<ScenarioStep> {
         Action::Online => vec![network(NetworkState::Up)],
         Action::ExpireAccessToken => vec![expire_access_token()],
         Action::AdvanceDays => vec![ScenarioStep::new(Advance { by: "3days".into() })],
-        Action::Delete(person) => vec![ScenarioStep::new(DeleteUser { user: person.name().into(), any_refusal: false })],
+        Action::Delete(person) => {
+            vec![ScenarioStep::new(DeleteUser { user: person.name().into(), any_refusal: false })]
+        }
         Action::UndoDelete(person) => vec![ScenarioStep::new(UndoDelete { user: person.name().into() })],
         Action::Revoke => vec![ScenarioStep::new(Revoke { user: own.name().into() })],
         Action::RefuseAccessTokens => vec![refuse_access_tokens(own)],

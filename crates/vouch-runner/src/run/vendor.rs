@@ -3,8 +3,8 @@
 use super::step_result::StepError;
 use crate::sut::{ExternalCloud, HttpCall, USUAL_LEEWAY};
 use async_trait::async_trait;
-use serde_json::{Value, json};
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,12 @@ impl ExternalVendor {
         }
         let base = cloud.realms.values().next().map(|of| of.api.clone()).unwrap_or_default();
         let client = vouch_sim::wire::client(&base, timeout).map_err(|error| VendorError::new(&base, &error))?;
-        Ok(Self { cloud, client, timeout, upstream: Arc::new(ExternalUpstream { hosts, profile, redactor, learned: Mutex::default() }) })
+        Ok(Self {
+            cloud,
+            client,
+            timeout,
+            upstream: Arc::new(ExternalUpstream { hosts, profile, redactor, learned: Mutex::default() }),
+        })
     }
 
     /// Calls the API with the team's key. The call is not recorded.

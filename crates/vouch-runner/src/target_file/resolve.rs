@@ -6,9 +6,8 @@ use super::file::{
     TokenRequestSection,
 };
 use crate::sut::{
-    USUAL_JWKS,
     AppRole, BackendLaunch, BackendRole, BackendSpec, CloudSpec, Deadlines, Login, Place, Program, RealmSpec,
-    RequestLine, SdkRole, ServiceSpec, Template, TokenCall,
+    RequestLine, SdkRole, ServiceSpec, Template, TokenCall, USUAL_JWKS,
 };
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -8,9 +8,9 @@ use super::users::User;
 use super::{CloudState, refuse, token};
 use crate::wire::{WireRequest, WireResponse};
 use hyper::{Method, StatusCode};
-use std::borrow::Cow;
 use parking_lot::MutexGuard;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use vouch_spec::protocol::Realm;
 
 pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) -> WireResponse {
@@ -153,7 +153,10 @@ impl ApiCall<'_> {
         }
         if self.cloud.policy.reuses_ids() && store.revive(self.realm, &client_id) {
             let user = store.by_client_id(self.realm, &client_id).cloned();
-            return user.map_or_else(|| refuse(StatusCode::CONFLICT, "conflict"), |user| ok(&user_json(&user, store.team(self.realm))));
+            return user.map_or_else(
+                || refuse(StatusCode::CONFLICT, "conflict"),
+                |user| ok(&user_json(&user, store.team(self.realm))),
+            );
         }
         let user = match allows_twins {
             true => Some(store.add_user_with_duplicate_client_id(self.realm, &client_id)),

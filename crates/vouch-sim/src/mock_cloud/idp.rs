@@ -25,7 +25,9 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
         Some(RequestMismatch::ContentType) => {
             error(cloud, StatusCode::UNSUPPORTED_MEDIA_TYPE, &profile.errors.bad_request)
         }
-        Some(RequestMismatch::Fields) if !cloud.policy.overlooks_malformation(call, request) => error(cloud, StatusCode::BAD_REQUEST, &profile.errors.bad_request),
+        Some(RequestMismatch::Fields) if !cloud.policy.overlooks_malformation(call, request) => {
+            error(cloud, StatusCode::BAD_REQUEST, &profile.errors.bad_request)
+        }
         _ => {
             let done = match call {
                 IdpCall::Exchange => exchange(cloud, realm, &carried),
@@ -95,7 +97,11 @@ fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession
     let user_id = user.map(|user| user.id.clone()).ok_or(unknown)?;
     let rotates = cloud.policy.rotates();
     let generation_of_token = store.rotate(used, cloud.policy.keeps_predecessor() || !rotates).ok_or(unknown)?;
-    Ok(IssuedSession { user_id, generation_of_token, refresh_generation: if rotates { generation_of_token } else { used } })
+    Ok(IssuedSession {
+        user_id,
+        generation_of_token,
+        refresh_generation: if rotates { generation_of_token } else { used },
+    })
 }
 
 fn tokens(cloud: &CloudState, realm: Realm, call: IdpCall, session: &IssuedSession) -> WireResponse {

@@ -68,7 +68,9 @@ impl Users {
 
     /// The number of the first deleted user with a client user id.
     pub fn deleted_numbered(&self, client_id: &str) -> Option<u32> {
-        self.first(self.by_client_id.rows(self.hash(client_id)), |user| user.deleted && user.client_user_id == client_id)
+        self.first(self.by_client_id.rows(self.hash(client_id)), |user| {
+            user.deleted && user.client_user_id == client_id
+        })
     }
 
     fn first(&self, rows: impl Iterator<Item = u32>, fits: impl Fn(&User) -> bool) -> Option<u32> {

@@ -137,7 +137,8 @@ impl Profile {
             let good = |got: &str| if is_placeholder(wanted) { !got.is_empty() } else { is(wanted, got) };
             fields.iter().any(|(k, got)| k == key && good(got))
         };
-        let repeated = fields.iter().enumerate().any(|(at, (key, _))| fields[..at].iter().any(|(other, _)| other == key));
+        let repeated =
+            fields.iter().enumerate().any(|(at, (key, _))| fields[..at].iter().any(|(other, _)| other == key));
         (repeated || !shape.fields.iter().all(fits)).then_some(RequestMismatch::Fields)
     }
 

@@ -29,7 +29,9 @@ impl Execute for ClientMalformed {
         let good = GoodRequest::new(world, call, given.as_deref().unwrap_or(UNKNOWN));
         let requests = good.malformed(self.how);
         if requests.is_empty() {
-            return Err(StepError::NotApplicable("requests of the wire profile cannot be malformed in this way".into()));
+            return Err(StepError::NotApplicable(
+                "requests of the wire profile cannot be malformed in this way".into(),
+            ));
         }
         let mut result = StepResult::Done;
         for Malformed { method, content_type, body } in requests {
@@ -130,10 +132,12 @@ impl GoodRequest {
             Malformation::UnknownToken => tokens(&|_| UNKNOWN.into()),
             Malformation::HugeToken => tokens(&|_| "x".repeat(512 * 1024)),
             Malformation::NulCharacter => tokens(&|token| format!("{token}\0")),
-            Malformation::OddTokens => [".", "..", "...", "a.b", "e30.e30.", "a.b.c.d.e", "\u{e4}\u{1f600}", " ", "null", "{}"]
-                .into_iter()
-                .flat_map(|odd| tokens(&|_| odd.into()))
-                .collect(),
+            Malformation::OddTokens => {
+                [".", "..", "...", "a.b", "e30.e30.", "a.b.c.d.e", "\u{e4}\u{1f600}", " ", "null", "{}"]
+                    .into_iter()
+                    .flat_map(|odd| tokens(&|_| odd.into()))
+                    .collect()
+            }
             Malformation::MissingToken => each(FieldKind::Token, |_| vec![]),
             Malformation::MissingConstant => each(FieldKind::Constant, |_| vec![]),
             Malformation::WrongConstant => each(FieldKind::Constant, |field| vec![field.with("password".into())]),

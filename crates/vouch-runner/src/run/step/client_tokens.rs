@@ -105,7 +105,10 @@ pub(super) fn check_not_cacheable(reply: &WireResponse) -> Result<(), StepError>
         return Ok(());
     }
     let got = if said.is_empty() { "no Cache-Control".to_owned() } else { format!("Cache-Control: {said}") };
-    Err(StepError::Unmet { expected: "Cache-Control: no-store on an answer with a token (RFC 6749 section 5.1)".into(), got })
+    Err(StepError::Unmet {
+        expected: "Cache-Control: no-store on an answer with a token (RFC 6749 section 5.1)".into(),
+        got,
+    })
 }
 
 fn said(reply: &WireResponse, name: &str) -> String {

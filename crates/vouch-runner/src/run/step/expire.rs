@@ -34,7 +34,9 @@ impl Execute for Expire {
         };
         if mode == ClockMode::Real && self.session.is_some() && by > MAX_REAL_WAIT {
             let seconds = by.as_secs();
-            return Err(StepError::NotApplicable(format!("an announced lifetime has {seconds} s left: too long to wait for")));
+            return Err(StepError::NotApplicable(format!(
+                "an announced lifetime has {seconds} s left: too long to wait for"
+            )));
         }
         world.advance(by).await?;
         if self.seconds_before.is_none() {

@@ -25,9 +25,10 @@ impl Execute for Parallel {
                 Err(StepError::Unmet { expected: format!("{successes} of them to end with ok"), got: won.to_string() })
             }
             _ => match self.at_most {
-                Some(most) if won > most => {
-                    Err(StepError::Unmet { expected: format!("at most {most} of them to end with ok"), got: won.to_string() })
-                }
+                Some(most) if won > most => Err(StepError::Unmet {
+                    expected: format!("at most {most} of them to end with ok"),
+                    got: won.to_string(),
+                }),
                 _ => Ok(StepResult::Done),
             },
         }
