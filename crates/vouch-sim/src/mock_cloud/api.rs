@@ -30,7 +30,7 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
             call.team(|| ok(&json!({ "total_users": call.store().live_count(realm) })))
         }
         (&Method::POST, ["v2", "user", "undo_delete"]) => call.team(|| call.undo_delete()),
-        (&Method::GET, ["v2", "user", "resolve", client_id]) => call.team(|| call.resolve(&decoded(client_id))),
+        (&Method::GET, ["v2", "user", "resolve", client_id]) => call.team(|| call.resolve(client_id)),
         (&Method::GET, ["v2", "user", id]) => call.user_resource(id, user_json),
         (&Method::DELETE, ["v2", "user", id]) => call.team(|| call.delete(id)),
         (&Method::POST, ["v2", "user", id, "sign_in_token"]) => call.team(|| call.issue(id)),
@@ -73,13 +73,6 @@ fn authenticate(cloud: &CloudState, realm: Realm, request: &WireRequest) -> Opti
         store.confirm(claims.sid, claims.generation);
     }
     Some(Caller::User(claims.sub))
-}
-
-/// A segment of a path without its percent-encoding.
-fn decoded(segment: &str) -> String {
-    // `+`, `=` and `&` stand for themselves in a path, unlike in a form.
-    let quoted = segment.replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
-    form_urlencoded::parse(quoted.as_bytes()).next().map_or_else(String::new, |(name, _)| name.into_owned())
 }
 
 /// The most users in one answer.
