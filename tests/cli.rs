@@ -135,7 +135,7 @@ fn clauses_lists_every_clause_and_those_without_a_scenario() {
 
 #[test]
 fn every_mutant_is_killed_and_every_scenario_is_needed_or_has_a_rationale() {
-    let out = stdout(&vouch().arg("mutants").timeout(std::time::Duration::from_secs(400)).assert().success());
+    let out = stdout(&vouch().arg("mutants").timeout(std::time::Duration::from_secs(900)).assert().success());
     assert!(out.contains("0 survived or missing") && out.contains(" 0 false alarms"), "{out}");
     assert!(out.contains("for a stated reason, 0 are redundant"), "{out}");
 }

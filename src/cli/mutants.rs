@@ -4,6 +4,7 @@ use super::kill_matrix;
 use super::signals::{INTERRUPTED, interrupts};
 use super::stdout::Out;
 use super::{CliError, Done, Selection, runtime};
+use futures_util::{StreamExt, stream};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
@@ -11,9 +12,13 @@ use std::sync::Arc;
 use std::time::Instant;
 use vouch_runner::mutants::{KillMatrix, MutantTrials, Standing, Trial, TrialScope};
 use vouch_runner::report::print_stderr;
+use vouch_runner::run::Interrupted;
 use vouch_sim::mock_cloud::Keys;
 use vouch_sim::mutant::{Mutant, all};
 use vouch_sim::variant::{self, Variant};
+
+/// The number of mutants or variants that run at once.
+const TRIALS_AT_ONCE: usize = 3;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -54,25 +59,11 @@ pub fn run(args: &Args) -> Done {
     let suite = MutantTrials::new(whole.clone(), keys, scope);
     // A suite that fails the reference without a fault kills every mutant and shows nothing.
     let reference = runtime.block_on(suite.reference(interrupted.clone()));
-    let mut trials = Vec::new();
-    for mutant in &mutants {
-        let trial = runtime.block_on(suite.mutant(mutant, interrupted.clone()));
-        if *interrupted.borrow() {
-            // An interrupted trial shows nothing.
-            break;
-        }
-        trials.push((mutant, trial));
-    }
+    let trials = runtime.block_on(at_once(&mutants, &interrupted, |mutant| suite.mutant(mutant, interrupted.clone())));
     let untried = mutants.len() - trials.len();
     let variants: Vec<_> = variant::all().into_iter().filter(|v| args.mutant.is_none() || is_wanted(args, v)).collect();
-    let mut variant_trials = Vec::new();
-    for variant in &variants {
-        let trial = runtime.block_on(suite.variant(variant, interrupted.clone()));
-        if *interrupted.borrow() {
-            break;
-        }
-        variant_trials.push((variant, trial));
-    }
+    let variant_trials =
+        runtime.block_on(at_once(&variants, &interrupted, |variant| suite.variant(variant, interrupted.clone())));
     let everything = args.mutant.is_none() && untried == 0;
     let bare = if everything { clauses_without(&mutants, &proved) } else { vec![] };
     let matrix = KillMatrix::new(&trials, &whole);
@@ -105,6 +96,28 @@ pub fn run(args: &Args) -> Done {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::from(u8::from(wrong > 0)))
+}
+
+/// Runs trials, some at once because they wait more than they work, until the user interrupts. Their order is kept.
+async fn at_once<'a, T, F: Future<Output = Trial>>(
+    all: &'a [T],
+    interrupted: &Interrupted,
+    run: impl Fn(&'a T) -> F,
+) -> Vec<(&'a T, Trial)> {
+    let mut trials = Vec::new();
+    let named = |of: &'a T| {
+        let trial = run(of);
+        async move { (of, trial.await) }
+    };
+    let mut running = std::pin::pin!(stream::iter(all).map(named).buffered(TRIALS_AT_ONCE));
+    while let Some(trial) = running.next().await {
+        if *interrupted.borrow() {
+            // An interrupted trial shows nothing.
+            break;
+        }
+        trials.push(trial);
+    }
+    trials
 }
 
 fn is_wanted(args: &Args, variant: &Variant) -> bool {

@@ -12,6 +12,12 @@ variants! { AppPolicy, Mutation::App;
             status.contains(&StatusWord::PendingReauthentication)
         }
     }
+    ComparesUuids "app-compares-uuids": "Compares user ids as UUIDs, without dashes and letter case",
+        allowed by "MIG-10: ids are UUIDs" {
+        fn same_user(&self, one: &str, other: &str) -> bool {
+            one.replace('-', "").eq_ignore_ascii_case(&other.replace('-', ""))
+        }
+    }
     SignsOutBeforeHold "app-signs-out-on-hold": "Signs a session on hold out before it signs the same user in",
         allowed by "REC-2: the app ends with a working session of its user" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {

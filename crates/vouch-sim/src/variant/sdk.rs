@@ -70,6 +70,18 @@ variants! { SdkPolicy, sdk_policy;
             None
         }
     }
+    OneRetry "sdk-one-retry": "Sends a refresh once more after a temporary failure",
+        allowed by "REF-9" {
+        fn retry_refresh_after(&self, tries: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
+            if tries > 1 { None } else { DefaultSdkPolicy.retry_refresh_after(tries, retry_after, chance) }
+        }
+    }
+    LongerLeeway "sdk-leeway-of-two-minutes": "Refreshes an access token two minutes before its end",
+        allowed by "REF-2" {
+        fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
+            now_ms + 120_000 < session.expires_at_ms
+        }
+    }
     EarlyRefresh "sdk-refreshes-early": "Refreshes an access token five minutes before its end",
         allowed by "REF-2" {
         fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
