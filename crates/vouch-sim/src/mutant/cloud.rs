@@ -44,7 +44,7 @@ fn hs256(jwt: &str, key: &[u8]) -> Option<Value> {
 /// The value of a field of a form; of one that is there twice, the last.
 fn field(request: &WireRequest, name: &str) -> String {
     let fields = request.form().into_iter().filter(|(key, _)| key == name);
-    fields.map(|(_, value)| value).last().unwrap_or_default()
+    fields.map(|(_, value)| value).next_back().unwrap_or_default()
 }
 
 mutants! { CloudPolicy, Mutation::Cloud;

@@ -17,13 +17,6 @@ pub(super) struct Attempt {
     pub call: HttpCall,
 }
 
-impl Attempt {
-    /// What `bypassLogin` expects of each.
-    pub fn expected(&self) -> String {
-        "neither a sign-in token nor a call to the vendor without a valid credential".into()
-    }
-}
-
 /// Names of fields in which backends take the id of a user.
 const FIELDS: [&str; 20] = [
     "user_id",
@@ -335,6 +328,8 @@ impl Bypass<'_> {
                 STANDARD.encode(json!({ "user": name, "user_id": name, "sub": name }).to_string()),
             ));
         }
+        // What follows from the name alone is no credential, even where it is the real one.
+        let derived = all.len();
         let bare = own.trim_end_matches('=');
         // A shorter cut could decode to the same bytes.
         for length in [1, 4, bare.len() / 2, bare.len().saturating_sub(4)] {
@@ -381,8 +376,8 @@ impl Bypass<'_> {
             "../../../dev/null",
         ];
         all.extend(wild.iter().map(|word| (format!("`{word}`"), (*word).to_owned())));
-        all.retain(|(_, credential)| credential != own);
-        all.iter().map(|(about, credential)| self.with_credential(about, credential)).collect()
+        let tried = all.iter().enumerate().filter(|(number, (_, credential))| *number < derived || credential != own);
+        tried.map(|(_, one)| one).map(|(about, credential)| self.with_credential(about, credential)).collect()
     }
 
     fn jwts(&self) -> Vec<Attempt> {
@@ -541,6 +536,16 @@ fn signed(head: &str, body: &str, key: &[u8]) -> Option<String> {
 
 /// A credential with a letter or digit near its middle changed, so that it also decodes to something else.
 pub(super) fn tampered(own: &str) -> String {
+    // HTTP Basic: another name would be another user, so change the password.
+    let basic = STANDARD.decode(own).ok().and_then(|decoded| String::from_utf8(decoded).ok());
+    if let Some((name, password)) = basic.as_deref().and_then(|text| text.split_once(':')) {
+        return STANDARD.encode(format!("{name}:{}", changed(password)));
+    }
+    changed(own)
+}
+
+/// A text with a character near its middle changed.
+fn changed(own: &str) -> String {
     let mut text: Vec<char> = own.chars().collect();
     // In base64 the last character of a part may have bits that count for nothing.
     let inside = |at: &usize| (*at..at + 3).all(|next| text.get(next).is_none_or(char::is_ascii_alphanumeric));
@@ -569,6 +574,11 @@ mod tests {
             let other = tampered(own);
             assert_ne!(own, other);
             assert_eq!(own.len(), other.len());
+            assert_eq!(
+                own.starts_with("YXBwLXVzZXItYWRhOn"),
+                other.starts_with("YXBwLXVzZXItYWRhOn"),
+                "the name stays"
+            );
             let decoded = |text: &str| STANDARD.decode(text).ok();
             assert!(decoded(own).is_none() || decoded(own) != decoded(&other), "{own}");
         }
