@@ -353,7 +353,8 @@ impl Suite {
 
 fn plan(files: &SuiteFiles) -> Result<Plan, Error> {
     let (suite, mistakes) = vouch_spec::scenario::Suite::parse(files)?;
-    Plan::build(&suite, mistakes).map_err(Error::Mistakes)
+    let plan = Plan::build(&suite, mistakes).map_err(Error::Mistakes)?;
+    Ok(Plan { is_part: files.is_part, ..plan })
 }
 
 /// How the wire snapshots of a run are used.

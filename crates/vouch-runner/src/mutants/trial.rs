@@ -61,8 +61,14 @@ impl MutantTrials {
     pub async fn variant(&self, variant: &Variant, interrupted: Interrupted) -> Trial {
         let mut plan = self.plan.clone();
         plan.keep_roles(roles(&variant.part));
-        self.run("", plan, self.settings(variant.name, Some(&variant.part), None, Strictness::Lenient), interrupted)
-            .await
+        let settings = || self.settings(variant.name, Some(&variant.part), None, Strictness::Lenient);
+        let trial = self.run("", plan.clone(), settings(), interrupted.clone()).await;
+        if trial.failed.is_empty() {
+            return trial;
+        }
+        // A starved machine is not the variant's fault: what failed among others is tried again alone.
+        plan.cases.retain(|case| trial.failed.contains(&case.id));
+        self.run("", plan, Settings { jobs: 1, ..settings() }, interrupted).await
     }
 
     /// Runs the cases that can detect this mutant against it.

@@ -18,6 +18,8 @@ pub struct EmbeddedFile {
 pub struct SuiteFiles {
     pub(super) clauses: Vec<Source>,
     pub(super) scenarios: Vec<ScenarioFile>,
+    /// The folder of its clauses has more scenarios.
+    pub is_part: bool,
 }
 
 /// A scenario file that is not parsed yet.
@@ -58,7 +60,12 @@ impl SuiteFiles {
         if files.is_empty() {
             return Err(no_scenarios(first));
         }
-        let mut suite = Self { clauses: vec![read(&clauses)?], scenarios: vec![] };
+        let mut all = Vec::new();
+        collect(&root, &mut all)?;
+        files.sort();
+        files.dedup();
+        let is_part = files.len() < all.len();
+        let mut suite = Self { clauses: vec![read(&clauses)?], scenarios: vec![], is_part };
         suite.add_scenarios(files, &root, UNGROUPED)?;
         Ok(suite)
     }
