@@ -26,7 +26,7 @@ fn read(text: &str) -> Result<ScenarioStep, String> {
 }
 
 /// Every user that a scenario of the suite names.
-const USERS: [&str; 3] = ["ada", "bob", "nina"];
+const USERS: [&str; 5] = ["ada", "bob", "eve", "nina", "olaf"];
 
 static CLAUSES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let (suite, _) = suite();

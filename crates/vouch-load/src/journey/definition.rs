@@ -249,7 +249,7 @@ mod tests {
             ("scope/bodies.yaml", "the contents of responses"),
             ("exchange/token-shapes.yaml", "`issueToken` makes this scenario unfit"),
             ("exchange/awkward-refresh-token.yaml", "needs a cloud with its own settings"),
-            ("identity/access-token-lifetime.yaml", "expects a refusal after time has passed"),
+            ("identity/access-token-lifetime.yaml", "the clock of a load's server cannot be advanced"),
             ("identity/isolation.yaml", "one environment and region"),
             ("issuance/first-request.yaml", "`newcomers` are new only once"),
             ("reconciliation/in-step.yaml", "no app with logic"),

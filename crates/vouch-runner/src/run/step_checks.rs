@@ -13,7 +13,7 @@ pub(super) fn check(steps: &[ScenarioStep], people: &[String], decoder: &Decoder
             Step::Await(call) => check_call(&call.call, step, &started, decoder),
             Step::Cancel(call) => check_call(&call.call, step, &started, decoder),
             Step::CurrentUser(user) => {
-                let users = user.is.iter().chain(&user.not).chain(&user.one_of);
+                let users = user.is.iter().chain(&user.not).chain(&user.is_one_of);
                 users.for_each(|user| check_id(user, step, people, decoder));
             }
             Step::SetUserId(user) => check_id(&user.user_id, step, people, decoder),

@@ -13,7 +13,7 @@ pub struct CurrentUser {
     pub is: Option<Text>,
     /// Any of these users, or `none`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub one_of: Vec<Text>,
+    pub is_one_of: Vec<Text>,
     /// Anybody but this user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not: Option<Text>,
@@ -41,7 +41,7 @@ impl StepFields for CurrentUser {
         if let Some(user) = &self.not {
             return format!("currentUser is not {}", user.0);
         }
-        let users: Vec<_> = self.one_of.iter().map(|user| user.0.as_str()).collect();
+        let users: Vec<_> = self.is_one_of.iter().map(|user| user.0.as_str()).collect();
         if users.is_empty() { "currentUser".into() } else { format!("currentUser is {}", users.join(" or ")) }
     }
 }

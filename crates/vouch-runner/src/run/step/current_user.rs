@@ -20,7 +20,7 @@ impl Execute for CurrentUser {
             Called::Killed => return Ok(StepResult::Killed),
         };
         let allowed =
-            self.is.iter().chain(&self.one_of).map(|user| resolve(user, world)).collect::<Result<Vec<_>, _>>()?;
+            self.is.iter().chain(&self.is_one_of).map(|user| resolve(user, world)).collect::<Result<Vec<_>, _>>()?;
         if !allowed.is_empty() && !allowed.iter().any(|user| is_same(user.as_deref(), got.as_deref())) {
             let expected: Vec<_> = allowed.iter().map(|user| words(user.as_deref())).collect();
             return Err(StepError::Unmet { expected: expected.join(" or "), got: words(got.as_deref()) });
