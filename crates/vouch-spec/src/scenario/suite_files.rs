@@ -61,7 +61,9 @@ impl SuiteFiles {
             return Err(no_scenarios(first));
         }
         let mut all = Vec::new();
-        collect(&root, &mut all)?;
+        // The folder of a bare `clauses.yaml` is the current one.
+        let folder = if root.as_os_str().is_empty() { Path::new(".") } else { &root };
+        collect(folder, &mut all)?;
         files.sort();
         files.dedup();
         let is_part = files.len() < all.len();
