@@ -126,7 +126,7 @@ pub enum Severity {
     /// It always fails the build, because the build cannot be tested.
     Always,
     /// The failed step prepares the case. It violates the clauses only if no other finding of the run explains it; see
-    /// [`attribution`](super::attribution). No finished case has such a finding.
+    /// the module `attribution`. No finished case has such a finding.
     Setup,
 }
 
