@@ -5,7 +5,6 @@ use super::step_result::{About, StepError, StepFailure};
 use super::verdict::{Finding, Location, Severity};
 use super::world::World;
 use crate::invariant::Violation;
-use crate::sut::SutError;
 use vouch_sim::wire::redact::Redacted;
 use vouch_sim::wire::{Exchange, render};
 use vouch_spec::step::ScenarioStep;
@@ -40,46 +39,33 @@ struct Nonconformity {
 
 /// The finding of a failed step.
 pub(super) async fn of_step(case: &PlannedCase, world: &World, failure: StepFailure) -> Result<Finding, NoFinding> {
-    let (clauses, severity) = clauses(case, &failure.about);
-    let always = |clauses: Vec<String>, expected: &str, error: SutError| Nonconformity {
+    let found = |clauses, severity, expected: String, got| Nonconformity {
         span: failure.span,
         description: failure.description.clone(),
         kind: failure.kind.to_owned(),
         clauses,
-        severity: Severity::Always,
-        expected: expected.to_owned(),
-        got: error.what,
-        stderr: Some(error.stderr).filter(|stderr| !stderr.trim().is_empty()),
+        severity,
+        expected,
+        got,
+        stderr: None,
     };
     let nonconformity = match failure.error {
-        StepError::Unmet { expected, got } => Nonconformity {
-            span: failure.span,
-            description: failure.description,
-            kind: failure.kind.to_owned(),
-            clauses,
-            severity,
-            expected,
-            got,
-            stderr: None,
-        },
-        StepError::Violates { clause, expected, got } => Nonconformity {
-            span: failure.span,
-            description: failure.description,
-            kind: failure.kind.to_owned(),
-            clauses: vec![clause.to_owned()],
-            severity: Severity::ByLevel,
-            expected,
-            got,
-            stderr: None,
-        },
+        StepError::Unmet { expected, got } => {
+            let (clauses, severity) = clauses(case, &failure.about);
+            found(clauses, severity, expected, got)
+        }
+        StepError::Violates { clause, expected, got } => {
+            found(vec![clause.to_owned()], Severity::ByLevel, expected, got)
+        }
         // The output of an adapter is read from its process, which is still known.
-        StepError::Adapter(error) => Nonconformity {
-            stderr: None,
-            ..always(named_clauses(case, &failure.about), "an adapter that complies with the protocol", error)
-        },
+        StepError::Adapter(error) => {
+            let named = named_clauses(case, &failure.about);
+            found(named, Severity::Always, "an adapter that complies with the protocol".into(), error.what)
+        }
         StepError::Backend(error) => {
             let named = if let About::Clauses(clauses) = &failure.about { clauses.clone() } else { vec![] };
-            always(named, "a backend that serves", error)
+            let stderr = Some(error.stderr).filter(|stderr| !stderr.trim().is_empty());
+            Nonconformity { stderr, ..found(named, Severity::Always, "a backend that serves".into(), error.what) }
         }
         StepError::Scenario(what) => {
             let location = case.scenario.source.place(failure.span);

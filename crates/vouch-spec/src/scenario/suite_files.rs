@@ -64,11 +64,9 @@ impl SuiteFiles {
         // The folder of a bare `clauses.yaml` is the current one.
         let folder = if root.as_os_str().is_empty() { Path::new(".") } else { &root };
         collect(folder, &mut all)?;
-        files.sort();
-        files.dedup();
-        let is_part = files.len() < all.len();
-        let mut suite = Self { clauses: vec![read(&clauses)?], scenarios: vec![], is_part };
+        let mut suite = Self { clauses: vec![read(&clauses)?], ..Self::default() };
         suite.add_scenarios(files, &root, UNGROUPED)?;
+        suite.is_part = suite.scenarios.len() < all.len();
         Ok(suite)
     }
 

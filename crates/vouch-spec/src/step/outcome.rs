@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_expected_is_told_in_words() {
+    fn expected_outcomes_are_described() {
         for (expect, words) in [
             (json!("ok"), "ok"),
             (json!("any"), "any documented answer"),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_outcome_is_told_with_what_there_is() {
+    fn an_invalid_outcome_is_reported_with_the_valid_ones() {
         for (expect, part) in [
             (json!("netwrk"), "network"),
             (json!(99), "between 100 and 599"),

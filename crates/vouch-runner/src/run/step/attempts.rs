@@ -190,7 +190,8 @@ fn add_name(call: &mut HttpCall, place: NamingPlace, name: &str, other: &str) {
     }
 }
 
-fn object(call: &HttpCall) -> Map<String, Value> {
+/// The members of a JSON body.
+pub(super) fn object(call: &HttpCall) -> Map<String, Value> {
     call.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_default()
 }
 

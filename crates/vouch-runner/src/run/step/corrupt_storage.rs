@@ -21,25 +21,25 @@ impl Execute for CorruptStorage {
             });
         }
         let all = files.len();
-        for (number, file) in files.into_iter().enumerate() {
-            let is_erased = match self.how {
-                Corruption::Missing => true,
-                Corruption::FirstMissing => number == 0,
-                Corruption::LastMissing => number + 1 == all,
-                _ => false,
-            };
-            if is_erased {
-                std::fs::remove_file(&file).map_err(harness)?;
-            }
-            if matches!(self.how, Corruption::Missing | Corruption::FirstMissing | Corruption::LastMissing) {
-                continue;
-            }
-            let bytes = std::fs::read(&file).map_err(harness)?;
+        let erased = match self.how {
+            Corruption::Missing => 0..all,
+            Corruption::FirstMissing => 0..all.min(1),
+            Corruption::LastMissing => all.saturating_sub(1)..all,
+            _ => 0..0,
+        };
+        for file in &files[erased] {
+            std::fs::remove_file(file).map_err(harness)?;
+        }
+        for file in files {
             let damaged = match self.how {
-                Corruption::Truncate => bytes[..bytes.len() / 2].to_vec(),
+                Corruption::Missing | Corruption::FirstMissing | Corruption::LastMissing => break,
+                Corruption::Truncate => {
+                    let bytes = std::fs::read(&file).map_err(harness)?;
+                    bytes[..bytes.len() / 2].to_vec()
+                }
                 Corruption::Empty => vec![],
                 Corruption::Garbage => b"\x00\xff{]garbage".repeat(4),
-                _ => b"{\"schema\": 99, \"session\": []}".to_vec(),
+                Corruption::WrongShape => b"{\"schema\": 99, \"session\": []}".to_vec(),
             };
             std::fs::write(&file, damaged).map_err(harness)?;
         }

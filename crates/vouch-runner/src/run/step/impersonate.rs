@@ -1,13 +1,12 @@
 //! Executes `impersonate`.
 
 use super::attempts::{Attempt, Naming};
-use super::token_request::{send, token_in};
+use super::token_request::{no_token_in, send};
 use super::{Execute, attempts};
 use crate::run::backends::RunningBackend;
 use crate::run::step_result::{StepError, StepResult};
 use crate::run::vendor::record_sign_in_token;
 use crate::run::world::World;
-use crate::sut::HttpReply;
 use async_trait::async_trait;
 use std::sync::Arc;
 use vouch_spec::step::{Impersonate, NamingPlace};
@@ -54,23 +53,14 @@ async fn attempt(one: &Attempt, world: &World, issuer: &RunningBackend, owner: &
     // No answer is no token; whether the backend still serves is what the next step shows.
     let Ok(reply) = send(&one.call, world, issuer).await else { return Ok(false) };
     let call = issuer.backend.token_call();
+    let about = |error| match error {
+        StepError::Unmet { expected, got } => StepError::Unmet { expected, got: format!("{got}, for {}", one.about) },
+        other => other,
+    };
     if !(200..300).contains(&call.status(&reply)) {
-        return no_token(one, world, &reply);
+        return no_token_in(&reply, world).map(|()| false).map_err(about);
     }
     let Some(token) = call.token.read(&reply) else { return Ok(false) };
     record_sign_in_token(&world.redactor, &token);
-    super::check_token::judge_owner(&token, owner).map(|()| true).map_err(|error| match error {
-        StepError::Unmet { expected, got } => StepError::Unmet { expected, got: format!("{got}, for {}", one.about) },
-        other => other,
-    })
-}
-
-fn no_token(one: &Attempt, world: &World, reply: &HttpReply) -> Result<bool, StepError> {
-    match token_in(reply, world) {
-        Some(name) => Err(StepError::Unmet {
-            expected: "no token in an answer that reports a failure".into(),
-            got: format!("the {name} in an answer with status {}, for {}", reply.status, one.about),
-        }),
-        None => Ok(false),
-    }
+    super::check_token::judge_owner(&token, owner).map(|()| true).map_err(about)
 }

@@ -10,12 +10,11 @@ use vouch_spec::step::{Outcomes, ScenarioStep, Step};
 
 /// Executes the step and checks its result and what it sent.
 pub async fn perform(step: &ScenarioStep, world: &Arc<World>) -> Result<StepResult, Box<StepFailure>> {
-    let failure = |(error, claim)| {
-        let kind = step.step.kind();
-        let about = about(step, claim);
-        Box::new(StepFailure { span: step.span, description: step.step.describe(), kind: kind.name, about, error })
-    };
-    execute_and_check(step, world).await.map_err(|(error, claim)| failure((testable(step, world, error), claim)))
+    execute_and_check(step, world).await.map_err(|(error, claim)| {
+        let (kind, description) = (step.step.kind().name, step.step.describe());
+        let (about, error) = (about(step, claim), testable(step, world, error));
+        Box::new(StepFailure { span: step.span, description, kind, about, error })
+    })
 }
 
 /// A token request that did not meet its fault failed to do what a fault would have brought about: a backend need not look a

@@ -66,7 +66,7 @@ async fn ask(step: &TokenRequest, world: &Arc<World>, issuer: &RunningBackend) -
         add_to_query(&mut call, name, &world.text(value)?);
     }
     if !step.body.is_empty() {
-        let mut body = call.body.take().and_then(|body| body.as_object().cloned()).unwrap_or_default();
+        let mut body = super::attempts::object(&call);
         for (name, value) in &step.body {
             body.insert(name.clone(), world.text(value)?.into());
         }
@@ -190,7 +190,7 @@ fn is_positive(seconds: &str) -> bool {
 }
 
 /// No whole or partial token in an answer that reports a failure (ISS-1, ISS-7).
-fn no_token_in(reply: &HttpReply, world: &World) -> Result<(), StepError> {
+pub(super) fn no_token_in(reply: &HttpReply, world: &World) -> Result<(), StepError> {
     match token_in(reply, world) {
         Some(name) => Err(StepError::Unmet {
             expected: "no token in an answer that reports a failure".into(),
