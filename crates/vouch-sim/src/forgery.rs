@@ -1,15 +1,17 @@
 //! Forged tokens, for the tests of those who must refuse them.
 
+use crate::jwt_parts::JwtParts;
 use crate::public_key;
-use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{KeyPair as _, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::LazyLock;
 use vouch_spec::step::Forgery;
+
+/// The id of a key that no server has.
+pub const UNKNOWN_KEY_ID: &str = "nobody-knows-this-key";
 
 /// The forger's own key. None where this machine cannot make one.
 static FOREIGN: LazyLock<Option<RsaKeyPair>> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).ok());
@@ -26,7 +28,7 @@ pub fn forge_with_keys(good: &str, how: Forgery, keys: Option<&Value>) -> Option
         Some(envelope) => envelope.get("user_token")?.as_str()?,
         None => good,
     };
-    let parts = JwtParts::of(jwt)?;
+    let parts = JwtParts::parse(jwt)?;
     let with = |jwt: String| match envelope.clone() {
         Some(mut envelope) => {
             envelope["user_token"] = jwt.into();
@@ -34,7 +36,7 @@ pub fn forge_with_keys(good: &str, how: Forgery, keys: Option<&Value>) -> Option
         }
         None => jwt,
     };
-    let broken_envelope = match how {
+    let forged_token = match how {
         Forgery::Empty => String::new(),
         Forgery::NotBase64 => format!("%%{}", &good[..good.len().min(40)]),
         Forgery::NotJson => STANDARD.encode("a sign-in token, honestly"),
@@ -42,125 +44,80 @@ pub fn forge_with_keys(good: &str, how: Forgery, keys: Option<&Value>) -> Option
             let key = envelope.as_ref().and_then(|envelope| envelope.get("public_key"));
             STANDARD.encode(json!({ "public_key": key }).to_string())
         }
-        _ => return parts.forged(how, keys).map(with),
+        Forgery::NotAJwt => with("token".into()),
+        Forgery::TwoParts => with(parts.without_signature()),
+        _ => return forged(&parts, how, keys).map(|jwt| with(jwt.to_string())),
     };
-    Some(broken_envelope)
+    Some(forged_token)
 }
 
-/// The parts of a JWT, as they stand there.
-struct JwtParts<'a> {
-    header: &'a str,
-    claims: &'a str,
-    signature: &'a str,
-}
-
-impl<'a> JwtParts<'a> {
-    fn of(jwt: &'a str) -> Option<Self> {
-        let [header, claims, signature]: [&str; 3] = jwt.split('.').collect::<Vec<_>>().try_into().ok()?;
-        Some(Self { header, claims, signature })
-    }
-
-    fn forged(&self, how: Forgery, keys: Option<&Value>) -> Option<String> {
-        let Self { header, claims, signature } = self;
-        let with_alg = |alg: &str, signature: &str| {
-            let header = URL_SAFE_NO_PAD.encode(json!({ "alg": alg, "typ": "JWT" }).to_string());
-            format!("{header}.{claims}.{signature}")
-        };
-        Some(match how {
-            Forgery::NotAJwt => "token".into(),
-            Forgery::TwoParts => format!("{header}.{claims}"),
-            Forgery::AlgorithmNone => with_alg("none", ""),
-            Forgery::AlgorithmNoneCapitalized => with_alg("None", ""),
-            Forgery::AlgorithmNoneCapitals => with_alg("NONE", ""),
-            Forgery::AlgorithmNoneMixed => with_alg("nOnE", ""),
-            Forgery::AlgorithmHs256 => with_alg("HS256", signature),
-            Forgery::AlgorithmEs256 => with_alg("ES256", signature),
-            Forgery::AlgorithmHs512 => with_alg("HS512", signature),
-            Forgery::AlgorithmUnknown => with_alg("XS256", signature),
-            Forgery::ZeroSignature => with_alg("ES256", &URL_SAFE_NO_PAD.encode([0; 64])),
-            Forgery::NoAlgorithm => {
-                let header = URL_SAFE_NO_PAD.encode(json!({ "typ": "JWT" }).to_string());
-                format!("{header}.{claims}.{signature}")
-            }
-            Forgery::HeaderNotJson => format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode("RS256")),
-            Forgery::ClaimsNotJson => format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode("uid=ada")),
-            Forgery::LookalikeIssuer => self.with_claims(|claims| {
-                let right = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
-                let name = right.split('@').next().unwrap_or_default();
-                let other = format!("{name}@accounts.example.com");
-                claims.insert("iss".into(), other.into());
-            })?,
-            Forgery::ForeignIssuer => self.with_claims(|claims| {
-                claims.insert("iss".into(), "https://accounts.example.com".into());
-            })?,
-            Forgery::NoUser => self.with_claims(|claims| {
-                claims.remove("uid");
-            })?,
-            Forgery::BadSignature => format!("{header}.{claims}.{}", signature.chars().rev().collect::<String>()),
-            Forgery::EmptySignature => format!("{header}.{claims}."),
-            Forgery::Hs256EmptyKey => self.hs256(&[], None)?,
-            Forgery::FileKid => self.hs256(&[], Some("../../../../../../../dev/null"))?,
-            Forgery::Hs256PublicKeyPem => self.hs256(self.public_key(keys)?.pem().as_bytes(), None)?,
-            Forgery::Hs256PublicKeyPemTrimmed => {
-                self.hs256(self.public_key(keys)?.pem().trim_end().as_bytes(), None)?
-            }
-            Forgery::Hs256PublicKeyDer => self.hs256(&self.public_key(keys)?.0, None)?,
-            Forgery::ForeignKey => self.foreign(|_, _| {})?,
-            Forgery::ForeignKid => self.foreign(|header, _| {
-                header.insert("kid".into(), "nobody-knows-this-key".into());
-            })?,
-            Forgery::EmbeddedJwk => self.foreign(|header, key| {
-                let PublicKeyComponents::<Vec<u8>> { n, e } = key.public_key().into();
-                let [n, e] = [n, e].map(|number| URL_SAFE_NO_PAD.encode(number));
-                header.insert("jwk".into(), json!({ "kty": "RSA", "alg": "RS256", "use": "sig", "n": n, "e": e }));
-            })?,
-            // These break the envelope, which an access token has not.
-            Forgery::Empty | Forgery::NotBase64 | Forgery::NotJson | Forgery::NoUserToken => return None,
-        })
-    }
-
-    fn with_claims(&self, edit: impl Fn(&mut Map<String, Value>)) -> Option<String> {
-        let mut claims = object(self.claims)?;
-        edit(&mut claims);
-        let claims = URL_SAFE_NO_PAD.encode(Value::Object(claims).to_string());
-        Some(format!("{}.{claims}.{}", self.header, self.signature))
-    }
-
-    /// Signed with HS256, under the same header otherwise.
-    fn hs256(&self, key: &[u8], kid: Option<&str>) -> Option<String> {
-        let mut header = object(self.header)?;
-        header.insert("alg".into(), "HS256".into());
-        if let Some(kid) = kid {
-            header.insert("kid".into(), kid.into());
+fn forged(jwt: &JwtParts, how: Forgery, keys: Option<&Value>) -> Option<JwtParts> {
+    let algorithm = |alg: &str| jwt.with_whole_header(&json!({ "alg": alg, "typ": "JWT" }));
+    let unsigned = |alg: &str| algorithm(alg).with_signature("");
+    let hs256 = |key: &[u8]| Some(jwt.with_header(json!({ "alg": "HS256" }))?.hmac_signed(key));
+    match how {
+        Forgery::AlgorithmNone => Some(unsigned("none")),
+        Forgery::AlgorithmNoneCapitalized => Some(unsigned("None")),
+        Forgery::AlgorithmNoneCapitals => Some(unsigned("NONE")),
+        Forgery::AlgorithmNoneMixed => Some(unsigned("nOnE")),
+        Forgery::AlgorithmHs256 => Some(algorithm("HS256")),
+        Forgery::AlgorithmEs256 => Some(algorithm("ES256")),
+        Forgery::AlgorithmHs512 => Some(algorithm("HS512")),
+        Forgery::AlgorithmUnknown => Some(algorithm("XS256")),
+        Forgery::ZeroSignature => Some(algorithm("ES256").with_signature(URL_SAFE_NO_PAD.encode([0; 64]))),
+        Forgery::NoAlgorithm => Some(jwt.with_whole_header(&json!({ "typ": "JWT" }))),
+        Forgery::HeaderNotJson => Some(JwtParts { header: URL_SAFE_NO_PAD.encode("RS256"), ..jwt.clone() }),
+        Forgery::ClaimsNotJson => Some(JwtParts { claims: URL_SAFE_NO_PAD.encode("uid=ada"), ..jwt.clone() }),
+        Forgery::LookalikeIssuer => {
+            let claims = jwt.claim_members()?;
+            let right = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
+            let name = right.split('@').next().unwrap_or_default();
+            jwt.with_claims(json!({ "iss": format!("{name}@accounts.example.com") }))
         }
-        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(Value::Object(header).to_string()), self.claims);
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), signed.as_bytes());
-        Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag)))
-    }
-
-    /// Signed with the forger's own RSA key, under the same header otherwise.
-    fn foreign(&self, edit: impl Fn(&mut Map<String, Value>, &RsaKeyPair)) -> Option<String> {
-        let pair = FOREIGN.as_ref()?;
-        let mut header = object(self.header)?;
-        header.insert("alg".into(), "RS256".into());
-        edit(&mut header, pair);
-        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(Value::Object(header).to_string()), self.claims);
-        let mut signature = vec![0; pair.public_modulus_len()];
-        pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).ok()?;
-        Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
-    }
-
-    /// The published key that this token is signed with.
-    fn public_key(&self, keys: Option<&Value>) -> Option<public_key::Spki> {
-        let jwt = format!("{}.{}.{}", self.header, self.claims, self.signature);
-        let keys = keys?.get("keys")?.as_array()?;
-        let key = keys.iter().find(|key| public_key::verifies(key, &jwt))?;
-        public_key::Spki::of(key)
+        Forgery::ForeignIssuer => jwt.with_claims(json!({ "iss": "https://accounts.example.com" })),
+        Forgery::NoUser => {
+            let mut claims = jwt.claim_members()?;
+            claims.remove("uid");
+            Some(JwtParts { claims: URL_SAFE_NO_PAD.encode(Value::Object(claims).to_string()), ..jwt.clone() })
+        }
+        Forgery::BadSignature => Some(jwt.with_signature(jwt.signature.chars().rev().collect::<String>())),
+        Forgery::EmptySignature => Some(jwt.with_signature("")),
+        Forgery::Hs256EmptyKey => hs256(&[]),
+        Forgery::FileKid => {
+            let header = json!({ "alg": "HS256", "kid": "../../../../../../../dev/null" });
+            Some(jwt.with_header(header)?.hmac_signed(&[]))
+        }
+        Forgery::Hs256PublicKeyPem => hs256(public_key_of(jwt, keys)?.pem().as_bytes()),
+        Forgery::Hs256PublicKeyPemTrimmed => hs256(public_key_of(jwt, keys)?.pem().trim_end().as_bytes()),
+        Forgery::Hs256PublicKeyDer => hs256(&public_key_of(jwt, keys)?.0),
+        Forgery::ForeignKey => foreign(jwt, json!({})),
+        Forgery::ForeignKid => foreign(jwt, json!({ "kid": UNKNOWN_KEY_ID })),
+        Forgery::EmbeddedJwk => {
+            let PublicKeyComponents::<Vec<u8>> { n, e } = FOREIGN.as_ref()?.public_key().into();
+            let [n, e] = [n, e].map(|number| URL_SAFE_NO_PAD.encode(number));
+            foreign(jwt, json!({ "jwk": { "kty": "RSA", "alg": "RS256", "use": "sig", "n": n, "e": e } }))
+        }
+        // No JWT has three parts then, or the envelope is broken, which an access token does not have.
+        Forgery::NotAJwt
+        | Forgery::TwoParts
+        | Forgery::Empty
+        | Forgery::NotBase64
+        | Forgery::NotJson
+        | Forgery::NoUserToken => None,
     }
 }
 
-fn object(part: &str) -> Option<Map<String, Value>> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+/// Signed with the forger's own RSA key, with these members in the header.
+fn foreign(jwt: &JwtParts, header: Value) -> Option<JwtParts> {
+    jwt.with_header(json!({ "alg": "RS256" }))?.with_header(header)?.rsa_signed(FOREIGN.as_ref()?)
+}
+
+/// The published key that a token is signed with.
+fn public_key_of(jwt: &JwtParts, keys: Option<&Value>) -> Option<public_key::Spki> {
+    let jwt = jwt.to_string();
+    let keys = keys?.get("keys")?.as_array()?;
+    let key = keys.iter().find(|key| public_key::verifies(key, &jwt))?;
+    public_key::Spki::of(key)
 }
 
 #[cfg(test)]

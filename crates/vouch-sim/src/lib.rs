@@ -12,6 +12,7 @@
 pub mod clock;
 mod digests;
 pub mod forgery;
+pub mod jwt_parts;
 pub mod mock_cloud;
 pub mod mutant;
 mod public_key;

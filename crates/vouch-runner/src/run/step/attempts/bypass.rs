@@ -1,7 +1,7 @@
 //! Requests without a valid credential, in many ways.
 
 use super::Attempt;
-use super::jwt::Jwt;
+use super::jwt;
 use super::names::{BYPASS_HEADERS, IDENTITY_HEADERS};
 use crate::run::step::token_request::add_to_query;
 use crate::sut::{Credential, HttpCall, NamedUsers, Session, TokenCall};
@@ -180,8 +180,8 @@ impl Bypass<'_> {
     }
 
     fn jwts(&self) -> Vec<Attempt> {
-        let Some(jwt) = Jwt::parse(&self.session.credential) else { return vec![] };
-        jwt.forgeries().iter().map(|(about, forged)| self.with_credential(about, forged)).collect()
+        let Some(jwt) = jwt::parse(&self.session.credential) else { return vec![] };
+        jwt::forgeries(&jwt).iter().map(|(about, forged)| self.with_credential(about, forged)).collect()
     }
 }
 
