@@ -125,8 +125,8 @@ impl Process {
         method: &str,
         params: impl Serialize,
     ) -> Result<Result<R, Refusal>, SutError> {
-        let request = self.peer.begin(method, params);
-        self.resolve(method, request.finish(self.deadlines.call).await)
+        let request = self.peer.start_call(method, params);
+        self.resolve(method, request.response(self.deadlines.call).await)
     }
 
     /// Calls the SDK and cancels the call when `when` completes.
@@ -136,9 +136,9 @@ impl Process {
         params: impl Serialize,
         when: impl Future<Output = ()>,
     ) -> Result<Result<R, Refusal>, SutError> {
-        let request = self.peer.begin(method, params);
+        let request = self.peer.start_call(method, params);
         let id = request.id;
-        let mut finished = std::pin::pin!(request.finish(self.deadlines.call));
+        let mut finished = std::pin::pin!(request.response(self.deadlines.call));
         let result = tokio::select! {
             biased;
             result = &mut finished => result,
@@ -154,10 +154,10 @@ impl Process {
         match result {
             Ok(value) => Ok(Ok(value)),
             Err(CallError::Refused(refusal)) => Ok(Err(refusal)),
-            Err(CallError::Late(after)) => {
+            Err(CallError::Timeout(after)) => {
                 Err(self.mark(format!("the adapter did not answer `{method}` within {after:?} (hung?)")))
             }
-            Err(CallError::Broken(violation)) => {
+            Err(CallError::Violation(violation)) => {
                 Err(self.mark(format!("during `{method}`, the adapter failed: {violation}")))
             }
         }
@@ -205,7 +205,7 @@ impl Process {
             Err(refusal) => return Err(SutError::new(format!("the adapter refused `stop`: {}", refusal.message))),
         }
         let mut state = self.handle.state();
-        self.peer.hang_up();
+        self.peer.close_output();
         let exited = async {
             state
                 .wait_for(|state| *state != ProcessState::Running)

@@ -45,7 +45,7 @@ fn failed(error: impl std::fmt::Debug) -> KeyError {
 impl Keys {
     /// RS256 throughout. The vendor signs its sign-in tokens so (wire facts, "Sign-in token").
     pub fn generate() -> Result<Self, KeyError> {
-        Ok(Self::one(SigningKey::rs256()?))
+        Ok(Self::with_one_key(SigningKey::rs256()?))
     }
 
     /// RS256 for sign-in tokens, whose algorithm clients may check; ES256 for access tokens, which are opaque to them.
@@ -56,10 +56,10 @@ impl Keys {
     /// Keys for walks in memory: tokens say RS256, as clients read them, and are authenticated by the process's own secret.
     pub fn hmac() -> Result<Self, KeyError> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(failed)?;
-        Ok(Self::one(SigningKey::Hmac(Box::new(key))))
+        Ok(Self::with_one_key(SigningKey::Hmac(Box::new(key))))
     }
 
-    fn one(key: SigningKey) -> Self {
+    fn with_one_key(key: SigningKey) -> Self {
         let key = Arc::new(key);
         Self { sign_in: key.clone(), access: key }
     }
@@ -111,17 +111,17 @@ impl SigningKey {
     fn rs256() -> Result<Self, KeyError> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
         let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key()).map_err(failed)?;
-        SigningKey::Rsa { pair: Box::new(pair), public }.tried()
+        SigningKey::Rsa { pair: Box::new(pair), public }.self_tested()
     }
 
     /// RFC 7518 section 3.4: P-256 with SHA-256.
     fn es256() -> Result<Self, KeyError> {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
         let public = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key()).map_err(failed)?;
-        SigningKey::Ecdsa { pair: Box::new(pair), public }.tried()
+        SigningKey::Ecdsa { pair: Box::new(pair), public }.self_tested()
     }
 
-    fn tried(self) -> Result<Self, KeyError> {
+    fn self_tested(self) -> Result<Self, KeyError> {
         let probe = self.sign(&json!({})).ok_or_else(|| KeyError("it does not sign".into()))?;
         self.check::<Value>(&probe).ok_or_else(|| KeyError("it does not verify".into()))?;
         Ok(self)
@@ -209,13 +209,13 @@ impl TokenMac {
         Self(hmac::Key::new(hmac::HMAC_SHA256, &rand::random::<[u8; 32]>()))
     }
 
-    pub(super) fn of(&self, content: &[u8]) -> [u8; 16] {
+    pub(super) fn sign(&self, content: &[u8]) -> [u8; 16] {
         let mut mac = [0; 16];
         mac.copy_from_slice(&hmac::sign(&self.0, content).as_ref()[..16]);
         mac
     }
 
-    pub(super) fn fits(&self, content: &[u8], mac: &[u8]) -> bool {
-        constant_time::verify_slices_are_equal(&self.of(content), mac).is_ok()
+    pub(super) fn verify(&self, content: &[u8], mac: &[u8]) -> bool {
+        constant_time::verify_slices_are_equal(&self.sign(content), mac).is_ok()
     }
 }

@@ -174,7 +174,7 @@ pub(super) fn refresh_token(cloud: &CloudState, generation_of_token: TokenGenera
     let mut bytes = [0; TOKEN_BYTES + MAC_BYTES];
     bytes[..8].copy_from_slice(&generation_of_token.sid.to_be_bytes());
     bytes[8..TOKEN_BYTES].copy_from_slice(&generation_of_token.generation.to_be_bytes());
-    let mac = cloud.mac.of(&bytes[..TOKEN_BYTES]);
+    let mac = cloud.mac.sign(&bytes[..TOKEN_BYTES]);
     bytes[TOKEN_BYTES..].copy_from_slice(&mac);
     // The mac's own bytes hide the numbers: a client must not be tempted to read them.
     for at in 0..TOKEN_BYTES {
@@ -203,7 +203,7 @@ pub(super) fn read_refresh_token(cloud: &CloudState, token: &str) -> Option<Toke
     let mut bytes: [u8; TOKEN_BYTES + MAC_BYTES] = URL_SAFE_NO_PAD.decode(&*plain).ok()?.try_into().ok()?;
     let (generation_of_token, mac) = bytes.split_at_mut(TOKEN_BYTES);
     generation_of_token.iter_mut().zip(&*mac).for_each(|(byte, with)| *byte ^= with);
-    if !cloud.mac.fits(generation_of_token, mac) {
+    if !cloud.mac.verify(generation_of_token, mac) {
         return None;
     }
     let number = |at: usize| Some(u64::from_be_bytes(generation_of_token.get(at..at + 8)?.try_into().ok()?));

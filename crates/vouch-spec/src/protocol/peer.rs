@@ -82,9 +82,9 @@ pub enum CallError {
     #[error("refused: {}", .0.message)]
     Refused(Refusal),
     #[error("{0}")]
-    Broken(Violation),
+    Violation(Violation),
     #[error("it did not answer within {0:?}")]
-    Late(Duration),
+    Timeout(Duration),
 }
 
 /// A cheap handle to call the other side.
@@ -136,7 +136,7 @@ async fn run_connection(
 ) -> Violation {
     let peer = listener.peer.clone();
     let violation = {
-        let mut reading = std::pin::pin!(listener.listen(read));
+        let mut reading = std::pin::pin!(listener.read_messages(read));
         tokio::select! {
             violation = &mut reading => violation,
             written = write_lines(write, lines) => match written {
@@ -158,11 +158,11 @@ impl Peer {
         params: impl Serialize,
         deadline: Duration,
     ) -> Result<R, CallError> {
-        self.begin(method, params).finish(deadline).await
+        self.start_call(method, params).response(deadline).await
     }
 
     /// Reserves an id, so that the call can be cancelled while it runs.
-    pub fn begin<'a>(&'a self, method: &'a str, params: impl Serialize) -> PendingCall<'a> {
+    pub fn start_call<'a>(&'a self, method: &'a str, params: impl Serialize) -> PendingCall<'a> {
         let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
         let params = serde_json::to_value(params).unwrap_or(Value::Null);
         PendingCall { peer: self, method, id, params }
@@ -180,8 +180,8 @@ impl Peer {
         }
     }
 
-    /// Writes what is queued, then ends the other side's input. What it still says is still heard.
-    pub fn hang_up(&self) {
+    /// Writes what is queued, then ends the other side's input. What it still sends is still read.
+    pub fn close_output(&self) {
         *self.0.outbox.lock() = None;
     }
 
@@ -204,7 +204,7 @@ impl Peer {
     fn wrong_shape(&self, method: &str, why: &serde_json::Error) -> CallError {
         let violation = Violation::WrongShape { method: method.to_owned(), why: why.to_string() };
         self.fail_pending(&violation);
-        CallError::Broken(violation)
+        CallError::Violation(violation)
     }
 }
 
@@ -217,7 +217,7 @@ pub struct PendingCall<'a> {
 }
 
 impl PendingCall<'_> {
-    pub async fn finish<R: DeserializeOwned>(self, deadline: Duration) -> Result<R, CallError> {
+    pub async fn response<R: DeserializeOwned>(self, deadline: Duration) -> Result<R, CallError> {
         let PendingCall { peer, method, id, params } = self;
         let (answer, answered) = oneshot::channel();
         peer.0.pending.lock().insert(id, answer);
@@ -225,7 +225,7 @@ impl PendingCall<'_> {
         let mut violation = peer.0.violation.subscribe();
         let exchange = async {
             if let Some(broken) = peer.violation() {
-                return Err(CallError::Broken(broken));
+                return Err(CallError::Violation(broken));
             }
             peer.write(&message);
             tokio::select! {
@@ -233,16 +233,16 @@ impl PendingCall<'_> {
                 answer = answered => match answer {
                     Ok(Ok(value)) => Ok(value),
                     Ok(Err(refusal)) => Err(CallError::Refused(refusal)),
-                    Err(_) => Err(CallError::Broken(peer.violation().unwrap_or(Violation::Closed))),
+                    Err(_) => Err(CallError::Violation(peer.violation().unwrap_or(Violation::Closed))),
                 },
                 broken = violation.wait_for(Option::is_some) => {
-                    Err(CallError::Broken(broken.ok().and_then(|b| b.clone()).unwrap_or(Violation::Closed)))
+                    Err(CallError::Violation(broken.ok().and_then(|b| b.clone()).unwrap_or(Violation::Closed)))
                 }
             }
         };
         let result = tokio::time::timeout(deadline, exchange).await;
         peer.0.pending.lock().remove(&id);
-        let value = result.map_err(|_| CallError::Late(deadline))??;
+        let value = result.map_err(|_| CallError::Timeout(deadline))??;
         serde_json::from_value(value).map_err(|why| peer.wrong_shape(method, &why))
     }
 }
@@ -276,7 +276,7 @@ struct MessageReader {
 }
 
 impl MessageReader {
-    async fn listen(&mut self, read: impl AsyncRead + Send + Unpin) -> Violation {
+    async fn read_messages(&mut self, read: impl AsyncRead + Send + Unpin) -> Violation {
         let mut reader = BufReader::new(read);
         let mut line = Vec::new();
         loop {
@@ -286,7 +286,7 @@ impl MessageReader {
                         return violation;
                     }
                     let taken = std::mem::take(&mut line);
-                    if let Err(violation) = self.take(&taken) {
+                    if let Err(violation) = self.on_line(&taken) {
                         return violation;
                     }
                 }
@@ -299,7 +299,7 @@ impl MessageReader {
         }
     }
 
-    fn take(&mut self, line: &[u8]) -> Result<(), Violation> {
+    fn on_line(&mut self, line: &[u8]) -> Result<(), Violation> {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }

@@ -48,7 +48,7 @@ pub(in crate::run) fn owner_of(token: &str) -> Result<String, StepError> {
 }
 
 /// Whether a token is of a vendor user.
-pub(super) fn judge_owner(token: &str, wanted: &str) -> Result<(), StepError> {
+pub(super) fn check_owner(token: &str, wanted: &str) -> Result<(), StepError> {
     match SignInToken::parse(token, &DefaultSdkPolicy) {
         Ok(token) => owned(&token, wanted),
         Err(error) => Err(StepError::Unmet { expected: "a well-formed sign-in token".into(), got: error.text }),

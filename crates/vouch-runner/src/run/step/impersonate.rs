@@ -62,5 +62,5 @@ async fn attempt(one: &Attempt, world: &World, issuer: &RunningBackend, owner: &
     }
     let Some(token) = call.token.read(&reply) else { return Ok(false) };
     record_sign_in_token(&world.redactor, &token);
-    super::check_token::judge_owner(&token, owner).map(|()| true).map_err(about)
+    super::check_token::check_owner(&token, owner).map(|()| true).map_err(about)
 }

@@ -28,7 +28,7 @@ impl Execute for Request {
         Ok(match called {
             Called::Ok(answer) => {
                 if (200..300).contains(&answer.status) {
-                    judge_body(self, world, &answer.body)?;
+                    check_body(self, world, &answer.body)?;
                 }
                 StepResult::Http { status: answer.status }
             }
@@ -38,7 +38,7 @@ impl Execute for Request {
     }
 }
 
-fn judge_body(step: &Request, world: &World, body: &Value) -> Result<(), StepError> {
+fn check_body(step: &Request, world: &World, body: &Value) -> Result<(), StepError> {
     for (field, wanted) in &step.body {
         let wanted = world.text(wanted)?;
         let got = match body.get(field) {

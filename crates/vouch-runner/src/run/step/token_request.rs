@@ -29,7 +29,7 @@ impl Execute for TokenRequest {
                 got: format!("a success (HTTP {status}) without one"),
             })?;
             record_sign_in_token(&world.redactor, &token);
-            judge_owner(self, world, &token)?;
+            check_owner(self, world, &token)?;
             if let Some(bind) = &self.bind {
                 world.bind(bind, token);
             }
@@ -37,7 +37,7 @@ impl Execute for TokenRequest {
             no_token_in(&reply, world)?;
         }
         if self.not_cacheable {
-            judge_cache(&reply, call.line.method == hyper::Method::POST)?;
+            check_cache(&reply, call.line.method == hyper::Method::POST)?;
         }
         Ok(StepResult::Http { status })
     }
@@ -118,9 +118,9 @@ pub(super) async fn send(call: &HttpCall, world: &World, issuer: &RunningBackend
     Ok(reply)
 }
 
-fn judge_owner(step: &TokenRequest, world: &World, token: &str) -> Result<(), StepError> {
+fn check_owner(step: &TokenRequest, world: &World, token: &str) -> Result<(), StepError> {
     let Some(owner) = &step.owner else { return Ok(()) };
-    super::check_token::judge_owner(token, &world.text(owner)?)
+    super::check_token::check_owner(token, &world.text(owner)?)
 }
 
 /// Headers that speak to one cache in front of the backend alone (RFC 9213 and vendors' own).
@@ -136,7 +136,7 @@ const TARGETED: [&str; 7] = [
 
 /// RFC 9111 section 3: `no-store` forbids storing; an answer to a POST is not stored unless it says how long it is
 /// fresh (RFC 9110 section 9.3.3). A header for one kind of cache overrides `Cache-Control` there (RFC 9213 section 2.1).
-fn judge_cache(reply: &HttpReply, post: bool) -> Result<(), StepError> {
+fn check_cache(reply: &HttpReply, post: bool) -> Result<(), StepError> {
     let unmet = |got: String| {
         let expected = "an answer that no cache may store (Cache-Control: no-store)".into();
         Err(StepError::Unmet { expected, got })

@@ -1,5 +1,7 @@
 use super::*;
+use crate::sut::http::Place;
 use serde_json::json;
+use vouch_sim::wire::redact::Redactor;
 use vouch_spec::scenario::Text;
 use wiremock::matchers::{body_json, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};

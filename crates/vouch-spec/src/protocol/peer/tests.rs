@@ -50,32 +50,32 @@ async fn two_peers_understand_each_other() {
     assert_eq!(caller.call::<Value>("echo", json!({"x": 1}), SOON).await, Ok(json!({"x": 1})));
     let Err(CallError::Refused(refusal)) = caller.call::<Value>("nope", json!({}), SOON).await else { panic!() };
     assert_eq!(refusal.kind(), Some(ErrorKind::Unsupported));
-    assert_eq!(caller.call::<Value>("hang", json!({}), SOON).await, Err(CallError::Late(SOON)));
+    assert_eq!(caller.call::<Value>("hang", json!({}), SOON).await, Err(CallError::Timeout(SOON)));
 }
 
 #[tokio::test]
 async fn a_line_that_is_no_message_ends_the_call() {
     let error = answered_with(b"Traceback (most recent call last):\n").await;
-    assert_eq!(error, CallError::Broken(Violation::NotAMessage("`Traceback (most recent call last):`".into())));
+    assert_eq!(error, CallError::Violation(Violation::NotAMessage("`Traceback (most recent call last):`".into())));
 }
 
 #[tokio::test]
 async fn an_id_that_was_not_asked_ends_the_call() {
     let error = answered_with(b"{\"jsonrpc\":\"2.0\",\"id\":99,\"result\":{}}\n").await;
-    assert_eq!(error, CallError::Broken(Violation::UnknownId("`99`".into())));
+    assert_eq!(error, CallError::Violation(Violation::UnknownId("`99`".into())));
 }
 
 #[tokio::test]
 async fn a_line_without_end_is_cut_off() {
     let error = answered_with(&vec![b'x'; MAX_LINE + 1]).await;
-    assert_eq!(error, CallError::Broken(Violation::LineTooLong));
+    assert_eq!(error, CallError::Violation(Violation::LineTooLong));
 }
 
 #[tokio::test]
 async fn a_flood_of_notifications_is_stopped() {
     let error =
         answered_with(&b"{\"jsonrpc\":\"2.0\",\"method\":\"log\",\"params\":{}}\n".repeat(MAX_UNSOLICITED + 1)).await;
-    assert_eq!(error, CallError::Broken(Violation::Flood));
+    assert_eq!(error, CallError::Violation(Violation::Flood));
 }
 
 #[tokio::test]
@@ -88,5 +88,5 @@ async fn an_answer_of_the_wrong_shape_is_a_breach() {
         tokio::time::sleep(SOON).await;
     });
     let answer = peer.call::<crate::protocol::message::Status>("status", json!({}), SOON).await;
-    assert!(matches!(answer, Err(CallError::Broken(Violation::WrongShape { .. }))), "{answer:?}");
+    assert!(matches!(answer, Err(CallError::Violation(Violation::WrongShape { .. }))), "{answer:?}");
 }
