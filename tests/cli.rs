@@ -68,24 +68,6 @@ fn an_sdk_without_a_virtual_clock_runs_in_real_time_with_skipped_cases() {
 }
 
 #[test]
-fn a_scenario_file_shows_all_its_problems_at_once() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for (name, from) in [("clauses.yaml", "scenarios/clauses.yaml"), ("several.yaml", "tests/broken/several.yaml")] {
-        std::fs::copy(from, folder.path().join(name)).expect("copied");
-    }
-    let assert = vouch().args(["run", "several.yaml"]).current_dir(folder.path()).assert().code(2);
-    insta::assert_snapshot!(stderr(&assert));
-}
-
-#[test]
-fn an_invalid_target_file_shows_all_its_problems() {
-    let (_folder, file) = target("[sdk]\nnme = \"x\"\ncommand = []\n[deadlines]\ncall = \"soon\"\n[snapshot]\n");
-    let assert = vouch().args(["check", "-t"]).arg(&file).assert().code(2);
-    let err = stderr(&assert).replace(&file.display().to_string(), "vouch.toml");
-    insta::assert_snapshot!(err);
-}
-
-#[test]
 fn a_toml_syntax_error_is_reported() {
     let (_folder, file) = target("[sdk\nname = 3\n");
     let assert = vouch().args(["run", "-t"]).arg(&file).assert().code(2);

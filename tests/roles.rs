@@ -142,16 +142,6 @@ refresh = [{ word = "gone", means = "invalidUser" }, { word = "again", means = "
 }
 
 #[test]
-fn an_invalid_mapping_and_wrong_fields_are_reported_together() {
-    let (_folder, file) = common::target(
-        "profile = \"gcpi\"\n[backend]\nname = \"x\"\ncommand = [\"x\"]\nenv = { A = \"$prot\" }\n\
-         [backend.tokenRequest]\nrequest = \"FETCH it\"\nheaders = { a = \"$credentials\" }\ntoken = \"here\"\n",
-    );
-    let assert = vouch().args(["check", "-t"]).arg(&file).assert().code(2);
-    insta::assert_snapshot!(common::stderr(&assert).replace(&file.display().to_string(), "vouch.toml"));
-}
-
-#[test]
 fn a_target_file_with_several_roles_needs_the_role_option() {
     let (_folder, file) =
         common::target("[sdk]\nname = \"a\"\ncommand = [\"a\"]\n[app]\nname = \"b\"\ncommand = [\"b\"]\n");

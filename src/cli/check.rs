@@ -5,6 +5,7 @@ use super::{CliError, Done, Selection, target};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use vouch_spec::text::Diagnostics;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -14,19 +15,50 @@ pub struct Args {
     /// Also validate this target file.
     #[arg(short, long, value_name = "FILE")]
     target: Option<PathBuf>,
+
+    /// Also validate this load file. May be repeated.
+    #[cfg(feature = "load")]
+    #[arg(long, value_name = "FILE")]
+    load: Vec<PathBuf>,
 }
 
 pub fn run(args: &Args) -> Done {
-    // Both are read before either is reported, so that one call shows all mistakes.
-    let (plan, target) = (args.selection.plan().map_err(CliError::from), target(args.target.as_deref()));
-    if let (Err(first), Err(second)) = (&plan, &target)
-        && let (CliError::Files(first), CliError::Files(second)) = (first, second)
-    {
-        let all = first.0.iter().chain(&second.0).cloned().collect();
-        return Err(CliError::Files(vouch_spec::text::Diagnostics(all)));
+    // All files are read before any is reported, so that one call shows all mistakes.
+    let plan = args.selection.plan().map_err(CliError::from);
+    let target = target(args.target.as_deref());
+    let mut errors = Vec::new();
+    let plan = plan.map_err(|error| errors.push(error)).ok();
+    let target = target.map_err(|error| errors.push(error)).ok();
+    #[cfg(feature = "load")]
+    for path in &args.load {
+        errors.extend(check_load(path, target.as_ref()).err());
     }
-    let plan = plan?;
-    target?;
-    writeln!(Out, "{} cases: no problems found", plan.cases.len())?;
-    Ok(ExitCode::SUCCESS)
+    match (plan, target) {
+        (Some(plan), Some(_)) if errors.is_empty() => {
+            writeln!(Out, "{} cases: no problems found", plan.cases.len())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(merge(errors)),
+    }
+}
+
+/// Everything that `vouch load` would refuse about a load file.
+#[cfg(feature = "load")]
+fn check_load(path: &std::path::Path, target: Option<&vouch_runner::target_file::Target>) -> Result<(), CliError> {
+    let file = super::load::read_file(path)?;
+    let gcip = target.and_then(|target| target.profile.as_ref()).is_some_and(|profile| profile.name == "gcip");
+    let load = file.resolve(&vouch_load::Overrides::default(), gcip);
+    load.map(|_| ()).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+}
+
+/// One error with the mistakes of all files, or the first error that is not about the content of a file.
+fn merge(errors: Vec<CliError>) -> CliError {
+    let mut all = Vec::new();
+    for error in errors {
+        match error {
+            CliError::Files(Diagnostics(mistakes)) => all.extend(mistakes),
+            other => return other,
+        }
+    }
+    CliError::Files(Diagnostics(all))
 }

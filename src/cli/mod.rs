@@ -62,7 +62,7 @@ enum Command {
     Run(run::Args),
     /// List the cases that would run.
     List(list::Args),
-    /// Validate scenario and target files; run nothing.
+    /// Validate scenario, target and load files; run nothing.
     Check(check::Args),
     /// Show which scenarios prove each clause.
     Clauses(clauses::Args),

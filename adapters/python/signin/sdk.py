@@ -125,6 +125,7 @@ class SignInSdk:
                         fresh_until=freshness(self._clock.now(), tokens.lifetime),
                         on_hold=False,
                         external_user_id=external_user_id,
+                        team_id=token.team_id,
                         **self._profile.kept(token),
                     )
                 )
@@ -146,6 +147,8 @@ class SignInSdk:
             raise other_user()
         if session.place != token.place:
             raise _of_another_place()
+        if None not in (session.team_id, token.team_id) and session.team_id != token.team_id:
+            raise SignInError("incompatible", "the sign-in token is of another team than this installation")
         return session.on_hold
 
     def sign_out(self):

@@ -30,15 +30,16 @@ class ApiKeySession(namedtuple("ApiKeySession", "place api_key user_id")):
 
 _TOKEN_FIELDS = "place user_id access_token refresh_token fresh_until on_hold external_user_id"
 _PROFILE_FIELDS = "profile public_key tenant_id"
+_DEFAULTS = ("junction", None, None, None)
 
 
-class TokenSession(namedtuple("TokenSession", f"{_TOKEN_FIELDS} {_PROFILE_FIELDS}", defaults=("junction", None, None))):
+class TokenSession(namedtuple("TokenSession", f"{_TOKEN_FIELDS} {_PROFILE_FIELDS} team_id", defaults=_DEFAULTS)):
     """The sign-in-token scheme.
 
     The access token is used until `fresh_until` (milliseconds since 1970, by the device's clock; see `freshness`).
     On hold both tokens are empty, because they are no longer valid.
     `profile` is the wire profile of the tokens. The fields after it are stored only if the profile needs them.
-    A record without a profile is of the current one.
+    A record without a profile is of the current one. One without a team is older, or its sign-in token named none.
     """
 
     __slots__ = ()
@@ -49,7 +50,7 @@ class TokenSession(namedtuple("TokenSession", f"{_TOKEN_FIELDS} {_PROFILE_FIELDS
     def is_sound(self):
         return (
             _all(str, self.user_id, self.access_token, self.refresh_token, self.profile)
-            and _all(_STR_OR_NONE, self.external_user_id, self.public_key, self.tenant_id)
+            and _all(_STR_OR_NONE, self.external_user_id, self.public_key, self.tenant_id, self.team_id)
             and _all((int, float), self.fresh_until)
             and _all(bool, self.on_hold)
         )

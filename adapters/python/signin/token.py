@@ -38,10 +38,10 @@ PLACES = [Place(environment, region) for environment in ENVIRONMENTS for region 
 _PLACE_OF_ISSUER = {_issuer(place): place for place in PLACES}
 
 
-class SignInToken(namedtuple("SignInToken", "user_id place user_token public_key tenant_id")):
+class SignInToken(namedtuple("SignInToken", "user_id place user_token public_key tenant_id team_id")):
     """A parsed token: its user, environment and region, and the JWT to exchange.
 
-    The public key and the tenant are optional; only some profiles need them.
+    The public key and the tenant are optional; only some profiles need them. The team is None if the token does not name it.
     """
 
     __slots__ = ()
@@ -80,7 +80,9 @@ def read_sign_in_token(text):
     except ValueError as error:
         # These are texts of this file, or of `json`, which contain only a position.
         raise SignInError("invalidSignInToken", f"the sign-in token is malformed: {error}") from None
-    return SignInToken(user_id, place, user_token, public_key, claims.get("tenant_id"))
+    team_id = claims["claims"].get("vital_team_id") if isinstance(claims.get("claims"), dict) else None
+    team_id = team_id if isinstance(team_id, str) else None
+    return SignInToken(user_id, place, user_token, public_key, claims.get("tenant_id"), team_id)
 
 
 def _read_jwt(jwt):

@@ -224,8 +224,8 @@ class Updates(Gcip):
         whole = self.record()
         odd = [whole | {name: value} for name in whole for value in ([], {}, ["dev", []])]
         odd += [whole | {name: 7} for name in whole if name != "fresh_until"]
-        odd += [whole | {name: None} for name in whole if name != "external_user_id"]
-        odd += [{name: whole[name] for name in whole if name != missing} for missing in whole]
+        odd += [whole | {name: None} for name in whole if name not in ("external_user_id", "team_id")]
+        odd += [{name: whole[name] for name in whole if name != missing} for missing in whole if missing != "team_id"]
         odd += [whole | {"place": ["mars", "us"]}, whole | {"scheme": "apiKey"}, whole | {"extra": 1}, {}]
         odd += [whole | {"profile": "morse"}, whole | {"public_key": ""}, whole | {"tenant_id": ""}]
         for fields in odd:

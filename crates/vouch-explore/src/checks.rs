@@ -14,6 +14,7 @@ use vouch_sim::wire::ExchangeOutcome;
 use vouch_sim::wire::encodings::holds_id;
 use vouch_spec::profile::IdpCall as AuthCall;
 use vouch_spec::protocol::StatusWord;
+use vouch_spec::protocol::message::Area;
 
 /// The status changes that the SDK must report for an action that leads from one state to another (LIF-6).
 pub(super) fn expected_status_changes(action: Action, before: &State, after: &State) -> Vec<&'static [StatusWord]> {
@@ -121,7 +122,10 @@ impl InProcess {
         let breach = self.network.transcript.read(|exchanges| {
             let mode = ClockMode::Virtual;
             let (sdk, items, written) = (&sdk, &items, "");
-            let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle: true };
+            let token_storage = &[Area::Secure];
+            let idle = true;
+            let evidence =
+                Evidence { redactor, profile, mode, exchanges, written, items, token_storage, sdk, calls, idle };
             watch.after_step(&evidence).into_iter().next()
         });
         match breach {

@@ -130,7 +130,8 @@ fn rate(text: &str) -> Result<f64, ParseArrivalsError> {
 }
 
 fn spike(count: &str, at: &str, within: &str, base: &str) -> Result<Arrivals, ParseArrivalsError> {
-    let time = |text: &str| humantime::parse_duration(text).map_err(|_| ParseArrivalsError::Duration(text.to_owned()));
+    let time =
+        |text: &str| vouch_spec::duration::parse(text).map_err(|_| ParseArrivalsError::Duration(text.to_owned()));
     let extra = count.replace('_', "").parse::<u32>().ok().filter(|count| *count > 0);
     let extra = extra.ok_or_else(|| ParseArrivalsError::Count(count.to_owned()))?;
     let within = Some(time(within)?).filter(|duration| !duration.is_zero());

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::{fmt, io};
 use vouch_runner::sut::{Credential, TokenCall};
+use vouch_spec::base_url::{BaseUrl, UrlError};
 use vouch_spec::profile::{self, Profile};
 use vouch_spec::protocol::Realm;
 
@@ -68,49 +69,11 @@ impl From<profile::IdpCall> for LoadCall {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadTargetError {
     #[error("`{url}` {problem}; write for example `https://api.example.com`")]
-    Url { url: String, problem: &'static str },
+    Url { url: String, problem: UrlError },
     #[error("cannot resolve the host {host}: {cause}")]
     Resolve { host: String, cause: io::Error },
     #[error("the host {0} has no address")]
     NoAddress(String),
-}
-
-/// A parsed base URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseUrl {
-    pub tls: bool,
-    /// A host name or address; IPv6 addresses are without brackets.
-    pub host: String,
-    pub port: u16,
-    /// The path prefix, without a trailing slash.
-    pub prefix: String,
-}
-
-impl BaseUrl {
-    /// Parses an `http` or `https` URL.
-    pub fn parse(url: &str) -> Result<Self, LoadTargetError> {
-        let wrong = |problem| LoadTargetError::Url { url: url.to_owned(), problem };
-        let uri: hyper::Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
-        let tls = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err(wrong("has neither the scheme http nor https")),
-        };
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("has no host"))?;
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let prefix = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { tls, host: host.trim_matches(['[', ']']).to_owned(), port, prefix })
-    }
-
-    fn same_server(&self, other: &BaseUrl) -> bool {
-        (self.tls, &self.host, self.port) == (other.tls, &other.host, other.port)
-    }
-
-    /// The value of the Host header.
-    pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == if self.tls { 443 } else { 80 } { host } else { format!("{host}:{}", self.port) }
-    }
 }
 
 /// A server to connect to.
@@ -159,7 +122,7 @@ pub struct LoadTarget {
 impl LoadTarget {
     /// Resolves the hosts and builds the request templates.
     pub fn new(parts: LoadTargetParts<'_>) -> Result<Self, LoadTargetError> {
-        let (api, auth) = (BaseUrl::parse(parts.api)?, BaseUrl::parse(parts.auth)?);
+        let (api, auth) = (parse_url(parts.api)?, parse_url(parts.auth)?);
         let mut endpoints: Vec<Endpoint> = Vec::new();
         let mut endpoint = |base: &BaseUrl| -> Result<usize, LoadTargetError> {
             if let Some(known) = endpoints.iter().position(|known| known.base.same_server(base)) {
@@ -198,6 +161,11 @@ impl LoadTarget {
     }
 }
 
+/// Parses the base URL of a target.
+pub(super) fn parse_url(url: &str) -> Result<BaseUrl, LoadTargetError> {
+    url.parse().map_err(|problem| LoadTargetError::Url { url: url.to_owned(), problem })
+}
+
 fn backend_template(issuer: &TokenIssuer) -> RequestTemplate {
     let call = issuer.call.call(Credential::This(Placeholder::Credential.marker()), Placeholder::User.marker());
     let method = match call.method {
@@ -223,17 +191,6 @@ fn resolve_address(base: &BaseUrl) -> Result<SocketAddr, LoadTargetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base_urls_are_parsed_or_rejected() {
-        let base = BaseUrl::parse("https://[::1]:8443/a/b/").expect("a URL");
-        assert_eq!((base.tls, base.host.as_str(), base.port, base.prefix.as_str()), (true, "::1", 8443, "/a/b"));
-        assert_eq!(base.authority(), "[::1]:8443");
-        assert_eq!(BaseUrl::parse("http://localhost").map(|base| base.authority()).ok().as_deref(), Some("localhost"));
-        for url in ["ftp://x", "localhost:80", "http://", "not a url"] {
-            assert!(BaseUrl::parse(url).is_err(), "{url}");
-        }
-    }
 
     #[test]
     fn templates_are_found_by_their_call() {

@@ -9,8 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use vouch_spec::duration::{self, DurationError};
 use vouch_spec::protocol::{Environment, Realm, Region};
-use vouch_spec::text::{Decoder, Diagnostic, Source, Spanned, yaml};
+use vouch_spec::scenario::references;
+use vouch_spec::text::{Decoder, Diagnostic, Node, Source, Spanned, yaml};
 
 /// A load file. Every field has a default; options of the command line take precedence.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -86,6 +88,8 @@ pub struct Overrides {
     pub reuse_tokens: bool,
 }
 
+type ParseDuration = fn(&str) -> Result<Duration, DurationError>;
+
 const BUILT_IN_HELP: &str = "built-in workloads are exchange, refresh, issue, signIn, launch and migration";
 
 impl LoadFile {
@@ -95,6 +99,9 @@ impl LoadFile {
         let decoder = Decoder::new(source);
         let file: Option<LoadFile> =
             tree.as_ref().filter(|_| problems.is_empty()).and_then(|tree| decoder.decode(tree));
+        if let Some(tree) = &tree {
+            check_no_variables(tree, &decoder);
+        }
         if let Some(file) = &file {
             file.check(&decoder);
         } else if tree.is_none() && problems.is_empty() {
@@ -121,15 +128,7 @@ impl LoadFile {
                 );
             }
         }
-        for text in [&self.duration, &self.warm_up, &self.timeout].into_iter().flatten() {
-            if humantime::parse_duration(&text.value).is_err() {
-                decoder.wrong(
-                    text.span,
-                    format!("`{}` is not a duration", text.value),
-                    "write for example `30s` or `500ms`",
-                );
-            }
-        }
+        self.check_times(decoder);
         if let Some(text) = self.prepare_rate.as_ref().filter(|text| rate(&text.value).is_none()) {
             decoder.wrong(text.span, format!("`{}` is not a rate", text.value), "write for example `50/s`");
         }
@@ -167,6 +166,17 @@ impl LoadFile {
         }
     }
 
+    fn check_times(&self, decoder: &Decoder) {
+        let positive = [&self.duration, &self.timeout].map(|text| (text, duration::parse_positive as ParseDuration));
+        for (text, parse) in positive.into_iter().chain([(&self.warm_up, duration::parse as ParseDuration)]) {
+            if let Some(text) = text
+                && let Err(why) = parse(&text.value)
+            {
+                decoder.wrong(text.span, why.to_string(), "use the units d, h, m, s and ms");
+            }
+        }
+    }
+
     fn own_workloads(&self) -> Vec<(String, Vec<LoadCall>)> {
         self.workloads.iter().map(|(name, calls)| (name.clone(), calls.value.clone())).collect()
     }
@@ -191,8 +201,7 @@ impl LoadFile {
             (None, Some(text)) => text.value.parse()?,
             (None, None) => Arrivals::Constant(100.0),
         };
-        let time =
-            |text: &Option<Spanned<String>>| text.as_ref().and_then(|t| humantime::parse_duration(&t.value).ok());
+        let time = |text: &Option<Spanned<String>>| text.as_ref().and_then(|text| duration::parse(&text.value).ok());
         let or = |wish: Option<Duration>, text: &Option<Spanned<String>>, default: Duration| {
             wish.or_else(|| time(text)).unwrap_or(default)
         };
@@ -240,6 +249,22 @@ impl LoadFile {
             overrides.tokens.or(self.tokens).unwrap_or_else(|| load.tokens_for(&load.arrivals, load.duration));
         load.check()?;
         Ok(load)
+    }
+}
+
+/// Reports variables, which a load file does not have. A title may contain what it likes.
+fn check_no_variables(tree: &Node, decoder: &Decoder) {
+    let fields = tree.as_map().unwrap_or_default().iter().filter(|(key, _)| key.name != "title");
+    for (_, value) in fields {
+        value.each_text(&mut |text, span| {
+            if let Some((name, _)) = references(text).iter().find(|(name, _)| !name.is_empty()) {
+                decoder.wrong(
+                    span,
+                    format!("undefined variable `${name}`"),
+                    "a load file has no variables; write the value itself",
+                );
+            }
+        });
     }
 }
 
@@ -296,6 +321,16 @@ mod tests {
         assert!(parse("workload: refresh\nmix: {issue: 1}\n").is_err());
         assert!(parse("workloads: {launch/refresh: [refresh]}\n").expect_err("a name")[0].contains("it contains /"));
         assert!(parse("prepareRate: 1e-18/s\n").is_err());
+        for (text, part) in [
+            ("timeout: 0s\n", "longer than zero"),
+            ("duration: 0s\n", "longer than zero"),
+            ("duration: 101y\n", "longer than a century"),
+            ("warmUp: -1s\n", "is not a duration"),
+            ("workload: $name\n", "undefined variable `$name`"),
+        ] {
+            assert!(parse(text).expect_err(text)[0].contains(part), "{text}");
+        }
+        assert!(parse("title: $5 a day\nwarmUp: 0s\n").is_ok());
     }
 
     #[test]
@@ -306,7 +341,6 @@ mod tests {
             ("arrivals: max\ninstallations: 10\n", "needs at least"),
             ("warmUp: 10s\n", "nothing would be measured"),
             ("installations: 0\n", "at least one installation"),
-            ("timeout: 0s\n", "no request can succeed"),
             ("arrivals: spike 10 at 9s within 2s over 1/s\n", "the spike ends at 11s"),
         ] {
             let why = resolve(text).expect_err(text);

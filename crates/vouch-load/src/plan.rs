@@ -107,6 +107,8 @@ pub enum PlanError {
     SpikeTooLong { spike: humantime::FormattedDuration, load: humantime::FormattedDuration },
     #[error("with a timeout of 0 no request can succeed")]
     ZeroTimeout,
+    #[error("a load cannot last longer than a century")]
+    TooLong,
     #[error("`{threshold}` refers to `{series}`, which this load does not have; {help}")]
     UnknownSeries { threshold: Threshold, series: String, help: String },
     #[error("`{threshold}` can never hold: the arrival rate is at most {peak}/s")]
@@ -223,6 +225,9 @@ impl Load {
 
     /// Validates the load.
     pub fn check(&self) -> Result<(), PlanError> {
+        if self.duration.max(self.timeout) > vouch_spec::duration::LONGEST {
+            return Err(PlanError::TooLong);
+        }
         if self.measured().is_zero() {
             return Err(PlanError::OnlyWarmUp);
         }

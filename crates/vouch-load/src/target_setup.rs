@@ -1,6 +1,6 @@
 //! Sets up the target of a load: connects to cloud and backend of the target file, or starts the mock cloud, and logs users in.
 
-use super::endpoints::{BaseUrl, LoadCall, LoadTarget, LoadTargetParts, TokenIssuer};
+use super::endpoints::{LoadCall, LoadTarget, LoadTargetParts, TokenIssuer, parse_url};
 use super::installations::User;
 use super::plan::Load;
 use super::workers::LoadError;
@@ -80,7 +80,7 @@ pub async fn set_up_target(
                 "the backend `{backend_name}` returns sign-in tokens in a header or cookie; a load can only read them from the body"
             )));
         }
-        issuer = Some(TokenIssuer { base: BaseUrl::parse(backend.address()).map_err(LoadError::new)?, call });
+        issuer = Some(TokenIssuer { base: parse_url(backend.address()).map_err(LoadError::new)?, call });
         name = format!("{backend_name}, {cloud_name}");
         services.backend = Some(backend);
     }

@@ -15,7 +15,7 @@ use vouch_sim::mock_cloud::{KeyError, Keys};
 use vouch_sim::mutant::Mutation;
 use vouch_sim::reference::adapter::TimeSource;
 use vouch_spec::profile::Profile;
-use vouch_spec::protocol::message::{Initialized, SdkName};
+use vouch_spec::protocol::message::{Area, Initialized, SdkName};
 use vouch_spec::protocol::{Capability, Control, Realm, Role};
 
 /// What the caller decides about a target, beside its file.
@@ -114,6 +114,12 @@ impl ResolvedTarget {
 
     /// Replaces a built-in part with one that has a fault.
     pub fn inject(&mut self, mutation: &Mutation) {
+        self.roles.under_test = match mutation {
+            Mutation::Sdk(_) => [Role::Sdk].into(),
+            Mutation::App(_) => [Role::App].into(),
+            Mutation::Backend(_) => [Role::Backend].into(),
+            Mutation::Cloud(_) => [Role::Api, Role::Idp].into(),
+        };
         match mutation {
             Mutation::Sdk(assembly) => {
                 self.roles.sdk = SdkRole::Builtin { assembly: assembly.clone(), time: TimeSource::Harness };
@@ -138,7 +144,13 @@ impl ResolvedTarget {
         let initialized = ready(&name, role.probe(self.roles.deadlines).await?)?;
         self.roles.capabilities = initialized.capabilities.iter().copied().collect();
         self.roles.tells_time = self.roles.capabilities.contains(&Capability::Clock);
+        if initialized.token_storage.contains(&Area::Volatile) {
+            let what = "its adapter declares `volatile` in `tokenStorage`, which other apps can read; tokens must not be there";
+            return Err(TargetError::NotReady { name, error: SutError::new(what.to_owned()) });
+        }
+        self.roles.token_storage.clone_from(&initialized.token_storage);
         (self.roles.sdk, self.build, self.name) = (role, initialized.sdk, name);
+        self.roles.under_test.insert(Role::Sdk);
         Ok(())
     }
 
@@ -147,6 +159,7 @@ impl ResolvedTarget {
             self.build = ready(&name, probed?)?.sdk;
         }
         (self.roles.app, self.name) = (role, name);
+        self.roles.under_test.insert(Role::App);
         Ok(())
     }
 
@@ -157,6 +170,7 @@ impl ResolvedTarget {
         }
         self.build = build(&name, "", "HTTP");
         (self.roles.backend, self.name) = (role, name);
+        self.roles.under_test.insert(Role::Backend);
     }
 
     async fn fill_cloud(&mut self, spec: CloudSpec) -> Result<Arc<ExternalCloud>, TargetError> {
@@ -172,6 +186,7 @@ impl ResolvedTarget {
             self.max_jobs = Some(1);
         }
         self.roles.cloud = CloudRole::External(cloud.clone());
+        self.roles.under_test.extend([Role::Api, Role::Idp]);
         Ok(cloud)
     }
 

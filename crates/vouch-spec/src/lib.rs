@@ -2,6 +2,8 @@
 //! the messages of the adapter protocol. This crate must not know how a scenario is executed: it opens no socket, starts no
 //! process and contains no implementation of the scheme.
 
+pub mod base_url;
+pub mod duration;
 pub mod operation;
 pub mod profile;
 pub mod protocol;

@@ -11,6 +11,7 @@ use self::shared::{PreparedLoad, exit_code, load_error, profile, workers};
 use crate::cli::signals::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::stdout::Out;
 use crate::cli::{CliError, Done, runtime, target};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use vouch_load::report::{LoadReport, ProgressDisplay};
@@ -20,13 +21,16 @@ use vouch_runner::target_file::Target;
 use vouch_spec::profile::Profile;
 use vouch_spec::text::{Diagnostics, Source};
 
+/// Reads and checks a load file.
+pub(super) fn read_file(path: &Path) -> Result<LoadFile, CliError> {
+    let source = Source::read(path).map_err(|error| CliError::Usage(error.to_string()))?;
+    LoadFile::parse(&source).map_err(|problems| CliError::Files(Diagnostics(problems).tidy()))
+}
+
 pub(in crate::cli) fn run(args: Args) -> Done {
     let file = match &args.file {
         None => LoadFile::default(),
-        Some(path) => {
-            let source = Source::read(path).map_err(|error| CliError::Usage(error.to_string()))?;
-            LoadFile::parse(&source).map_err(|problems| CliError::Files(Diagnostics(problems).tidy()))?
-        }
+        Some(path) => read_file(path)?,
     };
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;

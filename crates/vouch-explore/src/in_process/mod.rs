@@ -189,7 +189,7 @@ impl InProcess {
         let realm = self.place(place);
         self.network.cloud.store().by_id(realm, self.id(person))?;
         let url_safe_characters = self.conditions.url_safe_characters;
-        let shape = vouch_sim::mock_cloud::TokenShape { url_safe_characters, capital_user_id, padding: None };
+        let shape = vouch_sim::mock_cloud::TokenShape { url_safe_characters, capital_user_id, ..Default::default() };
         self.network.cloud.sign_in_token(realm, self.id(person), &shape)
     }
 }

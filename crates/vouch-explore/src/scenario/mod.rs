@@ -16,7 +16,9 @@ use std::fmt::Write;
 use vouch_spec::profile::NumberForm;
 use vouch_spec::protocol::Realm;
 use vouch_spec::scenario::Text;
-use vouch_spec::step::{ClockSkew, CurrentUser, Outcome, Outcomes, Relaunch, ScenarioStep, Status, StatusChanges};
+use vouch_spec::step::{
+    ClockSkew, CurrentUser, NO_USER, Outcome, Outcomes, Relaunch, ScenarioStep, Status, StatusChanges,
+};
 
 /// The clause of status changes.
 const CHANGES: &str = "LIF-6";
@@ -242,7 +244,7 @@ fn checks(after: &[State]) -> Vec<ScenarioStep> {
         steps.push(ScenarioStep::new(Status { is, includes: vec![], excludes: vec![] }));
     }
     if after.iter().all(|state| state.user() == first.user()) {
-        let user = first.user().map_or("none".to_owned(), |person| format!("${}.id", person.name()));
+        let user = first.user().map_or(NO_USER.to_owned(), |person| format!("${}.id", person.name()));
         steps.push(ScenarioStep::new(CurrentUser::is(Text(user))));
     }
     steps

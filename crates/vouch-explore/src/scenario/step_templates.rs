@@ -49,6 +49,7 @@ pub(super) fn issue_token(person: Person, bind: &str) -> IssueToken {
         url_safe_characters: false,
         padding: None,
         capital_user_id: false,
+        other_team: false,
     }
 }
 

@@ -11,7 +11,7 @@ use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{ErrorKind, Realm};
 use vouch_spec::step::{
     Advance, AppUser, Configure, CorruptStorage, Corruption, Crash, DeleteUser, Fault, FaultKind, Identify, Keeps,
-    Kill, Launch, LockStorage, NOBODY, NetworkState, Outcome, Outcomes, Reboot, Reconcile, Refresh, Reinstall,
+    Kill, Launch, LockStorage, NO_USER, NetworkState, Outcome, Outcomes, Reboot, Reconcile, Refresh, Reinstall,
     Relaunch, Revoke, ScenarioStep, SetUserId, Status, UndoDelete, UnlockStorage,
 };
 
@@ -144,7 +144,7 @@ fn others(stage: &Stage, home: Realm) -> Vec<ScenarioStep> {
         Action::Revoke => vec![ScenarioStep::new(Revoke { user: own.name().into() })],
         Action::RefuseAccessTokens => vec![refuse_access_tokens(own)],
         Action::AppUser(person) => {
-            vec![ScenarioStep::new(AppUser { user: person.map_or(NOBODY, Person::name).into() })]
+            vec![ScenarioStep::new(AppUser { user: person.map_or(NO_USER, Person::name).into() })]
         }
         _ => vec![],
     }

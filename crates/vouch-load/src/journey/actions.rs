@@ -2,6 +2,7 @@
 
 use crate::endpoints::LoadCall;
 use std::time::Duration;
+use vouch_spec::duration;
 use vouch_spec::protocol::Realm;
 use vouch_spec::scenario::Text;
 use vouch_spec::step::{ClientCall, ExpiringToken, ForgeToken, GrantCall, Step, StepFields as _, TokenShape};
@@ -128,7 +129,7 @@ pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
             ExpiringToken::AccessToken => JourneyAction::Expire,
             ExpiringToken::SignInToken => return StepMapping::Unfit(TIME),
         },
-        Step::Advance(step) => match humantime::parse_duration(&step.by) {
+        Step::Advance(step) => match duration::parse_positive(&step.by) {
             Ok(by) => JourneyAction::Advance(by),
             Err(_) => return StepMapping::Unfit("this is not a duration"),
         },

@@ -5,7 +5,6 @@ use super::{Evidence, Violation};
 use hyper::HeaderMap;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
 use vouch_sim::wire::{ELSEWHERE, Exchange, ExchangeOutcome, Operation, Party};
-use vouch_spec::protocol::message::Area;
 use vouch_spec::text::lossy;
 
 /// The clause that is violated when a secret of this kind leaks.
@@ -146,13 +145,13 @@ pub(super) fn in_errors(evidence: &Evidence<'_>) -> Option<Violation> {
     })
 }
 
-/// Tokens are stored in secure storage only. The sign-in token is not stored at all.
-pub(super) fn in_storage(all: &[Stored<'_>]) -> Option<Violation> {
+/// Tokens are stored only in the areas that the adapter declares for them. The sign-in token is not stored at all.
+pub(super) fn in_storage(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
     for (item, secrets) in all {
         for known in secrets {
             let (expected, forbidden) = match known.kind {
                 SecretKind::SignInToken => ("a sign-in token that is not stored", true),
-                _ => ("secrets in secure storage only", item.area != Area::Secure),
+                _ => ("secrets in secure storage only", !evidence.token_storage.contains(&item.area)),
             };
             if forbidden {
                 // The guide says of API keys only that the token scheme keeps none (MIG-6, checked by `storage::one_scheme`).

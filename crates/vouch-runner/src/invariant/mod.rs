@@ -16,7 +16,7 @@ use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::Exchange;
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::profile::Profile;
-use vouch_spec::protocol::message::Item;
+use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
 /// What a case has produced so far.
@@ -30,6 +30,8 @@ pub struct Evidence<'a> {
     pub written: &'a str,
     /// Every item in the storage of the device.
     pub items: &'a [Item],
+    /// The areas in which the SDK may keep tokens, as its adapter declares.
+    pub token_storage: &'a [Area],
     pub sdk: &'a Observed,
     /// The maximum number of SDK calls that the step could have made.
     pub calls: usize,
@@ -128,7 +130,7 @@ impl InvariantState {
             if self.stored { None } else { storage::session_is_visible(evidence, grants) },
             written.as_deref().and_then(|written| leaks::in_logs(&Evidence { written, ..*evidence })),
             leaks::in_errors(evidence),
-            leaks::in_storage(&stored),
+            leaks::in_storage(evidence, &stored),
             storage::one_scheme(evidence, &stored),
             storage::one_user(evidence, grants, &stored),
             storage::empty_after_sign_out(evidence, &stored),

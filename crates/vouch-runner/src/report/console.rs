@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
+use vouch_spec::protocol::message::Area;
 use vouch_spec::scenario::{Clauses, Level};
 use vouch_spec::text::Diagnostic;
 
@@ -114,7 +115,12 @@ impl<W: Write> Console<W> {
             started.target,
             started.time,
             cases(started.cases)
-        )
+        )?;
+        if started.token_storage != [Area::Secure] {
+            let areas: Vec<_> = started.token_storage.iter().map(|area| area.word()).collect();
+            writeln!(self.out, "the adapter declares these areas safe for tokens: {}", areas.join(", "))?;
+        }
+        Ok(())
     }
 
     fn case(&mut self, case: &CaseReport) -> io::Result<()> {
@@ -173,7 +179,7 @@ impl<W: Write> Console<W> {
                     let known = self.shown.get(&finding.cause).filter(|_| !self.detail.every_finding).cloned();
                     match known {
                         Some(known) => writeln!(self.out, "  and what {known} shows")?,
-                        None => self.finding(finding, case.advice.as_deref())?,
+                        None => self.finding(finding)?,
                     }
                     self.shown.entry(finding.cause.clone()).or_insert_with(|| case.id.clone());
                 }
@@ -208,7 +214,7 @@ impl<W: Write> Console<W> {
         Ok(())
     }
 
-    fn finding(&mut self, finding: &Finding, advice: Option<&str>) -> io::Result<()> {
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         for id in &finding.clauses {
             if let Some(clause) = self.clauses.get(id) {
                 let level = if clause.level == Level::Must { "must" } else { "should" };
@@ -223,7 +229,7 @@ impl<W: Write> Console<W> {
         for line in got {
             writeln!(self.out, "    {line}")?;
         }
-        if let Some(advice) = advice {
+        if let Some(advice) = &finding.advice {
             writeln!(self.out, "  {}    {advice}", self.styles.bold.apply_to("advice"))?;
         }
         if !finding.wire.is_empty() {

@@ -167,6 +167,7 @@ impl<'a> CaseRun<'a> {
             exchanges: &world.transcript.since(0),
             written: &world.device.take_written(),
             items,
+            token_storage: &world.token_storage,
             sdk: &world.sdk.observed(),
             calls: step.step.calls() + in_flight,
             idle: in_flight == 0 && world.device.runs(),
@@ -192,13 +193,13 @@ impl<'a> CaseRun<'a> {
 
     fn step_failure(step: &ScenarioStep, error: StepError) -> Box<StepFailure> {
         let (span, description, kind) = (step.span, step.step.describe(), step.step.kind().name);
-        Box::new(StepFailure { span, description, kind, about: About::Clauses(vec![]), error })
+        Box::new(StepFailure { span, description, kind, about: About::Clauses(vec![]), advice: None, error })
     }
 
     /// A failure that belongs to no step and violates no clause. Its location is the id of the scenario.
     fn case_failure(&self, error: StepError) -> Box<StepFailure> {
         let span = self.case.scenario.header.id.span;
         let description = "the whole case".into();
-        Box::new(StepFailure { span, description, kind: "case", about: About::Clauses(vec![]), error })
+        Box::new(StepFailure { span, description, kind: "case", about: About::Clauses(vec![]), advice: None, error })
     }
 }

@@ -3,7 +3,7 @@
 use super::summary::Summary;
 use super::verdict::CaseReport;
 use serde::Serialize;
-use vouch_spec::protocol::message::SdkName;
+use vouch_spec::protocol::message::{Area, SdkName};
 
 /// An event of a run.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Started {
     pub sdk_under_test: bool,
     /// The target file fills the roles `idp` and `api`.
     pub cloud_under_test: bool,
+    /// The areas in which the SDK may keep tokens, as its adapter declares.
+    pub token_storage: Vec<Area>,
     /// `virtual` or `real`.
     pub time: &'static str,
     /// The number of planned cases.

@@ -7,6 +7,7 @@ use super::world::World;
 use crate::invariant::Violation;
 use vouch_sim::wire::redact::Redacted;
 use vouch_sim::wire::{Exchange, render};
+use vouch_spec::scenario::Advice;
 use vouch_spec::step::ScenarioStep;
 use vouch_spec::text::Span;
 
@@ -35,6 +36,7 @@ struct Nonconformity {
     got: String,
     /// The standard error at the time of the failure, if it was captured.
     stderr: Option<String>,
+    advice: Option<String>,
 }
 
 /// The finding of a failed step.
@@ -48,11 +50,17 @@ pub(super) async fn of_step(case: &PlannedCase, world: &World, failure: StepFail
         expected,
         got,
         stderr: None,
+        advice: advice(case, world, failure.advice.as_ref()),
     };
     let nonconformity = match failure.error {
         StepError::Unmet { expected, got } => {
             let (clauses, severity) = clauses(case, &failure.about);
-            found(clauses, severity, expected, got)
+            let of_case = case.scenario.header.advice.as_ref().map(|advice| &advice.value);
+            // A step that the case is not about fails for a reason of its own.
+            let of_case = of_case.filter(|_| severity != Severity::Setup && !clauses.is_empty());
+            let found = found(clauses, severity, expected, got);
+            let of_case = || advice(case, world, of_case);
+            Nonconformity { advice: found.advice.or_else(of_case), ..found }
         }
         StepError::Violates { clause, expected, got } => {
             found(vec![clause.to_owned()], Severity::ByLevel, expected, got)
@@ -96,6 +104,7 @@ pub(super) async fn of_invariant(
         expected: violation.expected.to_owned(),
         got: violation.got,
         stderr: None,
+        advice: None,
     };
     finding(case, world, nonconformity).await
 }
@@ -122,7 +131,17 @@ async fn finding(case: &PlannedCase, world: &World, found: Nonconformity) -> Fin
         got: scrub(&found.got),
         wire: last_exchanges(&exchanges, world),
         stderr: scrub(&last_lines(&stderr, SHOWN_STDERR_LINES)),
+        advice: found.advice,
     }
+}
+
+/// The advice for the roles under test, in the words of the wire profile.
+fn advice(case: &PlannedCase, world: &World, advice: Option<&Advice>) -> Option<String> {
+    let roles = &case.scenario.header.roles;
+    let under_test: Vec<_> =
+        roles.iter().copied().filter(|role| world.under_test.is_empty() || world.under_test.contains(role)).collect();
+    let text = advice?.for_roles(&under_test, *roles.first()?)?;
+    Some(world.profile.fill_phrases(text))
 }
 
 /// The clauses of a step that did something else than was expected.

@@ -7,7 +7,7 @@ use vouch_spec::profile::Standard;
 use vouch_spec::protocol::{Capability, Control, Realm, Role};
 use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
 use vouch_spec::step::{Expiries, Reading, ScenarioStep};
-use vouch_spec::text::{Decoder, Diagnostic, Diagnostics, Node, Span, did_you_mean};
+use vouch_spec::text::{Decoder, Diagnostic, Diagnostics, Node};
 
 /// Everything that a run will do. Cheap to clone: clones share clauses and cases.
 #[derive(Clone)]
@@ -238,27 +238,7 @@ fn check_variables(scenario: &Scenario, people: &[String], decoder: &Decoder) {
 }
 
 fn check_node(node: &Node, known: &[String], decoder: &Decoder) {
-    node.each_text(&mut |text, span| {
-        for (name, at) in references(text) {
-            if known.iter().any(|k| k == name) {
-                continue;
-            }
-            // The caret stands under the variable where the text is written plainly, else under the text.
-            let plain = decoder.source().text().get(span.start..span.end) == Some(text);
-            let place = if plain {
-                Span { start: span.start + at, end: (span.start + at + 1 + name.len()).min(span.end) }
-            } else {
-                span
-            };
-            if name.is_empty() {
-                decoder.wrong(place, "a `$` that begins no variable", "write `$$` for a dollar sign");
-            } else {
-                let valid: Vec<_> = known.iter().map(|name| format!("${name}")).collect();
-                let help = did_you_mean(&format!("${name}"), valid.iter().map(String::as_str));
-                decoder.wrong(place, format!("undefined variable `${name}`"), help);
-            }
-        }
-    });
+    node.each_text(&mut |text, span| vouch_spec::scenario::check_variables(text, span, known, decoder));
 }
 
 fn bound_names(node: &Node, known: &mut Vec<String>) {

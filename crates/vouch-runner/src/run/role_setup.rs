@@ -10,7 +10,8 @@ use vouch_sim::reference::adapter::{ReferenceSdk, TimeSource};
 use vouch_sim::reference::app::DefaultAppPolicy;
 use vouch_sim::reference::backend::DefaultBackendPolicy;
 use vouch_spec::profile::Profile;
-use vouch_spec::protocol::Capability;
+use vouch_spec::protocol::message::Area;
+use vouch_spec::protocol::{Capability, Role};
 
 /// The implementations that fill the roles, and the settings of their environment.
 #[derive(Clone)]
@@ -19,10 +20,14 @@ pub struct RoleSetup {
     pub app: AppRole,
     pub backend: BackendRole,
     pub cloud: CloudRole,
+    /// The roles under test. Empty: every role is built in.
+    pub under_test: BTreeSet<Role>,
     /// The format of exchange and refresh requests.
     pub profile: Arc<Profile>,
     /// The capabilities that the SDK claims.
     pub capabilities: BTreeSet<Capability>,
+    /// The areas in which the SDK may keep tokens, as its adapter declares (EXC-3).
+    pub token_storage: Vec<Area>,
     /// Whether time is virtual or real.
     pub mode: ClockMode,
     /// Whether the SDK takes its time from the harness, which is possible in real time, too.
@@ -40,8 +45,10 @@ impl RoleSetup {
             app: AppRole::Builtin(Arc::new(DefaultAppPolicy)),
             backend: BackendRole::Builtin(Arc::new(DefaultBackendPolicy)),
             cloud: CloudRole::Simulated { keys, policy: Arc::new(DefaultCloudPolicy) },
+            under_test: BTreeSet::new(),
             profile: Profile::junction(),
             capabilities: Capability::ALL.iter().copied().collect(),
+            token_storage: vec![Area::Secure],
             mode: ClockMode::Virtual,
             tells_time: true,
             deadlines: Deadlines::default(),

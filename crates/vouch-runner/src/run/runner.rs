@@ -65,6 +65,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         sdk: settings.sdk.clone(),
         sdk_under_test: matches!(settings.engine.sdk, SdkRole::Command(_)),
         cloud_under_test: scope.servers_first,
+        token_storage: settings.engine.token_storage.clone(),
         time: if settings.engine.mode == ClockMode::Virtual { "virtual" } else { "real" },
         cases: planned,
         jobs: settings.jobs,

@@ -56,6 +56,7 @@ impl Snapshots {
                 kind: "wire",
                 // Other traffic than before may be right: it violates no clause by itself.
                 about: About::Clauses(vec![]),
+                advice: None,
                 error,
             })
         })

@@ -1,7 +1,7 @@
 //! Mistakes in the steps of a scenario that show only when its steps are seen together.
 
 use vouch_spec::scenario::{Scenario, Text, references};
-use vouch_spec::step::{ScenarioStep, Step};
+use vouch_spec::step::{NO_USER, ScenarioStep, Step};
 use vouch_spec::text::{Decoder, did_you_mean};
 
 /// Notes every mistake of the steps of a case. `people` are the names under `given`.
@@ -14,7 +14,10 @@ pub(super) fn check(steps: &[ScenarioStep], people: &[String], decoder: &Decoder
             Step::Cancel(call) => check_call(&call.call, step, &started, decoder),
             Step::CurrentUser(user) => {
                 let users = user.is.iter().chain(&user.not).chain(&user.is_one_of);
-                users.for_each(|user| check_id(user, step, people, decoder));
+                users.for_each(|user| {
+                    check_id(user, step, people, decoder);
+                    check_is_id(user, step, people, decoder);
+                });
             }
             Step::SetUserId(user) => check_id(&user.user_id, step, people, decoder),
             _ => {}
@@ -37,6 +40,16 @@ fn check_id(user: &Text, step: &ScenarioStep, people: &[String], decoder: &Decod
     if people.contains(&user.0) {
         let what = format!("`{}` is a person of the scenario, and here stands the id of a vendor user", user.0);
         decoder.wrong(step.span, what, format!("write `${}.id`", user.0));
+    }
+}
+
+/// A text that can be the id of no user.
+fn check_is_id(user: &Text, step: &ScenarioStep, people: &[String], decoder: &Decoder) {
+    let is_word = user.0.chars().all(|c| c.is_ascii_alphabetic());
+    if is_word && user.0 != NO_USER && !people.contains(&user.0) {
+        let valid: Vec<_> = people.iter().map(|name| format!("${name}.id")).collect();
+        let valid = valid.iter().map(String::as_str).chain([NO_USER]);
+        decoder.wrong(step.span, format!("`{}` is not the id of a user", user.0), did_you_mean(&user.0, valid));
     }
 }
 

@@ -3,6 +3,7 @@
 pub use vouch_spec::step::StepResult;
 
 use crate::sut::SutError;
+use vouch_spec::scenario::Advice;
 use vouch_spec::text::Span;
 
 /// Why a step failed.
@@ -35,6 +36,8 @@ pub struct StepFailure {
     /// The name of the step's kind, for example `signIn`.
     pub kind: &'static str,
     pub about: About,
+    /// The advice of the step itself.
+    pub advice: Option<Advice>,
     pub error: StepError,
 }
 
@@ -59,6 +62,7 @@ impl StepFailure {
                 if let (About::Case | About::Setup(None), About::Clauses(_)) = (&inner.about, &self.about) {
                     inner.about = self.about;
                 }
+                inner.advice = inner.advice.or(self.advice);
                 inner
             }
             _ => self,

@@ -14,7 +14,7 @@ pub struct CaseReport {
     pub id: String,
     pub group: String,
     pub title: String,
-    /// How to repair a build that fails the case.
+    /// How to repair a build that fails the case: the advice of its first finding that has one.
     pub advice: Option<String>,
     /// The path of the scenario file.
     pub file: String,
@@ -27,11 +27,17 @@ pub struct CaseReport {
 impl CaseReport {
     /// The report of a planned case.
     pub(super) fn new(case: &PlannedCase, verdict: Verdict, duration: Duration) -> Self {
+        let advice = match &verdict {
+            Verdict::Failed(findings) | Verdict::Warned(findings) => {
+                findings.iter().find_map(|finding| finding.advice.clone())
+            }
+            _ => None,
+        };
         Self {
             id: case.id.clone(),
             group: case.scenario.group.clone(),
             title: case.scenario.header.title.clone(),
-            advice: case.scenario.header.advice.clone(),
+            advice,
             file: case.scenario.source.path().display().to_string(),
             proves: case.scenario.proves().map(str::to_owned).collect(),
             verdict,
@@ -116,6 +122,8 @@ pub struct Finding {
     pub wire: Vec<Redacted>,
     /// The last lines of the adapter's standard error.
     pub stderr: Redacted,
+    /// What to change, for the authors of the build under test.
+    pub advice: Option<String>,
 }
 
 /// Whether a finding can be a warning.
@@ -187,6 +195,7 @@ groups:
             got: empty(),
             wire: vec![],
             stderr: empty(),
+            advice: None,
         }
     }
 

@@ -16,7 +16,7 @@ use super::users::Users;
 use super::vendor::Vendor;
 use crate::sut::{BackendLaunch, BackendRole, CloudRole, SutError};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -25,8 +25,8 @@ use vouch_sim::clock::{Clock, real_now_ms};
 use vouch_sim::wire::redact::Redactor;
 use vouch_sim::wire::{FaultInjector, Link, Party, RecordingProxy, Transcript, WireRequest, WireResponse};
 use vouch_spec::profile::Profile;
-use vouch_spec::protocol::Realm;
-use vouch_spec::protocol::message::Item;
+use vouch_spec::protocol::message::{Area, Item};
+use vouch_spec::protocol::{Realm, Role};
 use vouch_spec::scenario::{Given, OwnProfile, Text};
 use vouch_spec::step::Expiries;
 
@@ -50,6 +50,10 @@ pub struct World {
     /// The calls of `start` steps by name.
     pub(super) started_calls: Mutex<HashMap<String, StartedCall>>,
     pub(super) crash_point: CrashPoint,
+    /// The areas in which the SDK may keep tokens.
+    pub(super) token_storage: Vec<Area>,
+    /// The roles under test; empty if all are built in.
+    pub(super) under_test: BTreeSet<Role>,
     call_timeout: Duration,
 }
 
@@ -110,6 +114,8 @@ impl World {
             expiries: Mutex::new(options.expiries),
             started_calls: Mutex::default(),
             crash_point: options.crash_point,
+            token_storage: setup.token_storage.clone(),
+            under_test: setup.under_test.clone(),
             call_timeout: setup.deadlines.call,
         };
         world.update_expiries(|_| {});

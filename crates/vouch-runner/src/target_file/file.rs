@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use vouch_spec::duration::{self, DurationError};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::{Control, Environment, Region};
 use vouch_spec::text::Spanned;
@@ -90,7 +91,7 @@ pub struct BackendSection {
 pub struct VendorSection {
     /// The loopback address that Vouch listens on as the vendor API, for example `127.0.0.1:9400`.
     pub listen: Spanned<String>,
-    pub api_key: String,
+    pub api_key: Spanned<String>,
 }
 
 /// The login request of a test user. `$user` is replaced by its name. The backend must accept any name.
@@ -102,7 +103,7 @@ pub struct LoginSection {
     #[serde(default)]
     pub headers: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
-    pub body: Option<Value>,
+    pub body: Option<Spanned<Value>>,
     /// The location of the credential in the response: `/json/pointer`, `header:NAME`, `cookie:NAME` or `body`.
     pub credential: Spanned<String>,
     /// Requests that come before it.
@@ -122,7 +123,7 @@ pub struct ValueSection {
     #[serde(default)]
     pub headers: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
-    pub body: Option<Value>,
+    pub body: Option<Spanned<Value>>,
     /// Locations of values, by the name of their variable.
     #[serde(default)]
     pub values: BTreeMap<String, Spanned<String>>,
@@ -137,7 +138,7 @@ pub struct TokenRequestSection {
     #[serde(default)]
     pub headers: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
-    pub body: Option<Value>,
+    pub body: Option<Spanned<Value>>,
     /// The location of the token in the response: `/json/pointer`, `header:NAME` or `body`.
     pub token: Spanned<String>,
     /// Requests that come before each token request.
@@ -166,7 +167,7 @@ pub struct CloudSection {
     pub lifetimes: LifetimeSection,
     /// How long after their end the cloud still accepts tokens, because clocks differ. Default: 60s with a hook `advance`.
     #[serde(default)]
-    pub clock_leeway: Option<PositiveDuration>,
+    pub clock_leeway: Option<DurationOrZero>,
     /// Whether the refusal of a refresh says that the user is gone. Default: true.
     #[serde(default)]
     pub reports_deletion: Option<bool>,
@@ -219,43 +220,50 @@ pub struct DeadlineSection {
     pub request: Option<PositiveDuration>,
 }
 
-/// A duration that is not zero, for example `10s` or `500ms`.
+/// A duration longer than zero, for example `10s` or `500ms`.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
 pub struct PositiveDuration(pub(super) Duration);
 
 impl TryFrom<String> for PositiveDuration {
-    type Error = InvalidDuration;
+    type Error = DurationError;
 
-    fn try_from(text: String) -> Result<Self, InvalidDuration> {
-        match humantime::parse_duration(&text) {
-            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
-            _ => Err(InvalidDuration(text)),
-        }
+    fn try_from(text: String) -> Result<Self, DurationError> {
+        duration::parse_positive(&text).map(Self)
     }
 }
 
-/// A text that is not a positive duration.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is not a duration; write for example \"10s\" or \"500ms\"")]
-pub struct InvalidDuration(String);
+/// A duration that may be zero.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct DurationOrZero(pub(super) Duration);
+
+impl TryFrom<String> for DurationOrZero {
+    type Error = DurationError;
+
+    fn try_from(text: String) -> Result<Self, DurationError> {
+        duration::parse(&text).map(Self)
+    }
+}
 
 /// A program and its arguments.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(try_from = "Vec<String>")]
+#[serde(try_from = "Vec<Spanned<String>>")]
 #[schemars(with = "Vec<String>")]
 pub struct CommandLine {
     pub(super) program: String,
-    pub(super) args: Vec<String>,
+    pub(super) args: Vec<Spanned<String>>,
 }
 
-impl TryFrom<Vec<String>> for CommandLine {
+impl TryFrom<Vec<Spanned<String>>> for CommandLine {
     type Error = &'static str;
 
-    fn try_from(words: Vec<String>) -> Result<Self, Self::Error> {
+    fn try_from(words: Vec<Spanned<String>>) -> Result<Self, Self::Error> {
         let mut words = words.into_iter();
-        let program = words.next().ok_or("`command` is empty: give the program and its arguments")?;
+        let program = words.next().filter(|program| !program.value.is_empty());
+        let program = program.ok_or("`command` is empty: give the program and its arguments")?.value;
         Ok(Self { program, args: words.collect() })
     }
 }

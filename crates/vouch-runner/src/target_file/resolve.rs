@@ -1,4 +1,4 @@
-//! Resolves the sections of a target file to roles.
+//! Resolves the sections of a target file to roles. [`super::fields`] checks the single fields.
 
 use super::Target;
 use super::file::{
@@ -7,10 +7,9 @@ use super::file::{
 };
 use crate::sut::{
     AppRole, BackendLaunch, BackendRole, BackendSpec, ClientUserId, CloudSpec, Deadlines, Login, Place, Program,
-    RealmSpec, RequestLine, SdkRole, ServiceSpec, Template, TokenCall, USUAL_JWKS, ValueCall,
+    RealmSpec, SdkRole, ServiceSpec, Template, TokenCall, USUAL_JWKS, ValueCall,
 };
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,8 +63,8 @@ pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
     target
 }
 
-struct Resolver<'a> {
-    decoder: &'a Decoder,
+pub(super) struct Resolver<'a> {
+    pub(super) decoder: &'a Decoder,
     folder: PathBuf,
     /// The maximum time until a service is ready.
     connect_timeout: Duration,
@@ -73,10 +72,8 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn profile(&self, name: Option<&Spanned<String>>, custom: Option<Spanned<Profile>>) -> Option<Arc<Profile>> {
-        if let Some(custom) = &custom
-            && let Some((field, why)) = custom.value.check()
-        {
-            self.decoder.wrong(custom.span, format!("invalid mapping: `{field}`: {why}"), "see docs/profiles.md");
+        if let Some(custom) = &custom {
+            self.check_mapping(custom);
         }
         let name = name?;
         match (name.value.as_str(), custom) {
@@ -95,6 +92,7 @@ impl Resolver<'_> {
 
     fn adapter(&self, section: AdapterSection) -> Program {
         let CommandLine { program, args } = section.command;
+        let args = args.into_iter().map(|arg| arg.value).collect();
         let environment = section.env.into_iter().collect();
         Program { program: self.program(program), args, folder: self.folder.clone(), environment }
     }
@@ -108,18 +106,11 @@ impl Resolver<'_> {
         std::path::absolute(&local).unwrap_or(local).display().to_string()
     }
 
-    fn template(&self, text: &Spanned<String>, known: &[&str]) -> Template {
-        for (name, _) in references(&text.value) {
-            if !known.contains(&name) {
-                let valid: Vec<_> = known.iter().map(|name| format!("${name}")).collect();
-                let help = did_you_mean(&format!("${name}"), valid.iter().map(String::as_str));
-                self.decoder.wrong(text.span, format!("undefined variable `${name}`"), help);
-            }
-        }
-        Text(text.value.clone())
-    }
-
-    fn templates(&self, map: &BTreeMap<String, Spanned<String>>, known: &[&str]) -> BTreeMap<String, Template> {
+    pub(super) fn templates(
+        &self,
+        map: &BTreeMap<String, Spanned<String>>,
+        known: &[&str],
+    ) -> BTreeMap<String, Template> {
         map.iter().map(|(name, text)| (name.clone(), self.template(text, known))).collect()
     }
 
@@ -132,10 +123,10 @@ impl Resolver<'_> {
     ) -> ServiceSpec {
         ServiceSpec {
             program: self.program(command.program),
-            args: command.args.into_iter().map(Text).collect(),
+            args: command.args.iter().map(|arg| self.template(arg, known)).collect(),
             folder: self.folder.clone(),
             environment: self.templates(env, known).into_iter().collect(),
-            ready: ready.map(|ready| self.template(ready, known)),
+            ready: ready.map(|ready| self.path_or_url(ready, known)),
             connect_timeout: self.connect_timeout,
         }
     }
@@ -160,8 +151,9 @@ impl Resolver<'_> {
             }
             (None, Some(url), Some(vendor)) => {
                 let listen = self.loopback(&vendor.listen);
-                self.url(&url);
-                listen.map(|listen| BackendLaunch::Running { url: url.value, listen, api_key: vendor.api_key })
+                self.url(&url, &[]);
+                let api_key = self.literal(&vendor.api_key);
+                listen.map(|listen| BackendLaunch::Running { url: url.value, listen, api_key })
             }
             (None, Some(url), None) => {
                 let help = "add `[backend.vendor]` with `listen` and `apiKey`, as that backend is configured";
@@ -186,9 +178,10 @@ impl Resolver<'_> {
                 let before = self.value_calls(&login.before, &mut known);
                 let line = self.line(&login.request, &known);
                 let credential = self.place(&login.credential);
-                let headers = self.templates(&login.headers, &known);
+                let headers = self.headers(&login.headers, &known);
+                let body = self.body(login.body.as_ref(), &known);
                 let (credential, values) = (credential?, self.places(&login.values));
-                Some(Login::Call { before, line: line?, headers, body: login.body, credential, values })
+                Some(Login::Call { before, line: line?, headers, body, credential, values })
             }
             None if !credentials.is_empty() => Some(Login::Fixed(credentials.into_iter().collect())),
             None => {
@@ -211,9 +204,10 @@ impl Resolver<'_> {
 
     fn value_call(&self, section: &ValueSection, known: &[&str]) -> Option<ValueCall> {
         let line = self.line(&section.request, known);
-        let headers = self.templates(&section.headers, known);
+        let headers = self.headers(&section.headers, known);
+        let body = self.body(section.body.as_ref(), known);
         let values = self.places(&section.values);
-        Some(ValueCall { line: line?, headers, body: section.body.clone(), values })
+        Some(ValueCall { line: line?, headers, body, values })
     }
 
     fn places(&self, places: &BTreeMap<String, Spanned<String>>) -> BTreeMap<String, Place> {
@@ -226,17 +220,10 @@ impl Resolver<'_> {
         let before = self.value_calls(&section.before, &mut known);
         let line = self.line(&section.request, &known);
         let token = self.place(&section.token);
-        let headers = self.templates(&section.headers, &known);
+        let headers = self.headers(&section.headers, &known);
+        let body = self.body(section.body.as_ref(), &known);
         let failed_when = section.failed_when.as_ref().map(|pointer| self.pointer(pointer));
-        Some(TokenCall { line: line?, headers, body: section.body.clone(), token: token?, before, failed_when })
-    }
-
-    fn pointer(&self, text: &Spanned<String>) -> String {
-        if !text.value.starts_with('/') {
-            let message = format!("`{}` is not a JSON pointer", text.value);
-            self.decoder.wrong(text.span, message, "write for example \"/errors\"");
-        }
-        text.value.clone()
+        Some(TokenCall { line: line?, headers, body, token: token?, before, failed_when })
     }
 
     fn client_user_id(&self, text: Option<&Spanned<String>>) -> ClientUserId {
@@ -253,54 +240,14 @@ impl Resolver<'_> {
         }
     }
 
-    fn line(&self, text: &Spanned<String>, known: &[&str]) -> Option<RequestLine> {
-        let line = RequestLine::parse(&self.template(text, known).0);
-        if line.is_none() {
-            let message = format!("`{}` is not a method and a path", text.value);
-            self.decoder.wrong(text.span, message, "write for example \"POST /sign-in-token\"");
-        }
-        line
-    }
-
-    fn place(&self, text: &Spanned<String>) -> Option<Place> {
-        let place = Place::parse(&text.value);
-        if place.is_none() {
-            let message = format!("`{}` is not a location in a response", text.value);
-            self.decoder.wrong(
-                text.span,
-                message,
-                "write \"/json/pointer\", \"header:NAME\", \"cookie:NAME\" or \"body\"",
-            );
-        }
-        place
-    }
-
-    fn loopback(&self, text: &Spanned<String>) -> Option<SocketAddr> {
-        let address = text.value.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
-        if address.is_none() {
-            let message = format!("`{}` is not a loopback address with a port", text.value);
-            self.decoder.wrong(text.span, message, "write for example \"127.0.0.1:9400\"");
-        }
-        address
-    }
-
-    fn url(&self, text: &Spanned<String>) {
-        if !(text.value.starts_with("http://") || text.value.starts_with("https://")) {
-            let message = format!("`{}` is not a URL", text.value);
-            self.decoder.wrong(text.span, message, "begin it with http:// or https://");
-        }
-    }
-
     fn cloud(&self, section: CloudSection) -> Option<CloudSpec> {
         let mut realms = BTreeMap::new();
         for of in &section.realms {
-            self.url(&of.api);
-            self.url(&of.auth);
             let realm = Realm { environment: of.environment, region: of.region };
             let spec = RealmSpec {
-                api: self.template(&of.api, &CLOUD),
-                auth: self.template(&of.auth, &CLOUD),
-                api_key: of.api_key.value.clone(),
+                api: self.url(&of.api, &CLOUD),
+                auth: self.url(&of.auth, &CLOUD),
+                api_key: self.literal(&of.api_key),
             };
             if realms.insert(realm, spec).is_some() {
                 self.decoder.wrong(of.api.span, format!("{realm} is listed twice"), "remove one of them");
@@ -314,7 +261,7 @@ impl Resolver<'_> {
         let or = |given: Option<PositiveDuration>, default: Duration| given.map_or(default, |duration| duration.0);
         let hook = |command: CommandLine| {
             let mut words = vec![self.program(command.program)];
-            words.extend(command.args);
+            words.extend(command.args.into_iter().map(|arg| arg.value));
             words
         };
         Some(CloudSpec {
@@ -327,7 +274,7 @@ impl Resolver<'_> {
             },
             clock_leeway: section.clock_leeway.map(|duration| duration.0),
             reports_deletion: section.reports_deletion.unwrap_or(true),
-            jwks: section.jwks.map_or_else(|| USUAL_JWKS.to_owned(), |jwks| jwks.value),
+            jwks: section.jwks.map_or_else(|| USUAL_JWKS.to_owned(), |jwks| self.path_or_url(&jwks, &[]).0),
             hooks: section.hooks.into_iter().map(|(control, command)| (control, hook(command))).collect(),
             hook_environment: self.templates(&section.env, &CLOUD).into_iter().collect(),
             folder: self.folder.clone(),

@@ -33,6 +33,9 @@ use std::time::Duration;
 use vouch_spec::profile::{NumberForm, Profile};
 use vouch_spec::protocol::Realm;
 
+/// The id of a team that is not the scenario's.
+const OTHER_TEAM: &str = "7e57ab1e-0000-4000-8000-00000000beef";
+
 /// How this cloud behaves where the scheme leaves room.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CloudBehaviour {
@@ -223,7 +226,10 @@ impl MockCloud {
 
     /// Makes a sign-in token as the API would, in a given shape.
     pub fn sign_in_token(&self, realm: Realm, user_id: &str, shape: &TokenShape) -> Option<String> {
-        let team = self.store().team(realm).clone();
+        let mut team = self.store().team(realm).clone();
+        if shape.other_team {
+            team.id = OTHER_TEAM.into();
+        }
         token::sign_in_token(&self.0, realm, &team, user_id, shape)
     }
 }

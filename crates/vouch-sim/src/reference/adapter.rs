@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::{
-    Authenticate, Authenticated, Clock, Configure, CurrentUser, Empty, Identify, Initialized, Items, LockStorage,
+    Area, Authenticate, Authenticated, Clock, Configure, CurrentUser, Empty, Identify, Initialized, Items, LockStorage,
     Request, Requested, SdkName, SetUserId, SignIn, Sleep, Start, Status,
 };
 use vouch_spec::protocol::{
@@ -122,6 +122,7 @@ impl Adapter {
                 platform: "rust".into(),
             },
             capabilities: Capability::ALL.iter().copied().filter(claims).collect(),
+            token_storage: vec![Area::Secure],
         }
     }
 

@@ -1,6 +1,5 @@
 //! Wire profiles: how exchange and refresh look on the wire, as data. `junction`, `gcip` and `standard` are files beside this
-//! one;
-//! `custom` is the same mapping in a target file. Cloud, recorder and reference SDK all read the one mapping.
+//! one; `custom` is the same mapping in a target file. Cloud, recorder and reference SDK all read the one mapping.
 //!
 //! ```
 //! use vouch_spec::profile::{IdpCall, Profile, RequestValues};
@@ -12,11 +11,15 @@
 //!
 //! A profile knows shapes. It knows neither the worth of tokens nor who sends them.
 
+mod check;
 mod client;
+mod phrases;
 mod response_template;
 mod server;
 
+pub use check::MappingProblem;
 pub use client::{IdpRequest, RequestValues, TokenGrant};
+pub use phrases::PHRASES;
 pub use response_template::ResponseTemplate;
 pub use server::{RequestMismatch, RequestTokens};
 
@@ -203,36 +206,6 @@ impl Profile {
             IdpCall::Exchange => &self.errors.exchange,
             IdpCall::Refresh => &self.errors.refresh,
         }
-    }
-
-    /// What is wrong with a mapping, for target files: the field and what to do.
-    pub fn check(&self) -> Option<(&'static str, String)> {
-        let carries = |shape: &CallShape, name: &str| shape.fields.values().any(|value| value == name);
-        if !carries(&self.exchange, "$token") {
-            return Some(("exchange", "its fields carry no `$token`".into()));
-        }
-        if !carries(&self.refresh, "$refreshToken") {
-            return Some(("refresh", "its fields carry no `$refreshToken`".into()));
-        }
-        let same_place = self.exchange.path == self.refresh.path;
-        if same_place
-            && self.call_of(&self.exchange.path, &self.constants(IdpCall::Exchange)) != Some(IdpCall::Exchange)
-        {
-            return Some((
-                "refresh",
-                "exchange and refresh have the same path and no field that tells them apart".into(),
-            ));
-        }
-        let has = |call, kind| self.meanings(call).iter().any(|meaning| meaning.means == kind);
-        if !has(IdpCall::Exchange, ErrorKind::InvalidSignInToken) {
-            return Some(("errors", "`exchange` has no word that means `invalidSignInToken`".into()));
-        }
-        for kind in [ErrorKind::InvalidUser, ErrorKind::NeedsReauthentication] {
-            if !has(IdpCall::Refresh, kind) {
-                return Some(("errors", format!("`refresh` has no word that means `{kind}`")));
-            }
-        }
-        None
     }
 }
 

@@ -21,7 +21,14 @@ messages! {
     Initialize { protocol: u32, harness: Harness }
     Harness { name: String, version: String }
     /// The answer to `initialize`.
-    Initialized { protocol: u32, #[serde(alias = "app")] sdk: SdkName, capabilities: Vec<Capability> }
+    Initialized {
+        protocol: u32,
+        #[serde(alias = "app")] sdk: SdkName,
+        capabilities: Vec<Capability>,
+        /// The areas that the platform protects well enough for tokens (EXC-3): `secure`, which is the default, and `plain` where
+        /// no other app can read it.
+        #[serde(default = "secure_only")] token_storage: Vec<Area>,
+    }
     SdkName { name: String, version: String, #[serde(default)] platform: String }
     /// `start`: the app is launched.
     Start {
@@ -72,6 +79,10 @@ messages! {
     Empty {}
     /// `error.data` of a refused call.
     ErrorData { kind: ErrorKind }
+}
+
+fn secure_only() -> Vec<Area> {
+    vec![Area::Secure]
 }
 
 /// Where an SDK keeps a thing.

@@ -2,6 +2,7 @@
 //!
 //! This layer reads files and expands matrices. It knows no step: steps stay trees until the plan gives them meaning.
 
+mod advice;
 pub mod clause;
 mod matrix;
 mod model;
@@ -10,10 +11,11 @@ mod suite;
 mod suite_files;
 mod variables;
 
+pub use advice::Advice;
 pub use clause::{Clause, ClauseSource, Clauses, Level, SourceKind};
 pub use matrix::{Combination, Matrix};
 pub use model::{CloudGiven, Given, Header, OwnProfile, RefreshTokens, WireCheck};
 pub use parse::{Scenario, SnapshotStore};
 pub use suite::{Suite, SuiteError};
 pub use suite_files::{EmbeddedFile, SuiteFiles};
-pub use variables::{Text, references};
+pub use variables::{Text, check_variables, references};

@@ -1,5 +1,6 @@
 //! The parts of a scenario file that are the same for all steps.
 
+use super::advice::Advice;
 use crate::profile::{NumberForm, Standard};
 use crate::protocol::{Capability, Environment, Realm, Region, Role};
 use crate::text::Spanned;
@@ -23,9 +24,9 @@ pub struct Header {
     /// The roles whose builds it puts to the test.
     #[serde(default = "sdk_only")]
     pub roles: Vec<Role>,
-    /// What to change, for whoever maintains the build that fails.
+    /// What to change in a build that fails. A step's own `advice` goes before it.
     #[serde(default)]
-    pub advice: Option<String>,
+    pub advice: Option<Spanned<Advice>>,
     /// Standards that the wire profile must claim.
     #[serde(default)]
     pub claims: Vec<Standard>,

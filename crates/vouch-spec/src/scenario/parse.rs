@@ -1,5 +1,6 @@
 //! One scenario file: header and matrix are read, `given` and `steps` stay trees until a case fills their variables.
 
+use super::advice::Advice;
 use super::clause::Clauses;
 use super::matrix::Matrix;
 use super::model::Header;
@@ -136,6 +137,15 @@ fn check_header(scenario: &Scenario, clauses: &Clauses, decoder: &Decoder) {
     }
     if !salvaged && scenario.header.proves.is_empty() {
         decoder.wrong(id.span, "this scenario proves no clause", "name at least one under `proves`");
+    }
+    if let Some(advice) = &scenario.header.advice {
+        advice.value.check(advice.span, decoder);
+        if let Advice::ByRole(texts) = &advice.value {
+            for role in texts.keys().filter(|role| !scenario.header.roles.contains(role)) {
+                let what = format!("advice for the role `{role}`, which is not under `roles`");
+                decoder.wrong(advice.span, what, "add the role, or remove the advice");
+            }
+        }
     }
     for clause in &scenario.header.proves {
         if clauses.get(&clause.value).is_none() {

@@ -38,7 +38,7 @@ impl SuiteFiles {
         let mut suite = Self::default();
         for file in files.iter().filter(|file| is_yaml(Path::new(file.path))) {
             let source = Source::new(file.path, file.text);
-            if source.path() == root.join(CLAUSES) {
+            if source.path() == root.join(CLAUSES[0]) {
                 suite.clauses.push(source);
             } else {
                 let group = group_of(source.path(), root).unwrap_or_else(|| UNGROUPED.into());
@@ -80,8 +80,7 @@ impl SuiteFiles {
         if files.is_empty() {
             return Err(no_scenarios(folder));
         }
-        let clauses = folder.join(CLAUSES);
-        if clauses.is_file() {
+        if let Some(clauses) = clauses_in(folder) {
             self.clauses.push(read(&clauses)?);
         }
         let name = folder.file_name().map_or_else(|| UNGROUPED.into(), |name| name.to_string_lossy().into_owned());
@@ -99,12 +98,13 @@ impl SuiteFiles {
     }
 }
 
-const CLAUSES: &str = "clauses.yaml";
+/// The names of the file with the clauses.
+const CLAUSES: [&str; 2] = ["clauses.yaml", "clauses.yml"];
 /// The group of scenarios that lie in no folder of their own.
 const UNGROUPED: &str = "suite";
 
 fn no_scenarios(path: &Path) -> SuiteError {
-    SuiteError::Io(format!("no scenario files (*.yaml) in {}", path.display()))
+    SuiteError::Io(format!("no scenario files (*.yaml, *.yml) in {}", path.display()))
 }
 
 fn read(path: &Path) -> Result<Source, SuiteError> {
@@ -117,8 +117,7 @@ fn find_clauses(start: &Path) -> Result<PathBuf, SuiteError> {
     }
     let absolute = std::path::absolute(start).unwrap_or_else(|_| start.to_path_buf());
     for folder in absolute.ancestors() {
-        let candidate = folder.join(CLAUSES);
-        if candidate.is_file() {
+        if let Some(candidate) = clauses_in(folder) {
             // Relative to the current folder where possible, as the user would write it.
             let here = std::env::current_dir().unwrap_or_default();
             return Ok(candidate.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(candidate));
@@ -128,6 +127,11 @@ fn find_clauses(start: &Path) -> Result<PathBuf, SuiteError> {
         "no clauses.yaml at or above {}: a suite's folder has one; `--with DIR` adds a folder to the bundled suite",
         start.display()
     )))
+}
+
+/// The file with the clauses in a folder.
+fn clauses_in(folder: &Path) -> Option<PathBuf> {
+    CLAUSES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
 }
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), SuiteError> {
@@ -141,7 +145,10 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), SuiteError> {
         let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if entry.is_dir() && !hidden {
             collect(&entry, files)?;
-        } else if is_yaml(&entry) && !hidden && entry.file_name().is_some_and(|name| name != CLAUSES) {
+        } else if is_yaml(&entry)
+            && !hidden
+            && entry.file_name().is_some_and(|name| !CLAUSES.iter().any(|clauses| name == *clauses))
+        {
             files.push(entry);
         }
     }

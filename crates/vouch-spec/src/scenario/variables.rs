@@ -1,5 +1,6 @@
 //! `$name` and `$name.field` in the texts of a scenario. `${name.field}` where letters follow, `$$` for a dollar sign.
 
+use crate::text::{Decoder, Span, did_you_mean};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,35 @@ pub fn references(text: &str) -> Vec<(&str, usize)> {
             Part::Plain(_) => None,
         })
         .collect()
+}
+
+/// Reports each variable of a text that is not among the `known` ones. `span` is the place of the text in the decoder's file.
+pub fn check_variables(text: &str, span: Span, known: &[impl AsRef<str>], decoder: &Decoder) {
+    for (name, at) in references(text) {
+        if name.is_empty() {
+            let place = variable_place(text, span, "$", at, decoder);
+            decoder.wrong(place, "a `$` that begins no variable", "write `$$` for a dollar sign");
+        } else if !known.iter().any(|known| known.as_ref() == name) {
+            let written = format!("${name}");
+            let valid: Vec<_> = known.iter().map(|name| format!("${}", name.as_ref())).collect();
+            let help = match valid.as_slice() {
+                [] => "no variable is replaced here; write `$$` for a dollar sign".to_owned(),
+                valid => did_you_mean(&written, valid.iter().map(String::as_str)),
+            };
+            let place = variable_place(text, span, &written, at, decoder);
+            decoder.wrong(place, format!("undefined variable `{written}`"), help);
+        }
+    }
+}
+
+/// The place of a variable where the file has it as it is, else the place of the whole text, which may have escapes.
+fn variable_place(text: &str, span: Span, written: &str, at: usize, decoder: &Decoder) -> Span {
+    let whole = decoder.source().text().get(span.start..span.end).unwrap_or_default();
+    let start = if whole == text { Some(at) } else { whole.find(written) };
+    start.map_or(span, |start| Span {
+        start: span.start + start,
+        end: (span.start + start + written.len()).min(span.end),
+    })
 }
 
 /// The text with every variable replaced that `value` knows; the others stay as they are.

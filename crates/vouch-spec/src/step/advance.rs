@@ -1,15 +1,17 @@
 //! `advance`: time passes.
 
-use super::StepFields;
+use super::{Reading, StepFields};
+use crate::duration;
 use crate::protocol::Capability;
 use crate::protocol::Control;
+use crate::text::Node;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Advance {
-    /// For example `90s`, `10m`, `1h`, `30d`.
+    /// For example `90s`, `10m`, `1h`, `30d`. At most a century.
     pub by: String,
 }
 
@@ -21,5 +23,17 @@ impl StepFields for Advance {
 
     fn describe(&self) -> String {
         format!("{} pass", self.by)
+    }
+}
+
+impl Advance {
+    pub(super) fn read(node: &Node, reading: &Reading<'_>) -> Option<Self> {
+        let step: Self = reading.decoder.decode(node)?;
+        if let Err(why) = duration::parse_positive(&step.by) {
+            let place = node.get("by").unwrap_or(node).span;
+            reading.decoder.wrong(place, why.to_string(), "write for example `advance: 1h`");
+            return None;
+        }
+        Some(step)
     }
 }

@@ -4,19 +4,19 @@ use super::StepFields;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The word for an app that nobody is signed in to.
-pub const NOBODY: &str = "nobody";
+/// The word for no user, in `app` and `currentUser`.
+pub const NO_USER: &str = "none";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AppUser {
-    /// A person of the scenario, or `nobody`.
+    /// A user of the scenario, or `none`.
     pub user: String,
 }
 
 impl StepFields for AppUser {
     const NAME: &str = "app";
-    const ABOUT: &str = "Signs a person in to the app itself, or out of it (`nobody`).";
+    const ABOUT: &str = "Signs a user in to the app itself, or out of it (`none`).";
     const NAMES_USER: bool = true;
 
     fn describe(&self) -> String {

@@ -1,8 +1,9 @@
 //! `expire`: time passes until a kind of token issued so far has expired. Costs real time where the SDK keeps its own clock.
 
-use super::Expiries;
-use super::StepFields;
+use super::{Expiries, Reading, StepFields};
+use crate::duration;
 use crate::protocol::Control;
+use crate::text::Node;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,5 +58,17 @@ impl StepFields for Expire {
             ExpiringToken::AccessToken => Expiries { access_token: 1, ..Expiries::default() },
             ExpiringToken::SignInToken => Expiries { sign_in_token: 1, ..Expiries::default() },
         }
+    }
+}
+
+impl Expire {
+    pub(super) fn read(node: &Node, reading: &Reading<'_>) -> Option<Self> {
+        let step: Self = reading.decoder.decode(node)?;
+        if step.seconds_before.is_some_and(|seconds| seconds > duration::LONGEST.as_secs()) {
+            let place = node.get("secondsBefore").unwrap_or(node).span;
+            reading.decoder.wrong(place, "no token lives for a century", "write for example `secondsBefore: 60`");
+            return None;
+        }
+        Some(step)
     }
 }

@@ -29,6 +29,9 @@ pub struct IssueToken {
     /// The user id in the token stands in capitals.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub capital_user_id: bool,
+    /// The token names another team than that of the scenario.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub other_team: bool,
 }
 
 impl IssueToken {
@@ -38,6 +41,7 @@ impl IssueToken {
             url_safe_characters: self.url_safe_characters,
             padding: self.padding,
             capital_user_id: self.capital_user_id,
+            other_team: self.other_team,
         }
     }
 }
@@ -51,6 +55,8 @@ pub struct TokenShape {
     pub padding: Option<u8>,
     /// The user id stands in capitals.
     pub capital_user_id: bool,
+    /// The team is another one.
+    pub other_team: bool,
 }
 
 impl StepFields for IssueToken {

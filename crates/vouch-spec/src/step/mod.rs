@@ -73,7 +73,7 @@ mod vendor_users;
 mod wait;
 
 pub use advance::Advance;
-pub use app_user::{AppUser, NOBODY};
+pub use app_user::{AppUser, NO_USER};
 pub use await_call::Await;
 pub use bypass_login::{BypassLogin, BypassTechnique};
 pub use cancel::Cancel;
@@ -179,9 +179,9 @@ macro_rules! for_each_step {
             ClearFaults,
             FailSdkCall,
             Release,
-            ClockSkew,
-            Advance,
-            Expire,
+            ClockSkew reads,
+            Advance reads,
+            Expire reads,
             DeleteUser,
             UndoDelete,
             Revoke,
@@ -196,8 +196,8 @@ macro_rules! for_each_step {
             Start reads,
             Cancel,
             Await,
-            Pause,
-            Wait,
+            Pause reads,
+            Wait reads,
         }
     };
 }

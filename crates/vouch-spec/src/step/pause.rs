@@ -1,6 +1,7 @@
 //! `pause`: real time for calls that were begun to get where they wait. Virtual time stands still.
 
-use super::StepFields;
+use super::{Reading, StepFields};
+use crate::text::Node;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,5 +21,21 @@ impl StepFields for Pause {
 
     fn describe(&self) -> String {
         format!("{} ms of real time pass", self.milliseconds)
+    }
+}
+
+impl Pause {
+    pub(super) fn read(node: &Node, reading: &Reading<'_>) -> Option<Self> {
+        let step: Self = reading.decoder.decode(node)?;
+        if !(1..=LONGEST).contains(&step.milliseconds) {
+            let place = node.get("milliseconds").unwrap_or(node).span;
+            reading.decoder.wrong(
+                place,
+                format!("a pause lasts from 1 to {LONGEST} milliseconds"),
+                "use `advance` for more: it costs no time",
+            );
+            return None;
+        }
+        Some(step)
     }
 }

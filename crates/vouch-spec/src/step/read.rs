@@ -1,10 +1,11 @@
 //! Reads a step of a scenario file: a bare name, or a map of one step and the fields that every step may have.
 
-use super::{KINDS, NOBODY, Outcomes, ScenarioStep, Step, StepKind, TrafficExpectation};
+use super::{KINDS, NO_USER, Outcomes, ScenarioStep, Step, StepKind, TrafficExpectation};
+use crate::scenario::Advice;
 use crate::text::{Decoder, Key, Node, NodeKind, Span, Spanned, did_you_mean};
 
 /// The fields that every step may have beside its own.
-const COMMON: [&str; 3] = ["expect", "sent", "clause"];
+const COMMON: [&str; 4] = ["expect", "sent", "clause", "advice"];
 
 /// What reading a step needs to know.
 pub struct Reading<'a> {
@@ -56,11 +57,16 @@ impl ScenarioStep {
             None => None,
         };
         let clauses = field("clause").map_or(Some(vec![]), |(_, value)| read_clauses(value, reading))?;
+        let advice = field("advice").and_then(|(_, value)| {
+            let advice: Advice = decoder.decode(value)?;
+            advice.check(value.span, decoder);
+            Some(advice)
+        });
         if kind.names_user {
             check_user(value, reading);
         }
         let step: Step = (kind.read)(value, reading)?;
-        Some(Self { step, expect: expect?, sent, clauses, span })
+        Some(Self { step, expect: expect?, sent, clauses, advice, span })
     }
 }
 
@@ -121,7 +127,7 @@ fn read_clauses(node: &Node, reading: &Reading<'_>) -> Option<Vec<String>> {
 fn check_user(value: &Node, reading: &Reading<'_>) {
     let named = value.get("user").unwrap_or(value);
     let Some(name) = named.as_text() else { return };
-    if name != NOBODY && !reading.users.iter().any(|user| user == name) {
+    if name != NO_USER && !reading.users.iter().any(|user| user == name) {
         let help = did_you_mean(name, reading.users.iter().map(String::as_str));
         reading.decoder.wrong(named.span, format!("no user `{name}` under `given`"), help);
     }

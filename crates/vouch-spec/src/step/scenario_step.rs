@@ -2,6 +2,7 @@
 
 use super::{Outcomes, Step, TrafficExpectation};
 use crate::protocol::{Capability, Control, Realm};
+use crate::scenario::Advice;
 use crate::text::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -19,6 +20,8 @@ pub struct ScenarioStep {
     pub sent: Option<TrafficExpectation>,
     /// The clauses that a failure of this step violates. Empty: those of the scenario, unless the step prepares others.
     pub clauses: Vec<String>,
+    /// What to change in a build that fails this step. Absent: the advice of the scenario, if the step is what it is about.
+    pub advice: Option<Advice>,
     /// Where it stands in its file.
     pub span: Span,
 }
@@ -30,6 +33,7 @@ impl PartialEq for ScenarioStep {
             && self.expect == other.expect
             && self.sent == other.sent
             && self.clauses == other.clauses
+            && self.advice == other.advice
     }
 }
 
@@ -41,6 +45,7 @@ impl ScenarioStep {
             expect: Outcomes::default(),
             sent: None,
             clauses: vec![],
+            advice: None,
             span: Span { start: 0, end: 0 },
         }
     }
@@ -90,6 +95,9 @@ impl Serialize for ScenarioStep {
             [] => {}
             [one] => map.serialize_entry("clause", one)?,
             several => map.serialize_entry("clause", several)?,
+        }
+        if let Some(advice) = &self.advice {
+            map.serialize_entry("advice", advice)?;
         }
         map.end()
     }

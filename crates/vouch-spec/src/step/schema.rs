@@ -1,7 +1,7 @@
 //! The JSON Schema of scenario files, made from the types that read them.
 
 use super::{KINDS, Outcomes, TrafficExpectation};
-use crate::scenario::{Given, Header};
+use crate::scenario::{Advice, Given, Header};
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +10,7 @@ pub fn scenario_schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let expect = generator.subschema_for::<Outcomes>();
     let sent = generator.subschema_for::<TrafficExpectation>();
+    let advice = generator.subschema_for::<Advice>();
     let given = generator.subschema_for::<Given>();
     let header = generator.root_schema_for::<Header>().to_value();
     let mut steps = Vec::new();
@@ -26,6 +27,7 @@ pub fn scenario_schema() -> Value {
         }
         properties.insert("sent".into(), sent.clone().to_value());
         properties.insert("clause".into(), clause_schema());
+        properties.insert("advice".into(), advice.clone().to_value());
         steps.push(json!({
             "type": "object", "description": kind.about, "properties": properties,
             "required": [kind.name], "additionalProperties": false,
@@ -33,8 +35,9 @@ pub fn scenario_schema() -> Value {
     }
     steps.push(json!({ "enum": bare }));
     // A matrix variable may stand for the step itself.
-    let common =
-        json!({ "expect": expect.clone().to_value(), "sent": sent.clone().to_value(), "clause": clause_schema() });
+    let common = json!({
+        "expect": expect.to_value(), "sent": sent.to_value(), "clause": clause_schema(), "advice": advice.to_value(),
+    });
     steps.push(json!({
         "type": "object", "properties": common, "patternProperties": { "^\\$[A-Za-z]": {} },
         "minProperties": 1, "additionalProperties": false,

@@ -1,6 +1,7 @@
 //! `wait`: seconds pass that a server has asked for: at once where time is virtual, else for real.
 
-use super::StepFields;
+use super::{Reading, StepFields};
+use crate::text::Node;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,5 +21,17 @@ impl StepFields for Wait {
 
     fn describe(&self) -> String {
         format!("{} s pass", self.seconds)
+    }
+}
+
+impl Wait {
+    pub(super) fn read(node: &Node, reading: &Reading<'_>) -> Option<Self> {
+        let step: Self = reading.decoder.decode(node)?;
+        if !(1..=LONGEST).contains(&step.seconds) {
+            let place = node.get("seconds").unwrap_or(node).span;
+            reading.decoder.wrong(place, format!("a wait lasts from 1 to {LONGEST} seconds"), "use `advance` for more");
+            return None;
+        }
+        Some(step)
     }
 }

@@ -24,8 +24,9 @@ fn a_long_secret_that_is_split_between_two_checks_of_the_log_is_found() {
     let (begin, end) = secret.split_at(5000);
     let mut check = |written: &str| {
         let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, ClockMode::Virtual, &case.sdk);
+        let token_storage = &case.token_storage[..];
         let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
-        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle };
+        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, token_storage, sdk, calls, idle };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     assert_eq!(check(begin), None);
@@ -162,6 +163,17 @@ fn a_secret_in_storage_is_reported_with_its_area_and_key() {
     let violation = case.violation().expect("a violation");
     assert_eq!(violation.clause, "MIG-6");
     assert!(violation.got.contains("in the secure item `key`"), "{}", violation.got);
+}
+
+#[test]
+fn tokens_are_kept_only_where_the_adapter_declares_it() {
+    let mut case = EvidenceBuilder::new();
+    case.sign_in("ada", 1).item(Area::Plain, "refresh-token-1");
+    assert_eq!(case.violated_clause(), Some("EXC-3"));
+    case.token_storage.push(Area::Plain);
+    assert_eq!(case.violated_clause(), None, "private storage that the platform counts as safe");
+    case.item(Area::Volatile, "access-token-1");
+    assert_eq!(case.violated_clause(), Some("EXC-3"));
 }
 
 #[test]
@@ -350,14 +362,16 @@ fn an_item_that_was_visible_once_may_be_deleted() {
     case.sign_in("ada", 1).call(&[BEARER], 0);
     case.sdk.launches = vec![0, 1];
     let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, ClockMode::Virtual, &case.sdk);
+    let token_storage = &case.token_storage[..];
     let (written, calls, idle, mut state) = ("", 1, true, InvariantState::default());
     let mut check = |exchanges, items| {
-        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle };
+        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, token_storage, sdk, calls, idle };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     // While a call is in flight, storage may be between two states.
     let (exchanges, items) = (&case.exchanges[..], &[][..]);
-    let in_flight = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle: false };
+    let in_flight =
+        Evidence { redactor, profile, mode, exchanges, written, items, token_storage, sdk, calls, idle: false };
     assert!(InvariantState::default().after_step(&in_flight).is_empty());
     let shown = [Item { area: Area::Secure, key: "session".into(), value: "x".into() }];
     assert_eq!(check(&case.exchanges[..1], &shown), None);

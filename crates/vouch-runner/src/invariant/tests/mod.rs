@@ -6,7 +6,6 @@ use hyper::{HeaderMap, Method, StatusCode};
 use vouch_sim::wire::redact::SecretKind;
 use vouch_sim::wire::{ExchangeOutcome, Link, Operation, Party, WireRequest};
 use vouch_spec::profile::{IdpCall, RequestValues, TokenGrant};
-use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{Environment, Realm, Region};
 
 /// Builds the evidence of a case by hand.
@@ -15,6 +14,7 @@ struct EvidenceBuilder {
     redactor: Redactor,
     exchanges: Vec<Exchange>,
     items: Vec<Item>,
+    token_storage: Vec<Area>,
     sdk: Observed,
     /// [`Evidence::calls`].
     calls: usize,
@@ -35,7 +35,9 @@ impl EvidenceBuilder {
         }
         redactor.named_secret(SecretKind::ApiKey, "pk_us_secret_key", format!("API key of {HOME}"));
         let sdk = Observed { launches: vec![0], token_scheme: true, ..Observed::default() };
-        Self { profile: Profile::junction(), redactor, exchanges: vec![], items: vec![], sdk, calls: 1 }
+        let token_storage = vec![Area::Secure];
+        let profile = Profile::junction();
+        Self { profile, redactor, exchanges: vec![], items: vec![], token_storage, sdk, calls: 1 }
     }
 
     fn exchange(&mut self, operation: Operation, to: Party, request: WireRequest, answer: &str, settled_at: usize) {
@@ -105,6 +107,7 @@ impl EvidenceBuilder {
             exchanges: &self.exchanges,
             written: "",
             items: &self.items,
+            token_storage: &self.token_storage,
             sdk: &self.sdk,
             calls: self.calls,
             idle: true,
@@ -337,8 +340,9 @@ fn a_secret_that_is_split_between_two_checks_of_the_log_is_found() {
     let (case, mut state) = (EvidenceBuilder::new(), InvariantState::default());
     let mut check = |written: &str| {
         let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, ClockMode::Virtual, &case.sdk);
+        let token_storage = &case.token_storage[..];
         let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
-        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, sdk, calls, idle };
+        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, token_storage, sdk, calls, idle };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     assert_eq!(check(&"noise ".repeat(20_000)), None);

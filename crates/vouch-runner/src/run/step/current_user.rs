@@ -9,7 +9,7 @@ use serde_json::json;
 use std::sync::Arc;
 use vouch_spec::protocol::{SdkMethod, message};
 use vouch_spec::scenario::Text;
-use vouch_spec::step::CurrentUser;
+use vouch_spec::step::{CurrentUser, NO_USER};
 
 #[async_trait]
 impl Execute for CurrentUser {
@@ -28,12 +28,12 @@ impl Execute for CurrentUser {
         if let Some(user) = &self.not {
             let forbidden = resolve(user, world)?;
             if is_same(forbidden.as_deref(), got.as_deref()) {
-                let expected = format!("anybody but {}", words(forbidden.as_deref()));
+                let expected = format!("any but {}", words(forbidden.as_deref()));
                 return Err(StepError::Unmet { expected, got: words(got.as_deref()) });
             }
         }
         if let Some(name) = &self.bind {
-            world.bind(name, got.unwrap_or_else(|| "none".into()));
+            world.bind(name, got.unwrap_or_else(|| NO_USER.into()));
         }
         Ok(StepResult::Done)
     }
@@ -42,7 +42,7 @@ impl Execute for CurrentUser {
 /// The id of a user; `None` for `none`.
 fn resolve(user: &Text, world: &World) -> Result<Option<String>, StepError> {
     let id = world.text(user)?;
-    Ok(Some(id).filter(|id| id != "none"))
+    Ok(Some(id).filter(|id| id != NO_USER))
 }
 
 fn is_same(one: Option<&str>, other: Option<&str>) -> bool {
@@ -54,5 +54,5 @@ fn is_same(one: Option<&str>, other: Option<&str>) -> bool {
 }
 
 fn words(user: Option<&str>) -> String {
-    user.map_or("nobody".to_owned(), |id| format!("the user {id}"))
+    user.map_or("no user".to_owned(), |id| format!("the user {id}"))
 }

@@ -13,7 +13,7 @@ pub async fn perform(step: &ScenarioStep, world: &Arc<World>) -> Result<StepResu
     execute_and_check(step, world).await.map_err(|(error, claim)| {
         let (kind, description) = (step.step.kind().name, step.step.describe());
         let (about, error) = (about(step, claim), testable(step, world, error));
-        Box::new(StepFailure { span: step.span, description, kind, about, error })
+        Box::new(StepFailure { span: step.span, description, kind, about, advice: step.advice.clone(), error })
     })
 }
 

@@ -61,6 +61,11 @@ mutants! { SdkPolicy, sdk_policy;
             one.environment == other.environment
         }
     }
+    IgnoresTeam "ignores-team" breaks "REF-12": "Lets a sign-in token of another team end the hold" {
+        fn same_team(&self, _: &str, _: &str) -> bool {
+            true
+        }
+    }
     LetterCaseCounts "letter-case-counts" breaks "MIG-10": "Compares user ids case-sensitively" {
         fn same_user(&self, one: &str, other: &str) -> bool {
             one == other

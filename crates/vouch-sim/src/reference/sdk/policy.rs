@@ -125,6 +125,11 @@ pub trait SdkPolicy: Send + Sync {
         if !self.same_realm(record.realm(), token.realm) {
             return refuse(ErrorKind::Incompatible, "the sign-in token is of another environment or region");
         }
+        if let Record::SignInToken(session) = record
+            && !self.same_team(&session.team, &token.team)
+        {
+            return refuse(ErrorKind::Incompatible, "the sign-in token is of another team");
+        }
         match record {
             Record::SignInToken(session) if !session.on_hold => SignInPlan::NothingToDo,
             Record::SignInToken(_) | Record::ApiKey(_) => SignInPlan::Exchange,
@@ -159,6 +164,11 @@ pub trait SdkPolicy: Send + Sync {
     /// Whether two realms are equal (MIG-4, MIG-5).
     fn same_realm(&self, one: Realm, other: Realm) -> bool {
         one == other
+    }
+
+    /// Whether the team of a session and that of a sign-in token are equal; one that is not known equals any (REF-12).
+    fn same_team(&self, one: &str, other: &str) -> bool {
+        one.is_empty() || other.is_empty() || one == other
     }
 
     /// The request of an exchange (EXC-1).

@@ -66,6 +66,9 @@ pub struct TokenRecord {
     /// What names the project at the identity provider, where its wire profile asks for it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub public_key: String,
+    /// The team of the user, if the sign-in token named it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub team: String,
     /// The app's own id of the user, when it signed in by `identify`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_user_id: Option<String>,

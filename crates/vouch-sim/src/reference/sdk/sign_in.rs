@@ -92,6 +92,7 @@ impl Sdk {
             refresh_token: tokens.refresh_token,
             on_hold: false,
             public_key: token.public_key.clone(),
+            team: token.team.clone(),
             external_user_id,
         })
     }

@@ -15,6 +15,8 @@ pub struct SignInToken {
     /// What names the project and the tenant at the identity provider.
     pub public_key: String,
     pub tenant: String,
+    /// The team of the user; empty if the token does not name it.
+    pub team: String,
     /// The subject token of the exchange.
     pub jwt: Secret,
 }

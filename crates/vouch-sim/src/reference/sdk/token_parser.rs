@@ -27,6 +27,14 @@ struct Claims {
     iat: Option<i64>,
     #[serde(default)]
     tenant_id: String,
+    #[serde(default)]
+    claims: TeamClaims,
+}
+
+#[derive(Default, Deserialize)]
+struct TeamClaims {
+    #[serde(default)]
+    vital_team_id: String,
 }
 
 impl SignInToken {
@@ -58,6 +66,7 @@ impl SignInToken {
             issued_at_s: claims.iat,
             public_key: envelope.public_key,
             tenant: claims.tenant_id,
+            team: claims.claims.vital_team_id,
             jwt: Secret::new(envelope.user_token),
         })
     }
