@@ -108,6 +108,10 @@ impl LoadFile {
             return Ok(Self::default());
         }
         problems.extend(decoder.finish());
+        // What else is wrong with a variable says nothing.
+        let is_variable = |problem: &Diagnostic| problem.message.starts_with("undefined variable");
+        let variables: Vec<_> = problems.iter().filter(|p| is_variable(p)).map(|problem| problem.span).collect();
+        problems.retain(|problem| is_variable(problem) || !variables.contains(&problem.span));
         file.filter(|_| problems.is_empty()).ok_or(problems)
     }
 

@@ -133,9 +133,10 @@ impl Resolver<'_> {
     /// Reports what is wrong with the mapping of a custom profile, with a caret under the wrong text.
     pub(super) fn check_mapping(&self, mapping: &Spanned<Profile>) {
         for problem in mapping.value.check() {
-            // A table of TOML is spread over its headings, so the text is looked for in the whole file.
+            // The span of a TOML table is its heading. What is in it comes later in the file, or in one line with it.
             let quoted = problem.text.map(|text| format!("{text:?}"));
-            let found = quoted.and_then(|text| Some((self.decoder.source().text().find(&text)?, text.len())));
+            let rest = self.decoder.source().text().get(mapping.span.start..).unwrap_or_default();
+            let found = quoted.and_then(|text| Some((mapping.span.start + rest.find(&text)?, text.len())));
             let span = found.map_or(mapping.span, |(start, length)| Span { start, end: start + length });
             let message = format!("invalid mapping: `{}`: {}", problem.field, problem.why);
             self.decoder.wrong(span, message, "see docs/profiles.md");

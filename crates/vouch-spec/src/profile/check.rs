@@ -139,7 +139,7 @@ mod tests {
             profile.exchange.path = "oauth/token".into();
             profile.exchange.fields.insert("assertion".into(), "$tokn".into());
             profile.refresh.answer.expires_in = "expires_in".into();
-            profile.refresh.answer.also.insert("user".into(), "$user".into());
+            profile.refresh.answer.also.insert("user".into(), "$userid".into());
             profile.errors.body = serde_json::json!({ "error": ["$wrd"] });
             profile.errors.exchange.clear();
         });
@@ -147,7 +147,7 @@ mod tests {
             "exchange: `oauth/token` is not a path",
             "exchange: undefined variable `$tokn`; did you mean `$token`?",
             "refresh.answer: `expires_in` is not a JSON pointer",
-            "refresh.answer: undefined variable `$user`; did you mean `$userId`?",
+            "refresh.answer: undefined variable `$userid`; did you mean `$userId`?",
             "errors: undefined variable `$wrd`; did you mean `$word`?",
             "errors: `exchange` has no word that means `invalidSignInToken`",
         ] {

@@ -196,6 +196,15 @@ impl de::Error for DecodeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         DecodeError::New { message: message.to_string(), span: None }
     }
+
+    fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        match found {
+            de::Unexpected::Signed(number) if number < 0 => {
+                Self::custom(format!("`{number}` is negative; the value must be 0 or more"))
+            }
+            _ => Self::custom(format!("invalid value: {found}, expected {expected}")),
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
