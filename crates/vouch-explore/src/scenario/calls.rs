@@ -105,6 +105,6 @@ fn call_with_fault(steps: &mut Vec<ScenarioStep>, stage: &Stage, on: FaultTarget
     }
     steps.push(clear_faults());
     if let Some(wait) = how.long_wait() {
-        steps.extend([call(), ScenarioStep::new(Advance { by: format!("{}s", wait.as_secs()) })]);
+        steps.extend([call(), ScenarioStep::new(Advance::unused(format!("{}s", wait.as_secs())))]);
     }
 }

@@ -136,7 +136,7 @@ fn others(stage: &Stage, home: Realm) -> Vec<ScenarioStep> {
         Action::Offline => vec![network(NetworkState::Down)],
         Action::Online => vec![network(NetworkState::Up)],
         Action::ExpireAccessToken => vec![expire_access_token()],
-        Action::AdvanceDays => vec![ScenarioStep::new(Advance { by: "3days".into() })],
+        Action::AdvanceDays => vec![ScenarioStep::new(Advance::unused("3days"))],
         Action::Delete(person) => {
             vec![ScenarioStep::new(DeleteUser { user: person.name().into(), any_refusal: false })]
         }

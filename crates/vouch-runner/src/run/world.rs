@@ -18,7 +18,7 @@ use crate::sut::{BackendLaunch, BackendRole, CloudRole, SutError};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vouch_sim::clock::{Clock, real_now_ms};
@@ -29,6 +29,11 @@ use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::protocol::{Realm, Role};
 use vouch_spec::scenario::{Given, OwnProfile, Text};
 use vouch_spec::step::Expiries;
+
+/// How far time moves at once while the app is in the foreground.
+const FOREGROUND_TICK: Duration = Duration::from_secs(600);
+/// How long the time in the foreground may take, in real time. Then the rest of it passes at once.
+const FOREGROUND_LIMIT: Duration = Duration::from_secs(4);
 
 /// The world of one case.
 pub struct World {
@@ -202,6 +207,28 @@ impl World {
         self.vendor.advance(self.given.realm(), by).await?;
         if self.clock.has_pending_calls() {
             self.device.notice_time().await?;
+        }
+        Ok(())
+    }
+
+    /// Advances the time while the app stays in the foreground: in steps, from one end of a sleep to the next, so that the
+    /// timers of the SDK fire at their time.
+    pub(super) async fn advance_in_foreground(&self, by: Duration) -> Result<(), StepError> {
+        let started = Instant::now();
+        let mut left = by;
+        while !left.is_zero() {
+            let hurry = started.elapsed() > FOREGROUND_LIMIT;
+            let until_end = self.clock.until_next_end();
+            let step = match until_end {
+                _ if hurry => left,
+                // Whole seconds, as the hooks of clouds count.
+                Some(until_end) => Duration::from_secs(until_end.as_secs() + 1).min(FOREGROUND_TICK).min(left),
+                None => FOREGROUND_TICK.min(left),
+            };
+            left -= step;
+            self.clock.advance(step).await;
+            self.vendor.advance(self.given.realm(), step).await?;
+            self.device.tick(until_end.is_some_and(|until_end| until_end <= step)).await?;
         }
         Ok(())
     }

@@ -163,6 +163,12 @@ impl Clock {
         }
     }
 
+    /// How long it is until the next sleep ends; none where nobody sleeps.
+    pub fn until_next_end(&self) -> Option<Duration> {
+        let left = self.nearest_end()?.saturating_sub(self.now_ms());
+        Some(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
+    }
+
     fn nearest_end(&self) -> Option<i64> {
         self.0.sleeps.lock().iter().copied().min()
     }

@@ -91,10 +91,23 @@ impl Time for HarnessTime {
     }
 
     async fn sleep(&self, duration: Duration) {
+        self.ask_for_sleep(duration, false).await;
+    }
+
+    async fn sleep_in_background(&self, duration: Duration) -> bool {
+        self.ask_for_sleep(duration, true).await
+    }
+}
+
+impl HarnessTime {
+    /// Returns whether the harness let the sleep end.
+    async fn ask_for_sleep(&self, duration: Duration, background: bool) -> bool {
         let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        if let Ok(Clock { now }) = self.peer.call("sleep", Sleep { milliseconds, background: false }, CALL_BACK).await {
-            self.now_ms.fetch_max(now, Ordering::AcqRel);
-        }
+        let Ok(Clock { now }) = self.peer.call("sleep", Sleep { milliseconds, background }, CALL_BACK).await else {
+            return false;
+        };
+        self.now_ms.fetch_max(now, Ordering::AcqRel);
+        true
     }
 }
 

@@ -125,4 +125,10 @@ variants! { SdkPolicy, sdk_policy;
             Err(SdkError::new(ErrorKind::NotSignedIn, "there is no configuration"))
         }
     }
+    RefreshesByTimer "sdk-refreshes-by-timer": "Refreshes an access token by a timer, five minutes before its end",
+        allowed by "REF-13" {
+        fn refresh_timers(&self, left: Duration) -> Vec<Duration> {
+            vec![left - (left / 2).min(Duration::from_secs(300))]
+        }
+    }
 }

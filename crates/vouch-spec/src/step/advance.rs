@@ -13,6 +13,17 @@ use serde::{Deserialize, Serialize};
 pub struct Advance {
     /// For example `90s`, `10m`, `1h`, `30d`. At most a century.
     pub by: String,
+    /// The app stays in the foreground, so that the SDK's timers fire on the way. Otherwise the device is not in use, and the
+    /// SDK notices at its next call how late it is.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub foreground: bool,
+}
+
+impl Advance {
+    /// Time passes while the device is not in use. `by` is for example `90s` or `1h`.
+    pub fn unused(by: impl Into<String>) -> Self {
+        Self { by: by.into(), foreground: false }
+    }
 }
 
 impl StepFields for Advance {
@@ -22,7 +33,7 @@ impl StepFields for Advance {
     const DEMANDS: &[Control] = &[Control::Advance];
 
     fn describe(&self) -> String {
-        format!("{} pass", self.by)
+        format!("{} pass{}", self.by, if self.foreground { " with the app in the foreground" } else { "" })
     }
 }
 

@@ -17,6 +17,10 @@ use vouch_spec::protocol::{SdkMethod, message};
 
 /// The SDK's timers have finished when it sent nothing for this long, in real time.
 const TIMER_QUIET_TIME: Duration = Duration::from_millis(25);
+/// The same while time passes in the foreground. A request that comes later counts in the next step.
+const TICK_QUIET_TIME: Duration = Duration::from_millis(10);
+/// The same, where no timer has fired.
+const IDLE_QUIET_TIME: Duration = Duration::from_millis(4);
 /// The maximum wait for the SDK's timers.
 const TIMER_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -94,15 +98,23 @@ impl Device {
         self.clock.was_skewed.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until the SDK's timers that fire now have sent their requests, so that they precede the next call.
-    async fn await_timers(&self) {
+    /// Sends the time to an SDK that is in use without a call, and waits until it has done what it does then. `timers_fire`
+    /// is whether one of its sleeps has just ended.
+    pub async fn tick(&self, timers_fire: bool) -> Result<(), DeviceError> {
+        self.notice_time().await?;
+        self.await_quiet(if timers_fire { TICK_QUIET_TIME } else { IDLE_QUIET_TIME }).await;
+        Ok(())
+    }
+
+    /// Waits until the SDK has sent nothing for `quiet`, and owes no answer to a request of its own.
+    async fn await_quiet(&self, quiet: Duration) {
         let started = Instant::now();
         let none_pending = |exchanges: &[Exchange]| {
             exchanges.iter().all(|exchange| !matches!(exchange.outcome, ExchangeOutcome::Pending))
         };
         let mut previous = (usize::MAX, false);
         while started.elapsed() < TIMER_TIMEOUT {
-            tokio::time::sleep(TIMER_QUIET_TIME).await;
+            tokio::time::sleep(quiet).await;
             let current = self.transcript.read(|exchanges| (exchanges.len(), none_pending(exchanges)));
             if current.1 && current == previous {
                 return;
@@ -135,7 +147,8 @@ impl Device {
         let params = message::Clock { now };
         let called = CANCEL.scope(Arc::default(), self.call::<Value>(SdkMethod::Clock, params)).await?;
         if timers_fire {
-            self.await_timers().await;
+            // So that the requests of timers precede the next call.
+            self.await_quiet(TIMER_QUIET_TIME).await;
         }
         Ok(if matches!(called, Called::Killed) { Noticed::Killed } else { Noticed::Yes })
     }

@@ -12,7 +12,10 @@ use vouch_spec::step::Advance;
 impl Execute for Advance {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let by = duration::parse_positive(&self.by).map_err(|why| StepError::Scenario(why.to_string()))?;
-        world.advance(by).await?;
+        match self.foreground {
+            true => world.advance_in_foreground(by).await?,
+            false => world.advance(by).await?,
+        }
         Ok(StepResult::Done)
     }
 }

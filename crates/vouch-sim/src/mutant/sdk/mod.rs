@@ -11,6 +11,7 @@ mod stale_state;
 mod stateful;
 mod status;
 mod storage;
+mod timers;
 mod user_isolation;
 
 use crate::mutant::{Mutant, Mutation};
@@ -65,6 +66,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         leaks::mutants(),
         after_relaunch::mutants(),
         stale_state::mutants(),
+        timers::mutants(),
     ];
     themes.into_iter().flatten().collect()
 }

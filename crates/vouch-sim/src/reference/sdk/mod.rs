@@ -4,7 +4,7 @@
 //! - [`record`]: the persistent state. It is always one complete sign-in of one scheme, or nothing.
 //! - [`policy`]: every decision of the scheme, one method each.
 //! - [`ports`]: what the SDK needs from its device: storage, a network, a clock.
-//! - `sign_in`, `refresh`, `request`: the three flows.
+//! - `sign_in`, `refresh`, `request`: the three flows. `timer`: refreshes ahead of time.
 //!
 //! It must not know that it is tested.
 
@@ -14,6 +14,7 @@ pub mod record;
 mod refresh;
 mod request;
 mod sign_in;
+mod timer;
 pub mod token;
 mod token_parser;
 
@@ -109,7 +110,9 @@ impl Sdk {
         };
         // If storage cannot be read now, the next call tries again.
         let _ = sdk.record();
-        Arc::new(sdk)
+        let sdk = Arc::new(sdk);
+        sdk.set_timers();
+        sdk
     }
 
     /// The status set (LIF-7).

@@ -166,7 +166,7 @@ pub trait SdkPolicy: Send + Sync {
         one == other
     }
 
-    /// Whether the team of a session and that of a sign-in token are equal; one that is not known equals any (REF-12).
+    /// Whether the team of a session and that of a sign-in token are equal; one that is not known equals any (REF-13).
     fn same_team(&self, one: &str, other: &str) -> bool {
         one.is_empty() || other.is_empty() || one == other
     }
@@ -281,6 +281,22 @@ pub trait SdkPolicy: Send + Sync {
     /// Whether a refresh that the app requests is sent: always.
     fn refreshes_on_request(&self, _: &TokenRecord, _now_ms: i64) -> bool {
         true
+    }
+
+    /// After which times timers refresh an access token that is good for `left`. The reference refreshes when a call needs it.
+    fn refresh_timers(&self, _left: Duration) -> Vec<Duration> {
+        vec![]
+    }
+
+    /// Whether a timer still refreshes when it fires: `newest` is whether its access token is the newest one of its session
+    /// (REF-13).
+    fn timer_applies(&self, newest: bool, on_hold: bool) -> bool {
+        newest && !on_hold
+    }
+
+    /// How long a timer waits after its refresh has failed `tries` times (REF-9).
+    fn retry_timer_after(&self, tries: u32) -> Duration {
+        Duration::from_secs(60 << tries.min(5))
     }
 
     /// Whether an earlier Retry-After still applies (REF-9). It applies only to the session of its epoch (LIF-4).

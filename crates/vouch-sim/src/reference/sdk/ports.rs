@@ -90,6 +90,10 @@ pub trait Time: Send + Sync {
     /// Milliseconds since 1970, by the device's clock.
     fn now_ms(&self) -> i64;
     async fn sleep(&self, duration: Duration);
+    /// The same for a timer that no call waits for. Returns whether it may go on; a device without timers answers no at once.
+    async fn sleep_in_background(&self, _: Duration) -> bool {
+        false
+    }
 }
 
 /// The machine's own time.
@@ -103,6 +107,11 @@ impl Time for SystemTime {
 
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+
+    async fn sleep_in_background(&self, duration: Duration) -> bool {
+        tokio::time::sleep(duration).await;
+        true
     }
 }
 

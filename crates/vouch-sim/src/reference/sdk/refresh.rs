@@ -70,7 +70,7 @@ impl Sdk {
 
     /// The refresh that goes on, and whether it did already; none where the stale token has been replaced since its caller
     /// looked at it. All under one lock: between a look and a refresh of one's own another's may have ended.
-    fn join_refresh(self: &Arc<Self>, stale: Option<&Secret>, why: RefreshReason) -> Option<(Refresh, bool)> {
+    pub(super) fn join_refresh(self: &Arc<Self>, stale: Option<&Secret>, why: RefreshReason) -> Option<(Refresh, bool)> {
         let mut state = self.state.lock();
         let epoch = state.epoch;
         if let Some((of, going_on)) = &state.refreshing
@@ -88,6 +88,9 @@ impl Sdk {
         let task = tokio::spawn(async move {
             let result = sdk.refresh_until_done(epoch).await;
             sdk.state.lock().refreshing.take_if(|(of, _)| *of == epoch);
+            if result.is_ok() {
+                sdk.set_timers();
+            }
             result
         });
         let ended = || SdkError::new(ErrorKind::Cancelled, "the refresh was ended");

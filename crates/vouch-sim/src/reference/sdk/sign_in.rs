@@ -6,17 +6,22 @@ use super::record::{Record, TokenRecord};
 use super::token::SignInToken;
 use super::{Result, Sdk, SdkError};
 use std::future::Future;
+use std::sync::Arc;
 use vouch_spec::profile;
 use vouch_spec::protocol::ErrorKind;
 
 impl Sdk {
     /// Signs in with a sign-in token. The token is used once and kept nowhere (EXC-1, EXC-2).
-    pub async fn sign_in(&self, token: &str) -> Result<()> {
+    pub async fn sign_in(self: &Arc<Self>, token: &str) -> Result<()> {
         self.sign_in_as(token, None).await
     }
 
     /// Signs in as the app's user `external_user_id`, asking the app for a token only when one is needed (REC-8).
-    pub async fn identify<F>(&self, external_user_id: &str, authenticate: impl FnOnce() -> F) -> Result<()>
+    pub async fn identify<F>(
+        self: &Arc<Self>,
+        external_user_id: &str,
+        authenticate: impl FnOnce() -> F,
+    ) -> Result<()>
     where
         F: Future<Output = Result<String>>,
     {
@@ -32,7 +37,7 @@ impl Sdk {
         self.sign_in_as(&token, Some(external_user_id)).await
     }
 
-    async fn sign_in_as(&self, token: &str, external_user_id: Option<&str>) -> Result<()> {
+    async fn sign_in_as(self: &Arc<Self>, token: &str, external_user_id: Option<&str>) -> Result<()> {
         let token = SignInToken::parse(token, &*self.device.policy)?;
         let _turn = match self.device.policy.serializes_sign_ins() {
             true => Some(self.sign_in_turn.lock().await),
@@ -55,7 +60,9 @@ impl Sdk {
             return Err(SdkError::new(ErrorKind::Cancelled, "signed out while signing in"));
         }
         // One write: before it the old state is whole, after it the new one (EXC-5, MIG-9).
-        self.persist_in(epoch, record)
+        self.persist_in(epoch, record)?;
+        self.set_timers();
+        Ok(())
     }
 
     async fn exchange(&self, token: &SignInToken) -> Result<TokenSet> {
