@@ -129,6 +129,7 @@ pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
             ExpiringToken::AccessToken => JourneyAction::Expire,
             ExpiringToken::SignInToken => return StepMapping::Unfit(TIME),
         },
+        Step::Advance(step) if step.foreground => return StepMapping::Unfit("the SDK of a journey has no timers"),
         Step::Advance(step) => match duration::parse_positive(&step.by) {
             Ok(by) => JourneyAction::Advance(by),
             Err(_) => return StepMapping::Unfit("this is not a duration"),

@@ -7,7 +7,9 @@ use vouch_spec::text::{Decoder, did_you_mean};
 /// Notes every mistake of the steps of a case. `people` are the names under `given`.
 pub(super) fn check(steps: &[ScenarioStep], people: &[String], decoder: &Decoder) {
     let mut started: Vec<&str> = Vec::new();
-    for step in steps {
+    // Steps inside others count as standing in their place.
+    let all = steps.iter().flat_map(|step| std::iter::once(step).chain(step.step.inner()));
+    for step in all {
         match &step.step {
             Step::Start(start) => started.push(&start.bind),
             Step::Await(call) => check_call(&call.call, step, &started, decoder),

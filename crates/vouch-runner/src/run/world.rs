@@ -191,7 +191,8 @@ impl World {
 
     /// The number of started calls that are still in flight.
     pub(super) fn calls_in_flight(&self) -> usize {
-        self.started_calls.lock().values().filter(|call| !call.task.is_finished()).count()
+        let runs = |call: &&StartedCall| matches!(&call.progress, CallProgress::Running(task) if !task.is_finished());
+        self.started_calls.lock().values().filter(runs).count()
     }
 
     /// Sends a request of the harness's own client to the cloud. It is recorded like any other.
@@ -315,8 +316,16 @@ fn kill_device_on_fault(proxy: &RecordingProxy, device: &Arc<Device>) {
 
 /// A call of a `start` step.
 pub(super) struct StartedCall {
-    pub task: JoinHandle<Result<StepResult, StepError>>,
+    pub progress: CallProgress,
     pub cancel: Arc<Notify>,
     /// The number of exchanges in the transcript when it started.
     pub mark: usize,
+}
+
+/// How far a call of a `start` step is.
+pub(super) enum CallProgress {
+    Running(JoinHandle<Result<StepResult, StepError>>),
+    /// A step waits for its end.
+    Awaited,
+    Ended(Result<StepResult, StepError>),
 }

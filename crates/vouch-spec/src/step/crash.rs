@@ -41,8 +41,8 @@ impl StepFields for Crash {
         }
     }
 
-    fn inner(&self) -> &[ScenarioStep] {
-        std::slice::from_ref(&self.step)
+    fn inner(&self) -> Vec<&ScenarioStep> {
+        vec![&self.step]
     }
 
     fn crashes_at_write(&self) -> bool {

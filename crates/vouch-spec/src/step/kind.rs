@@ -27,8 +27,8 @@ pub trait StepFields: Serialize + JsonSchema + Sized + 'static {
     fn describe(&self) -> String;
 
     /// See [`Step::inner`].
-    fn inner(&self) -> &[ScenarioStep] {
-        &[]
+    fn inner(&self) -> Vec<&ScenarioStep> {
+        vec![]
     }
 
     /// See [`Step::demands`].
@@ -60,7 +60,7 @@ pub trait StepFields: Serialize + JsonSchema + Sized + 'static {
 /// The part of [`StepFields`] that needs no type.
 pub(super) trait DynStepFields {
     fn describe(&self) -> String;
-    fn inner(&self) -> &[ScenarioStep];
+    fn inner(&self) -> Vec<&ScenarioStep>;
     fn demands(&self) -> &'static [Control];
     fn realm(&self, home: Realm) -> Realm;
     fn calls(&self) -> usize;
@@ -73,7 +73,7 @@ impl<S: StepFields> DynStepFields for S {
         StepFields::describe(self)
     }
 
-    fn inner(&self) -> &[ScenarioStep] {
+    fn inner(&self) -> Vec<&ScenarioStep> {
         StepFields::inner(self)
     }
 

@@ -25,6 +25,7 @@ mod corrupt_storage;
 mod crash;
 mod current_user;
 mod delete_user;
+mod either;
 mod expire;
 mod expiries;
 mod fail_sdk_call;
@@ -88,6 +89,7 @@ pub use corrupt_storage::{CorruptStorage, Corruption};
 pub use crash::Crash;
 pub use current_user::CurrentUser;
 pub use delete_user::DeleteUser;
+pub use either::Either;
 pub use expire::{Expire, ExpiringToken};
 pub use expiries::Expiries;
 pub use fail_sdk_call::{AppSdkCall, FailSdkCall};
@@ -193,6 +195,7 @@ macro_rules! for_each_step {
             ClientMalformed,
             Crash reads,
             Parallel reads,
+            Either reads,
             Start reads,
             Cancel,
             Await,
@@ -262,7 +265,7 @@ impl Step {
     }
 
     /// The steps inside this one.
-    pub fn inner(&self) -> &[ScenarioStep] {
+    pub fn inner(&self) -> Vec<&ScenarioStep> {
         self.fields().inner()
     }
 

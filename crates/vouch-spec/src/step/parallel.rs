@@ -63,8 +63,8 @@ impl StepFields for Parallel {
         format!("in parallel{times}: {}", steps.join("; "))
     }
 
-    fn inner(&self) -> &[ScenarioStep] {
-        &self.steps
+    fn inner(&self) -> Vec<&ScenarioStep> {
+        self.steps.iter().collect()
     }
 
     fn calls(&self) -> usize {

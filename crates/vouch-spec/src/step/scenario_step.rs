@@ -58,7 +58,7 @@ impl ScenarioStep {
 
     /// Whether this step, or one inside it, names the clauses that it is about.
     pub fn names_clauses(&self) -> bool {
-        !self.clauses.is_empty() || self.step.inner().iter().any(Self::names_clauses)
+        !self.clauses.is_empty() || self.step.inner().iter().any(|step| step.names_clauses())
     }
 
     /// The capabilities that this step and those inside it need.

@@ -40,8 +40,8 @@ impl StepFields for Start {
         format!("start: {}", self.step.step.describe())
     }
 
-    fn inner(&self) -> &[ScenarioStep] {
-        std::slice::from_ref(&self.step)
+    fn inner(&self) -> Vec<&ScenarioStep> {
+        vec![&self.step]
     }
 }
 

@@ -17,6 +17,7 @@ mod corrupt_storage;
 mod crash;
 mod current_user;
 mod delete_user;
+mod either;
 mod expire;
 mod fail_sdk_call;
 mod fault;

@@ -3,7 +3,7 @@
 use super::{Execute, executor};
 use crate::run::device::CANCEL;
 use crate::run::step_result::{StepError, StepResult};
-use crate::run::world::{StartedCall, World};
+use crate::run::world::{CallProgress, StartedCall, World};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ impl Execute for Start {
         if let Some(operation) = self.until {
             await_operation(world, mark, operation, &task).await?;
         }
-        let begun = StartedCall { task, cancel, mark };
+        let begun = StartedCall { progress: CallProgress::Running(task), cancel, mark };
         world.started_calls.lock().insert(self.bind.clone(), begun);
         Ok(StepResult::Done)
     }

@@ -1,6 +1,7 @@
 //! SDK mutants by theme: policies first, then mutants that wrap a port, then mutants with memory.
 
 mod after_relaunch;
+mod cancelled;
 mod leaks;
 mod migration;
 pub(crate) mod network;
@@ -67,6 +68,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         after_relaunch::mutants(),
         stale_state::mutants(),
         timers::mutants(),
+        cancelled::mutants(),
     ];
     themes.into_iter().flatten().collect()
 }

@@ -141,6 +141,11 @@ pub trait SdkPolicy: Send + Sync {
         true
     }
 
+    /// Whether a sign-in goes on when its caller is cancelled (EXC-10).
+    fn finishes_cancelled_sign_ins(&self) -> bool {
+        false
+    }
+
     /// Whether the signed-in user is the one that `identify` names (REC-8).
     fn is_identified(&self, current: Option<&Record>, external_user_id: &str) -> bool {
         matches!(current, Some(Record::SignInToken(session)) if session.external_user_id.as_deref() == Some(external_user_id))
@@ -166,7 +171,7 @@ pub trait SdkPolicy: Send + Sync {
         one == other
     }
 
-    /// Whether the team of a session and that of a sign-in token are equal; one that is not known equals any (REF-13).
+    /// Whether the team of a session and that of a sign-in token are equal; one that is not known equals any (REF-12).
     fn same_team(&self, one: &str, other: &str) -> bool {
         one.is_empty() || other.is_empty() || one == other
     }

@@ -13,7 +13,12 @@ use vouch_spec::protocol::ErrorKind;
 impl Sdk {
     /// Signs in with a sign-in token. The token is used once and kept nowhere (EXC-1, EXC-2).
     pub async fn sign_in(self: &Arc<Self>, token: &str) -> Result<()> {
-        self.sign_in_as(token, None).await
+        if !self.device.policy.finishes_cancelled_sign_ins() {
+            return self.sign_in_as(token, None).await;
+        }
+        let (sdk, token) = (self.clone(), token.to_owned());
+        let task = tokio::spawn(async move { sdk.sign_in_as(&token, None).await });
+        task.await.unwrap_or_else(|_| Err(SdkError::new(ErrorKind::Cancelled, "the sign-in was ended")))
     }
 
     /// Signs in as the app's user `external_user_id`, asking the app for a token only when one is needed (REC-8).
