@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use vouch_sim::reference::sdk::ports::{ProcessLifetime, Storage, StorageError};
+use vouch_sim::reference::sdk::ports::{FileChange, ProcessLifetime, Storage, StorageError};
 use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::text::lossy;
 
@@ -26,7 +26,7 @@ impl MemoryStorage {
 
     /// Performs one write. As with files, a change takes one or two writes, and the process can crash before each of them.
     fn write_of(&self, change: impl FnOnce(&mut BTreeMap<(Area, String), Vec<u8>>)) -> Result<(), StorageError> {
-        self.life.may_write()?;
+        self.life.may_write(FileChange::Write)?;
         change(&mut self.disk.lock());
         Ok(())
     }

@@ -117,7 +117,7 @@ impl InProcess {
     /// Relaunches after a possible crash. A call of a crashed process has no result.
     pub(super) fn after_crash(&mut self, seen: Observation) -> Observation {
         let died = self.life.is_over();
-        self.life.end_at_write(0);
+        self.life.clear_write_fault();
         if died {
             let mut observed = self.observed.lock();
             (observed.stored_session, observed.token_scheme) = (StoredSession::MayExist, false);

@@ -5,6 +5,7 @@ use crate::action::{Action, FaultTarget, InjectedFault, Person, Place};
 use crate::state::{Observation, State};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use vouch_sim::reference::sdk::ports::WriteFault;
 use vouch_sim::sign_in_token::forge;
 use vouch_sim::wire::Operation;
 use vouch_spec::protocol::ErrorKind;
@@ -142,18 +143,18 @@ impl InProcess {
                 ok
             }
             Action::CrashInSignIn(person, write) => {
-                self.life.end_at_write(write);
+                self.life.fail_at_write(write, WriteFault::End);
                 let seen = self.sign_in(person, Place::Home).await;
                 vec![self.after_crash(seen)]
             }
             Action::CrashInCall(write) => {
                 self.clock.advance(hour).await;
-                self.life.end_at_write(write);
+                self.life.fail_at_write(write, WriteFault::End);
                 let seen = self.request(&own).await;
                 vec![self.after_crash(seen)]
             }
             Action::CrashInSignOut(write) => {
-                self.life.end_at_write(write);
+                self.life.fail_at_write(write, WriteFault::End);
                 let seen = self.sign_out();
                 vec![self.after_crash(seen)]
             }

@@ -21,6 +21,7 @@ use std::time::Duration;
 use time::DeviceClock;
 use tokio::sync::Notify;
 use vouch_sim::clock::Clock;
+use vouch_sim::reference::sdk::ports::WriteFault;
 use vouch_sim::wire::{Transcript, UnreachableAddress};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::Endpoint;
@@ -68,7 +69,7 @@ struct DeviceConfig {
     profile: Arc<Profile>,
     capabilities: BTreeSet<Capability>,
     endpoints: Vec<Endpoint>,
-    /// Whether writes to storage are intercepted, for a `crash` step.
+    /// Whether writes to storage are intercepted, for a `crash` or `failWrites` step.
     intercept_writes: bool,
 }
 
@@ -82,7 +83,7 @@ struct UnreachableHosts {
 /// What a device needs from its case.
 pub(super) struct DeviceParts {
     pub endpoints: Vec<Endpoint>,
-    /// Whether writes to storage are intercepted, for a `crash` step.
+    /// Whether writes to storage are intercepted, for a `crash` or `failWrites` step.
     pub intercept_writes: bool,
     pub transcript: Transcript,
     pub profile: Arc<Profile>,
@@ -147,16 +148,16 @@ impl Device {
         endpoint.map(|endpoint| if api { endpoint.api.clone() } else { endpoint.auth.clone() }).unwrap_or_default()
     }
 
-    /// Kills the SDK's process instead of its n-th write to storage from now on.
-    pub fn arm(&self, writes: u32) -> Result<(), DeviceError> {
+    /// Lets a fault strike instead of the SDK's n-th write to storage from now on, counted from 1.
+    pub fn arm(&self, write: u32, fault: WriteFault) -> Result<(), DeviceError> {
         let process = self.running().ok_or_else(not_running)?;
-        if process.arm(writes) {
+        if process.arm(write, fault) {
             return Ok(());
         }
         Err(DeviceError::Io(std::io::Error::other("the writes of the process are not intercepted")))
     }
 
-    /// Cancels [`Device::arm`]. Returns whether the process was killed at that write.
+    /// Cancels [`Device::arm`]. Returns whether the fault struck.
     pub fn disarm(&self) -> bool {
         self.running().is_some_and(|process| process.disarm())
     }

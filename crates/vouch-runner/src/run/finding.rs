@@ -114,9 +114,9 @@ async fn finding(case: &PlannedCase, world: &World, found: Nonconformity) -> Fin
         Some(stderr) => stderr,
         None => world.stderr().await,
     };
-    let step = match world.crash_point.was_reached() {
-        true => format!("{} (the process was killed instead of write {})", found.description, world.crash_point.write),
-        false => found.description,
+    let step = match world.crash_point.describe() {
+        Some(what) => format!("{} ({what})", found.description),
+        None => found.description,
     };
     let scrub = |text: &str| world.redactor.scrub(text);
     let exchanges = world.transcript.since(0);

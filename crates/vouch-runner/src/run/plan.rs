@@ -111,7 +111,7 @@ impl PlannedCase {
     pub fn skip(&self, offer: &Offer) -> Option<Skip> {
         if self.traps() && !offer.crashes_at_writes {
             return Some(Skip(
-                "this machine cannot end a process at a write to storage (Linux with seccomp can)".into(),
+                "this machine cannot intercept the writes of a process to storage (Linux with seccomp can)".into(),
             ));
         }
         if let Some(profile) = &offer.unspoken {
@@ -147,7 +147,7 @@ impl PlannedCase {
 
     /// Whether the SDK's process must run under a trap for writes to storage.
     pub(super) fn traps(&self) -> bool {
-        self.steps.iter().any(|step| step.step.crashes_at_write())
+        self.steps.iter().any(|step| step.step.intercepts_writes())
     }
 
     /// The expiries that its steps wait for.

@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use vouch_sim::reference::sdk::ports::WriteFault;
 use vouch_spec::protocol::{MAX_UNSOLICITED, connect};
 
 /// The maximum length of standard error in reports, in bytes.
@@ -202,8 +203,8 @@ impl ProcessHandle for ChildProcess {
         self.state.subscribe()
     }
 
-    fn arm(&self, writes: u32) -> bool {
-        self.interceptor.as_ref().map(|interceptor| interceptor.arm(writes)).is_some()
+    fn arm(&self, write: u32, fault: WriteFault) -> bool {
+        self.interceptor.as_ref().map(|interceptor| interceptor.arm(write, fault)).is_some()
     }
 
     fn disarm(&self) -> bool {

@@ -8,7 +8,7 @@ use tokio::io::duplex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use vouch_sim::reference::adapter::{SdkFactory, TimeSource, serve};
-use vouch_sim::reference::sdk::ports::ProcessLifetime;
+use vouch_sim::reference::sdk::ports::{ProcessLifetime, WriteFault};
 use vouch_spec::protocol::{MAX_UNSOLICITED, connect};
 
 /// An adapter that runs as a task of this process.
@@ -74,18 +74,18 @@ impl ProcessHandle for InProcessAdapter {
         self.state.subscribe()
     }
 
-    fn arm(&self, writes: u32) -> bool {
-        self.life.end_at_write(writes);
+    fn arm(&self, write: u32, fault: WriteFault) -> bool {
+        self.life.fail_at_write(write, fault);
         true
     }
 
     fn disarm(&self) -> bool {
-        self.life.end_at_write(0);
-        let triggered = self.life.is_over();
-        if triggered {
+        let struck = self.life.clear_write_fault();
+        if self.life.is_over() {
             self.kill_now();
+            return true;
         }
-        triggered
+        struck
     }
 
     fn stderr_tail(&self) -> String {

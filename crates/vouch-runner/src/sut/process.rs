@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use vouch_sim::reference::sdk::ports::WriteFault;
 use vouch_spec::protocol::message::{Harness, Initialize, Initialized};
 use vouch_spec::protocol::{CallError, Handler, Peer, Refusal, VERSION};
 
@@ -82,9 +83,9 @@ pub(super) trait ProcessHandle: Send + Sync {
     fn kill_now(&self);
     /// The state of the process.
     fn state(&self) -> watch::Receiver<ProcessState>;
-    /// Kills the process instead of its `writes`-th write to storage from now on. Returns whether that is possible.
-    fn arm(&self, writes: u32) -> bool;
-    /// Cancels [`ProcessHandle::arm`]. Returns whether the process was killed at that write.
+    /// Lets a fault strike instead of the process's `write`-th write to storage from now on. Returns whether that is possible.
+    fn arm(&self, write: u32, fault: WriteFault) -> bool;
+    /// Cancels [`ProcessHandle::arm`]. Returns whether the fault struck.
     fn disarm(&self) -> bool;
     /// The last part of its standard error.
     fn stderr_tail(&self) -> String;
@@ -227,17 +228,17 @@ impl Process {
         }
     }
 
-    /// Kills the process instead of its `writes`-th write to storage from now on. Returns whether that is possible.
-    pub fn arm(&self, writes: u32) -> bool {
-        let armed = self.handle.arm(writes);
-        if armed {
+    /// Lets a fault strike instead of the process's `write`-th write to storage from now on. Returns whether that is possible.
+    pub fn arm(&self, write: u32, fault: WriteFault) -> bool {
+        let armed = self.handle.arm(write, fault);
+        if armed && fault == WriteFault::End {
             // The interceptor kills the process at any time from now on.
             self.mark_killed();
         }
         armed
     }
 
-    /// Cancels [`Process::arm`]. Returns whether the process was killed at that write.
+    /// Cancels [`Process::arm`]. Returns whether the fault struck.
     pub fn disarm(&self) -> bool {
         let triggered = self.handle.disarm();
         if !triggered {

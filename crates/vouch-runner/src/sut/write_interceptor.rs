@@ -1,22 +1,22 @@
-//! Kills a process at its n-th write to storage. On Linux a seccomp filter passes every system call that can change files to a
+//! Kills a process at its n-th write to storage, or lets that write fail. On Linux a seccomp filter passes every system call that can change files to a
 //! supervisor thread before the kernel executes it, so that it works for an SDK in any language. Source: `seccomp_unotify(2)`.
 //!
-//! Only cases with a `crash` step use it. The supervisor lets every other system call continue at once.
+//! Only cases with a `crash` or `failWrites` step use it. The supervisor lets every other system call continue at once.
 
 use super::signal::signal_group;
+use parking_lot::Mutex;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use vouch_sim::reference::sdk::ports::{ArmedFault, FileChange, WriteFault};
 
 /// The state that the supervisor and the harness share.
 pub(super) struct WriteInterceptor {
     root: PathBuf,
-    /// The number of writes until the kill; 0 if not armed.
-    remaining: AtomicU32,
-    triggered: AtomicBool,
+    armed: Mutex<Option<ArmedFault>>,
     /// The id of the process group to kill; 0 until it is known.
     group: AtomicI32,
     /// Set when the supervisor must end.
@@ -24,16 +24,14 @@ pub(super) struct WriteInterceptor {
 }
 
 impl WriteInterceptor {
-    /// The process is killed instead of its `writes`-th write from now on.
-    pub fn arm(&self, writes: u32) {
-        self.triggered.store(false, Ordering::SeqCst);
-        self.remaining.store(writes, Ordering::SeqCst);
+    /// A fault strikes instead of the `write`-th write from now on.
+    pub fn arm(&self, write: u32, fault: WriteFault) {
+        *self.armed.lock() = Some(ArmedFault::new(write, fault));
     }
 
-    /// Lets every write continue again. Returns whether the process was killed.
+    /// Lets every write continue again. Returns whether the fault struck.
     pub fn disarm(&self) -> bool {
-        self.remaining.store(0, Ordering::SeqCst);
-        self.triggered.load(Ordering::SeqCst)
+        self.armed.lock().take().is_some_and(|armed| armed.has_struck())
     }
 
     /// Sets the id of the process group to kill.
@@ -46,15 +44,13 @@ impl WriteInterceptor {
         self.ended.store(true, Ordering::SeqCst);
     }
 
-    /// Counts one write. Returns whether the process must be killed instead of it.
-    fn count_write(&self) -> bool {
-        let before =
-            self.remaining.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |remaining| remaining.checked_sub(1));
-        let triggers = before == Ok(1);
-        if triggers {
-            self.triggered.store(true, Ordering::SeqCst);
+    /// The fault that strikes a system call, if one does.
+    fn fault_of(&self, call: &libc::seccomp_notif) -> Option<WriteFault> {
+        // Most calls come while nothing is armed, and need no look at the process.
+        if self.armed.lock().is_none() || !writes_below(call, &self.root) {
+            return None;
         }
-        triggers
+        self.armed.lock().as_mut()?.count_write(file_change(call))
     }
 }
 
@@ -67,8 +63,7 @@ pub(super) fn prepare(root: &Path) -> io::Result<(Arc<WriteInterceptor>, Descrip
     let root = root.canonicalize()?;
     let interceptor = Arc::new(WriteInterceptor {
         root,
-        remaining: AtomicU32::new(0),
-        triggered: AtomicBool::new(false),
+        armed: Mutex::default(),
         group: AtomicI32::new(0),
         ended: AtomicBool::new(false),
     });
@@ -257,17 +252,19 @@ fn supervise(interceptor: &WriteInterceptor, listener: &OwnedFd) -> io::Result<(
                 continue;
             }
             let group = interceptor.group.load(Ordering::SeqCst);
-            if group > 0
-                && interceptor.remaining.load(Ordering::SeqCst) > 0
-                && writes_below(&call, &interceptor.root)
-                && interceptor.count_write()
-            {
-                // Without an answer the kernel never executes the call.
-                signal_group(group);
-                continue;
-            }
+            let fault = if group > 0 { interceptor.fault_of(&call) } else { None };
             let mut answer: libc::seccomp_notif_resp = std::mem::zeroed();
-            (answer.id, answer.flags) = (call.id, CONTINUE);
+            answer.id = call.id;
+            match fault {
+                Some(WriteFault::End) => {
+                    // Without an answer the kernel never executes the call.
+                    signal_group(group);
+                    continue;
+                }
+                Some(WriteFault::NoSpace) => answer.error = -libc::ENOSPC,
+                Some(WriteFault::IoError) => answer.error = -libc::EIO,
+                None => answer.flags = CONTINUE,
+            }
             libc::ioctl(fd, SEND as _, &raw mut answer);
         }
     }
@@ -296,6 +293,25 @@ fn writes_below(call: &libc::seccomp_notif, root: &Path) -> bool {
         _ => None,
     };
     target.is_some_and(|path| normalize(&path).starts_with(root))
+}
+
+/// Whether a system call needs space on the disk.
+fn file_change(call: &libc::seccomp_notif) -> FileChange {
+    match libc::c_long::from(call.data.nr) {
+        libc::SYS_renameat | libc::SYS_renameat2 | libc::SYS_unlinkat | libc::SYS_ftruncate => {
+            FileChange::RenameOrRemove
+        }
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_rename | libc::SYS_unlink | libc::SYS_truncate => FileChange::RenameOrRemove,
+        libc::SYS_openat if !creates(call.data.args[2]) => FileChange::RenameOrRemove,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_open if !creates(call.data.args[1]) => FileChange::RenameOrRemove,
+        _ => FileChange::Write,
+    }
+}
+
+fn creates(flags: u64) -> bool {
+    flags & u64::from(libc::O_CREAT.unsigned_abs()) != 0
 }
 
 fn opens_for_writing(flags: u64) -> bool {
@@ -357,7 +373,7 @@ mod tests {
     use std::os::unix::process::{CommandExt, ExitStatusExt};
 
     /// Runs a shell script that writes two files below `root`, stopped at a write.
-    fn run(root: &Path, writes: u32) -> (bool, Option<i32>) {
+    fn run(root: &Path, writes: u32, fault: WriteFault) -> (bool, Option<i32>) {
         let (interceptor, handover) = prepare(root).expect("an interceptor");
         let script =
             format!("read go; : > {0}/a; : > {0}/b; : > {0}/../elsewhere-{1}", root.display(), std::process::id());
@@ -366,7 +382,7 @@ mod tests {
         install_in(&mut command, handover);
         let mut child = command.spawn().expect("a shell");
         interceptor.set_group(i32::try_from(child.id()).expect("a process id"));
-        interceptor.arm(writes);
+        interceptor.arm(writes, fault);
         drop(child.stdin.take());
         let status = child.wait().expect("an end");
         (interceptor.disarm(), status.signal())
@@ -381,11 +397,28 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temp_dir folder");
         let root = folder.path().join("storage");
         std::fs::create_dir(&root).expect("a folder");
-        assert_eq!(run(&root, 1), (true, Some(libc::SIGKILL)));
+        assert_eq!(run(&root, 1, WriteFault::End), (true, Some(libc::SIGKILL)));
         assert!(!root.join("a").exists());
-        assert_eq!(run(&root, 2), (true, Some(libc::SIGKILL)));
+        assert_eq!(run(&root, 2, WriteFault::End), (true, Some(libc::SIGKILL)));
         assert!(root.join("a").exists() && !root.join("b").exists());
-        assert_eq!(run(&root, 3), (false, None), "writes elsewhere do not count");
+        assert_eq!(run(&root, 3, WriteFault::End), (false, None), "writes elsewhere do not count");
         assert!(root.join("b").exists());
+    }
+
+    #[test]
+    fn a_full_disk_lasts_and_an_input_output_error_strikes_once() {
+        if !works() {
+            eprintln!("skipped: this machine has no seccomp notifications");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a temp_dir folder");
+        let made = |name: &str, fault| {
+            let root = folder.path().join(name);
+            std::fs::create_dir(&root).expect("a folder");
+            assert_eq!(run(&root, 1, fault), (true, None), "the process lives");
+            (root.join("a").exists(), root.join("b").exists())
+        };
+        assert_eq!(made("full", WriteFault::NoSpace), (false, false));
+        assert_eq!(made("broken", WriteFault::IoError), (false, true));
     }
 }

@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use vouch_sim::reference::sdk::ports::WriteFault;
 
 pub(super) struct WriteInterceptor(Infallible);
 pub(super) struct DescriptorHandover(Infallible);
 
 impl WriteInterceptor {
-    pub fn arm(&self, _: u32) {
+    pub fn arm(&self, _: u32, _: WriteFault) {
         match self.0 {}
     }
 

@@ -45,7 +45,7 @@ impl StepFields for Crash {
         vec![&self.step]
     }
 
-    fn crashes_at_write(&self) -> bool {
+    fn intercepts_writes(&self) -> bool {
         true
     }
 }

@@ -46,9 +46,9 @@ pub trait StepFields: Serialize + JsonSchema + Sized + 'static {
         self.inner().iter().map(|step| step.step.calls()).sum::<usize>().max(1)
     }
 
-    /// See [`Step::crashes_at_write`].
-    fn crashes_at_write(&self) -> bool {
-        self.inner().iter().any(|step| step.step.crashes_at_write())
+    /// See [`Step::intercepts_writes`].
+    fn intercepts_writes(&self) -> bool {
+        self.inner().iter().any(|step| step.step.intercepts_writes())
     }
 
     /// The expiries that this very step waits for.
@@ -64,7 +64,7 @@ pub(super) trait DynStepFields {
     fn demands(&self) -> &'static [Control];
     fn realm(&self, home: Realm) -> Realm;
     fn calls(&self) -> usize;
-    fn crashes_at_write(&self) -> bool;
+    fn intercepts_writes(&self) -> bool;
     fn expiries(&self) -> Expiries;
 }
 
@@ -89,8 +89,8 @@ impl<S: StepFields> DynStepFields for S {
         StepFields::calls(self)
     }
 
-    fn crashes_at_write(&self) -> bool {
-        StepFields::crashes_at_write(self)
+    fn intercepts_writes(&self) -> bool {
+        StepFields::intercepts_writes(self)
     }
 
     fn expiries(&self) -> Expiries {

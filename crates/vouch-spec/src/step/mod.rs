@@ -29,6 +29,7 @@ mod either;
 mod expire;
 mod expiries;
 mod fail_sdk_call;
+mod fail_writes;
 mod fault;
 mod forge_token;
 mod identify;
@@ -93,6 +94,7 @@ pub use either::Either;
 pub use expire::{Expire, ExpiringToken};
 pub use expiries::Expiries;
 pub use fail_sdk_call::{AppSdkCall, FailSdkCall};
+pub use fail_writes::{FailWrites, WriteError};
 pub use fault::{Fault, FaultKind, TokenField};
 pub use forge_token::{ForgeToken, Forgery};
 pub use identify::Identify;
@@ -194,6 +196,7 @@ macro_rules! for_each_step {
             ClientCall,
             ClientMalformed,
             Crash reads,
+            FailWrites reads,
             Parallel reads,
             Either reads,
             Start reads,
@@ -284,9 +287,9 @@ impl Step {
         self.fields().calls()
     }
 
-    /// Whether the SDK's process is killed at a write to storage.
-    pub fn crashes_at_write(&self) -> bool {
-        self.fields().crashes_at_write()
+    /// Whether a write of the SDK's process to storage fails or kills it.
+    pub fn intercepts_writes(&self) -> bool {
+        self.fields().intercepts_writes()
     }
 
     /// The expiries that the step and those inside it wait for.

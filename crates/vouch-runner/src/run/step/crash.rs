@@ -5,18 +5,19 @@ use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use std::sync::Arc;
+use vouch_sim::reference::sdk::ports::WriteFault;
 use vouch_spec::step::Crash;
 
 #[async_trait]
 impl Execute for Crash {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        world.device.arm(self.write.unwrap_or(world.crash_point.write))?;
+        world.device.arm(self.write.unwrap_or(world.crash_point.write), WriteFault::End)?;
         let answer = executor(&self.step.step).execute(world).await;
         // A built-in SDK that was ended in the middle may still have answered: no caller was left to receive it.
         if world.device.disarm() {
             world.sdk.record_crash();
             if self.write.is_none() {
-                world.crash_point.mark_reached();
+                world.crash_point.mark_reached(WriteFault::End);
             }
             return Ok(StepResult::Killed);
         }

@@ -20,6 +20,7 @@ mod delete_user;
 mod either;
 mod expire;
 mod fail_sdk_call;
+mod fail_writes;
 mod fault;
 mod forge_token;
 mod identify;

@@ -2,6 +2,7 @@
 
 mod after_relaunch;
 mod cancelled;
+mod failed_writes;
 mod leaks;
 mod migration;
 pub(crate) mod network;
@@ -69,6 +70,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         stale_state::mutants(),
         timers::mutants(),
         cancelled::mutants(),
+        failed_writes::mutants(),
     ];
     themes.into_iter().flatten().collect()
 }

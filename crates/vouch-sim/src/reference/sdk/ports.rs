@@ -1,11 +1,11 @@
 //! What the SDK needs from its device, and the ordinary ways to have it.
 
 use async_trait::async_trait;
-use parking_lot::{RwLock, RwLockReadGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use vouch_spec::profile;
 use vouch_spec::protocol::Realm;
@@ -127,7 +127,57 @@ pub struct FileStorage {
 /// Whether this process still lives. When Vouch kills a process that it hosts itself, nothing that was on its way may
 /// reach storage or network afterwards, as with a real SIGKILL.
 #[derive(Clone)]
-pub struct ProcessLifetime(Arc<RwLock<bool>>, Arc<AtomicU32>);
+pub struct ProcessLifetime(Arc<RwLock<bool>>, Arc<Mutex<Option<ArmedFault>>>);
+
+/// What happens instead of a change to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteFault {
+    /// The process ends.
+    End,
+    /// The disk is full: this change and each later one that needs space fail.
+    NoSpace,
+    /// This one change fails.
+    IoError,
+}
+
+/// What a change to a file does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileChange {
+    /// It writes data or makes a file, which needs space.
+    Write,
+    /// It needs no space.
+    RenameOrRemove,
+}
+
+/// A fault that waits for its write.
+pub struct ArmedFault {
+    fault: WriteFault,
+    /// How many writes are left, this one included; 0 when it has struck.
+    left: u32,
+}
+
+impl ArmedFault {
+    /// A fault that strikes the n-th write, counted from 1.
+    pub fn new(write: u32, fault: WriteFault) -> Self {
+        Self { fault, left: write }
+    }
+
+    /// Whether it has struck.
+    pub fn has_struck(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Counts a write. Returns the fault if it strikes this one.
+    pub fn count_write(&mut self, change: FileChange) -> Option<WriteFault> {
+        if self.fault == WriteFault::NoSpace && change != FileChange::Write {
+            return None;
+        }
+        let lasts = self.fault == WriteFault::NoSpace;
+        let strikes = self.left == 1 || (lasts && self.left == 0);
+        self.left = self.left.saturating_sub(1);
+        strikes.then_some(self.fault)
+    }
+}
 
 impl Default for ProcessLifetime {
     fn default() -> Self {
@@ -142,9 +192,14 @@ impl ProcessLifetime {
         (*guard).then_some(guard)
     }
 
-    /// Ends it instead of the n-th change to a file from now on; 0 takes that back.
-    pub fn end_at_write(&self, writes: u32) {
-        self.1.store(writes, Ordering::SeqCst);
+    /// Lets a fault strike instead of the n-th change to a file from now on, counted from 1.
+    pub fn fail_at_write(&self, write: u32, fault: WriteFault) {
+        *self.1.lock() = Some(ArmedFault::new(write, fault));
+    }
+
+    /// Takes back [`ProcessLifetime::fail_at_write`]. Returns whether the fault struck.
+    pub fn clear_write_fault(&self) -> bool {
+        self.1.lock().take().is_some_and(|armed| armed.has_struck())
     }
 
     pub fn is_over(&self) -> bool {
@@ -152,12 +207,19 @@ impl ProcessLifetime {
     }
 
     /// Asked before each change to a file: whether it is still to happen.
-    pub fn may_write(&self) -> Result<(), StorageError> {
-        let left = self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if left == Ok(1) {
-            self.end();
+    pub fn may_write(&self, change: FileChange) -> Result<(), StorageError> {
+        match self.count_write(change) {
+            Some(WriteFault::End) => self.end(),
+            Some(WriteFault::NoSpace) => return Err(StorageError::Failed("no space left on device".into())),
+            Some(WriteFault::IoError) => return Err(StorageError::Failed("input/output error".into())),
+            None => {}
         }
         if self.is_over() { Err(ended()) } else { Ok(()) }
+    }
+
+    /// The fault that strikes now, if one does.
+    fn count_write(&self, change: FileChange) -> Option<WriteFault> {
+        self.1.lock().as_mut()?.count_write(change)
     }
 
     /// Ends it, after what is being written this moment.
@@ -178,8 +240,8 @@ impl FileStorage {
     }
 
     /// Changes a file, unless the process has ended.
-    fn change(&self, change: impl FnOnce() -> std::io::Result<()>) -> Result<(), StorageError> {
-        self.life.may_write()?;
+    fn change(&self, kind: FileChange, change: impl FnOnce() -> std::io::Result<()>) -> Result<(), StorageError> {
+        self.life.may_write(kind)?;
         let _alive = self.life.hold().ok_or_else(ended)?;
         change().map_err(|e| failed(&e))
     }
@@ -219,14 +281,14 @@ impl Storage for FileStorage {
         let folder = self.folder(area)?;
         // Written beside and renamed: the old value or the new one, never half of it.
         let beside = folder.join(format!(".{key}.new"));
-        self.change(|| std::fs::write(&beside, value))?;
-        self.change(|| std::fs::rename(&beside, folder.join(key)))
+        self.change(FileChange::Write, || std::fs::write(&beside, value))?;
+        self.change(FileChange::RenameOrRemove, || std::fs::rename(&beside, folder.join(key)))
     }
 
     fn erase(&self, area: Area, key: &str) -> Result<(), StorageError> {
         let folder = self.folder(area)?;
         for name in [format!(".{key}.new"), key.to_owned()] {
-            self.change(|| match std::fs::remove_file(folder.join(name)) {
+            self.change(FileChange::RenameOrRemove, || match std::fs::remove_file(folder.join(name)) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
                 other => other,
             })?;
@@ -239,7 +301,7 @@ impl Storage for FileStorage {
         for entry in std::fs::read_dir(folder).map_err(|e| failed(&e))? {
             let path = entry.map_err(|e| failed(&e))?.path();
             if path.extension().is_some_and(|extension| extension == "new") {
-                self.change(|| std::fs::remove_file(&path))?;
+                self.change(FileChange::RenameOrRemove, || std::fs::remove_file(&path))?;
             }
         }
         Ok(())
