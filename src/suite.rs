@@ -58,6 +58,7 @@ pub struct Suite {
     jobs: Option<NonZeroUsize>,
     rounds: usize,
     seed: Option<u64>,
+    vary: Option<u64>,
     snapshots: Snapshots,
     listeners: Vec<EventListener>,
 }
@@ -110,6 +111,7 @@ impl Suite {
             jobs: None,
             rounds: 1,
             seed: None,
+            vary: None,
             snapshots: Snapshots::Check,
             listeners: vec![],
         })
@@ -239,6 +241,14 @@ impl Suite {
         self
     }
 
+    /// Draws the conditions that scenarios leave open, such as the lifetime of access tokens and the device's clock, for each
+    /// case. The same seed draws the same. Wire snapshots are not compared then.
+    #[must_use]
+    pub fn vary(mut self, seed: u64) -> Self {
+        self.vary = Some(seed);
+        self
+    }
+
     /// What to do about wire snapshots that are missing or differ.
     #[must_use]
     pub fn snapshots(mut self, snapshots: Snapshots) -> Self {
@@ -294,6 +304,7 @@ impl Suite {
             target.inject(&part);
             target.name = name;
         }
+        target.roles.vary = self.vary;
         let settings = Settings {
             snapshot_mode: snapshots.mode,
             snapshots: snapshots.apply_to(&target.roles.profile),

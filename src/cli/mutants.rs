@@ -34,6 +34,10 @@ pub struct Args {
     #[arg(long)]
     kill_matrix: bool,
 
+    /// Run the reference and the variants under conditions that this seed draws, as `vouch run --vary` does. Mutants keep theirs.
+    #[arg(long, value_name = "SEED")]
+    vary: Option<u64>,
+
     /// The kill matrix as JSON, instead of text.
     #[arg(long)]
     json: bool,
@@ -56,7 +60,7 @@ pub fn run(args: &Args) -> Done {
     }
     let interrupted = runtime.block_on(async { interrupts() });
     let scope = if args.kill_matrix { TrialScope::Role } else { TrialScope::Clause };
-    let suite = MutantTrials::new(whole.clone(), keys, scope);
+    let suite = MutantTrials::new(whole.clone(), keys, scope).vary(args.vary);
     // A suite that fails the reference without a fault kills every mutant and shows nothing.
     let reference = runtime.block_on(suite.reference(interrupted.clone()));
     let trials = runtime.block_on(at_once(&mutants, &interrupted, |mutant| suite.mutant(mutant, interrupted.clone())));

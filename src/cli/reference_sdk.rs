@@ -28,6 +28,8 @@ pub fn run(args: &Args) -> Done {
             }
         },
     };
+    let locale = std::env::var("LANG").unwrap_or_default();
+    let assembly = assembly.in_locale(&locale).unwrap_or(assembly);
     let time = if args.no_clock { TimeSource::System } else { TimeSource::Harness };
     let runtime = runtime()?;
     runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout(), assembly, time, ProcessLifetime::default()));

@@ -75,6 +75,11 @@ pub struct Args {
     #[arg(long, value_name = "SEED", num_args = 0..=1)]
     shuffle: Option<Option<u64>>,
 
+    /// Draw what scenarios leave open, for each case: token lifetimes and sizes, the device's clock, TZ and LANG, user ids,
+    /// header case. The report shows the seed, which draws the same again, and what was drawn.
+    #[arg(long, value_name = "SEED", num_args = 0..=1)]
+    vary: Option<Option<u64>>,
+
     /// Exit with 4 when a `must` clause of the selected scenarios was not tested, for example because the SDK lacks a
     /// capability.
     #[arg(long)]
@@ -140,6 +145,9 @@ fn suite(args: &Args) -> Result<Suite, Error> {
     }
     if let Some(seed) = args.shuffle {
         suite = suite.shuffle(seed.unwrap_or_else(rand::random));
+    }
+    if let Some(seed) = args.vary {
+        suite = suite.vary(seed.unwrap_or_else(rand::random));
     }
     type Switch = (bool, fn(Suite) -> Suite);
     let switches: [Switch; 4] = [

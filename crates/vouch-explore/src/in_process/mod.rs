@@ -107,6 +107,7 @@ impl InProcess {
             behaviour: CloudBehaviour {
                 expires_in: conditions.expires_in,
                 refresh_tokens: RefreshTokenFormat::NeedsEscaping,
+                token_padding: 0,
             },
             profile: profile.clone(),
             policy: parts.cloud.clone(),

@@ -149,6 +149,7 @@ fn why(step: &Step) -> &'static str {
         Step::Kill(_)
         | Step::Launch(_)
         | Step::Crash(_)
+        | Step::FailWrites(_)
         | Step::Reinstall(_)
         | Step::CorruptStorage(_)
         | Step::LockStorage(_)
@@ -157,9 +158,13 @@ fn why(step: &Step) -> &'static str {
             "a load injects no faults: it measures the server"
         }
         Step::AppUser(_) | Step::Reconcile(_) | Step::Identify(_) => "a journey has no app with logic of its own",
-        Step::Start(_) | Step::Await(_) | Step::Cancel(_) | Step::Parallel(_) | Step::Pause(_) | Step::Wait(_) => {
-            "a virtual user makes one call after the other; parallel calls come from many users"
-        }
+        Step::Start(_)
+        | Step::Await(_)
+        | Step::Cancel(_)
+        | Step::Parallel(_)
+        | Step::Either(_)
+        | Step::Pause(_)
+        | Step::Wait(_) => "a virtual user makes one call after the other; parallel calls come from many users",
         Step::Revoke(_) | Step::RefuseAccessTokens(_) | Step::UndoDelete(_) => {
             "a load cannot make the server do this while its users are active"
         }

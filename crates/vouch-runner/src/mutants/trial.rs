@@ -32,6 +32,8 @@ pub struct MutantTrials {
     plan: Plan,
     keys: Arc<Keys>,
     scope: TrialScope,
+    /// The seed of the conditions of the reference and of variants, if they are drawn.
+    vary: Option<u64>,
 }
 
 /// The result of one trial.
@@ -48,12 +50,24 @@ pub struct Trial {
 impl MutantTrials {
     /// Trials of a plan. `keys` sign the tokens of the mock cloud in all of them.
     pub fn new(plan: Plan, keys: Arc<Keys>, scope: TrialScope) -> Self {
-        Self { plan, keys, scope }
+        Self { plan, keys, scope, vary: None }
+    }
+
+    /// Draws the conditions of the reference and of variants from a seed. Mutants keep theirs.
+    #[must_use]
+    pub fn vary(self, seed: Option<u64>) -> Self {
+        Self { vary: seed, ..self }
     }
 
     /// Runs the whole plan against the reference without a fault: every failed case is a false alarm.
     pub async fn reference(&self, interrupted: Interrupted) -> Trial {
-        self.run("", self.plan.clone(), self.settings("reference", None, None, Strictness::Strict), interrupted).await
+        self.run(
+            "",
+            self.plan.clone(),
+            self.settings("reference", None, (None, self.vary), Strictness::Strict),
+            interrupted,
+        )
+        .await
     }
 
     /// Runs the cases of its role against a legitimate variant: every failed case is a false alarm. A variant may do what a
@@ -61,7 +75,7 @@ impl MutantTrials {
     pub async fn variant(&self, variant: &Variant, interrupted: Interrupted) -> Trial {
         let mut plan = self.plan.clone();
         plan.keep_roles(roles(&variant.part));
-        let settings = || self.settings(variant.name, Some(&variant.part), None, Strictness::Lenient);
+        let settings = || self.settings(variant.name, Some(&variant.part), (None, self.vary), Strictness::Lenient);
         let trial = self.run("", plan.clone(), settings(), interrupted.clone()).await;
         if trial.failed.is_empty() {
             return trial;
@@ -85,7 +99,7 @@ impl MutantTrials {
         self.run(
             mutant.clause,
             plan,
-            self.settings(mutant.name, Some(&mutant.mutation), mutant.profile, Strictness::Strict),
+            self.settings(mutant.name, Some(&mutant.mutation), (mutant.profile, mutant.vary), Strictness::Strict),
             interrupted,
         )
         .await
@@ -104,13 +118,20 @@ impl MutantTrials {
         trial
     }
 
-    fn settings(&self, name: &str, part: Option<&Mutation>, profile: Option<&str>, strictness: Strictness) -> Settings {
+    fn settings(
+        &self,
+        name: &str,
+        part: Option<&Mutation>,
+        (profile, vary): (Option<&str>, Option<u64>),
+        strictness: Strictness,
+    ) -> Settings {
         let mut target = ResolvedTarget::built_in(self.keys.clone());
         target.roles.deadlines = Deadlines { call: Duration::from_secs(5), ..Deadlines::default() };
         target.roles.request_timeout = Duration::from_secs(1);
         if let Some(part) = part {
             target.inject(part);
         }
+        target.roles.vary = vary;
         if let Some(profile) = profile.and_then(Profile::built_in) {
             target.use_profile(profile);
         }

@@ -37,6 +37,8 @@ pub struct Console<W> {
     /// The causes that were shown, each with the case that showed it.
     shown: HashMap<CauseKey, String>,
     servers_first: bool,
+    /// The seed of the conditions that were drawn.
+    vary: Option<u64>,
 }
 
 /// The number of cases by verdict.
@@ -88,6 +90,7 @@ impl<W: Write> Console<W> {
             groups: BTreeMap::new(),
             shown: HashMap::new(),
             servers_first: false,
+            vary: None,
         }
     }
 
@@ -108,9 +111,11 @@ impl<W: Write> Console<W> {
         let platform = if sdk.platform.is_empty() { String::new() } else { format!(" on {}", sdk.platform) };
         let name = self.styles.bold.apply_to(format!("{} {}", sdk.name, sdk.version).trim_end().to_owned());
         let seed = started.seed.map(|seed| format!(", shuffled with seed {seed}")).unwrap_or_default();
+        self.vary = started.vary;
+        let vary = started.vary.map(|seed| format!(", varied with seed {seed}")).unwrap_or_default();
         writeln!(
             self.out,
-            "vouch {}: {name}{platform} ({}), {} time, {}{seed}",
+            "vouch {}: {name}{platform} ({}), {} time, {}{seed}{vary}",
             env!("CARGO_PKG_VERSION"),
             started.target,
             started.time,
@@ -164,6 +169,7 @@ impl<W: Write> Console<W> {
         if let Some(reason) = reason {
             if self.detail.every_case {
                 writeln!(self.out, "{word} {} / {}{reason}  {:.0?}", case.group, case.id, case.duration)?;
+                self.conditions(case)?;
             }
             return self.tick();
         }
@@ -190,7 +196,16 @@ impl<W: Write> Console<W> {
             }
             _ => {}
         }
+        self.conditions(case)?;
         self.tick()
+    }
+
+    /// The conditions that were drawn for a case, and how to have them again.
+    fn conditions(&mut self, case: &CaseReport) -> io::Result<()> {
+        let Some(seed) = self.vary.filter(|_| !case.conditions.is_empty()) else { return Ok(()) };
+        let drawn: Vec<_> = case.conditions.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        writeln!(self.out, "  {}   {}", self.styles.bold.apply_to("drawn"), drawn.join(", "))?;
+        writeln!(self.out, "  {}  --filter '{}' --vary {seed}", self.styles.bold.apply_to("repeat"), case.id)
     }
 
     /// The cases that showed every cause of this one already, unless every finding is to be shown.

@@ -64,6 +64,7 @@ fn case_json(case: &CaseReport) -> Value {
     };
     json!({
         "id": case.id, "group": case.group, "title": case.title, "advice": case.advice, "file": case.file, "proves": case.proves,
+        "conditions": case.conditions.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>(),
         "verdict": verdict, "seconds": case.duration.as_secs_f64(), "detail": detail,
     })
 }

@@ -1,6 +1,7 @@
 //! Runs one case, from the first launch to the verdict.
 
 use super::attribution;
+use super::conditions::Conditions;
 use super::crash_points::{CrashPoint, MAX_CRASH_POINTS};
 use super::finding::{self, NoFinding};
 use super::plan::PlannedCase;
@@ -28,9 +29,10 @@ pub async fn play(case: &PlannedCase, setup: &RoleSetup) -> CaseReport {
 /// Runs a case: once, or once for each crash point.
 pub(super) async fn run(case: &PlannedCase, setup: &RoleSetup, snapshots: Option<&Snapshots>) -> CaseReport {
     let started = Instant::now();
+    let conditions = setup.vary.map_or_else(Conditions::default, |seed| Conditions::draw(seed, case, setup));
     let mut write = 1;
     let verdict = loop {
-        match run_once(case, setup, snapshots, CrashPoint::at(write)).await {
+        match run_once(case, setup, snapshots, (CrashPoint::at(write), conditions.clone())).await {
             (Verdict::Passed, true) if write == MAX_CRASH_POINTS => {
                 let reason =
                     format!("the call writes more than {MAX_CRASH_POINTS} times; later crash points are not tested");
@@ -40,7 +42,7 @@ pub(super) async fn run(case: &PlannedCase, setup: &RoleSetup, snapshots: Option
             (verdict, _) => break verdict,
         }
     };
-    CaseReport::new(case, verdict, started.elapsed())
+    CaseReport { conditions: conditions.describe(), ..CaseReport::new(case, verdict, started.elapsed()) }
 }
 
 /// Runs the case once. Also returns whether the process was killed at the crash point.
@@ -48,10 +50,11 @@ async fn run_once(
     case: &PlannedCase,
     setup: &RoleSetup,
     snapshots: Option<&Snapshots>,
-    crash_point: CrashPoint,
+    (crash_point, conditions): (CrashPoint, Conditions),
 ) -> (Verdict, bool) {
     let options = WorldOptions {
-        given: case.given.clone(),
+        given: conditions.apply_to(case.given.clone()),
+        conditions,
         expiries: case.expiries(),
         intercept_writes: case.traps(),
         crash_point,

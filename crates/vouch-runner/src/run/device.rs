@@ -71,6 +71,7 @@ struct DeviceConfig {
     endpoints: Vec<Endpoint>,
     /// Whether writes to storage are intercepted, for a `crash` or `failWrites` step.
     intercept_writes: bool,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 /// Servers that the SDK cannot reach.
@@ -88,6 +89,10 @@ pub(super) struct DeviceParts {
     pub transcript: Transcript,
     pub profile: Arc<Profile>,
     pub clock: Clock,
+    /// How far the device's clock is ahead of it, in milliseconds.
+    pub clock_offset_ms: i64,
+    /// Further environment variables of the SDK's process.
+    pub environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Device {
@@ -104,8 +109,9 @@ impl Device {
                 capabilities: setup.capabilities.clone(),
                 endpoints: parts.endpoints,
                 intercept_writes: parts.intercept_writes,
+                environment: parts.environment,
             },
-            clock: DeviceClock::new(parts.clock, setup.tells_time),
+            clock: DeviceClock::new(parts.clock, parts.clock_offset_ms, setup.tells_time),
             transcript: parts.transcript,
             launches: Mutex::default(),
             locked: Mutex::new(false),

@@ -1,5 +1,6 @@
 //! The environment of a case: its cloud, and the addresses that its SDK calls.
 
+use super::conditions::Conditions;
 use super::role_setup::RoleSetup;
 use super::vendor::{ExternalVendor, Vendor, VendorError};
 use crate::sut::CloudRole;
@@ -16,7 +17,7 @@ use vouch_spec::scenario::{Given, RefreshTokens};
 /// The cloud of one case.
 pub(super) fn vendor(
     setup: &RoleSetup,
-    given: &Given,
+    (given, conditions): (&Given, &Conditions),
     clock: &Clock,
     redactor: &Redactor,
     profile: &Arc<Profile>,
@@ -28,6 +29,7 @@ pub(super) fn vendor(
             redactor: redactor.clone(),
             behaviour: CloudBehaviour {
                 expires_in: given.cloud.expires_in,
+                token_padding: conditions.token_padding,
                 refresh_tokens: match given.cloud.refresh_tokens {
                     RefreshTokens::Plain => mock_cloud::RefreshTokenFormat::Plain,
                     RefreshTokens::Awkward => mock_cloud::RefreshTokenFormat::NeedsEscaping,

@@ -35,4 +35,7 @@ pub struct Started {
     /// The seed of a random order, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// The seed of the conditions that scenarios leave open, if they are drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vary: Option<u64>,
 }

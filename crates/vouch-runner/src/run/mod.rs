@@ -10,6 +10,7 @@ mod attribution;
 mod backends;
 mod case;
 pub mod cause;
+mod conditions;
 mod context;
 mod crash_points;
 mod device;

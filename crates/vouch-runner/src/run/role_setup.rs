@@ -35,6 +35,8 @@ pub struct RoleSetup {
     pub deadlines: Deadlines,
     /// The timeout of HTTP requests between the roles, in real time.
     pub request_timeout: Duration,
+    /// The seed from which the conditions of each case are drawn that its scenario leaves open. `None`: the usual ones.
+    pub vary: Option<u64>,
 }
 
 impl RoleSetup {
@@ -53,6 +55,7 @@ impl RoleSetup {
             tells_time: true,
             deadlines: Deadlines::default(),
             request_timeout: Duration::from_secs(5),
+            vary: None,
         }
     }
 }

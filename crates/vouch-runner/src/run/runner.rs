@@ -70,9 +70,12 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         cases: planned,
         jobs: settings.jobs,
         seed: settings.shuffle,
+        vary: settings.engine.vary,
     }));
     let (engine, offer) = (Arc::new(settings.engine), Arc::new(settings.offer));
-    let snapshots = settings.snapshots.then(|| Snapshots::new(settings.snapshot_mode, settings.snapshot_folder));
+    // Recorded exchanges show the usual conditions.
+    let compares = settings.snapshots && engine.vary.is_none();
+    let snapshots = compares.then(|| Snapshots::new(settings.snapshot_mode, settings.snapshot_folder));
     let snapshots = Arc::new(snapshots);
     let mut queue = Queue::new(plan.cases, settings.rounds, settings.shuffle);
     let mut running: JoinSet<CaseReport> = JoinSet::new();

@@ -274,6 +274,7 @@ mod tests {
             proves: proves.iter().map(|id| (*id).to_owned()).collect(),
             verdict,
             duration: Duration::ZERO,
+            conditions: vec![],
         }
     }
 

@@ -22,6 +22,8 @@ pub struct CaseReport {
     pub proves: Vec<String>,
     pub verdict: Verdict,
     pub duration: Duration,
+    /// The conditions that were drawn for the case, each with its name.
+    pub conditions: Vec<(&'static str, String)>,
 }
 
 impl CaseReport {
@@ -42,6 +44,7 @@ impl CaseReport {
             proves: case.scenario.proves().map(str::to_owned).collect(),
             verdict,
             duration,
+            conditions: vec![],
         }
     }
 
@@ -57,6 +60,7 @@ impl CaseReport {
             proves: vec![],
             verdict: Verdict::HarnessFailed(what),
             duration: Duration::ZERO,
+            conditions: vec![],
         }
     }
 }

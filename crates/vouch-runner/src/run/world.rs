@@ -4,6 +4,7 @@
 
 use super::app::{App, AppAuthenticator, AppCallbacks, AppParts};
 use super::backends::{BackendTimeouts, Backends};
+use super::conditions::Conditions;
 use super::context::CaseContext;
 use super::crash_points::CrashPoint;
 use super::device::{Device, DeviceParts};
@@ -52,6 +53,8 @@ pub struct World {
     proxy: Arc<RecordingProxy>,
     values: Mutex<HashMap<String, String>>,
     expiries: Mutex<Expiries>,
+    /// How long access tokens are good, where not as usual.
+    lifetime: Option<Duration>,
     /// The calls of `start` steps by name.
     pub(super) started_calls: Mutex<HashMap<String, StartedCall>>,
     pub(super) crash_point: CrashPoint,
@@ -65,6 +68,7 @@ pub struct World {
 /// What a case prescribes for its world.
 pub(super) struct WorldOptions {
     pub given: Given,
+    pub conditions: Conditions,
     pub expiries: Expiries,
     /// Whether writes to storage are intercepted, for a `crash` step.
     pub intercept_writes: bool,
@@ -75,7 +79,7 @@ impl World {
     /// Starts everything except the process of the app.
     pub(super) async fn build(setup: &RoleSetup, options: WorldOptions) -> std::io::Result<Arc<Self>> {
         let faults = FaultInjector::default();
-        let context = context(setup, options.given, &faults)?;
+        let context = context(setup, options.given, &options.conditions, &faults)?;
         let endpoints = endpoints(&context.proxy, &context.vendor, &context.profile, context.given.realm()).await?;
         let parts = DeviceParts {
             endpoints,
@@ -83,6 +87,8 @@ impl World {
             transcript: context.transcript.clone(),
             profile: context.profile.clone(),
             clock: context.clock.clone(),
+            clock_offset_ms: options.conditions.clock_offset_ms,
+            environment: options.conditions.environment(),
         };
         let device = Arc::new(Device::new(setup, parts)?);
         let users = Arc::new(Users::new(context.clone(), setup.backend.clone(), is_shared(setup)));
@@ -117,6 +123,7 @@ impl World {
             proxy,
             values: Mutex::default(),
             expiries: Mutex::new(options.expiries),
+            lifetime: options.conditions.lifetime,
             started_calls: Mutex::default(),
             crash_point: options.crash_point,
             token_storage: setup.token_storage.clone(),
@@ -154,7 +161,7 @@ impl World {
         let mut expiries = self.expiries.lock();
         change(&mut expiries);
         if let Vendor::Simulated(cloud) = &*self.vendor {
-            cloud.set_lifetimes(lifetimes(*expiries, self.clock.mode()));
+            cloud.set_lifetimes(lifetimes(*expiries, self.clock.mode(), self.lifetime));
         }
     }
 
@@ -274,7 +281,12 @@ impl World {
     }
 }
 
-fn context(setup: &RoleSetup, given: Given, faults: &FaultInjector) -> std::io::Result<CaseContext> {
+fn context(
+    setup: &RoleSetup,
+    given: Given,
+    conditions: &Conditions,
+    faults: &FaultInjector,
+) -> std::io::Result<CaseContext> {
     let redactor = Redactor::default();
     let profile = match given.profile {
         Some(OwnProfile::Standard) => Profile::built_in("standard").unwrap_or_else(|| setup.profile.clone()),
@@ -285,9 +297,10 @@ fn context(setup: &RoleSetup, given: Given, faults: &FaultInjector) -> std::io::
         // The tokens of an external cloud carry real time.
         CloudRole::External(_) => Clock::starting_at(setup.mode, real_now_ms()),
     };
-    let vendor = vendor(setup, &given, &clock, &redactor, &profile).map_err(std::io::Error::other)?;
+    let vendor = vendor(setup, (&given, conditions), &clock, &redactor, &profile).map_err(std::io::Error::other)?;
     let transcript = Transcript::new(clock.clone(), profile.clone());
     let proxy = RecordingProxy::new(transcript.clone(), faults.clone(), clock.clone());
+    proxy.set_title_case_headers(conditions.title_case_headers);
     let (given, vendor, proxy) = (Arc::new(given), Arc::new(vendor), Arc::new(proxy));
     Ok(CaseContext { given, clock, redactor, profile, transcript, vendor, proxy })
 }

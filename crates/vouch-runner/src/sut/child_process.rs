@@ -65,6 +65,7 @@ pub struct Program {
 fn spawn(program: &Program, stdin: Stdio, options: LaunchOptions<'_>) -> std::io::Result<(Pipes, Arc<ChildProcess>)> {
     let mut command = Command::new(&program.program);
     command.args(&program.args).current_dir(&program.folder);
+    command.envs(options.environment.iter().copied());
     command.envs(options.temp_dir.map(|folder| ("TMPDIR", folder))).envs(program.environment.iter().cloned());
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);

@@ -52,6 +52,8 @@ pub struct LaunchOptions<'a> {
     pub intercept_writes: Option<&'a Path>,
     /// The folder for temporary files, unless the target file sets `TMPDIR`.
     pub temp_dir: Option<&'a Path>,
+    /// Environment variables, unless the target file sets them.
+    pub environment: &'a [(&'static str, &'static str)],
 }
 
 /// Timeouts of adapter calls, in real time.
@@ -96,7 +98,10 @@ impl SdkRole {
     ) -> Result<Process, StartError> {
         match self {
             SdkRole::Builtin { assembly, time } => {
-                Ok(in_process::launch(assembly.clone(), *time, callbacks, deadlines))
+                let locale =
+                    options.environment.iter().find(|(name, _)| *name == "LANG").map_or("C", |(_, value)| value);
+                let assembly = assembly.in_locale(locale).unwrap_or_else(|| assembly.clone());
+                Ok(in_process::launch(assembly, *time, callbacks, deadlines))
             }
             SdkRole::Command(program) => child_process::launch(program, callbacks, deadlines, options)
                 .map_err(|error| StartError::new(program, &error)),

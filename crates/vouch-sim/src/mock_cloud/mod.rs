@@ -42,6 +42,8 @@ pub struct CloudBehaviour {
     /// How `expires_in` is written, where not as the profile has it.
     pub expires_in: Option<NumberForm>,
     pub refresh_tokens: RefreshTokenFormat,
+    /// How many bytes tokens are longer than they need be.
+    pub token_padding: usize,
 }
 
 /// What refresh tokens are like.

@@ -62,6 +62,9 @@ pub(super) struct AccessClaims {
     pub exp: i64,
     /// Makes every token another one, also within a second.
     pub jti: String,
+    /// Makes it longer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 /// `iss` of the sign-in tokens of a realm.
@@ -88,8 +91,11 @@ pub(super) fn sign_in_token(
     let uid = if shape.capital_user_id { user_id.to_uppercase() } else { user_id.to_owned() };
     let payload = (0..200).find_map(|attempt| {
         // The text makes `-` and `_` appear in the encoding at any alignment.
-        let note =
-            if shape.url_safe_characters { ">>>???>>???".to_owned() + &"~".repeat(attempt % 3) } else { String::new() };
+        let note = match shape.url_safe_characters {
+            true => ">>>???>>???".to_owned() + &"~".repeat(attempt % 3),
+            // Its envelope makes a sign-in token longer again by a third.
+            false => "x".repeat(cloud.behaviour.token_padding * 3 / 4),
+        };
         let payload = keys::payload(&SignInClaims {
             iss: &issuer,
             sub: &issuer,
@@ -163,6 +169,7 @@ pub(super) fn access_token(
         iat: now,
         exp: now + lifetime,
         jti: random_id().simple().to_string(),
+        note: "x".repeat(cloud.behaviour.token_padding),
     })?;
     cloud.redactor.secret(SecretKind::AccessToken, &token);
     Some(token)
@@ -182,18 +189,23 @@ pub(super) fn refresh_token(cloud: &CloudState, generation_of_token: TokenGenera
     }
     let plain = URL_SAFE_NO_PAD.encode(bytes);
     let token = match cloud.behaviour.refresh_tokens {
-        RefreshTokenFormat::Plain => plain,
+        RefreshTokenFormat::Plain => long_prefix(cloud.behaviour.token_padding) + &plain,
         RefreshTokenFormat::NeedsEscaping => format!("{}{ESCAPED_MIDDLE}{}{ESCAPED_END}", &plain[..20], &plain[20..]),
-        RefreshTokenFormat::Long => LONG_PREFIX_TEXT.repeat(LONG_PREFIX_LENGTH / LONG_PREFIX_TEXT.len()) + &plain,
+        RefreshTokenFormat::Long => long_prefix(LONG_PREFIX_LENGTH) + &plain,
     };
     cloud.redactor.secret(SecretKind::RefreshToken, &token);
     token
 }
 
+/// What makes a token longer by about this many bytes.
+fn long_prefix(bytes: usize) -> String {
+    LONG_PREFIX_TEXT.repeat(bytes / LONG_PREFIX_TEXT.len())
+}
+
 /// What an authentic refresh token of this cloud names.
 pub(super) fn read_refresh_token(cloud: &CloudState, token: &str) -> Option<TokenGeneration> {
     let plain = match cloud.behaviour.refresh_tokens {
-        RefreshTokenFormat::Plain => Cow::Borrowed(token),
+        RefreshTokenFormat::Plain => Cow::Borrowed(token.get(long_prefix(cloud.behaviour.token_padding).len()..)?),
         RefreshTokenFormat::NeedsEscaping => {
             let (start, rest) = token.strip_suffix(ESCAPED_END)?.split_once(ESCAPED_MIDDLE)?;
             Cow::Owned([start, rest].concat())

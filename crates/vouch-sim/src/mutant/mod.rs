@@ -24,6 +24,8 @@ pub struct Mutant {
     pub about: &'static str,
     /// The built-in wire profile on which it shows, where that is not the default one.
     pub profile: Option<&'static str>,
+    /// The seed of conditions under which it shows, where it does not under the usual ones.
+    pub vary: Option<u64>,
     pub mutation: Mutation,
 }
 
@@ -62,9 +64,10 @@ pub fn named(name: &str) -> Option<Mutant> {
 }
 
 /// Declares structs that override some methods of a trait, and lists them as mutants. `Name[field: Type]` has a memory: an
-/// SDK's lasts one launch. `on "standard"` names the wire profile on which one shows.
+/// SDK's lasts one launch. `on "standard"` names the wire profile on which one shows,
+/// `varied by 1` a seed of conditions.
 macro_rules! mutants {
-    ($trait:path, $wrap:expr; $($name:ident $([$($field:ident: $type:ty),+])? $word:literal breaks $clause:literal $(on $profile:literal)?: $about:literal { $($body:tt)* })+) => {
+    ($trait:path, $wrap:expr; $($name:ident $([$($field:ident: $type:ty),+])? $word:literal breaks $clause:literal $(on $profile:literal)? $(varied by $seed:literal)?: $about:literal { $($body:tt)* })+) => {
         $(
             #[derive(Default)]
             struct $name { $($($field: $type),+)? }
@@ -77,6 +80,7 @@ macro_rules! mutants {
                 clause: $clause,
                 about: $about,
                 profile: None $(.or(Some($profile)))?,
+                vary: None $(.or(Some($seed)))?,
                 mutation: $wrap(std::sync::Arc::new($name::default())),
             }),+]
         }

@@ -36,6 +36,11 @@ pub trait SdkFactory: Send + Sync {
     fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
         SdkParts { policy: Arc::new(DefaultSdkPolicy), storage, net }
     }
+
+    /// The same SDK in a process with this locale, if the locale makes a difference to it.
+    fn in_locale(&self, _: &str) -> Option<Arc<dyn SdkFactory>> {
+        None
+    }
 }
 
 /// The reference itself.

@@ -79,13 +79,13 @@ variants! { SdkPolicy, sdk_policy;
     LongerLeeway "sdk-leeway-of-two-minutes": "Refreshes an access token two minutes before its end",
         allowed by "REF-2" {
         fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
-            now_ms + 120_000 < session.expires_at_ms
+            now_ms + 120_000.min(session.lifetime_ms / 2) < session.expires_at_ms
         }
     }
     EarlyRefresh "sdk-refreshes-early": "Refreshes an access token five minutes before its end",
         allowed by "REF-2" {
         fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
-            now_ms + 300_000 < session.expires_at_ms
+            now_ms + 300_000.min(session.lifetime_ms / 2) < session.expires_at_ms
         }
     }
     NoLeeway "sdk-no-leeway": "Refreshes an access token at its end, not before",

@@ -18,6 +18,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -78,12 +79,24 @@ struct ProxyState {
     faults: FaultInjector,
     clock: Clock,
     kill_hook: Mutex<Option<Arc<KillHook>>>,
+    title_case_headers: AtomicBool,
 }
 
 impl RecordingProxy {
     pub fn new(transcript: Transcript, faults: FaultInjector, clock: Clock) -> Self {
-        let shared = ProxyState { transcript, faults, clock, kill_hook: Mutex::default() };
+        let shared = ProxyState {
+            transcript,
+            faults,
+            clock,
+            kill_hook: Mutex::default(),
+            title_case_headers: AtomicBool::new(false),
+        };
         Self { shared: Arc::new(shared), servers: Mutex::default() }
+    }
+
+    /// Whether answers have header names such as `Content-Type`, from the next connection on. Usually they are in lower case.
+    pub fn set_title_case_headers(&self, title_case: bool) {
+        self.shared.title_case_headers.store(title_case, Ordering::Relaxed);
     }
 
     /// Says how to kill the SDK's process; used by [`FaultEffect::Kill`].
@@ -198,6 +211,7 @@ async fn accept(listener: TcpListener, link: Link, shared: Arc<ProxyState>, upst
                     let service = service_fn(|request| serve(link, &shared, &*upstream, request, socket));
                     // An error here is a connection that ended early, which the transcript has already.
                     let _ = hyper::server::conn::http1::Builder::new()
+                        .title_case_headers(shared.title_case_headers.load(Ordering::Relaxed))
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
                 });

@@ -44,7 +44,8 @@ impl Either {
         let list = node.get("ways").unwrap_or(node).as_list()?;
         let mut ways = Vec::new();
         for way in list {
-            let steps = way.as_list()?.iter().map(|step| ScenarioStep::read(step, reading)).collect::<Option<Vec<_>>>()?;
+            let steps =
+                way.as_list()?.iter().map(|step| ScenarioStep::read(step, reading)).collect::<Option<Vec<_>>>()?;
             let decides = steps.first().is_some_and(|first| can_decide(&first.step));
             if !decides {
                 reading.decoder.wrong(
@@ -57,7 +58,11 @@ impl Either {
             ways.push(steps);
         }
         if ways.len() < 2 {
-            reading.decoder.wrong(node.span, "`either` needs two ways at the least", "write the steps without `either`");
+            reading.decoder.wrong(
+                node.span,
+                "`either` needs two ways at the least",
+                "write the steps without `either`",
+            );
             return None;
         }
         Some(Self { ways })
@@ -67,4 +72,29 @@ impl Either {
 /// Whether a step changes nothing, so that it can be tried.
 fn can_decide(step: &Step) -> bool {
     matches!(step, Step::Status(_) | Step::CurrentUser(_) | Step::Storage(_) | Step::Await(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Decoder, Source, yaml};
+
+    /// The problems of a step, and whether it was read.
+    fn read(text: &str) -> (Vec<String>, bool) {
+        let source = Source::new("either.yaml", text.to_owned());
+        let (tree, _) = yaml::parse(&source);
+        let decoder = Decoder::new(&source);
+        let reading = Reading { decoder: &decoder, proves: &[], users: &[] };
+        let read = ScenarioStep::read(&tree.expect("a tree"), &reading).is_some();
+        (decoder.finish().into_iter().map(|problem| problem.message).collect(), read)
+    }
+
+    #[test]
+    fn each_way_begins_with_a_check_and_there_are_two_at_the_least() {
+        assert_eq!(read("either: [[{status: []}, relaunch], [{currentUser: none}]]"), (vec![], true));
+        let (problems, _) = read("either: [[signOut], [{status: []}]]");
+        assert!(problems.iter().any(|problem| problem.contains("begins with a check")), "{problems:?}");
+        let (problems, _) = read("either: [[{status: []}]]");
+        assert!(problems.iter().any(|problem| problem.contains("two ways")), "{problems:?}");
+    }
 }

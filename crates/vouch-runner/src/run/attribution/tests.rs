@@ -13,6 +13,7 @@ fn case(id: &str, findings: Vec<Finding>) -> CaseReport {
         proves: vec![],
         verdict: Verdict::Failed(findings),
         duration: Duration::ZERO,
+        conditions: vec![],
     }
 }
 

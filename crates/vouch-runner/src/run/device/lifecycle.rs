@@ -37,6 +37,7 @@ impl Device {
         let options = LaunchOptions {
             intercept_writes: self.config.intercept_writes.then(|| self.storage.root()),
             temp_dir: Some(&temp_dir),
+            environment: &self.config.environment,
         };
         let launched = self.config.role.launch(Arc::new(callbacks), self.config.deadlines, options);
         let process = Arc::new(launched.map_err(DeviceError::StartError)?);

@@ -41,10 +41,10 @@ pub(super) struct DeviceClock {
 }
 
 impl DeviceClock {
-    pub fn new(case: Clock, tells_time: bool) -> Self {
+    pub fn new(case: Clock, offset_ms: i64, tells_time: bool) -> Self {
         Self {
             case,
-            skew_ms: Arc::default(),
+            skew_ms: Arc::new(AtomicI64::new(offset_ms)),
             was_skewed: AtomicBool::new(false),
             tells_time,
             sleepers: Arc::default(),

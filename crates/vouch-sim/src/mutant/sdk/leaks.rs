@@ -159,6 +159,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         about,
         mutation: Mutation::Sdk(assembly),
         profile: None,
+        vary: None,
     };
     let net = |name, clause, about, fault, which: RequestFilter| {
         sdk(name, clause, about, Arc::new(FaultyNetworkFactory(fault, which)))

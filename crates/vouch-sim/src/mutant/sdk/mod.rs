@@ -2,6 +2,7 @@
 
 mod after_relaunch;
 mod cancelled;
+mod conditions;
 mod failed_writes;
 mod leaks;
 mod migration;
@@ -71,6 +72,8 @@ pub(super) fn mutants() -> Vec<Mutant> {
         timers::mutants(),
         cancelled::mutants(),
         failed_writes::mutants(),
+        conditions::mutants(),
+        conditions::of_locale(),
     ];
     themes.into_iter().flatten().collect()
 }

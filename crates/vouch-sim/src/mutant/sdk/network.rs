@@ -101,6 +101,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         clause,
         about,
         profile: None,
+        vary: None,
         mutation: Mutation::Sdk(Arc::new(how)),
     };
     vec![

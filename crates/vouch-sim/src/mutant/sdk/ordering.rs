@@ -150,6 +150,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         clause,
         about,
         profile: None,
+        vary: None,
         mutation: Mutation::Sdk(assembly),
     };
     let net = |name, clause, about, interceptor: Interceptor| sdk(name, clause, about, Arc::new(interceptor));

@@ -270,7 +270,7 @@ impl SdkPolicy for TokenAtRefresh {
 
 /// Those above that need a memory.
 pub(super) fn with_memory() -> Vec<Mutant> {
-    let mutant = |name, clause, about, mutation| Mutant { name, clause, about, mutation, profile: None };
+    let mutant = |name, clause, about, mutation| Mutant { name, clause, about, mutation, profile: None, vary: None };
     vec![
         mutant(
             "anybody-will-do",

@@ -252,6 +252,11 @@ impl Sdk {
     }
 }
 
+/// How long an access token is good, in milliseconds.
+fn lifetime_ms(tokens: &policy::TokenSet) -> i64 {
+    i64::try_from(tokens.expires_in.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
 fn uses_tokens() -> SdkError {
     SdkError::new(ErrorKind::AlreadySignedIn, "this installation uses sign-in tokens; sign out first")
 }

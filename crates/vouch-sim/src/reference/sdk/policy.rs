@@ -270,7 +270,8 @@ pub trait SdkPolicy: Send + Sync {
 
     /// Whether an access token may be sent (REF-2).
     fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
-        now_ms + LEEWAY_MS < session.expires_at_ms
+        // With a longer leeway than its life, no token would ever be fresh.
+        now_ms + LEEWAY_MS.min(session.lifetime_ms / 4) < session.expires_at_ms
     }
 
     /// Whether another caller shares a refresh in flight (REF-4). A refresh of the previous user is never shared (LIF-4).

@@ -61,6 +61,9 @@ pub struct TokenRecord {
     pub refresh_token: Secret,
     /// By the device's clock, in milliseconds since 1970.
     pub expires_at_ms: i64,
+    /// How long it was good when it was issued, in milliseconds.
+    #[serde(default = "usual_lifetime_ms")]
+    pub lifetime_ms: i64,
     /// The identity provider wants a new sign-in token first (REF-7).
     pub on_hold: bool,
     /// What names the project at the identity provider, where its wire profile asks for it.
@@ -100,4 +103,9 @@ impl Record {
             Record::SignInToken(record) => record.realm(),
         }
     }
+}
+
+/// An hour, for records of earlier releases.
+fn usual_lifetime_ms() -> i64 {
+    3_600_000
 }

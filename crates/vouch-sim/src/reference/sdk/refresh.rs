@@ -70,7 +70,11 @@ impl Sdk {
 
     /// The refresh that goes on, and whether it did already; none where the stale token has been replaced since its caller
     /// looked at it. All under one lock: between a look and a refresh of one's own another's may have ended.
-    pub(super) fn join_refresh(self: &Arc<Self>, stale: Option<&Secret>, why: RefreshReason) -> Option<(Refresh, bool)> {
+    pub(super) fn join_refresh(
+        self: &Arc<Self>,
+        stale: Option<&Secret>,
+        why: RefreshReason,
+    ) -> Option<(Refresh, bool)> {
         let mut state = self.state.lock();
         let epoch = state.epoch;
         if let Some((of, going_on)) = &state.refreshing
@@ -144,10 +148,10 @@ impl Sdk {
     fn conclude(&self, epoch: u64, session: TokenRecord, outcome: RefreshOutcome) -> Result<()> {
         match outcome {
             RefreshOutcome::Tokens(tokens) => {
-                let expires_at_ms = self.expiry_ms(&tokens);
+                let (expires_at_ms, lifetime_ms) = (self.expiry_ms(&tokens), super::lifetime_ms(&tokens));
                 let (access_token, refresh_token) = (tokens.access_token, tokens.refresh_token);
                 // Stored before it is used: only now the old refresh token is discarded (PER-4, REF-5).
-                let renewed = TokenRecord { access_token, refresh_token, expires_at_ms, ..session };
+                let renewed = TokenRecord { access_token, refresh_token, expires_at_ms, lifetime_ms, ..session };
                 self.persist_in(epoch, Record::SignInToken(renewed))
             }
             RefreshOutcome::UserGone => Err(self.user_gone(epoch)),

@@ -22,11 +22,7 @@ impl Sdk {
     }
 
     /// Signs in as the app's user `external_user_id`, asking the app for a token only when one is needed (REC-8).
-    pub async fn identify<F>(
-        self: &Arc<Self>,
-        external_user_id: &str,
-        authenticate: impl FnOnce() -> F,
-    ) -> Result<()>
+    pub async fn identify<F>(self: &Arc<Self>, external_user_id: &str, authenticate: impl FnOnce() -> F) -> Result<()>
     where
         F: Future<Output = Result<String>>,
     {
@@ -100,6 +96,7 @@ impl Sdk {
             environment: token.realm.environment,
             region: token.realm.region,
             expires_at_ms: self.expiry_ms(&tokens),
+            lifetime_ms: super::lifetime_ms(&tokens),
             access_token: tokens.access_token,
             refresh_token: tokens.refresh_token,
             on_hold: false,
@@ -111,7 +108,6 @@ impl Sdk {
 
     /// Counted from now by this device's clock: a clock that is off by minutes is off at both ends (REF-8).
     pub(super) fn expiry_ms(&self, tokens: &TokenSet) -> i64 {
-        let lifetime = i64::try_from(tokens.expires_in.as_millis()).unwrap_or(i64::MAX / 4);
-        self.device.time.now_ms().saturating_add(lifetime)
+        self.device.time.now_ms().saturating_add(super::lifetime_ms(tokens))
     }
 }
