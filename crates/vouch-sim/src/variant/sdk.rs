@@ -128,7 +128,7 @@ variants! { SdkPolicy, sdk_policy;
     RefreshesByTimer "sdk-refreshes-by-timer": "Refreshes an access token by a timer, five minutes before its end",
         allowed by "REF-13" {
         fn refresh_timers(&self, left: Duration) -> Vec<Duration> {
-            vec![left - (left / 2).min(Duration::from_secs(300))]
+            vec![left.saturating_sub((left / 2).min(Duration::from_secs(300)))]
         }
     }
 }

@@ -9,7 +9,7 @@ use vouch_spec::profile::Profile;
 
 /// Five minutes before the end of an access token, or when half of its time is left.
 fn ahead(left: Duration) -> Duration {
-    left - (left / 2).min(Duration::from_secs(300))
+    left.saturating_sub((left / 2).min(Duration::from_secs(300)))
 }
 
 mutants! { SdkPolicy, sdk_policy;
