@@ -46,8 +46,8 @@ pub fn run(args: &Args) -> Done {
 #[cfg(feature = "load")]
 fn check_load(path: &std::path::Path, target: Option<&vouch_runner::target_file::Target>) -> Result<(), CliError> {
     let file = super::load::read_file(path)?;
-    let gcip = target.and_then(|target| target.profile.as_ref()).is_some_and(|profile| profile.name == "gcip");
-    let load = file.resolve(&vouch_load::Overrides::default(), gcip);
+    let rotation = target.and_then(|target| target.profile.as_ref().and_then(|profile| target.rotation(profile)));
+    let load = file.resolve(&vouch_load::Overrides::default(), rotation);
     load.map(|_| ()).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
 }
 

@@ -20,7 +20,7 @@ use vouch_load::{
 };
 use vouch_runner::run::Plan;
 use vouch_runner::target_file::Target;
-use vouch_spec::profile::Profile;
+use vouch_spec::profile::{Profile, Rotation};
 use vouch_spec::protocol::{Environment, Realm, Region};
 use vouch_spec::text::{Diagnostic, Diagnostics};
 
@@ -118,7 +118,7 @@ pub fn run(args: Args) -> Done {
     let (journeys, realm) = journeys(&args, &plan)?;
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
-    let load = load(&args, &journeys, realm, &profile)?;
+    let load = load(&args, &journeys, realm, target.rotation(&profile))?;
     runtime()?.block_on(execute(args, journeys, load, target, profile))
 }
 
@@ -180,7 +180,8 @@ fn list(plan: &Plan) -> Done {
 }
 
 /// The load that the target set-up and the reports need.
-fn load(args: &Args, journeys: &[Arc<Journey>], realm: Realm, profile: &Profile) -> Result<Load, CliError> {
+/// `rotation`: what target file or wire profile say of it.
+fn load(args: &Args, journeys: &[Arc<Journey>], realm: Realm, rotation: Option<Rotation>) -> Result<Load, CliError> {
     let users = (0..args.users as usize).map(|user| journeys[user % journeys.len()].people.len()).sum::<usize>();
     let overrides = Overrides {
         workload: Some("issue".into()),
@@ -192,9 +193,8 @@ fn load(args: &Args, journeys: &[Arc<Journey>], realm: Realm, profile: &Profile)
         users: Some(u32::try_from(users).unwrap_or(u32::MAX)),
         ..Overrides::default()
     };
-    let mut load = LoadFile::default()
-        .resolve(&overrides, profile.name == "gcip")
-        .map_err(|error| CliError::Usage(error.to_string()))?;
+    let mut load =
+        LoadFile::default().resolve(&overrides, rotation).map_err(|error| CliError::Usage(error.to_string()))?;
     let names: Vec<String> = journeys.iter().flat_map(|journey| journey.series()).collect();
     for threshold in &args.thresholds {
         if let Some(of) = threshold.of.as_ref().filter(|of| !names.contains(of)) {

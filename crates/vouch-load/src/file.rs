@@ -10,6 +10,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use vouch_spec::duration::{self, DurationError};
+use vouch_spec::profile::Rotation;
 use vouch_spec::protocol::{Environment, Realm, Region};
 use vouch_spec::scenario::references;
 use vouch_spec::text::{Decoder, Diagnostic, Node, Source, Spanned, yaml};
@@ -50,7 +51,8 @@ pub struct LoadFile {
     pub environment: Option<Environment>,
     pub region: Option<Region>,
     pub protocol: Option<Protocol>,
-    /// Whether a refresh must return a new refresh token. Default: `required`, except with the wire profile `gcip`.
+    /// Whether a refresh must return a new refresh token. Default: what the target file or the wire profile says, else
+    /// `required`.
     pub rotation: Option<Rotation>,
     /// Keep the created users. Default: they are deleted after the run.
     pub keep_users: Option<bool>,
@@ -58,13 +60,6 @@ pub struct LoadFile {
     pub prepare_rate: Option<Spanned<String>>,
     /// Random seed. Default: 1.
     pub seed: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Rotation {
-    Required,
-    Optional,
 }
 
 /// Options of the command line, which take precedence over the load file.
@@ -197,8 +192,8 @@ impl LoadFile {
         Ok(vec![plan::workload(name, 1, &own_workloads)?])
     }
 
-    /// Combines file and command line into a load. `gcip`: the wire profile is the older one, without rotation.
-    pub fn resolve(&self, overrides: &Overrides, gcip: bool) -> Result<Load, PlanError> {
+    /// Combines file and command line into a load. `declared`: what the target file or the wire profile says of rotation.
+    pub fn resolve(&self, overrides: &Overrides, declared: Option<Rotation>) -> Result<Load, PlanError> {
         let workloads = self.selected_workloads(overrides)?;
         let arrivals = match (&overrides.arrivals, &self.arrivals) {
             (Some(arrivals), _) => arrivals.clone(),
@@ -242,7 +237,7 @@ impl LoadFile {
                 environment: overrides.environment.or(self.environment).unwrap_or(Environment::Production),
                 region: overrides.region.or(self.region).unwrap_or(Region::Us),
             },
-            requires_rotation: self.rotation.map_or(!gcip, |rotation| rotation == Rotation::Required),
+            requires_rotation: self.rotation.or(declared).is_none_or(|rotation| rotation == Rotation::Required),
             keep_users: self.keep_users.unwrap_or(false),
             reuse_tokens: overrides.reuse_tokens,
             prepare_rate: self.prepare_rate.as_ref().and_then(|text| rate(&text.value)),
@@ -292,7 +287,7 @@ mod tests {
     }
 
     fn resolve(text: &str) -> Result<Load, PlanError> {
-        parse(text).expect("a valid file").resolve(&Overrides::default(), false)
+        parse(text).expect("a valid file").resolve(&Overrides::default(), None)
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! use vouch_load::{LoadFile, Overrides};
 //!
 //! let overrides = Overrides { arrivals: Some(Arrivals::Constant(50.0)), ..Overrides::default() };
-//! let load = LoadFile::default().resolve(&overrides, false).unwrap();
+//! let load = LoadFile::default().resolve(&overrides, None).unwrap();
 //! assert_eq!(load.title, "refresh");
 //! ```
 

@@ -109,6 +109,9 @@ impl ResolvedTarget {
             resolved.offer.controls = cloud.controls();
             resolved.offer.realms = cloud.realms.keys().copied().collect();
         }
+        if !resolved.roles.profile.can_report_deletion() {
+            resolved.offer.controls.remove(&Control::ReportDeletion);
+        }
         Ok(resolved)
     }
 
@@ -137,6 +140,9 @@ impl ResolvedTarget {
     /// Uses another wire profile, and offers the standards that it claims.
     pub fn use_profile(&mut self, profile: Arc<Profile>) {
         self.offer.claims = profile.claims.iter().copied().collect();
+        if !profile.can_report_deletion() {
+            self.offer.controls.remove(&Control::ReportDeletion);
+        }
         self.roles.profile = profile;
     }
 

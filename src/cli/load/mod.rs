@@ -34,8 +34,9 @@ pub(in crate::cli) fn run(args: Args) -> Done {
     };
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
-    let load =
-        file.resolve(&args.overrides(), profile.name == "gcip").map_err(|error| CliError::Usage(error.to_string()))?;
+    let load = file
+        .resolve(&args.overrides(), target.rotation(&profile))
+        .map_err(|error| CliError::Usage(error.to_string()))?;
     runtime()?.block_on(execute(args, load, target, profile))
 }
 

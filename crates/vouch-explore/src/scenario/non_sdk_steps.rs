@@ -157,8 +157,9 @@ fn present(token: PresentedToken, place: Place, home: Realm) -> ScenarioStep {
 
 fn exchange(token: &str, bind: Option<String>) -> ScenarioStep {
     let token = text(format!("${token}"));
-    let call =
-        GrantCall { token, bind, environment: None, region: None, not_cacheable: false, obeys: None, rotates: false };
+    let (environment, region, obeys) = (None, None, None);
+    let (not_cacheable, rotates, rotated_out) = (false, false, false);
+    let call = GrantCall { token, bind, environment, region, not_cacheable, obeys, rotates, rotated_out };
     ScenarioStep::new(ClientExchange(call))
 }
 

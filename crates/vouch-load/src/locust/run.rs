@@ -78,8 +78,8 @@ impl TestRun {
         let mut names: Vec<String> = self.spawn.user_classes_count.keys().cloned().collect();
         let before = self.plan.iter().flat_map(|plan| &plan.classes).map(|class| class.name.clone());
         names.extend(before.filter(|name| !self.spawn.user_classes_count.contains_key(name)));
-        let gcip = options.engine_parts.profile.name == "gcip";
-        match TestPlan::new(&names, &self.spawn, options.load.as_deref(), options.wait, gcip) {
+        let rotation = options.engine_parts.target.rotation(&options.engine_parts.profile);
+        match TestPlan::new(&names, &self.spawn, options.load.as_deref(), options.wait, rotation) {
             Ok(plan) => {
                 let engine = Engine::start(plan.clone(), options.engine_parts.clone());
                 engine.population.set_wanted(&plan.counts(&self.spawn));

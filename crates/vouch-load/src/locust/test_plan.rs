@@ -10,6 +10,7 @@ use rand::{Rng, rngs::SmallRng};
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
+use vouch_spec::profile::Rotation;
 use vouch_spec::text::{Diagnostics, Source, did_you_mean};
 
 /// The default number of sign-in tokens that are issued before users start.
@@ -105,6 +106,7 @@ pub struct TestPlan {
 
 impl TestPlan {
     /// Resolves the request of the master. The worker's own load file and wait time take precedence over the master's.
+    /// `rotation`: what the target file or the wire profile says of it.
     ///
     /// # Errors
     /// When the load file is missing or invalid, or no user class of the master has a workload.
@@ -113,7 +115,7 @@ impl TestPlan {
         spawn: &Spawn,
         file: Option<&Path>,
         wait: Option<WaitTime>,
-        gcip: bool,
+        rotation: Option<Rotation>,
     ) -> Result<Self, TestPlanError> {
         let options = &spawn.parsed_options;
         let master_file = options.vouch_load.as_deref().filter(|path| !path.is_empty()).map(Path::new);
@@ -156,7 +158,7 @@ impl TestPlan {
             installations: Some(file.installations.unwrap_or(1000).max(1)),
             ..Overrides::default()
         };
-        let mut load = file.resolve(&overrides, gcip)?;
+        let mut load = file.resolve(&overrides, rotation)?;
         load.workloads = classes.iter().map(|class| class.workload.clone()).collect();
         let connections = file.connections.unwrap_or(CONNECTIONS).max(load.connections);
         Ok(Self { load, classes, wait, connections, unknown })
@@ -211,7 +213,7 @@ mod tests {
     fn plan(counts: &[(&str, u32)], load: Option<String>) -> Result<TestPlan, TestPlanError> {
         let spawn = spawn(counts, load);
         let names: Vec<String> = spawn.user_classes_count.keys().cloned().collect();
-        TestPlan::new(&names, &spawn, None, None, false)
+        TestPlan::new(&names, &spawn, None, None, None)
     }
 
     #[test]

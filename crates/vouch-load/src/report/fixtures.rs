@@ -57,7 +57,7 @@ fn round(series: Vec<(String, Series)>, total: Series, intervals: Vec<IntervalSt
 pub fn with_report<T>(round: Round, report: impl FnOnce(&LoadReport<'_>) -> T) -> T {
     let thresholds = ["p99<20ms", "p99<20ms"].map(|text| text.parse().expect("a threshold")).to_vec();
     let overrides = Overrides { thresholds, arrivals: Some(Arrivals::Constant(200.0)), ..Overrides::default() };
-    let mut load = LoadFile::default().resolve(&overrides, false).expect("a load");
+    let mut load = LoadFile::default().resolve(&overrides, None).expect("a load");
     load.title = "a \"load\" \\ of\n<script>two</script>".into();
     let evaluation = evaluate(&load, &round);
     let (target, target_file) = ("a <b>cloud</b>", None);

@@ -10,7 +10,7 @@ use std::time::Duration;
 fn load(thresholds: &[&str]) -> Load {
     let thresholds = thresholds.iter().map(|text| text.parse().expect("a threshold")).collect();
     let overrides = Overrides { thresholds, arrivals: Some(Arrivals::Constant(200.0)), ..Overrides::default() };
-    LoadFile::default().resolve(&overrides, false).expect("a load")
+    LoadFile::default().resolve(&overrides, None).expect("a load")
 }
 
 /// A round of ten seconds with a thousand good responses of 10 ms.

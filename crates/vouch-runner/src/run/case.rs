@@ -195,7 +195,7 @@ impl<'a> CaseRun<'a> {
     }
 
     fn step_failure(step: &ScenarioStep, error: StepError) -> Box<StepFailure> {
-        let (span, description, kind) = (step.span, step.step.describe(), step.step.kind().name);
+        let (span, description, kind) = (step.span, step.step.describe(), step.step.kind().name.to_owned());
         Box::new(StepFailure { span, description, kind, about: About::Clauses(vec![]), advice: None, error })
     }
 
@@ -203,6 +203,13 @@ impl<'a> CaseRun<'a> {
     fn case_failure(&self, error: StepError) -> Box<StepFailure> {
         let span = self.case.scenario.header.id.span;
         let description = "the whole case".into();
-        Box::new(StepFailure { span, description, kind: "case", about: About::Clauses(vec![]), advice: None, error })
+        Box::new(StepFailure {
+            span,
+            description,
+            kind: "case".into(),
+            about: About::Clauses(vec![]),
+            advice: None,
+            error,
+        })
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn of_step(case: &PlannedCase, world: &World, failure: StepFail
     let found = |clauses, severity, expected: String, got| Nonconformity {
         span: failure.span,
         description: failure.description.clone(),
-        kind: failure.kind.to_owned(),
+        kind: failure.kind.clone(),
         clauses,
         severity,
         expected,

@@ -131,6 +131,9 @@ impl PlannedCase {
         if missing.contains(&Control::Shape) {
             return Some(Skip("it needs tokens, answers or a count that only the mock cloud can give".into()));
         }
+        if missing.contains(&Control::ReportDeletion) {
+            return Some(Skip("a refused refresh of this identity provider cannot say that the user is gone".into()));
+        }
         let words: Vec<_> = missing.iter().map(|control| control.word()).collect();
         (!words.is_empty()).then(|| Skip(format!("the target file has no hook {}", words.join(", "))))
     }

@@ -53,7 +53,7 @@ impl Snapshots {
             Box::new(StepFailure {
                 span: case.scenario.header.id.span,
                 description,
-                kind: "wire",
+                kind: "wire".into(),
                 // Other traffic than before may be right: it violates no clause by itself.
                 about: About::Clauses(vec![]),
                 advice: None,

@@ -33,8 +33,9 @@ pub struct StepFailure {
     pub span: Span,
     /// The step in words.
     pub description: String,
-    /// The name of the step's kind, for example `signIn`.
-    pub kind: &'static str,
+    /// The name of the step's kind, for example `signIn`, and whether it goes to another realm than the case's own: what a host
+    /// accepts of another realm has another cause than what it accepts of its own.
+    pub kind: String,
     pub about: About,
     /// The advice of the step itself.
     pub advice: Option<Advice>,

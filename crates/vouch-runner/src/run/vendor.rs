@@ -13,7 +13,7 @@ use vouch_sim::mock_cloud::{Lifetimes, MockCloud};
 use vouch_sim::sign_in_token::TokenParts;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
 use vouch_sim::wire::{ForwardingUpstream, Link, Party, Upstream, WireRequest, WireResponse};
-use vouch_spec::profile::Profile;
+use vouch_spec::profile::{Profile, Rotation};
 use vouch_spec::protocol::{Control, Realm};
 
 /// The cloud of one case.
@@ -151,6 +151,32 @@ impl Vendor {
         }
     }
 
+    /// Whether a refresh brings a new refresh token: as the target file says, else as the wire profile does.
+    pub fn rotation(&self, profile: &Profile) -> Rotation {
+        let declared = match self {
+            Vendor::Simulated(_) => None,
+            Vendor::External(external) => external.cloud.spec.rotation,
+        };
+        declared.or(profile.rotation).unwrap_or(Rotation::Optional)
+    }
+
+    /// How long a refresh token that was rotated out may be used again.
+    pub fn reuse_interval(&self) -> Duration {
+        match self {
+            Vendor::Simulated(cloud) => cloud.reuse_interval(),
+            Vendor::External(external) => external.cloud.spec.reuse_interval,
+        }
+    }
+
+    /// The unit of the times that its tokens and revocations carry. Tokens that were issued within the unit before a revocation
+    /// may survive it. Of an external cloud it is taken to be a second, as in JWTs (RFC 7519 section 2).
+    pub fn time_resolution(&self) -> Duration {
+        match self {
+            Vendor::Simulated(cloud) => cloud.time_resolution(),
+            Vendor::External(_) => Duration::from_secs(1),
+        }
+    }
+
     /// The public keys of its tokens, as a JWK Set; none where the cloud does not publish them.
     pub async fn public_keys(&self, realm: Realm) -> Option<Value> {
         match self {
@@ -227,6 +253,14 @@ impl Vendor {
                     got: format!("HTTP {status}"),
                 })
             }
+        }
+    }
+
+    /// Whether waiting costs it no time: the mock cloud follows the clock of the case, another cloud needs a hook.
+    pub fn has_clock(&self) -> bool {
+        match self {
+            Vendor::Simulated(_) => true,
+            Vendor::External(external) => external.cloud.has_hook(Control::Advance),
         }
     }
 

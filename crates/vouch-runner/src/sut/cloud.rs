@@ -8,6 +8,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::mock_cloud::{CloudPolicy, Keys, Lifetimes};
+use vouch_spec::profile::Rotation;
 use vouch_spec::protocol::{Control, Realm};
 
 /// The implementation that fills the api and idp roles.
@@ -29,6 +30,10 @@ pub struct CloudSpec {
     pub clock_leeway: Option<Duration>,
     /// Whether a refused refresh says that the user is gone.
     pub reports_deletion: bool,
+    /// Whether a refresh brings a new refresh token, where the target file says.
+    pub rotation: Option<Rotation>,
+    /// How long a refresh token that was rotated out may be used again.
+    pub reuse_interval: Duration,
     /// The path or URL of the public keys of its tokens, as a JWK Set.
     pub jwks: String,
     /// Commands for controls that the API of the cloud does not offer.

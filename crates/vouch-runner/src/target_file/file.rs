@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use vouch_spec::duration::{self, DurationError};
-use vouch_spec::profile::Profile;
+use vouch_spec::profile::{Profile, Rotation};
 use vouch_spec::protocol::{Control, Environment, Region};
 use vouch_spec::text::Spanned;
 
@@ -171,6 +171,13 @@ pub struct CloudSection {
     /// Whether the refusal of a refresh says that the user is gone. Default: true.
     #[serde(default)]
     pub reports_deletion: Option<bool>,
+    /// Whether a refresh brings a new refresh token: `required` (every time), `optional`, `never` (the same one comes back).
+    /// Default: what the wire profile says, else `optional` for `run` and `required` for loads.
+    #[serde(default)]
+    pub rotation: Option<Rotation>,
+    /// How long a refresh token that was rotated out may be used again, for clients whose answer got lost. Default: none.
+    #[serde(default)]
+    pub reuse_interval: Option<PositiveDuration>,
     /// The path (at the identity provider) or URL of the public keys of its tokens, a JWK Set. Default: /.well-known/jwks.json.
     #[serde(default)]
     pub jwks: Option<Spanned<String>>,

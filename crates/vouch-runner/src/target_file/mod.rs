@@ -12,7 +12,7 @@ use crate::sut::{AppRole, BackendRole, CloudSpec, Deadlines, SdkRole};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use vouch_spec::profile::Profile;
+use vouch_spec::profile::{Profile, Rotation};
 use vouch_spec::protocol::Role;
 use vouch_spec::text::{Decoder, Diagnostic, Source, toml};
 
@@ -69,6 +69,11 @@ impl Target {
         }
         problems.extend(decoder.finish());
         target.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    /// What the target file says of the rotation of refresh tokens, else what the wire profile does.
+    pub fn rotation(&self, profile: &Profile) -> Option<Rotation> {
+        self.cloud.as_ref().and_then(|cloud| cloud.rotation).or(profile.rotation)
     }
 
     /// The roles that it fills. Roles that one implementation fills together are in one list.

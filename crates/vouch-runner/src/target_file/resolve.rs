@@ -274,6 +274,8 @@ impl Resolver<'_> {
             },
             clock_leeway: section.clock_leeway.map(|duration| duration.0),
             reports_deletion: section.reports_deletion.unwrap_or(true),
+            rotation: section.rotation,
+            reuse_interval: or(section.reuse_interval, Duration::ZERO),
             jwks: section.jwks.map_or_else(|| USUAL_JWKS.to_owned(), |jwks| self.path_or_url(&jwks, &[]).0),
             hooks: section.hooks.into_iter().map(|(control, command)| (control, hook(command))).collect(),
             hook_environment: self.templates(&section.env, &CLOUD).into_iter().collect(),

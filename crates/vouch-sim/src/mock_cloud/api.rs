@@ -69,9 +69,7 @@ fn authenticate(cloud: &CloudState, realm: Realm, request: &WireRequest) -> Opti
     if refused || store.by_id(own, &claims.sub).is_none() {
         return None;
     }
-    if cloud.policy.rotates() {
-        store.confirm(claims.sid, claims.generation);
-    }
+    store.confirm(claims.sid, cloud.policy.refresh_generation(claims.generation));
     Some(Caller::User(claims.sub))
 }
 

@@ -50,7 +50,7 @@ fn error(cloud: &CloudState, status: StatusCode, word: &str) -> WireResponse {
 struct IssuedSession {
     user_id: String,
     generation_of_token: TokenGeneration,
-    /// That of its refresh token: an earlier one where refresh tokens do not rotate.
+    /// That of its refresh token: an earlier one where not every refresh rotates it.
     refresh_generation: TokenGeneration,
 }
 
@@ -74,7 +74,7 @@ fn exchange(cloud: &CloudState, realm: Realm, carried: &RequestTokens) -> Result
     if cloud.policy.one_session_a_user() {
         store.revoke(realm, &user_id);
     }
-    let generation_of_token = store.open_session(realm, &user_id).ok_or(refused)?;
+    let generation_of_token = store.open_session(realm, &user_id, cloud.clock.now_s()).ok_or(refused)?;
     let user_id = if cloud.policy.mixes_up_users() { cloud.user_of_first_in_flight(user_id) } else { user_id };
     Ok(IssuedSession { user_id, generation_of_token, refresh_generation: generation_of_token })
 }
@@ -87,7 +87,8 @@ fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession
     });
     let used = used.ok_or(unknown)?;
     let mut store = cloud.store.lock();
-    match store.refresh_token_state(used, &*cloud.policy) {
+    let now_s = cloud.clock.now_s();
+    match store.refresh_token_state(used, &*cloud.policy, now_s) {
         RefreshTokenState::Valid => {}
         RefreshTokenState::Revoked => return Err(cloud.policy.revoked_session_error()),
         RefreshTokenState::UserDeleted => return Err(ErrorKind::InvalidUser),
@@ -95,13 +96,9 @@ fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession
     let fits = store.session(used.sid).filter(|session| cloud.policy.realm_fits(session.realm, realm));
     let user = fits.and_then(|session| store.user_of(session));
     let user_id = user.map(|user| user.id.clone()).ok_or(unknown)?;
-    let rotates = cloud.policy.rotates();
-    let generation_of_token = store.rotate(used, cloud.policy.keeps_predecessor() || !rotates).ok_or(unknown)?;
-    Ok(IssuedSession {
-        user_id,
-        generation_of_token,
-        refresh_generation: if rotates { generation_of_token } else { used },
-    })
+    let generation_of_token = store.rotate(used, &*cloud.policy, now_s).ok_or(unknown)?;
+    let generation = cloud.policy.refresh_generation(generation_of_token.generation);
+    Ok(IssuedSession { user_id, generation_of_token, refresh_generation: TokenGeneration { generation, ..used } })
 }
 
 fn tokens(cloud: &CloudState, realm: Realm, call: IdpCall, session: &IssuedSession) -> WireResponse {

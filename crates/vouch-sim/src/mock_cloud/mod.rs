@@ -185,7 +185,10 @@ impl MockCloud {
 
     /// Revokes the sessions of a user; how many.
     pub fn revoke(&self, realm: Realm, user_id: &str) -> usize {
-        self.store().end_sessions(realm, user_id, self.0.policy.ends_all_sessions())
+        let policy = &self.0.policy;
+        let exact = policy.time_resolution().is_zero();
+        let before_s = if exact { i64::MAX } else { self.0.clock.now_s() };
+        self.store().end_sessions(realm, user_id, policy.ends_all_sessions(), before_s)
     }
 
     /// The public keys of its tokens, as a JWK Set.
@@ -195,6 +198,16 @@ impl MockCloud {
 
     pub fn lifetimes(&self) -> Lifetimes {
         self.0.lifetimes()
+    }
+
+    /// How long a refresh token that was rotated out may be used again.
+    pub fn reuse_interval(&self) -> Duration {
+        self.0.policy.reuse_interval()
+    }
+
+    /// The unit of the times that its tokens and revocations carry.
+    pub fn time_resolution(&self) -> Duration {
+        self.0.policy.time_resolution()
     }
 
     /// Gives a team another API key: one that a backend under test has already.

@@ -6,6 +6,7 @@ use super::users::User;
 use crate::wire::WireRequest;
 use hyper::StatusCode;
 use serde_json::Value;
+use std::time::Duration;
 use vouch_spec::profile::IdpCall;
 use vouch_spec::protocol::{ErrorKind, Realm};
 
@@ -226,9 +227,20 @@ pub trait CloudPolicy: Send + Sync {
     /// Sees each authenticated API call.
     fn note_caller(&self, _request: &WireRequest, _caller: &Caller) {}
 
-    /// Whether a refresh brings a new refresh token. If not, the old one comes back (IDP-2).
-    fn rotates(&self) -> bool {
-        true
+    /// The generation of the refresh token that comes with the access token of `generation`: an earlier one where not every
+    /// refresh brings a new refresh token (IDP-2).
+    fn refresh_generation(&self, generation: u64) -> u64 {
+        generation
+    }
+
+    /// How long a refresh token that was rotated out may be used again, counted from its first use (IDP-2).
+    fn reuse_interval(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The unit of the times that tokens and revocations carry (IDP-3). Within it, a token may be older or newer.
+    fn time_resolution(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// The status for an installation that wants a team-level resource (SCO-3).

@@ -5,7 +5,7 @@ use super::policy::CloudPolicy;
 use super::segmented_vec::SegmentedVec;
 use super::team::Team;
 use super::users::{User, Users};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 use vouch_spec::protocol::Realm;
 
@@ -23,6 +23,8 @@ pub(super) struct CloudSession {
     /// That of the newest.
     generation: u64,
     revoked: bool,
+    /// The time of its exchange, in seconds since the epoch.
+    opened_s: u32,
     /// Access tokens issued before this generation are refused by the API.
     pub access_from: u64,
 }
@@ -34,7 +36,7 @@ impl CloudSession {
 }
 
 /// The session and generation that an authentic refresh token names. See [`super::token::refresh_token`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TokenGeneration {
     pub sid: u64,
     pub generation: u64,
@@ -54,6 +56,8 @@ pub struct Store {
     sessions: SegmentedVec<CloudSession>,
     used_sign_in_tokens: UsedTokens,
     user_ids: UserIds,
+    /// When a refresh token was used first, in seconds since the epoch; only where there is a reuse interval.
+    first_uses: HashMap<TokenGeneration, i64>,
 }
 
 /// Makes the ids of users. All of them begin and end alike, so that who compares a part of two ids only, confuses users.
@@ -85,6 +89,7 @@ impl Store {
             sessions: SegmentedVec::default(),
             used_sign_in_tokens: UsedTokens::default(),
             user_ids: UserIds { common: rand::random(), next: 0 },
+            first_uses: HashMap::new(),
         }
     }
 
@@ -162,7 +167,7 @@ impl Store {
         users.set_deleted(number, deleted);
         if deleted && policy.deletion_ends_sessions() {
             // A session does not outlive its user, even if the user comes back.
-            self.end_sessions(realm, id, policy.ends_all_sessions());
+            self.end_sessions(realm, id, policy.ends_all_sessions(), i64::MAX);
         }
         true
     }
@@ -187,14 +192,14 @@ impl Store {
 
     /// Revokes the user's refresh tokens and access tokens; how many sessions that ended.
     pub fn revoke(&mut self, realm: Realm, user_id: &str) -> usize {
-        self.end_sessions(realm, user_id, true)
+        self.end_sessions(realm, user_id, true, i64::MAX)
     }
 
-    /// Ends every session of a user, or the newest only; how many that ended.
-    pub(super) fn end_sessions(&mut self, realm: Realm, user_id: &str, all: bool) -> usize {
+    /// Ends every session of a user that was opened before `before_s`, or the newest of them only; how many that ended.
+    pub(super) fn end_sessions(&mut self, realm: Realm, user_id: &str, all: bool, before_s: i64) -> usize {
         let mut ended = 0;
         self.each_session(realm, user_id, |session| {
-            if all || ended == 0 {
+            if (all || ended == 0) && i64::from(session.opened_s) < before_s {
                 session.end();
                 ended += 1;
             }
@@ -223,13 +228,14 @@ impl Store {
     }
 
     /// Opens a session of a user that lives; returns its first token generation. None if there is no such user.
-    pub(super) fn open_session(&mut self, realm: Realm, user_id: &str) -> Option<TokenGeneration> {
+    pub(super) fn open_session(&mut self, realm: Realm, user_id: &str, now_s: i64) -> Option<TokenGeneration> {
         let (_, users) = self.realms.get_mut(&realm)?;
         let user = users.live_numbered(user_id)?;
         let row = users.row_mut(user)?;
         let earlier = row.newest_session;
         let (revoked, good_from, generation, access_from) = (false, 0, 0, 0);
-        let session = CloudSession { realm, user, earlier, good_from, generation, revoked, access_from };
+        let opened_s = u32::try_from(now_s).unwrap_or_default();
+        let session = CloudSession { realm, user, earlier, good_from, generation, revoked, opened_s, access_from };
         let number = self.sessions.push(session)?;
         row.newest_session = Some(number);
         Some(TokenGeneration { sid: u64::from(number), generation: 0 })
@@ -253,16 +259,20 @@ impl Store {
         &mut self,
         generation_of_token: TokenGeneration,
         policy: &dyn CloudPolicy,
+        now_s: i64,
     ) -> RefreshTokenState {
         let Some(session) = self.session(generation_of_token.sid) else { return RefreshTokenState::Revoked };
         if self.user_of(session).is_none_or(|user| user.deleted) && !policy.refreshes_deleted_users() {
             return RefreshTokenState::UserDeleted;
         }
+        let interval_s = i64::try_from(policy.reuse_interval().as_secs()).unwrap_or(i64::MAX);
+        let first_use = self.first_uses.get(&generation_of_token);
+        let in_interval = first_use.is_some_and(|first_s| now_s < first_s.saturating_add(interval_s));
         let Some(session) = self.session_mut(generation_of_token.sid) else { return RefreshTokenState::Revoked };
         if session.revoked && !policy.refreshes_revoked_sessions() {
             return RefreshTokenState::Revoked;
         }
-        if generation_of_token.generation < session.good_from && policy.detects_reuse() {
+        if generation_of_token.generation < session.good_from && policy.detects_reuse() && !in_interval {
             // A rotated-out token: somebody has a copy. End the chain.
             session.end();
             return RefreshTokenState::Revoked;
@@ -271,12 +281,21 @@ impl Store {
     }
 
     /// Starts the session's next generation and returns it.
-    pub(super) fn rotate(&mut self, used: TokenGeneration, keeps_predecessor: bool) -> Option<TokenGeneration> {
-        let session = self.session_mut(used.sid)?;
-        if used.generation >= session.good_from {
-            session.good_from = used.generation + u64::from(!keeps_predecessor);
+    pub(super) fn rotate(
+        &mut self,
+        used: TokenGeneration,
+        policy: &dyn CloudPolicy,
+        now_s: i64,
+    ) -> Option<TokenGeneration> {
+        if !policy.reuse_interval().is_zero() {
+            self.first_uses.entry(used).or_insert(now_s);
         }
+        let session = self.session_mut(used.sid)?;
         session.generation += 1;
+        let comes_back = policy.refresh_generation(session.generation) == used.generation;
+        if used.generation >= session.good_from {
+            session.good_from = used.generation + u64::from(!policy.keeps_predecessor() && !comes_back);
+        }
         Some(TokenGeneration { sid: used.sid, generation: session.generation })
     }
 
@@ -315,16 +334,17 @@ mod tests {
     const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
 
     fn good(store: &mut Store, generation_of_token: TokenGeneration) -> bool {
-        matches!(store.refresh_token_state(generation_of_token, &DefaultCloudPolicy), RefreshTokenState::Valid)
+        let state = store.refresh_token_state(generation_of_token, &DefaultCloudPolicy, 0);
+        matches!(state, RefreshTokenState::Valid)
     }
 
     #[test]
     fn a_predecessor_is_good_until_a_successor_is_seen() {
         let mut store = Store::new();
         let user = store.add_user(REALM, "ada", None).unwrap();
-        let first = store.open_session(REALM, &user.id).unwrap();
-        let second = store.rotate(first, true).unwrap();
-        let again = store.rotate(first, true).unwrap();
+        let first = store.open_session(REALM, &user.id, 0).unwrap();
+        let second = store.rotate(first, &DefaultCloudPolicy, 0).unwrap();
+        let again = store.rotate(first, &DefaultCloudPolicy, 0).unwrap();
         assert!(good(&mut store, first) && good(&mut store, second) && good(&mut store, again));
         store.confirm(second.sid, second.generation);
         assert!(good(&mut store, second) && good(&mut store, again));
@@ -332,11 +352,55 @@ mod tests {
         assert!(!good(&mut store, again), "reuse ends the chain");
     }
 
+    /// Ten seconds in which a refresh token that was rotated out may be used again.
+    struct Interval;
+
+    impl CloudPolicy for Interval {
+        fn reuse_interval(&self) -> std::time::Duration {
+            std::time::Duration::from_secs(10)
+        }
+    }
+
+    #[test]
+    fn in_the_reuse_interval_a_rotated_out_token_is_good_from_its_first_use() {
+        let mut store = Store::new();
+        let user = store.add_user(REALM, "ada", None).unwrap();
+        let first = store.open_session(REALM, &user.id, 0).unwrap();
+        let second = store.rotate(first, &Interval, 100).unwrap();
+        store.confirm(second.sid, second.generation);
+        let mut good = |now_s| matches!(store.refresh_token_state(first, &Interval, now_s), RefreshTokenState::Valid);
+        assert!(good(109) && !good(110));
+    }
+
+    #[test]
+    fn a_refresh_token_that_comes_back_is_not_rotated_out() {
+        struct EveryThird;
+        impl CloudPolicy for EveryThird {
+            fn refresh_generation(&self, generation: u64) -> u64 {
+                generation - generation % 3
+            }
+            fn keeps_predecessor(&self) -> bool {
+                false
+            }
+        }
+        let mut store = Store::new();
+        let user = store.add_user(REALM, "ada", None).unwrap();
+        let first = store.open_session(REALM, &user.id, 0).unwrap();
+        let good =
+            |store: &mut Store| matches!(store.refresh_token_state(first, &EveryThird, 0), RefreshTokenState::Valid);
+        for _ in 0..2 {
+            store.rotate(first, &EveryThird, 0).unwrap();
+            assert!(good(&mut store));
+        }
+        store.rotate(first, &EveryThird, 0).unwrap();
+        assert!(!good(&mut store), "the third refresh rotates it out");
+    }
+
     #[test]
     fn revocation_ends_every_session_of_its_user_and_no_other() {
         let mut store = Store::new();
         let [ada, bob] = ["ada", "bob"].map(|name| store.add_user(REALM, name, None).unwrap());
-        let tickets = [&ada, &bob, &ada].map(|user| store.open_session(REALM, &user.id).unwrap());
+        let tickets = [&ada, &bob, &ada].map(|user| store.open_session(REALM, &user.id, 0).unwrap());
         assert_eq!(store.revoke(REALM, &ada.id.to_uppercase()), 2);
         assert_eq!(tickets.map(|generation_of_token| good(&mut store, generation_of_token)), [false, true, false]);
     }

@@ -5,6 +5,7 @@ use crate::mock_cloud::{Caller, CloudPolicy};
 use crate::mutant::Mutation;
 use hyper::StatusCode;
 use serde_json::{Value, json};
+use std::time::Duration;
 use vouch_spec::profile::IdpCall;
 
 variants! { CloudPolicy, Mutation::Cloud;
@@ -51,8 +52,26 @@ variants! { CloudPolicy, Mutation::Cloud;
     }
     SameRefreshToken "cloud-same-refresh-token": "Answers a refresh with the same refresh token",
         allowed by "RFC 6749 section 6; servers of the profile gcip do so" {
-        fn rotates(&self) -> bool {
-            false
+        fn refresh_generation(&self, _: u64) -> u64 {
+            0
+        }
+    }
+    EveryThird "cloud-rotates-every-third": "Brings a new refresh token with every third refresh",
+        allowed by "RFC 6749 section 6: the authorization server may issue a new refresh token" {
+        fn refresh_generation(&self, generation: u64) -> u64 {
+            generation - generation % 3
+        }
+    }
+    ReuseInterval "cloud-reuse-interval": "Accepts a refresh token that was rotated out for 30 s after its first use",
+        allowed by "providers document such an interval for lost answers; the target declares it (`reuseInterval`)" {
+        fn reuse_interval(&self) -> Duration {
+            Duration::from_secs(30)
+        }
+    }
+    WholeSeconds "cloud-whole-seconds": "Ends the sessions that were opened in an earlier second than the revocation",
+        allowed by "RFC 7519 section 2: NumericDate; identity platforms compare `iat` with the second of the revocation" {
+        fn time_resolution(&self) -> Duration {
+            Duration::from_secs(1)
         }
     }
     Leeway "cloud-leeway": "Accepts tokens for 30 s after their end",

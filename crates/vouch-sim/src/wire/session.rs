@@ -30,6 +30,9 @@ impl ObservedSession {
         };
         let old_refresh_token = since.iter().enumerate().find_map(|(at, exchange)| {
             let (old, grant) = (exchange.tokens.refresh_token.clone()?, granted(exchange)?);
+            if old == grant.refresh_token {
+                return None; // it came back: nothing was rotated out
+            }
             since[at + 1..].iter().any(|later| later.fault.is_none() && uses(later, &grant)).then_some(old)
         });
         Some(Self { sign_in_token, access_token, old_refresh_token })

@@ -56,9 +56,9 @@ impl Profile {
         for body in std::iter::once(&self.errors.body).chain(&self.errors.bad_request_body) {
             check_placeholders("errors", body, &ERROR, problems);
         }
+        // A provider need not be able to say that a user is gone.
         for (call, name, kind) in [
             (IdpCall::Exchange, "exchange", ErrorKind::InvalidSignInToken),
-            (IdpCall::Refresh, "refresh", ErrorKind::InvalidUser),
             (IdpCall::Refresh, "refresh", ErrorKind::NeedsReauthentication),
         ] {
             if !self.meanings(call).iter().any(|meaning| meaning.means == kind) {

@@ -51,9 +51,24 @@ pub struct Profile {
     /// One host serves every environment and region; the public key tells them apart.
     #[serde(default)]
     pub one_auth_host: bool,
+    /// Whether a refresh brings a new refresh token, where the provider says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
     pub exchange: CallShape,
     pub refresh: CallShape,
     pub errors: ErrorShapes,
+}
+
+/// Whether a refresh brings a new refresh token (RFC 6749 section 6 leaves it open).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Rotation {
+    /// Every time.
+    Required,
+    /// Sometimes, or it is not known.
+    Optional,
+    /// The same one comes back every time.
+    Never,
 }
 
 /// A standard that an identity provider can claim.
@@ -206,6 +221,11 @@ impl Profile {
             IdpCall::Exchange => &self.errors.exchange,
             IdpCall::Refresh => &self.errors.refresh,
         }
+    }
+
+    /// Whether the refusal of a refresh can say that the user is gone.
+    pub fn can_report_deletion(&self) -> bool {
+        self.errors.refresh.iter().any(|meaning| meaning.means == ErrorKind::InvalidUser)
     }
 }
 

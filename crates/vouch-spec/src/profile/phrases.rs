@@ -34,6 +34,9 @@ impl Profile {
             "error" => {
                 let kind = ErrorKind::parse(what)?;
                 let meanings = self.errors.exchange.iter().chain(&self.errors.refresh);
+                // A provider that cannot say that a user is gone says that the session ended.
+                let spoken = kind != ErrorKind::InvalidUser || self.can_report_deletion();
+                let kind = if spoken { kind } else { ErrorKind::NeedsReauthentication };
                 let mut meanings = meanings.filter(|meaning| meaning.means == kind);
                 meanings.next().map(|meaning| meaning.word.clone())
             }

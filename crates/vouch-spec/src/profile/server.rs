@@ -167,7 +167,9 @@ impl Profile {
 
     /// The body of a refusal that means `kind`.
     pub fn refusal(&self, call: IdpCall, status: u16, kind: ErrorKind) -> Value {
-        let meaning = self.meanings(call).iter().find(|meaning| meaning.means == kind);
+        let said = |kind| self.meanings(call).iter().find(|meaning| meaning.means == kind);
+        // A provider without a word for a user who is gone says only that the session is over.
+        let meaning = said(kind).or_else(|| said(ErrorKind::NeedsReauthentication));
         match meaning {
             Some(meaning) => fill(&self.errors.body, status, meaning.says.as_deref().unwrap_or(&meaning.word)),
             None => self.error(status, &self.errors.bad_request),

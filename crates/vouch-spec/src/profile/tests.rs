@@ -74,3 +74,17 @@ fn a_wrong_constant_is_still_that_call_and_does_not_fit() {
     assert_eq!(call, IdpCall::Exchange);
     assert!(profile.recognise(&hyper::Method::POST, "/v1/token", b"grant_type=password").is_none());
 }
+
+#[test]
+fn a_provider_need_not_tell_a_deleted_user_from_a_session_that_ended() {
+    let mut profile = (*Profile::junction()).clone();
+    assert!(profile.can_report_deletion());
+    profile.errors.refresh.retain(|meaning| meaning.means != ErrorKind::InvalidUser);
+    assert_eq!(profile.check(), []);
+    assert!(!profile.can_report_deletion());
+    let body = profile.refusal(IdpCall::Refresh, 400, ErrorKind::InvalidUser);
+    let read = profile.meaning(IdpCall::Refresh, body.to_string().as_bytes());
+    assert_eq!(read, Some(ErrorKind::NeedsReauthentication));
+    profile.errors.refresh.clear();
+    assert!(profile.check().iter().any(|problem| problem.why.contains("needsReauthentication")));
+}

@@ -29,9 +29,13 @@ pub struct GrantCall {
     /// The answer must keep to what a standard says of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub obeys: Option<Standard>,
-    /// The case needs a cloud that rotates refresh tokens: where the same refresh token comes back, the case is skipped.
+    /// The case needs a new refresh token. The refresh is repeated where the same one comes back; if none comes, the case is
+    /// skipped, unless the target declares that every refresh brings one.
     #[serde(default, skip_serializing_if = "super::is_default")]
     pub rotates: bool,
+    /// The token was rotated out: first the time passes for which the target declares that such a token may be used again.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub rotated_out: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,7 +49,7 @@ pub struct ClientRefresh(pub GrantCall);
 impl GrantCall {
     /// Whether it looks at an answer's headers or further fields.
     pub fn looks_closer(&self) -> bool {
-        self.not_cacheable || self.rotates || self.obeys.is_some()
+        self.not_cacheable || self.rotates || self.rotated_out || self.obeys.is_some()
     }
 
     pub fn place(&self) -> String {

@@ -9,11 +9,13 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
+use vouch_sim::clock::ClockMode;
 use vouch_sim::sign_in_token::TokenParts;
 use vouch_sim::wire::redact::SecretKind;
 use vouch_sim::wire::{Party, WireRequest, WireResponse};
-use vouch_spec::profile::{IdpCall, Profile, RequestValues, Standard, TokenGrant};
-use vouch_spec::protocol::ErrorKind;
+use vouch_spec::profile::{IdpCall, Profile, RequestValues, Rotation, Standard, TokenGrant};
+use vouch_spec::protocol::{ErrorKind, Realm};
 use vouch_spec::step::{ClientExchange, ClientRefresh, GrantCall};
 
 #[async_trait]
@@ -22,11 +24,12 @@ impl Execute for ClientExchange {
         let token = world.text(&self.0.token)?;
         let parts = TokenParts::of(&token);
         let (home, host) = (world.given.realm(), self.0.realm(world.given.realm()));
+        check_distinguishable(world, host)?;
         // Where one host serves all realms, its key is what names another. What is no sign-in token has none of its own.
         let other = (host != home || parts.public_key.is_empty()).then(|| world.vendor.public_key(host));
         let public_key = other.as_deref().unwrap_or(&parts.public_key);
         let values = RequestValues { token: &parts.jwt, public_key, tenant: &parts.tenant, ..RequestValues::default() };
-        perform(&self.0, world, IdpCall::Exchange, &values).await
+        perform(&self.0, world, IdpCall::Exchange, &values).await.map(|(result, _)| result)
     }
 }
 
@@ -34,25 +37,97 @@ impl Execute for ClientExchange {
 impl Execute for ClientRefresh {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let token = world.text(&self.0.token)?;
-        let key = world.vendor.public_key(self.0.realm(world.given.realm()));
+        let host = self.0.realm(world.given.realm());
+        check_distinguishable(world, host)?;
+        let key = world.vendor.public_key(host);
         let values = RequestValues { refresh_token: &token, public_key: &key, ..RequestValues::default() };
-        perform(&self.0, world, IdpCall::Refresh, &values).await
+        if self.0.rotated_out {
+            pass_reuse_interval(world).await?;
+        }
+        if self.0.rotates {
+            return perform_rotation(&self.0, world, &values).await;
+        }
+        perform(&self.0, world, IdpCall::Refresh, &values).await.map(|(result, _)| result)
     }
 }
 
+/// Where one host serves all realms, the public key tells them apart. If two realms have the same one, their requests are the
+/// same, and an answer to them says nothing of the other realm.
+fn check_distinguishable(world: &World, host: Realm) -> Result<(), StepError> {
+    let home = world.given.realm();
+    let same_key = || world.vendor.public_key(host) == world.vendor.public_key(home);
+    if host != home && world.profile.one_auth_host && same_key() {
+        let why = "one host serves all realms, and these two have the same public key: their requests are the same";
+        return Err(StepError::NotApplicable(why.into()));
+    }
+    Ok(())
+}
+
+/// The longest reuse interval that is waited for in real time.
+const MAX_REAL_WAIT: Duration = Duration::from_secs(15);
+
+/// The time passes for which the cloud may accept a refresh token that was rotated out.
+async fn pass_reuse_interval(world: &World) -> Result<(), StepError> {
+    let interval = world.vendor.reuse_interval();
+    if interval.is_zero() {
+        return Ok(());
+    }
+    if interval > MAX_REAL_WAIT && world.clock.mode() == ClockMode::Real && !world.vendor.has_clock() {
+        let seconds = interval.as_secs();
+        let why = format!("the target has a reuse interval of {seconds} s and no hook advance: too long to wait for");
+        return Err(StepError::NotApplicable(why));
+    }
+    world.advance(interval + Duration::from_secs(1)).await
+}
+
+/// How often a refresh is repeated until it brings a new refresh token.
+const MAX_REFRESHES: usize = 10;
+
+/// Refreshes until a new refresh token comes, and checks it against what the target declares.
+async fn perform_rotation(
+    step: &GrantCall,
+    world: &World,
+    values: &RequestValues<'_>,
+) -> Result<StepResult, StepError> {
+    let rotation = world.vendor.rotation(&world.profile);
+    let unmet = |expected: &str, got: &str| Err(StepError::Unmet { expected: expected.into(), got: got.into() });
+    for _ in 0..MAX_REFRESHES {
+        let (result, refresh_token) = perform(step, world, IdpCall::Refresh, values).await?;
+        let Some(refresh_token) = refresh_token else { return Ok(result) };
+        match (rotation, refresh_token == values.refresh_token) {
+            (Rotation::Required | Rotation::Optional, false) => return Ok(result),
+            (Rotation::Required, true) => {
+                return unmet("a new refresh token (the target declares rotation = required)", "the same one");
+            }
+            (Rotation::Never, false) => {
+                return unmet("the same refresh token (the target declares rotation = never)", "another one");
+            }
+            (Rotation::Never, true) => {
+                return Err(StepError::NotApplicable(
+                    "the target declares that it does not rotate refresh tokens".into(),
+                ));
+            }
+            (Rotation::Optional, true) => {}
+        }
+    }
+    let why = format!("the cloud does not rotate refresh tokens, not in {MAX_REFRESHES} refreshes");
+    Err(StepError::NotApplicable(why))
+}
+
+/// Makes one call. Also returns the refresh token that it brings.
 async fn perform(
     step: &GrantCall,
     world: &World,
     call: IdpCall,
     values: &RequestValues<'_>,
-) -> Result<StepResult, StepError> {
+) -> Result<(StepResult, Option<String>), StepError> {
     let request = world.profile.request(call, values);
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
     let body = Bytes::from(request.body);
     let received = WireRequest { method: Method::POST, path: request.path, headers, body };
     let realm = step.realm(world.given.realm());
     let Some(reply) = world.client_call(Party::Auth, realm, received).await else {
-        return Ok(StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() });
+        return Ok((StepResult::Refused { kind: ErrorKind::Network, text: "no answer".into() }, None));
     };
     if step.not_cacheable {
         check_not_cacheable(&reply)?;
@@ -61,14 +136,12 @@ async fn perform(
         obey(standard, call, &reply)?;
     }
     match granted(&world.profile, call, reply.status.as_u16(), &reply.body) {
-        Ok(granted) if step.rotates && granted.refresh_token == values.refresh_token => {
-            Err(StepError::NotApplicable("the cloud does not rotate refresh tokens".into()))
-        }
         Ok(granted) => {
+            let refresh_token = granted.refresh_token.clone();
             keep(step, world, granted);
-            Ok(StepResult::Ok)
+            Ok((StepResult::Ok, Some(refresh_token)))
         }
-        Err(Some(answer)) => Ok(answer),
+        Err(Some(answer)) => Ok((answer, None)),
         Err(None) => Err(StepError::Unmet {
             expected: "access token, refresh token and lifetime in an answer with status 200".into(),
             got: "an answer without them all".into(),

@@ -12,6 +12,7 @@ use vouch_spec::step::DeleteUser;
 impl Execute for DeleteUser {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let id = world.users.id(&self.user)?;
+        world.leave_second().await?;
         world.vendor.apply_control(Control::DeleteUser, world.given.realm(), &id).await?;
         Ok(StepResult::Done)
     }

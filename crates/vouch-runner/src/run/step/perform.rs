@@ -11,7 +11,9 @@ use vouch_spec::step::{Outcomes, ScenarioStep, Step};
 /// Executes the step and checks its result and what it sent.
 pub async fn perform(step: &ScenarioStep, world: &Arc<World>) -> Result<StepResult, Box<StepFailure>> {
     execute_and_check(step, world).await.map_err(|(error, claim)| {
-        let (kind, description) = (step.step.kind().name, step.step.describe());
+        let (name, description) = (step.step.kind().name, step.step.describe());
+        let home = world.given.realm();
+        let kind = if step.step.realm(home) == home { name.to_owned() } else { format!("{name} in another realm") };
         let (about, error) = (about(step, claim), testable(step, world, error));
         Box::new(StepFailure { span: step.span, description, kind, about, advice: step.advice.clone(), error })
     })

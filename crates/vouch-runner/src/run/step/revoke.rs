@@ -12,6 +12,7 @@ use vouch_spec::step::Revoke;
 impl Execute for Revoke {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let id = world.users.id(&self.user)?;
+        world.leave_second().await?;
         world.vendor.apply_control(Control::Revoke, world.given.realm(), &id).await?;
         Ok(StepResult::Done)
     }

@@ -18,6 +18,8 @@ async fn vendor(server: &MockServer) -> Vendor {
         lifetimes: Lifetimes::default(),
         clock_leeway: None,
         reports_deletion: true,
+        rotation: None,
+        reuse_interval: Duration::ZERO,
         jwks: String::new(),
         hooks: BTreeMap::new(),
         hook_environment: vec![],

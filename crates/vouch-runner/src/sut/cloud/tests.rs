@@ -11,6 +11,8 @@ async fn cloud(script: &str) -> ExternalCloud {
         lifetimes: Lifetimes::default(),
         clock_leeway: None,
         reports_deletion: true,
+        rotation: None,
+        reuse_interval: Duration::ZERO,
         jwks: String::new(),
         hooks: [(Control::Revoke, command)].into(),
         hook_environment: vec![("TEAM".to_owned(), Text("blue".into()))],
