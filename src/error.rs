@@ -37,6 +37,9 @@ pub enum Error {
         /// Those that the file fills.
         filled: Vec<Role>,
     },
+    /// The build under test has no digest.
+    #[error(transparent)]
+    Build(#[from] vouch_runner::record::DigestError),
     /// There is no wire profile of this name.
     #[error("unknown wire profile `{0}`; there are junction, gcip, standard and custom")]
     UnknownProfile(String),

@@ -1,19 +1,18 @@
 //! The result of a run.
 
 use std::fmt;
-use std::sync::Arc;
-use vouch_runner::report::{Console, Detail, Json, Junit, Listener};
+use vouch_report::{Console, Detail, Format, ViewError};
+use vouch_runner::record::RunRecord;
+use vouch_runner::report::Listener;
 use vouch_runner::run::event::{RunEvent, Started};
 use vouch_runner::run::summary::{ClauseResult, Outcome, Summary};
 use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
-use vouch_spec::scenario::Clauses;
 
 /// The result of a run: every case with its verdict, every finding, and what the run shows about each clause.
 ///
 /// Its [`Display`](fmt::Display) text is the report that `vouch run` prints. All texts are redacted: tokens and keys are
 /// replaced by their kind and a number.
 pub struct Report {
-    clauses: Arc<Clauses>,
     started: Started,
     /// `RunEvent::CaseFinished` each.
     cases: Vec<RunEvent>,
@@ -22,8 +21,8 @@ pub struct Report {
 
 impl Report {
     /// The report of a run that has ended.
-    pub(crate) fn new(clauses: Arc<Clauses>, started: Started, cases: Vec<RunEvent>, summary: Summary) -> Self {
-        Self { clauses, started, cases, summary }
+    pub(crate) fn new(started: Started, cases: Vec<RunEvent>, summary: Summary) -> Self {
+        Self { started, cases, summary }
     }
 
     /// What the run says about the build.
@@ -91,14 +90,23 @@ impl Report {
         &self.summary
     }
 
-    /// The report as the JSON document of `vouch run --format json`.
-    pub fn to_json(&self) -> String {
-        text(|out| self.replay(&mut Json::new(out)))
+    /// The run as a record, of which every report is a view. Its cases have steps, wire and storage if the suite was told to
+    /// [keep them](crate::Suite::record_cases).
+    pub fn to_record(&self) -> RunRecord {
+        RunRecord {
+            started: self.started.clone(),
+            cases: self.cases().cloned().collect(),
+            written_summary: Some(self.summary.clone()),
+            sha256: String::new(),
+        }
     }
 
-    /// The report as `JUnit` XML.
-    pub fn to_junit(&self) -> String {
-        text(|out| self.replay(&mut Junit::new(out)))
+    /// The report in a format, such as JSON or `JUnit` XML.
+    ///
+    /// # Errors
+    /// If the text of the report cannot be made.
+    pub fn render(&self, format: Format) -> Result<String, ViewError> {
+        format.render(&self.to_record())
     }
 
     /// Replays the run to a report writer.
@@ -126,7 +134,6 @@ impl fmt::Debug for Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let clauses = self.clauses.clone();
-        f.write_str(&text(|out| self.replay(&mut Console::new(out, clauses, Detail::default(), false))))
+        f.write_str(&text(|out| self.replay(&mut Console::new(out, Detail::default(), false))))
     }
 }

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
+use vouch_runner::record::{RunContext, SuiteInfo, build_digest};
 use vouch_runner::resource_limits;
 use vouch_runner::run::event::RunEvent;
 use vouch_runner::run::verdict::Strictness;
@@ -17,8 +18,6 @@ use vouch_sim::mutant::{self, Mutation};
 use vouch_sim::variant;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::Role;
-#[cfg(feature = "cli")]
-use vouch_spec::scenario::Clauses;
 use vouch_spec::scenario::SuiteFiles;
 use vouch_spec::text::{Diagnostics, Source};
 
@@ -61,6 +60,12 @@ pub struct Suite {
     vary: Option<u64>,
     snapshots: Snapshots,
     listeners: Vec<EventListener>,
+    /// The path of the target file.
+    target_file: Option<String>,
+    /// The build under test: a path or an image.
+    build: Option<(String, PathBuf)>,
+    arguments: Vec<String>,
+    records: bool,
 }
 
 /// What to do about a wire snapshot that is missing or differs. In each case, the scenario fails unless it is accepted.
@@ -114,6 +119,10 @@ impl Suite {
             vary: None,
             snapshots: Snapshots::Check,
             listeners: vec![],
+            target_file: None,
+            build: None,
+            arguments: vec![],
+            records: false,
         })
     }
 
@@ -131,8 +140,9 @@ impl Suite {
     ///
     /// # Errors
     /// If the file cannot be read or has mistakes.
-    pub fn target(self, file: impl AsRef<Path>) -> Result<Self, Error> {
+    pub fn target(mut self, file: impl AsRef<Path>) -> Result<Self, Error> {
         let source = Source::read(file.as_ref()).map_err(|error| Error::Unreadable(error.to_string()))?;
+        self.target_file = Some(file.as_ref().display().to_string());
         self.parse_target(&source)
     }
 
@@ -263,6 +273,28 @@ impl Suite {
         self
     }
 
+    /// The build under test, for the record: a file, a folder, or an image as `oci:NAME@sha256:DIGEST`. By default what the
+    /// target file names as `build`.
+    #[must_use]
+    pub fn build(mut self, build: impl Into<String>) -> Self {
+        self.build = Some((build.into(), PathBuf::from(".")));
+        self
+    }
+
+    /// The arguments of the command line, for the record.
+    #[cfg(feature = "cli")]
+    pub(crate) fn arguments(mut self, arguments: Vec<String>) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// Keeps the steps, the wire and the storage of every case, for a run record.
+    #[must_use]
+    pub fn record_cases(mut self) -> Self {
+        self.records = true;
+        self
+    }
+
     /// Runs the cases and waits for the result. It works inside an async runtime too, where it blocks the calling thread:
     /// the run has a runtime of its own.
     ///
@@ -295,6 +327,9 @@ impl Suite {
         let snapshots = SnapshotSettings::new(&self)?;
         let jobs = resource_limits::jobs(self.jobs)?;
         let profile = named_profile(self.profile.as_deref(), &self.target)?;
+        let (build, folder) = self.build.or_else(|| self.target.build.clone()).unzip();
+        let build = build.zip(folder).map(|(build, folder)| build_digest(&build, &folder)).transpose()?;
+        let roles_under_test = roles.clone();
         let options = TargetOptions { roles, profile, real_time: self.real_time };
         let mut target = tokio::select! {
             target = ResolvedTarget::resolve(self.target, options) => target?,
@@ -305,7 +340,16 @@ impl Suite {
             target.name = name;
         }
         target.roles.vary = self.vary;
+        target.roles.records = self.records;
+        let context = RunContext {
+            roles: roles_under_test,
+            target_file: self.target_file,
+            build_digest: build,
+            arguments: self.arguments,
+            suite: SuiteInfo::of(&self.files, &plan.clauses, !self.on_disk),
+        };
         let settings = Settings {
+            context,
             snapshot_mode: snapshots.mode,
             snapshots: snapshots.apply_to(&target.roles.profile),
             snapshot_folder: snapshots.folder,
@@ -320,7 +364,6 @@ impl Suite {
             rounds: self.rounds,
             shuffle: self.seed,
         };
-        let clauses = plan.clauses.clone();
         let (mut started, mut cases, mut summary) = (None, Vec::new(), None);
         vouch_runner::run::run(plan, settings, interrupted, |event| {
             on_event(&event);
@@ -332,12 +375,12 @@ impl Suite {
         })
         .await;
         let (Some(started), Some(summary)) = (started, summary) else { return Err(Error::Interrupted) };
-        Ok(Report::new(clauses, started, cases, summary))
+        Ok(Report::new(started, cases, summary))
     }
 
     /// The clauses of the suite.
-    #[cfg(feature = "cli")]
-    pub(crate) fn clauses(&self) -> Arc<Clauses> {
+    #[cfg(feature = "explore")]
+    pub(crate) fn clauses(&self) -> std::sync::Arc<vouch_spec::scenario::Clauses> {
         self.plan.clauses.clone()
     }
 

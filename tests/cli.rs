@@ -124,13 +124,14 @@ fn every_mutant_is_killed_and_every_scenario_is_needed_or_has_a_rationale() {
 
 #[test]
 fn json_and_junit_agree_with_the_console() {
-    let out = stdout(&vouch().args(["run", "--ci", "-f", "MIG-5", "--format", "json"]).assert().success());
+    let out = stdout(&vouch().args(["run", "--ci", "-f", "MIG-5", "--report", "json=-"]).assert().success());
     let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(report["outcome"], "partPassed");
     assert_eq!(report["cases"].as_array().map(Vec::len), Some(4));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("junit.xml");
-    vouch().args(["run", "--ci", "-f", "MIG-5", "--format", "junit", "-o"]).arg(&file).assert().success();
+    let junit = format!("junit={}", file.display());
+    vouch().args(["run", "--ci", "-f", "MIG-5", "--report", &junit]).assert().success();
     let xml = std::fs::read_to_string(file).expect("written");
     assert!(xml.contains("<testsuite name=\"migration\" tests=\"4\""), "{xml}");
 }

@@ -65,9 +65,12 @@ async fn a_run_blocks_or_is_awaited_inside_an_async_runtime() {
 #[test]
 fn reports_for_programs_are_made_from_the_same_run() {
     let report = Suite::bundled().expect("a bundled suite").filter("MIG-5").run().expect("a report");
-    let json: serde_json::Value = serde_json::from_str(&report.to_json()).expect("JSON");
+    let json: serde_json::Value =
+        serde_json::from_str(&report.render(vouch::Format::Json).expect("a report")).expect("JSON");
     assert_eq!((json["outcome"].as_str(), json["cases"].as_array().map(Vec::len)), (Some("partPassed"), Some(4)));
-    assert!(report.to_junit().contains("<testsuite name=\"migration\" tests=\"4\""));
+    assert!(
+        report.render(vouch::Format::Junit).expect("a report").contains("<testsuite name=\"migration\" tests=\"4\"")
+    );
 }
 
 #[test]

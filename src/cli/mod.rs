@@ -14,9 +14,13 @@ mod load;
 mod mock_cloud;
 mod mock_cloud_hook;
 mod mutants;
+mod record_path;
 mod reference_sdk;
+mod report;
+mod reports;
 mod run;
 mod schema;
+mod show;
 mod signals;
 mod stdout;
 mod steps;
@@ -60,6 +64,10 @@ struct Cli {
 enum Command {
     /// Run scenarios against a build and report whether it conforms.
     Run(run::Args),
+    /// Show a run record as `vouch run` showed the run.
+    Show(show::Args),
+    /// Make reports of a run record.
+    Report(report::Args),
     /// List the cases that would run.
     List(list::Args),
     /// Validate scenario, target and load files; run nothing.
@@ -215,6 +223,8 @@ type Done = Result<ExitCode, CliError>;
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(args),
+        Command::Show(args) => show::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Clauses(args) => clauses::run(&args),

@@ -1,18 +1,17 @@
 //! `vouch run`.
 
+use super::reports::{self, ReportFile};
 use super::signals::interrupts;
 use super::stdout::Out;
-use super::{CliError, Done, RoleName, Selection, runtime};
+use super::{CliError, Done, RoleName, Selection, record_path, runtime};
 use crate::{Error, Snapshots, Suite};
-use clap::ValueEnum;
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use vouch_runner::report::{Console, Detail, Json, Junit, Listener};
+use vouch_report::{Console, Detail};
+use vouch_runner::record::RecordWriter;
+use vouch_runner::report::{Listener, print_stderr};
 use vouch_runner::resource_limits::raise_open_file_limit;
-use vouch_spec::scenario::Clauses;
+use vouch_runner::run::event::RunEvent;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -31,13 +30,22 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// The report's format.
-    #[arg(long, value_enum, default_value_t = Format::Console)]
-    format: Format,
+    /// Make a report beside the console's: a format (json, junit, …), and a file or `-` for standard output. May be repeated.
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    reports: Vec<ReportFile>,
 
-    /// Write the report here instead of to standard output.
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    /// Write the run record here. By default it goes to target/vouch in a Cargo project, else to the user's state folder.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_record")]
+    record: Option<PathBuf>,
+
+    /// Write no run record.
+    #[arg(long)]
+    no_record: bool,
+
+    /// The build under test, for the record: a file, a folder, or an image as oci:NAME@sha256:DIGEST. By default what the
+    /// target file names as `build`.
+    #[arg(long, value_name = "BUILD")]
+    build: Option<String>,
 
     /// Violations of `should` clauses fail the build too.
     #[arg(long)]
@@ -98,28 +106,81 @@ pub struct Args {
     full: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Console,
-    Json,
-    Junit,
-}
-
 pub fn run(args: Args) -> Done {
     let suite = suite(&args)?;
+    reports::check_writable(&args.reports)?;
     raise_open_file_limit();
     runtime()?.block_on(async {
-        let mut listener = listener(&args, suite.clauses())?;
+        let mut console = (!args.reports.iter().any(ReportFile::is_stdout)).then(|| console(&args));
+        let mut recorder = recorder(&args)?;
         let mut written = Ok(());
         let run = suite.run_until(interrupts(), |event| {
-            if written.is_ok() {
-                written = listener.on_event(event);
+            if let (Some(console), true) = (&mut console, written.is_ok()) {
+                written = console.on_event(event);
             }
+            recorder.on_event(event);
         });
         let report = run.await?;
         written?;
+        reports::write(&args.reports, &report.to_record())?;
+        recorder.finish()?;
         Ok(ExitCode::from(report.outcome().exit_code()))
     })
+}
+
+fn console(args: &Args) -> Console<Out> {
+    let detail = Detail { every_case: args.verbose, every_finding: args.full };
+    Console::new(Out, detail, console::colors_enabled()).with_progress()
+}
+
+/// Writes the record. A record that cannot be written is a warning, unless its path was given: the verdict is known without.
+struct Recorder {
+    writer: Option<RecordWriter>,
+    wanted: bool,
+    failed: Option<CliError>,
+}
+
+fn recorder(args: &Args) -> Result<Recorder, CliError> {
+    let wanted = args.record.is_some();
+    let path = if args.no_record { None } else { args.record.clone().or_else(record_path::default_path) };
+    let mut recorder = Recorder { writer: None, wanted, failed: None };
+    if let Some(path) = path {
+        match RecordWriter::create(&path) {
+            Ok(writer) => recorder.writer = Some(writer),
+            Err(error) => recorder.fail(&path, &error),
+        }
+    }
+    recorder.failed.take().map_or(Ok(recorder), Err)
+}
+
+impl Recorder {
+    fn on_event(&mut self, event: &RunEvent) {
+        let Some(writer) = &mut self.writer else { return };
+        if let Err(error) = writer.on_event(event) {
+            let path = writer.path().to_owned();
+            self.writer = None;
+            self.fail(&path, &error);
+        }
+    }
+
+    fn fail(&mut self, path: &Path, error: &std::io::Error) {
+        let what = format!("cannot write the run record {}: {error}", path.display());
+        if self.wanted {
+            self.failed = Some(CliError::Environment(what));
+        } else {
+            print_stderr(format!("vouch: {what}; the run goes on without"));
+        }
+    }
+
+    fn finish(self) -> Result<(), CliError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if let Some(writer) = &self.writer {
+            print_stderr(format!("run record: {}", writer.path().display()));
+        }
+        Ok(())
+    }
 }
 
 /// The run that the arguments describe.
@@ -158,7 +219,13 @@ fn suite(args: &Args) -> Result<Suite, Error> {
     ];
     let suite = switches.into_iter().filter(|(on, _)| *on).fold(suite, |suite, (_, turn_on)| turn_on(suite));
     let suite = args.role.iter().fold(suite, |suite, role| suite.role(role.0));
-    Ok(suite.snapshots(snapshots(args)))
+    let suite = match &args.build {
+        Some(build) => suite.build(build),
+        None => suite,
+    };
+    // Arguments can have secrets only where a user writes them there; paths and words are what this command takes.
+    let arguments = std::env::args().skip(1).collect();
+    Ok(suite.snapshots(snapshots(args)).arguments(arguments).record_cases())
 }
 
 fn snapshots(args: &Args) -> Snapshots {
@@ -168,21 +235,4 @@ fn snapshots(args: &Args) -> Snapshots {
         (false, true) => Snapshots::Check,
         (false, false) => Snapshots::Propose,
     }
-}
-
-fn listener(args: &Args, clauses: Arc<Clauses>) -> Result<Box<dyn Listener>, CliError> {
-    let out: Box<dyn Write> = match &args.output {
-        Some(path) => Box::new(
-            File::create(path)
-                .map_err(|error| CliError::Environment(format!("cannot write {}: {error}", path.display())))?,
-        ),
-        None => Box::new(Out),
-    };
-    let detail = Detail { every_case: args.verbose, every_finding: args.full };
-    let colours = args.output.is_none() && console::colors_enabled();
-    Ok(match args.format {
-        Format::Console => Box::new(Console::new(out, clauses, detail, colours).with_progress()),
-        Format::Json => Box::new(Json::new(out)),
-        Format::Junit => Box::new(Junit::new(out)),
-    })
 }

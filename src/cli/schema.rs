@@ -19,6 +19,8 @@ enum What {
     Scenario,
     /// Target files.
     Target,
+    /// Lines of a run record.
+    Record,
     /// Messages of the adapter protocol.
     Protocol,
 }
@@ -27,6 +29,7 @@ pub fn run(args: &Args) -> Done {
     let schema = match args.what {
         What::Scenario => vouch_spec::step::scenario_schema(),
         What::Target => schemars::schema_for!(vouch_runner::target_file::TargetFile).to_value(),
+        What::Record => schemars::schema_for!(vouch_runner::run::event::RunEvent).to_value(),
         What::Protocol => vouch_spec::protocol::schema(),
     };
     writeln!(Out, "{schema:#}")?;

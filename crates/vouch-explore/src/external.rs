@@ -141,7 +141,7 @@ impl ExternalExplorer {
                 let Some(finding) = findings.into_iter().next() else {
                     return Ended::Broken("a failure without a finding".into());
                 };
-                let line = finding.location.source.line_column(finding.location.span.start).0;
+                let line = finding.location.line;
                 let at = written.lines.iter().rposition(|first| *first <= line);
                 Ended::Failed(Box::new(Failed { planned: planned.clone(), finding, at }))
             }

@@ -7,6 +7,7 @@
 
 pub mod invariant;
 pub mod mutants;
+pub mod record;
 pub mod report;
 pub mod resource_limits;
 pub mod run;

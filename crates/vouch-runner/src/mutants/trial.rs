@@ -1,5 +1,6 @@
 //! One trial: the suite against the reference with one injected fault.
 
+use crate::record::RunContext;
 use crate::run::event::RunEvent;
 use crate::run::verdict::{Finding, Strictness, Verdict};
 use crate::run::{Filter, Interrupted, Plan, Settings, SnapshotMode, run};
@@ -140,6 +141,7 @@ impl MutantTrials {
             offer: target.offer,
             target: name.into(),
             sdk: SdkName { name: name.into(), version: String::new(), platform: String::new() },
+            context: RunContext::default(),
             jobs: JOBS,
             strictness,
             snapshot_mode: SnapshotMode::Check,

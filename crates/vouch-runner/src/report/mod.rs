@@ -1,15 +1,9 @@
-//! The reports of a run, one file for each format. A report is a listener to the events of a run.
+//! Listeners to the events of a run, such as reports and the run record.
 //!
-//! A report must not know how a run works; it sees [`RunEvent`]s only.
+//! A listener must not know how a run works; it sees [`RunEvent`]s only.
 
-mod console;
-mod json;
-mod junit;
 mod stderr;
 
-pub use console::{Console, Detail};
-pub use json::Json;
-pub use junit::Junit;
 pub use stderr::print_stderr;
 
 use crate::run::event::RunEvent;

@@ -5,12 +5,14 @@ use super::conditions::Conditions;
 use super::crash_points::{CrashPoint, MAX_CRASH_POINTS};
 use super::finding::{self, NoFinding};
 use super::plan::PlannedCase;
+use super::recorder::Recorder;
 use super::role_setup::RoleSetup;
 use super::snapshots::Snapshots;
 use super::step_result::{About, StepError, StepFailure};
 use super::verdict::{CaseReport, Finding, Verdict};
 use super::world::{World, WorldOptions};
 use crate::invariant::{Evidence, InvariantState, leaks};
+use crate::record::CaseRecord;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,27 +33,28 @@ pub(super) async fn run(case: &PlannedCase, setup: &RoleSetup, snapshots: Option
     let started = Instant::now();
     let conditions = setup.vary.map_or_else(Conditions::default, |seed| Conditions::draw(seed, case, setup));
     let mut write = 1;
-    let verdict = loop {
+    let (verdict, record) = loop {
         match run_once(case, setup, snapshots, (CrashPoint::at(write), conditions.clone())).await {
-            (Verdict::Passed, true) if write == MAX_CRASH_POINTS => {
+            (Verdict::Passed, record, true) if write == MAX_CRASH_POINTS => {
                 let reason =
                     format!("the call writes more than {MAX_CRASH_POINTS} times; later crash points are not tested");
-                break Verdict::Skipped(reason);
+                break (Verdict::Skipped(reason), record);
             }
-            (Verdict::Passed, true) => write += 1,
-            (verdict, _) => break verdict,
+            (Verdict::Passed, _, true) => write += 1,
+            (verdict, record, _) => break (verdict, record),
         }
     };
-    CaseReport { conditions: conditions.describe(), ..CaseReport::new(case, verdict, started.elapsed()) }
+    let record = record.map(Box::new);
+    CaseReport { conditions: conditions.in_words(), record, ..CaseReport::new(case, verdict, started.elapsed()) }
 }
 
-/// Runs the case once. Also returns whether the process was killed at the crash point.
+/// Runs the case once. Also returns its record, and whether the process was killed at the crash point.
 async fn run_once(
     case: &PlannedCase,
     setup: &RoleSetup,
     snapshots: Option<&Snapshots>,
     (crash_point, conditions): (CrashPoint, Conditions),
-) -> (Verdict, bool) {
+) -> (Verdict, Option<CaseRecord>, bool) {
     let options = WorldOptions {
         given: conditions.apply_to(case.given.clone()),
         conditions,
@@ -61,13 +64,14 @@ async fn run_once(
     };
     match World::build(setup, options).await {
         Ok(world) => {
-            let verdict = CaseRun::new(case, &world).verdict(snapshots).await;
+            let recorder = setup.records.then(|| Recorder::new(&world, case.steps.len()));
+            let (verdict, record) = CaseRun::new(case, &world, recorder).verdict(snapshots).await;
             world.shut_down().await;
-            (verdict, world.crash_point.was_reached())
+            (verdict, record, world.crash_point.was_reached())
         }
         Err(error) => {
             let what = format!("the environment of the case cannot be started: {error}");
-            (Verdict::HarnessFailed(Redactor::default().scrub(&what)), false)
+            (Verdict::HarnessFailed(Redactor::default().scrub(&what)), None, false)
         }
     }
 }
@@ -97,14 +101,22 @@ struct CaseRun<'a> {
     /// The invariants that were violated, so that each is reported once.
     violated: BTreeSet<(&'static str, &'static str)>,
     findings: Vec<Finding>,
+    /// Absent where nobody reads the record, as in trials of mutants.
+    recorder: Option<Recorder>,
 }
 
 impl<'a> CaseRun<'a> {
-    fn new(case: &'a PlannedCase, world: &'a Arc<World>) -> Self {
-        Self { case, world, invariants: InvariantState::default(), violated: BTreeSet::new(), findings: vec![] }
+    fn new(case: &'a PlannedCase, world: &'a Arc<World>, recorder: Option<Recorder>) -> Self {
+        let (invariants, violated) = (InvariantState::default(), BTreeSet::new());
+        Self { case, world, invariants, violated, findings: vec![], recorder }
     }
 
-    async fn verdict(mut self, snapshots: Option<&Snapshots>) -> Verdict {
+    async fn verdict(mut self, snapshots: Option<&Snapshots>) -> (Verdict, Option<CaseRecord>) {
+        let verdict = self.perform(snapshots).await;
+        (verdict, self.recorder.map(|recorder| recorder.finish(self.world)))
+    }
+
+    async fn perform(&mut self, snapshots: Option<&Snapshots>) -> Verdict {
         let result = match tokio::time::timeout(CASE_TIMEOUT, self.perform_steps(snapshots)).await {
             Ok(result) => result,
             Err(_) => {
@@ -131,19 +143,28 @@ impl<'a> CaseRun<'a> {
                 Err(NoFinding::NotApplicable(_)) => {}
             }
         }
-        Verdict::Failed(self.findings)
+        Verdict::Failed(std::mem::take(&mut self.findings))
     }
 
     async fn perform_steps(&mut self, snapshots: Option<&Snapshots>) -> Result<(), Box<StepFailure>> {
         let (case, world) = (self.case, self.world);
         world.prepare_users().await.map_err(|error| self.case_failure(error))?;
         world.launch().await.map_err(|error| self.case_failure(error))?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.launched(world, &world.items().await.unwrap_or_default());
+        }
         for step in &case.steps {
+            let begin = self.recorder.as_ref().map(|recorder| recorder.begin(world));
             let result = super::step::perform(step, world).await;
+            let items = world.items().await;
+            if let (Some(recorder), Some(begin)) = (&mut self.recorder, begin) {
+                let of = (step, &case.scenario.source);
+                recorder.step(world, of, &begin, result.as_ref().map_err(|failure| &**failure), items.as_deref().ok());
+            }
             if let (Ok(_), Some(error)) = (&result, world.invalid_notification()) {
                 return Err(Self::step_failure(step, error));
             }
-            match world.items().await {
+            match items {
                 Ok(items) => self.check_invariants(step, &items).await,
                 Err(error) if result.is_ok() => return Err(self.case_failure(error)),
                 // What the step itself says of the failure is closer to the cause.

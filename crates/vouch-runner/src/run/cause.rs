@@ -1,13 +1,15 @@
 //! Groups findings by their probable cause: one early defect shows in many cases.
 
 use super::verdict::{CaseReport, Finding};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use vouch_sim::wire::redact::Redacted;
 
 /// Equal for findings that probably have one cause: the same kind of step or invariant, the same expectation and result, and
 /// a last exchange of the same shape. Numbers and ids do not count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub struct CauseKey(String);
 
 /// The key of a finding. The parts are redacted, so that two tokens are equal.
@@ -40,10 +42,9 @@ fn shape(text: &str) -> String {
 }
 
 /// A probable cause of findings.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
-    #[serde(skip)]
     pub key: CauseKey,
     /// The clauses that its findings violate, in the order in which they were found.
     pub clauses: Vec<String>,

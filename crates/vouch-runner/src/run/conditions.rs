@@ -89,7 +89,11 @@ impl Conditions {
     }
 
     /// The lines of the report, each with a name and a value.
-    pub fn describe(&self) -> Vec<(&'static str, String)> {
+    pub fn in_words(&self) -> Vec<(String, String)> {
+        self.describe().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn describe(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
         if let Some(lifetime) = self.lifetime {
             lines.push(("access-token lifetime", humantime::format_duration(lifetime).to_string()));

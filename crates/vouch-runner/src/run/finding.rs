@@ -2,7 +2,7 @@
 
 use super::plan::PlannedCase;
 use super::step_result::{About, StepError, StepFailure};
-use super::verdict::{Finding, Location, Severity};
+use super::verdict::{Excerpt, Finding, Location, Severity};
 use super::world::World;
 use crate::invariant::Violation;
 use vouch_sim::wire::redact::Redacted;
@@ -124,7 +124,8 @@ async fn finding(case: &PlannedCase, world: &World, found: Nonconformity) -> Fin
     Finding {
         clauses: found.clauses,
         severity: found.severity,
-        location: Location { source: case.scenario.source.clone(), span: found.span },
+        location: Location::of(&case.scenario.source, found.span),
+        excerpt: Excerpt::of(&case.scenario.source, found.span),
         cause: super::cause::key(&parts),
         step: scrub(&step),
         expected: scrub(&found.expected),

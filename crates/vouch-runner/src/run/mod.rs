@@ -22,6 +22,7 @@ mod expiries;
 mod finding;
 mod host_callbacks;
 mod plan;
+mod recorder;
 mod role_setup;
 mod runner;
 mod sdk_client;

@@ -37,6 +37,8 @@ pub struct RoleSetup {
     pub request_timeout: Duration,
     /// The seed from which the conditions of each case are drawn that its scenario leaves open. `None`: the usual ones.
     pub vary: Option<u64>,
+    /// Whether cases keep a record of steps, wire and storage.
+    pub records: bool,
 }
 
 impl RoleSetup {
@@ -56,6 +58,7 @@ impl RoleSetup {
             deadlines: Deadlines::default(),
             request_timeout: Duration::from_secs(5),
             vary: None,
+            records: false,
         }
     }
 }

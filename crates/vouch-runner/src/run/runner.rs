@@ -8,13 +8,14 @@ use super::role_setup::RoleSetup;
 use super::snapshots::{SnapshotMode, Snapshots};
 use super::summary::{Completeness, RunScope, SummaryBuilder};
 use super::verdict::{CaseReport, Strictness, Verdict};
+use crate::record::{FORMAT, Host, RunContext};
 use crate::sut::{CloudRole, SdkRole};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use vouch_sim::clock::ClockMode;
@@ -31,6 +32,8 @@ pub struct Settings {
     /// The name of the target in reports.
     pub target: String,
     pub sdk: SdkName,
+    /// Where the run comes from.
+    pub context: RunContext,
     /// The number of cases that run at once.
     pub jobs: usize,
     pub strictness: Strictness,
@@ -60,18 +63,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         require_all: settings.require_all,
     };
     let mut summary = SummaryBuilder::new(clauses.clone(), scope);
-    on_event(RunEvent::Started(Started {
-        target: settings.target.clone(),
-        sdk: settings.sdk.clone(),
-        sdk_under_test: matches!(settings.engine.sdk, SdkRole::Command(_)),
-        cloud_under_test: scope.servers_first,
-        token_storage: settings.engine.token_storage.clone(),
-        time: if settings.engine.mode == ClockMode::Virtual { "virtual" } else { "real" },
-        cases: planned,
-        jobs: settings.jobs,
-        seed: settings.shuffle,
-        vary: settings.engine.vary,
-    }));
+    on_event(RunEvent::Started(started_event(&settings, planned, scope)));
     let (engine, offer) = (Arc::new(settings.engine), Arc::new(settings.offer));
     // Recorded exchanges show the usual conditions.
     let compares = settings.snapshots && engine.vary.is_none();
@@ -118,6 +110,36 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         publish(report, &mut summary, &mut on_event);
     }
     on_event(RunEvent::Finished(summary.finish(planned, started.elapsed(), stopped)));
+}
+
+fn started_event(settings: &Settings, cases: usize, scope: RunScope) -> Started {
+    let RunContext { roles, target_file, build_digest, suite, arguments } = settings.context.clone();
+    Started {
+        format: FORMAT,
+        vouch: env!("CARGO_PKG_VERSION").into(),
+        started_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        target: settings.target.clone(),
+        target_file,
+        roles: roles.iter().map(|role| role.word().to_owned()).collect(),
+        sdk: settings.sdk.clone(),
+        build_digest,
+        capabilities: settings.engine.capabilities.iter().map(|capability| capability.word().to_owned()).collect(),
+        profile: settings.engine.profile.name.clone(),
+        suite,
+        arguments,
+        host: Host::this(),
+        sdk_under_test: matches!(settings.engine.sdk, SdkRole::Command(_)),
+        cloud_under_test: scope.servers_first,
+        token_storage: settings.engine.token_storage.clone(),
+        time: if settings.engine.mode == ClockMode::Virtual { "virtual" } else { "real" }.into(),
+        cases,
+        jobs: settings.jobs,
+        completeness: scope.completeness,
+        require_all: scope.require_all,
+        strictness: settings.strictness,
+        seed: settings.shuffle,
+        vary: settings.engine.vary,
+    }
 }
 
 /// The cases that have not started, round after round.

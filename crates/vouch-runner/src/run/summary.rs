@@ -2,14 +2,16 @@
 
 use super::cause::{Cause, Causes};
 use super::verdict::{CaseReport, Verdict};
-use serde::Serialize;
+use crate::record::seconds;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_spec::scenario::{ClauseSource, Clauses, Level};
 
 /// The status of a clause after a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ClauseStatus {
     /// At least one of its cases passed, and no case violated it.
@@ -23,7 +25,7 @@ pub enum ClauseStatus {
 }
 
 /// The result of one clause.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClauseResult {
     pub id: String,
@@ -31,7 +33,7 @@ pub struct ClauseResult {
     pub text: String,
     pub group: String,
     /// Where the clause comes from.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<ClauseSource>,
     /// The edition of the suite that introduced it.
     pub since: u32,
@@ -43,7 +45,7 @@ pub struct ClauseResult {
 }
 
 /// The counts and the clause results of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     pub passed: usize,
@@ -62,7 +64,8 @@ pub struct Summary {
     pub clauses: Vec<ClauseResult>,
     /// The findings by their probable cause.
     pub causes: Vec<Cause>,
-    #[serde(skip)]
+    #[serde(rename = "durationSeconds", with = "seconds")]
+    #[schemars(with = "f64")]
     pub duration: Duration,
     pub interrupted: bool,
     /// Whether the run had every case that the roles under test have in the suite.
@@ -72,7 +75,7 @@ pub struct Summary {
 }
 
 /// How much of the suite a run had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Completeness {
     Whole,
@@ -91,7 +94,7 @@ pub struct RunScope {
 }
 
 /// The outcome of a run for the build under test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     Conforms,
@@ -275,6 +278,7 @@ mod tests {
             verdict,
             duration: Duration::ZERO,
             conditions: vec![],
+            record: None,
         }
     }
 

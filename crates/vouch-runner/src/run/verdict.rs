@@ -2,6 +2,9 @@
 
 use super::cause::CauseKey;
 use super::plan::PlannedCase;
+use crate::record::{CaseRecord, seconds};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 use vouch_sim::wire::redact::{Redacted, Redactor};
@@ -9,7 +12,8 @@ use vouch_spec::scenario::{Clauses, Level};
 use vouch_spec::text::{Source, Span};
 
 /// The report of one case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct CaseReport {
     pub id: String,
     pub group: String,
@@ -21,9 +25,15 @@ pub struct CaseReport {
     /// The ids of the clauses that the case tests.
     pub proves: Vec<String>,
     pub verdict: Verdict,
+    #[serde(rename = "durationSeconds", with = "seconds")]
+    #[schemars(with = "f64")]
     pub duration: Duration,
     /// The conditions that were drawn for the case, each with its name.
-    pub conditions: Vec<(&'static str, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<(String, String)>,
+    /// What happened: the steps, the wire and the storage. Absent where the case did not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Box<CaseRecord>>,
 }
 
 impl CaseReport {
@@ -45,6 +55,7 @@ impl CaseReport {
             verdict,
             duration,
             conditions: vec![],
+            record: None,
         }
     }
 
@@ -61,12 +72,14 @@ impl CaseReport {
             verdict: Verdict::HarnessFailed(what),
             duration: Duration::ZERO,
             conditions: vec![],
+            record: None,
         }
     }
 }
 
 /// The verdict of a case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", tag = "kind", content = "detail")]
 pub enum Verdict {
     Passed,
     Failed(Vec<Finding>),
@@ -99,7 +112,8 @@ impl Verdict {
 }
 
 /// Why a case was not reached.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct NotReached {
     /// The step that failed.
     pub setup: Finding,
@@ -110,12 +124,15 @@ pub struct NotReached {
 }
 
 /// A nonconformity of the build.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// The ids of the violated clauses.
     pub clauses: Vec<String>,
     pub severity: Severity,
     pub location: Location,
+    /// The lines of the scenario file there.
+    pub excerpt: Excerpt,
     /// Equal for findings that probably have one cause.
     pub cause: CauseKey,
     /// The description of the step.
@@ -131,7 +148,8 @@ pub struct Finding {
 }
 
 /// Whether a finding can be a warning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Severity {
     /// It is a warning if all its clauses are `should` clauses.
     ByLevel,
@@ -153,20 +171,74 @@ impl Finding {
 }
 
 /// A location in a scenario file, displayed as `file:line:column`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Location {
-    pub source: Source,
-    pub span: Span,
+    /// The path of the file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+impl Location {
+    /// The location of a span.
+    pub fn of(source: &Source, span: Span) -> Self {
+        let (line, column) = source.line_column(span.start);
+        Self { file: source.path().display().to_string(), line, column }
+    }
 }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.source.place(self.span))
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
 
+/// The lines of a file around a location.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Excerpt {
+    /// The number of the first line, from 1.
+    pub first_line: usize,
+    /// The line before, the line itself, and the line after.
+    pub text: String,
+    /// Where the marked part begins in the text, in bytes.
+    pub start: usize,
+    /// The length of the marked part, in bytes.
+    pub length: usize,
+}
+
+impl Excerpt {
+    /// The lines around a span.
+    pub fn of(source: &Source, span: Span) -> Self {
+        let text = source.text();
+        let (line, _) = source.line_column(span.start);
+        let first_line = line.saturating_sub(1).max(1);
+        let mut lines = text.split_inclusive('\n');
+        let skipped: usize = lines.by_ref().take(first_line - 1).map(str::len).sum();
+        let shown: String = lines.take(line + 2 - first_line).collect();
+        let start = span.start.saturating_sub(skipped).min(shown.len());
+        let length = span.end.saturating_sub(span.start).min(shown.len() - start);
+        Self { first_line, text: shown, start, length }
+    }
+
+    /// A stand-in for the file, in which the lines have their numbers, and the span in it.
+    pub fn to_source(&self, file: &str) -> (Source, Span) {
+        let before = self.first_line.saturating_sub(1).min(MAX_EXCERPT_LINE);
+        let start = before + self.start;
+        let text = "\n".repeat(before) + &self.text;
+        (Source::new(file, text), Span { start, end: start.saturating_add(self.length) })
+    }
+}
+
+/// A record from outside must not make a text of any size.
+const MAX_EXCERPT_LINE: usize = 100_000;
+
 /// Whether `should` clauses fail a build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Strictness {
     Strict,
     Lenient,
@@ -193,7 +265,8 @@ groups:
             clauses: clauses.iter().map(|id| (*id).to_owned()).collect(),
             severity,
             cause: CauseKey::default(),
-            location: Location { source: Source::new("a.yaml", "id: a"), span: Span { start: 4, end: 5 } },
+            excerpt: Excerpt::default(),
+            location: Location::of(&Source::new("a.yaml", "id: a"), Span { start: 4, end: 5 }),
             step: empty(),
             expected: empty(),
             got: empty(),

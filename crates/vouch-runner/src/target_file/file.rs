@@ -31,6 +31,10 @@ pub struct TargetFile {
     pub custom: Option<Spanned<Profile>>,
     #[serde(default)]
     pub deadlines: DeadlineSection,
+    /// The build under test, for the run record: a file or folder relative to this file, or an image as
+    /// `oci:NAME@sha256:DIGEST`. A certificate needs it.
+    #[serde(default)]
+    pub build: Option<String>,
     /// A folder for the wire snapshots of this target, relative to the file. Default: the snapshots beside the scenarios.
     #[serde(default)]
     pub snapshots: Option<PathBuf>,

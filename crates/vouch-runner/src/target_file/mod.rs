@@ -27,6 +27,8 @@ pub struct Target {
     pub deadlines: Deadlines,
     /// The timeout of HTTP requests between the roles, in real time.
     pub request_timeout: Duration,
+    /// The build under test, and the folder that it is relative to.
+    pub build: Option<(String, PathBuf)>,
     /// The folder of the wire snapshots of this target.
     pub snapshots: Option<PathBuf>,
 }
@@ -41,6 +43,7 @@ impl Default for Target {
             profile: None,
             deadlines: Deadlines::default(),
             request_timeout: Duration::from_secs(2),
+            build: None,
             snapshots: None,
         }
     }

@@ -45,6 +45,7 @@ pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
     let mut target = Target {
         deadlines,
         request_timeout: or(file.deadlines.request, usual_timeout),
+        build: file.build.map(|build| (build, folder.clone())),
         snapshots: file.snapshots.map(|path| folder.join(path)),
         profile,
         ..Target::default()

@@ -13,18 +13,29 @@ use super::encodings::{self, in_one_line};
 use index::Index;
 use parking_lot::Mutex;
 use regex::Regex;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 /// Text without secrets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub struct Redacted(String);
 
 impl Redacted {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text, or its first characters and how many there were.
+    #[must_use]
+    pub fn cut(self, characters: usize) -> Self {
+        match self.0.char_indices().nth(characters) {
+            None => self,
+            Some((at, _)) => Self(format!("{}… ({} characters)", &self.0[..at], self.0.chars().count())),
+        }
     }
 }
 
@@ -179,7 +190,9 @@ impl Redactor {
     pub fn scrub(&self, text: &str) -> Redacted {
         let inner = self.inner.lock();
         let mut marks: Vec<(&str, String)> = Vec::new();
-        for known in &inner.secrets {
+        // Most texts have no secret. One that has some may also have parts of others.
+        let secrets: &[_] = if inner.index.find(text, &inner.secrets).is_empty() { &[] } else { &inner.secrets };
+        for known in secrets {
             marks.extend(known.texts().map(|encoding| (encoding, format!("[{}]", known.name))));
         }
         let capitals: Vec<_> = inner.ids.iter().map(|(value, name)| (value.to_uppercase(), name)).collect();

@@ -62,6 +62,11 @@ fn request_body(request: &WireRequest) -> String {
     cut(&String::from_utf8_lossy(&request.body))
 }
 
+/// A body as one line of text; a very long one is cut.
+pub fn body_text(body: &[u8]) -> String {
+    cut(&String::from_utf8_lossy(body))
+}
+
 /// Long and many-lined bodies, short and in one line. Redaction comes after, so tokens are not cut.
 fn cut(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

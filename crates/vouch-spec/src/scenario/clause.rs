@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One requirement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Clause {
     /// For example `MIG-5`.
     pub id: String,
@@ -20,7 +21,7 @@ pub struct Clause {
 }
 
 /// Where a clause comes from, as `kind: what it says there`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClauseSource {
     pub kind: SourceKind,
@@ -29,7 +30,7 @@ pub struct ClauseSource {
 }
 
 /// The kinds of sources.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SourceKind {
     /// The vendor's guide.
@@ -89,7 +90,8 @@ pub enum Level {
 }
 
 /// All clauses, in the order of the file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub struct Clauses(Vec<Clause>);
 
 #[derive(Deserialize)]

@@ -48,6 +48,11 @@ impl SuiteFiles {
         suite
     }
 
+    /// Every file: clauses, then scenarios.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.clauses.iter().chain(self.scenarios.iter().map(|file| &file.source))
+    }
+
     /// Reads scenario files, or folders of them. The clauses come from the nearest `clauses.yaml` at or above the first path.
     pub fn read(paths: &[PathBuf]) -> Result<Self, SuiteError> {
         let first = paths.first().ok_or_else(|| SuiteError::Io("no scenario path is given".into()))?;

@@ -14,6 +14,7 @@ fn case(id: &str, findings: Vec<Finding>) -> CaseReport {
         verdict: Verdict::Failed(findings),
         duration: Duration::ZERO,
         conditions: vec![],
+        record: None,
     }
 }
 

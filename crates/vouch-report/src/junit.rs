@@ -1,53 +1,32 @@
 //! The `JUnit` XML report for CI servers: one test suite for each group.
 
-use super::Listener;
-use crate::run::event::RunEvent;
-use crate::run::verdict::{CaseReport, Finding, Verdict};
+use crate::ViewError;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use vouch_runner::record::RunRecord;
+use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
 
-/// Writes the `JUnit` report.
-pub struct Junit<W> {
-    out: W,
-    name: String,
-    suites: BTreeMap<String, Vec<TestCase>>,
-}
-
-impl<W: Write> Junit<W> {
-    /// A report that is written to `out`.
-    pub fn new(out: W) -> Self {
-        Self { out, name: "vouch".into(), suites: BTreeMap::new() }
+pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
+    let mut suites: BTreeMap<&str, Vec<TestCase>> = BTreeMap::new();
+    for case in &record.cases {
+        suites.entry(&case.group).or_default().push(test_case(case));
     }
-}
-
-impl<W: Write> Listener for Junit<W> {
-    fn on_event(&mut self, event: &RunEvent) -> io::Result<()> {
-        match event {
-            RunEvent::Started(started) => self.name = format!("vouch: {} {}", started.sdk.name, started.sdk.version),
-            RunEvent::CaseFinished(case) => self.suites.entry(case.group.clone()).or_default().push(test_case(case)),
-            RunEvent::Finished(summary) => {
-                let mut report = Report::new(self.name.as_str());
-                report.set_time(summary.duration);
-                for (group, mut cases) in std::mem::take(&mut self.suites) {
-                    cases.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
-                    let mut suite = TestSuite::new(group);
-                    suite.add_test_cases(cases);
-                    report.add_test_suite(suite);
-                }
-                report.serialize(&mut self.out).map_err(io::Error::other)?;
-                self.out.flush()?;
-            }
-        }
-        Ok(())
+    let sdk = &record.started.sdk;
+    let mut report = Report::new(format!("vouch: {} {}", sdk.name, sdk.version));
+    report.set_time(record.summary().duration);
+    for (group, mut cases) in suites {
+        cases.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+        let mut suite = TestSuite::new(group);
+        suite.add_test_cases(cases);
+        report.add_test_suite(suite);
     }
+    report.to_string().map_err(|error| ViewError(error.to_string()))
 }
 
 /// A case with warnings is a success, in agreement with the exit code; its output contains the findings.
 fn test_case(case: &CaseReport) -> TestCase {
-    let describe_all = |findings: &[Finding]| {
-        findings.iter().map(|finding| describe(finding, case.advice.as_deref())).collect::<Vec<_>>().join("\n")
-    };
+    let describe_all =
+        |findings: &[Finding]| findings.iter().map(|finding| describe(finding)).collect::<Vec<_>>().join("\n");
     let status = match &case.verdict {
         Verdict::Passed | Verdict::Warned(_) => TestCaseStatus::success(),
         Verdict::Skipped(reason) => {
@@ -59,7 +38,7 @@ fn test_case(case: &CaseReport) -> TestCase {
             let mut status = TestCaseStatus::skipped();
             let clauses = not_reached.clauses.join(" ");
             status.set_message(format!("not reached because of {}: {clauses}", not_reached.because_of));
-            status.set_description(describe(&not_reached.setup, None));
+            status.set_description(describe(&not_reached.setup));
             status
         }
         Verdict::Failed(findings) => {
@@ -85,7 +64,7 @@ fn test_case(case: &CaseReport) -> TestCase {
     test
 }
 
-fn describe(finding: &Finding, advice: Option<&str>) -> String {
+fn describe(finding: &Finding) -> String {
     let wire: Vec<_> = finding.wire.iter().map(vouch_sim::wire::redact::Redacted::as_str).collect();
     format!(
         "{}\nstep: {}\nexpected: {}\ngot: {}\n{}wire:\n{}\nstandard error:\n{}",
@@ -93,7 +72,7 @@ fn describe(finding: &Finding, advice: Option<&str>) -> String {
         finding.step,
         finding.expected,
         finding.got,
-        advice.map(|advice| format!("advice: {advice}\n")).unwrap_or_default(),
+        finding.advice.as_ref().map(|advice| format!("advice: {advice}\n")).unwrap_or_default(),
         wire.join("\n"),
         finding.stderr
     )

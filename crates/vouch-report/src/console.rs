@@ -1,15 +1,14 @@
 //! The console report: failures in full as they happen, then the counts of each group, the clauses and the outcome.
 
-use super::Listener;
-use crate::run::cause::{Cause, CauseKey, is_about_servers};
-use crate::run::event::{RunEvent, Started};
-use crate::run::summary::{ClauseResult, ClauseStatus, Outcome, Summary};
-use crate::run::verdict::{CaseReport, Finding, Verdict};
 use console::Style;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::sync::Arc;
+use vouch_runner::report::Listener;
+use vouch_runner::run::cause::{Cause, CauseKey, is_about_servers};
+use vouch_runner::run::event::{RunEvent, Started};
+use vouch_runner::run::summary::{ClauseResult, ClauseStatus, Outcome, Summary};
+use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::scenario::{Clauses, Level};
 use vouch_spec::text::Diagnostic;
@@ -30,7 +29,7 @@ pub struct Detail {
 pub struct Console<W> {
     out: W,
     styles: Styles,
-    clauses: Arc<Clauses>,
+    clauses: Clauses,
     detail: Detail,
     progress: Option<Progress>,
     groups: BTreeMap<String, VerdictCounts>,
@@ -71,7 +70,7 @@ struct Progress {
 
 impl<W: Write> Console<W> {
     /// A report that is written to `out`.
-    pub fn new(out: W, clauses: Arc<Clauses>, detail: Detail, colours: bool) -> Self {
+    pub fn new(out: W, detail: Detail, colours: bool) -> Self {
         let style = || Style::new().force_styling(colours);
         let styles = Styles {
             good: style().green(),
@@ -84,7 +83,7 @@ impl<W: Write> Console<W> {
         Self {
             out,
             styles,
-            clauses,
+            clauses: Clauses::default(),
             detail,
             progress: None,
             groups: BTreeMap::new(),
@@ -106,6 +105,7 @@ impl<W: Write> Console<W> {
         if let Some(progress) = &mut self.progress {
             progress.cases = started.cases;
         }
+        self.clauses = started.suite.clauses.clone();
         self.servers_first = started.cloud_under_test && !started.sdk_under_test;
         let sdk = &started.sdk;
         let platform = if sdk.platform.is_empty() { String::new() } else { format!(" on {}", sdk.platform) };
@@ -236,7 +236,8 @@ impl<W: Write> Console<W> {
                 writeln!(self.out, "  {} ({level}) {}", self.styles.bold.apply_to(id), clause.text)?;
             }
         }
-        let diagnostic = Diagnostic::new(&finding.location.source, finding.location.span, finding.step.to_string());
+        let (source, span) = finding.excerpt.to_source(&finding.location.file);
+        let diagnostic = Diagnostic::new(&source, span, finding.step.to_string());
         write!(self.out, "{}", diagnostic.render(self.styles.colours))?;
         writeln!(self.out, "  {}  {}", self.styles.bold.apply_to("expected"), finding.expected)?;
         let mut got = finding.got.as_str().lines();

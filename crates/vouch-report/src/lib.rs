@@ -1,0 +1,12 @@
+//! The views of a run: each is a pure function of a run record, made at the end of the run or any time later.
+//!
+//! The crate knows the record ([`RunRecord`](vouch_runner::record::RunRecord)) only. It must not know how a run works, and it
+//! reads no other file. The console report is the exception: it shows the events of a run as they happen.
+
+mod console;
+mod format;
+mod json;
+mod junit;
+
+pub use console::{Console, Detail};
+pub use format::{Format, ViewError};

@@ -1,0 +1,199 @@
+//! Writes and reads record files.
+
+use super::FORMAT;
+use crate::report::Listener;
+use crate::run::event::{RunEvent, Started};
+use crate::run::summary::{Summary, SummaryBuilder};
+use crate::run::verdict::CaseReport;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// zstd's default: a better level saves a tenth of the size for three times the time.
+const COMPRESSION_LEVEL: i32 = 3;
+/// The longest line, in bytes. A longer one is not a record's.
+const MAX_LINE: u64 = 256 << 20;
+
+/// Writes a record, event by event. What is written so far can be read, also if the run ends early.
+pub struct RecordWriter {
+    path: PathBuf,
+    out: zstd::Encoder<'static, File>,
+    done: bool,
+}
+
+impl RecordWriter {
+    /// Creates the file, and the folders above it.
+    ///
+    /// # Errors
+    /// If the file cannot be created.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)?;
+        }
+        let out = zstd::Encoder::new(File::create(path)?, COMPRESSION_LEVEL)?;
+        Ok(Self { path: path.to_owned(), out, done: false })
+    }
+
+    /// The path of the record.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn write(&mut self, event: &RunEvent) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, event)?;
+        self.out.write_all(b"\n")?;
+        match event {
+            RunEvent::Started(_) => self.out.flush(),
+            RunEvent::CaseFinished(_) => Ok(()),
+            RunEvent::Finished(_) => {
+                self.done = true;
+                self.out.do_finish()?;
+                self.out.get_ref().sync_all()
+            }
+        }
+    }
+}
+
+impl Listener for RecordWriter {
+    fn on_event(&mut self, event: &RunEvent) -> io::Result<()> {
+        self.write(event)
+    }
+}
+
+impl Drop for RecordWriter {
+    fn drop(&mut self) {
+        if !self.done {
+            // The run ended early; what was written is kept.
+            let _ = self.out.do_finish();
+        }
+    }
+}
+
+/// A record in memory.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    pub started: Started,
+    pub cases: Vec<CaseReport>,
+    /// The summary as the run wrote it. Absent if the run was killed.
+    pub written_summary: Option<Summary>,
+    /// SHA-256 of the file, in lower-case hexadecimal; empty if the record was not read from a file.
+    pub sha256: String,
+}
+
+/// Why a file is not read as a record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file cannot be read.
+    #[error("cannot read the record {}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system or the decompressor reports.
+        error: io::Error,
+    },
+    /// A line is not an event of a run.
+    #[error("{} is not a run record: line {line}: {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1, of the uncompressed text.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The record was written by another version of Vouch.
+    #[error(
+        "{} has record format {found}, and this version of Vouch reads {FORMAT}; use the version that wrote it",
+        path.display()
+    )]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The format of the file.
+        found: u64,
+    },
+}
+
+impl RunRecord {
+    /// Reads a record file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not a record of this format.
+    pub fn read(path: &Path) -> Result<Self, RecordError> {
+        let io = |error| RecordError::Io { path: path.to_owned(), error };
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
+            return Err(io(io::Error::other("it is not a file")));
+        }
+        let bytes = std::fs::read(path).map_err(io)?;
+        let mut lines = BufReader::new(zstd::Decoder::new(bytes.as_slice()).map_err(io)?);
+        let (mut started, mut cases, mut summary) = (None, Vec::new(), None);
+        let mut line = String::new();
+        for number in 1.. {
+            line.clear();
+            match lines.by_ref().take(MAX_LINE).read_line(&mut line) {
+                Ok(0) => break,
+                Ok(_) => {}
+                // The run was killed in the middle of a line or block.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && started.is_some() => break,
+                Err(error) => return Err(io(error)),
+            }
+            if !line.ends_with('\n') && started.is_some() {
+                break;
+            }
+            let malformed = |what: String| RecordError::Malformed { path: path.to_owned(), line: number, what };
+            if number == 1 {
+                check_format(&line, path).map_err(|error| error.unwrap_or_else(|what| malformed(what)))?;
+            }
+            let event = serde_json::from_str(&line).map_err(|error| malformed(error.to_string()))?;
+            match event {
+                RunEvent::Started(of) if number == 1 => started = Some(of),
+                RunEvent::CaseFinished(case) if number > 1 && summary.is_none() => cases.push(*case),
+                RunEvent::Finished(of) if number > 1 && summary.is_none() => summary = Some(of),
+                _ => return Err(malformed("the events are not in the order of a run".into())),
+            }
+        }
+        let started = started.ok_or_else(|| RecordError::Malformed {
+            path: path.to_owned(),
+            line: 1,
+            what: "the file is empty".into(),
+        })?;
+        Ok(Self { started, cases, written_summary: summary, sha256: super::sha256(&bytes) })
+    }
+
+    /// The summary: as it was written, or, of a run that was killed, of the cases that had ended.
+    pub fn summary(&self) -> Summary {
+        self.written_summary.clone().unwrap_or_else(|| self.summarize(Duration::ZERO, true))
+    }
+
+    /// The summary that follows from the cases.
+    pub fn summarize(&self, duration: Duration, interrupted: bool) -> Summary {
+        let mut summary = SummaryBuilder::new(Arc::new(self.started.suite.clauses.clone()), self.started.scope());
+        self.cases.iter().for_each(|case| summary.add(case));
+        summary.finish(self.started.cases, duration, interrupted)
+    }
+
+    /// Replays the run to a report.
+    ///
+    /// # Errors
+    /// If the report cannot be written.
+    pub fn replay(&self, listener: &mut dyn Listener) -> io::Result<()> {
+        listener.on_event(&RunEvent::Started(self.started.clone()))?;
+        for case in &self.cases {
+            listener.on_event(&RunEvent::CaseFinished(Box::new(case.clone())))?;
+        }
+        listener.on_event(&RunEvent::Finished(self.summary()))
+    }
+}
+
+/// Checks the format before anything else, since another format may have other fields. The inner error is for a line that
+/// has no format.
+fn check_format(line: &str, path: &Path) -> Result<(), Result<RecordError, String>> {
+    let first: serde_json::Value = serde_json::from_str(line).map_err(|error| Err(error.to_string()))?;
+    match first["format"].as_u64() {
+        Some(found) if found == u64::from(FORMAT) => Ok(()),
+        Some(found) => Err(Ok(RecordError::Format { path: path.to_owned(), found })),
+        None => Err(Err("the first line has no `format`".into())),
+    }
+}
