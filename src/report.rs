@@ -111,7 +111,7 @@ impl Report {
 
     /// Replays the run to a report writer.
     fn replay(&self, writer: &mut impl Listener) -> std::io::Result<()> {
-        writer.on_event(&RunEvent::Started(self.started.clone()))?;
+        writer.on_event(&RunEvent::Started(Box::new(self.started.clone())))?;
         self.cases.iter().try_for_each(|case| writer.on_event(case))?;
         writer.on_event(&RunEvent::Finished(self.summary.clone()))
     }

@@ -368,7 +368,7 @@ impl Suite {
         vouch_runner::run::run(plan, settings, interrupted, |event| {
             on_event(&event);
             match event {
-                RunEvent::Started(of) => started = Some(of),
+                RunEvent::Started(of) => started = Some(*of),
                 RunEvent::Finished(of) => summary = Some(of),
                 case @ RunEvent::CaseFinished(_) => cases.push(case),
             }

@@ -144,11 +144,11 @@ impl RunRecord {
             }
             let malformed = |what: String| RecordError::Malformed { path: path.to_owned(), line: number, what };
             if number == 1 {
-                check_format(&line, path).map_err(|error| error.unwrap_or_else(|what| malformed(what)))?;
+                check_format(&line, path).map_err(|error| error.unwrap_or_else(malformed))?;
             }
             let event = serde_json::from_str(&line).map_err(|error| malformed(error.to_string()))?;
             match event {
-                RunEvent::Started(of) if number == 1 => started = Some(of),
+                RunEvent::Started(of) if number == 1 => started = Some(*of),
                 RunEvent::CaseFinished(case) if number > 1 && summary.is_none() => cases.push(*case),
                 RunEvent::Finished(of) if number > 1 && summary.is_none() => summary = Some(of),
                 _ => return Err(malformed("the events are not in the order of a run".into())),
@@ -179,7 +179,7 @@ impl RunRecord {
     /// # Errors
     /// If the report cannot be written.
     pub fn replay(&self, listener: &mut dyn Listener) -> io::Result<()> {
-        listener.on_event(&RunEvent::Started(self.started.clone()))?;
+        listener.on_event(&RunEvent::Started(Box::new(self.started.clone())))?;
         for case in &self.cases {
             listener.on_event(&RunEvent::CaseFinished(Box::new(case.clone())))?;
         }

@@ -11,7 +11,7 @@ use vouch_spec::protocol::message::{Area, SdkName};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "event")]
 pub enum RunEvent {
-    Started(Started),
+    Started(Box<Started>),
     CaseFinished(Box<CaseReport>),
     Finished(Summary),
 }

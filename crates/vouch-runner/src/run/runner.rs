@@ -63,7 +63,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         require_all: settings.require_all,
     };
     let mut summary = SummaryBuilder::new(clauses.clone(), scope);
-    on_event(RunEvent::Started(started_event(&settings, planned, scope)));
+    on_event(RunEvent::Started(Box::new(started_event(&settings, planned, scope))));
     let (engine, offer) = (Arc::new(settings.engine), Arc::new(settings.offer));
     // Recorded exchanges show the usual conditions.
     let compares = settings.snapshots && engine.vary.is_none();
