@@ -25,8 +25,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
 
 /// A case with warnings is a success, in agreement with the exit code; its output contains the findings.
 fn test_case(case: &CaseReport) -> TestCase {
-    let describe_all =
-        |findings: &[Finding]| findings.iter().map(|finding| describe(finding)).collect::<Vec<_>>().join("\n");
+    let describe_all = |findings: &[Finding]| findings.iter().map(describe).collect::<Vec<_>>().join("\n");
     let status = match &case.verdict {
         Verdict::Passed | Verdict::Warned(_) => TestCaseStatus::success(),
         Verdict::Skipped(reason) => {
