@@ -34,7 +34,7 @@ use vouch_spec::step::Expiries;
 /// How far time moves at once while the app is in the foreground.
 const FOREGROUND_TICK: Duration = Duration::from_secs(600);
 /// How long the time in the foreground may take, in real time. Then the rest of it passes at once.
-const FOREGROUND_LIMIT: Duration = Duration::from_secs(4);
+const FOREGROUND_LIMIT: Duration = Duration::from_secs(3);
 
 /// The world of one case.
 pub struct World {

@@ -25,7 +25,7 @@ mutants! { SdkPolicy, sdk_policy;
             now_ms + 60_000 < session.expires_at_ms
         }
     }
-    LifetimeIn32Bits "lifetime-in-32-bits" breaks "REF-2" varied by 1: "Counts the milliseconds of a lifetime in 32 bits" {
+    LifetimeIn32Bits "lifetime-in-32-bits" breaks "REF-13" varied by 4: "Counts the milliseconds of a lifetime in 32 bits" {
         fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
             let tokens = DefaultSdkPolicy.tokens(profile, call, answer)?;
             let milliseconds = tokens.expires_in.as_millis() % (1 << 32);
@@ -34,7 +34,7 @@ mutants! { SdkPolicy, sdk_policy;
             Some(TokenSet { expires_in: Duration::from_millis(left), ..tokens })
         }
     }
-    ColumnOf8K "column-of-8k" breaks "PER-1" varied by 1: "Stores the first 8 KB of a token" {
+    ColumnOf8K "column-of-8k" breaks "PER-1" varied by 6: "Stores the first 8 KB of a token" {
         fn save(&self, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
             match record {
                 Record::SignInToken(session) => {
@@ -88,7 +88,7 @@ pub(super) fn of_locale() -> Vec<Mutant> {
         clause: "DEL-2",
         about: "Compares error codes in capitals of the device's language",
         profile: None,
-        vary: Some(1),
+        vary: Some(6),
         mutation: Mutation::Sdk(Arc::new(LocaleCase)),
     }]
 }
