@@ -375,8 +375,11 @@ mod tests {
     /// Runs a shell script that writes two files below `root`, stopped at a write.
     fn run(root: &Path, writes: u32, fault: WriteFault) -> (bool, Option<i32>) {
         let (interceptor, handover) = prepare(root).expect("an interceptor");
-        let script =
-            format!("read go; : > {0}/a; : > {0}/b; : > {0}/../elsewhere-{1}", root.display(), std::process::id());
+        let script = format!(
+            "read go; true > {0}/a; true > {0}/b; true > {0}/../elsewhere-{1}",
+            root.display(),
+            std::process::id()
+        );
         let mut command = std::process::Command::new("sh");
         command.args(["-c", &script]).process_group(0).stdin(std::process::Stdio::piped());
         install_in(&mut command, handover);
