@@ -371,6 +371,7 @@ impl Suite {
                 RunEvent::Started(of) => started = Some(*of),
                 RunEvent::Finished(of) => summary = Some(of),
                 case @ RunEvent::CaseFinished(_) => cases.push(case),
+                RunEvent::Progress { .. } => {}
             }
         })
         .await;

@@ -22,6 +22,7 @@ fn the_reference_conforms_and_each_event_is_reported() {
         RunEvent::Started(started) => assert_eq!(started.seed, Some(7)),
         RunEvent::CaseFinished(_) => drop(counted.fetch_add(1, Ordering::Relaxed)),
         RunEvent::Finished(_) => drop(ended.fetch_add(1, Ordering::Relaxed)),
+        RunEvent::Progress { .. } => {}
     });
     let report = suite.run().expect("a report");
     report.assert_conforms();

@@ -42,11 +42,14 @@ impl RecordWriter {
     }
 
     fn write(&mut self, event: &RunEvent) -> io::Result<()> {
+        if matches!(event, RunEvent::Progress { .. }) {
+            return Ok(());
+        }
         serde_json::to_writer(&mut self.out, event)?;
         self.out.write_all(b"\n")?;
         match event {
             RunEvent::Started(_) => self.out.flush(),
-            RunEvent::CaseFinished(_) => Ok(()),
+            RunEvent::Progress { .. } | RunEvent::CaseFinished(_) => Ok(()),
             RunEvent::Finished(_) => {
                 self.done = true;
                 self.out.do_finish()?;

@@ -58,36 +58,60 @@ pub struct Cause {
     pub warning: bool,
 }
 
+impl Cause {
+    /// The cause that a finding shows, without cases.
+    fn of(finding: &Finding) -> Self {
+        Self {
+            key: finding.cause.clone(),
+            clauses: vec![],
+            expected: finding.expected.to_string(),
+            got: finding.got.to_string(),
+            cases: vec![],
+            not_reached: vec![],
+            warning: true,
+        }
+    }
+}
+
 /// Collects the causes of a run.
 #[derive(Clone, Debug, Default)]
-pub struct Causes(Vec<Cause>);
+pub struct Causes(Vec<FoundCause>);
+
+/// A cause, and how long its specimen is.
+#[derive(Clone, Debug)]
+struct FoundCause {
+    cause: Cause,
+    /// The number of steps of the specimen's case, and its id: the shortest explains most.
+    specimen: (usize, String),
+}
 
 impl Causes {
     /// Adds the findings of a case. `warning`: the case only warns.
     pub fn add(&mut self, case: &CaseReport, findings: &[Finding], warning: bool) {
         let mut seen = BTreeSet::new();
+        let steps = case.record.as_ref().map_or(usize::MAX, |record| record.planned_steps);
+        let length = (steps, case.id.clone());
         for finding in findings {
-            let known = self.0.iter().position(|cause| cause.key == finding.cause);
+            let known = self.0.iter().position(|found| found.cause.key == finding.cause);
             let index = known.unwrap_or_else(|| {
-                self.0.push(Cause {
-                    key: finding.cause.clone(),
-                    clauses: vec![],
-                    expected: finding.expected.to_string(),
-                    got: finding.got.to_string(),
-                    cases: vec![],
-                    not_reached: vec![],
-                    warning: true,
-                });
+                self.0.push(FoundCause { cause: Cause::of(finding), specimen: length.clone() });
                 self.0.len() - 1
             });
-            let cause = &mut self.0[index];
+            let FoundCause { cause, specimen } = &mut self.0[index];
             cause.warning &= warning;
             for clause in &finding.clauses {
                 if !cause.clauses.contains(clause) {
                     cause.clauses.push(clause.clone());
                 }
             }
-            if seen.insert(index) {
+            if !seen.insert(index) {
+                continue;
+            }
+            if length < *specimen {
+                *specimen = length.clone();
+                (cause.expected, cause.got) = (finding.expected.to_string(), finding.got.to_string());
+                cause.cases.insert(0, case.id.clone());
+            } else {
                 cause.cases.push(case.id.clone());
             }
         }
@@ -95,19 +119,25 @@ impl Causes {
 
     /// Notes that a case was not reached because of what another case shows.
     pub fn add_not_reached(&mut self, case: &str, because_of: &str) {
-        if let Some(cause) = self.0.iter_mut().find(|cause| cause.cases.iter().any(|id| id == because_of)) {
-            cause.not_reached.push(case.to_owned());
+        if let Some(found) = self.0.iter_mut().find(|found| found.cause.cases.iter().any(|id| id == because_of)) {
+            found.cause.not_reached.push(case.to_owned());
         }
     }
 
     /// The causes, those with the most cases first; warnings are last. `servers_first`: before all others come the causes
     /// that name a clause about servers.
-    pub fn into_sorted(mut self, servers_first: bool) -> Vec<Cause> {
-        self.0.sort_by_key(|cause| {
+    pub fn into_sorted(self, servers_first: bool) -> Vec<Cause> {
+        let mut causes: Vec<_> = self.0.into_iter().map(|found| found.cause).collect();
+        for cause in &mut causes {
+            // Cases end in any order.
+            cause.cases[1..].sort();
+            cause.not_reached.sort();
+        }
+        causes.sort_by_key(|cause| {
             let consequence = servers_first && !cause.clauses.iter().any(|clause| is_about_servers(clause));
             (cause.warning, consequence, std::cmp::Reverse(cause.cases.len() + cause.not_reached.len()))
         });
-        self.0
+        causes
     }
 }
 

@@ -12,6 +12,14 @@ use vouch_spec::protocol::message::{Area, SdkName};
 #[serde(rename_all = "camelCase", tag = "event")]
 pub enum RunEvent {
     Started(Box<Started>),
+    /// Cases have ended. The verdicts of some may follow at the end of the run, with what explains their failure. It is not
+    /// part of a record.
+    Progress {
+        /// The number of cases that have ended.
+        ended: usize,
+        /// How many of them failed.
+        failed: usize,
+    },
     CaseFinished(Box<CaseReport>),
     Finished(Summary),
 }

@@ -6,9 +6,9 @@ use super::verdict::{Excerpt, Finding, Location, Severity};
 use super::world::World;
 use crate::invariant::Violation;
 use vouch_sim::wire::redact::Redacted;
-use vouch_sim::wire::{Exchange, render};
+use vouch_sim::wire::{Exchange, Party, render};
 use vouch_spec::scenario::Advice;
-use vouch_spec::step::ScenarioStep;
+use vouch_spec::step::{FaultKind, ScenarioStep};
 use vouch_spec::text::Span;
 
 /// The number of exchanges before a failure in a finding.
@@ -120,7 +120,12 @@ async fn finding(case: &PlannedCase, world: &World, found: Nonconformity) -> Fin
     };
     let scrub = |text: &str| world.redactor.scrub(text);
     let exchanges = world.transcript.since(0);
-    let parts = [&found.kind, &found.expected, &found.got, &shape(exchanges.last())].map(|part| scrub(part));
+    let last = shape(exchanges.last());
+    // An error after a server refused: what was expected instead, and by which step, does not make it another cause.
+    let parts = match is_refusal(exchanges.last()) && found.got.starts_with("the error ") {
+        true => vec![scrub(&found.got), scrub(&last)],
+        false => [&found.kind, &found.expected, &found.got, &last].map(|part| scrub(part)).to_vec(),
+    };
     Finding {
         clauses: found.clauses,
         severity: found.severity,
@@ -172,6 +177,14 @@ fn tested_clauses(case: &PlannedCase) -> Vec<String> {
     case.scenario.proves().map(str::to_owned).collect()
 }
 
+/// Whether the server itself refused the last request.
+fn is_refusal(exchange: Option<&Exchange>) -> bool {
+    exchange.is_some_and(|exchange| {
+        exchange.fault.as_deref().is_none_or(FaultKind::keeps_answer)
+            && exchange.status().is_some_and(|status| status.is_client_error())
+    })
+}
+
 /// What the last exchange was, without what differs from case to case.
 fn shape(exchange: Option<&Exchange>) -> String {
     let Some(exchange) = exchange else { return "no exchange".into() };
@@ -180,8 +193,12 @@ fn shape(exchange: Option<&Exchange>) -> String {
 }
 
 fn last_exchanges(exchanges: &[Exchange], world: &World) -> Vec<Redacted> {
-    let first = exchanges.len().saturating_sub(SHOWN_EXCHANGES);
-    let shown = exchanges.iter().enumerate().skip(first);
+    // How the token came about matters only where app, backend or API are the last to speak.
+    let by_sdk = exchanges.last().is_some_and(|exchange| exchange.link.from == Party::Sdk);
+    let matters =
+        |(_, exchange): &(usize, &Exchange)| !by_sdk || exchange.link.from == Party::Sdk || exchange.fault.is_some();
+    let shown: Vec<_> = exchanges.iter().enumerate().filter(matters).collect();
+    let shown = shown[shown.len().saturating_sub(SHOWN_EXCHANGES)..].iter().copied();
     shown.map(|(index, exchange)| render::exchange(index + 1, exchange, &world.redactor)).collect()
 }
 

@@ -71,7 +71,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     let snapshots = Arc::new(snapshots);
     let mut queue = Queue::new(plan.cases, settings.rounds, settings.shuffle);
     let mut running: JoinSet<CaseReport> = JoinSet::new();
-    let mut stopped = false;
+    let (mut stopped, mut ended, mut failures) = (false, 0, 0);
     let mut attribution = Attribution::default();
     // Counts and reports a case with its final verdict. Returns whether it failed.
     let publish = |report: CaseReport, summary: &mut SummaryBuilder, on_event: &mut dyn FnMut(RunEvent)| {
@@ -96,10 +96,13 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         };
         let Some(finished) = finished else { break };
         let report = finished.unwrap_or_else(|error| CaseReport::lost(&error));
+        ended += 1;
         let failed = match attribution.take(report) {
             Some(report) => publish(report, &mut summary, &mut on_event),
             None => true,
         };
+        failures += usize::from(failed);
+        on_event(RunEvent::Progress { ended, failed: failures });
         if failed && settings.fail_fast {
             queue.clear();
         }

@@ -106,6 +106,15 @@ pub enum TokenField {
     ExpiresIn,
 }
 
+impl FaultKind {
+    /// Whether a fault with this effect leaves status and body of the server's answer as they are.
+    pub fn keeps_answer(effect: &str) -> bool {
+        use FaultKind::{Delay, Duplicate, HoldRequest, HoldResponse, SlowDrip, WrongContentType};
+        let kinds = [Delay, Duplicate, HoldRequest, HoldResponse, SlowDrip, WrongContentType];
+        kinds.into_iter().any(|kind| Fault::new(kind).effect() == effect)
+    }
+}
+
 impl Fault {
     /// A fault of everything, until `clearFaults`.
     pub fn new(kind: FaultKind) -> Self {

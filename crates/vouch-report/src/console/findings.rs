@@ -1,0 +1,139 @@
+//! The findings: each cause with one finding in full, or every finding.
+
+use super::layout::{block, wrap};
+use super::{Console, count_cases};
+use std::io::{self, Write};
+use vouch_runner::run::cause::{Cause, is_about_servers};
+use vouch_runner::run::summary::Summary;
+use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
+use vouch_spec::scenario::Level;
+use vouch_spec::text::Diagnostic;
+
+/// How many cases of a cause are named.
+const NAMED_CASES: usize = 8;
+
+impl<W: Write> Console<W> {
+    /// The causes, the widest first, each with the first finding that shows it.
+    pub(super) fn causes(&mut self, summary: &Summary) -> io::Result<()> {
+        let cases = std::mem::take(&mut self.cases);
+        let count = summary.causes.len();
+        for (number, cause) in summary.causes.iter().enumerate() {
+            let specimen = specimen(cause, &cases);
+            let style = if cause.warning { &self.styles.warn } else { &self.styles.bad };
+            let word = style.apply_to(if cause.warning { "WARN" } else { "FAIL" });
+            let heading = format!("cause {} of {count}: {}{}", number + 1, extent(cause), self.consequence(cause));
+            writeln!(self.out, "\n{}", wrap(&heading, self.width, &format!("{word} "), "     "))?;
+            if let Some((case, finding)) = specimen {
+                self.case_heading(case)?;
+                self.finding(finding)?;
+                self.conditions(case)?;
+            }
+            self.other_cases(cause)?;
+        }
+        self.cases = cases;
+        Ok(())
+    }
+
+    /// Every finding of every case.
+    pub(super) fn every_finding(&mut self) -> io::Result<()> {
+        let cases = std::mem::take(&mut self.cases);
+        for case in &cases {
+            let (Verdict::Failed(findings) | Verdict::Warned(findings)) = &case.verdict else { continue };
+            writeln!(self.out)?;
+            self.case_line(case)?;
+            writeln!(self.out, "{}", wrap(&case.title, self.width, "     ", "     "))?;
+            for finding in findings {
+                self.finding(finding)?;
+            }
+            self.conditions(case)?;
+        }
+        self.cases = cases;
+        Ok(())
+    }
+
+    fn case_heading(&mut self, case: &CaseReport) -> io::Result<()> {
+        let id = self.styles.bold.apply_to(case.id.clone());
+        writeln!(self.out, "{}", wrap(&format!("{} / {id}", case.group), self.width, "  ", "    "))?;
+        writeln!(self.out, "{}", wrap(&case.title, self.width, "  ", "  "))
+    }
+
+    /// One finding in full.
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        for id in &finding.clauses {
+            if let Some(clause) = self.clauses.get(id) {
+                let level = if clause.level == Level::Must { "must" } else { "should" };
+                let id = self.styles.bold.apply_to(id);
+                let text = format!("{id} ({level}) {}", clause.text);
+                writeln!(self.out, "{}", wrap(&text, self.width, "  ", "    "))?;
+            }
+        }
+        let (source, span) = finding.excerpt.to_source(&finding.location.file);
+        let diagnostic = Diagnostic::new(&source, span, finding.step.to_string());
+        write!(self.out, "{}", diagnostic.render(self.styles.colours))?;
+        let expected = self.styles.bold.apply_to("expected");
+        writeln!(self.out, "{}", wrap(finding.expected.as_str(), self.width, &format!("  {expected}  "), "    "))?;
+        let mut got = finding.got.as_str().lines();
+        let first = got.next().unwrap_or("nothing");
+        let word = self.styles.bold.apply_to("got");
+        writeln!(self.out, "{}", wrap(first, self.width, &format!("  {word}       "), "    "))?;
+        for line in got {
+            writeln!(self.out, "    {line}")?;
+        }
+        if let Some(advice) = &finding.advice {
+            let word = self.styles.bold.apply_to("advice");
+            writeln!(self.out, "{}", wrap(advice, self.width, &format!("  {word}    "), "    "))?;
+        }
+        if !finding.wire.is_empty() {
+            writeln!(self.out, "  {}", self.styles.dim.apply_to("last exchanges:"))?;
+            for exchange in &finding.wire {
+                writeln!(self.out, "{}", block(exchange.as_str(), self.width, "  "))?;
+            }
+        }
+        if !finding.stderr.as_str().trim().is_empty() {
+            writeln!(self.out, "  {}", self.styles.dim.apply_to("standard error (last lines):"))?;
+            writeln!(self.out, "{}", block(finding.stderr.as_str(), self.width, "    "))?;
+        }
+        Ok(())
+    }
+
+    fn other_cases(&mut self, cause: &Cause) -> io::Result<()> {
+        let others = &cause.cases[cause.cases.len().min(1)..];
+        if others.is_empty() {
+            return Ok(());
+        }
+        let named = if self.detail.every_case { others.len() } else { NAMED_CASES };
+        let mut text = others.iter().take(named).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if others.len() > named {
+            text += &format!(" and {} more", others.len() - named);
+        }
+        let word = self.styles.bold.apply_to("also in");
+        writeln!(self.out, "{}", wrap(&text, self.width, &format!("  {word}   "), "    "))
+    }
+
+    /// What to say of a cause that shows in the SDK while a cloud is under test.
+    fn consequence(&self, cause: &Cause) -> &'static str {
+        let is_consequence = self.servers_first
+            && !cause.clauses.is_empty()
+            && !cause.clauses.iter().any(|clause| is_about_servers(clause));
+        if is_consequence { "; it shows in the built-in SDK, as a consequence of what the cloud answers" } else { "" }
+    }
+}
+
+/// The finding that is shown for a cause, with its case.
+fn specimen<'a>(cause: &Cause, cases: &'a [CaseReport]) -> Option<(&'a CaseReport, &'a Finding)> {
+    let first = cause.cases.first()?;
+    let case = cases.iter().find(|case| case.id == *first)?;
+    let (Verdict::Failed(findings) | Verdict::Warned(findings)) = &case.verdict else { return None };
+    findings.iter().find(|finding| finding.cause == cause.key).map(|finding| (case, finding))
+}
+
+fn extent(cause: &Cause) -> String {
+    let mut text = count_cases(cause.cases.len());
+    if !cause.clauses.is_empty() {
+        text += &format!(", {}", cause.clauses.join(" "));
+    }
+    if !cause.not_reached.is_empty() {
+        text += &format!("; it keeps {} from being reached", count_cases(cause.not_reached.len()));
+    }
+    text
+}

@@ -1,0 +1,318 @@
+//! The console report: progress while the run goes on; at its end the causes of the findings, each with one finding in full,
+//! then the counts of each group, the clauses and the outcome.
+
+mod findings;
+mod layout;
+mod progress;
+
+use console::Style;
+use layout::wrap;
+use progress::Progress;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use vouch_runner::report::Listener;
+use vouch_runner::run::event::{RunEvent, Started};
+use vouch_runner::run::summary::{ClauseStatus, Outcome, Summary};
+use vouch_runner::run::verdict::{CaseReport, Verdict};
+use vouch_spec::protocol::message::Area;
+use vouch_spec::scenario::Clauses;
+
+/// Up to this many clauses are listed by id.
+const MAX_LISTED_CLAUSES: usize = 12;
+
+/// What the console report shows beside the first finding of each cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// Every case, including passed and skipped ones.
+    pub every_case: bool,
+    /// Every finding in full, also those that have a cause in common.
+    pub every_finding: bool,
+}
+
+/// Writes the console report.
+pub struct Console<W> {
+    out: W,
+    styles: Styles,
+    clauses: Clauses,
+    detail: Detail,
+    progress: Option<Progress>,
+    groups: BTreeMap<String, VerdictCounts>,
+    /// The cases that have ended, without their records.
+    cases: Vec<CaseReport>,
+    /// In columns.
+    width: usize,
+    servers_first: bool,
+    /// The seed of the conditions that were drawn.
+    vary: Option<u64>,
+}
+
+/// The number of cases by verdict.
+#[derive(Default)]
+struct VerdictCounts {
+    passed: usize,
+    failed: usize,
+    warned: usize,
+    skipped: usize,
+    not_reached: usize,
+    /// Invalid scenarios and harness failures.
+    other: usize,
+}
+
+struct Styles {
+    good: Style,
+    bad: Style,
+    warn: Style,
+    dim: Style,
+    bold: Style,
+    colours: bool,
+}
+
+impl<W: Write> Console<W> {
+    /// A report that is written to `out`.
+    pub fn new(out: W, detail: Detail, colours: bool) -> Self {
+        let style = || Style::new().force_styling(colours);
+        let styles = Styles {
+            good: style().green(),
+            bad: style().red().bold(),
+            warn: style().yellow(),
+            dim: style().dim(),
+            bold: style().bold(),
+            colours,
+        };
+        Self {
+            out,
+            styles,
+            clauses: Clauses::default(),
+            detail,
+            progress: None,
+            groups: BTreeMap::new(),
+            cases: vec![],
+            width: layout::width(),
+            servers_first: false,
+            vary: None,
+        }
+    }
+
+    /// Also shows the progress on standard error.
+    #[must_use]
+    pub fn with_progress(mut self) -> Self {
+        self.progress = Some(Progress::new());
+        self
+    }
+
+    fn started(&mut self, started: &Started) -> io::Result<()> {
+        if let Some(progress) = &mut self.progress {
+            progress.begin(started.cases);
+        }
+        self.clauses = started.suite.clauses.clone();
+        self.servers_first = started.cloud_under_test && !started.sdk_under_test;
+        let sdk = &started.sdk;
+        let platform = if sdk.platform.is_empty() { String::new() } else { format!(" on {}", sdk.platform) };
+        let name = self.styles.bold.apply_to(format!("{} {}", sdk.name, sdk.version).trim_end().to_owned());
+        let seed = started.seed.map(|seed| format!(", shuffled with seed {seed}")).unwrap_or_default();
+        self.vary = started.vary;
+        let vary = started.vary.map(|seed| format!(", varied with seed {seed}")).unwrap_or_default();
+        writeln!(
+            self.out,
+            "vouch {}: {name}{platform} ({}), {} time, {}{seed}{vary}",
+            env!("CARGO_PKG_VERSION"),
+            started.target,
+            started.time,
+            count_cases(started.cases)
+        )?;
+        if started.token_storage != [Area::Secure] {
+            let areas: Vec<_> = started.token_storage.iter().map(|area| area.word()).collect();
+            writeln!(self.out, "the adapter declares these areas safe for tokens: {}", areas.join(", "))?;
+        }
+        Ok(())
+    }
+
+    fn case(&mut self, case: &CaseReport) -> io::Result<()> {
+        let group = self.groups.entry(case.group.clone()).or_default();
+        match &case.verdict {
+            Verdict::Passed => group.passed += 1,
+            Verdict::Warned(_) => group.warned += 1,
+            Verdict::Failed(_) => group.failed += 1,
+            Verdict::NotReached(_) => group.not_reached += 1,
+            Verdict::Skipped(_) => group.skipped += 1,
+            Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => group.other += 1,
+        }
+        self.cases.push(CaseReport { record: None, ..case.clone() });
+        Ok(())
+    }
+
+    /// A line for a case.
+    fn case_line(&mut self, case: &CaseReport) -> io::Result<()> {
+        let (word, style, reason) = match &case.verdict {
+            Verdict::Passed => ("pass", &self.styles.good, String::new()),
+            Verdict::Warned(_) => ("WARN", &self.styles.warn, String::new()),
+            Verdict::Failed(_) => ("FAIL", &self.styles.bad, String::new()),
+            Verdict::NotReached(of) => ("not reached", &self.styles.dim, format!(" (because of {})", of.because_of)),
+            Verdict::Skipped(reason) => ("skip", &self.styles.dim, format!(" ({reason})")),
+            Verdict::BadScenario(what) => ("STOP", &self.styles.bad, format!(": the scenario is invalid: {what}")),
+            Verdict::HarnessFailed(what) => {
+                let what = format!(": the harness failed; the case says nothing about the build: {what}");
+                ("STOP", &self.styles.bad, what)
+            }
+        };
+        let line = format!("{} / {}{reason}  {:.0?}", case.group, case.id, case.duration);
+        let word = style.apply_to(word);
+        writeln!(self.out, "{}", wrap(&line, self.width, &format!("{word} "), "     "))
+    }
+
+    /// With `--verbose` every case, else those that say nothing about the build.
+    fn case_list(&mut self) -> io::Result<()> {
+        let cases = std::mem::take(&mut self.cases);
+        let stopped = |case: &&CaseReport| {
+            matches!(case.verdict, Verdict::BadScenario(_) | Verdict::HarnessFailed(_)) || self.detail.every_case
+        };
+        let listed: Vec<_> = cases.iter().filter(stopped).collect();
+        if !listed.is_empty() {
+            writeln!(self.out)?;
+        }
+        for case in listed {
+            self.case_line(case)?;
+            if !matches!(case.verdict, Verdict::Failed(_) | Verdict::Warned(_)) {
+                self.conditions(case)?;
+            }
+        }
+        self.cases = cases;
+        Ok(())
+    }
+
+    /// The conditions that were drawn for a case, and how to have them again.
+    fn conditions(&mut self, case: &CaseReport) -> io::Result<()> {
+        let Some(seed) = self.vary.filter(|_| !case.conditions.is_empty()) else { return Ok(()) };
+        let drawn: Vec<_> = case.conditions.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        writeln!(self.out, "  {}   {}", self.styles.bold.apply_to("drawn"), drawn.join(", "))?;
+        writeln!(self.out, "  {}  --filter '{}' --vary {seed}", self.styles.bold.apply_to("repeat"), case.id)
+    }
+
+    fn finished(&mut self, summary: &Summary) -> io::Result<()> {
+        if let Some(progress) = self.progress.take() {
+            progress.end();
+        }
+        if self.detail.every_finding { self.every_finding() } else { self.causes(summary) }?;
+        self.case_list()?;
+        writeln!(self.out)?;
+        for (name, group) in &self.groups {
+            writeln!(self.out, "  {name:<16}{}", self.describe_counts(group))?;
+        }
+        if !summary.skip_reasons.is_empty() {
+            writeln!(self.out)?;
+        }
+        for (reason, count) in &summary.skip_reasons {
+            let text = format!("skipped: {} because {reason}", count_cases(*count));
+            writeln!(self.out, "{}", wrap(&text, self.width, "  ", "    "))?;
+        }
+        self.clause_table(summary)?;
+        let (word, style) = match summary.outcome() {
+            Outcome::Conforms => ("the build conforms", &self.styles.good),
+            Outcome::PartPassed => {
+                ("the chosen cases passed; no verdict on the build follows from a part of the suite", &self.styles.good)
+            }
+            Outcome::DoesNotConform => ("the build does not conform", &self.styles.bad),
+            Outcome::BadScenario => ("a scenario is invalid; the run says nothing about the build", &self.styles.bad),
+            Outcome::HarnessFailed => {
+                ("the harness or its environment failed; the run says nothing about the build", &self.styles.bad)
+            }
+            Outcome::Inconclusive if summary.passed > 0 => ("inconclusive", &self.styles.warn),
+            Outcome::Inconclusive => ("inconclusive: no clause was tested", &self.styles.warn),
+            Outcome::Interrupted => ("interrupted; the results so far are above", &self.styles.warn),
+        };
+        let total = VerdictCounts {
+            passed: summary.passed,
+            failed: summary.failed,
+            warned: summary.warned,
+            skipped: summary.skipped,
+            not_reached: summary.not_reached,
+            other: summary.bad_scenarios + summary.harness_failures,
+        };
+        let not_run = if summary.not_run > 0 { format!(", {} not run", summary.not_run) } else { String::new() };
+        let words = self.describe_counts(&total);
+        writeln!(self.out, "\n{words}{not_run} in {:.2} s", summary.duration.as_secs_f64())?;
+        let untested = summary.untested_must_clauses();
+        let clauses = if untested == 1 { "must clause is" } else { "must clauses are" };
+        match summary.outcome() {
+            Outcome::Conforms if untested > 0 => {
+                writeln!(self.out, "{}, as far as it was tested: {untested} {clauses} not tested", style.apply_to(word))
+            }
+            Outcome::Inconclusive if summary.not_reached > 0 => {
+                writeln!(self.out, "{}: {} not reached", style.apply_to(word), count_cases(summary.not_reached))
+            }
+            Outcome::Inconclusive if summary.passed > 0 => {
+                writeln!(self.out, "{}: {untested} {clauses} not tested", style.apply_to(word))
+            }
+            _ => writeln!(self.out, "{}", style.apply_to(word)),
+        }
+    }
+
+    fn describe_counts(&self, group: &VerdictCounts) -> String {
+        let mut words = String::new();
+        let mut add = |count: usize, word: &str, style: &Style| {
+            if count > 0 {
+                let comma = if words.is_empty() { "" } else { ", " };
+                let _ = write!(words, "{comma}{}", style.apply_to(format!("{count} {word}")));
+            }
+        };
+        add(group.passed, "passed", &self.styles.good);
+        add(group.failed, "failed", &self.styles.bad);
+        add(group.warned, "warned", &self.styles.warn);
+        add(group.not_reached, "not reached", &self.styles.warn);
+        add(group.skipped, "skipped", &self.styles.dim);
+        add(group.other, "without a verdict", &self.styles.bad);
+        if words.is_empty() { "no case ran".into() } else { words }
+    }
+
+    fn clause_table(&mut self, summary: &Summary) -> io::Result<()> {
+        let of = |status: ClauseStatus| summary.clauses.iter().filter(move |clause| clause.status == status);
+        let ids = |status| of(status).map(|clause| clause.id.as_str()).collect::<Vec<_>>().join(" ");
+        writeln!(
+            self.out,
+            "\n  clauses: {} satisfied, {} violated, {} not tested, {} not applicable",
+            of(ClauseStatus::Satisfied).count(),
+            of(ClauseStatus::Violated).count(),
+            of(ClauseStatus::NotTested).count(),
+            of(ClauseStatus::NotApplicable).count()
+        )?;
+        for clause in of(ClauseStatus::Violated) {
+            let id = self.styles.bold.apply_to(&clause.id);
+            let word = self.styles.bad.apply_to("violated");
+            let text = format!("{id} {}", clause.text);
+            let text = wrap(&text, self.width - 1, &format!("    {word} "), "");
+            // The causes above say the rest.
+            let mut lines = text.lines();
+            let (first, more) = (lines.next().unwrap_or_default(), if lines.next().is_some() { "…" } else { "" });
+            writeln!(self.out, "{first}{more}")?;
+        }
+        if of(ClauseStatus::NotTested).count() > 0 {
+            let text = format!("not tested: {}", ids(ClauseStatus::NotTested));
+            writeln!(self.out, "{}", wrap(&text, self.width, "    ", "      "))?;
+        }
+        // Most clauses do not apply to a filtered run; the list would be long.
+        if (1..=MAX_LISTED_CLAUSES).contains(&of(ClauseStatus::NotApplicable).count()) {
+            writeln!(self.out, "    not applicable: {}", ids(ClauseStatus::NotApplicable))?;
+        }
+        Ok(())
+    }
+}
+
+fn count_cases(count: usize) -> String {
+    format!("{count} case{}", if count == 1 { "" } else { "s" })
+}
+
+impl<W: Write> Listener for Console<W> {
+    fn on_event(&mut self, event: &RunEvent) -> io::Result<()> {
+        match event {
+            RunEvent::Started(started) => self.started(started),
+            RunEvent::Progress { ended, failed } => {
+                self.progress.iter_mut().for_each(|progress| progress.update(*ended, *failed));
+                Ok(())
+            }
+            RunEvent::CaseFinished(case) => self.case(case),
+            RunEvent::Finished(summary) => self.finished(summary),
+        }?;
+        self.out.flush()
+    }
+}
