@@ -77,12 +77,41 @@ impl Cause {
 #[derive(Clone, Debug, Default)]
 pub struct Causes(Vec<FoundCause>);
 
-/// A cause, and how long its specimen is.
+/// A cause, and the findings that may be its specimen.
 #[derive(Clone, Debug)]
 struct FoundCause {
     cause: Cause,
-    /// The number of steps of the specimen's case, and its id: the shortest explains most.
-    specimen: (usize, String),
+    candidates: Vec<Candidate>,
+}
+
+/// A finding that may be the specimen of its cause.
+#[derive(Clone, Debug)]
+struct Candidate {
+    clauses: Vec<String>,
+    /// The number of steps of its case.
+    steps: usize,
+    case: String,
+    expected: String,
+    got: String,
+}
+
+impl FoundCause {
+    /// Chooses the specimen: of the clauses that most of its findings name, the shortest case.
+    fn finish(self) -> Cause {
+        let Self { mut cause, candidates } = self;
+        let count = |clauses: &Vec<String>| candidates.iter().filter(|other| other.clauses == *clauses).count();
+        let rank = |of: &&Candidate| (std::cmp::Reverse(count(&of.clauses)), of.steps, of.case.clone());
+        // Cases end in any order.
+        cause.cases.sort();
+        cause.not_reached.sort();
+        if let Some(specimen) = candidates.iter().min_by_key(rank) {
+            (cause.expected, cause.got) = (specimen.expected.clone(), specimen.got.clone());
+            if let Some(at) = cause.cases.iter().position(|case| *case == specimen.case) {
+                cause.cases[..=at].rotate_right(1);
+            }
+        }
+        cause
+    }
 }
 
 impl Causes {
@@ -90,14 +119,13 @@ impl Causes {
     pub fn add(&mut self, case: &CaseReport, findings: &[Finding], warning: bool) {
         let mut seen = BTreeSet::new();
         let steps = case.record.as_ref().map_or(usize::MAX, |record| record.planned_steps);
-        let length = (steps, case.id.clone());
         for finding in findings {
             let known = self.0.iter().position(|found| found.cause.key == finding.cause);
             let index = known.unwrap_or_else(|| {
-                self.0.push(FoundCause { cause: Cause::of(finding), specimen: length.clone() });
+                self.0.push(FoundCause { cause: Cause::of(finding), candidates: vec![] });
                 self.0.len() - 1
             });
-            let FoundCause { cause, specimen } = &mut self.0[index];
+            let FoundCause { cause, candidates } = &mut self.0[index];
             cause.warning &= warning;
             for clause in &finding.clauses {
                 if !cause.clauses.contains(clause) {
@@ -107,13 +135,14 @@ impl Causes {
             if !seen.insert(index) {
                 continue;
             }
-            if length < *specimen {
-                *specimen = length.clone();
-                (cause.expected, cause.got) = (finding.expected.to_string(), finding.got.to_string());
-                cause.cases.insert(0, case.id.clone());
-            } else {
-                cause.cases.push(case.id.clone());
-            }
+            cause.cases.push(case.id.clone());
+            candidates.push(Candidate {
+                clauses: finding.clauses.clone(),
+                steps,
+                case: case.id.clone(),
+                expected: finding.expected.to_string(),
+                got: finding.got.to_string(),
+            });
         }
     }
 
@@ -127,12 +156,7 @@ impl Causes {
     /// The causes, those with the most cases first; warnings are last. `servers_first`: before all others come the causes
     /// that name a clause about servers.
     pub fn into_sorted(self, servers_first: bool) -> Vec<Cause> {
-        let mut causes: Vec<_> = self.0.into_iter().map(|found| found.cause).collect();
-        for cause in &mut causes {
-            // Cases end in any order.
-            cause.cases[1..].sort();
-            cause.not_reached.sort();
-        }
+        let mut causes: Vec<_> = self.0.into_iter().map(FoundCause::finish).collect();
         causes.sort_by_key(|cause| {
             let consequence = servers_first && !cause.clauses.iter().any(|clause| is_about_servers(clause));
             (cause.warning, consequence, std::cmp::Reverse(cause.cases.len() + cause.not_reached.len()))

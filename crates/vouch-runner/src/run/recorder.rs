@@ -8,14 +8,15 @@ use crate::record::{
 };
 use hyper::HeaderMap;
 use vouch_sim::wire::redact::{Redacted, Redactor};
-use vouch_sim::wire::{Exchange, ExchangeOutcome, render};
+use vouch_sim::wire::{Exchange, ExchangeOutcome, REASON, render};
 use vouch_spec::protocol::message::Item;
 use vouch_spec::step::ScenarioStep;
 use vouch_spec::text::Source;
 
 /// The request headers that matter to the scheme.
 const REQUEST_HEADERS: [&str; 3] = ["authorization", "x-vital-api-key", "content-type"];
-const ANSWER_HEADERS: [&str; 5] = ["content-type", "retry-after", "location", "cache-control", "www-authenticate"];
+const ANSWER_HEADERS: [&str; 6] =
+    [REASON, "content-type", "retry-after", "location", "cache-control", "www-authenticate"];
 /// Longer values of storage are cut, after they are redacted.
 const MAX_STORED_CHARACTERS: usize = 400;
 

@@ -14,9 +14,15 @@ use std::borrow::Cow;
 use vouch_spec::protocol::Realm;
 
 pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) -> WireResponse {
-    let Some(caller) = authenticate(cloud, realm, request).or_else(|| cloud.policy.unauthenticated_caller(request))
-    else {
-        return WireResponse::json(StatusCode::UNAUTHORIZED, &json!({ "detail": "not authenticated" }));
+    let caller = match authenticate(cloud, realm, request) {
+        Ok(caller) => caller,
+        Err(reason) => match cloud.policy.unauthenticated_caller(request) {
+            Some(caller) => caller,
+            None => {
+                let body = json!({ "detail": "not authenticated" });
+                return WireResponse::json(StatusCode::UNAUTHORIZED, &body).reason(reason);
+            }
+        },
     };
     cloud.policy.note_caller(request, &caller);
     let call = ApiCall { cloud, realm, caller, request };
@@ -51,26 +57,33 @@ fn percent_decoded(segment: &str) -> Cow<'_, str> {
     Cow::Owned(decoded.unwrap_or_default())
 }
 
-fn authenticate(cloud: &CloudState, realm: Realm, request: &WireRequest) -> Option<Caller> {
+/// Who calls. The error says why the credential is refused.
+fn authenticate(cloud: &CloudState, realm: Realm, request: &WireRequest) -> Result<Caller, &'static str> {
     if let Some(key) = request.header("x-vital-api-key") {
         let store = cloud.store.lock();
-        return (store.team(realm).key == key).then_some(Caller::Team);
+        let known = store.team(realm).key == key;
+        return if known { Ok(Caller::Team) } else { Err("the API key is not that of the team at this host") };
     }
-    let jwt = request.bearer()?;
-    let claims = token::access_claims(cloud, jwt)?;
+    let jwt = request.bearer().ok_or("there is neither an API key nor a bearer token")?;
+    let claims = token::access_claims(cloud, jwt).ok_or("the access token is none that this cloud issued")?;
     let own = Realm { environment: claims.env, region: claims.region };
-    if !cloud.policy.realm_fits(own, realm) || !cloud.policy.access_token_is_current(claims.exp, cloud.clock.now_s()) {
-        return None;
+    if !cloud.policy.realm_fits(own, realm) {
+        return Err("the access token is of another environment or region than this host");
+    }
+    if !cloud.policy.access_token_is_current(claims.exp, cloud.clock.now_s()) {
+        return Err("the access token has expired");
     }
     let mut store = cloud.store.lock();
-    let session = store.session(claims.sid)?;
+    let session = store.session(claims.sid).ok_or("the session of the access token does not exist")?;
     let refused = claims.generation < session.access_from && !cloud.policy.access_survives_revocation();
-    let refused = refused || !cloud.policy.accepts_generation(claims.generation);
-    if refused || store.by_id(own, &claims.sub).is_none() {
-        return None;
+    if refused || !cloud.policy.accepts_generation(claims.generation) {
+        return Err("the access token is revoked");
+    }
+    if store.by_id(own, &claims.sub).is_none() {
+        return Err("the user of the access token does not exist");
     }
     store.confirm(claims.sid, cloud.policy.refresh_generation(claims.generation));
-    Some(Caller::User(claims.sub))
+    Ok(Caller::User(claims.sub))
 }
 
 /// The most users in one answer.

@@ -19,14 +19,17 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
     }
     let checked = profile.check_request(&request.method, &request.path, &request.headers, &request.body);
     let Some((call, carried, mismatch)) = checked else {
-        return error(cloud, StatusCode::BAD_REQUEST, "unsupported_grant_type");
+        return error(cloud, StatusCode::BAD_REQUEST, "unsupported_grant_type")
+            .reason("neither the grant type of an exchange nor that of a refresh");
     };
     match mismatch {
         Some(RequestMismatch::ContentType) => {
             error(cloud, StatusCode::UNSUPPORTED_MEDIA_TYPE, &profile.errors.bad_request)
+                .reason("the content type is not that of the wire profile")
         }
         Some(RequestMismatch::Fields) if !cloud.policy.overlooks_malformation(call, request) => {
             error(cloud, StatusCode::BAD_REQUEST, &profile.errors.bad_request)
+                .reason("a field is missing, repeated, or has another value than the wire profile says")
         }
         _ => {
             let done = match call {
@@ -35,7 +38,9 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
             };
             match done {
                 Ok(session) => tokens(cloud, realm, call, &session),
-                Err(kind) => WireResponse::json(StatusCode::BAD_REQUEST, &profile.refusal(call, 400, kind)),
+                Err(Refusal(kind, reason)) => {
+                    WireResponse::json(StatusCode::BAD_REQUEST, &profile.refusal(call, 400, kind)).reason(reason)
+                }
             }
         }
     }
@@ -46,6 +51,9 @@ fn error(cloud: &CloudState, status: StatusCode, word: &str) -> WireResponse {
     WireResponse::json(status, &cloud.profile.error(status.as_u16(), word))
 }
 
+/// An error of the wire profile, and why it is the answer.
+struct Refusal(ErrorKind, &'static str);
+
 /// A session as it is after a call.
 struct IssuedSession {
     user_id: String,
@@ -54,49 +62,57 @@ struct IssuedSession {
     refresh_generation: TokenGeneration,
 }
 
-fn exchange(cloud: &CloudState, realm: Realm, carried: &RequestTokens) -> Result<IssuedSession, ErrorKind> {
-    let refused = ErrorKind::InvalidSignInToken;
+fn exchange(cloud: &CloudState, realm: Realm, carried: &RequestTokens) -> Result<IssuedSession, Refusal> {
+    let refused = |reason| Refusal(ErrorKind::InvalidSignInToken, reason);
+    let no_user = "the user of the sign-in token does not exist";
     let jwt = carried.token.as_deref().unwrap_or_default();
-    let good = token::check_sign_in(cloud, realm, jwt).ok_or(refused)?;
+    let good = token::check_sign_in(cloud, realm, jwt).map_err(refused)?;
     let mut store = cloud.store.lock();
     if carried.tenant.as_ref().is_some_and(|tenant| *tenant != store.team(realm).tenant) {
-        return Err(refused);
+        return Err(refused("the tenant is not that of the team"));
     }
     let user = store.by_id(realm, &good.user_id).filter(|_| cloud.policy.exchanges_for(&good.user_id));
-    let user_id = user.map(|user| user.id.clone()).ok_or(refused)?;
+    let user_id = user.map(|user| user.id.clone()).ok_or_else(|| refused(no_user))?;
     if store.deletions_of(realm, &user_id) != good.deletions && !cloud.policy.sign_in_tokens_survive_deletion() {
-        return Err(refused);
+        return Err(refused("the user was deleted after the sign-in token was issued"));
     }
     let first = store.use_sign_in_token(good.id, good.expires_s, cloud.clock.now_s());
     if !first && cloud.policy.single_use() && !cloud.loses_race() {
-        return Err(refused);
+        return Err(refused("the sign-in token was used before"));
     }
     if cloud.policy.one_session_a_user() {
         store.revoke(realm, &user_id);
     }
-    let generation_of_token = store.open_session(realm, &user_id, cloud.clock.now_s()).ok_or(refused)?;
+    let generation_of_token =
+        store.open_session(realm, &user_id, cloud.clock.now_s()).ok_or_else(|| refused(no_user))?;
     let user_id = if cloud.policy.mixes_up_users() { cloud.user_of_first_in_flight(user_id) } else { user_id };
     Ok(IssuedSession { user_id, generation_of_token, refresh_generation: generation_of_token })
 }
 
-fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession, ErrorKind> {
-    let unknown = ErrorKind::NeedsReauthentication;
+fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession, Refusal> {
+    let unknown = |reason| Refusal(ErrorKind::NeedsReauthentication, reason);
     let used = token::read_refresh_token(cloud, used).or_else(|| {
         let claims = token::access_claims(cloud, used).filter(|_| cloud.policy.refreshes_with_access_tokens())?;
         Some(TokenGeneration { sid: claims.sid, generation: claims.generation })
     });
-    let used = used.ok_or(unknown)?;
+    let used = used.ok_or_else(|| unknown("the refresh token is none that this cloud issued"))?;
     let mut store = cloud.store.lock();
     let now_s = cloud.clock.now_s();
     match store.refresh_token_state(used, &*cloud.policy, now_s) {
         RefreshTokenState::Valid => {}
-        RefreshTokenState::Revoked => return Err(cloud.policy.revoked_session_error()),
-        RefreshTokenState::UserDeleted => return Err(ErrorKind::InvalidUser),
+        RefreshTokenState::Revoked => {
+            let reason = "the refresh token was rotated out, or its session is revoked";
+            return Err(Refusal(cloud.policy.revoked_session_error(), reason));
+        }
+        RefreshTokenState::UserDeleted => return Err(Refusal(ErrorKind::InvalidUser, "the user is deleted")),
     }
     let fits = store.session(used.sid).filter(|session| cloud.policy.realm_fits(session.realm, realm));
     let user = fits.and_then(|session| store.user_of(session));
-    let user_id = user.map(|user| user.id.clone()).ok_or(unknown)?;
-    let generation_of_token = store.rotate(used, &*cloud.policy, now_s).ok_or(unknown)?;
+    let user_id = user.map(|user| user.id.clone());
+    let user_id =
+        user_id.ok_or_else(|| unknown("the refresh token is of another environment or region than this host"))?;
+    let generation_of_token = store.rotate(used, &*cloud.policy, now_s);
+    let generation_of_token = generation_of_token.ok_or_else(|| unknown("the session has ended"))?;
     let generation = cloud.policy.refresh_generation(generation_of_token.generation);
     Ok(IssuedSession { user_id, generation_of_token, refresh_generation: TokenGeneration { generation, ..used } })
 }

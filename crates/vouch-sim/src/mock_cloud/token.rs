@@ -142,13 +142,30 @@ fn unsigned<T: DeserializeOwned>(cloud: &CloudState, jwt: &str) -> Option<T> {
     serde_json::from_value(cloud.policy.claims_without_signature(jwt, &cloud.keys)?).ok()
 }
 
-/// Checks a subject token at a host of `host`: signature, issuer, realm, time.
-pub(super) fn check_sign_in(cloud: &CloudState, host: Realm, jwt: &str) -> Option<VerifiedSignInToken> {
-    let checked = cloud.keys.check_sign_in(jwt);
-    let CheckedClaims { iss, uid, exp, jti, deletions } = checked.or_else(|| unsigned(cloud, jwt))?;
-    let realm = realm_of_issuer(&iss)?;
-    let good = cloud.policy.realm_fits(realm, host) && cloud.policy.sign_in_token_is_current(exp, cloud.clock.now_s());
-    good.then_some(VerifiedSignInToken { user_id: uid, id: jti, expires_s: exp, deletions })
+/// Checks a subject token at a host of `host`: signature, issuer, realm, time. The error says why it is refused.
+pub(super) fn check_sign_in(cloud: &CloudState, host: Realm, jwt: &str) -> Result<VerifiedSignInToken, &'static str> {
+    let checked = cloud.keys.check_sign_in(jwt).or_else(|| unsigned(cloud, jwt));
+    let CheckedClaims { iss, uid, exp, jti, deletions } = checked.ok_or_else(|| no_sign_in_jwt(jwt))?;
+    let realm = realm_of_issuer(&iss).ok_or("the issuer of the sign-in token is unknown")?;
+    if !cloud.policy.realm_fits(realm, host) {
+        return Err("the sign-in token is of another environment or region than this host");
+    }
+    if !cloud.policy.sign_in_token_is_current(exp, cloud.clock.now_s()) {
+        return Err("the sign-in token has expired");
+    }
+    Ok(VerifiedSignInToken { user_id: uid, id: jti, expires_s: exp, deletions })
+}
+
+/// Why a text is not the JWT of a sign-in token.
+fn no_sign_in_jwt(text: &str) -> &'static str {
+    let is_envelope = STANDARD.decode(text).is_ok_and(|json| {
+        serde_json::from_slice::<serde_json::Value>(&json).is_ok_and(|envelope| envelope["user_token"].is_string())
+    });
+    match (text.is_empty(), is_envelope) {
+        (true, _) => "there is no subject token",
+        (_, true) => "the subject token is the whole sign-in token; send the user_token inside it",
+        _ => "the subject token is none that this cloud issued",
+    }
 }
 
 pub(super) fn access_token(

@@ -16,7 +16,7 @@ mod unreachable;
 
 pub use fault::{ELSEWHERE, FaultContext, FaultEffect, FaultInjector, FaultPoint, FaultRule};
 pub use forward::{ForwardingUpstream, client};
-pub use recording_proxy::{RecordingProxy, Upstream, WireResponse};
+pub use recording_proxy::{REASON, RecordingProxy, Upstream, WireResponse};
 pub use session::ObservedSession;
 pub use transcript::{Exchange, ExchangeOutcome, Link, Operation, Party, Transcript, WireRequest};
 pub use unreachable::{UnreachableAddress, UnreachableKind};

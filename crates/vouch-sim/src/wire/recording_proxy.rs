@@ -33,6 +33,9 @@ pub struct WireResponse {
     pub body: Bytes,
 }
 
+/// The header in which the simulated cloud says why it refuses.
+pub const REASON: &str = "x-vouch-reason";
+
 impl WireResponse {
     pub fn json(status: StatusCode, body: &serde_json::Value) -> Self {
         Self::json_text(status, body.to_string())
@@ -43,6 +46,12 @@ impl WireResponse {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Self { status, headers, body: Bytes::from(body) }
+    }
+
+    /// The same with a header that says why the simulated cloud refuses, for the people who read the transcript.
+    #[must_use]
+    pub fn reason(self, reason: &str) -> Self {
+        self.header(REASON, reason)
     }
 
     #[must_use]

@@ -1,5 +1,6 @@
 //! The transcript as people read it, without secrets.
 
+use super::recording_proxy::REASON;
 use super::redact::{Redacted, Redactor};
 use super::transcript::{Exchange, ExchangeOutcome, WireRequest};
 use hyper::HeaderMap;
@@ -7,7 +8,7 @@ use hyper::header::CONTENT_TYPE;
 
 /// The headers that matter to the scheme.
 const SHOWN_REQUEST: [&str; 2] = ["authorization", "x-vital-api-key"];
-const SHOWN_ANSWER: [&str; 3] = ["retry-after", "location", "cache-control"];
+const SHOWN_ANSWER: [&str; 4] = [REASON, "retry-after", "location", "cache-control"];
 
 /// One exchange in two to five lines. `number` counts from 1.
 pub fn exchange(number: usize, exchange: &Exchange, redactor: &Redactor) -> Redacted {
