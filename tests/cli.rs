@@ -137,6 +137,26 @@ fn json_and_junit_agree_with_the_console() {
 }
 
 #[test]
+fn records_of_two_builds_are_compared() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let record = |name: &str, more: &[&str], code| {
+        let path = folder.path().join(name);
+        vouch().args(["run", "--ci", "-f", "MIG-5", "--record"]).arg(&path).args(more).assert().code(code);
+        path
+    };
+    let (old, new) = (record("old.vouch", &[], 0), record("new.vouch", &["--mutant", "region-ignored"], 1));
+    vouch().arg("diff").arg(&old).arg(&new).assert().code(1).stdout(contains("The new build breaks 4 cases"));
+    vouch().arg("diff").arg(&new).arg(&old).assert().success().stdout(contains("fixes 4 cases"));
+    vouch().arg("diff").arg(&old).arg(folder.path()).assert().code(2).stderr(contains("cannot read the record"));
+    let matrix = |format: &str| vouch().args(["matrix", "--format", format]).arg(&old).arg(&new).assert();
+    matrix("markdown").success().stdout(contains("| MIG-5 | must | satisfied | **violated** |"));
+    matrix("htlm").code(2).stderr(contains("did you mean `html`?"));
+    let report = |format: &str| vouch().arg("report").arg(&new).args(["--report", &format!("{format}=-")]).assert();
+    report("github-annotations").success().stdout(contains(",title=MIG-5::"));
+    report("sarif").success().stdout(contains("\"ruleId\": \"MIG-5\""));
+}
+
+#[test]
 fn schemas_are_json_schemas_and_the_scenario_schema_has_the_steps() {
     for what in ["scenario", "target", "protocol"] {
         let out = stdout(&vouch().args(["schema", what]).assert().success());

@@ -3,6 +3,7 @@
 mod check;
 mod clauses;
 mod completions;
+mod diff;
 #[cfg(feature = "explore")]
 mod explore;
 #[cfg(feature = "load")]
@@ -11,6 +12,7 @@ mod kill_matrix;
 mod list;
 #[cfg(feature = "load")]
 mod load;
+mod matrix;
 mod mock_cloud;
 mod mock_cloud_hook;
 mod mutants;
@@ -68,6 +70,10 @@ enum Command {
     Show(show::Args),
     /// Make reports of a run record.
     Report(report::Args),
+    /// Compare the run record of a new build with that of an old one. Exit code 1 if the new build breaks a case.
+    Diff(diff::Args),
+    /// Show run records side by side: the status of each clause in each build.
+    Matrix(matrix::Args),
     /// List the cases that would run.
     List(list::Args),
     /// Validate scenario, target and load files; run nothing.
@@ -225,6 +231,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Clauses(args) => clauses::run(&args),

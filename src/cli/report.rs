@@ -10,7 +10,7 @@ pub struct Args {
     /// A run record.
     record: PathBuf,
 
-    /// Make a report: a format (json, junit, …), and a file or `-` for standard output. May be repeated.
+    /// Make a report: a format (docs/reports.md lists them), and a file or `-` for standard output. May be repeated.
     #[arg(long = "report", value_name = "FORMAT=FILE", required = true)]
     reports: Vec<ReportFile>,
 }

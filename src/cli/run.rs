@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// Make a report beside the console's: a format (json, junit, …), and a file or `-` for standard output. May be repeated.
+    /// Make a report beside the console's: a format (docs/reports.md lists them), and a file or `-` for standard output. May be repeated.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     reports: Vec<ReportFile>,
 

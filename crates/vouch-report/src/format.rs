@@ -1,6 +1,6 @@
 //! The formats of reports.
 
-use crate::{json, junit};
+use crate::{ctrf, github, gitlab, json, junit, markdown, sarif};
 use vouch_runner::record::RunRecord;
 
 /// A format of a report.
@@ -10,6 +10,18 @@ pub enum Format {
     Json,
     /// `JUnit` XML, for CI servers.
     Junit,
+    /// CTRF JSON, for the CI plug-ins of ctrf.io.
+    Ctrf,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Markdown.
+    Markdown,
+    /// Markdown for the step summary of GitHub Actions.
+    GithubSummary,
+    /// Workflow commands that annotate files in GitHub Actions.
+    GithubAnnotations,
+    /// The code-quality report of GitLab.
+    GitlabCodeQuality,
 }
 
 /// Why a report was not made.
@@ -19,7 +31,16 @@ pub struct ViewError(pub String);
 
 impl Format {
     /// Every format with its word on the command line.
-    pub const ALL: [(&'static str, Format); 2] = [("json", Format::Json), ("junit", Format::Junit)];
+    pub const ALL: [(&'static str, Format); 8] = [
+        ("json", Format::Json),
+        ("junit", Format::Junit),
+        ("ctrf", Format::Ctrf),
+        ("sarif", Format::Sarif),
+        ("markdown", Format::Markdown),
+        ("github-summary", Format::GithubSummary),
+        ("github-annotations", Format::GithubAnnotations),
+        ("gitlab-code-quality", Format::GitlabCodeQuality),
+    ];
 
     /// The format of this name.
     pub fn parse(word: &str) -> Option<Self> {
@@ -34,6 +55,12 @@ impl Format {
         match self {
             Format::Json => json::render(record),
             Format::Junit => junit::render(record),
+            Format::Ctrf => ctrf::render(record),
+            Format::Sarif => sarif::render(record),
+            Format::Markdown => markdown::render(record),
+            Format::GithubSummary => markdown::render_summary(record),
+            Format::GithubAnnotations => github::render_annotations(record),
+            Format::GitlabCodeQuality => gitlab::render(record),
         }
     }
 }

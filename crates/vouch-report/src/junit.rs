@@ -1,78 +1,160 @@
 //! The `JUnit` XML report for CI servers: one test suite for each group.
+//!
+//! The document is valid by the schema of the Jenkins xUnit plugin, and each `testsuite` by that of Maven Surefire. These allow
+//! properties at a test suite only and have no place for the host but a property.
 
 use crate::ViewError;
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use crate::outside_text::{block, line};
+use crate::run_text::{build_name, finding_heading, finding_text, findings, reason, sorted_cases};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
-use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
+use vouch_runner::run::event::Started;
+use vouch_runner::run::verdict::{CaseReport, Verdict};
 
 pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
-    let mut suites: BTreeMap<&str, Vec<TestCase>> = BTreeMap::new();
-    for case in &record.cases {
-        suites.entry(&case.group).or_default().push(test_case(case));
+    let mut suites: BTreeMap<&str, Vec<&CaseReport>> = BTreeMap::new();
+    for case in sorted_cases(record) {
+        suites.entry(&case.group).or_default().push(case);
     }
-    let sdk = &record.started.sdk;
-    let mut report = Report::new(format!("vouch: {} {}", sdk.name, sdk.version));
-    report.set_time(record.summary().duration);
-    for (group, mut cases) in suites {
-        cases.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
-        let mut suite = TestSuite::new(group);
-        suite.add_test_cases(cases);
-        report.add_test_suite(suite);
+    let total = Counts::of(record.cases.iter());
+    let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
+    let _ = writeln!(
+        xml,
+        "<testsuites name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\">",
+        attribute(&format!("vouch: {}", build_name(&record.started))),
+        total.tests,
+        total.failures,
+        total.errors,
+        record.summary().duration.as_secs_f64()
+    );
+    let properties = properties(&record.started);
+    for (group, cases) in suites {
+        let counts = Counts::of(cases.iter().copied());
+        let seconds: f64 = cases.iter().map(|case| case.duration.as_secs_f64()).sum();
+        let _ = writeln!(
+            xml,
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{seconds:.3}\" \
+             timestamp=\"{}\">\n{properties}",
+            attribute(&line(group)),
+            counts.tests,
+            counts.failures,
+            counts.errors,
+            counts.skipped,
+            attribute(&line(&record.started.started_at))
+        );
+        cases.iter().for_each(|case| test_case(&mut xml, case));
+        xml += "  </testsuite>\n";
     }
-    report.to_string().map_err(|error| ViewError(error.to_string()))
+    Ok(xml + "</testsuites>\n")
+}
+
+#[derive(Default)]
+struct Counts {
+    tests: usize,
+    failures: usize,
+    errors: usize,
+    skipped: usize,
+}
+
+impl Counts {
+    fn of<'a>(cases: impl Iterator<Item = &'a CaseReport>) -> Self {
+        cases.fold(Self::default(), |mut counts, case| {
+            counts.tests += 1;
+            match &case.verdict {
+                Verdict::Passed | Verdict::Warned(_) => {}
+                Verdict::Failed(_) => counts.failures += 1,
+                Verdict::Skipped(_) | Verdict::NotReached(_) => counts.skipped += 1,
+                Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => counts.errors += 1,
+            }
+            counts
+        })
+    }
+}
+
+/// What was tested, with what, where.
+fn properties(started: &Started) -> String {
+    let mut properties = vec![
+        ("hostname", started.host.name.clone()),
+        ("os", format!("{} {}", started.host.os, started.host.architecture)),
+        ("vouch", started.vouch.clone()),
+        ("build", build_name(started)),
+        ("target", started.target.clone()),
+        ("roles", started.roles.join(" ")),
+        ("profile", started.profile.clone()),
+        ("time", started.time.clone()),
+        ("suite.edition", started.suite.edition.to_string()),
+        ("suite.sha256", started.suite.sha256.clone()),
+    ];
+    if let Some(digest) = &started.build_digest {
+        properties.push(("build.sha256", digest.sha256.clone()));
+    }
+    let seeds = [("seed", started.seed), ("vary", started.vary)];
+    properties.extend(seeds.into_iter().filter_map(|(name, seed)| Some((name, seed?.to_string()))));
+    let mut xml = "    <properties>\n".to_owned();
+    for (name, value) in properties {
+        let _ = writeln!(xml, "      <property name=\"{name}\" value=\"{}\"/>", attribute(&line(&value)));
+    }
+    xml + "    </properties>"
 }
 
 /// A case with warnings is a success, in agreement with the exit code; its output contains the findings.
-fn test_case(case: &CaseReport) -> TestCase {
-    let describe_all = |findings: &[Finding]| findings.iter().map(describe).collect::<Vec<_>>().join("\n");
-    let status = match &case.verdict {
-        Verdict::Passed | Verdict::Warned(_) => TestCaseStatus::success(),
-        Verdict::Skipped(reason) => {
-            let mut status = TestCaseStatus::skipped();
-            status.set_message(reason.as_str());
-            status
-        }
-        Verdict::NotReached(not_reached) => {
-            let mut status = TestCaseStatus::skipped();
-            let clauses = not_reached.clauses.join(" ");
-            status.set_message(format!("not reached because of {}: {clauses}", not_reached.because_of));
-            status.set_description(describe(&not_reached.setup));
-            status
-        }
+fn test_case(xml: &mut String, case: &CaseReport) {
+    let _ = writeln!(
+        xml,
+        "    <testcase name=\"{}\" classname=\"vouch.{}\" time=\"{:.3}\">",
+        attribute(&line(&case.id)),
+        attribute(&line(&case.group)),
+        case.duration.as_secs_f64()
+    );
+    let all = || findings(case).iter().map(finding_text).collect::<Vec<_>>().join("\n");
+    match &case.verdict {
+        Verdict::Passed | Verdict::Warned(_) => {}
         Verdict::Failed(findings) => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            let heading =
-                findings.first().map(|f| format!("{}: expected {}, got {}", f.clauses.join(" "), f.expected, f.got));
-            status.set_message(heading.unwrap_or_default()).set_type("nonconformance");
-            status.set_description(describe_all(findings));
-            status
+            let message = findings.first().map(finding_heading).unwrap_or_default();
+            result(xml, "failure", "nonconformance", &message, &all());
         }
-        Verdict::BadScenario(what) | Verdict::HarnessFailed(what) => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-            status.set_message(what.as_str()).set_type("harness");
-            status
+        Verdict::Skipped(_) | Verdict::NotReached(_) => {
+            let setup = match &case.verdict {
+                Verdict::NotReached(not_reached) => finding_text(&not_reached.setup),
+                _ => String::new(),
+            };
+            result(xml, "skipped", "", &reason(&case.verdict).unwrap_or_default(), &setup);
         }
-    };
-    let mut test = TestCase::new(case.id.as_str(), status);
-    if let Verdict::Warned(findings) = &case.verdict {
-        test.set_system_out(format!("warning: a should clause is violated\n{}", describe_all(findings)));
+        Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
+            result(xml, "error", "harness", &reason(&case.verdict).unwrap_or_default(), "");
+        }
     }
-    test.set_classname(format!("vouch.{}", case.group)).set_time(case.duration);
-    test.add_property(("file", case.file.as_str())).add_property(("proves", case.proves.join(" ").as_str()));
-    test
+    let _ = writeln!(xml, "      <system-out>{}</system-out>\n    </testcase>", content(&output(case, all)));
 }
 
-fn describe(finding: &Finding) -> String {
-    let wire: Vec<_> = finding.wire.iter().map(vouch_sim::wire::redact::Redacted::as_str).collect();
-    format!(
-        "{}\nstep: {}\nexpected: {}\ngot: {}\n{}wire:\n{}\nstandard error:\n{}",
-        finding.location,
-        finding.step,
-        finding.expected,
-        finding.got,
-        finding.advice.as_ref().map(|advice| format!("advice: {advice}\n")).unwrap_or_default(),
-        wire.join("\n"),
-        finding.stderr
-    )
+/// What a reader of the case wants to know beside its result.
+fn output(case: &CaseReport, findings: impl Fn() -> String) -> String {
+    let mut output =
+        format!("{}\nscenario: {}\nclauses: {}\n", line(&case.title), line(&case.file), line(&case.proves.join(" ")));
+    for (name, value) in &case.conditions {
+        let _ = writeln!(output, "{}: {}", line(name), line(value));
+    }
+    if matches!(case.verdict, Verdict::Warned(_)) {
+        output += "warning: a should clause is violated\n";
+        output += &findings();
+    }
+    output
+}
+
+/// The element that says how a case ended. An empty `kind` has no attribute: `skipped` takes none.
+fn result(xml: &mut String, element: &str, kind: &str, message: &str, text: &str) {
+    let kind = if kind.is_empty() { String::new() } else { format!(" type=\"{kind}\"") };
+    let message = attribute(message);
+    let _ = writeln!(xml, "      <{element}{kind} message=\"{message}\">{}</{element}>", content(text));
+}
+
+/// An attribute's value in double quotes.
+fn attribute(text: &str) -> String {
+    content(text).replace('"', "&quot;").replace('\n', "&#10;").replace('\t', "&#9;")
+}
+
+/// The text between tags. What XML 1.0 forbids becomes visible escapes.
+fn content(text: &str) -> String {
+    block(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -3,10 +3,19 @@
 //! The crate knows the record ([`RunRecord`](vouch_runner::record::RunRecord)) only. It must not know how a run works, and it
 //! reads no other file. The console report is the exception: it shows the events of a run as they happen.
 
+mod compare;
 mod console;
+mod ctrf;
 mod format;
+mod github;
+mod gitlab;
 mod json;
 mod junit;
+mod markdown;
+mod outside_text;
+mod run_text;
+mod sarif;
 
+pub use compare::{CaseChange, Diff, Matrix, MatrixFormat, diff};
 pub use console::{Console, Detail};
 pub use format::{Format, ViewError};

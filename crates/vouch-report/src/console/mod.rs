@@ -4,6 +4,7 @@
 mod findings;
 mod layout;
 mod progress;
+mod safe_events;
 
 use console::Style;
 use layout::wrap;
@@ -304,7 +305,7 @@ fn count_cases(count: usize) -> String {
 
 impl<W: Write> Listener for Console<W> {
     fn on_event(&mut self, event: &RunEvent) -> io::Result<()> {
-        match event {
+        match &safe_events::safe_event(event)? {
             RunEvent::Started(started) => self.started(started),
             RunEvent::Progress { ended, failed } => {
                 self.progress.iter_mut().for_each(|progress| progress.update(*ended, *failed));

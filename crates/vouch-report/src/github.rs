@@ -1,0 +1,92 @@
+//! The annotations of GitHub Actions: workflow commands on standard output, which GitHub shows at the lines of files.
+
+use crate::ViewError;
+use crate::outside_text::{block, line, line_up_to};
+use crate::run_text::{counted, finding_heading, reason};
+use crate::sarif::findings_of;
+use std::fmt::Write as _;
+use vouch_runner::record::RunRecord;
+use vouch_runner::run::verdict::Verdict;
+
+/// GitHub shows ten annotations of a kind and step; the last one counts the rest.
+const MAX_ANNOTATIONS: usize = 10;
+const MAX_TITLE: usize = 200;
+
+/// An annotation: `error` or `warning`, where, and what.
+struct Annotation {
+    kind: &'static str,
+    file: String,
+    line: Option<usize>,
+    title: String,
+    message: String,
+}
+
+pub(crate) fn render_annotations(record: &RunRecord) -> Result<String, ViewError> {
+    let mut annotations = annotations(record);
+    let more = annotations.len().saturating_sub(MAX_ANNOTATIONS);
+    if more > 0 {
+        annotations.truncate(MAX_ANNOTATIONS - 1);
+        annotations.push(Annotation {
+            kind: "error",
+            file: String::new(),
+            line: None,
+            title: format!("{} more", more + 1),
+            message: "The report of the run shows them.".into(),
+        });
+    }
+    let mut text = String::new();
+    for annotation in annotations {
+        let mut properties = Vec::new();
+        if !annotation.file.is_empty() {
+            properties.push(format!("file={}", property(&annotation.file)));
+        }
+        properties.extend(annotation.line.map(|line| format!("line={}", line.max(1))));
+        properties.push(format!("title={}", property(&line_up_to(&annotation.title, MAX_TITLE))));
+        let _ = writeln!(text, "::{} {}::{}", annotation.kind, properties.join(","), data(&annotation.message));
+    }
+    Ok(text)
+}
+
+/// One for each probable cause, then one for each case without a verdict.
+fn annotations(record: &RunRecord) -> Vec<Annotation> {
+    let summary = record.summary();
+    let causes = summary.causes.iter().filter_map(|cause| {
+        let shown = findings_of(record, &cause.key);
+        let (case, first) = shown.first()?;
+        let cases = counted(cause.cases.len(), "case", "cases");
+        let advice = first.advice.as_ref().map(|advice| format!("\nAdvice: {}", line(advice))).unwrap_or_default();
+        Some(Annotation {
+            kind: if cause.warning { "warning" } else { "error" },
+            file: first.location.file.clone(),
+            line: Some(first.location.line),
+            title: if cause.clauses.is_empty() { "no clause".into() } else { cause.clauses.join(" ") },
+            message: format!(
+                "{}\nIn {cases}; the first is {}: {}{advice}",
+                finding_heading(first),
+                line(&case.id),
+                line(&case.title)
+            ),
+        })
+    });
+    let without_verdict = record.cases.iter().filter_map(|case| {
+        let (Verdict::BadScenario(_) | Verdict::HarnessFailed(_)) = &case.verdict else { return None };
+        Some(Annotation {
+            kind: "error",
+            file: case.file.clone(),
+            line: None,
+            title: case.id.clone(),
+            message: reason(&case.verdict)?,
+        })
+    });
+    causes.chain(without_verdict).collect()
+}
+
+/// The message of a workflow command.
+fn data(text: &str) -> String {
+    block(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property of a workflow command.
+fn property(text: &str) -> String {
+    line(text).replace('%', "%25").replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,187 @@
+//! The Markdown report, also as the step summary of GitHub Actions.
+
+use crate::ViewError;
+use crate::outside_text::{block, line_up_to};
+use crate::run_text::{build_name, counted, counts_sentence, findings, outcome_sentence, reason, sorted_cases};
+use crate::sarif::findings_of;
+use std::fmt::Write as _;
+use vouch_runner::record::RunRecord;
+use vouch_runner::run::cause::Cause;
+use vouch_runner::run::summary::{ClauseStatus, Summary};
+use vouch_runner::run::verdict::Finding;
+use vouch_spec::scenario::Level;
+
+/// GitHub refuses a step summary of more than 1 MiB.
+const MAX_SUMMARY: usize = 1_000_000;
+/// The longest text in a table or list.
+const MAX_CELL: usize = 400;
+
+/// Verdict, causes, clauses, and each case that did not pass with its findings.
+pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
+    let mut text = summary(record);
+    let not_passed: Vec<_> = sorted_cases(record)
+        .into_iter()
+        .filter(|case| !findings(case).is_empty() || reason(&case.verdict).is_some())
+        .collect();
+    if !not_passed.is_empty() {
+        text += "\n## Cases that did not pass\n";
+    }
+    for case in not_passed {
+        let _ = write!(text, "\n### {}\n\nTitle: {}\n", inline(&case.id), inline(&case.title));
+        if let Some(reason) = reason(&case.verdict) {
+            let _ = write!(text, "\n{}\n", inline(&reason));
+        }
+        findings(case).iter().for_each(|found| finding(&mut text, found));
+    }
+    Ok(text)
+}
+
+/// Verdict, causes and clauses, in less than 1 MB.
+pub(crate) fn render_summary(record: &RunRecord) -> Result<String, ViewError> {
+    let mut text = summary(record);
+    if text.len() > MAX_SUMMARY {
+        let end = text[..text.floor_char_boundary(MAX_SUMMARY)].rfind('\n').unwrap_or(0);
+        text.truncate(end);
+        text += "\n\nThe summary is cut here. The report of the run has the rest.\n";
+    }
+    Ok(text)
+}
+
+fn summary(record: &RunRecord) -> String {
+    let (started, summary) = (&record.started, record.summary());
+    let mut text = format!(
+        "# Vouch: {}\n\n**{}** {} in {:.1} s.\n\n",
+        inline(&build_name(started)),
+        outcome_sentence(&summary),
+        sentence(&counts_sentence(&summary)),
+        summary.duration.as_secs_f64()
+    );
+    let roles = if started.roles.is_empty() { "built in".to_owned() } else { started.roles.join(" ") };
+    let _ = writeln!(
+        text,
+        "Target: {}. Role: {}. Profile: {}. Suite: edition {}. Vouch {}, {}.",
+        inline(&started.target),
+        inline(&roles),
+        inline(&started.profile),
+        started.suite.edition,
+        inline(&started.vouch),
+        inline(&started.started_at)
+    );
+    causes(&mut text, record, &summary);
+    clauses(&mut text, &summary);
+    text
+}
+
+fn sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn causes(text: &mut String, record: &RunRecord, summary: &Summary) {
+    if summary.causes.is_empty() {
+        return;
+    }
+    *text += "\n## Probable causes\n\n";
+    for cause in &summary.causes {
+        let _ = writeln!(text, "1. {}", cause_text(record, cause));
+    }
+}
+
+fn cause_text(record: &RunRecord, cause: &Cause) -> String {
+    let clauses = if cause.clauses.is_empty() { "no clause".to_owned() } else { cause.clauses.join(" ") };
+    let warning = if cause.warning { " (warning)" } else { "" };
+    let got = cause.got.lines().next().unwrap_or("nothing");
+    let mut text =
+        format!("**{}**{warning}: expected {}, got {}.", inline(&clauses), inline(&cause.expected), inline(got));
+    let first = cause.cases.first().map_or("", String::as_str);
+    let _ = write!(text, " In {}, first in {}", counted(cause.cases.len(), "case", "cases"), inline(first));
+    if !cause.not_reached.is_empty() {
+        let _ = write!(text, "; it keeps {} from being reached", counted(cause.not_reached.len(), "case", "cases"));
+    }
+    text.push('.');
+    let advice = findings_of(record, &cause.key).into_iter().find_map(|(_, finding)| finding.advice.as_ref());
+    if let Some(advice) = advice {
+        let _ = write!(text, " Advice: {}", inline(advice));
+    }
+    text
+}
+
+fn clauses(text: &mut String, summary: &Summary) {
+    let of = |status| summary.clauses.iter().filter(move |clause| clause.status == status);
+    let count = |status| of(status).count();
+    let _ = write!(
+        text,
+        "\n## Clauses\n\n{} satisfied, {} violated, {} not tested, {} not applicable.\n",
+        count(ClauseStatus::Satisfied),
+        count(ClauseStatus::Violated),
+        count(ClauseStatus::NotTested),
+        count(ClauseStatus::NotApplicable)
+    );
+    let shown = of(ClauseStatus::Violated).chain(of(ClauseStatus::NotTested)).chain(of(ClauseStatus::Satisfied));
+    let mut rows = shown.peekable();
+    if rows.peek().is_some() {
+        *text += "\n| clause | level | status | requirement |\n|---|---|---|---|\n";
+    }
+    for clause in rows {
+        let level = if clause.level == Level::Must { "must" } else { "should" };
+        let _ = writeln!(
+            text,
+            "| {} | {level} | {} | {} |",
+            inline(&clause.id),
+            status_words(clause.status),
+            inline(&clause.text)
+        );
+    }
+}
+
+/// The status of a clause in words.
+pub(crate) fn status_words(status: ClauseStatus) -> &'static str {
+    match status {
+        ClauseStatus::Satisfied => "satisfied",
+        ClauseStatus::Violated => "violated",
+        ClauseStatus::NotTested => "not tested",
+        ClauseStatus::NotApplicable => "not applicable",
+    }
+}
+
+fn finding(text: &mut String, finding: &Finding) {
+    let _ = write!(
+        text,
+        "\n- clauses: {}\n- place: {}\n- step: {}\n- expected: {}\n- got: {}\n",
+        inline(&finding.clauses.join(" ")),
+        inline(&finding.location.to_string()),
+        inline(finding.step.as_str()),
+        inline(finding.expected.as_str()),
+        inline(finding.got.as_str())
+    );
+    if let Some(advice) = &finding.advice {
+        let _ = writeln!(text, "- advice: {}", inline(advice));
+    }
+    let wire: Vec<_> = finding.wire.iter().map(|exchange| block(exchange.as_str())).collect();
+    if !wire.is_empty() {
+        // An indented block: no text in it can end it, as a fence could be ended.
+        let _ = write!(text, "\n    {}\n", wire.join("\n\n").replace('\n', "\n    "));
+    }
+}
+
+/// Text in one line in which no character has a meaning for Markdown or HTML.
+pub(crate) fn inline(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in line_up_to(text, MAX_CELL).chars() {
+        match character {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            // No mention of a user, no reference to an issue.
+            '@' => out += "&#64;",
+            '#' => out += "&#35;",
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '!' | '~' | '$' => {
+                out.push('\\');
+                out.push(character);
+            }
+            _ => out.push(character),
+        }
+    }
+    // A bare address becomes no link.
+    out.replace("://", "&#58;//").replace("www.", "www&#46;")
+}

@@ -1,0 +1,130 @@
+//! What several views say of a run in the same words.
+
+use crate::outside_text::{block, line};
+use vouch_runner::record::RunRecord;
+use vouch_runner::run::event::Started;
+use vouch_runner::run::summary::{Outcome, Summary};
+use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
+
+/// The cases in the order of their ids: they end in any order, and reports of two runs should be comparable.
+pub(crate) fn sorted_cases(record: &RunRecord) -> Vec<&CaseReport> {
+    let mut cases: Vec<_> = record.cases.iter().collect();
+    cases.sort_by(|a, b| a.id.cmp(&b.id));
+    cases
+}
+
+/// The findings of a case that failed or warned.
+pub(crate) fn findings(case: &CaseReport) -> &[Finding] {
+    match &case.verdict {
+        Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
+        _ => &[],
+    }
+}
+
+/// The name and version of the build under test.
+pub(crate) fn build_name(started: &Started) -> String {
+    line(format!("{} {}", started.sdk.name, started.sdk.version).trim())
+}
+
+/// The outcome in a sentence.
+pub(crate) fn outcome_sentence(summary: &Summary) -> String {
+    let untested = summary.untested_must_clauses();
+    match summary.outcome() {
+        Outcome::Conforms if untested > 0 => format!(
+            "The build conforms, as far as it was tested: {} not tested.",
+            counted(untested, "must clause was", "must clauses were")
+        ),
+        Outcome::Conforms => "The build conforms.".into(),
+        Outcome::PartPassed => {
+            "The chosen cases passed. No verdict on the build follows from a part of the suite.".into()
+        }
+        Outcome::DoesNotConform => "The build does not conform.".into(),
+        Outcome::BadScenario => "A scenario is invalid. The run says nothing about the build.".into(),
+        Outcome::HarnessFailed => "The harness or its environment failed. The run says nothing about the build.".into(),
+        Outcome::Inconclusive if summary.not_reached > 0 => {
+            format!("The run is inconclusive: {} not reached.", counted(summary.not_reached, "case was", "cases were"))
+        }
+        Outcome::Inconclusive if summary.passed == 0 => "The run is inconclusive: no clause was tested.".into(),
+        Outcome::Inconclusive => format!(
+            "The run is inconclusive: {} not tested.",
+            counted(untested, "must clause was", "must clauses were")
+        ),
+        Outcome::Interrupted => "The run was interrupted. The report shows the cases that had ended.".into(),
+    }
+}
+
+/// The numbers of cases by verdict, for example `3 passed, 1 failed`.
+pub(crate) fn counts_sentence(summary: &Summary) -> String {
+    let counts = [
+        (summary.passed, "passed"),
+        (summary.failed, "failed"),
+        (summary.warned, "warned"),
+        (summary.not_reached, "not reached"),
+        (summary.skipped, "skipped"),
+        (summary.bad_scenarios + summary.harness_failures, "without a verdict"),
+        (summary.not_run, "not run"),
+    ];
+    let words: Vec<_> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    if words.is_empty() { "no case ran".into() } else { words.join(", ") }
+}
+
+/// A count with the noun in the right number.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// The heading of a finding: its clauses, what was expected and what the build did.
+pub(crate) fn finding_heading(finding: &Finding) -> String {
+    let clauses = if finding.clauses.is_empty() { String::new() } else { finding.clauses.join(" ") + ": " };
+    let got = finding.got.as_str().lines().next().unwrap_or("nothing");
+    line(&format!("{clauses}expected {}, got {got}", finding.expected))
+}
+
+/// The whole finding as plain text.
+pub(crate) fn finding_text(finding: &Finding) -> String {
+    let mut text = format!(
+        "{}\nstep: {}\nexpected: {}\ngot: {}\n",
+        line(&finding.location.to_string()),
+        line(finding.step.as_str()),
+        line(finding.expected.as_str()),
+        block(finding.got.as_str())
+    );
+    if let Some(advice) = &finding.advice {
+        text += &format!("advice: {}\n", line(advice));
+    }
+    for (number, exchange) in finding.wire.iter().enumerate() {
+        let heading = if number == 0 { "last exchanges:\n" } else { "" };
+        text += &format!("{heading}{}\n", block(exchange.as_str()));
+    }
+    if !finding.stderr.as_str().trim().is_empty() {
+        text += &format!("standard error, last lines:\n{}\n", block(finding.stderr.as_str()));
+    }
+    text
+}
+
+/// The word of a verdict, as the JSON report and the record have it.
+pub(crate) fn verdict_word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed(_) => "failed",
+        Verdict::Warned(_) => "warned",
+        Verdict::NotReached(_) => "notReached",
+        Verdict::Skipped(_) => "skipped",
+        Verdict::BadScenario(_) => "badScenario",
+        Verdict::HarnessFailed(_) => "harnessFailed",
+    }
+}
+
+/// Why a case says nothing about its clauses, for one that did not pass, fail or warn.
+pub(crate) fn reason(verdict: &Verdict) -> Option<String> {
+    match verdict {
+        Verdict::Passed | Verdict::Failed(_) | Verdict::Warned(_) => None,
+        Verdict::NotReached(case) => {
+            Some(line(&format!("not reached because of {}: {}", case.because_of, case.clauses.join(" "))))
+        }
+        Verdict::Skipped(reason) => Some(line(reason)),
+        Verdict::BadScenario(what) => Some(line(&format!("the scenario is invalid: {what}"))),
+        Verdict::HarnessFailed(what) => Some(line(&format!("the harness failed: {what}"))),
+    }
+}
