@@ -7,6 +7,10 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
+#[cfg(feature = "cli")]
+use vouch_runner::record::RunRecord;
+#[cfg(feature = "cli")]
+use vouch_runner::record::judge::{Judgement, judge};
 use vouch_runner::record::{RunContext, SuiteInfo, build_digest};
 use vouch_runner::resource_limits;
 use vouch_runner::run::event::RunEvent;
@@ -324,6 +328,7 @@ impl Suite {
         mut on_event: impl FnMut(&RunEvent),
     ) -> Result<Report, Error> {
         let (plan, roles) = self.selected_plan()?;
+        let suite = self.info();
         let snapshots = SnapshotSettings::new(&self)?;
         let jobs = resource_limits::jobs(self.jobs)?;
         let profile = named_profile(self.profile.as_deref(), &self.target)?;
@@ -346,7 +351,7 @@ impl Suite {
             target_file: self.target_file,
             build_digest: build,
             arguments: self.arguments,
-            suite: SuiteInfo::of(&self.files, &plan.clauses, !self.on_disk),
+            suite,
         };
         let settings = Settings {
             context,
@@ -377,6 +382,17 @@ impl Suite {
         .await;
         let (Some(started), Some(summary)) = (started, summary) else { return Err(Error::Interrupted) };
         Ok(Report::new(started, cases, summary))
+    }
+
+    /// Judges a record by this suite, without its filter.
+    #[cfg(feature = "cli")]
+    pub(crate) fn judge(&self, record: &RunRecord) -> Judgement {
+        judge(record, &self.plan, &self.info())
+    }
+
+    /// What a record says of the suite.
+    pub(crate) fn info(&self) -> SuiteInfo {
+        SuiteInfo::of(&self.files, &self.plan.clauses, !self.on_disk)
     }
 
     /// The clauses of the suite.

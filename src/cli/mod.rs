@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod certify;
 mod check;
 mod clauses;
 mod completions;
@@ -8,6 +9,7 @@ mod diff;
 mod explore;
 #[cfg(feature = "load")]
 mod journeys;
+mod keygen;
 mod kill_matrix;
 mod list;
 #[cfg(feature = "load")]
@@ -18,6 +20,7 @@ mod mock_cloud_hook;
 mod mutants;
 mod record_path;
 mod reference_sdk;
+mod rejudge;
 mod report;
 mod reports;
 mod run;
@@ -27,6 +30,7 @@ mod signals;
 mod stdout;
 mod steps;
 mod suite;
+mod verify;
 #[cfg(feature = "load")]
 mod worker;
 
@@ -74,6 +78,14 @@ enum Command {
     Diff(diff::Args),
     /// Show run records side by side: the status of each clause in each build.
     Matrix(matrix::Args),
+    /// Judge a run record again, and show the verdicts that change.
+    Rejudge(rejudge::Args),
+    /// Make a key pair for certificates.
+    Keygen(keygen::Args),
+    /// Make a signed certificate of a run record.
+    Certify(certify::Args),
+    /// Verify a certificate against its run record.
+    Verify(verify::Args),
     /// List the cases that would run.
     List(list::Args),
     /// Validate scenario, target and load files; run nothing.
@@ -233,6 +245,10 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Matrix(args) => matrix::run(&args),
+        Command::Rejudge(args) => rejudge::run(&args),
+        Command::Keygen(args) => keygen::run(&args),
+        Command::Certify(args) => certify::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Clauses(args) => clauses::run(&args),

@@ -7,6 +7,7 @@ mod case_record;
 mod context;
 mod digest;
 mod file;
+pub mod judge;
 pub mod seconds;
 
 pub use case_record::{

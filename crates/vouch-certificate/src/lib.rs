@@ -1,0 +1,16 @@
+//! Certificates: a signed statement that a build passed the suite, and its verification.
+//!
+//! A certificate is an in-toto statement with the predicate `test-result`, in a DSSE envelope that is signed with Ed25519. It
+//! names the build, the run record and the suite by SHA-256. This crate does not know how runs happen, nor the command line.
+
+mod certifiable;
+mod envelope;
+mod key;
+mod statement;
+mod verify;
+
+pub use certifiable::{NotCertifiable, Warnings, check};
+pub use envelope::{Envelope, EnvelopeError};
+pub use key::{KeyError, PublicKey, SigningKey, write_key_pair};
+pub use statement::{PREDICATE_TYPE, Statement, TestResult};
+pub use verify::{Check, Policy, Require, SuiteRule, verify};

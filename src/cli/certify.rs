@@ -1,0 +1,73 @@
+//! `vouch certify`.
+
+use super::rejudge::SuiteChoice;
+use super::stdout::Out;
+use super::{CliError, Done, show};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use vouch_certificate::{Envelope, SigningKey, Statement, Warnings, check};
+use vouch_runner::report::print_stderr;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// A run record: of the whole suite, with a digest of the build, without failures.
+    record: PathBuf,
+
+    /// The private key: a file that `vouch keygen` made, `env:NAME` for an environment variable with its text, or `-` for
+    /// standard input.
+    #[arg(long, value_name = "KEY")]
+    key: String,
+
+    /// Write the certificate here, in place of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Certify a build that violates `should` clauses. The certificate lists them, and its result is WARNED.
+    #[arg(long)]
+    allow_warnings: bool,
+
+    #[command(flatten)]
+    suite: SuiteChoice,
+}
+
+pub fn run(args: &Args) -> Done {
+    let record = show::read(&args.record)?;
+    let refused =
+        |what: String| CliError::NotReady(format!("vouch: {} is not certified: {what}", args.record.display()));
+    let warnings = if args.allow_warnings { Warnings::Accepted } else { Warnings::Refused };
+    check(&record, warnings).map_err(|error| refused(error.to_string()))?;
+    let judgement = args.suite.judge(&record)?;
+    if !judgement.same_suite {
+        return Err(refused(format!(
+            "it is of another suite (edition {}); certify with Vouch {}, or give the suite with --suite-files",
+            record.started.suite.edition, record.started.vouch
+        )));
+    }
+    if let Some(first) = judgement.disagreements.first() {
+        let count = judgement.disagreements.len();
+        return Err(refused(format!("{count} of its verdicts do not follow from what it recorded. {first}")));
+    }
+    let statement = Statement::of(&record).ok_or_else(|| refused("it has no valid time".into()))?;
+    let key = SigningKey::read(&args.key)?;
+    let envelope = Envelope::sign(&statement.to_payload(), &key)?;
+    let text = serde_json::to_string_pretty(&envelope).map_err(std::io::Error::from)? + "\n";
+    match &args.output {
+        Some(path) if path != Path::new("-") => write(path, &text)?,
+        _ => Out.write_all(text.as_bytes())?,
+    }
+    let result = statement.result();
+    let (passed, not_tested) = (result.passed_tests.len(), result.vouch.not_tested.len());
+    print_stderr(format!(
+        "{}: {passed} clauses passed, {} with warnings, {not_tested} not tested; key {}",
+        result.result,
+        result.warned_tests.len(),
+        key.public_key().id()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    let failed = |error| CliError::Environment(format!("cannot write the certificate {}: {error}", path.display()));
+    std::fs::write(path, text).map_err(failed)
+}
