@@ -109,8 +109,10 @@ fn sha256(text: &str) -> Result<String, String> {
 }
 
 fn suite_rule(text: &str) -> Result<SuiteRule, String> {
-    match text.parse() {
-        Ok(edition) => Ok(SuiteRule::Edition(edition)),
-        Err(_) => sha256(text).map(SuiteRule::Sha256).map_err(|what| format!("{what}, or the number of an edition")),
+    // A digest may be of decimal digits alone.
+    if let Ok(digest) = sha256(text) {
+        return Ok(SuiteRule::Sha256(digest));
     }
+    let edition = text.parse().map(SuiteRule::Edition);
+    edition.map_err(|_| "write the 64 hexadecimal digits of a SHA-256, or the number of an edition".into())
 }
