@@ -1,4 +1,4 @@
-//! Ed25519 keys in PEM files: PKCS#8 for the private key (RFC 8410), SubjectPublicKeyInfo for the public key.
+//! Ed25519 keys in PEM files: PKCS#8 for the private key (RFC 8410), `SubjectPublicKeyInfo` for the public key.
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// What precedes the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410, section 4).
+/// What precedes the 32 bytes of an Ed25519 key in a `SubjectPublicKeyInfo` (RFC 8410, section 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// No PEM file of an Ed25519 key is longer, in bytes.
 const MAX_PEM: u64 = 64 << 10;
