@@ -1,6 +1,6 @@
 //! The formats of reports.
 
-use crate::{ctrf, github, gitlab, json, junit, markdown, sarif};
+use crate::{ctrf, github, gitlab, html, json, junit, markdown, sarif};
 use vouch_runner::record::RunRecord;
 
 /// A format of a report.
@@ -10,6 +10,8 @@ pub enum Format {
     Json,
     /// `JUnit` XML, for CI servers.
     Junit,
+    /// One HTML page, for people.
+    Html,
     /// CTRF JSON, for the CI plug-ins of ctrf.io.
     Ctrf,
     /// SARIF 2.1.0, for code scanning.
@@ -31,9 +33,10 @@ pub struct ViewError(pub String);
 
 impl Format {
     /// Every format with its word on the command line.
-    pub const ALL: [(&'static str, Format); 8] = [
+    pub const ALL: [(&'static str, Format); 9] = [
         ("json", Format::Json),
         ("junit", Format::Junit),
+        ("html", Format::Html),
         ("ctrf", Format::Ctrf),
         ("sarif", Format::Sarif),
         ("markdown", Format::Markdown),
@@ -55,6 +58,7 @@ impl Format {
         match self {
             Format::Json => json::render(record),
             Format::Junit => junit::render(record),
+            Format::Html => html::render(record),
             Format::Ctrf => ctrf::render(record),
             Format::Sarif => sarif::render(record),
             Format::Markdown => markdown::render(record),

@@ -9,6 +9,7 @@ mod ctrf;
 mod format;
 mod github;
 mod gitlab;
+mod html;
 mod json;
 mod junit;
 mod markdown;

@@ -1,0 +1,227 @@
+//! The verdict, the causes and the environment.
+
+use super::{Page, counted};
+use crate::outside_text::{block, line};
+use maud::{Markup, html};
+use vouch_runner::run::cause::Cause;
+use vouch_runner::run::summary::{ClauseStatus, Completeness, Outcome, Summary};
+use vouch_runner::run::verdict::{Finding, Strictness, Verdict};
+use vouch_spec::scenario::Level;
+
+impl Page<'_> {
+    /// What was tested, the outcome in words, the counts, and how much was tested.
+    pub(super) fn verdict(&self) -> Markup {
+        let (summary, started) = (&self.summary, &self.record.started);
+        let (sentence, tone) = outcome(summary);
+        let roles = started.roles.join(", ");
+        html! {
+            div class={ "verdict " (tone) } {
+                h1 { (self.build()) }
+                p class="outcome" { (sentence) }
+                p { (counts(summary)) " in " (format!("{:.1} s", summary.duration.as_secs_f64())) "." }
+                (bar(summary))
+                p { (coverage(summary)) }
+                p class="dim" {
+                    "Under test: " @if roles.is_empty() { "the built-in parts" } @else { (line(&roles)) }
+                    " (" (line(&started.target)) "). Profile " (line(&started.profile)) ", suite edition "
+                    (started.suite.edition) ", " (line(&started.started_at)) "."
+                }
+            }
+        }
+    }
+
+    pub(super) fn causes(&self) -> Markup {
+        html! {
+            @if !self.summary.causes.is_empty() {
+                section aria-labelledby="causes" {
+                    h2 id="causes" { "Probable causes: " (self.summary.causes.len()) }
+                    @for (index, cause) in self.summary.causes.iter().enumerate() { (self.cause(index + 1, cause)) }
+                }
+            }
+        }
+    }
+
+    fn cause(&self, number: usize, cause: &Cause) -> Markup {
+        let advice = self.specimen(cause).and_then(|finding| finding.advice.as_deref());
+        html! {
+            article class={ "cause" @if cause.warning { " warning" } } {
+                h3 {
+                    (number) ". " (counted(cause.cases.len(), "case", "cases"))
+                    @if cause.warning { ", a warning" }
+                    @if !cause.not_reached.is_empty() {
+                        "; it keeps " (counted(cause.not_reached.len(), "case", "cases")) " from being reached"
+                    }
+                }
+                (self.clause_list(&cause.clauses))
+                (expected_and_got(&cause.expected, &cause.got))
+                @if let Some(advice) = advice { p class="advice" { b { "Advice: " } (line(advice)) } }
+                div { b { "Shown by: " } (self.case_links(&cause.cases)) }
+                @if !cause.not_reached.is_empty() {
+                    div { b { "Not reached: " } (self.case_links(&cause.not_reached)) }
+                }
+            }
+        }
+    }
+
+    /// The first finding of a cause.
+    fn specimen(&self, cause: &Cause) -> Option<&Finding> {
+        let case = self.cases[*self.numbers.get(cause.cases.first()?.as_str())?];
+        let (Verdict::Failed(findings) | Verdict::Warned(findings)) = &case.verdict else { return None };
+        findings.iter().find(|finding| finding.cause == cause.key)
+    }
+
+    /// Clauses with level and text.
+    pub(super) fn clause_list(&self, ids: &[String]) -> Markup {
+        let known = &self.record.started.suite.clauses;
+        html! {
+            ul class="clauses" {
+                @if ids.is_empty() { li class="dim" { "It violates no clause: the build cannot be tested." } }
+                @for id in ids {
+                    li {
+                        b { (line(id)) } " "
+                        @if let Some(clause) = known.get(id) { "(" (level_word(clause.level)) ") " (line(&clause.text)) }
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn environment(&self) -> Markup {
+        let started = &self.record.started;
+        let host = &started.host;
+        let suite = if started.suite.bundled { "bundled" } else { "own" };
+        let areas: Vec<_> = started.token_storage.iter().map(|area| area.word()).collect();
+        let number = |seed: Option<u64>| seed.map_or("none".to_owned(), |seed| seed.to_string());
+        let digest = started.build_digest.as_ref().map(|build| format!("{}, SHA-256 {}", build.name, build.sha256));
+        let strictness = if started.strictness == Strictness::Strict { "strict" } else { "lenient" };
+        let rows = [
+            ("Vouch", started.vouch.clone()),
+            ("Started", started.started_at.clone()),
+            ("Target", started.target.clone()),
+            ("Target file", started.target_file.clone().unwrap_or_else(|| "none".into())),
+            ("Build", format!("{} {} {}", started.sdk.name, started.sdk.version, started.sdk.platform)),
+            ("Build digest", digest.unwrap_or_else(|| "none: the target file names no build".into())),
+            ("Profile", started.profile.clone()),
+            ("Capabilities", started.capabilities.join(", ")),
+            ("Areas for tokens", areas.join(", ")),
+            ("Suite", format!("edition {}, {suite}, SHA-256 {}", started.suite.edition, started.suite.sha256)),
+            ("Arguments", started.arguments.join(" ")),
+            ("Time", format!("{}, {} at once", started.time, counted(started.jobs, "case", "cases"))),
+            ("Strictness", strictness.into()),
+            ("Seed of the order", number(started.seed)),
+            ("Seed of drawn conditions", number(started.vary)),
+            ("Host", format!("{}, {} {}", host.name, host.os, host.architecture)),
+            ("Processors", host.processors.to_string()),
+            (
+                "Record",
+                if self.record.sha256.is_empty() { String::new() } else { format!("SHA-256 {}", self.record.sha256) },
+            ),
+        ];
+        html! {
+            section aria-labelledby="environment" {
+                h2 id="environment" { "Environment" }
+                dl class="env" {
+                    @for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+                        dt { (name) } dd { (line(value)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Expected against got.
+pub(super) fn expected_and_got(expected: &str, got: &str) -> Markup {
+    html! {
+        div class="pair" {
+            div class="expected" { p class="dim" { "Expected" } pre { (block(expected)) } }
+            div class="got" { p class="dim" { "Got" } pre { (block(if got.is_empty() { "nothing" } else { got })) } }
+        }
+    }
+}
+
+pub(super) fn level_word(level: Level) -> &'static str {
+    if level == Level::Must { "must" } else { "should" }
+}
+
+/// The outcome in words and its tone. Only a whole run conforms.
+fn outcome(summary: &Summary) -> (String, &'static str) {
+    let untested = summary.untested_must_clauses();
+    let clauses = || counted(untested, "must clause was not tested", "must clauses were not tested");
+    let nothing = "The run says nothing about the build.";
+    match summary.outcome() {
+        Outcome::Conforms if untested > 0 => {
+            (format!("The build conforms, as far as it was tested: {}.", clauses()), "good")
+        }
+        Outcome::Conforms => ("The build conforms.".into(), "good"),
+        Outcome::PartPassed => {
+            ("The chosen cases passed. No verdict on the build follows from a part of the suite.".into(), "good")
+        }
+        Outcome::DoesNotConform => ("The build does not conform.".into(), "bad"),
+        Outcome::BadScenario => (format!("A scenario is invalid. {nothing}"), "bad"),
+        Outcome::HarnessFailed => (format!("The harness or its environment failed. {nothing}"), "bad"),
+        Outcome::Inconclusive if summary.not_reached > 0 => {
+            let cases = counted(summary.not_reached, "case was not reached", "cases were not reached");
+            (format!("The run is inconclusive: {cases}."), "warn")
+        }
+        Outcome::Inconclusive if summary.passed == 0 => {
+            ("The run is inconclusive: no clause was tested.".into(), "warn")
+        }
+        Outcome::Inconclusive => (format!("The run is inconclusive: {}.", clauses()), "warn"),
+        Outcome::Interrupted => ("The run was interrupted. The report shows the cases that had ended.".into(), "warn"),
+    }
+}
+
+/// The number of cases by verdict, each with its word and tone.
+fn tally(summary: &Summary) -> [(usize, &'static str, &'static str); 7] {
+    [
+        (summary.passed, "passed", "good"),
+        (summary.failed, "failed", "bad"),
+        (summary.warned, "warned", "warn"),
+        (summary.not_reached, "not reached", "warn"),
+        (summary.bad_scenarios + summary.harness_failures, "without a verdict", "bad"),
+        (summary.skipped, "skipped", "dim"),
+        (summary.not_run, "not run", "dim"),
+    ]
+}
+
+fn counts(summary: &Summary) -> String {
+    let words =
+        tally(summary).into_iter().filter(|(count, ..)| *count > 0).map(|(count, word, _)| format!("{count} {word}"));
+    let words: Vec<_> = words.collect();
+    if words.is_empty() { "No case ran".into() } else { format!("Cases: {}", words.join(", ")) }
+}
+
+fn bar(summary: &Summary) -> Markup {
+    html! {
+        div class="bar" aria-hidden="true" {
+            @for (count, _, tone) in tally(summary).iter().filter(|(count, ..)| *count > 0) {
+                i class=(tone) style={ "flex:" (count) } {}
+            }
+        }
+    }
+}
+
+/// How much was tested.
+fn coverage(summary: &Summary) -> String {
+    let of = |level: Level, status: ClauseStatus| {
+        summary.clauses.iter().filter(|clause| clause.level == level && clause.status == status).count()
+    };
+    let level = |level: Level| {
+        let words = [
+            (ClauseStatus::Satisfied, "satisfied"),
+            (ClauseStatus::Violated, "violated"),
+            (ClauseStatus::NotTested, "not tested"),
+            (ClauseStatus::NotApplicable, "not applicable"),
+        ];
+        let words = words.map(|(status, word)| (of(level, status), word));
+        let words: Vec<_> =
+            words.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+    };
+    let part = match summary.completeness {
+        Completeness::Whole => "The run had every case that the roles under test have in the suite.",
+        Completeness::Part => "The run had a part of the suite.",
+    };
+    format!("{part} Must clauses: {}. Should clauses: {}.", level(Level::Must), level(Level::Should))
+}
