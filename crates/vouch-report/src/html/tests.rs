@@ -14,7 +14,7 @@ fn record(change: impl Fn(String) -> String) -> RunRecord {
         match serde_json::from_str(line).expect("an event") {
             RunEvent::Started(of) => started = Some(*of),
             RunEvent::CaseFinished(case) => cases.push(*case),
-            RunEvent::Finished(_) => {}
+            RunEvent::Progress { .. } | RunEvent::Finished(_) => {}
         }
     }
     RunRecord { started: started.expect("a start"), cases, written_summary: None, sha256: String::new() }
