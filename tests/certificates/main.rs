@@ -25,7 +25,7 @@ impl Certified {
 
     fn make() -> Self {
         let this = Self { folder: tempfile::tempdir().expect("a folder") };
-        let program = assert_cmd::cargo::cargo_bin("vouch");
+        let program = assert_cmd::cargo::cargo_bin("vouch").display().to_string();
         std::fs::write(this.path("sdk.txt"), "the build").expect("writable");
         let target = this.path("vouch.toml");
         let text =
@@ -157,11 +157,14 @@ fn one_changed_byte_of_the_record_refuses_the_certificate() {
     assert!(out.contains("FAILED  record") && out.contains("ok      judged again"), "{out}");
 }
 
+/// A change of the text of a record.
+type Edit = Box<dyn FnMut(String) -> String>;
+
 #[test]
 fn an_edited_verdict_is_found_even_when_it_is_signed() {
     let it = Certified::get();
     let passed = r#""outcome":{"kind":"passed","result":{"kind":"ok"}"#;
-    let edits: [(&str, Box<dyn FnMut(String) -> String>, &str); 5] = [
+    let edits: [(&str, Edit, &str); 5] = [
         (
             "refused",
             Box::new(in_first_passed_case(
