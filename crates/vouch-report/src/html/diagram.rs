@@ -29,8 +29,8 @@ pub(super) fn party(word: &str) -> &'static Party {
 
 // All lengths are in pixels of the SVG.
 const CHARACTER: usize = 8; // An upper bound of the width of a character at 12 px.
-const STEPS: usize = 300;
-const LANE: usize = 190;
+const STEPS: usize = 230;
+const LANE: usize = 184;
 const HEAD: usize = 34;
 const STEP_ROW: usize = 40;
 const EXCHANGE_ROW: usize = 50;
