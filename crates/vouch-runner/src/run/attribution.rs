@@ -30,7 +30,7 @@ impl Attribution {
             for clause in &finding.clauses {
                 self.by_clause.entry(clause.clone()).or_insert_with(|| explanation.clone());
             }
-            self.by_cause.entry(finding.cause.clone()).or_insert(explanation);
+            self.by_cause.entry(finding.exact_cause.clone()).or_insert(explanation);
         }
         if findings.iter().any(|finding| finding.severity == Severity::Setup) {
             self.waiting.push(case);
@@ -68,7 +68,7 @@ impl Attribution {
 
     fn explanation(&self, setup: &Finding) -> Option<&Explanation> {
         let by_clause = || setup.clauses.iter().find_map(|clause| self.by_clause.get(clause));
-        self.by_cause.get(&setup.cause).or_else(by_clause)
+        self.by_cause.get(&setup.exact_cause).or_else(by_clause)
     }
 }
 

@@ -122,16 +122,19 @@ async fn finding(case: &PlannedCase, world: &World, found: Nonconformity) -> Fin
     let exchanges = world.transcript.since(0);
     let last = shape(exchanges.last());
     // An error after a server refused: what was expected instead, and by which step, does not make it another cause.
-    let parts = match is_refusal(exchanges.last()) && found.got.starts_with("the error ") {
-        true => vec![scrub(&found.got), scrub(&last)],
-        false => [&found.kind, &found.expected, &found.got, &last].map(|part| scrub(part)).to_vec(),
+    let exact = [&found.kind, &found.expected, &found.got, &last].map(|part| scrub(part));
+    let exact_cause = super::cause::key(&exact);
+    let cause = match is_refusal(exchanges.last()) && found.got.starts_with("the error ") {
+        true => super::cause::key(&[scrub(&found.got), scrub(&last)]),
+        false => exact_cause.clone(),
     };
     Finding {
         clauses: found.clauses,
         severity: found.severity,
         location: Location::of(&case.scenario.source, found.span),
         excerpt: Excerpt::of(&case.scenario.source, found.span),
-        cause: super::cause::key(&parts),
+        cause,
+        exact_cause,
         step: scrub(&step),
         expected: scrub(&found.expected),
         got: scrub(&found.got),

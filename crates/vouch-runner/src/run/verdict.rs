@@ -135,6 +135,9 @@ pub struct Finding {
     pub excerpt: Excerpt,
     /// Equal for findings that probably have one cause.
     pub cause: CauseKey,
+    /// Like `cause`, but different for each kind of step and expectation: what may explain a failed preparation.
+    #[serde(skip)]
+    pub exact_cause: CauseKey,
     /// The description of the step.
     pub step: Redacted,
     pub expected: Redacted,
@@ -265,6 +268,7 @@ groups:
             clauses: clauses.iter().map(|id| (*id).to_owned()).collect(),
             severity,
             cause: CauseKey::default(),
+            exact_cause: CauseKey::default(),
             excerpt: Excerpt::default(),
             location: Location::of(&Source::new("a.yaml", "id: a"), Span { start: 4, end: 5 }),
             step: empty(),

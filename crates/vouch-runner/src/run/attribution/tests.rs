@@ -20,7 +20,7 @@ fn case(id: &str, findings: Vec<Finding>) -> CaseReport {
 
 fn caused(cause: &str, clauses: &[&str], severity: Severity) -> Finding {
     let cause = super::super::cause::key(&[Redactor::default().scrub(cause)]);
-    Finding { cause, ..finding(clauses, severity) }
+    Finding { exact_cause: cause, ..finding(clauses, severity) }
 }
 
 fn settled(cases: Vec<CaseReport>) -> Vec<CaseReport> {
