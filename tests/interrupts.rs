@@ -118,10 +118,10 @@ fn a_killed_harness_leaves_no_adapter_behind() {
 #[test]
 fn a_full_disk_is_a_fault_of_the_environment() {
     vouch()
-        .args(["run", "--ci", "-f", "first-sign-in", "-o", "/dev/full"])
+        .args(["run", "--ci", "-f", "first-sign-in", "--report", "json=/dev/full"])
         .assert()
         .code(3)
-        .stderr(contains("cannot write the output"));
+        .stderr(contains("cannot write the report /dev/full"));
 }
 
 #[test]
