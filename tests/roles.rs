@@ -166,7 +166,7 @@ fn a_varied_run_passes_and_shows_what_it_drew_and_how_to_repeat_it() {
     let out = stdout(&vouch().args(args).assert().code(1));
     assert!(out.contains("access-token lifetime: ") && out.contains("TZ: "), "{out}");
     assert!(out.contains("--filter 'fresh-token-serves-calls[") && out.contains("--vary 1"), "{out}");
-    let json = stdout(&vouch().args(args).args(["--format", "json"]).assert().code(1));
+    let json = stdout(&vouch().args(args).args(["--report", "json=-"]).assert().code(1));
     let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(report["run"]["vary"], 1);
     assert!(report["cases"][0]["conditions"]["TZ"].is_string(), "{json}");
