@@ -3,26 +3,24 @@
 use std::fmt;
 use vouch_report::{Console, Detail, Format, ViewError};
 use vouch_runner::record::RunRecord;
-use vouch_runner::report::Listener;
-use vouch_runner::run::event::{RunEvent, Started};
+use vouch_runner::run::event::Started;
 use vouch_runner::run::summary::{ClauseResult, Outcome, Summary};
-use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
+use vouch_runner::run::verdict::{CaseReport, Finding};
 
 /// The result of a run: every case with its verdict, every finding, and what the run shows about each clause.
 ///
 /// Its [`Display`](fmt::Display) text is the report that `vouch run` prints. All texts are redacted: tokens and keys are
 /// replaced by their kind and a number.
 pub struct Report {
-    started: Started,
-    /// `RunEvent::CaseFinished` each.
-    cases: Vec<RunEvent>,
+    record: RunRecord,
     summary: Summary,
 }
 
 impl Report {
     /// The report of a run that has ended.
-    pub(crate) fn new(started: Started, cases: Vec<RunEvent>, summary: Summary) -> Self {
-        Self { started, cases, summary }
+    pub(crate) fn new(started: Started, cases: Vec<CaseReport>, summary: Summary) -> Self {
+        let record = RunRecord { started, cases, written_summary: Some(summary.clone()), sha256: String::new() };
+        Self { record, summary }
     }
 
     /// What the run says about the build.
@@ -53,26 +51,17 @@ impl Report {
 
     /// What was tested: the target's name, the build's name, the number of cases, the seed.
     pub fn started(&self) -> &Started {
-        &self.started
+        &self.record.started
     }
 
     /// Every case, in the order in which they ended.
     pub fn cases(&self) -> impl Iterator<Item = &CaseReport> {
-        self.cases.iter().filter_map(|event| match event {
-            RunEvent::CaseFinished(case) => Some(&**case),
-            _ => None,
-        })
+        self.record.cases.iter()
     }
 
     /// Everything that the build does wrong, each with its case. Findings about `should` clauses are included.
     pub fn findings(&self) -> impl Iterator<Item = (&CaseReport, &Finding)> {
-        self.cases().flat_map(|case| {
-            let findings: &[Finding] = match &case.verdict {
-                Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
-                _ => &[],
-            };
-            findings.iter().map(move |finding| (case, finding))
-        })
+        self.cases().flat_map(|case| case.verdict.findings().iter().map(move |finding| (case, finding)))
     }
 
     /// The result of every clause of the suite, in the order of `clauses.yaml`.
@@ -92,13 +81,8 @@ impl Report {
 
     /// The run as a record, of which every report is a view. Its cases have steps, wire and storage if the suite was told to
     /// [keep them](crate::Suite::record_cases).
-    pub fn to_record(&self) -> RunRecord {
-        RunRecord {
-            started: self.started.clone(),
-            cases: self.cases().cloned().collect(),
-            written_summary: Some(self.summary.clone()),
-            sha256: String::new(),
-        }
+    pub fn record(&self) -> &RunRecord {
+        &self.record
     }
 
     /// The report in a format, such as JSON or `JUnit` XML.
@@ -106,34 +90,23 @@ impl Report {
     /// # Errors
     /// If the text of the report cannot be made.
     pub fn render(&self, format: Format) -> Result<String, ViewError> {
-        format.render(&self.to_record())
+        format.render(&self.record)
     }
-
-    /// Replays the run to a report writer.
-    fn replay(&self, writer: &mut impl Listener) -> std::io::Result<()> {
-        writer.on_event(&RunEvent::Started(Box::new(self.started.clone())))?;
-        self.cases.iter().try_for_each(|case| writer.on_event(case))?;
-        writer.on_event(&RunEvent::Finished(self.summary.clone()))
-    }
-}
-
-/// What a report writer writes. Writing to memory does not fail.
-fn text(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
-    let mut out = Vec::new();
-    let _ = write(&mut out);
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut report = f.debug_struct("Report");
-        report.field("target", &self.started.target).field("outcome", &self.outcome());
-        report.field("cases", &self.cases.len()).finish_non_exhaustive()
+        report.field("target", &self.record.started.target).field("outcome", &self.outcome());
+        report.field("cases", &self.record.cases.len()).finish_non_exhaustive()
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text(|out| self.replay(&mut Console::new(out, Detail::default(), false))))
+        let mut out = Vec::new();
+        // Writing to memory does not fail.
+        let _ = self.record.replay(&mut Console::new(&mut out, Detail::default(), false));
+        f.write_str(&String::from_utf8_lossy(&out))
     }
 }

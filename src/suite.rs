@@ -375,7 +375,7 @@ impl Suite {
             match event {
                 RunEvent::Started(of) => started = Some(*of),
                 RunEvent::Finished(of) => summary = Some(of),
-                case @ RunEvent::CaseFinished(_) => cases.push(case),
+                RunEvent::CaseFinished(case) => cases.push(*case),
                 RunEvent::Progress { .. } => {}
             }
         })

@@ -5,7 +5,6 @@ use super::{Done, Selection};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::ExitCode;
-use vouch_spec::scenario::Level;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -32,8 +31,7 @@ pub fn run(args: &Args) -> Done {
             group = &clause.group;
             writeln!(out, "\n{group}")?;
         }
-        let level = if clause.level == Level::Must { "must" } else { "should" };
-        writeln!(out, "  {:<7}{level:<7}{}", clause.id, clause.text)?;
+        writeln!(out, "  {:<7}{:<7}{}", clause.id, clause.level.word(), clause.text)?;
         if let Some(source) = &clause.source {
             writeln!(out, "                {source}")?;
         }

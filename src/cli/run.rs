@@ -122,7 +122,7 @@ pub fn run(args: Args) -> Done {
         });
         let report = run.await?;
         written?;
-        reports::write(&args.reports, &report.to_record())?;
+        reports::write(&args.reports, report.record())?;
         recorder.finish()?;
         Ok(ExitCode::from(report.outcome().exit_code()))
     })

@@ -1,12 +1,11 @@
 //! Ed25519 keys in PEM files: PKCS#8 for the private key (RFC 8410), `SubjectPublicKeyInfo` for the public key.
 
-use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use vouch_runner::record::{hex, sha256};
 
 /// What precedes the 32 bytes of an Ed25519 key in a `SubjectPublicKeyInfo` (RFC 8410, section 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
@@ -147,7 +146,7 @@ impl PublicKey {
     /// The id of the key, as securesystemslib makes it: SHA-256 of the canonical JSON of its type, value and scheme.
     pub fn id(&self) -> String {
         let json = format!(r#"{{"keytype":"ed25519","keyval":{{"public":"{}"}},"scheme":"ed25519"}}"#, hex(&self.0));
-        hex(digest::digest(&digest::SHA256, json.as_bytes()).as_ref())
+        sha256(json.as_bytes())
     }
 
     /// Whether the signature is that of the message under this key.
@@ -199,13 +198,6 @@ fn read_text(path: &Path) -> Result<(String, File), KeyError> {
 fn to_pem(tag: &str, der: &[u8]) -> String {
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
     pem::encode_config(&pem::Pem::new(tag, der), config)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

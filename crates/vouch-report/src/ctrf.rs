@@ -2,7 +2,7 @@
 
 use crate::ViewError;
 use crate::outside_text::{block, line};
-use crate::run_text::{build_name, finding_heading, finding_text, findings, reason, sorted_cases, verdict_word};
+use crate::run_text::{build_name, finding_heading, finding_text, json_text, reason, sorted_cases, verdict_word};
 use serde_json::{Map, Value, json};
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::verdict::{CaseReport, Verdict};
@@ -46,7 +46,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
             },
         },
     });
-    serde_json::to_string_pretty(&document).map(|text| text + "\n").map_err(|error| ViewError(error.to_string()))
+    json_text(&document)
 }
 
 /// A case with warnings is a success, in agreement with the exit code.
@@ -69,7 +69,7 @@ fn test(case: &CaseReport) -> Value {
     set("rawStatus", json!(verdict_word(&case.verdict)));
     set("tags", json!(case.proves));
     set("filePath", json!(line(&case.file)));
-    let found = findings(case);
+    let found = case.verdict.findings();
     if let Some(first) = found.first() {
         set("message", json!(finding_heading(first)));
         set("trace", json!(found.iter().map(finding_text).collect::<Vec<_>>().join("\n")));

@@ -2,7 +2,7 @@
 
 use crate::ViewError;
 use crate::outside_text::line_up_to;
-use crate::run_text::counted;
+use crate::run_text::{counted, json_text};
 use crate::sarif::{findings_of, fingerprint};
 use serde_json::{Value, json};
 use vouch_runner::record::RunRecord;
@@ -13,7 +13,7 @@ const MAX_DESCRIPTION: usize = 500;
 
 pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
     let issues: Vec<_> = record.summary().causes.iter().filter_map(|cause| issue(record, cause)).collect();
-    serde_json::to_string_pretty(&issues).map(|text| text + "\n").map_err(|error| ViewError(error.to_string()))
+    json_text(&issues)
 }
 
 fn issue(record: &RunRecord, cause: &Cause) -> Option<Value> {

@@ -5,7 +5,7 @@
 
 use crate::ViewError;
 use crate::outside_text::{block, line};
-use crate::run_text::{build_name, finding_heading, finding_text, findings, reason, sorted_cases};
+use crate::run_text::{build_name, finding_heading, finding_text, reason, sorted_cases};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
@@ -107,7 +107,7 @@ fn test_case(xml: &mut String, case: &CaseReport) {
         attribute(&line(&case.group)),
         case.duration.as_secs_f64()
     );
-    let all = || findings(case).iter().map(finding_text).collect::<Vec<_>>().join("\n");
+    let all = || case.verdict.findings().iter().map(finding_text).collect::<Vec<_>>().join("\n");
     match &case.verdict {
         Verdict::Passed | Verdict::Warned(_) => {}
         Verdict::Failed(findings) => {

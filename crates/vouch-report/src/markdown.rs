@@ -2,14 +2,13 @@
 
 use crate::ViewError;
 use crate::outside_text::{block, line_up_to};
-use crate::run_text::{build_name, counted, counts_sentence, findings, outcome_sentence, reason, sorted_cases};
+use crate::run_text::{build_name, counted, counts_sentence, outcome_sentence, reason, sorted_cases};
 use crate::sarif::findings_of;
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::cause::Cause;
 use vouch_runner::run::summary::{ClauseStatus, Summary};
 use vouch_runner::run::verdict::Finding;
-use vouch_spec::scenario::Level;
 
 /// GitHub refuses a step summary of more than 1 MiB.
 const MAX_SUMMARY: usize = 1_000_000;
@@ -21,7 +20,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
     let mut text = summary(record);
     let not_passed: Vec<_> = sorted_cases(record)
         .into_iter()
-        .filter(|case| !findings(case).is_empty() || reason(&case.verdict).is_some())
+        .filter(|case| !case.verdict.findings().is_empty() || reason(&case.verdict).is_some())
         .collect();
     if !not_passed.is_empty() {
         text += "\n## Cases that did not pass\n";
@@ -31,7 +30,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
         if let Some(reason) = reason(&case.verdict) {
             let _ = write!(text, "\n{}\n", inline(&reason));
         }
-        findings(case).iter().for_each(|found| finding(&mut text, found));
+        case.verdict.findings().iter().for_each(|found| finding(&mut text, found));
     }
     Ok(text)
 }
@@ -123,24 +122,14 @@ fn clauses(text: &mut String, summary: &Summary) {
         *text += "\n| clause | level | status | requirement |\n|---|---|---|---|\n";
     }
     for clause in rows {
-        let level = if clause.level == Level::Must { "must" } else { "should" };
         let _ = writeln!(
             text,
-            "| {} | {level} | {} | {} |",
+            "| {} | {} | {} | {} |",
             inline(&clause.id),
-            status_words(clause.status),
+            clause.level.word(),
+            clause.status.words(),
             inline(&clause.text)
         );
-    }
-}
-
-/// The status of a clause in words.
-pub(crate) fn status_words(status: ClauseStatus) -> &'static str {
-    match status {
-        ClauseStatus::Satisfied => "satisfied",
-        ClauseStatus::Violated => "violated",
-        ClauseStatus::NotTested => "not tested",
-        ClauseStatus::NotApplicable => "not applicable",
     }
 }
 

@@ -1,6 +1,8 @@
 //! What several views say of a run in the same words.
 
+use crate::ViewError;
 use crate::outside_text::{block, line};
+use serde::Serialize;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::event::Started;
 use vouch_runner::run::summary::{Outcome, Summary};
@@ -13,12 +15,9 @@ pub(crate) fn sorted_cases(record: &RunRecord) -> Vec<&CaseReport> {
     cases
 }
 
-/// The findings of a case that failed or warned.
-pub(crate) fn findings(case: &CaseReport) -> &[Finding] {
-    match &case.verdict {
-        Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
-        _ => &[],
-    }
+/// A JSON document in indented lines.
+pub(crate) fn json_text(document: &impl Serialize) -> Result<String, ViewError> {
+    serde_json::to_string_pretty(document).map(|text| text + "\n").map_err(|error| ViewError(error.to_string()))
 }
 
 /// The name and version of the build under test.

@@ -3,7 +3,7 @@
 
 use crate::ViewError;
 use crate::outside_text::{block, line};
-use crate::run_text::{build_name, counted, findings, outcome_sentence, verdict_word};
+use crate::run_text::{build_name, counted, json_text, outcome_sentence, verdict_word};
 use serde_json::{Value, json};
 use vouch_runner::record::{RunRecord, sha256};
 use vouch_runner::run::cause::{Cause, CauseKey};
@@ -42,7 +42,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
             },
         }],
     });
-    serde_json::to_string_pretty(&document).map(|text| text + "\n").map_err(|error| ViewError(error.to_string()))
+    json_text(&document)
 }
 
 fn level(level: Level) -> &'static str {
@@ -52,11 +52,10 @@ fn level(level: Level) -> &'static str {
 fn rule(clause: &Clause) -> Value {
     let source =
         clause.source.as_ref().map(|source| format!(" Source: {}.", line(&source.to_string()))).unwrap_or_default();
-    let word = if clause.level == Level::Must { "must" } else { "should" };
     json!({
         "id": line(&clause.id),
         "shortDescription": { "text": line(&clause.text) },
-        "fullDescription": { "text": format!("{} ({word}): {}", line(&clause.group), line(&clause.text)) },
+        "fullDescription": { "text": format!("{} ({}): {}", line(&clause.group), clause.level.word(), line(&clause.text)) },
         "help": { "text": format!("{}{source}", line(&clause.text)) },
         "defaultConfiguration": { "level": level(clause.level) },
         "properties": { "tags": [line(&clause.group)], "since": clause.since },
@@ -110,7 +109,7 @@ fn result(record: &RunRecord, cause: &Cause, rule_index: &impl Fn(&str) -> usize
 
 /// The findings of a cause, each with its case.
 pub(crate) fn findings_of<'a>(record: &'a RunRecord, key: &CauseKey) -> Vec<(&'a CaseReport, &'a Finding)> {
-    let all = record.cases.iter().flat_map(|case| findings(case).iter().map(move |finding| (case, finding)));
+    let all = record.cases.iter().flat_map(|case| case.verdict.findings().iter().map(move |finding| (case, finding)));
     all.filter(|(_, finding)| finding.cause == *key).collect()
 }
 

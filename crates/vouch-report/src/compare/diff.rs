@@ -1,11 +1,11 @@
 //! What a new build fixed, broke and changed on the wire, compared with an old one.
 
 use super::wire::{self, WireChange};
-use crate::run_text::{findings, reason, verdict_word};
+use crate::run_text::{reason, verdict_word};
 use std::collections::BTreeMap;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::verdict::{CaseReport, Verdict};
-use vouch_spec::scenario::{Clause, Level};
+use vouch_spec::scenario::Clause;
 
 /// A case whose verdict changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,12 +125,12 @@ impl Diff {
 }
 
 fn causes(case: &CaseReport) -> std::collections::BTreeSet<&vouch_runner::run::cause::CauseKey> {
-    findings(case).iter().map(|finding| &finding.cause).collect()
+    case.verdict.findings().iter().map(|finding| &finding.cause).collect()
 }
 
 /// The change of a case; `shown` is the report of it that says why.
 fn change(before: &'static str, new: &CaseReport, shown: &CaseReport) -> CaseChange {
-    let first = findings(shown).first();
+    let first = shown.verdict.findings().first();
     let clauses = first.map_or_else(|| shown.proves.clone(), |finding| finding.clauses.clone());
     let why = first.map(|finding| {
         let got = finding.got.as_str().lines().next().unwrap_or("nothing");
@@ -162,19 +162,15 @@ fn clause_changes(old: &RunRecord, new: &RunRecord) -> Vec<String> {
         }
     }
     let added = after.iter().filter(|clause| before.get(&clause.id).is_none());
-    changes.extend(added.map(|clause| format!("{} ({}) is new: {}", clause.id, level(clause.level), clause.text)));
+    changes.extend(added.map(|clause| format!("{} ({}) is new: {}", clause.id, clause.level.word(), clause.text)));
     changes
 }
 
 fn clause_change(old: &Clause, new: &Clause) -> Option<String> {
     if old.level != new.level {
-        return Some(format!("{} was {} and is {}", new.id, level(old.level), level(new.level)));
+        return Some(format!("{} was {} and is {}", new.id, old.level.word(), new.level.word()));
     }
     (old.text != new.text).then(|| format!("{} has another text: {}", new.id, new.text))
-}
-
-fn level(of: Level) -> &'static str {
-    if of == Level::Must { "must" } else { "should" }
 }
 
 /// Differences between the runs that can explain changes of verdicts.

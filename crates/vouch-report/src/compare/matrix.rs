@@ -1,8 +1,9 @@
 //! Builds side by side: the status of each clause in each record.
 
-use crate::markdown::{inline, status_words};
+use crate::markdown::inline;
 use crate::outside_text::line;
 use crate::run_text::{build_name, outcome_sentence};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::summary::{ClauseStatus, Summary};
@@ -83,7 +84,7 @@ impl Matrix {
         match format {
             MatrixFormat::Console => self.console(),
             MatrixFormat::Markdown => self.markdown(),
-            MatrixFormat::Html => self.html(),
+            MatrixFormat::Html => self.html().into_string(),
         }
     }
 
@@ -101,7 +102,7 @@ impl Matrix {
         text.truncate(text.trim_end().len());
         text.push('\n');
         for row in &self.rows {
-            let _ = write!(text, "{:<width$}  {:<6}", row.id, level(row.level));
+            let _ = write!(text, "{:<width$}  {:<6}", row.id, row.level.word());
             for status in &row.statuses {
                 let _ = write!(text, "  {:<14}", words(*status));
             }
@@ -125,38 +126,72 @@ impl Matrix {
         for row in &self.rows {
             let statuses: Vec<_> = row.statuses.iter().map(|status| marked(*status)).collect();
             let (id, requirement) = (inline(&row.id), inline(&row.text));
-            let _ = writeln!(text, "| {id} | {} | {} | {requirement} |", level(row.level), statuses.join(" | "));
+            let _ = writeln!(text, "| {id} | {} | {} | {requirement} |", row.level.word(), statuses.join(" | "));
         }
         text + &self.note()
     }
 
-    fn html(&self) -> String {
-        let mut page = String::from(HEAD);
-        page += "<table>\n<caption>Builds</caption>\n<tr><th scope=\"col\"></th><th scope=\"col\">Build</th>\
-                 <th scope=\"col\">Record</th><th scope=\"col\">Suite</th><th scope=\"col\">Outcome</th></tr>\n";
-        for build in &self.builds {
-            let Build { letter, name, source, outcome, edition } = build;
-            let (name, source) = (html(name), html(source));
-            let _ = writeln!(
-                page,
-                "<tr><th scope=\"row\">{letter}</th><td>{name}</td><td>{source}</td><td>edition {edition}</td><td>{outcome}</td></tr>"
-            );
-        }
-        page += "</table>\n<table>\n<caption>Clauses</caption>\n<tr><th scope=\"col\">Clause</th><th scope=\"col\">Level</th>";
-        self.builds.iter().for_each(|build| {
-            let _ = write!(page, "<th scope=\"col\">{}</th>", build.letter);
-        });
-        page += "<th scope=\"col\">Requirement</th></tr>\n";
-        for row in &self.rows {
-            let _ = write!(page, "<tr><th scope=\"row\">{}</th><td>{}</td>", html(&line(&row.id)), level(row.level));
-            for status in &row.statuses {
-                let class = if *status == Some(ClauseStatus::Violated) { " class=\"violated\"" } else { "" };
-                let _ = write!(page, "<td{class}>{}</td>", words(*status));
+    fn html(&self) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width";
+                    title { "Vouch: builds by clause" }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    main {
+                        h1 { "Builds by clause" }
+                        (self.html_builds())
+                        (self.html_clauses())
+                        p { (self.note().trim()) }
+                    }
+                }
             }
-            let _ = writeln!(page, "<td>{}</td></tr>", html(&line(&row.text)));
         }
-        let _ = writeln!(page, "</table>\n<p>{}</p>\n</main>\n</body>\n</html>", self.note().trim());
-        page
+    }
+
+    fn html_builds(&self) -> Markup {
+        html! {
+            table {
+                caption { "Builds" }
+                tr { @for heading in ["", "Build", "Record", "Suite", "Outcome"] { th scope="col" { (heading) } } }
+                @for Build { letter, name, source, outcome, edition } in &self.builds {
+                    tr {
+                        th scope="row" { (letter) }
+                        td { (name) }
+                        td { (source) }
+                        td { "edition " (edition) }
+                        td { (outcome) }
+                    }
+                }
+            }
+        }
+    }
+
+    fn html_clauses(&self) -> Markup {
+        html! {
+            table {
+                caption { "Clauses" }
+                tr {
+                    @for heading in ["Clause", "Level"] { th scope="col" { (heading) } }
+                    @for build in &self.builds { th scope="col" { (build.letter) } }
+                    th scope="col" { "Requirement" }
+                }
+                @for row in &self.rows {
+                    tr {
+                        th scope="row" { (line(&row.id)) }
+                        td { (row.level.word()) }
+                        @for status in &row.statuses {
+                            td class=[(*status == Some(ClauseStatus::Violated)).then_some("violated")] { (words(*status)) }
+                        }
+                        td { (line(&row.text)) }
+                    }
+                }
+            }
+        }
     }
 
     fn note(&self) -> String {
@@ -168,25 +203,13 @@ impl Matrix {
     }
 }
 
-/// The start of the page. The colours have a contrast of at least 4.5 to 1.
-const HEAD: &str = "<!doctype html>
-<html lang=\"en\">
-<head>
-<meta charset=\"utf-8\">
-<meta name=\"viewport\" content=\"width=device-width\">
-<title>Vouch: builds by clause</title>
-<style>
-:root { color-scheme: light dark; }
+/// The colours have a contrast of at least 4.5 to 1.
+const STYLE: &str = ":root { color-scheme: light dark; }
 body { font: 1rem/1.4 system-ui, sans-serif; margin: 1rem; }
 table { border-collapse: collapse; margin-bottom: 2rem; display: block; overflow-x: auto; }
 caption { font-weight: bold; text-align: left; }
 th, td { border: 1px solid #888; padding: 0.2rem 0.6rem; text-align: left; vertical-align: top; }
 .violated { background: #b00020; color: #fff; font-weight: bold; }
-</style>
-</head>
-<body>
-<main>
-<h1>Builds by clause</h1>
 ";
 
 fn add_column(rows: &mut Vec<Row>, column: usize, columns: usize, summary: &Summary) {
@@ -210,12 +233,8 @@ fn letter(number: usize) -> String {
     }
 }
 
-fn level(of: Level) -> &'static str {
-    if of == Level::Must { "must" } else { "should" }
-}
-
 fn words(status: Option<ClauseStatus>) -> &'static str {
-    status.map_or("not in suite", status_words)
+    status.map_or("not in suite", ClauseStatus::words)
 }
 
 fn marked(status: Option<ClauseStatus>) -> String {
@@ -223,8 +242,4 @@ fn marked(status: Option<ClauseStatus>) -> String {
         Some(ClauseStatus::Violated) => "**violated**".into(),
         _ => words(status).into(),
     }
-}
-
-fn html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,12 +1,11 @@
 //! The findings: each cause with one finding in full, or every finding.
 
 use super::layout::{block, wrap};
-use super::{Console, count_cases};
+use super::{Console, cases_counted};
 use std::io::{self, Write};
 use vouch_runner::run::cause::{Cause, is_about_servers};
 use vouch_runner::run::summary::Summary;
-use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
-use vouch_spec::scenario::Level;
+use vouch_runner::run::verdict::{CaseReport, Finding};
 use vouch_spec::text::Diagnostic;
 
 /// How many cases of a cause are named.
@@ -18,12 +17,11 @@ impl<W: Write> Console<W> {
         let cases = std::mem::take(&mut self.cases);
         let count = summary.causes.len();
         for (number, cause) in summary.causes.iter().enumerate() {
-            let specimen = specimen(cause, &cases);
             let style = if cause.warning { &self.styles.warn } else { &self.styles.bad };
             let word = style.apply_to(if cause.warning { "WARN" } else { "FAIL" });
             let heading = format!("cause {} of {count}: {}{}", number + 1, extent(cause), self.consequence(cause));
             writeln!(self.out, "\n{}", wrap(&heading, self.width, &format!("{word} "), "     "))?;
-            if let Some((case, finding)) = specimen {
+            if let Some((case, finding)) = cause.findings(&cases).first() {
                 self.case_heading(case)?;
                 self.finding(finding)?;
                 self.conditions(case)?;
@@ -38,7 +36,10 @@ impl<W: Write> Console<W> {
     pub(super) fn every_finding(&mut self) -> io::Result<()> {
         let cases = std::mem::take(&mut self.cases);
         for case in &cases {
-            let (Verdict::Failed(findings) | Verdict::Warned(findings)) = &case.verdict else { continue };
+            let findings = case.verdict.findings();
+            if findings.is_empty() {
+                continue;
+            }
             writeln!(self.out)?;
             self.case_line(case)?;
             writeln!(self.out, "{}", wrap(&case.title, self.width, "     ", "     "))?;
@@ -61,9 +62,8 @@ impl<W: Write> Console<W> {
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         for id in &finding.clauses {
             if let Some(clause) = self.clauses.get(id) {
-                let level = if clause.level == Level::Must { "must" } else { "should" };
                 let id = self.styles.bold.apply_to(id);
-                let text = format!("{id} ({level}) {}", clause.text);
+                let text = format!("{id} ({}) {}", clause.level.word(), clause.text);
                 writeln!(self.out, "{}", wrap(&text, self.width, "  ", "    "))?;
             }
         }
@@ -119,21 +119,13 @@ impl<W: Write> Console<W> {
     }
 }
 
-/// The finding that is shown for a cause, with its case.
-fn specimen<'a>(cause: &Cause, cases: &'a [CaseReport]) -> Option<(&'a CaseReport, &'a Finding)> {
-    let first = cause.cases.first()?;
-    let case = cases.iter().find(|case| case.id == *first)?;
-    let (Verdict::Failed(findings) | Verdict::Warned(findings)) = &case.verdict else { return None };
-    findings.iter().find(|finding| finding.cause == cause.key).map(|finding| (case, finding))
-}
-
 fn extent(cause: &Cause) -> String {
-    let mut text = count_cases(cause.cases.len());
+    let mut text = cases_counted(cause.cases.len());
     if !cause.clauses.is_empty() {
         text += &format!(", {}", cause.clauses.join(" "));
     }
     if !cause.not_reached.is_empty() {
-        text += &format!("; it keeps {} from being reached", count_cases(cause.not_reached.len()));
+        text += &format!("; it keeps {} from being reached", cases_counted(cause.not_reached.len()));
     }
     text
 }

@@ -6,6 +6,7 @@ mod layout;
 mod progress;
 mod safe_events;
 
+use crate::run_text::counted;
 use console::Style;
 use layout::wrap;
 use progress::Progress;
@@ -120,7 +121,7 @@ impl<W: Write> Console<W> {
             env!("CARGO_PKG_VERSION"),
             started.target,
             started.time,
-            count_cases(started.cases)
+            cases_counted(started.cases)
         )?;
         if started.token_storage != [Area::Secure] {
             let areas: Vec<_> = started.token_storage.iter().map(|area| area.word()).collect();
@@ -129,7 +130,7 @@ impl<W: Write> Console<W> {
         Ok(())
     }
 
-    fn case(&mut self, case: &CaseReport) -> io::Result<()> {
+    fn case(&mut self, case: CaseReport) {
         let group = self.groups.entry(case.group.clone()).or_default();
         match &case.verdict {
             Verdict::Passed => group.passed += 1,
@@ -139,8 +140,7 @@ impl<W: Write> Console<W> {
             Verdict::Skipped(_) => group.skipped += 1,
             Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => group.other += 1,
         }
-        self.cases.push(CaseReport { record: None, ..case.clone() });
-        Ok(())
+        self.cases.push(case);
     }
 
     /// A line for a case.
@@ -204,7 +204,7 @@ impl<W: Write> Console<W> {
             writeln!(self.out)?;
         }
         for (reason, count) in &summary.skip_reasons {
-            let text = format!("skipped: {} because {reason}", count_cases(*count));
+            let text = format!("skipped: {} because {reason}", cases_counted(*count));
             writeln!(self.out, "{}", wrap(&text, self.width, "  ", "    "))?;
         }
         self.clause_table(summary)?;
@@ -240,7 +240,7 @@ impl<W: Write> Console<W> {
                 writeln!(self.out, "{}, as far as it was tested: {untested} {clauses} not tested", style.apply_to(word))
             }
             Outcome::Inconclusive if summary.not_reached > 0 => {
-                writeln!(self.out, "{}: {} not reached", style.apply_to(word), count_cases(summary.not_reached))
+                writeln!(self.out, "{}: {} not reached", style.apply_to(word), cases_counted(summary.not_reached))
             }
             Outcome::Inconclusive if summary.passed > 0 => {
                 writeln!(self.out, "{}: {untested} {clauses} not tested", style.apply_to(word))
@@ -299,20 +299,23 @@ impl<W: Write> Console<W> {
     }
 }
 
-fn count_cases(count: usize) -> String {
-    format!("{count} case{}", if count == 1 { "" } else { "s" })
+fn cases_counted(count: usize) -> String {
+    counted(count, "case", "cases")
 }
 
 impl<W: Write> Listener for Console<W> {
     fn on_event(&mut self, event: &RunEvent) -> io::Result<()> {
-        match &safe_events::safe_event(event)? {
-            RunEvent::Started(started) => self.started(started),
+        match safe_events::safe_event(event)? {
+            RunEvent::Started(started) => self.started(&started),
             RunEvent::Progress { ended, failed } => {
-                self.progress.iter_mut().for_each(|progress| progress.update(*ended, *failed));
+                self.progress.iter_mut().for_each(|progress| progress.update(ended, failed));
                 Ok(())
             }
-            RunEvent::CaseFinished(case) => self.case(case),
-            RunEvent::Finished(summary) => self.finished(summary),
+            RunEvent::CaseFinished(case) => {
+                self.case(*case);
+                Ok(())
+            }
+            RunEvent::Finished(summary) => self.finished(&summary),
         }?;
         self.out.flush()
     }

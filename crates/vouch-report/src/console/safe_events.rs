@@ -23,7 +23,7 @@ pub(super) fn safe_event(event: &RunEvent) -> io::Result<RunEvent> {
 
 /// Escapes in an excerpt move its marked part.
 fn with_safe_excerpts(case: &CaseReport) -> Box<CaseReport> {
-    let mut case = CaseReport { record: None, ..case.clone() };
+    let mut case = case.without_record();
     let mend = |finding: &mut Finding| finding.excerpt = excerpt(&finding.excerpt);
     match &mut case.verdict {
         Verdict::Failed(findings) | Verdict::Warned(findings) => findings.iter_mut().for_each(mend),

@@ -1,7 +1,6 @@
 //! The clause matrix: each clause with level, status and source.
 
 use super::Page;
-use super::overview::level_word;
 use crate::outside_text::line;
 use maud::{Markup, html};
 use vouch_runner::run::summary::{ClauseResult, ClauseStatus};
@@ -42,17 +41,17 @@ impl Page<'_> {
     }
 
     fn clause(&self, clause: &ClauseResult) -> Markup {
-        let (word, tone) = match clause.status {
-            ClauseStatus::Satisfied => ("satisfied", "good"),
-            ClauseStatus::Violated => ("violated", "bad"),
-            ClauseStatus::NotTested => ("not tested", "warn"),
-            ClauseStatus::NotApplicable => ("not applicable", "dim"),
+        let tone = match clause.status {
+            ClauseStatus::Satisfied => "good",
+            ClauseStatus::Violated => "bad",
+            ClauseStatus::NotTested => "warn",
+            ClauseStatus::NotApplicable => "dim",
         };
         html! {
             tr {
                 th scope="row" class="id" { (line(&clause.id)) }
-                td { (level_word(clause.level)) }
-                td class={ "st " (tone) } { (word) }
+                td { (clause.level.word()) }
+                td class={ "st " (tone) } { (clause.status.words()) }
                 td class="st" { (clause.satisfied_count) " passed" }
                 td class="text" {
                     (line(&clause.text))

@@ -10,9 +10,8 @@ use vouch_runner::run::verdict::{CaseReport, Excerpt, Finding, Verdict};
 /// The findings of a case, and the failed step that keeps a case from being reached.
 pub(super) fn of(verdict: &Verdict) -> &[Finding] {
     match verdict {
-        Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
         Verdict::NotReached(reached) => std::slice::from_ref(&reached.setup),
-        _ => &[],
+        other => other.findings(),
     }
 }
 

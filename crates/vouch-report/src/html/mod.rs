@@ -14,6 +14,7 @@ mod tests;
 
 use crate::ViewError;
 use crate::outside_text::line;
+use crate::run_text::{build_name, sorted_cases};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::collections::HashMap;
 use vouch_runner::record::RunRecord;
@@ -35,8 +36,7 @@ struct Page<'a> {
 }
 
 pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
-    let mut cases: Vec<_> = record.cases.iter().collect();
-    cases.sort_by(|a, b| a.id.cmp(&b.id));
+    let cases = sorted_cases(record);
     let numbers = cases.iter().enumerate().map(|(number, case)| (case.id.as_str(), number)).collect();
     let page = Page { record, summary: record.summary(), cases, numbers };
     Ok(page.document().into_string())
@@ -44,7 +44,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
 
 impl Page<'_> {
     fn document(&self) -> Markup {
-        let build = self.build();
+        let build = build_name(&self.record.started);
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -95,12 +95,6 @@ impl Page<'_> {
         }
     }
 
-    /// Name and version of the build under test.
-    fn build(&self) -> String {
-        let sdk = &self.record.started.sdk;
-        line(format!("{} {}", sdk.name, sdk.version).trim())
-    }
-
     /// The id of a case, as a link where the page shows the case.
     fn case_link(&self, id: &str) -> Markup {
         match self.numbers.get(id) {
@@ -121,9 +115,4 @@ impl Page<'_> {
             @if !more.is_empty() { details { summary { "and " (more.len()) " more" } (list(more)) } }
         }
     }
-}
-
-/// A count with the noun in the right number.
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -1,23 +1,23 @@
 //! The verdict, the causes and the environment.
 
-use super::{Page, counted};
+use super::Page;
 use crate::outside_text::{block, line};
+use crate::run_text::{build_name, counted, outcome_sentence};
 use maud::{Markup, html};
 use vouch_runner::run::cause::Cause;
 use vouch_runner::run::summary::{ClauseStatus, Completeness, Outcome, Summary};
-use vouch_runner::run::verdict::{Finding, Strictness, Verdict};
+use vouch_runner::run::verdict::Strictness;
 use vouch_spec::scenario::Level;
 
 impl Page<'_> {
     /// What was tested, the outcome in words, the counts, and how much was tested.
     pub(super) fn verdict(&self) -> Markup {
         let (summary, started) = (&self.summary, &self.record.started);
-        let (sentence, tone) = outcome(summary);
         let roles = started.roles.join(", ");
         html! {
-            div class={ "verdict " (tone) } {
-                h1 { (self.build()) }
-                p class="outcome" { (sentence) }
+            div class={ "verdict " (tone(summary.outcome())) } {
+                h1 { (build_name(started)) }
+                p class="outcome" { (outcome_sentence(summary)) }
                 p { (counts(summary)) " in " (format!("{:.1} s", summary.duration.as_secs_f64())) "." }
                 (bar(summary))
                 p { (coverage(summary)) }
@@ -42,7 +42,7 @@ impl Page<'_> {
     }
 
     fn cause(&self, number: usize, cause: &Cause) -> Markup {
-        let advice = self.specimen(cause).and_then(|finding| finding.advice.as_deref());
+        let advice = cause.findings(&self.record.cases).first().and_then(|(_, finding)| finding.advice.as_deref());
         html! {
             article class={ "cause" @if cause.warning { " warning" } } {
                 h3 {
@@ -63,13 +63,6 @@ impl Page<'_> {
         }
     }
 
-    /// The first finding of a cause.
-    fn specimen(&self, cause: &Cause) -> Option<&Finding> {
-        let case = self.cases[*self.numbers.get(cause.cases.first()?.as_str())?];
-        let (Verdict::Failed(findings) | Verdict::Warned(findings)) = &case.verdict else { return None };
-        findings.iter().find(|finding| finding.cause == cause.key)
-    }
-
     /// Clauses with level and text.
     pub(super) fn clause_list(&self, ids: &[String]) -> Markup {
         let known = &self.record.started.suite.clauses;
@@ -79,7 +72,7 @@ impl Page<'_> {
                 @for id in ids {
                     li {
                         b { (line(id)) } " "
-                        @if let Some(clause) = known.get(id) { "(" (level_word(clause.level)) ") " (line(&clause.text)) }
+                        @if let Some(clause) = known.get(id) { "(" (clause.level.word()) ") " (line(&clause.text)) }
                     }
                 }
             }
@@ -140,35 +133,12 @@ pub(super) fn expected_and_got(expected: &str, got: &str) -> Markup {
     }
 }
 
-pub(super) fn level_word(level: Level) -> &'static str {
-    if level == Level::Must { "must" } else { "should" }
-}
-
-/// The outcome in words and its tone. Only a whole run conforms.
-fn outcome(summary: &Summary) -> (String, &'static str) {
-    let untested = summary.untested_must_clauses();
-    let clauses = || counted(untested, "must clause was not tested", "must clauses were not tested");
-    let nothing = "The run says nothing about the build.";
-    match summary.outcome() {
-        Outcome::Conforms if untested > 0 => {
-            (format!("The build conforms, as far as it was tested: {}.", clauses()), "good")
-        }
-        Outcome::Conforms => ("The build conforms.".into(), "good"),
-        Outcome::PartPassed => {
-            ("The chosen cases passed. No verdict on the build follows from a part of the suite.".into(), "good")
-        }
-        Outcome::DoesNotConform => ("The build does not conform.".into(), "bad"),
-        Outcome::BadScenario => (format!("A scenario is invalid. {nothing}"), "bad"),
-        Outcome::HarnessFailed => (format!("The harness or its environment failed. {nothing}"), "bad"),
-        Outcome::Inconclusive if summary.not_reached > 0 => {
-            let cases = counted(summary.not_reached, "case was not reached", "cases were not reached");
-            (format!("The run is inconclusive: {cases}."), "warn")
-        }
-        Outcome::Inconclusive if summary.passed == 0 => {
-            ("The run is inconclusive: no clause was tested.".into(), "warn")
-        }
-        Outcome::Inconclusive => (format!("The run is inconclusive: {}.", clauses()), "warn"),
-        Outcome::Interrupted => ("The run was interrupted. The report shows the cases that had ended.".into(), "warn"),
+/// What the outcome means for the reader, as a class of the style sheet.
+fn tone(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Conforms | Outcome::PartPassed => "good",
+        Outcome::DoesNotConform | Outcome::BadScenario | Outcome::HarnessFailed => "bad",
+        Outcome::Inconclusive | Outcome::Interrupted => "warn",
     }
 }
 
@@ -208,13 +178,9 @@ fn coverage(summary: &Summary) -> String {
         summary.clauses.iter().filter(|clause| clause.level == level && clause.status == status).count()
     };
     let level = |level: Level| {
-        let words = [
-            (ClauseStatus::Satisfied, "satisfied"),
-            (ClauseStatus::Violated, "violated"),
-            (ClauseStatus::NotTested, "not tested"),
-            (ClauseStatus::NotApplicable, "not applicable"),
-        ];
-        let words = words.map(|(status, word)| (of(level, status), word));
+        use ClauseStatus::{NotApplicable, NotTested, Satisfied, Violated};
+        let statuses = [Satisfied, Violated, NotTested, NotApplicable];
+        let words = statuses.map(|status| (of(level, status), status.words()));
         let words: Vec<_> =
             words.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         if words.is_empty() { "none".to_owned() } else { words.join(", ") }

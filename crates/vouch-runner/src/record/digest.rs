@@ -100,7 +100,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DigestError> {
     Ok(())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -14,7 +14,7 @@ pub use case_record::{
     Answer, CaseRecord, HeaderRecord, RecordedResult, StepOutcome, StepRecord, StoredItem, WireRecord,
 };
 pub use context::{Host, RunContext, SuiteInfo};
-pub use digest::{BuildDigest, DigestError, of_bytes as sha256, of_path as build_digest};
+pub use digest::{BuildDigest, DigestError, hex, of_bytes as sha256, of_path as build_digest};
 pub use file::{RecordError, RecordWriter, RunRecord};
 
 /// The version of the record's format, raised on every incompatible change.

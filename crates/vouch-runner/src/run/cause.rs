@@ -59,6 +59,14 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// Its findings, each with its case: those of the specimen first.
+    pub fn findings<'a>(&self, cases: &'a [CaseReport]) -> Vec<(&'a CaseReport, &'a Finding)> {
+        let all = cases.iter().flat_map(|case| case.verdict.findings().iter().map(move |finding| (case, finding)));
+        let mut found: Vec<_> = all.filter(|(_, finding)| finding.cause == self.key).collect();
+        found.sort_by_cached_key(|(case, _)| self.cases.iter().position(|id| *id == case.id));
+        found
+    }
+
     /// The cause that a finding shows, without cases.
     fn of(finding: &Finding) -> Self {
         Self {

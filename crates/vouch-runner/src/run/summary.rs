@@ -24,6 +24,18 @@ pub enum ClauseStatus {
     NotApplicable,
 }
 
+impl ClauseStatus {
+    /// The status as reports name it.
+    pub fn words(self) -> &'static str {
+        match self {
+            ClauseStatus::Satisfied => "satisfied",
+            ClauseStatus::Violated => "violated",
+            ClauseStatus::NotTested => "not tested",
+            ClauseStatus::NotApplicable => "not applicable",
+        }
+    }
+}
+
 /// The result of one clause.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

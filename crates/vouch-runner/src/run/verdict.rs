@@ -39,12 +39,7 @@ pub struct CaseReport {
 impl CaseReport {
     /// The report of a planned case.
     pub(super) fn new(case: &PlannedCase, verdict: Verdict, duration: Duration) -> Self {
-        let advice = match &verdict {
-            Verdict::Failed(findings) | Verdict::Warned(findings) => {
-                findings.iter().find_map(|finding| finding.advice.clone())
-            }
-            _ => None,
-        };
+        let advice = verdict.findings().iter().find_map(|finding| finding.advice.clone());
         Self {
             id: case.id.clone(),
             group: case.scenario.group.clone(),
@@ -55,6 +50,24 @@ impl CaseReport {
             verdict,
             duration,
             conditions: vec![],
+            record: None,
+        }
+    }
+
+    /// A copy without the record, which is most of a report.
+    #[must_use]
+    pub fn without_record(&self) -> Self {
+        let Self { id, group, title, advice, file, proves, verdict, duration, conditions, record: _ } = self;
+        Self {
+            id: id.clone(),
+            group: group.clone(),
+            title: title.clone(),
+            advice: advice.clone(),
+            file: file.clone(),
+            proves: proves.clone(),
+            verdict: verdict.clone(),
+            duration: *duration,
+            conditions: conditions.clone(),
             record: None,
         }
     }
@@ -97,6 +110,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The findings of a case that failed or warned; none of another.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
+            _ => &[],
+        }
+    }
+
     /// Turns a failure into a warning if the strictness of the run allows it.
     #[must_use]
     pub fn with_strictness(self, clauses: &Clauses, strictness: Strictness) -> Self {

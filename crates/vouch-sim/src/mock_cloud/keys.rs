@@ -1,4 +1,4 @@
-//! The signing key of one run. Made at its start: no key lies in the repository.
+//! The signing key of one run. Made at its start: the repository has no key.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};

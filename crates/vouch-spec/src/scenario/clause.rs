@@ -89,6 +89,16 @@ pub enum Level {
     Should,
 }
 
+impl Level {
+    /// The word that clause files use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::Must => "must",
+            Level::Should => "should",
+        }
+    }
+}
+
 /// All clauses, in the order of the file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
