@@ -3,7 +3,6 @@
 use crate::ViewError;
 use crate::outside_text::{block, line, line_up_to};
 use crate::run_text::{counted, finding_heading, reason};
-use crate::sarif::findings_of;
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::verdict::Verdict;
@@ -51,7 +50,7 @@ pub(crate) fn render_annotations(record: &RunRecord) -> Result<String, ViewError
 fn annotations(record: &RunRecord) -> Vec<Annotation> {
     let summary = record.summary();
     let causes = summary.causes.iter().filter_map(|cause| {
-        let shown = findings_of(record, &cause.key);
+        let shown = cause.findings(&record.cases);
         let (case, first) = shown.first()?;
         let cases = counted(cause.cases.len(), "case", "cases");
         let advice = first.advice.as_ref().map(|advice| format!("\nAdvice: {}", line(advice))).unwrap_or_default();

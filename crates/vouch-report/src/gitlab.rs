@@ -3,7 +3,7 @@
 use crate::ViewError;
 use crate::outside_text::line_up_to;
 use crate::run_text::{counted, json_text};
-use crate::sarif::{findings_of, fingerprint};
+use crate::sarif::fingerprint;
 use serde_json::{Value, json};
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::cause::Cause;
@@ -17,7 +17,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
 }
 
 fn issue(record: &RunRecord, cause: &Cause) -> Option<Value> {
-    let shown = findings_of(record, &cause.key);
+    let shown = cause.findings(&record.cases);
     let (_, first) = shown.first()?;
     let clauses = if cause.clauses.is_empty() { "no clause".to_owned() } else { cause.clauses.join(" ") };
     let cases = counted(cause.cases.len(), "case", "cases");

@@ -3,7 +3,6 @@
 use crate::ViewError;
 use crate::outside_text::{block, line_up_to};
 use crate::run_text::{build_name, counted, counts_sentence, outcome_sentence, reason, sorted_cases};
-use crate::sarif::findings_of;
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::cause::Cause;
@@ -98,7 +97,7 @@ fn cause_text(record: &RunRecord, cause: &Cause) -> String {
         let _ = write!(text, "; it keeps {} from being reached", counted(cause.not_reached.len(), "case", "cases"));
     }
     text.push('.');
-    let advice = findings_of(record, &cause.key).into_iter().find_map(|(_, finding)| finding.advice.as_ref());
+    let advice = cause.findings(&record.cases).into_iter().find_map(|(_, finding)| finding.advice.as_ref());
     if let Some(advice) = advice {
         let _ = write!(text, " Advice: {}", inline(advice));
     }

@@ -7,7 +7,7 @@ use crate::run_text::{build_name, counted, json_text, outcome_sentence, verdict_
 use serde_json::{Value, json};
 use vouch_runner::record::{RunRecord, sha256};
 use vouch_runner::run::cause::{Cause, CauseKey};
-use vouch_runner::run::verdict::{CaseReport, Finding, Location, Verdict};
+use vouch_runner::run::verdict::{CaseReport, Location, Verdict};
 use vouch_spec::scenario::{Clause, Level};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -72,7 +72,7 @@ fn rule_without_clause() -> Value {
 
 /// The result of a cause: its first finding, with the other findings as related locations.
 fn result(record: &RunRecord, cause: &Cause, rule_index: &impl Fn(&str) -> usize) -> Option<Value> {
-    let shown = findings_of(record, &cause.key);
+    let shown = cause.findings(&record.cases);
     let (case, first) = shown.first()?;
     let rule = cause.clauses.iter().find(|id| record.started.suite.clauses.get(id).is_some());
     let related = shown[1..].iter().take(MAX_RELATED).enumerate().map(|(id, (case, finding))| {
@@ -105,12 +105,6 @@ fn result(record: &RunRecord, cause: &Cause, rule_index: &impl Fn(&str) -> usize
             "notReached": cause.not_reached.iter().map(|id| line(id)).collect::<Vec<_>>(),
         },
     }))
-}
-
-/// The findings of a cause, each with its case.
-pub(crate) fn findings_of<'a>(record: &'a RunRecord, key: &CauseKey) -> Vec<(&'a CaseReport, &'a Finding)> {
-    let all = record.cases.iter().flat_map(|case| case.verdict.findings().iter().map(move |finding| (case, finding)));
-    all.filter(|(_, finding)| finding.cause == *key).collect()
 }
 
 /// The same for the same cause in every run.
