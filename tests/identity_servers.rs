@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{stdout, vouch};
+use common::{stdout, unwrapped, vouch};
 use std::path::{Path, PathBuf};
 
 /// The target file of a server, if npm has installed it.
@@ -52,11 +52,6 @@ fn run(target: impl AsRef<std::ffi::OsStr>, more: &[&str]) -> (i32, String) {
 }
 
 /// The clauses that a report calls violated.
-/// The report without its line breaks.
-fn unwrapped(report: &str) -> String {
-    report.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn violated(report: &str) -> Vec<&str> {
     let mut clauses: Vec<_> =
         report.lines().filter_map(|line| line.trim_start().strip_prefix("violated ")?.split(' ').next()).collect();

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{stderr, stdout, target, vouch};
+use common::{stderr, stdout, target, unwrapped, vouch};
 use std::time::{Duration, Instant};
 
 /// Runs two scenarios, one of them with a relaunch, against a misbehaving adapter and returns the report.
@@ -21,7 +21,7 @@ fn run_rogue(mode: &str) -> String {
 fn expect(mode: &str, words: &[&str]) {
     let out = run_rogue(mode);
     for word in words {
-        assert!(out.contains(word), "{mode}: `{word}` is not in\n{out}");
+        assert!(unwrapped(&out).contains(word), "{mode}: `{word}` is not in\n{out}");
     }
     assert!(out.contains("the build does not conform"), "{mode}:\n{out}");
 }

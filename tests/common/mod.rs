@@ -25,6 +25,12 @@ pub fn target(text: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
+/// A report without its line breaks, which come where a line is full.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub fn unwrapped(report: &str) -> String {
+    report.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A `vouch mock-cloud` of its own. It ends with this.
 #[allow(dead_code, reason = "not every test file needs it")]
 pub struct CloudProcess {
