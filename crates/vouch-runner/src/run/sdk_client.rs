@@ -45,6 +45,13 @@ struct CallStart {
     knew_deletion: bool,
 }
 
+/// What the SDK reported of the end of its session.
+#[derive(Clone, Copy)]
+pub(super) struct ReportedEnd {
+    stored_session: StoredSession,
+    deletion: bool,
+}
+
 /// The exchanges of a step.
 pub(super) struct TrafficWindow {
     /// The exchanges that the step caused.
@@ -137,6 +144,21 @@ impl SdkClient {
     /// Records that the SDK was killed during a call: it may be in either scheme.
     pub fn record_crash(&self) {
         self.log.lock().observed.token_scheme = false;
+    }
+
+    /// What the SDK reported so far of the end of its session.
+    pub fn reported_end(&self) -> ReportedEnd {
+        let log = self.log.lock();
+        ReportedEnd { stored_session: log.observed.stored_session, deletion: log.deletion_reported }
+    }
+
+    /// Takes back what the SDK reported since then of the end of its session, in an answer that reached no caller.
+    pub fn withdraw_end(&self, before: ReportedEnd) {
+        let log = &mut *self.log.lock();
+        if log.observed.stored_session != before.stored_session {
+            log.observed.stored_session = StoredSession::MayExist;
+        }
+        log.deletion_reported &= before.deletion;
     }
 
     /// Records a status that the SDK returned.

@@ -12,10 +12,12 @@ use vouch_spec::step::Crash;
 impl Execute for Crash {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         world.device.arm(self.write.unwrap_or(world.crash_point.write), WriteFault::End)?;
+        let before = world.sdk.reported_end();
         let answer = executor(&self.step.step).execute(world).await;
         // A built-in SDK that was ended in the middle may still have answered: no caller was left to receive it.
         if world.device.disarm() {
             world.sdk.record_crash();
+            world.sdk.withdraw_end(before);
             if self.write.is_none() {
                 world.crash_point.mark_reached(WriteFault::End);
             }
