@@ -1,6 +1,7 @@
 //! Why a run does not start.
 
 use vouch_runner::resource_limits::TooFewFiles;
+use vouch_runner::run::Shard;
 use vouch_runner::target_setup::TargetError;
 use vouch_spec::protocol::Role;
 use vouch_spec::scenario::SuiteError;
@@ -26,6 +27,14 @@ pub enum Error {
         words(&.0[..1], "")
     )]
     NoCaseOfRole(Vec<Role>),
+    /// There are fewer cases than shards.
+    #[error("shard {shard} has no case: {cases} cases are chosen; split them into at most {cases} shards")]
+    EmptyShard {
+        /// The chosen shard.
+        shard: Shard,
+        /// The number of cases of all shards.
+        cases: usize,
+    },
     /// The target file fills several roles, and none was chosen.
     #[error("the target file fills several roles; choose which to test: --role {}", words(.0, ", --role "))]
     SeveralRoles(Vec<Role>),

@@ -47,6 +47,7 @@ pub use report::Report;
 pub use suite::{Snapshots, Suite};
 pub use vouch_report::{Format, ViewError};
 pub use vouch_runner::record::{RecordError, RunRecord};
+pub use vouch_runner::run::Shard;
 pub use vouch_runner::run::event::{RunEvent, Started};
 pub use vouch_runner::run::summary::{ClauseResult, ClauseStatus, Outcome, Summary};
 pub use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};

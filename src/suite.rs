@@ -15,7 +15,7 @@ use vouch_runner::record::{RunContext, SuiteInfo, build_digest};
 use vouch_runner::resource_limits;
 use vouch_runner::run::event::RunEvent;
 use vouch_runner::run::verdict::Strictness;
-use vouch_runner::run::{Filter, Interrupted, Plan, Settings, SnapshotMode, wanted};
+use vouch_runner::run::{Filter, Interrupted, Plan, Settings, Shard, SnapshotMode, wanted};
 use vouch_runner::target_file::Target;
 use vouch_runner::target_setup::{ResolvedTarget, TargetOptions};
 use vouch_sim::mutant::{self, Mutation};
@@ -63,6 +63,7 @@ pub struct Suite {
     seed: Option<u64>,
     vary: Option<u64>,
     snapshots: Snapshots,
+    shard: Option<Shard>,
     listeners: Vec<EventListener>,
     /// The path of the target file.
     target_file: Option<String>,
@@ -122,6 +123,7 @@ impl Suite {
             seed: None,
             vary: None,
             snapshots: Snapshots::Check,
+            shard: None,
             listeners: vec![],
             target_file: None,
             build: None,
@@ -260,6 +262,14 @@ impl Suite {
     #[must_use]
     pub fn vary(mut self, seed: u64) -> Self {
         self.vary = Some(seed);
+        self
+    }
+
+    /// Runs one shard of the chosen cases. No verdict on the build follows from a shard: `vouch merge` makes it from the
+    /// records of all.
+    #[must_use]
+    pub fn shard(mut self, shard: Shard) -> Self {
+        self.shard = Some(shard);
         self
     }
 
@@ -416,6 +426,13 @@ impl Suite {
             plan.keep_roles(&roles);
             if plan.cases.is_empty() {
                 return Err(Error::NoCaseOfRole(roles));
+            }
+        }
+        if let Some(shard) = self.shard {
+            let cases = plan.cases.len();
+            plan.keep_shard(shard);
+            if plan.cases.is_empty() {
+                return Err(Error::EmptyShard { shard, cases });
             }
         }
         Ok((plan, roles))

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{stderr, stdout, target, vouch};
+use common::{stderr, stdout, target, unwrapped, vouch};
 use predicates::str::contains;
 
 #[test]
@@ -154,6 +154,34 @@ fn records_of_two_builds_are_compared() {
     let report = |format: &str| vouch().arg("report").arg(&new).args(["--report", &format!("{format}=-")]).assert();
     report("github-annotations").success().stdout(contains(",title=MIG-5::"));
     report("sarif").success().stdout(contains("\"ruleId\": \"MIG-5\""));
+}
+
+#[test]
+fn the_shards_of_a_run_are_merged_and_a_missing_one_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    let shard = |shard: &str, name: &str| {
+        let mut run = vouch();
+        run.args(["run", "--ci", "-f", "MIG-5", "--mutant", "region-ignored", "--shard", shard, "--record"]);
+        let assert = run.arg(path(name)).assert().code(1);
+        assert!(unwrapped(&stdout(&assert)).contains(&format!("2 cases, shard {shard}")), "{}", stdout(&assert));
+    };
+    shard("1/2", "a.vouch");
+    shard("2/2", "b.vouch");
+    let merge = |shards: &[&str]| {
+        let mut merge = vouch();
+        merge.arg("merge").args(shards.iter().map(|name| path(name))).arg("--record").arg(path("all.vouch"));
+        merge
+    };
+    merge(&["a.vouch"]).assert().code(2).stderr(contains("the shard 2/2 is missing"));
+    let junit = format!("junit={}", path("junit.xml").display());
+    let assert = merge(&["b.vouch", "a.vouch"]).args(["--report", &junit]).assert().code(1);
+    let out = unwrapped(&stdout(&assert));
+    assert!(out.contains("4 cases, merged from 2 shards") && out.contains("the build does not conform"), "{out}");
+    let xml = std::fs::read_to_string(path("junit.xml")).expect("written");
+    assert!(xml.contains("<testsuite name=\"migration\" tests=\"4\""), "{xml}");
+    vouch().arg("rejudge").arg(path("all.vouch")).assert().success();
+    vouch().args(["run", "-f", "MIG-5", "--shard", "5/5"]).assert().code(2).stderr(contains("at most 4 shards"));
 }
 
 #[test]

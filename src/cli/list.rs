@@ -4,6 +4,7 @@ use super::stdout::Out;
 use super::{Done, Selection};
 use std::io::Write;
 use std::process::ExitCode;
+use vouch_runner::run::Shard;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -13,6 +14,10 @@ pub struct Args {
     /// Only cases that test this role.
     #[arg(long, value_name = "ROLE")]
     role: Vec<super::RoleName>,
+
+    /// Only the cases that `vouch run --shard` runs with the same selection and roles, for example 1/4.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
 }
 
 pub fn run(args: &Args) -> Done {
@@ -20,6 +25,9 @@ pub fn run(args: &Args) -> Done {
     if !args.role.is_empty() {
         let roles: Vec<_> = args.role.iter().map(|role| role.0).collect();
         plan.keep_roles(&roles);
+    }
+    if let Some(shard) = args.shard {
+        plan.keep_shard(shard);
     }
     let mut out = Out;
     for case in &plan.cases {

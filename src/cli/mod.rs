@@ -15,6 +15,7 @@ mod list;
 #[cfg(feature = "load")]
 mod load;
 mod matrix;
+mod merge;
 mod mock_cloud;
 mod mock_cloud_hook;
 mod mutants;
@@ -74,6 +75,8 @@ enum Command {
     Show(show::Args),
     /// Make reports of a run record.
     Report(report::Args),
+    /// Join the records of the shards of a run (`vouch run --shard`) into the record of the whole run.
+    Merge(merge::Args),
     /// Compare the run record of a new build with that of an old one. Exit code 1 if the new build breaks a case.
     Diff(diff::Args),
     /// Show run records side by side: the status of each clause in each build.
@@ -243,6 +246,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Rejudge(args) => rejudge::run(&args),

@@ -11,6 +11,7 @@ use vouch_report::{Console, Detail};
 use vouch_runner::record::RecordWriter;
 use vouch_runner::report::{Listener, print_stderr};
 use vouch_runner::resource_limits::raise_open_file_limit;
+use vouch_runner::run::Shard;
 use vouch_runner::run::event::RunEvent;
 
 #[derive(clap::Args)]
@@ -74,6 +75,11 @@ pub struct Args {
     /// Replace a built-in part by a legitimate variant, by its name in `vouch mutants`: the suite must not complain.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["target", "mutant"])]
     variant: Option<String>,
+
+    /// Run one of N shards of the chosen cases, for example 1/4. Run each shard with the same arguments, then join their
+    /// records with `vouch merge`: the verdict on the build follows from all of them.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
 
     /// Run every case this many times.
     #[arg(long, value_name = "N")]
@@ -200,6 +206,9 @@ fn suite(args: &Args) -> Result<Suite, Error> {
     }
     if let Some(jobs) = args.jobs {
         suite = suite.jobs(jobs);
+    }
+    if let Some(shard) = args.shard {
+        suite = suite.shard(shard);
     }
     if let Some(times) = args.repeat {
         suite = suite.repeat(times);

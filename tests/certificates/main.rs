@@ -12,7 +12,7 @@ use std::time::Duration;
 use vouch::RunRecord;
 use vouch_certificate::{Envelope, SigningKey, Statement};
 
-/// A record of the reference SDK in a process, its certificate, and the keys: one run for all tests.
+/// A record of the reference SDK in a process, its certificate, and the keys: one run for all tests, in two shards.
 struct Certified {
     folder: tempfile::TempDir,
 }
@@ -32,9 +32,16 @@ impl Certified {
             format!("build = \"sdk.txt\"\n[sdk]\nname = \"reference\"\ncommand = [{program:?}, \"reference-sdk\"]\n");
         std::fs::write(&target, text).expect("writable");
         let record = this.path("run.vouch");
-        let mut run = vouch();
-        run.timeout(Duration::from_secs(400)).args(["run", "--ci", "-t"]).arg(&target).arg("--record").arg(&record);
-        run.assert().success();
+        let shards = ["1/2", "2/2"].map(|shard| this.path(&format!("shard-{}.vouch", &shard[..1])));
+        for (shard, path) in ["1/2", "2/2"].iter().zip(&shards) {
+            let mut run = vouch();
+            run.timeout(Duration::from_secs(400)).args(["run", "--ci", "--shard", shard, "-t"]).arg(&target);
+            let out = stdout(&run.arg("--record").arg(path).assert().success());
+            assert!(!out.contains("the build conforms"), "{out}");
+        }
+        let mut merge = vouch();
+        merge.arg("merge").args(&shards).arg("--record").arg(&record);
+        merge.assert().success().stdout(contains("the build conforms"));
         vouch().arg("keygen").arg(this.path("key.pem")).assert().success();
         this.certify(&record).arg("-o").arg(this.path("cert.json")).assert().success();
         this
@@ -225,6 +232,7 @@ fn records_that_say_too_little_are_not_certified() {
         assert!(stderr(&assert).contains(why), "{}", stderr(&assert));
         assert!(stdout(&assert).is_empty());
     };
+    refused(&it.path("shard-1.vouch"), "only the shard 1/2");
     let replaced = |name: &str, from: &str, to: &str| it.edited(name, |line| line.replace(from, to));
     refused(&replaced("part.vouch", r#""completeness":"whole""#, r#""completeness":"part""#), "only a part");
     refused(&replaced("stopped.vouch", r#""interrupted":false"#, r#""interrupted":true"#), "was interrupted");

@@ -1,6 +1,7 @@
 //! Which records can be certified.
 
 use vouch_runner::record::RunRecord;
+use vouch_runner::run::Shard;
 use vouch_runner::run::summary::{Completeness, Outcome, Summary};
 
 /// Whether a certificate may have warnings.
@@ -31,6 +32,9 @@ pub enum NotCertifiable {
     /// A filter left out cases.
     #[error("the run had only a part of the suite; run again without a filter")]
     Part,
+    /// The run was split.
+    #[error("the record has only the shard {0}; join the records of all shards with `vouch merge`")]
+    Shard(Shard),
     /// Cases failed.
     #[error("{0} cases failed: the build does not conform")]
     Failed(usize),
@@ -67,6 +71,9 @@ pub fn check(record: &RunRecord, warnings: Warnings) -> Result<(), NotCertifiabl
         return Err(NotCertifiable::Interrupted);
     }
     outcome(summary)?;
+    if let Some(shard) = started.shard {
+        return Err(NotCertifiable::Shard(shard.shard));
+    }
     if started.completeness == Completeness::Part || summary.completeness == Completeness::Part {
         return Err(NotCertifiable::Part);
     }

@@ -5,7 +5,7 @@
 
 use crate::ViewError;
 use crate::outside_text::{block, line};
-use crate::run_text::{build_name, finding_heading, finding_text, reason, sorted_cases};
+use crate::run_text::{build_name, finding_heading, finding_text, reason, shard_words, sorted_cases};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
@@ -89,6 +89,7 @@ fn properties(started: &Started) -> String {
     if let Some(digest) = &started.build_digest {
         properties.push(("build.sha256", digest.sha256.clone()));
     }
+    properties.extend(shard_words(started).map(|words| ("shard", words)));
     let seeds = [("seed", started.seed), ("vary", started.vary)];
     properties.extend(seeds.into_iter().filter_map(|(name, seed)| Some((name, seed?.to_string()))));
     let mut xml = "    <properties>\n".to_owned();

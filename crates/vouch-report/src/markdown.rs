@@ -2,7 +2,7 @@
 
 use crate::ViewError;
 use crate::outside_text::{block, line_up_to};
-use crate::run_text::{build_name, counted, counts_sentence, outcome_sentence, reason, sorted_cases};
+use crate::run_text::{build_name, counted, counts_sentence, outcome_sentence, reason, shard_words, sorted_cases};
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::cause::Cause;
@@ -55,9 +55,10 @@ fn summary(record: &RunRecord) -> String {
         summary.duration.as_secs_f64()
     );
     let roles = if started.roles.is_empty() { "built in".to_owned() } else { started.roles.join(" ") };
+    let shard = shard_words(started).map(|words| format!(", {words}")).unwrap_or_default();
     let _ = writeln!(
         text,
-        "Target: {}. Role: {}. Profile: {}. Suite: edition {}. Vouch {}, {}.",
+        "Target: {}. Role: {}. Profile: {}. Suite: edition {}. Vouch {}, {}{shard}.",
         inline(&started.target),
         inline(&roles),
         inline(&started.profile),

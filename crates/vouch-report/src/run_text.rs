@@ -25,6 +25,13 @@ pub(crate) fn build_name(started: &Started) -> String {
     line(format!("{} {}", started.sdk.name, started.sdk.version).trim())
 }
 
+/// Which shard the run is, or from how many shards it was merged.
+pub(crate) fn shard_words(started: &Started) -> Option<String> {
+    let merged = &started.merged_from;
+    let of_merged = || format!("merged from {}", counted(merged.len(), "shard", "shards"));
+    started.shard.map(|of| format!("shard {}", of.shard)).or_else(|| (!merged.is_empty()).then(of_merged))
+}
+
 /// The outcome in a sentence.
 pub(crate) fn outcome_sentence(summary: &Summary) -> String {
     let untested = summary.untested_must_clauses();
@@ -34,6 +41,11 @@ pub(crate) fn outcome_sentence(summary: &Summary) -> String {
             counted(untested, "must clause was", "must clauses were")
         ),
         Outcome::Conforms => "The build conforms.".into(),
+        Outcome::PartPassed if summary.shard.is_some() => {
+            "No case of this shard failed. The verdict on the build follows from all shards: join their records with \
+             `vouch merge`."
+                .into()
+        }
         Outcome::PartPassed => {
             "The chosen cases passed. No verdict on the build follows from a part of the suite.".into()
         }

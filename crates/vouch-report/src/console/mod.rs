@@ -6,7 +6,7 @@ mod layout;
 mod progress;
 mod safe_events;
 
-use crate::run_text::counted;
+use crate::run_text::{counted, shard_words};
 use console::Style;
 use layout::wrap;
 use progress::Progress;
@@ -113,11 +113,12 @@ impl<W: Write> Console<W> {
         let platform = if sdk.platform.is_empty() { String::new() } else { format!(" on {}", sdk.platform) };
         let name = self.styles.bold.apply_to(format!("{} {}", sdk.name, sdk.version).trim_end().to_owned());
         let seed = started.seed.map(|seed| format!(", shuffled with seed {seed}")).unwrap_or_default();
+        let shard = shard_words(started).map(|words| format!(", {words}")).unwrap_or_default();
         self.vary = started.vary;
         let vary = started.vary.map(|seed| format!(", varied with seed {seed}")).unwrap_or_default();
         writeln!(
             self.out,
-            "vouch {}: {name}{platform} ({}), {} time, {}{seed}{vary}",
+            "vouch {}: {name}{platform} ({}), {} time, {}{shard}{seed}{vary}",
             env!("CARGO_PKG_VERSION"),
             started.target,
             started.time,
@@ -210,6 +211,9 @@ impl<W: Write> Console<W> {
         self.clause_table(summary)?;
         let (word, style) = match summary.outcome() {
             Outcome::Conforms => ("the build conforms", &self.styles.good),
+            Outcome::PartPassed if summary.shard.is_some() => {
+                ("no case of this shard failed; `vouch merge` of all shards gives the verdict", &self.styles.good)
+            }
             Outcome::PartPassed => {
                 ("the chosen cases passed; no verdict on the build follows from a part of the suite", &self.styles.good)
             }

@@ -2,9 +2,10 @@
 
 use super::Page;
 use crate::outside_text::{block, line};
-use crate::run_text::{build_name, counted, outcome_sentence};
+use crate::run_text::{build_name, counted, outcome_sentence, shard_words};
 use maud::{Markup, html};
 use vouch_runner::run::cause::Cause;
+use vouch_runner::run::event::Started;
 use vouch_runner::run::summary::{ClauseStatus, Completeness, Outcome, Summary};
 use vouch_runner::run::verdict::Strictness;
 use vouch_spec::scenario::Level;
@@ -99,6 +100,7 @@ impl Page<'_> {
             ("Areas for tokens", areas.join(", ")),
             ("Suite", format!("edition {}, {suite}, SHA-256 {}", started.suite.edition, started.suite.sha256)),
             ("Arguments", started.arguments.join(" ")),
+            ("Shards", shards(started)),
             ("Time", format!("{}, {} at once", started.time, counted(started.jobs, "case", "cases"))),
             ("Strictness", strictness.into()),
             ("Seed of the order", number(started.seed)),
@@ -121,6 +123,13 @@ impl Page<'_> {
             }
         }
     }
+}
+
+/// Which shard the run is, or where each shard of a merged record ran.
+fn shards(started: &Started) -> String {
+    let Some(words) = shard_words(started) else { return String::new() };
+    let hosts: Vec<_> = started.merged_from.iter().map(|of| format!("{} on {}", of.shard, of.host.name)).collect();
+    if hosts.is_empty() { words } else { format!("{words}: {}", hosts.join(", ")) }
 }
 
 /// Expected against got.
@@ -187,6 +196,7 @@ fn coverage(summary: &Summary) -> String {
     };
     let part = match summary.completeness {
         Completeness::Whole => "The run had every case that the roles under test have in the suite.",
+        Completeness::Part if summary.shard.is_some() => "The run had one shard of its cases.",
         Completeness::Part => "The run had a part of the suite.",
     };
     format!("{part} Must clauses: {}. Should clauses: {}.", level(Level::Must), level(Level::Should))

@@ -3,8 +3,9 @@
 //! An SDK that cannot exchange a token fails in nearly every case. Only the cases that are about the exchange say so; the
 //! others are *not reached*.
 
-use super::verdict::{CaseReport, Finding, NotReached, Severity, Verdict};
+use super::verdict::{CaseReport, Finding, NotReached, Severity, Strictness, Verdict};
 use std::collections::HashMap;
+use vouch_spec::scenario::Clauses;
 
 /// A finding that can explain others.
 #[derive(Clone)]
@@ -75,7 +76,30 @@ impl Attribution {
 /// A failed preparation that nothing explains: it violates its clauses, or, without any, fails the build by itself.
 fn blame(setup: Finding) -> Finding {
     let severity = if setup.clauses.is_empty() { Severity::Always } else { Severity::ByLevel };
-    Finding { severity, ..setup }
+    Finding { severity, setup: true, ..setup }
+}
+
+/// Gives the cases of several shards the verdicts that they have in one run: a finding of one shard explains a failed
+/// preparation of another.
+pub(crate) fn settle_across(cases: Vec<CaseReport>, clauses: &Clauses, strictness: Strictness) -> Vec<CaseReport> {
+    let mut attribution = Attribution::default();
+    let mut settled: Vec<_> = cases.into_iter().filter_map(|case| attribution.take(unsettled(case))).collect();
+    settled.extend(attribution.settle());
+    let final_verdict =
+        |case: CaseReport| CaseReport { verdict: case.verdict.with_strictness(clauses, strictness), ..case };
+    settled.into_iter().map(final_verdict).collect()
+}
+
+/// The case as it was before its verdict was final.
+fn unsettled(case: CaseReport) -> CaseReport {
+    let before =
+        |finding: Finding| if finding.setup { Finding { severity: Severity::Setup, ..finding } } else { finding };
+    match case.verdict {
+        Verdict::Failed(findings) | Verdict::Warned(findings) => {
+            CaseReport { verdict: Verdict::Failed(findings.into_iter().map(before).collect()), ..case }
+        }
+        _ => case,
+    }
 }
 
 /// The verdict of a case that runs by itself.

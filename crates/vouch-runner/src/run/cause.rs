@@ -58,6 +58,13 @@ pub struct Cause {
     pub warning: bool,
 }
 
+impl CauseKey {
+    /// A short key that is equal for the same keys.
+    pub(super) fn digest(&self) -> Self {
+        Self(crate::record::sha256(self.0.as_bytes())[..16].to_owned())
+    }
+}
+
 impl Cause {
     /// Its findings, each with its case: those of the specimen first.
     pub fn findings<'a>(&self, cases: &'a [CaseReport]) -> Vec<(&'a CaseReport, &'a Finding)> {

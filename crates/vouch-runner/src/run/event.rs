@@ -1,5 +1,6 @@
 //! The events of a run. They are the interface between the runner and the reports, and the lines of a run record.
 
+use super::shard::{MergedShard, RunShard};
 use super::summary::{Completeness, RunScope, Summary};
 use super::verdict::{CaseReport, Strictness};
 use crate::record::{BuildDigest, Host, SuiteInfo};
@@ -68,6 +69,12 @@ pub struct Started {
     pub jobs: usize,
     /// Whether the run has every case that the roles under test have in the suite.
     pub completeness: Completeness,
+    /// The shard that the run is, if it was split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<RunShard>,
+    /// The shards that `vouch merge` made the record of, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged_from: Vec<MergedShard>,
     /// The run is inconclusive unless every `must` clause that its cases test is satisfied.
     pub require_all: bool,
     /// Whether `should` clauses fail the build.
@@ -85,6 +92,7 @@ impl Started {
     pub fn scope(&self) -> RunScope {
         RunScope {
             completeness: self.completeness,
+            shard: self.shard,
             servers_first: self.cloud_under_test,
             require_all: self.require_all,
         }

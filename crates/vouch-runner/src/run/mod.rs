@@ -6,7 +6,7 @@
 
 mod app;
 mod app_process;
-mod attribution;
+pub(crate) mod attribution;
 mod backends;
 mod case;
 pub mod cause;
@@ -26,6 +26,7 @@ mod recorder;
 mod role_setup;
 mod runner;
 mod sdk_client;
+mod shard;
 mod snapshots;
 mod stderr_log;
 pub mod step;
@@ -43,4 +44,5 @@ pub use device_storage::DeviceStorage;
 pub use plan::{Filter, Offer, Plan, PlannedCase, Skip};
 pub use role_setup::RoleSetup;
 pub use runner::{Interrupted, Settings, run, wanted};
+pub use shard::{MergedShard, RunShard, Shard};
 pub use snapshots::SnapshotMode;

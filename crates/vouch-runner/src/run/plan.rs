@@ -1,6 +1,8 @@
 //! From scenarios to cases: matrices are expanded, steps get their meaning, what cannot run is known before anything does.
 
+use super::shard::{RunShard, Shard};
 use super::step_checks;
+use super::summary::Completeness;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vouch_spec::profile::Standard;
@@ -16,6 +18,8 @@ pub struct Plan {
     pub cases: Vec<Arc<PlannedCase>>,
     /// A filter left out cases. No verdict on a build follows from a part of a suite.
     pub is_part: bool,
+    /// The shard that the cases are, if the run is split.
+    pub shard: Option<RunShard>,
 }
 
 /// One case: a scenario with its matrix variables filled in.
@@ -62,7 +66,7 @@ impl Plan {
             problems.extend(decoder.finish());
         }
         if problems.is_empty() {
-            Ok(Self { clauses: Arc::new(suite.clauses.clone()), cases, is_part: false })
+            Ok(Self { clauses: Arc::new(suite.clauses.clone()), cases, is_part: false, shard: None })
         } else {
             Err(Diagnostics(problems).tidy())
         }
@@ -78,6 +82,20 @@ impl Plan {
     /// Keeps the cases that put a build on one of these roles to the test.
     pub fn keep_roles(&mut self, roles: &[Role]) {
         self.cases.retain(|case| case.tries(roles));
+    }
+
+    /// Keeps the cases of a shard: every n-th of those that are left, in the order of the files. The cases of a scenario,
+    /// which take the same time, go to different shards.
+    pub fn keep_shard(&mut self, shard: Shard) {
+        let cases = std::mem::take(&mut self.cases).into_iter().enumerate();
+        self.cases = cases.filter(|(index, _)| shard.has(*index)).map(|(_, case)| case).collect();
+        let together = self.completeness();
+        self.shard = Some(RunShard { shard, together });
+    }
+
+    /// How much of the suite the plan has.
+    pub fn completeness(&self) -> Completeness {
+        if self.is_part || self.shard.is_some() { Completeness::Part } else { Completeness::Whole }
     }
 
     /// The clauses that no case proves.

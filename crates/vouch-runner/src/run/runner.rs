@@ -6,7 +6,7 @@ use super::event::{RunEvent, Started};
 use super::plan::{Offer, Plan, PlannedCase};
 use super::role_setup::RoleSetup;
 use super::snapshots::{SnapshotMode, Snapshots};
-use super::summary::{Completeness, RunScope, SummaryBuilder};
+use super::summary::{RunScope, SummaryBuilder};
 use super::verdict::{CaseReport, Strictness, Verdict};
 use crate::record::{FORMAT, Host, RunContext};
 use crate::sut::{CloudRole, SdkRole};
@@ -55,10 +55,11 @@ pub struct Settings {
 /// Runs every case. `on_event` is called for each event, on this task.
 pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, mut on_event: impl FnMut(RunEvent)) {
     let started = Instant::now();
-    let clauses = plan.clauses;
+    let clauses = plan.clauses.clone();
     let planned = plan.cases.len() * settings.rounds;
     let scope = RunScope {
-        completeness: if plan.is_part { Completeness::Part } else { Completeness::Whole },
+        completeness: plan.completeness(),
+        shard: plan.shard,
         servers_first: matches!(settings.engine.cloud, CloudRole::External(_)),
         require_all: settings.require_all,
     };
@@ -138,6 +139,8 @@ fn started_event(settings: &Settings, cases: usize, scope: RunScope) -> Started 
         cases,
         jobs: settings.jobs,
         completeness: scope.completeness,
+        shard: scope.shard,
+        merged_from: vec![],
         require_all: scope.require_all,
         strictness: settings.strictness,
         seed: settings.shuffle,

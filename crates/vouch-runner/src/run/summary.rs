@@ -1,6 +1,7 @@
 //! The summary of a run: the status of each clause and the outcome for the build.
 
 use super::cause::{Cause, Causes};
+use super::shard::RunShard;
 use super::verdict::{CaseReport, Verdict};
 use crate::record::seconds;
 use schemars::JsonSchema;
@@ -82,6 +83,9 @@ pub struct Summary {
     pub interrupted: bool,
     /// Whether the run had every case that the roles under test have in the suite.
     pub completeness: Completeness,
+    /// The shard that the run is, if it was split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<RunShard>,
     /// The run is inconclusive unless every `must` clause that its cases test is satisfied.
     pub require_all: bool,
 }
@@ -91,7 +95,7 @@ pub struct Summary {
 #[serde(rename_all = "camelCase")]
 pub enum Completeness {
     Whole,
-    /// A filter left out cases, so that no verdict on the build follows.
+    /// A filter left out cases, or the run is a shard, so that no verdict on the build follows.
     Part,
 }
 
@@ -99,6 +103,7 @@ pub enum Completeness {
 #[derive(Clone, Copy, Debug)]
 pub struct RunScope {
     pub completeness: Completeness,
+    pub shard: Option<RunShard>,
     /// A cloud is under test: what it does wrong itself comes before what the SDK then does wrong.
     pub servers_first: bool,
     /// See [`Summary::require_all`].
@@ -110,7 +115,7 @@ pub struct RunScope {
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     Conforms,
-    /// Every chosen case passed, but the run had only a part of the suite: no verdict on the build follows.
+    /// Every chosen case passed, but the run had only a part or a shard of the suite: no verdict on the build follows.
     PartPassed,
     DoesNotConform,
     BadScenario,
@@ -147,7 +152,7 @@ pub struct SummaryBuilder {
 
 impl SummaryBuilder {
     pub fn new(clauses: Arc<Clauses>, scope: RunScope) -> Self {
-        let RunScope { completeness, servers_first, require_all } = scope;
+        let RunScope { completeness, shard, servers_first, require_all } = scope;
         let result = |clause: &vouch_spec::scenario::Clause| ClauseResult {
             id: clause.id.clone(),
             level: clause.level,
@@ -175,6 +180,7 @@ impl SummaryBuilder {
             duration: Duration::ZERO,
             interrupted: false,
             completeness,
+            shard,
             require_all,
         };
         Self { clauses, results, covered: BTreeSet::new(), causes: Causes::default(), servers_first, summary }
@@ -252,6 +258,9 @@ impl Summary {
 
     /// The outcome for the build.
     pub fn outcome(&self) -> Outcome {
+        // What a shard leaves untested, another one may test.
+        let is_shard = self.shard.is_some();
+        let untested = self.passed == 0 || self.require_all && self.untested_must_clauses() > 0;
         if self.failed > 0 {
             Outcome::DoesNotConform
         } else if self.interrupted {
@@ -260,13 +269,13 @@ impl Summary {
             Outcome::HarnessFailed
         } else if self.bad_scenarios > 0 {
             Outcome::BadScenario
-        } else if self.passed == 0 || self.not_reached > 0 || self.require_all && self.untested_must_clauses() > 0 {
+        } else if self.not_reached > 0 || untested && !is_shard {
             // A case with a warning did not finish: it satisfies no clause.
             Outcome::Inconclusive
-        } else if self.completeness == Completeness::Part {
-            Outcome::PartPassed
-        } else {
+        } else if self.completeness == Completeness::Whole {
             Outcome::Conforms
+        } else {
+            Outcome::PartPassed
         }
     }
 }
@@ -295,7 +304,7 @@ mod tests {
     }
 
     fn scope(require_all: bool) -> RunScope {
-        RunScope { completeness: Completeness::Whole, servers_first: false, require_all }
+        RunScope { completeness: Completeness::Whole, shard: None, servers_first: false, require_all }
     }
 
     fn summarize(strictness: Strictness, cases: &[CaseReport], interrupted: bool) -> Summary {

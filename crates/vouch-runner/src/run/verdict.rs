@@ -157,8 +157,12 @@ pub struct Finding {
     /// Equal for findings that probably have one cause.
     pub cause: CauseKey,
     /// Like `cause`, but different for each kind of step and expectation: what may explain a failed preparation.
-    #[serde(skip)]
+    #[serde(default)]
     pub exact_cause: CauseKey,
+    /// The failed step only prepares the case, and no other finding of the run explains it. In a shard, one of another shard
+    /// may.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub setup: bool,
     /// The description of the step.
     pub step: Redacted,
     pub expected: Redacted,
@@ -269,7 +273,7 @@ pub enum Strictness {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::sync::Arc;
 
@@ -290,6 +294,7 @@ groups:
             severity,
             cause: CauseKey::default(),
             exact_cause: CauseKey::default(),
+            setup: false,
             excerpt: Excerpt::default(),
             location: Location::of(&Source::new("a.yaml", "id: a"), Span { start: 4, end: 5 }),
             step: empty(),
