@@ -202,6 +202,50 @@ fn completions_are_generated_for_every_shell() {
 }
 
 #[test]
+fn man_pages_are_written_for_the_program_and_each_command() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("man1");
+    vouch().arg("man").arg(&path).assert().success().stdout(contains("vouch.1"));
+    let page = |name: &str| std::fs::read_to_string(path.join(name)).unwrap_or_default();
+    assert!(page("vouch.1").contains(".TH vouch 1") && page("vouch.1").contains("Exit codes"), "{}", page("vouch.1"));
+    assert!(page("vouch-run.1").contains("\\-\\-shard"), "{}", page("vouch-run.1"));
+    vouch().arg("man").arg("Cargo.toml").assert().code(3).stderr(contains("cannot write the man pages to Cargo.toml"));
+}
+
+#[test]
+fn the_shell_gate_runs_shards_merges_them_and_exits_with_the_verdict() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    let (program, vouch) = (path("vouch"), assert_cmd::cargo::cargo_bin("vouch"));
+    let keys = path("keys.txt");
+    let script = format!("#!/bin/sh\necho \"${{VOUCH_KEY:-none}}\" >>{keys:?}\nexec {vouch:?} \"$@\"\n");
+    std::fs::write(&program, script).expect("writable");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
+    let gate = |key: &str, arguments: &[&str], vouch_args: &str| {
+        let mut gate = assert_cmd::Command::new("sh");
+        gate.arg("ci/gates/vouch-gate.sh").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+        gate.env("VOUCH", &program).env("VOUCH_OUT", path("out")).env("VOUCH_KEY", key);
+        gate.env("VOUCH_ARGS", vouch_args).env("VOUCH_SHARDS", "2").env("GITHUB_STEP_SUMMARY", path("summary.md"));
+        gate.env_remove("VOUCH_TARGET").assert()
+    };
+    gate("", &["all"], "-f MIG-5").success();
+    // A key asks for a certificate, which a part of the suite does not get.
+    gate("the key", &["merge"], "").code(1).stderr(contains("is not certified"));
+    let seen = std::fs::read_to_string(path("keys.txt")).expect("written");
+    assert_eq!(seen, "none\n".repeat(seen.lines().count()), "the key is in the environment of vouch");
+    for name in ["run.vouch", "junit.xml", "report.html", "code-quality.json"] {
+        assert!(path("out").join(name).exists(), "{name}");
+    }
+    let summary = std::fs::read_to_string(path("summary.md")).expect("written");
+    assert!(summary.contains("merged from 2 shards"), "{summary}");
+    let assert = gate("", &["all"], "-f MIG-5 --mutant region-ignored").code(1);
+    assert!(stdout(&assert).contains(",title=MIG-5::"), "annotations: {}", stdout(&assert));
+    std::fs::remove_file(path("out/shard-1.vouch")).expect("the record of a shard");
+    gate("", &["merge"], "").code(2).stderr(contains("the shard 1/2 is missing"));
+    gate("", &["shard", "one"], "").code(2).stderr(contains("write `shard I/N`"));
+}
+
+#[test]
 fn a_missing_snapshot_fails_in_ci_and_leaves_nothing_pending() {
     let (folder, scenario) = small_suite();
     vouch().arg("run").arg(&scenario).env("CI", "true").assert().code(1).stdout(contains("a wire snapshot"));

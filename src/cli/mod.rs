@@ -14,6 +14,7 @@ mod kill_matrix;
 mod list;
 #[cfg(feature = "load")]
 mod load;
+mod man;
 mod matrix;
 mod merge;
 mod mock_cloud;
@@ -124,6 +125,8 @@ enum Command {
     Steps(steps::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
+    /// Write the man pages into a folder: one for the program and one for each command.
+    Man(man::Args),
 }
 
 /// Where the scenarios are, and which of them to use.
@@ -272,6 +275,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match done {
         Ok(code) => code,
