@@ -49,6 +49,12 @@ pub enum Error {
     /// The build under test has no digest.
     #[error(transparent)]
     Build(#[from] vouch_runner::record::DigestError),
+    /// There is no list of known failures.
+    #[error(
+        "there is no file {}; `vouch run --known-failures {} --write-known-failures` makes it from the failures of the run",
+        .0.display(), .0.display()
+    )]
+    NoKnownFailures(std::path::PathBuf),
     /// There is no wire profile of this name.
     #[error("unknown wire profile `{0}`; there are junction, gcip, standard and custom")]
     UnknownProfile(String),

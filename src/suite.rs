@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
+use vouch_runner::gate::{Gate, KnownFailures};
 #[cfg(feature = "cli")]
 use vouch_runner::record::RunRecord;
 #[cfg(feature = "cli")]
@@ -70,7 +71,18 @@ pub struct Suite {
     /// The build under test: a path or an image.
     build: Option<(String, PathBuf)>,
     arguments: Vec<String>,
+    waivers: Option<PathBuf>,
+    known_failures: Option<(PathBuf, KnownFailureMode)>,
     records: bool,
+}
+
+/// How a run uses its list of known failures.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KnownFailureMode {
+    /// A failure of a case that is not listed fails the run.
+    Check,
+    /// The list is written after the run.
+    Write,
 }
 
 /// What to do about a wire snapshot that is missing or differs. In each case, the scenario fails unless it is accepted.
@@ -128,6 +140,8 @@ impl Suite {
             target_file: None,
             build: None,
             arguments: vec![],
+            waivers: None,
+            known_failures: None,
             records: false,
         })
     }
@@ -295,6 +309,29 @@ impl Suite {
         self
     }
 
+    /// A file of waivers: findings that do not fail the run, each with a reason, an owner and a last day. By default what the
+    /// target file names as `waivers`.
+    #[must_use]
+    pub fn waivers(mut self, file: impl Into<PathBuf>) -> Self {
+        self.waivers = Some(file.into());
+        self
+    }
+
+    /// A list of cases that the build is known to fail, one a line. A failure of another case fails the run, and so does a case
+    /// of the list that passes.
+    #[must_use]
+    pub fn known_failures(mut self, file: impl Into<PathBuf>) -> Self {
+        self.known_failures = Some((file.into(), KnownFailureMode::Check));
+        self
+    }
+
+    /// Accepts every failure, since the list of known failures is written after the run.
+    #[cfg(feature = "cli")]
+    pub(crate) fn writing_known_failures(mut self, file: impl Into<PathBuf>) -> Self {
+        self.known_failures = Some((file.into(), KnownFailureMode::Write));
+        self
+    }
+
     /// The arguments of the command line, for the record.
     #[cfg(feature = "cli")]
     pub(crate) fn arguments(mut self, arguments: Vec<String>) -> Self {
@@ -338,7 +375,7 @@ impl Suite {
         mut on_event: impl FnMut(&RunEvent),
     ) -> Result<Report, Error> {
         let (plan, roles) = self.selected_plan()?;
-        let suite = self.info();
+        let (suite, gate) = (self.info(), self.gate()?);
         let snapshots = SnapshotSettings::new(&self)?;
         let jobs = resource_limits::jobs(self.jobs)?;
         let profile = named_profile(self.profile.as_deref(), &self.target)?;
@@ -375,6 +412,7 @@ impl Suite {
             jobs: target.max_jobs.map_or(jobs, |most| jobs.min(most)),
             strictness: self.strictness,
             require_all: self.require_all,
+            gate,
             fail_fast: self.fail_fast,
             rounds: self.rounds,
             shuffle: self.seed,
@@ -398,6 +436,29 @@ impl Suite {
     #[cfg(feature = "cli")]
     pub(crate) fn judge(&self, record: &RunRecord) -> Judgement {
         judge(record, &self.plan, &self.info())
+    }
+
+    /// The waivers and known failures of the run. All mistakes of both files are told together.
+    fn gate(&self) -> Result<Gate, Error> {
+        let (mut gate, mut mistakes) = (Gate::default(), vec![]);
+        let read = |path: &Path| Source::read(path).map_err(|error| Error::Unreadable(error.to_string()));
+        if let Some(file) = self.waivers.as_ref().or(self.target.waivers.as_ref()) {
+            mistakes.extend(gate.add_waivers(&read(file)?, &self.plan).err().unwrap_or_default());
+        }
+        match &self.known_failures {
+            Some((file, KnownFailureMode::Check)) if !file.exists() => {
+                return Err(Error::NoKnownFailures(file.clone()));
+            }
+            Some((file, KnownFailureMode::Check)) => {
+                mistakes.extend(gate.add_known_failures(&read(file)?, &self.plan).err().unwrap_or_default());
+            }
+            Some((file, KnownFailureMode::Write)) => {
+                let file = file.display().to_string();
+                gate.known_failures = Some(KnownFailures { file, cases: vec![], is_written: true });
+            }
+            None => {}
+        }
+        if mistakes.is_empty() { Ok(gate) } else { Err(Error::Mistakes(Diagnostics(mistakes).tidy())) }
     }
 
     /// What a record says of the suite.

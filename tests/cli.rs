@@ -280,3 +280,45 @@ fn small_suite() -> (tempfile::TempDir, std::path::PathBuf) {
     std::fs::write(&scenario, text).expect("written");
     (folder, scenario)
 }
+
+/// A run of four cases that the mutant fails.
+fn gated_run(folder: &std::path::Path, args: &[&str]) -> assert_cmd::assert::Assert {
+    vouch().args(["run", "--no-record", "--filter", "MIG-5"]).args(args).current_dir(folder).assert()
+}
+
+#[test]
+fn a_waiver_accepts_a_finding_until_its_last_day() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |clause: &str, day: &str| {
+        let entry = format!("[[waiver]]\nclause = \"{clause}\"\nreason = \"later\"\nowner = \"me\"\nexpires = {day}\n");
+        std::fs::write(folder.path().join("w.toml"), entry).expect("writable");
+    };
+    let run = || gated_run(folder.path(), &["--mutant", "region-ignored", "--waivers", "w.toml"]);
+    write("MIG-5", "2999-12-31");
+    let out = unwrapped(&stdout(&run().success()));
+    assert!(out.contains("WAIVED 4 cases, MIG-5 MIG-5 is waived until 2999-12-31: later (owner: me)"), "{out}");
+    write("MIG-5", "2020-01-31");
+    let out = unwrapped(&stdout(&run().code(1)));
+    assert!(out.contains("w.toml:2:10: expired waiver: the waiver of MIG-5 ended on 2020-01-31"), "{out}");
+    write("MIG-55", "2999-12-31");
+    let err = stderr(&run().code(2));
+    assert!(err.contains("there is no clause `MIG-55`") && err.contains("w.toml:2:10"), "{err}");
+}
+
+#[test]
+fn a_list_of_known_failures_is_written_and_gets_shorter() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |args: &[&str]| gated_run(folder.path(), &[&["--known-failures", "known.txt"], args].concat());
+    let mutant = ["--mutant", "region-ignored"];
+    run(&mutant).code(2).stderr(contains("--write-known-failures` makes it"));
+    run(&[&mutant[..], &["--write-known-failures"]].concat()).success();
+    let out = unwrapped(&stdout(&run(&mutant).success()));
+    assert!(out.contains("KNOWN 4 cases") && out.contains("no failure is new"), "{out}");
+    let out = unwrapped(&stdout(&run(&[]).code(1)));
+    assert!(out.contains("known.txt:3:1: unexpected pass: migration-region-mismatch[production eu]"), "{out}");
+    let list = std::fs::read_to_string(folder.path().join("known.txt")).expect("readable");
+    let shorter: Vec<_> = list.lines().filter(|line| !line.contains("[sandbox us]")).collect();
+    std::fs::write(folder.path().join("known.txt"), shorter.join("\n")).expect("writable");
+    let out = unwrapped(&stdout(&run(&mutant).code(1)));
+    assert!(out.contains("3 known to fail") && out.contains("1 failed"), "{out}");
+}

@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Done {
     let result = statement.result();
     let (passed, not_tested) = (result.passed_tests.len(), result.vouch.not_tested.len());
     print_stderr(format!(
-        "{}: {passed} clauses passed, {} with warnings, {not_tested} not tested; key {}",
+        "{}: {passed} clauses passed, {} with warnings or waivers, {not_tested} not tested; key {}",
         result.result,
         result.warned_tests.len(),
         key.public_key().id()

@@ -8,13 +8,18 @@ use crate::{Error, Snapshots, Suite};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vouch_report::{Console, Detail};
-use vouch_runner::record::RecordWriter;
+use vouch_runner::gate::updated;
+use vouch_runner::record::{RecordWriter, RunRecord};
 use vouch_runner::report::{Listener, print_stderr};
 use vouch_runner::resource_limits::raise_open_file_limit;
 use vouch_runner::run::Shard;
 use vouch_runner::run::event::RunEvent;
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  vouch run --target vouch.toml --report junit=junit.xml --report html=report.html
+  vouch run --target vouch.toml --waivers waivers.toml
+  vouch run --target vouch.toml --known-failures known.txt --write-known-failures   (once, then without the last option)")]
 pub struct Args {
     #[command(flatten)]
     selection: Selection,
@@ -47,6 +52,20 @@ pub struct Args {
     /// target file names as `build`.
     #[arg(long, value_name = "BUILD")]
     build: Option<String>,
+
+    /// Waivers (TOML): findings that do not fail the run, each with a clause or case, a reason, an owner and a last day. By
+    /// default what the target file names as `waivers`.
+    #[arg(long, value_name = "FILE")]
+    waivers: Option<PathBuf>,
+
+    /// A list of cases that a legacy build is known to fail, one a line. New failures fail the run, and so does a listed case
+    /// that passes.
+    #[arg(long, value_name = "FILE")]
+    known_failures: Option<PathBuf>,
+
+    /// Write the failures of this run into the file of --known-failures. Comments, and cases that did not run, stay.
+    #[arg(long, requires = "known_failures", conflicts_with = "ci")]
+    write_known_failures: bool,
 
     /// Violations of `should` clauses fail the build too.
     #[arg(long)]
@@ -130,8 +149,23 @@ pub fn run(args: Args) -> Done {
         written?;
         reports::write(&args.reports, report.record())?;
         recorder.finish()?;
+        write_known_failures(&args, report.record())?;
         Ok(ExitCode::from(report.outcome().exit_code()))
     })
+}
+
+/// Writes the list of known failures, if the arguments ask for it. An interrupted run knows only some of them.
+fn write_known_failures(args: &Args, record: &RunRecord) -> Result<(), CliError> {
+    let Some(path) = args.known_failures.as_ref().filter(|_| args.write_known_failures) else { return Ok(()) };
+    if record.summary().interrupted {
+        print_stderr(format!("vouch: the run was interrupted; {} stays as it was", path.display()));
+        return Ok(());
+    }
+    let failed = |error| CliError::Environment(format!("cannot write the known failures {}: {error}", path.display()));
+    let before = if path.exists() { Some(std::fs::read_to_string(path).map_err(failed)?) } else { None };
+    std::fs::write(path, updated(before.as_deref(), &record.cases)).map_err(failed)?;
+    print_stderr(format!("known failures: {}", path.display()));
+    Ok(())
 }
 
 fn console(args: &Args) -> Console<Out> {
@@ -228,6 +262,15 @@ fn suite(args: &Args) -> Result<Suite, Error> {
     ];
     let suite = switches.into_iter().filter(|(on, _)| *on).fold(suite, |suite, (_, turn_on)| turn_on(suite));
     let suite = args.role.iter().fold(suite, |suite, role| suite.role(role.0));
+    let suite = match &args.waivers {
+        Some(file) => suite.waivers(file),
+        None => suite,
+    };
+    let suite = match (&args.known_failures, args.write_known_failures) {
+        (Some(file), true) => suite.writing_known_failures(file),
+        (Some(file), false) => suite.known_failures(file),
+        (None, _) => suite,
+    };
     let suite = match &args.build {
         Some(build) => suite.build(build),
         None => suite,

@@ -35,6 +35,10 @@ pub struct Args {
     #[arg(long, value_name = "SHA256|EDITION", value_parser = suite_rule)]
     suite: Option<SuiteRule>,
 
+    /// Accept a build whose findings are waived. Without it, a certificate with waivers is refused.
+    #[arg(long)]
+    waivers_allowed: bool,
+
     /// The SHA-256 that the certified build must have.
     #[arg(long, value_name = "SHA256", value_parser = sha256)]
     build_digest: Option<String>,
@@ -98,6 +102,7 @@ fn policy(args: &Args) -> Result<Policy, CliError> {
         }),
         max_age: args.max_age,
         suite: args.suite.clone(),
+        waivers_allowed: args.waivers_allowed,
         build_sha256: args.build_digest.clone().or_else(|| of_build.map(|build| build.sha256)),
     })
 }

@@ -246,8 +246,31 @@ fn records_that_say_too_little_are_not_certified() {
     };
     refused(&it.edited("failed.vouch", counted(r#""failed":1"#)), "1 cases failed");
     refused(&it.edited("warned.vouch", counted(r#""warned":1"#)), "--allow-warnings");
+    refused(&it.edited("known.vouch", counted(r#""knownFailures":1"#)), "known failures");
     refused(&it.edited("unreached.vouch", counted(r#""notReached":1"#)), "inconclusive");
     refused(&it.edited("harness.vouch", counted(r#""harnessFailures":1"#)), "harness or its environment");
+}
+
+#[test]
+fn waivers_are_listed_and_refused_unless_the_policy_allows_them() {
+    let it = Certified::get();
+    let waiver = r#"{"case":"of another role","reason":"later","owner":"me","expires":"2999-12-31","location":{"file":"w","line":1,"column":1}}"#;
+    let gate = format!(r#""gate":{{"day":"2026-11-28","waivers":[{waiver}]}},"completeness""#);
+    let is_start = |line: &str| line.contains(r#""event":"started""#);
+    let record =
+        it.edited(
+            "waived.vouch",
+            |line| {
+                if is_start(&line) { line.replacen(r#""completeness""#, &gate, 1) } else { line }
+            },
+        );
+    let certificate = it.path("waived.json");
+    it.certify(&record).arg("-o").arg(&certificate).assert().success();
+    let refused = it.verify(&certificate, &record).assert().code(1);
+    assert!(stdout(&refused).contains("FAILED  waivers"), "{}", stdout(&refused));
+    let allowed = it.verify(&certificate, &record).arg("--waivers-allowed").assert().success();
+    let out = stdout(&allowed);
+    assert!(out.contains("the case of another role until 2999-12-31: later (owner: me)"), "{out}");
 }
 
 #[test]

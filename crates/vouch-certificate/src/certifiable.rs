@@ -38,6 +38,12 @@ pub enum NotCertifiable {
     /// Cases failed.
     #[error("{0} cases failed: the build does not conform")]
     Failed(usize),
+    /// The build has known failures.
+    #[error("{0} cases are known failures: the build does not conform")]
+    KnownFailures(usize),
+    /// Waivers or known failures are out of date.
+    #[error("{0} waivers or known failures are out of date; `vouch show` shows them")]
+    GateOutdated(usize),
     /// The harness failed.
     #[error("the harness or its environment failed in {0} cases; run again")]
     HarnessFailed(usize),
@@ -92,15 +98,25 @@ pub fn check(record: &RunRecord, warnings: Warnings) -> Result<(), NotCertifiabl
 
 fn outcome(summary: &Summary) -> Result<(), NotCertifiable> {
     match summary.outcome() {
-        Outcome::Conforms | Outcome::PartPassed if summary.not_run > 0 => Err(NotCertifiable::NotRun(summary.not_run)),
-        Outcome::Conforms | Outcome::PartPassed => Ok(()),
+        // No case may be unseen, also where a waiver explains why.
+        Outcome::Conforms | Outcome::ConformsWithWaivers | Outcome::PartPassed if summary.not_reached > 0 => {
+            Err(inconclusive(summary))
+        }
+        Outcome::Conforms | Outcome::ConformsWithWaivers | Outcome::PartPassed if summary.not_run > 0 => {
+            Err(NotCertifiable::NotRun(summary.not_run))
+        }
+        Outcome::Conforms | Outcome::ConformsWithWaivers | Outcome::PartPassed => Ok(()),
+        Outcome::OnlyKnownFailures => Err(NotCertifiable::KnownFailures(summary.known_failures)),
+        Outcome::GateOutdated => Err(NotCertifiable::GateOutdated(summary.gate_problems.len())),
         Outcome::DoesNotConform => Err(NotCertifiable::Failed(summary.failed)),
         Outcome::Interrupted => Err(NotCertifiable::Interrupted),
         Outcome::HarnessFailed => Err(NotCertifiable::HarnessFailed(summary.harness_failures)),
         Outcome::BadScenario => Err(NotCertifiable::BadScenario(summary.bad_scenarios)),
-        Outcome::Inconclusive => {
-            let Summary { passed, not_reached, .. } = *summary;
-            Err(NotCertifiable::Inconclusive { passed, not_reached })
-        }
+        Outcome::Inconclusive => Err(inconclusive(summary)),
     }
+}
+
+fn inconclusive(summary: &Summary) -> NotCertifiable {
+    let Summary { passed, not_reached, .. } = *summary;
+    NotCertifiable::Inconclusive { passed, not_reached }
 }

@@ -12,5 +12,5 @@ mod verify;
 pub use certifiable::{NotCertifiable, Warnings, check};
 pub use envelope::{Envelope, EnvelopeError};
 pub use key::{KeyError, PublicKey, SigningKey, write_key_pair};
-pub use statement::{PREDICATE_TYPE, Statement, TestResult};
+pub use statement::{CertifiedWaiver, PREDICATE_TYPE, Statement, TestResult};
 pub use verify::{Check, Policy, Require, SuiteRule, verify};

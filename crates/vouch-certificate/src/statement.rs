@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
+use vouch_runner::gate::Waiver;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::summary::{ClauseStatus, Summary};
 use vouch_runner::run::verdict::Strictness;
@@ -53,7 +54,7 @@ pub struct TestResult {
     configuration: Vec<Resource>,
     /// The clauses that the build satisfied.
     pub passed_tests: Vec<String>,
-    /// The `should` clauses that it violated.
+    /// The `should` clauses that it violated, and the clauses whose violation is waived.
     pub warned_tests: Vec<String>,
     failed_tests: Vec<String>,
     /// What the predicate has no field for.
@@ -81,10 +82,49 @@ pub struct Details {
     pub passed_cases: usize,
     pub warned_cases: usize,
     pub skipped_cases: usize,
+    /// The number of cases whose findings are waived.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub waived_cases: usize,
+    /// The waivers of the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<CertifiedWaiver>,
     /// The clauses of which no case passed, for example because the build lacks a capability.
     pub not_tested: Vec<String>,
     /// The faults that `vouch mutants` shows the suite to detect, of the clauses that passed, for the roles and the profile.
     pub detectable_mutants: Vec<String>,
+}
+
+/// A waiver, as a certificate states it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertifiedWaiver {
+    /// The violated clause. `None`: every finding of the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clause: Option<String>,
+    /// The id of the case. `None`: every case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
+    pub reason: String,
+    pub owner: String,
+    /// The last day on which it holds, as `YYYY-MM-DD` in UTC.
+    pub expires: String,
+}
+
+impl CertifiedWaiver {
+    fn of(waiver: &Waiver) -> Self {
+        Self {
+            clause: waiver.clause.clone(),
+            case: waiver.case.clone(),
+            reason: waiver.reason.to_string(),
+            owner: waiver.owner.to_string(),
+            expires: waiver.expires.clone(),
+        }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Statement {
@@ -110,14 +150,19 @@ impl Statement {
             passed_cases: summary.passed,
             warned_cases: summary.warned,
             skipped_cases: summary.skipped,
+            waived_cases: summary.waived,
+            waivers: started.gate.waivers.iter().map(CertifiedWaiver::of).collect(),
             not_tested: of_status(summary, ClauseStatus::NotTested),
             detectable_mutants: detectable_mutants(record, &passed_tests),
         };
         let predicate = TestResult {
-            result: if summary.warned == 0 { "PASSED" } else { "WARNED" }.into(),
+            result: if summary.warned + summary.waived == 0 { "PASSED" } else { "WARNED" }.into(),
             configuration: vec![Resource::new(RECORD, &record.sha256), Resource::new(SUITE, &started.suite.sha256)],
             passed_tests,
-            warned_tests: of_status(summary, ClauseStatus::Violated),
+            warned_tests: [ClauseStatus::Violated, ClauseStatus::Waived]
+                .into_iter()
+                .flat_map(|status| of_status(summary, status))
+                .collect(),
             failed_tests: vec![],
             vouch: details,
         };

@@ -23,6 +23,8 @@ pub struct Policy {
     /// The greatest time since the run finished.
     pub max_age: Option<Duration>,
     pub suite: Option<SuiteRule>,
+    /// Whether findings of the run may be waived.
+    pub waivers_allowed: bool,
     /// The SHA-256 that the build must have.
     pub build_sha256: Option<String>,
 }
@@ -129,8 +131,11 @@ fn judged(judgement: &Judgement, record: &RunRecord) -> Result<String, String> {
 fn policy_checks(statement: &Statement, record: &RunRecord, policy: &Policy, now: SystemTime) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut add = |name, result| checks.push(Check { name, result });
+    if let Some(found) = waivers(statement, policy) {
+        add("waivers", found);
+    }
     if let Some(require) = policy.require {
-        add("clauses", required(record, require));
+        add("clauses", required(record, require, policy.waivers_allowed));
     }
     if let Some(most) = policy.max_age {
         add("age", age(statement, most, now));
@@ -152,19 +157,46 @@ fn policy_checks(statement: &Statement, record: &RunRecord, policy: &Policy, now
     checks
 }
 
-fn required(record: &RunRecord, require: Require) -> Result<String, String> {
+/// A certificate with waivers is refused unless the policy allows them. None: there are none.
+fn waivers(statement: &Statement, policy: &Policy) -> Option<Result<String, String>> {
+    let waivers = &statement.result().vouch.waivers;
+    if waivers.is_empty() {
+        return None;
+    }
+    let about = |clause: &Option<String>, case: &Option<String>| match (clause, case) {
+        (Some(clause), Some(case)) => format!("{clause} in the case {case}"),
+        (Some(clause), None) => clause.clone(),
+        (None, case) => format!("the case {}", case.as_deref().unwrap_or_default()),
+    };
+    let lines = waivers.iter().map(|waiver| {
+        let about = about(&waiver.clause, &waiver.case);
+        format!("\n    {about} until {}: {} (owner: {})", waiver.expires, waiver.reason, waiver.owner)
+    });
+    let list = lines.collect::<String>();
+    Some(match policy.waivers_allowed {
+        true => Ok(format!("{} allowed:{list}", waivers.len())),
+        false => Err(format!("the build has waivers; --waivers-allowed accepts them:{list}")),
+    })
+}
+
+fn required(record: &RunRecord, require: Require, waivers_allowed: bool) -> Result<String, String> {
     let summary = record.summary();
     let counts = |level| require == Require::All || level == Level::Must;
     let missing: Vec<_> = summary
         .clauses
         .iter()
         .filter(|result| counts(result.level))
-        .filter(|result| matches!(result.status, ClauseStatus::NotTested | ClauseStatus::Violated))
+        .filter(|result| match result.status {
+            ClauseStatus::NotTested | ClauseStatus::Violated => true,
+            ClauseStatus::Waived => !waivers_allowed,
+            ClauseStatus::Satisfied | ClauseStatus::NotApplicable => false,
+        })
         .map(|result| result.id.as_str())
         .collect();
     let which = if require == Require::All { "clause" } else { "`must` clause" };
     if missing.is_empty() {
-        Ok(format!("every {which} of the roles passed"))
+        let or = if waivers_allowed { " or is waived" } else { "" };
+        Ok(format!("every {which} of the roles passed{or}"))
     } else {
         Err(format!("not every {which} of the roles passed: {}", missing.join(", ")))
     }

@@ -137,7 +137,10 @@ impl ExternalExplorer {
         };
         match play(&case, &self.engine).await.verdict {
             Verdict::Passed => Ended::Well,
-            Verdict::Failed(findings) | Verdict::Warned(findings) => {
+            Verdict::Failed(findings)
+            | Verdict::Warned(findings)
+            | Verdict::Waived(findings)
+            | Verdict::KnownFailure(findings) => {
                 let Some(finding) = findings.into_iter().next() else {
                     return Ended::Broken("a failure without a finding".into());
                 };

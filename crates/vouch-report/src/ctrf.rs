@@ -1,10 +1,13 @@
 //! The CTRF report (<https://ctrf.io>): one JSON document, which CI plug-ins of many products read.
 
 use crate::ViewError;
+use crate::excuse_text;
 use crate::outside_text::{block, line};
 use crate::run_text::{build_name, finding_heading, finding_text, json_text, reason, sorted_cases, verdict_word};
 use serde_json::{Map, Value, json};
+use vouch_runner::gate::GateProblem;
 use vouch_runner::record::RunRecord;
+use vouch_runner::run::event::Started;
 use vouch_runner::run::verdict::{CaseReport, Verdict};
 
 /// The version of the CTRF specification.
@@ -15,6 +18,9 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
     let start = start_ms(&started.started_at)?;
     let duration = milliseconds(summary.duration);
     let of = |wanted: &str| record.cases.iter().filter(|case| status(&case.verdict) == wanted).count();
+    let problems = &summary.gate_problems;
+    let tests = sorted_cases(record).into_iter().map(|case| test(started, case));
+    let tests: Vec<_> = tests.chain(problems.iter().map(gate_test)).collect();
     let mut groups: Vec<_> = record.cases.iter().map(|case| &case.group).collect();
     groups.sort_unstable();
     groups.dedup();
@@ -26,12 +32,12 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
         "results": {
             "tool": { "name": "vouch", "version": line(&started.vouch) },
             "summary": {
-                "tests": record.cases.len(), "passed": of("passed"), "failed": of("failed"), "skipped": of("skipped"),
-                "pending": of("pending"), "other": of("other"), "suites": groups.len(),
+                "tests": tests.len(), "passed": of("passed"), "failed": of("failed") + problems.len(), "skipped": of("skipped"),
+                "pending": of("pending"), "other": of("other"), "suites": groups.len() + usize::from(!problems.is_empty()),
                 "start": start, "stop": start + duration, "duration": duration,
                 "extra": { "outcome": summary.outcome(), "notRun": summary.not_run },
             },
-            "tests": sorted_cases(record).into_iter().map(test).collect::<Vec<_>>(),
+            "tests": tests,
             "environment": {
                 "appName": line(&started.sdk.name),
                 "appVersion": line(&started.sdk.version),
@@ -49,17 +55,25 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
     json_text(&document)
 }
 
-/// A case with warnings is a success, in agreement with the exit code.
+/// A case with warnings is a success, in agreement with the exit code. One that is waived or known to fail is no success.
 fn status(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Passed | Verdict::Warned(_) => "passed",
         Verdict::Failed(_) => "failed",
-        Verdict::Skipped(_) | Verdict::NotReached(_) => "skipped",
+        Verdict::Waived(_) | Verdict::KnownFailure(_) | Verdict::Skipped(_) | Verdict::NotReached(_) => "skipped",
         Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => "other",
     }
 }
 
-fn test(case: &CaseReport) -> Value {
+/// An entry of the waivers or known failures that is out of date fails the run, and no case shows it.
+fn gate_test(problem: &GateProblem) -> Value {
+    json!({
+        "name": excuse_text::problem(problem), "status": "failed", "duration": 0, "suite": ["waivers and known failures"],
+        "message": line(&problem.text), "filePath": line(&problem.location.file), "line": problem.location.line,
+    })
+}
+
+fn test(started: &Started, case: &CaseReport) -> Value {
     let mut test = Map::new();
     let mut set = |name: &str, value: Value| test.insert(name.to_owned(), value);
     set("name", json!(line(&case.id)));
@@ -70,8 +84,10 @@ fn test(case: &CaseReport) -> Value {
     set("tags", json!(case.proves));
     set("filePath", json!(line(&case.file)));
     let found = case.verdict.findings();
+    let excuses = excuse_text::of_case(started, case);
     if let Some(first) = found.first() {
-        set("message", json!(finding_heading(first)));
+        let message = [excuses.clone(), vec![finding_heading(first)]].concat().join("\n");
+        set("message", json!(message));
         set("trace", json!(found.iter().map(finding_text).collect::<Vec<_>>().join("\n")));
         set("line", json!(first.location.line));
         set("snippet", json!(block(&first.excerpt.text)));
@@ -80,7 +96,7 @@ fn test(case: &CaseReport) -> Value {
     }
     let conditions: Map<_, _> = case.conditions.iter().map(|(name, value)| (line(name), json!(line(value)))).collect();
     let advice = case.advice.as_deref().map(line);
-    set("extra", json!({ "title": line(&case.title), "advice": advice, "conditions": conditions }));
+    set("extra", json!({ "title": line(&case.title), "advice": advice, "conditions": conditions, "excuses": excuses }));
     Value::Object(test)
 }
 

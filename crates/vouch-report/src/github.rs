@@ -1,6 +1,7 @@
 //! The annotations of GitHub Actions: workflow commands on standard output, which GitHub shows at the lines of files.
 
 use crate::ViewError;
+use crate::excuse_text;
 use crate::outside_text::{block, line, line_up_to};
 use crate::run_text::{counted, finding_heading, reason};
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ use vouch_runner::run::verdict::Verdict;
 const MAX_ANNOTATIONS: usize = 10;
 const MAX_TITLE: usize = 200;
 
-/// An annotation: `error` or `warning`, where, and what.
+/// An annotation: `error`, `warning` or `notice`, where, and what.
 struct Annotation {
     kind: &'static str,
     file: String,
@@ -46,7 +47,7 @@ pub(crate) fn render_annotations(record: &RunRecord) -> Result<String, ViewError
     Ok(text)
 }
 
-/// One for each probable cause, then one for each case without a verdict.
+/// One for each probable cause, for each case without a verdict, and for each entry that is out of date.
 fn annotations(record: &RunRecord) -> Vec<Annotation> {
     let summary = record.summary();
     let causes = summary.causes.iter().filter_map(|cause| {
@@ -54,13 +55,18 @@ fn annotations(record: &RunRecord) -> Vec<Annotation> {
         let (case, first) = shown.first()?;
         let cases = counted(cause.cases.len(), "case", "cases");
         let advice = first.advice.as_ref().map(|advice| format!("\nAdvice: {}", line(advice))).unwrap_or_default();
+        let excuses: String = excuse_text::of_cause(record, cause).iter().map(|text| format!("{text}\n")).collect();
         Some(Annotation {
-            kind: if cause.warning { "warning" } else { "error" },
+            kind: match (cause.excuse, cause.warning) {
+                (Some(_), _) => "notice",
+                (None, true) => "warning",
+                (None, false) => "error",
+            },
             file: first.location.file.clone(),
             line: Some(first.location.line),
             title: if cause.clauses.is_empty() { "no clause".into() } else { cause.clauses.join(" ") },
             message: format!(
-                "{}\nIn {cases}; the first is {}: {}{advice}",
+                "{excuses}{}\nIn {cases}; the first is {}: {}{advice}",
                 finding_heading(first),
                 line(&case.id),
                 line(&case.title)
@@ -77,7 +83,19 @@ fn annotations(record: &RunRecord) -> Vec<Annotation> {
             message: reason(&case.verdict)?,
         })
     });
-    causes.chain(without_verdict).collect()
+    let outdated = summary.gate_problems.iter().map(|problem| Annotation {
+        kind: "error",
+        file: problem.location.file.clone(),
+        line: Some(problem.location.line),
+        title: problem.kind.words().into(),
+        message: line(&problem.text),
+    });
+    // What fails the run comes first, since GitHub shows only some.
+    let (mut shown, excused): (Vec<_>, Vec<_>) = causes.partition(|annotation| annotation.kind != "notice");
+    shown.extend(without_verdict);
+    shown.extend(outdated);
+    shown.extend(excused);
+    shown
 }
 
 /// The message of a workflow command.

@@ -1,13 +1,14 @@
 //! The JSON report: one document at a run.
 
 use crate::ViewError;
+use crate::excuse_text;
 use crate::run_text::{json_text, sorted_cases, verdict_word};
 use serde_json::{Value, json};
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
 
 /// The version of the document's layout, raised on every incompatible change.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
     let summary = record.summary();
@@ -17,15 +18,18 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
         "run": record.started,
         "outcome": summary.outcome(),
         "summary": summary,
-        "cases": sorted_cases(record).into_iter().map(case_json).collect::<Vec<_>>(),
+        "cases": sorted_cases(record).into_iter().map(|case| case_json(record, case)).collect::<Vec<_>>(),
     });
     json_text(&document)
 }
 
-fn case_json(case: &CaseReport) -> Value {
+fn case_json(record: &RunRecord, case: &CaseReport) -> Value {
     let detail = match &case.verdict {
         Verdict::Passed => Value::Null,
-        Verdict::Failed(findings) | Verdict::Warned(findings) => findings.iter().map(finding_json).collect(),
+        Verdict::Failed(findings)
+        | Verdict::Warned(findings)
+        | Verdict::Waived(findings)
+        | Verdict::KnownFailure(findings) => findings.iter().map(finding_json).collect(),
         Verdict::NotReached(case) => {
             json!({ "becauseOf": case.because_of, "clauses": case.clauses, "setup": finding_json(&case.setup) })
         }
@@ -36,6 +40,7 @@ fn case_json(case: &CaseReport) -> Value {
         "id": case.id, "group": case.group, "title": case.title, "file": case.file, "proves": case.proves,
         "conditions": case.conditions.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<serde_json::Map<_, _>>(),
         "verdict": verdict_word(&case.verdict), "durationSeconds": case.duration.as_secs_f64(), "detail": detail,
+        "excuses": excuse_text::of_case(&record.started, case),
     })
 }
 

@@ -4,10 +4,12 @@
 //! properties at a test suite only and have no place for the host but a property.
 
 use crate::ViewError;
+use crate::excuse_text;
 use crate::outside_text::{block, line};
 use crate::run_text::{build_name, finding_heading, finding_text, reason, shard_words, sorted_cases};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use vouch_runner::gate::GateProblem;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::event::Started;
 use vouch_runner::run::verdict::{CaseReport, Verdict};
@@ -17,7 +19,11 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
     for case in sorted_cases(record) {
         suites.entry(&case.group).or_default().push(case);
     }
-    let total = Counts::of(record.cases.iter());
+    let summary = record.summary();
+    let problems = &summary.gate_problems;
+    let mut total = Counts::of(record.cases.iter());
+    total.tests += problems.len();
+    total.failures += problems.len();
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let _ = writeln!(
         xml,
@@ -26,7 +32,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
         total.tests,
         total.failures,
         total.errors,
-        record.summary().duration.as_secs_f64()
+        summary.duration.as_secs_f64()
     );
     let properties = properties(&record.started);
     for (group, cases) in suites {
@@ -43,8 +49,11 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
             counts.skipped,
             attribute(&line(&record.started.started_at))
         );
-        cases.iter().for_each(|case| test_case(&mut xml, case));
+        cases.iter().for_each(|case| test_case(&mut xml, &record.started, case));
         xml += "  </testsuite>\n";
+    }
+    if !problems.is_empty() {
+        outdated(&mut xml, problems, &record.started, &properties);
     }
     Ok(xml + "</testsuites>\n")
 }
@@ -64,7 +73,9 @@ impl Counts {
             match &case.verdict {
                 Verdict::Passed | Verdict::Warned(_) => {}
                 Verdict::Failed(_) => counts.failures += 1,
-                Verdict::Skipped(_) | Verdict::NotReached(_) => counts.skipped += 1,
+                Verdict::Waived(_) | Verdict::KnownFailure(_) | Verdict::Skipped(_) | Verdict::NotReached(_) => {
+                    counts.skipped += 1;
+                }
                 Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => counts.errors += 1,
             }
             counts
@@ -99,8 +110,25 @@ fn properties(started: &Started) -> String {
     xml + "    </properties>"
 }
 
+/// Entries of the waivers or known failures that are out of date fail the run, and no case shows them.
+fn outdated(xml: &mut String, problems: &[GateProblem], started: &Started, properties: &str) {
+    let (count, started_at) = (problems.len(), attribute(&line(&started.started_at)));
+    let _ = writeln!(
+        xml,
+        "  <testsuite name=\"waivers and known failures\" tests=\"{count}\" failures=\"{count}\" errors=\"0\" skipped=\"0\" \
+         time=\"0.000\" timestamp=\"{started_at}\">\n{properties}"
+    );
+    for problem in problems {
+        let name = attribute(&excuse_text::problem(problem));
+        let _ = writeln!(xml, "    <testcase name=\"{name}\" classname=\"vouch.gate\" time=\"0.000\">");
+        result(xml, "failure", problem.kind.words(), &line(&problem.text), "");
+        *xml += "    </testcase>\n";
+    }
+    *xml += "  </testsuite>\n";
+}
+
 /// A case with warnings is a success, in agreement with the exit code; its output contains the findings.
-fn test_case(xml: &mut String, case: &CaseReport) {
+fn test_case(xml: &mut String, started: &Started, case: &CaseReport) {
     let _ = writeln!(
         xml,
         "    <testcase name=\"{}\" classname=\"vouch.{}\" time=\"{:.3}\">",
@@ -114,6 +142,10 @@ fn test_case(xml: &mut String, case: &CaseReport) {
         Verdict::Failed(findings) => {
             let message = findings.first().map(finding_heading).unwrap_or_default();
             result(xml, "failure", "nonconformance", &message, &all());
+        }
+        // It is no success, and it does not fail the run.
+        Verdict::Waived(_) | Verdict::KnownFailure(_) => {
+            result(xml, "skipped", "", &excuse_text::of_case(started, case).join("; "), &all());
         }
         Verdict::Skipped(_) | Verdict::NotReached(_) => {
             let setup = match &case.verdict {

@@ -6,6 +6,7 @@
 mod compare;
 mod console;
 mod ctrf;
+mod excuse_text;
 mod format;
 mod github;
 mod gitlab;

@@ -1,8 +1,11 @@
 //! The Markdown report, also as the step summary of GitHub Actions.
 
 use crate::ViewError;
+use crate::excuse_text;
 use crate::outside_text::{block, line_up_to};
-use crate::run_text::{build_name, counted, counts_sentence, outcome_sentence, reason, shard_words, sorted_cases};
+use crate::run_text::{
+    build_name, counted, counts_sentence, outcome_sentence, reason, shard_words, sorted_cases, verdict_word,
+};
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::cause::Cause;
@@ -26,6 +29,9 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
     }
     for case in not_passed {
         let _ = write!(text, "\n### {}\n\nTitle: {}\n", inline(&case.id), inline(&case.title));
+        for excuse in excuse_text::of_case(&record.started, case) {
+            let _ = write!(text, "\n**{}**: {}\n", verdict_word(&case.verdict), inline(&excuse));
+        }
         if let Some(reason) = reason(&case.verdict) {
             let _ = write!(text, "\n{}\n", inline(&reason));
         }
@@ -66,6 +72,7 @@ fn summary(record: &RunRecord) -> String {
         inline(&started.vouch),
         inline(&started.started_at)
     );
+    outdated(&mut text, &summary);
     causes(&mut text, record, &summary);
     clauses(&mut text, &summary);
     text
@@ -74,6 +81,17 @@ fn summary(record: &RunRecord) -> String {
 fn sentence(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Waivers and known failures that are out of date.
+fn outdated(text: &mut String, summary: &Summary) {
+    if summary.gate_problems.is_empty() {
+        return;
+    }
+    *text += "\n## Waivers and known failures that are out of date\n\n";
+    for problem in &summary.gate_problems {
+        let _ = writeln!(text, "- {}", inline(&excuse_text::problem(problem)));
+    }
 }
 
 fn causes(text: &mut String, record: &RunRecord, summary: &Summary) {
@@ -88,7 +106,7 @@ fn causes(text: &mut String, record: &RunRecord, summary: &Summary) {
 
 fn cause_text(record: &RunRecord, cause: &Cause) -> String {
     let clauses = if cause.clauses.is_empty() { "no clause".to_owned() } else { cause.clauses.join(" ") };
-    let warning = if cause.warning { " (warning)" } else { "" };
+    let warning = excuse_text::standing(cause).map(|word| format!(" ({word})")).unwrap_or_default();
     let got = cause.got.lines().next().unwrap_or("nothing");
     let mut text =
         format!("**{}**{warning}: expected {}, got {}.", inline(&clauses), inline(&cause.expected), inline(got));
@@ -98,6 +116,9 @@ fn cause_text(record: &RunRecord, cause: &Cause) -> String {
         let _ = write!(text, "; it keeps {} from being reached", counted(cause.not_reached.len(), "case", "cases"));
     }
     text.push('.');
+    for excuse in excuse_text::of_cause(record, cause) {
+        let _ = write!(text, " {}.", inline(&excuse));
+    }
     let advice = cause.findings(&record.cases).into_iter().find_map(|(_, finding)| finding.advice.as_ref());
     if let Some(advice) = advice {
         let _ = write!(text, " Advice: {}", inline(advice));
@@ -110,14 +131,15 @@ fn clauses(text: &mut String, summary: &Summary) {
     let count = |status| of(status).count();
     let _ = write!(
         text,
-        "\n## Clauses\n\n{} satisfied, {} violated, {} not tested, {} not applicable.\n",
+        "\n## Clauses\n\n{} satisfied, {} violated, {} waived, {} not tested, {} not applicable.\n",
         count(ClauseStatus::Satisfied),
         count(ClauseStatus::Violated),
+        count(ClauseStatus::Waived),
         count(ClauseStatus::NotTested),
         count(ClauseStatus::NotApplicable)
     );
-    let shown = of(ClauseStatus::Violated).chain(of(ClauseStatus::NotTested)).chain(of(ClauseStatus::Satisfied));
-    let mut rows = shown.peekable();
+    let order = [ClauseStatus::Violated, ClauseStatus::Waived, ClauseStatus::NotTested, ClauseStatus::Satisfied];
+    let mut rows = order.into_iter().flat_map(of).peekable();
     if rows.peek().is_some() {
         *text += "\n| clause | level | status | requirement |\n|---|---|---|---|\n";
     }

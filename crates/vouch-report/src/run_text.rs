@@ -46,10 +46,29 @@ pub(crate) fn outcome_sentence(summary: &Summary) -> String {
              `vouch merge`."
                 .into()
         }
+        Outcome::ConformsWithWaivers => {
+            let waived = counted(summary.waived, "case is", "cases are");
+            let untested = match untested {
+                0 => String::new(),
+                some => format!(", and {} not tested", counted(some, "must clause was", "must clauses were")),
+            };
+            format!("The build conforms with waivers: {waived} waived{untested}.")
+        }
+        Outcome::PartPassed if summary.waived > 0 => {
+            "The chosen cases passed or are waived. No verdict on the build follows from a part of the suite.".into()
+        }
         Outcome::PartPassed => {
             "The chosen cases passed. No verdict on the build follows from a part of the suite.".into()
         }
+        Outcome::OnlyKnownFailures => format!(
+            "The build does not conform: it has {}, and no new one.",
+            counted(summary.known_failures, "known failure", "known failures")
+        ),
         Outcome::DoesNotConform => "The build does not conform.".into(),
+        Outcome::GateOutdated => format!(
+            "The run fails: there is no new failure, and {} of the waivers or known failures out of date.",
+            counted(summary.gate_problems.len(), "entry is", "entries are")
+        ),
         Outcome::BadScenario => "A scenario is invalid. The run says nothing about the build.".into(),
         Outcome::HarnessFailed => "The harness or its environment failed. The run says nothing about the build.".into(),
         Outcome::Inconclusive if summary.not_reached > 0 => {
@@ -70,6 +89,8 @@ pub(crate) fn counts_sentence(summary: &Summary) -> String {
         (summary.passed, "passed"),
         (summary.failed, "failed"),
         (summary.warned, "warned"),
+        (summary.waived, "waived"),
+        (summary.known_failures, "known to fail"),
         (summary.not_reached, "not reached"),
         (summary.skipped, "skipped"),
         (summary.bad_scenarios + summary.harness_failures, "without a verdict"),
@@ -120,6 +141,8 @@ pub(crate) fn verdict_word(verdict: &Verdict) -> &'static str {
         Verdict::Passed => "passed",
         Verdict::Failed(_) => "failed",
         Verdict::Warned(_) => "warned",
+        Verdict::Waived(_) => "waived",
+        Verdict::KnownFailure(_) => "knownFailure",
         Verdict::NotReached(_) => "notReached",
         Verdict::Skipped(_) => "skipped",
         Verdict::BadScenario(_) => "badScenario",
@@ -127,10 +150,12 @@ pub(crate) fn verdict_word(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// Why a case says nothing about its clauses, for one that did not pass, fail or warn.
+/// Why a case says nothing about its clauses, for one without a verdict on the build.
 pub(crate) fn reason(verdict: &Verdict) -> Option<String> {
     match verdict {
-        Verdict::Passed | Verdict::Failed(_) | Verdict::Warned(_) => None,
+        Verdict::Passed | Verdict::Failed(_) | Verdict::Warned(_) | Verdict::Waived(_) | Verdict::KnownFailure(_) => {
+            None
+        }
         Verdict::NotReached(case) => {
             Some(line(&format!("not reached because of {}: {}", case.because_of, case.clauses.join(" "))))
         }

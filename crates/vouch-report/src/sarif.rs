@@ -2,9 +2,11 @@
 //! the scenario that shows it.
 
 use crate::ViewError;
+use crate::excuse_text;
 use crate::outside_text::{block, line};
 use crate::run_text::{build_name, counted, json_text, outcome_sentence, verdict_word};
 use serde_json::{Value, json};
+use vouch_runner::gate::GateProblem;
 use vouch_runner::record::{RunRecord, sha256};
 use vouch_runner::run::cause::{Cause, CauseKey};
 use vouch_runner::run::verdict::{CaseReport, Location, Verdict};
@@ -22,6 +24,8 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
     let rules: Vec<_> = clauses.iter().map(|clause| rule(clause)).chain([rule_without_clause()]).collect();
     let rule_index = |id: &str| clauses.iter().position(|clause| clause.id == id).unwrap_or(clauses.len());
     let results: Vec<_> = summary.causes.iter().filter_map(|cause| result(record, cause, &rule_index)).collect();
+    let notifications = record.cases.iter().filter_map(notification);
+    let notifications: Vec<_> = notifications.chain(summary.gate_problems.iter().map(outdated)).collect();
     let document = json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -34,7 +38,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
                 "executionSuccessful": !record.cases.iter().any(is_without_verdict) && !summary.interrupted,
                 "startTimeUtc": started.started_at,
                 "exitCode": summary.outcome().exit_code(),
-                "toolExecutionNotifications": record.cases.iter().filter_map(notification).collect::<Vec<_>>(),
+                "toolExecutionNotifications": notifications,
             }],
             "results": results,
             "properties": {
@@ -91,7 +95,7 @@ fn result(record: &RunRecord, cause: &Cause, rule_index: &impl Fn(&str) -> usize
         line(&case.id),
         line(&case.title)
     );
-    Some(json!({
+    let mut result = json!({
         "ruleId": rule.map_or(NO_CLAUSE.to_owned(), |id| line(id)),
         "ruleIndex": rule_index(rule.map_or(NO_CLAUSE, String::as_str)),
         "level": if cause.warning { "warning" } else { "error" },
@@ -104,7 +108,12 @@ fn result(record: &RunRecord, cause: &Cause, rule_index: &impl Fn(&str) -> usize
             "cases": cause.cases.iter().map(|id| line(id)).collect::<Vec<_>>(),
             "notReached": cause.not_reached.iter().map(|id| line(id)).collect::<Vec<_>>(),
         },
-    }))
+    });
+    if cause.excuse.is_some() {
+        let justification = excuse_text::of_cause(record, cause).join("; ");
+        result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": justification }]);
+    }
+    Some(result)
 }
 
 /// The same for the same cause in every run.
@@ -135,6 +144,18 @@ fn uri(path: &str) -> String {
 
 fn is_without_verdict(case: &CaseReport) -> bool {
     matches!(case.verdict, Verdict::BadScenario(_) | Verdict::HarnessFailed(_))
+}
+
+/// An entry of the waivers or known failures that is out of date.
+fn outdated(of: &GateProblem) -> Value {
+    let mut at = location(&of.location);
+    at["message"] = json!({ "text": of.kind.words() });
+    json!({
+        "descriptor": { "id": "gateOutdated" },
+        "level": "error",
+        "message": { "text": excuse_text::problem(of) },
+        "locations": [at],
+    })
 }
 
 /// What kept a case from a verdict.

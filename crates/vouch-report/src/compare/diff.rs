@@ -27,6 +27,8 @@ pub struct CaseChange {
 pub struct Diff {
     /// Passed or warned before, fails now.
     pub broke: Vec<CaseChange>,
+    /// Passed or warned before; fails now, and is waived or known.
+    pub newly_excused: Vec<CaseChange>,
     /// Failed before, passes or warns now.
     pub fixed: Vec<CaseChange>,
     /// Fails in both, and the causes are others.
@@ -87,6 +89,8 @@ pub fn diff(old: &RunRecord, new: &RunRecord) -> Diff {
 enum Standing {
     Good,
     Bad,
+    /// It fails, and is waived or known.
+    Excused,
     Nothing,
 }
 
@@ -94,6 +98,7 @@ fn standing(verdict: &Verdict) -> Standing {
     match verdict {
         Verdict::Passed | Verdict::Warned(_) => Standing::Good,
         Verdict::Failed(_) => Standing::Bad,
+        Verdict::Waived(_) | Verdict::KnownFailure(_) => Standing::Excused,
         Verdict::NotReached(_) | Verdict::Skipped(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
             Standing::Nothing
         }
@@ -102,15 +107,18 @@ fn standing(verdict: &Verdict) -> Standing {
 
 impl Diff {
     fn add(&mut self, old: &CaseReport, new: &CaseReport) {
-        use Standing::{Bad, Good, Nothing};
+        use Standing::{Bad, Excused, Good, Nothing};
         let before = verdict_word(&old.verdict);
         match (standing(&old.verdict), standing(&new.verdict)) {
             (Good, Bad) => self.broke.push(change(before, new, new)),
-            (Bad, Good) => self.fixed.push(change(before, new, old)),
-            (Bad, Bad) if causes(old) != causes(new) => self.fails_otherwise.push(change(before, new, new)),
-            (Good | Bad, Nothing) => self.no_longer_tested.push(change(before, new, new)),
-            (Nothing, Good | Bad) => self.newly_tested.push(change(before, new, new)),
-            (Good, Good) | (Bad, Bad) | (Nothing, Nothing) => {}
+            (Good, Excused) => self.newly_excused.push(change(before, new, new)),
+            (Bad | Excused, Good) => self.fixed.push(change(before, new, old)),
+            (Bad | Excused, Bad | Excused) if causes(old) != causes(new) => {
+                self.fails_otherwise.push(change(before, new, new))
+            }
+            (Good | Bad | Excused, Nothing) => self.no_longer_tested.push(change(before, new, new)),
+            (Nothing, Good | Bad | Excused) => self.newly_tested.push(change(before, new, new)),
+            (Good, Good) | (Bad | Excused, Bad | Excused) | (Nothing, Nothing) => {}
         }
         match (&old.record, &new.record) {
             (Some(a), Some(b)) => {

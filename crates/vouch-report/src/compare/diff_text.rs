@@ -16,6 +16,7 @@ impl Diff {
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         cases(&mut text, "broke", &self.broke);
+        cases(&mut text, "broke, and is waived or known", &self.newly_excused);
         cases(&mut text, "fixed", &self.fixed);
         cases(&mut text, "fails in another way", &self.fails_otherwise);
         cases(&mut text, "no longer tested", &self.no_longer_tested);
@@ -24,14 +25,20 @@ impl Diff {
         self.suite_text(&mut text);
         section(&mut text, "other differences between the runs", self.circumstances.iter().map(|what| line(what)));
         let verdict = match (self.broke.len(), self.fixed.len()) {
-            (0, 0) => "No case changed between passed and failed.".to_owned(),
+            (0, 0) if self.newly_excused.is_empty() => "No case changed between passed and failed.".to_owned(),
             (broke, fixed) => format!(
                 "The new build breaks {} and fixes {}.",
                 counted(broke, "case", "cases"),
                 counted(fixed, "case", "cases")
             ),
         };
-        text + &verdict + "\n"
+        let excused = match self.newly_excused.len() {
+            0 => String::new(),
+            count => {
+                format!(" It breaks {} that waivers or known failures accept.", counted(count, "case", "cases"))
+            }
+        };
+        text + &verdict + &excused + "\n"
     }
 
     fn wire_text(&self, text: &mut String) {

@@ -2,7 +2,9 @@
 
 use super::layout::{block, wrap};
 use super::{Console, cases_counted};
+use crate::excuse_text;
 use std::io::{self, Write};
+use vouch_runner::gate::Excuse;
 use vouch_runner::run::cause::{Cause, is_about_servers};
 use vouch_runner::run::summary::Summary;
 use vouch_runner::run::verdict::{CaseReport, Finding};
@@ -15,8 +17,9 @@ impl<W: Write> Console<W> {
     /// The causes, the widest first, each with the first finding that shows it.
     pub(super) fn causes(&mut self, summary: &Summary) -> io::Result<()> {
         let cases = std::mem::take(&mut self.cases);
-        let count = summary.causes.len();
-        for (number, cause) in summary.causes.iter().enumerate() {
+        let (excused, shown): (Vec<_>, Vec<_>) = summary.causes.iter().partition(|cause| cause.excuse.is_some());
+        let count = shown.len();
+        for (number, cause) in shown.into_iter().enumerate() {
             let style = if cause.warning { &self.styles.warn } else { &self.styles.bad };
             let word = style.apply_to(if cause.warning { "WARN" } else { "FAIL" });
             let heading = format!("cause {} of {count}: {}{}", number + 1, extent(cause), self.consequence(cause));
@@ -28,8 +31,29 @@ impl<W: Write> Console<W> {
             }
             self.other_cases(cause)?;
         }
+        for cause in excused {
+            self.excused_cause(cause, &cases)?;
+        }
         self.cases = cases;
         Ok(())
+    }
+
+    /// A cause that is waived or known, in a few lines: `--full` shows the rest.
+    fn excused_cause(&mut self, cause: &Cause, cases: &[CaseReport]) -> io::Result<()> {
+        let word = if cause.excuse == Some(Excuse::Waived) { "WAIVED" } else { "KNOWN" };
+        let word = self.styles.warn.apply_to(word);
+        writeln!(self.out, "\n{}", wrap(&extent(cause), self.width, &format!("{word} "), "     "))?;
+        let excuses = self.started.as_ref().map(|started| excuse_text::of_findings(started, cause, cases));
+        for excuse in excuses.unwrap_or_default().iter().take(NAMED_CASES) {
+            writeln!(self.out, "{}", wrap(excuse, self.width, "  ", "    "))?;
+        }
+        let got = cause.got.lines().next().unwrap_or("nothing");
+        let text = format!("expected {}, got {got}", cause.expected);
+        writeln!(self.out, "{}", wrap(&text, self.width, "  ", "    "))?;
+        let first = cause.cases.first().map_or("", String::as_str);
+        let word = self.styles.bold.apply_to("in");
+        writeln!(self.out, "{}", wrap(first, self.width, &format!("  {word} "), "    "))?;
+        self.other_cases(cause)
     }
 
     /// Every finding of every case.

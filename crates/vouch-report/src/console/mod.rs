@@ -45,6 +45,8 @@ pub struct Console<W> {
     /// In columns.
     width: usize,
     servers_first: bool,
+    /// The start of the run, with its waivers and known failures.
+    started: Option<Box<Started>>,
     /// The seed of the conditions that were drawn.
     vary: Option<u64>,
 }
@@ -55,6 +57,8 @@ struct VerdictCounts {
     passed: usize,
     failed: usize,
     warned: usize,
+    waived: usize,
+    known_failures: usize,
     skipped: usize,
     not_reached: usize,
     /// Invalid scenarios and harness failures.
@@ -92,6 +96,7 @@ impl<W: Write> Console<W> {
             cases: vec![],
             width: layout::width(),
             servers_first: false,
+            started: None,
             vary: None,
         }
     }
@@ -108,6 +113,7 @@ impl<W: Write> Console<W> {
             progress.begin(started.cases);
         }
         self.clauses = started.suite.clauses.clone();
+        self.started = Some(Box::new(started.clone()));
         self.servers_first = started.cloud_under_test && !started.sdk_under_test;
         let sdk = &started.sdk;
         let platform = if sdk.platform.is_empty() { String::new() } else { format!(" on {}", sdk.platform) };
@@ -124,6 +130,7 @@ impl<W: Write> Console<W> {
             started.time,
             cases_counted(started.cases)
         )?;
+        self.gate_line(started)?;
         if started.token_storage != [Area::Secure] {
             let areas: Vec<_> = started.token_storage.iter().map(|area| area.word()).collect();
             writeln!(self.out, "the adapter declares these areas safe for tokens: {}", areas.join(", "))?;
@@ -131,11 +138,30 @@ impl<W: Write> Console<W> {
         Ok(())
     }
 
+    /// Which failures do not fail the run, in numbers.
+    fn gate_line(&mut self, started: &Started) -> io::Result<()> {
+        let gate = &started.gate;
+        let mut words = vec![];
+        if !gate.waivers.is_empty() {
+            words.push(counted(gate.waivers.len(), "waiver", "waivers"));
+        }
+        words.extend(gate.known_failures.as_ref().map(|known| match known.is_written {
+            true => format!("known failures are written to {}", known.file),
+            false => format!("{} in {}", counted(known.cases.len(), "known failure", "known failures"), known.file),
+        }));
+        if words.is_empty() {
+            return Ok(());
+        }
+        writeln!(self.out, "{}", wrap(&words.join(", "), self.width, "", "  "))
+    }
+
     fn case(&mut self, case: CaseReport) {
         let group = self.groups.entry(case.group.clone()).or_default();
         match &case.verdict {
             Verdict::Passed => group.passed += 1,
             Verdict::Warned(_) => group.warned += 1,
+            Verdict::Waived(_) => group.waived += 1,
+            Verdict::KnownFailure(_) => group.known_failures += 1,
             Verdict::Failed(_) => group.failed += 1,
             Verdict::NotReached(_) => group.not_reached += 1,
             Verdict::Skipped(_) => group.skipped += 1,
@@ -149,6 +175,8 @@ impl<W: Write> Console<W> {
         let (word, style, reason) = match &case.verdict {
             Verdict::Passed => ("pass", &self.styles.good, String::new()),
             Verdict::Warned(_) => ("WARN", &self.styles.warn, String::new()),
+            Verdict::Waived(_) => ("WAIVED", &self.styles.warn, String::new()),
+            Verdict::KnownFailure(_) => ("KNOWN", &self.styles.warn, String::new()),
             Verdict::Failed(_) => ("FAIL", &self.styles.bad, String::new()),
             Verdict::NotReached(of) => ("not reached", &self.styles.dim, format!(" (because of {})", of.because_of)),
             Verdict::Skipped(reason) => ("skip", &self.styles.dim, format!(" ({reason})")),
@@ -175,7 +203,7 @@ impl<W: Write> Console<W> {
         }
         for case in listed {
             self.case_line(case)?;
-            if !matches!(case.verdict, Verdict::Failed(_) | Verdict::Warned(_)) {
+            if case.verdict.findings().is_empty() {
                 self.conditions(case)?;
             }
         }
@@ -209,15 +237,23 @@ impl<W: Write> Console<W> {
             writeln!(self.out, "{}", wrap(&text, self.width, "  ", "    "))?;
         }
         self.clause_table(summary)?;
+        self.outdated(summary)?;
         let (word, style) = match summary.outcome() {
             Outcome::Conforms => ("the build conforms", &self.styles.good),
             Outcome::PartPassed if summary.shard.is_some() => {
                 ("no case of this shard failed; `vouch merge` of all shards gives the verdict", &self.styles.good)
             }
+            Outcome::ConformsWithWaivers => ("the build conforms with waivers", &self.styles.warn),
+            Outcome::PartPassed if summary.waived > 0 => (
+                "the chosen cases passed or are waived; no verdict on the build follows from a part of the suite",
+                &self.styles.warn,
+            ),
             Outcome::PartPassed => {
                 ("the chosen cases passed; no verdict on the build follows from a part of the suite", &self.styles.good)
             }
+            Outcome::OnlyKnownFailures => ("the build does not conform; no failure is new", &self.styles.warn),
             Outcome::DoesNotConform => ("the build does not conform", &self.styles.bad),
+            Outcome::GateOutdated => ("the run fails: waivers or known failures are out of date", &self.styles.bad),
             Outcome::BadScenario => ("a scenario is invalid; the run says nothing about the build", &self.styles.bad),
             Outcome::HarnessFailed => {
                 ("the harness or its environment failed; the run says nothing about the build", &self.styles.bad)
@@ -230,6 +266,8 @@ impl<W: Write> Console<W> {
             passed: summary.passed,
             failed: summary.failed,
             warned: summary.warned,
+            waived: summary.waived,
+            known_failures: summary.known_failures,
             skipped: summary.skipped,
             not_reached: summary.not_reached,
             other: summary.bad_scenarios + summary.harness_failures,
@@ -240,7 +278,7 @@ impl<W: Write> Console<W> {
         let untested = summary.untested_must_clauses();
         let clauses = if untested == 1 { "must clause is" } else { "must clauses are" };
         match summary.outcome() {
-            Outcome::Conforms if untested > 0 => {
+            Outcome::Conforms | Outcome::ConformsWithWaivers if untested > 0 => {
                 writeln!(self.out, "{}, as far as it was tested: {untested} {clauses} not tested", style.apply_to(word))
             }
             Outcome::Inconclusive if summary.not_reached > 0 => {
@@ -251,6 +289,19 @@ impl<W: Write> Console<W> {
             }
             _ => writeln!(self.out, "{}", style.apply_to(word)),
         }
+    }
+
+    /// Waivers and known failures that are out of date.
+    fn outdated(&mut self, summary: &Summary) -> io::Result<()> {
+        if !summary.gate_problems.is_empty() {
+            writeln!(self.out, "\n  waivers and known failures that are out of date:")?;
+        }
+        for problem in &summary.gate_problems {
+            let kind = self.styles.bad.apply_to(problem.kind.words());
+            let text = format!("{}: {kind}: {}", problem.location, problem.text);
+            writeln!(self.out, "{}", wrap(&text, self.width, "    ", "      "))?;
+        }
+        Ok(())
     }
 
     fn describe_counts(&self, group: &VerdictCounts) -> String {
@@ -264,6 +315,8 @@ impl<W: Write> Console<W> {
         add(group.passed, "passed", &self.styles.good);
         add(group.failed, "failed", &self.styles.bad);
         add(group.warned, "warned", &self.styles.warn);
+        add(group.waived, "waived", &self.styles.warn);
+        add(group.known_failures, "known to fail", &self.styles.warn);
         add(group.not_reached, "not reached", &self.styles.warn);
         add(group.skipped, "skipped", &self.styles.dim);
         add(group.other, "without a verdict", &self.styles.bad);
@@ -273,11 +326,16 @@ impl<W: Write> Console<W> {
     fn clause_table(&mut self, summary: &Summary) -> io::Result<()> {
         let of = |status: ClauseStatus| summary.clauses.iter().filter(move |clause| clause.status == status);
         let ids = |status| of(status).map(|clause| clause.id.as_str()).collect::<Vec<_>>().join(" ");
+        let waived = match of(ClauseStatus::Waived).count() {
+            0 => String::new(),
+            count => format!(" {count} waived,"),
+        };
         writeln!(
             self.out,
-            "\n  clauses: {} satisfied, {} violated, {} not tested, {} not applicable",
+            "\n  clauses: {} satisfied, {} violated,{} {} not tested, {} not applicable",
             of(ClauseStatus::Satisfied).count(),
             of(ClauseStatus::Violated).count(),
+            waived,
             of(ClauseStatus::NotTested).count(),
             of(ClauseStatus::NotApplicable).count()
         )?;
@@ -290,6 +348,10 @@ impl<W: Write> Console<W> {
             let mut lines = text.lines();
             let (first, more) = (lines.next().unwrap_or_default(), if lines.next().is_some() { "…" } else { "" });
             writeln!(self.out, "{first}{more}")?;
+        }
+        if of(ClauseStatus::Waived).count() > 0 {
+            let text = format!("waived: {}", ids(ClauseStatus::Waived));
+            writeln!(self.out, "{}", wrap(&text, self.width, "    ", "      "))?;
         }
         if of(ClauseStatus::NotTested).count() > 0 {
             let text = format!("not tested: {}", ids(ClauseStatus::NotTested));

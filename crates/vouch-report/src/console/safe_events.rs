@@ -26,7 +26,10 @@ fn with_safe_excerpts(case: &CaseReport) -> Box<CaseReport> {
     let mut case = case.without_record();
     let mend = |finding: &mut Finding| finding.excerpt = excerpt(&finding.excerpt);
     match &mut case.verdict {
-        Verdict::Failed(findings) | Verdict::Warned(findings) => findings.iter_mut().for_each(mend),
+        Verdict::Failed(findings)
+        | Verdict::Warned(findings)
+        | Verdict::Waived(findings)
+        | Verdict::KnownFailure(findings) => findings.iter_mut().for_each(mend),
         Verdict::NotReached(not_reached) => mend(&mut not_reached.setup),
         _ => {}
     }

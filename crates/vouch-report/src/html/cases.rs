@@ -1,6 +1,7 @@
 //! The groups and the cases.
 
 use super::Page;
+use crate::excuse_text;
 use crate::outside_text::line;
 use maud::{Markup, html};
 use std::collections::{BTreeMap, HashSet};
@@ -21,6 +22,8 @@ fn word(verdict: &Verdict) -> (&'static str, &'static str) {
         Verdict::Passed => ("passed", "good"),
         Verdict::Failed(_) => ("failed", "bad"),
         Verdict::Warned(_) => ("warned", "warn"),
+        Verdict::Waived(_) => ("waived", "warn"),
+        Verdict::KnownFailure(_) => ("known failure", "warn"),
         Verdict::NotReached(_) => ("not reached", "warn"),
         Verdict::Skipped(_) => ("skipped", "dim"),
         Verdict::BadScenario(_) => ("invalid scenario", "bad"),
@@ -28,7 +31,8 @@ fn word(verdict: &Verdict) -> (&'static str, &'static str) {
     }
 }
 
-const COLUMNS: [&str; 6] = ["passed", "failed", "warned", "not reached", "skipped", "no verdict"];
+const COLUMNS: [&str; 8] =
+    ["passed", "failed", "warned", "waived", "known failures", "not reached", "skipped", "no verdict"];
 
 impl Page<'_> {
     pub(super) fn groups(&self) -> Markup {
@@ -38,9 +42,11 @@ impl Page<'_> {
                 Verdict::Passed => 0,
                 Verdict::Failed(_) => 1,
                 Verdict::Warned(_) => 2,
-                Verdict::NotReached(_) => 3,
-                Verdict::Skipped(_) => 4,
-                Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => 5,
+                Verdict::Waived(_) => 3,
+                Verdict::KnownFailure(_) => 4,
+                Verdict::NotReached(_) => 5,
+                Verdict::Skipped(_) => 6,
+                Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => 7,
             };
             groups.entry(&case.group).or_default()[column] += 1;
         }
@@ -120,6 +126,7 @@ impl Page<'_> {
                     },
                     _ => {},
                 }
+                @for excuse in excuse_text::of_case(&self.record.started, case) { p { b { (word) ": " } (excuse) } }
                 (self.case_findings(case))
             }
         }

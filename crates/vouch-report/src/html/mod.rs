@@ -60,12 +60,14 @@ impl Page<'_> {
                     a class="skip" href="#main" { "Skip to the report" }
                     header { (self.verdict()) (self.navigation()) }
                     main id="main" {
+                        (self.outdated())
                         (self.causes())
                         (self.clause_matrix())
                         (self.groups())
                         (self.unsuccessful_cases())
                         (self.passed_cases())
                         (self.skipped_cases())
+                        (self.gate())
                         (self.environment())
                     }
                 }
@@ -76,12 +78,14 @@ impl Page<'_> {
     fn navigation(&self) -> Markup {
         let has = |wanted: fn(&Verdict) -> bool| self.cases.iter().any(|case| wanted(&case.verdict));
         let links = [
+            (!self.summary.gate_problems.is_empty(), "outdated", "Out of date"),
             (!self.summary.causes.is_empty(), "causes", "Causes"),
             (true, "clauses", "Clauses"),
             (true, "groups", "Groups"),
             (has(cases::is_unsuccessful), "unsuccessful", "Cases in full"),
             (has(|verdict| matches!(verdict, Verdict::Passed)), "passed", "Passed"),
             (has(|verdict| matches!(verdict, Verdict::Skipped(_))), "skipped", "Skipped"),
+            (!self.record.started.gate.is_empty(), "gate", "Waivers and known failures"),
             (true, "environment", "Environment"),
         ];
         html! {

@@ -1,6 +1,7 @@
 //! The verdict, the causes and the environment.
 
 use super::Page;
+use crate::excuse_text;
 use crate::outside_text::{block, line};
 use crate::run_text::{build_name, counted, outcome_sentence, shard_words};
 use maud::{Markup, html};
@@ -31,6 +32,22 @@ impl Page<'_> {
         }
     }
 
+    /// Waivers and known failures that are out of date.
+    pub(super) fn outdated(&self) -> Markup {
+        html! {
+            @if !self.summary.gate_problems.is_empty() {
+                section aria-labelledby="outdated" {
+                    h2 id="outdated" { "Waivers and known failures that are out of date: " (self.summary.gate_problems.len()) }
+                    ul {
+                        @for problem in &self.summary.gate_problems {
+                            li { code { (line(&problem.location.to_string())) } ": " b { (problem.kind.words()) } ": " (line(&problem.text)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     pub(super) fn causes(&self) -> Markup {
         html! {
             @if !self.summary.causes.is_empty() {
@@ -44,15 +61,17 @@ impl Page<'_> {
 
     fn cause(&self, number: usize, cause: &Cause) -> Markup {
         let advice = cause.findings(&self.record.cases).first().and_then(|(_, finding)| finding.advice.as_deref());
+        let standing = excuse_text::standing(cause);
         html! {
-            article class={ "cause" @if cause.warning { " warning" } } {
+            article class={ "cause" @if standing.is_some() { " warning" } } {
                 h3 {
                     (number) ". " (counted(cause.cases.len(), "case", "cases"))
-                    @if cause.warning { ", a warning" }
+                    @if let Some(word) = standing { ", " (word) }
                     @if !cause.not_reached.is_empty() {
                         "; it keeps " (counted(cause.not_reached.len(), "case", "cases")) " from being reached"
                     }
                 }
+                @for excuse in excuse_text::of_cause(self.record, cause) { p { b { (excuse) } } }
                 (self.clause_list(&cause.clauses))
                 (expected_and_got(&cause.expected, &cause.got))
                 @if let Some(advice) = advice { p class="advice" { b { "Advice: " } (line(advice)) } }
@@ -74,6 +93,37 @@ impl Page<'_> {
                     li {
                         b { (line(id)) } " "
                         @if let Some(clause) = known.get(id) { "(" (clause.level.word()) ") " (line(&clause.text)) }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every waiver of the run, and how many known failures it lists.
+    pub(super) fn gate(&self) -> Markup {
+        let gate = &self.record.started.gate;
+        html! {
+            @if !gate.is_empty() {
+                section aria-labelledby="gate" {
+                    h2 id="gate" { "Waivers and known failures" }
+                    @if !gate.waivers.is_empty() {
+                        table class="wide" {
+                            thead { tr { @for heading in ["About", "Until", "Owner", "Reason", "Place"] { th scope="col" { (heading) } } } }
+                            tbody {
+                                @for waiver in &gate.waivers {
+                                    tr {
+                                        th scope="row" { (line(&waiver.subject())) }
+                                        td class="st" { (line(&waiver.expires)) }
+                                        td { (line(waiver.owner.as_str())) }
+                                        td class="text" { (line(waiver.reason.as_str())) }
+                                        td class="text dim" { (line(&waiver.location.to_string())) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    @if let Some(known) = &gate.known_failures {
+                        p { (counted(known.cases.len(), "known failure", "known failures")) " in " code { (line(&known.file)) } "." }
                     }
                 }
             }
@@ -146,17 +196,21 @@ pub(super) fn expected_and_got(expected: &str, got: &str) -> Markup {
 fn tone(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Conforms | Outcome::PartPassed => "good",
-        Outcome::DoesNotConform | Outcome::BadScenario | Outcome::HarnessFailed => "bad",
-        Outcome::Inconclusive | Outcome::Interrupted => "warn",
+        Outcome::DoesNotConform | Outcome::GateOutdated | Outcome::BadScenario | Outcome::HarnessFailed => "bad",
+        Outcome::ConformsWithWaivers | Outcome::OnlyKnownFailures | Outcome::Inconclusive | Outcome::Interrupted => {
+            "warn"
+        }
     }
 }
 
 /// The number of cases by verdict, each with its word and tone.
-fn tally(summary: &Summary) -> [(usize, &'static str, &'static str); 7] {
+fn tally(summary: &Summary) -> [(usize, &'static str, &'static str); 9] {
     [
         (summary.passed, "passed", "good"),
         (summary.failed, "failed", "bad"),
         (summary.warned, "warned", "warn"),
+        (summary.waived, "waived", "warn"),
+        (summary.known_failures, "known to fail", "warn"),
         (summary.not_reached, "not reached", "warn"),
         (summary.bad_scenarios + summary.harness_failures, "without a verdict", "bad"),
         (summary.skipped, "skipped", "dim"),
@@ -187,8 +241,8 @@ fn coverage(summary: &Summary) -> String {
         summary.clauses.iter().filter(|clause| clause.level == level && clause.status == status).count()
     };
     let level = |level: Level| {
-        use ClauseStatus::{NotApplicable, NotTested, Satisfied, Violated};
-        let statuses = [Satisfied, Violated, NotTested, NotApplicable];
+        use ClauseStatus::{NotApplicable, NotTested, Satisfied, Violated, Waived};
+        let statuses = [Satisfied, Violated, Waived, NotTested, NotApplicable];
         let words = statuses.map(|status| (of(level, status), status.words()));
         let words: Vec<_> =
             words.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();

@@ -1,6 +1,6 @@
 //! Records for the tests of the views.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use vouch_report::Format;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::event::RunEvent;
@@ -52,6 +52,39 @@ pub fn of_every_verdict() -> RunRecord {
     record
 }
 
+/// The failing record with a waiver of its first failed case, and a list of known failures with the others and with a case that
+/// passes.
+pub fn excused() -> RunRecord {
+    let mut record = failing();
+    let ids = |failed: bool| -> Vec<String> {
+        let cases = record.cases.iter().filter(|case| matches!(case.verdict, Verdict::Failed(_)) == failed);
+        cases.map(|case| case.id.clone()).collect()
+    };
+    let (failed, passed) = (ids(true), ids(false));
+    let place = |file: &str, line: usize| json!({ "file": file, "line": line, "column": 1 });
+    let known = failed[1..].iter().chain(&passed[..1]).enumerate();
+    let known: Vec<_> =
+        known.map(|(number, id)| json!({ "id": id, "location": place("known.txt", number + 1) })).collect();
+    let gate = json!({
+        "day": "2026-11-28",
+        "waivers": [{
+            "clause": "MIG-5", "case": failed[0], "reason": "ticket 7", "owner": "team sdk", "expires": "2027-01-31",
+            "location": place("waivers.toml", 2),
+        }],
+        "knownFailures": { "file": "known.txt", "cases": known },
+    });
+    record.started.gate = serde_json::from_value(gate).expect("a gate");
+    let started = &record.started;
+    for case in &mut record.cases {
+        let verdict = case.verdict.clone();
+        case.verdict = started.gate.apply(&case.id, verdict, &started.suite.clauses, started.strictness);
+    }
+    record.written_summary = None;
+    let summary = record.summarize(std::time::Duration::from_millis(1234), false);
+    record.written_summary = Some(summary);
+    record
+}
+
 /// The record with [`HOSTILE`] in the place of each text that comes from outside.
 pub fn hostile() -> RunRecord {
     hostile_with(HOSTILE)
@@ -59,7 +92,11 @@ pub fn hostile() -> RunRecord {
 
 /// As [`hostile`], with another text.
 pub fn hostile_with(text: &str) -> RunRecord {
-    let mut record = of_every_verdict();
+    hostile_of(of_every_verdict(), text)
+}
+
+/// A record with a text in the place of each text that comes from outside.
+pub fn hostile_of(mut record: RunRecord, text: &str) -> RunRecord {
     record.started = replaced(&record.started, text);
     record.cases = record.cases.iter().map(|case| replaced(case, text)).collect();
     record.written_summary = record.written_summary.map(|summary| replaced(&summary, text));
@@ -73,7 +110,9 @@ fn replaced<T: serde::Serialize + serde::de::DeserializeOwned>(of: &T, text: &st
 }
 
 /// Fields of free text. Others have a format of their own: ids of clauses, times, digests.
-const FREE: [&str; 17] = [
+const FREE: [&str; 19] = [
+    "reason",
+    "owner",
     "id",
     "group",
     "title",

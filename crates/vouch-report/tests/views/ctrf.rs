@@ -1,12 +1,14 @@
 //! The CTRF report is valid by the published JSON Schema.
 
-use crate::common::{assert_valid, failing, hostile, of_every_verdict, render, unsafe_characters};
+use crate::common::{
+    HOSTILE, assert_valid, excused, failing, hostile, hostile_of, of_every_verdict, render, unsafe_characters,
+};
 
 const SCHEMA: &str = include_str!("../schemas/ctrf.schema.json");
 
 #[test]
 fn the_document_is_valid_by_the_schema_of_ctrf() {
-    for record in [failing(), of_every_verdict(), hostile()] {
+    for record in [failing(), of_every_verdict(), excused(), hostile(), hostile_of(excused(), HOSTILE)] {
         assert_valid(SCHEMA, &render("ctrf", &record));
     }
 }

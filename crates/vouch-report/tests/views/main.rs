@@ -5,5 +5,6 @@ mod common;
 mod compare;
 mod console;
 mod ctrf;
+mod excuses;
 mod junit;
 mod sarif;

@@ -1,6 +1,9 @@
 //! The SARIF report is valid by the JSON Schema of OASIS.
 
-use crate::common::{assert_valid, conforming, failing, hostile, of_every_verdict, render, unsafe_characters};
+use crate::common::{
+    HOSTILE, assert_valid, conforming, excused, failing, hostile, hostile_of, of_every_verdict, render,
+    unsafe_characters,
+};
 use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../schemas/sarif-schema-2.1.0.json");
@@ -11,7 +14,7 @@ fn run_of(document: &str) -> Value {
 
 #[test]
 fn the_document_is_valid_by_the_schema_of_oasis() {
-    for record in [failing(), conforming(), of_every_verdict(), hostile()] {
+    for record in [failing(), conforming(), of_every_verdict(), excused(), hostile(), hostile_of(excused(), HOSTILE)] {
         assert_valid(SCHEMA, &render("sarif", &record));
     }
 }

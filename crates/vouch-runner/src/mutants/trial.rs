@@ -1,5 +1,6 @@
 //! One trial: the suite against the reference with one injected fault.
 
+use crate::gate::Gate;
 use crate::record::RunContext;
 use crate::run::event::RunEvent;
 use crate::run::verdict::{Finding, Strictness, Verdict};
@@ -149,6 +150,7 @@ impl MutantTrials {
             snapshots: strictness == Strictness::Strict,
             snapshot_folder: None,
             require_all: false,
+            gate: Gate::default(),
             fail_fast: false,
             rounds: 1,
             shuffle: None,
@@ -166,7 +168,10 @@ impl Trial {
         let findings: &[Finding] = match verdict {
             // Without a mutant, a warning is no alarm: the run is strict where it would be.
             Verdict::Warned(_) if clause.is_empty() => return,
-            Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
+            Verdict::Failed(findings)
+            | Verdict::Warned(findings)
+            | Verdict::Waived(findings)
+            | Verdict::KnownFailure(findings) => findings,
             Verdict::Passed | Verdict::Skipped(_) => return,
             Verdict::BadScenario(_) | Verdict::HarnessFailed(_) | Verdict::NotReached(_) => &[],
         };

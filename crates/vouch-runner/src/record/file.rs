@@ -1,6 +1,6 @@
 //! Writes and reads record files.
 
-use super::FORMAT;
+use super::{EARLIEST_FORMAT, FORMAT};
 use crate::report::Listener;
 use crate::run::event::{RunEvent, Started};
 use crate::run::summary::{Summary, SummaryBuilder};
@@ -108,7 +108,7 @@ pub enum RecordError {
     },
     /// The record was written by another version of Vouch.
     #[error(
-        "{} has record format {found}, and this version of Vouch reads {FORMAT}; use the version that wrote it",
+        "{} has record format {found}, and this version of Vouch reads {EARLIEST_FORMAT} to {FORMAT}; use the version that wrote it",
         path.display()
     )]
     Format {
@@ -172,7 +172,8 @@ impl RunRecord {
 
     /// The summary that follows from the cases.
     pub fn summarize(&self, duration: Duration, interrupted: bool) -> Summary {
-        let mut summary = SummaryBuilder::new(Arc::new(self.started.suite.clauses.clone()), self.started.scope());
+        let Started { suite, gate, .. } = &self.started;
+        let mut summary = SummaryBuilder::new(Arc::new(suite.clauses.clone()), self.started.scope(), gate.clone());
         self.cases.iter().for_each(|case| summary.add(case));
         summary.finish(self.started.cases, duration, interrupted)
     }
@@ -195,7 +196,7 @@ impl RunRecord {
 fn check_format(line: &str, path: &Path) -> Result<(), Result<RecordError, String>> {
     let first: serde_json::Value = serde_json::from_str(line).map_err(|error| Err(error.to_string()))?;
     match first["format"].as_u64() {
-        Some(found) if found == u64::from(FORMAT) => Ok(()),
+        Some(found) if (u64::from(EARLIEST_FORMAT)..=u64::from(FORMAT)).contains(&found) => Ok(()),
         Some(found) => Err(Ok(RecordError::Format { path: path.to_owned(), found })),
         None => Err(Err("the first line has no `format`".into())),
     }

@@ -3,9 +3,9 @@
 //! An SDK that cannot exchange a token fails in nearly every case. Only the cases that are about the exchange say so; the
 //! others are *not reached*.
 
-use super::verdict::{CaseReport, Finding, NotReached, Severity, Strictness, Verdict};
+use super::event::Started;
+use super::verdict::{CaseReport, Finding, NotReached, Severity, Verdict};
 use std::collections::HashMap;
-use vouch_spec::scenario::Clauses;
 
 /// A finding that can explain others.
 #[derive(Clone)]
@@ -81,12 +81,15 @@ fn blame(setup: Finding) -> Finding {
 
 /// Gives the cases of several shards the verdicts that they have in one run: a finding of one shard explains a failed
 /// preparation of another.
-pub(crate) fn settle_across(cases: Vec<CaseReport>, clauses: &Clauses, strictness: Strictness) -> Vec<CaseReport> {
+pub(crate) fn settle_across(cases: Vec<CaseReport>, started: &Started) -> Vec<CaseReport> {
     let mut attribution = Attribution::default();
     let mut settled: Vec<_> = cases.into_iter().filter_map(|case| attribution.take(unsettled(case))).collect();
     settled.extend(attribution.settle());
-    let final_verdict =
-        |case: CaseReport| CaseReport { verdict: case.verdict.with_strictness(clauses, strictness), ..case };
+    let Started { gate, suite, strictness, .. } = started;
+    let final_verdict = |case: CaseReport| {
+        let verdict = gate.apply(&case.id, case.verdict, &suite.clauses, *strictness);
+        CaseReport { verdict, ..case }
+    };
     settled.into_iter().map(final_verdict).collect()
 }
 
@@ -95,7 +98,10 @@ fn unsettled(case: CaseReport) -> CaseReport {
     let before =
         |finding: Finding| if finding.setup { Finding { severity: Severity::Setup, ..finding } } else { finding };
     match case.verdict {
-        Verdict::Failed(findings) | Verdict::Warned(findings) => {
+        Verdict::Failed(findings)
+        | Verdict::Warned(findings)
+        | Verdict::Waived(findings)
+        | Verdict::KnownFailure(findings) => {
             CaseReport { verdict: Verdict::Failed(findings.into_iter().map(before).collect()), ..case }
         }
         _ => case,

@@ -1,6 +1,7 @@
 //! Groups findings by their probable cause: one early defect shows in many cases.
 
 use super::verdict::{CaseReport, Finding};
+use crate::gate::Excuse;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -56,6 +57,9 @@ pub struct Cause {
     pub not_reached: Vec<String>,
     /// Each of its findings is a warning.
     pub warning: bool,
+    /// Why none of its findings fails the run, if they are waived or known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excuse: Option<Excuse>,
 }
 
 impl CauseKey {
@@ -84,6 +88,7 @@ impl Cause {
             cases: vec![],
             not_reached: vec![],
             warning: true,
+            excuse: None,
         }
     }
 }
@@ -96,7 +101,17 @@ pub struct Causes(Vec<FoundCause>);
 #[derive(Clone, Debug)]
 struct FoundCause {
     cause: Cause,
+    /// What the gravest of its findings means for the run.
+    weight: Weight,
     candidates: Vec<Candidate>,
+}
+
+/// What a finding means for the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    Warns,
+    Excused(Excuse),
+    Fails,
 }
 
 /// A finding that may be the specimen of its cause.
@@ -113,7 +128,9 @@ struct Candidate {
 impl FoundCause {
     /// Chooses the specimen: of the clauses that most of its findings name, the shortest case.
     fn finish(self) -> Cause {
-        let Self { mut cause, candidates } = self;
+        let Self { mut cause, candidates, weight } = self;
+        cause.warning = weight == Weight::Warns;
+        cause.excuse = if let Weight::Excused(excuse) = weight { Some(excuse) } else { None };
         let count = |clauses: &Vec<String>| candidates.iter().filter(|other| other.clauses == *clauses).count();
         let rank = |of: &&Candidate| (std::cmp::Reverse(count(&of.clauses)), of.steps, of.case.clone());
         // Cases end in any order.
@@ -130,18 +147,19 @@ impl FoundCause {
 }
 
 impl Causes {
-    /// Adds the findings of a case. `warning`: the case only warns.
-    pub fn add(&mut self, case: &CaseReport, findings: &[Finding], warning: bool) {
+    /// Adds the findings of a case, each with what it means for the run.
+    pub fn add(&mut self, case: &CaseReport, weight_of: impl Fn(&Finding) -> Weight) {
         let mut seen = BTreeSet::new();
         let steps = case.record.as_ref().map_or(usize::MAX, |record| record.planned_steps);
-        for finding in findings {
+        for finding in case.verdict.findings() {
+            let weight_of_finding = weight_of(finding);
             let known = self.0.iter().position(|found| found.cause.key == finding.cause);
             let index = known.unwrap_or_else(|| {
-                self.0.push(FoundCause { cause: Cause::of(finding), candidates: vec![] });
+                self.0.push(FoundCause { cause: Cause::of(finding), weight: weight_of_finding, candidates: vec![] });
                 self.0.len() - 1
             });
-            let FoundCause { cause, candidates } = &mut self.0[index];
-            cause.warning &= warning;
+            let FoundCause { cause, candidates, weight } = &mut self.0[index];
+            *weight = weight_of_finding.max(*weight);
             for clause in &finding.clauses {
                 if !cause.clauses.contains(clause) {
                     cause.clauses.push(clause.clone());
@@ -168,13 +186,13 @@ impl Causes {
         }
     }
 
-    /// The causes, those with the most cases first; warnings are last. `servers_first`: before all others come the causes
+    /// The causes, those with the most cases first; warnings are last, after them what is waived or known. `servers_first`: before all others come the causes
     /// that name a clause about servers.
     pub fn into_sorted(self, servers_first: bool) -> Vec<Cause> {
         let mut causes: Vec<_> = self.0.into_iter().map(FoundCause::finish).collect();
         causes.sort_by_key(|cause| {
             let consequence = servers_first && !cause.clauses.iter().any(|clause| is_about_servers(clause));
-            (cause.warning, consequence, std::cmp::Reverse(cause.cases.len() + cause.not_reached.len()))
+            (cause.excuse, cause.warning, consequence, std::cmp::Reverse(cause.cases.len() + cause.not_reached.len()))
         });
         causes
     }

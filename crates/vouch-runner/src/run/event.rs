@@ -3,6 +3,7 @@
 use super::shard::{MergedShard, RunShard};
 use super::summary::{Completeness, RunScope, Summary};
 use super::verdict::{CaseReport, Strictness};
+use crate::gate::Gate;
 use crate::record::{BuildDigest, Host, SuiteInfo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,9 @@ pub struct Started {
     pub require_all: bool,
     /// Whether `should` clauses fail the build.
     pub strictness: Strictness,
+    /// The waivers and known failures of the run, if it has any.
+    #[serde(default, skip_serializing_if = "Gate::is_empty")]
+    pub gate: Gate,
     /// The seed of a random order, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,

@@ -8,6 +8,7 @@ use super::role_setup::RoleSetup;
 use super::snapshots::{SnapshotMode, Snapshots};
 use super::summary::{RunScope, SummaryBuilder};
 use super::verdict::{CaseReport, Strictness, Verdict};
+use crate::gate::Gate;
 use crate::record::{FORMAT, Host, RunContext};
 use crate::sut::{CloudRole, SdkRole};
 use rand::SeedableRng;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub snapshots: bool,
     /// The run is inconclusive unless every `must` clause that its cases test is satisfied.
     pub require_all: bool,
+    /// Which failures do not fail the run.
+    pub gate: Gate,
     /// Stop after the first failure.
     pub fail_fast: bool,
     /// The number of times that the plan runs.
@@ -63,8 +66,10 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
         servers_first: matches!(settings.engine.cloud, CloudRole::External(_)),
         require_all: settings.require_all,
     };
-    let mut summary = SummaryBuilder::new(clauses.clone(), scope);
-    on_event(RunEvent::Started(Box::new(started_event(&settings, planned, scope))));
+    let start = started_event(&settings, planned, scope);
+    let gate = start.gate.clone();
+    let mut summary = SummaryBuilder::new(clauses.clone(), scope, gate.clone());
+    on_event(RunEvent::Started(Box::new(start)));
     let (engine, offer) = (Arc::new(settings.engine), Arc::new(settings.offer));
     // Recorded exchanges show the usual conditions.
     let compares = settings.snapshots && engine.vary.is_none();
@@ -76,7 +81,8 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     let mut attribution = Attribution::default();
     // Counts and reports a case with its final verdict. Returns whether it failed.
     let publish = |report: CaseReport, summary: &mut SummaryBuilder, on_event: &mut dyn FnMut(RunEvent)| {
-        let report = CaseReport { verdict: report.verdict.with_strictness(&clauses, settings.strictness), ..report };
+        let verdict = gate.apply(&report.id, report.verdict, &clauses, settings.strictness);
+        let report = CaseReport { verdict, ..report };
         summary.add(&report);
         let failed = matches!(report.verdict, Verdict::Failed(_));
         on_event(RunEvent::CaseFinished(Box::new(report)));
@@ -118,10 +124,13 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
 
 fn started_event(settings: &Settings, cases: usize, scope: RunScope) -> Started {
     let RunContext { roles, target_file, build_digest, suite, arguments } = settings.context.clone();
+    let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let day = started_at.split('T').next().unwrap_or_default().to_owned();
     Started {
         format: FORMAT,
         vouch: env!("CARGO_PKG_VERSION").into(),
-        started_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        started_at,
+        gate: Gate { day, ..settings.gate.clone() },
         target: settings.target.clone(),
         target_file,
         roles: roles.iter().map(|role| role.word().to_owned()).collect(),

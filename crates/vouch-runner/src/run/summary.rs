@@ -1,8 +1,9 @@
 //! The summary of a run: the status of each clause and the outcome for the build.
 
-use super::cause::{Cause, Causes};
+use super::cause::{Cause, Causes, Weight};
 use super::shard::RunShard;
-use super::verdict::{CaseReport, Verdict};
+use super::verdict::{CaseReport, Finding, Verdict};
+use crate::gate::{Excuse, Gate, GateProblem, GateTally, Tallied};
 use crate::record::seconds;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub enum ClauseStatus {
     Satisfied,
     /// At least one case violated it.
     Violated,
+    /// At least one case violated it, and each violation is waived.
+    Waived,
     /// None of its cases passed: they failed under other clauses or were skipped.
     NotTested,
     /// No case of the run tests it.
@@ -31,6 +34,7 @@ impl ClauseStatus {
         match self {
             ClauseStatus::Satisfied => "satisfied",
             ClauseStatus::Violated => "violated",
+            ClauseStatus::Waived => "waived",
             ClauseStatus::NotTested => "not tested",
             ClauseStatus::NotApplicable => "not applicable",
         }
@@ -55,6 +59,9 @@ pub struct ClauseResult {
     pub satisfied_count: usize,
     /// The ids of the cases that violated it.
     pub violated_by: Vec<String>,
+    /// The ids of the cases whose violation is waived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived_in: Vec<String>,
 }
 
 /// The counts and the clause results of a run.
@@ -65,9 +72,18 @@ pub struct Summary {
     pub failed: usize,
     /// Cases that violated `should` clauses only, in a run that is not strict.
     pub warned: usize,
+    /// Cases whose findings are waived.
+    #[serde(default)]
+    pub waived: usize,
+    /// Cases that failed and are listed as known failures.
+    #[serde(default)]
+    pub known_failures: usize,
     pub skipped: usize,
     /// Cases whose preparation failed for a reason that another case shows.
     pub not_reached: usize,
+    /// How many of them a waiver or a known failure explains.
+    #[serde(default)]
+    pub not_reached_excused: usize,
     /// Cases that were planned and did not finish, because the run stopped early.
     pub not_run: usize,
     pub bad_scenarios: usize,
@@ -77,6 +93,9 @@ pub struct Summary {
     pub clauses: Vec<ClauseResult>,
     /// The findings by their probable cause.
     pub causes: Vec<Cause>,
+    /// Waivers and known failures that are out of date.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gate_problems: Vec<GateProblem>,
     #[serde(rename = "durationSeconds", with = "seconds")]
     #[schemars(with = "f64")]
     pub duration: Duration,
@@ -115,9 +134,15 @@ pub struct RunScope {
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     Conforms,
+    /// It conforms but for findings that are waived.
+    ConformsWithWaivers,
     /// Every chosen case passed, but the run had only a part or a shard of the suite: no verdict on the build follows.
     PartPassed,
+    /// The build does not conform; every failure is a known one.
+    OnlyKnownFailures,
     DoesNotConform,
+    /// No new failure, but waivers have expired or are needless, or a known failure no longer fails.
+    GateOutdated,
     BadScenario,
     HarnessFailed,
     /// No case passed, a case was not reached, or `require_all` is set and a `must` clause was not tested.
@@ -129,8 +154,8 @@ impl Outcome {
     /// The exit code of the process.
     pub const fn exit_code(self) -> u8 {
         match self {
-            Outcome::Conforms | Outcome::PartPassed => 0,
-            Outcome::DoesNotConform => 1,
+            Outcome::Conforms | Outcome::ConformsWithWaivers | Outcome::PartPassed | Outcome::OnlyKnownFailures => 0,
+            Outcome::DoesNotConform | Outcome::GateOutdated => 1,
             Outcome::BadScenario => 2,
             Outcome::HarnessFailed => 3,
             Outcome::Inconclusive => 4,
@@ -147,11 +172,12 @@ pub struct SummaryBuilder {
     covered: BTreeSet<String>,
     causes: Causes,
     servers_first: bool,
+    gate: GateTally,
     summary: Summary,
 }
 
 impl SummaryBuilder {
-    pub fn new(clauses: Arc<Clauses>, scope: RunScope) -> Self {
+    pub fn new(clauses: Arc<Clauses>, scope: RunScope, gate: Gate) -> Self {
         let RunScope { completeness, shard, servers_first, require_all } = scope;
         let result = |clause: &vouch_spec::scenario::Clause| ClauseResult {
             id: clause.id.clone(),
@@ -163,32 +189,40 @@ impl SummaryBuilder {
             status: ClauseStatus::NotApplicable,
             satisfied_count: 0,
             violated_by: vec![],
+            waived_in: vec![],
         };
         let results = clauses.iter().map(|clause| (clause.id.clone(), result(clause))).collect();
         let summary = Summary {
             passed: 0,
             failed: 0,
             warned: 0,
+            waived: 0,
+            known_failures: 0,
             skipped: 0,
             not_reached: 0,
+            not_reached_excused: 0,
             not_run: 0,
             bad_scenarios: 0,
             harness_failures: 0,
             skip_reasons: BTreeMap::new(),
             clauses: vec![],
             causes: vec![],
+            gate_problems: vec![],
             duration: Duration::ZERO,
             interrupted: false,
             completeness,
             shard,
             require_all,
         };
-        Self { clauses, results, covered: BTreeSet::new(), causes: Causes::default(), servers_first, summary }
+        let (covered, causes, gate) = (BTreeSet::new(), Causes::default(), GateTally::new(gate));
+        Self { clauses, results, covered, causes, servers_first, gate, summary }
     }
 
     /// Adds the report of a finished case.
     pub fn add(&mut self, case: &CaseReport) {
         self.covered.extend(case.proves.iter().cloned());
+        self.gate.add(case);
+        self.add_findings(case);
         let summary = &mut self.summary;
         match &case.verdict {
             Verdict::Passed => {
@@ -199,21 +233,10 @@ impl SummaryBuilder {
                     }
                 }
             }
-            Verdict::Failed(findings) | Verdict::Warned(findings) => {
-                let warning = matches!(case.verdict, Verdict::Warned(_));
-                match warning {
-                    true => summary.warned += 1,
-                    false => summary.failed += 1,
-                }
-                self.causes.add(case, findings, warning);
-                for clause in findings.iter().flat_map(|finding| &finding.clauses) {
-                    if let Some(result) = self.results.get_mut(clause)
-                        && !result.violated_by.contains(&case.id)
-                    {
-                        result.violated_by.push(case.id.clone());
-                    }
-                }
-            }
+            Verdict::Failed(_) => summary.failed += 1,
+            Verdict::Warned(_) => summary.warned += 1,
+            Verdict::Waived(_) => summary.waived += 1,
+            Verdict::KnownFailure(_) => summary.known_failures += 1,
             Verdict::NotReached(not_reached) => {
                 summary.not_reached += 1;
                 self.causes.add_not_reached(&case.id, &not_reached.because_of);
@@ -227,18 +250,47 @@ impl SummaryBuilder {
         }
     }
 
+    fn add_findings(&mut self, case: &CaseReport) {
+        let gate = self.gate.gate();
+        let weight = |finding: &Finding| match &case.verdict {
+            _ if gate.waives(&case.id, finding) => Weight::Excused(Excuse::Waived),
+            Verdict::KnownFailure(_) => Weight::Excused(Excuse::KnownFailure),
+            Verdict::Failed(_) => Weight::Fails,
+            _ => Weight::Warns,
+        };
+        self.causes.add(case, weight);
+        for finding in case.verdict.findings() {
+            let is_waived = weight(finding) == Weight::Excused(Excuse::Waived);
+            for clause in &finding.clauses {
+                let Some(result) = self.results.get_mut(clause) else { continue };
+                let cases = if is_waived { &mut result.waived_in } else { &mut result.violated_by };
+                if !cases.contains(&case.id) {
+                    cases.push(case.id.clone());
+                }
+            }
+        }
+    }
+
     /// Completes the summary. `planned` is the number of planned cases.
     pub fn finish(mut self, planned: usize, duration: Duration, interrupted: bool) -> Summary {
-        let Summary { passed, failed, warned, skipped, not_reached, bad_scenarios, harness_failures, .. } =
-            self.summary;
-        let ran = passed + failed + warned + skipped + not_reached + bad_scenarios + harness_failures;
-        self.summary.not_run = planned.saturating_sub(ran);
+        let of = &mut self.summary;
+        let with_findings = of.failed + of.warned + of.waived + of.known_failures;
+        let ran = of.passed + with_findings + of.skipped + of.not_reached + of.bad_scenarios + of.harness_failures;
+        of.not_run = planned.saturating_sub(ran);
+        let is_whole = of.completeness == Completeness::Whole && of.not_run == 0 && !interrupted;
+        let Tallied { problems, not_reached_excused } = self.gate.finish(is_whole);
+        (of.gate_problems, of.not_reached_excused) = (problems, not_reached_excused);
         for (id, result) in &mut self.results {
-            result.status = match (result.violated_by.is_empty(), result.satisfied_count, self.covered.contains(id)) {
-                (false, ..) => ClauseStatus::Violated,
-                (true, 1.., _) => ClauseStatus::Satisfied,
-                (true, 0, true) => ClauseStatus::NotTested,
-                (true, 0, false) => ClauseStatus::NotApplicable,
+            result.status = if !result.violated_by.is_empty() {
+                ClauseStatus::Violated
+            } else if !result.waived_in.is_empty() {
+                ClauseStatus::Waived
+            } else if result.satisfied_count > 0 {
+                ClauseStatus::Satisfied
+            } else if self.covered.contains(id) {
+                ClauseStatus::NotTested
+            } else {
+                ClauseStatus::NotApplicable
             };
         }
         let mut clauses: Vec<_> = self.results.into_values().collect();
@@ -258,9 +310,6 @@ impl Summary {
 
     /// The outcome for the build.
     pub fn outcome(&self) -> Outcome {
-        // What a shard leaves untested, another one may test.
-        let is_shard = self.shard.is_some();
-        let untested = self.passed == 0 || self.require_all && self.untested_must_clauses() > 0;
         if self.failed > 0 {
             Outcome::DoesNotConform
         } else if self.interrupted {
@@ -269,14 +318,27 @@ impl Summary {
             Outcome::HarnessFailed
         } else if self.bad_scenarios > 0 {
             Outcome::BadScenario
-        } else if self.not_reached > 0 || untested && !is_shard {
-            // A case with a warning did not finish: it satisfies no clause.
+        } else if !self.gate_problems.is_empty() {
+            Outcome::GateOutdated
+        } else if self.is_inconclusive() {
             Outcome::Inconclusive
-        } else if self.completeness == Completeness::Whole {
-            Outcome::Conforms
-        } else {
+        } else if self.known_failures > 0 {
+            Outcome::OnlyKnownFailures
+        } else if self.completeness == Completeness::Part {
             Outcome::PartPassed
+        } else if self.waived > 0 {
+            Outcome::ConformsWithWaivers
+        } else {
+            Outcome::Conforms
         }
+    }
+
+    fn is_inconclusive(&self) -> bool {
+        // A case with a warning did not finish: it satisfies no clause.
+        let untested = self.passed + self.waived + self.known_failures == 0
+            || self.require_all && self.untested_must_clauses() > 0;
+        // What a shard leaves untested, another one may test.
+        self.not_reached > self.not_reached_excused || untested && self.shard.is_none()
     }
 }
 
@@ -309,10 +371,10 @@ mod tests {
 
     fn summarize(strictness: Strictness, cases: &[CaseReport], interrupted: bool) -> Summary {
         let clauses = clauses();
-        let mut summary = SummaryBuilder::new(clauses.clone(), scope(false));
+        let mut summary = SummaryBuilder::new(clauses.clone(), scope(false), Gate::default());
         for case in cases {
             summary.add(&CaseReport {
-                verdict: case.verdict.clone().with_strictness(&clauses, strictness),
+                verdict: Gate::default().apply(&case.id, case.verdict.clone(), &clauses, strictness),
                 ..case.clone()
             });
         }
@@ -354,7 +416,7 @@ mod tests {
     fn with_require_all_a_run_with_an_untested_must_clause_is_inconclusive() {
         let cases = [case(&["AB-1"], Verdict::Passed), case(&["AC-1"], Verdict::Skipped("no clock".into()))];
         let outcome = |require_all, cases: &[CaseReport]| {
-            let mut summary = SummaryBuilder::new(clauses(), scope(require_all));
+            let mut summary = SummaryBuilder::new(clauses(), scope(require_all), Gate::default());
             cases.iter().for_each(|case| summary.add(case));
             summary.finish(cases.len(), Duration::ZERO, false).outcome()
         };

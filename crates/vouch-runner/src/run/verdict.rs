@@ -98,6 +98,10 @@ pub enum Verdict {
     Failed(Vec<Finding>),
     /// Only `should` clauses are violated, and the run is not strict.
     Warned(Vec<Finding>),
+    /// Waivers accept each finding that would fail the run. Findings that only warn may be among them.
+    Waived(Vec<Finding>),
+    /// The case failed, and the list of known failures has it.
+    KnownFailure(Vec<Finding>),
     /// A step that prepares the case failed, for a reason that a finding of another case shows. The case says nothing about
     /// its clauses.
     NotReached(Box<NotReached>),
@@ -110,24 +114,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The findings of a case that failed or warned; none of another.
+    /// The findings of a case that failed or warned, also if they are waived or known; none of another.
     pub fn findings(&self) -> &[Finding] {
         match self {
-            Verdict::Failed(findings) | Verdict::Warned(findings) => findings,
-            _ => &[],
-        }
-    }
-
-    /// Turns a failure into a warning if the strictness of the run allows it.
-    #[must_use]
-    pub fn with_strictness(self, clauses: &Clauses, strictness: Strictness) -> Self {
-        match self {
             Verdict::Failed(findings)
-                if !findings.is_empty() && findings.iter().all(|finding| finding.warns(clauses, strictness)) =>
-            {
-                Verdict::Warned(findings)
-            }
-            other => other,
+            | Verdict::Warned(findings)
+            | Verdict::Waived(findings)
+            | Verdict::KnownFailure(findings) => findings,
+            _ => &[],
         }
     }
 }

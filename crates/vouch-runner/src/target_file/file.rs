@@ -35,6 +35,9 @@ pub struct TargetFile {
     /// `oci:NAME@sha256:DIGEST`. A certificate needs it.
     #[serde(default)]
     pub build: Option<String>,
+    /// The waivers of this build (TOML), relative to this file. See `docs/gates.md`.
+    #[serde(default)]
+    pub waivers: Option<PathBuf>,
     /// A folder for the wire snapshots of this target, relative to the file. Default: the snapshots beside the scenarios.
     #[serde(default)]
     pub snapshots: Option<PathBuf>,

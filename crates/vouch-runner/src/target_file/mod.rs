@@ -29,6 +29,8 @@ pub struct Target {
     pub request_timeout: Duration,
     /// The build under test, and the folder that it is relative to.
     pub build: Option<(String, PathBuf)>,
+    /// The file of waivers of this target.
+    pub waivers: Option<PathBuf>,
     /// The folder of the wire snapshots of this target.
     pub snapshots: Option<PathBuf>,
 }
@@ -44,6 +46,7 @@ impl Default for Target {
             deadlines: Deadlines::default(),
             request_timeout: Duration::from_secs(2),
             build: None,
+            waivers: None,
             snapshots: None,
         }
     }

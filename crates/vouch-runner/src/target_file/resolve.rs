@@ -46,6 +46,7 @@ pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
         deadlines,
         request_timeout: or(file.deadlines.request, usual_timeout),
         build: file.build.map(|build| (build, folder.clone())),
+        waivers: file.waivers.map(|path| folder.join(path)),
         snapshots: file.snapshots.map(|path| folder.join(path)),
         profile,
         ..Target::default()

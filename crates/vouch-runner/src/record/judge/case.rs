@@ -14,7 +14,10 @@ use vouch_spec::step::ScenarioStep;
 pub fn judge(case: &CaseReport, planned: &PlannedCase, started: &Started, clauses: &Clauses) -> Vec<Disagreement> {
     let mut found = match &case.verdict {
         Verdict::Passed => passed(case, planned),
-        Verdict::Failed(findings) | Verdict::Warned(findings) => with_findings(case, findings, started, clauses),
+        Verdict::Failed(findings)
+        | Verdict::Warned(findings)
+        | Verdict::Waived(findings)
+        | Verdict::KnownFailure(findings) => with_findings(case, findings, started, clauses),
         Verdict::Skipped(reason) => skipped(case, planned, started, reason),
         // They say nothing about the build, and no certificate follows from a run with one.
         Verdict::NotReached(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => vec![],
@@ -96,10 +99,10 @@ fn too_few_sent(record: &CaseRecord, number: usize, planned: &ScenarioStep) -> O
     })
 }
 
-/// The verdict of a case with findings follows from their clauses and the strictness of the run.
+/// The verdict of a case with findings follows from their clauses, the strictness of the run, its waivers and known failures.
 fn with_findings(case: &CaseReport, findings: &[Finding], started: &Started, clauses: &Clauses) -> Vec<Disagreement> {
     let id = case.id.as_str();
-    let says = if matches!(case.verdict, Verdict::Warned(_)) { "a warning" } else { "failed" };
+    let says = in_words(&case.verdict);
     if findings.is_empty() {
         return vec![Disagreement::case(id, format!("it is recorded as {says}, and has no finding"))];
     }
@@ -107,13 +110,24 @@ fn with_findings(case: &CaseReport, findings: &[Finding], started: &Started, cla
     let mut found: Vec<_> = unknown
         .map(|clause| Disagreement::case(id, format!("the suite has no clause {clause}, which a finding names")))
         .collect();
-    let now = Verdict::Failed(findings.to_vec()).with_strictness(clauses, started.strictness);
-    let is = if matches!(now, Verdict::Warned(_)) { "a warning" } else { "failed" };
+    let now = started.gate.apply(id, Verdict::Failed(findings.to_vec()), clauses, started.strictness);
+    let is = in_words(&now);
     if says != is {
-        let what = format!("it is recorded as {says}; by the levels of its clauses it is {is}");
+        let what = format!(
+            "it is recorded as {says}; by the levels of its clauses, the waivers and the known failures of the run it is {is}"
+        );
         found.push(Disagreement::case(id, what));
     }
     found
+}
+
+fn in_words(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Warned(_) => "a warning",
+        Verdict::Waived(_) => "waived",
+        Verdict::KnownFailure(_) => "a known failure",
+        _ => "failed",
+    }
 }
 
 /// A case is skipped only for a reason that holds, as far as the record shows it.

@@ -116,9 +116,7 @@ fn missing_cases(record: &RunRecord, plan: &Plan) -> Vec<Disagreement> {
 
 /// A case that was not reached must point to a case that has a finding.
 fn explanations(record: &RunRecord) -> Vec<Disagreement> {
-    let explains = |id: &str| {
-        record.cases.iter().any(|case| case.id == id && matches!(case.verdict, Verdict::Failed(_) | Verdict::Warned(_)))
-    };
+    let explains = |id: &str| record.cases.iter().any(|case| case.id == id && !case.verdict.findings().is_empty());
     let not_reached = record.cases.iter().filter_map(|case| match &case.verdict {
         Verdict::NotReached(why) if !explains(&why.because_of) => Some((case, why)),
         _ => None,
@@ -178,7 +176,10 @@ fn json(value: &impl serde::Serialize) -> serde_json::Value {
 pub fn outcome_in_words(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Conforms => "the build conforms",
+        Outcome::ConformsWithWaivers => "the build conforms with waivers",
         Outcome::PartPassed => "the chosen part of the suite passed",
+        Outcome::OnlyKnownFailures => "the build has known failures only",
+        Outcome::GateOutdated => "waivers or known failures are out of date",
         Outcome::DoesNotConform => "the build does not conform",
         Outcome::BadScenario => "a scenario is invalid",
         Outcome::HarnessFailed => "the harness or its environment failed",

@@ -99,7 +99,7 @@ pub fn merge(records: Vec<NamedRecord>) -> Result<RunRecord, MergeError> {
     };
     let interrupted = shards.iter().any(|(_, of)| of.record.summary().interrupted);
     let cases = shards.into_iter().flat_map(|(_, of)| of.record.cases).collect();
-    let cases = settle_across(cases, &started.suite.clauses, started.strictness);
+    let cases = settle_across(cases, &started);
     let mut merged = RunRecord { started, cases, written_summary: None, sha256: String::new() };
     let duration = end.duration_since(start).unwrap_or_default();
     merged.written_summary = Some(merged.summarize(duration, interrupted));
@@ -123,7 +123,7 @@ fn sorted(records: Vec<NamedRecord>) -> Result<Vec<(RunShard, NamedRecord)>, Mer
 }
 
 /// What must be the same in all shards of a run.
-fn identity(started: &Started) -> [(&'static str, Value); 19] {
+fn identity(started: &Started) -> [(&'static str, Value); 20] {
     let shard = started.shard.as_ref();
     [
         ("the number of shards", json!(shard.map(|of| of.shard.count()))),
@@ -144,6 +144,7 @@ fn identity(started: &Started) -> [(&'static str, Value); 19] {
         ("the seed of the conditions", json!(started.vary)),
         ("what is under test", json!([started.sdk_under_test, started.cloud_under_test])),
         ("the chosen part of the suite", json!(shard.map(|of| of.together))),
+        ("the waivers or known failures", json!([started.gate.waivers, started.gate.known_failures])),
         ("the arguments", json!(common_arguments(started))),
     ]
 }

@@ -1,5 +1,6 @@
 use super::super::{FORMAT, Host, SuiteInfo};
 use super::*;
+use crate::gate::{Gate, KnownFailures};
 use crate::run::summary::{Completeness, Outcome};
 use crate::run::verdict::tests::{clauses, finding};
 use crate::run::verdict::{CaseReport, Finding, Severity, Strictness, Verdict};
@@ -32,6 +33,7 @@ fn shard(shard: &str, cases: Vec<CaseReport>) -> NamedRecord {
         completeness: Completeness::Part,
         shard: Some(RunShard { shard, together: Completeness::Whole }),
         merged_from: vec![],
+        gate: Gate::default(),
         require_all: false,
         strictness: Strictness::Lenient,
         seed: None,
@@ -93,7 +95,7 @@ fn missing_and_doubled_shards_are_named() {
 #[test]
 fn records_of_different_runs_are_not_merged() {
     type Change = fn(&mut Started);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
         ("the suite", |started| started.suite.sha256 = "6".into()),
         ("the target", |started| started.target = "theirs".into()),
         ("the build digest", |started| {
@@ -101,6 +103,7 @@ fn records_of_different_runs_are_not_merged() {
         }),
         ("the arguments", |started| started.arguments.push("--fail-fast".into())),
         ("the seed of the conditions", |started| started.vary = Some(1)),
+        ("the waivers or known failures", |started| started.gate.known_failures = Some(KnownFailures::default())),
         ("the number of shards", |started| {
             started.shard = Some(RunShard { shard: "2/3".parse().expect("a shard"), together: Completeness::Whole });
         }),
