@@ -64,7 +64,7 @@ pub struct Args {
     known_failures: Option<PathBuf>,
 
     /// Write the failures of this run into the file of --known-failures. Comments, and cases that did not run, stay.
-    #[arg(long, requires = "known_failures", conflicts_with = "ci")]
+    #[arg(long, requires = "known_failures", conflicts_with_all = ["ci", "shard"])]
     write_known_failures: bool,
 
     /// Violations of `should` clauses fail the build too.
