@@ -19,7 +19,7 @@ pub struct Args {
     format: MatrixFormat,
 }
 
-fn format(word: &str) -> Result<MatrixFormat, String> {
+pub fn format(word: &str) -> Result<MatrixFormat, String> {
     let words = MatrixFormat::ALL.map(|(word, _)| word);
     MatrixFormat::parse(word).ok_or_else(|| format!("there is no format `{word}`; {}", did_you_mean(word, words)))
 }

@@ -3,10 +3,12 @@
 mod certify;
 mod check;
 mod clauses;
+mod compatible;
 mod completions;
 mod diff;
 #[cfg(feature = "explore")]
 mod explore;
+mod history;
 #[cfg(feature = "load")]
 mod journeys;
 mod keygen;
@@ -82,6 +84,10 @@ enum Command {
     Diff(diff::Args),
     /// Show run records side by side: the status of each clause in each build.
     Matrix(matrix::Args),
+    /// Show the history of builds in a folder of run records: trends, what broke each clause, flaky cases.
+    History(history::Args),
+    /// Check whether certified parts fit: app, SDK, backend and cloud, each by its run record. Exit code 1 if they do not.
+    Compatible(compatible::Args),
     /// Judge a run record again, and show the verdicts that change.
     Rejudge(rejudge::Args),
     /// Make a key pair for certificates.
@@ -252,6 +258,8 @@ pub fn main() -> ExitCode {
         Command::Merge(args) => merge::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Matrix(args) => matrix::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::Compatible(args) => compatible::run(&args),
         Command::Rejudge(args) => rejudge::run(&args),
         Command::Keygen(args) => keygen::run(&args),
         Command::Certify(args) => certify::run(&args),

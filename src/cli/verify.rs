@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
-use vouch_certificate::{Envelope, Policy, PublicKey, Require, SuiteRule, verify};
+use vouch_certificate::{Check, Envelope, Policy, PublicKey, Require, SuiteRule, verify};
 use vouch_runner::record::build_digest;
 
 #[derive(clap::Args)]
@@ -78,18 +78,23 @@ pub fn run(args: &Args) -> Done {
     };
     let judgement = args.suite_files.judge(&record)?;
     let checks = verify(&envelope, &key, (&record, &judgement), &policy, SystemTime::now());
-    for check in &checks {
-        match &check.result {
-            Ok(what) => writeln!(Out, "ok      {}: {what}", check.name)?,
-            Err(what) => writeln!(Out, "FAILED  {}: {what}", check.name)?,
-        }
-    }
-    let failed = checks.iter().filter(|check| check.result.is_err()).count();
+    let failed = print_checks(&checks)?;
     match failed {
         0 => writeln!(Out, "the certificate is valid")?,
         _ => writeln!(Out, "the certificate is refused")?,
     }
     Ok(ExitCode::from(u8::from(failed > 0)))
+}
+
+/// Prints each check in a line. Returns how many failed.
+pub fn print_checks(checks: &[Check]) -> Result<usize, CliError> {
+    for check in checks {
+        match &check.result {
+            Ok(what) => writeln!(Out, "ok      {}: {what}", check.name)?,
+            Err(what) => writeln!(Out, "FAILED  {}: {what}", check.name)?,
+        }
+    }
+    Ok(checks.iter().filter(|check| check.result.is_err()).count())
 }
 
 fn policy(args: &Args) -> Result<Policy, CliError> {

@@ -4,12 +4,14 @@
 //! names the build, the run record and the suite by SHA-256. This crate does not know how runs happen, nor the command line.
 
 mod certifiable;
+mod compatible;
 mod envelope;
 mod key;
 mod statement;
 mod verify;
 
 pub use certifiable::{NotCertifiable, Warnings, check};
+pub use compatible::{Part, PartKind, compatible};
 pub use envelope::{Envelope, EnvelopeError};
 pub use key::{KeyError, PublicKey, SigningKey, write_key_pair};
 pub use statement::{CertifiedWaiver, PREDICATE_TYPE, Statement, TestResult};

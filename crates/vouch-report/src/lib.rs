@@ -18,6 +18,6 @@ mod outside_text;
 mod run_text;
 mod sarif;
 
-pub use compare::{CaseChange, Diff, Matrix, MatrixFormat, diff};
+pub use compare::{CaseChange, Diff, History, Matrix, MatrixFormat, diff};
 pub use console::{Console, Detail};
 pub use format::{Format, ViewError};

@@ -204,7 +204,7 @@ impl Matrix {
 }
 
 /// The colours have a contrast of at least 4.5 to 1.
-const STYLE: &str = ":root { color-scheme: light dark; }
+pub(super) const STYLE: &str = ":root { color-scheme: light dark; }
 body { font: 1rem/1.4 system-ui, sans-serif; margin: 1rem; }
 table { border-collapse: collapse; margin-bottom: 2rem; display: block; overflow-x: auto; }
 caption { font-weight: bold; text-align: left; }
