@@ -148,3 +148,6 @@ fn waivers(parts: &[Part]) -> Result<String, String> {
 fn is_tested(summary: &Summary, clause: &str) -> bool {
     summary.clauses.iter().any(|of| of.id == clause && of.status != ClauseStatus::NotApplicable)
 }
+
+#[cfg(test)]
+mod tests;

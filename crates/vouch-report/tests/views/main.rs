@@ -6,5 +6,6 @@ mod compare;
 mod console;
 mod ctrf;
 mod excuses;
+mod history;
 mod junit;
 mod sarif;
