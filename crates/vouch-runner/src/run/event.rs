@@ -12,6 +12,7 @@ use vouch_spec::protocol::message::{Area, SdkName};
 /// An event of a run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "event")]
+#[allow(clippy::large_enum_variant, reason = "one summary a run; a box would change every listener")]
 pub enum RunEvent {
     Started(Box<Started>),
     /// Cases have ended. The verdicts of some may follow at the end of the run, with what explains their failure. It is not
