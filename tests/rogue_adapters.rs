@@ -18,6 +18,17 @@ fn run_rogue(mode: &str) -> String {
     stdout(&assert)
 }
 
+/// Runs one scenario against a misbehaving adapter that gets the path of a file which does not exist yet.
+fn run_rogue_with_file(mode: &str, scenario: &str, code: i32) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file.json");
+    let command = format!(r#"["python3", "-I", "-S", "{script}", "{mode}", "{}"]"#, file.display());
+    let deadlines = "[deadlines]\nrequest = \"1s\"\ncall = \"5s\"\nstop = \"500ms\"\n";
+    let (_folder, target) = target(&format!("[sdk]\nname = \"rogue\"\ncommand = {command}\n{deadlines}"));
+    unwrapped(&stdout(&vouch().args(["run", "--ci", "-f", scenario, "-t"]).arg(&target).assert().code(code)))
+}
+
 fn expect(mode: &str, words: &[&str]) {
     let out = run_rogue(mode);
     for word in words {
@@ -95,6 +106,30 @@ fn a_secret_in_a_temporary_file_is_found() {
         "leaks-to-a-temporary-file",
         &["a sign-in token that is not stored", "the plain item `$TMPDIR/request.json`"],
     );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_secret_in_a_file_outside_the_folders_of_the_device_is_found() {
+    let out = run_rogue_with_file("leaks-outside", "crash-in-exchange", 1);
+    assert!(out.contains("no token in a file outside the folders of the device"), "{out}");
+    assert!(out.contains("the sign-in token"), "{out}");
+    assert!(out.contains("file.json"), "{out}");
+}
+
+#[test]
+fn a_case_that_fails_while_the_machine_is_late_runs_again_alone() {
+    let out = run_rogue_with_file("freezes-the-harness-once", "first-sign-in", 1);
+    assert!(out.contains("s late; it failed again, alone)"), "{out}");
+    assert!(out.contains("the build does not conform"), "{out}");
+}
+
+#[test]
+fn a_case_that_fails_on_a_machine_that_stays_late_breaks_no_clause() {
+    let out = run_rogue_with_file("freezes-the-harness-always", "first-sign-in", 4);
+    assert!(out.contains("it failed again, and the machine was late again)"), "{out}");
+    assert!(out.contains("0 violated"), "{out}");
+    assert!(out.contains("inconclusive: 1 case failed on a machine that was late"), "{out}");
 }
 
 #[test]

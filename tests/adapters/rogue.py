@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -57,6 +58,19 @@ def misbehave(request):
         with open(os.path.join(os.environ["TMPDIR"], "request.json"), "w") as file:
             json.dump(request["params"], file)
         answer(request, {})
+    if MODE == "leaks-outside":
+        with open(sys.argv[2], "w") as file:
+            json.dump(request["params"], file)
+        answer(request, {})
+    if MODE.startswith("freezes-the-harness"):
+        marker = sys.argv[2]
+        if MODE == "freezes-the-harness-always" or not os.path.exists(marker):
+            open(marker, "w").close()
+            os.kill(os.getppid(), signal.SIGSTOP)
+            time.sleep(1)
+            os.kill(os.getppid(), signal.SIGCONT)
+        error = {"code": -32000, "message": "no answer", "data": {"kind": "network"}}
+        say({"jsonrpc": "2.0", "id": request["id"], "error": error})
     if MODE == "hides-storage":
         error = {"code": -32000, "message": "no listing", "data": {"kind": "unsupported"}}
         say({"jsonrpc": "2.0", "id": request["id"], "error": error})

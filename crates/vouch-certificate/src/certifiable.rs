@@ -54,12 +54,13 @@ pub enum NotCertifiable {
     #[error("{0} planned cases did not run; run again")]
     NotRun(usize),
     /// The run is inconclusive.
-    #[error("the run is inconclusive: {passed} cases passed, {not_reached} were not reached")]
+    #[error("the run is inconclusive: {passed} cases passed, {not_reached} were not reached, {in_doubt} are in doubt")]
     Inconclusive {
         /// The number of cases that passed.
         passed: usize,
         /// The number of cases that were not reached.
         not_reached: usize,
+        in_doubt: usize,
     },
     /// `should` clauses are violated.
     #[error("{0} cases violate `should` clauses; certify with --allow-warnings to list them in the certificate")]
@@ -117,6 +118,6 @@ fn outcome(summary: &Summary) -> Result<(), NotCertifiable> {
 }
 
 fn inconclusive(summary: &Summary) -> NotCertifiable {
-    let Summary { passed, not_reached, .. } = *summary;
-    NotCertifiable::Inconclusive { passed, not_reached }
+    let Summary { passed, not_reached, in_doubt, .. } = *summary;
+    NotCertifiable::Inconclusive { passed, not_reached, in_doubt }
 }

@@ -151,6 +151,7 @@ impl ExternalExplorer {
             Verdict::NotReached(case) => {
                 Ended::Broken(format!("a walk was not reached because of {}", case.because_of))
             }
+            Verdict::InDoubt(_) => Ended::Broken("a walk failed while the machine was late".into()),
             Verdict::Skipped(reason) => Ended::Broken(format!("a walk was skipped: {reason}")),
             Verdict::BadScenario(what) | Verdict::HarnessFailed(what) => Ended::Broken(what.to_string()),
         }

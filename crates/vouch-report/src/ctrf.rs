@@ -61,7 +61,7 @@ fn status(verdict: &Verdict) -> &'static str {
         Verdict::Passed | Verdict::Warned(_) => "passed",
         Verdict::Failed(_) => "failed",
         Verdict::Waived(_) | Verdict::KnownFailure(_) | Verdict::Skipped(_) | Verdict::NotReached(_) => "skipped",
-        Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => "other",
+        Verdict::InDoubt(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => "other",
     }
 }
 

@@ -33,6 +33,7 @@ fn case_json(record: &RunRecord, case: &CaseReport) -> Value {
         Verdict::NotReached(case) => {
             json!({ "becauseOf": case.because_of, "clauses": case.clauses, "setup": finding_json(&case.setup) })
         }
+        Verdict::InDoubt(case) => case.findings.iter().map(finding_json).collect(),
         Verdict::Skipped(reason) => json!(reason),
         Verdict::BadScenario(what) | Verdict::HarnessFailed(what) => json!(what),
     };

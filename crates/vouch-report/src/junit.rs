@@ -76,7 +76,7 @@ impl Counts {
                 Verdict::Waived(_) | Verdict::KnownFailure(_) | Verdict::Skipped(_) | Verdict::NotReached(_) => {
                     counts.skipped += 1;
                 }
-                Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => counts.errors += 1,
+                Verdict::InDoubt(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => counts.errors += 1,
             }
             counts
         })
@@ -154,7 +154,7 @@ fn test_case(xml: &mut String, started: &Started, case: &CaseReport) {
             };
             result(xml, "skipped", "", &reason(&case.verdict).unwrap_or_default(), &setup);
         }
-        Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
+        Verdict::InDoubt(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
             result(xml, "error", "harness", &reason(&case.verdict).unwrap_or_default(), "");
         }
     }
@@ -167,6 +167,9 @@ fn output(case: &CaseReport, findings: impl Fn() -> String) -> String {
         format!("{}\nscenario: {}\nclauses: {}\n", line(&case.title), line(&case.file), line(&case.proves.join(" ")));
     for (name, value) in &case.conditions {
         let _ = writeln!(output, "{}: {}", line(name), line(value));
+    }
+    if let Some(late) = &case.late {
+        let _ = writeln!(output, "ran again, alone: {}", line(&late.to_string()));
     }
     if matches!(case.verdict, Verdict::Warned(_)) {
         output += "warning: a should clause is violated\n";

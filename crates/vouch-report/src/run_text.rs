@@ -74,6 +74,10 @@ pub(crate) fn outcome_sentence(summary: &Summary) -> String {
         Outcome::Inconclusive if summary.not_reached > 0 => {
             format!("The run is inconclusive: {} not reached.", counted(summary.not_reached, "case was", "cases were"))
         }
+        Outcome::Inconclusive if summary.in_doubt > 0 => format!(
+            "The run is inconclusive: {} failed on a machine that was late.",
+            counted(summary.in_doubt, "case", "cases")
+        ),
         Outcome::Inconclusive if summary.passed == 0 => "The run is inconclusive: no clause was tested.".into(),
         Outcome::Inconclusive => format!(
             "The run is inconclusive: {} not tested.",
@@ -92,6 +96,7 @@ pub(crate) fn counts_sentence(summary: &Summary) -> String {
         (summary.waived, "waived"),
         (summary.known_failures, "known to fail"),
         (summary.not_reached, "not reached"),
+        (summary.in_doubt, "in doubt"),
         (summary.skipped, "skipped"),
         (summary.bad_scenarios + summary.harness_failures, "without a verdict"),
         (summary.not_run, "not run"),
@@ -144,6 +149,7 @@ pub(crate) fn verdict_word(verdict: &Verdict) -> &'static str {
         Verdict::Waived(_) => "waived",
         Verdict::KnownFailure(_) => "knownFailure",
         Verdict::NotReached(_) => "notReached",
+        Verdict::InDoubt(_) => "inDoubt",
         Verdict::Skipped(_) => "skipped",
         Verdict::BadScenario(_) => "badScenario",
         Verdict::HarnessFailed(_) => "harnessFailed",
@@ -158,6 +164,10 @@ pub(crate) fn reason(verdict: &Verdict) -> Option<String> {
         }
         Verdict::NotReached(case) => {
             Some(line(&format!("not reached because of {}: {}", case.because_of, case.clauses.join(" "))))
+        }
+        Verdict::InDoubt(case) => {
+            let first = case.findings.first().map(finding_heading).unwrap_or_default();
+            Some(line(&format!("in doubt, because the machine was late: {first}")))
         }
         Verdict::Skipped(reason) => Some(line(reason)),
         Verdict::BadScenario(what) => Some(line(&format!("the scenario is invalid: {what}"))),

@@ -41,7 +41,7 @@ fn waiving(kind: PartKind) -> Part {
 }
 
 fn summarized(mut part: Part) -> Part {
-    part.record.written_summary = Some(part.record.summarize(std::time::Duration::from_secs(1), false));
+    part.record.written_summary = Some(part.record.summarize(vouch_runner::run::summary::RunEnd::default()));
     part
 }
 

@@ -99,9 +99,11 @@ fn standing(verdict: &Verdict) -> Standing {
         Verdict::Passed | Verdict::Warned(_) => Standing::Good,
         Verdict::Failed(_) => Standing::Bad,
         Verdict::Waived(_) | Verdict::KnownFailure(_) => Standing::Excused,
-        Verdict::NotReached(_) | Verdict::Skipped(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
-            Standing::Nothing
-        }
+        Verdict::NotReached(_)
+        | Verdict::InDoubt(_)
+        | Verdict::Skipped(_)
+        | Verdict::BadScenario(_)
+        | Verdict::HarnessFailed(_) => Standing::Nothing,
     }
 }
 
@@ -114,7 +116,7 @@ impl Diff {
             (Good, Excused) => self.newly_excused.push(change(before, new, new)),
             (Bad | Excused, Good) => self.fixed.push(change(before, new, old)),
             (Bad | Excused, Bad | Excused) if causes(old) != causes(new) => {
-                self.fails_otherwise.push(change(before, new, new))
+                self.fails_otherwise.push(change(before, new, new));
             }
             (Good | Bad | Excused, Nothing) => self.no_longer_tested.push(change(before, new, new)),
             (Nothing, Good | Bad | Excused) => self.newly_tested.push(change(before, new, new)),

@@ -91,7 +91,11 @@ fn has_failed(case: &CaseReport) -> Option<bool> {
     match case.verdict {
         Verdict::Passed | Verdict::Warned(_) => Some(false),
         Verdict::Failed(_) | Verdict::Waived(_) | Verdict::KnownFailure(_) => Some(true),
-        Verdict::NotReached(_) | Verdict::Skipped(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => None,
+        Verdict::NotReached(_)
+        | Verdict::InDoubt(_)
+        | Verdict::Skipped(_)
+        | Verdict::BadScenario(_)
+        | Verdict::HarnessFailed(_) => None,
     }
 }
 

@@ -61,6 +61,7 @@ struct VerdictCounts {
     known_failures: usize,
     skipped: usize,
     not_reached: usize,
+    in_doubt: usize,
     /// Invalid scenarios and harness failures.
     other: usize,
 }
@@ -164,6 +165,7 @@ impl<W: Write> Console<W> {
             Verdict::KnownFailure(_) => group.known_failures += 1,
             Verdict::Failed(_) => group.failed += 1,
             Verdict::NotReached(_) => group.not_reached += 1,
+            Verdict::InDoubt(_) => group.in_doubt += 1,
             Verdict::Skipped(_) => group.skipped += 1,
             Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => group.other += 1,
         }
@@ -179,6 +181,7 @@ impl<W: Write> Console<W> {
             Verdict::KnownFailure(_) => ("KNOWN", &self.styles.warn, String::new()),
             Verdict::Failed(_) => ("FAIL", &self.styles.bad, String::new()),
             Verdict::NotReached(of) => ("not reached", &self.styles.dim, format!(" (because of {})", of.because_of)),
+            Verdict::InDoubt(_) => ("in doubt", &self.styles.warn, String::new()),
             Verdict::Skipped(reason) => ("skip", &self.styles.dim, format!(" ({reason})")),
             Verdict::BadScenario(what) => ("STOP", &self.styles.bad, format!(": the scenario is invalid: {what}")),
             Verdict::HarnessFailed(what) => {
@@ -186,16 +189,18 @@ impl<W: Write> Console<W> {
                 ("STOP", &self.styles.bad, what)
             }
         };
-        let line = format!("{} / {}{reason}  {:.0?}", case.group, case.id, case.duration);
+        let late = case.late.as_ref().map(|late| format!(" ({late})")).unwrap_or_default();
+        let line = format!("{} / {}{reason}{late}  {:.0?}", case.group, case.id, case.duration);
         let word = style.apply_to(word);
         writeln!(self.out, "{}", wrap(&line, self.width, &format!("{word} "), "     "))
     }
 
-    /// With `--verbose` every case, else those that say nothing about the build.
+    /// With `--verbose` every case, else those that say nothing about the build and those that ran again.
     fn case_list(&mut self) -> io::Result<()> {
         let cases = std::mem::take(&mut self.cases);
         let stopped = |case: &&CaseReport| {
-            matches!(case.verdict, Verdict::BadScenario(_) | Verdict::HarnessFailed(_)) || self.detail.every_case
+            let stopped = matches!(case.verdict, Verdict::BadScenario(_) | Verdict::HarnessFailed(_));
+            stopped || case.late.is_some() || self.detail.every_case
         };
         let listed: Vec<_> = cases.iter().filter(stopped).collect();
         if !listed.is_empty() {
@@ -258,7 +263,7 @@ impl<W: Write> Console<W> {
             Outcome::HarnessFailed => {
                 ("the harness or its environment failed; the run says nothing about the build", &self.styles.bad)
             }
-            Outcome::Inconclusive if summary.passed > 0 => ("inconclusive", &self.styles.warn),
+            Outcome::Inconclusive if summary.passed > 0 || summary.in_doubt > 0 => ("inconclusive", &self.styles.warn),
             Outcome::Inconclusive => ("inconclusive: no clause was tested", &self.styles.warn),
             Outcome::Interrupted => ("interrupted; the results so far are above", &self.styles.warn),
         };
@@ -270,6 +275,7 @@ impl<W: Write> Console<W> {
             known_failures: summary.known_failures,
             skipped: summary.skipped,
             not_reached: summary.not_reached,
+            in_doubt: summary.in_doubt,
             other: summary.bad_scenarios + summary.harness_failures,
         };
         let not_run = if summary.not_run > 0 { format!(", {} not run", summary.not_run) } else { String::new() };
@@ -283,6 +289,11 @@ impl<W: Write> Console<W> {
             }
             Outcome::Inconclusive if summary.not_reached > 0 => {
                 writeln!(self.out, "{}: {} not reached", style.apply_to(word), cases_counted(summary.not_reached))
+            }
+            Outcome::Inconclusive if summary.in_doubt > 0 => {
+                let word = style.apply_to(word);
+                let cases = cases_counted(summary.in_doubt);
+                writeln!(self.out, "{word}: {cases} failed on a machine that was late; run again on a quiet one")
             }
             Outcome::Inconclusive if summary.passed > 0 => {
                 writeln!(self.out, "{}: {untested} {clauses} not tested", style.apply_to(word))
@@ -318,6 +329,7 @@ impl<W: Write> Console<W> {
         add(group.waived, "waived", &self.styles.warn);
         add(group.known_failures, "known to fail", &self.styles.warn);
         add(group.not_reached, "not reached", &self.styles.warn);
+        add(group.in_doubt, "in doubt", &self.styles.warn);
         add(group.skipped, "skipped", &self.styles.dim);
         add(group.other, "without a verdict", &self.styles.bad);
         if words.is_empty() { "no case ran".into() } else { words }

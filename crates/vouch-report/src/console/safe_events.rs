@@ -31,6 +31,7 @@ fn with_safe_excerpts(case: &CaseReport) -> Box<CaseReport> {
         | Verdict::Waived(findings)
         | Verdict::KnownFailure(findings) => findings.iter_mut().for_each(mend),
         Verdict::NotReached(not_reached) => mend(&mut not_reached.setup),
+        Verdict::InDoubt(case) => case.findings.iter_mut().for_each(mend),
         _ => {}
     }
     Box::new(case)

@@ -25,6 +25,7 @@ fn word(verdict: &Verdict) -> (&'static str, &'static str) {
         Verdict::Waived(_) => ("waived", "warn"),
         Verdict::KnownFailure(_) => ("known failure", "warn"),
         Verdict::NotReached(_) => ("not reached", "warn"),
+        Verdict::InDoubt(_) => ("in doubt", "warn"),
         Verdict::Skipped(_) => ("skipped", "dim"),
         Verdict::BadScenario(_) => ("invalid scenario", "bad"),
         Verdict::HarnessFailed(_) => ("harness failed", "bad"),
@@ -46,7 +47,7 @@ impl Page<'_> {
                 Verdict::KnownFailure(_) => 4,
                 Verdict::NotReached(_) => 5,
                 Verdict::Skipped(_) => 6,
-                Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => 7,
+                Verdict::InDoubt(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => 7,
             };
             groups.entry(&case.group).or_default()[column] += 1;
         }
@@ -113,6 +114,9 @@ impl Page<'_> {
                     (format!("{:.3} s", case.duration.as_secs_f64())) "."
                 }
                 (self.conditions(case))
+                @if let Some(late) = &case.late {
+                    p { "Ran again, alone: " (line(&late.to_string())) "." }
+                }
                 @match &case.verdict {
                     Verdict::BadScenario(what) => p { "The scenario is invalid: " (line(what.as_str())) },
                     Verdict::HarnessFailed(what) => {
@@ -123,6 +127,9 @@ impl Page<'_> {
                             "A step that prepares the case failed. " (self.case_link(&reached.because_of))
                             " shows why, under " (line(&reached.clauses.join(", "))) ". The case says nothing about its clauses."
                         }
+                    },
+                    Verdict::InDoubt(_) => {
+                        p { "The case failed on a machine that was late. It says nothing about the build." }
                     },
                     _ => {},
                 }

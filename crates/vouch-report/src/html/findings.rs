@@ -11,6 +11,7 @@ use vouch_runner::run::verdict::{CaseReport, Excerpt, Finding, Verdict};
 pub(super) fn of(verdict: &Verdict) -> &[Finding] {
     match verdict {
         Verdict::NotReached(reached) => std::slice::from_ref(&reached.setup),
+        Verdict::InDoubt(case) => &case.findings,
         other => other.findings(),
     }
 }

@@ -204,7 +204,7 @@ fn tone(outcome: Outcome) -> &'static str {
 }
 
 /// The number of cases by verdict, each with its word and tone.
-fn tally(summary: &Summary) -> [(usize, &'static str, &'static str); 9] {
+fn tally(summary: &Summary) -> [(usize, &'static str, &'static str); 10] {
     [
         (summary.passed, "passed", "good"),
         (summary.failed, "failed", "bad"),
@@ -212,6 +212,7 @@ fn tally(summary: &Summary) -> [(usize, &'static str, &'static str); 9] {
         (summary.waived, "waived", "warn"),
         (summary.known_failures, "known to fail", "warn"),
         (summary.not_reached, "not reached", "warn"),
+        (summary.in_doubt, "in doubt", "warn"),
         (summary.bad_scenarios + summary.harness_failures, "without a verdict", "bad"),
         (summary.skipped, "skipped", "dim"),
         (summary.not_run, "not run", "dim"),

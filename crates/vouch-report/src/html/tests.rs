@@ -88,7 +88,7 @@ fn a_part_of_the_suite_never_conforms() {
     let mut record = record(|text| text);
     record.cases.retain(|case| matches!(case.verdict, Verdict::Passed));
     record.started.cases = record.cases.len();
-    let mut summary = record.summarize(std::time::Duration::ZERO, false);
+    let mut summary = record.summarize(vouch_runner::run::summary::RunEnd::default());
     record.written_summary = Some(summary.clone());
     assert!(page(&record).contains("The build conforms"));
     summary.completeness = Completeness::Part;

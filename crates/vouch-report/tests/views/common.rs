@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use vouch_report::Format;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::event::RunEvent;
+use vouch_runner::run::summary::RunEnd;
 use vouch_runner::run::verdict::{CaseReport, NotReached, Verdict};
 
 /// What a hostile build, file or server puts into every text. It has the delimiters and line breaks of every format.
@@ -47,7 +48,7 @@ pub fn of_every_verdict() -> RunRecord {
     cases[3].verdict = Verdict::HarnessFailed(got);
     record.cases = cases;
     record.written_summary = None;
-    let summary = record.summarize(std::time::Duration::from_millis(1234), false);
+    let summary = record.summarize(RunEnd { duration: std::time::Duration::from_millis(1234), ..RunEnd::default() });
     record.written_summary = Some(summary);
     record
 }
@@ -80,7 +81,7 @@ pub fn excused() -> RunRecord {
         case.verdict = started.gate.apply(&case.id, verdict, &started.suite.clauses, started.strictness);
     }
     record.written_summary = None;
-    let summary = record.summarize(std::time::Duration::from_millis(1234), false);
+    let summary = record.summarize(RunEnd { duration: std::time::Duration::from_millis(1234), ..RunEnd::default() });
     record.written_summary = Some(summary);
     record
 }

@@ -90,7 +90,9 @@ pub fn updated(text: Option<&str>, cases: &[CaseReport]) -> String {
         let failed = match &case.verdict {
             Verdict::Failed(_) | Verdict::KnownFailure(_) | Verdict::NotReached(_) => true,
             Verdict::Passed | Verdict::Warned(_) | Verdict::Waived(_) => false,
-            Verdict::Skipped(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => continue,
+            Verdict::InDoubt(_) | Verdict::Skipped(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
+                continue;
+            }
         };
         *fails.entry(&case.id).or_default() |= failed;
     }

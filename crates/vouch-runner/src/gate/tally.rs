@@ -54,7 +54,9 @@ impl GateTally {
             Verdict::Waived(_) => Kind::Waived,
             Verdict::Failed(_) | Verdict::KnownFailure(_) => Kind::Bad,
             Verdict::NotReached(of) => Kind::NotReached { because_of: of.because_of.clone() },
-            Verdict::Skipped(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => Kind::Nothing,
+            Verdict::InDoubt(_) | Verdict::Skipped(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => {
+                Kind::Nothing
+            }
         };
         for (waiver, needed) in self.gate.waivers.iter().zip(&mut self.needed) {
             *needed |= case.verdict.findings().iter().any(|finding| {

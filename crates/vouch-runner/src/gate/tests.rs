@@ -1,6 +1,6 @@
 use super::*;
 use crate::run::cause::CauseKey;
-use crate::run::summary::{ClauseStatus, Completeness, Outcome, RunScope, Summary, SummaryBuilder};
+use crate::run::summary::{ClauseStatus, Completeness, Outcome, RunEnd, RunScope, Summary, SummaryBuilder};
 use crate::run::verdict::tests::{clauses, finding};
 use crate::run::verdict::{CaseReport, NotReached};
 use std::time::Duration;
@@ -35,6 +35,8 @@ fn case(id: &str, verdict: Verdict) -> CaseReport {
         verdict,
         duration: Duration::ZERO,
         conditions: vec![],
+        late: None,
+        cpu_wait: Duration::ZERO,
         record: None,
     }
 }
@@ -65,7 +67,7 @@ fn summarize_part(gate: &Gate, cases: &[CaseReport], completeness: Completeness)
         let verdict = gate.apply(&case.id, case.verdict.clone(), &clauses, Strictness::Lenient);
         summary.add(&CaseReport { verdict, ..case.clone() });
     }
-    summary.finish(cases.len(), Duration::ZERO, false)
+    summary.finish(cases.len(), RunEnd::default())
 }
 
 fn problems(summary: &Summary) -> Vec<String> {

@@ -3,7 +3,8 @@
 use super::storage::Stored;
 use super::{Evidence, Violation};
 use hyper::HeaderMap;
-use vouch_sim::wire::redact::{Redactor, SecretKind};
+use std::sync::Arc;
+use vouch_sim::wire::redact::{KnownSecret, Redactor, SecretKind};
 use vouch_sim::wire::{ELSEWHERE, Exchange, ExchangeOutcome, Operation, Party};
 use vouch_spec::text::lossy;
 
@@ -168,4 +169,17 @@ pub(super) fn in_storage(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<
         }
     }
     None
+}
+
+/// No token leaves the folders that the SDK was given.
+pub(super) fn in_outside_files(evidence: &Evidence<'_>) -> Option<Violation> {
+    evidence.sdk.outside.iter().find_map(|file| {
+        let is_token = |known: &Arc<KnownSecret>| !matches!(known.kind, SecretKind::ApiKey | SecretKind::AppCredential);
+        let known = evidence.redactor.secrets_in(&file.value).into_iter().find(is_token)?;
+        Some(Violation {
+            clause: clause(known.kind),
+            expected: "no token in a file outside the folders of the device",
+            got: format!("the {} in the file `{}`", known.name, file.key),
+        })
+    })
 }

@@ -49,6 +49,8 @@ pub struct Observed {
     /// The texts of those errors.
     pub error_texts: Vec<String>,
     pub stored_session: StoredSession,
+    /// The files outside the folders it was given that it wrote, where writes are intercepted.
+    pub outside: Vec<Item>,
     /// A sign-in with a token succeeded since the last sign-out, and the process was not killed since.
     pub token_scheme: bool,
     /// The first status that is not a documented combination.
@@ -131,6 +133,7 @@ impl InvariantState {
             written.as_deref().and_then(|written| leaks::in_logs(&Evidence { written, ..*evidence })),
             leaks::in_errors(evidence),
             leaks::in_storage(evidence, &stored),
+            leaks::in_outside_files(evidence),
             storage::one_scheme(evidence, &stored),
             storage::one_user(evidence, grants, &stored),
             storage::empty_after_sign_out(evidence, &stored),

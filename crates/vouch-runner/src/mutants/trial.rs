@@ -173,7 +173,7 @@ impl Trial {
             | Verdict::Waived(findings)
             | Verdict::KnownFailure(findings) => findings,
             Verdict::Passed | Verdict::Skipped(_) => return,
-            Verdict::BadScenario(_) | Verdict::HarnessFailed(_) | Verdict::NotReached(_) => &[],
+            Verdict::BadScenario(_) | Verdict::HarnessFailed(_) | Verdict::NotReached(_) | Verdict::InDoubt(_) => &[],
         };
         self.failed.push(case.to_owned());
         let named: BTreeSet<_> = findings.iter().flat_map(|finding| finding.clauses.clone()).collect();

@@ -3,13 +3,12 @@
 use super::{EARLIEST_FORMAT, FORMAT};
 use crate::report::Listener;
 use crate::run::event::{RunEvent, Started};
-use crate::run::summary::{Summary, SummaryBuilder};
+use crate::run::summary::{RunEnd, Summary, SummaryBuilder};
 use crate::run::verdict::CaseReport;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// zstd's default: a better level saves a tenth of the size for three times the time.
 const COMPRESSION_LEVEL: i32 = 3;
@@ -167,15 +166,17 @@ impl RunRecord {
 
     /// The summary: as it was written, or, of a run that was killed, of the cases that had ended.
     pub fn summary(&self) -> Summary {
-        self.written_summary.clone().unwrap_or_else(|| self.summarize(Duration::ZERO, true))
+        self.written_summary
+            .clone()
+            .unwrap_or_else(|| self.summarize(RunEnd { interrupted: true, ..RunEnd::default() }))
     }
 
     /// The summary that follows from the cases.
-    pub fn summarize(&self, duration: Duration, interrupted: bool) -> Summary {
+    pub fn summarize(&self, end: RunEnd) -> Summary {
         let Started { suite, gate, .. } = &self.started;
         let mut summary = SummaryBuilder::new(Arc::new(suite.clauses.clone()), self.started.scope(), gate.clone());
         self.cases.iter().for_each(|case| summary.add(case));
-        summary.finish(self.started.cases, duration, interrupted)
+        summary.finish(self.started.cases, end)
     }
 
     /// Replays the run to a report.

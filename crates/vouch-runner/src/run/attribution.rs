@@ -116,4 +116,4 @@ pub(super) fn settle_alone(case: CaseReport) -> CaseReport {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -11,7 +11,7 @@ use super::snapshots::Snapshots;
 use super::step_result::{About, StepError, StepFailure};
 use super::verdict::{CaseReport, Finding, Verdict};
 use super::world::{World, WorldOptions};
-use crate::invariant::{Evidence, InvariantState, leaks};
+use crate::invariant::{Evidence, InvariantState, Observed, leaks};
 use crate::record::CaseRecord;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,28 +33,41 @@ pub(super) async fn run(case: &PlannedCase, setup: &RoleSetup, snapshots: Option
     let started = Instant::now();
     let conditions = setup.vary.map_or_else(Conditions::default, |seed| Conditions::draw(seed, case, setup));
     let mut write = 1;
-    let (verdict, record) = loop {
-        match run_once(case, setup, snapshots, (CrashPoint::at(write), conditions.clone())).await {
-            (Verdict::Passed, record, true) if write == MAX_CRASH_POINTS => {
+    let ended = loop {
+        let ended = run_once(case, setup, snapshots, (CrashPoint::at(write), conditions.clone())).await;
+        match ended {
+            Ended { verdict: Verdict::Passed, struck: true, .. } if write == MAX_CRASH_POINTS => {
                 let reason =
                     format!("the call writes more than {MAX_CRASH_POINTS} times; later crash points are not tested");
-                break (Verdict::Skipped(reason), record);
+                break Ended { verdict: Verdict::Skipped(reason), ..ended };
             }
-            (Verdict::Passed, _, true) => write += 1,
-            (verdict, record, _) => break (verdict, record),
+            Ended { verdict: Verdict::Passed, struck: true, .. } => write += 1,
+            ended => break ended,
         }
     };
+    let Ended { verdict, record, cpu_wait, .. } = ended;
     let record = record.map(Box::new);
-    CaseReport { conditions: conditions.in_words(), record, ..CaseReport::new(case, verdict, started.elapsed()) }
+    let report = CaseReport::new(case, verdict, started.elapsed());
+    CaseReport { conditions: conditions.in_words(), cpu_wait, record, ..report }
 }
 
-/// Runs the case once. Also returns its record, and whether the process was killed at the crash point.
+/// How one run of a case ended.
+struct Ended {
+    verdict: Verdict,
+    record: Option<CaseRecord>,
+    /// Whether a fault struck at the crash point.
+    struck: bool,
+    /// See [`CaseReport::cpu_wait`].
+    cpu_wait: Duration,
+}
+
+/// Runs the case once.
 async fn run_once(
     case: &PlannedCase,
     setup: &RoleSetup,
     snapshots: Option<&Snapshots>,
     (crash_point, conditions): (CrashPoint, Conditions),
-) -> (Verdict, Option<CaseRecord>, bool) {
+) -> Ended {
     let options = WorldOptions {
         given: conditions.apply_to(case.given.clone()),
         conditions,
@@ -66,12 +79,15 @@ async fn run_once(
         Ok(world) => {
             let recorder = setup.records.then(|| Recorder::new(&world, case.steps.len()));
             let (verdict, record) = CaseRun::new(case, &world, recorder).verdict(snapshots).await;
+            let failed = matches!(verdict, Verdict::Failed(_));
+            let cpu_wait = if failed { world.device.cpu_wait() } else { Duration::ZERO };
             world.shut_down().await;
-            (verdict, record, world.crash_point.was_reached())
+            Ended { verdict, record, struck: world.crash_point.was_reached(), cpu_wait }
         }
         Err(error) => {
             let what = format!("the environment of the case cannot be started: {error}");
-            (Verdict::HarnessFailed(Redactor::default().scrub(&what)), None, false)
+            let verdict = Verdict::HarnessFailed(Redactor::default().scrub(&what));
+            Ended { verdict, record: None, struck: false, cpu_wait: Duration::ZERO }
         }
     }
 }
@@ -192,7 +208,7 @@ impl<'a> CaseRun<'a> {
             written: &world.device.take_written(),
             items,
             token_storage: &world.token_storage,
-            sdk: &world.sdk.observed(),
+            sdk: &Observed { outside: world.device.outside_files(), ..world.sdk.observed() },
             calls: step.step.calls() + in_flight,
             idle: in_flight == 0 && world.device.runs(),
         });

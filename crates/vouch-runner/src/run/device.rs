@@ -10,7 +10,7 @@ use super::device_storage::DeviceStorage;
 use super::host_callbacks::{Authenticator, Notifications};
 use super::role_setup::RoleSetup;
 use super::stderr_log::StderrLog;
-use crate::sut::{Deadlines, HostCallbacks, Process, SdkRole, SutError};
+use crate::sut::{Deadlines, HostCallbacks, OutsideFiles, Process, SdkRole, SutError};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,6 +58,7 @@ pub(super) struct Device {
     process: Mutex<Option<Arc<Process>>>,
     notifications: Arc<Mutex<Notifications>>,
     stderr: StderrLog,
+    outside: Arc<OutsideFiles>,
     authenticator: Mutex<Option<Arc<dyn Authenticator>>>,
 }
 
@@ -119,6 +120,7 @@ impl Device {
             process: Mutex::default(),
             notifications: Arc::default(),
             stderr: StderrLog::default(),
+            outside: Arc::default(),
             authenticator: Mutex::default(),
         })
     }

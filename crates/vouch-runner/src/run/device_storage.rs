@@ -86,6 +86,14 @@ impl DeviceStorage {
     }
 }
 
+/// A file outside the device's folders, as an item of plain storage: other apps may read it. None if it is no regular file, or
+/// is gone.
+pub(super) fn outside_item(path: &Path) -> Option<Item> {
+    let bytes = read(path).ok().filter(|bytes| !bytes.is_empty())?;
+    let key = path.to_string_lossy().into_owned();
+    Some(Item { area: Area::Plain, key, value: String::from_utf8_lossy(&bytes).into_owned() })
+}
+
 /// Empties a folder, or creates it.
 fn recreate(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {

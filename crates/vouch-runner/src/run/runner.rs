@@ -2,11 +2,13 @@
 
 use super::attribution::Attribution;
 use super::case;
+use super::delay::DelayMeter;
 use super::event::{RunEvent, Started};
+use super::late::{self, LateCases, Ran};
 use super::plan::{Offer, Plan, PlannedCase};
 use super::role_setup::RoleSetup;
 use super::snapshots::{SnapshotMode, Snapshots};
-use super::summary::{RunScope, SummaryBuilder};
+use super::summary::{RunEnd, RunScope, SummaryBuilder};
 use super::verdict::{CaseReport, Strictness, Verdict};
 use crate::gate::Gate;
 use crate::record::{FORMAT, Host, RunContext};
@@ -70,13 +72,17 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     let gate = start.gate.clone();
     let mut summary = SummaryBuilder::new(clauses.clone(), scope, gate.clone());
     on_event(RunEvent::Started(Box::new(start)));
-    let (engine, offer) = (Arc::new(settings.engine), Arc::new(settings.offer));
     // Recorded exchanges show the usual conditions.
-    let compares = settings.snapshots && engine.vary.is_none();
-    let snapshots = compares.then(|| Snapshots::new(settings.snapshot_mode, settings.snapshot_folder));
-    let snapshots = Arc::new(snapshots);
+    let compares = settings.snapshots && settings.engine.vary.is_none();
+    let mut late_cases = LateCases::new(settings.engine.request_timeout);
+    let context = Arc::new(CaseContext {
+        engine: settings.engine,
+        offer: settings.offer,
+        snapshots: compares.then(|| Snapshots::new(settings.snapshot_mode, settings.snapshot_folder)),
+        meter: DelayMeter::start(),
+    });
     let mut queue = Queue::new(plan.cases, settings.rounds, settings.shuffle);
-    let mut running: JoinSet<CaseReport> = JoinSet::new();
+    let mut running: JoinSet<(Arc<PlannedCase>, Ran)> = JoinSet::new();
     let (mut stopped, mut ended, mut failures) = (false, 0, 0);
     let mut attribution = Attribution::default();
     // Counts and reports a case with its final verdict. Returns whether it failed.
@@ -91,7 +97,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     loop {
         while running.len() < settings.jobs.max(1) {
             let Some(case) = queue.next() else { break };
-            running.spawn(run_or_skip(case, engine.clone(), offer.clone(), snapshots.clone()));
+            running.spawn(run_or_skip(case, context.clone()));
         }
         let finished = tokio::select! {
             biased;
@@ -102,11 +108,16 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
             finished = running.join_next() => finished,
         };
         let Some(finished) = finished else { break };
-        let report = finished.unwrap_or_else(|error| CaseReport::lost(&error));
         ended += 1;
-        let failed = match attribution.take(report) {
-            Some(report) => publish(report, &mut summary, &mut on_event),
-            None => true,
+        let report = match finished {
+            Ok((case, ran)) => late_cases.take(case, ran),
+            Err(error) => Some(CaseReport::lost(&error)),
+        };
+        let failed = match report.map(|report| attribution.take(report)) {
+            Some(Some(report)) => publish(report, &mut summary, &mut on_event),
+            Some(None) => true,
+            // Whether it failed shows when it runs again.
+            None => false,
         };
         failures += usize::from(failed);
         on_event(RunEvent::Progress { ended, failed: failures });
@@ -116,10 +127,30 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     }
     // Aborts the cases that still run, which kills their processes.
     running.shutdown().await;
+    let time_left = late::time_for(started.elapsed());
+    let began = Instant::now();
+    for (case, first) in late_cases.take_waiting() {
+        let again = match stopped || began.elapsed() > time_left {
+            true => None,
+            false => tokio::select! {
+                biased;
+                () = wanted(&mut interrupted) => {
+                    stopped = true;
+                    None
+                }
+                (_, ran) = run_or_skip(case, context.clone()) => Some(ran),
+            },
+        };
+        if let Some(report) = attribution.take(late_cases.judge(first, again)) {
+            failures += usize::from(publish(report, &mut summary, &mut on_event));
+            on_event(RunEvent::Progress { ended, failed: failures });
+        }
+    }
     for report in attribution.settle() {
         publish(report, &mut summary, &mut on_event);
     }
-    on_event(RunEvent::Finished(summary.finish(planned, started.elapsed(), stopped)));
+    let end = RunEnd { duration: started.elapsed(), longest_delay: context.meter.longest(), interrupted: stopped };
+    on_event(RunEvent::Finished(summary.finish(planned, end)));
 }
 
 fn started_event(settings: &Settings, cases: usize, scope: RunScope) -> Started {
@@ -196,14 +227,20 @@ pub async fn wanted(interrupted: &mut Interrupted) {
     }
 }
 
-async fn run_or_skip(
-    case: Arc<PlannedCase>,
-    engine: Arc<RoleSetup>,
-    offer: Arc<Offer>,
-    snapshots: Arc<Option<Snapshots>>,
-) -> CaseReport {
-    if let Some(skip) = case.skip(&offer) {
-        return CaseReport::new(&case, Verdict::Skipped(skip.0), Duration::ZERO);
-    }
-    case::run(&case, &engine, snapshots.as_ref().as_ref()).await
+/// What every case of a run needs.
+struct CaseContext {
+    engine: RoleSetup,
+    offer: Offer,
+    snapshots: Option<Snapshots>,
+    meter: DelayMeter,
+}
+
+async fn run_or_skip(case: Arc<PlannedCase>, context: Arc<CaseContext>) -> (Arc<PlannedCase>, Ran) {
+    let started = Instant::now();
+    let report = match case.skip(&context.offer) {
+        Some(skip) => CaseReport::new(&case, Verdict::Skipped(skip.0), Duration::ZERO),
+        None => case::run(&case, &context.engine, context.snapshots.as_ref()).await,
+    };
+    let ran = Ran::new(report, started, &context.meter);
+    (case, ran)
 }

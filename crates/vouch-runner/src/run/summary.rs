@@ -84,6 +84,12 @@ pub struct Summary {
     /// How many of them a waiver or a known failure explains.
     #[serde(default)]
     pub not_reached_excused: usize,
+    /// Cases that failed twice while the machine was late.
+    #[serde(default)]
+    pub in_doubt: usize,
+    /// Cases that failed while the machine was late and ran again, alone, those in doubt among them.
+    #[serde(default)]
+    pub ran_again: usize,
     /// Cases that were planned and did not finish, because the run stopped early.
     pub not_run: usize,
     pub bad_scenarios: usize,
@@ -99,6 +105,10 @@ pub struct Summary {
     #[serde(rename = "durationSeconds", with = "seconds")]
     #[schemars(with = "f64")]
     pub duration: Duration,
+    /// The longest time by which the harness itself was late, in seconds; zero below 0.05 s.
+    #[serde(rename = "longestDelaySeconds", with = "seconds", default)]
+    #[schemars(with = "f64")]
+    pub longest_delay: Duration,
     pub interrupted: bool,
     /// Whether the run had every case that the roles under test have in the suite.
     pub completeness: Completeness,
@@ -129,6 +139,15 @@ pub struct RunScope {
     pub require_all: bool,
 }
 
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunEnd {
+    pub duration: Duration,
+    /// See [`Summary::longest_delay`].
+    pub longest_delay: Duration,
+    pub interrupted: bool,
+}
+
 /// The outcome of a run for the build under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -145,7 +164,7 @@ pub enum Outcome {
     GateOutdated,
     BadScenario,
     HarnessFailed,
-    /// No case passed, a case was not reached, or `require_all` is set and a `must` clause was not tested.
+    /// No case passed, a case was not reached or is in doubt, or `require_all` is set and a `must` clause was not tested.
     Inconclusive,
     Interrupted,
 }
@@ -201,6 +220,8 @@ impl SummaryBuilder {
             skipped: 0,
             not_reached: 0,
             not_reached_excused: 0,
+            in_doubt: 0,
+            ran_again: 0,
             not_run: 0,
             bad_scenarios: 0,
             harness_failures: 0,
@@ -209,6 +230,7 @@ impl SummaryBuilder {
             causes: vec![],
             gate_problems: vec![],
             duration: Duration::ZERO,
+            longest_delay: Duration::ZERO,
             interrupted: false,
             completeness,
             shard,
@@ -224,6 +246,7 @@ impl SummaryBuilder {
         self.gate.add(case);
         self.add_findings(case);
         let summary = &mut self.summary;
+        summary.ran_again += usize::from(case.late.is_some());
         match &case.verdict {
             Verdict::Passed => {
                 summary.passed += 1;
@@ -241,6 +264,7 @@ impl SummaryBuilder {
                 summary.not_reached += 1;
                 self.causes.add_not_reached(&case.id, &not_reached.because_of);
             }
+            Verdict::InDoubt(_) => summary.in_doubt += 1,
             Verdict::Skipped(reason) => {
                 summary.skipped += 1;
                 *summary.skip_reasons.entry(reason.clone()).or_default() += 1;
@@ -272,12 +296,19 @@ impl SummaryBuilder {
     }
 
     /// Completes the summary. `planned` is the number of planned cases.
-    pub fn finish(mut self, planned: usize, duration: Duration, interrupted: bool) -> Summary {
+    pub fn finish(mut self, planned: usize, end: RunEnd) -> Summary {
+        let RunEnd { duration, longest_delay, interrupted } = end;
         let of = &mut self.summary;
         let with_findings = of.failed + of.warned + of.waived + of.known_failures;
-        let ran = of.passed + with_findings + of.skipped + of.not_reached + of.bad_scenarios + of.harness_failures;
+        let ran = of.passed
+            + with_findings
+            + of.skipped
+            + of.not_reached
+            + of.in_doubt
+            + of.bad_scenarios
+            + of.harness_failures;
         of.not_run = planned.saturating_sub(ran);
-        let is_whole = of.completeness == Completeness::Whole && of.not_run == 0 && !interrupted;
+        let is_whole = of.completeness == Completeness::Whole && of.not_run == 0 && of.in_doubt == 0 && !interrupted;
         let Tallied { problems, not_reached_excused } = self.gate.finish(is_whole);
         (of.gate_problems, of.not_reached_excused) = (problems, not_reached_excused);
         for (id, result) in &mut self.results {
@@ -295,7 +326,14 @@ impl SummaryBuilder {
         }
         let mut clauses: Vec<_> = self.results.into_values().collect();
         clauses.sort_by_key(|result| self.clauses.rank(&result.id));
-        Summary { clauses, causes: self.causes.into_sorted(self.servers_first), duration, interrupted, ..self.summary }
+        Summary {
+            clauses,
+            causes: self.causes.into_sorted(self.servers_first),
+            duration,
+            longest_delay,
+            interrupted,
+            ..self.summary
+        }
     }
 }
 
@@ -306,6 +344,11 @@ impl Summary {
         let is_untested =
             |clause: &&ClauseResult| clause.level == Level::Must && clause.status == ClauseStatus::NotTested;
         self.clauses.iter().filter(is_untested).count()
+    }
+
+    /// How the run ended.
+    pub fn end(&self) -> RunEnd {
+        RunEnd { duration: self.duration, longest_delay: self.longest_delay, interrupted: self.interrupted }
     }
 
     /// The outcome for the build.
@@ -338,7 +381,7 @@ impl Summary {
         let untested = self.passed + self.waived + self.known_failures == 0
             || self.require_all && self.untested_must_clauses() > 0;
         // What a shard leaves untested, another one may test.
-        self.not_reached > self.not_reached_excused || untested && self.shard.is_none()
+        self.not_reached > self.not_reached_excused || self.in_doubt > 0 || untested && self.shard.is_none()
     }
 }
 
@@ -361,6 +404,8 @@ mod tests {
             verdict,
             duration: Duration::ZERO,
             conditions: vec![],
+            late: None,
+            cpu_wait: Duration::ZERO,
             record: None,
         }
     }
@@ -378,7 +423,7 @@ mod tests {
                 ..case.clone()
             });
         }
-        summary.finish(cases.len() + 2, Duration::from_secs(1), interrupted)
+        summary.finish(cases.len() + 2, RunEnd { duration: Duration::from_secs(1), interrupted, ..RunEnd::default() })
     }
 
     fn failed(clauses: &[&str]) -> CaseReport {
@@ -418,7 +463,7 @@ mod tests {
         let outcome = |require_all, cases: &[CaseReport]| {
             let mut summary = SummaryBuilder::new(clauses(), scope(require_all), Gate::default());
             cases.iter().for_each(|case| summary.add(case));
-            summary.finish(cases.len(), Duration::ZERO, false).outcome()
+            summary.finish(cases.len(), RunEnd::default()).outcome()
         };
         assert_eq!([false, true].map(|all| outcome(all, &cases)), [Outcome::Conforms, Outcome::Inconclusive]);
         // Clauses that no case tests and `should` clauses are not required.

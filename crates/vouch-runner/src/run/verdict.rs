@@ -31,6 +31,12 @@ pub struct CaseReport {
     /// The conditions that were drawn for the case, each with its name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<(String, String)>,
+    /// Set if the case failed while the machine was late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
+    /// How long a thread of the process under test waited for a processor, at the end of a case that failed.
+    #[serde(skip)]
+    pub cpu_wait: Duration,
     /// What happened: the steps, the wire and the storage. Absent where the case did not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<Box<CaseRecord>>,
@@ -50,6 +56,8 @@ impl CaseReport {
             verdict,
             duration,
             conditions: vec![],
+            late: None,
+            cpu_wait: Duration::ZERO,
             record: None,
         }
     }
@@ -57,7 +65,8 @@ impl CaseReport {
     /// A copy without the record, which is most of a report.
     #[must_use]
     pub fn without_record(&self) -> Self {
-        let Self { id, group, title, advice, file, proves, verdict, duration, conditions, record: _ } = self;
+        let Self { id, group, title, advice, file, proves, verdict, duration, conditions, late, cpu_wait, record: _ } =
+            self;
         Self {
             id: id.clone(),
             group: group.clone(),
@@ -68,6 +77,8 @@ impl CaseReport {
             verdict: verdict.clone(),
             duration: *duration,
             conditions: conditions.clone(),
+            late: late.clone(),
+            cpu_wait: *cpu_wait,
             record: None,
         }
     }
@@ -85,6 +96,8 @@ impl CaseReport {
             verdict: Verdict::HarnessFailed(what),
             duration: Duration::ZERO,
             conditions: vec![],
+            late: None,
+            cpu_wait: Duration::ZERO,
             record: None,
         }
     }
@@ -105,6 +118,8 @@ pub enum Verdict {
     /// A step that prepares the case failed, for a reason that a finding of another case shows. The case says nothing about
     /// its clauses.
     NotReached(Box<NotReached>),
+    /// The case failed twice while the machine was late. It says nothing about the build.
+    InDoubt(Box<InDoubt>),
     /// The case did not run, for this reason.
     Skipped(String),
     /// The scenario is invalid; the case says nothing about the build.
@@ -138,6 +153,32 @@ pub struct NotReached {
     pub clauses: Vec<String>,
 }
 
+/// A case that failed while the machine was late, and could not be judged.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InDoubt {
+    /// What failed. It violates no clause.
+    pub findings: Vec<Finding>,
+}
+
+/// How late the machine was while a case failed. The case then ran again, alone.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Late {
+    /// The longest time by which the harness was late, or that the process under test waited for a processor.
+    #[serde(rename = "delaySeconds", with = "seconds")]
+    #[schemars(with = "f64")]
+    pub delay: Duration,
+    /// How it ended when the case ran again, for example "it failed again, alone".
+    pub again: String,
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the machine was {:.1} s late; {}", self.delay.as_secs_f64(), self.again)
+    }
+}
+
 /// A nonconformity of the build.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -157,6 +198,9 @@ pub struct Finding {
     /// may.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub setup: bool,
+    /// An invariant was violated, whatever the step.
+    #[serde(skip)]
+    pub is_of_invariant: bool,
     /// The description of the step.
     pub step: Redacted,
     pub expected: Redacted,
@@ -289,6 +333,7 @@ groups:
             cause: CauseKey::default(),
             exact_cause: CauseKey::default(),
             setup: false,
+            is_of_invariant: false,
             excerpt: Excerpt::default(),
             location: Location::of(&Source::new("a.yaml", "id: a"), Span { start: 4, end: 5 }),
             step: empty(),

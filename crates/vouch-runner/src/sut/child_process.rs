@@ -71,8 +71,8 @@ fn spawn(program: &Program, stdin: Stdio, options: LaunchOptions<'_>) -> std::io
     command.process_group(0).kill_on_drop(true);
     die_with_the_harness(&mut command);
     let interceptor = match options.intercept_writes {
-        Some(root) => {
-            let (interceptor, handover) = write_interceptor::prepare(root)?;
+        Some((root, outside)) => {
+            let (interceptor, handover) = write_interceptor::prepare(root, outside.clone())?;
             write_interceptor::install_into(&mut command, handover);
             Some(interceptor)
         }
@@ -210,6 +210,10 @@ impl ProcessHandle for ChildProcess {
 
     fn disarm(&self) -> bool {
         self.interceptor.as_ref().is_some_and(|interceptor| interceptor.disarm())
+    }
+
+    fn cpu_wait(&self) -> Option<Duration> {
+        super::cpu_wait::of_group(self.group)
     }
 
     fn stderr_tail(&self) -> String {

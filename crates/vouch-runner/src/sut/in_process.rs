@@ -88,6 +88,11 @@ impl ProcessHandle for InProcessAdapter {
         struck
     }
 
+    fn cpu_wait(&self) -> Option<std::time::Duration> {
+        // It runs on the harness's own threads, whose delay is measured.
+        None
+    }
+
     fn stderr_tail(&self) -> String {
         String::new()
     }

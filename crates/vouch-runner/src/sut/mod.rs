@@ -7,9 +7,11 @@ mod app;
 mod backend;
 mod child_process;
 mod cloud;
+mod cpu_wait;
 mod http;
 mod http_service;
 mod in_process;
+mod outside_files;
 mod process;
 mod signal;
 #[cfg(target_os = "linux")]
@@ -28,6 +30,7 @@ pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, HookError, R
 pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};
 pub use http_service::{Service, ServiceError, ServiceSpec};
 
+pub use outside_files::OutsideFiles;
 pub use process::{HostCallbacks, Process, SutError};
 
 use std::path::{Path, PathBuf};
@@ -48,8 +51,9 @@ pub enum SdkRole {
 /// Options for the launch of a process.
 #[derive(Clone, Copy, Default)]
 pub struct LaunchOptions<'a> {
-    /// Intercept writes below this folder, so that the process can be killed at its n-th write.
-    pub intercept_writes: Option<&'a Path>,
+    /// Intercept writes below this folder, so that the process can be killed at its n-th write, and note the files that it
+    /// writes elsewhere.
+    pub intercept_writes: Option<(&'a Path, &'a Arc<OutsideFiles>)>,
     /// The folder for temporary files, unless the target file sets `TMPDIR`.
     pub temp_dir: Option<&'a Path>,
     /// Environment variables, unless the target file sets them.

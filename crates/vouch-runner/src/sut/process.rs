@@ -87,6 +87,8 @@ pub(super) trait ProcessHandle: Send + Sync {
     fn arm(&self, write: u32, fault: WriteFault) -> bool;
     /// Cancels [`ProcessHandle::arm`]. Returns whether the fault struck.
     fn disarm(&self) -> bool;
+    /// The longest time that one of its threads waited for a processor, where that is known.
+    fn cpu_wait(&self) -> Option<Duration>;
     /// The last part of its standard error.
     fn stderr_tail(&self) -> String;
     /// Its standard error since the previous call of this function.
@@ -187,6 +189,11 @@ impl Process {
     /// Whether the process can answer calls.
     pub fn is_alive(&self) -> bool {
         self.peer.violation().is_none() && !*self.killed.lock()
+    }
+
+    /// The longest time that one of its threads waited for a processor; zero if that is not known.
+    pub fn cpu_wait(&self) -> Duration {
+        self.handle.cpu_wait().unwrap_or_default()
     }
 
     /// The last part of its standard error.

@@ -3,6 +3,7 @@
 //!
 //! Only cases with a `crash` or `failWrites` step use it. The supervisor lets every other system call continue at once.
 
+use super::outside_files::OutsideFiles;
 use super::signal::signal_group;
 use parking_lot::Mutex;
 use std::io;
@@ -16,6 +17,8 @@ use vouch_sim::reference::sdk::ports::{ArmedFault, FileChange, WriteFault};
 /// The state that the supervisor and the harness share.
 pub(super) struct WriteInterceptor {
     root: PathBuf,
+    /// Files that the process opens for writing outside `root`.
+    outside: Arc<OutsideFiles>,
     armed: Mutex<Option<ArmedFault>>,
     /// The id of the process group to kill; 0 until it is known.
     group: AtomicI32,
@@ -44,10 +47,19 @@ impl WriteInterceptor {
         self.ended.store(true, Ordering::SeqCst);
     }
 
-    /// The fault that strikes a system call, if one does.
+    /// Notes a file outside the root that a system call makes or opens for writing. Returns the fault that strikes the call, if
+    /// one does.
     fn fault_of(&self, call: &libc::seccomp_notif) -> Option<WriteFault> {
-        // Most calls come while nothing is armed, and need no look at the process.
-        if self.armed.lock().is_none() || !writes_below(call, &self.root) {
+        // Most calls come while nothing is armed and only fill an open file, and need no look at the process.
+        let armed = self.armed.lock().is_some();
+        if !armed && !names_a_file(call) {
+            return None;
+        }
+        let target = changed_path(call)?;
+        if !target.starts_with(&self.root) {
+            if names_a_file(call) {
+                self.outside.add(target);
+            }
             return None;
         }
         self.armed.lock().as_mut()?.count_write(file_change(call))
@@ -57,12 +69,16 @@ impl WriteInterceptor {
 /// The child's end of the socket pair through which it sends the filter's listener.
 pub(super) struct DescriptorHandover(UnixDatagram);
 
-/// Prepares an interceptor for writes below `root` and starts its supervisor.
-pub(super) fn prepare(root: &Path) -> io::Result<(Arc<WriteInterceptor>, DescriptorHandover)> {
+/// Prepares an interceptor for writes below `root` and starts its supervisor. Files written elsewhere are noted in `outside`.
+pub(super) fn prepare(
+    root: &Path,
+    outside: Arc<OutsideFiles>,
+) -> io::Result<(Arc<WriteInterceptor>, DescriptorHandover)> {
     let (ours, childs) = UnixDatagram::pair()?;
     let root = root.canonicalize()?;
     let interceptor = Arc::new(WriteInterceptor {
         root,
+        outside,
         armed: Mutex::default(),
         group: AtomicI32::new(0),
         ended: AtomicBool::new(false),
@@ -79,7 +95,7 @@ pub(super) fn prepare(root: &Path) -> io::Result<(Arc<WriteInterceptor>, Descrip
 /// Whether the kernel allows this to the current user, tried with a process of its own.
 pub fn works() -> bool {
     let folder = std::env::temp_dir();
-    let Ok((interceptor, handover)) = prepare(&folder) else { return false };
+    let Ok((interceptor, handover)) = prepare(&folder, Arc::default()) else { return false };
     let mut command = std::process::Command::new("true");
     install_in(&mut command, handover);
     let works = command.status().is_ok_and(|status| status.success());
@@ -271,8 +287,21 @@ fn supervise(interceptor: &WriteInterceptor, listener: &OwnedFd) -> io::Result<(
     Ok(())
 }
 
-/// Whether a system call changes a file or directory below a folder.
-fn writes_below(call: &libc::seccomp_notif, root: &Path) -> bool {
+/// Whether a system call makes a file or opens one for writing.
+fn names_a_file(call: &libc::seccomp_notif) -> bool {
+    match libc::c_long::from(call.data.nr) {
+        libc::SYS_openat => opens_for_writing(call.data.args[2]),
+        libc::SYS_renameat | libc::SYS_renameat2 | libc::SYS_linkat => true,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_open => opens_for_writing(call.data.args[1]),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_creat | libc::SYS_rename | libc::SYS_link => true,
+        _ => false,
+    }
+}
+
+/// The file or directory that a system call changes; none if it changes none.
+fn changed_path(call: &libc::seccomp_notif) -> Option<PathBuf> {
     let (pid, number, args) = (call.pid, libc::c_long::from(call.data.nr), &call.data.args);
     let target = match number {
         libc::SYS_openat => opens_for_writing(args[2]).then(|| at(pid, args[0], args[1])).flatten(),
@@ -292,7 +321,7 @@ fn writes_below(call: &libc::seccomp_notif, root: &Path) -> bool {
         libc::SYS_creat | libc::SYS_unlink | libc::SYS_mkdir | libc::SYS_truncate => by_name(pid, args[0]),
         _ => None,
     };
-    target.is_some_and(|path| normalize(&path).starts_with(root))
+    target.map(|path| normalize(&path))
 }
 
 /// Whether a system call needs space on the disk.
@@ -374,7 +403,8 @@ mod tests {
 
     /// Runs a shell script that writes two files below `root`, stopped at a write.
     fn run(root: &Path, writes: u32, fault: WriteFault) -> (bool, Option<i32>) {
-        let (interceptor, handover) = prepare(root).expect("an interceptor");
+        let outside = Arc::<OutsideFiles>::default();
+        let (interceptor, handover) = prepare(root, outside.clone()).expect("an interceptor");
         let script = format!(
             "read go; true > {0}/a; true > {0}/b; true > {0}/../elsewhere-{1}",
             root.display(),
@@ -388,6 +418,10 @@ mod tests {
         interceptor.arm(writes, fault);
         drop(child.stdin.take());
         let status = child.wait().expect("an end");
+        let elsewhere = root.with_file_name(format!("elsewhere-{}", std::process::id()));
+        let seen: Vec<_> = outside.paths().into_iter().filter(|path| !path.starts_with("/dev")).collect();
+        assert_eq!(seen, if elsewhere.exists() { vec![elsewhere.clone()] } else { vec![] }, "files outside the root");
+        let _ = std::fs::remove_file(elsewhere);
         (interceptor.disarm(), status.signal())
     }
 

@@ -1,5 +1,6 @@
 //! The write interceptor of a system without seccomp: it cannot be prepared, and cases that need it are skipped.
 
+use super::outside_files::OutsideFiles;
 use std::convert::Infallible;
 use std::io;
 use std::path::Path;
@@ -27,7 +28,7 @@ impl WriteInterceptor {
     }
 }
 
-pub(super) fn prepare(_: &Path) -> io::Result<(Arc<WriteInterceptor>, DescriptorHandover)> {
+pub(super) fn prepare(_: &Path, _: Arc<OutsideFiles>) -> io::Result<(Arc<WriteInterceptor>, DescriptorHandover)> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 

@@ -20,7 +20,7 @@ pub fn judge(case: &CaseReport, planned: &PlannedCase, started: &Started, clause
         | Verdict::KnownFailure(findings) => with_findings(case, findings, started, clauses),
         Verdict::Skipped(reason) => skipped(case, planned, started, reason),
         // They say nothing about the build, and no certificate follows from a run with one.
-        Verdict::NotReached(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => vec![],
+        Verdict::NotReached(_) | Verdict::InDoubt(_) | Verdict::BadScenario(_) | Verdict::HarnessFailed(_) => vec![],
     };
     if !case.proves.iter().map(String::as_str).eq(planned.scenario.proves()) {
         let tests = planned.scenario.proves().collect::<Vec<_>>().join(", ");

@@ -130,7 +130,7 @@ fn summary(record: &RunRecord) -> Vec<Disagreement> {
     let Some(written) = &record.written_summary else {
         return vec![Disagreement::run("the record ends early: it has no summary")];
     };
-    let follows = record.summarize(written.duration, written.interrupted);
+    let follows = record.summarize(written.end());
     let mut found = differences(written, &follows);
     let (says, is) = (written.outcome(), follows.outcome());
     if says != is {

@@ -6,6 +6,7 @@
 use super::RunRecord;
 use crate::run::attribution::settle_across;
 use crate::run::event::Started;
+use crate::run::summary::RunEnd;
 use crate::run::{MergedShard, RunShard, Shard};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -97,12 +98,16 @@ pub fn merge(records: Vec<NamedRecord>) -> Result<RunRecord, MergeError> {
         merged_from: shards.iter().map(|(scope, of)| provenance(scope.shard, &of.record)).collect(),
         ..first.record.started.clone()
     };
-    let interrupted = shards.iter().any(|(_, of)| of.record.summary().interrupted);
+    let ends: Vec<_> = shards.iter().map(|(_, of)| of.record.summary().end()).collect();
+    let end = RunEnd {
+        duration: end.duration_since(start).unwrap_or_default(),
+        longest_delay: ends.iter().map(|end| end.longest_delay).max().unwrap_or_default(),
+        interrupted: ends.iter().any(|end| end.interrupted),
+    };
     let cases = shards.into_iter().flat_map(|(_, of)| of.record.cases).collect();
     let cases = settle_across(cases, &started);
     let mut merged = RunRecord { started, cases, written_summary: None, sha256: String::new() };
-    let duration = end.duration_since(start).unwrap_or_default();
-    merged.written_summary = Some(merged.summarize(duration, interrupted));
+    merged.written_summary = Some(merged.summarize(end));
     Ok(merged)
 }
 

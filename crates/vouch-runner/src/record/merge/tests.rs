@@ -1,7 +1,7 @@
 use super::super::{FORMAT, Host, SuiteInfo};
 use super::*;
 use crate::gate::{Gate, KnownFailures};
-use crate::run::summary::{Completeness, Outcome};
+use crate::run::summary::{Completeness, Outcome, RunEnd};
 use crate::run::verdict::tests::{clauses, finding};
 use crate::run::verdict::{CaseReport, Finding, Severity, Strictness, Verdict};
 use vouch_spec::protocol::message::SdkName;
@@ -40,7 +40,7 @@ fn shard(shard: &str, cases: Vec<CaseReport>) -> NamedRecord {
         vary: None,
     };
     let mut record = RunRecord { started, cases, written_summary: None, sha256: shard.to_string() };
-    record.written_summary = Some(record.summarize(Duration::from_secs(10), false));
+    record.written_summary = Some(record.summarize(RunEnd { duration: Duration::from_secs(10), ..RunEnd::default() }));
     NamedRecord { path: format!("{}.vouch", shard.number()).into(), record }
 }
 
@@ -55,6 +55,8 @@ fn case(id: &str, proves: &str, verdict: Verdict) -> CaseReport {
         verdict,
         duration: Duration::ZERO,
         conditions: vec![],
+        late: None,
+        cpu_wait: Duration::ZERO,
         record: None,
     }
 }

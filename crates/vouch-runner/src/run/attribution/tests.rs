@@ -3,7 +3,7 @@ use super::*;
 use std::time::Duration;
 use vouch_sim::wire::redact::Redactor;
 
-fn case(id: &str, findings: Vec<Finding>) -> CaseReport {
+pub fn case(id: &str, findings: Vec<Finding>) -> CaseReport {
     CaseReport {
         id: id.into(),
         group: "g".into(),
@@ -14,6 +14,8 @@ fn case(id: &str, findings: Vec<Finding>) -> CaseReport {
         verdict: Verdict::Failed(findings),
         duration: Duration::ZERO,
         conditions: vec![],
+        late: None,
+        cpu_wait: Duration::ZERO,
         record: None,
     }
 }

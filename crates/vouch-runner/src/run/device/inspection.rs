@@ -1,10 +1,12 @@
 //! What the harness observes of the SDK: its storage, its notifications, its log and its standard error.
 
 use super::super::device_error::DeviceError;
+use super::super::device_storage;
 use super::{Called, Device};
 use crate::sut::SutError;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use vouch_spec::protocol::message::{Item, Items};
 use vouch_spec::protocol::{Capability, ErrorKind, SdkMethod, StatusWord};
 
@@ -27,6 +29,16 @@ impl Device {
             }
         }
         Ok(items)
+    }
+
+    /// The files that the SDK wrote outside its folders and that still exist, where writes are intercepted.
+    pub fn outside_files(&self) -> Vec<Item> {
+        self.outside.paths().iter().filter_map(|path| device_storage::outside_item(path)).collect()
+    }
+
+    /// How long a thread of the SDK's process waited for a processor since its launch; zero if that is not known.
+    pub fn cpu_wait(&self) -> Duration {
+        self.running().map(|process| process.cpu_wait()).unwrap_or_default()
     }
 
     /// The number of exchanges in the transcript at each launch.

@@ -35,7 +35,7 @@ impl Device {
         };
         let temp_dir = self.storage.temporary();
         let options = LaunchOptions {
-            intercept_writes: self.config.intercept_writes.then(|| self.storage.root()),
+            intercept_writes: self.config.intercept_writes.then(|| (self.storage.root(), &self.outside)),
             temp_dir: Some(&temp_dir),
             environment: &self.config.environment,
         };
