@@ -1,5 +1,6 @@
 //! Why a run does not start.
 
+use crate::report::Report;
 use vouch_runner::resource_limits::TooFewFiles;
 use vouch_runner::run::Shard;
 use vouch_runner::target_setup::TargetError;
@@ -86,6 +87,14 @@ pub enum Error {
     /// The roles cannot be filled: a program does not start, or the system under test does not answer.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The system under test cannot be started, or does not answer. The report has one case, which says so.
+    #[error("{error}")]
+    NotStarted {
+        /// Why.
+        error: TargetError,
+        /// The report of the run.
+        report: Box<Report>,
+    },
     /// The limit on open files is too low.
     #[error(transparent)]
     TooFewFiles(#[from] TooFewFiles),

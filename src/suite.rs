@@ -14,9 +14,10 @@ use vouch_runner::record::RunRecord;
 use vouch_runner::record::judge::{Judgement, judge};
 use vouch_runner::record::{RunContext, SuiteInfo, build_digest};
 use vouch_runner::resource_limits;
-use vouch_runner::run::event::RunEvent;
-use vouch_runner::run::verdict::Strictness;
-use vouch_runner::run::{Filter, Interrupted, Plan, Settings, Shard, SnapshotMode, wanted};
+use vouch_runner::run::event::{RunEvent, Started};
+use vouch_runner::run::summary::Summary;
+use vouch_runner::run::verdict::{CaseReport, Strictness};
+use vouch_runner::run::{Filter, Interrupted, NotStarted, Plan, Settings, Shard, SnapshotMode, wanted};
 use vouch_runner::target_file::Target;
 use vouch_runner::target_setup::{ResolvedTarget, TargetOptions};
 use vouch_sim::mutant::{self, Mutation};
@@ -381,11 +382,36 @@ impl Suite {
         let profile = named_profile(self.profile.as_deref(), &self.target)?;
         let (build, folder) = self.build.or_else(|| self.target.build.clone()).unzip();
         let build = build.zip(folder).map(|(build, folder)| build_digest(&build, &folder)).transpose()?;
-        let roles_under_test = roles.clone();
+        let context = RunContext {
+            roles: roles.clone(),
+            target_file: self.target_file,
+            build_digest: build,
+            arguments: self.arguments,
+            suite,
+        };
+        let used_profile = profile.clone().or_else(|| self.target.profile.clone()).unwrap_or_else(Profile::junction);
         let options = TargetOptions { roles, profile, real_time: self.real_time };
-        let mut target = tokio::select! {
-            target = ResolvedTarget::resolve(self.target, options) => target?,
-            () = wanted(&mut interrupted) => return Err(Error::Interrupted),
+        let resolved = tokio::select! {
+            resolved = ResolvedTarget::resolve(self.target, options) => resolved.map_err(Some),
+            () = wanted(&mut interrupted) => Err(None),
+        };
+        let mut target = match resolved {
+            Ok(target) => target,
+            Err(error) => {
+                let not_started = NotStarted {
+                    plan: &plan,
+                    context,
+                    profile: used_profile.name.clone(),
+                    strictness: self.strictness,
+                    require_all: self.require_all,
+                    error: error.as_ref(),
+                };
+                let report = collect(not_started.events(), &mut on_event).ok_or(Error::Interrupted)?;
+                return match error {
+                    Some(error) => Err(Error::NotStarted { error, report: Box::new(report) }),
+                    None => Ok(report),
+                };
+            }
         };
         if let Some((part, name)) = self.part {
             target.inject(&part);
@@ -393,13 +419,6 @@ impl Suite {
         }
         target.roles.vary = self.vary;
         target.roles.records = self.records;
-        let context = RunContext {
-            roles: roles_under_test,
-            target_file: self.target_file,
-            build_digest: build,
-            arguments: self.arguments,
-            suite,
-        };
         let settings = Settings {
             context,
             snapshot_mode: snapshots.mode,
@@ -417,19 +436,13 @@ impl Suite {
             rounds: self.rounds,
             shuffle: self.seed,
         };
-        let (mut started, mut cases, mut summary) = (None, Vec::new(), None);
+        let mut collected = Collected::default();
         vouch_runner::run::run(plan, settings, interrupted, |event| {
             on_event(&event);
-            match event {
-                RunEvent::Started(of) => started = Some(*of),
-                RunEvent::Finished(of) => summary = Some(of),
-                RunEvent::CaseFinished(case) => cases.push(*case),
-                RunEvent::Progress { .. } => {}
-            }
+            collected.add(event);
         })
         .await;
-        let (Some(started), Some(summary)) = (started, summary) else { return Err(Error::Interrupted) };
-        Ok(Report::new(started, cases, summary))
+        collected.report().ok_or(Error::Interrupted)
     }
 
     /// Judges a record by this suite, without its filter.
@@ -504,6 +517,39 @@ fn plan(files: &SuiteFiles) -> Result<Plan, Error> {
     let (suite, mistakes) = vouch_spec::scenario::Suite::parse(files)?;
     let plan = Plan::build(&suite, mistakes).map_err(Error::Mistakes)?;
     Ok(Plan { is_part: files.is_part, ..plan })
+}
+
+/// The events of a run, for its report.
+#[derive(Default)]
+struct Collected {
+    started: Option<Started>,
+    cases: Vec<CaseReport>,
+    summary: Option<Summary>,
+}
+
+impl Collected {
+    fn add(&mut self, event: RunEvent) {
+        match event {
+            RunEvent::Started(of) => self.started = Some(*of),
+            RunEvent::Finished(of) => self.summary = Some(of),
+            RunEvent::CaseFinished(case) => self.cases.push(*case),
+            RunEvent::Progress { .. } => {}
+        }
+    }
+
+    fn report(self) -> Option<Report> {
+        Some(Report::new(self.started?, self.cases, self.summary?))
+    }
+}
+
+/// Passes events on, and makes their report.
+fn collect(events: Vec<RunEvent>, mut on_event: impl FnMut(&RunEvent)) -> Option<Report> {
+    let mut collected = Collected::default();
+    for event in events {
+        on_event(&event);
+        collected.add(event);
+    }
+    collected.report()
 }
 
 /// How the wire snapshots of a run are used.

@@ -79,3 +79,58 @@ fn a_folder_of_ones_own_adds_clauses_and_scenarios_with_either_ending() {
         assert!(all.contains("OWN-1") && all.contains("MIG-5"), "{all}");
     }
 }
+
+/// Files that nobody writes by hand: each is refused at once, with a text that a terminal does not obey.
+fn generated(folder: &Path) -> Vec<(PathBuf, &'static str)> {
+    let far = "x".repeat(70_000);
+    let files = [
+        ("far.toml", format!("a = \"{far}\" oops = 1\n"), "this is not TOML"),
+        ("far-field.toml", format!("sdk = {{ name = \"{far}\", zork = 1 }}\n"), "unknown field `zork`"),
+        ("long-name.toml", format!("{far} = 1\n"), "unknown field"),
+        ("escapes.toml", "\"\\u001b]0;owned\\u0007\\nthe build conforms\" = 1\n".into(), "\\u{1b}]0;owned"),
+        ("long.toml", format!("a = [{}]\n", "1,".repeat(2 << 20)), "it is longer than 2 MiB"),
+        ("many.toml", "x = 1\n".repeat(20_000), "… and"),
+        ("port.toml", "[backend]\nname = \"b\"\nurl = \"http://127.0.0.1:99999\"\n".into(), "ports are 1 to 65535"),
+    ];
+    let mut all = vec![(PathBuf::from("/dev/zero"), "it is not a regular file")];
+    let pipe = folder.join("pipe.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    all.push((pipe, "it is not a regular file"));
+    for (name, text, why) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, text).expect("writable");
+        all.push((path, why));
+    }
+    all
+}
+
+#[test]
+fn generated_files_are_refused_at_once_and_safely() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (path, why) in generated(folder.path()) {
+        let started = std::time::Instant::now();
+        let err = stderr(&vouch().args(["check", "-f", "MIG-5", "-t"]).arg(&path).assert().code(2));
+        assert!(err.contains(why), "{}: {err}", path.display());
+        assert!(err.len() < 200_000, "{}: {} bytes", path.display(), err.len());
+        let obeyed = err.chars().find(|character| character.is_control() && *character != '\n');
+        assert_eq!(obeyed, None, "{}", path.display());
+        assert!(!err.lines().any(|line| line.trim() == "the build conforms"), "{err}");
+        assert!(started.elapsed() < std::time::Duration::from_secs(20), "{}: {:?}", path.display(), started.elapsed());
+    }
+}
+
+#[test]
+fn absurd_numbers_are_refused_with_their_range() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("load.yaml");
+    for (text, why) in [
+        ("threads: 100000", "`threads` is 100000; it must be 1 to 256"),
+        ("connections: 4000000000", "`connections` is 4000000000; it must be 1 to 100000"),
+        ("duration: 18446744073709551615h", "is longer than a century"),
+        ("arrivals: 99999999999999/s", "more than one machine can send"),
+    ] {
+        std::fs::write(&file, format!("{text}\n")).expect("written");
+        let err = stderr(&vouch().args(["check", "-f", "MIG-5", "--load"]).arg(&file).assert().code(2));
+        assert!(err.contains(why), "{text}: {err}");
+    }
+}

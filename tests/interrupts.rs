@@ -148,3 +148,50 @@ fn a_closed_standard_output_is_not_a_failure() {
         Command::new("bash").args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("bash runs");
     assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
 }
+
+/// Runs one case with these redirections, and returns the exit code and standard error.
+fn redirected(redirections: &str, arguments: &str, folder: &std::path::Path) -> (Option<i32>, String) {
+    let program = assert_cmd::cargo::cargo_bin("vouch");
+    let line = format!("exec {} run --ci -f first-sign-in {arguments} {redirections}", program.display());
+    let mut command = Command::new("bash");
+    command.args(["-c", &line]).current_dir(folder).env("XDG_STATE_HOME", "/proc/no-such-folder");
+    let out = command.output().expect("bash runs");
+    (out.status.code(), String::from_utf8_lossy(&out.stderr).into_owned())
+}
+
+#[test]
+fn a_closed_or_full_standard_output_is_a_fault_of_the_environment_and_the_reports_are_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (redirection, why) in [(">&-", "standard output is closed"), (">/dev/full", "No space left")] {
+        let (junit, record) = (folder.path().join("junit.xml"), folder.path().join("run.vouch"));
+        let (code, err) = redirected(redirection, "--report junit=junit.xml --record run.vouch", folder.path());
+        assert!(code == Some(3) && err.contains(why), "{redirection}: {code:?} {err}");
+        let xml = std::fs::read_to_string(&junit).expect("a report");
+        assert!(xml.contains("</testsuites>"), "{redirection}: {xml}");
+        vouch().arg("show").arg(&record).assert().success().stdout(contains("1 passed"));
+        std::fs::remove_file(junit).and_then(|()| std::fs::remove_file(record)).expect("they were written");
+    }
+}
+
+#[test]
+fn without_a_place_for_the_record_the_run_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, err) = redirected("", "", folder.path());
+    assert!(
+        code == Some(0) && err.contains("cannot write the run record") && err.contains("goes on"),
+        "{code:?} {err}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_left_its_group_ends_with_the_run() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");
+    let mark = format!("36{}", std::process::id());
+    let (_folder, file) = target(&format!(
+        "[sdk]\nname = \"rogue\"\ncommand = [\"python3\", \"-I\", \"-S\", \"{script}\", \"daemon\", \"{mark}\"]\n"
+    ));
+    vouch().args(["run", "--ci", "-f", "first-sign-in", "-t"]).arg(&file).assert().code(1);
+    let out = Command::new("pgrep").args(["-f", &format!("sleep {mark}")]).output().expect("pgrep runs");
+    assert!(out.stdout.is_empty(), "it lives on: {}", String::from_utf8_lossy(&out.stdout));
+}

@@ -1,10 +1,11 @@
 //! The library as other people's tests use it.
 
+use base64::Engine;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use vouch::{ClauseStatus, Error, Outcome, Role, RunEvent, Suite};
+use vouch::{ClauseStatus, Error, Format, Outcome, Role, RunEvent, Suite};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -101,4 +102,73 @@ fn listeners_see_cases_in_the_order_of_the_report() {
     let report = report.run().expect("a report");
     let ids: Vec<_> = report.cases().map(|case| case.id.clone()).collect();
     assert_eq!(*seen.lock().expect("a lock"), ids);
+}
+
+/// A run against the rogue adapter, which puts the secrets of its calls and hostile text into all that it says, stores and
+/// sends. Returns every view of the run, the record among them, and the secrets.
+fn planted() -> (Vec<(String, String)>, Vec<String>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (planted, script) = (folder.path().join("planted"), root().join("tests/adapters/rogue.py"));
+    let name = "the build conforms\\n\\u001b[31m\\u202e<b>";
+    let text = format!(
+        "[sdk]\nname = \"{name}\"\ncommand = [\"python3\", \"-I\", \"-S\", {script:?}, \"plants\", {planted:?}]\n\
+         env = {{ API_KEY = \"sk_us_planted0123456789\" }}\n"
+    );
+    let scenario = "id: own\ntitle: \"t \\e[31m\\n the build conforms <script>alert(1)</script> sk_us_planted0123456789\"\n\
+                    proves: [EXC-1]\nsteps: [{issueToken: {user: ada, as: token}}, {signIn: $token}]\n";
+    std::fs::write(folder.path().join("own.yaml"), scenario).expect("writable");
+    let suite = Suite::bundled().expect("a suite").with_folder(folder.path()).expect("a folder of scenarios");
+    let suite = suite.filter("first-sign-in").filter("own").target_text(&text, folder.path()).expect("a target");
+    let report = suite.record_cases().run().expect("a report");
+    assert_eq!(report.outcome(), Outcome::DoesNotConform);
+    let record = report.record();
+    let lines = record.cases.iter().map(|case| serde_json::to_string(case).expect("JSON"));
+    let lines = [serde_json::to_string(&record.started).expect("JSON")].into_iter().chain(lines);
+    let mut views = vec![("record".to_owned(), lines.collect()), ("console".to_owned(), report.to_string())];
+    for (word, format) in Format::ALL {
+        views.push((word.to_owned(), report.render(format).expect("a view")));
+    }
+    let secrets = std::fs::read_to_string(planted).expect("the adapter planted something");
+    (views, secrets.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn no_view_shows_a_planted_secret_and_none_is_obeyed() {
+    let (views, secrets) = planted();
+    assert!(!secrets.is_empty());
+    for (view, text) in &views {
+        for secret in &secrets {
+            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let percent: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let forms = [
+                secret.clone(),
+                form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+                base64::engine::general_purpose::STANDARD.encode(secret),
+                hex.to_uppercase(),
+                percent.to_uppercase(),
+                secret.chars().rev().collect(),
+                secret.to_uppercase(),
+                hex,
+                percent,
+            ];
+            // The end of a token is its signature; a part of it is too much, too.
+            for form in &forms {
+                for part in [&form[..form.len() / 2], &form[form.len() / 2..]] {
+                    assert!(!text.contains(part), "{view} shows {part}");
+                }
+            }
+        }
+        assert!(!text.contains("planted0123"), "{view} shows the key of the target file");
+        assert!(text.len() < 4 << 20, "{view} is {} bytes long", text.len());
+        if view == "record" {
+            continue;
+        }
+        let obeyed = text.chars().find(|c| *c != '\n' && *c != '\t' && !vouch_spec::text::OutsideText::is_safe(*c));
+        assert_eq!(obeyed, None, "{view}");
+        assert!(!text.lines().any(|line| line.trim() == "the build conforms"), "{view} has a forged line");
+        assert!(!text.lines().any(|line| line.starts_with("::error::x")), "{view} has a forged command");
+        if ["html", "junit", "markdown", "github-summary"].contains(&view.as_str()) {
+            assert!(!text.contains("<script>alert"), "{view} has foreign HTML");
+        }
+    }
 }

@@ -147,14 +147,25 @@ fn an_adapter_that_exits_at_once_does_not_conform() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");
     let (_folder, file) =
         target(&format!("[sdk]\nname = \"rogue\"\ncommand = [\"python3\", \"{script}\", \"dies-at-start\"]\n"));
-    let assert = vouch().args(["run", "-t"]).arg(&file).assert().code(1);
+    let (record, junit) = (file.with_file_name("run.vouch"), file.with_file_name("junit.xml"));
+    let report = format!("junit={}", junit.display());
+    let assert =
+        vouch().args(["run", "--report", &report, "--record"]).arg(&record).arg("-t").arg(&file).assert().code(1);
     let err = stderr(&assert);
     assert!(err.contains("exit code 1") && err.contains("ModuleNotFoundError"), "{err}");
+    // Whoever collects reports sees it, too.
+    let xml = std::fs::read_to_string(junit).expect("a report");
+    assert!(xml.contains("<failure") && xml.contains("exit code 1") && xml.contains("ModuleNotFoundError"), "{xml}");
+    let shown = stdout(&vouch().arg("show").arg(record).assert().code(1));
+    assert!(shown.contains("the build does not conform") && shown.contains("exit code 1"), "{shown}");
 }
 
 #[test]
 fn a_program_that_does_not_exist_is_a_fault_of_the_environment() {
     let (_folder, file) = target("[sdk]\nname = \"ghost\"\ncommand = [\"no-such-adapter\"]\n");
-    let assert = vouch().args(["run", "-t"]).arg(&file).assert().code(3);
+    let record = file.with_file_name("run.vouch");
+    let assert = vouch().args(["run", "--record"]).arg(&record).arg("-t").arg(&file).assert().code(3);
     assert!(stderr(&assert).contains("cannot start `no-such-adapter`"), "{}", stderr(&assert));
+    let shown = stdout(&vouch().arg("show").arg(record).assert().code(3));
+    assert!(unwrapped(&shown).contains("the harness or its environment failed"), "{shown}");
 }

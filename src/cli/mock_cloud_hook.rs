@@ -5,6 +5,7 @@ use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
 use vouch_sim::serve::{CONTROL_HEADER, CONTROL_KEY, CONTROL_URL};
+use vouch_sim::wire::{BodyError, read_body};
 
 /// Time-out of the request to the server.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +26,8 @@ pub fn run(_: &Args) -> Done {
     let sent = runtime()?.block_on(async {
         let response = client.post(&url).header(CONTROL_HEADER, key).json(&body).send().await?;
         let status = response.status();
-        Ok::<_, reqwest::Error>((status, response.text().await?))
+        let body = read_body(response).await?;
+        Ok::<_, BodyError>((status, String::from_utf8_lossy(&body).into_owned()))
     });
     match sent {
         Ok((status, _)) if status.is_success() => Ok(ExitCode::SUCCESS),

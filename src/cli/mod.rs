@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod bug_report;
 mod certify;
 mod check;
 mod clauses;
@@ -43,14 +44,14 @@ use clap::{Parser, Subcommand};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use vouch_runner::report::print_stderr;
+use vouch_runner::report::{print_stderr, print_stderr_styled};
 use vouch_runner::run::Plan;
 use vouch_runner::target_file::Target;
 use vouch_runner::target_setup::TargetError;
 use vouch_sim::mutant::{self, Mutant};
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::protocol::Role;
-use vouch_spec::text::{Diagnostics, Source, did_you_mean};
+use vouch_spec::text::{Diagnostics, OutsideText, Source, did_you_mean};
 
 /// Tests whether an SDK, app, backend or cloud conforms to the sign-in-token scheme.
 ///
@@ -183,6 +184,8 @@ enum CliError {
     /// The user's files or arguments: exit code 2.
     Files(Diagnostics),
     Usage(String),
+    /// What the parser of arguments says: exit code 2.
+    NotUnderstood(String),
     /// The harness or its environment: exit code 3.
     Environment(String),
     /// The build cannot be tested, by its own fault: exit code 1.
@@ -195,11 +198,15 @@ impl CliError {
     fn report(self) -> ExitCode {
         match self {
             CliError::Files(problems) => {
-                print_stderr(problems.render(console::colors_enabled_stderr()).trim_end());
+                print_stderr_styled(problems.render(console::colors_enabled_stderr()).trim_end());
                 ExitCode::from(2)
             }
             CliError::Usage(what) => {
                 print_stderr(format!("vouch: {what}"));
+                ExitCode::from(2)
+            }
+            CliError::NotUnderstood(what) => {
+                print_stderr(what.trim_end());
                 ExitCode::from(2)
             }
             CliError::Environment(what) => {
@@ -225,10 +232,10 @@ impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         match error {
             Error::Mistakes(mistakes) => CliError::Files(mistakes),
-            Error::Target(error) => error.into(),
+            Error::Target(error) | Error::NotStarted { error, .. } => error.into(),
             Error::TooFewFiles(_) | Error::Runtime(_) => CliError::Environment(error.to_string()),
             Error::Interrupted => CliError::Interrupted,
-            _ => CliError::Usage(error.to_string()),
+            _ => CliError::Usage(OutsideText::line(&error.to_string()).into_string()),
         }
     }
 }
@@ -236,10 +243,10 @@ impl From<Error> for CliError {
 impl From<TargetError> for CliError {
     fn from(error: TargetError) -> Self {
         let TargetError::NotReady { error: sut, .. } = &error else {
-            return CliError::Environment(error.to_string());
+            return CliError::Environment(OutsideText::line(&error.to_string()).into_string());
         };
         let redactor = Redactor::default();
-        let mut what = redactor.scrub(&error.to_string()).to_string();
+        let mut what = OutsideText::line(redactor.scrub(&error.to_string()).as_str()).into_string();
         if !sut.stderr.trim().is_empty() {
             let _ = write!(what, "\nits standard error ends with:\n{}", redactor.scrub(&sut.stderr));
         }
@@ -249,9 +256,29 @@ impl From<TargetError> for CliError {
 
 type Done = Result<ExitCode, CliError>;
 
-/// Parses the command line and runs the subcommand.
+/// Parses the command line and runs the subcommand. A panic is a fault of this program: exit code 3.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    bug_report::install();
+    std::panic::catch_unwind(run_command).unwrap_or_else(|_| ExitCode::from(bug_report::EXIT_CODE))
+}
+
+/// The arguments. What is wrong with them is shown without what a terminal would obey.
+fn arguments() -> Result<Cli, CliError> {
+    Cli::try_parse().map_err(|error| {
+        let text = error.render().to_string();
+        if !error.use_stderr() || OutsideText::block(&text).as_str() == text {
+            error.exit();
+        }
+        CliError::NotUnderstood(text)
+    })
+}
+
+fn run_command() -> ExitCode {
+    let cli = match arguments() {
+        Ok(cli) => cli,
+        Err(error) => return error.report(),
+    };
+    let done = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(&args),
         Command::Report(args) => report::run(&args),

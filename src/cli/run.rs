@@ -14,6 +14,8 @@ use vouch_runner::report::{Listener, print_stderr};
 use vouch_runner::resource_limits::raise_open_file_limit;
 use vouch_runner::run::Shard;
 use vouch_runner::run::event::RunEvent;
+use vouch_runner::sut::OrphanReaper;
+use vouch_runner::temporary_folder;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -135,7 +137,10 @@ pub fn run(args: Args) -> Done {
     let suite = suite(&args)?;
     reports::check_writable(&args.reports)?;
     raise_open_file_limit();
-    runtime()?.block_on(async {
+    temporary_folder::sweep();
+    let orphans = OrphanReaper::install();
+    let runtime = runtime()?;
+    let done = runtime.block_on(async {
         let mut console = (!args.reports.iter().any(ReportFile::is_stdout)).then(|| console(&args));
         let mut recorder = recorder(&args)?;
         let mut written = Ok(());
@@ -145,13 +150,26 @@ pub fn run(args: Args) -> Done {
             }
             recorder.on_event(event);
         });
-        let report = run.await?;
-        written?;
-        reports::write(&args.reports, report.record())?;
+        let (report, failed) = match run.await {
+            Ok(report) => (Box::new(report), None),
+            Err(Error::NotStarted { error, report }) => (report, Some(CliError::from(error))),
+            Err(error) => return Err(error.into()),
+        };
+        // Whatever cannot be written, all else is.
+        let reports = reports::write(&args.reports, report.record());
         recorder.finish()?;
+        reports?;
+        written?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
         write_known_failures(&args, report.record())?;
         Ok(ExitCode::from(report.outcome().exit_code()))
-    })
+    });
+    // Nothing waits for the processes of the run any more.
+    drop(runtime);
+    orphans.end_all();
+    done
 }
 
 /// Writes the list of known failures, if the arguments ask for it. An interrupted run knows only some of them.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use vouch_certificate::{Check, Envelope, Policy, PublicKey, Require, SuiteRule, verify};
 use vouch_runner::record::build_digest;
+use vouch_spec::text::read_file;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -59,9 +60,12 @@ enum Level {
     All,
 }
 
+/// The longest certificate that is read, in bytes.
+const MAX_CERTIFICATE: u64 = 4 << 20;
+
 pub fn run(args: &Args) -> Done {
     let key = PublicKey::read(&args.key)?;
-    let text = std::fs::read(&args.certificate).map_err(|error| {
+    let text = read_file(&args.certificate, MAX_CERTIFICATE).map_err(|error| {
         CliError::Usage(format!("cannot read the certificate {}: {error}", args.certificate.display()))
     })?;
     let envelope =

@@ -1,12 +1,17 @@
 """An adapter that complies with the protocol until it misbehaves in the way that its argument names."""
 
+import base64
 import json
 import os
 import signal
 import sys
 import time
+import urllib.request
 
 MODE = sys.argv[1]
+# What a terminal, a browser or a reader might obey.
+HOSTILE = "../../../../etc/passwd\x1b]0;owned\x07\x1b[2J\x9b31m\r\nthe build conforms\n::error::x<script>alert(1)</script>"
+HOSTILE += "\u202e\u2066\u200b]]>&lt;--></svg>|`*_\x00\x7f"
 CAPABILITIES = ["apiKey", "clock"] if MODE == "hides-storage" else ["apiKey", "clock", "storageFiles"]
 
 
@@ -17,6 +22,35 @@ def say(message):
 
 def answer(request, result):
     say({"jsonrpc": "2.0", "id": request["id"], "result": result})
+
+
+def forms(secret):
+    """A secret as it is, and as encoders leave it."""
+    raw = secret.encode()
+    percent = "".join("%%%02X" % byte for byte in raw)
+    return [secret, percent, percent.lower(), base64.b64encode(raw).decode(), raw.hex(), raw.hex().upper(), secret[::-1], secret.upper()]
+
+
+def plant(request):
+    """Puts the sign-in token and hostile text into everything that an SDK has a hand in."""
+    token = request["params"].get("token")
+    if token is None:
+        return answer(request, {})
+    with open(sys.argv[2], "a") as file:
+        file.write(token + "\n")
+    for number, form in enumerate(forms(token)):
+        sys.stderr.write("noise " + form + " " + HOSTILE + "\n")
+        say({"jsonrpc": "2.0", "method": "log", "params": {"text": HOSTILE + form}})
+        with open(os.path.join(START["storage"]["plain"], "item%d" % number), "w") as file:
+            file.write(HOSTILE.replace("\x00", "") + form)
+        url = START["endpoints"][0]["auth"] + "/v1/" + form[:3000].replace("%", "%25")
+        try:
+            urllib.request.urlopen(urllib.request.Request(url, form.encode(), {"authorization": "Bearer " + form}), timeout=2).read()
+        except OSError:
+            pass
+    sys.stderr.flush()
+    message = HOSTILE + " ".join(forms(token)) + "x" * 100000
+    say({"jsonrpc": "2.0", "id": request["id"], "error": {"code": -32000, "message": message, "data": {"kind": "network"}}})
 
 
 def misbehave(request):
@@ -77,6 +111,11 @@ def misbehave(request):
     if MODE == "mumbles":
         say({"jsonrpc": "2.0", "method": "statusChanged", "params": {"status": "signed in, honestly"}})
         answer(request, {})
+    if MODE == "plants":
+        plant(request)
+    if MODE == "daemon":
+        os.spawnlp(os.P_NOWAIT, "setsid", "setsid", "sleep", sys.argv[2])
+        answer(request, {})
     if MODE == "leaks":
         sys.stderr.write("debug: my parameters were " + json.dumps(request["params"]) + "\n")
         sys.stderr.flush()
@@ -87,13 +126,16 @@ if MODE == "dies-at-start":
     sys.stderr.write("ModuleNotFoundError: no module named 'sdk'\n")
     sys.exit(1)
 
+START = {}
 for line in sys.stdin:
     request = json.loads(line)
     method = request.get("method")
     if method == "initialize":
-        sdk = {"name": "rogue", "version": MODE, "platform": "python"}
+        name = HOSTILE + "n" * 500000 if MODE == "plants" else "rogue"
+        sdk = {"name": name, "version": MODE, "platform": "python"}
         answer(request, {"protocol": 1, "sdk": sdk, "capabilities": CAPABILITIES})
     elif method in ("start", "clock"):
+        START = request["params"] if method == "start" else START
         answer(request, {})
     elif method == "stop" and MODE == "will-not-end":
         answer(request, {})

@@ -13,7 +13,7 @@ use vouch_spec::duration::{self, DurationError};
 use vouch_spec::profile::Rotation;
 use vouch_spec::protocol::{Environment, Realm, Region};
 use vouch_spec::scenario::references;
-use vouch_spec::text::{Decoder, Diagnostic, Node, Source, Spanned, yaml};
+use vouch_spec::text::{Decoder, Diagnostic, Node, OutsideText, Source, Spanned, yaml};
 
 /// A load file. Every field has a default; options of the command line take precedence.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -83,6 +83,9 @@ pub struct Overrides {
     pub reuse_tokens: bool,
 }
 
+/// The longest title and name, in characters.
+const MAX_TITLE: usize = 200;
+
 type ParseDuration = fn(&str) -> Result<Duration, DurationError>;
 
 const BUILT_IN_HELP: &str = "built-in workloads are exchange, refresh, issue, signIn, launch and migration";
@@ -132,7 +135,10 @@ impl LoadFile {
             decoder.wrong(text.span, format!("`{}` is not a rate", text.value), "write for example `50/s`");
         }
         for (name, calls) in &self.workloads {
-            if name.contains(['/', '#']) {
+            if shown(name) != *name {
+                let help = "use letters, digits and `-`";
+                decoder.wrong(calls.span, format!("`{name}` is not a valid name for a workload"), help);
+            } else if name.contains(['/', '#']) {
                 let help = "thresholds and reports use / and # in the names of calls: WORKLOAD/CALL#NUMBER";
                 decoder.wrong(
                     calls.span,
@@ -210,7 +216,7 @@ impl LoadFile {
         }
         thresholds.extend(overrides.thresholds.iter().cloned());
         let cores = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
-        let threads = overrides.threads.or(self.threads).unwrap_or(cores.saturating_sub(1)).clamp(1, 256);
+        let threads = overrides.threads.or(self.threads).unwrap_or(cores.saturating_sub(1).clamp(1, 256));
         let connections = overrides.connections.or(self.connections).unwrap_or(64).max(threads);
         let duration = or(overrides.duration, &self.duration, Duration::from_secs(10));
         let max = arrivals == Arrivals::Max;
@@ -219,7 +225,7 @@ impl LoadFile {
         let users = overrides.users.or(self.users).unwrap_or(installations.min(1000)).max(1);
         let mut load = Load {
             journeys: vec![],
-            title: self.title.clone().unwrap_or_else(|| {
+            title: self.title.as_deref().map(shown).unwrap_or_else(|| {
                 workloads.iter().map(|workload| workload.name.as_str()).collect::<Vec<_>>().join(", ")
             }),
             workloads,
@@ -249,6 +255,11 @@ impl LoadFile {
         load.check()?;
         Ok(load)
     }
+}
+
+/// A text of the file as reports show it.
+fn shown(text: &str) -> String {
+    OutsideText::line_up_to(text, MAX_TITLE).into_string()
 }
 
 /// Reports variables, which a load file does not have. A title may contain what it likes.

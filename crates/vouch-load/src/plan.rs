@@ -109,6 +109,8 @@ pub enum PlanError {
     ZeroTimeout,
     #[error("a load cannot last longer than a century")]
     TooLong,
+    #[error("`{field}` is {value}; it must be {min} to {max}")]
+    OutOfRange { field: &'static str, value: u32, min: u32, max: u32 },
     #[error("`{threshold}` refers to `{series}`, which this load does not have; {help}")]
     UnknownSeries { threshold: Threshold, series: String, help: String },
     #[error("`{threshold}` can never hold: the arrival rate is at most {peak}/s")]
@@ -123,11 +125,25 @@ pub enum PlanError {
     NoTokens,
 }
 
+/// The most calls of one workload.
+const MAX_CALLS: usize = 1_000;
+
+/// The ranges of the numbers of a load. An installation takes a kilobyte, a connection some more.
+const RANGES: [(&str, fn(&Load) -> u32, u32, u32); 5] = [
+    ("threads", |load| load.threads, 1, 256),
+    ("connections", |load| load.connections, 1, 100_000),
+    ("installations", |load| load.installations, 0, 10_000_000),
+    ("users", |load| load.users, 1, 10_000_000),
+    ("tokens", |load| load.tokens, 0, 100_000_000),
+];
+
 /// A sequence of calls that is not a valid workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
     #[error("a workload needs at least one call")]
     Empty,
+    #[error("a workload has {0} calls; it may have {MAX_CALLS}")]
+    TooManyCalls(usize),
     #[error("`{0}` cannot be part of a workload: users are created before the run")]
     UserManagement(LoadCall),
     #[error("`exchange` needs a sign-in token: put `issue` before it")]
@@ -150,6 +166,9 @@ pub fn workload(name: &str, weight: u32, own_workloads: &[(String, Vec<LoadCall>
 
 /// Checks that each call of a workload has what it needs.
 pub fn check_chain(calls: &[LoadCall]) -> Result<(), ChainError> {
+    if calls.len() > MAX_CALLS {
+        return Err(ChainError::TooManyCalls(calls.len()));
+    }
     let (mut token, mut signed_in) = (false, false);
     match calls.first() {
         None => return Err(ChainError::Empty),
@@ -225,6 +244,12 @@ impl Load {
 
     /// Validates the load.
     pub fn check(&self) -> Result<(), PlanError> {
+        for (field, value, min, max) in RANGES {
+            let value = value(self);
+            if !(min..=max).contains(&value) {
+                return Err(PlanError::OutOfRange { field, value, min, max });
+            }
+        }
         if self.duration.max(self.timeout) > vouch_spec::duration::LONGEST {
             return Err(PlanError::TooLong);
         }

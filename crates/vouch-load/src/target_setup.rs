@@ -13,6 +13,7 @@ use vouch_runner::sut::{
     Template,
 };
 use vouch_runner::target_file::Target;
+use vouch_runner::temporary_folder;
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::profile::Profile;
 use vouch_spec::text::Source;
@@ -127,7 +128,7 @@ async fn mock_cloud(
     services: &mut RunningServices,
 ) -> Result<ExternalRealm, LoadError> {
     let start_error = |what: String| LoadError::new(format!("cannot start the mock cloud: {what}"));
-    let folder = tempfile::tempdir().map_err(|error| start_error(error.to_string()))?;
+    let folder = temporary_folder::create().map_err(|error| start_error(error.to_string()))?;
     let target: PathBuf = folder.path().join("vouch.toml");
     let flags =
         ["mock-cloud", "--listen", "127.0.0.1:$port", "--keys", "es256", "--profile", &profile.name, "--target"];

@@ -3,10 +3,12 @@
 use crate::ViewError;
 use crate::outside_text::{block, line};
 use serde::Serialize;
+use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::event::Started;
 use vouch_runner::run::summary::{Outcome, Summary};
 use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
+use vouch_spec::text::OutsideText;
 
 /// The cases in the order of their ids: they end in any order, and reports of two runs should be comparable.
 pub(crate) fn sorted_cases(record: &RunRecord) -> Vec<&CaseReport> {
@@ -15,9 +17,25 @@ pub(crate) fn sorted_cases(record: &RunRecord) -> Vec<&CaseReport> {
     cases
 }
 
-/// A JSON document in indented lines.
+/// A JSON document in indented lines. Its strings are what they are; whoever prints the document is safe from them.
 pub(crate) fn json_text(document: &impl Serialize) -> Result<String, ViewError> {
-    serde_json::to_string_pretty(document).map(|text| text + "\n").map_err(|error| ViewError(error.to_string()))
+    let text = serde_json::to_string_pretty(document).map_err(|error| ViewError(error.to_string()))?;
+    Ok(with_json_escapes(&text) + "\n")
+}
+
+/// Writes characters that a terminal obeys as JSON escapes. Such characters stand in strings only.
+fn with_json_escapes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character == '\n' || OutsideText::is_safe(character) {
+            out.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
 }
 
 /// The name and version of the build under test.
@@ -172,5 +190,18 @@ pub(crate) fn reason(verdict: &Verdict) -> Option<String> {
         Verdict::Skipped(reason) => Some(line(reason)),
         Verdict::BadScenario(what) => Some(line(&format!("the scenario is invalid: {what}"))),
         Verdict::HarnessFailed(what) => Some(line(&format!("the harness failed: {what}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_json_document_prints_nothing_that_a_terminal_obeys_and_keeps_its_strings() {
+        let strings = ["\u{202e}\u{9b}31m\u{7f}", "\u{1b}\0\n", "\u{e0041}é👩"];
+        let text = json_text(&strings).expect("JSON");
+        assert!(text.chars().all(|character| character == '\n' || OutsideText::is_safe(character)), "{text:?}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).expect("JSON"), strings);
     }
 }

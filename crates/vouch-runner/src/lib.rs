@@ -15,3 +15,4 @@ pub mod run;
 pub mod sut;
 pub mod target_file;
 pub mod target_setup;
+pub mod temporary_folder;

@@ -18,6 +18,10 @@ use vouch_load::{
     Comparison, Load, LoadError, LoadVerdict, ProgressEvent, RateTrial, compare_builds, find_max_rate, round_duration,
 };
 use vouch_runner::target_file::Target;
+use vouch_spec::text::read_file;
+
+/// The longest report of a load that is read, in bytes.
+const MAX_REPORT: u64 = 64 << 20;
 
 /// The target file of a baseline: the file itself, or the target file that a saved report names. `None` is the mock cloud.
 fn baseline_target(path: &Path) -> Result<Option<PathBuf>, CliError> {
@@ -27,8 +31,8 @@ fn baseline_target(path: &Path) -> Result<Option<PathBuf>, CliError> {
     let wrong = |what: &str| {
         CliError::Usage(format!("{}: {what}; give a report of `vouch load --json`, or a target file", path.display()))
     };
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
-    let saved: Value = serde_json::from_str(&text).map_err(|_| wrong("it is not JSON"))?;
+    let text = read_file(path, MAX_REPORT).map_err(|error| wrong(&error.to_string()))?;
+    let saved: Value = serde_json::from_slice(&text).map_err(|_| wrong("it is not JSON"))?;
     match (saved.get("schema").and_then(Value::as_u64), saved.get("series"), saved.get("targetFile")) {
         (Some(1), Some(Value::Object(_)), Some(Value::String(path))) => Ok(Some(PathBuf::from(path))),
         // That run loaded the mock cloud.

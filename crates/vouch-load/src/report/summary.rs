@@ -5,6 +5,7 @@ use crate::threshold::{short, time};
 use crate::{LoadVerdict, Series, ThresholdResult};
 use console::Style;
 use std::io::{self, Write};
+use vouch_spec::text::OutsideText;
 
 /// The most failures of one series that are listed; the others are counted.
 const MAX_FAILURES: usize = 6;
@@ -18,7 +19,11 @@ impl LoadReport<'_> {
         writeln!(out, "{}", bold.apply_to(&load.title))?;
         let about = format!(
             "{}, measured {duration}, {} installations, {} connections, {} threads, to {}",
-            load.arrivals, installations, load.connections, load.threads, self.target
+            load.arrivals,
+            installations,
+            load.connections,
+            load.threads,
+            OutsideText::line(self.target)
         );
         writeln!(out, "{}\n", dim.apply_to(about))?;
         let width = round.series.iter().map(|(name, _)| name.len()).max().unwrap_or(8).max(8);
@@ -74,8 +79,13 @@ impl LoadReport<'_> {
             failures.sort_by_key(|(failure, failed)| (!failure.is_wrong(), std::cmp::Reverse(failed.count)));
             let of = if several { format!("{name}: ") } else { String::new() };
             for (failure, failed) in failures.iter().take(MAX_FAILURES) {
-                let example = if failed.example.is_empty() { String::new() } else { format!(" ({})", failed.example) };
-                writeln!(out, "{} {of}{} × {failure}{}", red.apply_to("✗"), failed.count, dim.apply_to(example))?;
+                let example = if failed.example.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", OutsideText::line(&failed.example))
+                };
+                let failure_text = OutsideText::line(&failure.to_string());
+                writeln!(out, "{} {of}{} × {failure_text}{}", red.apply_to("✗"), failed.count, dim.apply_to(example))?;
                 if let Some(help) = failure.help(&failed.example) {
                     writeln!(out, "{}", dim.apply_to(format!("  help: {help}")))?;
                 }

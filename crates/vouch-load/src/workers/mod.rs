@@ -217,10 +217,13 @@ impl Workers {
             let before = of - left.iter().sum::<u64>();
             let mut done = before;
             let mut must_stop = false;
+            let (started, timeout) = (Instant::now(), self.load.timeout);
             let records = self.run_threads(vec![workload], sources, UNBOUNDED, None, stop, &mut |interval| {
                 done += interval.good;
                 on_event(ProgressEvent::Preparing { what: job.what, done: done.min(of), of });
-                must_stop = done == before && interval.permanent > 0;
+                // A server that lets its first requests time out would do so with all of them.
+                let is_silent = interval.errors > 0 && started.elapsed() >= timeout;
+                must_stop = done == before && (interval.permanent > 0 || is_silent);
                 !must_stop
             })?;
             let good = |record: &WorkerRecord| record.series[0][0].good;

@@ -168,7 +168,24 @@ pub(super) fn in_storage(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<
             }
         }
     }
-    None
+    in_parts(evidence, all)
+}
+
+/// No token lies in parts in several items outside of the declared areas.
+fn in_parts(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
+    let items = || all.iter().map(|(item, _)| item).filter(|item| !evidence.token_storage.contains(&item.area));
+    if items().nth(1).is_none() {
+        return None;
+    }
+    let text: Vec<_> = items().map(|item| item.value.as_str()).collect();
+    let secrets = evidence.redactor.secrets_in(&text.join(" "));
+    let known = secrets.iter().find(|known| known.kind != SecretKind::ApiKey)?;
+    let keys: Vec<_> = items().map(|item| format!("`{}`", item.key)).collect();
+    Some(Violation {
+        clause: clause(known.kind),
+        expected: "secrets in secure storage only",
+        got: format!("the {} in parts in the items {}", known.name, keys.join(", ")),
+    })
 }
 
 /// No token leaves the folders that the SDK was given.

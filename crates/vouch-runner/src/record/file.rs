@@ -9,11 +9,16 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use vouch_spec::text::read_file;
 
 /// zstd's default: a better level saves a tenth of the size for three times the time.
 const COMPRESSION_LEVEL: i32 = 3;
 /// The longest line, in bytes. A longer one is not a record's.
-const MAX_LINE: u64 = 256 << 20;
+const MAX_LINE: u64 = 32 << 20;
+/// The longest file, in bytes: some 100,000 cases.
+const MAX_FILE: u64 = 128 << 20;
+/// The longest text of a record, in bytes. A small file may hold a text of any length.
+const MAX_TEXT: u64 = 1 << 30;
 
 /// Writes a record, event by event. What is written so far can be read, also if the run ends early.
 pub struct RecordWriter {
@@ -125,16 +130,16 @@ impl RunRecord {
     /// If the file cannot be read or is not a record of this format.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let io = |error| RecordError::Io { path: path.to_owned(), error };
-        if !std::fs::metadata(path).map_err(io)?.is_file() {
-            return Err(io(io::Error::other("it is not a file")));
-        }
-        let bytes = std::fs::read(path).map_err(io)?;
-        let mut lines = BufReader::new(zstd::Decoder::new(bytes.as_slice()).map_err(io)?);
+        let bytes = read_file(path, MAX_FILE).map_err(io)?;
+        let mut lines = BufReader::new(zstd::Decoder::new(bytes.as_slice()).map_err(io)?).take(MAX_TEXT);
         let (mut started, mut cases, mut summary) = (None, Vec::new(), None);
         let mut line = String::new();
         for number in 1.. {
             line.clear();
             match lines.by_ref().take(MAX_LINE).read_line(&mut line) {
+                Ok(0) if lines.limit() == 0 => {
+                    return Err(io(io::Error::other(format!("its text is longer than {} MiB", MAX_TEXT >> 20))));
+                }
                 Ok(0) => break,
                 Ok(_) => {}
                 // The run was killed in the middle of a line or block.

@@ -4,7 +4,7 @@
 
 mod stderr;
 
-pub use stderr::print_stderr;
+pub use stderr::{print_stderr, print_stderr_styled};
 
 use crate::run::event::RunEvent;
 use std::io;

@@ -12,7 +12,7 @@ pub struct DeviceStorage {
 impl DeviceStorage {
     /// Creates empty storage in a new temporary folder.
     pub fn new() -> std::io::Result<Self> {
-        let storage = Self { folder: tempfile::Builder::new().prefix("vouch-").tempdir()? };
+        let storage = Self { folder: crate::temporary_folder::create()? };
         for area in Area::ALL {
             std::fs::create_dir(storage.area(area))?;
         }

@@ -23,6 +23,7 @@ mod expiries;
 mod finding;
 mod host_callbacks;
 mod late;
+mod not_started;
 mod plan;
 mod recorder;
 mod role_setup;
@@ -43,6 +44,7 @@ mod world;
 
 pub use case::play;
 pub use device_storage::DeviceStorage;
+pub use not_started::{NotStarted, START_CASE};
 pub use plan::{Filter, Offer, Plan, PlannedCase, Skip};
 pub use role_setup::RoleSetup;
 pub use runner::{Interrupted, Settings, run, wanted};

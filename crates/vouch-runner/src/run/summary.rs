@@ -353,10 +353,11 @@ impl Summary {
 
     /// The outcome for the build.
     pub fn outcome(&self) -> Outcome {
-        if self.failed > 0 {
-            Outcome::DoesNotConform
-        } else if self.interrupted {
+        // A run that was interrupted says so, whatever had failed by then: the counts say the rest.
+        if self.interrupted {
             Outcome::Interrupted
+        } else if self.failed > 0 {
+            Outcome::DoesNotConform
         } else if self.harness_failures > 0 {
             Outcome::HarnessFailed
         } else if self.bad_scenarios > 0 {
@@ -447,7 +448,8 @@ mod tests {
             (vec![case(&[], Verdict::Failed(vec![]))], Lenient, false, Outcome::DoesNotConform, 1),
             (vec![bad(), passed()], Lenient, false, Outcome::BadScenario, 2),
             (vec![bad(), harness(), passed()], Lenient, false, Outcome::HarnessFailed, 3),
-            (vec![failed(&["AB-1"]), bad(), harness()], Lenient, true, Outcome::DoesNotConform, 1),
+            (vec![failed(&["AB-1"]), bad(), harness()], Lenient, false, Outcome::DoesNotConform, 1),
+            (vec![failed(&["AB-1"]), bad(), harness()], Lenient, true, Outcome::Interrupted, 130),
             (vec![skipped(), skipped()], Lenient, false, Outcome::Inconclusive, 4),
             (vec![], Lenient, false, Outcome::Inconclusive, 4),
             (vec![passed(), harness()], Lenient, true, Outcome::Interrupted, 130),

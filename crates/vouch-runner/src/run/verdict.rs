@@ -287,7 +287,20 @@ impl Excerpt {
         let shown: String = lines.take(line + 2 - first_line).collect();
         let start = span.start.saturating_sub(skipped).min(shown.len());
         let length = span.end.saturating_sub(span.start).min(shown.len() - start);
-        Self { first_line, text: shown, start, length }
+        Self { first_line, text: shown, start, length }.cut()
+    }
+
+    /// Without what is far from the marked part, in a file of long lines.
+    fn cut(self) -> Self {
+        if self.text.len() <= MAX_EXCERPT {
+            return self;
+        }
+        let boundary = |at: usize| (0..=at.min(self.text.len())).rev().find(|at| self.text.is_char_boundary(*at));
+        let from = boundary(self.start.saturating_sub(MAX_EXCERPT / 4)).unwrap_or(0);
+        let to = boundary(self.start + MAX_EXCERPT / 2).unwrap_or(0);
+        let (skipped, text) = (&self.text[..from], self.text[from..to].to_owned());
+        let (start, first_line) = (self.start - from, self.first_line + skipped.matches('\n').count());
+        Self { first_line, length: self.length.min(text.len() - start), text, start }
     }
 
     /// A stand-in for the file, in which the lines have their numbers, and the span in it.
@@ -299,6 +312,8 @@ impl Excerpt {
     }
 }
 
+/// The longest text of an excerpt, in bytes.
+const MAX_EXCERPT: usize = 8_192;
 /// A record from outside must not make a text of any size.
 const MAX_EXCERPT_LINE: usize = 100_000;
 
@@ -348,6 +363,16 @@ groups:
     #[test]
     fn a_location_is_displayed_as_file_line_and_column() {
         assert_eq!(finding(&[], Severity::ByLevel).location.to_string(), "a.yaml:1:5");
+    }
+
+    #[test]
+    fn an_excerpt_of_long_lines_is_cut_around_its_marked_part() {
+        let long = "é".repeat(50_000);
+        let source = Source::new("a.yaml", format!("{long}\n{long}BAD{long}\n{long}"));
+        let start = source.text().find("BAD").expect("it is there");
+        let excerpt = Excerpt::of(&source, Span { start, end: start + 3 });
+        assert!(excerpt.text.len() <= MAX_EXCERPT && excerpt.first_line == 2, "{}", excerpt.first_line);
+        assert_eq!(&excerpt.text[excerpt.start..excerpt.start + excerpt.length], "BAD");
     }
 
     #[test]

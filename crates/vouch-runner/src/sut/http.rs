@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
+use vouch_sim::wire::{BodyError, MAX_RESPONSE_BODY, read_body};
 use vouch_spec::scenario::Text;
 
 /// A text of a target file with variables such as `$port`. Each field of a target file documents its variables.
@@ -141,6 +142,8 @@ pub enum HttpError {
     Malformed,
     #[error("the connection ended without a response")]
     ConnectionClosed,
+    #[error("the body of the response is longer than {MAX_RESPONSE_BODY} bytes")]
+    TooLong,
 }
 
 impl HttpError {
@@ -170,7 +173,11 @@ impl HttpCall {
         let http_error = |error: reqwest::Error| HttpError::new(&error, timeout);
         let response = request.send().await.map_err(http_error)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.map_err(http_error)?.to_vec();
+        let body = match read_body(response).await {
+            Ok(body) => body.to_vec(),
+            Err(BodyError::Http(error)) => return Err(http_error(error)),
+            Err(BodyError::TooLong) => return Err(HttpError::TooLong),
+        };
         Ok(HttpReply { status, headers, body })
     }
 }

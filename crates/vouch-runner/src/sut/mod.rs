@@ -12,6 +12,7 @@ mod http;
 mod http_service;
 mod in_process;
 mod outside_files;
+mod orphans;
 mod process;
 mod signal;
 #[cfg(target_os = "linux")]
@@ -31,6 +32,7 @@ pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};
 pub use http_service::{Service, ServiceError, ServiceSpec};
 
 pub use outside_files::OutsideFiles;
+pub use orphans::OrphanReaper;
 pub use process::{HostCallbacks, Process, SutError};
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! The reference backend: a customer's token issuer. It knows its own app users and the team's API key.
 //! It does not know who calls it or that it is tested.
 
-use crate::wire::{Link, Upstream, WireRequest, WireResponse};
+use crate::wire::{Link, Upstream, WireRequest, WireResponse, read_body};
 use async_trait::async_trait;
 use hyper::{Method, StatusCode};
 use parking_lot::Mutex;
@@ -219,7 +219,7 @@ impl VendorApi for HttpVendorApi {
         }
         let response = request.send().await.ok()?;
         let status = response.status().as_u16();
-        Some((status, response.bytes().await.ok()?.to_vec()))
+        Some((status, read_body(response).await.ok()?.to_vec()))
     }
 }
 

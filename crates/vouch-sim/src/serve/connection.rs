@@ -11,15 +11,28 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use serde_json::json;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
 
 /// The largest request body taken, in bytes.
 const MAX_BODY: usize = 1 << 20;
+/// The bytes of request bodies that are read at once, over all connections. Other requests wait.
+const MAX_BODIES: usize = 64 << 20;
+/// How long reading a body may take, the wait for its turn included.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may take to send the next request's headers. Idle connections of a slow load are kept for as long.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The most bytes of headers that HTTP/1.1 holds for one connection, and those of one request over HTTP/2.
+const MAX_HEADERS: usize = 64 << 10;
+const MAX_HEADER_LIST: u32 = 64 << 10;
+/// Requests at once on one connection of HTTP/2.
+const MAX_STREAMS: u32 = 1_000;
 /// Where the identity provider publishes its key. Source: RFC 7517 section 5, RFC 8615.
 const JWKS: &str = "/.well-known/jwks.json";
 
@@ -33,6 +46,8 @@ pub(super) struct ServerState {
     latency: LatencyInjection,
     counters: Counters,
     jwks: Bytes,
+    /// Room for request bodies, in bytes.
+    body_room: Semaphore,
 }
 
 impl ServerState {
@@ -49,6 +64,7 @@ impl ServerState {
             latency,
             counters: Counters::default(),
             jwks,
+            body_room: Semaphore::new(MAX_BODIES),
         })
     }
 
@@ -98,7 +114,10 @@ pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + '
         async move { respond(&shared, request).await }
     });
     // An error here is a connection that the client ended early.
-    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEADERS);
+    server.http2().timer(TokioTimer::new()).max_header_list_size(MAX_HEADER_LIST).max_concurrent_streams(MAX_STREAMS);
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn respond(shared: &ServerState, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
@@ -107,9 +126,10 @@ async fn respond(shared: &ServerState, request: Request<Incoming>) -> Result<Res
     let body = if body.is_end_stream() {
         Bytes::new()
     } else {
-        match Limited::new(body, MAX_BODY).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => return Ok(unreadable(&*error)),
+        match tokio::time::timeout(BODY_TIMEOUT, read_body(shared, body)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(error)) => return Ok(unreadable(&*error)),
+            Err(_) => return Ok(empty(StatusCode::REQUEST_TIMEOUT)),
         }
     };
     let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), |path| path.as_str().to_owned());
@@ -119,9 +139,21 @@ async fn respond(shared: &ServerState, request: Request<Incoming>) -> Result<Res
     Ok(response)
 }
 
+/// Reads a body when there is room for it.
+async fn read_body(shared: &ServerState, body: Incoming) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+    let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok()).unwrap_or(MAX_BODY);
+    let room = u32::try_from(length.min(MAX_BODY)).unwrap_or(u32::MAX);
+    let _room = shared.body_room.acquire_many(room).await?;
+    Ok(Limited::new(body, MAX_BODY).collect().await?.to_bytes())
+}
+
 fn unreadable(error: &(dyn std::error::Error + 'static)) -> Response<Full<Bytes>> {
     let too_long = error.is::<http_body_util::LengthLimitError>();
+    empty(if too_long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST })
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
-    *response.status_mut() = if too_long { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+    *response.status_mut() = status;
     response
 }

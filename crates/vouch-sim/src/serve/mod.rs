@@ -37,6 +37,8 @@ use vouch_spec::profile::Profile;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Delay before the next `accept` after a failed one, usually because file descriptors ran out.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(5);
 
@@ -150,7 +152,7 @@ async fn run_worker(
             None => tokio::spawn(connection::serve(stream, shared)),
             Some(acceptor) => tokio::spawn(async move {
                 // The client reports a failed handshake.
-                if let Ok(stream) = acceptor.accept(stream).await {
+                if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
                     connection::serve(stream, shared).await;
                 }
             }),

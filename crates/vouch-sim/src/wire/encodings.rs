@@ -20,13 +20,29 @@ pub(super) enum SecretEncoding {
     HexInCapitals,
     /// Either order, read as UTF-8, less a zero byte before or after it.
     Utf16,
+    /// Every byte as `%4A`, of an encoder that spares no letter.
+    PercentAll,
+    /// The same as `%4a`.
+    PercentAllInSmall,
+    InCapitals,
+    Reversed,
 }
 
 impl SecretEncoding {
     const BASE64: [Self; 6] =
         [Self::Base64(0), Self::Base64(1), Self::Base64(2), Self::Base64Url(0), Self::Base64Url(1), Self::Base64Url(2)];
-    const OTHERS: [Self; 6] =
-        [Self::AsIs, Self::Percent, Self::PercentInSmall, Self::Hex, Self::HexInCapitals, Self::Utf16];
+    const OTHERS: [Self; 10] = [
+        Self::AsIs,
+        Self::Percent,
+        Self::PercentInSmall,
+        Self::Hex,
+        Self::HexInCapitals,
+        Self::Utf16,
+        Self::PercentAll,
+        Self::PercentAllInSmall,
+        Self::InCapitals,
+        Self::Reversed,
+    ];
 
     fn all() -> impl Iterator<Item = Self> {
         Self::OTHERS.into_iter().chain(Self::BASE64)
@@ -40,9 +56,13 @@ impl SecretEncoding {
             Self::PercentInSmall => percent(value).to_lowercase().replace('+', "%20").into(),
             Self::Base64(before) => in_base64(value, before, &STANDARD_NO_PAD).into(),
             Self::Base64Url(before) => in_base64(value, before, &URL_SAFE_NO_PAD).into(),
-            Self::Hex => in_hex(value, b"0123456789abcdef").into(),
-            Self::HexInCapitals => in_hex(value, b"0123456789ABCDEF").into(),
+            Self::Hex => in_hex(value, "", LOWER_DIGITS).into(),
+            Self::HexInCapitals => in_hex(value, "", UPPER_DIGITS).into(),
             Self::Utf16 => in_utf16(value).into(),
+            Self::PercentAll => in_hex(value, "%", UPPER_DIGITS).into(),
+            Self::PercentAllInSmall => in_hex(value, "%", LOWER_DIGITS).into(),
+            Self::InCapitals => value.to_ascii_uppercase().into(),
+            Self::Reversed => value.chars().rev().collect::<String>().into(),
         }
     }
 }
@@ -62,16 +82,26 @@ pub(super) fn last_bytes<const LEN: usize>(value: &str) -> impl Iterator<Item = 
     let starts = (0..=value.len().saturating_sub(LEN + 3) / 3).rev().map(|third| 3 * third);
     let start = starts.into_iter().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
     let tail = &value[start..];
-    SecretEncoding::all().filter_map(|encoding| Some((encoding, *encoding.of(tail).as_bytes().last_chunk()?)))
+    // What is reversed ends with its beginning.
+    let length = (LEN..value.len()).find(|at| value.is_char_boundary(*at)).unwrap_or(value.len());
+    let head = &value[..length];
+    SecretEncoding::all().filter_map(move |encoding| {
+        let part = if encoding == SecretEncoding::Reversed { head } else { tail };
+        Some((encoding, *encoding.of(part).as_bytes().last_chunk()?))
+    })
 }
 
 fn percent(value: &str) -> String {
     form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }
 
-fn in_hex(value: &str, digits: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(2 * value.len());
+const LOWER_DIGITS: &[u8; 16] = b"0123456789abcdef";
+const UPPER_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
+fn in_hex(value: &str, prefix: &str, digits: &[u8; 16]) -> String {
+    let mut text = String::with_capacity((2 + prefix.len()) * value.len());
     for byte in value.bytes() {
+        text.push_str(prefix);
         text.push(char::from(digits[usize::from(byte >> 4)]));
         text.push(char::from(digits[usize::from(byte & 15)]));
     }
@@ -106,6 +136,17 @@ pub fn beginning(value: &str) -> Option<String> {
     long.then(|| value[..value.len() - CUT].to_owned())
 }
 
+/// A long value in pieces: its first three quarters, and its last characters. Of a value in two parts, at least two of the
+/// quarters are whole. Quarters of different tokens may be equal; their ends are not.
+pub(super) fn pieces(value: &str) -> Option<([&str; 3], &str)> {
+    let long = value.is_ascii() && value.len() >= LONG;
+    let quarter = value.len() / 4;
+    let quarters = [0, 1, 2].map(|number| value.get(number * quarter..(number + 1) * quarter));
+    let [Some(first), Some(second), Some(third)] = quarters else { return None };
+    let end = value.get(value.len().checked_sub(CUT)?..)?;
+    long.then_some(([first, second, third], end))
+}
+
 /// Whether a text holds an id: in either case, without its dashes, or in Base64.
 pub fn holds_id(text: &str, id: &str) -> bool {
     let (lower, id) = (text.to_lowercase(), id.to_lowercase());
@@ -132,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_has_twelve_guises() {
+    fn a_value_has_sixteen_guises() {
         let encodings: Vec<_> =
             SecretEncoding::all().map(|encoding| (encoding, encoding.of("k+/é >?Z").into_owned())).collect();
         let expected = [
@@ -142,6 +183,10 @@ mod tests {
             (SecretEncoding::Hex, "6b2b2fc3a9203e3f5a"),
             (SecretEncoding::HexInCapitals, "6B2B2FC3A9203E3F5A"),
             (SecretEncoding::Utf16, "k\0+\0/\0é\0 \0>\0?\0Z"),
+            (SecretEncoding::PercentAll, "%6B%2B%2F%C3%A9%20%3E%3F%5A"),
+            (SecretEncoding::PercentAllInSmall, "%6b%2b%2f%c3%a9%20%3e%3f%5a"),
+            (SecretEncoding::InCapitals, "K+/é >?Z"),
+            (SecretEncoding::Reversed, "Z?> é/+k"),
             (SecretEncoding::Base64(0), "aysvw6kgPj9a"),
             (SecretEncoding::Base64(1), "srL8OpID4/W"),
             (SecretEncoding::Base64(2), "rKy/DqSA+P1"),

@@ -1,5 +1,6 @@
 //! Passes calls on to an implementation that serves HTTP by itself.
 
+use super::http_client::{client, read_body};
 use super::recording_proxy::{Upstream, WireResponse};
 use super::transcript::{Link, WireRequest};
 use async_trait::async_trait;
@@ -13,18 +14,6 @@ pub struct ForwardingUpstream {
     base: String,
 }
 
-/// A client that connects anew for each call, follows nothing and knows no proxy.
-pub fn client(base: &str, timeout: Duration) -> reqwest::Result<reqwest::Client> {
-    let client = reqwest::Client::builder()
-        .timeout(timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .pool_max_idle_per_host(0)
-        .no_gzip()
-        .no_proxy();
-    // Reading the machine's root certificates takes longer than a whole case; only HTTPS needs them.
-    if base.starts_with("https:") { client.build() } else { client.tls_certs_only([]).build() }
-}
-
 /// Headers that belong to a connection, not to a message.
 const OF_THE_CONNECTION: [&hyper::header::HeaderName; 4] = [&CONNECTION, &CONTENT_LENGTH, &HOST, &TRANSFER_ENCODING];
 
@@ -35,7 +24,7 @@ impl ForwardingUpstream {
         Ok(Self { client, base })
     }
 
-    /// The answer of the address, or none where the connection ended without one.
+    /// The answer of the address, or none where the connection ended without one or the body is too long.
     pub async fn forward(&self, request: WireRequest) -> Option<WireResponse> {
         let mut headers = request.headers;
         strip(&mut headers);
@@ -45,7 +34,7 @@ impl ForwardingUpstream {
         let status = StatusCode::from_u16(response.status().as_u16()).ok()?;
         let mut headers = response.headers().clone();
         strip(&mut headers);
-        Some(WireResponse { status, headers, body: response.bytes().await.ok()? })
+        Some(WireResponse { status, headers, body: read_body(response).await.ok()? })
     }
 }
 

@@ -6,6 +6,7 @@ mod body;
 pub mod encodings;
 mod fault;
 mod forward;
+mod http_client;
 mod recording_proxy;
 pub mod redact;
 pub mod render;
@@ -15,7 +16,8 @@ mod transcript;
 mod unreachable;
 
 pub use fault::{ELSEWHERE, FaultContext, FaultEffect, FaultInjector, FaultPoint, FaultRule};
-pub use forward::{ForwardingUpstream, client};
+pub use forward::ForwardingUpstream;
+pub use http_client::{BodyError, MAX_RESPONSE_BODY, client, read_body};
 pub use recording_proxy::{REASON, RecordingProxy, Upstream, WireResponse};
 pub use session::ObservedSession;
 pub use transcript::{Exchange, ExchangeOutcome, Link, Operation, Party, Transcript, WireRequest};

@@ -127,6 +127,11 @@ impl RedactorState {
         self.index.add(self.secrets.len(), &known);
         self.secrets.push(Arc::new(known));
     }
+
+    fn names(&self, numbers: BTreeSet<usize>) -> String {
+        let names: BTreeSet<_> = numbers.into_iter().map(|number| format!("[{}]", self.secrets[number].name)).collect();
+        names.into_iter().collect::<Vec<_>>().join(" and ")
+    }
 }
 
 impl Redactor {
@@ -209,13 +214,16 @@ impl Redactor {
                 out = out.replace(value, &name);
             }
         }
+        // Neither has what is in several parts a place of its own.
+        let in_parts = if secrets.is_empty() { BTreeSet::new() } else { inner.index.find(&out, &inner.secrets) };
+        if !in_parts.is_empty() {
+            return Redacted(format!("[a text that holds {} in parts]", inner.names(in_parts)));
+        }
         // What is broken over lines has no place of its own that could be blacked out.
         if let Some(line) = in_one_line(&out) {
             let broken = inner.index.find(&line, &inner.secrets);
             if !broken.is_empty() {
-                let names: BTreeSet<_> = broken.into_iter().map(|n| format!("[{}]", inner.secrets[n].name)).collect();
-                let names: Vec<_> = names.into_iter().collect();
-                return Redacted(format!("[a text that holds {} over several lines]", names.join(" and ")));
+                return Redacted(format!("[a text that holds {} over several lines]", inner.names(broken)));
             }
         }
         match &*LOOKS_SECRET {
@@ -354,6 +362,40 @@ mod tests {
         assert_eq!(kinds(&first[..first.len() - 12]).len(), 2, "it may be either");
         assert!(!redactor.scrub(&first[..first.len() - 12]).as_str().contains("family"));
         assert!(kinds(&first[..40]).is_empty());
+    }
+
+    #[test]
+    fn a_secret_in_capitals_reversed_or_percent_encoded_throughout_is_found_and_not_shown() {
+        let redactor = Redactor::default();
+        redactor.secret(SecretKind::RefreshToken, "r3fr3sh-t0ken_of-a-user");
+        let percent = |upper: bool| {
+            "r3fr3sh-t0ken_of-a-user"
+                .bytes()
+                .map(|byte| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") })
+                .collect::<String>()
+        };
+        for text in [percent(true), percent(false), "R3FR3SH-T0KEN_OF-A-USER".into(), "resu-a-fo_nek0t-hs3rf3r".into()]
+        {
+            assert_eq!(redactor.secrets_in(&format!("at {text} end")).len(), 1, "{text}");
+            assert_eq!(redactor.scrub(&text).as_str(), "[refresh token 1]");
+        }
+    }
+
+    #[test]
+    fn a_long_secret_in_two_parts_is_found_wherever_it_is_split() {
+        let redactor = Redactor::default();
+        let family = "family-of-tokens-".repeat(4);
+        let [first, second] = ["1234567890-abcdef-01", "1234567890-abcdef-02"].map(|end| format!("{family}{end}"));
+        redactor.secret(SecretKind::RefreshToken, &first);
+        redactor.secret(SecretKind::AccessToken, &second);
+        for at in [10, 22, 30, 44, 60, 70] {
+            let (start, end) = first.split_at(at);
+            let text = format!("{{\"b\": \"{end}\", \"a\": \"{start}\"}}");
+            let found: Vec<_> = redactor.secrets_in(&text).iter().map(|known| known.kind).collect();
+            assert_eq!(found, [SecretKind::RefreshToken], "split at {at}");
+            assert!(!redactor.scrub(&text).as_str().contains("1234567890"), "split at {at}");
+        }
+        assert!(redactor.secrets_in(&format!("{} {}", &first[..20], &first[60..])).is_empty());
     }
 
     #[test]

@@ -1,8 +1,15 @@
 //! What is wrong in a file, where, and what to do.
 
+use super::outside::OutsideText;
+use super::snippet::Snippet;
 use super::source::{Source, Span};
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 use std::fmt;
+
+/// The longest message that is shown whole, in characters.
+const MAX_MESSAGE: usize = 1_000;
+/// So many mistakes are shown. Each takes a look through its file.
+const MAX_SHOWN: usize = 100;
 
 /// One mistake in a file that somebody wrote.
 #[derive(Clone, Debug)]
@@ -38,58 +45,60 @@ impl Diagnostic {
         self.source.place(self.span)
     }
 
-    /// The problem as a person reads it, with the line of the file and a caret.
+    /// The problem as a person reads it, with the line of the file and a caret. What the file says is escaped, and long lines
+    /// are cut.
     pub fn render(&self, colours: bool) -> String {
         let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
-        let named = MietteDiagnostic {
-            problem: self,
-            code: NamedSource::new(self.source.path().display().to_string(), self.source.text().to_owned()),
+        let safe = |text: &String| OutsideText::line_up_to(text, MAX_MESSAGE).into_string();
+        let drawn = MietteDiagnostic {
+            message: safe(&self.message),
+            label: safe(&self.label),
+            help: self.help.as_ref().map(safe),
+            code: Snippet::new(&self.source, self.span),
         };
         let mut out = String::new();
-        match handler.render_report(&mut out, &named) {
+        match handler.render_report(&mut out, &drawn) {
             Ok(()) => out,
-            Err(_) => format!("{}: {}\n", self.place(), self.message),
+            Err(_) => format!("{}: {}\n", OutsideText::line(&self.place()), drawn.message),
         }
     }
 }
 
-/// A problem together with its text, as miette wants it.
-struct MietteDiagnostic<'a> {
-    problem: &'a Diagnostic,
-    code: NamedSource<String>,
+/// A problem in safe text, as miette wants it.
+struct MietteDiagnostic {
+    message: String,
+    label: String,
+    help: Option<String>,
+    code: Snippet,
 }
 
-impl fmt::Debug for MietteDiagnostic<'_> {
+impl fmt::Debug for MietteDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem.message)
+        f.write_str(&self.message)
     }
 }
 
-impl fmt::Display for MietteDiagnostic<'_> {
+impl fmt::Display for MietteDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem.message)
+        f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for MietteDiagnostic<'_> {}
+impl std::error::Error for MietteDiagnostic {}
 
-impl miette::Diagnostic for MietteDiagnostic<'_> {
+impl miette::Diagnostic for MietteDiagnostic {
     fn source_code(&self) -> Option<&dyn SourceCode> {
         Some(&self.code)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let text = self.problem.source.text();
-        let start = self.problem.span.start.min(text.len());
-        // A caret under one line reads better than one under a whole block.
-        let end = self.problem.span.end.clamp(start, text.len());
-        let line_end = text.get(start..end).and_then(|t| t.find('\n')).map_or(end, |i| start + i);
-        Some(Box::new(std::iter::once(LabeledSpan::new(Some(self.problem.label.clone()), start, line_end - start))))
+        let Snippet { start, length, .. } = self.code;
+        Some(Box::new(std::iter::once(LabeledSpan::new(Some(self.label.clone()), start, length))))
     }
 
     fn help(&self) -> Option<Box<dyn fmt::Display + '_>> {
-        self.problem.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 }
 
@@ -107,8 +116,11 @@ impl Diagnostics {
     }
 
     pub fn render(&self, colours: bool) -> String {
-        let mut out: String = self.0.iter().map(|problem| problem.render(colours)).collect();
+        let mut out: String = self.0.iter().take(MAX_SHOWN).map(|problem| problem.render(colours)).collect();
         let n = self.0.len();
+        if n > MAX_SHOWN {
+            out.push_str(&format!("… and {} more\n", n - MAX_SHOWN));
+        }
         out.push_str(&format!("{n} problem{} found; nothing was run\n", if n == 1 { "" } else { "s" }));
         out
     }

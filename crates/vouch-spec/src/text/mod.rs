@@ -23,6 +23,9 @@
 mod decode;
 mod diagnostic;
 mod node;
+mod outside;
+mod read;
+mod snippet;
 mod source;
 mod suggest;
 pub mod toml;
@@ -31,6 +34,8 @@ pub mod yaml;
 pub use decode::{Decoder, Spanned};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use node::{Key, Node, NodeKind};
+pub use outside::OutsideText;
+pub use read::read_file;
 pub use source::{Source, Span};
 pub use suggest::{did_you_mean, suggest};
 

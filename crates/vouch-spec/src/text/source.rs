@@ -1,7 +1,11 @@
 //! A file's name and text, and places in it.
 
+use super::read::read_file;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The longest file that is parsed, in bytes. A tree takes some fifty times the length of its text.
+const MAX_LENGTH: u64 = 2 << 20;
 
 /// A text file as it was read. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,9 +30,9 @@ impl Source {
         Self(Arc::new(SourceText { path: path.into(), text: text.into() }))
     }
 
-    /// Reads a file. The error says which file.
+    /// Reads a regular file of at most [`MAX_LENGTH`] bytes. The error says which file.
     pub fn read(path: &Path) -> std::io::Result<Self> {
-        let bytes = std::fs::read(path)
+        let bytes = read_file(path, MAX_LENGTH)
             .map_err(|e| std::io::Error::new(e.kind(), format!("cannot read {}: {e}", path.display())))?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();

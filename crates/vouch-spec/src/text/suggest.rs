@@ -1,10 +1,17 @@
 //! The suggest valid word for a misspelt one.
 
+/// Longer words, in bytes, are like no other: the distance takes memory for each pair of characters.
+const MAX_WORD: usize = 100;
+
 /// The candidate most like `word`, if any is like it at all.
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > MAX_WORD {
+        return None;
+    }
     let lower = word.to_lowercase();
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= MAX_WORD)
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= 1.max(word.len().min(candidate.len()) / 3))
         .min_by_key(|(distance, _)| *distance)

@@ -148,6 +148,7 @@ impl<'s> YamlReader<'s> {
 
     fn map(&mut self, start: Span, depth: usize) -> YamlResult<Node> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
+        let mut first_places: HashMap<String, usize> = HashMap::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
@@ -162,14 +163,15 @@ impl<'s> YamlReader<'s> {
                 continue;
             };
             let key = Key { name, span: key_node.span };
-            if let Some((first, _)) = entries.iter().find(|(k, _)| k.name == key.name) {
-                let (line, _) = self.source.line_column(first.span.start);
+            if let Some(first) = first_places.get(&key.name) {
+                let (line, _) = self.source.line_column(*first);
                 self.problems.push(
                     Diagnostic::new(self.source, key.span, format!("`{}` is given twice", key.name))
                         .help(format!("the first stands in line {line}; keep one")),
                 );
                 continue;
             }
+            first_places.insert(key.name.clone(), key.span.start);
             entries.push((key, value));
         }
     }

@@ -95,6 +95,38 @@ async fn a_late_response_is_a_timeout() {
     assert_eq!(send(&request("/slow"), &server.uri(), timeout).await.expect_err("late"), HttpError::Timeout(timeout));
 }
 
+/// A server that answers every request with this head, and then with zeros without end, each after `pause`.
+fn endless(pause: Duration) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            while stream.write_all(&[b'0'; 4096]).is_ok() {
+                std::thread::sleep(pause);
+            }
+        }
+    });
+    base
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_read_up_to_its_limit() {
+    let error = send(&request("/"), &endless(Duration::ZERO), TIMEOUT).await.expect_err("too long");
+    assert_eq!(error, HttpError::TooLong);
+    assert!(error.to_string().contains("longer than 1048576 bytes"));
+}
+
+#[tokio::test]
+async fn a_body_that_drips_ends_at_the_deadline_of_the_call() {
+    let timeout = Duration::from_millis(100);
+    let error = send(&request("/"), &endless(Duration::from_millis(10)), timeout).await.expect_err("late");
+    assert_eq!(error, HttpError::Timeout(timeout));
+}
+
 #[tokio::test]
 async fn a_closed_port_refuses_the_connection() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -1,5 +1,6 @@
 //! What the SDK needs from its device, and the ordinary ways to have it.
 
+use crate::wire::{BodyError, read_body};
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use std::collections::HashMap;
@@ -370,7 +371,11 @@ impl Network for HttpNetwork {
         let response = request.send().await.map_err(why)?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = response.bytes().await.map_err(why)?.to_vec();
+        let body = match read_body(response).await {
+            Ok(body) => body.to_vec(),
+            Err(BodyError::Http(error)) => return Err(why(error)),
+            Err(BodyError::TooLong) => return Err(NetworkError::ConnectionLost),
+        };
         Ok(HttpResponse { status, retry_after: retry_after.map(Duration::from_secs), body })
     }
 }

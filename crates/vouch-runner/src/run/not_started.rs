@@ -1,0 +1,124 @@
+//! The events of a run that ends before its first case: the system under test cannot be started, or the user interrupts.
+//! Whoever collects reports sees why, in every format.
+
+use super::cause::CauseKey;
+use super::event::{RunEvent, Started};
+use super::plan::Plan;
+use super::summary::{Completeness, SummaryBuilder};
+use super::verdict::{CaseReport, Excerpt, Finding, Location, Severity, Strictness, Verdict};
+use crate::record::{FORMAT, Host, RunContext};
+use crate::target_setup::TargetError;
+use std::time::{Duration, SystemTime};
+use vouch_sim::wire::redact::Redactor;
+use vouch_spec::protocol::Role;
+use vouch_spec::protocol::message::{Area, SdkName};
+
+/// The id of the only case in the record of a run whose system under test did not start.
+pub const START_CASE: &str = "start-of-the-system-under-test";
+
+/// The number of lines of standard error in the finding.
+const SHOWN_STDERR_LINES: usize = 12;
+
+/// What is known of a run that has not started.
+pub struct NotStarted<'a> {
+    pub plan: &'a Plan,
+    pub context: RunContext,
+    pub profile: String,
+    pub strictness: Strictness,
+    pub require_all: bool,
+    /// Why it cannot start. `None`: it was interrupted.
+    pub error: Option<&'a TargetError>,
+}
+
+impl NotStarted<'_> {
+    /// The events of the run, in order.
+    pub fn events(self) -> Vec<RunEvent> {
+        let started = self.started();
+        let case = self.error.map(|error| start_case(error, started.target_file.as_deref()));
+        let mut summary = SummaryBuilder::new(self.plan.clauses.clone(), started.scope());
+        case.iter().for_each(|case| summary.add(case));
+        let summary = summary.finish(started.cases, Duration::ZERO, self.error.is_none());
+        let mut events = vec![RunEvent::Started(Box::new(started))];
+        events.extend(case.map(|case| RunEvent::CaseFinished(Box::new(case))));
+        events.push(RunEvent::Finished(summary));
+        events
+    }
+
+    fn started(&self) -> Started {
+        let RunContext { roles, target_file, build_digest, suite, arguments } = self.context.clone();
+        let name = match self.error {
+            Some(TargetError::NotReady { name, .. }) => name.clone(),
+            Some(TargetError::Start(error)) => error.program.clone(),
+            Some(TargetError::Keys(_)) | None => target_file.clone().unwrap_or_else(|| "built in".into()),
+        };
+        Started {
+            format: FORMAT,
+            vouch: env!("CARGO_PKG_VERSION").into(),
+            started_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            target: name.clone(),
+            target_file,
+            roles: roles.iter().map(|role| role.word().to_owned()).collect(),
+            sdk: SdkName { name, version: String::new(), platform: String::new() },
+            build_digest,
+            capabilities: vec![],
+            profile: self.profile.clone(),
+            suite,
+            arguments,
+            host: Host::this(),
+            sdk_under_test: roles.contains(&Role::Sdk),
+            cloud_under_test: roles.contains(&Role::Api) || roles.contains(&Role::Idp),
+            token_storage: vec![Area::Secure],
+            time: "virtual".into(),
+            cases: self.plan.cases.len(),
+            jobs: 0,
+            completeness: if self.plan.is_part { Completeness::Part } else { Completeness::Whole },
+            require_all: self.require_all,
+            strictness: self.strictness,
+            seed: None,
+            vary: None,
+        }
+    }
+}
+
+fn last_lines(text: &str) -> String {
+    let mut lines: Vec<_> = text.lines().rev().take(SHOWN_STDERR_LINES).collect();
+    lines.reverse();
+    lines.join("\n")
+}
+
+fn start_case(error: &TargetError, target_file: Option<&str>) -> CaseReport {
+    let redactor = Redactor::default();
+    let file = target_file.unwrap_or_default().to_owned();
+    let verdict = match error {
+        TargetError::NotReady { error, .. } => {
+            let got = redactor.scrub(&error.what);
+            Verdict::Failed(vec![Finding {
+                clauses: vec![],
+                severity: Severity::Always,
+                location: Location { file: file.clone(), line: 1, column: 1 },
+                excerpt: Excerpt { first_line: 1, ..Excerpt::default() },
+                cause: CauseKey::default(),
+                exact_cause: CauseKey::default(),
+                step: redactor.scrub("start the system under test, and ask what it can do"),
+                expected: redactor.scrub("a system under test that starts and answers"),
+                got,
+                wire: vec![],
+                stderr: redactor.scrub(&last_lines(&error.stderr)),
+                advice: None,
+            }])
+        }
+        TargetError::Start(_) | TargetError::Keys(_) => Verdict::HarnessFailed(redactor.scrub(&error.to_string())),
+    };
+    CaseReport {
+        id: START_CASE.into(),
+        group: "target".into(),
+        title: "The system under test starts".into(),
+        advice: None,
+        file,
+        proves: vec![],
+        verdict,
+        duration: Duration::ZERO,
+        conditions: vec![],
+        record: None,
+    }
+}
