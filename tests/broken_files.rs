@@ -80,6 +80,14 @@ fn a_folder_of_ones_own_adds_clauses_and_scenarios_with_either_ending() {
     }
 }
 
+/// A target file with a cloud at this URL.
+fn realm_at(url: &str) -> String {
+    format!(
+        "[cloud]\nname = \"c\"\n[[cloud.realms]]\nenvironment = \"production\"\nregion = \"us\"\napi = \"{url}\"\n\
+         auth = \"{url}\"\napiKey = \"k\"\n"
+    )
+}
+
 /// Files that nobody writes by hand: each is refused at once, with a text that a terminal does not obey.
 fn generated(folder: &Path) -> Vec<(PathBuf, &'static str)> {
     let far = "x".repeat(70_000);
@@ -90,7 +98,7 @@ fn generated(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         ("escapes.toml", "\"\\u001b]0;owned\\u0007\\nthe build conforms\" = 1\n".into(), "\\u{1b}]0;owned"),
         ("long.toml", format!("a = [{}]\n", "1,".repeat(2 << 20)), "it is longer than 2 MiB"),
         ("many.toml", "x = 1\n".repeat(20_000), "… and"),
-        ("port.toml", "[backend]\nname = \"b\"\nurl = \"http://127.0.0.1:99999\"\n".into(), "ports are 1 to 65535"),
+        ("port.toml", realm_at("http://127.0.0.1:99999"), "ports are 1 to 65535"),
     ];
     let mut all = vec![(PathBuf::from("/dev/zero"), "it is not a regular file")];
     let pipe = folder.join("pipe.toml");

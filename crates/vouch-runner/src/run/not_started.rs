@@ -4,8 +4,10 @@
 use super::cause::CauseKey;
 use super::event::{RunEvent, Started};
 use super::plan::Plan;
-use super::summary::{Completeness, SummaryBuilder};
+use super::runner::without_secrets;
+use super::summary::SummaryBuilder;
 use super::verdict::{CaseReport, Excerpt, Finding, Location, Severity, Strictness, Verdict};
+use crate::gate::Gate;
 use crate::record::{FORMAT, Host, RunContext};
 use crate::target_setup::TargetError;
 use std::time::{Duration, SystemTime};
@@ -35,7 +37,7 @@ impl NotStarted<'_> {
     pub fn events(self) -> Vec<RunEvent> {
         let started = self.started();
         let case = self.error.map(|error| start_case(error, started.target_file.as_deref()));
-        let mut summary = SummaryBuilder::new(self.plan.clauses.clone(), started.scope());
+        let mut summary = SummaryBuilder::new(self.plan.clauses.clone(), started.scope(), started.gate.clone());
         case.iter().for_each(|case| summary.add(case));
         let summary = summary.finish(started.cases, Duration::ZERO, self.error.is_none());
         let mut events = vec![RunEvent::Started(Box::new(started))];
@@ -46,15 +48,21 @@ impl NotStarted<'_> {
 
     fn started(&self) -> Started {
         let RunContext { roles, target_file, build_digest, suite, arguments } = self.context.clone();
+        let arguments = arguments.iter().map(|argument| without_secrets(argument)).collect();
         let name = match self.error {
             Some(TargetError::NotReady { name, .. }) => name.clone(),
             Some(TargetError::Start(error)) => error.program.clone(),
             Some(TargetError::Keys(_)) | None => target_file.clone().unwrap_or_else(|| "built in".into()),
         };
+        let name = without_secrets(&name);
+        let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let day = started_at.split('T').next().unwrap_or_default().to_owned();
         Started {
             format: FORMAT,
             vouch: env!("CARGO_PKG_VERSION").into(),
-            started_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            started_at,
+            // No waiver excuses a build that does not start.
+            gate: Gate { day, ..Gate::default() },
             target: name.clone(),
             target_file,
             roles: roles.iter().map(|role| role.word().to_owned()).collect(),
@@ -71,7 +79,9 @@ impl NotStarted<'_> {
             time: "virtual".into(),
             cases: self.plan.cases.len(),
             jobs: 0,
-            completeness: if self.plan.is_part { Completeness::Part } else { Completeness::Whole },
+            completeness: self.plan.completeness(),
+            shard: self.plan.shard,
+            merged_from: vec![],
             require_all: self.require_all,
             strictness: self.strictness,
             seed: None,

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use vouch_sim::clock::ClockMode;
+use vouch_sim::wire::redact::Redactor;
 use vouch_spec::protocol::message::SdkName;
 
 /// Becomes true when the user interrupts the run.
@@ -153,6 +154,11 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     on_event(RunEvent::Finished(summary.finish(planned, end)));
 }
 
+/// A text without what looks like a secret: at the start of a run, no secret is known yet.
+pub(super) fn without_secrets(text: &str) -> String {
+    Redactor::default().scrub(text).to_string()
+}
+
 fn started_event(settings: &Settings, cases: usize, scope: RunScope) -> Started {
     let RunContext { roles, target_file, build_digest, suite, arguments } = settings.context.clone();
     let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
@@ -162,15 +168,19 @@ fn started_event(settings: &Settings, cases: usize, scope: RunScope) -> Started 
         vouch: env!("CARGO_PKG_VERSION").into(),
         started_at,
         gate: Gate { day, ..settings.gate.clone() },
-        target: settings.target.clone(),
+        target: without_secrets(&settings.target),
         target_file,
         roles: roles.iter().map(|role| role.word().to_owned()).collect(),
-        sdk: settings.sdk.clone(),
+        sdk: SdkName {
+            name: without_secrets(&settings.sdk.name),
+            version: without_secrets(&settings.sdk.version),
+            platform: without_secrets(&settings.sdk.platform),
+        },
         build_digest,
         capabilities: settings.engine.capabilities.iter().map(|capability| capability.word().to_owned()).collect(),
         profile: settings.engine.profile.name.clone(),
         suite,
-        arguments,
+        arguments: arguments.iter().map(|argument| without_secrets(argument)).collect(),
         host: Host::this(),
         sdk_under_test: matches!(settings.engine.sdk, SdkRole::Command(_)),
         cloud_under_test: scope.servers_first,

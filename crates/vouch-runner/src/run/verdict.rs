@@ -49,7 +49,7 @@ impl CaseReport {
         Self {
             id: case.id.clone(),
             group: case.scenario.group.clone(),
-            title: case.scenario.header.title.clone(),
+            title: Redactor::default().scrub(&case.scenario.header.title).to_string(),
             advice,
             file: case.scenario.source.path().display().to_string(),
             proves: case.scenario.proves().map(str::to_owned).collect(),
@@ -287,7 +287,18 @@ impl Excerpt {
         let shown: String = lines.take(line + 2 - first_line).collect();
         let start = span.start.saturating_sub(skipped).min(shown.len());
         let length = span.end.saturating_sub(span.start).min(shown.len() - start);
-        Self { first_line, text: shown, start, length }.cut()
+        Self { first_line, text: shown, start, length }.cut().without_secrets()
+    }
+
+    /// Without what looks like a secret, with the marked part where it was.
+    fn without_secrets(self) -> Self {
+        let redactor = Redactor::default();
+        let end = self.start + self.length;
+        let piece = |from: usize, to: usize| self.text.get(from..to).map(|text| redactor.scrub(text).to_string());
+        let pieces = (piece(0, self.start), piece(self.start, end), piece(end, self.text.len()));
+        let (Some(before), Some(marked), Some(after)) = pieces else { return Self::default() };
+        let (start, length) = (before.len(), marked.len());
+        Self { first_line: self.first_line, text: before + &marked + &after, start, length }
     }
 
     /// Without what is far from the marked part, in a file of long lines.

@@ -138,13 +138,30 @@ pub fn beginning(value: &str) -> Option<String> {
 
 /// A long value in pieces: its first three quarters, and its last characters. Of a value in two parts, at least two of the
 /// quarters are whole. Quarters of different tokens may be equal; their ends are not.
-pub(super) fn pieces(value: &str) -> Option<([&str; 3], &str)> {
-    let long = value.is_ascii() && value.len() >= LONG;
-    let quarter = value.len() / 4;
-    let quarters = [0, 1, 2].map(|number| value.get(number * quarter..(number + 1) * quarter));
-    let [Some(first), Some(second), Some(third)] = quarters else { return None };
-    let end = value.get(value.len().checked_sub(CUT)?..)?;
-    long.then_some(([first, second, third], end))
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pieces {
+    quarter: usize,
+    end: usize,
+}
+
+impl Pieces {
+    /// The pieces of a long value. `None` if its end is also elsewhere in it, and so tells nothing.
+    pub fn of(value: &str) -> Option<Self> {
+        let long = value.is_ascii() && value.len() >= LONG;
+        let pieces = long.then(|| Self { quarter: value.len() / 4, end: value.len() - CUT })?;
+        let is_unique = !value[..3 * pieces.quarter].contains(pieces.end(value));
+        is_unique.then_some(pieces)
+    }
+
+    /// A quarter of the value, of the first three.
+    pub fn quarter(self, value: &str, number: usize) -> &str {
+        value.get(number * self.quarter..(number + 1) * self.quarter).unwrap_or_default()
+    }
+
+    /// The last characters of the value.
+    pub fn end(self, value: &str) -> &str {
+        value.get(self.end..).unwrap_or_default()
+    }
 }
 
 /// Whether a text holds an id: in either case, without its dashes, or in Base64.

@@ -78,6 +78,8 @@ pub struct KnownSecret {
     encodings: OnceLock<Vec<String>>,
     /// The value less its last characters, where it is long: as good as the whole to whoever can guess the rest.
     beginning: Option<String>,
+    /// Its pieces, where it is long.
+    pieces: Option<encodings::Pieces>,
 }
 
 impl KnownSecret {
@@ -240,6 +242,7 @@ fn known(kind: SecretKind, name: String, value: &str) -> KnownSecret {
         value: value.to_owned(),
         encodings: OnceLock::new(),
         beginning: encodings::beginning(value),
+        pieces: encodings::Pieces::of(value),
     }
 }
 

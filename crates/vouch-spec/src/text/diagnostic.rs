@@ -133,3 +133,65 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{toml, yaml};
+    use super::*;
+
+    /// A file, changed at places that the seed draws: cut off, doubled, or with what a terminal obeys.
+    fn damaged(text: &str, seed: u64) -> String {
+        let insertions = [
+            "\u{1b}[31m",
+            "\u{202e}",
+            "\0",
+            "\r",
+            "[[[[",
+            "]}",
+            ": ",
+            "\t\t",
+            "\"",
+            "'''",
+            "&a *a",
+            "\u{feff}",
+            "- - -",
+        ];
+        let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut draw = |below: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random >> 33).unwrap_or(0) % below.max(1)
+        };
+        let mut characters: Vec<char> = text.chars().collect();
+        for _ in 0..=draw(4) {
+            let at = draw(characters.len());
+            match draw(4) {
+                0 => characters.truncate(at),
+                1 => characters.splice(at..at, "y".repeat(80_000).chars()).for_each(drop),
+                2 => characters = [&characters[..], &characters[..at]].concat(),
+                _ => characters.splice(at..at, insertions[draw(insertions.len())].chars()).for_each(drop),
+            }
+        }
+        characters.into_iter().collect()
+    }
+
+    #[test]
+    fn every_mistake_of_a_damaged_file_is_drawn_safely() {
+        let texts = [
+            "id: a\ntitle: 'b c'\nmatrix: {x: [1, 2]}\nsteps:\n  - {signIn: $token, expect: ok}\n  - status: []\n",
+            "[sdk]\nname = \"a\"\ncommand = [\"b\", 'c']\nenv = { D = \"e\" }\n[deadlines]\ncall = \"1s\"\n",
+        ];
+        let mut drawn = 0;
+        for seed in 0..400 {
+            let source = Source::new("f\u{1b}", damaged(texts[usize::from(seed % 2 == 0)], seed));
+            let mistakes = if seed % 3 == 0 { toml::parse(&source).1 } else { yaml::parse(&source).1 };
+            let text = Diagnostics(mistakes).tidy().render(false);
+            drawn += usize::from(text.lines().count() > 1);
+            let obeyed = text.chars().find(|character| *character != '\n' && !OutsideText::is_safe(*character));
+            assert_eq!(obeyed, None, "seed {seed}: {text:?}");
+            assert!(text.lines().all(|line| line.chars().count() < 2_000), "seed {seed}");
+        }
+        assert!(drawn > 100, "only {drawn} files had a mistake");
+    }
+}

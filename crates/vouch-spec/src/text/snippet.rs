@@ -44,6 +44,8 @@ impl Snippet {
         if let Some(next) = text.get(line_end + 1..) {
             out.push('\n');
             out += &whole(next.lines().next().unwrap_or_default());
+            // So that an empty line is drawn, too.
+            out += if next.contains('\n') { "\n" } else { "" };
         }
         let (line, column) = source.line_column(start);
         Self {
@@ -126,7 +128,7 @@ mod tests {
     #[test]
     fn a_short_line_stays_whole_between_its_neighbours() {
         let of = snippet("one\ntwo is bad\nthree\nfour", "is");
-        assert_eq!((of.text.as_str(), of.first_line, of.column), ("one\ntwo is bad\nthree", 0, 4));
+        assert_eq!((of.text.as_str(), of.first_line, of.column), ("one\ntwo is bad\nthree\n", 0, 4));
         assert_eq!(&of.text[of.start..of.start + of.length], "is");
         let first = snippet("bad\n", "bad");
         assert_eq!((first.text.as_str(), first.first_line, first.start), ("bad\n", 0, 0));

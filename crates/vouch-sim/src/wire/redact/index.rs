@@ -25,7 +25,7 @@ type Place = (usize, Part);
 enum Part {
     Whole(SecretEncoding),
     Beginning,
-    /// A quarter, from 0; see [`encodings::pieces`].
+    /// A quarter, from 0; see [`encodings::Pieces`].
     Quarter(usize),
 }
 
@@ -44,11 +44,11 @@ fn bit(end: [u8; END]) -> usize {
 }
 
 /// The bit of the piece that the text ends with; 0 if it ends with none.
-fn piece_before(so_far: &[u8], value: &str, part: Part) -> u8 {
-    let Some((quarters, end)) = encodings::pieces(value) else { return 0 };
+fn piece_before(so_far: &[u8], known: &KnownSecret, part: Part) -> u8 {
+    let Some(pieces) = known.pieces else { return 0 };
     let (text, bit) = match part {
-        Part::Quarter(at) => (quarters[at], 1 << at),
-        Part::Whole(_) | Part::Beginning => (end, END_BIT),
+        Part::Quarter(at) => (pieces.quarter(&known.value, at), 1 << at),
+        Part::Whole(_) | Part::Beginning => (pieces.end(&known.value), END_BIT),
     };
     if so_far.ends_with(text.as_bytes()) { bit } else { 0 }
 }
@@ -61,9 +61,8 @@ impl Index {
         }
         let beginning =
             known.beginning.as_ref().and_then(|text| Some((Part::Beginning, *text.as_bytes().last_chunk()?)));
-        let quarters = encodings::pieces(&known.value).map(|(quarters, _)| quarters);
-        let quarters = quarters.iter().flatten().enumerate();
-        let quarters = quarters.filter_map(|(at, text)| Some((Part::Quarter(at), *text.as_bytes().last_chunk()?)));
+        let quarter = |at| Some((Part::Quarter(at), *known.pieces?.quarter(&known.value, at).as_bytes().last_chunk()?));
+        let quarters = (0..3).filter_map(quarter);
         let whole = encodings::last_bytes(&known.value).map(|(encoding, end)| (Part::Whole(encoding), end));
         for (part, end) in whole.chain(beginning).chain(quarters) {
             self.maybe[bit(end) / 64] |= 1 << (bit(end) % 64);
@@ -100,7 +99,7 @@ impl Index {
                         partial.insert(*number);
                     }
                     Part::Whole(SecretEncoding::AsIs) | Part::Quarter(_) => {
-                        *pieces.entry(*number).or_default() |= piece_before(so_far, &known.value, *part);
+                        *pieces.entry(*number).or_default() |= piece_before(so_far, known, *part);
                     }
                     _ => {}
                 }
