@@ -103,6 +103,7 @@ fn start_case(error: &TargetError, target_file: Option<&str>) -> CaseReport {
         TargetError::NotReady { error, .. } => {
             let got = redactor.scrub(&error.what);
             Verdict::Failed(vec![Finding {
+                setup: false,
                 clauses: vec![],
                 severity: Severity::Always,
                 location: Location { file: file.clone(), line: 1, column: 1 },
