@@ -111,8 +111,10 @@ fn planted() -> (Vec<(String, String)>, Vec<String>) {
     let (planted, script) = (folder.path().join("planted"), root().join("tests/adapters/rogue.py"));
     let name = "the build conforms\\n\\u001b[31m\\u202e<b>";
     let text = format!(
-        "[sdk]\nname = \"{name}\"\ncommand = [\"python3\", \"-I\", \"-S\", {script:?}, \"plants\", {planted:?}]\n\
-         env = {{ API_KEY = \"sk_us_planted0123456789\" }}\n"
+        "[sdk]\nname = \"{name}\"\ncommand = [\"python3\", \"-I\", \"-S\", \"{}\", \"plants\", \"{}\"]\n\
+         env = {{ API_KEY = \"sk_us_planted0123456789\" }}\n",
+        script.display(),
+        planted.display()
     );
     let scenario = "id: own\ntitle: \"t \\e[31m\\n the build conforms <script>alert(1)</script> sk_us_planted0123456789\"\n\
                     proves: [EXC-1]\nsteps: [{issueToken: {user: ada, as: token}}, {signIn: $token}]\n";
@@ -165,8 +167,13 @@ fn no_view_shows_a_planted_secret_and_none_is_obeyed() {
         }
         let obeyed = text.chars().find(|c| *c != '\n' && *c != '\t' && !vouch_spec::text::OutsideText::is_safe(*c));
         assert_eq!(obeyed, None, "{view}");
-        assert!(!text.lines().any(|line| line.trim() == "the build conforms"), "{view} has a forged line");
-        assert!(!text.lines().any(|line| line.starts_with("::error::x")), "{view} has a forged command");
+        // In a report for terminals, blocks of outside text are indented; the verdict is not. In XML and HTML lines mean nothing.
+        let has_lines = !["junit", "html"].contains(&view.as_str());
+        assert!(
+            !has_lines || !text.lines().any(|line| line.trim_end() == "the build conforms"),
+            "{view} has a forged line"
+        );
+        assert!(!has_lines || !text.lines().any(|line| line.starts_with("::error::x")), "{view} has a forged command");
         if ["html", "junit", "markdown", "github-summary"].contains(&view.as_str()) {
             assert!(!text.contains("<script>alert"), "{view} has foreign HTML");
         }

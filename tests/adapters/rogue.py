@@ -131,7 +131,7 @@ for line in sys.stdin:
     request = json.loads(line)
     method = request.get("method")
     if method == "initialize":
-        name = HOSTILE + "n" * 500000 if MODE == "plants" else "rogue"
+        name = HOSTILE + "n" * 100000 if MODE == "plants" else "rogue"
         sdk = {"name": name, "version": MODE, "platform": "python"}
         answer(request, {"protocol": 1, "sdk": sdk, "capabilities": CAPABILITIES})
     elif method in ("start", "clock"):

@@ -225,9 +225,10 @@ impl LoadFile {
         let users = overrides.users.or(self.users).unwrap_or(installations.min(1000)).max(1);
         let mut load = Load {
             journeys: vec![],
-            title: self.title.as_deref().map(shown).unwrap_or_else(|| {
-                workloads.iter().map(|workload| workload.name.as_str()).collect::<Vec<_>>().join(", ")
-            }),
+            title: self.title.as_deref().map_or_else(
+                || workloads.iter().map(|workload| workload.name.as_str()).collect::<Vec<_>>().join(", "),
+                shown,
+            ),
             workloads,
             arrivals,
             duration,

@@ -128,8 +128,11 @@ pub enum PlanError {
 /// The most calls of one workload.
 const MAX_CALLS: usize = 1_000;
 
+/// A number of a load: its name, its value, the least and the most that it may be.
+type Range = (&'static str, fn(&Load) -> u32, u32, u32);
+
 /// The ranges of the numbers of a load. An installation takes a kilobyte, a connection some more.
-const RANGES: [(&str, fn(&Load) -> u32, u32, u32); 5] = [
+const RANGES: [Range; 5] = [
     ("threads", |load| load.threads, 1, 256),
     ("connections", |load| load.connections, 1, 100_000),
     ("installations", |load| load.installations, 0, 10_000_000),

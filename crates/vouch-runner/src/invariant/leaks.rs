@@ -174,9 +174,7 @@ pub(super) fn in_storage(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<
 /// No token lies in parts in several items outside of the declared areas.
 fn in_parts(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
     let items = || all.iter().map(|(item, _)| item).filter(|item| !evidence.token_storage.contains(&item.area));
-    if items().nth(1).is_none() {
-        return None;
-    }
+    items().nth(1)?;
     let text: Vec<_> = items().map(|item| item.value.as_str()).collect();
     let secrets = evidence.redactor.secrets_in(&text.join(" "));
     let known = secrets.iter().find(|known| known.kind != SecretKind::ApiKey)?;

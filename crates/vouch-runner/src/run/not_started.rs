@@ -5,7 +5,7 @@ use super::cause::CauseKey;
 use super::event::{RunEvent, Started};
 use super::plan::Plan;
 use super::runner::without_secrets;
-use super::summary::SummaryBuilder;
+use super::summary::{RunEnd, SummaryBuilder};
 use super::verdict::{CaseReport, Excerpt, Finding, Location, Severity, Strictness, Verdict};
 use crate::gate::Gate;
 use crate::record::{FORMAT, Host, RunContext};
@@ -39,7 +39,7 @@ impl NotStarted<'_> {
         let case = self.error.map(|error| start_case(error, started.target_file.as_deref()));
         let mut summary = SummaryBuilder::new(self.plan.clauses.clone(), started.scope(), started.gate.clone());
         case.iter().for_each(|case| summary.add(case));
-        let summary = summary.finish(started.cases, Duration::ZERO, self.error.is_none());
+        let summary = summary.finish(started.cases, RunEnd { interrupted: self.error.is_none(), ..RunEnd::default() });
         let mut events = vec![RunEvent::Started(Box::new(started))];
         events.extend(case.map(|case| RunEvent::CaseFinished(Box::new(case))));
         events.push(RunEvent::Finished(summary));
@@ -103,6 +103,7 @@ fn start_case(error: &TargetError, target_file: Option<&str>) -> CaseReport {
         TargetError::NotReady { error, .. } => {
             let got = redactor.scrub(&error.what);
             Verdict::Failed(vec![Finding {
+                is_of_invariant: false,
                 setup: false,
                 clauses: vec![],
                 severity: Severity::Always,
@@ -121,6 +122,8 @@ fn start_case(error: &TargetError, target_file: Option<&str>) -> CaseReport {
         TargetError::Start(_) | TargetError::Keys(_) => Verdict::HarnessFailed(redactor.scrub(&error.to_string())),
     };
     CaseReport {
+        late: None,
+        cpu_wait: Duration::ZERO,
         id: START_CASE.into(),
         group: "target".into(),
         title: "The system under test starts".into(),

@@ -11,8 +11,8 @@ mod cpu_wait;
 mod http;
 mod http_service;
 mod in_process;
-mod outside_files;
 mod orphans;
+mod outside_files;
 mod process;
 mod signal;
 #[cfg(target_os = "linux")]
@@ -31,8 +31,8 @@ pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, HookError, R
 pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};
 pub use http_service::{Service, ServiceError, ServiceSpec};
 
-pub use outside_files::OutsideFiles;
 pub use orphans::OrphanReaper;
+pub use outside_files::OutsideFiles;
 pub use process::{HostCallbacks, Process, SutError};
 
 use std::path::{Path, PathBuf};
