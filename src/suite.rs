@@ -433,6 +433,7 @@ impl Suite {
             require_all: self.require_all,
             gate,
             fail_fast: self.fail_fast,
+            retries_late: true,
             rounds: self.rounds,
             shuffle: self.seed,
         };

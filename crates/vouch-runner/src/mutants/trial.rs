@@ -152,6 +152,8 @@ impl MutantTrials {
             require_all: false,
             gate: Gate::default(),
             fail_fast: false,
+            // A false alarm may come from the machine. A mutant fails by itself, and again would take the time twice.
+            retries_late: strictness == Strictness::Lenient,
             rounds: 1,
             shuffle: None,
         }

@@ -52,6 +52,8 @@ pub struct Settings {
     pub gate: Gate,
     /// Stop after the first failure.
     pub fail_fast: bool,
+    /// A case that fails while the machine is late runs again, alone.
+    pub retries_late: bool,
     /// The number of times that the plan runs.
     pub rounds: usize,
     /// The seed of a random order. `None` is the order of the files.
@@ -75,7 +77,8 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     on_event(RunEvent::Started(Box::new(start)));
     // Recorded exchanges show the usual conditions.
     let compares = settings.snapshots && settings.engine.vary.is_none();
-    let mut late_cases = LateCases::new(settings.engine.request_timeout);
+    let mut late_cases =
+        LateCases::new(if settings.retries_late { settings.engine.request_timeout } else { Duration::MAX });
     let context = Arc::new(CaseContext {
         engine: settings.engine,
         offer: settings.offer,
