@@ -30,7 +30,7 @@ impl Source {
         Self(Arc::new(SourceText { path: path.into(), text: text.into() }))
     }
 
-    /// Reads a regular file of at most [`MAX_LENGTH`] bytes. The error says which file.
+    /// Reads a regular file of at most 2 MiB. The error says which file.
     pub fn read(path: &Path) -> std::io::Result<Self> {
         let bytes = read_file(path, MAX_LENGTH)
             .map_err(|e| std::io::Error::new(e.kind(), format!("cannot read {}: {e}", path.display())))?;
