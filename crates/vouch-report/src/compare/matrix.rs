@@ -1,9 +1,10 @@
 //! Builds side by side: the status of each clause in each record.
 
+use super::table;
 use crate::markdown::inline;
 use crate::outside_text::line;
 use crate::run_text::{build_name, outcome_sentence};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::summary::{ClauseStatus, Summary};
@@ -132,25 +133,12 @@ impl Matrix {
     }
 
     fn html(&self) -> Markup {
-        html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width";
-                    title { "Vouch: builds by clause" }
-                    style { (PreEscaped(STYLE)) }
-                }
-                body {
-                    main {
-                        h1 { "Builds by clause" }
-                        (self.html_builds())
-                        (self.html_clauses())
-                        p { (self.note().trim()) }
-                    }
-                }
-            }
-        }
+        let body = html! {
+            (self.html_builds())
+            (self.html_clauses())
+            p { (self.note().trim()) }
+        };
+        table::page("builds by clause", "Builds by clause", &body)
     }
 
     fn html_builds(&self) -> Markup {
@@ -202,15 +190,6 @@ impl Matrix {
         }
     }
 }
-
-/// The colours have a contrast of at least 4.5 to 1.
-pub(super) const STYLE: &str = ":root { color-scheme: light dark; }
-body { font: 1rem/1.4 system-ui, sans-serif; margin: 1rem; }
-table { border-collapse: collapse; margin-bottom: 2rem; display: block; overflow-x: auto; }
-caption { font-weight: bold; text-align: left; }
-th, td { border: 1px solid #888; padding: 0.2rem 0.6rem; text-align: left; vertical-align: top; }
-.violated { background: #b00020; color: #fff; font-weight: bold; }
-";
 
 fn add_column(rows: &mut Vec<Row>, column: usize, columns: usize, summary: &Summary) {
     for clause in &summary.clauses {

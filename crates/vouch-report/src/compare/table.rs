@@ -1,6 +1,6 @@
 //! A document of short texts and tables, as console text, Markdown or HTML.
 
-use super::matrix::{MatrixFormat, STYLE};
+use super::matrix::MatrixFormat;
 use crate::markdown::inline;
 use crate::outside_text::line;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -21,7 +21,7 @@ pub(super) fn render(title: &str, blocks: &[Block], format: MatrixFormat) -> Str
         MatrixFormat::Markdown => {
             format!("# {title}\n\n") + &blocks.iter().map(markdown).collect::<Vec<_>>().join("\n")
         }
-        MatrixFormat::Html => page(title, blocks).into_string(),
+        MatrixFormat::Html => page(title, title, &html! { @for block in blocks { (element(block)) } }).into_string(),
     }
 }
 
@@ -62,7 +62,17 @@ fn markdown(block: &Block) -> String {
     }
 }
 
-fn page(title: &str, blocks: &[Block]) -> Markup {
+/// The colours have a contrast of at least 4.5 to 1.
+const STYLE: &str = ":root { color-scheme: light dark; }
+body { font: 1rem/1.4 system-ui, sans-serif; margin: 1rem; }
+table { border-collapse: collapse; margin-bottom: 2rem; display: block; overflow-x: auto; }
+caption { font-weight: bold; text-align: left; }
+th, td { border: 1px solid #888; padding: 0.2rem 0.6rem; text-align: left; vertical-align: top; }
+.violated { background: #b00020; color: #fff; font-weight: bold; }
+";
+
+/// A page that needs no other file.
+pub(super) fn page(title: &str, heading: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -72,7 +82,7 @@ fn page(title: &str, blocks: &[Block]) -> Markup {
                 title { "Vouch: " (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body { main { h1 { (title) } @for block in blocks { (element(block)) } } }
+            body { main { h1 { (heading) } (body) } }
         }
     }
 }

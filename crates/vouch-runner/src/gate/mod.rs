@@ -45,6 +45,13 @@ pub enum Excuse {
 }
 
 impl Gate {
+    /// The gate of a run that starts at this time (RFC 3339, UTC).
+    #[must_use]
+    pub fn at(&self, started_at: &str) -> Self {
+        let day = started_at.split('T').next().unwrap_or_default().to_owned();
+        Self { day, ..self.clone() }
+    }
+
     /// Reads a file of waivers (TOML), and adds its entries.
     ///
     /// # Errors

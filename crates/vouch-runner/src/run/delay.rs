@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 /// How often the delay is measured.
 const INTERVAL: Duration = Duration::from_millis(25);
 /// Shorter delays are not kept.
-const NOTED: Duration = Duration::from_millis(50);
+const MIN_RECORDED: Duration = Duration::from_millis(50);
 /// The number of kept delays. The oldest are dropped.
-const MAX_NOTED: usize = 100_000;
+const MAX_RECORDED: usize = 100_000;
 
 /// Measures the delay from its creation until it is dropped.
 pub(super) struct DelayMeter(Arc<Measured>);
@@ -22,13 +22,13 @@ struct Measured {
 }
 
 impl Measured {
-    fn note(&self, due: Instant) {
+    fn record(&self, due: Instant) {
         let now = Instant::now();
         let delay = now.saturating_duration_since(due);
-        if delay >= NOTED {
+        if delay >= MIN_RECORDED {
             let mut delays = self.delays.lock();
-            if delays.len() == MAX_NOTED {
-                delays.drain(..MAX_NOTED / 2);
+            if delays.len() == MAX_RECORDED {
+                delays.drain(..MAX_RECORDED / 2);
             }
             delays.push((now, delay));
         }
@@ -45,7 +45,7 @@ impl DelayMeter {
                 let due = Instant::now() + INTERVAL;
                 std::thread::sleep(INTERVAL);
                 let Some(measured) = of_thread.upgrade() else { return };
-                measured.note(due);
+                measured.record(due);
             }
         });
         // Without the thread, the task still measures.
@@ -56,7 +56,7 @@ impl DelayMeter {
                 let due = Instant::now() + INTERVAL;
                 tokio::time::sleep(INTERVAL).await;
                 let Some(measured) = of_task.upgrade() else { return };
-                measured.note(due);
+                measured.record(due);
             }
         });
         Self(measured)

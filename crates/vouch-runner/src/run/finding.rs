@@ -144,7 +144,7 @@ async fn finding(case: &PlannedCase, world: &World, found: Nonconformity) -> Fin
         expected: scrub(&found.expected),
         got: scrub(&found.got),
         wire: last_exchanges(&exchanges, world),
-        stderr: scrub(&last_lines(&stderr, SHOWN_STDERR_LINES)),
+        stderr: scrub(&last_lines(&stderr)),
         advice: found.advice,
     }
 }
@@ -210,7 +210,8 @@ fn last_exchanges(exchanges: &[Exchange], world: &World) -> Vec<Redacted> {
     shown.map(|(index, exchange)| render::exchange(index + 1, exchange, &world.redactor)).collect()
 }
 
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
+/// The lines of standard error that a finding shows.
+pub(super) fn last_lines(stderr: &str) -> String {
+    let lines: Vec<_> = stderr.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_STDERR_LINES)..].join("\n")
 }

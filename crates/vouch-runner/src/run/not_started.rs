@@ -3,6 +3,7 @@
 
 use super::cause::CauseKey;
 use super::event::{RunEvent, Started};
+use super::finding;
 use super::plan::Plan;
 use super::runner::without_secrets;
 use super::summary::{RunEnd, SummaryBuilder};
@@ -10,16 +11,13 @@ use super::verdict::{CaseReport, Excerpt, Finding, Location, Severity, Strictnes
 use crate::gate::Gate;
 use crate::record::{FORMAT, Host, RunContext};
 use crate::target_setup::TargetError;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::protocol::Role;
 use vouch_spec::protocol::message::{Area, SdkName};
 
 /// The id of the only case in the record of a run whose system under test did not start.
 pub const START_CASE: &str = "start-of-the-system-under-test";
-
-/// The number of lines of standard error in the finding.
-const SHOWN_STDERR_LINES: usize = 12;
 
 /// What is known of a run that has not started.
 pub struct NotStarted<'a> {
@@ -56,13 +54,12 @@ impl NotStarted<'_> {
         };
         let name = without_secrets(&name);
         let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-        let day = started_at.split('T').next().unwrap_or_default().to_owned();
         Started {
             format: FORMAT,
             vouch: env!("CARGO_PKG_VERSION").into(),
-            started_at,
             // No waiver excuses a build that does not start.
-            gate: Gate { day, ..Gate::default() },
+            gate: Gate::default().at(&started_at),
+            started_at,
             target: name.clone(),
             target_file,
             roles: roles.iter().map(|role| role.word().to_owned()).collect(),
@@ -90,12 +87,6 @@ impl NotStarted<'_> {
     }
 }
 
-fn last_lines(text: &str) -> String {
-    let mut lines: Vec<_> = text.lines().rev().take(SHOWN_STDERR_LINES).collect();
-    lines.reverse();
-    lines.join("\n")
-}
-
 fn start_case(error: &TargetError, target_file: Option<&str>) -> CaseReport {
     let redactor = Redactor::default();
     let file = target_file.unwrap_or_default().to_owned();
@@ -115,24 +106,16 @@ fn start_case(error: &TargetError, target_file: Option<&str>) -> CaseReport {
                 expected: redactor.scrub("a system under test that starts and answers"),
                 got,
                 wire: vec![],
-                stderr: redactor.scrub(&last_lines(&error.stderr)),
+                stderr: redactor.scrub(&finding::last_lines(&error.stderr)),
                 advice: None,
             }])
         }
         TargetError::Start(_) | TargetError::Keys(_) => Verdict::HarnessFailed(redactor.scrub(&error.to_string())),
     };
     CaseReport {
-        late: None,
-        cpu_wait: Duration::ZERO,
-        id: START_CASE.into(),
         group: "target".into(),
         title: "The system under test starts".into(),
-        advice: None,
         file,
-        proves: vec![],
-        verdict,
-        duration: Duration::ZERO,
-        conditions: vec![],
-        record: None,
+        ..CaseReport::bare(START_CASE, verdict)
     }
 }

@@ -165,12 +165,11 @@ pub(super) fn without_secrets(text: &str) -> String {
 fn started_event(settings: &Settings, cases: usize, scope: RunScope) -> Started {
     let RunContext { roles, target_file, build_digest, suite, arguments } = settings.context.clone();
     let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    let day = started_at.split('T').next().unwrap_or_default().to_owned();
     Started {
         format: FORMAT,
         vouch: env!("CARGO_PKG_VERSION").into(),
+        gate: settings.gate.at(&started_at),
         started_at,
-        gate: Gate { day, ..settings.gate.clone() },
         target: without_secrets(&settings.target),
         target_file,
         roles: roles.iter().map(|role| role.word().to_owned()).collect(),

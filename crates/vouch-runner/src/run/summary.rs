@@ -394,21 +394,7 @@ mod tests {
     use vouch_sim::wire::redact::Redacted;
 
     fn case(proves: &[&str], verdict: Verdict) -> CaseReport {
-        let text = String::new;
-        CaseReport {
-            id: "case".into(),
-            group: text(),
-            title: text(),
-            advice: None,
-            file: text(),
-            proves: proves.iter().map(|id| (*id).to_owned()).collect(),
-            verdict,
-            duration: Duration::ZERO,
-            conditions: vec![],
-            late: None,
-            cpu_wait: Duration::ZERO,
-            record: None,
-        }
+        CaseReport { proves: proves.iter().map(|id| (*id).to_owned()).collect(), ..CaseReport::bare("case", verdict) }
     }
 
     fn scope(require_all: bool) -> RunScope {

@@ -86,14 +86,20 @@ impl CaseReport {
     /// The report of a case whose task panicked: a fault of the harness.
     pub(super) fn lost(error: &impl fmt::Display) -> Self {
         let what = Redactor::default().scrub(&format!("the harness lost a case: {error}"));
+        let bare = Self::bare("unknown", Verdict::HarnessFailed(what));
+        Self { group: "harness".into(), title: "a case was lost".into(), ..bare }
+    }
+
+    /// A report with an id and a verdict, without a scenario.
+    pub(crate) fn bare(id: &str, verdict: Verdict) -> Self {
         Self {
-            id: "unknown".into(),
-            group: "harness".into(),
-            title: "a case was lost".into(),
+            id: id.into(),
+            group: String::new(),
+            title: String::new(),
             advice: None,
             file: String::new(),
             proves: vec![],
-            verdict: Verdict::HarnessFailed(what),
+            verdict,
             duration: Duration::ZERO,
             conditions: vec![],
             late: None,

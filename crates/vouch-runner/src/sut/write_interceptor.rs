@@ -51,13 +51,13 @@ impl WriteInterceptor {
     /// one does.
     fn fault_of(&self, call: &libc::seccomp_notif) -> Option<WriteFault> {
         // Most calls come while nothing is armed and only fill an open file, and need no look at the process.
-        let armed = self.armed.lock().is_some();
-        if !armed && !names_a_file(call) {
+        let names_a_file = names_a_file(call);
+        if !names_a_file && self.armed.lock().is_none() {
             return None;
         }
         let target = changed_path(call)?;
         if !target.starts_with(&self.root) {
-            if names_a_file(call) {
+            if names_a_file {
                 self.outside.add(target);
             }
             return None;

@@ -1,23 +1,9 @@
 use super::super::verdict::tests::finding;
 use super::*;
-use std::time::Duration;
 use vouch_sim::wire::redact::Redactor;
 
 pub fn case(id: &str, findings: Vec<Finding>) -> CaseReport {
-    CaseReport {
-        id: id.into(),
-        group: "g".into(),
-        title: String::new(),
-        advice: None,
-        file: String::new(),
-        proves: vec![],
-        verdict: Verdict::Failed(findings),
-        duration: Duration::ZERO,
-        conditions: vec![],
-        late: None,
-        cpu_wait: Duration::ZERO,
-        record: None,
-    }
+    CaseReport { group: "g".into(), ..CaseReport::bare(id, Verdict::Failed(findings)) }
 }
 
 fn caused(cause: &str, clauses: &[&str], severity: Severity) -> Finding {
