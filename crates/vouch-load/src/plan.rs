@@ -134,7 +134,8 @@ type Range = (&'static str, fn(&Load) -> u32, u32, u32);
 /// The ranges of the numbers of a load. An installation takes a kilobyte, a connection some more.
 const RANGES: [Range; 5] = [
     ("threads", |load| load.threads, 1, 256),
-    ("connections", |load| load.connections, 1, 100_000),
+    // How many this machine can open is checked against its limit on open files.
+    ("connections", |load| load.connections, 1, 10_000_000),
     ("installations", |load| load.installations, 0, 10_000_000),
     ("users", |load| load.users, 1, 10_000_000),
     ("tokens", |load| load.tokens, 0, 100_000_000),
