@@ -171,7 +171,7 @@ pub(super) fn in_storage(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<
     in_parts(evidence, all)
 }
 
-/// No token lies in parts in several items outside of the declared areas.
+/// No token is stored in parts in several items outside the declared areas.
 fn in_parts(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
     let items = || all.iter().map(|(item, _)| item).filter(|item| !evidence.token_storage.contains(&item.area));
     items().nth(1)?;
