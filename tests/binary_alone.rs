@@ -13,8 +13,11 @@ struct Installed {
 impl Installed {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::copy(assert_cmd::cargo::cargo_bin("vouch"), folder.path().join("vouch")).expect("copied");
-        Self { folder }
+        let installed = Self { folder };
+        // `cp` copies, not this process: a child that another test starts meanwhile would inherit the file open for writing, and a file that
+        // is open for writing cannot be executed ("Text file busy").
+        Command::new("cp").arg(assert_cmd::cargo::cargo_bin("vouch")).arg(installed.path("vouch")).assert().success();
+        installed
     }
 
     fn path(&self, name: &str) -> PathBuf {
