@@ -9,7 +9,7 @@ mod cloud;
 mod sdk;
 
 pub(crate) use backend::jwt;
-pub(crate) use sdk::{network, sdk_policy};
+pub(crate) use sdk::{locked, network, sdk_policy};
 
 use crate::reference::adapter::SdkFactory;
 use std::sync::Arc;

@@ -31,6 +31,12 @@ pub fn all() -> Vec<Variant> {
         allowed_by: "no clause limits what an SDK asks for its own user",
         part: crate::mutant::network::phones_home(),
     });
+    all.push(Variant {
+        name: "sdk-holds-unstored-tokens",
+        about: "Keeps tokens that locked storage did not take in memory, and sends them once they are stored",
+        allowed_by: "PER-4: the old refresh token works until its successor is used",
+        part: crate::mutant::locked::holds_tokens_back(),
+    });
     all.extend(app::variants());
     all.extend(backend::variants());
     all.extend(cloud::variants());

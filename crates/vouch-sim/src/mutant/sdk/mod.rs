@@ -5,6 +5,7 @@ mod cancelled;
 mod conditions;
 mod failed_writes;
 mod leaks;
+pub(crate) mod locked;
 mod migration;
 pub(crate) mod network;
 mod ordering;
@@ -67,6 +68,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         user_isolation::mutants(),
         user_isolation::with_memory(),
         leaks::mutants(),
+        locked::mutants(),
         after_relaunch::mutants(),
         stale_state::mutants(),
         timers::mutants(),
