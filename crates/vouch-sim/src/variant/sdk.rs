@@ -4,7 +4,7 @@ use super::variants;
 use crate::mutant::sdk_policy;
 use crate::reference::sdk::policy::{ApiNextStep, DefaultSdkPolicy, SdkPolicy, SignInPlan};
 use crate::reference::sdk::ports::{HttpResponse, NetworkError, Storage, StorageError};
-use crate::reference::sdk::record::{Record, TokenRecord};
+use crate::reference::sdk::record::{ApiKeyRecord, Record, TokenRecord};
 use crate::reference::sdk::token::SignInToken;
 use crate::reference::sdk::{Result, SdkError};
 use std::time::Duration;
@@ -56,6 +56,15 @@ variants! { SdkPolicy, sdk_policy;
         allowed by "the guide asks for one active user only; both public SDKs replace" {
         fn may_set_user(&self, _: &str, _: &str) -> bool {
             true
+        }
+    }
+    ConfiguresOnce "sdk-configures-once": "Refuses configure while a user is signed in with the API key",
+        allowed by "KEY-7: refused or without effect" {
+        fn user_after_configure(&self, current: &ApiKeyRecord, _: &str) -> Result<Option<String>> {
+            match current.user_id {
+                Some(_) => Err(SdkError::new(ErrorKind::AlreadySignedIn, "a user is signed in; sign out first")),
+                None => Ok(None),
+            }
         }
     }
     AcceptsAnyKey "sdk-any-key-prefix": "Does not check the prefix of an API key",

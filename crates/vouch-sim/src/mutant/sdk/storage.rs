@@ -2,10 +2,10 @@
 
 use super::{StorageResult, sdk_policy};
 use crate::mutant::mutants;
-use crate::reference::sdk::Secret;
 use crate::reference::sdk::policy::{DefaultSdkPolicy, INSTALLED, SESSION, SdkPolicy};
 use crate::reference::sdk::ports::{Storage, StorageError};
 use crate::reference::sdk::record::{ApiKeyRecord, Record, TokenRecord};
+use crate::reference::sdk::{Result, Secret};
 use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{Environment, Region};
 
@@ -146,6 +146,11 @@ mutants! { SdkPolicy, sdk_policy;
     KeyNotRestored "key-not-restored" breaks "KEY-2": "Does not restore an API-key sign-in" {
         fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
             Ok(DefaultSdkPolicy.restore(storage)?.filter(|record| !matches!(record, Record::ApiKey(_))))
+        }
+    }
+    ConfigureForgets "configure-forgets-user" breaks "KEY-7": "Forgets the user when configure is called again with the same API key" {
+        fn user_after_configure(&self, _: &ApiKeyRecord, _: &str) -> Result<Option<String>> {
+            Ok(None)
         }
     }
     LeavesSession "leaves-session" breaks "OUT-1": "Signs out in memory only" {

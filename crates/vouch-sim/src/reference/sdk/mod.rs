@@ -176,7 +176,7 @@ impl Sdk {
             Some(Record::ApiKey(current)) if current.user_id.is_some() && current.realm() != realm => {
                 return Err(SdkError::new(ErrorKind::AlreadySignedIn, "signed in elsewhere; sign out first"));
             }
-            Some(Record::ApiKey(current)) => current.user_id,
+            Some(Record::ApiKey(current)) => self.device.policy.user_after_configure(&current, api_key)?,
             None => None,
         };
         self.persist(Record::ApiKey(record::ApiKeyRecord {

@@ -2,7 +2,7 @@
 //! SDK. A mutant overrides the decision that it gets wrong.
 
 use super::ports::{HttpResponse, NetworkError, Storage, StorageError};
-use super::record::{Record, TokenRecord};
+use super::record::{ApiKeyRecord, Record, TokenRecord};
 use super::token::{self, SignInToken};
 use super::{Result, SdkError};
 use base64::alphabet;
@@ -154,6 +154,11 @@ pub trait SdkPolicy: Send + Sync {
     /// Whether `identify` has nothing to do. A session on hold needs a new token (REC-8, REF-7).
     fn identify_is_idle(&self, current: Option<&Record>, external_user_id: &str) -> bool {
         self.is_identified(current, external_user_id) && !current.is_some_and(Record::is_on_hold)
+    }
+
+    /// The user after `configure` is called again for the same environment and region: the same one (KEY-7).
+    fn user_after_configure(&self, current: &ApiKeyRecord, _api_key: &str) -> Result<Option<String>> {
+        Ok(current.user_id.clone())
     }
 
     /// Whether `configure` replaces a session by the API key (MIG-7).
