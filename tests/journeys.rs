@@ -31,7 +31,7 @@ fn live(folder: &Path, scenario: &str, more: &[&str]) -> (Option<i32>, String, V
     let json = folder.join("results.json");
     let assert = vouch()
         .args(["journeys", scenario, "--users", "8", "--duration", "3s", "--think-time", "10ms..40ms"])
-        .args(["--spawn-rate", "100", "--quiet", "--target"])
+        .args(["--spawn-rate", "100", "--quiet", "--no-record", "--target"])
         .arg(folder.join("vouch.toml"))
         .arg("--json")
         .arg(&json)
@@ -173,7 +173,7 @@ fn calls_that_wait_at_the_end_count() {
     let cloud = CloudProcess::start(&["--keys", "hmac", "--stall", "30s@2s"]);
     let out = vouch()
         .args(["journeys", "scenarios/refresh/rotation.yaml", "--users", "8", "--duration", "4s", "--timeout", "4s"])
-        .args(["--think-time", "10ms..40ms", "--spawn-rate", "100", "--quiet", "--target"])
+        .args(["--think-time", "10ms..40ms", "--spawn-rate", "100", "--quiet", "--no-record", "--target"])
         .arg(&cloud.target)
         .assert()
         .code(1);

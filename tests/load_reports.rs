@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{stderr, stdout, vouch};
+use common::{stderr, stdout, unwrapped, vouch};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -42,11 +42,12 @@ fn parsed(module: &str, path: &Path) -> Option<bool> {
 fn a_load_writes_every_report() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [html, text, open, json] = ["a.html", "a.prom", "a.openmetrics", "a.json"].map(|name| folder.path().join(name));
+    let record = folder.path().join("a.vouch");
     // What stood there is gone, however long it was.
     std::fs::write(&text, "stale\n".repeat(100_000)).expect("writable");
     let mut command = load("3s");
     command.arg("--html").arg(&html).arg("--prometheus").arg(&text).arg("--openmetrics").arg(&open);
-    let assert = command.arg("--json").arg(&json).assert();
+    let assert = command.arg("--json").arg(&json).arg("--record").arg(&record).assert();
     let code = assert.get_output().status.code();
     assert!(matches!(code, Some(0 | 4)), "{code:?} {}\n{}", stdout(&assert), stderr(&assert));
     let results: serde_json::Value = serde_json::from_str(&read(&json)).expect("JSON");
@@ -68,6 +69,23 @@ fn a_load_writes_every_report() {
     let page = read(&html);
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{page}");
     assert!(page.matches("<svg class=\"plot\"").count() == 4 && page.contains(&format!("<td>{good}</td>")), "{page}");
+    let written = [("html", &*html), ("prometheus", &*text), ("openmetrics", &*open), ("json", &*json)];
+    assert_record_has_all(&record, &stdout(&assert), &written);
+}
+
+/// The reports that are made of the record later are those that the load wrote, byte by byte, and so is its summary.
+fn assert_record_has_all(record: &Path, summary: &str, written: &[(&str, &Path)]) {
+    let shown = vouch().arg("show").arg(record).assert();
+    assert_eq!(stdout(&shown), summary);
+    for (format, path) in written {
+        let later = vouch().arg("report").arg(record).args(["--report", &format!("{format}=-")]).assert().success();
+        assert_eq!(stdout(&later), read(path), "{format}");
+    }
+    // Views of a run say what they got.
+    let wrong = vouch().arg("certify").arg(record).args(["--key", "none"]).assert().failure();
+    assert!(unwrapped(&stderr(&wrong)).contains("is the record of a load"), "{}", stderr(&wrong));
+    let none = vouch().arg("report").arg(record).args(["--report", "junit=-"]).assert().code(2);
+    assert!(stderr(&none).contains("no format `junit`"), "{}", stderr(&none));
 }
 
 #[test]

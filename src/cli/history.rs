@@ -5,6 +5,7 @@ use super::{CliError, Done, matrix, show};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use vouch_load::record::LoadRecord;
 use vouch_report::{History, MatrixFormat};
 use vouch_runner::report::print_stderr;
 
@@ -35,6 +36,10 @@ pub fn run(args: &Args) -> Done {
     files.sort();
     let mut history = History::new();
     for file in &files {
+        // The records of loads lie in the same folder.
+        if LoadRecord::is_in(file) {
+            continue;
+        }
         match show::read(file) {
             Ok(record) if args.target.as_ref().is_some_and(|target| record.started.target != *target) => {}
             Ok(record) => history.add(&name(file, &args.folder), &record),

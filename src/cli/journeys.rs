@@ -3,6 +3,8 @@
 use super::signals::stop_on_interrupt;
 use super::stdout::Out;
 use super::{CliError, Done, Selection, runtime, target};
+use crate::cli::load::context;
+use crate::cli::load::recorder::{RecordArgs, Recorder};
 use crate::cli::load::shared::{environment, exit_code, load_error, profile, region};
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,7 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use vouch_load::arrivals::Arrivals;
 use vouch_load::journey::{Journey, JourneyOptions, JourneyRunner, JourneyRunnerParts};
-use vouch_load::report::{JourneyReport, LoadReport, ProgressDisplay};
+use vouch_load::record::{ClosedModel, LoadRecord, LoadSettings};
+use vouch_load::report::ProgressDisplay;
 use vouch_load::threshold::Threshold;
 use vouch_load::{
     Load, LoadFile, Overrides, PlanError, ProgressEvent, TargetSetup, allow_connections, evaluate, set_up_target,
@@ -85,6 +88,9 @@ pub struct Args {
     /// Write the results as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    #[command(flatten)]
+    record: RecordArgs,
 }
 
 /// The minimum and the maximum think time.
@@ -221,6 +227,7 @@ fn options(args: &Args) -> Result<JourneyOptions, CliError> {
 
 async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Target, profile: Arc<Profile>) -> Done {
     let options = options(&args)?;
+    let mut recorder = Recorder::create(&args.record)?;
     let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| CliError::Usage(error.to_string()))?;
     allow_connections(args.users.saturating_mul(2)).map_err(|error| CliError::Usage(error.to_string()))?;
     // Goose installs a Ctrl-C handler of its own, which ends the process without a report, unless one exists already.
@@ -228,14 +235,16 @@ async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Ta
     let stop = stop_on_interrupt();
     let TargetSetup { load_target, users, token_place, services, name } =
         set_up_target(&load, &target, profile, &super::program()?).await.map_err(load_error)?;
-    let left_out = left_out(&journeys);
+    let closed_model = ClosedModel::new(&options, left_out(&journeys));
+    let settings = LoadSettings::of(&load, context(name, args.target.as_deref()), Some(closed_model));
+    recorder.start(&settings)?;
     let parts = JourneyRunnerParts {
         journeys,
         load_target,
         users,
         token_place,
         tls,
-        options: options.clone(),
+        options,
         requires_rotation: load.requires_rotation,
     };
     let runner = JourneyRunner::new(parts).map_err(load_error)?;
@@ -250,22 +259,16 @@ async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Ta
     drop(services);
     let round = round.map_err(load_error)?;
     let evaluation = evaluate(&load, &round);
-    let report = LoadReport {
-        target: &name,
-        target_file: None,
-        load: &load,
-        round: &round,
-        evaluation: &evaluation,
-        undeleted_users,
-    };
-    let report = JourneyReport { report, options: &options, left_out: &left_out };
-    let written = report.write_summary(&mut Out, console::colors_enabled());
+    let record = LoadRecord::new(settings, round, evaluation, undeleted_users);
+    let written = record.write_summary(&mut Out, console::colors_enabled());
+    let recorded = recorder.finish(&record);
     if let Some(path) = &args.json {
         let write_error = |error| CliError::Environment(format!("cannot write {}: {error}", path.display()));
-        std::fs::write(path, report.json()).map_err(write_error)?;
+        std::fs::write(path, record.json()).map_err(write_error)?;
     }
+    recorded?;
     written?;
-    Ok(exit_code(&round, &evaluation))
+    Ok(exit_code(&record))
 }
 
 /// A note for the report about the steps that were left out.

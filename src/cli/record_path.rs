@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// So many records are kept in the default folder; the oldest go first.
+/// So many records of a kind are kept in the default folder; the oldest go first.
 const KEPT: usize = 50;
 const EXTENSION: &str = "vouch";
 
@@ -17,21 +17,21 @@ fn folder() -> Option<PathBuf> {
     state.map(|state| state.join("vouch"))
 }
 
-/// A new path in the default folder. It is `None` where the user has no home.
-pub fn default_path() -> Option<PathBuf> {
+/// A new path in the default folder for a record of this kind, `run` or `load`. It is `None` where the user has no home.
+pub fn default_path(kind: &str) -> Option<PathBuf> {
     let folder = folder()?;
     // Names sort by time. A run of the same second has another process id.
     let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
-    let path = folder.join(format!("run-{time}-{}.{EXTENSION}", std::process::id()));
-    forget_old(&folder);
+    let path = folder.join(format!("{kind}-{time}-{}.{EXTENSION}", std::process::id()));
+    forget_old(&folder, kind);
     Some(path)
 }
 
-fn forget_old(folder: &Path) {
+fn forget_old(folder: &Path, kind: &str) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let is_ours = |path: &PathBuf| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.starts_with("run-") && name.ends_with(&format!(".{EXTENSION}"))
+        name.starts_with(&format!("{kind}-")) && name.ends_with(&format!(".{EXTENSION}"))
     };
     let mut records: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).filter(is_ours).collect();
     records.sort();

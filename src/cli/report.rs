@@ -1,22 +1,25 @@
 //! `vouch report`.
 
-use super::reports::{self, ReportFile};
-use super::{Done, show};
+use super::{Done, reports, show};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use vouch_load::record::LoadRecord;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// A run record.
+    /// The record of a run or a load.
     record: PathBuf,
 
     /// Make a report: a format (docs/reports.md lists them), and a file or `-` for standard output. May be repeated.
     #[arg(long = "report", value_name = "FORMAT=FILE", required = true)]
-    reports: Vec<ReportFile>,
+    reports: Vec<String>,
 }
 
 pub fn run(args: &Args) -> Done {
-    let record = show::read(&args.record)?;
-    reports::write(&args.reports, &record)?;
+    if LoadRecord::is_in(&args.record) {
+        reports::write_of_load(&args.reports, &show::read_load(&args.record)?)?;
+    } else {
+        reports::write_of_run(&args.reports, &show::read(&args.record)?)?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,9 +5,11 @@ use super::stdout::Out;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use vouch_load::record::LoadRecord;
+use vouch_load::report::LoadReportFormat;
 use vouch_report::Format;
 use vouch_runner::record::RunRecord;
-use vouch_spec::text::did_you_mean;
+use vouch_spec::text::{OutsideText, did_you_mean};
 
 /// A report to make: its format and its file.
 #[derive(Clone, Debug)]
@@ -27,15 +29,21 @@ impl FromStr for ReportFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (word, path) = text.split_once('=').ok_or("write FORMAT=FILE, for example junit=report.xml")?;
-        let words = || Format::ALL.iter().map(|(word, _)| *word);
-        let format = Format::parse(word)
-            .ok_or_else(|| format!("there is no format `{word}`; {}", did_you_mean(word, words())))?;
-        if path.is_empty() {
-            return Err("the file is missing; `-` is standard output".into());
-        }
-        Ok(Self { format, path: PathBuf::from(path) })
+        let (format, path) = parse(text, &Format::ALL)?;
+        Ok(Self { format, path })
     }
+}
+
+/// Parses `FORMAT=FILE`, with these formats.
+fn parse<F: Copy>(text: &str, formats: &[(&str, F)]) -> Result<(F, PathBuf), String> {
+    let (word, path) = text.split_once('=').ok_or("write FORMAT=FILE, for example html=report.html")?;
+    let format = formats.iter().find(|(known, _)| *known == word).map(|(_, format)| *format).ok_or_else(|| {
+        format!("there is no format `{word}`; {}", did_you_mean(word, formats.iter().map(|(word, _)| *word)))
+    })?;
+    if path.is_empty() {
+        return Err("the file is missing; `-` is standard output".into());
+    }
+    Ok((format, PathBuf::from(path)))
 }
 
 /// Checks that every file can be written, before a run of minutes ends with an error.
@@ -61,10 +69,36 @@ pub fn write(reports: &[ReportFile], record: &RunRecord) -> Result<(), CliError>
 
 fn write_one(report: &ReportFile, record: &RunRecord) -> Result<(), CliError> {
     let text = report.format.render(record).map_err(|error| CliError::Environment(error.to_string()))?;
-    if report.is_stdout() {
+    write_text(&report.path, &text)
+}
+
+fn write_text(path: &Path, text: &str) -> Result<(), CliError> {
+    if path == Path::new("-") {
         Out.write_all(text.as_bytes())?;
         return Ok(Out.flush()?);
     }
-    std::fs::write(&report.path, text)
-        .map_err(|error| CliError::Environment(format!("cannot write the report {}: {error}", report.path.display())))
+    std::fs::write(path, text)
+        .map_err(|error| CliError::Environment(format!("cannot write the report {}: {error}", path.display())))
+}
+
+/// Writes reports of a load, each given as `FORMAT=FILE`.
+pub fn write_of_load(reports: &[String], record: &LoadRecord) -> Result<(), CliError> {
+    let reports: Vec<_> = reports
+        .iter()
+        .map(|text| parse(text, &LoadReportFormat::ALL).map_err(|what| of_argument(text, &what)))
+        .collect::<Result<_, _>>()?;
+    reports.iter().try_for_each(|(format, path)| write_text(path, &format.render(record)))
+}
+
+/// Writes reports of a run, each given as `FORMAT=FILE`.
+pub fn write_of_run(reports: &[String], record: &RunRecord) -> Result<(), CliError> {
+    let reports: Vec<ReportFile> = reports
+        .iter()
+        .map(|text| text.parse().map_err(|what: String| of_argument(text, &what)))
+        .collect::<Result<_, _>>()?;
+    write(&reports, record)
+}
+
+fn of_argument(text: &str, what: &str) -> CliError {
+    CliError::Usage(format!("invalid value '{}' for '--report <FORMAT=FILE>': {what}", OutsideText::line(text)))
 }

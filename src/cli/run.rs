@@ -200,7 +200,7 @@ struct Recorder {
 
 fn recorder(args: &Args) -> Result<Recorder, CliError> {
     let wanted = args.record.is_some();
-    let path = if args.no_record { None } else { args.record.clone().or_else(record_path::default_path) };
+    let path = if args.no_record { None } else { args.record.clone().or_else(|| record_path::default_path("run")) };
     let mut recorder = Recorder { writer: None, wanted, failed: None };
     if let Some(path) = path {
         match RecordWriter::create(&path) {

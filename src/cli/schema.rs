@@ -21,6 +21,8 @@ enum What {
     Target,
     /// Lines of a run record.
     Record,
+    /// Lines of the record of a load.
+    LoadRecord,
     /// Messages of the adapter protocol.
     Protocol,
 }
@@ -30,6 +32,7 @@ pub fn run(args: &Args) -> Done {
         What::Scenario => vouch_spec::step::scenario_schema(),
         What::Target => schemars::schema_for!(vouch_runner::target_file::TargetFile).to_value(),
         What::Record => schemars::schema_for!(vouch_runner::run::event::RunEvent).to_value(),
+        What::LoadRecord => schemars::schema_for!(vouch_load::record::LoadEvent).to_value(),
         What::Protocol => vouch_spec::protocol::schema(),
     };
     writeln!(Out, "{schema:#}")?;

@@ -35,6 +35,7 @@ mod max_rate;
 mod measure;
 mod measurement_window;
 mod plan;
+pub mod record;
 pub mod report;
 mod request_template;
 mod round;

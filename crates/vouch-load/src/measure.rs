@@ -5,17 +5,27 @@ use super::failure::{Failure, WrongResponse};
 use super::latencies::{Latencies, latencies, record};
 use super::measurement_window::Completions;
 use super::threshold::Figures;
+use crate::record::{failure_list, histogram};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The measurements of one workload or call.
-#[derive(Clone)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Series {
     /// Latency from the intended start, which is what a user experiences. Covers good responses and timeouts (as a lower bound);
     /// other failures may be fast and are only counted.
+    #[serde(with = "histogram")]
+    #[schemars(with = "histogram::Histogram")]
     pub latency: Latencies,
     /// Service time from the send, of good responses.
+    #[serde(with = "histogram")]
+    #[schemars(with = "histogram::Histogram")]
     pub service: Latencies,
     pub good: u64,
+    #[serde(with = "failure_list")]
+    #[schemars(with = "Vec<failure_list::FailureEntry>")]
     pub failures: BTreeMap<Failure, FailureStats>,
     /// When good responses arrived.
     pub completions: Completions,

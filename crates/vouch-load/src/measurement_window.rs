@@ -4,19 +4,25 @@
 //! load that the server did not keep up with counts only the responses within the window.
 
 use super::latencies::{Latencies, latencies, record};
+use crate::record::histogram;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// The measured time from the end of the warm-up to the end of the load, in nanoseconds since the start of the run.
 pub type MeasurementWindow = Range<u64>;
 
 /// Counts good responses by arrival time.
-#[derive(Clone)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Completions {
     /// The number within the window, including those to arrivals of the warm-up.
     within: u64,
     /// The time of the first of them.
     first: u64,
     /// The delays after the end of the window of the others.
+    #[serde(with = "histogram")]
+    #[schemars(with = "histogram::Histogram")]
     late: Latencies,
 }
 

@@ -10,11 +10,15 @@ use super::measurement_window::MeasurementWindow;
 use super::plan::Load;
 use super::scheduler::WorkerRecord;
 use super::token_claims::LearnedClaims;
+use crate::record::{histogram, seconds};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The statistics of one second, for the progress display and the timeline.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct IntervalStats {
     /// Seconds since the start of the run.
     pub second: u64,
@@ -74,7 +78,8 @@ impl AbortPolicy {
 }
 
 /// The result of a round.
-#[derive(Clone)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Round {
     /// By name: each workload, and each call of a workload with several calls.
     pub series: Vec<(String, Series)>,
@@ -82,6 +87,8 @@ pub struct Round {
     pub total: Series,
     pub intervals: Vec<IntervalStats>,
     /// The delays between arrivals and their start with a free connection, in nanoseconds.
+    #[serde(with = "histogram")]
+    #[schemars(with = "histogram::Histogram")]
     pub lag: Latencies,
     /// Arrivals without an idle installation or an unused sign-in token.
     pub starved: u64,
@@ -99,12 +106,14 @@ pub struct Round {
     /// TLS handshakes, and how many of them resumed a session.
     pub handshakes: (u64, u64),
     /// The measured time.
+    #[serde(rename = "measuredSeconds", with = "seconds")]
+    #[schemars(with = "f64")]
     pub measured: Duration,
     /// The number of access tokens that are not readable JWTs.
     pub opaque_tokens: u64,
     pub learned_claims: LearnedClaims,
     /// Claims that differ between access tokens although they should not.
-    pub inconsistent_claims: Vec<&'static str>,
+    pub inconsistent_claims: Vec<String>,
     /// Wrong responses before the measurement started; they count as errors.
     pub wrong_before_start: u64,
     /// One in this many refresh tokens was checked for duplicates.
@@ -170,7 +179,7 @@ impl RoundBuilder {
         for checker in checkers {
             shared_users += owners.merge(&checker.owners);
             opaque_tokens += checker.opaque_tokens;
-            inconsistent_claims.extend(checker.claims.inconsistent_claims());
+            inconsistent_claims.extend(checker.claims.inconsistent_claims().into_iter().map(str::to_owned));
             if learned_claims == LearnedClaims::default() {
                 learned_claims = checker.learned_claims();
             }

@@ -8,12 +8,15 @@
 //! assert!("errors<0%".parse::<Threshold>().unwrap_err().to_string().contains("can never"));
 //! ```
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 /// A bound on one metric.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Threshold {
     /// The workload or call that it refers to; `None` for the whole run.
     pub of: Option<String>,
@@ -24,7 +27,8 @@ pub struct Threshold {
 }
 
 /// A measured value.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Metric {
     /// Latency from the intended start, at this percentile.
     Percentile(f64),
@@ -40,7 +44,8 @@ pub enum Metric {
     Rate,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Bound {
     Below,
     AtMost,

@@ -7,6 +7,8 @@ use super::failure::WrongResponse;
 use super::json_pointers::{JsonPointers, MAX_POINTERS, PointerValue};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use vouch_spec::protocol::{Environment, Realm, Region};
@@ -77,10 +79,14 @@ pub enum ClaimCheck {
 }
 
 /// The learned claims, for reports.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct LearnedClaims {
-    pub user: Option<&'static str>,
-    pub constant: Vec<&'static str>,
+    /// The claim that names the user. Absent: none was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The claims that have one value in all tokens.
+    pub constant: Vec<String>,
 }
 
 impl ClaimChecker {
@@ -135,8 +141,8 @@ impl ClaimChecker {
         match &self.state {
             LearningState::Learning(_) => LearnedClaims::default(),
             LearningState::Done(rules) => LearnedClaims {
-                user: rules.user.map(|claim| &USER_CLAIMS[claim][1..]),
-                constant: rules.constant.iter().map(|(claim, _)| constant_name(*claim)).collect(),
+                user: rules.user.map(|claim| USER_CLAIMS[claim][1..].to_owned()),
+                constant: rules.constant.iter().map(|(claim, _)| constant_name(*claim).to_owned()).collect(),
             },
         }
     }
@@ -271,7 +277,10 @@ mod tests {
     #[test]
     fn a_claim_that_held_the_users_id_must_always_hold_it() {
         let mut checker = trained();
-        assert_eq!(checker.learned_claims(), LearnedClaims { user: Some("sub"), constant: vec!["iss", "region"] });
+        assert_eq!(
+            checker.learned_claims(),
+            LearnedClaims { user: Some("sub".into()), constant: vec!["iss".into(), "region".into()] }
+        );
         let right = json!({ "sub": "u1", "iss": "here", "aud": "x", "region": "us" });
         assert_eq!(checker.check(&token(&right), "u1"), ClaimCheck::Ok);
         assert_eq!(checker.check(&token(&right), "u2"), ClaimCheck::Wrong(WrongResponse::OtherUser));

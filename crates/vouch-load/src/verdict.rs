@@ -10,9 +10,12 @@ use super::measure::Series;
 use super::plan::Load;
 use super::round::Round;
 use super::threshold::{Bound, Figures, Metric, Threshold};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The evaluation of a round.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Evaluation {
     pub thresholds: Vec<ThresholdResult>,
     /// Reasons why the results may show the limits of the generator instead of those of the server.
@@ -23,7 +26,8 @@ pub struct Evaluation {
 }
 
 /// A threshold and its measured value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ThresholdResult {
     pub threshold: Threshold,
     /// `None` if nothing was measured.
@@ -39,7 +43,7 @@ impl ThresholdResult {
 }
 
 /// Whether a load passed its thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LoadVerdict {
     Passed,

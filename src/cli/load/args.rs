@@ -1,6 +1,7 @@
 //! The options of `vouch load`.
 
 use crate::cli::load::output_files::ReportPaths;
+use crate::cli::load::recorder::RecordArgs;
 use crate::cli::load::shared::{environment, region};
 use clap::ValueEnum;
 use std::path::PathBuf;
@@ -105,8 +106,11 @@ pub struct Args {
     #[command(flatten)]
     pub reports: ReportPaths,
 
-    /// Compare with a baseline: a target file, or the JSON report of an earlier run, whose target is measured again. The
-    /// rounds of the two targets alternate.
+    #[command(flatten)]
+    pub record: RecordArgs,
+
+    /// Compare with a baseline: a target file, or the record or JSON report of an earlier load, whose target is measured
+    /// again. The rounds of the two targets alternate, and a comparison leaves no record.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
 
@@ -115,7 +119,7 @@ pub struct Args {
     pub rounds: u32,
 
     /// Find the highest rate at which all thresholds pass, between two bounds, for example "100/s to 50000/s". Each rate is
-    /// held for `--duration`.
+    /// held for `--duration`. A search leaves no record.
     #[arg(long, value_name = "BOUNDS", conflicts_with = "baseline")]
     pub find_max_rate: Option<Bounds>,
 }

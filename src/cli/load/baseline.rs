@@ -2,6 +2,7 @@
 
 use crate::cli::load::args::Args;
 use crate::cli::load::shared::{PreparedLoad, load_error, profile, workers};
+use crate::cli::show::read_load;
 use crate::cli::signals::INTERRUPTED;
 use crate::cli::stdout::Out;
 use crate::cli::{CliError, Done, target};
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use vouch_load::compare::{MIN_RATIO, SIGNIFICANCE};
+use vouch_load::record::LoadRecord;
 use vouch_load::report::{ProgressDisplay, thresholds_json};
 use vouch_load::threshold::{short, time};
 use vouch_load::{
@@ -28,8 +30,14 @@ fn baseline_target(path: &Path) -> Result<Option<PathBuf>, CliError> {
     if path.extension().is_some_and(|end| end == "toml") {
         return Ok(Some(path.to_owned()));
     }
+    if LoadRecord::is_in(path) {
+        return Ok(read_load(path)?.settings.target_file);
+    }
     let wrong = |what: &str| {
-        CliError::Usage(format!("{}: {what}; give a report of `vouch load --json`, or a target file", path.display()))
+        CliError::Usage(format!(
+            "{}: {what}; give the record of a load, a report of `vouch load --json`, or a target file",
+            path.display()
+        ))
     };
     let text = read_file(path, MAX_REPORT).map_err(|error| wrong(&error.to_string()))?;
     let saved: Value = serde_json::from_slice(&text).map_err(|_| wrong("it is not JSON"))?;

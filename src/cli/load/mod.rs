@@ -3,10 +3,12 @@
 pub mod args;
 mod baseline;
 mod output_files;
+pub(super) mod recorder;
 pub(super) mod shared;
 
 use self::args::{Args, Bounds, ProgressMode};
 use self::output_files::OutputFiles;
+use self::recorder::Recorder;
 use self::shared::{PreparedLoad, exit_code, load_error, profile, workers};
 use crate::cli::signals::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::stdout::Out;
@@ -14,7 +16,8 @@ use crate::cli::{CliError, Done, runtime, target};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use vouch_load::report::{LoadReport, ProgressDisplay};
+use vouch_load::record::{LoadContext, LoadRecord, LoadSettings};
+use vouch_load::report::ProgressDisplay;
 use vouch_load::{Load, LoadError, LoadFile, ProgressEvent, evaluate};
 use vouch_runner::report::print_stderr;
 use vouch_runner::target_file::Target;
@@ -54,7 +57,10 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         drop(files);
         return baseline::search_max_rate(&args, (start, max), load, target, stop, console).await;
     }
+    let mut recorder = Recorder::create(&args.record)?;
     let PreparedLoad { mut workers, services, name } = workers(args.ca.as_deref(), &load, &target, profile).await?;
+    let settings = LoadSettings::of(&load, context(name, args.target.as_deref()), None);
+    recorder.start(&settings)?;
     let work = move || {
         let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
         let round = workers
@@ -76,18 +82,18 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         other => other.map_err(load_error)?,
     };
     let evaluation = evaluate(&load, &round);
-    let target_file = args.target.as_deref().and_then(|path| std::path::absolute(path).ok());
-    let report = LoadReport {
-        target: &name,
-        target_file: target_file.as_deref(),
-        load: &load,
-        round: &round,
-        evaluation: &evaluation,
-        undeleted_users,
-    };
+    let record = LoadRecord::new(settings, round, evaluation, undeleted_users);
     // The reports are written even if the summary could not be.
-    let written = report.write_summary(&mut Out, console::colors_enabled());
-    files.write(&report)?;
+    let written = record.write_summary(&mut Out, console::colors_enabled());
+    let recorded = recorder.finish(&record);
+    files.write(&record)?;
+    recorded?;
     written?;
-    Ok(exit_code(&round, &evaluation))
+    Ok(exit_code(&record))
+}
+
+/// What the record says of the command.
+pub(super) fn context(target: String, target_file: Option<&Path>) -> LoadContext {
+    let target_file = target_file.and_then(|path| std::path::absolute(path).ok());
+    LoadContext { target, target_file, arguments: std::env::args().skip(1).collect() }
 }

@@ -4,7 +4,8 @@ use crate::cli::CliError;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use vouch_load::report::{Exposition, LoadReport};
+use vouch_load::record::LoadRecord;
+use vouch_load::report::{Exposition, LoadReportFormat};
 
 /// Reports of a load besides the summary and the JSON.
 #[derive(clap::Args)]
@@ -22,28 +23,11 @@ pub struct ReportPaths {
     openmetrics: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy)]
-enum Format {
-    Json,
-    Html,
-    Metrics(Exposition),
-}
-
-impl Format {
-    fn text(self, report: &LoadReport<'_>) -> String {
-        match self {
-            Format::Json => report.json(),
-            Format::Html => report.html(),
-            Format::Metrics(exposition) => report.metrics(exposition),
-        }
-    }
-}
-
 /// An open file, whose old content stays until the report is written. A file that was created but never written is deleted.
 struct OutputFile {
     path: PathBuf,
     canonical: PathBuf,
-    format: Format,
+    format: LoadReportFormat,
     file: File,
     created: bool,
 }
@@ -54,10 +38,10 @@ impl OutputFiles {
     /// Opens all files without changing their content.
     pub fn open(json: Option<&Path>, reports: &ReportPaths) -> Result<Self, CliError> {
         let wanted = [
-            (json, Format::Json),
-            (reports.html.as_deref(), Format::Html),
-            (reports.prometheus.as_deref(), Format::Metrics(Exposition::Text)),
-            (reports.openmetrics.as_deref(), Format::Metrics(Exposition::OpenMetrics)),
+            (json, LoadReportFormat::Json),
+            (reports.html.as_deref(), LoadReportFormat::Html),
+            (reports.prometheus.as_deref(), LoadReportFormat::Metrics(Exposition::Text)),
+            (reports.openmetrics.as_deref(), LoadReportFormat::Metrics(Exposition::OpenMetrics)),
         ];
         let mut files: Vec<OutputFile> = Vec::new();
         for (path, format) in wanted {
@@ -74,10 +58,10 @@ impl OutputFiles {
     }
 
     /// Writes every report, also after one of them failed.
-    pub fn write(mut self, report: &LoadReport<'_>) -> Result<(), CliError> {
+    pub fn write(mut self, record: &LoadRecord) -> Result<(), CliError> {
         let mut failed = Vec::new();
         for open in &mut self.0 {
-            match open.write(&open.format.text(report)) {
+            match open.write(&open.format.render(record)) {
                 Ok(()) => open.created = false,
                 Err(error) => failed.push(write_error(&open.path, &error)),
             }

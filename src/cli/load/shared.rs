@@ -6,9 +6,10 @@ use crate::suite::named_profile;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use vouch_load::record::LoadRecord;
 use vouch_load::{
-    ClientOptions, Evaluation, Load, LoadError, LoadVerdict, Protocol, Round, RunningServices, TargetSetup,
-    WorkerParts, Workers, allow_connections, set_up_target, tls_config,
+    ClientOptions, Load, LoadError, LoadVerdict, Protocol, RunningServices, TargetSetup, WorkerParts, Workers,
+    allow_connections, set_up_target, tls_config,
 };
 use vouch_runner::target_file::Target;
 use vouch_spec::profile::Profile;
@@ -36,10 +37,10 @@ pub fn load_error(load_error: LoadError) -> CliError {
     CliError::Environment(format!("{}{help}", load_error.what))
 }
 
-/// The exit code of a round.
-pub fn exit_code(round: &Round, evaluation: &Evaluation) -> ExitCode {
-    match evaluation.verdict {
-        _ if round.interrupted => ExitCode::from(INTERRUPTED),
+/// The exit code of a load.
+pub fn exit_code(record: &LoadRecord) -> ExitCode {
+    match record.result.evaluation.verdict {
+        _ if record.result.round.interrupted => ExitCode::from(INTERRUPTED),
         LoadVerdict::Passed => ExitCode::SUCCESS,
         LoadVerdict::Failed => ExitCode::from(1),
         LoadVerdict::Inconclusive => ExitCode::from(4),

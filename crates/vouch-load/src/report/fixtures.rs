@@ -1,7 +1,7 @@
 //! Constructed rounds for the tests of reports.
 
-use super::LoadReport;
 use crate::arrivals::Arrivals;
+use crate::record::{LoadContext, LoadRecord, LoadSettings};
 use crate::{Failure, IntervalStats, LoadFile, Overrides, Round, Series, WrongResponse, evaluate};
 use std::time::Duration;
 
@@ -53,13 +53,13 @@ fn round(series: Vec<(String, Series)>, total: Series, intervals: Vec<IntervalSt
     Round { intervals, started: 1000, ..Round::new(series, total, Duration::from_secs(10)) }
 }
 
-/// Renders a report of a round.
-pub fn with_report<T>(round: Round, report: impl FnOnce(&LoadReport<'_>) -> T) -> T {
+/// The record of a load with this round.
+pub fn record(round: Round) -> LoadRecord {
     let thresholds = ["p99<20ms", "p99<20ms"].map(|text| text.parse().expect("a threshold")).to_vec();
     let overrides = Overrides { thresholds, arrivals: Some(Arrivals::Constant(200.0)), ..Overrides::default() };
     let mut load = LoadFile::default().resolve(&overrides, None).expect("a load");
     load.title = "a \"load\" \\ of\n<script>two</script>".into();
     let evaluation = evaluate(&load, &round);
-    let (target, target_file) = ("a <b>cloud</b>", None);
-    report(&LoadReport { target, target_file, load: &load, round: &round, evaluation: &evaluation, undeleted_users: 0 })
+    let context = LoadContext { target: "a <b>cloud</b>".into(), ..LoadContext::default() };
+    LoadRecord::new(LoadSettings::of(&load, context, None), round, evaluation, 0)
 }

@@ -1,9 +1,10 @@
 //! The HTML report: one file that loads no other files, runs no script, and can be printed.
 
+use super::PERCENTILES;
 use super::escape::escape;
 use super::plot::{Axis, Plot, PlotLine, nines};
 use super::timeline::{seconds_per_point, timeline_points};
-use super::{LoadReport, PERCENTILES};
+use crate::record::LoadRecord;
 use crate::threshold::{short, time};
 use crate::{Latencies, LoadVerdict, Series};
 use std::fmt::Write;
@@ -12,10 +13,10 @@ const STYLE: &str = include_str!("html.css");
 /// The number of points of a line over percentiles.
 const STEPS: u32 = 240;
 
-impl LoadReport<'_> {
+impl LoadRecord {
     /// The results as a complete HTML page.
     pub fn html(&self) -> String {
-        let title = escape(&self.load.title);
+        let title = escape(&self.settings.title);
         let (mark, word, class) = self.verdict_words();
         let mut out = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -36,8 +37,8 @@ impl LoadReport<'_> {
     }
 
     fn verdict_words(&self) -> (&'static str, &'static str, &'static str) {
-        match self.evaluation.verdict {
-            _ if self.round.interrupted => ("!", "interrupted: results until then", "inconclusive"),
+        match self.result.evaluation.verdict {
+            _ if self.result.round.interrupted => ("!", "interrupted: results until then", "inconclusive"),
             LoadVerdict::Passed => ("✓", "passed", "passed"),
             LoadVerdict::Failed => ("✗", "failed", "failed"),
             LoadVerdict::Inconclusive => ("?", "inconclusive", "inconclusive"),
@@ -45,7 +46,7 @@ impl LoadReport<'_> {
     }
 
     fn write_facts(&self, out: &mut String) {
-        let (load, round) = (self.load, self.round);
+        let (load, round) = (&self.settings, &self.result.round);
         let word = |value: Result<serde_json::Value, _>| {
             value.ok().and_then(|value: serde_json::Value| value.as_str().map(str::to_owned)).unwrap_or_default()
         };
@@ -54,10 +55,15 @@ impl LoadReport<'_> {
             (0, _) => "none".into(),
             (all, resumed) => format!("{all}, of them {resumed} resumed a session"),
         };
+        let sent = match &load.closed_model {
+            Some(closed) => ("journeys", closed.to_string()),
+            None => ("arrivals", load.arrivals.clone()),
+        };
         let write_facts = [
-            ("target", self.target.to_owned()),
+            ("target", load.target.clone()),
+            ("started", format!("{} on {}", load.started_at, load.host.name)),
             ("realm", format!("{} {}", word(realm.0), word(realm.1))),
-            ("arrivals", load.arrivals.to_string()),
+            sent,
             ("measured", format!("{} s", short(round.seconds()))),
             ("warm-up", format!("{} s", short(load.warm_up.as_secs_f64()))),
             ("installations", load.installations.to_string()),
@@ -77,7 +83,7 @@ impl LoadReport<'_> {
         out.push_str(
             "<h2>Thresholds</h2>\n<table>\n<thead><tr><th>must hold</th><th>measured</th><th></th></tr></thead>\n",
         );
-        for result in &self.evaluation.thresholds {
+        for result in &self.result.evaluation.thresholds {
             let value = result.measured();
             let (class, word) = if result.passed { ("passed", "✓ passed") } else { ("failed", "✗ failed") };
             let threshold = escape(&result.threshold.to_string());
@@ -96,17 +102,17 @@ impl LoadReport<'_> {
                 out.push_str("</ul>\n");
             }
         };
-        list(out, "The load generator was the limit", "inconclusive", &self.evaluation.generator_limits);
-        let left =
-            (self.undeleted_users > 0).then(|| format!("{} created users could not be deleted", self.undeleted_users));
-        let notes: Vec<_> = self.evaluation.notes.iter().cloned().chain(left).collect();
+        list(out, "The load generator was the limit", "inconclusive", &self.result.evaluation.generator_limits);
+        let left = (self.result.undeleted_users > 0)
+            .then(|| format!("{} created users could not be deleted", self.result.undeleted_users));
+        let notes: Vec<_> = self.notes().chain(left).collect();
         list(out, "Notes", "", &notes);
     }
 
     /// The rows of a table and the lines of a plot: each series, and the total if there are several workloads.
     fn series(&self) -> impl Iterator<Item = (&str, &Series)> {
-        let all = (self.load.workloads.len() > 1).then_some(("all", &self.round.total));
-        self.round.series.iter().map(|(name, series)| (name.as_str(), series)).chain(all)
+        let all = (self.settings.workloads.len() > 1).then_some(("all", &self.result.round.total));
+        self.result.round.series.iter().map(|(name, series)| (name.as_str(), series)).chain(all)
     }
 
     fn write_tables(&self, out: &mut String) {
@@ -127,7 +133,7 @@ impl LoadReport<'_> {
              <th>max</th><th>errors</th></tr></thead>"
         );
         for (name, series) in self.series() {
-            let (values, figures) = (of(series), series.figures(self.round.seconds()));
+            let (values, figures) = (of(series), series.figures(self.result.round.seconds()));
             let show = |ns: f64| if values.is_empty() { "–".into() } else { time(ns) };
             let cells: String = PERCENTILES
                 .iter()
@@ -148,13 +154,13 @@ impl LoadReport<'_> {
     }
 
     fn write_failures(&self, out: &mut String) {
-        if self.round.series.iter().all(|(_, series)| series.failures.is_empty()) {
+        if self.result.round.series.iter().all(|(_, series)| series.failures.is_empty()) {
             return;
         }
         out.push_str(
             "<h2>Failures</h2>\n<table>\n<thead><tr><th>series</th><th>count</th><th>what</th></tr></thead>\n",
         );
-        for (name, series) in &self.round.series {
+        for (name, series) in &self.result.round.series {
             let mut failures: Vec<_> = series.failures.iter().collect();
             failures.sort_by_key(|(failure, write_failures)| {
                 (!failure.is_wrong(), std::cmp::Reverse(write_failures.count))
@@ -205,14 +211,14 @@ impl LoadReport<'_> {
     fn write_timeline(&self, out: &mut String) {
         out.push_str("<h2>Over time</h2>\n");
         let (timeline_points, each) =
-            (timeline_points(&self.round.intervals), seconds_per_point(&self.round.intervals));
+            (timeline_points(&self.result.round.intervals), seconds_per_point(&self.result.round.intervals));
         if timeline_points.is_empty() {
             out.push_str("<p>Nothing was measured.</p>\n");
             return;
         }
         #[allow(clippy::cast_precision_loss, reason = "seconds of a run")]
-        let duration = self.round.intervals.last().map_or(1, |interval| interval.second + 1) as f64;
-        let warm_up = self.load.warm_up.as_secs_f64().min(duration);
+        let duration = self.result.round.intervals.last().map_or(1, |interval| interval.second + 1) as f64;
+        let warm_up = self.settings.warm_up.as_secs_f64().min(duration);
         let line = |name: &str, of: fn(&super::timeline::TimelinePoint) -> Option<f64>| PlotLine {
             name: name.into(),
             points: timeline_points.iter().map(|span| (span.at, of(span))).collect(),
@@ -298,13 +304,13 @@ fn curve(values: &Latencies) -> Vec<(f64, Option<f64>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{failing, nothing, steady, with_report};
+    use super::super::fixtures::{failing, nothing, record, steady};
     use super::*;
     use crate::IntervalStats;
 
     #[test]
     fn what_servers_and_files_say_is_shown_and_never_run() {
-        let page = with_report(failing(), |results| results.html());
+        let page = record(failing()).html();
         assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; more"), "{page}");
         assert!(page.contains("of\n&lt;script&gt;two") && page.contains("a &lt;b&gt;cloud&lt;/b&gt;"), "{page}");
         assert!(!page.contains("<script") && !page.contains('\u{0}') && !page.contains('\u{1b}'), "{page}");
@@ -313,13 +319,13 @@ mod tests {
 
     #[test]
     fn a_page_has_every_part() {
-        let page = with_report(steady(), |results| results.html());
+        let page = record(steady()).html();
         for part in ["✓ passed", "p99&lt;20ms", "Distribution of latency", "p99.99", "Start delay of the generator"] {
             assert!(page.contains(part), "{part}: {page}");
         }
         assert_eq!(page.matches("class=\"plot\"").count(), 4);
         assert!(!page.contains("<h2>Failures") && !page.contains("NaN") && !page.contains("inf"), "{page}");
-        let page = with_report(failing(), |results| results.html());
+        let page = record(failing()).html();
         assert!(
             page.contains("✗ failed") && page.contains("launch/refresh") && page.contains("<h2>Failures"),
             "{page}"
@@ -329,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_run_without_answers_has_a_page() {
-        let page = with_report(nothing(), |results| results.html());
+        let page = record(nothing()).html();
         assert!(page.contains("Nothing was measured.") && page.contains("No latency was measured."), "{page}");
         assert!(page.contains("nothing was measured</td>") && !page.contains("NaN"), "{page}");
     }
@@ -338,7 +344,7 @@ mod tests {
     fn a_long_run_is_thinned_and_says_so() {
         let mut round = steady();
         round.intervals = (0..10_800).map(|second| IntervalStats { second, ..round.intervals[0].clone() }).collect();
-        let page = with_report(round, |results| results.html());
+        let page = record(round).html();
         assert!(page.contains("Each point covers 18 s") && page.contains("class=\"band\"") && page.len() < 200_000);
     }
 

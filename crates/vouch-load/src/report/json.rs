@@ -1,33 +1,36 @@
 //! The JSON report. `schema` is the version of its format.
 
-use super::{LoadReport, PERCENTILES};
+use super::PERCENTILES;
+use crate::record::LoadRecord;
 use crate::{Evaluation, IntervalStats, Series, ThresholdResult};
 use serde_json::{Value, json};
 
-impl LoadReport<'_> {
+impl LoadRecord {
     /// The results as JSON. Times are in nanoseconds unless the name says otherwise.
     pub fn json(&self) -> String {
-        let (load, round) = (self.load, self.round);
-        let result = thresholds_json(self.evaluation);
+        let (load, round) = (&self.settings, &self.result.round);
+        let result = thresholds_json(&self.result.evaluation);
         let all: serde_json::Map<String, Value> =
             round.series.iter().map(|(name, series)| (name.clone(), series_json(series, round.seconds()))).collect();
-        let report = json!({
+        let mut report = json!({
             "schema": 1,
             "vouch": env!("CARGO_PKG_VERSION"),
             "title": load.title,
-            "target": self.target,
-            "targetFile": self.target_file,
+            "target": load.target,
+            "targetFile": load.target_file,
+            "startedAt": load.started_at,
+            "host": load.host,
             "realm": { "environment": load.realm.environment, "region": load.realm.region },
-            "arrivals": load.arrivals.to_string(),
+            "arrivals": load.arrivals,
             "measuredSeconds": round.seconds(),
             "warmUpSeconds": load.warm_up.as_secs_f64(),
             "installations": load.installations, "users": load.users, "connections": load.connections, "threads": load.threads,
             "protocol": load.protocol, "seed": load.seed,
-            "verdict": self.evaluation.verdict,
+            "verdict": self.result.evaluation.verdict,
             "interrupted": round.interrupted,
             "thresholds": result,
-            "limits": self.evaluation.generator_limits,
-            "notes": self.evaluation.notes,
+            "limits": self.result.evaluation.generator_limits,
+            "notes": self.notes().collect::<Vec<_>>(),
             "series": all,
             "all": series_json(&round.total, round.seconds()),
             "generator": {
@@ -39,6 +42,15 @@ impl LoadReport<'_> {
             "tls": { "handshakes": round.handshakes.0, "resumed": round.handshakes.1 },
             "timeline": round.intervals.iter().map(interval_json).collect::<Vec<_>>(),
         });
+        if let (Some(closed), Some(report)) = (&load.closed_model, report.as_object_mut()) {
+            let think_seconds = [closed.min_think_time, closed.max_think_time].map(|time| time.as_secs_f64());
+            report.shift_remove("arrivals");
+            report.shift_remove("installations");
+            report.insert("model".into(), "closed".into());
+            report.insert("users".into(), closed.users.into());
+            report.insert("spawnRate".into(), closed.spawn_rate.into());
+            report.insert("thinkSeconds".into(), json!(think_seconds));
+        }
         format!("{report:#}\n")
     }
 }

@@ -1,6 +1,6 @@
 //! The results as metrics, in the Prometheus text format 0.0.4 and in `OpenMetrics` 1.0. Times are in seconds, shares from 0 to 1.
 
-use super::LoadReport;
+use crate::record::LoadRecord;
 use crate::threshold::{Metric, Threshold};
 use crate::{Latencies, LoadVerdict, Series};
 use std::fmt::Write;
@@ -36,7 +36,7 @@ const BUCKETS: [(&str, u64); 18] = [
     ("60.0", 60_000_000_000),
 ];
 
-impl LoadReport<'_> {
+impl LoadRecord {
     /// The results as metrics.
     pub fn metrics(&self, exposition: Exposition) -> String {
         let mut writer = MetricsWriter { exposition, out: String::new() };
@@ -52,13 +52,13 @@ impl LoadReport<'_> {
     }
 
     fn run_metrics(&self, writer: &mut MetricsWriter) {
-        let (load, round) = (self.load, self.round);
+        let (load, round) = (&self.settings, &self.result.round);
         writer.family("vouch_load_run", MetricType::Info, "The load and its settings.");
         let labels = [
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("title", load.title.clone()),
-            ("target", self.target.to_owned()),
-            ("arrivals", load.arrivals.to_string()),
+            ("target", self.settings.target.clone()),
+            ("arrivals", load.arrivals.clone()),
             ("environment", label_value(&load.realm.environment)),
             ("region", label_value(&load.realm.region)),
             ("protocol", label_value(&load.protocol)),
@@ -83,11 +83,11 @@ impl LoadReport<'_> {
             ("failed", LoadVerdict::Failed),
             ("inconclusive", LoadVerdict::Inconclusive),
         ];
-        let verdicts =
-            verdicts.map(|(name, verdict)| (vec![("verdict", name)], bool_value(self.evaluation.verdict == verdict)));
+        let verdicts = verdicts
+            .map(|(name, verdict)| (vec![("verdict", name)], bool_value(self.result.evaluation.verdict == verdict)));
         writer.gauge("vouch_load_verdict", "1 for the verdict of the run, 0 for the others.", &verdicts);
         #[allow(clippy::cast_precision_loss, reason = "a handful")]
-        let limits = self.evaluation.generator_limits.len() as f64;
+        let limits = self.result.evaluation.generator_limits.len() as f64;
         let help = "Reasons why the results may show the limits of the generator instead of those of the server.";
         writer.gauge("vouch_load_generator_limits", help, &[(vec![], limits)]);
     }
@@ -95,7 +95,7 @@ impl LoadReport<'_> {
     fn request_metrics(&self, writer: &mut MetricsWriter) {
         let of = |name| [("series", name), ("level", self.level(name))];
         writer.family("vouch_load_requests", MetricType::Counter, "Requests that ended in the measured time.");
-        for (name, series) in &self.round.series {
+        for (name, series) in &self.result.round.series {
             let wrong = series.wrong();
             for (outcome, count) in
                 [("good", series.good), ("failed", series.errors().saturating_sub(wrong)), ("wrong", wrong)]
@@ -109,7 +109,7 @@ impl LoadReport<'_> {
             MetricType::Counter,
             "Requests that failed or had a wrong response, by kind.",
         );
-        for (name, series) in &self.round.series {
+        for (name, series) in &self.result.round.series {
             for (failure, failed) in &series.failures {
                 let [series, level] = of(name);
                 let kind = failure.to_string();
@@ -117,10 +117,11 @@ impl LoadReport<'_> {
             }
         }
         let rates = self
+            .result
             .round
             .series
             .iter()
-            .map(|(name, series)| (of(name).to_vec(), series.figures(self.round.seconds()).rate));
+            .map(|(name, series)| (of(name).to_vec(), series.figures(self.result.round.seconds()).rate));
         writer.gauge(
             "vouch_load_good_per_second",
             "Good responses per second of measured time.",
@@ -143,14 +144,14 @@ impl LoadReport<'_> {
         ];
         for (family, help, of) in kinds {
             writer.family(family, MetricType::Histogram, help);
-            for (name, series) in &self.round.series {
+            for (name, series) in &self.result.round.series {
                 writer.histogram(family, &[("series", name), ("level", self.level(name))], of(series));
             }
         }
     }
 
     fn generator_metrics(&self, writer: &mut MetricsWriter) {
-        let round = self.round;
+        let round = &self.result.round;
         writer.family(
             "vouch_load_arrivals",
             MetricType::Counter,
@@ -176,12 +177,12 @@ impl LoadReport<'_> {
         );
         writer.histogram(lag, &[], &round.lag);
         #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-        let left = self.undeleted_users as f64;
+        let left = self.result.undeleted_users as f64;
         writer.gauge("vouch_load_left_users", "Created users that could not be deleted.", &[(vec![], left)]);
     }
 
     fn threshold_metrics(&self, writer: &mut MetricsWriter) {
-        let results = &self.evaluation.thresholds;
+        let results = &self.result.evaluation.thresholds;
         let mut names: Vec<String> = Vec::new();
         for results in results {
             // Two bounds may be equal after rounding, but labels must be unique.
@@ -213,7 +214,7 @@ impl LoadReport<'_> {
     /// The level of a series. A workload includes its calls, so a sum must use one level only.
     fn level(&self, name: &str) -> &'static str {
         let part_of = |parent: &str| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'));
-        if self.round.series.iter().any(|(parent, _)| part_of(parent)) { "call" } else { "workload" }
+        if self.result.round.series.iter().any(|(parent, _)| part_of(parent)) { "call" } else { "workload" }
     }
 }
 
@@ -321,7 +322,7 @@ fn escape(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{failing, nothing, steady, with_report};
+    use super::super::fixtures::{failing, nothing, record, steady};
     use super::*;
 
     fn value(writer: &str, sample: &str) -> Option<f64> {
@@ -331,7 +332,7 @@ mod tests {
     #[test]
     fn an_empty_round_has_every_family_and_no_impossible_number() {
         for exposition in [Exposition::Text, Exposition::OpenMetrics] {
-            let writer = with_report(nothing(), |results| results.metrics(exposition));
+            let writer = record(nothing()).metrics(exposition);
             assert!(!writer.contains("NaN") && !writer.contains("inf\n"), "{writer}");
             assert_eq!(
                 value(&writer, "vouch_load_latency_seconds_count{series=\"refresh\",level=\"workload\"}"),
@@ -344,7 +345,7 @@ mod tests {
 
     #[test]
     fn buckets_are_cumulative_and_in_seconds() {
-        let writer = with_report(steady(), |results| results.metrics(Exposition::Text));
+        let writer = record(steady()).metrics(Exposition::Text);
         let bucket = |le: &str| {
             let labels = format!("{{series=\"refresh\",level=\"workload\",le=\"{le}\"}}");
             value(&writer, &format!("vouch_load_latency_seconds_bucket{labels}"))
@@ -361,7 +362,7 @@ mod tests {
 
     #[test]
     fn calls_are_told_from_workloads_and_labels_are_escaped() {
-        let writer = with_report(failing(), |results| results.metrics(Exposition::OpenMetrics));
+        let writer = record(failing()).metrics(Exposition::OpenMetrics);
         let request_metrics = |series: &str, level: &str, outcome: &str| {
             let labels = format!("{{series=\"{series}\",level=\"{level}\",outcome=\"{outcome}\"}}");
             value(&writer, &format!("vouch_load_requests_total{labels}"))
@@ -375,8 +376,8 @@ mod tests {
 
     #[test]
     fn the_two_formats_name_counters_and_end_each_in_its_way() {
-        let [text, open] = [Exposition::Text, Exposition::OpenMetrics]
-            .map(|exposition| with_report(failing(), |results| results.metrics(exposition)));
+        let [text, open] =
+            [Exposition::Text, Exposition::OpenMetrics].map(|exposition| record(failing()).metrics(exposition));
         assert!(text.contains("# TYPE vouch_load_requests_total counter\n") && !text.contains("# UNIT"), "{text}");
         assert!(text.contains("# TYPE vouch_load_run_info gauge\n") && !text.contains("# EOF"), "{text}");
         assert!(open.contains("# TYPE vouch_load_requests counter\n") && open.ends_with("\n# EOF\n"), "{open}");

@@ -1,30 +1,42 @@
 //! The summary on standard output.
 
-use super::{LoadReport, PERCENTILES};
+use super::PERCENTILES;
+use crate::record::LoadRecord;
 use crate::threshold::{short, time};
 use crate::{LoadVerdict, Series, ThresholdResult};
 use console::Style;
 use std::io::{self, Write};
+use std::iter;
+use std::time::Duration;
 use vouch_spec::text::OutsideText;
 
 /// The most failures of one series that are listed; the others are counted.
 const MAX_FAILURES: usize = 6;
 
-impl LoadReport<'_> {
+/// The note about coordinated omission.
+const CLOSED_MODEL_NOTE: &str = "a closed model: a user waits for its response, so a slow server gets fewer requests, and latencies look lower \
+                      than independent users would see (coordinated omission); `vouch load` sends on a schedule";
+
+impl LoadRecord {
     pub fn write_summary(&self, out: &mut dyn Write, colours: bool) -> io::Result<()> {
         let style = |style: Style| style.force_styling(colours);
         let (bold, dim, red) = (style(Style::new().bold()), style(Style::new().dim()), style(Style::new().red()));
-        let (load, round) = (self.load, self.round);
-        let (installations, duration) = (load.installations, humantime::format_duration(load.measured()));
+        let (load, round) = (&self.settings, &self.result.round);
+        let to = OutsideText::line(&load.target);
+        let about = match &load.closed_model {
+            Some(closed) => {
+                format!("journeys of {closed}, measured {}, to {to}", round_to_milliseconds(round.measured))
+            }
+            None => format!(
+                "{}, measured {}, {} installations, {} connections, {} threads, to {to}",
+                load.arrivals,
+                humantime::format_duration(load.measured()),
+                load.installations,
+                load.connections,
+                load.threads,
+            ),
+        };
         writeln!(out, "{}", bold.apply_to(&load.title))?;
-        let about = format!(
-            "{}, measured {duration}, {} installations, {} connections, {} threads, to {}",
-            load.arrivals,
-            installations,
-            load.connections,
-            load.threads,
-            OutsideText::line(self.target)
-        );
         writeln!(out, "{}\n", dim.apply_to(about))?;
         let width = round.series.iter().map(|(name, _)| name.len()).max().unwrap_or(8).max(8);
         let head: String = PERCENTILES.iter().map(|p| format!(" {:>9}", format!("p{p}"))).collect();
@@ -36,29 +48,36 @@ impl LoadReport<'_> {
         for (name, series) in &round.series {
             write_series(out, name, width, series, round.seconds())?;
         }
-        if load.workloads.len() > 1 {
+        if load.closed_model.is_some() {
+            write_series(out, "all calls", width, &round.total, round.seconds())?;
+        } else if load.workloads.len() > 1 {
             write_series(out, "all", width, &round.total, round.seconds())?;
         }
         self.failures(out, &red, &dim)?;
         writeln!(out)?;
-        for result in &self.evaluation.thresholds {
+        for result in &self.result.evaluation.thresholds {
             writeln!(out, "{}", threshold_line(result, colours))?;
         }
         let yellow = style(Style::new().yellow());
-        for limit in &self.evaluation.generator_limits {
+        for limit in &self.result.evaluation.generator_limits {
             writeln!(out, "{} the load generator was the limit: {limit}", yellow.apply_to("!"))?;
         }
-        for note in &self.evaluation.notes {
+        for note in self.notes() {
             writeln!(out, "{}", dim.apply_to(format!("  note: {note}")))?;
         }
         if round.handshakes.0 > 0 {
             let (all, resumed) = round.handshakes;
             writeln!(out, "{}", dim.apply_to(format!("  TLS handshakes: {all}, of them {resumed} resumed a session")))?;
         }
-        if self.undeleted_users > 0 {
-            writeln!(out, "{} {} created users could not be deleted", yellow.apply_to("!"), self.undeleted_users)?;
+        if self.result.undeleted_users > 0 {
+            writeln!(
+                out,
+                "{} {} created users could not be deleted",
+                yellow.apply_to("!"),
+                self.result.undeleted_users
+            )?;
         }
-        let verdict = match self.evaluation.verdict {
+        let verdict = match self.result.evaluation.verdict {
             _ if round.interrupted => yellow.apply_to("interrupted: these are the results until then"),
             LoadVerdict::Passed => style(Style::new().green().bold()).apply_to("passed"),
             LoadVerdict::Failed => style(Style::new().red().bold()).apply_to("failed"),
@@ -67,11 +86,20 @@ impl LoadReport<'_> {
         writeln!(out, "\n{verdict}")
     }
 
-    pub(super) fn failures(&self, out: &mut dyn Write, red: &Style, dim: &Style) -> io::Result<()> {
-        let several = self.round.series.len() > 1;
-        for (name, series) in self.round.series.iter().filter(|(name, series)| {
+    /// The notes of the evaluation; before them those of a closed model.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        let closed = self.settings.closed_model.as_ref();
+        let own = closed
+            .into_iter()
+            .flat_map(|closed| iter::once(CLOSED_MODEL_NOTE.to_owned()).chain(closed.left_out.clone()));
+        own.chain(self.result.evaluation.notes.iter().cloned())
+    }
+
+    fn failures(&self, out: &mut dyn Write, red: &Style, dim: &Style) -> io::Result<()> {
+        let several = self.result.round.series.len() > 1;
+        for (name, series) in self.result.round.series.iter().filter(|(name, series)| {
             // Failures are listed for calls; those of the workload are the same.
-            let has_calls = self.round.series.iter().any(|(other, _)| other.starts_with(&format!("{name}/")));
+            let has_calls = self.result.round.series.iter().any(|(other, _)| other.starts_with(&format!("{name}/")));
             !has_calls && !series.failures.is_empty()
         }) {
             writeln!(out)?;
@@ -99,13 +127,7 @@ impl LoadReport<'_> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for readers")]
-pub(super) fn write_series(
-    out: &mut dyn Write,
-    name: &str,
-    width: usize,
-    series: &Series,
-    seconds: f64,
-) -> io::Result<()> {
+fn write_series(out: &mut dyn Write, name: &str, width: usize, series: &Series, seconds: f64) -> io::Result<()> {
     let figures = series.figures(seconds);
     let measured = !series.latency.is_empty();
     let show = |ns: u64| if measured { time(ns as f64) } else { "-".into() };
@@ -115,11 +137,15 @@ pub(super) fn write_series(
     writeln!(out, "{name:width$} {:>9} {rate:>9}{percentiles} {max:>9} {:>8}", series.good, figures.errors)
 }
 
-pub(super) fn threshold_line(result: &ThresholdResult, colours: bool) -> String {
+fn threshold_line(result: &ThresholdResult, colours: bool) -> String {
     let mark = if result.passed {
         Style::new().green().force_styling(colours).apply_to("✓")
     } else {
         Style::new().red().force_styling(colours).apply_to("✗")
     };
     format!("{mark} {}: {}", result.threshold, result.measured())
+}
+
+fn round_to_milliseconds(duration: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
 }

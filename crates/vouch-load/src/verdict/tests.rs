@@ -26,7 +26,7 @@ fn round(change: impl FnOnce(&mut Series)) -> Round {
         intervals: (0..10).map(interval).collect(),
         lag,
         started: 1000,
-        learned_claims: LearnedClaims { user: Some("sub"), constant: vec![] },
+        learned_claims: LearnedClaims { user: Some("sub".into()), constant: vec![] },
         ..Round::new(vec![("refresh".into(), series.clone())], series, Duration::from_secs(10))
     }
 }
@@ -167,7 +167,7 @@ fn a_threshold_without_a_value_is_inconclusive_and_hides_nothing() {
 #[test]
 fn tokens_of_more_than_one_issuer_are_inconclusive() {
     let mut inconsistent_claims = round(|_| {});
-    inconsistent_claims.inconsistent_claims = vec!["iss"];
+    inconsistent_claims.inconsistent_claims = vec!["iss".into()];
     assert_eq!(verdict(&["p99<1s"], &inconsistent_claims), LoadVerdict::Inconclusive);
     assert!(evaluate(&load(&[]), &inconsistent_claims).notes[0].contains("more than one value of `iss`"));
 }

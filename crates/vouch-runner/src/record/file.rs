@@ -1,31 +1,17 @@
 //! Writes and reads record files.
 
+use super::lines::{LineReader, LineWriter};
 use super::{EARLIEST_FORMAT, FORMAT};
 use crate::report::Listener;
 use crate::run::event::{RunEvent, Started};
 use crate::run::summary::{RunEnd, Summary, SummaryBuilder};
 use crate::run::verdict::CaseReport;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use vouch_spec::text::read_file;
-
-/// zstd's default: a better level saves a tenth of the size for three times the time.
-const COMPRESSION_LEVEL: i32 = 3;
-/// The longest line, in bytes. A longer one is not a record's.
-const MAX_LINE: u64 = 32 << 20;
-/// The longest file, in bytes: some 100,000 cases.
-const MAX_FILE: u64 = 128 << 20;
-/// The longest text of a record, in bytes. A small file may hold a text of any length.
-const MAX_TEXT: u64 = 1 << 30;
 
 /// Writes a record, event by event. What is written so far can be read, also if the run ends early.
-pub struct RecordWriter {
-    path: PathBuf,
-    out: zstd::Encoder<'static, File>,
-    done: bool,
-}
+pub struct RecordWriter(LineWriter);
 
 impl RecordWriter {
     /// Creates the file, and the folders above it.
@@ -33,47 +19,25 @@ impl RecordWriter {
     /// # Errors
     /// If the file cannot be created.
     pub fn create(path: &Path) -> io::Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)?;
-        }
-        let out = zstd::Encoder::new(File::create(path)?, COMPRESSION_LEVEL)?;
-        Ok(Self { path: path.to_owned(), out, done: false })
+        LineWriter::create(path).map(Self)
     }
 
     /// The path of the record.
     pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn write(&mut self, event: &RunEvent) -> io::Result<()> {
-        if matches!(event, RunEvent::Progress { .. }) {
-            return Ok(());
-        }
-        serde_json::to_writer(&mut self.out, event)?;
-        self.out.write_all(b"\n")?;
-        match event {
-            RunEvent::Started(_) => self.out.flush(),
-            RunEvent::Progress { .. } | RunEvent::CaseFinished(_) => Ok(()),
-            RunEvent::Finished(_) => {
-                self.done = true;
-                self.out.do_finish()?;
-                self.out.get_ref().sync_all()
-            }
-        }
+        self.0.path()
     }
 }
 
 impl Listener for RecordWriter {
     fn on_event(&mut self, event: &RunEvent) -> io::Result<()> {
-        self.write(event)
-    }
-}
-
-impl Drop for RecordWriter {
-    fn drop(&mut self) {
-        if !self.done {
-            // The run ended early; what was written is kept.
-            let _ = self.out.do_finish();
+        if matches!(event, RunEvent::Progress { .. }) {
+            return Ok(());
+        }
+        self.0.write(event)?;
+        match event {
+            RunEvent::Started(_) => self.0.flush(),
+            RunEvent::Progress { .. } | RunEvent::CaseFinished(_) => Ok(()),
+            RunEvent::Finished(_) => self.0.finish(),
         }
     }
 }
@@ -110,6 +74,12 @@ pub enum RecordError {
         /// What is wrong with it.
         what: String,
     },
+    /// It is the record of a load.
+    #[error("{} is the record of a load, and a run record of `vouch run` is needed", path.display())]
+    OfLoad {
+        /// The file.
+        path: PathBuf,
+    },
     /// The record was written by another version of Vouch.
     #[error(
         "{} has record format {found}, and this version of Vouch reads {EARLIEST_FORMAT} to {FORMAT}; use the version that wrote it",
@@ -129,31 +99,15 @@ impl RunRecord {
     /// # Errors
     /// If the file cannot be read or is not a record of this format.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        let io = |error| RecordError::Io { path: path.to_owned(), error };
-        let bytes = read_file(path, MAX_FILE).map_err(io)?;
-        let mut lines = BufReader::new(zstd::Decoder::new(bytes.as_slice()).map_err(io)?).take(MAX_TEXT);
+        let mut lines = LineReader::open(path)?;
+        let sha256 = lines.sha256().to_owned();
         let (mut started, mut cases, mut summary) = (None, Vec::new(), None);
-        let mut line = String::new();
-        for number in 1.. {
-            line.clear();
-            match lines.by_ref().take(MAX_LINE).read_line(&mut line) {
-                Ok(0) if lines.limit() == 0 => {
-                    return Err(io(io::Error::other(format!("its text is longer than {} MiB", MAX_TEXT >> 20))));
-                }
-                Ok(0) => break,
-                Ok(_) => {}
-                // The run was killed in the middle of a line or block.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && started.is_some() => break,
-                Err(error) => return Err(io(error)),
-            }
-            if !line.ends_with('\n') && started.is_some() {
-                break;
-            }
+        while let Some((number, line)) = lines.next_line()? {
             let malformed = |what: String| RecordError::Malformed { path: path.to_owned(), line: number, what };
             if number == 1 {
-                check_format(&line, path).map_err(|error| error.unwrap_or_else(malformed))?;
+                check_format(line, path).map_err(|error| error.unwrap_or_else(malformed))?;
             }
-            let event = serde_json::from_str(&line).map_err(|error| malformed(error.to_string()))?;
+            let event = serde_json::from_str(line).map_err(|error| malformed(error.to_string()))?;
             match event {
                 RunEvent::Started(of) if number == 1 => started = Some(*of),
                 RunEvent::CaseFinished(case) if number > 1 && summary.is_none() => cases.push(*case),
@@ -166,7 +120,7 @@ impl RunRecord {
             line: 1,
             what: "the file is empty".into(),
         })?;
-        Ok(Self { started, cases, written_summary: summary, sha256: super::sha256(&bytes) })
+        Ok(Self { started, cases, written_summary: summary, sha256 })
     }
 
     /// The summary: as it was written, or, of a run that was killed, of the cases that had ended.
@@ -201,6 +155,9 @@ impl RunRecord {
 /// has no format.
 fn check_format(line: &str, path: &Path) -> Result<(), Result<RecordError, String>> {
     let first: serde_json::Value = serde_json::from_str(line).map_err(|error| Err(error.to_string()))?;
+    if first["event"] == "loadStarted" {
+        return Err(Ok(RecordError::OfLoad { path: path.to_owned() }));
+    }
     match first["format"].as_u64() {
         Some(found) if (u64::from(EARLIEST_FORMAT)..=u64::from(FORMAT)).contains(&found) => Ok(()),
         Some(found) => Err(Ok(RecordError::Format { path: path.to_owned(), found })),

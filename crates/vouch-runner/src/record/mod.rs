@@ -8,6 +8,7 @@ mod context;
 mod digest;
 mod file;
 pub mod judge;
+mod lines;
 mod merge;
 pub mod seconds;
 
@@ -17,6 +18,7 @@ pub use case_record::{
 pub use context::{Host, RunContext, SuiteInfo};
 pub use digest::{BuildDigest, DigestError, hex, of_bytes as sha256, of_path as build_digest};
 pub use file::{RecordError, RecordWriter, RunRecord};
+pub use lines::{LineReader, LineWriter};
 pub use merge::{MergeError, NamedRecord, merge};
 
 /// The version of the record's format, raised on every incompatible change.

@@ -186,7 +186,7 @@ impl Environment {
 }
 
 /// One environment in one region: where a team, its users and their tokens live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Realm {
     pub environment: Environment,
     pub region: Region,

@@ -1,0 +1,53 @@
+//! The record of a load: where it went, how it was sent, and everything that was measured, in one file. Every report is a view
+//! of it.
+//!
+//! A record is a zstd-compressed file of JSON lines, one [`LoadEvent`] each: `loadStarted`, `loadFinished`. `vouch schema
+//! load-record` prints the JSON Schema of a line.
+
+pub(crate) mod failure_list;
+mod file;
+pub(crate) mod histogram;
+pub(crate) mod seconds;
+mod settings;
+
+pub use file::{LoadRecordError, LoadRecordWriter};
+pub use settings::{ClosedModel, LoadContext, LoadSettings};
+
+use crate::{Evaluation, Round};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of the record's format, raised on every incompatible change.
+pub const FORMAT: u32 = 1;
+
+/// A line of a record.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", tag = "event")]
+pub enum LoadEvent {
+    LoadStarted(Box<LoadSettings>),
+    LoadFinished(Box<LoadResult>),
+}
+
+/// What a load measured.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadResult {
+    pub round: Round,
+    pub evaluation: Evaluation,
+    /// The number of created users that could not be deleted.
+    pub undeleted_users: u64,
+}
+
+/// A load that has ended.
+#[derive(Clone, Debug)]
+pub struct LoadRecord {
+    pub settings: LoadSettings,
+    pub result: LoadResult,
+}
+
+impl LoadRecord {
+    /// The record of a load that has just ended.
+    pub fn new(settings: LoadSettings, round: Round, evaluation: Evaluation, undeleted_users: u64) -> Self {
+        Self { settings, result: LoadResult { round, evaluation, undeleted_users } }
+    }
+}
