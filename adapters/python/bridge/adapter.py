@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 
-from signin import http
+from signin import http, jsontext
 from signin.call import Call
 from signin.clock import SystemClock
 from signin.errors import SignInError, as_sign_in_error
@@ -24,7 +24,9 @@ from signin.token import ENVIRONMENTS, REGIONS, Place
 from .clock import HarnessClock
 from .peer import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SDK_ERROR, Peer
 
-_CAPABILITIES = ["apiKey", "identify", "statusStream", "storageFiles", "storageLock", "refresh", "cancel", "gcip"]
+_CAPABILITIES = [
+    "apiKey", "identify", "statusStream", "storageFiles", "storageLock", "refresh", "cancel", "requestBody", "gcip",
+]
 _PROFILES = {profile.name: profile for profile in (Junction(), Gcip())}
 _AREAS = ("secure", "plain", "volatile")
 
@@ -210,8 +212,10 @@ class Adapter:
             raise _BadParams("`method` must be a word")
         if not path.startswith("/"):
             raise _BadParams("`path` must begin with /")
-        status, body = self._sdk.request(method.upper(), path, call)
-        return {"status": status, "body": body}
+        body = params.get("body")
+        data = None if body is None else jsontext.write(body)
+        status, answer = self._sdk.request(method.upper(), path, call, data)
+        return {"status": status, "body": answer}
 
     def _refresh(self, params, call):
         self._sdk.refresh(call)

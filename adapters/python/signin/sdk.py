@@ -253,8 +253,8 @@ class SignInSdk:
         finally:
             self._installation.deliver()
 
-    def request(self, method, path, call=None):
-        """One call to the vendor API; returns (status, JSON body or None)."""
+    def request(self, method, path, call=None, body=None):
+        """One call to the vendor API, with a JSON body in bytes; returns (status, JSON body or None)."""
         call = call or Call()
         with self._using() as installation:
             tenure = call.tenure or installation.tenure
@@ -262,17 +262,17 @@ class SignInSdk:
         try:
             if isinstance(session, TokenSession) and not self._refresher.is_fresh(session):
                 self._refresher.renew(tenure, session.access_token, call)
-            sent, answer = self._send(tenure, method, path, call)
+            sent, answer = self._send(tenure, method, path, body, call)
             if answer.status == 401 and isinstance(sent, TokenSession):
                 self._refresher.renew(tenure, sent.access_token, call)
-                sent, answer = self._send(tenure, method, path, call)
+                sent, answer = self._send(tenure, method, path, body, call)
                 if answer.status == 401:
                     raise SignInError("unauthorized", "the API refuses a new access token, too")
         finally:
             self._installation.deliver()
         return answer.status, _json_or_none(answer.body)
 
-    def _send(self, tenure, method, path, call):
+    def _send(self, tenure, method, path, body, call):
         """Sends with the current credentials, never with those before a rotation, a migration or a sign-out."""
         sent = None
 
@@ -280,7 +280,10 @@ class SignInSdk:
             nonlocal sent
             with self._installation.guard(tenure.check, call.check):
                 sent = self._installation.signed_in(tenure)
-                send(_credentials(sent))
+                headers = _credentials(sent)
+                if body is not None:
+                    headers["Content-Type"] = "application/json"
+                send(headers, body)
 
         with self._installation.lock:
             place = self._installation.signed_in(tenure).place

@@ -87,7 +87,7 @@ pub(super) fn steps(number: usize, stage: &Stage) -> Vec<ScenarioStep> {
 /// A call whose response must be about this user.
 fn call_for_body(call: String, person: Person) -> ScenarioStep {
     let id = text(format!("${}.id", person.name()));
-    ScenarioStep::new(Request { call: text(call), body: [("user_id".to_owned(), id)].into() })
+    ScenarioStep::new(Request { call: text(call), body: [("user_id".to_owned(), id)].into(), json: [].into() })
 }
 
 fn call_with_fault(steps: &mut Vec<ScenarioStep>, stage: &Stage, on: FaultTarget, how: InjectedFault) {

@@ -22,7 +22,7 @@ pub(super) fn call_of(person: Person) -> String {
 }
 
 pub(super) fn request(call: &str) -> ScenarioStep {
-    ScenarioStep::new(Request { call: text(call), body: [].into() })
+    ScenarioStep::new(Request { call: text(call), body: [].into(), json: [].into() })
 }
 
 /// An API call for a user's own resource.

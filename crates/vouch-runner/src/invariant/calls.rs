@@ -1,9 +1,11 @@
-//! Checks of where SDK calls go and how many there are (EXC-8, KEY-1, REF-3).
+//! Checks of where SDK calls go, how many there are and what they carry (EXC-8, KEY-1, REF-3).
 
 use super::token_grants::{Grants, realm_of_token};
+use super::user_isolation::only_call;
 use super::{Evidence, Violation};
+use serde_json::Value;
 use vouch_sim::wire::redact::SecretKind;
-use vouch_sim::wire::{Operation, Party};
+use vouch_sim::wire::{Exchange, Operation, Party};
 
 /// The maximum number of exchanges for one SDK call. A refresh with its retries and the request with its one retry need half
 /// of it; more is a loop.
@@ -54,4 +56,36 @@ pub(super) fn call_count_is_bounded(first: usize, evidence: &Evidence<'_>) -> Op
         expected: "a bounded number of calls in one step",
         got: format!("{sent} exchanges, {} from number {} on", evidence.exchanges.len() - first, first + 1),
     })
+}
+
+/// Every attempt of an API request carries the body that the app gave: a retry repeats the whole request.
+pub(super) fn body_is_kept(first: usize, evidence: &Evidence<'_>) -> Option<Violation> {
+    (first..evidence.exchanges.len()).find_map(|number| {
+        let (call, exchange) = (only_call(evidence, number)?, &evidence.exchanges[number]);
+        let given = call.body.as_ref()?;
+        let got = wrong_body(given, exchange)?;
+        let attempts = (call.started_at..=number).filter(|earlier| only_call(evidence, *earlier).is_some());
+        Some(Violation {
+            clause: "REF-3",
+            expected: "the JSON body that the app gave, in every attempt of its request",
+            got: format!(
+                "{got} in exchange {}, attempt {} of {} {}",
+                number + 1,
+                attempts.count(),
+                call.method,
+                call.path
+            ),
+        })
+    })
+}
+
+/// What an exchange carries instead of a body. A compressed body cannot be read, but it is there.
+fn wrong_body(given: &Value, exchange: &Exchange) -> Option<&'static str> {
+    let body = &exchange.request.body;
+    if body.is_empty() {
+        return Some("no body");
+    }
+    let compressed = exchange.request.header("content-encoding").is_some_and(|coding| coding != "identity");
+    let same = compressed || serde_json::from_slice::<Value>(body).is_ok_and(|sent| sent == *given);
+    (!same).then_some("another body")
 }

@@ -129,6 +129,7 @@ impl InvariantState {
             user_isolation::waits_for_previous_user(evidence, grants),
             calls::sent_to_own_realm(first, evidence, grants),
             calls::call_count_is_bounded(first, evidence),
+            calls::body_is_kept(first, evidence),
             if self.stored { None } else { storage::session_is_visible(evidence, grants) },
             written.as_deref().and_then(|written| leaks::in_logs(&Evidence { written, ..*evidence })),
             leaks::in_errors(evidence),

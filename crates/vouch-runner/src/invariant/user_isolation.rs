@@ -2,6 +2,7 @@
 
 use super::token_grants::{Grant, Grants};
 use super::{Evidence, Violation};
+use serde_json::Value;
 use vouch_sim::wire::{Exchange, ExchangeOutcome, Operation, Party};
 use vouch_spec::protocol::ErrorKind;
 
@@ -10,6 +11,8 @@ use vouch_spec::protocol::ErrorKind;
 pub struct ApiRequest {
     pub method: String,
     pub path: String,
+    /// The JSON body to send, if there is one.
+    pub body: Option<Value>,
     /// The number of exchanges in the transcript when it started.
     pub started_at: usize,
     /// How it ended. `None` while it is in flight.
@@ -40,7 +43,7 @@ impl ApiRequest {
 }
 
 /// The only request that an exchange can belong to. `None` if there are several.
-fn only_call<'a>(evidence: &'a Evidence<'_>, number: usize) -> Option<&'a ApiRequest> {
+pub(super) fn only_call<'a>(evidence: &'a Evidence<'_>, number: usize) -> Option<&'a ApiRequest> {
     let exchange = &evidence.exchanges[number];
     if exchange.link.from != Party::Sdk || exchange.operation != Operation::Api {
         return None;

@@ -7,6 +7,7 @@ use crate::invariant::{ApiRequest, ApiRequestEnd, Observed, StoredSession};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::ops::Range;
 use std::sync::Arc;
 use vouch_sim::wire::redact::SecretKind;
@@ -168,11 +169,12 @@ impl SdkClient {
         }
     }
 
-    /// Records the start of an API request of the app. Returns its index.
-    pub fn record_request(&self, method: &str, path: &str) -> usize {
+    /// Records the start of an API request of the app, with the JSON body to send. Returns its index.
+    pub fn record_request(&self, method: &str, path: &str, body: Option<Value>) -> usize {
         let started_at = self.context.transcript.len();
         let requests = &mut self.log.lock().observed.api_requests;
-        requests.push(ApiRequest { method: method.to_owned(), path: path.to_owned(), started_at, end: None });
+        let (method, path) = (method.to_owned(), path.to_owned());
+        requests.push(ApiRequest { method, path, body, started_at, end: None });
         requests.len() - 1
     }
 

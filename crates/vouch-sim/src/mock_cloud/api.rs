@@ -43,6 +43,9 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
         (&Method::GET, ["v2", "summary", resource, id]) => {
             call.user_resource(id, |user, _| json!({ "user_id": user.id, "resource": resource, "data": [] }))
         }
+        (&Method::POST, ["v2", "summary", resource, id]) => {
+            call.user_resource(id, |user, _| json!({ "user_id": user.id, "resource": resource, "success": true }))
+        }
         _ => refuse(StatusCode::NOT_FOUND, "not_found"),
     }
 }

@@ -192,8 +192,9 @@ impl Adapter {
                 done(sdk.identify(&external_user_id, || self.authenticate(external_user_id.clone())).await)
             }
             "request" => {
-                let Request { method, path } = read(method, params)?;
-                let result = sdk.request(&method, &path).await.map_err(refusal)?;
+                let Request { method, path, body } = read(method, params)?;
+                let body = body.map(|body| body.to_string()).unwrap_or_default();
+                let result = sdk.request_with_body(&method, &path, &body).await.map_err(refusal)?;
                 answer(Requested { status: result.status, body: result.body })
             }
             "refresh" => done(sdk.refresh().await),

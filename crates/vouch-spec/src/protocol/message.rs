@@ -51,7 +51,12 @@ messages! {
     Configure { api_key: String, environment: Environment, region: Region }
     SetUserId { user_id: String }
     Identify { external_user_id: String }
-    Request { method: String, path: String }
+    Request {
+        method: String,
+        path: String,
+        /// The JSON body to send; only with the capability `requestBody`.
+        #[serde(default, skip_serializing_if = "Option::is_none")] body: Option<serde_json::Value>,
+    }
     /// The HTTP answer to `request`.
     Requested { status: u16, #[serde(default)] body: serde_json::Value }
     Status { status: Vec<StatusWord> }

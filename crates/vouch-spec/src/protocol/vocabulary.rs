@@ -89,6 +89,8 @@ words! {
         Refresh = "refresh",
         /// Honours `cancel`.
         Cancel = "cancel",
+        /// Sends the body of `request` (REF-3).
+        RequestBody = "requestBody",
         /// Speaks the wire profile of older releases.
         Gcip = "gcip",
     }

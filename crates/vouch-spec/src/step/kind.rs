@@ -31,6 +31,11 @@ pub trait StepFields: Serialize + JsonSchema + Sized + 'static {
         vec![]
     }
 
+    /// See [`Step::needs`].
+    fn needs(&self) -> &'static [Capability] {
+        Self::NEEDS
+    }
+
     /// See [`Step::demands`].
     fn demands(&self) -> &'static [Control] {
         &[]
@@ -61,6 +66,7 @@ pub trait StepFields: Serialize + JsonSchema + Sized + 'static {
 pub(super) trait DynStepFields {
     fn describe(&self) -> String;
     fn inner(&self) -> Vec<&ScenarioStep>;
+    fn needs(&self) -> &'static [Capability];
     fn demands(&self) -> &'static [Control];
     fn realm(&self, home: Realm) -> Realm;
     fn calls(&self) -> usize;
@@ -75,6 +81,10 @@ impl<S: StepFields> DynStepFields for S {
 
     fn inner(&self) -> Vec<&ScenarioStep> {
         StepFields::inner(self)
+    }
+
+    fn needs(&self) -> &'static [Capability] {
+        StepFields::needs(self)
     }
 
     fn demands(&self) -> &'static [Control] {

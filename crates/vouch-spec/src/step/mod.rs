@@ -272,6 +272,11 @@ impl Step {
         self.fields().inner()
     }
 
+    /// The capabilities that an SDK must claim for this very step.
+    pub fn needs(&self) -> &'static [crate::protocol::Capability] {
+        self.fields().needs()
+    }
+
     /// What a cloud must be able to do for this very step, beyond what its kind demands.
     pub fn demands(&self) -> &'static [crate::protocol::Control] {
         self.fields().demands()

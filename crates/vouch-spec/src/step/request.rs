@@ -1,6 +1,7 @@
 //! `request`: the app has the SDK call the vendor API with its own credentials.
 
 use super::StepFields;
+use crate::protocol::Capability;
 use crate::scenario::Text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub struct Request {
     /// Fields that the JSON body of a 2xx answer must have, with these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub body: BTreeMap<String, Text>,
+    /// Fields of the JSON body to send; needs `requestBody`. Each attempt of the SDK must carry the body (REF-3).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub json: BTreeMap<String, Text>,
 }
 
 /// Method and path of a call.
@@ -27,6 +31,11 @@ impl StepFields for Request {
     const HAS_RESULT: bool = true;
 
     fn describe(&self) -> String {
-        format!("request {}", self.call.0)
+        let with = if self.json.is_empty() { "" } else { " with a JSON body" };
+        format!("request {}{with}", self.call.0)
+    }
+
+    fn needs(&self) -> &'static [Capability] {
+        if self.json.is_empty() { &[] } else { &[Capability::RequestBody] }
     }
 }

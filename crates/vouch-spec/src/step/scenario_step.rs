@@ -63,7 +63,7 @@ impl ScenarioStep {
 
     /// The capabilities that this step and those inside it need.
     pub fn collect_needs(&self, needs: &mut BTreeSet<Capability>) {
-        needs.extend(self.step.kind().needs);
+        needs.extend(self.step.needs());
         self.step.inner().iter().for_each(|step| step.collect_needs(needs));
     }
 

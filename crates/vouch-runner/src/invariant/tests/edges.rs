@@ -1,6 +1,7 @@
 //! Edge cases of the invariants: each test fails if a rule is slightly too strict or too lenient.
 
 use super::*;
+use hyper::body::Bytes;
 
 const OTHER_REALM: Realm = Realm { environment: Environment::Production, region: Region::Eu };
 
@@ -260,6 +261,34 @@ fn retried_as_bob() -> EvidenceBuilder {
     case
 }
 
+/// Exchange 0 is a request with a JSON body that is refused; exchange 1 is its retry, which carries `retried`.
+fn retried_with_body(retried: &'static [u8]) -> EvidenceBuilder {
+    let mut case = EvidenceBuilder::new();
+    case.call(&[BEARER], 0).refused(StatusCode::UNAUTHORIZED, None).call(&[BEARER], 0).requested(0, success(2));
+    case.sdk.api_requests[0].body = Some(serde_json::json!({ "note": "n", "unit": "kg" }));
+    case.exchanges[0].request.body = Bytes::from_static(br#"{"note":"n","unit":"kg"}"#);
+    case.exchanges[1].request.body = Bytes::from_static(retried);
+    case
+}
+
+#[test]
+fn a_retry_carries_the_body_of_the_request() {
+    for body in [&br#"{"note":"n","unit":"kg"}"#[..], br#"{ "unit": "kg", "note": "n" }"#] {
+        assert_eq!(retried_with_body(body).violated_clause(), None, "fields in any order");
+    }
+    for (body, got) in [(&b""[..], "no body"), (b"null", "another body"), (br#"{"note":"n"}"#, "another body")] {
+        let violation = retried_with_body(body).violation().expect("a violation");
+        assert_eq!(violation.clause, "REF-3");
+        assert_eq!(violation.got, format!("{got} in exchange 2, attempt 2 of GET /v2/user/ada"));
+    }
+    let mut case = retried_with_body(b"\x1f\x8b");
+    case.exchanges[1].request.headers.insert("content-encoding", HeaderValue::from_static("gzip"));
+    assert_eq!(case.violated_clause(), None, "a compressed body");
+    let mut case = retried_with_body(b"");
+    case.sdk.api_requests[0].body = None;
+    assert_eq!(case.violated_clause(), None, "the app gave no body");
+}
+
 fn success(at: usize) -> Option<ApiRequestEnd> {
     Some(ApiRequestEnd { at, at_ms: 0, error: None })
 }
@@ -272,7 +301,9 @@ fn an_exchange_belongs_to_the_request_that_is_in_flight_and_matches() {
     for (method, path) in [("GET", "/v2/other"), ("POST", "/v2/user/ada")] {
         let mut case = retried_as_bob();
         case.requested(1, success(4));
-        case.sdk.api_requests.push(ApiRequest { method: method.into(), path: path.into(), started_at: 1, end: None });
+        let (method_text, path_text) = (method.to_owned(), path.to_owned());
+        let request = ApiRequest { method: method_text, path: path_text, body: None, started_at: 1, end: None };
+        case.sdk.api_requests.push(request);
         assert_eq!(case.violated_clause(), Some("LIF-4"), "{method} {path} is another request");
     }
     let mut case = retried_as_bob();

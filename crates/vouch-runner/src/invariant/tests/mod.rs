@@ -264,7 +264,8 @@ impl EvidenceBuilder {
     }
 
     fn requested(&mut self, started_at: usize, end: Option<ApiRequestEnd>) -> &mut Self {
-        self.sdk.api_requests.push(ApiRequest { method: "GET".into(), path: "/v2/user/ada".into(), started_at, end });
+        let (method, path) = ("GET".to_owned(), "/v2/user/ada".to_owned());
+        self.sdk.api_requests.push(ApiRequest { method, path, body: None, started_at, end });
         self
     }
 }

@@ -6,11 +6,13 @@ use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use vouch_spec::protocol::{
     SdkMethod,
     message::{self, Requested},
 };
+use vouch_spec::scenario::Text;
 use vouch_spec::step::{Request, method_and_path};
 
 #[async_trait]
@@ -20,8 +22,9 @@ impl Execute for Request {
         let Some((method, path)) = method_and_path(&call) else {
             return Err(StepError::Scenario(format!("`{call}` is not a method and a path")));
         };
-        let params = message::Request { method: method.to_owned(), path: path.to_owned() };
-        let asked = world.sdk.record_request(method, path);
+        let body = json_body(&self.json, world)?;
+        let params = message::Request { method: method.to_owned(), path: path.to_owned(), body: body.clone() };
+        let asked = world.sdk.record_request(method, path, body);
         let called = world.sdk.call::<Requested>(SdkMethod::Request, params).await?;
         let refused = if let Called::Refused { kind, .. } = &called { Some(*kind) } else { None };
         world.sdk.record_request_end(asked, refused);
@@ -36,6 +39,15 @@ impl Execute for Request {
             Called::Killed => StepResult::Killed,
         })
     }
+}
+
+/// The body to send, if there is one.
+fn json_body(fields: &BTreeMap<String, Text>, world: &World) -> Result<Option<Value>, StepError> {
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let field = |(name, text): (&String, &Text)| Ok((name.clone(), Value::String(world.text(text)?)));
+    Ok(Some(Value::Object(fields.iter().map(field).collect::<Result<_, StepError>>()?)))
 }
 
 fn check_body(step: &Request, world: &World, body: &Value) -> Result<(), StepError> {

@@ -13,6 +13,11 @@ use vouch_spec::profile::{IdpCall, Profile};
 use vouch_spec::protocol::ErrorKind;
 
 mutants! { SdkPolicy, sdk_policy;
+    EmptyRetry "empty-retry" breaks "REF-3": "Retries a request after a 401 without its body" {
+        fn body_of_attempt<'a>(&self, body: &'a str, retried: bool) -> &'a str {
+            if retried { "" } else { body }
+        }
+    }
     LifetimeInMinutes "lifetime-in-minutes" breaks "REF-2": "Interprets the token lifetime as minutes" {
         fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
             DefaultSdkPolicy.tokens(profile, call, answer).map(|tokens| TokenSet { expires_in: tokens.expires_in * 60, ..tokens })

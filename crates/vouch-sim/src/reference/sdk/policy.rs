@@ -340,6 +340,11 @@ pub trait SdkPolicy: Send + Sync {
         vec![("authorization", format!("Bearer {}", session.access_token.expose()))]
     }
 
+    /// The body of an attempt of an API call: the whole one, in a retry too (REF-3).
+    fn body_of_attempt<'a>(&self, body: &'a str, _retried: bool) -> &'a str {
+        body
+    }
+
     /// What follows an API response (REF-3, DEL-4). `retried` is whether this was the second attempt.
     fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
         match status {

@@ -16,6 +16,15 @@ pub struct ApiResponse {
     pub body: Value,
 }
 
+/// What the app asks for.
+#[derive(Clone, Copy)]
+struct ApiCall<'a> {
+    method: &'a str,
+    path: &'a str,
+    /// JSON, or empty.
+    body: &'a str,
+}
+
 impl From<HttpResponse> for ApiResponse {
     fn from(answer: HttpResponse) -> Self {
         Self { status: answer.status, body: answer.json().unwrap_or_default() }
@@ -23,31 +32,36 @@ impl From<HttpResponse> for ApiResponse {
 }
 
 impl Sdk {
-    /// One API call. Every HTTP status is a result, unless it ends the session.
+    /// One API call without a body.
     pub async fn request(self: &Arc<Self>, method: &str, path: &str) -> Result<ApiResponse> {
+        self.request_with_body(method, path, "").await
+    }
+
+    /// One API call with a JSON body, which may be empty. Every HTTP status is a result, unless it ends the session.
+    pub async fn request_with_body(self: &Arc<Self>, method: &str, path: &str, body: &str) -> Result<ApiResponse> {
+        let call = ApiCall { method, path, body };
         // The call belongs to this epoch's user, however long it takes.
         let epoch = self.state.lock().epoch;
         match self.record()? {
-            Some(Record::ApiKey(record)) if record.user_id.is_some() => {
-                self.request_with_key(record, method, path).await
-            }
-            Some(Record::SignInToken(_)) => self.request_with_token(epoch, method, path).await,
+            Some(Record::ApiKey(record)) if record.user_id.is_some() => self.request_with_key(record, call).await,
+            Some(Record::SignInToken(_)) => self.request_with_token(epoch, call).await,
             _ => Err(SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in")),
         }
     }
 
-    async fn request_with_key(&self, record: ApiKeyRecord, method: &str, path: &str) -> Result<ApiResponse> {
+    async fn request_with_key(&self, record: ApiKeyRecord, call: ApiCall<'_>) -> Result<ApiResponse> {
         let headers = vec![("x-vital-api-key", record.api_key.expose().to_owned())];
-        self.api(record.realm(), method, path, headers).await
+        self.api(record.realm(), call, headers).await
     }
 
-    /// A 401 leads to one refresh and one retry, never more (REF-3).
-    async fn request_with_token(self: &Arc<Self>, epoch: u64, method: &str, path: &str) -> Result<ApiResponse> {
+    /// A 401 leads to one refresh and one retry of the whole request, never more (REF-3).
+    async fn request_with_token(self: &Arc<Self>, epoch: u64, call: ApiCall<'_>) -> Result<ApiResponse> {
         let mut session = self.fresh_session(epoch).await?;
         let mut retried = false;
         loop {
             let headers = self.device.policy.api_headers(&session);
-            let answer = self.api(session.realm(), method, path, headers).await?;
+            let body = self.device.policy.body_of_attempt(call.body, retried);
+            let answer = self.api(session.realm(), ApiCall { body, ..call }, headers).await?;
             match self.device.policy.after_api_response(answer.status, retried) {
                 ApiNextStep::ReturnToApp => return Ok(answer),
                 ApiNextStep::Unauthorized => {
@@ -66,18 +80,14 @@ impl Sdk {
     async fn api(
         &self,
         realm: Realm,
-        method: &str,
-        path: &str,
-        headers: Vec<(&'static str, String)>,
+        call: ApiCall<'_>,
+        mut headers: Vec<(&'static str, String)>,
     ) -> Result<ApiResponse> {
-        let call = HttpRequest {
-            realm,
-            host: Host::Api,
-            method: method.to_owned(),
-            path: path.to_owned(),
-            headers,
-            body: String::new(),
-        };
+        if !call.body.is_empty() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        let (method, path, body) = (call.method.to_owned(), call.path.to_owned(), call.body.to_owned());
+        let call = HttpRequest { realm, host: Host::Api, method, path, headers, body };
         let no_answer = |_| SdkError::new(ErrorKind::Network, "no answer from the API; try again later");
         self.device.net.send(call).await.map(ApiResponse::from).map_err(no_answer)
     }
