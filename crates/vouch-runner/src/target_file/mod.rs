@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vouch_spec::profile::{Profile, Rotation};
 use vouch_spec::protocol::Role;
-use vouch_spec::text::{Decoder, Diagnostic, Source, toml};
+use vouch_spec::text::{Decoder, Diagnostic, Key, Node, NodeKind, Source, toml};
 
 /// A resolved target file. A role that is `None` is filled by its reference implementation.
 #[derive(Clone)]
@@ -57,7 +57,8 @@ impl Target {
     pub fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
         let (tree, mut problems) = toml::parse(source);
         let decoder = Decoder::new(source);
-        let file: Option<TargetFile> = if problems.is_empty() { decoder.decode(&tree) } else { None };
+        let read = |tree: &Node| if problems.is_empty() { decoder.decode::<TargetFile>(tree) } else { None };
+        let file = read(&tree).or_else(|| read(&readable_part(&tree, source)));
         let target = file.map(|file| resolve::resolve(file, &decoder));
         if let Some(target) = &target
             && target.roles().is_empty()
@@ -98,5 +99,76 @@ impl Target {
             roles.push(&[Role::Api, Role::Idp]);
         }
         roles
+    }
+}
+
+/// The tables and values of a file that can be read, so that a mistake in one does not hide what is wrong in another.
+fn readable_part(tree: &Node, source: &Source) -> Node {
+    let part = |entries| Node { kind: NodeKind::Map(entries), span: tree.span };
+    let entries = tree.as_map().unwrap_or_default();
+    let reads =
+        |entry: &&(Key, Node)| Decoder::new(source).decode::<TargetFile>(&part(vec![(*entry).clone()])).is_some();
+    let mut readable: Vec<_> = entries.iter().filter(reads).cloned().collect();
+    if entries.iter().any(|(key, _)| key.name == "custom") && !readable.iter().any(|(key, _)| key.name == "custom") {
+        // Its mapping is there, but cannot be read.
+        readable.retain(|(key, _)| key.name != "profile");
+    }
+    part(readable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The messages about a target file.
+    fn mistakes(text: &str) -> Vec<String> {
+        let parsed = Target::parse(&Source::new("vouch.toml", text.to_owned()));
+        parsed.err().unwrap_or_default().into_iter().map(|mistake| mistake.message).collect()
+    }
+
+    #[test]
+    fn mistakes_of_different_kinds_in_different_tables_are_reported_at_once() {
+        let found = mistakes(
+            r#"
+            profile = "gcpi"
+            [sdk]
+            name = 7
+            command = ["sdk"]
+            colour = "red"
+            [deadlines]
+            call = true
+            [backend]
+            name = "b"
+            url = "not a url"
+            [backend.vendor]
+            listen = "0.0.0.0:1"
+            apiKey = "$KEY"
+            [backend.credentials]
+            ada = "a"
+            [backend.tokenRequest]
+            request = "POST"
+            token = "/token"
+            "#,
+        );
+        let wanted = [
+            "unknown field `colour`",
+            "expected text (put it in quotes), found",
+            "unknown wire profile `gcpi`",
+            "`not a url` ",
+            "`0.0.0.0:1` is not a loopback address",
+            "`$KEY` is not replaced here",
+            "`POST` is not a method and a path",
+        ];
+        for message in wanted {
+            assert!(found.iter().any(|found| found.starts_with(message)), "{message} is not in {found:#?}");
+        }
+        assert!(found.len() > wanted.len(), "the deadline is wrong too: {found:#?}");
+    }
+
+    #[test]
+    fn a_mapping_that_cannot_be_read_is_not_reported_as_missing() {
+        let found = mistakes("profile = \"custom\"\n[custom]\nname = 7\n");
+        assert!(!found.is_empty());
+        assert!(!found.iter().any(|message| message.contains("needs its mapping")), "{found:#?}");
     }
 }

@@ -24,6 +24,9 @@ pub struct Decoder {
     failed_at: Cell<Option<Span>>,
 }
 
+/// How serde's message about a field that is not there begins.
+const MISSING: &str = "missing field";
+
 /// How many mistakes in one value are looked for.
 const MAX_ERRORS: usize = 30;
 
@@ -71,7 +74,7 @@ impl Decoder {
             let new: Vec<_> = diagnostics
                 .drain(known.len()..)
                 // What is missing now was taken away just before.
-                .filter(|p| !p.message.starts_with("missing field"))
+                .filter(|p| !p.message.starts_with(MISSING))
                 .filter(|p| !known.iter().any(|k| k.span == p.span && k.message == p.message))
                 .collect();
             diagnostics.extend(new);
@@ -299,9 +302,12 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         for (key, _) in &unknown {
             self.decoder.unknown("field", &key.name, key.span, fields);
         }
-        self.walk_map(known, visitor).map_err(|error| {
+        self.walk_map(known, visitor).map_err(|error| match error {
             // With a misspelt field beside it, "missing field" is noise.
-            if unknown.is_empty() { error } else { DecodeError::Reported }
+            DecodeError::New { message, .. } if !unknown.is_empty() && message.starts_with(MISSING) => {
+                DecodeError::Reported
+            }
+            other => other,
         })
     }
 
