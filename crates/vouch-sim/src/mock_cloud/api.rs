@@ -85,7 +85,7 @@ fn authenticate(cloud: &CloudState, realm: Realm, request: &WireRequest) -> Resu
     if store.by_id(own, &claims.sub).is_none() {
         return Err("the user of the access token does not exist");
     }
-    store.confirm(claims.sid, cloud.policy.refresh_generation(claims.generation));
+    store.confirm(claims.sid, cloud.refresh_generation(claims.generation));
     Ok(Caller::User(claims.sub))
 }
 

@@ -111,9 +111,10 @@ fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession
     let user_id = user.map(|user| user.id.clone());
     let user_id =
         user_id.ok_or_else(|| unknown("the refresh token is of another environment or region than this host"))?;
-    let generation_of_token = store.rotate(used, &*cloud.policy, now_s);
+    let refresh_generation = |generation| cloud.refresh_generation(generation);
+    let generation_of_token = store.rotate(used, refresh_generation, &*cloud.policy, now_s);
     let generation_of_token = generation_of_token.ok_or_else(|| unknown("the session has ended"))?;
-    let generation = cloud.policy.refresh_generation(generation_of_token.generation);
+    let generation = cloud.refresh_generation(generation_of_token.generation);
     Ok(IssuedSession { user_id, generation_of_token, refresh_generation: TokenGeneration { generation, ..used } })
 }
 

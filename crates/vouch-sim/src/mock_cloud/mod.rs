@@ -30,7 +30,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use vouch_spec::profile::{NumberForm, Profile};
+use vouch_spec::profile::{NumberForm, Profile, Rotation};
 use vouch_spec::protocol::Realm;
 
 /// The id of a team that is not the scenario's.
@@ -121,6 +121,13 @@ pub struct TokenGrantCount {
 impl CloudState {
     fn lifetimes(&self) -> Lifetimes {
         *self.lifetimes.lock()
+    }
+
+    /// The generation of the refresh token that comes with an access token. Where the profile does not say that every
+    /// refresh brings a new one, the same one comes back, as from the servers of `gcip`.
+    fn refresh_generation(&self, generation: u64) -> u64 {
+        let rotates = self.profile.rotation.is_none_or(|rotation| rotation == Rotation::Required);
+        if rotates { self.policy.refresh_generation(generation) } else { 0 }
     }
 
     /// Whether a request is answered without regard to others at the same time.
@@ -284,4 +291,59 @@ impl Upstream for MockCloud {
 /// An error in the vendor's shape. Source: wire facts, "Errors".
 fn refuse(status: StatusCode, error_type: &str) -> WireResponse {
     WireResponse::json(status, &json!({ "detail": { "error_type": error_type } }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ClockMode;
+    use crate::reference::sdk::policy::DefaultSdkPolicy;
+    use crate::reference::sdk::token::SignInToken;
+    use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+    use vouch_spec::profile::{IdpCall, RequestValues};
+    use vouch_spec::protocol::{Environment, Region};
+
+    const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
+
+    /// Calls the identity provider; the refresh token of its answer.
+    fn refresh_token(cloud: &MockCloud, call: IdpCall, values: &RequestValues<'_>) -> String {
+        let request = cloud.0.profile.request(call, values);
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+        let (path, body) = (request.path, request.body.into());
+        let request = WireRequest { method: hyper::Method::POST, path, headers, body };
+        let reply = cloud.answer_now(Link { from: Party::Sdk, to: Party::Auth, realm: REALM }, &request);
+        let granted = cloud.0.profile.granted(call, &reply.body);
+        granted.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&reply.body))).refresh_token
+    }
+
+    /// The refresh tokens of an exchange and of two refreshes.
+    fn refresh_tokens(profile: Arc<Profile>) -> [String; 3] {
+        let cloud = MockCloud::new(CloudParts {
+            keys: Arc::new(Keys::hmac().expect("keys")),
+            clock: Clock::new(ClockMode::Virtual),
+            redactor: Redactor::closed(),
+            behaviour: CloudBehaviour::default(),
+            profile,
+            policy: Arc::new(DefaultCloudPolicy),
+        });
+        let user = cloud.store().add_user(REALM, "ada", None).expect("a user").id;
+        let text = cloud.sign_in_token(REALM, &user, &TokenShape::default()).expect("a sign-in token");
+        let token = SignInToken::parse(&text, &DefaultSdkPolicy).expect("well-formed");
+        let (public_key, tenant) = (token.public_key.as_str(), token.tenant.as_str());
+        let usual = RequestValues { public_key, tenant, ..RequestValues::default() };
+        let first = refresh_token(&cloud, IdpCall::Exchange, &RequestValues { token: token.jwt.expose(), ..usual });
+        let second = refresh_token(&cloud, IdpCall::Refresh, &RequestValues { refresh_token: &first, ..usual });
+        let third = refresh_token(&cloud, IdpCall::Refresh, &RequestValues { refresh_token: &second, ..usual });
+        [first, second, third]
+    }
+
+    #[test]
+    fn refresh_tokens_rotate_unless_the_profile_leaves_it_open() {
+        for profile in [Profile::junction(), Profile::built_in("standard").expect("built in")] {
+            let [first, second, third] = refresh_tokens(profile);
+            assert!(first != second && second != third && first != third);
+        }
+        let [first, second, third] = refresh_tokens(Profile::gcip());
+        assert!(first == second && second == third, "the servers of gcip answer with the same one");
+    }
 }

@@ -280,10 +280,11 @@ impl Store {
         RefreshTokenState::Valid
     }
 
-    /// Starts the session's next generation and returns it.
+    /// Starts the session's next generation and returns it. `refresh_generation`: that of the refresh token of an access token.
     pub(super) fn rotate(
         &mut self,
         used: TokenGeneration,
+        refresh_generation: impl Fn(u64) -> u64,
         policy: &dyn CloudPolicy,
         now_s: i64,
     ) -> Option<TokenGeneration> {
@@ -292,7 +293,7 @@ impl Store {
         }
         let session = self.session_mut(used.sid)?;
         session.generation += 1;
-        let comes_back = policy.refresh_generation(session.generation) == used.generation;
+        let comes_back = refresh_generation(session.generation) == used.generation;
         if used.generation >= session.good_from {
             session.good_from = used.generation + u64::from(!policy.keeps_predecessor() && !comes_back);
         }
@@ -343,8 +344,12 @@ mod tests {
         let mut store = Store::new();
         let user = store.add_user(REALM, "ada", None).unwrap();
         let first = store.open_session(REALM, &user.id, 0).unwrap();
-        let second = store.rotate(first, &DefaultCloudPolicy, 0).unwrap();
-        let again = store.rotate(first, &DefaultCloudPolicy, 0).unwrap();
+        let second = store
+            .rotate(first, |generation| DefaultCloudPolicy.refresh_generation(generation), &DefaultCloudPolicy, 0)
+            .unwrap();
+        let again = store
+            .rotate(first, |generation| DefaultCloudPolicy.refresh_generation(generation), &DefaultCloudPolicy, 0)
+            .unwrap();
         assert!(good(&mut store, first) && good(&mut store, second) && good(&mut store, again));
         store.confirm(second.sid, second.generation);
         assert!(good(&mut store, second) && good(&mut store, again));
@@ -366,7 +371,7 @@ mod tests {
         let mut store = Store::new();
         let user = store.add_user(REALM, "ada", None).unwrap();
         let first = store.open_session(REALM, &user.id, 0).unwrap();
-        let second = store.rotate(first, &Interval, 100).unwrap();
+        let second = store.rotate(first, |generation| Interval.refresh_generation(generation), &Interval, 100).unwrap();
         store.confirm(second.sid, second.generation);
         let mut good = |now_s| matches!(store.refresh_token_state(first, &Interval, now_s), RefreshTokenState::Valid);
         assert!(good(109) && !good(110));
@@ -389,10 +394,10 @@ mod tests {
         let good =
             |store: &mut Store| matches!(store.refresh_token_state(first, &EveryThird, 0), RefreshTokenState::Valid);
         for _ in 0..2 {
-            store.rotate(first, &EveryThird, 0).unwrap();
+            store.rotate(first, |generation| EveryThird.refresh_generation(generation), &EveryThird, 0).unwrap();
             assert!(good(&mut store));
         }
-        store.rotate(first, &EveryThird, 0).unwrap();
+        store.rotate(first, |generation| EveryThird.refresh_generation(generation), &EveryThird, 0).unwrap();
         assert!(!good(&mut store), "the third refresh rotates it out");
     }
 
