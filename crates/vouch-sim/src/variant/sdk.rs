@@ -58,6 +58,12 @@ variants! { SdkPolicy, sdk_policy;
             true
         }
     }
+    UuidsOnly "sdk-uuids-only": "Refuses a user id that is not a UUID",
+        allowed by "wire facts: a user id is a UUID" {
+        fn accepts_user_id(&self, user_id: &str) -> bool {
+            uuid::Uuid::try_parse(user_id).is_ok()
+        }
+    }
     ConfiguresOnce "sdk-configures-once": "Refuses configure while a user is signed in with the API key",
         allowed by "KEY-7: refused or without effect" {
         fn user_after_configure(&self, current: &ApiKeyRecord, _: &str) -> Result<Option<String>> {

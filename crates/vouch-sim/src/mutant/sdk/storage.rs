@@ -153,6 +153,16 @@ mutants! { SdkPolicy, sdk_policy;
             Ok(None)
         }
     }
+    FormDecodesUser "form-decodes-user" breaks "KEY-2": "Restores a plus sign in the user's id as a space" {
+        fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
+            Ok(DefaultSdkPolicy.restore(storage)?.map(|record| match record {
+                Record::ApiKey(key) => {
+                    Record::ApiKey(ApiKeyRecord { user_id: key.user_id.map(|id| id.replace('+', " ")), ..key })
+                }
+                other @ Record::SignInToken(_) => other,
+            }))
+        }
+    }
     LeavesSession "leaves-session" breaks "OUT-1": "Signs out in memory only" {
         fn erase(&self, storage: &dyn Storage) -> StorageResult<()> {
             match DefaultSdkPolicy.restore(storage)? {

@@ -195,6 +195,9 @@ impl Sdk {
                 self.persist(Record::SignInToken(record::TokenRecord { user_id: user_id.to_owned(), ..session }))
             }
             Some(Record::SignInToken(_)) => Err(uses_tokens()),
+            Some(Record::ApiKey(_)) if !self.device.policy.accepts_user_id(user_id) => {
+                Err(SdkError::new(ErrorKind::Unsupported, "the user id is not a UUID"))
+            }
             Some(Record::ApiKey(mut record)) => {
                 if record.user_id.as_deref().is_some_and(|current| !self.device.policy.may_set_user(current, user_id)) {
                     return Err(SdkError::new(ErrorKind::AlreadySignedIn, "another user is signed in; sign out first"));

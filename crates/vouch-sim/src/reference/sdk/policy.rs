@@ -109,6 +109,11 @@ pub trait SdkPolicy: Send + Sync {
         one.eq_ignore_ascii_case(other)
     }
 
+    /// Whether `setUserId` accepts an id: any.
+    fn accepts_user_id(&self, _: &str) -> bool {
+        true
+    }
+
     /// Whether `setUserId` is accepted while a user is signed in by API key (LIF-2).
     fn may_set_user(&self, current: &str, asked: &str) -> bool {
         self.same_user(current, asked)
