@@ -244,7 +244,8 @@ impl Suite {
         self
     }
 
-    /// How many cases run at once. By default four a core, or fewer where the limit on open files is low.
+    /// How many cases run at once. By default four a core, or fewer where the build is slow to start or the limit on
+    /// open files is low.
     #[must_use]
     pub fn jobs(mut self, jobs: NonZeroUsize) -> Self {
         self.jobs = Some(jobs);

@@ -81,7 +81,7 @@ pub struct Args {
     #[arg(long)]
     ci: bool,
 
-    /// How many cases run at once. By default, four a core.
+    /// How many cases run at once. By default, four a core, fewer if the build is slow to start.
     #[arg(short, long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
 

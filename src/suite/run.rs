@@ -55,7 +55,8 @@ impl Suite {
         let (plan, roles) = self.selected_plan()?;
         let (suite, gate) = (self.info(), self.gate()?);
         let snapshots = SnapshotSettings::new(&self)?;
-        let jobs = resource_limits::jobs(self.jobs)?;
+        // Too few open files are told before the target starts.
+        resource_limits::jobs(self.jobs)?;
         let profile = named_profile(self.profile.as_deref(), &self.target)?;
         let (build, folder) = self.build.or_else(|| self.target.build.clone()).unzip();
         let build = build.zip(folder).map(|(build, folder)| build_digest(&build, &folder)).transpose()?;
@@ -94,6 +95,7 @@ impl Suite {
             target.inject(&part);
             target.name = name;
         }
+        let jobs = target.jobs(self.jobs)?;
         target.roles.vary = self.vary;
         target.roles.records = self.records;
         let settings = Settings {
@@ -105,7 +107,7 @@ impl Suite {
             offer: target.offer,
             target: target.name,
             sdk: target.build,
-            jobs: target.max_jobs.map_or(jobs, |most| jobs.min(most)),
+            jobs,
             strictness: self.strictness,
             require_all: self.require_all,
             gate,

@@ -1,6 +1,7 @@
 //! The limit on open files (`RLIMIT_NOFILE`), and how many cases this process can run at once within it.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 /// Files and sockets that one case may have open at once: its addresses, connections and pipes.
 const FILES_PER_CASE: u64 = 96;
@@ -8,6 +9,9 @@ const FILES_PER_CASE: u64 = 96;
 const FILES_OF_HARNESS: u64 = 64;
 /// Cases at once, for each core: they wait more than they work.
 const CASES_PER_CORE: usize = 4;
+
+/// A start may take this part of the deadline of a call while all other cases start too.
+const START_SHARE: f64 = 0.25;
 
 /// The limit on open files is too low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +28,24 @@ pub struct TooFewFiles {
 pub fn jobs(wanted: Option<NonZeroUsize>) -> Result<usize, TooFewFiles> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     jobs_within(wanted.map_or(cores * CASES_PER_CORE, usize::from), open_file_limit())
+}
+
+/// How many cases may run at once so that none misses a deadline because all start at once. `start` is how long one process
+/// takes to start alone, up to its answer to `initialize`; starting is work for a processor.
+pub fn jobs_that_start_in_time(start: Duration, deadline: Duration) -> usize {
+    jobs_of_cores(std::thread::available_parallelism().map_or(2, usize::from), start, deadline)
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a few jobs a core"
+)]
+fn jobs_of_cores(cores: usize, start: Duration, deadline: Duration) -> usize {
+    let for_each_core = deadline.as_secs_f64() * START_SHARE / start.as_secs_f64().max(1e-6);
+    let jobs = cores as f64 * for_each_core.min(CASES_PER_CORE as f64);
+    (jobs as usize).max(1)
 }
 
 fn jobs_within(wanted: usize, limit: u64) -> Result<usize, TooFewFiles> {
@@ -67,5 +89,14 @@ mod tests {
         assert_eq!(jobs_within(64, 1024), Ok(10));
         assert_eq!(jobs_within(8, 160), Ok(1));
         assert_eq!(jobs_within(8, 159), Err(TooFewFiles { limit: 159, needed: 160 }));
+    }
+
+    #[test]
+    fn a_slow_start_leaves_fewer_cases_at_once() {
+        let jobs = |cores, start_ms| jobs_of_cores(cores, Duration::from_millis(start_ms), Duration::from_secs(10));
+        // A native program, a Python SDK: four a core.
+        assert_eq!((jobs(2, 0), jobs(2, 80), jobs(8, 600)), (8, 8, 32));
+        // A JVM, a slow one, an emulator.
+        assert_eq!((jobs(2, 800), jobs(2, 2000), jobs(2, 9000), jobs(16, 9000)), (6, 2, 1, 4));
     }
 }

@@ -3,13 +3,16 @@
 //! It starts what has to run before the first case (a cloud), asks each build what it can do, and derives what the run can
 //! offer to scenarios. It does not know which scenarios will run.
 
+use crate::resource_limits::{self, TooFewFiles};
 use crate::run::{Offer, RoleSetup};
 use crate::sut::{
     AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, ExternalCloud, SdkRole, ServiceError, StartError,
     SutError,
 };
 use crate::target_file::Target;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use vouch_sim::clock::ClockMode;
 use vouch_sim::mock_cloud::{KeyError, Keys};
 use vouch_sim::mutant::Mutation;
@@ -41,6 +44,8 @@ pub struct ResolvedTarget {
     pub build: SdkName,
     /// The most cases that may run at once, where the target sets a limit.
     pub max_jobs: Option<usize>,
+    /// How long the process of an SDK or app takes to start, up to its first answer.
+    pub start_time: Duration,
 }
 
 /// Why the roles cannot be filled.
@@ -72,7 +77,23 @@ impl ResolvedTarget {
             name: "built in".into(),
             build: build("vouch-reference", env!("CARGO_PKG_VERSION"), "rust"),
             max_jobs: None,
+            start_time: Duration::ZERO,
         }
+    }
+
+    /// How many cases run at once: as many as wanted, or by default four a core, fewer where a process is slow to start; never
+    /// more than the target and the limit on open files allow.
+    ///
+    /// # Errors
+    /// If the limit on open files is too low for one case.
+    pub fn jobs(&self, wanted: Option<NonZeroUsize>) -> Result<usize, TooFewFiles> {
+        let jobs = resource_limits::jobs(wanted)?;
+        let most = self.max_jobs.unwrap_or(usize::MAX);
+        let in_time = match wanted {
+            Some(_) => usize::MAX,
+            None => resource_limits::jobs_that_start_in_time(self.start_time, self.roles.deadlines.call),
+        };
+        Ok(jobs.min(most).min(in_time))
     }
 
     /// Fills the roles of `options` from a target file. Starts its cloud, and starts each SDK and app once to ask what it
@@ -147,7 +168,10 @@ impl ResolvedTarget {
     }
 
     async fn fill_sdk(&mut self, name: String, role: SdkRole) -> Result<(), TargetError> {
-        let initialized = ready(&name, role.probe(self.roles.deadlines).await?)?;
+        let began = Instant::now();
+        let probed = role.probe(self.roles.deadlines).await?;
+        self.start_time = self.start_time.max(began.elapsed());
+        let initialized = ready(&name, probed)?;
         self.roles.capabilities = initialized.capabilities.iter().copied().collect();
         self.roles.tells_time = self.roles.capabilities.contains(&Capability::Clock);
         if initialized.token_storage.contains(&Area::Volatile) {
@@ -161,7 +185,9 @@ impl ResolvedTarget {
     }
 
     async fn fill_app(&mut self, name: String, role: AppRole) -> Result<(), TargetError> {
+        let began = Instant::now();
         if let Some(probed) = role.probe(self.roles.deadlines).await {
+            self.start_time = self.start_time.max(began.elapsed());
             self.build = ready(&name, probed?)?.sdk;
         }
         (self.roles.app, self.name) = (role, name);

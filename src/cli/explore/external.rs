@@ -43,8 +43,7 @@ async fn explore(args: &Args, path: &Path, target: vouch_runner::target_file::Ta
         () = wanted(&mut interrupted) => return Ok(ExitCode::from(INTERRUPTED)),
     };
     resource_limits::raise_open_file_limit();
-    let jobs = resource_limits::jobs(args.jobs).map_err(Error::from)?;
-    let jobs = resolved.max_jobs.map_or(jobs, |most| jobs.min(most));
+    let jobs = resolved.jobs(args.jobs).map_err(Error::from)?;
     print_build(&resolved)?;
     let clauses = Suite::bundled()?.clauses();
     let explorer =
