@@ -1,5 +1,6 @@
 //! `vouch certify`.
 
+use super::certificate_views::{Files, Views, write_text};
 use super::rejudge::SuiteChoice;
 use super::stdout::Out;
 use super::{CliError, Done, show};
@@ -28,6 +29,9 @@ pub struct Args {
     allow_warnings: bool,
 
     #[command(flatten)]
+    views: Views,
+
+    #[command(flatten)]
     suite: SuiteChoice,
 }
 
@@ -52,10 +56,14 @@ pub fn run(args: &Args) -> Done {
     let key = SigningKey::read(&args.key)?;
     let envelope = Envelope::sign(&statement.to_payload(), &key)?;
     let text = serde_json::to_string_pretty(&envelope).map_err(std::io::Error::from)? + "\n";
-    match &args.output {
-        Some(path) if path != Path::new("-") => write(path, &text)?,
-        _ => Out.write_all(text.as_bytes())?,
+    let certificate = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    match certificate {
+        Some(path) => write_text("certificate", path, &text)?,
+        None => Out.write_all(text.as_bytes())?,
     }
+    let public_key = public_key_file(&args.key);
+    let files = Files { certificate, key: public_key.as_deref(), record: &args.record };
+    args.views.write(&statement, &record, &key.public_key(), &files)?;
     let result = statement.result();
     let (passed, not_tested) = (result.passed_tests.len(), result.vouch.not_tested.len());
     print_stderr(format!(
@@ -67,7 +75,8 @@ pub fn run(args: &Args) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    let failed = |error| CliError::Environment(format!("cannot write the certificate {}: {error}", path.display()));
-    std::fs::write(path, text).map_err(failed)
+/// The file that `vouch keygen` wrote beside a private key.
+fn public_key_file(private: &str) -> Option<PathBuf> {
+    let is_file = private != "-" && !private.starts_with("env:");
+    is_file.then(|| PathBuf::from(format!("{private}.pub")))
 }

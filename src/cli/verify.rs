@@ -1,5 +1,6 @@
 //! `vouch verify`.
 
+use super::certificate_views::{Files, Views};
 use super::rejudge::SuiteChoice;
 use super::stdout::Out;
 use super::{CliError, Done, show};
@@ -7,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
-use vouch_certificate::{Check, Envelope, Policy, PublicKey, Require, SuiteRule, verify};
+use vouch_certificate::{Check, Envelope, Policy, PublicKey, Require, Statement, SuiteRule, verify};
 use vouch_runner::record::build_digest;
 use vouch_spec::text::read_file;
 
@@ -49,6 +50,9 @@ pub struct Args {
     build: Option<String>,
 
     #[command(flatten)]
+    views: Views,
+
+    #[command(flatten)]
     suite_files: SuiteChoice,
 }
 
@@ -83,11 +87,17 @@ pub fn run(args: &Args) -> Done {
     let judgement = args.suite_files.judge(&record)?;
     let checks = verify(&envelope, &key, (&record, &judgement), &policy, SystemTime::now());
     let failed = print_checks(&checks)?;
-    match failed {
-        0 => writeln!(Out, "the certificate is valid")?,
-        _ => writeln!(Out, "the certificate is refused")?,
+    if failed > 0 {
+        writeln!(Out, "the certificate is refused")?;
+        return Ok(ExitCode::from(1));
     }
-    Ok(ExitCode::from(u8::from(failed > 0)))
+    writeln!(Out, "the certificate is valid")?;
+    // A refused certificate has no views: nobody should see them and believe them.
+    let statement = envelope.verified_payload(&key).map_err(|error| error.to_string());
+    let statement = statement.and_then(|payload| Statement::parse(&payload)).map_err(CliError::Usage)?;
+    let files = Files { certificate: Some(&args.certificate), key: Some(&args.key), record: &args.record };
+    args.views.write(&statement, &record, &key, &files)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints each check in a line. Returns how many failed.

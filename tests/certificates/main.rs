@@ -107,12 +107,22 @@ fn a_certified_build_verifies_and_meets_a_policy() {
         .verify(&cert, &record)
         .args(["--require", "must", "--max-age", "30d", "--suite", "1", "--build"])
         .arg(it.path("sdk.txt"))
+        .arg("--page")
+        .arg(it.path("page.html"))
+        .arg("--badge")
+        .arg(it.path("badge.svg"))
         .assert()
         .success();
     let out = stdout(&assert);
     assert!(out.contains("ok      judged again") && out.contains("the certificate is valid"), "{out}");
     assert!(!out.contains("FAILED"), "{out}");
     vouch().arg("rejudge").arg(&record).assert().success().stdout(contains("no verdict changes"));
+    let page = std::fs::read_to_string(it.path("page.html")).expect("written");
+    assert!(std::fs::read_to_string(it.path("badge.svg")).expect("written").starts_with("<svg "));
+    // The command on the page verifies the certificate as it stands there.
+    let command = page.split_once(r#"<code class="command">vouch "#).and_then(|(_, rest)| rest.split_once("</code>"));
+    let command = command.expect("a command").0.split(' ');
+    vouch().current_dir(it.folder.path()).args(command).assert().success().stdout(contains("the certificate is valid"));
 }
 
 #[test]
@@ -126,7 +136,9 @@ fn a_policy_that_is_not_met_refuses_the_certificate() {
     refused(&["--suite", "9999"], "FAILED  suite");
     refused(&["--suite", &"0".repeat(64)], "FAILED  suite");
     refused(&["--build-digest", &"0".repeat(64)], "FAILED  build");
-    refused(&["--build", "README.md"], "FAILED  build");
+    let page = it.path("refused.html");
+    refused(&["--build", "README.md", "--page", page.to_str().expect("UTF-8")], "FAILED  build");
+    assert!(!page.exists(), "a refused certificate has a page");
 }
 
 #[test]
