@@ -75,6 +75,31 @@ fn a_toml_syntax_error_is_reported() {
 }
 
 #[test]
+fn mistakes_in_files_go_to_the_reports_of_check_and_of_a_run_that_does_not_start() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::copy("scenarios/clauses.yaml", folder.path().join("clauses.yaml")).expect("copied");
+    let text = "id: same\ntitle: t\nproves: [EXC-1]\nsteps: [{signin: ada}]\n";
+    std::fs::write(folder.path().join("a.yaml"), text).expect("written");
+    let sarif = |command: &[&str]| -> serde_json::Value {
+        let mut vouch = vouch();
+        vouch.args(command).args(["--report", "sarif=x.sarif", "--report", "junit=x.xml"]).current_dir(folder.path());
+        vouch.assert().code(2).stderr(contains("signin"));
+        assert!(std::fs::read_to_string(folder.path().join("x.xml")).expect("written").contains("a.yaml:4:10"));
+        let path = folder.path().join("x.sarif");
+        let text = std::fs::read(&path).expect("written");
+        std::fs::remove_file(path).expect("removed");
+        serde_json::from_slice(&text).expect("JSON")
+    };
+    for command in [["check", "."], ["run", "."]] {
+        let place = &sarif(&command)["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], "a.yaml");
+        assert_eq!((&place["region"]["startLine"], &place["region"]["startColumn"]), (&4.into(), &10.into()));
+    }
+    let refused = vouch().args(["check", "--report", "html=x.html"]).assert().code(2);
+    assert!(stderr(&refused).contains("sarif, github-annotations"), "{}", stderr(&refused));
+}
+
+#[test]
 fn a_duplicate_id_is_reported_with_both_locations() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::copy("scenarios/clauses.yaml", folder.path().join("clauses.yaml")).expect("copied");

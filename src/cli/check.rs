@@ -1,5 +1,6 @@
 //! `vouch check`.
 
+use super::reports::{self, MistakesFile, ReportFile};
 use super::stdout::Out;
 use super::{CliError, Done, Selection, target};
 use std::io::Write;
@@ -20,6 +21,11 @@ pub struct Args {
     #[cfg(feature = "load")]
     #[arg(long, value_name = "FILE")]
     load: Vec<PathBuf>,
+
+    /// Also write the mistakes into a file, for a CI server: `sarif`, `junit`, `github-annotations` or `gitlab-code-quality`, and
+    /// a file or `-` for standard output. May be repeated.
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    reports: Vec<MistakesFile>,
 }
 
 pub fn run(args: &Args) -> Done {
@@ -33,12 +39,19 @@ pub fn run(args: &Args) -> Done {
     for path in &args.load {
         errors.extend(check_load(path, target.as_ref()).err());
     }
-    match (plan, target) {
-        (Some(plan), Some(_)) if errors.is_empty() => {
-            writeln!(Out, "{} cases: no problems found", plan.cases.len())?;
+    let (mistakes, other) = sorted(errors);
+    let failure = other.as_ref().map(CliError::text);
+    let files = args.reports.iter().map(|MistakesFile(report)| report);
+    reports::write_mistakes(files.clone(), &mistakes, failure.as_deref())?;
+    match (plan, other) {
+        (Some(plan), None) if mistakes.0.is_empty() => {
+            if !files.clone().any(ReportFile::is_stdout) {
+                writeln!(Out, "{} cases: no problems found", plan.cases.len())?;
+            }
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err(merge(errors)),
+        (_, None) => Err(CliError::Files(mistakes)),
+        (_, Some(other)) => Err(other),
     }
 }
 
@@ -51,14 +64,14 @@ fn check_load(path: &std::path::Path, target: Option<&vouch_runner::target_file:
     load.map(|_| ()).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
 }
 
-/// One error with the mistakes of all files, or the first error that is not about the content of a file.
-fn merge(errors: Vec<CliError>) -> CliError {
-    let mut all = Vec::new();
+/// The mistakes of all files, and the first error that is not about the content of a file.
+fn sorted(errors: Vec<CliError>) -> (Diagnostics, Option<CliError>) {
+    let (mut mistakes, mut other) = (Vec::new(), None);
     for error in errors {
         match error {
-            CliError::Files(Diagnostics(mistakes)) => all.extend(mistakes),
-            other => return other,
+            CliError::Files(Diagnostics(of_file)) => mistakes.extend(of_file),
+            error => other = other.or(Some(error)),
         }
     }
-    CliError::Files(Diagnostics(all))
+    (Diagnostics(mistakes), other)
 }

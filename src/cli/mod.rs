@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod bug_report;
+mod certificate_views;
 mod certify;
 mod check;
 mod clauses;
@@ -195,6 +196,18 @@ enum CliError {
 }
 
 impl CliError {
+    /// What it says, without styles.
+    fn text(&self) -> String {
+        match self {
+            CliError::Files(problems) => problems.render(false),
+            CliError::Usage(what)
+            | CliError::NotUnderstood(what)
+            | CliError::Environment(what)
+            | CliError::NotReady(what) => what.clone(),
+            CliError::Interrupted => "interrupted".into(),
+        }
+    }
+
     fn report(self) -> ExitCode {
         match self {
             CliError::Files(problems) => {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use vouch_load::record::LoadRecord;
 use vouch_load::report::LoadReportFormat;
-use vouch_report::Format;
+use vouch_report::{Format, ViewError};
 use vouch_runner::record::RunRecord;
-use vouch_spec::text::{OutsideText, did_you_mean};
+use vouch_spec::text::{Diagnostics, OutsideText, did_you_mean};
 
 /// A report to make: its format and its file.
 #[derive(Clone, Debug)]
@@ -22,6 +22,24 @@ impl ReportFile {
     /// Whether it goes to standard output, where the console report then does not go.
     pub fn is_stdout(&self) -> bool {
         self.path == Path::new("-")
+    }
+}
+
+/// A report on the files that `vouch check` reads: a [`ReportFile`] of a format that can show mistakes.
+#[derive(Clone, Debug)]
+pub struct MistakesFile(pub ReportFile);
+
+impl FromStr for MistakesFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let report: ReportFile = text.parse()?;
+        if Format::OF_MISTAKES.contains(&report.format) {
+            return Ok(Self(report));
+        }
+        let can: Vec<_> =
+            Format::ALL.iter().filter(|(_, of)| Format::OF_MISTAKES.contains(of)).map(|(word, _)| *word).collect();
+        Err(format!("this format is for runs; mistakes of files can be written as {}", can.join(", ")))
     }
 }
 
@@ -67,9 +85,26 @@ pub fn write(reports: &[ReportFile], record: &RunRecord) -> Result<(), CliError>
     failed.map_or(Ok(()), Err)
 }
 
+/// Writes the reports that can show mistakes of files. `failure` is what else kept the files from being read.
+pub fn write_mistakes<'a>(
+    reports: impl IntoIterator<Item = &'a ReportFile>,
+    mistakes: &Diagnostics,
+    failure: Option<&str>,
+) -> Result<(), CliError> {
+    for report in reports {
+        if let Some(text) = report.format.render_mistakes(mistakes, failure) {
+            write_rendered(report, text)?;
+        }
+    }
+    Ok(())
+}
+
 fn write_one(report: &ReportFile, record: &RunRecord) -> Result<(), CliError> {
-    let text = report.format.render(record).map_err(|error| CliError::Environment(error.to_string()))?;
-    write_text(&report.path, &text)
+    write_rendered(report, report.format.render(record))
+}
+
+fn write_rendered(report: &ReportFile, text: Result<String, ViewError>) -> Result<(), CliError> {
+    write_text(&report.path, &text.map_err(|error| CliError::Environment(error.to_string()))?)
 }
 
 fn write_text(path: &Path, text: &str) -> Result<(), CliError> {

@@ -134,6 +134,16 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> Done {
+    let reports = args.reports.clone();
+    let done = run_suite(args);
+    if let Err(CliError::Files(mistakes)) = &done {
+        // A run that cannot start leaves its reports, where their format can show why.
+        reports::write_mistakes(&reports, mistakes, None)?;
+    }
+    done
+}
+
+fn run_suite(args: Args) -> Done {
     let suite = suite(&args)?;
     reports::check_writable(&args.reports)?;
     raise_open_file_limit();

@@ -13,16 +13,22 @@ const MAX_ANNOTATIONS: usize = 10;
 const MAX_TITLE: usize = 200;
 
 /// An annotation: `error`, `warning` or `notice`, where, and what.
-struct Annotation {
-    kind: &'static str,
-    file: String,
-    line: Option<usize>,
-    title: String,
-    message: String,
+pub(crate) struct Annotation {
+    pub(crate) kind: &'static str,
+    pub(crate) file: String,
+    pub(crate) line: Option<usize>,
+    /// In characters, from 1.
+    pub(crate) column: Option<usize>,
+    pub(crate) title: String,
+    pub(crate) message: String,
 }
 
 pub(crate) fn render_annotations(record: &RunRecord) -> Result<String, ViewError> {
-    let mut annotations = annotations(record);
+    Ok(write(annotations(record)))
+}
+
+/// The workflow commands, as many as GitHub shows.
+pub(crate) fn write(mut annotations: Vec<Annotation>) -> String {
     let more = annotations.len().saturating_sub(MAX_ANNOTATIONS);
     if more > 0 {
         annotations.truncate(MAX_ANNOTATIONS - 1);
@@ -30,6 +36,7 @@ pub(crate) fn render_annotations(record: &RunRecord) -> Result<String, ViewError
             kind: "error",
             file: String::new(),
             line: None,
+            column: None,
             title: format!("{} more", more + 1),
             message: "The report of the run shows them.".into(),
         });
@@ -41,10 +48,11 @@ pub(crate) fn render_annotations(record: &RunRecord) -> Result<String, ViewError
             properties.push(format!("file={}", property(&annotation.file)));
         }
         properties.extend(annotation.line.map(|line| format!("line={}", line.max(1))));
+        properties.extend(annotation.column.map(|column| format!("col={column}")));
         properties.push(format!("title={}", property(&line_up_to(&annotation.title, MAX_TITLE))));
         let _ = writeln!(text, "::{} {}::{}", annotation.kind, properties.join(","), data(&annotation.message));
     }
-    Ok(text)
+    text
 }
 
 /// One for each probable cause, for each case without a verdict, and for each entry that is out of date.
@@ -64,6 +72,7 @@ fn annotations(record: &RunRecord) -> Vec<Annotation> {
             },
             file: first.location.file.clone(),
             line: Some(first.location.line),
+            column: None,
             title: if cause.clauses.is_empty() { "no clause".into() } else { cause.clauses.join(" ") },
             message: format!(
                 "{excuses}{}\nIn {cases}; the first is {}: {}{advice}",
@@ -79,6 +88,7 @@ fn annotations(record: &RunRecord) -> Vec<Annotation> {
             kind: "error",
             file: case.file.clone(),
             line: None,
+            column: None,
             title: case.id.clone(),
             message: reason(&case.verdict)?,
         })
@@ -87,6 +97,7 @@ fn annotations(record: &RunRecord) -> Vec<Annotation> {
         kind: "error",
         file: problem.location.file.clone(),
         line: Some(problem.location.line),
+        column: None,
         title: problem.kind.words().into(),
         message: line(&problem.text),
     });

@@ -58,6 +58,6 @@ fn outdated(of: &GateProblem) -> Value {
 }
 
 /// GitLab refuses a path with `./` and one that is absolute.
-fn path(of: &str) -> String {
+pub(crate) fn path(of: &str) -> String {
     line_up_to(of.replace('\\', "/").trim_start_matches("./").trim_start_matches('/'), MAX_DESCRIPTION)
 }

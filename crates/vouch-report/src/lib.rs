@@ -14,6 +14,7 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
+mod mistakes;
 mod outside_text;
 mod run_text;
 mod sarif;

@@ -12,7 +12,7 @@ use vouch_runner::run::cause::{Cause, CauseKey};
 use vouch_runner::run::verdict::{CaseReport, Location, Verdict};
 use vouch_spec::scenario::{Clause, Level};
 
-const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+pub(crate) const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The rule of a finding that violates no clause.
 const NO_CLAUSE: &str = "nonconformance";
 /// The most related locations of a result. GitHub shows no more.
@@ -130,7 +130,7 @@ fn location(of: &Location) -> Value {
 }
 
 /// A path as a URI reference: relative, with `/`, and every special character percent-encoded.
-fn uri(path: &str) -> String {
+pub(crate) fn uri(path: &str) -> String {
     let path = path.replace('\\', "/");
     let mut uri = String::with_capacity(path.len());
     for byte in path.trim_start_matches("./").bytes().take(4096) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Validates a document by an XML Schema in `tests/schemas`.
-fn assert_valid(schema: &str, document: &str) {
+pub fn assert_valid(schema: &str, document: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("report.xml");
     std::fs::write(&file, document).expect("written");
@@ -16,7 +16,7 @@ fn assert_valid(schema: &str, document: &str) {
     assert!(done.status.success(), "{}\n{document}", String::from_utf8_lossy(&done.stderr));
 }
 
-fn suites(document: &str) -> Vec<String> {
+pub fn suites(document: &str) -> Vec<String> {
     let end = "</testsuite>";
     let starts = document.match_indices("<testsuite ").map(|(at, _)| at);
     starts.map(|at| document[at..].split_inclusive(end).next().expect("an element").to_owned()).collect()

@@ -8,4 +8,5 @@ mod ctrf;
 mod excuses;
 mod history;
 mod junit;
+mod mistakes;
 mod sarif;

@@ -6,7 +6,7 @@ use crate::common::{
 };
 use serde_json::Value;
 
-const SCHEMA: &str = include_str!("../schemas/sarif-schema-2.1.0.json");
+pub const SCHEMA: &str = include_str!("../schemas/sarif-schema-2.1.0.json");
 
 fn run_of(document: &str) -> Value {
     serde_json::from_str::<Value>(document).expect("JSON")["runs"][0].take()
