@@ -187,7 +187,7 @@ fn required(record: &RunRecord, require: Require, waivers_allowed: bool) -> Resu
         .iter()
         .filter(|result| counts(result.level))
         .filter(|result| match result.status {
-            ClauseStatus::NotTested | ClauseStatus::Violated => true,
+            ClauseStatus::NotTested | ClauseStatus::Violated | ClauseStatus::KnownFailing => true,
             ClauseStatus::Waived => !waivers_allowed,
             ClauseStatus::Satisfied | ClauseStatus::NotApplicable => false,
         })

@@ -3,7 +3,9 @@
 use crate::ViewError;
 use crate::excuse_text;
 use crate::outside_text::{block, line};
-use crate::run_text::{build_name, finding_heading, finding_text, json_text, reason, sorted_cases, verdict_word};
+use crate::run_text::{
+    broken_clauses, build_name, finding_heading, finding_text, json_text, reason, sorted_cases, verdict_word,
+};
 use serde_json::{Map, Value, json};
 use vouch_runner::gate::GateProblem;
 use vouch_runner::record::RunRecord;
@@ -35,7 +37,10 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
                 "tests": tests.len(), "passed": of("passed"), "failed": of("failed") + problems.len(), "skipped": of("skipped"),
                 "pending": of("pending"), "other": of("other"), "suites": groups.len() + usize::from(!problems.is_empty()),
                 "start": start, "stop": start + duration, "duration": duration,
-                "extra": { "outcome": summary.outcome(), "notRun": summary.not_run },
+                "extra": {
+                    "outcome": summary.outcome(), "notRun": summary.not_run,
+                    "clauses": broken_clauses(&summary).into_iter().map(|(key, ids)| (key.to_owned(), json!(ids))).collect::<Map<_, _>>(),
+                },
             },
             "tests": tests,
             "environment": {

@@ -8,7 +8,7 @@ use vouch_runner::record::RunRecord;
 use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
 
 /// The version of the document's layout, raised on every incompatible change.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
     let summary = record.summary();

@@ -6,12 +6,13 @@
 use crate::ViewError;
 use crate::excuse_text;
 use crate::outside_text::{block, line};
-use crate::run_text::{build_name, finding_heading, finding_text, reason, shard_words, sorted_cases};
+use crate::run_text::{broken_clauses, build_name, finding_heading, finding_text, reason, shard_words, sorted_cases};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use vouch_runner::gate::GateProblem;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::event::Started;
+use vouch_runner::run::summary::Summary;
 use vouch_runner::run::verdict::{CaseReport, Verdict};
 
 pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
@@ -34,7 +35,7 @@ pub(crate) fn render(record: &RunRecord) -> Result<String, ViewError> {
         total.errors,
         summary.duration.as_secs_f64()
     );
-    let properties = properties(&record.started);
+    let properties = properties(&record.started, &summary);
     for (group, cases) in suites {
         let counts = Counts::of(cases.iter().copied());
         let seconds: f64 = cases.iter().map(|case| case.duration.as_secs_f64()).sum();
@@ -84,7 +85,7 @@ impl Counts {
 }
 
 /// What was tested, with what, where.
-fn properties(started: &Started) -> String {
+fn properties(started: &Started, summary: &Summary) -> String {
     let mut properties = vec![
         ("hostname", started.host.name.clone()),
         ("os", format!("{} {}", started.host.os, started.host.architecture)),
@@ -101,6 +102,9 @@ fn properties(started: &Started) -> String {
         properties.push(("build.sha256", digest.sha256.clone()));
     }
     properties.extend(shard_words(started).map(|words| ("shard", words)));
+    let clauses: Vec<_> =
+        broken_clauses(summary).into_iter().map(|(key, ids)| (format!("clauses.{key}"), ids.join(" "))).collect();
+    properties.extend(clauses.iter().map(|(name, ids)| (name.as_str(), ids.clone())));
     let seeds = [("seed", started.seed), ("vary", started.vary)];
     properties.extend(seeds.into_iter().filter_map(|(name, seed)| Some((name, seed?.to_string()))));
     let mut xml = "    <properties>\n".to_owned();
@@ -183,6 +187,13 @@ fn result(xml: &mut String, element: &str, kind: &str, message: &str, text: &str
     let kind = if kind.is_empty() { String::new() } else { format!(" type=\"{kind}\"") };
     let message = attribute(message);
     let _ = writeln!(xml, "      <{element}{kind} message=\"{message}\">{}</{element}>", content(text));
+}
+
+/// A test case that is an error of this kind and message.
+pub(crate) fn error_case(xml: &mut String, name: &str, class: &str, (kind, message): (&str, &str), text: &str) {
+    let _ = writeln!(xml, "    <testcase name=\"{}\" classname=\"{class}\" time=\"0.000\">", attribute(name));
+    result(xml, "error", kind, message, text);
+    *xml += "    </testcase>\n";
 }
 
 /// An attribute's value in double quotes.

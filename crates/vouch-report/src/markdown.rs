@@ -131,14 +131,21 @@ fn clauses(text: &mut String, summary: &Summary) {
     let count = |status| of(status).count();
     let _ = write!(
         text,
-        "\n## Clauses\n\n{} satisfied, {} violated, {} waived, {} not tested, {} not applicable.\n",
+        "\n## Clauses\n\n{} satisfied, {} violated, {} known failing, {} waived, {} not tested, {} not applicable.\n",
         count(ClauseStatus::Satisfied),
         count(ClauseStatus::Violated),
+        count(ClauseStatus::KnownFailing),
         count(ClauseStatus::Waived),
         count(ClauseStatus::NotTested),
         count(ClauseStatus::NotApplicable)
     );
-    let order = [ClauseStatus::Violated, ClauseStatus::Waived, ClauseStatus::NotTested, ClauseStatus::Satisfied];
+    let order = [
+        ClauseStatus::Violated,
+        ClauseStatus::KnownFailing,
+        ClauseStatus::Waived,
+        ClauseStatus::NotTested,
+        ClauseStatus::Satisfied,
+    ];
     let mut rows = order.into_iter().flat_map(of).peekable();
     if rows.peek().is_some() {
         *text += "\n| clause | level | status | requirement |\n|---|---|---|---|\n";

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::event::Started;
-use vouch_runner::run::summary::{Outcome, Summary};
+use vouch_runner::run::summary::{ClauseStatus, Outcome, Summary};
 use vouch_runner::run::verdict::{CaseReport, Finding, Verdict};
 use vouch_spec::text::OutsideText;
 
@@ -122,6 +122,21 @@ pub(crate) fn counts_sentence(summary: &Summary) -> String {
     let words: Vec<_> =
         counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     if words.is_empty() { "no case ran".into() } else { words.join(", ") }
+}
+
+/// The clauses that the build broke: of each status that has some, its key in JSON and their ids.
+pub(crate) fn broken_clauses(summary: &Summary) -> Vec<(&'static str, Vec<String>)> {
+    let statuses = [
+        (ClauseStatus::Violated, "violated"),
+        (ClauseStatus::KnownFailing, "knownFailing"),
+        (ClauseStatus::Waived, "waived"),
+    ];
+    let ids = |status| summary.clauses.iter().filter(move |of| of.status == status).map(|of| line(&of.id)).collect();
+    statuses
+        .into_iter()
+        .map(|(status, key)| (key, ids(status)))
+        .filter(|(_, ids): &(_, Vec<_>)| !ids.is_empty())
+        .collect()
 }
 
 /// A count with the noun in the right number.

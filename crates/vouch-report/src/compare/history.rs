@@ -115,7 +115,7 @@ fn series(subject: &Subject, runs: &[Run]) -> Vec<Block> {
     } else {
         let head = vec!["clause", "trend", "now", "first violated in", "satisfied again in"];
         blocks.push(Block::Table { head, rows: broken });
-        let shown = "Trend, the oldest run first: + satisfied, X violated, w waived, . not tested or not in the run.";
+        let shown = "Trend, the oldest run first: + satisfied, X violated, k known failing, w waived, . not tested or not in the run.";
         blocks.push(Block::Text(shown.into()));
     }
     blocks.extend(flaky(runs));
@@ -172,7 +172,8 @@ fn clause_ids(runs: &[Run]) -> Vec<&str> {
 
 /// The row of a clause that a run violates: since when, and whether it is mended.
 fn broken_clause(id: &str, runs: &[Run]) -> Option<Vec<String>> {
-    let is_broken = |status| matches!(status, ClauseStatus::Violated | ClauseStatus::Waived);
+    let is_broken =
+        |status| matches!(status, ClauseStatus::Violated | ClauseStatus::KnownFailing | ClauseStatus::Waived);
     let known: Vec<_> = runs
         .iter()
         .filter_map(|run| Some((run, run.status(id)?)))
@@ -192,6 +193,7 @@ fn symbol(status: Option<ClauseStatus>) -> char {
     match status {
         Some(ClauseStatus::Satisfied) => '+',
         Some(ClauseStatus::Violated) => 'X',
+        Some(ClauseStatus::KnownFailing) => 'k',
         Some(ClauseStatus::Waived) => 'w',
         Some(ClauseStatus::NotTested | ClauseStatus::NotApplicable) | None => '.',
     }

@@ -219,6 +219,7 @@ fn words(status: Option<ClauseStatus>) -> &'static str {
 fn marked(status: Option<ClauseStatus>) -> String {
     match status {
         Some(ClauseStatus::Violated) => "**violated**".into(),
+        Some(ClauseStatus::KnownFailing) => "*known failing*".into(),
         Some(ClauseStatus::Waived) => "*waived*".into(),
         _ => words(status).into(),
     }

@@ -338,16 +338,16 @@ impl<W: Write> Console<W> {
     fn clause_table(&mut self, summary: &Summary) -> io::Result<()> {
         let of = |status: ClauseStatus| summary.clauses.iter().filter(move |clause| clause.status == status);
         let ids = |status| of(status).map(|clause| clause.id.as_str()).collect::<Vec<_>>().join(" ");
-        let waived = match of(ClauseStatus::Waived).count() {
+        let excused = [ClauseStatus::KnownFailing, ClauseStatus::Waived].map(|status| match of(status).count() {
             0 => String::new(),
-            count => format!(" {count} waived,"),
-        };
+            count => format!(" {count} {},", status.words()),
+        });
         writeln!(
             self.out,
             "\n  clauses: {} satisfied, {} violated,{} {} not tested, {} not applicable",
             of(ClauseStatus::Satisfied).count(),
             of(ClauseStatus::Violated).count(),
-            waived,
+            excused.concat(),
             of(ClauseStatus::NotTested).count(),
             of(ClauseStatus::NotApplicable).count()
         )?;
@@ -361,13 +361,11 @@ impl<W: Write> Console<W> {
             let (first, more) = (lines.next().unwrap_or_default(), if lines.next().is_some() { "…" } else { "" });
             writeln!(self.out, "{first}{more}")?;
         }
-        if of(ClauseStatus::Waived).count() > 0 {
-            let text = format!("waived: {}", ids(ClauseStatus::Waived));
-            writeln!(self.out, "{}", wrap(&text, self.width, "    ", "      "))?;
-        }
-        if of(ClauseStatus::NotTested).count() > 0 {
-            let text = format!("not tested: {}", ids(ClauseStatus::NotTested));
-            writeln!(self.out, "{}", wrap(&text, self.width, "    ", "      "))?;
+        for status in [ClauseStatus::KnownFailing, ClauseStatus::Waived, ClauseStatus::NotTested] {
+            if of(status).count() > 0 {
+                let text = format!("{}: {}", status.words(), ids(status));
+                writeln!(self.out, "{}", wrap(&text, self.width, "    ", "      "))?;
+            }
         }
         // Most clauses do not apply to a filtered run; the list would be long.
         if (1..=MAX_LISTED_CLAUSES).contains(&of(ClauseStatus::NotApplicable).count()) {

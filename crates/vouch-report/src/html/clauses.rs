@@ -19,13 +19,14 @@ impl Page<'_> {
     fn clause_group(&self, group: &[ClauseResult]) -> Markup {
         let count = |status| group.iter().filter(|clause| clause.status == status).count();
         let (satisfied, violated) = (count(ClauseStatus::Satisfied), count(ClauseStatus::Violated));
-        let waived = count(ClauseStatus::Waived);
+        let (known, waived) = (count(ClauseStatus::KnownFailing), count(ClauseStatus::Waived));
         let title = group.first().map_or("", |clause| clause.group.as_str());
         html! {
             details open[violated > 0] {
                 summary {
                     b { (line(title)) } ": " (satisfied) " of " (group.len()) " satisfied"
                     @if violated > 0 { ", " b class="bad" { (violated) " violated" } }
+                    @if known > 0 { ", " b class="warn" { (known) " known failing" } }
                     @if waived > 0 { ", " b class="warn" { (waived) " waived" } }
                 }
                 table class="wide" {
@@ -46,7 +47,7 @@ impl Page<'_> {
         let tone = match clause.status {
             ClauseStatus::Satisfied => "good",
             ClauseStatus::Violated => "bad",
-            ClauseStatus::Waived | ClauseStatus::NotTested => "warn",
+            ClauseStatus::KnownFailing | ClauseStatus::Waived | ClauseStatus::NotTested => "warn",
             ClauseStatus::NotApplicable => "dim",
         };
         html! {
@@ -58,6 +59,9 @@ impl Page<'_> {
                 td class="text" {
                     (line(&clause.text))
                     @if !clause.violated_by.is_empty() { div { b { "Violated by: " } (self.case_links(&clause.violated_by)) } }
+                    @if !clause.known_failing_in.is_empty() {
+                        div { b { "Known to fail in: " } (self.case_links(&clause.known_failing_in)) }
+                    }
                     @if !clause.waived_in.is_empty() { div { b { "Waived in: " } (self.case_links(&clause.waived_in)) } }
                 }
                 td class="text dim" { @if let Some(source) = &clause.source { (line(&source.to_string())) } }

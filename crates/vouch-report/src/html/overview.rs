@@ -242,8 +242,8 @@ fn coverage(summary: &Summary) -> String {
         summary.clauses.iter().filter(|clause| clause.level == level && clause.status == status).count()
     };
     let level = |level: Level| {
-        use ClauseStatus::{NotApplicable, NotTested, Satisfied, Violated, Waived};
-        let statuses = [Satisfied, Violated, Waived, NotTested, NotApplicable];
+        use ClauseStatus::{KnownFailing, NotApplicable, NotTested, Satisfied, Violated, Waived};
+        let statuses = [Satisfied, Violated, KnownFailing, Waived, NotTested, NotApplicable];
         let words = statuses.map(|status| (of(level, status), status.words()));
         let words: Vec<_> =
             words.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();

@@ -2,9 +2,10 @@
 
 use crate::common::{HOSTILE, excused, failing, hostile_of, render, unsafe_characters};
 use serde_json::Value;
-use vouch_report::{Console, Detail, Format, Matrix, MatrixFormat, diff};
+use vouch_report::{Console, Detail, Format, History, Matrix, MatrixFormat, diff};
 use vouch_runner::record::RunRecord;
 use vouch_runner::run::summary::Outcome;
+use vouch_runner::run::verdict::Verdict;
 
 fn console(record: &RunRecord) -> String {
     let mut out = vec![];
@@ -29,6 +30,41 @@ fn each_view_for_people_names_waiver_known_failures_and_what_is_out_of_date() {
     // The specimen of the cause is waived; the waiver covers no other case.
     assert!(render("markdown", &record).contains("until 2027-01-31: ticket 7 (owner: team sdk)"));
     assert!(render("html", &record).contains("known failure: known.txt:1"));
+}
+
+#[test]
+fn a_clause_that_only_known_failures_violate_is_known_failing_in_each_view() {
+    let mut record = excused();
+    record.started.gate = serde_json::from_value({
+        let mut gate = serde_json::to_value(&record.started.gate).expect("JSON");
+        gate["waivers"] = serde_json::json!([]);
+        gate
+    })
+    .expect("a gate");
+    record.cases.retain(|case| !matches!(case.verdict, Verdict::Waived(_)));
+    record.written_summary = None;
+    for (name, view) in [
+        ("console", console(&record)),
+        ("html", render("html", &record)),
+        ("markdown", render("markdown", &record)),
+        ("junit", render("junit", &record)),
+        ("ctrf", render("ctrf", &record)),
+        ("json", render("json", &record)),
+        ("matrix", Matrix::of(&[("a".into(), record.clone())]).render(MatrixFormat::Console)),
+    ] {
+        assert!(view.contains("known failing") || view.contains("nownFailing"), "{name}: {view}");
+        assert!(!view.contains("1 violated") && !view.contains("must violated"), "{name}: {view}");
+    }
+    assert!(render("junit", &record).contains("<property name=\"clauses.knownFailing\" value=\"MIG-5\"/>"));
+    let ctrf: Value = serde_json::from_str(&render("ctrf", &record)).expect("JSON");
+    assert_eq!(ctrf["results"]["summary"]["extra"]["clauses"], serde_json::json!({ "knownFailing": ["MIG-5"] }));
+    let mut history = History::new();
+    history.add("a", &record);
+    assert!(
+        history.render(MatrixFormat::Console).contains("known failing"),
+        "{}",
+        history.render(MatrixFormat::Console)
+    );
 }
 
 #[test]

@@ -133,11 +133,27 @@ fn known_failures_pass_the_gate_and_new_ones_do_not() {
     let gate = gate("", Some("# of 2019\n\nx # the old parser\n"));
     let known = summarize(&gate, &[failed("x", &["AB-1"]), passed("y")]);
     assert_eq!((known.outcome(), known.known_failures), (Outcome::OnlyKnownFailures, 1));
-    assert_eq!(known.clauses[0].status, ClauseStatus::Violated);
+    assert_eq!(
+        (known.clauses[0].status, &known.clauses[0].known_failing_in),
+        (ClauseStatus::KnownFailing, &vec!["x".to_owned()])
+    );
     assert_eq!(known.causes[0].excuse, Some(Excuse::KnownFailure));
     let new = summarize(&gate, &[failed("x", &["AB-1"]), failed("y", &["AB-1"])]);
     assert_eq!((new.outcome(), new.failed), (Outcome::DoesNotConform, 1));
     assert_eq!(new.causes[0].excuse, None, "the cause has a new failure");
+    assert_eq!(new.clauses[0].status, ClauseStatus::Violated);
+}
+
+#[test]
+fn a_clause_that_a_waiver_and_a_known_failure_excuse_is_known_failing() {
+    let gate = gate(&waiver("case = \"y\"", "2027-01-31"), Some("x\n"));
+    let summary = summarize(&gate, &[failed("x", &["AB-1"]), failed("y", &["AB-1"])]);
+    let clause = &summary.clauses[0];
+    assert_eq!(clause.status, ClauseStatus::KnownFailing);
+    assert_eq!(
+        (clause.known_failing_in.as_slice(), clause.waived_in.as_slice()),
+        (&["x".to_owned()][..], &["y".to_owned()][..])
+    );
 }
 
 #[test]

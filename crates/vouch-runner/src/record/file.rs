@@ -120,7 +120,18 @@ impl RunRecord {
             line: 1,
             what: "the file is empty".into(),
         })?;
-        Ok(Self { started, cases, written_summary: summary, sha256 })
+        let mut record = Self { started, cases, written_summary: summary, sha256 };
+        record.update_clauses();
+        Ok(record)
+    }
+
+    /// Before format 3, a known failure violated its clauses like any other failure.
+    fn update_clauses(&mut self) {
+        let Some(written) = &self.written_summary else { return };
+        if self.started.format < 3 && self.started.gate.known_failures.is_some() {
+            let clauses = self.summarize(written.end()).clauses;
+            self.written_summary.iter_mut().for_each(|summary| summary.clauses.clone_from(&clauses));
+        }
     }
 
     /// The summary: as it was written, or, of a run that was killed, of the cases that had ended.

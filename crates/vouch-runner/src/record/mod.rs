@@ -23,7 +23,7 @@ pub use merge::{MergeError, NamedRecord, merge};
 
 /// The version of the record's format, raised on every incompatible change.
 ///
-/// 2: verdicts of waived and known failures.
-pub const FORMAT: u32 = 2;
+/// 2: verdicts of waived and known failures. 3: the status of clauses that known failures violate.
+pub const FORMAT: u32 = 3;
 /// The earliest version that this one reads.
 const EARLIEST_FORMAT: u32 = 1;

@@ -20,6 +20,8 @@ pub enum ClauseStatus {
     Satisfied,
     /// At least one case violated it.
     Violated,
+    /// At least one case violated it, and each violation is waived or by a known failure: no new one.
+    KnownFailing,
     /// At least one case violated it, and each violation is waived.
     Waived,
     /// None of its cases passed: they failed under other clauses or were skipped.
@@ -34,6 +36,7 @@ impl ClauseStatus {
         match self {
             ClauseStatus::Satisfied => "satisfied",
             ClauseStatus::Violated => "violated",
+            ClauseStatus::KnownFailing => "known failing",
             ClauseStatus::Waived => "waived",
             ClauseStatus::NotTested => "not tested",
             ClauseStatus::NotApplicable => "not applicable",
@@ -57,8 +60,11 @@ pub struct ClauseResult {
     pub status: ClauseStatus,
     /// The number of cases that passed and test it.
     pub satisfied_count: usize,
-    /// The ids of the cases that violated it.
+    /// The ids of the cases that violated it, without those of known failures and waivers.
     pub violated_by: Vec<String>,
+    /// The ids of the known failures that violated it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_failing_in: Vec<String>,
     /// The ids of the cases whose violation is waived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived_in: Vec<String>,
@@ -208,6 +214,7 @@ impl SummaryBuilder {
             status: ClauseStatus::NotApplicable,
             satisfied_count: 0,
             violated_by: vec![],
+            known_failing_in: vec![],
             waived_in: vec![],
         };
         let results = clauses.iter().map(|clause| (clause.id.clone(), result(clause))).collect();
@@ -284,10 +291,14 @@ impl SummaryBuilder {
         };
         self.causes.add(case, weight);
         for finding in case.verdict.findings() {
-            let is_waived = weight(finding) == Weight::Excused(Excuse::Waived);
+            let weight = weight(finding);
             for clause in &finding.clauses {
                 let Some(result) = self.results.get_mut(clause) else { continue };
-                let cases = if is_waived { &mut result.waived_in } else { &mut result.violated_by };
+                let cases = match weight {
+                    Weight::Excused(Excuse::Waived) => &mut result.waived_in,
+                    Weight::Excused(Excuse::KnownFailure) => &mut result.known_failing_in,
+                    Weight::Warns | Weight::Fails => &mut result.violated_by,
+                };
                 if !cases.contains(&case.id) {
                     cases.push(case.id.clone());
                 }
@@ -314,6 +325,8 @@ impl SummaryBuilder {
         for (id, result) in &mut self.results {
             result.status = if !result.violated_by.is_empty() {
                 ClauseStatus::Violated
+            } else if !result.known_failing_in.is_empty() {
+                ClauseStatus::KnownFailing
             } else if !result.waived_in.is_empty() {
                 ClauseStatus::Waived
             } else if result.satisfied_count > 0 {
