@@ -10,8 +10,27 @@ use vouch_runner::run::verdict::{CaseReport, Verdict};
 
 /// At most this many cases are unfolded from the start.
 const MAX_OPEN_CASES: usize = 10;
+/// So many cases that did not pass are shown in full, and as many again that are the first of their cause: a browser opens a
+/// page of more in over a second.
+const MAX_FULL_CASES: usize = 200;
 
-/// Whether the report shows the case in full.
+/// The cases that did not pass and are not shown in full.
+fn further_cases(cases: &[(usize, &CaseReport)]) -> Markup {
+    html! {
+        @if !cases.is_empty() {
+            h3 { "Further cases that did not pass: " (cases.len()) }
+            p class="dim" { "The run record has them in full: " code { "vouch show RECORD --full" } "." }
+            ul class="plain" {
+                @for (number, case) in cases {
+                    @let (word, tone) = word(&case.verdict);
+                    li id={ "case-" (number) } { span class={ "tag " (tone) } { (word) } (line(&case.group)) " / " (line(&case.id)) }
+                }
+            }
+        }
+    }
+}
+
+/// Whether the report says more of the case than that it passed or was skipped.
 pub(super) fn is_unsuccessful(verdict: &Verdict) -> bool {
     !matches!(verdict, Verdict::Passed | Verdict::Skipped(_))
 }
@@ -76,15 +95,19 @@ impl Page<'_> {
         }
     }
 
-    /// The cases that did not pass, in full. The first case of each cause is unfolded.
+    /// The cases that did not pass, in full; of very many, the others in one line. The first case of each cause is unfolded.
     pub(super) fn unsuccessful_cases(&self) -> Markup {
         let mut shown: HashSet<&CauseKey> = HashSet::new();
         let mut open = 0;
-        let mut cases = Vec::new();
+        let (mut cases, mut others) = (Vec::new(), Vec::new());
         for (number, case) in self.cases.iter().enumerate().filter(|(_, case)| is_unsuccessful(&case.verdict)) {
             let findings = super::findings::of(&case.verdict);
             let news =
                 findings.is_empty() || findings.iter().filter(|finding| shown.insert(&finding.cause)).count() > 0;
+            if cases.len() >= MAX_FULL_CASES && (!news || cases.len() >= 2 * MAX_FULL_CASES) {
+                others.push((number, *case));
+                continue;
+            }
             let is_open = news && open < MAX_OPEN_CASES;
             open += usize::from(is_open);
             cases.push((number, *case, is_open));
@@ -95,6 +118,7 @@ impl Page<'_> {
                     h2 id="unsuccessful" { "Cases in full: " (cases.len()) }
                     p class="dim" { "The first case of each cause is unfolded." }
                     @for (number, case, is_open) in cases { (self.case(number, case, is_open)) }
+                    (further_cases(&others))
                 }
             }
         }

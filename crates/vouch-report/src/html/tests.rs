@@ -84,6 +84,20 @@ fn a_text_of_a_megabyte_is_cut() {
 }
 
 #[test]
+fn of_very_many_failed_cases_only_some_are_shown_in_full_and_each_is_there() {
+    let mut record = record(|text| text);
+    let failed =
+        record.cases.iter().find(|case| matches!(case.verdict, Verdict::Failed(_))).expect("a failed case").clone();
+    for number in 0..2_000 {
+        record.cases.push(vouch_runner::run::verdict::CaseReport { id: format!("copy {number}"), ..failed.clone() });
+    }
+    let page = page(&record);
+    assert_eq!(page.matches("<details class=\"case\"").count(), 200);
+    assert_eq!(page.matches("id=\"case-").count(), record.cases.len(), "each case has its place");
+    assert!(page.contains("Further cases that did not pass: 1801"), "the rest is counted");
+}
+
+#[test]
 fn a_part_of_the_suite_never_conforms() {
     let mut record = record(|text| text);
     record.cases.retain(|case| matches!(case.verdict, Verdict::Passed));
