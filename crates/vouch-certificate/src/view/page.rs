@@ -190,7 +190,7 @@ impl<'a> Page<'a> {
             } @else {
                 p class="c6" {
                     (counted(mutants.len(), "mutant", "mutants")) " (" code { "vouch mutants" } "): "
-                    (list(mutants.iter().map(String::as_str), LONG_LIST)) "."
+                    (list(mutants.iter().map(String::as_str), LONG_LIST))
                 }
             }
         }
@@ -243,8 +243,10 @@ fn day(time: &str) -> String {
 fn list<'a>(items: impl Iterator<Item = &'a str>, most: usize) -> Markup {
     let (shown, more) = listed(items, most);
     html! {
-        @for (index, item) in shown.iter().enumerate() { @if index > 0 { ", " } span class="i" { (item) } }
-        @if more > 0 { " and " (more) " more" }
+        @for (index, item) in shown.iter().enumerate() {
+            span class="i" { (item) @if index + 1 < shown.len() { "," } } " "
+        }
+        @if more > 0 { "and " (more) " more" }
     }
 }
 

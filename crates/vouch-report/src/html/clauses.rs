@@ -53,7 +53,7 @@ impl Page<'_> {
         html! {
             tr {
                 th scope="row" class="id" { (line(&clause.id)) }
-                td { (clause.level.word()) }
+                td class="st" { (clause.level.word()) }
                 td class={ "st " (tone) } { (clause.status.words()) }
                 td class="st" { (clause.satisfied_count) " passed" }
                 td class="text" {
