@@ -227,7 +227,7 @@ fn options(args: &Args) -> Result<JourneyOptions, CliError> {
 
 async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Target, profile: Arc<Profile>) -> Done {
     let options = options(&args)?;
-    let mut recorder = Recorder::create(&args.record)?;
+    let mut recorder = Recorder::prepare(&args.record, &[args.json.as_deref()])?;
     let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| CliError::Usage(error.to_string()))?;
     allow_connections(args.users.saturating_mul(2)).map_err(|error| CliError::Usage(error.to_string()))?;
     // Goose installs a Ctrl-C handler of its own, which ends the process without a report, unless one exists already.

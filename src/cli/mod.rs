@@ -291,6 +291,11 @@ fn run_command() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return error.report(),
     };
+    // The HTTP library panics at each answer before 1970.
+    if vouch_spec::timestamp::of(std::time::SystemTime::now()).is_none() {
+        let what = "the clock of this machine is before 1970 or after the year 9999; set it".to_owned();
+        return CliError::Environment(what).report();
+    }
     let done = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(&args),
@@ -345,8 +350,15 @@ fn mutant(name: &str) -> Result<Mutant, CliError> {
 
 /// A runtime with a thread a core.
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // The number of threads is given, because tokio panics at a wrong value of TOKIO_WORKER_THREADS.
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     built.map_err(|error| CliError::Environment(format!("cannot start: {error}")))
+}
+
+/// The arguments of the command line, for a record. What is not UTF-8 in them is replaced.
+fn argument_texts() -> Vec<String> {
+    std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
 }
 
 /// This program, which serves the mock cloud of a load in a process of its own.

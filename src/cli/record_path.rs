@@ -1,7 +1,6 @@
 //! Where records go when nobody says where.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// So many records of a kind are kept in the default folder; the oldest go first.
 const KEPT: usize = 50;
@@ -21,7 +20,7 @@ fn folder() -> Option<PathBuf> {
 pub fn default_path(kind: &str) -> Option<PathBuf> {
     let folder = folder()?;
     // Names sort by time. A run of the same second has another process id.
-    let time = humantime::format_rfc3339_seconds(SystemTime::now()).to_string().replace([':', '-'], "");
+    let time = vouch_spec::timestamp::now().replace([':', '-'], "");
     let path = folder.join(format!("{kind}-{time}-{}.{EXTENSION}", std::process::id()));
     forget_old(&folder, kind);
     Some(path)

@@ -3,7 +3,7 @@
 use super::reports::{self, ReportFile};
 use super::signals::interrupts;
 use super::stdout::Out;
-use super::{CliError, Done, RoleName, Selection, record_path, runtime};
+use super::{CliError, Done, RoleName, Selection, argument_texts, record_path, runtime};
 use crate::{Error, Snapshots, Suite};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -304,8 +304,7 @@ fn suite(args: &Args) -> Result<Suite, Error> {
         None => suite,
     };
     // Arguments can have secrets only where a user writes them there; paths and words are what this command takes.
-    let arguments = std::env::args().skip(1).collect();
-    Ok(suite.snapshots(snapshots(args)).arguments(arguments).record_cases())
+    Ok(suite.snapshots(snapshots(args)).arguments(argument_texts()).record_cases())
 }
 
 fn snapshots(args: &Args) -> Snapshots {

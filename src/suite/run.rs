@@ -30,7 +30,10 @@ impl Suite {
     /// # Errors
     /// If nothing could run. A build that fails scenarios is not an error.
     pub fn run(self) -> Result<Report, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+        // The number of threads is given, because tokio panics at a wrong value of TOKIO_WORKER_THREADS.
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+        let runtime = runtime.map_err(Error::Runtime)?;
         // A thread of its own, because a runtime cannot block on another one's thread.
         let run = std::thread::spawn(move || runtime.block_on(self.run_async()));
         run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -133,7 +133,7 @@ impl Statement {
         let (started, summary) = (&record.started, record.written_summary.as_ref()?);
         let build = started.build_digest.as_ref()?;
         let began = humantime::parse_rfc3339(&started.started_at).ok()?;
-        let finished = began.checked_add(summary.duration)?;
+        let finished = vouch_spec::timestamp::of(began.checked_add(summary.duration)?)?;
         let passed_tests = of_status(summary, ClauseStatus::Satisfied);
         let details = Details {
             vouch_version: started.vouch.clone(),
@@ -146,7 +146,7 @@ impl Statement {
             profile: started.profile.clone(),
             strict: started.strictness == Strictness::Strict,
             started_on: started.started_at.clone(),
-            finished_on: humantime::format_rfc3339_seconds(finished).to_string(),
+            finished_on: finished,
             passed_cases: summary.passed,
             warned_cases: summary.warned,
             skipped_cases: summary.skipped,

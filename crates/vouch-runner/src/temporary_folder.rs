@@ -17,6 +17,10 @@ const MAX_ENTRIES: usize = 10_000;
 /// # Errors
 /// If it cannot be created.
 pub fn create() -> io::Result<TempDir> {
+    // Builds under test get the paths as JSON.
+    if std::env::temp_dir().to_str().is_none() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path in TMPDIR is not UTF-8"));
+    }
     let prefix = format!("{PREFIX}{}-", std::process::id());
     tempfile::Builder::new().prefix(&prefix).permissions(std::fs::Permissions::from_mode(0o700)).tempdir()
 }

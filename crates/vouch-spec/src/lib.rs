@@ -10,3 +10,4 @@ pub mod protocol;
 pub mod scenario;
 pub mod step;
 pub mod text;
+pub mod timestamp;

@@ -12,7 +12,7 @@ use self::recorder::Recorder;
 use self::shared::{PreparedLoad, exit_code, load_error, profile, workers};
 use crate::cli::signals::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::stdout::Out;
-use crate::cli::{CliError, Done, runtime, target};
+use crate::cli::{CliError, Done, argument_texts, runtime, target};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -57,7 +57,7 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         drop(files);
         return baseline::search_max_rate(&args, (start, max), load, target, stop, console).await;
     }
-    let mut recorder = Recorder::create(&args.record)?;
+    let mut recorder = Recorder::prepare(&args.record, &files.paths())?;
     let PreparedLoad { mut workers, services, name } = workers(args.ca.as_deref(), &load, &target, profile).await?;
     let settings = LoadSettings::of(&load, context(name, args.target.as_deref()), None);
     recorder.start(&settings)?;
@@ -95,5 +95,5 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
 /// What the record says of the command.
 pub(super) fn context(target: String, target_file: Option<&Path>) -> LoadContext {
     let target_file = target_file.and_then(|path| std::path::absolute(path).ok());
-    LoadContext { target, target_file, arguments: std::env::args().skip(1).collect() }
+    LoadContext { target, target_file, arguments: argument_texts() }
 }

@@ -57,6 +57,11 @@ impl OutputFiles {
         Ok(Self(files))
     }
 
+    /// The paths of the reports.
+    pub fn paths(&self) -> Vec<Option<&Path>> {
+        self.0.iter().map(|file| Some(file.path.as_path())).collect()
+    }
+
     /// Writes every report, also after one of them failed.
     pub fn write(mut self, record: &LoadRecord) -> Result<(), CliError> {
         let mut failed = Vec::new();

@@ -20,28 +20,41 @@ pub struct RecordArgs {
 
 /// Writes the record. A record that cannot be written is a warning, unless its path was given: the results are known without.
 pub struct Recorder {
+    path: Option<PathBuf>,
     writer: Option<LoadRecordWriter>,
     wanted: bool,
 }
 
 impl Recorder {
-    /// Creates the file before the load starts, so that a path that cannot be written fails at once.
-    pub fn create(args: &RecordArgs) -> Result<Self, CliError> {
+    /// Checks before the load starts that the file can be written. What it holds stays until the target is ready. `others` are
+    /// the paths of the reports.
+    pub fn prepare(args: &RecordArgs, others: &[Option<&Path>]) -> Result<Self, CliError> {
         let wanted = args.record.is_some();
         let path =
             if args.no_record { None } else { args.record.clone().or_else(|| record_path::default_path("load")) };
-        let mut recorder = Self { writer: None, wanted };
-        if let Some(path) = path {
-            match LoadRecordWriter::create(&path) {
-                Ok(writer) => recorder.writer = Some(writer),
-                Err(error) => recorder.failed(&path, &error)?,
+        let mut recorder = Self { path: None, writer: None, wanted };
+        let Some(path) = path else { return Ok(recorder) };
+        match open(&path).and_then(|()| path.canonicalize()) {
+            Ok(canonical) => {
+                let same = |other: &&Path| other.canonicalize().is_ok_and(|other| other == canonical);
+                if others.iter().flatten().any(same) {
+                    let what = format!("the record and a report cannot be written to one file: {}", path.display());
+                    return Err(CliError::Usage(what));
+                }
+                recorder.path = Some(path);
             }
+            Err(error) => recorder.failed(&path, &error)?,
         }
         Ok(recorder)
     }
 
     /// Writes the start of the load.
     pub fn start(&mut self, settings: &LoadSettings) -> Result<(), CliError> {
+        let Some(path) = self.path.clone() else { return Ok(()) };
+        match LoadRecordWriter::create(&path) {
+            Ok(writer) => self.writer = Some(writer),
+            Err(error) => self.failed(&path, &error)?,
+        }
         self.write(|writer| writer.start(settings))
     }
 
@@ -71,4 +84,12 @@ impl Recorder {
         print_stderr(format!("vouch: {what}; the load goes on without"));
         Ok(())
     }
+}
+
+/// Opens a file for writing and changes nothing in it.
+fn open(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::OpenOptions::new().create(true).append(true).open(path).map(drop)
 }

@@ -7,6 +7,10 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use vouch_spec::text::read_file;
+
+/// The longest file of certificates, in bytes. Those of operating systems have about 250 kB.
+const MAX_CERTIFICATES: u64 = 16 << 20;
 
 /// TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -31,16 +35,29 @@ pub fn config(ca: Option<&Path>, alpn: &[&str]) -> Result<Arc<ClientConfig>, Tls
         None => vec![],
         Some(path) => certificates(path)?,
     };
+    require_regular_trust_store()?;
     let verifier = Verifier::new_with_extra_roots(extra, provider)?;
     let mut config = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(Arc::new(config))
 }
 
+/// Refuses what is no file of certificates in the environment variable `SSL_CERT_FILE`: the library that reads the trust store
+/// would read a device such as `/dev/zero` until the memory is full.
+fn require_regular_trust_store() -> Result<(), TlsError> {
+    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    named.filter(|path| path.exists()).map_or(Ok(()), |path| read_certificates(&path).map(drop))
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let failed = |cause: std::io::Error| TlsError::Certificates { path: path.to_owned(), cause: cause.to_string() };
+    read_file(path, MAX_CERTIFICATES).map_err(failed)
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let unreadable = |cause: pem::Error| TlsError::Certificates { path: path.to_owned(), cause: cause.to_string() };
-    let certificates = CertificateDer::pem_file_iter(path).map_err(unreadable)?;
-    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(unreadable)?;
+    let text = read_certificates(path)?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(unreadable)?;
     if certificates.is_empty() {
         return Err(TlsError::NoCertificate { path: path.to_owned() });
     }

@@ -37,7 +37,11 @@ impl LoadRecordWriter {
     /// # Errors
     /// If the file cannot be written.
     pub fn finish(&mut self, record: &LoadRecord) -> io::Result<()> {
-        self.0.write(&LoadEvent::LoadFinished(Box::new(record.result.clone())))?;
+        let mut result = record.result.clone();
+        for chunk in std::mem::take(&mut result.round.intervals).chunks(SECONDS_A_LINE) {
+            self.0.write(&LoadEvent::Seconds { intervals: chunk.to_vec() })?;
+        }
+        self.0.write(&LoadEvent::LoadFinished(Box::new(result)))?;
         self.0.finish()
     }
 }
@@ -75,7 +79,7 @@ impl LoadRecord {
     /// If the file cannot be read, is not the record of a load, or has no result.
     pub fn read(path: &Path) -> Result<Self, LoadRecordError> {
         let mut lines = LineReader::open(path)?;
-        let (mut settings, mut result) = (None, None);
+        let (mut settings, mut result, mut intervals) = (None, None, Vec::new());
         while let Some((number, line)) = lines.next_line()? {
             let malformed = |what: String| LoadRecordError::Malformed { path: path.to_owned(), line: number, what };
             if number == 1 {
@@ -88,9 +92,18 @@ impl LoadRecord {
                     _ => {}
                 }
             }
+            if number > 1 {
+                check_limits(line).map_err(malformed)?;
+            }
             match serde_json::from_str(line).map_err(|error| malformed(error.to_string()))? {
                 LoadEvent::LoadStarted(of) if number == 1 => settings = Some(*of),
-                LoadEvent::LoadFinished(of) if number == 2 => result = Some(*of),
+                LoadEvent::Seconds { intervals: more } if number > 1 && result.is_none() => {
+                    intervals.extend(more);
+                    if intervals.len() > MAX_SECONDS {
+                        return Err(malformed(format!("the load has more than {MAX_SECONDS} seconds")));
+                    }
+                }
+                LoadEvent::LoadFinished(of) if number > 1 && result.is_none() => result = Some(*of),
                 _ => return Err(malformed("the events are not in the order of a load".into())),
             }
         }
@@ -100,10 +113,55 @@ impl LoadRecord {
             what: "the file is empty".into(),
         })?;
         match result {
-            Some(result) => Ok(Self { settings, result }),
+            Some(mut result) => {
+                result.round.intervals = intervals;
+                Ok(Self { settings, result })
+            }
             None => Err(LoadRecordError::Killed { path: path.to_owned(), started_at: settings.started_at }),
         }
     }
+}
+
+/// So many seconds are in one line.
+const SECONDS_A_LINE: usize = 3600;
+/// The longest load that is read, in seconds: a month.
+const MAX_SECONDS: usize = 31 * 24 * 3600;
+/// The most histograms of a record: three of each series. One takes some 150 kB of memory, however short its text is.
+const MAX_HISTOGRAMS: usize = 3 * MAX_THRESHOLDS + 10;
+/// The most thresholds or series.
+const MAX_THRESHOLDS: usize = 1000;
+/// The largest count or time in nanoseconds: five hours. Sums of them do not overflow.
+const MAX_NUMBER: u64 = 1 << 44;
+
+/// Checks what a record that Vouch wrote never has, before it takes memory or overflows a sum.
+fn check_limits(line: &str) -> Result<(), String> {
+    if line.matches("significantDigits").count() > MAX_HISTOGRAMS {
+        return Err(format!("it has more than {MAX_HISTOGRAMS} histograms"));
+    }
+    let value: serde_json::Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let long = |list: &serde_json::Value| list.as_array().is_some_and(|list| list.len() > MAX_THRESHOLDS);
+    if long(&value["evaluation"]["thresholds"]) || long(&value["round"]["series"]) {
+        return Err(format!("it has more than {MAX_THRESHOLDS} thresholds or series"));
+    }
+    match largest(&value) {
+        number if number > MAX_NUMBER => Err(format!("the number {number} is larger than a load can measure")),
+        _ => Ok(()),
+    }
+}
+
+/// The largest whole number anywhere in a value.
+fn largest(value: &serde_json::Value) -> u64 {
+    match value {
+        serde_json::Value::Number(number) => number.as_u64().unwrap_or(0),
+        serde_json::Value::Array(list) => list.iter().map(largest).max().unwrap_or(0),
+        serde_json::Value::Object(map) => map.iter().map(|(key, value)| of_field(key, value)).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The largest number of a field. The first response of a series without one is at the highest number of all.
+fn of_field(key: &str, value: &serde_json::Value) -> u64 {
+    if key == "first" && value.as_u64() == Some(u64::MAX) { 0 } else { largest(value) }
 }
 
 #[cfg(test)]
@@ -161,7 +219,7 @@ mod tests {
             ("run", vec![serde_json::json!({ "event": "started" })], "line 1: unknown variant `started`"),
             ("newer", vec![newer], "load record format 99"),
             ("twice", vec![start.clone(), start.clone()], "line 2: the events are not in the order of a load"),
-            ("wild", vec![start, wild], "is longer than a load measures"),
+            ("wild", vec![start, wild], "is larger than a load can measure"),
         ] {
             let error = write(name, &lines);
             assert!(error.contains(part), "{name}: {error}");

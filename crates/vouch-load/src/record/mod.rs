@@ -1,7 +1,7 @@
 //! The record of a load: where it went, how it was sent, and everything that was measured, in one file. Every report is a view
 //! of it.
 //!
-//! A record is a zstd-compressed file of JSON lines, one [`LoadEvent`] each: `loadStarted`, `loadFinished`. `vouch schema
+//! A record is a zstd-compressed file of JSON lines, one [`LoadEvent`] each: `loadStarted`, `seconds`, `loadFinished`. `vouch schema
 //! load-record` prints the JSON Schema of a line.
 
 pub(crate) mod failure_list;
@@ -13,7 +13,7 @@ mod settings;
 pub use file::{LoadRecordError, LoadRecordWriter};
 pub use settings::{ClosedModel, LoadContext, LoadSettings};
 
-use crate::{Evaluation, Round};
+use crate::{Evaluation, IntervalStats, Round};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,10 @@ pub const FORMAT: u32 = 1;
 #[serde(rename_all = "camelCase", tag = "event")]
 pub enum LoadEvent {
     LoadStarted(Box<LoadSettings>),
+    /// The next seconds of the load, at most some thousand in a line.
+    Seconds {
+        intervals: Vec<IntervalStats>,
+    },
     LoadFinished(Box<LoadResult>),
 }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use vouch_runner::record::Host;
 use vouch_spec::protocol::Realm;
 
@@ -105,7 +105,7 @@ impl LoadSettings {
         Self {
             format: FORMAT,
             vouch: env!("CARGO_PKG_VERSION").to_owned(),
-            started_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            started_at: vouch_spec::timestamp::now(),
             host: Host::this(),
             arguments: context.arguments,
             title: load.title.clone(),

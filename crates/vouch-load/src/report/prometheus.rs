@@ -4,6 +4,7 @@ use crate::record::LoadRecord;
 use crate::threshold::{Metric, Threshold};
 use crate::{Latencies, LoadVerdict, Series};
 use std::fmt::Write;
+use vouch_spec::text::OutsideText;
 
 /// The format. The two differ in type names, in units, and in the end marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -317,7 +318,7 @@ impl MetricsWriter {
 
 /// Escapes a label value; the rules are the same in both formats.
 fn escape(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    OutsideText::block(value).as_str().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

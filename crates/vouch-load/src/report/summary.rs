@@ -13,6 +13,9 @@ use vouch_spec::text::OutsideText;
 /// The most failures of one series that are listed; the others are counted.
 const MAX_FAILURES: usize = 6;
 
+/// Names are aligned up to this width, in characters.
+const MAX_NAME_WIDTH: usize = 60;
+
 /// The note about coordinated omission.
 const CLOSED_MODEL_NOTE: &str = "a closed model: a user waits for its response, so a slow server gets fewer requests, and latencies look lower \
                       than independent users would see (coordinated omission); `vouch load` sends on a schedule";
@@ -29,16 +32,16 @@ impl LoadRecord {
             }
             None => format!(
                 "{}, measured {}, {} installations, {} connections, {} threads, to {to}",
-                load.arrivals,
+                OutsideText::line(&load.arrivals),
                 humantime::format_duration(load.measured()),
                 load.installations,
                 load.connections,
                 load.threads,
             ),
         };
-        writeln!(out, "{}", bold.apply_to(&load.title))?;
+        writeln!(out, "{}", bold.apply_to(OutsideText::line(&load.title)))?;
         writeln!(out, "{}\n", dim.apply_to(about))?;
-        let width = round.series.iter().map(|(name, _)| name.len()).max().unwrap_or(8).max(8);
+        let width = round.series.iter().map(|(name, _)| name.len()).max().unwrap_or(8).clamp(8, MAX_NAME_WIDTH);
         let head: String = PERCENTILES.iter().map(|p| format!(" {:>9}", format!("p{p}"))).collect();
         writeln!(
             out,
@@ -60,10 +63,10 @@ impl LoadRecord {
         }
         let yellow = style(Style::new().yellow());
         for limit in &self.result.evaluation.generator_limits {
-            writeln!(out, "{} the load generator was the limit: {limit}", yellow.apply_to("!"))?;
+            writeln!(out, "{} the load generator was the limit: {}", yellow.apply_to("!"), OutsideText::line(limit))?;
         }
         for note in self.notes() {
-            writeln!(out, "{}", dim.apply_to(format!("  note: {note}")))?;
+            writeln!(out, "{}", dim.apply_to(format!("  note: {}", OutsideText::line(&note))))?;
         }
         if round.handshakes.0 > 0 {
             let (all, resumed) = round.handshakes;
@@ -105,7 +108,7 @@ impl LoadRecord {
             writeln!(out)?;
             let mut failures: Vec<_> = series.failures.iter().collect();
             failures.sort_by_key(|(failure, failed)| (!failure.is_wrong(), std::cmp::Reverse(failed.count)));
-            let of = if several { format!("{name}: ") } else { String::new() };
+            let of = if several { format!("{}: ", OutsideText::line(name)) } else { String::new() };
             for (failure, failed) in failures.iter().take(MAX_FAILURES) {
                 let example = if failed.example.is_empty() {
                     String::new()
@@ -128,7 +131,7 @@ impl LoadRecord {
 
 #[allow(clippy::cast_precision_loss, reason = "for readers")]
 fn write_series(out: &mut dyn Write, name: &str, width: usize, series: &Series, seconds: f64) -> io::Result<()> {
-    let figures = series.figures(seconds);
+    let (figures, name) = (series.figures(seconds), OutsideText::line(name).into_string());
     let measured = !series.latency.is_empty();
     let show = |ns: u64| if measured { time(ns as f64) } else { "-".into() };
     let percentiles: String =

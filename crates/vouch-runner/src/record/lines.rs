@@ -125,6 +125,9 @@ impl LineReader {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.number > 0 => return Ok(None),
             Err(error) => return Err(io(error)),
         }
+        if self.line.len() as u64 >= MAX_LINE {
+            return Err(io(io::Error::other(format!("a line of it is longer than {} MiB", MAX_LINE >> 20))));
+        }
         if !self.line.ends_with('\n') && self.number > 0 {
             return Ok(None);
         }

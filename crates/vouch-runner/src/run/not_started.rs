@@ -11,7 +11,6 @@ use super::verdict::{CaseReport, Excerpt, Finding, Location, Severity, Strictnes
 use crate::gate::Gate;
 use crate::record::{FORMAT, Host, RunContext};
 use crate::target_setup::TargetError;
-use std::time::SystemTime;
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::protocol::Role;
 use vouch_spec::protocol::message::{Area, SdkName};
@@ -53,7 +52,7 @@ impl NotStarted<'_> {
             Some(TargetError::Keys(_)) | None => target_file.clone().unwrap_or_else(|| "built in".into()),
         };
         let name = without_secrets(&name);
-        let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+        let started_at = vouch_spec::timestamp::now();
         Started {
             format: FORMAT,
             vouch: env!("CARGO_PKG_VERSION").into(),

@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use vouch_sim::clock::ClockMode;
@@ -164,7 +164,7 @@ pub(super) fn without_secrets(text: &str) -> String {
 
 fn started_event(settings: &Settings, cases: usize, scope: RunScope) -> Started {
     let RunContext { roles, target_file, build_digest, suite, arguments } = settings.context.clone();
-    let started_at = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let started_at = vouch_spec::timestamp::now();
     Started {
         format: FORMAT,
         vouch: env!("CARGO_PKG_VERSION").into(),

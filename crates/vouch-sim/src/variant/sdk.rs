@@ -129,7 +129,7 @@ variants! { SdkPolicy, sdk_policy;
         }
     }
     SkipsStorageCheck "sdk-reads-storage-late": "Does not look whether storage is available before a refresh",
-        allowed by "PER-4, as long as no token is lost: the old one works until its successor is used" {
+        allowed by "PER-10, as long as no token is lost: the old one works until its successor is used" {
         fn check_storage(&self, _: &dyn Storage) -> std::result::Result<(), StorageError> {
             Ok(())
         }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
+use vouch_spec::timestamp;
 
 /// A record and the file that it was read from.
 #[derive(Clone, Debug)]
@@ -73,6 +74,14 @@ pub enum MergeError {
         /// What it says.
         time: String,
     },
+    /// A record has a duration that no run has.
+    #[error("{} has no valid duration: {} s", path.display(), duration.as_secs())]
+    Duration {
+        /// The record.
+        path: PathBuf,
+        /// What it says.
+        duration: Duration,
+    },
 }
 
 /// Joins the records of all shards of a run, in any order.
@@ -87,9 +96,9 @@ pub fn merge(records: Vec<NamedRecord>) -> Result<RunRecord, MergeError> {
     }
     complete(&shards)?;
     disjoint(&shards)?;
-    let (start, end) = times(&shards)?;
+    let (start, duration) = times(&shards)?;
     let started = Started {
-        started_at: humantime::format_rfc3339_seconds(start).to_string(),
+        started_at: start,
         arguments: common_arguments(&first.record.started),
         cases: shards.iter().map(|(_, of)| of.record.started.cases).sum(),
         jobs: shards.iter().map(|(_, of)| of.record.started.jobs).max().unwrap_or(1),
@@ -100,7 +109,7 @@ pub fn merge(records: Vec<NamedRecord>) -> Result<RunRecord, MergeError> {
     };
     let ends: Vec<_> = shards.iter().map(|(_, of)| of.record.summary().end()).collect();
     let end = RunEnd {
-        duration: end.duration_since(start).unwrap_or_default(),
+        duration,
         longest_delay: ends.iter().map(|end| end.longest_delay).max().unwrap_or_default(),
         interrupted: ends.iter().any(|end| end.interrupted),
     };
@@ -211,17 +220,22 @@ fn disjoint(shards: &[(RunShard, NamedRecord)]) -> Result<(), MergeError> {
 }
 
 /// When the first shard started and the last one ended.
-fn times(shards: &[(RunShard, NamedRecord)]) -> Result<(SystemTime, SystemTime), MergeError> {
+/// The text of the earliest start, and the time from it to the latest end.
+fn times(shards: &[(RunShard, NamedRecord)]) -> Result<(String, Duration), MergeError> {
     let (mut start, mut end) = (None::<SystemTime>, None::<SystemTime>);
     for (_, of) in shards {
         let time = &of.record.started.started_at;
         let invalid = || MergeError::Time { path: of.path.clone(), time: time.clone() };
         let began = humantime::parse_rfc3339(time).map_err(|_| invalid())?;
-        let ended = began.checked_add(of.record.summary().duration).ok_or_else(invalid)?;
+        let duration = of.record.summary().duration;
+        let ended = began.checked_add(duration).filter(|end| timestamp::of(*end).is_some());
+        let ended = ended.ok_or_else(|| MergeError::Duration { path: of.path.clone(), duration })?;
         start = Some(start.map_or(began, |start| start.min(began)));
         end = Some(end.map_or(ended, |end| end.max(ended)));
     }
-    start.zip(end).ok_or(MergeError::Nothing)
+    let (start, end) = start.zip(end).ok_or(MergeError::Nothing)?;
+    let text = timestamp::of(start).ok_or(MergeError::Nothing)?;
+    Ok((text, end.duration_since(start).unwrap_or_default()))
 }
 
 fn provenance(shard: Shard, record: &RunRecord) -> MergedShard {

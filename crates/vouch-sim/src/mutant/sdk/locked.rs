@@ -123,7 +123,7 @@ pub(crate) fn holds_tokens_back() -> Mutation {
 pub(super) fn mutants() -> Vec<Mutant> {
     vec![Mutant {
         name: "uses-unstored-tokens",
-        clause: "PER-4",
+        clause: "PER-10",
         about: "Uses the tokens of a refresh before they are stored, while storage is locked",
         profile: None,
         vary: None,
