@@ -1,6 +1,7 @@
 //! Writes and reads the record files of loads.
 
 use super::{FORMAT, LoadEvent, LoadRecord, LoadSettings};
+use serde_json::Value;
 use std::io;
 use std::path::{Path, PathBuf};
 use vouch_runner::record::{LineReader, LineWriter, RecordError};
@@ -68,7 +69,7 @@ impl LoadRecord {
     pub fn is_in(path: &Path) -> bool {
         let first = LineReader::open(path).ok().and_then(|mut lines| {
             let (_, line) = lines.next_line().ok()??;
-            serde_json::from_str::<serde_json::Value>(line).ok()
+            serde_json::from_str::<Value>(line).ok()
         });
         first.is_some_and(|line| line["event"] == "loadStarted")
     }
@@ -82,20 +83,13 @@ impl LoadRecord {
         let (mut settings, mut result, mut intervals) = (None, None, Vec::new());
         while let Some((number, line)) = lines.next_line()? {
             let malformed = |what: String| LoadRecordError::Malformed { path: path.to_owned(), line: number, what };
-            if number == 1 {
-                let first: serde_json::Value =
-                    serde_json::from_str(line).map_err(|error| malformed(error.to_string()))?;
-                match first["format"].as_u64() {
-                    Some(found) if found != u64::from(FORMAT) && first["event"] == "loadStarted" => {
-                        return Err(LoadRecordError::Format { path: path.to_owned(), found });
-                    }
-                    _ => {}
-                }
-            }
+            let value: Value = serde_json::from_str(line).map_err(|error| malformed(error.to_string()))?;
             if number > 1 {
-                check_limits(line).map_err(malformed)?;
+                check_limits(line, &value).map_err(malformed)?;
+            } else if let Some(found) = other_format(&value) {
+                return Err(LoadRecordError::Format { path: path.to_owned(), found });
             }
-            match serde_json::from_str(line).map_err(|error| malformed(error.to_string()))? {
+            match serde_json::from_value(value).map_err(|error| malformed(error.to_string()))? {
                 LoadEvent::LoadStarted(of) if number == 1 => settings = Some(*of),
                 LoadEvent::Seconds { intervals: more } if number > 1 && result.is_none() => {
                     intervals.extend(more);
@@ -122,6 +116,12 @@ impl LoadRecord {
     }
 }
 
+/// The format of a load's first line, if it is not the one that this version reads.
+fn other_format(first: &Value) -> Option<u64> {
+    let found = first["format"].as_u64().filter(|_| first["event"] == "loadStarted")?;
+    (found != u64::from(FORMAT)).then_some(found)
+}
+
 /// So many seconds are in one line.
 const SECONDS_A_LINE: usize = 3600;
 /// The longest load that is read, in seconds: a month.
@@ -134,33 +134,32 @@ const MAX_THRESHOLDS: usize = 1000;
 const MAX_NUMBER: u64 = 1 << 44;
 
 /// Checks what a record that Vouch wrote never has, before it takes memory or overflows a sum.
-fn check_limits(line: &str) -> Result<(), String> {
+fn check_limits(line: &str, value: &Value) -> Result<(), String> {
     if line.matches("significantDigits").count() > MAX_HISTOGRAMS {
         return Err(format!("it has more than {MAX_HISTOGRAMS} histograms"));
     }
-    let value: serde_json::Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let long = |list: &serde_json::Value| list.as_array().is_some_and(|list| list.len() > MAX_THRESHOLDS);
+    let long = |list: &Value| list.as_array().is_some_and(|list| list.len() > MAX_THRESHOLDS);
     if long(&value["evaluation"]["thresholds"]) || long(&value["round"]["series"]) {
         return Err(format!("it has more than {MAX_THRESHOLDS} thresholds or series"));
     }
-    match largest(&value) {
+    match largest(value) {
         number if number > MAX_NUMBER => Err(format!("the number {number} is larger than a load can measure")),
         _ => Ok(()),
     }
 }
 
 /// The largest whole number anywhere in a value.
-fn largest(value: &serde_json::Value) -> u64 {
+fn largest(value: &Value) -> u64 {
     match value {
-        serde_json::Value::Number(number) => number.as_u64().unwrap_or(0),
-        serde_json::Value::Array(list) => list.iter().map(largest).max().unwrap_or(0),
-        serde_json::Value::Object(map) => map.iter().map(|(key, value)| of_field(key, value)).max().unwrap_or(0),
+        Value::Number(number) => number.as_u64().unwrap_or(0),
+        Value::Array(list) => list.iter().map(largest).max().unwrap_or(0),
+        Value::Object(map) => map.iter().map(|(key, value)| of_field(key, value)).max().unwrap_or(0),
         _ => 0,
     }
 }
 
 /// The largest number of a field. The first response of a series without one is at the highest number of all.
-fn of_field(key: &str, value: &serde_json::Value) -> u64 {
+fn of_field(key: &str, value: &Value) -> u64 {
     if key == "first" && value.as_u64() == Some(u64::MAX) { 0 } else { largest(value) }
 }
 
@@ -193,7 +192,7 @@ mod tests {
         let (path, record) = (folder.path().join("a"), record(steady()));
         let mut writer = LoadRecordWriter::create(&path).expect("created");
         writer.start(&record.settings).expect("written");
-        // What lies on the disk now is what a killed process leaves.
+        // What the file has now is what a killed process leaves.
         std::fs::copy(&path, folder.path().join("killed")).expect("copied");
         let error = LoadRecord::read(&folder.path().join("killed")).expect_err("no result").to_string();
         assert!(error.contains("was killed before its end") && error.contains(&record.settings.started_at), "{error}");
