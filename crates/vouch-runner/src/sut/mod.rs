@@ -96,7 +96,7 @@ impl StartError {
 
 impl SdkRole {
     /// Starts one process. `callbacks` handles its requests and notifications.
-    pub fn launch(
+    pub async fn launch(
         &self,
         callbacks: Arc<dyn HostCallbacks>,
         deadlines: Deadlines,
@@ -121,7 +121,7 @@ impl SdkRole {
 
     /// Starts a process, asks for its name and capabilities, and kills it.
     pub async fn probe(&self, deadlines: Deadlines) -> Result<Result<Initialized, SutError>, StartError> {
-        let process = self.launch(Arc::new(process::IgnoreCallbacks), deadlines, LaunchOptions::default())?;
+        let process = self.launch(Arc::new(process::IgnoreCallbacks), deadlines, LaunchOptions::default()).await?;
         let result = match process.initialize().await {
             Ok(initialized) => Ok(initialized),
             Err(error) => Err(process.explain(error).await),

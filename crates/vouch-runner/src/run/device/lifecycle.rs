@@ -39,7 +39,7 @@ impl Device {
             temp_dir: Some(&temp_dir),
             environment: &self.config.environment,
         };
-        let launched = self.config.role.launch(Arc::new(callbacks), self.config.deadlines, options);
+        let launched = self.config.role.launch(Arc::new(callbacks), self.config.deadlines, options).await;
         let process = Arc::new(launched.map_err(DeviceError::StartError)?);
         *self.process.lock() = Some(process.clone());
         if let Err(error) = process.initialize().await {
