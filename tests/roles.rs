@@ -5,6 +5,7 @@ mod common;
 
 use common::{stdout, vouch};
 use std::path::Path;
+use std::process::Command;
 
 /// Runs the suite against a target and returns the console report.
 fn run(target: &str, more: &[&str]) -> String {
@@ -14,7 +15,7 @@ fn run(target: &str, more: &[&str]) -> String {
 /// A copy of an example with an injected fault: one text replaced in one file.
 fn faulty_copy(example: &str, file: &str, right: &str, wrong: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let copied = std::process::Command::new("cp").args(["-r", &format!("{example}/.")]).arg(folder.path()).status();
+    let copied = Command::new("cp").args(["-r", &format!("{example}/.")]).arg(folder.path()).status();
     assert!(copied.expect("cp runs").success());
     let path = folder.path().join(file);
     let text = std::fs::read_to_string(&path).expect("readable");
@@ -42,6 +43,48 @@ fn a_flask_backend_passes() {
 fn an_express_backend_with_the_vendors_own_sdk_passes() {
     let out = run("adapters/backend-node/vouch.toml", &[]);
     assert!(out.contains("node-backend on HTTP") && out.contains("8 satisfied"), "{out}");
+}
+
+/// Whether Node runs. Without it the tests of the Node kit say so and test nothing.
+fn node_runs() -> bool {
+    let runs = Command::new("node").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !runs {
+        eprintln!("not tested: there is no program node");
+    }
+    runs
+}
+
+#[test]
+fn a_node_sdk_passes() {
+    if !node_runs() {
+        return;
+    }
+    let cases = ["first-sign-in", "CASES"];
+    let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
+    let out = run("adapters/node/vouch.toml", &filters);
+    assert!(out.contains("node-example 1.0.0 on node") && !out.contains("skipped"), "{out}");
+}
+
+#[test]
+fn the_node_kits_own_tests_and_its_example_of_a_test_pass() {
+    if !node_runs() {
+        return;
+    }
+    let kit = Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/node");
+    let folder = std::fs::read_dir(kit.join("test")).expect("a readable folder");
+    let files = folder.map(|entry| entry.expect("a readable entry").path());
+    let tests = files.filter(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    let output = Command::new("node")
+        .args(["--test", "--test-reporter=tap"])
+        .args(tests)
+        .arg(kit.join("examples/conformance.test.mjs"))
+        .envs([("VOUCH_FILTER", "first-sign-in"), ("NO_COLOR", "1")])
+        .env("VOUCH", assert_cmd::cargo::cargo_bin("vouch"))
+        .output()
+        .expect("node runs");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{out}");
+    assert!(out.contains("ok 1 - ") && out.contains("- EXC-1 (must)"), "tests of both kinds: {out}");
 }
 
 #[test]
