@@ -6,8 +6,8 @@
 use crate::resource_limits::{self, TooFewFiles};
 use crate::run::{Offer, RoleSetup};
 use crate::sut::{
-    AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, ExternalCloud, SdkRole, ServiceError, StartError,
-    SutError,
+    AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, DeviceHook, ExternalCloud, SdkRole, ServiceError,
+    StartError, SutError,
 };
 use crate::target_file::Target;
 use std::num::NonZeroUsize;
@@ -168,11 +168,21 @@ impl ResolvedTarget {
     }
 
     async fn fill_sdk(&mut self, name: String, role: SdkRole) -> Result<(), TargetError> {
+        if let SdkRole::Remote(remote) = &role {
+            remote.spec.device.run(DeviceHook::Install, &remote.spec.device.values()).await?;
+            if !remote.starts_program() {
+                // There is one device.
+                self.max_jobs = Some(1);
+            }
+        }
         let began = Instant::now();
         let probed = role.probe(self.roles.deadlines).await?;
         self.start_time = self.start_time.max(began.elapsed());
         let initialized = ready(&name, probed)?;
         self.roles.capabilities = initialized.capabilities.iter().copied().collect();
+        if role.device().is_some_and(|device| device.has(DeviceHook::Lock) && device.has(DeviceHook::Unlock)) {
+            self.roles.capabilities.insert(Capability::StorageLock);
+        }
         self.roles.tells_time = self.roles.capabilities.contains(&Capability::Clock);
         if initialized.token_storage.contains(&Area::Volatile) {
             let what = "its adapter declares `volatile` in `tokenStorage`, which other apps can read; tokens must not be there";
@@ -237,6 +247,7 @@ fn built_in_offer(roles: &RoleSetup) -> Offer {
     Offer {
         capabilities: roles.capabilities.clone(),
         controls: Control::ALL.iter().copied().collect(),
+        device: roles.sdk.device_controls(),
         realms: Realm::all().collect(),
         crashes_at_writes: roles.sdk.can_crash_at_writes(),
         unspoken: None,

@@ -10,7 +10,7 @@ use super::device_storage::DeviceStorage;
 use super::host_callbacks::{Authenticator, Notifications};
 use super::role_setup::RoleSetup;
 use super::stderr_log::StderrLog;
-use crate::sut::{Deadlines, HostCallbacks, OutsideFiles, Process, SdkRole, SutError};
+use crate::sut::{Deadlines, DeviceHook, HostCallbacks, OutsideFiles, Process, SdkRole, SutError};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -202,6 +202,10 @@ impl Device {
     /// Locks or unlocks the storage of the device.
     pub async fn set_locked(&self, locked: bool) -> Result<(), DeviceError> {
         *self.locked.lock() = locked;
+        let hook = if locked { DeviceHook::Lock } else { DeviceHook::Unlock };
+        if self.run_hook(hook).await?.is_some() {
+            return Ok(());
+        }
         if self.running().is_some() {
             self.call::<Value>(SdkMethod::LockStorage, json!({ "locked": locked })).await?;
         }

@@ -1,7 +1,7 @@
 //! Why the device could not do what a step requested.
 
 use super::step_result::StepError;
-use crate::sut::{StartError, SutError};
+use crate::sut::{LaunchError, StartError, SutError};
 
 /// Why the device could not do what a step requested.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,15 @@ pub(super) enum DeviceError {
     Scenario(String),
     #[error("the device's storage failed: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl From<LaunchError> for DeviceError {
+    fn from(error: LaunchError) -> Self {
+        match error {
+            LaunchError::Start(error) => DeviceError::StartError(error),
+            LaunchError::Adapter(error) => DeviceError::Adapter(error),
+        }
+    }
 }
 
 impl From<DeviceError> for StepError {

@@ -48,8 +48,10 @@ impl NotStarted<'_> {
         let arguments = arguments.iter().map(|argument| without_secrets(argument)).collect();
         let name = match self.error {
             Some(TargetError::NotReady { name, .. }) => name.clone(),
-            Some(TargetError::Start(error)) => error.program.clone(),
-            Some(TargetError::Keys(_)) | None => target_file.clone().unwrap_or_else(|| "built in".into()),
+            Some(TargetError::Start(error)) if error.program().is_some() => {
+                error.program().unwrap_or_default().to_owned()
+            }
+            _ => target_file.clone().unwrap_or_else(|| "built in".into()),
         };
         let name = without_secrets(&name);
         let started_at = vouch_spec::timestamp::now();

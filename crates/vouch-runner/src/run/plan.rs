@@ -6,7 +6,7 @@ use super::summary::Completeness;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vouch_spec::profile::Standard;
-use vouch_spec::protocol::{Capability, Control, Realm, Role};
+use vouch_spec::protocol::{Capability, Control, DeviceControl, Realm, Role};
 use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
 use vouch_spec::step::{Expiries, Reading, ScenarioStep};
 use vouch_spec::text::{Decoder, Diagnostic, Diagnostics, Node};
@@ -33,6 +33,8 @@ pub struct PlannedCase {
     pub needs: BTreeSet<Capability>,
     /// What the cloud must be able to do.
     pub demands: BTreeSet<Control>,
+    /// What the device must be able to do.
+    pub device: BTreeSet<DeviceControl>,
     /// The realms that the cloud must have.
     pub realms: BTreeSet<Realm>,
 }
@@ -44,6 +46,8 @@ pub struct Offer {
     pub capabilities: BTreeSet<Capability>,
     pub controls: BTreeSet<Control>,
     pub realms: BTreeSet<Realm>,
+    /// What the device can do to the app.
+    pub device: BTreeSet<DeviceControl>,
     /// Whether the SDK's process can be ended at a write to storage.
     pub crashes_at_writes: bool,
     /// The wire profile, where the SDK does not speak it.
@@ -129,8 +133,12 @@ impl PlannedCase {
     pub fn skip(&self, offer: &Offer) -> Option<Skip> {
         if self.traps() && !offer.crashes_at_writes {
             return Some(Skip(
-                "this machine cannot intercept the writes of a process to storage (Linux with seccomp can)".into(),
+                "the writes of the SDK's process cannot be intercepted (Vouch must start it, on Linux with seccomp)"
+                    .into(),
             ));
+        }
+        if let Some(control) = self.device.difference(&offer.device).next() {
+            return Some(Skip(format!("the target file has no device hook {control}")));
         }
         if let Some(profile) = &offer.unspoken {
             return Some(Skip(format!("the SDK does not claim {profile}")));
@@ -205,7 +213,9 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
         let mut needs: BTreeSet<_> = scenario.header.needs.iter().copied().collect();
         steps.iter().for_each(|step: &ScenarioStep| step.collect_needs(&mut needs));
         let (mut demands, mut realms) = (BTreeSet::new(), BTreeSet::from([given.realm()]));
+        let mut device = BTreeSet::new();
         for step in &steps {
+            step.collect_device_controls(&mut device);
             step.collect_demands(&mut demands);
             step.collect_realms(given.realm(), &mut realms);
         }
@@ -213,7 +223,7 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
             demands.insert(Control::Shape);
         }
         let id = format!("{}{}", scenario.id(), combination.suffix());
-        cases.push(PlannedCase { id, scenario: shared.clone(), given, steps, needs, demands, realms });
+        cases.push(PlannedCase { id, scenario: shared.clone(), given, steps, needs, demands, device, realms });
     }
     cases
 }

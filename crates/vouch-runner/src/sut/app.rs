@@ -24,7 +24,7 @@ impl AppRole {
         let AppRole::Command(program) = self else { return None };
         Some(
             child_process::launch(program, callbacks, deadlines, LaunchOptions::default())
-                .map_err(|error| StartError::new(program, &error)),
+                .map_err(|error| StartError::of_program(&program.program, &program.folder, &error)),
         )
     }
 

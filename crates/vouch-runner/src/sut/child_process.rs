@@ -116,7 +116,12 @@ pub(super) fn launch(
 
 /// Starts a program that serves HTTP. Its standard output is collected together with its standard error.
 pub(super) fn start(program: &Program) -> std::io::Result<Arc<dyn ProcessHandle>> {
-    let (Pipes { stdout, .. }, process) = spawn(program, Stdio::null(), LaunchOptions::default())?;
+    start_with(program, LaunchOptions::default())
+}
+
+/// Starts a program that is reached over a connection. Its standard output is collected together with its standard error.
+pub(super) fn start_with(program: &Program, options: LaunchOptions<'_>) -> std::io::Result<Arc<dyn ProcessHandle>> {
+    let (Pipes { stdout, .. }, process) = spawn(program, Stdio::null(), options)?;
     tokio::spawn(collect_output(stdout, process.clone()));
     Ok(process)
 }

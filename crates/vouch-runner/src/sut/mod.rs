@@ -13,7 +13,9 @@ mod http_service;
 mod in_process;
 mod orphans;
 mod outside_files;
+mod ports;
 mod process;
+mod remote;
 mod signal;
 #[cfg(target_os = "linux")]
 mod write_interceptor;
@@ -34,11 +36,17 @@ pub use http_service::{Service, ServiceError, ServiceSpec};
 pub use orphans::OrphanReaper;
 pub use outside_files::OutsideFiles;
 pub use process::{HostCallbacks, Process, SutError};
+pub use remote::{
+    AddressError, ConnectAddress, DeviceHook, DeviceSpec, Preset, RemoteProgram, RemoteSdk, RemoteSpec, Streams,
+    Transport,
+};
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::reference::adapter::{SdkFactory, TimeSource};
+use vouch_spec::protocol::DeviceControl;
 use vouch_spec::protocol::message::Initialized;
 
 /// The implementation that fills the SDK role.
@@ -48,6 +56,8 @@ pub enum SdkRole {
     Builtin { assembly: Arc<dyn SdkFactory>, time: TimeSource },
     /// A program that speaks the adapter protocol on its standard input and output.
     Command(Program),
+    /// An SDK that is reached over a connection.
+    Remote(Arc<RemoteSdk>),
 }
 
 /// Options for the launch of a process.
@@ -77,21 +87,44 @@ impl Default for Deadlines {
     }
 }
 
-/// The program of a role could not be started: a fault of the environment, not of the build.
+/// A role could not be started or reached: a fault of the environment, not of the build.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("cannot start `{program}` in {}: {why}", folder.display())]
+#[error("{what}: {why}")]
 pub struct StartError {
-    pub program: String,
-    /// Its working directory.
-    pub folder: PathBuf,
-    /// The error of the operating system.
-    pub why: String,
+    /// What failed, for example "cannot start `node` in /work/app".
+    what: String,
+    /// The error of the operating system, for example.
+    why: String,
+    /// The program that could not be started.
+    program: Option<String>,
 }
 
 impl StartError {
-    fn new(program: &Program, error: &std::io::Error) -> Self {
-        Self { program: program.program.clone(), folder: program.folder.clone(), why: error.to_string() }
+    fn new(what: &str, why: &dyn std::fmt::Display) -> Self {
+        Self { what: what.to_owned(), why: why.to_string(), program: None }
     }
+
+    /// A program cannot be started in this folder.
+    fn of_program(program: &str, folder: &Path, error: &std::io::Error) -> Self {
+        let error = Self::new(&format!("cannot start `{program}` in {}", folder.display()), error);
+        Self { program: Some(program.to_owned()), ..error }
+    }
+
+    /// The program that could not be started, if it was one.
+    pub fn program(&self) -> Option<&str> {
+        self.program.as_deref()
+    }
+}
+
+/// Why a launch did not lead to a process that can be called.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The environment's fault.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The app's own fault: it was launched, and did not connect.
+    #[error(transparent)]
+    Adapter(#[from] SutError),
 }
 
 impl SdkRole {
@@ -101,7 +134,7 @@ impl SdkRole {
         callbacks: Arc<dyn HostCallbacks>,
         deadlines: Deadlines,
         options: LaunchOptions<'_>,
-    ) -> Result<Process, StartError> {
+    ) -> Result<Process, LaunchError> {
         match self {
             SdkRole::Builtin { assembly, time } => {
                 let locale =
@@ -110,18 +143,44 @@ impl SdkRole {
                 Ok(in_process::launch(assembly, *time, callbacks, deadlines))
             }
             SdkRole::Command(program) => child_process::launch(program, callbacks, deadlines, options)
-                .map_err(|error| StartError::new(program, &error)),
+                .map_err(|error| StartError::of_program(&program.program, &program.folder, &error).into()),
+            SdkRole::Remote(remote) => remote.launch(callbacks, deadlines, options).await,
         }
     }
 
     /// Whether a process of this role can be killed at a write to storage.
     pub fn can_crash_at_writes(&self) -> bool {
-        matches!(self, SdkRole::Builtin { .. }) || write_interceptor::works()
+        match self {
+            SdkRole::Builtin { .. } => true,
+            SdkRole::Command(_) => write_interceptor::works(),
+            SdkRole::Remote(remote) => remote.starts_program() && write_interceptor::works(),
+        }
+    }
+
+    /// What scenarios can have the device do to the app.
+    pub fn device_controls(&self) -> BTreeSet<DeviceControl> {
+        match self {
+            SdkRole::Remote(remote) if !remote.starts_program() => remote.spec.device.controls().collect(),
+            _ => DeviceControl::ALL.iter().copied().collect(),
+        }
+    }
+
+    /// The device that the app runs on, if it is not this machine.
+    pub fn device(&self) -> Option<&DeviceSpec> {
+        match self {
+            SdkRole::Remote(remote) => Some(&remote.spec.device),
+            _ => None,
+        }
     }
 
     /// Starts a process, asks for its name and capabilities, and kills it.
     pub async fn probe(&self, deadlines: Deadlines) -> Result<Result<Initialized, SutError>, StartError> {
-        let process = self.launch(Arc::new(process::IgnoreCallbacks), deadlines, LaunchOptions::default()).await?;
+        let launched = self.launch(Arc::new(process::IgnoreCallbacks), deadlines, LaunchOptions::default()).await;
+        let process = match launched {
+            Ok(process) => process,
+            Err(LaunchError::Start(error)) => return Err(error),
+            Err(LaunchError::Adapter(error)) => return Ok(Err(error)),
+        };
         let result = match process.initialize().await {
             Ok(initialized) => Ok(initialized),
             Err(error) => Err(process.explain(error).await),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use vouch_sim::reference::sdk::ports::WriteFault;
 use vouch_spec::protocol::message::{Harness, Initialize, Initialized};
-use vouch_spec::protocol::{CallError, Handler, Peer, Refusal, VERSION};
+use vouch_spec::protocol::{CallError, Handler, MIN_VERSION, Peer, Refusal, VERSION, Violation};
 
 /// Handles the requests and notifications that an adapter sends to the harness.
 #[async_trait]
@@ -81,6 +81,8 @@ pub(super) trait ProcessHandle: Send + Sync {
     async fn kill(&self);
     /// Kills the process without waiting.
     fn kill_now(&self);
+    /// Helps a process to its end that has answered `stop`, where it does not end by itself.
+    async fn end_in_order(&self) {}
     /// The state of the process.
     fn state(&self) -> watch::Receiver<ProcessState>;
     /// Lets a fault strike instead of the process's `write`-th write to storage from now on. Returns whether that is possible.
@@ -101,25 +103,40 @@ pub struct Process {
     handle: Arc<dyn ProcessHandle>,
     deadlines: Deadlines,
     killed: Mutex<bool>,
+    /// It is reached over a connection, not over pipes.
+    over_connection: bool,
 }
 
 impl Process {
     pub(super) fn new(peer: Peer, handle: Arc<dyn ProcessHandle>, deadlines: Deadlines) -> Self {
-        Self { peer, handle, deadlines, killed: Mutex::new(false) }
+        Self { peer, handle, deadlines, killed: Mutex::new(false), over_connection: false }
+    }
+
+    /// The same process, reached over a connection: errors say so.
+    pub(super) fn over_connection(mut self) -> Self {
+        self.over_connection = true;
+        self
     }
 
     /// The first call: agrees on the protocol version and returns the capabilities.
     pub async fn initialize(&self) -> Result<Initialized, SutError> {
-        let harness = Harness { name: "vouch".into(), version: env!("CARGO_PKG_VERSION").into() };
-        let answer = self.call::<Initialized>("initialize", Initialize { protocol: VERSION, harness }).await?;
-        match answer {
-            Ok(initialized) if initialized.protocol == VERSION => Ok(initialized),
-            Ok(initialized) => Err(SutError::new(format!(
-                "the adapter speaks protocol {}, this harness speaks {VERSION}",
-                initialized.protocol
-            ))),
-            Err(refusal) => Err(SutError::new(format!("the adapter refused `initialize`: {}", refusal.message))),
+        let version = env!("CARGO_PKG_VERSION");
+        let harness = Harness { name: "vouch".into(), version: version.into() };
+        let params = Initialize { protocol: VERSION, min_protocol: MIN_VERSION, harness };
+        let answer = self.call::<Value>("initialize", params).await?.map_err(|refusal| {
+            SutError::new(format!("the adapter refused `initialize` with protocol {}: {}", versions(), refusal.message))
+        })?;
+        // Before anything else is read: another version may have another shape.
+        let speaks = answer.get("protocol").and_then(Value::as_u64);
+        if let Some(speaks) = speaks.filter(|speaks| !(u64::from(MIN_VERSION)..=u64::from(VERSION)).contains(speaks)) {
+            let newer = if speaks > u64::from(VERSION) { "a newer Vouch" } else { "a newer adapter" };
+            return Err(SutError::new(format!(
+                "the adapter speaks protocol {speaks}, Vouch {version} speaks {}: use {newer}",
+                versions()
+            )));
         }
+        serde_json::from_value(answer)
+            .map_err(|why| SutError::new(format!("the adapter's answer to `initialize` has the wrong shape: {why}")))
     }
 
     /// Calls the SDK. The outer error is a failure of the process, the inner one an error that the SDK returned.
@@ -161,7 +178,13 @@ impl Process {
                 Err(self.mark(format!("the adapter did not answer `{method}` within {after:?} (hung?)")))
             }
             Err(CallError::Violation(violation)) => {
-                Err(self.mark(format!("during `{method}`, the adapter failed: {violation}")))
+                let how = match violation {
+                    Violation::Closed | Violation::InputClosed if self.over_connection => {
+                        "it closed the connection (the app ended, or lost its network)".to_owned()
+                    }
+                    violation => violation.to_string(),
+                };
+                Err(self.mark(format!("during `{method}`, the adapter failed: {how}")))
             }
         }
     }
@@ -179,6 +202,7 @@ impl Process {
         if let Ok(Ok(state)) = exited
             && let ProcessState::Exited(how) = &*state
             && !error.killed_by_us
+            && how != CONNECTION_CLOSED
         {
             error.what.push_str(&format!("; the process ended: {how}"));
         }
@@ -214,6 +238,7 @@ impl Process {
         }
         let mut state = self.handle.state();
         self.peer.close_output();
+        self.handle.end_in_order().await;
         let exited = async {
             state
                 .wait_for(|state| *state != ProcessState::Running)
@@ -221,7 +246,7 @@ impl Process {
                 .map_or(ProcessState::Running, |state| state.clone())
         };
         match tokio::time::timeout(self.deadlines.stop, exited).await.unwrap_or(ProcessState::Running) {
-            ProcessState::Exited(how) if how == CLEAN_EXIT => Ok(()),
+            ProcessState::Exited(how) if how == CLEAN_EXIT || how == CONNECTION_CLOSED => Ok(()),
             ProcessState::Exited(how) => {
                 Err(SutError::new(format!("the adapter answered `stop` and then exited with: {how}")))
             }
@@ -266,6 +291,13 @@ impl Process {
     }
 }
 
+/// The versions of the protocol that this harness speaks, in words.
+fn versions() -> String {
+    if MIN_VERSION == VERSION { VERSION.to_string() } else { format!("{MIN_VERSION} to {VERSION}") }
+}
+
+/// The exit status of a process of which only the connection is known.
+pub(super) const CONNECTION_CLOSED: &str = "the connection was closed";
 /// The exit status of a process that stopped in order.
 pub(super) const CLEAN_EXIT: &str = "exit code 0";
 

@@ -1,5 +1,6 @@
 //! The content of a target file.
 
+use crate::sut::{DeviceHook, Preset};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,7 +17,7 @@ use vouch_spec::text::Spanned;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TargetFile {
     #[serde(default)]
-    pub sdk: Option<AdapterSection>,
+    pub sdk: Option<SdkSection>,
     #[serde(default)]
     pub app: Option<AdapterSection>,
     #[serde(default)]
@@ -43,7 +44,73 @@ pub struct TargetFile {
     pub snapshots: Option<PathBuf>,
 }
 
-/// A role that is filled by an adapter: an SDK or an app.
+/// The SDK role: a program (`command`), a connection (`connect` or `listen`), or both.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SdkSection {
+    /// The name of the implementation in reports.
+    pub name: Spanned<String>,
+    /// The adapter's program and its arguments. The working directory is the folder of the target file; a program with a slash
+    /// in its name is relative to it. Without `connect` and `listen` it speaks on its standard input and output.
+    #[serde(default)]
+    pub command: Option<CommandLine>,
+    /// Environment variables for the adapter.
+    #[serde(default)]
+    pub env: BTreeMap<String, Spanned<String>>,
+    /// The address that Vouch connects to: `tcp://HOST:PORT`, `ws://HOST:PORT/PATH` or `http://HOST:PORT/PATH`. With `command`,
+    /// `$port` is a free port for the program.
+    #[serde(default)]
+    pub connect: Option<Spanned<String>>,
+    /// The loopback address that Vouch listens on; the app dials in by WebSocket or by lines over TCP. With `command`, `$url` is
+    /// what the program dials and `$installation` what it says in `hello`.
+    #[serde(default)]
+    pub listen: Option<Spanned<String>>,
+    /// The installation id with which the app dials in. Default: that of the first app that does.
+    #[serde(default)]
+    pub installation: Option<String>,
+    /// The device that the app runs on.
+    #[serde(default)]
+    pub device: Option<DeviceSection>,
+}
+
+/// A device and its hooks: commands, run in the folder of the target file. `$app`, `$device`, `$package`, `$activity`, `$url`,
+/// `$installation` and `$port` are replaced.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DeviceSection {
+    /// Hooks of a platform: `adb` or `simctl`.
+    #[serde(default)]
+    pub preset: Option<Spanned<Preset>>,
+    /// The name of the device, for example `emulator-5554`.
+    #[serde(default)]
+    pub device: Option<String>,
+    /// The id of the app, for example `com.example.health`.
+    #[serde(default)]
+    pub app: Option<String>,
+    /// The activity that is launched, for example `.MainActivity`.
+    #[serde(default)]
+    pub activity: Option<String>,
+    /// The file to install, relative to the target file.
+    #[serde(default)]
+    pub package: Option<PathBuf>,
+    /// The address of this machine as the device sees it: `10.0.2.2` in an Android emulator.
+    #[serde(default)]
+    pub host_address: Option<String>,
+    /// Commands by hook; each is a list of words, or a list of commands. They replace those of the preset; an empty list removes
+    /// a hook.
+    #[serde(default)]
+    pub hooks: BTreeMap<DeviceHook, Spanned<HookSection>>,
+}
+
+/// One command, or several that run one after the other.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum HookSection {
+    One(Vec<String>),
+    Several(Vec<Vec<String>>),
+}
+
+/// A role that is filled by an adapter over its standard input and output: an app.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdapterSection {

@@ -5,6 +5,7 @@
 mod fields;
 mod file;
 mod resolve;
+mod sdk;
 
 pub use file::TargetFile;
 

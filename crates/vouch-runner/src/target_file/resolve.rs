@@ -7,7 +7,7 @@ use super::file::{
 };
 use crate::sut::{
     AppRole, BackendLaunch, BackendRole, BackendSpec, ClientUserId, CloudSpec, Deadlines, Login, Place, Program,
-    RealmSpec, SdkRole, ServiceSpec, Template, TokenCall, USUAL_JWKS, ValueCall,
+    RealmSpec, ServiceSpec, Template, TokenCall, USUAL_JWKS, ValueCall,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,8 @@ pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
         ..Target::default()
     };
     if let Some(sdk) = file.sdk {
-        target.sdk = Some((sdk.name.clone(), SdkRole::Command(resolver.adapter(sdk))));
+        let name = sdk.name.value.clone();
+        target.sdk = resolver.sdk(sdk).map(|role| (name, role));
     }
     if let Some(app) = file.app {
         target.app = Some((app.name.clone(), AppRole::Command(resolver.adapter(app))));
@@ -67,9 +68,9 @@ pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
 
 pub(super) struct Resolver<'a> {
     pub(super) decoder: &'a Decoder,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// The maximum time until a service is ready.
-    connect_timeout: Duration,
+    pub(super) connect_timeout: Duration,
 }
 
 impl Resolver<'_> {
@@ -100,7 +101,7 @@ impl Resolver<'_> {
     }
 
     /// A relative program path is relative to the folder of the target file.
-    fn program(&self, program: String) -> String {
+    pub(super) fn program(&self, program: String) -> String {
         if !program.contains('/') || Path::new(&program).is_absolute() {
             return program;
         }

@@ -17,8 +17,8 @@ macro_rules! messages {
 }
 
 messages! {
-    /// `initialize`, from Vouch.
-    Initialize { protocol: u32, harness: Harness }
+    /// `initialize`, from Vouch. It speaks every version from `minProtocol` to `protocol`; the answer names one of them.
+    Initialize { protocol: u32, #[serde(default = "first_version")] min_protocol: u32, harness: Harness }
     Harness { name: String, version: String }
     /// The answer to `initialize`.
     Initialized {
@@ -30,6 +30,8 @@ messages! {
         #[serde(default = "secure_only")] token_storage: Vec<Area>,
     }
     SdkName { name: String, version: String, #[serde(default)] platform: String }
+    /// `hello`, from an app that dials in: its first line.
+    Hello { installation: String }
     /// `start`: the app is launched.
     Start {
         /// The wire profile: `junction`, `gcip` or `custom`.
@@ -84,6 +86,10 @@ messages! {
     Empty {}
     /// `error.data` of a refused call.
     ErrorData { kind: ErrorKind }
+}
+
+fn first_version() -> u32 {
+    1
 }
 
 fn secure_only() -> Vec<Area> {

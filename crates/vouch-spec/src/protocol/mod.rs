@@ -12,10 +12,13 @@ mod vocabulary;
 pub use peer::{CallError, Handler, Peer, Refusal, connect};
 pub use violation::{MAX_UNSOLICITED, Violation};
 pub use vocabulary::{
-    Capability, Control, Environment, ErrorKind, Realm, Region, Role, SdkMethod, StatusWord, is_documented,
+    Capability, Control, DeviceControl, Environment, ErrorKind, Realm, Region, Role, SdkMethod, StatusWord,
+    is_documented,
 };
 
 pub use schema::schema;
 
-/// The version that `initialize` settles.
+/// The newest version that `initialize` can settle.
 pub const VERSION: u32 = 1;
+/// The oldest version that `initialize` can settle.
+pub const MIN_VERSION: u32 = 1;

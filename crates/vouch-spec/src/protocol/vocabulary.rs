@@ -131,6 +131,20 @@ words! {
 }
 
 words! {
+    /// What a scenario can have the device do to the app.
+    DeviceControl {
+        /// Ends the app at once.
+        Kill = "kill",
+        /// Restarts the device.
+        Reboot = "reboot",
+        /// Removes the app with its secure storage, and installs it again.
+        Reinstall = "reinstall",
+        /// Removes the app and installs it again; secure storage stays.
+        ReinstallKeepingSecure = "reinstallKeepingSecure",
+    }
+}
+
+words! {
     /// The fixed vocabulary of errors; the protocol page says when each applies.
     ErrorKind {
         AlreadySignedIn = "alreadySignedIn",

@@ -25,6 +25,7 @@ mod corrupt_storage;
 mod crash;
 mod current_user;
 mod delete_user;
+mod device_control;
 mod either;
 mod expire;
 mod expiries;

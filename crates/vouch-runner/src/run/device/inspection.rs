@@ -3,7 +3,7 @@
 use super::super::device_error::DeviceError;
 use super::super::device_storage;
 use super::{Called, Device};
-use crate::sut::SutError;
+use crate::sut::{DeviceHook, SutError};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,6 +15,14 @@ impl Device {
     pub async fn items(&self) -> Result<Vec<Item>, DeviceError> {
         let mut items = self.storage.items()?;
         if self.config.capabilities.contains(&Capability::StorageFiles) || self.running().is_none() {
+            return Ok(items);
+        }
+        if let Some(printed) = self.run_hook(DeviceHook::Dump).await? {
+            let dump = serde_json::from_str::<Items>(&printed).map_err(|why| {
+                let what = format!("the device hook `dump` printed no result of the call `storage`: {why}");
+                DeviceError::Io(std::io::Error::other(what))
+            })?;
+            items.extend(dump.items);
             return Ok(items);
         }
         match self.call::<Items>(SdkMethod::Storage, json!({})).await? {

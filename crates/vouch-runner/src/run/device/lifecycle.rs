@@ -3,10 +3,12 @@
 use super::super::device_error::DeviceError;
 use super::super::host_callbacks::SdkCallbacks;
 use super::{Called, Device, not_running};
-use crate::sut::{LaunchOptions, SutError};
+use crate::sut::{DeviceHook, LaunchOptions, SutError};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use vouch_sim::wire::UnreachableAddress;
+use vouch_spec::base_url::BaseUrl;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::SdkMethod;
 use vouch_spec::protocol::message::{self, Area, Endpoint, Start};
@@ -23,6 +25,7 @@ impl Device {
             return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
         }
         self.end_process().await;
+        self.prepare_device().await?;
         let launch = self.clock.start_launch();
         self.launches.lock().push(self.transcript.len());
         let callbacks = SdkCallbacks {
@@ -40,7 +43,7 @@ impl Device {
             environment: &self.config.environment,
         };
         let launched = self.config.role.launch(Arc::new(callbacks), self.config.deadlines, options).await;
-        let process = Arc::new(launched.map_err(DeviceError::StartError)?);
+        let process = Arc::new(launched?);
         *self.process.lock() = Some(process.clone());
         if let Err(error) = process.initialize().await {
             return Err(process.explain(error).await.into());
@@ -48,6 +51,37 @@ impl Device {
         match self.call::<Value>(SdkMethod::Start, self.start_params()).await? {
             Called::Ok(_) | Called::Killed => Ok(()),
             Called::Refused { text, .. } => Err(SutError::new(format!("the adapter refused `start`: {text}")).into()),
+        }
+    }
+
+    /// Before the first launch: empties the installation on the device, and lets it reach this machine's servers.
+    async fn prepare_device(&self) -> Result<(), DeviceError> {
+        let Some(device) = self.config.role.device() else { return Ok(()) };
+        if self.launches.lock().is_empty() {
+            self.run_hook(DeviceHook::Clear).await?;
+            if device.has(DeviceHook::Reverse) {
+                for port in self.ports() {
+                    let values = device.values().into_iter().chain([("port".to_owned(), port)]).collect::<Vec<_>>();
+                    device.run(DeviceHook::Reverse, &values).await.map_err(DeviceError::StartError)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The ports of this machine's servers that the app calls.
+    fn ports(&self) -> BTreeSet<String> {
+        let urls = self.config.endpoints.iter().flat_map(|endpoint| [&endpoint.api, &endpoint.auth]);
+        urls.filter_map(|url| url.parse::<BaseUrl>().ok()).map(|url| url.port.to_string()).collect()
+    }
+
+    /// Runs a hook of the device, if it has it.
+    pub(super) async fn run_hook(&self, hook: DeviceHook) -> Result<Option<String>, DeviceError> {
+        match self.config.role.device() {
+            Some(device) if device.has(hook) => {
+                device.run(hook, &device.values()).await.map(Some).map_err(DeviceError::StartError)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -74,7 +108,8 @@ impl Device {
     fn reachable_endpoints(&self) -> Vec<Endpoint> {
         let unreachable = self.unreachable.lock();
         let url = |host: &Option<UnreachableAddress>, usual: &str| {
-            host.as_ref().map_or(usual.to_owned(), |unreachable| unreachable.url.clone())
+            let url = host.as_ref().map_or(usual, |unreachable| unreachable.url.as_str());
+            self.config.role.device().map_or_else(|| url.to_owned(), |device| device.seen_from_device(url))
         };
         let replaced = |endpoint: &Endpoint| Endpoint {
             auth: url(&unreachable.auth, &endpoint.auth),
@@ -122,6 +157,7 @@ impl Device {
         self.end_process().await;
         self.storage.empty(Area::Volatile)?;
         self.storage.empty_temporary()?;
+        self.run_hook(DeviceHook::Reboot).await?;
         self.launch().await
     }
 
@@ -136,6 +172,8 @@ impl Device {
         if !keeps_secure {
             self.storage.empty(Area::Secure)?;
         }
+        let hook = if keeps_secure { DeviceHook::ReinstallKeepingSecure } else { DeviceHook::Reinstall };
+        self.run_hook(hook).await?;
         self.launch().await
     }
 

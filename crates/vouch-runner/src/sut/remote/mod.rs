@@ -1,0 +1,273 @@
+//! An SDK that Vouch reaches over a connection: an app with a test hook in an emulator or simulator, or a program that serves
+//! the adapter protocol on a socket. One connection is one process of the app.
+//!
+//! It knows how to launch and connect. It must not know what is tested.
+
+mod address;
+mod device;
+mod hello;
+mod http_messages;
+mod listener;
+mod process;
+mod streams;
+mod web_socket;
+
+pub use address::{AddressError, ConnectAddress};
+pub use device::{DeviceHook, DeviceSpec, Preset};
+pub use streams::Streams;
+
+use self::listener::Listener;
+use self::process::RemoteProcess;
+use super::child_process::{self, Program};
+use super::http::{Template, fill};
+use super::ports::free_port;
+use super::process::{HostCallbackHandler, HostCallbacks, Process, ProcessHandle, ProcessState, SutError};
+use super::{Deadlines, LaunchError, LaunchOptions, StartError};
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use vouch_spec::protocol::{MAX_UNSOLICITED, connect};
+
+/// The time between two tries to connect.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// How the connection to the SDK is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Vouch connects to an address, for example `tcp://127.0.0.1:$port`.
+    Connect(Template),
+    /// Vouch listens on this address, and the app dials in.
+    Listen(SocketAddr),
+}
+
+/// The program of an SDK that is reached over a connection. Vouch starts it at each launch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteProgram {
+    pub program: String,
+    pub args: Vec<Template>,
+    /// The working directory.
+    pub folder: PathBuf,
+    pub environment: Vec<(String, Template)>,
+}
+
+/// An SDK that is reached over a connection, as a target file configures it.
+#[derive(Clone, Debug)]
+pub struct RemoteSpec {
+    pub transport: Transport,
+    /// The program to start at each launch. `None` if a device hook launches the app, or if the app runs already.
+    pub program: Option<RemoteProgram>,
+    /// The device that the app runs on.
+    pub device: DeviceSpec,
+    /// The id with which the app dials in. `None`: Vouch gives each launch its own, or takes the first that comes.
+    pub installation: Option<String>,
+    /// The maximum time from a launch to the connection.
+    pub connect_timeout: Duration,
+}
+
+/// See [`RemoteSpec`].
+pub struct RemoteSdk {
+    pub spec: RemoteSpec,
+    listener: tokio::sync::OnceCell<Arc<Listener>>,
+    /// The installation that dialled in first, if the target file names none.
+    adopted: Mutex<Option<String>>,
+    launches: AtomicU64,
+    /// Why the app could not be killed. The next launch reports it.
+    failed_kill: Arc<Mutex<Option<StartError>>>,
+}
+
+impl RemoteSdk {
+    /// An SDK that is not yet connected.
+    pub fn new(spec: RemoteSpec) -> Self {
+        Self {
+            spec,
+            listener: tokio::sync::OnceCell::new(),
+            adopted: Mutex::default(),
+            launches: AtomicU64::new(1),
+            failed_kill: Arc::default(),
+        }
+    }
+
+    /// Whether each launch has a process of its own, so that cases can run side by side.
+    pub fn starts_program(&self) -> bool {
+        self.spec.program.is_some()
+    }
+
+    /// Launches the app and connects to it.
+    pub(super) async fn launch(
+        &self,
+        callbacks: Arc<dyn HostCallbacks>,
+        deadlines: Deadlines,
+        options: LaunchOptions<'_>,
+    ) -> Result<Process, LaunchError> {
+        if let Some(error) = self.failed_kill.lock().take() {
+            return Err(error.into());
+        }
+        let launch = match &self.spec.transport {
+            Transport::Connect(address) => self.launch_and_connect(address, options).await?,
+            Transport::Listen(address) => self.launch_and_await(*address, options).await?,
+        };
+        let Launched { child, streams, values, installation } = launch;
+        let Streams { read, write } = streams;
+        let (peer, conversation) = connect(read, write, MAX_UNSOLICITED, |_| Arc::new(HostCallbackHandler(callbacks)));
+        let handle: Arc<dyn ProcessHandle> = if let Some(child) = child {
+            tokio::spawn(conversation);
+            child
+        } else {
+            let device = self.spec.device.clone();
+            RemoteProcess::spawn(conversation, (device, values), deadlines.stop, self.failed_kill.clone())
+        };
+        if let (Some(installation), Some(listener)) = (installation, self.listener.get()) {
+            listener.mark_taken(&installation, handle.state());
+        }
+        Ok(Process::new(peer, handle, deadlines).over_connection())
+    }
+
+    /// Launches the app and connects to its socket.
+    async fn launch_and_connect(
+        &self,
+        address: &Template,
+        options: LaunchOptions<'_>,
+    ) -> Result<Launched, LaunchError> {
+        let port = match &self.spec.program {
+            Some(_) => Some(free_port().map_err(|error| StartError::new("cannot find a free port", &error))?),
+            None => None,
+        };
+        let own = || address.0.parse::<ConnectAddress>().ok().map(|address| address.port().to_string());
+        let number = port.as_ref().map(|port| port.number.clone()).or_else(own).unwrap_or_default();
+        let values = self.values(vec![("port".into(), number)]);
+        let url = fill(address, &borrowed(&values));
+        let child = self.start(&values, options).await?;
+        let address: ConnectAddress =
+            url.parse().map_err(|error: AddressError| StartError::new(&format!("cannot connect to {url}"), &error))?;
+        let began = Instant::now();
+        loop {
+            match address.connect().await {
+                Ok(streams) => return Ok(Launched { child, streams, values, installation: None }),
+                Err(error) => {
+                    if let Some(failure) = ended(child.as_deref()).await {
+                        return Err(failure.into());
+                    }
+                    if began.elapsed() > self.spec.connect_timeout {
+                        return Err(self.no_connection(child.as_deref(), &format!("to {url}"), &error.to_string()));
+                    }
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Launches the app and waits until it dials in.
+    async fn launch_and_await(&self, address: SocketAddr, options: LaunchOptions<'_>) -> Result<Launched, LaunchError> {
+        let listener = self.listener.get_or_try_init(|| Listener::bind(address)).await;
+        let listener =
+            listener.map_err(|error| StartError::new(&format!("cannot listen on {address}"), &error))?.clone();
+        let installation = match (&self.spec.installation, &self.spec.program) {
+            (_, Some(_)) => Some(self.next_installation()),
+            (Some(name), None) => Some(name.clone()),
+            (None, None) => self.adopted.lock().clone(),
+        };
+        let url = self.spec.device.url_for_app(listener.address());
+        let named = installation.clone().unwrap_or_default();
+        let values = self.values(vec![("url".into(), url), ("installation".into(), named)]);
+        if self.spec.program.is_some() || self.spec.device.has(DeviceHook::Launch) {
+            // A connection from before the launch is not that of the process to come.
+            listener.forget(installation.as_deref());
+        }
+        let child = self.start(&values, options).await?;
+        let began = Instant::now();
+        loop {
+            if let Some(arrived) = listener.take(installation.as_deref(), RETRY).await {
+                if self.spec.program.is_none() && self.spec.installation.is_none() {
+                    *self.adopted.lock() = Some(arrived.installation.clone());
+                }
+                return Ok(Launched {
+                    child,
+                    streams: arrived.streams,
+                    values,
+                    installation: Some(arrived.installation),
+                });
+            }
+            if let Some(failure) = ended(child.as_deref()).await {
+                return Err(failure.into());
+            }
+            if began.elapsed() > self.spec.connect_timeout {
+                let seen = listener.seen(installation.as_deref());
+                let place = format!("from the app at {}", listener.address());
+                return Err(self.no_connection(child.as_deref(), &place, &seen));
+            }
+        }
+    }
+
+    /// Starts the program, or runs the hook that launches the app, if there is one.
+    async fn start(
+        &self,
+        values: &[(String, String)],
+        options: LaunchOptions<'_>,
+    ) -> Result<Option<Arc<dyn ProcessHandle>>, LaunchError> {
+        let Some(spec) = &self.spec.program else {
+            self.spec.device.run(DeviceHook::Launch, values).await?;
+            return Ok(None);
+        };
+        let values = borrowed(values);
+        let mut environment = vec![];
+        for (variable, value) in [("VOUCH_URL", "url"), ("VOUCH_INSTALLATION", "installation"), ("VOUCH_PORT", "port")]
+        {
+            if let Some((_, text)) = values.iter().find(|(name, _)| *name == value) {
+                environment.push((variable.to_owned(), (*text).to_owned()));
+            }
+        }
+        environment.extend(spec.environment.iter().map(|(name, text)| (name.clone(), fill(text, &values))));
+        let program = Program {
+            program: spec.program.clone(),
+            args: spec.args.iter().map(|arg| fill(arg, &values)).collect(),
+            folder: spec.folder.clone(),
+            environment,
+        };
+        let started = child_process::start_with(&program, options);
+        Ok(Some(started.map_err(|error| StartError::of_program(&program.program, &program.folder, &error))?))
+    }
+
+    /// The values of the variables of commands and hooks.
+    fn values(&self, more: Vec<(String, String)>) -> Vec<(String, String)> {
+        self.spec.device.values().into_iter().chain(more).collect()
+    }
+
+    fn next_installation(&self) -> String {
+        let number = self.launches.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number}", self.spec.installation.as_deref().unwrap_or("vouch"))
+    }
+
+    /// The app was launched and there is no connection: its own fault if Vouch or a hook launched it, else the environment's.
+    fn no_connection(&self, child: Option<&dyn ProcessHandle>, place: &str, why: &str) -> LaunchError {
+        let limit = self.spec.connect_timeout;
+        if child.is_none() && !self.spec.device.has(DeviceHook::Launch) {
+            return StartError::new(&format!("no connection {place} within {limit:?}"), &why).into();
+        }
+        let what = format!("the app was launched, but there is no connection {place} {limit:?} later ({why})");
+        SutError { stderr: child.map(|child| child.stderr_tail()).unwrap_or_default(), ..SutError::new(what) }.into()
+    }
+}
+
+/// A launched app and the connection to it.
+struct Launched {
+    child: Option<Arc<dyn ProcessHandle>>,
+    streams: Streams,
+    values: Vec<(String, String)>,
+    /// With what id it dialled in.
+    installation: Option<String>,
+}
+
+/// The error of a program that ended before there was a connection.
+async fn ended(child: Option<&dyn ProcessHandle>) -> Option<SutError> {
+    let child = child?;
+    let ProcessState::Exited(how) = child.state().borrow().clone() else { return None };
+    let what = format!("the program ended before there was a connection: {how}");
+    Some(SutError { stderr: child.stderr_tail(), ..SutError::new(what) })
+}
+
+fn borrowed(values: &[(String, String)]) -> Vec<(&str, &str)> {
+    values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}

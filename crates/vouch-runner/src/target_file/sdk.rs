@@ -1,0 +1,163 @@
+//! Resolves the section `[sdk]` to a role.
+
+use super::file::{CommandLine, DeviceSection, HookSection, SdkSection};
+use super::resolve::Resolver;
+use crate::sut::{
+    ConnectAddress, DeviceHook, DeviceSpec, Preset, Program, RemoteProgram, RemoteSdk, RemoteSpec, SdkRole, Transport,
+};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use vouch_spec::scenario::Text;
+use vouch_spec::text::{Span, Spanned};
+
+/// The names of a device, as variables of its hooks.
+const NAMES: [&str; 4] = ["app", "device", "package", "activity"];
+
+impl Resolver<'_> {
+    /// The SDK that a section describes. Problems are reported to the decoder.
+    pub(super) fn sdk(&self, section: SdkSection) -> Option<SdkRole> {
+        let place = section.name.span;
+        let transport = match (&section.connect, &section.listen) {
+            (Some(connect), Some(_)) => {
+                let help = "remove one of them";
+                self.decoder.wrong(connect.span, "an SDK has either `connect` or `listen`", help);
+                return None;
+            }
+            (Some(connect), None) => Some(Transport::Connect(self.connect_address(connect, section.command.is_some()))),
+            (None, Some(listen)) => Some(Transport::Listen(self.listen_address(listen)?)),
+            (None, None) => None,
+        };
+        let Some(transport) = transport else { return self.command_alone(section, place) };
+        let mut known: Vec<&str> = match transport {
+            Transport::Connect(_) => vec!["port"],
+            Transport::Listen(_) => vec!["url", "installation"],
+        };
+        let program = section.command.map(|command| {
+            let CommandLine { program, args } = command;
+            RemoteProgram {
+                program: self.program(program),
+                args: args.iter().map(|arg| self.template(arg, &known)).collect(),
+                folder: self.folder.clone(),
+                environment: self.templates(&section.env, &known).into_iter().collect(),
+            }
+        });
+        known.extend(NAMES);
+        known.push("port");
+        let listens = matches!(transport, Transport::Listen(_));
+        let device = self.device(section.device, &known, (listens, place));
+        let device = DeviceSpec { folder: self.folder.clone(), ..device };
+        let connect_timeout = self.connect_timeout;
+        let installation = section.installation;
+        Some(SdkRole::Remote(Arc::new(RemoteSdk::new(RemoteSpec {
+            transport,
+            program,
+            device,
+            installation,
+            connect_timeout,
+        }))))
+    }
+
+    /// A program on its standard input and output.
+    fn command_alone(&self, section: SdkSection, place: Span) -> Option<SdkRole> {
+        let Some(CommandLine { program, args }) = section.command else {
+            let help = "add `command`, a program; or `connect` or `listen`, to reach an app over a socket";
+            self.decoder.wrong(place, "an SDK needs a way to reach it", help);
+            return None;
+        };
+        if section.device.is_some() || section.installation.is_some() {
+            let help = "add `connect` or `listen`";
+            self.decoder.wrong(place, "a device and an installation id need a connection", help);
+            return None;
+        }
+        let args = args.into_iter().map(|arg| arg.value).collect();
+        let environment = section.env.into_iter().map(|(name, value)| (name, value.value)).collect();
+        Some(SdkRole::Command(Program {
+            program: self.program(program),
+            args,
+            folder: self.folder.clone(),
+            environment,
+        }))
+    }
+
+    fn connect_address(&self, text: &Spanned<String>, has_program: bool) -> Text {
+        let known: &[&str] = if has_program { &["port"] } else { &[] };
+        let template = self.template(text, known);
+        let filled = template.resolve(|name| known.contains(&name).then(|| "1".to_owned()));
+        if let Ok(Err(why)) = filled.map(|url| url.parse::<ConnectAddress>()) {
+            let message = format!("`{}` {why}", text.value);
+            self.decoder.wrong(text.span, message, "write for example \"tcp://127.0.0.1:9777\"");
+        }
+        template
+    }
+
+    /// A loopback address; port 0 stands for a free one.
+    fn listen_address(&self, text: &Spanned<String>) -> Option<SocketAddr> {
+        let address = text.value.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
+        if address.is_none() {
+            let message = format!("`{}` is not a loopback address with a port", text.value);
+            let help = "write for example \"127.0.0.1:9778\"; `adb reverse` brings a phone there";
+            self.decoder.wrong(text.span, message, help);
+        }
+        address
+    }
+
+    fn device(&self, section: Option<DeviceSection>, known: &[&str], (listens, place): (bool, Span)) -> DeviceSpec {
+        let Some(section) = section else { return DeviceSpec::default() };
+        let package = section.package.as_ref().map(|package| self.folder.join(package).display().to_string());
+        let named =
+            [("app", section.app), ("device", section.device), ("package", package), ("activity", section.activity)];
+        let names: BTreeMap<String, String> =
+            named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        let mut hooks = section.preset.as_ref().map(|preset| preset.value.hooks(listens)).unwrap_or_default();
+        for (hook, commands) in section.hooks {
+            let commands = self.hook(hook, &commands, known);
+            if commands.is_empty() {
+                hooks.remove(&hook);
+            } else {
+                hooks.insert(hook, commands);
+            }
+        }
+        if let Some(preset) = &section.preset {
+            self.check_preset(preset, &names, (&mut hooks, place));
+        }
+        DeviceSpec { hooks, names, host_address: section.host_address, ..DeviceSpec::default() }
+    }
+
+    /// Without a package nothing can be installed. Every other name that a command of a preset uses must be given.
+    fn check_preset(
+        &self,
+        preset: &Spanned<Preset>,
+        names: &BTreeMap<String, String>,
+        (hooks, _): (&mut BTreeMap<DeviceHook, Vec<Vec<Text>>>, Span),
+    ) {
+        if !names.contains_key("package") {
+            hooks.retain(|_, commands| !commands.iter().flatten().any(|word| word.0.contains("$package")));
+        }
+        for name in preset.value.names().iter().filter(|name| **name != "package" && !names.contains_key(**name)) {
+            let message = format!("the preset needs `{name}`");
+            self.decoder.wrong(preset.span, message, format!("add `{name} = \"…\"` to [sdk.device]"));
+        }
+    }
+
+    fn hook(&self, hook: DeviceHook, section: &Spanned<HookSection>, known: &[&str]) -> Vec<Vec<Text>> {
+        let commands = match &section.value {
+            HookSection::One(words) if words.is_empty() => vec![],
+            HookSection::One(words) => vec![words.clone()],
+            HookSection::Several(commands) => commands.clone(),
+        };
+        if commands.iter().any(|words| words.first().is_none_or(String::is_empty)) {
+            let message = format!("a command of the hook `{hook}` is empty");
+            self.decoder.wrong(section.span, message, "give the program and its arguments");
+        }
+        let template = |word: String| self.template(&Spanned { value: word, span: section.span }, known);
+        commands
+            .into_iter()
+            .map(|words| {
+                let mut words = words.into_iter();
+                let program = words.next().map(|program| self.program(program));
+                program.into_iter().chain(words).map(template).collect()
+            })
+            .collect()
+    }
+}
