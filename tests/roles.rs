@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{stdout, vouch};
+use common::{stderr, stdout, target, unwrapped, vouch};
 use std::path::Path;
 use std::process::Command;
 
@@ -277,4 +277,87 @@ fn a_crash_is_injected_at_every_write() {
     let torn = faulty_copy("adapters/python", "signin/storage.py", first, &torn);
     let out = fails(torn.path(), "PER-3", &only);
     assert!(out.contains("(the process was killed instead of write 3"), "{out}");
+}
+
+/// Runs cases of an SDK over a connection, which a target file with this section describes.
+fn passes_over_a_connection(section: &str, more: &[&str]) -> String {
+    let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/python/over_connection.py");
+    let program = assert_cmd::cargo::cargo_bin("vouch");
+    let section = section.replace("ADAPTER", &adapter.display().to_string());
+    let (_folder, target) = target(&section.replace("VOUCH", &program.display().to_string()));
+    let target = target.display().to_string();
+    let args = ["run", "--no-record", "--target", &target].into_iter().chain(more.iter().copied());
+    stdout(&vouch().args(args).assert().success())
+}
+
+#[test]
+fn an_sdk_is_tested_over_tcp_web_socket_and_http_in_both_directions() {
+    let sections = [
+        r#"command = ["VOUCH", "reference-sdk", "--listen", "127.0.0.1:$port"]
+           connect = "tcp://127.0.0.1:$port""#,
+        r#"command = ["VOUCH", "reference-sdk", "--dial", "$url", "--installation", "$installation"]
+           listen = "127.0.0.1:0""#,
+        r#"command = ["python3", "-I", "-S", "ADAPTER", "--http", "$port"]
+           connect = "http://127.0.0.1:$port/adapter""#,
+    ];
+    for section in sections {
+        let section = format!("[sdk]\nname = \"remote\"\n{section}\n");
+        let report = passes_over_a_connection(&section, &["-f", "lost-answer", "-f", "PER-1"]);
+        assert!(report.contains("passed") && !report.contains("skipped"), "{section}{report}");
+    }
+}
+
+#[test]
+fn an_app_on_an_android_device_is_launched_killed_and_rebooted_by_adb() {
+    let (folder, target) = target(
+        r#"
+        [sdk]
+        name = "health on an emulator"
+        listen = "127.0.0.1:0"
+        [sdk.device]
+        preset = "adb"
+        device = "emulator-5554"
+        app = "com.example.health"
+        activity = ".Main"
+        "#,
+    );
+    // It stands in for `adb`: it notes each call, and the app of the device is the reference SDK.
+    let stand_in = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/android");
+    let paths = format!("{stand_in}:{}", std::env::var("PATH").unwrap_or_default());
+    let mut command = vouch();
+    command.env("PATH", paths).env("VOUCH", assert_cmd::cargo::cargo_bin("vouch"));
+    let target = target.display().to_string();
+    let args =
+        ["run", "--no-record", "-t", &target, "-f", "killed-while", "-f", "reboot", "-f", "reinstall", "-f", "crash"];
+    let report = stdout(&command.args(args).assert().success());
+    // Nothing can be reinstalled without the package, and the writes of a process on a device are out of reach.
+    assert!(unwrapped(&report).contains("the target file has no device hook reinstall"), "{report}");
+    assert!(unwrapped(&report).contains("Vouch must start it, on Linux with seccomp"), "{report}");
+    let calls = std::fs::read_to_string(folder.path().join("calls")).expect("calls");
+    let device = "-s emulator-5554";
+    for call in [
+        format!("{device} shell am start -W -n com.example.health/.Main --es vouchUrl ws://127.0.0.1:"),
+        format!("{device} shell pm clear com.example.health"),
+        format!("{device} shell am force-stop com.example.health"),
+        format!("{device} reboot"),
+        format!("{device} reverse tcp:"),
+    ] {
+        assert!(calls.contains(&call), "{call} is not in\n{calls}");
+    }
+}
+
+#[test]
+fn a_device_hook_that_fails_is_the_fault_of_the_environment() {
+    let (_folder, target) = target(
+        r#"
+        [sdk]
+        name = "health"
+        listen = "127.0.0.1:0"
+        [sdk.device.hooks]
+        launch = ["sh", "-c", "echo no such device >&2; exit 7"]
+        "#,
+    );
+    let assert = vouch().args(["run", "--no-record", "-t"]).arg(target).assert().code(3);
+    assert!(unwrapped(&stderr(&assert)).contains("the device hook `launch` failed"), "{}", stderr(&assert));
+    assert!(stderr(&assert).contains("no such device"), "{}", stderr(&assert));
 }

@@ -7,6 +7,7 @@ mod check;
 mod clauses;
 mod compatible;
 mod completions;
+mod connection;
 mod diff;
 #[cfg(feature = "explore")]
 mod explore;

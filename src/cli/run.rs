@@ -1,10 +1,12 @@
 //! `vouch run`.
 
+use super::connection;
 use super::reports::{self, ReportFile};
 use super::signals::interrupts;
 use super::stdout::Out;
 use super::{CliError, Done, RoleName, Selection, argument_texts, record_path, runtime};
 use crate::{Error, Snapshots, Suite};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vouch_report::{Console, Detail};
@@ -29,6 +31,17 @@ pub struct Args {
     /// The target file, which describes your build. Without it, the built-in reference parts are tested.
     #[arg(short, long, value_name = "FILE")]
     target: Option<PathBuf>,
+
+    /// Wait for an SDK that dials in: listen on this loopback address and print its URL. In place of a target file; see
+    /// docs/connections.md.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:9778",
+          conflicts_with_all = ["target", "connect", "mutant", "variant"], value_parser = connection::loopback)]
+    listen: Option<SocketAddr>,
+
+    /// Connect to an SDK at this address: tcp://HOST:PORT, ws://HOST:PORT/PATH or http://HOST:PORT/PATH. In place of a target
+    /// file.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["target", "mutant", "variant"], value_parser = connection::address)]
+    connect: Option<String>,
 
     /// Test only this role: sdk, app, backend, api or idp. Needed where the target file fills several. May be repeated.
     #[arg(long, value_name = "ROLE")]
@@ -146,6 +159,9 @@ pub fn run(args: Args) -> Done {
 fn run_suite(args: Args) -> Done {
     let suite = suite(&args)?;
     reports::check_writable(&args.reports)?;
+    if let Some(address) = args.listen {
+        connection::announce(address);
+    }
     raise_open_file_limit();
     temporary_folder::sweep();
     let orphans = OrphanReaper::install();
@@ -256,6 +272,9 @@ fn suite(args: &Args) -> Result<Suite, Error> {
     let mut suite = args.selection.suite()?;
     if let Some(file) = &args.target {
         suite = suite.target(file)?;
+    }
+    if let Some(text) = connection::target_text(args.listen, args.connect.as_deref()) {
+        suite = suite.target_text(&text, ".")?;
     }
     if let Some(name) = &args.profile {
         suite = suite.profile(name);

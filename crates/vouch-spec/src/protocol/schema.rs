@@ -45,7 +45,7 @@ pub fn schema() -> Value {
     });
     let notifications = json!({
         "toAdapter": { "cancel": g.subschema_for::<m::Cancel>() },
-        "fromAdapter": { "statusChanged": g.subschema_for::<m::Status>(), "log": g.subschema_for::<m::Log>() },
+        "fromAdapter": { "hello": g.subschema_for::<m::Hello>(), "statusChanged": g.subschema_for::<m::Status>(), "log": g.subschema_for::<m::Log>() },
     });
     let error_data = g.subschema_for::<m::ErrorData>();
     let mut defs: Map<String, Value> = generator.take_definitions(true);

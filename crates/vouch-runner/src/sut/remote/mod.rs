@@ -147,7 +147,7 @@ impl RemoteSdk {
             match address.connect().await {
                 Ok(streams) => return Ok(Launched { child, streams, values, installation: None }),
                 Err(error) => {
-                    if let Some(failure) = ended(child.as_deref()).await {
+                    if let Some(failure) = ended(child.as_deref()) {
                         return Err(failure.into());
                     }
                     if began.elapsed() > self.spec.connect_timeout {
@@ -167,11 +167,15 @@ impl RemoteSdk {
         let installation = match (&self.spec.installation, &self.spec.program) {
             (_, Some(_)) => Some(self.next_installation()),
             (Some(name), None) => Some(name.clone()),
+            // The hook passes it on.
+            (None, None) if self.spec.device.has(DeviceHook::Launch) => Some("vouch".to_owned()),
             (None, None) => self.adopted.lock().clone(),
         };
         let url = self.spec.device.url_for_app(listener.address());
         let named = installation.clone().unwrap_or_default();
-        let values = self.values(vec![("url".into(), url), ("installation".into(), named)]);
+        let port = ("port".to_owned(), listener.address().port().to_string());
+        let values = self.values(vec![("url".into(), url), ("installation".into(), named), port]);
+        self.spec.device.run(DeviceHook::Reverse, &values).await?;
         if self.spec.program.is_some() || self.spec.device.has(DeviceHook::Launch) {
             // A connection from before the launch is not that of the process to come.
             listener.forget(installation.as_deref());
@@ -190,7 +194,7 @@ impl RemoteSdk {
                     installation: Some(arrived.installation),
                 });
             }
-            if let Some(failure) = ended(child.as_deref()).await {
+            if let Some(failure) = ended(child.as_deref()) {
                 return Err(failure.into());
             }
             if began.elapsed() > self.spec.connect_timeout {
@@ -261,7 +265,7 @@ struct Launched {
 }
 
 /// The error of a program that ended before there was a connection.
-async fn ended(child: Option<&dyn ProcessHandle>) -> Option<SutError> {
+fn ended(child: Option<&dyn ProcessHandle>) -> Option<SutError> {
     let child = child?;
     let ProcessState::Exited(how) = child.state().borrow().clone() else { return None };
     let what = format!("the program ended before there was a connection: {how}");
@@ -271,3 +275,6 @@ async fn ended(child: Option<&dyn ProcessHandle>) -> Option<SutError> {
 fn borrowed(values: &[(String, String)]) -> Vec<(&str, &str)> {
     values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
+
+#[cfg(test)]
+mod tests;
