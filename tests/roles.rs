@@ -60,8 +60,13 @@ fn a_node_sdk_passes() {
         return;
     }
     // One of each kind: the wire, the status stream, locked storage, a retry, callers at the same time.
-    let cases =
-        ["first-sign-in", "status-stream-identify", "locked-in-flight", "retry-keeps-body", "waiting-callers-same-error"];
+    let cases = [
+        "first-sign-in",
+        "status-stream-identify",
+        "locked-in-flight",
+        "retry-keeps-body",
+        "waiting-callers-same-error",
+    ];
     let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
     let out = run("adapters/node/vouch.toml", &filters);
     assert!(out.contains("node-example 1.0.0 on node") && !out.contains("skipped"), "{out}");

@@ -7,7 +7,15 @@
  */
 import { CallError, serve } from './vouch-adapter.mjs';
 
-const fillIn = (/** @type {string} */ what) => new CallError('internal', `template.mjs: fill in ${what}`);
+/**
+ * Delete this when the template is filled in.
+ * @param {string} what
+ * @param {unknown[]} _params what to fill in with
+ * @returns {never}
+ */
+function fillIn(what, ..._params) {
+  throw new CallError('internal', `template.mjs: fill in ${what}`);
+}
 
 serve({
   // FILL IN: what reports call the build.
@@ -38,7 +46,7 @@ serve({
 
   // FILL IN: the app is launched. Create the SDK as an app does at launch. A user who was signed in before is signed in
   // now, without a call.
-  start({ profile, storage, endpoints, requestTimeoutMs }, { clock, statusChanged, log }) {
+  start({ profile }) {
     // `junction` is the wire format of current releases. Refuse one that your SDK does not speak.
     if (profile !== 'junction') throw new CallError('unsupported', `the SDK does not speak ${profile}`);
 
@@ -51,43 +59,45 @@ serve({
     // clock             now() and sleep(milliseconds): real time until you claim `clock`
     // statusChanged     to be called with the status words from the SDK's own status stream
     // log               to be called with each line of the SDK's own log
-    const sdk = createSdk({ storage, endpoints, requestTimeoutMs, clock, statusChanged, log });
+    //
+    // const sdk = new MySdk({ folder: storage.secure, hosts: endpoints, timeout: requestTimeoutMs, clock, log });
+    // sdk.on('status', statusChanged);
 
     return {
       // Exchanges the sign-in token. Resolves when the user is signed in.
-      signIn: ({ token }, { signal }) => sdk.todo(token, signal),
+      signIn: ({ token }, { signal }) => fillIn('signIn', token, signal),
 
       // Erases the session and the configuration.
-      signOut: () => sdk.todo(),
+      signOut: () => fillIn('signOut'),
 
       // A list of: configured, signedIn, useApiKey, useSignInToken, pendingReauthentication.
-      status: () => sdk.todo(),
+      status: () => fillIn('status'),
 
       // The id of the signed-in user, or null.
-      currentUserId: () => sdk.todo(),
+      currentUserId: () => fillIn('currentUserId'),
 
       // One call to the vendor API, with the SDK's own choice of host and credentials. Returns {status, body}: the HTTP
       // status and the parsed JSON, or null. An HTTP status is a result, not an error.
-      request: ({ method, path, body }, { signal }) => sdk.todo(method, path, body, signal),
+      request: ({ method, path, body }, { signal }) => fillIn('request', method, path, body, signal),
 
       // Everything that the SDK keeps: a list of {area: 'secure' | 'plain' | 'volatile', key, value}. Delete this call when
       // you claim `storageFiles`.
-      storage: () => sdk.todo(),
+      storage: () => fillIn('storage'),
 
       // The calls below are optional: delete those that your SDK does not have.
 
       // Refreshes the access token now.
-      refresh: (_, { signal }) => sdk.todo(signal),
+      refresh: (_, { signal }) => fillIn('refresh', signal),
 
       // The API-key scheme.
-      configure: ({ apiKey, environment, region }) => sdk.todo(apiKey, environment, region),
-      setUserId: ({ userId }) => sdk.todo(userId),
+      configure: ({ apiKey, environment, region }) => fillIn('configure', apiKey, environment, region),
+      setUserId: ({ userId }) => fillIn('setUserId', userId),
 
       // Signs in as the app's user. `authenticate(externalUserId)` resolves to a sign-in token.
-      identify: ({ externalUserId }, { authenticate }) => sdk.todo(externalUserId, authenticate),
+      identify: ({ externalUserId }, { authenticate }) => fillIn('identify', externalUserId, authenticate),
 
       // Secure storage can be neither read nor written until it is unlocked.
-      lockStorage: ({ locked }) => sdk.todo(locked),
+      lockStorage: ({ locked }) => fillIn('lockStorage', locked),
 
       // Time has moved to `now`: fire the SDK's timers that are due, if it has timers of its own.
       clockMoved: () => {},
@@ -97,15 +107,3 @@ serve({
     };
   },
 });
-
-/**
- * FILL IN: in place of this function, import your SDK.
- * @param {object} options
- */
-function createSdk(options) {
-  return {
-    todo: (/** @type {unknown[]} */ ...params) => {
-      throw fillIn(`the call with ${params.length} params, and createSdk with ${Object.keys(options).join(', ')}`);
-    },
-  };
-}
