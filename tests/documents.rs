@@ -117,10 +117,9 @@ fn options(help: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The subcommands that the program's help lists, each with its options.
-fn subcommands() -> BTreeMap<String, BTreeSet<String>> {
-    let text = help(&[]);
-    let listed = text.split("Commands:").nth(1).expect("a list of commands");
+/// The commands that a help text lists.
+fn commands(help: &str) -> Vec<String> {
+    let listed = help.split("Commands:").nth(1).unwrap_or_default();
     listed
         .lines()
         .skip(1)
@@ -128,8 +127,19 @@ fn subcommands() -> BTreeMap<String, BTreeSet<String>> {
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
-        .map(|name| (name.to_owned(), options(&help(&[name]))))
+        .map(str::to_owned)
         .collect()
+}
+
+/// The subcommands of the program, each with its options and those of its own subcommands.
+fn subcommands() -> BTreeMap<String, BTreeSet<String>> {
+    let with_options = |name: String| {
+        let text = help(&[&name]);
+        let mut all = options(&text);
+        commands(&text).iter().for_each(|inner| all.extend(options(&help(&[&name, inner]))));
+        (name, all)
+    };
+    commands(&help(&[])).into_iter().map(with_options).collect()
 }
 
 /// What is wrong with a call, if anything.

@@ -169,3 +169,14 @@ fn a_program_that_does_not_exist_is_a_fault_of_the_environment() {
     let shown = stdout(&vouch().arg("show").arg(record).assert().code(3));
     assert!(unwrapped(&shown).contains("the harness or its environment failed"), "{shown}");
 }
+
+#[test]
+fn the_test_of_an_adapter_names_the_rules_that_it_breaks() {
+    let test = |command: &[&str]| vouch().args(["adapter", "test", "--"]).args(command).assert();
+    let report = stdout(&test(&["python3", "-I", "-S", "adapters/python/adapter.py"]).success());
+    assert!(report.contains("20 rules followed, 0 broken, 0 not applicable"), "{report}");
+    let report = stdout(&test(&["cat"]).code(1));
+    assert!(report.contains("BROKEN  initialize"), "{report}");
+    test(&["a-program-that-is-not-there"]).code(3);
+    vouch().args(["adapter", "test"]).assert().code(2);
+}

@@ -336,7 +336,7 @@ fn an_app_on_an_android_device_is_launched_killed_and_rebooted_by_adb() {
         ["run", "--no-record", "-t", &target, "-f", "killed-while", "-f", "reboot", "-f", "reinstall", "-f", "crash"];
     let report = stdout(&command.args(args).assert().success());
     // Nothing can be reinstalled without the package, and the writes of a process on a device are out of reach.
-    assert!(unwrapped(&report).contains("the target file has no device hook reinstall"), "{report}");
+    assert!(unwrapped(&report).contains("there is no device hook reinstall"), "{report}");
     assert!(unwrapped(&report).contains("Vouch must start it, on Linux with seccomp"), "{report}");
     let calls = std::fs::read_to_string(folder.path().join("calls")).expect("calls");
     let device = "-s emulator-5554";

@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod adapter;
 mod bug_report;
 mod certificate_views;
 mod certify;
@@ -103,6 +104,8 @@ enum Command {
     List(list::Args),
     /// Validate scenario, target and load files; run nothing.
     Check(check::Args),
+    /// Check an adapter alone, before any scenario.
+    Adapter(adapter::Args),
     /// Show which scenarios prove each clause.
     Clauses(clauses::Args),
     /// Write the bundled suite into a folder.
@@ -325,6 +328,7 @@ fn run_command() -> ExitCode {
         Command::Worker(args) => worker::run(&args),
         Command::MockCloud(args) => mock_cloud::run(&args),
         Command::MockCloudHook(args) => mock_cloud_hook::run(&args),
+        Command::Adapter(args) => adapter::run(args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),

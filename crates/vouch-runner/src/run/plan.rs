@@ -138,7 +138,7 @@ impl PlannedCase {
             ));
         }
         if let Some(control) = self.device.difference(&offer.device).next() {
-            return Some(Skip(format!("the target file has no device hook {control}")));
+            return Some(Skip(format!("there is no device hook {control}")));
         }
         if let Some(profile) = &offer.unspoken {
             return Some(Skip(format!("the SDK does not claim {profile}")));

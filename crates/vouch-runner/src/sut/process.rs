@@ -260,6 +260,22 @@ impl Process {
         }
     }
 
+    /// Sends a notification.
+    pub fn notify(&self, method: &str, params: Value) {
+        self.peer.notify(method, params);
+    }
+
+    /// Closes the input of the process and waits for its end. Returns how it ended, or `None` if it still runs after `limit`.
+    pub async fn close_input(&self, limit: Duration) -> Option<String> {
+        let mut state = self.handle.state();
+        self.peer.close_output();
+        let ended = state.wait_for(|state| *state != ProcessState::Running);
+        match tokio::time::timeout(limit, ended).await.ok()?.ok()?.clone() {
+            ProcessState::Exited(how) => Some(how),
+            ProcessState::Running => None,
+        }
+    }
+
     /// Lets a fault strike instead of the process's `write`-th write to storage from now on. Returns whether that is possible.
     pub fn arm(&self, write: u32, fault: WriteFault) -> bool {
         let armed = self.handle.arm(write, fault);

@@ -145,7 +145,7 @@ impl Adapter {
     }
 
     fn launched(&self) -> Result<&Launched, Refusal> {
-        self.launched.get().ok_or_else(|| Refusal::new(ErrorKind::Internal, "not started"))
+        self.launched.get().ok_or_else(|| Refusal::too_early("`start` comes first"))
     }
 
     fn start(&self, start: Start) -> Result<Value, Refusal> {

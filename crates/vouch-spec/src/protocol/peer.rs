@@ -22,6 +22,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 const UNKNOWN_METHOD: i64 = -32601;
 const BAD_PARAMS: i64 = -32602;
+const INVALID_REQUEST: i64 = -32600;
 const REFUSED: i64 = -32000;
 
 /// What the other side's requests and notifications do.
@@ -61,6 +62,11 @@ impl Refusal {
 
     pub fn unknown_method(method: &str) -> Self {
         Self { code: UNKNOWN_METHOD, message: format!("no method `{method}`"), data: Value::Null }
+    }
+
+    /// The call comes at a time at which it cannot be made.
+    pub fn too_early(message: impl Into<String>) -> Self {
+        Self { code: INVALID_REQUEST, message: message.into(), data: Value::Null }
     }
 
     pub fn bad_params(method: &str, why: &serde_json::Error) -> Self {
