@@ -150,7 +150,8 @@ async function runVouch(vouch, args) {
  */
 async function reportIn(file) {
   try {
-    return JSON.parse(await readFile(file, 'utf8'));
+    const text = await readFile(file, 'utf8');
+    return text === '' ? null : JSON.parse(text);
   } catch (error) {
     if (/** @type {any} */ (error).code === 'ENOENT') return null;
     throw error;
