@@ -195,3 +195,15 @@ fn a_process_that_left_its_group_ends_with_the_run() {
     let out = Command::new("pgrep").args(["-f", &format!("sleep {mark}")]).output().expect("pgrep runs");
     assert!(out.stdout.is_empty(), "it lives on: {}", String::from_utf8_lossy(&out.stdout));
 }
+
+#[test]
+fn a_record_beyond_the_limit_on_the_size_of_files_is_an_error_and_the_verdict_is_shown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let vouch = assert_cmd::cargo::cargo_bin("vouch");
+    let record = folder.path().join("r.vouch");
+    let script = format!("ulimit -f 1; exec '{}' run -f exchange --record '{}'", vouch.display(), record.display());
+    let out = Command::new("sh").arg("-c").arg(script).env("NO_COLOR", "1").output().expect("sh runs");
+    let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert_eq!(out.status.code(), Some(3), "{:?} {stdout}{stderr}", out.status);
+    assert!(stderr.contains("cannot write the run record") && stdout.contains("passed"), "{stdout}{stderr}");
+}

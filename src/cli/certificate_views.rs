@@ -1,6 +1,7 @@
 //! `--page` and `--badge`: views of a certificate, written to files.
 
 use super::CliError;
+use super::output_paths::Named;
 use std::path::{Path, PathBuf};
 use vouch_certificate::{CertificateView, FileNames, PublicKey, Statement};
 use vouch_runner::record::RunRecord;
@@ -25,6 +26,12 @@ pub struct Files<'a> {
 }
 
 impl Views {
+    /// The files that the arguments name, each with its option.
+    pub fn outputs(&self) -> impl Iterator<Item = Named<'_>> {
+        let named = [("--page", &self.page), ("--badge", &self.badge)];
+        named.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
+    }
+
     /// Writes the views that the arguments name.
     pub fn write(
         &self,

@@ -1,6 +1,7 @@
 //! `vouch certify`.
 
 use super::certificate_views::{Files, Views, write_text};
+use super::output_paths::check_distinct;
 use super::rejudge::SuiteChoice;
 use super::stdout::Out;
 use super::{CliError, Done, show};
@@ -36,6 +37,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Done {
+    let output = args.output.as_deref().map(|path| ("--output", path));
+    let outputs: Vec<_> = output.into_iter().chain(args.views.outputs()).collect();
+    check_distinct(&[("RECORD", &args.record), ("--key", Path::new(&args.key))], &outputs)?;
     let record = show::read(&args.record)?;
     let refused =
         |what: String| CliError::NotReady(format!("vouch: {} is not certified: {what}", args.record.display()));

@@ -26,6 +26,7 @@ mod merge;
 mod mock_cloud;
 mod mock_cloud_hook;
 mod mutants;
+mod output_paths;
 mod record_path;
 mod reference_sdk;
 mod rejudge;
@@ -276,6 +277,7 @@ type Done = Result<ExitCode, CliError>;
 /// Parses the command line and runs the subcommand. A panic is a fault of this program: exit code 3.
 pub fn main() -> ExitCode {
     bug_report::install();
+    signals::fail_writes_beyond_the_limit();
     std::panic::catch_unwind(run_command).unwrap_or_else(|_| ExitCode::from(bug_report::EXIT_CODE))
 }
 

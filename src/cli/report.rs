@@ -17,9 +17,9 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Done {
     if LoadRecord::is_in(&args.record) {
-        reports::write_of_load(&args.reports, &show::read_load(&args.record)?)?;
+        reports::write_of_load(&args.reports, &args.record, &show::read_load(&args.record)?)?;
     } else {
-        reports::write_of_run(&args.reports, &show::read(&args.record)?)?;
+        reports::write_of_run(&args.reports, &args.record, &show::read(&args.record)?)?;
     }
     Ok(ExitCode::SUCCESS)
 }

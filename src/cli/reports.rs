@@ -1,6 +1,7 @@
 //! `--report FORMAT=FILE`: views of a record, written to files.
 
 use super::CliError;
+use super::output_paths::{self, Named};
 use super::stdout::Out;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,12 @@ fn parse<F: Copy>(text: &str, formats: &[(&str, F)]) -> Result<(F, PathBuf), Str
     Ok((format, PathBuf::from(path)))
 }
 
+/// Checks that every report has a file of its own, and none of the other files of the command.
+pub fn check_distinct(inputs: &[Named<'_>], outputs: &[Named<'_>], reports: &[ReportFile]) -> Result<(), CliError> {
+    let reports = reports.iter().map(|report| ("--report", report.path.as_path()));
+    output_paths::check_distinct(inputs, &outputs.iter().copied().chain(reports).collect::<Vec<_>>())
+}
+
 /// Checks that every file can be written, before a run of minutes ends with an error.
 pub fn check_writable(reports: &[ReportFile]) -> Result<(), CliError> {
     for report in reports.iter().filter(|report| !report.is_stdout()) {
@@ -117,20 +124,23 @@ fn write_text(path: &Path, text: &str) -> Result<(), CliError> {
 }
 
 /// Writes reports of a load, each given as `FORMAT=FILE`.
-pub fn write_of_load(reports: &[String], record: &LoadRecord) -> Result<(), CliError> {
+pub fn write_of_load(reports: &[String], path: &Path, record: &LoadRecord) -> Result<(), CliError> {
     let reports: Vec<_> = reports
         .iter()
         .map(|text| parse(text, &LoadReportFormat::ALL).map_err(|what| of_argument(text, &what)))
         .collect::<Result<_, _>>()?;
-    reports.iter().try_for_each(|(format, path)| write_text(path, &format.render(record)))
+    let outputs: Vec<Named<'_>> = reports.iter().map(|(_, file)| ("--report", file.as_path())).collect();
+    output_paths::check_distinct(&[("RECORD", path)], &outputs)?;
+    reports.iter().try_for_each(|(format, file)| write_text(file, &format.render(record)))
 }
 
 /// Writes reports of a run, each given as `FORMAT=FILE`.
-pub fn write_of_run(reports: &[String], record: &RunRecord) -> Result<(), CliError> {
+pub fn write_of_run(reports: &[String], path: &Path, record: &RunRecord) -> Result<(), CliError> {
     let reports: Vec<ReportFile> = reports
         .iter()
         .map(|text| text.parse().map_err(|what: String| of_argument(text, &what)))
         .collect::<Result<_, _>>()?;
+    check_distinct(&[("RECORD", path)], &[], &reports)?;
     write(&reports, record)
 }
 

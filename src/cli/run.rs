@@ -158,6 +158,8 @@ pub fn run(args: Args) -> Done {
 
 fn run_suite(args: Args) -> Done {
     let suite = suite(&args)?;
+    let record = args.record.as_deref().map(|path| ("--record", path));
+    reports::check_distinct(&[], record.as_slice(), &args.reports)?;
     reports::check_writable(&args.reports)?;
     if let Some(address) = args.listen {
         connection::announce(address);

@@ -48,3 +48,13 @@ pub fn stop_on_interrupt() -> Arc<AtomicBool> {
     });
     stop
 }
+
+/// A write beyond the limit on the size of files (`ulimit -f`) fails, in place of ending this process by a signal: what was
+/// measured is then kept, and the error says what happened. The programs that Vouch starts get the signal back.
+pub fn fail_writes_beyond_the_limit() {
+    #[cfg(unix)]
+    // SAFETY: a plain system call at the start of the process.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}

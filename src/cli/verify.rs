@@ -1,6 +1,7 @@
 //! `vouch verify`.
 
 use super::certificate_views::{Files, Views};
+use super::output_paths::{Named, check_distinct};
 use super::rejudge::SuiteChoice;
 use super::stdout::Out;
 use super::{CliError, Done, show};
@@ -68,6 +69,8 @@ enum Level {
 const MAX_CERTIFICATE: u64 = 4 << 20;
 
 pub fn run(args: &Args) -> Done {
+    let inputs: [Named<'_>; 3] = [("CERTIFICATE", &args.certificate), ("RECORD", &args.record), ("--key", &args.key)];
+    check_distinct(&inputs, &args.views.outputs().collect::<Vec<_>>())?;
     let key = PublicKey::read(&args.key)?;
     let text = read_file(&args.certificate, MAX_CERTIFICATE).map_err(|error| {
         CliError::Usage(format!("cannot read the certificate {}: {error}", args.certificate.display()))

@@ -44,7 +44,7 @@ pub struct ResolvedTarget {
     pub build: SdkName,
     /// The most cases that may run at once, where the target sets a limit.
     pub max_jobs: Option<usize>,
-    /// How long the process of an SDK or app takes to start, up to its first answer.
+    /// How long the processes of SDK and app take to start together, up to their first answers.
     pub start_time: Duration,
 }
 
@@ -177,7 +177,7 @@ impl ResolvedTarget {
         }
         let began = Instant::now();
         let probed = role.probe(self.roles.deadlines).await?;
-        self.start_time = self.start_time.max(began.elapsed());
+        self.start_time += began.elapsed();
         let initialized = ready(&name, probed)?;
         self.roles.capabilities = initialized.capabilities.iter().copied().collect();
         if role.device().is_some_and(|device| device.has(DeviceHook::Lock) && device.has(DeviceHook::Unlock)) {
@@ -197,7 +197,7 @@ impl ResolvedTarget {
     async fn fill_app(&mut self, name: String, role: AppRole) -> Result<(), TargetError> {
         let began = Instant::now();
         if let Some(probed) = role.probe(self.roles.deadlines).await {
-            self.start_time = self.start_time.max(began.elapsed());
+            self.start_time += began.elapsed();
             self.build = ready(&name, probed?)?.sdk;
         }
         (self.roles.app, self.name) = (role, name);

@@ -126,18 +126,18 @@ pub(super) fn start_with(program: &Program, options: LaunchOptions<'_>) -> std::
     Ok(process)
 }
 
-/// Asks the kernel to kill the child when the harness itself is killed.
+/// Asks the kernel to kill the child when the harness itself is killed, and lets the child have the usual reaction to the limit
+/// on the size of files, which the harness ignores.
 fn die_with_the_harness(command: &mut Command) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: between fork and exec only an async-signal-safe system call is made.
+    // SAFETY: between fork and exec only async-signal-safe system calls are made.
     unsafe {
         command.pre_exec(|| {
+            #[cfg(target_os = "linux")]
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
             Ok(())
         });
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = command;
 }
 
 /// Collects the output of a process until it closes the pipe.

@@ -1,6 +1,6 @@
 //! Passes calls on to an implementation that serves HTTP by itself.
 
-use super::http_client::{client, read_body};
+use super::http_client::{BodyError, client, read_body};
 use super::recording_proxy::{Upstream, WireResponse};
 use super::transcript::{Link, WireRequest};
 use async_trait::async_trait;
@@ -24,7 +24,8 @@ impl ForwardingUpstream {
         Ok(Self { client, base })
     }
 
-    /// The answer of the address, or none where the connection ended without one or the body is too long.
+    /// The answer of the address, or none where the connection ended without one. An answer that is longer than Vouch takes is
+    /// told as such: the transcript must not show a lost connection.
     pub async fn forward(&self, request: WireRequest) -> Option<WireResponse> {
         let mut headers = request.headers;
         strip(&mut headers);
@@ -34,7 +35,15 @@ impl ForwardingUpstream {
         let status = StatusCode::from_u16(response.status().as_u16()).ok()?;
         let mut headers = response.headers().clone();
         strip(&mut headers);
-        Some(WireResponse { status, headers, body: read_body(response).await.ok()? })
+        match read_body(response).await {
+            Ok(body) => Some(WireResponse { status, headers, body }),
+            Err(error @ BodyError::TooLong) => {
+                let why = format!("{error}, which is more than Vouch takes");
+                let body = serde_json::json!({ "error": why });
+                Some(WireResponse::json(StatusCode::BAD_GATEWAY, &body).reason(&why))
+            }
+            Err(BodyError::Http(_)) => None,
+        }
     }
 }
 
@@ -48,5 +57,62 @@ fn strip(headers: &mut HeaderMap) {
 impl Upstream for ForwardingUpstream {
     async fn answer(&self, _: Link, request: WireRequest) -> Option<WireResponse> {
         self.forward(request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recording_proxy::{REASON, RecordingProxy};
+    use super::super::transcript::{Party, Transcript};
+    use super::super::{FaultInjector, MAX_RESPONSE_BODY};
+    use super::*;
+    use crate::clock::{Clock, ClockMode};
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use vouch_spec::profile::Profile;
+    use vouch_spec::protocol::Realm;
+
+    /// A server whose every answer is longer than Vouch takes.
+    async fn talkative() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = vec![0; 64 * 1024];
+                let _ = stream.read(&mut request).await;
+                let length = MAX_RESPONSE_BODY + 1;
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                let _ = stream.write_all(head.as_bytes()).await;
+                let _ = stream.write_all(&vec![b'x'; length]).await;
+            }
+        });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_longer_than_vouch_takes_is_told_as_such_in_both_directions() {
+        let clock = Clock::new(ClockMode::Real);
+        let transcript = Transcript::new(clock.clone(), Profile::junction());
+        let proxy = RecordingProxy::new(transcript, FaultInjector::default(), clock);
+        let timeout = Duration::from_secs(5);
+        let upstream = ForwardingUpstream::new(talkative().await, timeout).expect("a client");
+        let realm = Realm::all().next().expect("a realm");
+        let link = Link { from: Party::Sdk, to: Party::Api, realm };
+        let url = format!("http://{}/", proxy.open(link, Arc::new(upstream)).await.expect("a port"));
+        let client = client(&url, timeout).expect("a client");
+        let reason = |answer: &reqwest::Response| {
+            answer
+                .headers()
+                .get(REASON)
+                .map(|reason| reason.to_str().unwrap_or_default().to_owned())
+                .unwrap_or_default()
+        };
+        let answer = client.get(&url).send().await.expect("an answer");
+        assert_eq!(answer.status(), 502);
+        assert!(reason(&answer).contains("longer than 1048576 bytes"), "{}", reason(&answer));
+        let answer = client.post(&url).body(vec![b'x'; (1 << 20) + 1]).send().await.expect("an answer");
+        assert_eq!(answer.status(), 413);
+        assert!(reason(&answer).contains("the body of the request is longer"), "{}", reason(&answer));
     }
 }

@@ -1,18 +1,20 @@
 //! The recording proxy: a server in front of every party that records exchanges, injects faults and forwards requests.
 
+mod answer;
+
 use super::body::{BodyDelivery, FaultyBody};
-use super::fault::{FaultEffect, FaultInjector, FaultPoint};
+use super::fault::{FaultEffect, FaultInjector};
 use super::transcript::{ExchangeOutcome, Link, Party, Transcript, WireRequest};
 use crate::clock::Clock;
+use answer::{NoReply, answer};
 use async_trait::async_trait;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use serde_json::Value;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
@@ -253,7 +255,11 @@ async fn serve(
     socket: RawFd,
 ) -> Result<Response<FaultyBody>, ConnectionCut> {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| ConnectionCut)?.to_bytes();
+    let (body, too_long) = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => (body.to_bytes(), false),
+        Err(error) if error.is::<LengthLimitError>() => (Bytes::new(), true),
+        Err(_) => return Err(ConnectionCut),
+    };
     let path = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
     let received = WireRequest { method: head.method, path, headers: head.headers, body };
     let link = upstream.place(link, &received);
@@ -278,7 +284,8 @@ async fn serve(
         _ => BodyDelivery::Whole,
     };
     let reset_connection = matches!(kind, Some(FaultEffect::Reset(_)));
-    let result = answer(link, shared, upstream, received, kind, releases).await;
+    let result =
+        if too_long { Ok(too_long_request()) } else { answer(link, shared, upstream, received, kind, releases).await };
     guard.done = true;
     shared.clock.record_activity();
     match result {
@@ -303,8 +310,11 @@ async fn serve(
     }
 }
 
-struct NoReply {
-    processed: bool,
+/// The answer to a request whose body Vouch does not take. The transcript has it without the body.
+fn too_long_request() -> WireResponse {
+    let why = format!("the body of the request is longer than {MAX_BODY} bytes, which is more than Vouch takes");
+    let body = serde_json::json!({ "error": why });
+    WireResponse::json(StatusCode::PAYLOAD_TOO_LARGE, &body).reason(&why)
 }
 
 /// Notes in the transcript when the caller goes away before its answer: hyper then drops the work.
@@ -320,100 +330,6 @@ impl Drop for AbandonGuard<'_> {
             self.transcript.record_outcome(self.number, ExchangeOutcome::Abandoned);
         }
     }
-}
-
-async fn answer(
-    link: Link,
-    shared: &ProxyState,
-    upstream: &dyn Upstream,
-    request: WireRequest,
-    kind: Option<FaultEffect>,
-    releases: u64,
-) -> Result<WireResponse, NoReply> {
-    let fault_at = |moment| match &kind {
-        Some(FaultEffect::Lose(at) | FaultEffect::Reset(at)) if *at == moment => Some(ConnectionFault::Lose),
-        Some(FaultEffect::Hold(at)) if *at == moment => Some(ConnectionFault::Hold { releases }),
-        Some(FaultEffect::Kill(at)) if *at == moment => Some(ConnectionFault::Kill),
-        _ => None,
-    };
-    if let Some(fault) = fault_at(FaultPoint::Request) {
-        shared.apply_fault(fault).await.map_err(|ConnectionCut| NoReply { processed: false })?;
-    }
-    if let Some(FaultEffect::Redirect { status, base }) = &kind {
-        let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::TEMPORARY_REDIRECT);
-        let mut reply = WireResponse { status, headers: HeaderMap::new(), body: Bytes::new() };
-        if let Ok(location) = HeaderValue::from_str(&format!("{base}{}", request.path)) {
-            reply.headers.insert(LOCATION, location);
-        }
-        return Ok(reply);
-    }
-    if let Some(FaultEffect::Answer { status, retry_after_s, headers, content_type, body }) = &kind {
-        let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut reply = WireResponse { status, headers: HeaderMap::new(), body: body.clone() };
-        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        if let Some(seconds) = retry_after_s {
-            reply.headers.insert(RETRY_AFTER, HeaderValue::from(*seconds));
-        }
-        for (name, value) in headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
-                reply.headers.append(name, value);
-            }
-        }
-        return Ok(reply);
-    }
-    if let Some(FaultEffect::UserUnknown) = &kind {
-        return Ok(super::fault::unknown_user(&request));
-    }
-    if let Some(FaultEffect::RedirectElsewhere) = &kind {
-        // There it goes on as if nothing were wrong.
-        if !request.path.starts_with(super::fault::ELSEWHERE) {
-            return Ok(super::fault::redirect_elsewhere(&request));
-        }
-        return Ok(super::fault::unknown_user(&request));
-    }
-    if let Some(FaultEffect::Delay(by)) = &kind {
-        tokio::time::sleep(*by).await;
-    }
-    let again = matches!(kind, Some(FaultEffect::Twice)).then(|| request.clone());
-    let mut reply = upstream.answer(link, request).await.ok_or(NoReply { processed: false })?;
-    if let Some(again) = again {
-        upstream.answer(link, again).await;
-    }
-    if let Some(fault) = fault_at(FaultPoint::Response) {
-        shared.apply_fault(fault).await.map_err(|ConnectionCut| NoReply { processed: true })?;
-    }
-    match kind {
-        Some(FaultEffect::Body { content_type, body }) => {
-            reply.status = StatusCode::OK;
-            reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            reply.body = body;
-        }
-        Some(FaultEffect::Omit(pointers)) => omit(&mut reply, &pointers),
-        Some(FaultEffect::ContentType(content_type)) => {
-            reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        }
-        Some(FaultEffect::Truncate) => {
-            // A whole message by its length, half a document by its content.
-            reply.body = reply.body.slice(..reply.body.len() / 2);
-            reply.headers.remove(CONTENT_LENGTH);
-        }
-        _ => {}
-    }
-    Ok(reply)
-}
-
-/// Removes fields from a JSON body.
-fn omit(reply: &mut WireResponse, pointers: &[String]) {
-    let Ok(mut body) = serde_json::from_slice::<Value>(&reply.body) else { return };
-    for pointer in pointers {
-        let (parent, field) = pointer.rsplit_once('/').unwrap_or_default();
-        if let Some(object) = body.pointer_mut(parent).and_then(Value::as_object_mut) {
-            object.remove(field);
-        }
-    }
-    reply.body = Bytes::from(body.to_string());
-    // The length that the server announced is that of its own body.
-    reply.headers.remove(CONTENT_LENGTH);
 }
 
 enum ConnectionFault {
