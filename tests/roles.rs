@@ -95,6 +95,29 @@ fn the_node_kits_own_tests_and_its_example_of_a_test_pass() {
 }
 
 #[test]
+fn a_jvm_sdk_and_the_jvm_kits_own_tests_pass() {
+    let compiler = Command::new("sh").args(["-c", "command -v javac"]).output().expect("sh runs");
+    if !compiler.status.success() {
+        eprintln!("not tested: there is no program javac");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copied = Command::new("cp").args(["-r", "adapters/jvm/."]).arg(folder.path()).status();
+    assert!(copied.expect("cp runs").success());
+    for script in ["build.sh", "test.sh"] {
+        let output = Command::new("sh").arg(folder.path().join(script)).output().expect("sh runs");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{script}: {out}{err}");
+    }
+    // The wire and the status, a write that kills the process, locked storage.
+    let target = folder.path().join("vouch.toml");
+    let cases = ["first-sign-in", "killed-while-deleted", "locked-in-flight"];
+    let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
+    let out = run(target.to_str().expect("UTF-8"), &filters);
+    assert!(out.contains("jvm-example 1.0.0 on jvm") && !out.contains("skipped"), "{out}");
+}
+
+#[test]
 fn a_backend_with_a_cacheable_response_violates_iss_8() {
     let folder = faulty_copy("adapters/backend-python", "backend/app.py", "no-store", "max-age=60");
     let out = fails(folder.path(), "ISS-8", &["-f", "ISS-8"]);
