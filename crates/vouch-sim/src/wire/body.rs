@@ -1,4 +1,4 @@
-//! Response bodies: sent whole, slowly, or cut off in the middle.
+//! Response bodies: sent whole, slowly, or only half.
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use std::pin::Pin;
@@ -16,6 +16,8 @@ pub(super) enum BodyDelivery {
     EndlessDrip,
     /// Half of it, then the connection ends.
     CutHalfway,
+    /// Half of it, then nothing more; the connection stays open.
+    StallHalfway,
 }
 
 /// Pieces of a dripping body, and the pause before each.
@@ -31,7 +33,7 @@ const ENDLESS_PIECES: u32 = 600;
 #[error("the body was broken off on purpose")]
 pub(super) struct BodyCutError;
 
-/// A body that is delivered whole, slowly, or cut off.
+/// A body that is delivered whole, slowly, or only half.
 pub(super) struct FaultyBody {
     left: Bytes,
     whole: u64,
@@ -45,7 +47,8 @@ pub(super) struct FaultyBody {
 impl FaultyBody {
     pub fn new(body: Bytes, delivery: BodyDelivery) -> Self {
         let (whole, piece) = (body.len() as u64, body.len().div_ceil(PIECES).max(1));
-        let left = if delivery == BodyDelivery::CutHalfway { body.slice(..body.len() / 2) } else { body };
+        let half = matches!(delivery, BodyDelivery::CutHalfway | BodyDelivery::StallHalfway);
+        let left = if half { body.slice(..body.len() / 2) } else { body };
         let blanks = if delivery == BodyDelivery::EndlessDrip { ENDLESS_PIECES } else { 0 };
         Self { left, whole, piece, delivery, pause: None, blanks }
     }
@@ -64,6 +67,10 @@ impl Body for FaultyBody {
             this.blanks -= 1;
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b" ")))));
         }
+        if this.left.is_empty() && this.delivery == BodyDelivery::StallHalfway {
+            // Until the caller goes away, or the case ends.
+            return Poll::Pending;
+        }
         if this.left.is_empty() {
             return Poll::Ready((this.delivery == BodyDelivery::CutHalfway).then_some(Err(BodyCutError)));
         }
@@ -78,7 +85,8 @@ impl Body for FaultyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left.is_empty() && self.blanks == 0 && self.delivery != BodyDelivery::CutHalfway
+        let half = matches!(self.delivery, BodyDelivery::CutHalfway | BodyDelivery::StallHalfway);
+        self.left.is_empty() && self.blanks == 0 && !half
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -86,10 +94,7 @@ impl Body for FaultyBody {
             return SizeHint::new();
         }
         // What is announced, which a broken-off body does not keep.
-        SizeHint::with_exact(if self.delivery == BodyDelivery::CutHalfway {
-            self.whole
-        } else {
-            self.left.len() as u64
-        })
+        let half = matches!(self.delivery, BodyDelivery::CutHalfway | BodyDelivery::StallHalfway);
+        SizeHint::with_exact(if half { self.whole } else { self.left.len() as u64 })
     }
 }

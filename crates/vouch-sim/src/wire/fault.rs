@@ -34,6 +34,8 @@ pub enum FaultEffect {
     Drip,
     /// The same without end.
     EndlessDrip,
+    /// Half of the body, then nothing more.
+    Stall,
     /// The vendor API answers as if it did not know the user: 404, or an empty list.
     UserUnknown,
     /// The server redirects to another host, which is this proxy under another name.
@@ -95,6 +97,7 @@ impl FaultEffect {
             FaultKind::Delay => FaultEffect::Delay(Duration::from_millis(200)),
             FaultKind::SlowDrip => FaultEffect::Drip,
             FaultKind::EndlessDrip => FaultEffect::EndlessDrip,
+            FaultKind::StallBody => FaultEffect::Stall,
             FaultKind::UserUnknown => FaultEffect::UserUnknown,
             FaultKind::RedirectElsewhere => FaultEffect::RedirectElsewhere,
             FaultKind::ConnectionCut => FaultEffect::BreakOff,

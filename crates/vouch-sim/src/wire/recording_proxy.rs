@@ -280,6 +280,7 @@ async fn serve(
     let delivery = match &kind {
         Some(FaultEffect::Drip) => BodyDelivery::Drip,
         Some(FaultEffect::EndlessDrip) => BodyDelivery::EndlessDrip,
+        Some(FaultEffect::Stall) => BodyDelivery::StallHalfway,
         Some(FaultEffect::BreakOff) => BodyDelivery::CutHalfway,
         _ => BodyDelivery::Whole,
     };

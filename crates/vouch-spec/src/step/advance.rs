@@ -26,11 +26,21 @@ impl Advance {
     }
 }
 
+/// One act each four minutes has room for the three requests a minute that REF-13 allows while the identity provider is down.
+const SECONDS_PER_ACT: u64 = 4 * 60;
+
 impl StepFields for Advance {
     const NAME: &str = "advance";
     const ABOUT: &str = "Time passes.";
     const NEEDS: &[Capability] = &[Capability::Clock];
     const DEMANDS: &[Control] = &[Control::Advance];
+
+    /// An SDK in the foreground acts by its own timers.
+    fn calls(&self) -> usize {
+        let by = duration::parse_positive(&self.by).unwrap_or_default();
+        let acts = if self.foreground { by.as_secs() / SECONDS_PER_ACT } else { 0 };
+        usize::try_from(acts).unwrap_or(usize::MAX).saturating_add(1)
+    }
 
     fn describe(&self) -> String {
         format!("{} pass{}", self.by, if self.foreground { " with the app in the foreground" } else { "" })

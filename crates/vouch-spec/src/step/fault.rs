@@ -59,6 +59,8 @@ pub enum FaultKind {
     SlowDrip,
     /// The answer comes in small pieces and does not end for a minute.
     EndlessDrip,
+    /// Half of the answer's body comes, then nothing more; the connection stays open.
+    StallBody,
     /// The vendor answers as if it did not know the user: 404, or an empty list.
     UserUnknown,
     /// The server redirects to another host.
@@ -143,6 +145,7 @@ impl Fault {
             FaultKind::Delay => "the answer comes late".into(),
             FaultKind::SlowDrip => "the answer comes in drips".into(),
             FaultKind::EndlessDrip => "the answer comes in drips without end".into(),
+            FaultKind::StallBody => "half of the answer comes, then nothing more".into(),
             FaultKind::RedirectElsewhere => "the server redirects to another host".into(),
             FaultKind::UserUnknown => "the vendor does not know the user".into(),
             FaultKind::ConnectionCut => "the connection breaks off in the middle of the answer".into(),
