@@ -28,6 +28,30 @@ fn the_python_sdk_passes_the_whole_suite() {
 }
 
 #[test]
+fn the_python_sdk_has_the_same_verdicts_in_a_process_per_launch() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/adapters/python/adapter.py");
+    let run = |option: &str| {
+        let command = format!("command = [\"python3\", \"-I\", \"-S\", \"{script}\", {option}]");
+        let (_folder, file) = target(&format!("[sdk]\nname = \"python\"\n{command}\n"));
+        let report = file.with_file_name("run.json");
+        let json = format!("json={}", report.display());
+        let names = ["-f", "sign-out-twice", "-f", "first-sign-in", "-f", "OUT-1"];
+        vouch().args(["run", "--ci", "-j2", "--report", &json]).args(names).arg("-t").arg(&file).assert().success();
+        let text = std::fs::read_to_string(report).expect("a report");
+        let report: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let cases = report["cases"].as_array().expect("cases");
+        let mut verdicts: Vec<_> =
+            cases.iter().map(|case| (case["id"].to_string(), case["verdict"].to_string())).collect();
+        verdicts.sort();
+        (verdicts, report["summary"]["processes"]["reused"].as_u64(), report["summary"]["survived"].as_u64())
+    };
+    let (reused, launches, survived) = run("");
+    let (fresh, none, _) = run("\"--no-reuse\"");
+    assert_eq!(reused, fresh);
+    assert!(launches > Some(0) && none.is_none() && survived == Some(0), "{launches:?} {none:?} {survived:?}");
+}
+
+#[test]
 fn a_python_sdk_that_ignores_the_region_violates_mig_5() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let copied = std::process::Command::new("cp").args(["-r", "adapters/python/."]).arg(folder.path()).status();

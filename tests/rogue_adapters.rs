@@ -142,6 +142,30 @@ fn an_invalid_notification_is_reported() {
     expect("mumbles", &["its notification `statusChanged` cannot be read"]);
 }
 
+/// Runs cases one after the other with an SDK that conforms and whose adapter breaks its claim `reuse`.
+fn run_reused(mode: &str) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/reused.py");
+    let command = format!("command = [\"python3\", \"-I\", \"-S\", \"{script}\", \"{mode}\"]");
+    let (_folder, target) = target(&format!("[sdk]\nname = \"reused\"\n{command}\n[deadlines]\nstop = \"300ms\"\n"));
+    let assert = vouch().args(["run", "--ci", "-j1", "-f", "OUT-1", "-t"]).arg(&target).assert().success();
+    unwrapped(&stdout(&assert))
+}
+
+#[test]
+fn a_wrong_claim_of_reuse_fails_no_build_and_is_named() {
+    let out = run_reused("remembers");
+    assert!(out.contains("it failed in a reused process, and not in a new one;"), "{out}");
+    assert!(out.contains("survives `stop`, so that the adapter must not claim `reuse`"), "{out}");
+    for (mode, why) in [
+        ("hangs", "the adapter did not answer `stop` within 300ms"),
+        ("exits", "during `stop`, the adapter failed: it closed its standard output"),
+    ] {
+        let out = run_reused(mode);
+        let note = out.split_once("the adapter claims `reuse`, and ").map(|(_, note)| note);
+        assert!(note.is_some_and(|note| note.contains(why)), "{mode}: {out}");
+    }
+}
+
 #[test]
 fn an_adapter_that_exits_at_once_does_not_conform() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");

@@ -1,4 +1,4 @@
-"""The program that Vouch starts: `python3 -I -S adapter.py [--no-clock]`.
+"""The program that Vouch starts: `python3 -I -S adapter.py [--no-clock] [--no-reuse]`.
 
 The file is short because Python compiles the main file at every start, and imported files only once.
 `-I` and `-S` exclude the packages of user and site, which makes the start faster.
@@ -14,4 +14,6 @@ from bridge.adapter import Adapter  # noqa: E402
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the process without a traceback
-    Adapter(with_clock="--no-clock" not in sys.argv[1:] and os.environ.get("VOUCH_NO_CLOCK") != "1").run()
+    options = sys.argv[1:]
+    with_clock = "--no-clock" not in options and os.environ.get("VOUCH_NO_CLOCK") != "1"
+    Adapter(with_clock, reuse="--no-reuse" not in options).run()

@@ -22,7 +22,7 @@ from signin.storage import Area, SessionStore
 from signin.token import ENVIRONMENTS, REGIONS, Place
 
 from .clock import HarnessClock
-from .peer import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SDK_ERROR, Peer
+from .peer import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SDK_ERROR, Channel, Peer
 
 _CAPABILITIES = [
     "apiKey", "identify", "statusStream", "storageFiles", "storageLock", "refresh", "cancel", "requestBody", "gcip",
@@ -40,9 +40,11 @@ class _BadParams(Exception):
 
 
 class Adapter:
-    def __init__(self, with_clock):
+    def __init__(self, with_clock, reuse=False):
         self._peer = Peer()
         self._with_clock = with_clock
+        self._reuse = reuse
+        self._channel = None
         self._clock = None
         self._areas = {}
         self._sdk = None
@@ -80,8 +82,12 @@ class Adapter:
         if not isinstance(identity, (int, float, str)):
             self._peer.refuse(None, INVALID_REQUEST, "an id is a number or a string")
         elif method == "stop":
+            again = self._reuse and isinstance(params, dict) and params.get("reuse") is True
+            if again:
+                self._end_launch()
             self._peer.answer(identity, {})
-            os._exit(0)
+            if not again:
+                os._exit(0)
         elif method in self._at_once:
             self._perform(self._at_once[method], identity, params, Call())
         elif method not in self._on_a_thread:
@@ -128,7 +134,9 @@ class Adapter:
         return {
             "protocol": 1,
             "sdk": {"name": "python-example", "version": "1.0.0", "platform": "python"},
-            "capabilities": _CAPABILITIES + (["clock"] if self._with_clock else []),
+            "capabilities": _CAPABILITIES
+            + (["clock"] if self._with_clock else [])
+            + (["reuse"] if self._reuse else []),
         }
 
     def _start(self, params, call):
@@ -141,21 +149,32 @@ class Adapter:
         endpoints = _endpoints(params)
         self._areas = {name: Area(_text(storage, name)) for name in _AREAS}
         self._areas["secure"].set_locked(locked is True)
-        self._clock = HarnessClock(self._peer, _number(params, "now")) if self._with_clock else SystemClock()
+        self._channel = channel = Channel(self._peer)
+        self._clock = HarnessClock(channel, _number(params, "now")) if self._with_clock else SystemClock()
+
+        def log(text):
+            channel.notify("log", {"text": text})
+
         self._sdk = SignInSdk(
-            SessionStore(self._areas["secure"], self._areas["plain"], self._log),
+            SessionStore(self._areas["secure"], self._areas["plain"], log),
             profile=profile,
             endpoints=endpoints,
             clock=self._clock,
             timeout=timeout,
             patience=_PATIENCE_MS if self._with_clock else _REAL_TIME_PATIENCE_MS,
-            on_status=lambda words: self._peer.notify("statusChanged", {"status": words}),
-            log=self._log,
+            on_status=lambda words: channel.notify("statusChanged", {"status": words}),
+            log=log,
         )
         return {}
 
-    def _log(self, text):
-        self._peer.notify("log", {"text": text})
+    def _end_launch(self):
+        """The next message is the `start` of another case, which must find nothing of this one."""
+        if self._sdk is None:
+            return
+        self._channel.close()
+        self._sdk.close()
+        self._sdk = self._clock = self._channel = None
+        self._areas = {}
 
     def _move_clock(self, params, call):
         now = _number(params, "now")
@@ -201,7 +220,7 @@ class Adapter:
 
     def _identify(self, params, call):
         def authenticate(external_user_id):
-            return self._peer.ask("authenticate", {"externalUserId": external_user_id}, call)["token"]
+            return self._channel.ask("authenticate", {"externalUserId": external_user_id}, call)["token"]
 
         self._sdk.identify(_text(params, "externalUserId"), authenticate, call)
         return {}

@@ -32,6 +32,7 @@ class Refused(Exception):
 
 class _Question:
     def __init__(self, call, on_result):
+        self.identity = None
         self.call = call
         self.on_result = on_result
         self.answered = False
@@ -107,20 +108,36 @@ class Peer:
         The wait ends when `call` is cancelled. `on_result` runs on the reading thread, so it takes effect
         before any later message is handled.
         """
+        return self.wait(self.send(method, params, call, on_result))
+
+    def send(self, method, params, call, on_result):
+        """Sends a request. Returns what `wait` needs."""
         question = _Question(call or Call(), on_result)
         with self._guard:
             self._last_id += 1
-            identity = self._last_id
-            self._questions[identity] = question
-        self._write({"jsonrpc": "2.0", "id": identity, "method": method, "params": params})
+            question.identity = self._last_id
+            self._questions[question.identity] = question
+        self._write({"jsonrpc": "2.0", "id": question.identity, "method": method, "params": params})
+        return question
+
+    def wait(self, question):
         try:
             question.call.wait_until(lambda: question.answered)
         finally:
             with self._guard:
-                self._questions.pop(identity, None)
+                self._questions.pop(question.identity, None)
         if question.failed:
             raise Refused(question.error)
         return question.result
+
+    def give_up(self):
+        """Ends the wait for every response. One that still comes is ignored."""
+        with self._guard:
+            questions = list(self._questions.values())
+            self._questions.clear()
+        for question in questions:
+            question.failed = question.answered = True
+            question.call.wake()
 
     def _settle(self, message):
         with self._guard:
@@ -135,3 +152,29 @@ class Peer:
             question.on_result(question.result)
         question.answered = True
         question.call.wake()
+
+
+class Channel:
+    """What one launch of the SDK says to Vouch. After `close` it says nothing more, whatever its threads still do."""
+
+    def __init__(self, peer):
+        self._peer = peer
+        self._guard = threading.Lock()
+        self._open = True
+
+    def notify(self, method, params):
+        with self._guard:
+            if self._open:
+                self._peer.notify(method, params)
+
+    def ask(self, method, params, call=None, on_result=None):
+        with self._guard:
+            if not self._open:
+                raise Refused({"message": "the app has ended"})
+            question = self._peer.send(method, params, call, on_result)
+        return self._peer.wait(question)
+
+    def close(self):
+        with self._guard:
+            self._open = False
+        self._peer.give_up()

@@ -140,6 +140,12 @@ class Installation:
         self.sign_outs += 1
         self._become(None, signed_out_meanwhile())
 
+    def close(self):
+        """Ends the calls in flight, and nothing else: what is stored stays."""
+        self.sign_outs += 1
+        self.tenure.end(signed_out_meanwhile())
+        self._changes.clear()
+
     def adopt(self, session, reason=None):
         """Applies a change by the server: in memory, then durable. Waiting callers get the error `reason`."""
         self._unsaved = True

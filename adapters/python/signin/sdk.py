@@ -59,6 +59,12 @@ class SignInSdk:
                 log("secure storage cannot be read yet")
             self._installation.begin_reporting()
 
+    def close(self):
+        """Ends the app while the process lives. Work in flight ends at its next step: it sends and stores nothing more."""
+        with self._installation.lock:
+            self._installation.close()
+            self._refresher.abandon(signed_out_meanwhile())
+
     # -- looking ---------------------------------------------------------------------------------
 
     def status(self):

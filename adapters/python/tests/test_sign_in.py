@@ -254,6 +254,32 @@ class Storage(Case):
             app.kill()
 
 
+class Reuse(Case):
+    def test_after_stop_the_process_takes_the_start_of_another_installation(self):
+        app = self.launch()
+        self.assertIn("reuse", app.hello["capabilities"])
+        app.call("signIn", token=sign_in_token())
+        # A refresh waits for its next attempt: it must not go on for the next app.
+        app.sleep_gate = threading.Event()
+        self.cloud.script = [(503, {}, {})]
+        refreshing = app.send("refresh")
+        self.until(lambda: app.sleeps)
+        app.call("stop", reuse=True)
+        self.assertIn(app.kind_of(refreshing), ("cancelled", "notSignedIn"))
+        app.sleep_gate.set()
+        (self.folder / "secure").rename(self.folder / "first")
+        (self.folder / "secure").mkdir()
+        (self.folder / "plain" / "installed").unlink()
+        seen = len(app.transcript)
+        app.start(self.cloud, self.folder)
+        self.assertEqual((OUT, None), (app.status(), app.user()))
+        app.call("signIn", token=sign_in_token(BOB))
+        self.assertEqual((BOB, 200), (app.user(), app.get()))
+        self.assertEqual(1, self.cloud.count("refresh"))
+        self.assertNotIn("sleep", "".join(app.transcript[seen:]))
+        app.stop()
+
+
 class Identify(Case):
     def test_the_table(self):
         app = self.launch()

@@ -175,6 +175,9 @@ fn output(case: &CaseReport, findings: impl Fn() -> String) -> String {
     if let Some(late) = &case.late {
         let _ = writeln!(output, "ran again, alone: {}", line(&late.to_string()));
     }
+    if let Some(survived) = &case.survived {
+        let _ = writeln!(output, "ran again, in new processes: {}", line(&survived.to_string()));
+    }
     if matches!(case.verdict, Verdict::Warned(_)) {
         output += "warning: a should clause is violated\n";
         output += &findings();

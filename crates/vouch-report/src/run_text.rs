@@ -105,6 +105,26 @@ pub(crate) fn outcome_sentence(summary: &Summary) -> String {
     }
 }
 
+/// What shows that the claim `reuse` is wrong.
+pub(crate) fn reuse_notes(summary: &Summary) -> Vec<String> {
+    let mut notes = vec![];
+    if summary.survived > 0 {
+        notes.push(format!(
+            "{} failed in a process that had served other cases, and not in a new one, whose verdict counts. State of an earlier \
+             case survives `stop`, so that the adapter must not claim `reuse`; or the failure comes and goes.",
+            counted(summary.survived, "case", "cases")
+        ));
+    }
+    if let Some(processes) = summary.processes.as_ref().filter(|processes| processes.unusable > 0) {
+        let why = processes.why.as_deref().map(|why| format!(": {}", line(why))).unwrap_or_default();
+        notes.push(format!(
+            "the adapter claims `reuse`, and {} no further `start`{why}.",
+            counted(processes.unusable, "process took", "processes took")
+        ));
+    }
+    notes
+}
+
 /// The numbers of cases by verdict, for example `3 passed, 1 failed`.
 pub(crate) fn counts_sentence(summary: &Summary) -> String {
     let counts = [

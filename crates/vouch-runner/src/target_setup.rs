@@ -188,6 +188,9 @@ impl ResolvedTarget {
             let what = "its adapter declares `volatile` in `tokenStorage`, which other apps can read; tokens must not be there";
             return Err(TargetError::NotReady { name, error: SutError::new(what.to_owned()) });
         }
+        if matches!(role, SdkRole::Command(_)) && self.roles.capabilities.contains(&Capability::Reuse) {
+            self.roles.sdk_processes = Some(Arc::default());
+        }
         self.roles.token_storage.clone_from(&initialized.token_storage);
         (self.roles.sdk, self.build, self.name) = (role, initialized.sdk, name);
         self.roles.under_test.insert(Role::Sdk);

@@ -6,7 +6,7 @@ mod layout;
 mod progress;
 mod safe_events;
 
-use crate::run_text::{counted, shard_words};
+use crate::run_text::{counted, reuse_notes, shard_words};
 use console::Style;
 use layout::wrap;
 use progress::Progress;
@@ -190,7 +190,8 @@ impl<W: Write> Console<W> {
             }
         };
         let late = case.late.as_ref().map(|late| format!(" ({late})")).unwrap_or_default();
-        let line = format!("{} / {}{reason}{late}  {:.0?}", case.group, case.id, case.duration);
+        let survived = case.survived.as_ref().map(|survived| format!(" ({survived})")).unwrap_or_default();
+        let line = format!("{} / {}{reason}{late}{survived}  {:.0?}", case.group, case.id, case.duration);
         let word = style.apply_to(word);
         writeln!(self.out, "{}", wrap(&line, self.width, &format!("{word} "), "     "))
     }
@@ -200,7 +201,7 @@ impl<W: Write> Console<W> {
         let cases = std::mem::take(&mut self.cases);
         let stopped = |case: &&CaseReport| {
             let stopped = matches!(case.verdict, Verdict::BadScenario(_) | Verdict::HarnessFailed(_));
-            stopped || case.late.is_some() || self.detail.every_case
+            stopped || case.late.is_some() || case.survived.is_some() || self.detail.every_case
         };
         let listed: Vec<_> = cases.iter().filter(stopped).collect();
         if !listed.is_empty() {
@@ -241,6 +242,7 @@ impl<W: Write> Console<W> {
             let text = format!("skipped: {} because {reason}", cases_counted(*count));
             writeln!(self.out, "{}", wrap(&text, self.width, "  ", "    "))?;
         }
+        self.reuse(summary)?;
         self.clause_table(summary)?;
         self.outdated(summary)?;
         let (word, style) = match summary.outcome() {
@@ -300,6 +302,14 @@ impl<W: Write> Console<W> {
             }
             _ => writeln!(self.out, "{}", style.apply_to(word)),
         }
+    }
+
+    /// Whether the claim `reuse` is wrong.
+    fn reuse(&mut self, summary: &Summary) -> io::Result<()> {
+        for text in reuse_notes(summary) {
+            writeln!(self.out, "\n{}", wrap(&format!("note: {text}"), self.width, "  ", "    "))?;
+        }
+        Ok(())
     }
 
     /// Waivers and known failures that are out of date.

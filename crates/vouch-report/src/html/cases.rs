@@ -141,6 +141,9 @@ impl Page<'_> {
                 @if let Some(late) = &case.late {
                     p { "Ran again, alone: " (line(&late.to_string())) "." }
                 }
+                @if let Some(survived) = &case.survived {
+                    p { "Ran again, in new processes: " (line(&survived.to_string())) "." }
+                }
                 @match &case.verdict {
                     Verdict::BadScenario(what) => p { "The scenario is invalid: " (line(what.as_str())) },
                     Verdict::HarnessFailed(what) => {

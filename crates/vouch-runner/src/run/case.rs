@@ -6,6 +6,7 @@ use super::crash_points::{CrashPoint, MAX_CRASH_POINTS};
 use super::finding::{self, NoFinding};
 use super::plan::PlannedCase;
 use super::recorder::Recorder;
+use super::reused;
 use super::role_setup::RoleSetup;
 use super::snapshots::Snapshots;
 use super::step_result::{About, StepError, StepFailure};
@@ -25,7 +26,12 @@ const CASE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Runs a case by itself, without comparing wire snapshots.
 pub async fn play(case: &PlannedCase, setup: &RoleSetup) -> CaseReport {
-    attribution::settle_alone(run(case, setup, None).await)
+    let report = run(case, setup, None).await;
+    let report = match reused::is_suspect(&report) {
+        true => reused::run_in_new_processes(report, case, setup, None).await,
+        false => report,
+    };
+    attribution::settle_alone(report)
 }
 
 /// Runs a case: once, or once for each crash point.
@@ -45,10 +51,10 @@ pub(super) async fn run(case: &PlannedCase, setup: &RoleSetup, snapshots: Option
             ended => break ended,
         }
     };
-    let Ended { verdict, record, cpu_wait, .. } = ended;
+    let Ended { verdict, record, cpu_wait, reused, .. } = ended;
     let record = record.map(Box::new);
     let report = CaseReport::new(case, verdict, started.elapsed());
-    CaseReport { conditions: conditions.in_words(), cpu_wait, record, ..report }
+    CaseReport { conditions: conditions.in_words(), cpu_wait, reused, record, ..report }
 }
 
 /// How one run of a case ended.
@@ -59,6 +65,8 @@ struct Ended {
     struck: bool,
     /// See [`CaseReport::cpu_wait`].
     cpu_wait: Duration,
+    /// See [`CaseReport::reused`].
+    reused: bool,
 }
 
 /// Runs the case once.
@@ -81,13 +89,14 @@ async fn run_once(
             let (verdict, record) = CaseRun::new(case, &world, recorder).verdict(snapshots).await;
             let failed = matches!(verdict, Verdict::Failed(_));
             let cpu_wait = if failed { world.device.cpu_wait() } else { Duration::ZERO };
-            world.shut_down().await;
-            Ended { verdict, record, struck: world.crash_point.was_reached(), cpu_wait }
+            world.shut_down(matches!(verdict, Verdict::Passed)).await;
+            let (struck, reused) = (world.crash_point.was_reached(), world.device.reuse_matters());
+            Ended { verdict, record, struck, cpu_wait, reused }
         }
         Err(error) => {
             let what = format!("the environment of the case cannot be started: {error}");
             let verdict = Verdict::HarnessFailed(Redactor::default().scrub(&what));
-            Ended { verdict, record: None, struck: false, cpu_wait: Duration::ZERO }
+            Ended { verdict, record: None, struck: false, cpu_wait: Duration::ZERO, reused: false }
         }
     }
 }

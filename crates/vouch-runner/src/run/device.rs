@@ -2,6 +2,7 @@
 
 mod inspection;
 mod lifecycle;
+mod processes;
 mod time;
 
 use super::app_process::AppProcess;
@@ -10,13 +11,14 @@ use super::device_storage::DeviceStorage;
 use super::host_callbacks::{Authenticator, Notifications};
 use super::role_setup::RoleSetup;
 use super::stderr_log::StderrLog;
-use crate::sut::{Deadlines, DeviceHook, HostCallbacks, OutsideFiles, Process, SdkRole, SutError};
+use crate::sut::{Deadlines, DeviceHook, HostCallbacks, OutsideFiles, Process, ProcessPool, SdkRole, SutError};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use time::DeviceClock;
 use tokio::sync::Notify;
@@ -56,6 +58,10 @@ pub(super) struct Device {
     locked: Mutex<bool>,
     unreachable: Mutex<UnreachableHosts>,
     process: Mutex<Option<Arc<Process>>>,
+    /// The processes that have served this case.
+    used: Mutex<Vec<Weak<Process>>>,
+    /// Whether one of them had served another case before, or failed when it was asked to serve another one.
+    reuse_matters: AtomicBool,
     notifications: Arc<Mutex<Notifications>>,
     stderr: StderrLog,
     outside: Arc<OutsideFiles>,
@@ -65,6 +71,8 @@ pub(super) struct Device {
 /// What does not change during a case.
 struct DeviceConfig {
     role: SdkRole,
+    /// Where processes come from and go back to, if they can serve this case as they serve others.
+    pool: Option<Arc<ProcessPool>>,
     deadlines: Deadlines,
     request_timeout: Duration,
     profile: Arc<Profile>,
@@ -104,6 +112,7 @@ impl Device {
             app: AppProcess::new(setup.app.clone(), setup.deadlines),
             config: DeviceConfig {
                 role: setup.sdk.clone(),
+                pool: pool(setup, &parts),
                 deadlines: setup.deadlines,
                 request_timeout: setup.request_timeout,
                 profile: parts.profile,
@@ -118,6 +127,8 @@ impl Device {
             locked: Mutex::new(false),
             unreachable: Mutex::default(),
             process: Mutex::default(),
+            used: Mutex::default(),
+            reuse_matters: AtomicBool::new(false),
             notifications: Arc::default(),
             stderr: StderrLog::default(),
             outside: Arc::default(),
@@ -211,6 +222,13 @@ impl Device {
         }
         Ok(())
     }
+}
+
+/// The idle processes that may serve a case. One that intercepts writes or has environment variables of its own needs a process
+/// of its own.
+fn pool(setup: &RoleSetup, parts: &DeviceParts) -> Option<Arc<ProcessPool>> {
+    let pool = setup.sdk_processes.clone()?;
+    (!parts.intercept_writes && parts.environment.is_empty()).then_some(pool)
 }
 
 fn not_running() -> DeviceError {

@@ -1,5 +1,6 @@
 //! The storage of a device: the storage areas of one installed app as folders on disk.
 
+use parking_lot::Mutex;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use vouch_spec::protocol::message::{Area, Item};
@@ -7,17 +8,19 @@ use vouch_spec::protocol::message::{Area, Item};
 /// The storage of one device. It is deleted when this value is dropped.
 pub struct DeviceStorage {
     folder: tempfile::TempDir,
+    /// The folder for temporary files of the running process, if the process has one of its own.
+    adopted: Mutex<Option<PathBuf>>,
 }
 
 impl DeviceStorage {
     /// Creates empty storage in a new temporary folder.
     pub fn new() -> std::io::Result<Self> {
-        let storage = Self { folder: crate::temporary_folder::create()? };
+        let storage = Self { folder: crate::temporary_folder::create()?, adopted: Mutex::default() };
         for area in Area::ALL {
             std::fs::create_dir(storage.area(area))?;
         }
         std::fs::create_dir(storage.app())?;
-        std::fs::create_dir(storage.temporary())?;
+        std::fs::create_dir(storage.own_temporary())?;
         Ok(storage)
     }
 
@@ -38,7 +41,25 @@ impl DeviceStorage {
 
     /// The folder for temporary files. Like plain storage, other apps can read it.
     pub fn temporary(&self) -> PathBuf {
+        self.adopted.lock().clone().unwrap_or_else(|| self.own_temporary())
+    }
+
+    fn own_temporary(&self) -> PathBuf {
         self.folder.path().join("temporary")
+    }
+
+    /// Uses the folder for temporary files of a process, which gets the temporary files of this device in place of its own.
+    pub fn adopt_temporary(&self, folder: &Path) -> std::io::Result<()> {
+        remove_entries(folder)?;
+        let before = self.temporary();
+        *self.adopted.lock() = Some(folder.to_owned());
+        move_entries(&before, folder)
+    }
+
+    /// Moves the temporary files out of the folder of a process.
+    pub fn keep_temporary(&self) -> std::io::Result<()> {
+        let Some(adopted) = self.adopted.lock().take() else { return Ok(()) };
+        move_entries(&adopted, &self.own_temporary())
     }
 
     /// Empties the folder of the app's own data, as a reinstallation does.
@@ -100,6 +121,27 @@ fn recreate(folder: &Path) -> std::io::Result<()> {
         Err(error) if !is_gone(&error) => Err(error),
         _ => std::fs::create_dir(folder),
     }
+}
+
+fn remove_entries(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let removed =
+            if is_folder { std::fs::remove_dir_all(entry.path()) } else { std::fs::remove_file(entry.path()) };
+        removed.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
+    }
+    Ok(())
+}
+
+/// Moves what is in a folder to another one of the same file system. A process may remove a file meanwhile.
+fn move_entries(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let moved = std::fs::rename(entry.path(), to.join(entry.file_name()));
+        moved.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
+    }
+    Ok(())
 }
 
 /// A directory entry that is not a folder.
@@ -170,6 +212,28 @@ mod tests {
         let seen: Vec<_> = items.iter().map(|item| (item.key.as_str(), item.value.as_str())).collect();
         assert_eq!(seen, [("ipc.fifo", ""), ("sub/file", "text"), ("sub/up", "")]);
         assert_eq!(storage.files(Area::Plain).expect("readable"), [plain.join("sub/file")]);
+    }
+
+    #[test]
+    fn temporary_files_stay_with_the_device_while_its_processes_have_folders_of_their_own() {
+        let (storage, [first, second]) =
+            (DeviceStorage::new().expect("a folder"), [(); 2].map(|()| tempfile::tempdir()));
+        let (first, second) = (first.expect("a folder"), second.expect("a folder"));
+        std::fs::write(first.path().join("of-another-case"), "x").expect("writable");
+        let keys = || storage.items().expect("readable").into_iter().map(|item| item.key).collect::<Vec<_>>();
+        storage.adopt_temporary(first.path()).expect("moved");
+        assert!(keys().is_empty());
+        std::fs::create_dir(first.path().join("sub")).expect("writable");
+        std::fs::write(first.path().join("sub/token"), "x").expect("writable");
+        storage.keep_temporary().expect("moved");
+        assert_eq!(keys(), ["$TMPDIR/sub/token"]);
+        assert_eq!(std::fs::read_dir(first.path()).expect("readable").count(), 0);
+        storage.adopt_temporary(second.path()).expect("moved");
+        assert!(second.path().join("sub/token").exists());
+        assert_eq!(keys(), ["$TMPDIR/sub/token"]);
+        storage.keep_temporary().expect("moved");
+        storage.empty_temporary().expect("emptied");
+        assert!(keys().is_empty());
     }
 
     #[test]

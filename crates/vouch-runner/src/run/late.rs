@@ -46,6 +46,11 @@ impl<C> LateCases<C> {
         Self { limit: request_timeout / PART_OF_REQUEST_TIMEOUT, waiting: vec![] }
     }
 
+    /// The machine was late during a case if its delay was longer.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// Takes a case that ended. Returns its report, unless it must run again.
     pub fn take(&mut self, case: C, ran: Ran) -> Option<CaseReport> {
         if matches!(ran.report.verdict, Verdict::Failed(_)) && ran.delay > self.limit {
@@ -95,7 +100,7 @@ fn with(report: CaseReport, late: Late) -> CaseReport {
 }
 
 /// Findings that do not depend on how late the machine was.
-fn timeless(report: &CaseReport) -> Vec<Finding> {
+pub(super) fn timeless(report: &CaseReport) -> Vec<Finding> {
     let is_timeless = |finding: &&Finding| {
         finding.is_of_invariant
             && !finding.clauses.is_empty()

@@ -26,6 +26,7 @@ mod late;
 mod not_started;
 mod plan;
 mod recorder;
+mod reused;
 mod role_setup;
 mod runner;
 mod sdk_client;

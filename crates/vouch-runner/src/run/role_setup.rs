@@ -1,6 +1,6 @@
 //! What fills the roles of a run, and the settings that every case of the run shares.
 
-use crate::sut::{AppRole, BackendRole, CloudRole, Deadlines, SdkRole};
+use crate::sut::{AppRole, BackendRole, CloudRole, Deadlines, ProcessPool, SdkRole};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use vouch_spec::protocol::{Capability, Role};
 #[derive(Clone)]
 pub struct RoleSetup {
     pub sdk: SdkRole,
+    /// The idle processes of the SDK, if its adapter claims `reuse`.
+    pub sdk_processes: Option<Arc<ProcessPool>>,
     pub app: AppRole,
     pub backend: BackendRole,
     pub cloud: CloudRole,
@@ -46,12 +48,17 @@ impl RoleSetup {
     pub fn built_in(keys: Arc<Keys>) -> Self {
         Self {
             sdk: SdkRole::Builtin { assembly: Arc::new(ReferenceSdk), time: TimeSource::Harness },
+            sdk_processes: None,
             app: AppRole::Builtin(Arc::new(DefaultAppPolicy)),
             backend: BackendRole::Builtin(Arc::new(DefaultBackendPolicy)),
             cloud: CloudRole::Simulated { keys, policy: Arc::new(DefaultCloudPolicy) },
             under_test: BTreeSet::new(),
             profile: Profile::junction(),
-            capabilities: Capability::ALL.iter().copied().collect(),
+            capabilities: Capability::ALL
+                .iter()
+                .copied()
+                .filter(|capability| *capability != Capability::Reuse)
+                .collect(),
             token_storage: vec![Area::Secure],
             mode: ClockMode::Virtual,
             tells_time: true,

@@ -6,6 +6,7 @@ use super::delay::DelayMeter;
 use super::event::{RunEvent, Started};
 use super::late::{self, LateCases, Ran};
 use super::plan::{Offer, Plan, PlannedCase};
+use super::reused;
 use super::role_setup::RoleSetup;
 use super::snapshots::{SnapshotMode, Snapshots};
 use super::summary::{RunEnd, RunScope, SummaryBuilder};
@@ -101,7 +102,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     loop {
         while running.len() < settings.jobs.max(1) {
             let Some(case) = queue.next() else { break };
-            running.spawn(run_or_skip(case, context.clone()));
+            running.spawn(run_or_skip(case, context.clone(), late_cases.limit()));
         }
         let finished = tokio::select! {
             biased;
@@ -142,7 +143,7 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
                     stopped = true;
                     None
                 }
-                (_, ran) = run_or_skip(case, context.clone()) => Some(ran),
+                (_, ran) = run_or_skip(case, context.clone(), late_cases.limit()) => Some(ran),
             },
         };
         if let Some(report) = attribution.take(late_cases.judge(first, again)) {
@@ -153,7 +154,9 @@ pub async fn run(plan: Plan, settings: Settings, mut interrupted: Interrupted, m
     for report in attribution.settle() {
         publish(report, &mut summary, &mut on_event);
     }
-    let end = RunEnd { duration: started.elapsed(), longest_delay: context.meter.longest(), interrupted: stopped };
+    let processes = context.engine.sdk_processes.as_ref().map(|pool| pool.tally());
+    let longest_delay = context.meter.longest();
+    let end = RunEnd { duration: started.elapsed(), longest_delay, interrupted: stopped, processes };
     on_event(RunEvent::Finished(summary.finish(planned, end)));
 }
 
@@ -247,12 +250,19 @@ struct CaseContext {
     meter: DelayMeter,
 }
 
-async fn run_or_skip(case: Arc<PlannedCase>, context: Arc<CaseContext>) -> (Arc<PlannedCase>, Ran) {
+/// `limit`: from this delay on, the machine is late.
+async fn run_or_skip(case: Arc<PlannedCase>, context: Arc<CaseContext>, limit: Duration) -> (Arc<PlannedCase>, Ran) {
     let started = Instant::now();
     let report = match case.skip(&context.offer) {
         Some(skip) => CaseReport::new(&case, Verdict::Skipped(skip.0), Duration::ZERO),
         None => case::run(&case, &context.engine, context.snapshots.as_ref()).await,
     };
     let ran = Ran::new(report, started, &context.meter);
-    (case, ran)
+    // One that failed on a late machine runs again in any case.
+    if !reused::is_suspect(&ran.report) || ran.delay > limit {
+        return (case, ran);
+    }
+    let started = Instant::now();
+    let report = reused::run_in_new_processes(ran.report, &case, &context.engine, context.snapshots.as_ref()).await;
+    (case, Ran::new(report, started, &context.meter))
 }

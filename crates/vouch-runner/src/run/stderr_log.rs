@@ -19,6 +19,11 @@ impl StderrLog {
         self.unsearched.lock().push_str(&exited.take_stderr());
     }
 
+    /// Adds a remark of the harness.
+    pub fn note(&self, text: &str) {
+        self.shown.lock().push_str(text);
+    }
+
     /// The standard error since the previous call, including that of the running process.
     pub fn take(&self, running: Option<&Process>) -> String {
         let mut text = std::mem::take(&mut *self.unsearched.lock());

@@ -5,6 +5,7 @@ use super::shard::RunShard;
 use super::verdict::{CaseReport, Finding, Verdict};
 use crate::gate::{Excuse, Gate, GateProblem, GateTally, Tallied};
 use crate::record::seconds;
+use crate::sut::ProcessTally;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +97,12 @@ pub struct Summary {
     /// Cases that failed while the machine was late and ran again, alone, those in doubt among them.
     #[serde(default)]
     pub ran_again: usize,
+    /// Cases that failed in a process that had served other cases, and not in new processes.
+    #[serde(default)]
+    pub survived: usize,
+    /// The processes of an SDK whose adapter claims `reuse`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<ProcessTally>,
     /// Cases that were planned and did not finish, because the run stopped early.
     pub not_run: usize,
     pub bad_scenarios: usize,
@@ -146,12 +153,14 @@ pub struct RunScope {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RunEnd {
     pub duration: Duration,
     /// See [`Summary::longest_delay`].
     pub longest_delay: Duration,
     pub interrupted: bool,
+    /// See [`Summary::processes`].
+    pub processes: Option<ProcessTally>,
 }
 
 /// The outcome of a run for the build under test.
@@ -229,6 +238,8 @@ impl SummaryBuilder {
             not_reached_excused: 0,
             in_doubt: 0,
             ran_again: 0,
+            survived: 0,
+            processes: None,
             not_run: 0,
             bad_scenarios: 0,
             harness_failures: 0,
@@ -254,6 +265,7 @@ impl SummaryBuilder {
         self.add_findings(case);
         let summary = &mut self.summary;
         summary.ran_again += usize::from(case.late.is_some());
+        summary.survived += usize::from(case.survived.is_some());
         match &case.verdict {
             Verdict::Passed => {
                 summary.passed += 1;
@@ -308,7 +320,7 @@ impl SummaryBuilder {
 
     /// Completes the summary. `planned` is the number of planned cases.
     pub fn finish(mut self, planned: usize, end: RunEnd) -> Summary {
-        let RunEnd { duration, longest_delay, interrupted } = end;
+        let RunEnd { duration, longest_delay, interrupted, processes } = end;
         let of = &mut self.summary;
         let with_findings = of.failed + of.warned + of.waived + of.known_failures;
         let ran = of.passed
@@ -345,6 +357,7 @@ impl SummaryBuilder {
             duration,
             longest_delay,
             interrupted,
+            processes,
             ..self.summary
         }
     }
@@ -361,7 +374,12 @@ impl Summary {
 
     /// How the run ended.
     pub fn end(&self) -> RunEnd {
-        RunEnd { duration: self.duration, longest_delay: self.longest_delay, interrupted: self.interrupted }
+        RunEnd {
+            duration: self.duration,
+            longest_delay: self.longest_delay,
+            interrupted: self.interrupted,
+            processes: self.processes.clone(),
+        }
     }
 
     /// The outcome for the build.

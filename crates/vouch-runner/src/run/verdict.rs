@@ -37,6 +37,12 @@ pub struct CaseReport {
     /// How long a thread of the process under test waited for a processor, at the end of a case that failed.
     #[serde(skip)]
     pub cpu_wait: Duration,
+    /// Whether it had a process that had served other cases, or that failed when it was asked to.
+    #[serde(skip)]
+    pub reused: bool,
+    /// Set if the case failed in a process that had served other cases, and not in new processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survived: Option<Survived>,
     /// What happened: the steps, the wire and the storage. Absent where the case did not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<Box<CaseRecord>>,
@@ -58,6 +64,8 @@ impl CaseReport {
             conditions: vec![],
             late: None,
             cpu_wait: Duration::ZERO,
+            reused: false,
+            survived: None,
             record: None,
         }
     }
@@ -65,20 +73,20 @@ impl CaseReport {
     /// A copy without the record, which is most of a report.
     #[must_use]
     pub fn without_record(&self) -> Self {
-        let Self { id, group, title, advice, file, proves, verdict, duration, conditions, late, cpu_wait, record: _ } =
-            self;
         Self {
-            id: id.clone(),
-            group: group.clone(),
-            title: title.clone(),
-            advice: advice.clone(),
-            file: file.clone(),
-            proves: proves.clone(),
-            verdict: verdict.clone(),
-            duration: *duration,
-            conditions: conditions.clone(),
-            late: late.clone(),
-            cpu_wait: *cpu_wait,
+            id: self.id.clone(),
+            group: self.group.clone(),
+            title: self.title.clone(),
+            advice: self.advice.clone(),
+            file: self.file.clone(),
+            proves: self.proves.clone(),
+            verdict: self.verdict.clone(),
+            duration: self.duration,
+            conditions: self.conditions.clone(),
+            late: self.late.clone(),
+            cpu_wait: self.cpu_wait,
+            reused: self.reused,
+            survived: self.survived.clone(),
             record: None,
         }
     }
@@ -104,6 +112,8 @@ impl CaseReport {
             conditions: vec![],
             late: None,
             cpu_wait: Duration::ZERO,
+            reused: false,
+            survived: None,
             record: None,
         }
     }
@@ -182,6 +192,21 @@ pub struct Late {
 impl fmt::Display for Late {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the machine was {:.1} s late; {}", self.delay.as_secs_f64(), self.again)
+    }
+}
+
+/// A case that failed in a process that had served other cases, and not in new processes. State of an earlier case survived `stop`,
+/// so that the claim `reuse` is wrong, or the failure comes and goes.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Survived {
+    /// The first finding in the process with a history.
+    pub failed: Redacted,
+}
+
+impl fmt::Display for Survived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it failed in a reused process, and not in a new one; {}", self.failed)
     }
 }
 

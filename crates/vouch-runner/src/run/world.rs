@@ -281,10 +281,10 @@ impl World {
         tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map(drop)
     }
 
-    /// Ends every process of the case.
-    pub async fn shut_down(&self) {
+    /// Ends every process of the case, or keeps one that can serve another case.
+    pub async fn shut_down(&self, passed: bool) {
         self.faults.release();
-        self.device.shut_down().await;
+        self.device.shut_down(passed).await;
     }
 }
 

@@ -1,6 +1,8 @@
 //! A child process that speaks the adapter protocol on its standard input and output.
 
-use super::process::{CLEAN_EXIT, HostCallbackHandler, HostCallbacks, Process, ProcessHandle, ProcessState};
+use super::callback_binding::CallbackBinding;
+use super::cpu_wait::{self, Waits};
+use super::process::{CLEAN_EXIT, HostCallbacks, Process, ProcessHandle, ProcessState};
 use super::signal::signal_group;
 use super::write_interceptor::{self, WriteInterceptor};
 use super::{Deadlines, LaunchOptions};
@@ -39,6 +41,8 @@ struct Stderr {
     written: usize,
     /// The number of bytes that were taken.
     taken: usize,
+    /// The number of bytes that the child wrote before the current case.
+    before: usize,
 }
 
 /// A running or exited child process.
@@ -49,6 +53,8 @@ struct ChildProcess {
     group: i32,
     state: watch::Sender<ProcessState>,
     stderr: Mutex<Stderr>,
+    /// How long its threads had waited for a processor before the current case.
+    waited_before: Mutex<Waits>,
 }
 
 /// A program to start.
@@ -90,6 +96,7 @@ fn spawn(program: &Program, stdin: Stdio, options: LaunchOptions<'_>) -> std::io
         group,
         state: watch::channel(ProcessState::Running).0,
         stderr: Mutex::default(),
+        waited_before: Mutex::default(),
     });
     let stderr_reader = tokio::spawn(collect_output(stderr, process.clone()));
     tokio::spawn(reap(child, process.clone(), stderr_reader));
@@ -109,9 +116,13 @@ pub(super) fn launch(
 ) -> std::io::Result<Process> {
     let (Pipes { stdin, stdout }, process) = spawn(program, Stdio::piped(), options)?;
     let stdin = stdin.ok_or_else(no_pipe)?;
-    let (peer, conversation) = connect(stdout, stdin, MAX_UNSOLICITED, |_| Arc::new(HostCallbackHandler(callbacks)));
+    let binding = Arc::new(CallbackBinding::new(callbacks));
+    let (peer, conversation) = connect(stdout, stdin, MAX_UNSOLICITED, {
+        let binding = binding.clone();
+        move |_| binding
+    });
     tokio::spawn(conversation);
-    Ok(Process::new(peer, process, deadlines))
+    Ok(Process::new(peer, process, deadlines).reusable(binding))
 }
 
 /// Starts a program that serves HTTP. Its standard output is collected together with its standard error.
@@ -218,11 +229,12 @@ impl ProcessHandle for ChildProcess {
     }
 
     fn cpu_wait(&self) -> Option<Duration> {
-        super::cpu_wait::of_group(self.group)
+        cpu_wait::of_group(self.group)?.longest_since(&self.waited_before.lock())
     }
 
     fn stderr_tail(&self) -> String {
-        self.stderr.lock().last(STDERR_TAIL)
+        let stderr = self.stderr.lock();
+        stderr.last(STDERR_TAIL.min(stderr.written - stderr.before))
     }
 
     fn take_stderr(&self) -> String {
@@ -230,5 +242,11 @@ impl ProcessHandle for ChildProcess {
         let fresh = stderr.written - stderr.taken;
         stderr.taken = stderr.written;
         stderr.last(fresh)
+    }
+
+    fn begin_case(&self) {
+        *self.waited_before.lock() = cpu_wait::of_group(self.group).unwrap_or_default();
+        let mut stderr = self.stderr.lock();
+        (stderr.before, stderr.taken) = (stderr.written, stderr.written);
     }
 }

@@ -5,6 +5,7 @@
 
 mod app;
 mod backend;
+mod callback_binding;
 mod child_process;
 mod cloud;
 mod cpu_wait;
@@ -15,7 +16,9 @@ mod orphans;
 mod outside_files;
 mod ports;
 mod process;
+mod process_pool;
 mod remote;
+mod reuse;
 mod signal;
 #[cfg(target_os = "linux")]
 mod write_interceptor;
@@ -36,6 +39,7 @@ pub use http_service::{Service, ServiceError, ServiceSpec};
 pub use orphans::OrphanReaper;
 pub use outside_files::OutsideFiles;
 pub use process::{HostCallbacks, Process, SutError};
+pub use process_pool::{ProcessPool, ProcessTally};
 pub use remote::{
     AddressError, ConnectAddress, DeviceHook, DeviceSpec, Preset, RemoteProgram, RemoteSdk, RemoteSpec, Streams,
     Transport,

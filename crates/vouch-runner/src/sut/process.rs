@@ -1,12 +1,14 @@
 //! A launched adapter process, either in this process or a child process, and calls to it.
 
 use super::Deadlines;
+use super::reuse::Reuse;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use vouch_sim::reference::sdk::ports::WriteFault;
@@ -95,21 +97,35 @@ pub(super) trait ProcessHandle: Send + Sync {
     fn stderr_tail(&self) -> String;
     /// Its standard error since the previous call of this function.
     fn take_stderr(&self) -> String;
+    /// From now on, its standard error and the time that it waits for a processor belong to another case.
+    fn begin_case(&self) {}
 }
 
 /// A launched adapter process.
 pub struct Process {
-    peer: Peer,
-    handle: Arc<dyn ProcessHandle>,
-    deadlines: Deadlines,
+    pub(super) peer: Peer,
+    pub(super) handle: Arc<dyn ProcessHandle>,
+    pub(super) deadlines: Deadlines,
     killed: Mutex<bool>,
     /// It is reached over a connection, not over pipes.
     over_connection: bool,
+    /// Whether it missed a deadline.
+    pub(super) hung: AtomicBool,
+    /// What it needs to serve one case after another, if it can.
+    pub(super) reuse: Option<Reuse>,
 }
 
 impl Process {
     pub(super) fn new(peer: Peer, handle: Arc<dyn ProcessHandle>, deadlines: Deadlines) -> Self {
-        Self { peer, handle, deadlines, killed: Mutex::new(false), over_connection: false }
+        Self {
+            peer,
+            handle,
+            deadlines,
+            killed: Mutex::new(false),
+            over_connection: false,
+            hung: AtomicBool::new(false),
+            reuse: None,
+        }
     }
 
     /// The same process, reached over a connection: errors say so.
@@ -175,6 +191,7 @@ impl Process {
             Ok(value) => Ok(Ok(value)),
             Err(CallError::Refused(refusal)) => Ok(Err(refusal)),
             Err(CallError::Timeout(after)) => {
+                self.hung.store(true, Ordering::Relaxed);
                 Err(self.mark(format!("the adapter did not answer `{method}` within {after:?} (hung?)")))
             }
             Err(CallError::Violation(violation)) => {

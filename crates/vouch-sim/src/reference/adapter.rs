@@ -131,7 +131,12 @@ impl Handler for Adapter {
 
 impl Adapter {
     fn initialize(&self) -> Initialized {
-        let claims = |capability: &Capability| *capability != Capability::Clock || self.time == TimeSource::Harness;
+        let claims = |capability: &Capability| match capability {
+            Capability::Clock => self.time == TimeSource::Harness,
+            // It starts in a few milliseconds.
+            Capability::Reuse => false,
+            _ => true,
+        };
         Initialized {
             protocol: VERSION,
             sdk: SdkName {

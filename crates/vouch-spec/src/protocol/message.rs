@@ -80,6 +80,8 @@ messages! {
     SetUser { user: Option<AppUser> }
     /// A person as the app knows them. The vendor's user id is null until the app can know it.
     AppUser { external_user_id: String, user_id: Option<String> }
+    /// `stop`. With `reuse`, which needs the capability of that name, the process goes on: the next message is a `start`.
+    Stop { #[serde(default, skip_serializing_if = "std::ops::Not::not")] reuse: bool }
     Log { text: String }
     Cancel { id: u64 }
     /// No params, or nothing to say.

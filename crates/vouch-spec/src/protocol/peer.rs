@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -104,6 +104,9 @@ struct PeerState {
     outbox: Mutex<Option<mpsc::UnboundedSender<String>>>,
     pending: Mutex<HashMap<u64, oneshot::Sender<CallOutcome>>>,
     next_id: AtomicU64,
+    max_unsolicited: usize,
+    /// How many more messages the other side may send unasked.
+    unsolicited_left: AtomicUsize,
     violation: watch::Sender<Option<Violation>>,
 }
 
@@ -121,16 +124,12 @@ pub fn connect(
         outbox: Mutex::new(Some(outbox)),
         pending: Mutex::default(),
         next_id: AtomicU64::new(1),
+        max_unsolicited,
+        unsolicited_left: AtomicUsize::new(max_unsolicited),
         violation: watch::Sender::new(None),
     }));
     let handler = handler(&peer);
-    let listener = MessageReader {
-        peer: peer.clone(),
-        handler,
-        serving: JoinSet::new(),
-        by_id: BTreeMap::new(),
-        unsolicited_left: max_unsolicited,
-    };
+    let listener = MessageReader { peer: peer.clone(), handler, serving: JoinSet::new(), by_id: BTreeMap::new() };
     (peer, run_connection(listener, read, write, lines))
 }
 
@@ -207,6 +206,16 @@ impl Peer {
         self.0.violation.borrow().clone()
     }
 
+    /// Whether the other side still owes an answer to a call.
+    pub fn has_pending_calls(&self) -> bool {
+        !self.0.pending.lock().is_empty()
+    }
+
+    /// Lets the other side send as many messages unasked as at the beginning.
+    pub fn renew_unsolicited(&self) {
+        self.0.unsolicited_left.store(self.0.max_unsolicited, Ordering::Relaxed);
+    }
+
     fn wrong_shape(&self, method: &str, why: &serde_json::Error) -> CallError {
         let violation = Violation::WrongShape { method: method.to_owned(), why: why.to_string() };
         self.fail_pending(&violation);
@@ -277,8 +286,6 @@ struct MessageReader {
     handler: Arc<dyn Handler>,
     serving: JoinSet<String>,
     by_id: BTreeMap<String, AbortHandle>,
-    /// How many more messages the other side may send unasked.
-    unsolicited_left: usize,
 }
 
 impl MessageReader {
@@ -340,9 +347,10 @@ impl MessageReader {
         }
     }
 
-    fn count_unsolicited(&mut self) -> Result<(), Violation> {
-        self.unsolicited_left = self.unsolicited_left.checked_sub(1).ok_or(Violation::Flood)?;
-        Ok(())
+    fn count_unsolicited(&self) -> Result<(), Violation> {
+        let left = &self.peer.0.unsolicited_left;
+        let counted = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        counted.map(drop).map_err(|_| Violation::Flood)
     }
 
     fn serve(&mut self, id: Value, method: String, params: Value) -> Result<(), Violation> {

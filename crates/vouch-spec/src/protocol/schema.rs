@@ -23,7 +23,7 @@ pub fn schema() -> Value {
         "storage": method::<m::Empty, m::Items>(g),
         "lockStorage": method::<m::LockStorage, m::Empty>(g),
         "clock": method::<m::Clock, m::Empty>(g),
-        "stop": method::<m::Empty, m::Empty>(g),
+        "stop": method::<m::Stop, m::Empty>(g),
     });
     let to_app = json!({
         "initialize": method::<m::Initialize, m::Initialized>(g),

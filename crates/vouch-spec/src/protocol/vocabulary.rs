@@ -93,6 +93,8 @@ words! {
         RequestBody = "requestBody",
         /// Speaks the wire profile of older releases.
         Gcip = "gcip",
+        /// Takes a new `start` after `stop`, for the next case.
+        Reuse = "reuse",
     }
 }
 

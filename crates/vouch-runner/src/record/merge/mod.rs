@@ -8,6 +8,7 @@ use crate::run::attribution::settle_across;
 use crate::run::event::Started;
 use crate::run::summary::RunEnd;
 use crate::run::{MergedShard, RunShard, Shard};
+use crate::sut::ProcessTally;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -112,6 +113,7 @@ pub fn merge(records: Vec<NamedRecord>) -> Result<RunRecord, MergeError> {
         duration,
         longest_delay: ends.iter().map(|end| end.longest_delay).max().unwrap_or_default(),
         interrupted: ends.iter().any(|end| end.interrupted),
+        processes: ends.into_iter().filter_map(|end| end.processes).reduce(ProcessTally::and),
     };
     let cases = shards.into_iter().flat_map(|(_, of)| of.record.cases).collect();
     let cases = settle_across(cases, &started);

@@ -6,6 +6,7 @@ use super::{Called, Device};
 use crate::sut::{DeviceHook, SutError};
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use vouch_spec::protocol::message::{Item, Items};
 use vouch_spec::protocol::{Capability, ErrorKind, SdkMethod, StatusWord};
@@ -42,6 +43,12 @@ impl Device {
     /// The files that the SDK wrote outside its folders and that still exist, where writes are intercepted.
     pub fn outside_files(&self) -> Vec<Item> {
         self.outside.paths().iter().filter_map(|path| device_storage::outside_item(path)).collect()
+    }
+
+    /// Whether a failure of this case may come from a wrong claim of `reuse`: a process had served another case before, or
+    /// failed when it was asked to serve another one.
+    pub fn reuse_matters(&self) -> bool {
+        self.reuse_matters.load(Ordering::Relaxed)
     }
 
     /// How long a thread of the SDK's process waited for a processor since its launch; zero if that is not known.

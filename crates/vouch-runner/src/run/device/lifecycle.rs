@@ -2,15 +2,13 @@
 
 use super::super::device_error::DeviceError;
 use super::super::host_callbacks::SdkCallbacks;
-use super::{Called, Device, not_running};
-use crate::sut::{DeviceHook, LaunchOptions, SutError};
-use serde_json::Value;
+use super::{Device, not_running};
+use crate::sut::DeviceHook;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vouch_sim::wire::UnreachableAddress;
 use vouch_spec::base_url::BaseUrl;
 use vouch_spec::profile::Profile;
-use vouch_spec::protocol::SdkMethod;
 use vouch_spec::protocol::message::{self, Area, Endpoint, Start};
 
 impl Device {
@@ -36,22 +34,7 @@ impl Device {
             sleepers: self.clock.sleepers.clone(),
             launch,
         };
-        let temp_dir = self.storage.temporary();
-        let options = LaunchOptions {
-            intercept_writes: self.config.intercept_writes.then(|| (self.storage.root(), &self.outside)),
-            temp_dir: Some(&temp_dir),
-            environment: &self.config.environment,
-        };
-        let launched = self.config.role.launch(Arc::new(callbacks), self.config.deadlines, options).await;
-        let process = Arc::new(launched?);
-        *self.process.lock() = Some(process.clone());
-        if let Err(error) = process.initialize().await {
-            return Err(process.explain(error).await.into());
-        }
-        match self.call::<Value>(SdkMethod::Start, self.start_params()).await? {
-            Called::Ok(_) | Called::Killed => Ok(()),
-            Called::Refused { text, .. } => Err(SutError::new(format!("the adapter refused `start`: {text}")).into()),
-        }
+        self.start_in_a_process(Arc::new(callbacks)).await
     }
 
     /// Before the first launch: empties the installation on the device, and lets it reach this machine's servers.
@@ -85,7 +68,7 @@ impl Device {
         }
     }
 
-    fn start_params(&self) -> Start {
+    pub(super) fn start_params(&self) -> Start {
         let profile = &self.config.profile;
         let built_in = Profile::built_in(&profile.name).is_some_and(|known| *known == **profile);
         let custom = if built_in { None } else { serde_json::to_value(&**profile).ok() };
@@ -123,7 +106,7 @@ impl Device {
     pub async fn stop(&self) -> Result<(), DeviceError> {
         let process = self.running().ok_or_else(not_running)?;
         let owed = self.clock.case.begin_call();
-        let (stopped, app) = (process.stop().await, self.app.stop().await);
+        let (stopped, app) = (self.stop_process(&process).await, self.app.stop().await);
         drop(owed);
         self.end_process().await;
         stopped.map_err(DeviceError::from).and(app)
@@ -139,15 +122,6 @@ impl Device {
         self.app.kill().await;
         if let Some(process) = process {
             process.kill().await;
-        }
-    }
-
-    /// Ends the SDK's process and keeps its standard error.
-    async fn end_process(&self) {
-        let ended = self.process.lock().take();
-        if let Some(process) = ended {
-            process.kill().await;
-            self.stderr.add(&process);
         }
     }
 
@@ -177,9 +151,12 @@ impl Device {
         self.launch().await
     }
 
-    /// Ends every process of the case.
-    pub async fn shut_down(&self) {
+    /// Ends every process of the case. After a case that passed, a process that claims `reuse` is kept for another case.
+    pub async fn shut_down(&self, passed: bool) {
         self.app.kill().await;
+        if passed {
+            self.give_back_process().await;
+        }
         self.end_process().await;
     }
 }

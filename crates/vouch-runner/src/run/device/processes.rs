@@ -1,0 +1,125 @@
+//! The processes of the SDK on a device: started for a launch, or taken from those that served other cases.
+
+use super::super::device_error::DeviceError;
+use super::{Called, Device};
+use crate::sut::{HostCallbacks, LaunchOptions, Process, ProcessPool, SutError};
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use vouch_spec::protocol::SdkMethod;
+
+impl Device {
+    /// Launches the SDK in an idle process, else in a new one.
+    pub(super) async fn start_in_a_process(&self, callbacks: Arc<dyn HostCallbacks>) -> Result<(), DeviceError> {
+        let pool = self.config.pool.as_ref();
+        let idle = pool.and_then(|pool| Some((pool, pool.take(&self.used.lock(), &callbacks)?)));
+        if let Some((pool, process)) = idle {
+            match self.start_again(process).await {
+                // What is wrong with the SDK shows in a new process, too.
+                Err(DeviceError::Adapter(error)) if !error.killed_by_us => {
+                    pool.lose(&error.what);
+                    self.end_process().await;
+                }
+                started => return started,
+            }
+        }
+        let process = self.start_process(callbacks).await?;
+        self.use_process(&process);
+        if let Err(error) = process.initialize().await {
+            return Err(process.explain(error).await.into());
+        }
+        self.start_sdk().await
+    }
+
+    /// Launches the SDK in a process that served another case.
+    async fn start_again(&self, process: Arc<Process>) -> Result<(), DeviceError> {
+        if let Some(folder) = process.temporary() {
+            self.storage.adopt_temporary(folder)?;
+        }
+        self.reuse_matters.store(true, Ordering::Relaxed);
+        self.use_process(&process);
+        self.start_sdk().await
+    }
+
+    async fn start_process(&self, callbacks: Arc<dyn HostCallbacks>) -> Result<Arc<Process>, DeviceError> {
+        // A process that can serve another case later has a folder of its own for temporary files.
+        let own = self.config.pool.as_ref().map(|_| crate::temporary_folder::create()).transpose()?;
+        if let Some(own) = &own {
+            self.storage.adopt_temporary(own.path())?;
+        }
+        let temp_dir = self.storage.temporary();
+        let options = LaunchOptions {
+            intercept_writes: self.config.intercept_writes.then(|| (self.storage.root(), &self.outside)),
+            temp_dir: Some(&temp_dir),
+            environment: &self.config.environment,
+        };
+        let launched = self.config.role.launch(callbacks, self.config.deadlines, options).await;
+        let process = launched?;
+        if let (Some(pool), Some(own)) = (&self.config.pool, own) {
+            pool.count_start();
+            process.own_temporary(own);
+        }
+        Ok(Arc::new(process))
+    }
+
+    fn use_process(&self, process: &Arc<Process>) {
+        self.used.lock().push(Arc::downgrade(process));
+        *self.process.lock() = Some(process.clone());
+    }
+
+    /// Calls `start`.
+    async fn start_sdk(&self) -> Result<(), DeviceError> {
+        match self.call::<Value>(SdkMethod::Start, self.start_params()).await? {
+            Called::Ok(_) | Called::Killed => Ok(()),
+            Called::Refused { text, .. } => Err(SutError::new(format!("the adapter refused `start`: {text}")).into()),
+        }
+    }
+
+    /// Calls `stop`. The process exits, or goes back to the idle ones.
+    pub(super) async fn stop_process(&self, process: &Arc<Process>) -> Result<(), SutError> {
+        match self.config.pool.as_ref().filter(|pool| pool.wants(process)) {
+            None => process.stop().await,
+            Some(pool) => self.stop_and_keep(pool, process).await,
+        }
+    }
+
+    /// Puts the running process back to the idle ones, if it can serve another case.
+    pub(super) async fn give_back_process(&self) {
+        let Some(process) = self.running() else { return };
+        let Some(pool) = self.config.pool.as_ref().filter(|pool| pool.wants(&process)) else { return };
+        let _owed = self.clock.case.begin_call();
+        // An error is counted, and the process is killed.
+        let _ = self.stop_and_keep(pool, &process).await;
+    }
+
+    async fn stop_and_keep(&self, pool: &ProcessPool, process: &Arc<Process>) -> Result<(), SutError> {
+        let stopped = pool.stop(process, self.config.deadlines.stop).await;
+        if stopped.is_err() {
+            // Whether the SDK or the claim `reuse` is wrong shows in a new process.
+            self.reuse_matters.store(true, Ordering::Relaxed);
+        }
+        if stopped? {
+            // What it wrote belongs to this case, and must be taken before another case gets the process.
+            self.stderr.add(process);
+            *self.process.lock() = None;
+            match self.storage.keep_temporary() {
+                Ok(()) => pool.put(process.clone()),
+                Err(error) => pool.lose(&format!("its temporary files cannot be moved: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the SDK's process, if there is one, and keeps its standard error and its temporary files.
+    pub(super) async fn end_process(&self) {
+        let ended = self.process.lock().take();
+        if let Some(process) = ended {
+            process.kill().await;
+            self.stderr.add(&process);
+            // The folder of the process is removed with it.
+            if let Err(error) = self.storage.keep_temporary() {
+                self.stderr.note(&format!("[vouch: its temporary files cannot be moved: {error}]\n"));
+            }
+        }
+    }
+}
