@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import test.Checks.Fake;
 import vouch.adapter.Adapter;
@@ -66,8 +65,7 @@ final class ProcessTest {
             Host first = fake.host;
             long pending = harness.request("refresh", Map.of());
             long stop = harness.request("stop", Map.of("reuse", true));
-            Set<Object> answered = Set.of(harness.next().get("id"), harness.next().get("id"));
-            equal(Set.of(pending, stop), answered);
+            equal(List.of(pending, stop), List.of(harness.next().get("id"), harness.next().get("id")));
             first.statusChanged(List.of("configured"));
             first.log("late");
             equal(Map.of(), harness.start(Harness.launch("/t", "http://h", "now", 2000)).get("result"));

@@ -10,10 +10,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 
 /** The methods of the protocol, and the calls of the SDK behind them. */
 final class AdapterServer implements Peer.Handler {
     private static final int PROTOCOL = 1;
+    private static final long LONGEST_END_NS = 3_000_000_000L;
 
     /** A call of the SDK, and its result as the protocol wants it. */
     private interface Action {
@@ -66,7 +68,8 @@ final class AdapterServer implements Peer.Handler {
             default -> {
                 Action action = CALLS.get(method);
                 if (action == null) throw new RpcException(RpcException.METHOD_NOT_FOUND, "no such method");
-                call(launched(), action, params, id);
+                Running now = launched();
+                perform(now, id, call -> action.run(sdk(now), params, call));
             }
         }
     }
@@ -110,7 +113,7 @@ final class AdapterServer implements Peer.Handler {
         Long now = params.get("now") instanceof Number time ? time.longValue() : null;
         Running next = new Running(new LaunchHost(peer, now), new CompletableFuture<>(), new ConcurrentHashMap<>());
         running = next;
-        perform(id, new RunningCall(next.host), () -> {
+        perform(next, id, call -> {
             try {
                 next.sdk.complete(adapter.start(launch, next.host));
             } catch (Throwable e) {
@@ -125,21 +128,9 @@ final class AdapterServer implements Peer.Handler {
         Running now = launched();
         long time = ((Number) params.get("now")).longValue();
         now.host.moveClock(time); // here, so that the next call finds the new time
-        perform(id, new RunningCall(now.host), () -> {
+        perform(now, id, call -> {
             sdk(now).clockMoved(time);
             return Peer.fields();
-        });
-    }
-
-    private void call(Running now, Action action, Map<String, Object> params, Object id) {
-        RunningCall call = new RunningCall(now.host);
-        now.calls.put(id, call);
-        perform(id, call, () -> {
-            try {
-                return action.run(sdk(now), params, call);
-            } finally {
-                now.calls.remove(id);
-            }
         });
     }
 
@@ -152,7 +143,10 @@ final class AdapterServer implements Peer.Handler {
         } catch (Throwable e) {
             failure = refusal(e, false);
         }
-        if (last != null && reuse) end(last);
+        if (last != null && reuse) {
+            end(last);
+            awaitAnswers(last);
+        }
         running = null;
         if (failure == null) peer.answer(id, Peer.fields());
         else peer.refuse(id, failure);
@@ -162,6 +156,18 @@ final class AdapterServer implements Peer.Handler {
     private static void end(Running last) {
         last.host.close();
         for (RunningCall call : last.calls.values()) call.cancel();
+    }
+
+    /** After the answer to `stop` nothing may be sent. A call that does not end in time is a fault that Vouch reports. */
+    private static void awaitAnswers(Running last) {
+        long deadline = System.nanoTime() + LONGEST_END_NS;
+        for (RunningCall call : last.calls.values()) {
+            try {
+                call.answered.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            } catch (InterruptedException e) {
+                return;
+            }
+        }
     }
 
     private Running launched() {
@@ -179,23 +185,27 @@ final class AdapterServer implements Peer.Handler {
     }
 
     private interface Work {
-        Map<String, Object> run() throws Throwable;
+        Map<String, Object> run(Call call) throws Throwable;
     }
 
     /** Runs on a thread of its own, and answers. */
-    private void perform(Object id, RunningCall call, Work work) {
+    private void perform(Running now, Object id, Work work) {
+        RunningCall call = new RunningCall(now.host);
+        now.calls.put(id, call);
         threads.execute(() -> {
             Map<String, Object> result = null;
             RpcException failure = null;
             call.begin();
             try {
-                result = work.run();
+                result = work.run(call);
             } catch (Throwable e) {
                 failure = refusal(e, call.isCancelled());
             }
             call.end();
             if (failure == null) peer.answer(id, result);
             else peer.refuse(id, failure);
+            now.calls.remove(id, call);
+            call.answered.countDown();
         });
     }
 

@@ -3,9 +3,13 @@ package vouch.adapter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 
 /** A call that runs on a thread, and can be cancelled from another one. */
 final class RunningCall implements Call {
+    /** Reaches zero when the answer was written. */
+    final CountDownLatch answered = new CountDownLatch(1);
+
     private final LaunchHost host;
     private final List<Runnable> onCancel = new ArrayList<>();
     private Thread thread;

@@ -80,7 +80,8 @@ public final class VouchConformance {
         Path errors = folder.resolve("stderr");
         try {
             int exitCode = start(report, errors).waitFor();
-            if (!Files.exists(report)) return new Result(List.of(), verdict("no report", exitCode, errors));
+            // A run that cannot start leaves no file, or an empty one.
+            if (!Files.exists(report) || Files.size(report) == 0) return new Result(List.of(), verdict("no report", exitCode, errors));
             Map<String, Object> object = Json.objectOrNull(Json.parse(Files.readAllBytes(report)));
             return new Result(clauseTests(object, strict), verdict(String.valueOf(object.get("outcome")), exitCode, errors));
         } finally {
