@@ -160,7 +160,7 @@ final class ProcessTest {
         test("the worked SDK signs in, asks the API, and is signed in at the next launch of the same process", () -> {
             Path folder = Files.createTempDirectory("vouch-jvm");
             try (TinyServer server = new TinyServer()) {
-                Harness harness = Harness.of(new WorkedAdapter(List.of("--reuse")));
+                Harness harness = Harness.of(new WorkedAdapter(List.of()));
                 Map<String, Object> launch = Harness.launch(folder.toString(), server.url(), "now", 0);
                 harness.start(launch);
                 equal("invalidSignInToken", kind(harness.call("signIn", "token", "garbage")));

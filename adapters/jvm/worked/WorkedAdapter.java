@@ -22,7 +22,7 @@ import worked.signin.SignInException;
 import worked.signin.SignInSdk;
 
 /**
- * Connects the worked SDK to Vouch: {@code sh run.sh worked.WorkedAdapter [--no-clock] [--reuse]}, and the options of {@link
+ * Connects the worked SDK to Vouch: {@code sh run.sh worked.WorkedAdapter [--no-clock] [--no-reuse]}, and the options of {@link
  * Vouch#serve}.
  */
 public final class WorkedAdapter implements Adapter {
@@ -30,7 +30,7 @@ public final class WorkedAdapter implements Adapter {
 
     public WorkedAdapter(List<String> options) {
         if (options.contains("--no-clock")) capabilities.remove(Capability.CLOCK);
-        if (!options.contains("--reuse")) capabilities.remove(Capability.REUSE);
+        if (options.contains("--no-reuse")) capabilities.remove(Capability.REUSE);
     }
 
     public static void main(String[] args) throws IOException {
