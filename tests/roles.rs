@@ -109,7 +109,7 @@ fn a_jvm_sdk_and_the_jvm_kits_own_tests_pass() {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{script}: {out}{err}");
     }
-    // The wire and the status, a write that kills the process, locked storage.
+    // The wire, a process that is killed, locked storage.
     let target = folder.path().join("vouch.toml");
     let cases = ["first-sign-in", "killed-while-deleted", "locked-in-flight"];
     let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
