@@ -96,9 +96,9 @@ class AdapterServer {
     if (method === 'cancel') this.#running.get(params?.id)?.abort(new CallError('cancelled', 'the call was cancelled'));
   }
 
-  /** @param {{ protocol: number }} params */
-  #initialize({ protocol }) {
-    if (protocol !== PROTOCOL) throw new RpcError(INVALID_PARAMS, `this adapter speaks protocol ${PROTOCOL}`);
+  /** @param {{ protocol: number, minProtocol?: number }} params Vouch speaks each version between these two */
+  #initialize({ protocol, minProtocol = protocol }) {
+    if (protocol < PROTOCOL || minProtocol > PROTOCOL) throw new RpcError(INVALID_PARAMS, `this adapter speaks protocol ${PROTOCOL}`);
     const { sdk, capabilities, tokenStorage } = this.#adapter;
     return { protocol: PROTOCOL, sdk, capabilities, tokenStorage };
   }

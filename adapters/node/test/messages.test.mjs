@@ -17,6 +17,11 @@ test('initialize is answered with the protocol, the name and the capabilities', 
 
 test('another version of the protocol is refused', async () => {
   const { error } = await unlaunched(noSdk).harness.call('initialize', { protocol: 2 });
+
+test('a newer Vouch that still speaks protocol 1 gets it', async () => {
+  const { result } = await unlaunched(noSdk).harness.call('initialize', { protocol: 3, minProtocol: 1 });
+  assert.equal(result.protocol, 1);
+});
   assert.equal(error.code, -32602);
   assert.match(error.message, /protocol 1/);
 });
