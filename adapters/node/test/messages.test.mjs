@@ -17,13 +17,13 @@ test('initialize is answered with the protocol, the name and the capabilities', 
 
 test('another version of the protocol is refused', async () => {
   const { error } = await unlaunched(noSdk).harness.call('initialize', { protocol: 2 });
+  assert.equal(error.code, -32602);
+  assert.match(error.message, /protocol 1/);
+});
 
 test('a newer Vouch that still speaks protocol 1 gets it', async () => {
   const { result } = await unlaunched(noSdk).harness.call('initialize', { protocol: 3, minProtocol: 1 });
   assert.equal(result.protocol, 1);
-});
-  assert.equal(error.code, -32602);
-  assert.match(error.message, /protocol 1/);
 });
 
 test('mistakes in requests are answered with the codes of JSON-RPC', async () => {
