@@ -13,6 +13,7 @@ mod diff;
 #[cfg(feature = "explore")]
 mod explore;
 mod history;
+mod init;
 #[cfg(feature = "load")]
 mod journeys;
 mod keygen;
@@ -77,6 +78,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Write a target file, an adapter to fill in and a CI step for your build: the way to the first verdict.
+    Init(init::Args),
     /// Run scenarios against a build and report whether it conforms.
     Run(run::Args),
     /// Show a run record as `vouch run` showed the run.
@@ -303,6 +306,7 @@ fn run_command() -> ExitCode {
         return CliError::Environment(what).report();
     }
     let done = match cli.command {
+        Command::Init(args) => init::run(&args),
         Command::Run(args) => run::run(args),
         Command::Show(args) => show::run(&args),
         Command::Report(args) => report::run(&args),
