@@ -12,8 +12,8 @@ pub type Named<'a> = (&'a str, &'a Path);
 /// If two options name one file.
 pub fn check_distinct(inputs: &[Named<'_>], outputs: &[Named<'_>]) -> Result<(), CliError> {
     for (index, (option, path)) in outputs.iter().enumerate() {
-        let others = inputs.iter().chain(&outputs[..index]);
-        let same = others.filter(|(_, other)| *path != Path::new("-") && real(other) == real(path)).next();
+        let mut others = inputs.iter().chain(&outputs[..index]);
+        let same = others.find(|(_, other)| *path != Path::new("-") && real(other) == real(path));
         if let Some((other, _)) = same {
             let file = path.display();
             return Err(CliError::Usage(format!("{other} and {option} name the same file, {file}; give each its own")));
