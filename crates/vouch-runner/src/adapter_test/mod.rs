@@ -6,7 +6,7 @@ mod checks;
 mod session;
 
 use self::session::Session;
-use crate::sut::{Deadlines, SdkRole, StartError};
+use crate::sut::{Deadlines, DeviceHook, SdkRole, StartError};
 use std::future::Future;
 use std::pin::Pin;
 use vouch_spec::protocol::Capability;
@@ -66,6 +66,9 @@ struct Check {
 pub async fn test(role: &SdkRole, deadlines: Deadlines) -> Result<Vec<CheckReport>, StartError> {
     const FIRST: &str = "initialize";
     const RULE: &str = "`initialize` is answered with a protocol version, the name of the SDK, and known capabilities";
+    if let Some(device) = role.device() {
+        device.run(DeviceHook::Install, &device.values()).await?;
+    }
     let claims = match role.probe(deadlines).await? {
         Ok(initialized) => initialized,
         Err(error) => {

@@ -327,8 +327,9 @@ fn kill_device_on_fault(proxy: &RecordingProxy, device: &Arc<Device>) {
     proxy.set_kill_hook(Arc::new(move || {
         let device = device.upgrade();
         Box::pin(async move {
+            // In a task of its own: the end of the app ends the exchange in which it is killed.
             if let Some(device) = device {
-                device.kill().await;
+                let _ = tokio::spawn(async move { device.kill().await }).await;
             }
         })
     }));

@@ -83,8 +83,11 @@ pub(super) trait ProcessHandle: Send + Sync {
     async fn kill(&self);
     /// Kills the process without waiting.
     fn kill_now(&self);
-    /// Helps a process to its end that has answered `stop`, where it does not end by itself.
-    async fn end_in_order(&self) {}
+    /// Helps a process to its end that has answered `stop`, where it does not end by itself. Returns false if the environment
+    /// failed at it; the next launch then says why.
+    async fn end_in_order(&self) -> bool {
+        true
+    }
     /// The state of the process.
     fn state(&self) -> watch::Receiver<ProcessState>;
     /// Lets a fault strike instead of the process's `write`-th write to storage from now on. Returns whether that is possible.
@@ -109,6 +112,8 @@ pub struct Process {
     killed: Mutex<bool>,
     /// It is reached over a connection, not over pipes.
     over_connection: bool,
+    /// The answer to `initialize`, where the launch has made that call.
+    initialized: Mutex<Option<Initialized>>,
     /// Whether it missed a deadline.
     pub(super) hung: AtomicBool,
     /// What it needs to serve one case after another, if it can.
@@ -123,6 +128,7 @@ impl Process {
             deadlines,
             killed: Mutex::new(false),
             over_connection: false,
+            initialized: Mutex::default(),
             hung: AtomicBool::new(false),
             reuse: None,
         }
@@ -136,6 +142,9 @@ impl Process {
 
     /// The first call: agrees on the protocol version and returns the capabilities.
     pub async fn initialize(&self) -> Result<Initialized, SutError> {
+        if let Some(initialized) = self.initialized.lock().take() {
+            return Ok(initialized);
+        }
         let version = env!("CARGO_PKG_VERSION");
         let harness = Harness { name: "vouch".into(), version: version.into() };
         let params = Initialize { protocol: VERSION, min_protocol: MIN_VERSION, harness };
@@ -227,6 +236,16 @@ impl Process {
         error
     }
 
+    /// Keeps the answer to `initialize` for [`Process::initialize`].
+    pub(super) fn keep(&self, initialized: Initialized) {
+        *self.initialized.lock() = Some(initialized);
+    }
+
+    /// Whether the other side has ended the conversation without breaking a rule.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.peer.violation(), Some(Violation::Closed | Violation::InputClosed))
+    }
+
     /// Whether the process can answer calls.
     pub fn is_alive(&self) -> bool {
         self.peer.violation().is_none() && !*self.killed.lock()
@@ -255,7 +274,10 @@ impl Process {
         }
         let mut state = self.handle.state();
         self.peer.close_output();
-        self.handle.end_in_order().await;
+        if !self.handle.end_in_order().await {
+            self.handle.kill_now();
+            return Ok(());
+        }
         let exited = async {
             state
                 .wait_for(|state| *state != ProcessState::Running)

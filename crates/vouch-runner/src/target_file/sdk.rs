@@ -11,8 +11,14 @@ use std::sync::Arc;
 use vouch_spec::scenario::Text;
 use vouch_spec::text::{Span, Spanned};
 
-/// The names of a device, as variables of its hooks.
-const NAMES: [&str; 4] = ["app", "device", "package", "activity"];
+/// The variables of a hook, beside the names of the device.
+fn variables(hook: DeviceHook, listens: bool) -> &'static [&'static str] {
+    match (hook, listens) {
+        (DeviceHook::Launch | DeviceHook::Terminate | DeviceHook::Kill, true) => &["url", "installation", "port"],
+        (DeviceHook::Launch | DeviceHook::Terminate | DeviceHook::Kill, false) | (DeviceHook::Reverse, _) => &["port"],
+        _ => &[],
+    }
+}
 
 impl Resolver<'_> {
     /// The SDK that a section describes. Problems are reported to the decoder.
@@ -29,7 +35,8 @@ impl Resolver<'_> {
             (None, None) => None,
         };
         let Some(transport) = transport else { return self.command_alone(section, place) };
-        let mut known: Vec<&str> = match transport {
+        self.check_combination(&section, place);
+        let known: Vec<&str> = match transport {
             Transport::Connect(_) => vec!["port"],
             Transport::Listen(_) => vec!["url", "installation"],
         };
@@ -42,10 +49,7 @@ impl Resolver<'_> {
                 environment: self.templates(&section.env, &known).into_iter().collect(),
             }
         });
-        known.extend(NAMES);
-        known.push("port");
-        let listens = matches!(transport, Transport::Listen(_));
-        let device = self.device(section.device, &known, (listens, place));
+        let device = self.device(section.device, matches!(transport, Transport::Listen(_)));
         let device = DeviceSpec { folder: self.folder.clone(), ..device };
         let connect_timeout = self.connect_timeout;
         let installation = section.installation;
@@ -93,7 +97,8 @@ impl Resolver<'_> {
 
     /// A loopback address; port 0 stands for a free one.
     fn listen_address(&self, text: &Spanned<String>) -> Option<SocketAddr> {
-        let address = text.value.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
+        let address =
+            text.value.parse::<SocketAddr>().ok().filter(|address| address.is_ipv4() && address.ip().is_loopback());
         if address.is_none() {
             let message = format!("`{}` is not a loopback address with a port", text.value);
             let help = "write for example \"127.0.0.1:9778\"; `adb reverse` brings a phone there";
@@ -102,7 +107,27 @@ impl Resolver<'_> {
         address
     }
 
-    fn device(&self, section: Option<DeviceSection>, known: &[&str], (listens, place): (bool, Span)) -> DeviceSpec {
+    /// Settings that have no effect together are mistakes.
+    fn check_combination(&self, section: &SdkSection, place: Span) {
+        let wrong = |message: &str, help: &str| self.decoder.wrong(place, message, help);
+        if section.command.is_none() && !section.env.is_empty() {
+            wrong("`env` is for a program, and there is none", "add `command`, or remove `env`");
+        }
+        if section.connect.is_some() && section.installation.is_some() {
+            wrong("`installation` is for an app that dials in", "use `listen`, or remove `installation`");
+        }
+        let Some(device) = &section.device else { return };
+        let launches = [DeviceHook::Launch, DeviceHook::Terminate, DeviceHook::Kill];
+        let has = device.preset.is_some() || launches.iter().any(|hook| device.hooks.contains_key(hook));
+        if section.command.is_some() && has {
+            wrong("both `command` and the device launch the app", "remove `command`, or the preset and these hooks");
+        }
+        if device.host_address.as_ref().is_some_and(|host| host.is_empty() || host.contains([':', '/', ' '])) {
+            wrong("`hostAddress` is not a host name or IPv4 address", "write for example \"10.0.2.2\"");
+        }
+    }
+
+    fn device(&self, section: Option<DeviceSection>, listens: bool) -> DeviceSpec {
         let Some(section) = section else { return DeviceSpec::default() };
         let package = section.package.as_ref().map(|package| self.folder.join(package).display().to_string());
         let named =
@@ -111,7 +136,9 @@ impl Resolver<'_> {
             named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
         let mut hooks = section.preset.as_ref().map(|preset| preset.value.hooks(listens)).unwrap_or_default();
         for (hook, commands) in section.hooks {
-            let commands = self.hook(hook, &commands, known);
+            let mut known: Vec<&str> = names.keys().map(String::as_str).collect();
+            known.extend(variables(hook, listens));
+            let commands = self.hook(hook, &commands, &known);
             if commands.is_empty() {
                 hooks.remove(&hook);
             } else {
@@ -119,7 +146,7 @@ impl Resolver<'_> {
             }
         }
         if let Some(preset) = &section.preset {
-            self.check_preset(preset, &names, (&mut hooks, place));
+            self.check_preset(preset, &names, &mut hooks);
         }
         DeviceSpec { hooks, names, host_address: section.host_address, ..DeviceSpec::default() }
     }
@@ -129,7 +156,7 @@ impl Resolver<'_> {
         &self,
         preset: &Spanned<Preset>,
         names: &BTreeMap<String, String>,
-        (hooks, _): (&mut BTreeMap<DeviceHook, Vec<Vec<Text>>>, Span),
+        hooks: &mut BTreeMap<DeviceHook, Vec<Vec<Text>>>,
     ) {
         if !names.contains_key("package") {
             hooks.retain(|_, commands| !commands.iter().flatten().any(|word| word.0.contains("$package")));

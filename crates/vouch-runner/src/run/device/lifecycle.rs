@@ -39,15 +39,22 @@ impl Device {
 
     /// Before the first launch: empties the installation on the device, and lets it reach this machine's servers.
     async fn prepare_device(&self) -> Result<(), DeviceError> {
-        let Some(device) = self.config.role.device() else { return Ok(()) };
-        if self.launches.lock().is_empty() {
+        let is_first = self.launches.lock().is_empty();
+        if is_first {
             self.run_hook(DeviceHook::Clear).await?;
-            if device.has(DeviceHook::Reverse) {
-                for port in self.ports() {
-                    let values = device.values().into_iter().chain([("port".to_owned(), port)]).collect::<Vec<_>>();
-                    device.run(DeviceHook::Reverse, &values).await.map_err(DeviceError::StartError)?;
-                }
-            }
+            self.reverse_ports().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the ports of this machine's servers reachable from the device, which forgets them when it reboots.
+    async fn reverse_ports(&self) -> Result<(), DeviceError> {
+        let Some(device) = self.config.role.device().filter(|device| device.has(DeviceHook::Reverse)) else {
+            return Ok(());
+        };
+        for port in self.ports() {
+            let values = device.values().into_iter().chain([("port".to_owned(), port)]).collect::<Vec<_>>();
+            device.run(DeviceHook::Reverse, &values).await.map_err(DeviceError::StartError)?;
         }
         Ok(())
     }
@@ -131,7 +138,9 @@ impl Device {
         self.end_process().await;
         self.storage.empty(Area::Volatile)?;
         self.storage.empty_temporary()?;
-        self.run_hook(DeviceHook::Reboot).await?;
+        if self.run_hook(DeviceHook::Reboot).await?.is_some() {
+            self.reverse_ports().await?;
+        }
         self.launch().await
     }
 

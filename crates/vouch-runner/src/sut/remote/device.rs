@@ -3,19 +3,23 @@
 
 use super::super::StartError;
 use super::super::http::{Template, fill};
+use super::super::signal::signal_group;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::task::JoinHandle;
 use vouch_spec::protocol::DeviceControl;
 use vouch_spec::scenario::Text;
 
 /// The longest time that a command of a hook may take: a phone reboots in less than two minutes.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(180);
 /// The longest output of a hook that is read, in bytes.
-const MAX_OUTPUT: usize = 8 << 20;
+const MAX_OUTPUT: u64 = 8 << 20;
+/// How long the rest of its output is waited for when it has ended.
+const DRAIN: Duration = Duration::from_millis(200);
 
 macro_rules! hooks {
     ($($(#[doc = $about:literal])+ $hook:ident = $word:literal),+ $(,)?) => {
@@ -106,8 +110,8 @@ impl DeviceSpec {
     }
 
     /// The address that an app on the device dials.
-    pub(super) fn url_for_app(&self, address: SocketAddr) -> String {
-        self.seen_from_device(&format!("ws://{address}"))
+    pub(super) fn url_for_app(&self, port: u16) -> String {
+        format!("ws://{}:{port}", self.host_address.as_deref().unwrap_or("127.0.0.1"))
     }
 
     /// A URL of this machine as the device sees it.
@@ -139,21 +143,53 @@ impl DeviceSpec {
         let what = format!("the device hook `{hook}` failed: `{}`", words.join(" "));
         let failed = |why: &dyn fmt::Display| StartError::new(&what, why);
         let mut command = tokio::process::Command::new(program);
-        command.args(args).current_dir(&self.folder).stdin(Stdio::null()).kill_on_drop(true);
+        command.args(args).current_dir(&self.folder).kill_on_drop(true).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env("VOUCH_HOOK", hook.word());
         for (name, value) in &values {
             command.env(format!("VOUCH_{}", name.to_uppercase()), value);
         }
-        let ran = tokio::time::timeout(HOOK_TIMEOUT, command.output()).await;
-        let output = ran.map_err(|_| failed(&format!("it did not end within {HOOK_TIMEOUT:?}")))?;
-        let output = output.map_err(|error| failed(&error))?;
-        if !output.status.success() {
-            let stderr = String::from_utf8_lossy(&output.stderr);
+        let mut child = command.spawn().map_err(|error| failed(&error))?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok());
+        let stdout = tokio::spawn(read_to_limit(child.stdout.take()));
+        let stderr = tokio::spawn(read_to_limit(child.stderr.take()));
+        let Ok(status) = tokio::time::timeout(HOOK_TIMEOUT, child.wait()).await else {
+            group.inspect(|group| signal_group(*group));
+            return Err(failed(&format!("it did not end within {HOOK_TIMEOUT:?}")));
+        };
+        let status = status.map_err(|error| failed(&error))?;
+        // A program that the hook leaves running, an app for example, may hold the pipes.
+        let (stdout, stderr) = (drained(stdout).await, drained(stderr).await);
+        if !status.success() {
             let last = stderr.lines().last().unwrap_or("no output on standard error");
-            return Err(failed(&format!("{} ({last})", output.status)));
+            return Err(failed(&format!("{status} ({last})")));
         }
-        let length = output.stdout.len().min(MAX_OUTPUT);
-        Ok(String::from_utf8_lossy(&output.stdout[..length]).into_owned())
+        // `am start` reports some errors with the exit code 0.
+        let error = stdout.lines().chain(stderr.lines()).find(|line| line.starts_with("Error"));
+        match error.filter(|_| hook == DeviceHook::Launch && words[0] == "adb") {
+            Some(error) => Err(failed(&error)),
+            None => Ok(stdout),
+        }
+    }
+}
+
+/// Reads the output of a hook up to the limit.
+async fn read_to_limit(output: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let mut text = Vec::new();
+    if let Some(output) = output {
+        let _ = tokio::time::timeout(HOOK_TIMEOUT, output.take(MAX_OUTPUT).read_to_end(&mut text)).await;
+    }
+    text
+}
+
+/// The output of a hook that has ended.
+async fn drained(mut reader: JoinHandle<Vec<u8>>) -> String {
+    match tokio::time::timeout(DRAIN, &mut reader).await {
+        Ok(Ok(text)) => String::from_utf8_lossy(&text).into_owned(),
+        _ => {
+            reader.abort();
+            String::new()
+        }
     }
 }
 
@@ -213,6 +249,8 @@ const ADB: &[(DeviceHook, &str)] = &[
     (DeviceHook::Terminate, "adb -s $device shell am force-stop $app"),
     (DeviceHook::Kill, "adb -s $device shell am force-stop $app"),
     (DeviceHook::Reboot, "adb -s $device reboot"),
+    // The command before returns while the old system still runs.
+    (DeviceHook::Reboot, "adb -s $device wait-for-disconnect"),
     (
         DeviceHook::Reboot,
         "adb -s $device wait-for-device shell while [ -z $(getprop sys.boot_completed) ]; do sleep 1; done",

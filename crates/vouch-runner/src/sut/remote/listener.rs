@@ -140,12 +140,24 @@ async fn accept_all(socket: TcpListener, listener: Weak<Listener>) {
     let places = Arc::new(Semaphore::new(MAX_WAITING));
     while listener.strong_count() > 0 {
         let accepted = tokio::time::timeout(Duration::from_secs(1), socket.accept()).await;
-        let Ok(Ok((stream, from))) = accepted else { continue };
-        let Ok(place) = places.clone().try_acquire_owned() else { continue };
+        let Ok(accepted) = accepted else { continue };
+        let Ok((stream, from)) = accepted else {
+            // Too many open files, for example.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            if let Some(listener) = listener.upgrade() {
+                let why = format!("{from}: {MAX_WAITING} connections have not said `hello` yet");
+                listener.arrivals.lock().refused = Some(why);
+            }
+            continue;
+        };
         let listener = listener.clone();
         tokio::spawn(async move {
-            let greeted = greet(stream).await;
-            drop(place);
+            let greeted = tokio::time::timeout(hello::HELLO_TIMEOUT, greet(stream)).await;
+            let greeted = greeted.unwrap_or_else(|_| Err(format!("no `hello` within {:?}", hello::HELLO_TIMEOUT)));
+            let _place = place;
             let Some(listener) = listener.upgrade() else { return };
             let why = match greeted {
                 Ok(arrived) => listener.admit(arrived).await,

@@ -20,19 +20,21 @@ use self::listener::Listener;
 use self::process::RemoteProcess;
 use super::child_process::{self, Program};
 use super::http::{Template, fill};
-use super::ports::free_port;
+use super::ports::{ReservedPort, free_port};
 use super::process::{HostCallbackHandler, HostCallbacks, Process, ProcessHandle, ProcessState, SutError};
 use super::{Deadlines, LaunchError, LaunchOptions, StartError};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use vouch_spec::protocol::{MAX_UNSOLICITED, connect};
 
 /// The time between two tries to connect.
 const RETRY: Duration = Duration::from_millis(20);
+/// The longest time for which a launch waits for an app that was connected before.
+const COMES_BACK: Duration = Duration::from_secs(15);
 
 /// How the connection to the SDK is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub struct RemoteSdk {
     /// The installation that dialled in first, if the target file names none.
     adopted: Mutex<Option<String>>,
     launches: AtomicU64,
+    /// An app was connected at least once.
+    was_connected: AtomicBool,
     /// Why the app could not be killed. The next launch reports it.
     failed_kill: Arc<Mutex<Option<StartError>>>,
 }
@@ -86,6 +90,7 @@ impl RemoteSdk {
             listener: tokio::sync::OnceCell::new(),
             adopted: Mutex::default(),
             launches: AtomicU64::new(1),
+            was_connected: AtomicBool::new(false),
             failed_kill: Arc::default(),
         }
     }
@@ -95,7 +100,7 @@ impl RemoteSdk {
         self.spec.program.is_some()
     }
 
-    /// Launches the app and connects to it.
+    /// Launches the app and connects to it. The process has answered `initialize`.
     pub(super) async fn launch(
         &self,
         callbacks: Arc<dyn HostCallbacks>,
@@ -105,32 +110,54 @@ impl RemoteSdk {
         if let Some(error) = self.failed_kill.lock().take() {
             return Err(error.into());
         }
-        let launch = match &self.spec.transport {
-            Transport::Connect(address) => self.launch_and_connect(address, options).await?,
-            Transport::Listen(address) => self.launch_and_await(*address, options).await?,
+        let launched = match &self.spec.transport {
+            Transport::Connect(address) => self.launch_to_connect(address, options).await?,
+            Transport::Listen(address) => self.launch_to_await(*address, options).await?,
         };
-        let Launched { child, streams, values, installation } = launch;
+        let began = Instant::now();
+        loop {
+            let (streams, installation) = self.connection(&launched, began).await?;
+            let process = self.process(&launched, (streams, installation), callbacks.clone(), deadlines);
+            match process.initialize().await {
+                Ok(initialized) => {
+                    self.was_connected.store(true, Ordering::Relaxed);
+                    process.keep(initialized);
+                    return Ok(process);
+                }
+                // A forwarder (`adb forward`) accepts before the app does, and an app that waited may be gone.
+                Err(_) if launched.child.is_none() && process.is_closed() && began.elapsed() < self.patience() => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(process.explain(error).await.into()),
+            }
+        }
+    }
+
+    /// The conversation over a connection.
+    fn process(
+        &self,
+        launched: &Launched,
+        (streams, installation): (Streams, Option<String>),
+        callbacks: Arc<dyn HostCallbacks>,
+        deadlines: Deadlines,
+    ) -> Process {
         let Streams { read, write } = streams;
         let (peer, conversation) = connect(read, write, MAX_UNSOLICITED, |_| Arc::new(HostCallbackHandler(callbacks)));
-        let handle: Arc<dyn ProcessHandle> = if let Some(child) = child {
+        let handle: Arc<dyn ProcessHandle> = if let Some(child) = &launched.child {
             tokio::spawn(conversation);
-            child
+            child.clone()
         } else {
-            let device = self.spec.device.clone();
-            RemoteProcess::spawn(conversation, (device, values), deadlines.stop, self.failed_kill.clone())
+            let device = (self.spec.device.clone(), launched.values.clone());
+            RemoteProcess::spawn(conversation, device, deadlines.stop, self.failed_kill.clone())
         };
         if let (Some(installation), Some(listener)) = (installation, self.listener.get()) {
             listener.mark_taken(&installation, handle.state());
         }
-        Ok(Process::new(peer, handle, deadlines).over_connection())
+        Process::new(peer, handle, deadlines).over_connection()
     }
 
-    /// Launches the app and connects to its socket.
-    async fn launch_and_connect(
-        &self,
-        address: &Template,
-        options: LaunchOptions<'_>,
-    ) -> Result<Launched, LaunchError> {
+    /// Launches an app that Vouch connects to.
+    async fn launch_to_connect(&self, address: &Template, options: LaunchOptions<'_>) -> Result<Launched, LaunchError> {
         let port = match &self.spec.program {
             Some(_) => Some(free_port().map_err(|error| StartError::new("cannot find a free port", &error))?),
             None => None,
@@ -142,25 +169,11 @@ impl RemoteSdk {
         let child = self.start(&values, options).await?;
         let address: ConnectAddress =
             url.parse().map_err(|error: AddressError| StartError::new(&format!("cannot connect to {url}"), &error))?;
-        let began = Instant::now();
-        loop {
-            match address.connect().await {
-                Ok(streams) => return Ok(Launched { child, streams, values, installation: None }),
-                Err(error) => {
-                    if let Some(failure) = ended(child.as_deref()) {
-                        return Err(failure.into());
-                    }
-                    if began.elapsed() > self.spec.connect_timeout {
-                        return Err(self.no_connection(child.as_deref(), &format!("to {url}"), &error.to_string()));
-                    }
-                    tokio::time::sleep(RETRY).await;
-                }
-            }
-        }
+        Ok(Launched { child, values, way: Way::To { address, url, _port: port } })
     }
 
-    /// Launches the app and waits until it dials in.
-    async fn launch_and_await(&self, address: SocketAddr, options: LaunchOptions<'_>) -> Result<Launched, LaunchError> {
+    /// Launches an app that dials in.
+    async fn launch_to_await(&self, address: SocketAddr, options: LaunchOptions<'_>) -> Result<Launched, LaunchError> {
         let listener = self.listener.get_or_try_init(|| Listener::bind(address)).await;
         let listener =
             listener.map_err(|error| StartError::new(&format!("cannot listen on {address}"), &error))?.clone();
@@ -171,7 +184,7 @@ impl RemoteSdk {
             (None, None) if self.spec.device.has(DeviceHook::Launch) => Some("vouch".to_owned()),
             (None, None) => self.adopted.lock().clone(),
         };
-        let url = self.spec.device.url_for_app(listener.address());
+        let url = self.spec.device.url_for_app(listener.address().port());
         let named = installation.clone().unwrap_or_default();
         let port = ("port".to_owned(), listener.address().port().to_string());
         let values = self.values(vec![("url".into(), url), ("installation".into(), named), port]);
@@ -181,28 +194,42 @@ impl RemoteSdk {
             listener.forget(installation.as_deref());
         }
         let child = self.start(&values, options).await?;
-        let began = Instant::now();
+        Ok(Launched { child, values, way: Way::From { listener, installation } })
+    }
+
+    /// The next connection to a launched app, and the id with which it dialled in.
+    async fn connection(&self, launched: &Launched, began: Instant) -> Result<(Streams, Option<String>), LaunchError> {
+        let child = launched.child.as_deref();
         loop {
-            if let Some(arrived) = listener.take(installation.as_deref(), RETRY).await {
-                if self.spec.program.is_none() && self.spec.installation.is_none() {
-                    *self.adopted.lock() = Some(arrived.installation.clone());
-                }
-                return Ok(Launched {
-                    child,
-                    streams: arrived.streams,
-                    values,
-                    installation: Some(arrived.installation),
-                });
-            }
-            if let Some(failure) = ended(child.as_deref()) {
+            let (place, why) = match &launched.way {
+                Way::To { address, url, .. } => match address.connect().await {
+                    Ok(streams) => return Ok((streams, None)),
+                    Err(error) => (format!("to {url}"), error.to_string()),
+                },
+                Way::From { listener, installation } => match listener.take(installation.as_deref(), RETRY).await {
+                    Some(arrived) => {
+                        if self.spec.program.is_none() && self.spec.installation.is_none() {
+                            *self.adopted.lock() = Some(arrived.installation.clone());
+                        }
+                        return Ok((arrived.streams, Some(arrived.installation)));
+                    }
+                    None => (format!("from the app at {}", listener.address()), listener.seen(installation.as_deref())),
+                },
+            };
+            if let Some(failure) = ended(child) {
                 return Err(failure.into());
             }
-            if began.elapsed() > self.spec.connect_timeout {
-                let seen = listener.seen(installation.as_deref());
-                let place = format!("from the app at {}", listener.address());
-                return Err(self.no_connection(child.as_deref(), &place, &seen));
+            if began.elapsed() > self.patience() {
+                return Err(self.no_connection(child, &place, &why));
             }
+            tokio::time::sleep(RETRY).await;
         }
+    }
+
+    /// How long a launch waits for the connection. A person may start the app the first time, not for each case.
+    fn patience(&self) -> Duration {
+        let limit = self.spec.connect_timeout;
+        if self.was_connected.load(Ordering::Relaxed) { limit.min(COMES_BACK) } else { limit }
     }
 
     /// Starts the program, or runs the hook that launches the app, if there is one.
@@ -244,24 +271,43 @@ impl RemoteSdk {
         format!("{}-{number}", self.spec.installation.as_deref().unwrap_or("vouch"))
     }
 
-    /// The app was launched and there is no connection: its own fault if Vouch or a hook launched it, else the environment's.
+    /// The app was launched and there is no connection: its own fault if Vouch or a hook launched it, or if it was there before;
+    /// else the environment's.
     fn no_connection(&self, child: Option<&dyn ProcessHandle>, place: &str, why: &str) -> LaunchError {
-        let limit = self.spec.connect_timeout;
-        if child.is_none() && !self.spec.device.has(DeviceHook::Launch) {
+        let limit = self.patience();
+        let what = if child.is_some() || self.spec.device.has(DeviceHook::Launch) {
+            format!("the app was launched, but there is no connection {place} {limit:?} later ({why})")
+        } else if self.was_connected.load(Ordering::Relaxed) {
+            format!(
+                "the app does not come back: there is no connection {place} {limit:?} after the last one ended ({why})"
+            )
+        } else {
             return StartError::new(&format!("no connection {place} within {limit:?}"), &why).into();
-        }
-        let what = format!("the app was launched, but there is no connection {place} {limit:?} later ({why})");
+        };
         SutError { stderr: child.map(|child| child.stderr_tail()).unwrap_or_default(), ..SutError::new(what) }.into()
     }
 }
 
-/// A launched app and the connection to it.
+/// A launched app.
 struct Launched {
     child: Option<Arc<dyn ProcessHandle>>,
-    streams: Streams,
+    /// The values of the variables of commands and hooks.
     values: Vec<(String, String)>,
-    /// With what id it dialled in.
-    installation: Option<String>,
+    way: Way,
+}
+
+/// How the connection to a launched app comes about.
+enum Way {
+    To {
+        address: ConnectAddress,
+        url: String,
+        /// No other run takes the port until the app listens.
+        _port: Option<ReservedPort>,
+    },
+    From {
+        listener: Arc<Listener>,
+        installation: Option<String>,
+    },
 }
 
 /// The error of a program that ended before there was a connection.

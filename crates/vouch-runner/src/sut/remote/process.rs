@@ -5,6 +5,7 @@ use super::super::process::{CONNECTION_CLOSED, ProcessHandle, ProcessState};
 use super::device::{DeviceHook, DeviceSpec};
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -21,6 +22,8 @@ pub(super) struct RemoteProcess {
     stop: Duration,
     conversation: OnceLock<AbortHandle>,
     state: watch::Sender<ProcessState>,
+    /// A hook has ended it. The end of the connection does not mean the end of an app.
+    ended: AtomicBool,
     failed_kill: Arc<Mutex<Option<StartError>>>,
 }
 
@@ -33,7 +36,15 @@ impl RemoteProcess {
         failed_kill: Arc<Mutex<Option<StartError>>>,
     ) -> Arc<Self> {
         let state = watch::channel(ProcessState::Running).0;
-        let process = Arc::new(Self { device, values, stop, conversation: OnceLock::new(), state, failed_kill });
+        let process = Arc::new(Self {
+            device,
+            values,
+            stop,
+            conversation: OnceLock::new(),
+            state,
+            ended: AtomicBool::new(false),
+            failed_kill,
+        });
         let task = tokio::spawn({
             let state = process.state.clone();
             async move {
@@ -45,34 +56,30 @@ impl RemoteProcess {
         process
     }
 
-    fn runs(&self) -> bool {
-        *self.state.borrow() == ProcessState::Running
-    }
-
-    /// Runs a hook that ends the app.
-    async fn end_by(&self, hook: DeviceHook) {
-        if !self.device.has(hook) {
-            return;
+    /// Runs a hook that ends the app, unless one has ended it. Returns whether the app has ended.
+    async fn end_by(&self, hook: DeviceHook) -> bool {
+        if !self.device.has(hook) || self.ended.swap(true, Ordering::Relaxed) {
+            return true;
         }
         if let Err(error) = self.device.run(hook, &self.values).await {
             *self.failed_kill.lock() = Some(error);
-            return;
+            return false;
         }
         let mut state = self.state.subscribe();
         let closed = state.wait_for(|state| *state != ProcessState::Running);
         if tokio::time::timeout(self.stop, closed).await.is_err() {
             let what = format!("the app is still connected {:?} after the device hook `{hook}`", self.stop);
             *self.failed_kill.lock() = Some(StartError::new(&what, &"it must end the app's process"));
+            return false;
         }
+        true
     }
 }
 
 #[async_trait]
 impl ProcessHandle for RemoteProcess {
     async fn kill(&self) {
-        if self.runs() {
-            self.end_by(DeviceHook::Kill).await;
-        }
+        self.end_by(DeviceHook::Kill).await;
         self.kill_now();
     }
 
@@ -89,10 +96,8 @@ impl ProcessHandle for RemoteProcess {
         });
     }
 
-    async fn end_in_order(&self) {
-        if self.runs() {
-            self.end_by(DeviceHook::Terminate).await;
-        }
+    async fn end_in_order(&self) -> bool {
+        self.end_by(DeviceHook::Terminate).await
     }
 
     fn state(&self) -> watch::Receiver<ProcessState> {

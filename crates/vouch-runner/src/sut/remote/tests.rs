@@ -137,17 +137,39 @@ async fn an_app_that_leaves_is_a_failure_that_names_the_connection() {
     let leaving = sdk(Transport::Connect(Text(format!("tcp://{address}"))), None, Duration::from_secs(5));
     let app = async {
         let (stream, _): (TcpStream, _) = socket.accept().await.expect("a connection");
+        let mut stream = BufReader::new(stream);
         let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).await.expect("readable");
-        line
+        stream.read_line(&mut line).await.expect("readable");
+        let asked: Value = serde_json::from_str(&line).expect("JSON");
+        let result = json!({ "protocol": 1, "sdk": { "name": "app", "version": "1" }, "capabilities": [] });
+        let answer = json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result });
+        stream.write_all(format!("{answer}\n").as_bytes()).await.expect("writable");
+        stream.read_line(&mut line).await.expect("readable");
+        asked
     };
     let conversation = async {
         let process = launch(&leaving).await.expect("a connection");
-        process.initialize().await.expect_err("no answer").what
+        process.initialize().await.expect("an answer");
+        process.call::<Value>("status", json!({})).await.expect_err("no answer").what
     };
     let (why, asked) = tokio::join!(conversation, app);
-    assert_eq!(serde_json::from_str::<Value>(&asked).expect("JSON")["params"]["minProtocol"], 1);
+    assert_eq!(asked["params"]["minProtocol"], 1);
     assert!(why.contains("it closed the connection (the app ended, or lost its network)"), "{why}");
+}
+
+#[tokio::test]
+async fn a_forwarder_that_accepts_before_the_app_does_is_tried_again() {
+    let socket = TcpListener::bind(local(0)).await.expect("a port");
+    let address = socket.local_addr().expect("bound");
+    let behind = sdk(Transport::Connect(Text(format!("tcp://{address}"))), None, Duration::from_secs(5));
+    let forwarder = async {
+        for _ in 0..2 {
+            drop(socket.accept().await.expect("a connection"));
+        }
+        serve_app(Streams::of(socket.accept().await.expect("a connection").0));
+    };
+    let (process, ()) = tokio::join!(launch(&behind), forwarder);
+    assert_eq!(converse(process.expect("a connection")).await, "vouch-reference");
 }
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// How much of either direction is held, in bytes.
 const BUFFER: usize = 64 * 1024;
@@ -63,7 +64,13 @@ async fn carry<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>
                 let data = match message {
                     Some(Ok(Message::Text(text))) => text.as_bytes().to_vec(),
                     Some(Ok(Message::Binary(bytes))) => bytes.to_vec(),
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                    Some(Ok(Message::Close(_)) | Err(Error::ConnectionClosed | Error::AlreadyClosed | Error::Io(_))) | None => return,
+                    Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => return,
+                    Some(Err(error)) => {
+                        // The peer quotes a line that is no message.
+                        let _ = write.write_all(format!("WebSocket: {error}\n").as_bytes()).await;
+                        return;
+                    }
                     Some(Ok(_)) => continue,
                 };
                 let ended = data.ends_with(b"\n");
