@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vouch_runner::resource_limits::{TooFewFiles, require_open_files};
 use vouch_runner::sut::{
-    Backend, BackendEnvironment, CloudSpec, ExternalCloud, ExternalRealm, Place, Service, ServiceError, ServiceSpec,
-    Template,
+    Backend, BackendEnvironment, CloudSpec, ExternalCloud, ExternalRealm, Place, ProgramTemplate, Service,
+    ServiceError, ServiceSpec, Template,
 };
 use vouch_runner::target_file::Target;
 use vouch_runner::temporary_folder;
@@ -134,14 +134,13 @@ async fn mock_cloud(
         ["mock-cloud", "--listen", "127.0.0.1:$port", "--keys", "es256", "--profile", &profile.name, "--target"];
     let mut args: Vec<Template> = flags.iter().map(|word| vouch_spec::scenario::Text((*word).to_owned())).collect();
     args.push(vouch_spec::scenario::Text(target.display().to_string()));
-    let spec = ServiceSpec {
+    let program = ProgramTemplate {
         program: program.display().to_string(),
         args,
         folder: folder.path().to_owned(),
         environment: vec![],
-        ready: None,
-        connect_timeout: START_TIMEOUT,
     };
+    let spec = ServiceSpec { program, ready: None, connect_timeout: START_TIMEOUT };
     let service = Service::start(&spec, &[]).await.map_err(|error| service_error("the mock cloud", error))?;
     let spec = wait_for_target_file(&target).await.map_err(|error| start_error(error.to_string()))?;
     let cloud = ExternalCloud::bring_up(spec).await.map_err(|error| service_error("the mock cloud", error))?;

@@ -2,6 +2,7 @@
 
 use super::callback_binding::CallbackBinding;
 use super::cpu_wait::{self, Waits};
+use super::http::{Template, fill};
 use super::process::{CLEAN_EXIT, HostCallbacks, Process, ProcessHandle, ProcessState};
 use super::signal::signal_group;
 use super::write_interceptor::{self, WriteInterceptor};
@@ -65,6 +66,28 @@ pub struct Program {
     /// The working directory.
     pub folder: PathBuf,
     pub environment: Vec<(String, String)>,
+}
+
+/// A program to start, with variables that get their values at each start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramTemplate {
+    pub program: String,
+    pub args: Vec<Template>,
+    /// The working directory.
+    pub folder: PathBuf,
+    pub environment: Vec<(String, Template)>,
+}
+
+impl ProgramTemplate {
+    /// The program with its variables replaced.
+    pub(super) fn fill(&self, values: &[(&str, &str)]) -> Program {
+        Program {
+            program: self.program.clone(),
+            args: self.args.iter().map(|arg| fill(arg, values)).collect(),
+            folder: self.folder.clone(),
+            environment: self.environment.iter().map(|(name, text)| (name.clone(), fill(text, values))).collect(),
+        }
+    }
 }
 
 /// Starts a program in a process group of its own: its own children are killed with it, and Ctrl-C reaches the harness only.

@@ -1,10 +1,11 @@
 //! The api and idp roles: the mock cloud, or an external vendor cloud such as an emulator or a staging environment.
 
+use super::hook_command::{self, HookFailure};
 use super::http::{Template, fill};
 use super::http_service::{Service, ServiceError, ServiceSpec};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::mock_cloud::{CloudPolicy, Keys, Lifetimes};
@@ -142,20 +143,21 @@ impl ExternalCloud {
         let port = self.service.as_ref().map(|service| service.port().to_owned()).unwrap_or_default();
         let values = [("port", port.as_str())];
         let environment = self.spec.hook_environment.iter().map(|(name, text)| (name.clone(), fill(text, &values)));
-        let mut command = tokio::process::Command::new(program);
-        command.args(args).current_dir(&self.spec.folder).envs(environment).stdin(Stdio::null()).kill_on_drop(true);
-        command.env("VOUCH_HOOK", control.word()).env("VOUCH_ENVIRONMENT", realm.environment.word());
-        command.env("VOUCH_REGION", realm.region.word()).env("VOUCH_USER_ID", user_id);
-        command.env("VOUCH_SECONDS", by.as_secs().to_string());
-        let run = tokio::time::timeout(HOOK_TIMEOUT, command.output()).await;
-        let output = run.map_err(|_| HookError::Timeout(control))?;
-        let output = output.map_err(|error| HookError::NotStarted { control, error })?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let last_line = stderr.lines().last().unwrap_or("no output on standard error").to_owned();
-        Err(HookError::Failed { control, status: output.status, last_line })
+        let seconds = by.as_secs().to_string();
+        let vouch = [
+            ("VOUCH_HOOK", control.word()),
+            ("VOUCH_ENVIRONMENT", realm.environment.word()),
+            ("VOUCH_REGION", realm.region.word()),
+            ("VOUCH_USER_ID", user_id),
+            ("VOUCH_SECONDS", &seconds),
+        ];
+        let vouch = vouch.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let ran = hook_command::run((program, args), &self.spec.folder, environment.chain(vouch), HOOK_TIMEOUT).await;
+        ran.map(|_| ()).map_err(|error| match error {
+            HookFailure::Timeout(_) => HookError::Timeout(control),
+            HookFailure::NotStarted(error) => HookError::NotStarted { control, error },
+            HookFailure::Failed { status, last_line } => HookError::Failed { control, status, last_line },
+        })
     }
 
     /// The last part of its output, if the harness started it.

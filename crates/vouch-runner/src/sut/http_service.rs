@@ -1,11 +1,10 @@
 //! A program that serves HTTP: a backend or a cloud under test.
 
 use super::StartError;
-use super::child_process::{self, Program};
+use super::child_process::{self, ProgramTemplate};
 use super::http::{HttpCall, Template, fill};
 use super::ports::{ReservedPort, free_port, is_free};
 use super::process::{ProcessHandle, ProcessState, SutError};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vouch_sim::wire::client;
@@ -13,10 +12,7 @@ use vouch_sim::wire::client;
 /// How to start a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceSpec {
-    pub program: String,
-    pub args: Vec<Template>,
-    pub folder: PathBuf,
-    pub environment: Vec<(String, Template)>,
+    pub program: ProgramTemplate,
     /// A path or URL that answers with a status below 500 when the service is ready. Without one, an open port is enough.
     pub ready: Option<Template>,
     /// The maximum time until it is ready.
@@ -64,13 +60,7 @@ impl Service {
         let port = free_port().map_err(|error| cannot_start(spec, &error))?;
         let number = port.number.clone();
         let values: Vec<_> = values.iter().copied().chain([("port", number.as_str())]).collect();
-        let program = Program {
-            program: spec.program.clone(),
-            args: spec.args.iter().map(|arg| fill(arg, &values)).collect(),
-            folder: spec.folder.clone(),
-            environment: spec.environment.iter().map(|(name, text)| (name.clone(), fill(text, &values))).collect(),
-        };
-        let handle = child_process::start(&program).map_err(|error| cannot_start(spec, &error))?;
+        let handle = child_process::start(&spec.program.fill(&values)).map_err(|error| cannot_start(spec, &error))?;
         let address = format!("http://127.0.0.1:{number}");
         let ready = spec.ready.as_ref().map(|ready| fill(ready, &values));
         let service = Self { handle, address, port };
@@ -143,7 +133,7 @@ impl Service {
 }
 
 fn cannot_start(spec: &ServiceSpec, error: &std::io::Error) -> StartError {
-    StartError::of_program(&spec.program, &spec.folder, error)
+    StartError::of_program(&spec.program.program, &spec.program.folder, error)
 }
 
 impl Drop for Service {

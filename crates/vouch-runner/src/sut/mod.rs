@@ -9,6 +9,7 @@ mod callback_binding;
 mod child_process;
 mod cloud;
 mod cpu_wait;
+mod hook_command;
 mod http;
 mod http_service;
 mod in_process;
@@ -31,7 +32,7 @@ pub use backend::{
     Backend, BackendEnvironment, BackendLaunch, BackendRole, BackendSpec, ClientUserId, Credential, LogInFailure,
     Login, NamedUsers, Session, TokenCall, ValueCall,
 };
-pub use child_process::Program;
+pub use child_process::{Program, ProgramTemplate};
 pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, HookError, RealmSpec, USUAL_JWKS, USUAL_LEEWAY};
 pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};
 pub use http_service::{Service, ServiceError, ServiceSpec};
@@ -41,8 +42,7 @@ pub use outside_files::OutsideFiles;
 pub use process::{HostCallbacks, Process, SutError};
 pub use process_pool::{ProcessPool, ProcessTally};
 pub use remote::{
-    AddressError, ConnectAddress, DeviceHook, DeviceSpec, Preset, RemoteProgram, RemoteSdk, RemoteSpec, Streams,
-    Transport,
+    AddressError, ConnectAddress, DeviceHook, DeviceSpec, Preset, RemoteSdk, RemoteSpec, Streams, Transport,
 };
 
 use std::collections::BTreeSet;

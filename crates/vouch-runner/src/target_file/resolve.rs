@@ -7,7 +7,7 @@ use super::file::{
 };
 use crate::sut::{
     AppRole, BackendLaunch, BackendRole, BackendSpec, ClientUserId, CloudSpec, Deadlines, Login, Place, Program,
-    RealmSpec, ServiceSpec, Template, TokenCall, USUAL_JWKS, ValueCall,
+    ProgramTemplate, RealmSpec, ServiceSpec, Template, TokenCall, USUAL_JWKS, ValueCall,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -117,6 +117,21 @@ impl Resolver<'_> {
         map.iter().map(|(name, text)| (name.clone(), self.template(text, known))).collect()
     }
 
+    /// A command in which the `known` variables are replaced.
+    pub(super) fn program_template(
+        &self,
+        command: CommandLine,
+        env: &BTreeMap<String, Spanned<String>>,
+        known: &[&str],
+    ) -> ProgramTemplate {
+        ProgramTemplate {
+            program: self.program(command.program),
+            args: command.args.iter().map(|arg| self.template(arg, known)).collect(),
+            folder: self.folder.clone(),
+            environment: self.templates(env, known).into_iter().collect(),
+        }
+    }
+
     fn service(
         &self,
         command: CommandLine,
@@ -125,10 +140,7 @@ impl Resolver<'_> {
         known: &[&str],
     ) -> ServiceSpec {
         ServiceSpec {
-            program: self.program(command.program),
-            args: command.args.iter().map(|arg| self.template(arg, known)).collect(),
-            folder: self.folder.clone(),
-            environment: self.templates(env, known).into_iter().collect(),
+            program: self.program_template(command, env, known),
             ready: ready.map(|ready| self.path_or_url(ready, known)),
             connect_timeout: self.connect_timeout,
         }

@@ -2,9 +2,7 @@
 
 use super::file::{CommandLine, DeviceSection, HookSection, SdkSection};
 use super::resolve::Resolver;
-use crate::sut::{
-    ConnectAddress, DeviceHook, DeviceSpec, Preset, Program, RemoteProgram, RemoteSdk, RemoteSpec, SdkRole, Transport,
-};
+use crate::sut::{ConnectAddress, DeviceHook, DeviceSpec, Preset, Program, RemoteSdk, RemoteSpec, SdkRole, Transport};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,15 +38,7 @@ impl Resolver<'_> {
             Transport::Connect(_) => vec!["port"],
             Transport::Listen(_) => vec!["url", "installation"],
         };
-        let program = section.command.map(|command| {
-            let CommandLine { program, args } = command;
-            RemoteProgram {
-                program: self.program(program),
-                args: args.iter().map(|arg| self.template(arg, &known)).collect(),
-                folder: self.folder.clone(),
-                environment: self.templates(&section.env, &known).into_iter().collect(),
-            }
-        });
+        let program = section.command.map(|command| self.program_template(command, &section.env, &known));
         let device = self.device(section.device, matches!(transport, Transport::Listen(_)));
         let device = DeviceSpec { folder: self.folder.clone(), ..device };
         let connect_timeout = self.connect_timeout;

@@ -2,24 +2,17 @@
 //! iOS simulator.
 
 use super::super::StartError;
+use super::super::hook_command::{self, HookOutput};
 use super::super::http::{Template, fill};
-use super::super::signal::signal_group;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::task::JoinHandle;
 use vouch_spec::protocol::DeviceControl;
 use vouch_spec::scenario::Text;
 
 /// The longest time that a command of a hook may take: a phone reboots in less than two minutes.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(180);
-/// The longest output of a hook that is read, in bytes.
-const MAX_OUTPUT: u64 = 8 << 20;
-/// How long the rest of its output is waited for when it has ended.
-const DRAIN: Duration = Duration::from_millis(200);
 
 macro_rules! hooks {
     ($($(#[doc = $about:literal])+ $hook:ident = $word:literal),+ $(,)?) => {
@@ -142,53 +135,15 @@ impl DeviceSpec {
         let Some((program, args)) = words.split_first() else { return Ok(String::new()) };
         let what = format!("the device hook `{hook}` failed: `{}`", words.join(" "));
         let failed = |why: &dyn fmt::Display| StartError::new(&what, why);
-        let mut command = tokio::process::Command::new(program);
-        command.args(args).current_dir(&self.folder).kill_on_drop(true).process_group(0);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.env("VOUCH_HOOK", hook.word());
-        for (name, value) in &values {
-            command.env(format!("VOUCH_{}", name.to_uppercase()), value);
-        }
-        let mut child = command.spawn().map_err(|error| failed(&error))?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok());
-        let stdout = tokio::spawn(read_to_limit(child.stdout.take()));
-        let stderr = tokio::spawn(read_to_limit(child.stderr.take()));
-        let Ok(status) = tokio::time::timeout(HOOK_TIMEOUT, child.wait()).await else {
-            group.inspect(|group| signal_group(*group));
-            return Err(failed(&format!("it did not end within {HOOK_TIMEOUT:?}")));
-        };
-        let status = status.map_err(|error| failed(&error))?;
-        // A program that the hook leaves running, an app for example, may hold the pipes.
-        let (stdout, stderr) = (drained(stdout).await, drained(stderr).await);
-        if !status.success() {
-            let last = stderr.lines().last().unwrap_or("no output on standard error");
-            return Err(failed(&format!("{status} ({last})")));
-        }
+        let vouch = values.iter().map(|(name, value)| (format!("VOUCH_{}", name.to_uppercase()), *value));
+        let environment = vouch.chain([("VOUCH_HOOK".to_owned(), hook.word())]);
+        let ran = hook_command::run((program, args), &self.folder, environment, HOOK_TIMEOUT).await;
+        let HookOutput { stdout, stderr } = ran.map_err(|error| failed(&error))?;
         // `am start` reports some errors with the exit code 0.
         let error = stdout.lines().chain(stderr.lines()).find(|line| line.starts_with("Error"));
         match error.filter(|_| hook == DeviceHook::Launch && words[0] == "adb") {
             Some(error) => Err(failed(&error)),
             None => Ok(stdout),
-        }
-    }
-}
-
-/// Reads the output of a hook up to the limit.
-async fn read_to_limit(output: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let mut text = Vec::new();
-    if let Some(output) = output {
-        let _ = tokio::time::timeout(HOOK_TIMEOUT, output.take(MAX_OUTPUT).read_to_end(&mut text)).await;
-    }
-    text
-}
-
-/// The output of a hook that has ended.
-async fn drained(mut reader: JoinHandle<Vec<u8>>) -> String {
-    match tokio::time::timeout(DRAIN, &mut reader).await {
-        Ok(Ok(text)) => String::from_utf8_lossy(&text).into_owned(),
-        _ => {
-            reader.abort();
-            String::new()
         }
     }
 }

@@ -18,14 +18,13 @@ pub use streams::Streams;
 
 use self::listener::Listener;
 use self::process::RemoteProcess;
-use super::child_process::{self, Program};
+use super::child_process::{self, ProgramTemplate};
 use super::http::{Template, fill};
 use super::ports::{ReservedPort, free_port};
 use super::process::{HostCallbackHandler, HostCallbacks, Process, ProcessHandle, ProcessState, SutError};
 use super::{Deadlines, LaunchError, LaunchOptions, StartError};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -33,6 +32,8 @@ use vouch_spec::protocol::{MAX_UNSOLICITED, connect};
 
 /// The time between two tries to connect.
 const RETRY: Duration = Duration::from_millis(20);
+/// The variables that a program also gets as environment variables.
+const PASSED_ON: [&str; 3] = ["url", "installation", "port"];
 /// The longest time for which a launch waits for an app that was connected before.
 const COMES_BACK: Duration = Duration::from_secs(15);
 
@@ -45,22 +46,12 @@ pub enum Transport {
     Listen(SocketAddr),
 }
 
-/// The program of an SDK that is reached over a connection. Vouch starts it at each launch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteProgram {
-    pub program: String,
-    pub args: Vec<Template>,
-    /// The working directory.
-    pub folder: PathBuf,
-    pub environment: Vec<(String, Template)>,
-}
-
 /// An SDK that is reached over a connection, as a target file configures it.
 #[derive(Clone, Debug)]
 pub struct RemoteSpec {
     pub transport: Transport,
     /// The program to start at each launch. `None` if a device hook launches the app, or if the app runs already.
-    pub program: Option<RemoteProgram>,
+    pub program: Option<ProgramTemplate>,
     /// The device that the app runs on.
     pub device: DeviceSpec,
     /// The id with which the app dials in. `None`: Vouch gives each launch its own, or takes the first that comes.
@@ -243,20 +234,12 @@ impl RemoteSdk {
             return Ok(None);
         };
         let values = borrowed(values);
-        let mut environment = vec![];
-        for (variable, value) in [("VOUCH_URL", "url"), ("VOUCH_INSTALLATION", "installation"), ("VOUCH_PORT", "port")]
-        {
-            if let Some((_, text)) = values.iter().find(|(name, _)| *name == value) {
-                environment.push((variable.to_owned(), (*text).to_owned()));
-            }
-        }
-        environment.extend(spec.environment.iter().map(|(name, text)| (name.clone(), fill(text, &values))));
-        let program = Program {
-            program: spec.program.clone(),
-            args: spec.args.iter().map(|arg| fill(arg, &values)).collect(),
-            folder: spec.folder.clone(),
-            environment,
-        };
+        let mut program = spec.fill(&values);
+        // The variables of the target file come last: they win.
+        let own = std::mem::take(&mut program.environment);
+        let vouch = values.iter().filter(|(name, _)| PASSED_ON.contains(name));
+        let vouch = vouch.map(|(name, text)| (format!("VOUCH_{}", name.to_uppercase()), (*text).to_owned()));
+        program.environment = vouch.chain(own).collect();
         let started = child_process::start_with(&program, options);
         Ok(Some(started.map_err(|error| StartError::of_program(&program.program, &program.folder, &error))?))
     }
