@@ -3,12 +3,11 @@
 use super::stdout::Out;
 use super::{CliError, Done, runtime};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use vouch_runner::adapter_test::{CheckReport, Outcome, test};
 use vouch_runner::sut::{Deadlines, OrphanReaper, Program, SdkRole};
-use vouch_runner::target_file::Target;
-use vouch_spec::text::{Diagnostics, OutsideText, Source};
+use vouch_spec::text::OutsideText;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -61,16 +60,11 @@ fn adapter(args: &TestArgs) -> Result<(String, SdkRole, Deadlines), CliError> {
         let program = Program { program: program.into(), args: words.to_vec(), folder, environment: vec![] };
         return Ok((args.command.join(" "), SdkRole::Command(program), Deadlines::default()));
     };
-    let target = read(file)?;
+    let target = super::target(Some(file))?;
     match target.sdk {
         Some((name, role)) => Ok((name, role, target.deadlines)),
         None => Err(CliError::Usage(format!("{} has no [sdk]; only SDK adapters are checked", file.display()))),
     }
-}
-
-fn read(file: &Path) -> Result<Target, CliError> {
-    let source = Source::read(file).map_err(|error| CliError::Usage(error.to_string()))?;
-    Target::parse(&source).map_err(|mistakes| CliError::Files(Diagnostics(mistakes).tidy()))
 }
 
 fn print(name: &str, reports: &[CheckReport], broken: usize) -> std::io::Result<()> {

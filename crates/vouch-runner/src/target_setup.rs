@@ -168,13 +168,11 @@ impl ResolvedTarget {
     }
 
     async fn fill_sdk(&mut self, name: String, role: SdkRole) -> Result<(), TargetError> {
-        if let SdkRole::Remote(remote) = &role {
-            remote.spec.device.run(DeviceHook::Install, &remote.spec.device.values()).await?;
-            if !remote.starts_program() {
-                // There is one device.
-                self.max_jobs = Some(1);
-            }
+        if matches!(&role, SdkRole::Remote(remote) if !remote.starts_program()) {
+            // There is one device.
+            self.max_jobs = Some(1);
         }
+        role.install().await?;
         let began = Instant::now();
         let probed = role.probe(self.roles.deadlines).await?;
         self.start_time += began.elapsed();

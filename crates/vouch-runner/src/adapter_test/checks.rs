@@ -11,14 +11,23 @@ const END_OF_INPUT: Duration = Duration::from_secs(5);
 
 macro_rules! check {
     ($name:literal, $rule:literal, $needs:expr, $run:ident) => {
-        Check { name: $name, rule: $rule, needs: $needs, run: |session| -> Checked<'_> { Box::pin($run(session)) } }
+        check!($name, $rule, $needs, $run, starts: true)
+    };
+    ($name:literal, $rule:literal, $needs:expr, $run:ident, starts: $starts:literal) => {
+        Check {
+            name: $name,
+            rule: $rule,
+            needs: $needs,
+            starts: $starts,
+            run: |session| -> Checked<'_> { Box::pin($run(session)) },
+        }
     };
 }
 
 /// In the order of the protocol's page.
 pub(super) const CHECKS: &[Check] = &[
-    check!("before start", "a call that comes before `start` is answered with the code -32600", None, before_start),
-    check!("start", "`start` is answered at once, with an object", None, start),
+    check!("before start", "a call that comes before `start` is answered with the code -32600", None, before_start, starts: false),
+    check!("start", "`start` is answered at once, with an object", None, start, starts: false),
     check!("unknown method", "an unknown method is answered with the code -32601", None, unknown_method),
     check!("wrong params", "params that cannot be read are answered with the code -32602", None, wrong_params),
     check!("unknown notification", "an unknown notification is ignored", None, unknown_notification),
@@ -60,7 +69,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     check!("cancel", "`cancel` of a call that has ended is ignored", Some(Capability::Cancel), cancel),
     check!("stop", "`stop` is answered, then the process ends with code 0", None, stop),
-    check!("end of input", "the process ends when its input ends", None, end_of_input),
+    check!("end of input", "the process ends when its input ends", None, end_of_input, starts: false),
 ];
 
 async fn before_start(session: &Session) -> Result<(), Wrong> {
@@ -72,23 +81,19 @@ async fn start(session: &Session) -> Result<(), Wrong> {
 }
 
 async fn unknown_method(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     session.refused_with_code("vouchProbe", json!({}), -32601).await
 }
 
 async fn wrong_params(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     session.refused_with_code("signIn", json!({ "token": 7 }), -32602).await
 }
 
 async fn unknown_notification(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     session.notify("vouchProbe", json!({ "any": "thing" }));
     status(session).await
 }
 
 async fn calls_at_once(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     let calls = (0..16).map(|number| async move {
         if number % 2 == 0 { status(session).await } else { nobody_is_signed_in(session).await }
     });
@@ -96,13 +101,11 @@ async fn calls_at_once(session: &Session) -> Result<(), Wrong> {
 }
 
 async fn new_installation(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     status(session).await?;
     nobody_is_signed_in(session).await
 }
 
 async fn malformed_token(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     for token in ["", "not base64!", "bm90IGpzb24="] {
         session.refused("signIn", json!({ "token": token }), &[ErrorKind::InvalidSignInToken]).await?;
     }
@@ -110,19 +113,16 @@ async fn malformed_token(session: &Session) -> Result<(), Wrong> {
 }
 
 async fn long_line(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     let token = "A".repeat(512 * 1024);
     session.refused("signIn", json!({ "token": token }), &[ErrorKind::InvalidSignInToken]).await
 }
 
 async fn no_session(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     let params = json!({ "method": "GET", "path": "/v2/user/1" });
     session.refused("request", params, &[ErrorKind::NotSignedIn, ErrorKind::NotConfigured]).await
 }
 
 async fn storage(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     match session.call("storage", json!({})).await? {
         Ok(result) => read::<Items>("storage", result).map(|_| ()),
         Err(_) if session.claims(Capability::StorageFiles) => Ok(()),
@@ -131,7 +131,6 @@ async fn storage(session: &Session) -> Result<(), Wrong> {
 }
 
 async fn api_key(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     let params = json!({ "apiKey": "sk_us_0123456789", "environment": "sandbox", "region": "us" });
     session.accepted("configure", params).await?;
     session.accepted("setUserId", json!({ "userId": "6e0bd6c4-8a5f-4a35-9b3f-1f4f0f6f4b8e" })).await?;
@@ -143,7 +142,6 @@ async fn api_key(session: &Session) -> Result<(), Wrong> {
 }
 
 async fn identify(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     // The callback is refused, as by an app whose backend failed.
     match session.call("identify", json!({ "externalUserId": "app-user-ada" })).await? {
         Err(refusal) if refusal.kind().is_some_and(|kind| kind != ErrorKind::Unsupported) => Ok(()),
@@ -153,18 +151,15 @@ async fn identify(session: &Session) -> Result<(), Wrong> {
 }
 
 async fn refresh(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     let kinds = [ErrorKind::NotSignedIn, ErrorKind::NotConfigured, ErrorKind::Unsupported];
     session.refused("refresh", json!({}), &kinds).await
 }
 
 async fn clock(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     session.accepted("clock", json!({ "now": 1_767_229_200_000_i64 })).await.map(|_| ())
 }
 
 async fn lock(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     session.accepted("lockStorage", json!({ "locked": true })).await?;
     session
         .call("status", json!({}))
@@ -174,7 +169,6 @@ async fn lock(session: &Session) -> Result<(), Wrong> {
 }
 
 async fn cancel(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     // `initialize` was the first call.
     session.notify("cancel", json!({ "id": 1 }));
     session.notify("cancel", json!({ "id": 1_000_000 }));
@@ -182,7 +176,6 @@ async fn cancel(session: &Session) -> Result<(), Wrong> {
 }
 
 async fn stop(session: &Session) -> Result<(), Wrong> {
-    session.start().await?;
     session.stop().await
 }
 

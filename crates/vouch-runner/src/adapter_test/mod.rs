@@ -6,7 +6,7 @@ mod checks;
 mod session;
 
 use self::session::Session;
-use crate::sut::{Deadlines, DeviceHook, SdkRole, StartError};
+use crate::sut::{Deadlines, SdkRole, StartError};
 use std::future::Future;
 use std::pin::Pin;
 use vouch_spec::protocol::Capability;
@@ -56,6 +56,8 @@ struct Check {
     rule: &'static str,
     /// Only for adapters that claim this.
     needs: Option<Capability>,
+    /// Whether `start` comes before it.
+    starts: bool,
     run: for<'a> fn(&'a Session) -> Checked<'a>,
 }
 
@@ -66,9 +68,7 @@ struct Check {
 pub async fn test(role: &SdkRole, deadlines: Deadlines) -> Result<Vec<CheckReport>, StartError> {
     const FIRST: &str = "initialize";
     const RULE: &str = "`initialize` is answered with a protocol version, the name of the SDK, and known capabilities";
-    if let Some(device) = role.device() {
-        device.run(DeviceHook::Install, &device.values()).await?;
-    }
+    role.install().await?;
     let claims = match role.probe(deadlines).await? {
         Ok(initialized) => initialized,
         Err(error) => {
@@ -95,7 +95,13 @@ async fn run(check: &Check, role: &SdkRole, deadlines: Deadlines, claims: &Initi
         Err(Wrong::Environment(error)) => return Err(error),
         Err(Wrong::Adapter(what)) => return Ok(Outcome::Broken(what)),
     };
-    let checked = (check.run)(&session).await;
+    let checked = async {
+        if check.starts {
+            session.start().await?;
+        }
+        (check.run)(&session).await
+    };
+    let checked = checked.await;
     let outcome = match checked {
         Ok(()) => Outcome::Followed,
         Err(Wrong::Environment(error)) => return Err(error),

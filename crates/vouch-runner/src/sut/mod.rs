@@ -177,6 +177,14 @@ impl SdkRole {
         }
     }
 
+    /// Installs the app on its device, if the target file says how.
+    pub async fn install(&self) -> Result<(), StartError> {
+        if let Some(device) = self.device() {
+            device.run(DeviceHook::Install, &device.values()).await?;
+        }
+        Ok(())
+    }
+
     /// Starts a process, asks for its name and capabilities, and kills it.
     pub async fn probe(&self, deadlines: Deadlines) -> Result<Result<Initialized, SutError>, StartError> {
         let launched = self.launch(Arc::new(process::IgnoreCallbacks), deadlines, LaunchOptions::default()).await;
