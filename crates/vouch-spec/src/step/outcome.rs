@@ -153,7 +153,7 @@ impl<'de> Deserialize<'de> for Outcomes {
 
             fn visit_u64<E: de::Error>(self, status: u64) -> Result<Outcomes, E> {
                 let status = u16::try_from(status).ok().filter(|status| (100..600).contains(status));
-                let status = status.ok_or_else(|| E::custom("an HTTP status lies between 100 and 599"))?;
+                let status = status.ok_or_else(|| E::custom("an HTTP status is between 100 and 599"))?;
                 Ok(Outcomes(vec![Outcome::Http(status)]))
             }
 
