@@ -1,7 +1,8 @@
 //! The reference SDK in the process of the harness: the same adapter protocol over an in-memory pipe.
 
 use super::Deadlines;
-use super::process::{CLEAN_EXIT, HostCallbackHandler, HostCallbacks, Process, ProcessHandle, ProcessState};
+use super::callback_binding::CallbackBinding;
+use super::process::{CLEAN_EXIT, HostCallbacks, Process, ProcessHandle, ProcessState};
 use async_trait::async_trait;
 use std::sync::{Arc, OnceLock};
 use tokio::io::duplex;
@@ -40,7 +41,7 @@ pub(super) fn launch(
         }
     });
     let (peer, conversation) =
-        connect(near_read, near_write, MAX_UNSOLICITED, |_| Arc::new(HostCallbackHandler(callbacks)));
+        connect(near_read, near_write, MAX_UNSOLICITED, |_| Arc::new(CallbackBinding::new(callbacks)));
     tokio::spawn(conversation);
     let _ = hosted.adapter.set(adapter.abort_handle());
     Process::new(peer, hosted, deadlines)

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use vouch_sim::reference::sdk::ports::WriteFault;
 use vouch_spec::protocol::message::{Harness, Initialize, Initialized};
-use vouch_spec::protocol::{CallError, Handler, MIN_VERSION, Peer, Refusal, VERSION, Violation};
+use vouch_spec::protocol::{CallError, MIN_VERSION, Peer, Refusal, VERSION, Violation};
 
 /// Handles the requests and notifications that an adapter sends to the harness.
 #[async_trait]
@@ -34,19 +34,6 @@ impl HostCallbacks for IgnoreCallbacks {
     }
 
     fn notification(&self, _: &str, _: Value) {}
-}
-
-pub(super) struct HostCallbackHandler(pub Arc<dyn HostCallbacks>);
-
-#[async_trait]
-impl Handler for HostCallbackHandler {
-    async fn request(&self, method: &str, params: Value) -> Result<Value, Refusal> {
-        self.0.request(method, params).await
-    }
-
-    fn notification(&self, method: &str, params: Value) {
-        self.0.notification(method, params);
-    }
 }
 
 /// A failure of the process itself, as opposed to an error that its SDK returned.

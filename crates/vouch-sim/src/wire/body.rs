@@ -20,6 +20,13 @@ pub(super) enum BodyDelivery {
     StallHalfway,
 }
 
+impl BodyDelivery {
+    /// Whether the second half never comes.
+    fn is_half(self) -> bool {
+        matches!(self, BodyDelivery::CutHalfway | BodyDelivery::StallHalfway)
+    }
+}
+
 /// Pieces of a dripping body, and the pause before each.
 const PIECES: usize = 8;
 const PAUSE: Duration = Duration::from_millis(25);
@@ -47,8 +54,7 @@ pub(super) struct FaultyBody {
 impl FaultyBody {
     pub fn new(body: Bytes, delivery: BodyDelivery) -> Self {
         let (whole, piece) = (body.len() as u64, body.len().div_ceil(PIECES).max(1));
-        let half = matches!(delivery, BodyDelivery::CutHalfway | BodyDelivery::StallHalfway);
-        let left = if half { body.slice(..body.len() / 2) } else { body };
+        let left = if delivery.is_half() { body.slice(..body.len() / 2) } else { body };
         let blanks = if delivery == BodyDelivery::EndlessDrip { ENDLESS_PIECES } else { 0 };
         Self { left, whole, piece, delivery, pause: None, blanks }
     }
@@ -67,12 +73,13 @@ impl Body for FaultyBody {
             this.blanks -= 1;
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b" ")))));
         }
-        if this.left.is_empty() && this.delivery == BodyDelivery::StallHalfway {
-            // Until the caller goes away, or the case ends.
-            return Poll::Pending;
-        }
         if this.left.is_empty() {
-            return Poll::Ready((this.delivery == BodyDelivery::CutHalfway).then_some(Err(BodyCutError)));
+            return match this.delivery {
+                BodyDelivery::CutHalfway => Poll::Ready(Some(Err(BodyCutError))),
+                // Until the caller goes away, or the case ends.
+                BodyDelivery::StallHalfway => Poll::Pending,
+                _ => Poll::Ready(None),
+            };
         }
         if this.delivery != BodyDelivery::Drip {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.left)))));
@@ -85,8 +92,7 @@ impl Body for FaultyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        let half = matches!(self.delivery, BodyDelivery::CutHalfway | BodyDelivery::StallHalfway);
-        self.left.is_empty() && self.blanks == 0 && !half
+        self.left.is_empty() && self.blanks == 0 && !self.delivery.is_half()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -94,7 +100,6 @@ impl Body for FaultyBody {
             return SizeHint::new();
         }
         // What is announced, which a broken-off body does not keep.
-        let half = matches!(self.delivery, BodyDelivery::CutHalfway | BodyDelivery::StallHalfway);
-        SizeHint::with_exact(if half { self.whole } else { self.left.len() as u64 })
+        SizeHint::with_exact(if self.delivery.is_half() { self.whole } else { self.left.len() as u64 })
     }
 }

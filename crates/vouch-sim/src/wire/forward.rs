@@ -39,8 +39,7 @@ impl ForwardingUpstream {
             Ok(body) => Some(WireResponse { status, headers, body }),
             Err(error @ BodyError::TooLong) => {
                 let why = format!("{error}, which is more than Vouch takes");
-                let body = serde_json::json!({ "error": why });
-                Some(WireResponse::json(StatusCode::BAD_GATEWAY, &body).reason(&why))
+                Some(WireResponse::not_passed_on(StatusCode::BAD_GATEWAY, &why))
             }
             Err(BodyError::Http(_)) => None,
         }

@@ -50,6 +50,11 @@ impl WireResponse {
         Self { status, headers, body: Bytes::from(body) }
     }
 
+    /// The answer in the place of one that Vouch does not pass on, with the reason for clients and for people.
+    pub(super) fn not_passed_on(status: StatusCode, reason: &str) -> Self {
+        Self::json(status, &serde_json::json!({ "error": reason })).reason(reason)
+    }
+
     /// The same with a header that says why the simulated cloud refuses, for the people who read the transcript.
     #[must_use]
     pub fn reason(self, reason: &str) -> Self {
@@ -314,8 +319,7 @@ async fn serve(
 /// The answer to a request whose body Vouch does not take. The transcript has it without the body.
 fn too_long_request() -> WireResponse {
     let why = format!("the body of the request is longer than {MAX_BODY} bytes, which is more than Vouch takes");
-    let body = serde_json::json!({ "error": why });
-    WireResponse::json(StatusCode::PAYLOAD_TOO_LARGE, &body).reason(&why)
+    WireResponse::not_passed_on(StatusCode::PAYLOAD_TOO_LARGE, &why)
 }
 
 /// Notes in the transcript when the caller goes away before its answer: hyper then drops the work.

@@ -1,7 +1,6 @@
 //! The first line of an app that dials in: the notification `hello` with its installation id.
 
 use serde::Deserialize;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use vouch_spec::protocol::message::Hello;
 use vouch_spec::text::OutsideText;
@@ -10,8 +9,6 @@ use vouch_spec::text::OutsideText;
 const MAX_HELLO: usize = 4096;
 /// The longest installation id, in characters.
 const MAX_INSTALLATION: usize = 200;
-/// The time that an app has for its first line.
-pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 struct Line {
@@ -21,8 +18,7 @@ struct Line {
 
 /// Reads the first line and returns the installation id, or what is wrong with the line.
 pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, String> {
-    let line = tokio::time::timeout(HELLO_TIMEOUT, read_line(stream)).await;
-    let line = line.map_err(|_| format!("it sent no line within {HELLO_TIMEOUT:?}"))??;
+    let line = read_line(stream).await?;
     let wrong = || format!("its first line is not `hello` with an installation: {}", shown(&line));
     let hello: Line = serde_json::from_slice(&line).map_err(|_| wrong())?;
     let installation = hello.params.installation;

@@ -16,6 +16,8 @@ use vouch_spec::text::OutsideText;
 
 /// The most connections that may wait at once.
 const MAX_WAITING: usize = 64;
+/// The time that an app has from its connection to the end of its first line.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection whose app has said which installation it is.
 pub(super) struct Arrived {
@@ -155,8 +157,8 @@ async fn accept_all(socket: TcpListener, listener: Weak<Listener>) {
         };
         let listener = listener.clone();
         tokio::spawn(async move {
-            let greeted = tokio::time::timeout(hello::HELLO_TIMEOUT, greet(stream)).await;
-            let greeted = greeted.unwrap_or_else(|_| Err(format!("no `hello` within {:?}", hello::HELLO_TIMEOUT)));
+            let greeted = tokio::time::timeout(HELLO_TIMEOUT, greet(stream)).await;
+            let greeted = greeted.unwrap_or_else(|_| Err(format!("no `hello` within {HELLO_TIMEOUT:?}")));
             let _place = place;
             let Some(listener) = listener.upgrade() else { return };
             let why = match greeted {
@@ -174,12 +176,10 @@ async fn accept_all(socket: TcpListener, listener: Weak<Listener>) {
 async fn greet(stream: TcpStream) -> Result<Arrived, String> {
     let _ = stream.set_nodelay(true);
     let mut first = [0; 4];
-    let peeked = tokio::time::timeout(hello::HELLO_TIMEOUT, peek(&stream, &mut first)).await;
-    let is_web_socket = matches!(peeked, Ok(Ok(4)) if &first == b"GET ");
+    let peeked = peek(&stream, &mut first).await;
+    let is_web_socket = matches!(peeked, Ok(4) if &first == b"GET ");
     let mut streams = if is_web_socket {
-        let opened = tokio::time::timeout(hello::HELLO_TIMEOUT, web_socket::accept(stream)).await;
-        let opened = opened.map_err(|_| "its WebSocket handshake did not end".to_owned())?;
-        opened.map_err(|error| format!("it is no WebSocket: {error}"))?
+        web_socket::accept(stream).await.map_err(|error| format!("it is no WebSocket: {error}"))?
     } else {
         Streams::of(stream)
     };

@@ -18,10 +18,11 @@ pub use streams::Streams;
 
 use self::listener::Listener;
 use self::process::RemoteProcess;
+use super::callback_binding::CallbackBinding;
 use super::child_process::{self, ProgramTemplate};
 use super::http::{Template, fill};
 use super::ports::{ReservedPort, free_port};
-use super::process::{HostCallbackHandler, HostCallbacks, Process, ProcessHandle, ProcessState, SutError};
+use super::process::{HostCallbacks, Process, ProcessHandle, ProcessState, SutError};
 use super::{Deadlines, LaunchError, LaunchOptions, StartError};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
@@ -133,7 +134,7 @@ impl RemoteSdk {
         deadlines: Deadlines,
     ) -> Process {
         let Streams { read, write } = streams;
-        let (peer, conversation) = connect(read, write, MAX_UNSOLICITED, |_| Arc::new(HostCallbackHandler(callbacks)));
+        let (peer, conversation) = connect(read, write, MAX_UNSOLICITED, |_| Arc::new(CallbackBinding::new(callbacks)));
         let handle: Arc<dyn ProcessHandle> = if let Some(child) = &launched.child {
             tokio::spawn(conversation);
             child.clone()
@@ -192,10 +193,14 @@ impl RemoteSdk {
     async fn connection(&self, launched: &Launched, began: Instant) -> Result<(Streams, Option<String>), LaunchError> {
         let child = launched.child.as_deref();
         loop {
-            let (place, why) = match &launched.way {
-                Way::To { address, url, .. } => match address.connect().await {
+            // Each way takes a moment before it fails.
+            let refused = match &launched.way {
+                Way::To { address, .. } => match address.connect().await {
                     Ok(streams) => return Ok((streams, None)),
-                    Err(error) => (format!("to {url}"), error.to_string()),
+                    Err(error) => {
+                        tokio::time::sleep(RETRY).await;
+                        error.to_string()
+                    }
                 },
                 Way::From { listener, installation } => match listener.take(installation.as_deref(), RETRY).await {
                     Some(arrived) => {
@@ -204,16 +209,21 @@ impl RemoteSdk {
                         }
                         return Ok((arrived.streams, Some(arrived.installation)));
                     }
-                    None => (format!("from the app at {}", listener.address()), listener.seen(installation.as_deref())),
+                    None => String::new(),
                 },
             };
             if let Some(failure) = ended(child) {
                 return Err(failure.into());
             }
             if began.elapsed() > self.patience() {
-                return Err(self.no_connection(child, &place, &why));
+                return Err(match &launched.way {
+                    Way::To { url, .. } => self.no_connection(child, &format!("to {url}"), &refused),
+                    Way::From { listener, installation } => {
+                        let place = format!("from the app at {}", listener.address());
+                        self.no_connection(child, &place, &listener.seen(installation.as_deref()))
+                    }
+                });
             }
-            tokio::time::sleep(RETRY).await;
         }
     }
 
