@@ -10,6 +10,7 @@ mod compatible;
 mod completions;
 mod connection;
 mod diff;
+mod doctor;
 #[cfg(feature = "explore")]
 mod explore;
 mod history;
@@ -35,6 +36,7 @@ mod report;
 mod reports;
 mod run;
 mod schema;
+mod shell_word;
 mod show;
 mod signals;
 mod stdout;
@@ -108,6 +110,8 @@ enum Command {
     List(list::Args),
     /// Validate scenario, target and load files; run nothing.
     Check(check::Args),
+    /// Say why a target does not come up: checks this machine, and what the target file needs of it.
+    Doctor(doctor::Args),
     /// Check an adapter alone, before any scenario.
     Adapter(adapter::Args),
     /// Show which scenarios prove each clause.
@@ -334,6 +338,7 @@ fn run_command() -> ExitCode {
         Command::Worker(args) => worker::run(&args),
         Command::MockCloud(args) => mock_cloud::run(&args),
         Command::MockCloudHook(args) => mock_cloud_hook::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Adapter(args) => adapter::run(args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),
         Command::Schema(args) => schema::run(&args),

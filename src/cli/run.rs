@@ -2,6 +2,7 @@
 
 use super::connection;
 use super::reports::{self, ReportFile};
+use super::shell_word::shell_word;
 use super::signals::interrupts;
 use super::stdout::Out;
 use super::{CliError, Done, RoleName, Selection, argument_texts, record_path, runtime};
@@ -18,6 +19,7 @@ use vouch_runner::run::Shard;
 use vouch_runner::run::event::RunEvent;
 use vouch_runner::sut::OrphanReaper;
 use vouch_runner::temporary_folder;
+use vouch_spec::text::OutsideText;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -180,7 +182,9 @@ fn run_suite(args: Args) -> Done {
         });
         let (report, failed) = match run.await {
             Ok(report) => (Box::new(report), None),
-            Err(Error::NotStarted { error, report }) => (report, Some(CliError::from(error))),
+            Err(Error::NotStarted { error, report }) => {
+                (report, Some(with_doctor(error.into(), args.target.as_deref())))
+            }
             Err(error) => return Err(error.into()),
         };
         // Whatever cannot be written, all else is.
@@ -198,6 +202,18 @@ fn run_suite(args: Args) -> Done {
     drop(runtime);
     orphans.end_all();
     done
+}
+
+/// Names the command that says why a target does not come up.
+fn with_doctor(error: CliError, target: Option<&Path>) -> CliError {
+    let Some(target) = target else { return error };
+    let target = shell_word(&OutsideText::line(&target.display().to_string()).into_string());
+    let add = |what: String| format!("{what}\nto see why: vouch doctor --target {target}");
+    match error {
+        CliError::Environment(what) => CliError::Environment(add(what)),
+        CliError::NotReady(what) => CliError::NotReady(add(what)),
+        other => other,
+    }
 }
 
 /// Writes the list of known failures, if the arguments ask for it. An interrupted run knows only some of them.

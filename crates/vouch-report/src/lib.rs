@@ -20,5 +20,5 @@ mod run_text;
 mod sarif;
 
 pub use compare::{CaseChange, Diff, History, Matrix, MatrixFormat, diff};
-pub use console::{Console, Detail};
+pub use console::{Console, Detail, wrapped};
 pub use format::{Format, ViewError};

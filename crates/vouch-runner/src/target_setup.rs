@@ -182,8 +182,7 @@ impl ResolvedTarget {
             self.roles.capabilities.insert(Capability::StorageLock);
         }
         self.roles.tells_time = self.roles.capabilities.contains(&Capability::Clock);
-        if initialized.token_storage.contains(&Area::Volatile) {
-            let what = "its adapter declares `volatile` in `tokenStorage`, which other apps can read; tokens must not be there";
+        if let Some(what) = unfit(&initialized) {
             return Err(TargetError::NotReady { name, error: SutError::new(what.to_owned()) });
         }
         if matches!(role, SdkRole::Command(_)) && self.roles.capabilities.contains(&Capability::Reuse) {
@@ -258,6 +257,12 @@ fn built_in_offer(roles: &RoleSetup) -> Offer {
 
 fn build(name: &str, version: &str, platform: &str) -> SdkName {
     SdkName { name: name.into(), version: version.into(), platform: platform.into() }
+}
+
+/// Why an SDK cannot be tested, by what its adapter says of it.
+pub(crate) fn unfit(initialized: &Initialized) -> Option<&'static str> {
+    let what = "its adapter declares `volatile` in `tokenStorage`, which other apps can read; tokens must not be there";
+    initialized.token_storage.contains(&Area::Volatile).then_some(what)
 }
 
 fn ready(name: &str, probed: Result<Initialized, SutError>) -> Result<Initialized, TargetError> {

@@ -3,6 +3,7 @@
 mod files;
 mod questions;
 
+use super::shell_word::shell_word;
 use super::stdout::Out;
 use super::{CliError, Done};
 use clap::ValueEnum;
@@ -158,7 +159,8 @@ fn print(folder: &Path, choice: &Choice, files: &[files::NewFile]) -> std::io::R
             "\nmove the CI step to the root of your repository, and write the path of the target file in it"
         )?;
     }
-    let target = quoted(&shown(if folder == Path::new(".") { "vouch.toml".into() } else { folder.join("vouch.toml") }));
+    let target =
+        shell_word(&shown(if folder == Path::new(".") { "vouch.toml".into() } else { folder.join("vouch.toml") }));
     let second = match choice.part {
         Part::Sdk => format!("vouch adapter test --target {target}"),
         Part::App | Part::Backend => format!("vouch list --role {}", choice.part.section()),
@@ -170,12 +172,6 @@ fn print(folder: &Path, choice: &Choice, files: &[files::NewFile]) -> std::io::R
     writeln!(out, "  {second}")?;
     writeln!(out, "  vouch run --target {target}{role} --report html=report.html")?;
     writeln!(out, "\nFill in the places marked FILL IN. docs/targets.md and docs/sdk-authors.md of Vouch explain them.")
-}
-
-/// A word of a shell.
-fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+:@".contains(character);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 impl Part {
@@ -239,6 +235,5 @@ mod tests {
         assert_eq!(name_of(Path::new("/x/acme.sdk"), Part::Sdk), "acme.sdk");
         assert_eq!(name_of(Path::new("/x/two words"), Part::App), "my-app");
         assert_eq!(name_of(Path::new("/"), Part::Cloud), "my-cloud");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

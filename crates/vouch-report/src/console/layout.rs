@@ -28,6 +28,11 @@ pub(super) fn wrap(text: &str, width: usize, first: &str, rest: &str) -> String 
     textwrap::fill(text, options)
 }
 
+/// A text in lines that fit the terminal, or 80 columns. `first` begins the first line, `rest` the others.
+pub fn wrapped(text: &str, first: &str, rest: &str) -> String {
+    wrap(text, width(), first, rest)
+}
+
 /// Several lines, each wrapped, with an indent.
 pub(super) fn block(text: &str, width: usize, indent: &str) -> String {
     let deeper = format!("{indent}       ");

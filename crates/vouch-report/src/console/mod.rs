@@ -9,6 +9,7 @@ mod safe_events;
 use crate::run_text::{counted, reuse_notes, shard_words};
 use console::Style;
 use layout::wrap;
+pub use layout::wrapped;
 use progress::Progress;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -5,7 +5,7 @@
 mod checks;
 mod session;
 
-use self::session::Session;
+pub(crate) use self::session::Session;
 use crate::sut::{Deadlines, SdkRole, StartError};
 use std::future::Future;
 use std::pin::Pin;
@@ -37,7 +37,7 @@ type Checked<'a> = Pin<Box<dyn Future<Output = Result<(), Wrong>> + Send + 'a>>;
 
 /// Why a check did not end well.
 #[derive(Debug, thiserror::Error)]
-enum Wrong {
+pub(crate) enum Wrong {
     #[error("{0}")]
     Adapter(String),
     #[error(transparent)]
@@ -90,7 +90,7 @@ async fn run(check: &Check, role: &SdkRole, deadlines: Deadlines, claims: &Initi
     if let Some(needed) = check.needs.filter(|needed| !claims.capabilities.contains(needed)) {
         return Ok(Outcome::NotApplicable(format!("the adapter does not claim {needed}")));
     }
-    let session = match Session::launch(role, deadlines, claims).await {
+    let session = match Session::launch(role, deadlines, claims, None).await {
         Ok(session) => session,
         Err(Wrong::Environment(error)) => return Err(error),
         Err(Wrong::Adapter(what)) => return Ok(Outcome::Broken(what)),
@@ -111,11 +111,14 @@ async fn run(check: &Check, role: &SdkRole, deadlines: Deadlines, claims: &Initi
     Ok(outcome)
 }
 
-/// The error and the last line that the adapter wrote on standard error.
-fn with_stderr(error: crate::sut::SutError) -> String {
-    match error.stderr.trim_end().lines().last() {
-        Some(line) => format!("{}; standard error ends with: {line}", error.what),
-        None => error.what,
+/// The error, and the line that the adapter wrote on standard error that says most: its last error, else its last line.
+pub(crate) fn with_stderr(error: crate::sut::SutError) -> String {
+    let is_error = |line: &&str| ["Error", "error:", "Exception"].iter().any(|word| line.contains(word));
+    let mut lines = error.stderr.trim_end().lines().rev();
+    match (lines.clone().find(is_error), lines.next()) {
+        (Some(line), Some(last)) if line != last => format!("{}; standard error has: {}", error.what, line.trim()),
+        (_, Some(last)) => format!("{}; standard error ends with: {last}", error.what),
+        (_, None) => error.what,
     }
 }
 

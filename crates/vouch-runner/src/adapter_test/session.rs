@@ -1,11 +1,14 @@
 //! One process of the adapter under test.
 
 use super::{Wrong, with_stderr};
-use crate::sut::{Deadlines, DeviceHook, HostCallbacks, LaunchError, LaunchOptions, Process, SdkRole, SutError};
+use crate::sut::{
+    Deadlines, DeviceHook, HostCallbacks, LaunchError, LaunchOptions, OutsideFiles, Process, SdkRole, SutError,
+};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -18,7 +21,7 @@ const NOW: i64 = 1_767_225_600_000;
 const REFUSED: i64 = -32000;
 
 /// See the module.
-pub(super) struct Session {
+pub(crate) struct Session {
     process: Process,
     folder: TempDir,
     claims: Initialized,
@@ -55,12 +58,21 @@ impl HostCallbacks for Notes {
 }
 
 impl Session {
-    /// Launches a process and sends `initialize`.
-    pub async fn launch(role: &SdkRole, deadlines: Deadlines, claims: &Initialized) -> Result<Self, Wrong> {
+    /// Launches a process and sends `initialize`. Files that it writes outside its folders are noted in `outside`.
+    pub async fn launch(
+        role: &SdkRole,
+        deadlines: Deadlines,
+        claims: &Initialized,
+        outside: Option<&Arc<OutsideFiles>>,
+    ) -> Result<Self, Wrong> {
         let folder = crate::temporary_folder::create()
             .map_err(|error| Wrong::Adapter(format!("no temporary folder: {error}")))?;
         let said = Arc::new(Notes::default());
-        let options = LaunchOptions { temp_dir: Some(folder.path()), ..LaunchOptions::default() };
+        let options = LaunchOptions {
+            intercept_writes: outside.map(|outside| (folder.path(), outside)),
+            temp_dir: Some(folder.path()),
+            ..LaunchOptions::default()
+        };
         if let Some(device) = role.device() {
             device.run(DeviceHook::Clear, &device.values()).await?;
         }
@@ -78,6 +90,11 @@ impl Session {
     /// Whether the adapter claims a capability.
     pub fn claims(&self, capability: Capability) -> bool {
         self.claims.capabilities.contains(&capability)
+    }
+
+    /// The folder of the device, which is also that for temporary files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Sends `start`, with servers at which nothing answers.

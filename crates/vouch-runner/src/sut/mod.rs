@@ -44,6 +44,7 @@ pub use process_pool::{ProcessPool, ProcessTally};
 pub use remote::{
     AddressError, ConnectAddress, DeviceHook, DeviceSpec, Preset, RemoteSdk, RemoteSpec, Streams, Transport,
 };
+pub use write_interceptor::works as can_intercept_writes;
 
 use std::collections::BTreeSet;
 use std::path::Path;

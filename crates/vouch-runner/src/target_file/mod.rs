@@ -84,6 +84,11 @@ impl Target {
         self.cloud.as_ref().and_then(|cloud| cloud.rotation).or(profile.rotation)
     }
 
+    /// Whether it fills any role.
+    pub fn fills_a_role(&self) -> bool {
+        !self.roles().is_empty()
+    }
+
     /// The roles that it fills. Roles that one implementation fills together are in one list.
     pub fn roles(&self) -> Vec<&'static [Role]> {
         let mut roles: Vec<&'static [Role]> = Vec::new();
