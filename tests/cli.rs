@@ -3,7 +3,6 @@
 mod common;
 
 use common::{stderr, stdout, target, unwrapped, vouch};
-use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 
 #[test]
@@ -242,37 +241,6 @@ fn schemas_are_json_schemas_and_the_scenario_schema_has_the_steps() {
         assert!(schema["$schema"].as_str().is_some_and(|s| s.contains("json-schema.org")), "{what}");
     }
     vouch().arg("schema").assert().stdout(contains("corruptStorage"));
-}
-
-#[test]
-fn init_writes_an_adapter_with_which_a_run_gives_a_verdict_and_overwrites_nothing() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let init = |part: &str, more: &[&str]| {
-        vouch().args(["init", "--role", part]).args(more).arg(folder.path().join(part)).assert()
-    };
-    let run = |part: &str, filter: &str| {
-        let target = folder.path().join(part).join("vouch.toml");
-        vouch().args(["run", "--ci", "--no-record", "-f", filter, "-t"]).arg(target).assert().code(1)
-    };
-    let written = stdout(&init("sdk", &["--name", "acme-health", "--ci", "github"]).success());
-    assert!(written.contains("conformance.yml") && written.contains("vouch adapter test --target"), "{written}");
-    let out = unwrapped(&stdout(&run("sdk", "first-sign-in")));
-    assert!(out.contains("acme-health") && out.contains("signIn is not filled in"), "{out}");
-    init("app", &[]).success();
-    let out = unwrapped(&stdout(&run("app", "REC-1")));
-    assert!(out.contains("is not filled in"), "{out}");
-    for part in ["backend", "cloud"] {
-        init(part, &[]).success();
-        vouch().args(["check", "-t"]).arg(folder.path().join(part).join("vouch.toml")).assert().success();
-    }
-    let file = folder.path().join("sdk/adapter.py");
-    std::fs::write(&file, "mine").expect("writable");
-    init("sdk", &["--language", "node"]).code(2).stderr(contains("vouch.toml exists already"));
-    std::fs::remove_file(folder.path().join("sdk/vouch.toml")).expect("it was written");
-    init("sdk", &[]).code(2).stderr(contains("adapter.py exists already").and(contains("nothing was written")));
-    assert!(!folder.path().join("sdk/vouch.toml").exists());
-    assert_eq!(std::fs::read_to_string(&file).expect("readable"), "mine");
-    vouch().arg("init").arg(folder.path()).assert().code(2).stderr(contains("say what is under test: --role"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ import { CallError, serve } from './vouch-adapter.mjs';
  * @returns {never}
  */
 function fillIn(what, ..._params) {
-  throw new CallError('internal', `template.mjs: fill in ${what}`);
+  throw new CallError('unsupported', `template.mjs: fill in ${what}`);
 }
 
 serve({
@@ -70,19 +70,20 @@ serve({
       // Erases the session and the configuration.
       signOut: () => fillIn('signOut'),
 
-      // A list of: configured, signedIn, useApiKey, useSignInToken, pendingReauthentication.
-      status: () => fillIn('status'),
+      // FILL IN: a list of: configured, signedIn, useApiKey, useSignInToken, pendingReauthentication. As written here nobody
+      // is ever signed in.
+      status: () => [],
 
-      // The id of the signed-in user, or null.
-      currentUserId: () => fillIn('currentUserId'),
+      // FILL IN: the id of the signed-in user, or null.
+      currentUserId: () => null,
 
       // One call to the vendor API, with the SDK's own choice of host and credentials. Returns {status, body}: the HTTP
       // status and the parsed JSON, or null. An HTTP status is a result, not an error.
       request: ({ method, path, body }, { signal }) => fillIn('request', method, path, body, signal),
 
-      // Everything that the SDK keeps: a list of {area: 'secure' | 'plain' | 'volatile', key, value}. Delete this call when
-      // you claim `storageFiles`.
-      storage: () => fillIn('storage'),
+      // FILL IN: everything that the SDK keeps: a list of {area: 'secure' | 'plain' | 'volatile', key, value}. As written here
+      // nothing is kept. Delete this call when you claim `storageFiles`.
+      storage: () => [],
 
       // The calls below are optional: delete those that your SDK does not have.
 

@@ -58,3 +58,20 @@ pub fn fail_writes_beyond_the_limit() {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
 }
+
+/// A question on a terminal hides the cursor. Ctrl-C then ends this process, and shows it again.
+pub fn restore_cursor_on_interrupt() {
+    extern "C" fn end(_: libc::c_int) {
+        const SHOW_CURSOR: &[u8] = b"\x1b[?25h\n";
+        // SAFETY: both calls are safe in a signal handler; what cannot be written is lost.
+        unsafe {
+            let _ = libc::write(libc::STDERR_FILENO, SHOW_CURSOR.as_ptr().cast(), SHOW_CURSOR.len());
+            libc::_exit(INTERRUPTED.into());
+        }
+    }
+    let handler: extern "C" fn(libc::c_int) = end;
+    // SAFETY: the handler makes async-signal-safe calls only.
+    unsafe {
+        libc::signal(libc::SIGINT, handler as libc::sighandler_t);
+    }
+}

@@ -37,7 +37,10 @@ test('the template answers, claims nothing, says what to fill in, and exits when
   const { harness, child, exit } = start('template.mjs');
   assert.deepEqual((await harness.call('initialize', { protocol: 1 })).result.capabilities, []);
   await harness.call('start', LAUNCH);
-  assert.match((await harness.call('status')).error.message, /fill in/);
+  assert.deepEqual((await harness.call('status')).result, { status: [] });
+  const { error } = await harness.call('signIn', { token: 'x' });
+  assert.match(error.message, /fill in signIn/);
+  assert.equal(error.data.kind, 'unsupported');
   child.stdin.end();
   assert.deepEqual(await exit, [0, null]);
 });

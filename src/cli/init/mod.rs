@@ -1,6 +1,7 @@
 //! `vouch init`.
 
 mod files;
+mod publish;
 mod questions;
 
 use super::shell_word::shell_word;
@@ -10,6 +11,7 @@ use clap::ValueEnum;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use vouch_runner::report::print_stderr;
 use vouch_spec::text::OutsideText;
 
 #[derive(clap::Args)]
@@ -21,7 +23,8 @@ use vouch_spec::text::OutsideText;
 On a terminal it asks for what is not given. Elsewhere it never asks: --role must be given, --language is `python`, --name is the
 name of the folder, and --ci is `none`.
 
-Exit codes: 0 written, 2 usage error or a file is there already (nothing is written), 3 a file cannot be written.")]
+Exit codes: 0 written, 2 usage error or a file is there already, 3 a file cannot be written, 130 interrupted. Where it is not 0,
+nothing is written.")]
 pub struct Args {
     /// What is under test.
     #[arg(long, value_enum)]
@@ -60,7 +63,7 @@ enum Part {
 /// The language of the adapter.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Language {
-    /// An adapter that runs as it is, and refuses calls until they are filled in.
+    /// An adapter that runs as it is, to fill in call by call.
     Python,
     /// The same for an SDK, with the kit that speaks the protocol.
     Node,
@@ -94,52 +97,44 @@ struct Choice {
 }
 
 pub fn run(args: &Args) -> Done {
-    let choice = questions::choice(args)?;
+    // Before it asks anything.
+    refuse_to_overwrite(&args.folder, ["vouch.toml"])?;
+    let choice = questions::choice(args).inspect_err(|error| {
+        if matches!(error, CliError::Interrupted) {
+            print_stderr("vouch: nothing was written");
+        }
+    })?;
     let files = files::of(&choice);
-    let there: Vec<String> =
-        files.iter().map(|file| args.folder.join(&file.path)).filter(|path| exists(path)).map(shown).collect();
-    if !there.is_empty() {
-        let what = "nothing is overwritten, and nothing was written; name another folder, or move the file away";
-        let verb = if there.len() == 1 { "exists" } else { "exist" };
-        return Err(CliError::Usage(format!("{} {verb} already: {what}", there.join(", "))));
-    }
-    for file in &files {
-        let path = args.folder.join(&file.path);
-        write(&path, file).map_err(|error| not_written(path, &error))?;
-    }
+    refuse_to_overwrite(&args.folder, files.iter().map(|file| file.path.as_str()))?;
+    publish::write(&args.folder, &files).map_err(|(path, error)| not_written(path, &error))?;
     print(&args.folder, &choice, &files)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether something has this name, a broken link too.
-fn exists(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
+/// Every file that is there already, in one message.
+fn refuse_to_overwrite<'a>(folder: &Path, files: impl IntoIterator<Item = &'a str>) -> Result<(), CliError> {
+    let paths = files.into_iter().map(|file| folder.join(file));
+    // A broken link too.
+    let there: Vec<_> = paths.filter(|path| path.symlink_metadata().is_ok()).map(shown).collect();
+    if there.is_empty() {
+        return Ok(());
+    }
+    let what = "nothing is overwritten, and nothing was written; name another folder, or move the file away";
+    let verb = if there.len() == 1 { "exists" } else { "exist" };
+    Err(CliError::Usage(format!("{} {verb} already: {what}", there.join(", "))))
 }
 
 fn shown(path: PathBuf) -> String {
     OutsideText::line(&path.display().to_string()).into_string()
 }
 
-/// Writes a new file, and makes its folder.
-fn write(path: &Path, file: &files::NewFile) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    if file.executable {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o755);
-    }
-    options.open(path)?.write_all(file.text.as_bytes())
-}
-
 fn not_written(path: PathBuf, error: &std::io::Error) -> CliError {
     let path = shown(path);
     match error.kind() {
-        ErrorKind::AlreadyExists => CliError::Usage(format!("{path} exists already, and is not overwritten")),
-        ErrorKind::NotADirectory => CliError::Usage(format!("cannot write {path}: a part of the path is not a folder")),
-        _ => CliError::Environment(format!("cannot write {path}: {error}")),
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => CliError::Usage(format!(
+            "cannot write {path}: a file is where it, or its folder, would be; nothing was written"
+        )),
+        _ => CliError::Environment(format!("cannot write {path}: {error}; nothing was written")),
     }
 }
 
@@ -168,7 +163,7 @@ fn print(folder: &Path, choice: &Choice, files: &[files::NewFile]) -> std::io::R
     };
     let role = if choice.part == Part::Cloud { " --role idp" } else { "" };
     writeln!(out, "\nnext:")?;
-    writeln!(out, "  vouch check --target {target}")?;
+    writeln!(out, "  vouch doctor --target {target}")?;
     writeln!(out, "  {second}")?;
     writeln!(out, "  vouch run --target {target}{role} --report html=report.html")?;
     writeln!(out, "\nFill in the places marked FILL IN. docs/targets.md and docs/sdk-authors.md of Vouch explain them.")
