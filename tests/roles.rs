@@ -309,7 +309,7 @@ fn a_crash_is_injected_at_every_write() {
 
 /// Runs cases of an SDK over a connection, which a target file with this section describes.
 fn passes_over_a_connection(section: &str, more: &[&str]) -> String {
-    let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/python/over_connection.py");
+    let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/python/over_http.py");
     let program = assert_cmd::cargo::cargo_bin("vouch");
     let section = section.replace("ADAPTER", &adapter.display().to_string());
     let (_folder, target) = target(&section.replace("VOUCH", &program.display().to_string()));
@@ -325,7 +325,7 @@ fn an_sdk_is_tested_over_tcp_web_socket_and_http_in_both_directions() {
            connect = "tcp://127.0.0.1:$port""#,
         r#"command = ["VOUCH", "reference-sdk", "--dial", "$url", "--installation", "$installation"]
            listen = "127.0.0.1:0""#,
-        r#"command = ["python3", "-I", "-S", "ADAPTER", "--http", "$port"]
+        r#"command = ["python3", "-I", "-S", "ADAPTER", "$port"]
            connect = "http://127.0.0.1:$port/adapter""#,
     ];
     for section in sections {

@@ -1,8 +1,8 @@
 """The program that Vouch starts: `python3 -I -S adapter.py`.
 
 The file is short because Python compiles the main file at every start, and imported files only once.
-`-I` removes this folder from the path, so it is added here, with the folder of the SDK adapter, whose
-`bridge/peer.py` is used for every role.
+`-I` removes this folder from the path, so it is added here, with the folder of the Python kit, whose
+`vouch_adapter/peer.py` is used for every role.
 """
 
 import os

@@ -9,8 +9,10 @@ import sys
 import threading
 
 from app import App, UserChanged
-from bridge.peer import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, SDK_ERROR, Peer, Refused
 from notes import Notes, User
+from vouch_adapter.channel import LineChannel
+from vouch_adapter.errors import CALL_FAILED, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Refused
+from vouch_adapter.peer import Peer
 
 
 _MISSING = object()
@@ -30,19 +32,18 @@ class _Failed(Exception):
 
 class AppAdapter:
     def __init__(self):
-        self._peer = Peer()
+        self._peer = Peer(LineChannel.over_stdio())
         self._app = None
         self._at_once = {"initialize": self._initialize, "start": self._start, "setUser": self._set_user}
 
     def run(self):
-        self._peer.read_forever(self._handle)
+        self._peer.read(self._handle)
+        os._exit(0)  # the input has ended
 
     def _handle(self, method, identity, params):
         if identity is None:
             return  # notifications are ignored
-        if isinstance(identity, bool) or not isinstance(identity, (int, float, str)):
-            self._peer.refuse(None, INVALID_REQUEST, "an id is a number or a string")
-        elif method == "stop":
+        if method == "stop":
             self._peer.answer(identity, {})
             os._exit(0)
         elif method not in self._at_once and method != "reconcile":
@@ -63,15 +64,15 @@ class AppAdapter:
         except _BadParams as problem:
             self._peer.refuse(identity, INVALID_PARAMS, str(problem))
         except _Failed as problem:
-            self._peer.refuse(identity, SDK_ERROR, str(problem), problem.kind)
+            self._peer.refuse(identity, CALL_FAILED, str(problem), problem.kind)
         except UserChanged as problem:
-            self._peer.refuse(identity, SDK_ERROR, str(problem), "cancelled")
+            self._peer.refuse(identity, CALL_FAILED, str(problem), "cancelled")
         except OSError as problem:
-            self._peer.refuse(identity, SDK_ERROR, f"the app's storage failed: {type(problem).__name__}", "storage")
+            self._peer.refuse(identity, CALL_FAILED, f"the app's storage failed: {type(problem).__name__}", "storage")
         except Exception as problem:
             # The place of the exception without its text, which may contain a token.
             print(f"unexpected {type(problem).__name__}, line {_line_of(problem)}", file=sys.stderr)
-            self._peer.refuse(identity, SDK_ERROR, f"unexpected {type(problem).__name__}", "internal")
+            self._peer.refuse(identity, CALL_FAILED, f"unexpected {type(problem).__name__}", "internal")
         else:
             self._peer.answer(identity, result)
 

@@ -6,12 +6,13 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../adapters/python"))
 
-from bridge.adapter import Adapter  # noqa: E402
 from signin import http, sdk  # noqa: E402
 from signin.errors import SignInError  # noqa: E402
+from vouch_adapter import serve  # noqa: E402
+from worked import Calls, WorkedAdapter  # noqa: E402
 
 HABIT = sys.argv[1]
-start, move_clock, sign_in = Adapter._start, Adapter._move_clock, sdk.SignInSdk._sign_in
+sign_in = sdk.SignInSdk._sign_in
 
 
 def refresh_if_due(build):
@@ -44,43 +45,41 @@ def look_after_user(build):
         pass
 
 
-def with_timer(adapter):
+def with_timer(build, clock):
     def run():
         while True:
-            adapter._peer.ask("sleep", {"milliseconds": 50 * 60 * 1000, "background": True}, on_result=adapter._clock._arrive)
-            refresh_if_due(adapter._sdk)
+            clock.sleep(50 * 60 * 1000, background=True)
+            refresh_if_due(build)
 
     threading.Thread(target=run, daemon=True).start()
 
 
-def started(self, params, call):
-    plain = params["storage"]["plain"]
-    if HABIT == "pipe" and not os.path.exists(os.path.join(plain, "ipc")):
-        os.mkfifo(os.path.join(plain, "ipc"))
-        os.symlink("..", os.path.join(plain, "up"))
-    result = start(self, params, call)
-    if HABIT == "refreshes-at-launch":
-        refresh_if_due(self._sdk)
-    if HABIT == "asks-at-launch":
-        # Not on this thread, which reads what Vouch answers.
-        asking = threading.Thread(target=look_after_user, args=(self._sdk,), daemon=True)
-        asking.start()
-        asking.join(1)
-    if HABIT == "tells-first-status":
-        try:
-            self._peer.notify("statusChanged", {"status": self._sdk.status()})
-        except SignInError:
-            pass  # locked for the moment
-    if HABIT == "timer":
-        with_timer(self)
-    return result
+class Adapter(WorkedAdapter):
+    def start(self, launch, host):
+        plain = launch.storage.plain
+        if HABIT == "pipe" and not os.path.exists(os.path.join(plain, "ipc")):
+            os.mkfifo(os.path.join(plain, "ipc"))
+            os.symlink("..", os.path.join(plain, "up"))
+        calls = super().start(launch, host)
+        if HABIT == "refreshes-at-launch":
+            refresh_if_due(calls.sdk)
+        if HABIT == "asks-at-launch":
+            asking = threading.Thread(target=look_after_user, args=(calls.sdk,), daemon=True)
+            asking.start()
+            asking.join(1)
+        if HABIT == "tells-first-status":
+            try:
+                host.status_changed(calls.sdk.status())
+            except SignInError:
+                pass  # locked for the moment
+        if HABIT == "timer":
+            with_timer(calls.sdk, host.clock)
+        return calls
 
 
-def moved(self, params, call):
-    result = move_clock(self, params, call)
+def moved(self, now):
     if HABIT == "refreshes-when-time-passes":
-        refresh_if_due(self._sdk)
-    return result
+        refresh_if_due(self.sdk)
 
 
 def signed_in(self, token, *more):
@@ -88,7 +87,7 @@ def signed_in(self, token, *more):
     look_after_user(self)
 
 
-Adapter._start, Adapter._move_clock = started, moved
+Calls.clock_moved = moved
 if HABIT == "asks-after-sign-in":
     sdk.SignInSdk._sign_in = signed_in
 if HABIT == "exchanges-again":
@@ -106,4 +105,4 @@ if HABIT == "other-letter-case":
 
     sdk._credentials = credentials
 
-Adapter(with_clock=True).run()
+serve(Adapter(with_clock=True))

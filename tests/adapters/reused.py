@@ -6,31 +6,37 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../adapters/python"))
 
-from bridge.adapter import Adapter  # noqa: E402
+from vouch_adapter import serve  # noqa: E402
+from vouch_adapter.server import AdapterServer  # noqa: E402
+from worked import WorkedAdapter  # noqa: E402
 
 MODE = sys.argv[1]
-start, end_launch = Adapter._start, Adapter._end_launch
-kept = None
+stop = AdapterServer._stop
+latest = kept = None
 
 
-def started(self, params, call):
-    result = start(self, params, call)
-    if kept is not None:
-        # As a singleton does that outlives its app: the user of the earlier case is signed in.
-        self._sdk._installation._loaded, self._sdk._installation._session = True, kept
-    return result
+class Adapter(WorkedAdapter):
+    def start(self, launch, host):
+        global latest
+        calls = super().start(launch, host)
+        latest = calls.sdk._installation
+        if kept is not None:
+            # As a singleton does that outlives its app: the user of the earlier case is signed in.
+            latest._loaded, latest._session = True, kept
+        return calls
 
 
-def ended(self):
+def stopped(self, params, identity):
     global kept
-    if MODE == "hangs":
-        time.sleep(3600)
-    if MODE == "exits":
-        os._exit(3)
-    if MODE == "remembers":
-        kept = self._sdk._installation.session or kept
-    end_launch(self)
+    if params.get("reuse") is True:
+        if MODE == "hangs":
+            time.sleep(3600)
+        if MODE == "exits":
+            os._exit(3)
+        if MODE == "remembers":
+            kept = latest.session or kept
+    stop(self, params, identity)
 
 
-Adapter._start, Adapter._end_launch = started, ended
-Adapter(with_clock=True, reuse=True).run()
+AdapterServer._stop = stopped
+serve(Adapter(with_clock=True, reuse=True))

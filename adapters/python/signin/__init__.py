@@ -15,6 +15,6 @@ The files in reading order; each depends only on those above it:
     refresh.py       the single refresh in flight
     sdk.py           the calls that an app makes
 
-It does not depend on Vouch or its protocol: `../bridge` connects it.
+It does not depend on Vouch or its protocol: `../worked.py` connects it.
 It imports few modules, because an app waits for it at every launch.
 """

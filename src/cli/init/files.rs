@@ -1,5 +1,5 @@
-//! The files that `vouch init` writes. Their texts are those of `templates/`, of the kit `adapters/node` and of the gates in
-//! `ci/gates`, embedded in the program.
+//! The files that `vouch init` writes. Their texts are those of `templates/`, of the kits `adapters/node` and `adapters/python`, and
+//! of the gates in `ci/gates`, embedded in the program.
 
 use super::{Choice, Ci, Language, Part};
 
@@ -24,16 +24,29 @@ const NODE_KIT: [(&str, &str); 7] = [
     ("lib/serve.mjs", include_str!("../../../adapters/node/lib/serve.mjs")),
 ];
 
+/// The library of the Python kit, in `vouch_adapter/`.
+const PYTHON_KIT: [(&str, &str); 10] = [
+    ("__init__.py", include_str!("../../../adapters/python/vouch_adapter/__init__.py")),
+    ("adapter.py", include_str!("../../../adapters/python/vouch_adapter/adapter.py")),
+    ("call.py", include_str!("../../../adapters/python/vouch_adapter/call.py")),
+    ("channel.py", include_str!("../../../adapters/python/vouch_adapter/channel.py")),
+    ("errors.py", include_str!("../../../adapters/python/vouch_adapter/errors.py")),
+    ("host.py", include_str!("../../../adapters/python/vouch_adapter/host.py")),
+    ("launch.py", include_str!("../../../adapters/python/vouch_adapter/launch.py")),
+    ("peer.py", include_str!("../../../adapters/python/vouch_adapter/peer.py")),
+    ("serve.py", include_str!("../../../adapters/python/vouch_adapter/serve.py")),
+    ("server.py", include_str!("../../../adapters/python/vouch_adapter/server.py")),
+];
+
 /// The target file first, then the adapter and the CI step.
 pub(super) fn of(choice: &Choice) -> Vec<NewFile> {
     let mut files = vec![file("vouch.toml", target(choice), "the target file: what Vouch tests")];
     match (choice.part, choice.language) {
         (Part::Sdk, Language::Python) => {
-            files.push(file(
-                "adapter.py",
-                skeleton(include_str!("templates/sdk_adapter.py"), choice),
-                "the adapter, to fill in",
-            ));
+            let template = include_str!("../../../adapters/python/template.py");
+            let adapter = template.replace("template.py: fill in", "adapter.py: fill in");
+            files.push(file("adapter.py", skeleton(&adapter, choice), "the adapter, to fill in"));
+            files.extend(library("vouch_adapter", &PYTHON_KIT));
         }
         (Part::App, Language::Python) => {
             files.push(file(
@@ -47,9 +60,7 @@ pub(super) fn of(choice: &Choice) -> Vec<NewFile> {
             let adapter = template.replace("'./vouch-adapter.mjs'", "'./vouch-kit/vouch-adapter.mjs'");
             let adapter = adapter.replace("template.mjs: fill in", "adapter.mjs: fill in");
             files.push(file("adapter.mjs", skeleton(&adapter, choice), "the adapter, to fill in"));
-            let kit = NODE_KIT
-                .map(|(path, text)| file(&format!("vouch-kit/{path}"), text.into(), "speaks the adapter protocol"));
-            files.extend(kit);
+            files.extend(library("vouch-kit", &NODE_KIT));
         }
         _ => {}
     }
@@ -59,6 +70,13 @@ pub(super) fn of(choice: &Choice) -> Vec<NewFile> {
 
 fn file(path: &str, text: String, what: &'static str) -> NewFile {
     NewFile { path: path.into(), text, what, executable: false }
+}
+
+/// The files of a kit's library, in a folder of their own.
+fn library<'a>(folder: &'a str, files: &'a [(&str, &str)]) -> impl Iterator<Item = NewFile> + 'a {
+    files
+        .iter()
+        .map(move |(path, text)| file(&format!("{folder}/{path}"), (*text).into(), "speaks the adapter protocol"))
 }
 
 /// A skeleton with the build's name in it.
