@@ -115,6 +115,52 @@ fn a_jvm_sdk_and_the_jvm_kits_own_tests_pass() {
     let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
     let out = run(target.to_str().expect("UTF-8"), &filters);
     assert!(out.contains("jvm-example 1.0.0 on jvm") && !out.contains("skipped"), "{out}");
+    shows_clauses_in_junit_5(folder.path());
+}
+
+/// The helper for JUnit 5 of a built copy of the JVM kit: its own tests, and its example with the real program.
+fn shows_clauses_in_junit_5(kit: &Path) {
+    let jar = Path::new("/usr/share/java/junit-platform-console-standalone.jar");
+    if std::env::var_os("JUNIT_JAR").is_none() && !jar.exists() {
+        eprintln!("not tested: there is no {} and no JUNIT_JAR", jar.display());
+        return;
+    }
+    let run = |class: &str| {
+        let output = Command::new("sh")
+            .arg(kit.join("junit5/run.sh"))
+            .args([class, "--details=tree", "--details-theme=ascii", "--disable-ansi-colors"])
+            .env("VOUCH", assert_cmd::cargo::cargo_bin("vouch"))
+            .env("VOUCH_FILTER", "first-sign-in")
+            .output()
+            .expect("sh runs");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{class}: {out}{err}");
+        out.into_owned()
+    };
+    let out = run("test.StatusesTest");
+    assert!(out.contains("5 tests successful"), "{out}");
+    let out = run("example.ConformanceTest");
+    assert!(out.contains("+-- EXC-1 (must)") && out.contains("'-- vouch: the verdict [OK]"), "{out}");
+}
+
+#[test]
+fn the_pytest_plugin_shows_each_clause_as_a_test() {
+    let installed = Command::new("python3").args(["-c", "import pytest_vouch"]).output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        eprintln!("not tested: pytest-vouch is not installed; `ci/test` installs it");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = Command::new("python3")
+        .args(["-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp"])
+        .arg(folder.path().join("pytest"))
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/python/pytest-vouch"))
+        .env("VOUCH", assert_cmd::cargo::cargo_bin("vouch"))
+        .env_remove("PYTEST_ADDOPTS")
+        .output()
+        .expect("python3 runs");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains(" passed") && !out.contains("skipped"), "{out}{err}");
 }
 
 #[test]

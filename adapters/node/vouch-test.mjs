@@ -104,6 +104,7 @@ function causesOf(cases, clause) {
 
 /** Why a case says nothing about its clauses. @param {any} each */
 function reasonOf({ id, verdict, detail }) {
+  if (verdict === 'notReached') return `${id}: not reached because of ${detail.becauseOf}`;
   return verdict === 'skipped' ? detail : `${id}: ${verdict}`;
 }
 

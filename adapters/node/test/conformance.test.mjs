@@ -17,6 +17,7 @@ const CASES = [
   { id: 'region[eu]', title: 'A token of another region', verdict: 'failed', proves: ['MIG-5'], detail: [FINDING] },
   { id: 'region[us]', title: 'The same', verdict: 'failed', proves: ['MIG-5'], detail: [FINDING] },
   { id: 'lock', title: 'Locked storage', verdict: 'skipped', proves: ['PER-6'], detail: 'the SDK does not claim storageLock' },
+  { id: 'behind', title: 'Behind', verdict: 'notReached', proves: ['PER-7'], detail: { becauseOf: 'region[eu]', clauses: ['MIG-5'] } },
   { id: 'fine', title: 'Fine', verdict: 'passed', proves: ['EXC-1'], detail: null },
 ];
 
@@ -46,6 +47,7 @@ test('a violated should clause warns, and fails a strict run', () => {
 
 test('a clause that was not tested says why', () => {
   assert.deepEqual(tests([['PER-6', 'should', 'notTested']])[0].text, 'the SDK does not claim storageLock');
+  assert.deepEqual(tests([['PER-7', 'must', 'notTested']])[0].text, 'behind: not reached because of region[eu]');
 });
 
 test('a program that is not there is named', async () => {

@@ -38,8 +38,12 @@ final class Findings {
         Set<String> reasons = new LinkedHashSet<>();
         for (Map<String, Object> each : cases) {
             if (!((List<?>) each.get("proves")).contains(clause)) continue;
-            boolean skipped = "skipped".equals(each.get("verdict"));
-            reasons.add(String.valueOf(skipped ? each.get("detail") : each.get("id") + ": " + each.get("verdict")));
+            reasons.add(switch ((String) each.get("verdict")) {
+                case "skipped" -> (String) each.get("detail");
+                case "notReached" ->
+                        each.get("id") + ": not reached because of " + Json.objectOrNull(each.get("detail")).get("becauseOf");
+                default -> each.get("id") + ": " + each.get("verdict");
+            });
         }
         return reasons.isEmpty() ? "not tested" : String.join("; ", reasons);
     }
