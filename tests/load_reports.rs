@@ -112,3 +112,39 @@ fn a_full_disk_is_told_after_the_summary_and_costs_no_other_report() {
     assert!(stdout(&assert).contains("launch/refresh"), "{}", stdout(&assert));
     assert!(read(&open).ends_with("# EOF\n"));
 }
+
+#[test]
+fn a_load_whose_target_does_not_answer_leaves_no_record() {
+    let realm = "environment = \"production\"\nregion = \"us\"\napiKey = \"k\"";
+    let url = "http://127.0.0.1:1";
+    let text = format!("[cloud]\nname = \"c\"\n[[cloud.realms]]\n{realm}\napi = \"{url}\"\nauth = \"{url}\"\n");
+    let (folder, file) = common::target(&text);
+    let run = |command: &[&str], more: &[&str]| {
+        let mut vouch = vouch();
+        vouch.args(command).arg("--target").arg(&file).args(more).env("XDG_STATE_HOME", folder.path());
+        vouch.current_dir(folder.path()).assert().failure()
+    };
+    let records = || {
+        let state = std::fs::read_dir(folder.path().join("vouch")).map(Iterator::count).unwrap_or_default();
+        state + usize::from(folder.path().join("given.vouch").exists())
+    };
+    let load = ["load", "-w", "launch", "-a", "10/s", "-d", "1s", "--progress", "off"];
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/exchange/first-sign-in.yaml");
+    let journeys = ["journeys", scenario, "--users", "1", "--duration", "1s", "--quiet"];
+    for command in [&load[..], &journeys] {
+        for more in [&[][..], &["--record", "given.vouch"]] {
+            let assert = run(command, more);
+            let err = stderr(&assert);
+            assert!(err.contains("127.0.0.1:1") || err.contains("refused"), "{command:?}: {err}");
+            assert_eq!(records(), 0, "{command:?} {more:?}");
+        }
+    }
+    // A file that was there before the load, and a device, stay.
+    std::fs::write(folder.path().join("given.vouch"), "mine").expect("writable");
+    for command in [&load[..], &journeys] {
+        run(command, &["--record", "given.vouch"]);
+        assert_eq!(read(&folder.path().join("given.vouch")), "mine");
+    }
+    run(&load, &["--record", "/dev/null"]);
+    assert!(Path::new("/dev/null").exists());
+}

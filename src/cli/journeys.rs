@@ -237,7 +237,6 @@ async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Ta
         set_up_target(&load, &target, profile, &super::program()?).await.map_err(load_error)?;
     let closed_model = ClosedModel::new(&options, left_out(&journeys));
     let settings = LoadSettings::of(&load, context(name, args.target.as_deref()), Some(closed_model));
-    recorder.start(&settings)?;
     let parts = JourneyRunnerParts {
         journeys,
         load_target,
@@ -251,13 +250,17 @@ async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Ta
     let mut console = ProgressDisplay::new(load.duration, true, !args.quiet);
     let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
     let round = match runner.prepare(&stop, &mut on_event).await {
-        Ok(()) => runner.run(&stop, &mut on_event).await,
-        Err(load_error) => Err(load_error),
+        // Not before: until the target has answered, an older record stays.
+        Ok(()) => match recorder.start(&settings) {
+            Ok(()) => Ok(runner.run(&stop, &mut on_event).await),
+            Err(error) => Err(error),
+        },
+        Err(load_error) => Ok(Err(load_error)),
     };
     let undeleted_users = runner.clean_up(&mut on_event).await;
     console.end();
     drop(services);
-    let round = round.map_err(load_error)?;
+    let round = round?.map_err(load_error)?;
     let evaluation = evaluate(&load, &round);
     let record = LoadRecord::new(settings, round, evaluation, undeleted_users);
     let written = record.write_summary(&mut Out, console::colors_enabled());

@@ -60,21 +60,25 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
     let mut recorder = Recorder::prepare(&args.record, &files.paths())?;
     let PreparedLoad { mut workers, services, name } = workers(args.ca.as_deref(), &load, &target, profile).await?;
     let settings = LoadSettings::of(&load, context(name, args.target.as_deref()), None);
-    recorder.start(&settings)?;
     let work = move || {
         let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
-        let round = workers
-            .prepare(&stop, &mut on_event)
-            .and_then(|()| workers.round(&load.arrivals, load.duration, load.warm_up, &stop, &mut on_event));
+        let prepared = workers.prepare(&stop, &mut on_event);
+        let round = match prepared {
+            // Not before: until the target has answered, an older record stays.
+            Ok(()) => recorder
+                .start(&settings)
+                .map(|()| workers.round(&load.arrivals, load.duration, load.warm_up, &stop, &mut on_event)),
+            Err(error) => Ok(Err(error)),
+        };
         let undeleted_users = workers.clean_up(&mut on_event);
         console.end();
-        (load, round, undeleted_users)
+        (load, round, undeleted_users, recorder, settings)
     };
-    let (load, round, undeleted_users) = tokio::task::spawn_blocking(work)
+    let (load, round, undeleted_users, recorder, settings) = tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
     drop(services);
-    let round = match round {
+    let round = match round? {
         Err(LoadError { interrupted: true, what, .. }) => {
             print_stderr(format!("vouch: {what}"));
             return Ok(ExitCode::from(INTERRUPTED));

@@ -79,7 +79,18 @@ impl LoadRecord {
     /// # Errors
     /// If the file cannot be read, is not the record of a load, or has no result.
     pub fn read(path: &Path) -> Result<Self, LoadRecordError> {
-        let mut lines = LineReader::open(path)?;
+        Self::of(path, LineReader::open(path)?)
+    }
+
+    /// Reads the bytes of a record file. `path` is for errors.
+    ///
+    /// # Errors
+    /// If they are not the record of a load, or have no result.
+    pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, LoadRecordError> {
+        Self::of(path, LineReader::new(path, bytes)?)
+    }
+
+    fn of(path: &Path, mut lines: LineReader) -> Result<Self, LoadRecordError> {
         let (mut settings, mut result, mut intervals) = (None, None, Vec::new());
         while let Some((number, line)) = lines.next_line()? {
             let malformed = |what: String| LoadRecordError::Malformed { path: path.to_owned(), line: number, what };

@@ -4,6 +4,8 @@
 //! A record is a zstd-compressed file of JSON lines, one [`LoadEvent`] each: `loadStarted`, `seconds`, `loadFinished`. `vouch schema
 //! load-record` prints the JSON Schema of a line.
 
+#[cfg(test)]
+mod damaged;
 pub(crate) mod failure_list;
 mod file;
 pub(crate) mod histogram;

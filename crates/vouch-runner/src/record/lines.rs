@@ -96,8 +96,16 @@ impl LineReader {
     /// # Errors
     /// If the file cannot be read or is too long.
     pub fn open(path: &Path) -> Result<Self, RecordError> {
+        let bytes = read_file(path, MAX_FILE).map_err(|error| RecordError::Io { path: path.to_owned(), error })?;
+        Self::new(path, bytes)
+    }
+
+    /// Reads the bytes of a file. `path` is for errors.
+    ///
+    /// # Errors
+    /// If they are not compressed.
+    pub fn new(path: &Path, bytes: Vec<u8>) -> Result<Self, RecordError> {
         let io = |error| RecordError::Io { path: path.to_owned(), error };
-        let bytes = read_file(path, MAX_FILE).map_err(io)?;
         let sha256 = super::sha256(&bytes);
         let text = BufReader::new(zstd::Decoder::new(Cursor::new(bytes)).map_err(io)?).take(MAX_TEXT);
         Ok(Self { path: path.to_owned(), text, line: String::new(), number: 0, sha256 })
