@@ -14,13 +14,13 @@ const MOST_CAUSES = 3;
 const STDERR_TAIL = 4_000;
 
 /**
- * @typedef {import('./vouch-test.d.ts').ClauseTest} ClauseTest
+ * @typedef {import('./vouch-test.d.mts').ClauseTest} ClauseTest
  * @typedef {{ case: string, title: string, finding: any }} Found
  */
 
 /**
  * Runs the suite once, then declares one test per clause, and one for the verdict.
- * @param {import('./vouch-test.d.ts').Options} options
+ * @param {import('./vouch-test.d.mts').Options} options
  */
 export async function conformance({
   target,

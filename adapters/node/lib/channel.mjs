@@ -1,5 +1,3 @@
-import { Console } from 'node:console';
-
 /** The longest line in bytes, in both directions. */
 export const LINE_LIMIT = 1024 * 1024;
 
@@ -17,7 +15,7 @@ export class LineChannel {
   /** @type {Buffer[]} the parts of the line that is not complete yet */
   #parts = [];
   #size = 0;
-  /** @type {import('../vouch-adapter.d.ts').LineListener | null} */
+  /** @type {import('../vouch-adapter.d.mts').LineListener | null} */
   #listener = null;
 
   /**
@@ -36,13 +34,13 @@ export class LineChannel {
   static overStdio() {
     const channel = new LineChannel(process.stdin, process.stdout);
     Object.defineProperty(process, 'stdout', { value: process.stderr, configurable: true });
-    globalThis.console = new Console(process.stderr, process.stderr);
+    globalThis.console = new console.Console(process.stderr, process.stderr);
     return channel;
   }
 
   /**
    * Starts to read. `listener.end` is called once: when the input ends, or when either stream fails.
-   * @param {import('../vouch-adapter.d.ts').LineListener} listener
+   * @param {import('../vouch-adapter.d.mts').LineListener} listener
    */
   open(listener) {
     this.#listener = listener;

@@ -1,5 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
-
 /** Vouch's clock: time stands still until Vouch moves it, and a wait is a request to Vouch. */
 export class HarnessClock {
   #peer;
@@ -46,7 +44,18 @@ export class SystemClock {
    * @param {number} milliseconds
    * @param {{ background?: boolean, signal?: AbortSignal }} [options]
    */
-  async sleep(milliseconds, { signal } = {}) {
-    await wait(milliseconds, undefined, { signal });
+  sleep(milliseconds, { signal } = {}) {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const abort = () => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', abort);
+        resolve(undefined);
+      }, milliseconds);
+      signal?.addEventListener('abort', abort, { once: true });
+    });
   }
 }

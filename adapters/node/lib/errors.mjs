@@ -1,6 +1,6 @@
 /**
  * The kinds of errors that a call may end with. `docs/adapter-protocol.md` says when to use which.
- * @type {readonly import('../vouch-adapter.d.ts').ErrorKind[]}
+ * @type {readonly import('../vouch-adapter.d.mts').ErrorKind[]}
  */
 export const KINDS = Object.freeze([
   'alreadySignedIn',
@@ -23,7 +23,7 @@ export const KINDS = Object.freeze([
 /** A call of the SDK that is refused or failed. */
 export class CallError extends Error {
   /**
-   * @param {import('../vouch-adapter.d.ts').ErrorKind} kind what the app can do next
+   * @param {import('../vouch-adapter.d.mts').ErrorKind} kind what the app can do next
    * @param {string} message the SDK's own text. Vouch shows it and searches it for secrets
    */
   constructor(kind, message) {

@@ -1,19 +1,20 @@
-import { isUtf8 } from 'node:buffer';
 import { LINE_LIMIT } from './channel.mjs';
 import { CALL_FAILED, INVALID_REQUEST, PARSE_ERROR, RpcError } from './errors.mjs';
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /**
- * JSON-RPC 2.0 in both directions over a `LineChannel`. It does not know the methods of the protocol.
+ * JSON-RPC 2.0 in both directions over a channel. It does not know the methods of the protocol. It needs no Node.
  */
 export class Peer {
   #channel;
   #lastId = 0;
   /** @type {Map<unknown, { resolve: (result: any) => void, reject: (error: Error) => void }>} */
   #questions = new Map();
-  /** @type {import('../vouch-adapter.d.ts').MessageHandler | null} */
+  /** @type {import('../vouch-adapter.d.mts').MessageHandler | null} */
   #handler = null;
 
-  /** @param {import('./channel.mjs').LineChannel} channel */
+  /** @param {import('../vouch-adapter.d.mts').Channel} channel */
   constructor(channel) {
     this.#channel = channel;
   }
@@ -21,7 +22,7 @@ export class Peer {
   /**
    * Starts to read. Each request and notification is passed on as its line is read, in order, without waiting for
    * the answers of those before it.
-   * @param {import('../vouch-adapter.d.ts').MessageHandler} handler
+   * @param {import('../vouch-adapter.d.mts').MessageHandler} handler
    */
   open(handler) {
     this.#handler = handler;
@@ -79,12 +80,11 @@ export class Peer {
     return this.#channel.flush();
   }
 
-  /** @param {Buffer} line */
+  /** @param {Uint8Array} line */
   #read(line) {
     let message;
     try {
-      if (!isUtf8(line)) throw new SyntaxError('not UTF-8');
-      message = JSON.parse(line.toString());
+      message = JSON.parse(UTF8.decode(line));
     } catch {
       this.#refuse(null, new RpcError(PARSE_ERROR, 'not JSON'));
       return;
@@ -139,7 +139,7 @@ export class Peer {
   /** @param {object} message */
   #write(message) {
     const line = JSON.stringify(message);
-    if (Buffer.byteLength(line) >= LINE_LIMIT) throw new RangeError('the message is longer than 1 MiB');
+    if (new TextEncoder().encode(line).length >= LINE_LIMIT) throw new RangeError('the message is longer than 1 MiB');
     this.#channel.write(line);
   }
 

@@ -4,8 +4,8 @@ import { CALL_FAILED, CallError, INVALID_PARAMS, INVALID_REQUEST, KINDS, METHOD_
 import { checked } from './params.mjs';
 import { Peer } from './peer.mjs';
 
-/** @typedef {import('../vouch-adapter.d.ts').Adapter} Adapter */
-/** @typedef {import('../vouch-adapter.d.ts').SdkCalls} SdkCalls */
+/** @typedef {import('../vouch-adapter.d.mts').Adapter} Adapter */
+/** @typedef {import('../vouch-adapter.d.mts').SdkCalls} SdkCalls */
 
 const PROTOCOL = 1;
 
@@ -27,14 +27,14 @@ const CALLS = new Map(
     status: (/** @type {Iterable<string>} */ words) => ({ status: [...words] }),
     currentUserId: (/** @type {string | null | undefined} */ userId) => ({ userId: userId ?? null }),
     request: (/** @type {any} */ { status, body }) => ({ status, body: body ?? null }),
-    storage: (/** @type {import('../vouch-adapter.d.ts').StorageItem[]} */ items) => ({ items: items.map(storageItem) }),
+    storage: (/** @type {import('../vouch-adapter.d.mts').StorageItem[]} */ items) => ({ items: items.map(storageItem) }),
   }),
 );
 
 /**
  * Lets Vouch drive an SDK. Returns at once; the process ends when Vouch ends it.
  * @param {Adapter} adapter
- * @param {{ channel?: LineChannel, onClose?: () => void }} [options] `channel` is the transport, by default standard
+ * @param {{ channel?: import('../vouch-adapter.d.mts').Channel, onClose?: () => void }} [options] `channel` is the transport, by default standard
  *   input and output. `onClose` is called after `stop` was answered and when the input ends; by default the process exits
  * @returns {void}
  */
@@ -103,7 +103,7 @@ class AdapterServer {
     return { protocol: PROTOCOL, sdk, capabilities, tokenStorage };
   }
 
-  /** @param {import('../vouch-adapter.d.ts').Launch} launch */
+  /** @param {import('../vouch-adapter.d.mts').Launch} launch */
   async #start(launch) {
     if (this.#launch !== null) throw new RpcError(INVALID_REQUEST, 'started already');
     if (typeof launch.now === 'number') this.#clock = new HarnessClock(this.#peer, launch.now);
@@ -126,7 +126,7 @@ class AdapterServer {
 
   async #stop() {
     await (await this.#launch)?.stop?.();
-    setImmediate(() => this.#peer.flush().then(this.#onClose)); // after the answer
+    setTimeout(() => this.#peer.flush().then(this.#onClose)); // after the answer
     return {};
   }
 
@@ -187,7 +187,7 @@ class AdapterServer {
       const fault = /** @type {any} */ (error);
       if (fault instanceof RpcError && fault.code !== CALL_FAILED) throw fault;
       const kind = this.#kindOf(fault, signal);
-      if (kind === 'internal') process.stderr.write(`${fault?.stack ?? fault}\n`);
+      if (kind === 'internal') console.error(fault?.stack ?? fault);
       throw new RpcError(CALL_FAILED, `${fault?.message ?? fault}`, { kind });
     }
   }
@@ -204,7 +204,7 @@ class AdapterServer {
   }
 }
 
-/** @param {import('../vouch-adapter.d.ts').StorageItem} item */
+/** @param {import('../vouch-adapter.d.mts').StorageItem} item */
 function storageItem({ area, key, value }) {
-  return { area, key, value: typeof value === 'string' ? value : Buffer.from(value).toString('base64') };
+  return { area, key, value: typeof value === 'string' ? value : btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join('')) };
 }

@@ -4,7 +4,7 @@
  */
 export class SignInError extends Error {
   /**
-   * @param {import('../../vouch-adapter.d.ts').ErrorKind} kind what the app can do next
+   * @param {import('../../vouch-adapter.d.mts').ErrorKind} kind what the app can do next
    * @param {string} message
    */
   constructor(kind, message) {

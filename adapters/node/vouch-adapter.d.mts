@@ -143,7 +143,7 @@ export function serve(
   adapter: Adapter,
   options?: {
     /** The transport. By default standard input and output. */
-    channel?: LineChannel;
+    channel?: Channel;
     /** After `stop` was answered, and when the input ends. By default the process exits with code 0. */
     onClose?: () => void;
   },
@@ -152,8 +152,18 @@ export function serve(
 /** The longest line in bytes, its line break included. */
 export const LINE_LIMIT: number;
 
-/** The transport: lines over a pair of streams, for example a `net.Socket` in both places. */
-export class LineChannel {
+/** A transport of lines: `LineChannel`, or your own. In a page it may be a WebSocket, of which each message is one line. */
+export interface Channel {
+  /** Starts to read. */
+  open(listener: LineListener): void;
+  /** Writes one line, which comes without its line break. */
+  write(line: string): void;
+  /** Resolves when everything that was written is on its way. */
+  flush(): Promise<void>;
+}
+
+/** The transport of Node: lines over a pair of streams, for example a `net.Socket` in both places. */
+export class LineChannel implements Channel {
   constructor(input: Readable, output: Writable);
   /** Standard input and output. Other output of this process then goes to standard error. */
   static overStdio(): LineChannel;
@@ -163,7 +173,7 @@ export class LineChannel {
 }
 
 export interface LineListener {
-  line(line: Buffer): void;
+  line(line: Uint8Array): void;
   /** A line was longer than `LINE_LIMIT`, and was dropped. */
   tooLong(): void;
   end(): void;
@@ -171,7 +181,7 @@ export interface LineListener {
 
 /** JSON-RPC 2.0 in both directions. It does not know the methods of the protocol. */
 export class Peer {
-  constructor(channel: LineChannel);
+  constructor(channel: Channel);
   open(handler: MessageHandler): void;
   ask(
     method: string,
