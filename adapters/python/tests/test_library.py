@@ -304,14 +304,16 @@ class Programs(unittest.TestCase):
             "from vouch_adapter import *\n"
             "class Loud(Adapter):\n"
             "    def start(self, launch, host):\n"
-            "        print('hello', flush=True)\n"
+            "        print('hello')\n"
+            "        print('there', end='')\n"
             "        return Sdk()\n"
             "serve(Loud())"
         )
         process, vouch = self.start("-c", program)
         self.assertEqual({}, vouch.call("start", LAUNCH)["result"])
+        self.assertEqual(b"hello\n", process.stderr.readline(), "at once")
         self.assertEqual({}, vouch.call("stop")["result"])
-        self.assertEqual((0, b"hello\n", b""), (process.wait(5), process.stderr.read(), process.stdout.read()))
+        self.assertEqual((0, b"there", b""), (process.wait(5), process.stderr.read(), process.stdout.read()))
 
     def test_wrong_addresses_are_explained(self):
         for arguments in (("--listen", "here"), ("--dial", "ws://127.0.0.1:1/"), ("--dial", "127.0.0.1")):

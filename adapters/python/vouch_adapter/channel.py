@@ -25,6 +25,7 @@ class LineChannel:
         output carries protocol messages only."""
         output = os.dup(1)
         os.dup2(2, 1)
+        sys.stdout.reconfigure(line_buffering=True)  # what is printed is not lost when the process is killed
         return cls(sys.stdin.buffer, lambda data: os.write(output, data))
 
     @classmethod

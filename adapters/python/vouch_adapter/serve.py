@@ -23,8 +23,8 @@ def serve(adapter, arguments=()):
     if listen is None and dial is None:
         # The end of the input is the end of the process, whatever the SDK does at the moment.
         peer = Peer(LineChannel.over_stdio())
-        peer.read(AdapterServer(adapter, peer, lambda: os._exit(0)).handle)
-        os._exit(0)
+        peer.read(AdapterServer(adapter, peer, _exit).handle)
+        _exit()
     try:
         if listen is not None:
             _listen(adapter, _address(listen), "--forever" in arguments)
@@ -32,6 +32,16 @@ def serve(adapter, arguments=()):
             _dial(adapter, _address(dial), _option(arguments, "--installation"))
     except (OSError, ValueError) as error:
         sys.exit(f"vouch_adapter: {error}")
+    _exit()
+
+
+def _exit():
+    """At once, whatever the SDK's threads do."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody reads it
     os._exit(0)
 
 
