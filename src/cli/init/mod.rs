@@ -111,17 +111,19 @@ pub fn run(args: &Args) -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every file that is there already, in one message.
+/// Says which files are there already: the first by its name, as a kit has many.
 fn refuse_to_overwrite<'a>(folder: &Path, files: impl IntoIterator<Item = &'a str>) -> Result<(), CliError> {
     let paths = files.into_iter().map(|file| folder.join(file));
     // A broken link too.
     let there: Vec<_> = paths.filter(|path| path.symlink_metadata().is_ok()).map(shown).collect();
-    if there.is_empty() {
-        return Ok(());
-    }
-    let what = "nothing is overwritten, and nothing was written; name another folder, or move the file away";
-    let verb = if there.len() == 1 { "exists" } else { "exist" };
-    Err(CliError::Usage(format!("{} {verb} already: {what}", there.join(", "))))
+    let names = match there.as_slice() {
+        [] => return Ok(()),
+        [only] => format!("{only} exists"),
+        [first, second] => format!("{first} and {second} exist"),
+        [first, more @ ..] => format!("{first} and {} more files exist", more.len()),
+    };
+    let what = "nothing is overwritten, and nothing was written; name another folder, or move what is there away";
+    Err(CliError::Usage(format!("{names} already: {what}")))
 }
 
 fn shown(path: PathBuf) -> String {
