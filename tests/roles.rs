@@ -118,7 +118,7 @@ fn a_jvm_sdk_and_the_jvm_kits_own_tests_pass() {
     shows_clauses_in_junit_5(folder.path());
 }
 
-/// The helper for JUnit 5 of a built copy of the JVM kit: its own tests, and its example with the real program.
+/// The helper for `JUnit` 5 of a built copy of the JVM kit: its own tests, and its example with the real program.
 fn shows_clauses_in_junit_5(kit: &Path) {
     let jar = Path::new("/usr/share/java/junit-platform-console-standalone.jar");
     if std::env::var_os("JUNIT_JAR").is_none() && !jar.exists() {
