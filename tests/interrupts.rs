@@ -207,3 +207,55 @@ fn a_record_beyond_the_limit_on_the_size_of_files_is_an_error_and_the_verdict_is
     assert_eq!(out.status.code(), Some(3), "{:?} {stdout}{stderr}", out.status);
     assert!(stderr.contains("cannot write the run record") && stdout.contains("passed"), "{stdout}{stderr}");
 }
+
+#[test]
+fn a_small_stack_of_the_main_thread_is_enough() {
+    let vouch = assert_cmd::cargo::cargo_bin("vouch");
+    for arguments in ["run --no-record -f first-sign-in", "check", "load --help"] {
+        let script = format!("ulimit -s 100; exec '{}' {arguments}", vouch.display());
+        let out = Command::new("sh").args(["-c", &script]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+        let out = out.expect("sh runs");
+        assert_eq!(out.status.code(), Some(0), "{arguments}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+}
+
+/// A process and those that it started, and theirs.
+#[cfg(target_os = "linux")]
+fn family(process: u32) -> Vec<i32> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let children: Vec<u32> =
+        lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect();
+    i32::try_from(process).into_iter().chain(children.into_iter().flat_map(family)).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_machine_that_is_suspended_in_the_middle_of_a_run_changes_no_verdict() {
+    // Longer than any deadline of a call.
+    const SUSPENDED: Duration = Duration::from_secs(12);
+    let mut command = program();
+    command.args(["run", "--ci", "--no-record", "-t", "adapters/python/vouch.toml"]);
+    command.args(["-f", "exchange"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    wait_until("an adapter", || family(child.id()).len() > 1);
+    std::thread::sleep(Duration::from_secs(2));
+    // The harness first, so that it starts no more.
+    let signal = |ids: &[i32], signal| {
+        for id in ids {
+            // SAFETY: a plain system call; the harness has not been waited for, and its children are stopped, so not reused.
+            unsafe { libc::kill(*id, signal) };
+        }
+    };
+    signal(&[i32::try_from(child.id()).expect("an id")], libc::SIGSTOP);
+    let ids = family(child.id());
+    signal(&ids, libc::SIGSTOP);
+    std::thread::sleep(SUSPENDED);
+    signal(&ids, libc::SIGCONT);
+    let out = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(ids.len() > 1, "no adapter was running: {text}");
+    // Inconclusive if the machine is late a second time.
+    assert!(matches!(out.status.code(), Some(0 | 4)), "{:?} {text}", out.status);
+    assert!(!text.contains("FAIL ") && !text.contains("violated "), "{text}");
+}

@@ -281,10 +281,24 @@ impl From<TargetError> for CliError {
 
 type Done = Result<ExitCode, CliError>;
 
+/// The stack of the thread that runs a command, in bytes: the usual one of a main thread.
+const STACK: usize = 8 << 20;
+
 /// Parses the command line and runs the subcommand. A panic is a fault of this program: exit code 3.
+///
+/// It runs on a thread of its own: the stack of the main thread is as small as `ulimit -s` says, and the parser of arguments alone
+/// overflows one of 400 kB.
 pub fn main() -> ExitCode {
     bug_report::install();
     signals::fail_writes_beyond_the_limit();
+    match std::thread::Builder::new().name("command".into()).stack_size(STACK).spawn(without_panics) {
+        Ok(command) => command.join().unwrap_or_else(|_| ExitCode::from(bug_report::EXIT_CODE)),
+        // Where no thread can be had, the main thread may do.
+        Err(_) => without_panics(),
+    }
+}
+
+fn without_panics() -> ExitCode {
     std::panic::catch_unwind(run_command).unwrap_or_else(|_| ExitCode::from(bug_report::EXIT_CODE))
 }
 
