@@ -26,7 +26,6 @@ mod man;
 mod matrix;
 mod merge;
 mod mock_cloud;
-mod mock_cloud_hook;
 mod mutants;
 mod output_paths;
 mod record_path;
@@ -136,7 +135,7 @@ enum Command {
     MockCloud(mock_cloud::Args),
     /// Run a hook of the target file that `vouch mock-cloud` writes.
     #[command(hide = true)]
-    MockCloudHook(mock_cloud_hook::Args),
+    MockCloudHook(mock_cloud::hook::Args),
     /// Serve the reference SDK over the adapter protocol on standard input and output.
     ReferenceSdk(reference_sdk::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
@@ -351,7 +350,7 @@ fn run_command() -> ExitCode {
         #[cfg(feature = "load")]
         Command::Worker(args) => worker::run(&args),
         Command::MockCloud(args) => mock_cloud::run(&args),
-        Command::MockCloudHook(args) => mock_cloud_hook::run(&args),
+        Command::MockCloudHook(args) => mock_cloud::hook::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Adapter(args) => adapter::run(args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),

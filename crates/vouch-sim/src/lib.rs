@@ -8,10 +8,12 @@
 //! - [`mod@reference`]: the reference SDK, backend and app.
 //! - [`mutant`]: the reference parts with one injected fault each.
 //! - [`serve`]: the mock cloud as a server, for load tests.
+//! - [`intercept`]: the HTTPS proxy through which clients that know only the vendor's real host names reach a cloud.
 
 pub mod clock;
 mod digests;
 pub mod forgery;
+pub mod intercept;
 pub mod jwt_parts;
 pub mod mock_cloud;
 pub mod mutant;

@@ -11,3 +11,4 @@ pub mod scenario;
 pub mod step;
 pub mod text;
 pub mod timestamp;
+pub mod vendor_hosts;

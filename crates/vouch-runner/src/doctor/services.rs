@@ -92,6 +92,7 @@ fn vendor_api(profile: Arc<Profile>) -> Option<(String, String)> {
         threads: 1,
         latency: LatencyInjection::new(Duration::ZERO, None),
         tls: None,
+        proxy: None,
     });
     // The target file of a mock cloud says where its API is, and with which key.
     let text = server.ok()?.target(Path::new("vouch"));

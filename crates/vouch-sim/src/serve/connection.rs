@@ -3,6 +3,7 @@
 use super::control::ControlEndpoint;
 use super::counters::{CallKind, Counters, ServerSummary};
 use super::latency_injection::LatencyInjection;
+use super::proxy::Recording;
 use super::route::route;
 use super::signing_pool::SigningPool;
 use crate::mock_cloud::{Keys, MockCloud};
@@ -48,10 +49,18 @@ pub(super) struct ServerState {
     jwks: Bytes,
     /// Room for request bodies, in bytes.
     body_room: Semaphore,
+    /// With a proxy: what is recorded of its traffic.
+    pub recording: Option<Recording>,
 }
 
 impl ServerState {
-    pub fn new(cloud: MockCloud, keys: &Keys, threads: usize, latency: LatencyInjection) -> io::Result<Self> {
+    pub fn new(
+        cloud: MockCloud,
+        keys: &Keys,
+        threads: usize,
+        latency: LatencyInjection,
+        recording: Option<Recording>,
+    ) -> io::Result<Self> {
         let signing_pool = SigningPool::start(&cloud, threads)?;
         let slow = [(CallKind::Auth, keys.access_is_slow()), (CallKind::Issuance, keys.sign_in_is_slow())];
         let slow_kinds = slow.into_iter().filter(|(_, slow)| *slow).map(|(kind, _)| kind).collect();
@@ -65,6 +74,7 @@ impl ServerState {
             counters: Counters::default(),
             jwks,
             body_room: Semaphore::new(MAX_BODIES),
+            recording,
         })
     }
 
@@ -84,7 +94,17 @@ impl ServerState {
             };
         };
         let path = rest.to_owned();
-        let reply = self.respond_from_cloud(link, WireRequest { path, ..request }).await;
+        self.delayed_answer(link, WireRequest { path, ..request }).await
+    }
+
+    /// The answer to a request that came over another port, on a link.
+    pub async fn answer_on(&self, link: Link, request: WireRequest) -> WireResponse {
+        self.latency.begin();
+        self.delayed_answer(link, request).await
+    }
+
+    async fn delayed_answer(&self, link: Link, request: WireRequest) -> WireResponse {
+        let reply = self.respond_from_cloud(link, request).await;
         self.latency.delay_response(link.to == Party::Auth).await;
         reply
     }

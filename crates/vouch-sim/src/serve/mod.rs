@@ -1,4 +1,5 @@
-//! The mock cloud as a server, for load tests: no recording, no injected faults, and no state that grows with the calls.
+//! The mock cloud as a server, for load tests: no recording, no injected faults, and no state that grows with the calls. Only
+//! what comes through the intercepting proxy, for manual tests, is recorded, and can be struck by faults.
 //!
 //! One thread accepts connections and distributes them in turn. Each worker thread reads, answers and writes its own
 //! connections. A signing pool makes slow signatures, so that no connection waits for the signature of another.
@@ -9,6 +10,7 @@ mod connection;
 mod control;
 mod counters;
 mod latency_injection;
+mod proxy;
 mod route;
 mod signing_pool;
 mod target;
@@ -17,7 +19,8 @@ mod tls;
 pub use control::{CONTROL_HEADER, CONTROL_KEY, CONTROL_URL};
 pub use counters::ServerSummary;
 pub use latency_injection::{LatencyInjection, Stall};
-pub use tls::{CertificateError, Tls};
+pub use proxy::ProxyConfig;
+pub use tls::Tls;
 
 use crate::clock::{Clock, ClockMode};
 use crate::mock_cloud::{
@@ -25,6 +28,7 @@ use crate::mock_cloud::{
 };
 use crate::wire::redact::Redactor;
 use connection::ServerState;
+use proxy::Recording;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,11 +59,23 @@ pub struct ServerConfig {
     pub threads: usize,
     pub latency: LatencyInjection,
     pub tls: Option<Tls>,
+    /// The intercepting proxy, if one is served.
+    pub proxy: Option<ProxyConfig>,
+}
+
+/// An address cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {error}")]
+pub struct StartError {
+    pub address: SocketAddr,
+    pub error: io::Error,
 }
 
 /// A running server. It runs until the process ends.
 pub struct MockCloudServer {
     address: SocketAddr,
+    /// Where the intercepting proxy listens.
+    proxy: Option<SocketAddr>,
     shared: Arc<ServerState>,
     secure: bool,
     profile: Arc<Profile>,
@@ -68,15 +84,19 @@ pub struct MockCloudServer {
 
 impl MockCloudServer {
     /// Opens the port and starts to serve. Fails if the port or a thread is not available.
-    pub fn start(settings: ServerConfig) -> io::Result<Self> {
-        let ServerConfig { listen, profile, keys, fault, lifetimes, threads, latency, tls } = settings;
-        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        let listener = runtime.block_on(async { bind(listen) })?;
-        let address = listener.local_addr()?;
+    pub fn start(settings: ServerConfig) -> Result<Self, StartError> {
+        let failed_at = |address| move |error| StartError { address, error };
+        let ServerConfig { listen, profile, keys, fault, lifetimes, threads, latency, tls, proxy } = settings;
+        let failed = failed_at(listen);
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
+        let listener = runtime.block_on(async { bind(listen) }).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
         let truthful = fault.is_none();
+        let clock = Clock::new(ClockMode::Real);
+        let recording = proxy.as_ref().map(|_| Recording::new(clock.clone(), profile.clone()));
         let cloud = MockCloud::new(CloudParts {
             keys: keys.clone(),
-            clock: Clock::new(ClockMode::Real),
+            clock,
             redactor: Redactor::closed(),
             behaviour: CloudBehaviour {
                 refresh_tokens: RefreshTokenFormat::NeedsEscaping,
@@ -88,25 +108,37 @@ impl MockCloudServer {
         let cloud = if truthful { cloud.with_response_templates() } else { cloud };
         cloud.set_lifetimes(lifetimes);
         let secure = tls.is_some();
-        let shared = Arc::new(ServerState::new(cloud, &keys, threads, latency)?);
+        let shared = Arc::new(ServerState::new(cloud, &keys, threads, latency, recording).map_err(failed)?);
+        let proxy = match (proxy, &shared.recording) {
+            (Some(config), Some(recording)) => {
+                let failed = failed_at(config.listen);
+                Some(proxy::start(config, recording, &shared, profile.clone()).map_err(failed)?)
+            }
+            _ => None,
+        };
         let acceptor = tls.map(|tls| tls.acceptor);
         let mut workers = Vec::new();
         for number in 0..threads.max(1) {
             let (sender, receiver) = unbounded_channel();
             let (shared, acceptor) = (shared.clone(), acceptor.clone());
-            let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-            thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
-                runtime.block_on(run_worker(receiver, &shared, acceptor.as_ref()));
-            })?;
+            let runtime = Builder::new_current_thread().enable_io().enable_time().build().map_err(failed)?;
+            let work = move || runtime.block_on(run_worker(receiver, &shared, acceptor.as_ref()));
+            thread::Builder::new().name(format!("serve-{number}")).spawn(work).map_err(failed)?;
             workers.push(sender);
         }
-        thread::Builder::new().name("accept".into()).spawn(move || accept(&runtime, &listener, &workers))?;
-        Ok(Self { address, shared, secure, profile, lifetimes })
+        let work = move || accept(&runtime, &listener, &workers);
+        thread::Builder::new().name("accept".into()).spawn(work).map_err(failed)?;
+        Ok(Self { address, proxy, shared, secure, profile, lifetimes })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The intercepting proxy, as a client on this machine reaches it.
+    pub fn proxy_address(&self) -> Option<SocketAddr> {
+        self.proxy.map(target::from_this_machine)
     }
 
     /// What was served so far, and at what cost.

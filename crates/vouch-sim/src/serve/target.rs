@@ -7,16 +7,21 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+/// A listening address as a client on this machine reaches it.
+pub(super) fn from_this_machine(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
 impl MockCloudServer {
     /// `http://HOST:PORT` as a client on this machine reaches it.
     pub fn origin(&self) -> String {
-        let ip = match self.address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
-        };
         let scheme = if self.secure { "https" } else { "http" };
-        format!("{scheme}://{}", SocketAddr::new(ip, self.address.port()))
+        format!("{scheme}://{}", from_this_machine(self.address))
     }
 
     /// A target file with the URLs, the teams' API keys, and hooks that run `program`, the path of `vouch`.

@@ -13,7 +13,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,11 +21,14 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// The largest request body taken, in bytes.
 const MAX_BODY: usize = 1 << 20;
+/// How long a connection may wait for the head of its next request.
+const IDLE_LIMIT: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// An answer with its whole body.
 #[derive(Clone, Debug)]
@@ -178,6 +181,18 @@ impl RecordingProxy {
         reply
     }
 
+    /// Serves a connection that another server accepted for a link, such as the decrypted side of a TLS connection, until it
+    /// ends. `socket` is the TCP socket below it.
+    pub async fn serve_connection(
+        &self,
+        link: Link,
+        upstream: Arc<dyn Upstream>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        socket: RawFd,
+    ) {
+        serve_connection(link, self.shared.clone(), upstream, stream, socket).await;
+    }
+
     /// Opens a given address for a link.
     pub async fn open_at(
         &self,
@@ -221,20 +236,29 @@ async fn accept(listener: TcpListener, link: Link, shared: Arc<ProxyState>, upst
                     continue;
                 };
                 let _ = stream.set_nodelay(true);
-                let (shared, upstream) = (shared.clone(), upstream.clone());
                 let socket = stream.as_raw_fd();
-                connections.spawn(async move {
-                    let service = service_fn(|request| serve(link, &shared, &*upstream, request, socket));
-                    // An error here is a connection that ended early, which the transcript has already.
-                    let _ = hyper::server::conn::http1::Builder::new()
-                        .title_case_headers(shared.title_case_headers.load(Ordering::Relaxed))
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
+                connections.spawn(serve_connection(link, shared.clone(), upstream.clone(), stream, socket));
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }
     }
+}
+
+async fn serve_connection(
+    link: Link,
+    shared: Arc<ProxyState>,
+    upstream: Arc<dyn Upstream>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    socket: RawFd,
+) {
+    let service = service_fn(|request| serve(link, &shared, &*upstream, request, socket));
+    // An error here is a connection that ended early, which the transcript has already.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE_LIMIT)
+        .title_case_headers(shared.title_case_headers.load(Ordering::Relaxed))
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// Has the end of a connection be a reset.

@@ -147,17 +147,49 @@ impl Exchange {
     }
 }
 
+/// The exchanges that are kept.
+struct Kept {
+    exchanges: Vec<Exchange>,
+    /// How many came before them.
+    dropped: usize,
+    limit: usize,
+}
+
+impl Kept {
+    fn get_mut(&mut self, number: usize) -> Option<&mut Exchange> {
+        self.exchanges.get_mut(number.checked_sub(self.dropped)?)
+    }
+
+    /// Adds an exchange; returns its number.
+    fn push(&mut self, exchange: Exchange) -> usize {
+        if self.exchanges.len() >= self.limit {
+            // Half of them at once, so that an exchange moves once in the mean.
+            let half = self.exchanges.len().div_ceil(2);
+            self.exchanges.drain(..half);
+            self.dropped += half;
+        }
+        self.exchanges.push(exchange);
+        self.dropped + self.exchanges.len() - 1
+    }
+}
+
 /// The transcript of one case. Cheap to clone.
 #[derive(Clone)]
 pub struct Transcript {
-    exchanges: Arc<Mutex<Vec<Exchange>>>,
+    exchanges: Arc<Mutex<Kept>>,
     clock: Clock,
     profile: Arc<Profile>,
 }
 
 impl Transcript {
     pub fn new(clock: Clock, profile: Arc<Profile>) -> Self {
-        Self { exchanges: Arc::default(), clock, profile }
+        Self::limited(clock, profile, usize::MAX)
+    }
+
+    /// One for a server that runs on: it keeps the last `limit` exchanges, and for a while fewer, but at least half of them.
+    pub fn limited(clock: Clock, profile: Arc<Profile>, limit: usize) -> Self {
+        let kept = Kept { exchanges: Vec::new(), dropped: 0, limit };
+        Self { exchanges: Arc::new(Mutex::new(kept)), clock, profile }
     }
 
     pub fn profile(&self) -> &Profile {
@@ -172,8 +204,7 @@ impl Transcript {
     /// Notes an arrival; the number finds it again.
     pub fn record_request(&self, link: Link, request: WireRequest) -> (usize, Operation) {
         let (operation, tokens) = self.classify(link, &request);
-        let mut exchanges = self.exchanges.lock();
-        exchanges.push(Exchange {
+        let number = self.exchanges.lock().push(Exchange {
             link,
             operation,
             request,
@@ -184,7 +215,7 @@ impl Transcript {
             completed_ms: None,
             at_ms: self.clock.now_ms(),
         });
-        (exchanges.len() - 1, operation)
+        (number, operation)
     }
 
     /// Notes a request of a party that the scheme does not have, such as a log-in at a backend.
@@ -198,7 +229,8 @@ impl Transcript {
 
     pub fn record_outcome(&self, number: usize, outcome: ExchangeOutcome) {
         let mut exchanges = self.exchanges.lock();
-        let (completed_at, completed_ms) = (Some(exchanges.len()), Some(self.clock.now_ms()));
+        let count = exchanges.dropped + exchanges.exchanges.len();
+        let (completed_at, completed_ms) = (Some(count), Some(self.clock.now_ms()));
         if let Some(exchange) = exchanges.get_mut(number) {
             (exchange.outcome, exchange.completed_at, exchange.completed_ms) = (outcome, completed_at, completed_ms);
         }
@@ -212,21 +244,23 @@ impl Transcript {
 
     /// How many exchanges there are so far.
     pub fn len(&self) -> usize {
-        self.exchanges.lock().len()
+        let kept = self.exchanges.lock();
+        kept.dropped + kept.exchanges.len()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Looks at all exchanges without copying them.
+    /// Looks at all exchanges that are kept, without copying them.
     pub fn read<R>(&self, read: impl FnOnce(&[Exchange]) -> R) -> R {
-        read(&self.exchanges.lock())
+        read(&self.exchanges.lock().exchanges)
     }
 
-    /// The exchanges from a number on.
+    /// The exchanges from a number on, as far as they are kept.
     pub fn since(&self, number: usize) -> Vec<Exchange> {
-        self.exchanges.lock().get(number..).unwrap_or_default().to_vec()
+        let kept = self.exchanges.lock();
+        kept.exchanges.get(number.saturating_sub(kept.dropped)..).unwrap_or_default().to_vec()
     }
 
     fn classify(&self, link: Link, request: &WireRequest) -> (Operation, RequestTokens) {
@@ -249,5 +283,29 @@ impl Transcript {
             _ => Operation::Stray,
         };
         (operation, RequestTokens::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ClockMode;
+
+    #[test]
+    fn a_limited_transcript_keeps_the_newest_under_their_numbers() {
+        let transcript = Transcript::limited(Clock::new(ClockMode::Virtual), Profile::junction(), 4);
+        let realm = Realm::all().next().expect("a realm");
+        let link = Link { from: Party::Sdk, to: Party::Api, realm };
+        let request =
+            |path: String| WireRequest { method: Method::GET, path, headers: HeaderMap::new(), body: Bytes::new() };
+        let numbers: Vec<_> = (0..7).map(|n| transcript.record_request(link, request(format!("/{n}"))).0).collect();
+        assert_eq!((numbers, transcript.len()), ((0..7).collect(), 7));
+        transcript.record_outcome(0, ExchangeOutcome::Abandoned);
+        transcript.record_outcome(6, ExchangeOutcome::NoNetwork);
+        let kept: Vec<_> = transcript.since(0).into_iter().map(|exchange| exchange.request.path).collect();
+        assert_eq!(kept, ["/4", "/5", "/6"]);
+        let newest = transcript.since(6);
+        assert!(newest.len() == 1 && matches!(newest[0].outcome, ExchangeOutcome::NoNetwork));
+        assert!(transcript.since(7).is_empty());
     }
 }

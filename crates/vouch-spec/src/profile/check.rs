@@ -40,6 +40,7 @@ impl Profile {
         check_call(&self.exchange, ["exchange", "exchange.answer"], &EXCHANGE, &mut problems);
         check_call(&self.refresh, ["refresh", "refresh.answer"], &REFRESH, &mut problems);
         self.check_errors(&mut problems);
+        self.check_auth_hosts(&mut problems);
         let same_place = self.exchange.path == self.refresh.path;
         if problems.is_empty()
             && same_place
@@ -49,6 +50,22 @@ impl Profile {
             problems.push(MappingProblem::of_field("refresh", why));
         }
         problems
+    }
+
+    fn check_auth_hosts(&self, problems: &mut Vec<MappingProblem>) {
+        for name in &self.auth_hosts {
+            let is_label = |label: &str| {
+                !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            };
+            if !name.split('.').all(is_label) {
+                let why = format!("`{name}` is not a host name; write for example `id.example.com`");
+                problems.push(MappingProblem::of_text("authHosts", name, why));
+            }
+        }
+        if !self.auth_hosts.is_empty() && !self.one_auth_host {
+            let why = "`authHosts` needs `oneAuthHost = true`: otherwise each realm has a host of its own";
+            problems.push(MappingProblem::of_field("authHosts", why));
+        }
     }
 
     fn check_errors(&self, problems: &mut Vec<MappingProblem>) {
@@ -142,6 +159,7 @@ mod tests {
             profile.refresh.answer.also.insert("user".into(), "$userid".into());
             profile.errors.body = serde_json::json!({ "error": ["$wrd"] });
             profile.errors.exchange.clear();
+            profile.auth_hosts.push("https://id.example.com".into());
         });
         for part in [
             "exchange: `oauth/token` is not a path",
@@ -150,10 +168,12 @@ mod tests {
             "refresh.answer: undefined variable `$userid`; did you mean `$userId`?",
             "errors: undefined variable `$wrd`; did you mean `$word`?",
             "errors: `exchange` has no word that means `invalidSignInToken`",
+            "authHosts: `https://id.example.com` is not a host name",
+            "authHosts: `authHosts` needs `oneAuthHost = true`",
         ] {
             assert!(problems.iter().any(|problem| problem.starts_with(part)), "{part}: {problems:#?}");
         }
-        assert_eq!(problems.len(), 6, "{problems:#?}");
+        assert_eq!(problems.len(), 8, "{problems:#?}");
     }
 
     #[test]

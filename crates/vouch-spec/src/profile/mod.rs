@@ -51,6 +51,9 @@ pub struct Profile {
     /// One host serves every environment and region; the public key tells them apart.
     #[serde(default)]
     pub one_auth_host: bool,
+    /// With `oneAuthHost`: the real host names of the provider, which the intercepting proxy answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auth_hosts: Vec<String>,
     /// Whether a refresh brings a new refresh token, where the provider says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,

@@ -1,5 +1,8 @@
 //! `vouch mock-cloud`.
 
+pub mod hook;
+mod proxy;
+
 use super::signals::interrupts;
 use super::stdout::Out;
 use super::{CliError, Done, mutant};
@@ -14,9 +17,10 @@ use std::time::Duration;
 use vouch_runner::report::print_stderr;
 use vouch_runner::resource_limits::raise_open_file_limit;
 use vouch_runner::run::wanted;
+use vouch_sim::intercept::{CertificateAuthority, PassedHost};
 use vouch_sim::mock_cloud::{CloudPolicy, Keys, Lifetimes};
 use vouch_sim::mutant::Mutation;
-use vouch_sim::serve::{LatencyInjection, MockCloudServer, ServerConfig, Stall, Tls};
+use vouch_sim::serve::{LatencyInjection, MockCloudServer, ProxyConfig, ServerConfig, Stall, StartError, Tls};
 use vouch_spec::profile::{BUILT_IN, Profile};
 use vouch_spec::text::did_you_mean;
 
@@ -68,8 +72,17 @@ pub struct Args {
     #[arg(long)]
     tls: bool,
 
-    /// With --tls, write the CA certificate here, so that clients can trust it.
-    #[arg(long, value_name = "FILE", requires = "tls")]
+    /// Also serve an intercepting HTTPS proxy here: it answers the vendor's real host names, for builds that nobody changed.
+    /// Its traffic is recorded. Port 0 selects a free port.
+    #[arg(long, value_name = "ADDRESS")]
+    proxy: Option<SocketAddr>,
+
+    /// With --proxy, a host that is passed on unread: HOST, HOST:PORT or *.DOMAIN. May be repeated. All other hosts are refused.
+    #[arg(long, value_name = "HOST", requires = "proxy")]
+    proxy_pass: Vec<PassedHost>,
+
+    /// With --tls or --proxy, write the CA certificate here, so that clients can trust it.
+    #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
 }
 
@@ -96,12 +109,17 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 /// Serves until Ctrl-C or SIGTERM, then prints a summary.
 pub fn run(args: &Args) -> Done {
-    let settings = settings(args)?;
-    let ca = settings.tls.as_ref().map(|tls| tls.ca_pem().to_owned());
+    if args.ca.is_some() && !args.tls && args.proxy.is_none() {
+        return Err(CliError::Usage("--ca needs --tls or --proxy: without them there is no CA".into()));
+    }
+    let ca = CertificateAuthority::generate().map_err(|error| CliError::Environment(error.to_string()))?;
+    let ca = Arc::new(ca);
+    let settings = settings(args, &ca)?;
     raise_open_file_limit();
-    let server = MockCloudServer::start(settings).map_err(|error| cannot_listen(args.listen, &error))?;
-    if let (Some(path), Some(pem)) = (&args.ca, ca) {
-        write(path, &pem, 0o644)?;
+    let profile = settings.profile.clone();
+    let server = MockCloudServer::start(settings).map_err(|error| cannot_listen(&error))?;
+    if let Some(path) = &args.ca {
+        write(path, ca.pem(), 0o644)?;
     }
     let program = std::env::current_exe().unwrap_or_else(|_| "vouch".into());
     let target = server.target(&program);
@@ -111,12 +129,16 @@ pub fn run(args: &Args) -> Done {
     }
     Out.flush()?;
     print_stderr(format!("vouch: the mock cloud listens on {}; press Ctrl-C to stop it", server.origin()));
+    let _ca_file = match server.proxy_address() {
+        Some(address) => Some(proxy::announce(address, &profile, &ca, args.ca.as_deref())?),
+        None => None,
+    };
     wait_for_the_end()?;
     print_stderr(server.summary());
     Ok(ExitCode::SUCCESS)
 }
 
-fn settings(args: &Args) -> Result<ServerConfig, CliError> {
+fn settings(args: &Args, ca: &Arc<CertificateAuthority>) -> Result<ServerConfig, CliError> {
     let profile = Profile::built_in(&args.profile).ok_or_else(|| {
         CliError::Usage(format!(
             "there is no wire profile `{}`; {}",
@@ -130,7 +152,7 @@ fn settings(args: &Args) -> Result<ServerConfig, CliError> {
         KeyKind::Es256 => Keys::es256(),
         KeyKind::Hmac => Keys::hmac(),
     };
-    let tls = if args.tls { Some(Tls::new(args.listen.ip()).map_err(|error| failed(&error))?) } else { None };
+    let tls = if args.tls { Some(Tls::new(ca, args.listen.ip()).map_err(|error| failed(&error))?) } else { None };
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Ok(ServerConfig {
         listen: args.listen,
@@ -141,6 +163,12 @@ fn settings(args: &Args) -> Result<ServerConfig, CliError> {
         threads: args.threads.map_or(cores, usize::from),
         latency: LatencyInjection::new(args.delay, args.stall),
         tls,
+        proxy: args.proxy.map(|listen| ProxyConfig {
+            listen,
+            ca: ca.clone(),
+            passed: args.proxy_pass.clone(),
+            on_event: proxy::print_events(),
+        }),
     })
 }
 
@@ -155,7 +183,8 @@ fn fault(name: &str) -> Result<Arc<dyn CloudPolicy>, CliError> {
     }
 }
 
-fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> CliError {
+fn cannot_listen(error: &StartError) -> CliError {
+    let StartError { address, error } = error;
     let advice = match error.kind() {
         std::io::ErrorKind::AddrInUse => "another program uses the port: choose another one, or port 0 for a free port",
         std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges: choose a higher port",

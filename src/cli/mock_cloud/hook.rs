@@ -1,6 +1,6 @@
 //! `vouch mock-cloud-hook`: what the target file of `vouch mock-cloud` names as its hooks.
 
-use super::{CliError, Done, runtime};
+use super::super::{CliError, Done, runtime};
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
