@@ -1,5 +1,7 @@
 """The library `vouch_adapter`, driven over a socket, and the template as a program."""
 
+import contextlib
+import io
 import json
 import socket
 import subprocess
@@ -213,6 +215,25 @@ class Calls(Library):
         self.assertEqual((-32000, "network", "no network"), refused("signOut"))
         self.assertEqual((-32000, "network", "ConnectionResetError"), refused("status"))
         self.assertEqual((-32000, "unsupported", "the SDK has no call refresh"), refused("refresh"))
+
+
+    def test_a_call_that_fails_in_an_odd_way_is_answered_too(self):
+        def kind_of(error):
+            raise KeyError("a mistake of the adapter")
+
+        vouch = self.serve(
+            {
+                "sign_out": lambda call: sys.exit(3),
+                "current_user_id": lambda call: {"a", "set"},
+                "request": lambda request, call: (200, float("nan") if request.path == "/nan" else "lone \ud800"),
+            },
+            kind_of=kind_of,
+        )
+        with contextlib.redirect_stderr(io.StringIO()) as errors:
+            for method, params in (("signOut", {}), ("currentUserId", {}), ("request", {"method": "GET", "path": "/nan"})):
+                self.assertEqual("internal", vouch.call(method, params)["error"]["data"]["kind"], method)
+        self.assertIn("a mistake of the adapter", errors.getvalue())
+        self.assertEqual("lone ?", vouch.call("request", {"method": "GET", "path": "/"})["result"]["body"])
 
 
 class Clock(Library):

@@ -156,4 +156,5 @@ def _is_id(value):
 
 
 def _line(message):
-    return json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode("ascii") + b"\n"
+    text = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "replace") + b"\n"  # a lone surrogate cannot be written

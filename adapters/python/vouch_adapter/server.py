@@ -199,7 +199,7 @@ class AdapterServer:
         try:
             if launched is not None:
                 launched.sdk.stop()
-        except Exception as error:
+        except BaseException as error:
             failure = error
         if launched is not None and reuse:
             launched.await_answers()
@@ -230,11 +230,9 @@ class AdapterServer:
 
         def run():
             try:
-                result = work(call)
-            except Exception as error:
+                self._peer.answer(identity, work(call))
+            except BaseException as error:  # a call that calls sys.exit is answered, too
                 self._refuse(identity, error)
-            else:
-                self._peer.answer(identity, result)
             finally:
                 launched.calls.pop(identity, None)
                 call.answered.set()
@@ -246,13 +244,20 @@ class AdapterServer:
         if isinstance(error, RpcError):
             self._peer.refuse(identity, error.code, str(error))
             return
-        known = isinstance(error, CallError)
-        kind = error.kind if known else self._adapter.kind_of(error)
-        if kind not in KINDS:
+        self._peer.refuse(identity, CALL_FAILED, str(error) or type(error).__name__, self._kind_of(error))
+
+    def _kind_of(self, error):
+        if isinstance(error, CallError):
+            return error.kind if error.kind in KINDS else "internal"
+        try:
+            kind = self._adapter.kind_of(error)
+        except Exception as mistake:
+            _explain(mistake)
             kind = "internal"
-        if kind == "internal" and not known:
-            _explain(error)
-        self._peer.refuse(identity, CALL_FAILED, str(error) or type(error).__name__, kind)
+        if kind in KINDS and kind != "internal":
+            return kind
+        _explain(error)
+        return "internal"
 
 
 def _on_a_thread(action, *arguments):

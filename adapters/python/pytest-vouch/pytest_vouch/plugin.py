@@ -79,9 +79,9 @@ class TargetFile(pytest.File):
         if self.config.getoption("collectonly"):
             yield Verdict.from_parent(self, name="verdict")  # what else there is, the run would say
             return
-        if hasattr(self.config, "workerinput"):
-            raise pytest.UsageError("Vouch runs its cases in parallel by itself: run its target files without -n")
         try:
+            if hasattr(self.config, "workerinput"):
+                raise VouchError("Vouch was not run: it runs its cases in parallel by itself. Run its target file without -n")
             outcome = self._run()
         except VouchError as error:
             yield Verdict.from_parent(self, name="verdict", error=error)
