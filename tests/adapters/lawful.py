@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../adapters/python"))
 
@@ -87,7 +88,35 @@ def signed_in(self, token, *more):
     look_after_user(self)
 
 
+class LateShow:
+    """Reads the storage before a sign-out that is in flight erases it, and shows it after that has been answered."""
+
+    def __init__(self):
+        self.begun, self.read, self.erased = threading.Event(), threading.Event(), threading.Event()
+        self.show, self.erase = Calls.storage, Calls.sign_out
+
+    def storage(self, calls, call):
+        items = self.show(calls, call)
+        if self.begun.is_set() and not self.erased.is_set():
+            self.read.set()
+            self.erased.wait(1)
+            time.sleep(0.1)
+        return items
+
+    def sign_out(self, calls, call):
+        self.begun.set()
+        self.read.wait(0.3)
+        try:
+            self.erase(calls, call)
+        finally:
+            self.erased.set()
+
+
 Calls.clock_moved = moved
+if HABIT == "shows-storage-late":
+    late = LateShow()
+    Calls.storage = lambda calls, call: late.storage(calls, call)
+    Calls.sign_out = lambda calls, call: late.sign_out(calls, call)
 if HABIT == "asks-after-sign-in":
     sdk.SignInSdk._sign_in = signed_in
 if HABIT == "exchanges-again":
@@ -105,4 +134,7 @@ if HABIT == "other-letter-case":
 
     sdk._credentials = credentials
 
-serve(Adapter(with_clock=True))
+adapter = Adapter(with_clock=True)
+if HABIT == "shows-storage-late":
+    adapter.capabilities.remove("storageFiles")
+serve(adapter)

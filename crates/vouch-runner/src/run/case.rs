@@ -181,6 +181,8 @@ impl<'a> CaseRun<'a> {
         for step in &case.steps {
             let begin = self.recorder.as_ref().map(|recorder| recorder.begin(world));
             let result = super::step::perform(step, world).await;
+            // Before the storage is read: a call that ends meanwhile may change it.
+            let in_flight = world.calls_in_flight();
             let items = world.items().await;
             if let (Some(recorder), Some(begin)) = (&mut self.recorder, begin) {
                 let of = (step, &case.scenario.source);
@@ -190,7 +192,7 @@ impl<'a> CaseRun<'a> {
                 return Err(Self::step_failure(step, error));
             }
             match items {
-                Ok(items) => self.check_invariants(step, &items).await,
+                Ok(items) => self.check_invariants(step, &items, in_flight).await,
                 Err(error) if result.is_ok() => return Err(self.case_failure(error)),
                 // What the step itself says of the failure is closer to the cause.
                 Err(_) => {}
@@ -205,10 +207,9 @@ impl<'a> CaseRun<'a> {
     }
 
     /// Checks the invariants after a step, also after one that failed. A violation does not end the case: it would hide what
-    /// comes after it.
-    async fn check_invariants(&mut self, step: &ScenarioStep, items: &[Item]) {
+    /// comes after it. `in_flight`: the calls that had not ended when the items were read.
+    async fn check_invariants(&mut self, step: &ScenarioStep, items: &[Item], in_flight: usize) {
         let world = self.world;
-        let in_flight = world.calls_in_flight();
         let violations = self.invariants.after_step(&Evidence {
             redactor: &world.redactor,
             profile: &world.profile,
