@@ -94,6 +94,44 @@ fn the_node_kits_own_tests_and_its_example_of_a_test_pass() {
     assert!(out.contains("- EXC-1 (must)") && out.contains("- requests run in parallel"), "tests of both: {out}");
 }
 
+/// Whether Node, the packages of `adapters/browser` and Chromium are there. Without them its tests say so and test nothing.
+fn browser_runs() -> bool {
+    let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/browser/node_modules");
+    let chromium = std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
+    if !packages.is_dir() {
+        eprintln!("not tested: adapters/browser/node_modules is missing (npm ci --prefix adapters/browser)");
+    } else if !Path::new(&chromium).exists() {
+        eprintln!("not tested: there is no Chromium at {}", chromium.display());
+    }
+    node_runs() && packages.is_dir() && Path::new(&chromium).exists()
+}
+
+#[test]
+fn a_browser_sdk_passes() {
+    if !browser_runs() {
+        return;
+    }
+    // The wire, a reload, a renderer that is killed, the data of the site cleared, callers at the same time.
+    let cases = ["first-sign-in", "persists-relaunch", "killed-in-exchange", "reinstall", "waiting-callers-same-error"];
+    let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
+    let out = run("adapters/browser/vouch.toml", &filters);
+    assert!(out.contains("browser-example 1.0.0 on web") && !out.contains("skipped"), "{out}");
+}
+
+#[test]
+fn two_tabs_of_a_browser_share_one_session() {
+    if !browser_runs() {
+        return;
+    }
+    let output = Command::new("node")
+        .args(["--test", "--test-reporter=tap", "test/two-tabs.test.mjs"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/browser"))
+        .output()
+        .expect("node runs");
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && out.contains("ok 2 - tabs that need a new access token"), "{out}");
+}
+
 #[test]
 fn a_jvm_sdk_and_the_jvm_kits_own_tests_pass() {
     let compiler = Command::new("sh").args(["-c", "command -v javac"]).output().expect("sh runs");
@@ -307,6 +345,7 @@ fn an_sdk_with_permitted_extra_behaviour_passes() {
         ("exchanges-again", &["concurrent-sign-in"]),
         ("tells-first-status", &["status-stream"]),
         ("timer", &["first-sign-in", "expired-access-token"]),
+        ("shows-storage-late", &["failed-write-in-sign-out"]),
         ("refreshes-at-launch", REFRESHES),
         ("refreshes-when-time-passes", REFRESHES),
         ("asks-at-launch", &["deletion-while-closed", "kill-mid-refresh", "crash-in-exchange[12]"]),
