@@ -133,13 +133,14 @@ fn commands(help: &str) -> Vec<String> {
 
 /// The subcommands of the program, each with its options and those of its own subcommands.
 fn subcommands() -> BTreeMap<String, BTreeSet<String>> {
-    let with_options = |name: String| {
-        let text = help(&[&name]);
-        let mut all = options(&text);
-        commands(&text).iter().for_each(|inner| all.extend(options(&help(&[&name, inner]))));
-        (name, all)
-    };
-    commands(&help(&[])).into_iter().map(with_options).collect()
+    commands(&help(&[])).into_iter().map(|name| (name.clone(), options_below(&[&name]))).collect()
+}
+
+/// The options of a subcommand and of the subcommands below it.
+fn options_below(subcommand: &[&str]) -> BTreeSet<String> {
+    let text = help(subcommand);
+    let below = commands(&text).into_iter().flat_map(|inner| options_below(&[subcommand, &[&inner]].concat()));
+    options(&text).into_iter().chain(below).collect()
 }
 
 /// What is wrong with a call, if anything.

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod ctl;
 mod refusals;
 mod served;
 

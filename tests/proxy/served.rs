@@ -2,6 +2,7 @@
 
 use super::common::CloudProcess;
 use std::io::{BufRead, Read};
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -53,6 +54,10 @@ impl Served {
     /// The path of the CA's certificate.
     pub fn ca(&self) -> String {
         self.ca.clone()
+    }
+
+    pub fn target_path(&self) -> &Path {
+        &self.process.target
     }
 
     pub fn api_key(&self, environment: &str, region: &str) -> String {

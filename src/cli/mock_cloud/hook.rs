@@ -1,6 +1,8 @@
 //! `vouch mock-cloud-hook`: what the target file of `vouch mock-cloud` names as its hooks.
 
 use super::super::{CliError, Done, runtime};
+use reqwest::StatusCode;
+use serde::Serialize;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,20 +24,24 @@ pub fn run(_: &Args) -> Done {
         "userId": variable("VOUCH_USER_ID").unwrap_or_default(), "seconds": seconds,
     });
     let url = format!("{url}/control/{hook}");
-    let client = vouch_sim::wire::client(&url, TIMEOUT).map_err(|error| CliError::Environment(error.to_string()))?;
+    match post(&url, &key, &body)? {
+        (status, _) if status.is_success() => Ok(ExitCode::SUCCESS),
+        (status, text) => Err(CliError::Environment(format!("{url} answered {status}: {text}"))),
+    }
+}
+
+/// Sends a control call; the status of the answer, and its body.
+pub(super) fn post(url: &str, key: &str, body: &impl Serialize) -> Result<(StatusCode, String), CliError> {
+    let client = vouch_sim::wire::client(url, TIMEOUT).map_err(|error| CliError::Environment(error.to_string()))?;
     let sent = runtime()?.block_on(async {
-        let response = client.post(&url).header(CONTROL_HEADER, key).json(&body).send().await?;
+        let response = client.post(url).header(CONTROL_HEADER, key).json(body).send().await?;
         let status = response.status();
         let body = read_body(response).await?;
         Ok::<_, BodyError>((status, String::from_utf8_lossy(&body).into_owned()))
     });
-    match sent {
-        Ok((status, _)) if status.is_success() => Ok(ExitCode::SUCCESS),
-        Ok((status, text)) => Err(CliError::Environment(format!("{url} answered {status}: {text}"))),
-        Err(error) => {
-            Err(CliError::Environment(format!("{url} cannot be reached; is `vouch mock-cloud` running? {error}")))
-        }
-    }
+    sent.map_err(|error| {
+        CliError::Environment(format!("{url} cannot be reached; is `vouch mock-cloud` running? {error}"))
+    })
 }
 
 fn variable(name: &str) -> Result<String, CliError> {

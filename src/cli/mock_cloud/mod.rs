@@ -1,5 +1,6 @@
 //! `vouch mock-cloud`.
 
+mod ctl;
 pub mod hook;
 mod proxy;
 
@@ -25,7 +26,11 @@ use vouch_spec::profile::{BUILT_IN, Profile};
 use vouch_spec::text::did_you_mean;
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<MockCloudCommand>,
+
     /// Address to listen on. Port 0 selects a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9500")]
     listen: SocketAddr,
@@ -86,6 +91,12 @@ pub struct Args {
     ca: Option<PathBuf>,
 }
 
+#[derive(clap::Subcommand)]
+enum MockCloudCommand {
+    /// Change and inspect a running mock cloud.
+    Ctl(ctl::Args),
+}
+
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum KeyKind {
     Rs256,
@@ -109,6 +120,9 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 /// Serves until Ctrl-C or SIGTERM, then prints a summary.
 pub fn run(args: &Args) -> Done {
+    if let Some(MockCloudCommand::Ctl(args)) = &args.command {
+        return ctl::run(args);
+    }
     if args.ca.is_some() && !args.tls && args.proxy.is_none() {
         return Err(CliError::Usage("--ca needs --tls or --proxy: without them there is no CA".into()));
     }
@@ -116,6 +130,8 @@ pub fn run(args: &Args) -> Done {
     let ca = Arc::new(ca);
     let settings = settings(args, &ca)?;
     raise_open_file_limit();
+    // Before it says that it serves: who reads that may end it at once.
+    let wait_for_the_end = end_of_serving()?;
     let profile = settings.profile.clone();
     let server = MockCloudServer::start(settings).map_err(|error| cannot_listen(&error))?;
     if let Some(path) = &args.ca {
@@ -133,7 +149,7 @@ pub fn run(args: &Args) -> Done {
         Some(address) => Some(proxy::announce(address, &profile, &ca, args.ca.as_deref())?),
         None => None,
     };
-    wait_for_the_end()?;
+    wait_for_the_end();
     print_stderr(server.summary());
     Ok(ExitCode::SUCCESS)
 }
@@ -204,9 +220,10 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), CliError> {
     open().map_err(|error| CliError::Environment(format!("cannot write {}: {error}", path.display())))
 }
 
-fn wait_for_the_end() -> Result<(), CliError> {
+/// Installs the handlers of signals. What is returned waits for the first of them.
+fn end_of_serving() -> Result<impl FnOnce(), CliError> {
     let failed = |error: std::io::Error| CliError::Environment(format!("cannot wait for signals: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(failed)?;
-    runtime.block_on(async { wanted(&mut interrupts()).await });
-    Ok(())
+    let mut interrupted = runtime.block_on(async { interrupts() });
+    Ok(move || runtime.block_on(async { wanted(&mut interrupted).await }))
 }

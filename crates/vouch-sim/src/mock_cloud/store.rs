@@ -150,6 +150,18 @@ impl Store {
         users.row(users.live_numbered(id)?).map(|row| &row.user)
     }
 
+    /// The id of a user, found by its client user id or its id.
+    pub(crate) fn find(&self, realm: Realm, name: &str, deleted: bool) -> Option<String> {
+        let users = self.users(realm);
+        let number = match deleted {
+            false => {
+                return self.by_client_id(realm, name).or_else(|| self.by_id(realm, name)).map(|user| user.id.clone());
+            }
+            true => users.deleted_numbered(name).or_else(|| users.numbered(name)),
+        };
+        users.row(number?).map(|row| &row.user).filter(|user| user.deleted).map(|user| user.id.clone())
+    }
+
     /// The users that are not deleted.
     pub fn live(&self, realm: Realm) -> impl Iterator<Item = &User> {
         self.users(realm).live()

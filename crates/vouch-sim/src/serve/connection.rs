@@ -85,7 +85,7 @@ impl ServerState {
     async fn answer(&self, request: WireRequest) -> WireResponse {
         let Some((link, rest)) = route(&request.path) else {
             return match request.path.strip_prefix("/control/") {
-                Some(word) => self.control.answer(&self.cloud, word, &request),
+                Some(word) => self.control.answer(&self.cloud, self.recording.as_ref(), word, &request),
                 None if request.path == "/healthz" => WireResponse::json(StatusCode::OK, &json!({ "status": "ok" })),
                 None => WireResponse::json(
                     StatusCode::NOT_FOUND,

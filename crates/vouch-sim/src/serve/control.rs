@@ -1,5 +1,7 @@
 //! `POST /control/{hook}`: the hooks of a target file, which the vendor API does not offer. A separate key guards them.
 
+use super::ctl::{self, CTL_WORD};
+use super::proxy::Recording;
 use crate::mock_cloud::MockCloud;
 use crate::wire::{WireRequest, WireResponse};
 use hyper::{Method, StatusCode};
@@ -37,13 +39,32 @@ impl ControlEndpoint {
         Self { key: format!("control-{}", Uuid::new_v4().simple()) }
     }
 
-    pub fn answer(&self, cloud: &MockCloud, word: &str, request: &WireRequest) -> WireResponse {
+    pub fn answer(
+        &self,
+        cloud: &MockCloud,
+        recording: Option<&Recording>,
+        word: &str,
+        request: &WireRequest,
+    ) -> WireResponse {
         let reply = |status, detail: &str| WireResponse::json(status, &json!({ "detail": detail }));
         if request.method != Method::POST {
             return reply(StatusCode::METHOD_NOT_ALLOWED, "control calls are POSTs");
         }
         if request.header(CONTROL_HEADER) != Some(&self.key) {
             return reply(StatusCode::UNAUTHORIZED, "x-vouch-control does not hold this server's control key");
+        }
+        if word == CTL_WORD {
+            let command = match serde_json::from_slice(&request.body) {
+                Ok(command) => command,
+                Err(error) => {
+                    let what = format!("the command cannot be read; is this `vouch` of the server's version? {error}");
+                    return reply(StatusCode::UNPROCESSABLE_ENTITY, &what);
+                }
+            };
+            return match ctl::perform(cloud, recording, command) {
+                Ok(text) => reply(StatusCode::OK, &text),
+                Err(why) => reply(StatusCode::CONFLICT, &why),
+            };
         }
         let body: ControlRequest = match serde_json::from_slice(&request.body) {
             Ok(body) => body,

@@ -9,6 +9,7 @@
 mod connection;
 mod control;
 mod counters;
+mod ctl;
 mod latency_injection;
 mod proxy;
 mod route;
@@ -18,6 +19,7 @@ mod tls;
 
 pub use control::{CONTROL_HEADER, CONTROL_KEY, CONTROL_URL};
 pub use counters::ServerSummary;
+pub use ctl::{CTL_WORD, CtlCommand, UserQuery};
 pub use latency_injection::{LatencyInjection, Stall};
 pub use proxy::ProxyConfig;
 pub use tls::Tls;

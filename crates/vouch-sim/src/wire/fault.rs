@@ -199,6 +199,11 @@ impl FaultInjector {
         self.untouched.lock().clear();
     }
 
+    /// The faults in force, as they were described.
+    pub fn descriptions(&self) -> Vec<String> {
+        self.rules.lock().iter().map(|rule| rule.description.clone()).collect()
+    }
+
     /// Whether no fault is in force.
     pub fn is_empty(&self) -> bool {
         self.rules.lock().is_empty()

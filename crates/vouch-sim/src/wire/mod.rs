@@ -3,6 +3,7 @@
 //! It knows links, operations and bytes. It must not know which implementation is at either end.
 
 mod body;
+mod carried_secrets;
 pub mod encodings;
 mod fault;
 mod forward;
@@ -15,6 +16,7 @@ pub mod snapshot;
 mod transcript;
 mod unreachable;
 
+pub use carried_secrets::note_secrets;
 pub use fault::{ELSEWHERE, FaultContext, FaultEffect, FaultInjector, FaultPoint, FaultRule};
 pub use forward::ForwardingUpstream;
 pub use http_client::{BodyError, MAX_RESPONSE_BODY, client, read_body};
