@@ -18,8 +18,11 @@ test('two tabs share one session', async (t) => {
 
   await t.test('tabs that need a new access token at the same time send one refresh', async () => {
     cloud.expire();
+    // Until all four have been refused.
+    cloud.onRefresh = () => (cloud.hold ??= new Promise((resolve) => setTimeout(resolve, 500)));
     assert.deepEqual(await Promise.all([first, second, first, second].map(request)), [200, 200, 200, 200]);
     assert.equal(cloud.refreshes, 1);
+    cloud.hold = null;
   });
 
   await t.test('a tab that is killed while it refreshes gives back the lock', async () => {
