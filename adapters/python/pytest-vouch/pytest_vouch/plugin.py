@@ -30,6 +30,9 @@ def pytest_addoption(parser):
     group.addoption(
         "--vouch-arg", action="append", default=[], metavar="ARG", help="A further argument of `vouch run`. May be repeated."
     )
+    parser.addini(
+        "vouch_target", "Target files, for a run of pytest that names no files to test.", type="paths", default=[]
+    )
     parser.addini("vouch_binary", "The program of Vouch; a path with a / is relative to this file.", default="")
     parser.addini("vouch_args", "Further arguments of `vouch run`.", type="args", default=[])
     parser.addini("vouch_strict", "Violated `should` clauses fail, too.", type="bool", default=False)
@@ -41,13 +44,16 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "vouch_should: a clause of the level `should`")
     for path in _targets(config):
         if not path.is_file():
-            raise pytest.UsageError(f"--vouch-target: there is no file {path}")
+            raise pytest.UsageError(f"--vouch-target or vouch_target: there is no file {path}")
 
 
 def _targets(config):
-    """The files of `--vouch-target`, each once."""
+    """The target files of the option, else of the setting, each once. Whoever tests one file does not wait for the setting's."""
     folder = config.invocation_params.dir
-    return list(dict.fromkeys(Path(os.path.abspath(folder / target)) for target in config.getoption("vouch_target")))
+    targets = [folder / target for target in config.getoption("vouch_target")]
+    if not targets and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        targets = config.getini("vouch_target")
+    return list(dict.fromkeys(Path(os.path.abspath(target)) for target in targets))
 
 
 def pytest_collect_file(file_path, parent):
@@ -59,7 +65,7 @@ def pytest_collect_file(file_path, parent):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session, config, items):
-    """Adds the tests of `--vouch-target`, before `-k` and `-m` choose among them."""
+    """Adds the tests of the target files, before `-k` and `-m` choose among them."""
     collected = {item.path for item in items if isinstance(item, (ClauseTest, Verdict))}
     for path in _targets(config):
         if path not in collected:

@@ -154,6 +154,18 @@ def test_options_and_settings_reach_the_program(vouch):
     ]  # fmt: skip
 
 
+def test_a_target_of_the_settings_is_for_runs_that_name_no_files(vouch):
+    vouch.reports(("MIG-5", "must", "satisfied"))
+    vouch.pytester.makepyfile(test_mine="def test_mine(): pass")
+    vouch.pytester.makeini("[pytest]\nvouch_target = vouch.toml")
+    vouch.run().assert_outcomes(passed=3)
+    vouch.run("test_mine.py").assert_outcomes(passed=1)
+    vouch.run("test_mine.py", "--vouch-target", "vouch.toml").assert_outcomes(passed=3)
+    vouch.monkeypatch.chdir(vouch.pytester.mkdir("below"))
+    vouch.run("--rootdir=..", "-c", "../tox.ini").assert_outcomes(passed=2)
+    assert len(vouch.calls) == 3
+
+
 def test_a_run_that_fails_without_a_clause_says_why_in_the_verdict(vouch):
     crash = {**FINDING, "clauses": [], "got": "the adapter exited"}
     vouch.reports(exit_code=1, outcome="doesNotConform", cases=[case("crash", "failed", "EXC-1", [crash])])
@@ -187,7 +199,7 @@ def test_a_run_that_says_nothing_is_one_clear_error_and_other_tests_run(vouch, e
 def test_a_target_that_is_not_there_is_a_usage_error(vouch):
     result = vouch.run("--vouch-target", "missing.toml")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--vouch-target: there is no file *missing.toml"])
+    result.stderr.fnmatch_lines(["*--vouch-target or vouch_target: there is no file *missing.toml"])
 
 
 def test_nothing_runs_without_a_target_and_when_tests_are_only_listed(vouch):
