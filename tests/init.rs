@@ -18,6 +18,10 @@ fn init_writes_an_adapter_with_which_a_run_gives_a_verdict_and_overwrites_nothin
     };
     let written = stdout(&init("sdk", &["--name", "acme-health", "--ci", "github"]).success());
     assert!(written.contains("conformance.yml") && written.contains("vouch adapter test --target"), "{written}");
+    assert!(
+        written.contains("vouch_adapter/ ") && !written.contains("peer.py"),
+        "the folder of the library: {written}"
+    );
     let out = unwrapped(&stdout(&run("sdk", "first-sign-in")));
     assert!(out.contains("acme-health") && out.contains("adapter.py: fill in sign_in"), "{out}");
     init("app", &[]).success();

@@ -144,8 +144,14 @@ fn not_written(path: PathBuf, error: &std::io::Error) -> CliError {
 fn print(folder: &Path, choice: &Choice, files: &[files::NewFile]) -> std::io::Result<()> {
     let mut out = Out;
     writeln!(out, "written:")?;
-    for file in files {
-        writeln!(out, "  {:40} {}", shown(folder.join(&file.path)), file.what)?;
+    for alike in files.chunk_by(|one, next| one.what == next.what) {
+        let [first, more @ ..] = alike else { continue };
+        // The folder of a library stands for its files.
+        let place = match first.path.split_once('/') {
+            Some((library, _)) if !more.is_empty() => format!("{library}/"),
+            _ => first.path.clone(),
+        };
+        writeln!(out, "  {:40} {}", shown(folder.join(place)), first.what)?;
     }
     if choice.language == Language::Node {
         writeln!(out, "\nthe adapter needs Node.js 20 or newer")?;
