@@ -25,6 +25,12 @@ pub fn target(text: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
+/// Runs the suite against a target that conforms, and returns the console report.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub fn run(target: &str, more: &[&str]) -> String {
+    stdout(&vouch().args(["run", "--ci", "--strict", "-t", target]).args(more).assert().success())
+}
+
 /// A report without its line breaks, which come where a line is full.
 #[allow(dead_code, reason = "not every test file needs it")]
 pub fn unwrapped(report: &str) -> String {
