@@ -66,7 +66,18 @@ pub struct Suite {
     arguments: Vec<String>,
     waivers: Option<PathBuf>,
     known_failures: Option<(PathBuf, KnownFailureMode)>,
-    records: bool,
+    records: CaseRecords,
+}
+
+/// Whose steps, wire and storage are kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CaseRecords {
+    None,
+    /// Every case's in its event, and in the report those of the cases that did not pass: a run record of any length takes little
+    /// memory.
+    #[cfg(feature = "cli")]
+    InEvents,
+    All,
 }
 
 /// How a run uses its list of known failures.
@@ -136,7 +147,7 @@ impl Suite {
             arguments: vec![],
             waivers: None,
             known_failures: None,
-            records: false,
+            records: CaseRecords::None,
         })
     }
 
@@ -337,7 +348,14 @@ impl Suite {
     /// Keeps the steps, the wire and the storage of every case, for a run record.
     #[must_use]
     pub fn record_cases(mut self) -> Self {
-        self.records = true;
+        self.records = CaseRecords::All;
+        self
+    }
+
+    /// The same for listeners of events; the report keeps those of the cases that did not pass.
+    #[cfg(feature = "cli")]
+    pub(crate) fn record_cases_in_events(mut self) -> Self {
+        self.records = CaseRecords::InEvents;
         self
     }
 }

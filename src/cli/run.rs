@@ -341,7 +341,7 @@ fn suite(args: &Args) -> Result<Suite, Error> {
         None => suite,
     };
     // Arguments can have secrets only where a user writes them there; paths and words are what this command takes.
-    Ok(suite.snapshots(snapshots(args)).arguments(argument_texts()).record_cases())
+    Ok(suite.snapshots(snapshots(args)).arguments(argument_texts()).record_cases_in_events())
 }
 
 fn snapshots(args: &Args) -> Snapshots {

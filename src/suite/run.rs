@@ -1,6 +1,6 @@
 //! Runs a suite: resolves the target, plays the plan, and collects the events into a report.
 
-use super::{KnownFailureMode, Snapshots, Suite};
+use super::{CaseRecords, KnownFailureMode, Snapshots, Suite};
 use crate::error::Error;
 use crate::report::Report;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use vouch_runner::record::{RunContext, SuiteInfo, build_digest};
 use vouch_runner::resource_limits;
 use vouch_runner::run::event::{RunEvent, Started};
 use vouch_runner::run::summary::Summary;
-use vouch_runner::run::verdict::CaseReport;
+use vouch_runner::run::verdict::{CaseReport, Verdict};
 use vouch_runner::run::{Filter, Interrupted, NotStarted, Plan, Settings, SnapshotMode, wanted};
 use vouch_runner::target_file::Target;
 use vouch_runner::target_setup::{ResolvedTarget, TargetOptions};
@@ -100,7 +100,7 @@ impl Suite {
         }
         let jobs = target.jobs(self.jobs)?;
         target.roles.vary = self.vary;
-        target.roles.records = self.records;
+        target.roles.records = self.records != CaseRecords::None;
         let settings = Settings {
             context,
             snapshot_mode: snapshots.mode,
@@ -119,7 +119,7 @@ impl Suite {
             rounds: self.rounds,
             shuffle: self.seed,
         };
-        let mut collected = Collected::default();
+        let mut collected = Collected { keeps_all: self.records == CaseRecords::All, ..Collected::default() };
         vouch_runner::run::run(plan, settings, interrupted, |event| {
             on_event(&event);
             collected.add(event);
@@ -199,6 +199,8 @@ impl Suite {
 /// The events of a run, for its report.
 #[derive(Default)]
 struct Collected {
+    /// Also the steps, wire and storage of cases that passed.
+    keeps_all: bool,
     started: Option<Started>,
     cases: Vec<CaseReport>,
     summary: Option<Summary>,
@@ -209,7 +211,12 @@ impl Collected {
         match event {
             RunEvent::Started(of) => self.started = Some(*of),
             RunEvent::Finished(of) => self.summary = Some(of),
-            RunEvent::CaseFinished(case) => self.cases.push(*case),
+            RunEvent::CaseFinished(mut case) => {
+                if !self.keeps_all && matches!(case.verdict, Verdict::Passed) {
+                    case.record = None;
+                }
+                self.cases.push(*case);
+            }
             RunEvent::Progress { .. } => {}
         }
     }
