@@ -151,6 +151,11 @@ impl Device {
         self.running().is_some_and(|process| process.is_alive())
     }
 
+    /// Whether its process did not answer a call in time.
+    pub fn missed_deadline(&self) -> bool {
+        self.running().is_some_and(|process| process.missed_deadline())
+    }
+
     fn running(&self) -> Option<Arc<Process>> {
         self.process.lock().clone()
     }

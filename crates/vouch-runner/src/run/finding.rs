@@ -54,9 +54,11 @@ pub(super) async fn of_step(case: &PlannedCase, world: &World, failure: StepFail
         stderr: None,
         advice: advice(case, world, failure.advice.as_ref()),
     };
+    let undocumented = matches!(failure.error, StepError::Undocumented { .. });
     let nonconformity = match failure.error {
-        StepError::Unmet { expected, got } => {
+        StepError::Unmet { expected, got } | StepError::Undocumented { expected, got } => {
             let (clauses, severity) = clauses(case, &failure.about);
+            let severity = if undocumented && severity == Severity::ByLevel { Severity::AnyLevel } else { severity };
             let of_case = case.scenario.header.advice.as_ref().map(|advice| &advice.value);
             // A step that the case is not about fails for a reason of its own.
             let of_case = of_case.filter(|_| severity != Severity::Setup && !clauses.is_empty());

@@ -25,6 +25,7 @@ mod host_callbacks;
 mod late;
 mod not_started;
 mod plan;
+mod queued;
 mod recorder;
 mod reused;
 mod role_setup;

@@ -113,7 +113,9 @@ fn failed(error: &StepError, redactor: &Redactor) -> StepOutcome {
     };
     let other = |reason: &str| StepOutcome::Inconclusive { reason: redactor.scrub(reason) };
     match error {
-        StepError::Unmet { expected, got } | StepError::Violates { expected, got, .. } => build(expected, got),
+        StepError::Unmet { expected, got }
+        | StepError::Undocumented { expected, got }
+        | StepError::Violates { expected, got, .. } => build(expected, got),
         StepError::Adapter(error) => build("an adapter that complies with the protocol", &error.what),
         StepError::Backend(error) => build("a backend that serves", &error.what),
         StepError::NotApplicable(why) | StepError::Scenario(why) | StepError::Harness(why) => other(why),

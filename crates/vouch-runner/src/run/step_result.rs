@@ -11,6 +11,8 @@ use vouch_spec::text::Span;
 pub enum StepError {
     /// The build did something else than the scenario expects.
     Unmet { expected: String, got: String },
+    /// The build reported an undocumented error (the kind `internal`). It is a failure under a `should` clause too.
+    Undocumented { expected: String, got: String },
     /// The build violates this clause, whatever the step is about.
     Violates { clause: &'static str, expected: String, got: String },
     /// The adapter does not comply with the protocol, or its process ended.

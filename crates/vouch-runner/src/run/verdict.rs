@@ -250,6 +250,8 @@ pub struct Finding {
 pub enum Severity {
     /// It is a warning if all its clauses are `should` clauses.
     ByLevel,
+    /// It fails the build, whatever the levels of its clauses: an error of the kind `internal` is not documented.
+    AnyLevel,
     /// It always fails the build, because the build cannot be tested.
     Always,
     /// The failed step prepares the case. It violates the clauses only if no other finding of the run explains it; see

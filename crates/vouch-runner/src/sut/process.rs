@@ -182,6 +182,11 @@ impl Process {
         self.resolve(method, result)
     }
 
+    /// Whether it did not answer a call in time.
+    pub fn missed_deadline(&self) -> bool {
+        self.hung.load(Ordering::Relaxed)
+    }
+
     fn resolve<R>(&self, method: &str, result: Result<R, CallError>) -> Result<Result<R, Refusal>, SutError> {
         match result {
             Ok(value) => Ok(Ok(value)),

@@ -32,6 +32,12 @@ pub fn all() -> Vec<Variant> {
         part: crate::mutant::network::phones_home(),
     });
     all.push(Variant {
+        name: "sdk-one-connection",
+        about: "Has one connection to the API, so that a request waits for the one before it",
+        allowed_by: "RFC 9112, section 9.4: how many connections a client opens is its own choice",
+        part: crate::mutant::network::one_connection(),
+    });
+    all.push(Variant {
         name: "sdk-holds-unstored-tokens",
         about: "Keeps tokens that locked storage did not take in memory, and sends them once they are stored",
         allowed_by: "PER-4: the old refresh token works until its successor is used",

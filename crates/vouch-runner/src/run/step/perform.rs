@@ -1,11 +1,13 @@
 //! Performs a step: executes it, then checks its result and what it sent.
 
 use super::executor;
+use crate::run::queued::HeldRequests;
 use crate::run::step_result::{About, StepError, StepFailure, StepResult};
 use crate::run::traffic;
 use crate::run::world::World;
 use std::sync::Arc;
 use vouch_sim::wire::Operation;
+use vouch_spec::protocol::ErrorKind;
 use vouch_spec::step::{Outcomes, ScenarioStep, Step};
 
 /// Executes the step and checks its result and what it sent.
@@ -54,7 +56,13 @@ async fn execute_and_check(step: &ScenarioStep, world: &Arc<World>) -> Result<St
     let idle_from = world.sdk.idle_from();
     let executor = executor(&step.step);
     let mark = executor.counts_from(world).unwrap_or_else(|| world.transcript.len());
-    let result = executor.execute(world).await.map_err(|error| (error, Claim::Written))?;
+    let held = HeldRequests::now(world);
+    let from = world.transcript.len();
+    let ended = executor.execute(world).await;
+    if let Some(reason) = held.not_applicable(&step.step, &ended, from, world) {
+        return Err((reason, Claim::Written));
+    }
+    let result = ended.map_err(|error| (error, Claim::Written))?;
     if step.step.kind().has_result {
         let claim = if step.expect == Outcomes::default() { Claim::Implied } else { Claim::Written };
         check(&step.expect, &result).map_err(|error| (error, claim))?;
@@ -67,8 +75,10 @@ async fn execute_and_check(step: &ScenarioStep, world: &Arc<World>) -> Result<St
 }
 
 fn check(expect: &Outcomes, result: &StepResult) -> Result<(), StepError> {
-    if expect.accepts(result) {
-        return Ok(());
+    let (expected, got) = (expect.to_string(), result.to_string());
+    match result {
+        _ if expect.accepts(result) => Ok(()),
+        StepResult::Refused { kind: ErrorKind::Internal, .. } => Err(StepError::Undocumented { expected, got }),
+        _ => Err(StepError::Unmet { expected, got }),
     }
-    Err(StepError::Unmet { expected: expect.to_string(), got: result.to_string() })
 }

@@ -17,6 +17,8 @@ enum NetworkFault {
     PhonesHome,
     /// It lets one exchange at a time through, also across launches.
     Locks,
+    /// It sends one API request at a time.
+    OneAtATime,
     /// It makes 0 of the status of an API answer that is no JSON.
     Blanks,
 }
@@ -25,6 +27,8 @@ struct FaultyNetwork {
     net: Arc<dyn Network>,
     storage: Arc<dyn Storage>,
     how: NetworkFault,
+    /// Held by the API request that goes on.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// A plain item that says that an exchange is under way.
@@ -55,6 +59,12 @@ impl FaultyNetwork {
         answer
     }
 
+    async fn one_at_a_time(&self, call: HttpRequest) -> NetworkResult {
+        let turn = self.turn.lock();
+        let _turn = if call.host == Host::Api { Some(turn.await) } else { None };
+        self.net.send(call).await
+    }
+
     async fn blank(&self, call: HttpRequest) -> NetworkResult {
         let api = call.host == Host::Api;
         let answer = self.net.send(call).await?;
@@ -70,6 +80,7 @@ impl Network for FaultyNetwork {
             NetworkFault::PhonesHome => self.phone_home(call).await,
             NetworkFault::Locks => self.lock(call).await,
             NetworkFault::Blanks => self.blank(call).await,
+            NetworkFault::OneAtATime => self.one_at_a_time(call).await,
         }
     }
 }
@@ -85,7 +96,8 @@ impl SdkPolicy for BlankIsGone {
 
 impl SdkFactory for NetworkFault {
     fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
-        let net = Arc::new(FaultyNetwork { net, storage: storage.clone(), how: *self });
+        let net =
+            Arc::new(FaultyNetwork { net, storage: storage.clone(), how: *self, turn: tokio::sync::Mutex::default() });
         SdkParts { policy: Arc::new(BlankIsGone), storage, net }
     }
 }
@@ -93,6 +105,11 @@ impl SdkFactory for NetworkFault {
 /// An honest SDK that calls the API by itself.
 pub(crate) fn phones_home() -> Mutation {
     Mutation::Sdk(Arc::new(NetworkFault::PhonesHome))
+}
+
+/// An honest SDK with one connection to the API.
+pub(crate) fn one_connection() -> Mutation {
+    Mutation::Sdk(Arc::new(NetworkFault::OneAtATime))
 }
 
 pub(super) fn mutants() -> Vec<Mutant> {
