@@ -215,6 +215,41 @@ fn cases_that_need_a_missing_hook_are_skipped() {
 }
 
 #[test]
+fn updates_from_every_release_pass() {
+    for target in ["update-from-1.toml", "update-from-3.toml"] {
+        let out = run(&format!("adapters/python/{target}"), &["-f", "UPD"]);
+        assert!(out.contains("4 satisfied, 0 violated, 0 not tested"), "{target}: {out}");
+    }
+}
+
+#[test]
+fn an_update_that_erases_the_old_session_first_violates_upd_2() {
+    let right = "if session is not None and self._secure.read(SESSION) != records.encode(session):";
+    let folder =
+        faulty_copy("adapters/python", "signin/storage.py", right, &format!("old.erase()\n            {right}"));
+    fails(folder.path(), "UPD-2", &["-f", "crash-in-update"]);
+}
+
+#[test]
+fn a_process_that_does_not_follow_the_others_violates_mul_1_and_mul_2() {
+    let right = "if stored == self._stored or self._unsaved:";
+    let folder = faulty_copy("adapters/python", "signin/installation.py", right, "if True:");
+    fails(folder.path(), "MUL-1", &["-f", "refresh-by-turns"]);
+    fails(folder.path(), "MUL-2", &["-f", "signed-out-in-one"]);
+}
+
+#[test]
+fn a_previous_build_that_cannot_be_started_is_the_fault_of_the_environment() {
+    let folder = faulty_copy("adapters/python", "vouch.toml", "\"--release=2\"]", "]");
+    let target = folder.path().join("vouch.toml");
+    let text = std::fs::read_to_string(&target).expect("readable");
+    let (before, _) = text.split_once("[sdk.previous]").expect("the table");
+    std::fs::write(&target, format!("{before}[sdk.previous]\ncommand = [\"./no-such-release\"]\n")).expect("writable");
+    let assert = vouch().args(["run", "-f", "UPD-1", "-t"]).arg(target).assert().code(3);
+    assert!(stderr(&assert).contains("no-such-release"), "{}", stderr(&assert));
+}
+
+#[test]
 fn a_crash_is_injected_at_every_write() {
     let first = "temporary = self._path(name + _TEMPORARY)\n";
     let journal = "journal = os.open(self._path('journal'), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)\n        \

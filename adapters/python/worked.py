@@ -6,13 +6,14 @@ from signin.gcip import Gcip
 from signin.junction import Junction
 from signin.provider import Endpoints
 from signin.sdk import SignInSdk
-from signin.storage import Area, SessionStore
+from signin.storage import Area, EarlierStore, SessionStore
 from signin.token import ENVIRONMENTS, REGIONS, Place
 from vouch_adapter import Adapter, CallError, Sdk
 from vouch_adapter.errors import INVALID_PARAMS, RpcError
 
 _CAPABILITIES = (
     "apiKey", "identify", "statusStream", "storageFiles", "storageLock", "refresh", "cancel", "requestBody", "gcip",
+    "secondProcess",
 )  # fmt: skip
 _PROFILES = {profile.name: profile for profile in (Junction(), Gcip())}
 
@@ -24,7 +25,8 @@ _PATIENCE_MS = 10_000
 class WorkedAdapter(Adapter):
     sdk = {"name": "python-example", "version": "1.0.0", "platform": "python"}
 
-    def __init__(self, with_clock=True, reuse=False):
+    def __init__(self, with_clock=True, reuse=False, release=None):
+        self._release = release
         more = (["clock"] if with_clock else []) + (["reuse"] if reuse else [])
         self.capabilities = [*_CAPABILITIES, *more]
         self._patience = _PATIENCE_MS if with_clock else _REAL_TIME_PATIENCE_MS
@@ -39,7 +41,7 @@ class WorkedAdapter(Adapter):
         areas = {name: Area(getattr(launch.storage, name)) for name in ("secure", "plain", "volatile")}
         areas["secure"].set_locked(launch.storage.locked)
         sdk = SignInSdk(
-            SessionStore(areas["secure"], areas["plain"], host.log),
+            self._store(areas["secure"], areas["plain"], host.log),
             profile=profile,
             endpoints=_endpoints(launch),
             clock=host.clock,
@@ -49,6 +51,9 @@ class WorkedAdapter(Adapter):
             log=host.log,
         )
         return Calls(sdk, areas)
+
+    def _store(self, secure, plain, log):
+        return SessionStore(secure, plain, log) if self._release is None else EarlierStore(self._release, secure, plain)
 
 
 class Calls(Sdk):

@@ -15,6 +15,7 @@ import threading
 from collections import deque
 
 from .errors import SignInError, needs_reauthentication, not_signed_in, signed_out_meanwhile
+from . import session as records
 from .session import status_of
 from .token import same_user
 
@@ -72,6 +73,7 @@ class Installation:
         self._session = None
         self._loaded = False
         self._unsaved = False
+        self._stored = None
         self._on_status = on_status
         self._reported = None
         self._changes = deque()
@@ -91,12 +93,33 @@ class Installation:
         if not self._loaded:
             self._session = self._store.load(self._profile)
             self._loaded = True
+            self._note_stored()
             self._note_status()
         elif self._unsaved:
             try:
                 self._save_now()
             except SignInError:
                 pass  # still locked; code that needs the session uses `current`
+        else:
+            self.follow()
+
+    def follow(self):
+        """Takes over what another process on this storage has stored: renewed tokens, a sign-out, another user."""
+        try:
+            stored = self._store.peek()
+            if stored == self._stored or self._unsaved:
+                return
+            session = None if stored is None else records.decode(stored)
+        except (SignInError, ValueError):
+            return  # locked, or damaged: no other process of this SDK wrote that
+        self._stored = stored
+        self._become(session, not_signed_in())
+
+    def _note_stored(self):
+        try:
+            self._stored = self._store.peek()
+        except SignInError:
+            pass  # locked: nothing was written either
 
     @property
     def session(self):
@@ -118,6 +141,14 @@ class Installation:
             self._save_now()
         return self._session
 
+    def refresh_turn(self):
+        """See `SessionStore.refresh_turn`."""
+        return self._store.refresh_turn()
+
+    def section(self):
+        """See `SessionStore.section`."""
+        return self._store.section()
+
     def require_writable(self):
         """Called before a request whose response must be stored, so that no token is lost."""
         if self._store.locked:
@@ -128,6 +159,7 @@ class Installation:
     def commit(self, session):
         """Applies a session that the app has decided on: first durable, then in memory."""
         self._store.save(session)
+        self._note_stored()
         self._unsaved = False
         self._become(session, signed_out_meanwhile())
 
@@ -135,7 +167,9 @@ class Installation:
         """Signs out. Also erases storage that seems empty, and ends the calls in flight."""
         known_empty = self._loaded and self._session is None and not self._unsaved
         if not (known_empty and self._store.locked):
-            self._store.erase()
+            with self._store.section():
+                self._store.erase()
+                self._note_stored()
         self._unsaved = False
         self.sign_outs += 1
         self._become(None, signed_out_meanwhile())
@@ -160,6 +194,7 @@ class Installation:
             self._store.erase()
         else:
             self._store.save(self._session)
+        self._note_stored()
         self._unsaved = False
 
     def _become(self, session, reason):

@@ -118,26 +118,38 @@ class Refresher:
         def still_wanted():
             return self._installation.guard(flight.tenure.check)
 
-        with still_wanted():
-            pass  # checked before connecting, and again before sending
-        try:
-            tokens = self._provider.refresh(session, still_wanted)
-        except SignInError as refusal:
-            with still_wanted():
-                if refusal.kind == "invalidUser":
+        with self._installation.refresh_turn():
+            with still_wanted():  # checked before connecting, and again before sending
+                self._installation.follow()
+                current = self._installation.signed_in(flight.tenure)
+                if current.access_token != session.access_token:
                     self._close(flight)
-                    self._log("the user is no longer valid and was signed out")
-                    self._installation.adopt(None, invalid_user())
-                elif refusal.kind == "needsReauthentication":
-                    self._close(flight)
-                    self._log("the session is on hold")
-                    self._installation.adopt(self._installation.session.put_on_hold())
-            raise
-        with still_wanted():
+                    flight.session = current  # another process has refreshed
+                    return
+            try:
+                tokens = self._provider.refresh(session, still_wanted)
+            except SignInError as refusal:
+                with still_wanted():
+                    self._refused(flight, refusal)
+                raise
+            with still_wanted(), self._installation.section():
+                self._installation.follow()
+                flight.tenure.check()  # another process may have signed out
+                self._close(flight)
+                renewed = self._installation.session.with_tokens(tokens, self._clock.now())
+                self._installation.adopt(renewed)
+                flight.session = self._installation.signed_in(flight.tenure)  # `storage` if it is not durable
+
+    def _refused(self, flight, refusal):
+        """The identity provider refused the refresh (lock held)."""
+        if refusal.kind == "invalidUser":
             self._close(flight)
-            renewed = self._installation.session.with_tokens(tokens, self._clock.now())
-            self._installation.adopt(renewed)
-            flight.session = self._installation.signed_in(flight.tenure)  # `storage` if it is not durable
+            self._log("the user is no longer valid and was signed out")
+            self._installation.adopt(None, invalid_user())
+        elif refusal.kind == "needsReauthentication":
+            self._close(flight)
+            self._log("the session is on hold")
+            self._installation.adopt(self._installation.session.put_on_hold())
 
     # -- waiting -----------------------------------------------------------------------------------
 

@@ -8,15 +8,20 @@ This file handles three problems:
   installation, so the app starts signed out.
 """
 
+import contextlib
+import fcntl
 import os
 import threading
+import time
 
 from . import session as records
 from .errors import SignInError
+from .releases import RELEASES
 
 SESSION = "session"
 MARKER = "installed"
 _TEMPORARY = ".tmp"
+_LONGEST_TURN_S = 8.0
 
 
 class Area:
@@ -54,6 +59,13 @@ class Area:
     def items(self):
         """Every file here, as (name, bytes)."""
         return self._guarded(self._items)
+
+    def section(self, patience=None):
+        """Keeps other processes on this storage out; without `patience` (seconds) for as long as it takes.
+
+        The lock is one of the directory itself, so no file stays behind, and it ends with its process.
+        """
+        return _Section(self._directory, patience)
 
     def _guarded(self, action, *arguments):
         with self._mutex:
@@ -130,6 +142,35 @@ class Area:
         return found
 
 
+class _Section:
+    def __init__(self, directory, patience):
+        self._directory = directory
+        self._patience = patience
+        self._file = None
+
+    def __enter__(self):
+        try:
+            self._file = os.open(self._directory, os.O_RDONLY)
+            if self._patience is None:
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+            else:
+                self._wait(time.monotonic() + self._patience)
+        except OSError:
+            pass  # a file system without locks
+        return self
+
+    def _wait(self, until):
+        while time.monotonic() < until:
+            try:
+                return fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.005)
+
+    def __exit__(self, *_):
+        if self._file is not None:
+            os.close(self._file)
+
+
 class SessionStore:
     """The one session record in `secure`, with its install marker in `plain`."""
 
@@ -149,6 +190,7 @@ class SessionStore:
         next launch does not find it again. Locked storage raises an error.
         """
         self._secure.tidy(SESSION)
+        self._take_over()
         data = self._secure.read(SESSION)
         if data is None:
             self._plain.remove(MARKER)
@@ -168,6 +210,37 @@ class SessionStore:
             self.erase()
             return None
         return session
+
+    def peek(self):
+        """The stored record as bytes, or None: to see whether another process has changed it."""
+        return self._secure.read(SESSION)
+
+    def refresh_turn(self):
+        """Held during a refresh, which only one process on this storage may do at a time."""
+        return self._secure.section(_LONGEST_TURN_S)
+
+    def section(self):
+        """Held between a look at the record and the write that depends on it. It takes milliseconds."""
+        return self._plain.section()
+
+    def _take_over(self):
+        """Converts what an earlier release stored, newest format first: one write, and only then it is erased.
+
+        If both formats are there, either this release was killed between the two, and they are equal; or the
+        earlier release was installed again and ran since, and what it stored is newer.
+        """
+        for release in sorted(RELEASES, reverse=True):
+            old = RELEASES[release](self._secure, self._plain)
+            if not old.left_something():
+                continue
+            try:
+                session = old.read() if self._plain.read(MARKER) is not None else None
+            except ValueError:
+                self._log(f"the session of release {release} is damaged and was erased")
+                session = None
+            if session is not None and self._secure.read(SESSION) != records.encode(session):
+                self.save(session)
+            old.erase()
 
     def save(self, session):
         """Writes the marker first: a marker without a session is harmless, a session without a marker is erased."""
@@ -191,6 +264,45 @@ class SessionStore:
             self._plain.remove(MARKER)
         except SignInError:
             self._log("the install marker could not be removed; the next launch will")
+
+
+class EarlierStore:
+    """The store of an earlier release, for tests of updates. It knows its own format only, and one process."""
+
+    def __init__(self, release, secure, plain):
+        self._release = RELEASES[release](secure, plain)
+        self._secure = secure
+        self._plain = plain
+
+    @property
+    def locked(self):
+        return self._secure.locked
+
+    def peek(self):
+        return None
+
+    def refresh_turn(self):
+        return contextlib.nullcontext()
+
+    section = refresh_turn
+
+    def load(self, profile):
+        try:
+            session = self._release.read()
+        except ValueError:
+            session = None
+        if session is None or self._plain.read(MARKER) is None:
+            self.erase()
+            return None
+        return session
+
+    def save(self, session):
+        self._plain.write(MARKER, b"This app is installed; what secure storage holds is its own.\n")
+        self._release.write(session)
+
+    def erase(self):
+        self._release.erase()
+        self._plain.remove(MARKER)
 
 
 def _write_all(file, data):

@@ -4,12 +4,13 @@
 //! offer to scenarios. It does not know which scenarios will run.
 
 use crate::resource_limits::{self, TooFewFiles};
-use crate::run::{Offer, RoleSetup};
+use crate::run::{Offer, PreviousBuild, RoleSetup};
 use crate::sut::{
     AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, DeviceHook, ExternalCloud, SdkRole, ServiceError,
     StartError, SutError,
 };
 use crate::target_file::Target;
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -106,6 +107,7 @@ impl ResolvedTarget {
         let under_test = |role| options.roles.contains(&role);
         if let Some((name, role)) = target.sdk.filter(|_| under_test(Role::Sdk)) {
             resolved.fill_sdk(name, role).await?;
+            resolved.fill_previous(target.previous).await?;
         }
         if let Some((name, role)) = target.app.filter(|_| under_test(Role::App)) {
             resolved.fill_app(name, role).await?;
@@ -178,6 +180,10 @@ impl ResolvedTarget {
         self.start_time += began.elapsed();
         let initialized = ready(&name, probed)?;
         self.roles.capabilities = initialized.capabilities.iter().copied().collect();
+        if matches!(role, SdkRole::Remote(_)) {
+            // A connection reaches one process.
+            self.roles.capabilities.remove(&Capability::SecondProcess);
+        }
         if role.device().is_some_and(|device| device.has(DeviceHook::Lock) && device.has(DeviceHook::Unlock)) {
             self.roles.capabilities.insert(Capability::StorageLock);
         }
@@ -191,6 +197,22 @@ impl ResolvedTarget {
         self.roles.token_storage.clone_from(&initialized.token_storage);
         (self.roles.sdk, self.build, self.name) = (role, initialized.sdk, name);
         self.roles.under_test.insert(Role::Sdk);
+        Ok(())
+    }
+
+    async fn fill_previous(&mut self, previous: Option<SdkRole>) -> Result<(), TargetError> {
+        let Some(sdk) = previous else {
+            self.roles.previous = None;
+            return Ok(());
+        };
+        let initialized = ready("the previous build", sdk.probe(self.roles.deadlines).await?)?;
+        let capabilities = initialized.capabilities.into_iter().collect::<BTreeSet<_>>();
+        if self.roles.tells_time && !capabilities.contains(&Capability::Clock) {
+            let what = "it does not claim `clock`, which the build under test claims: an update needs both in one time";
+            let error = SutError::new(what.to_owned());
+            return Err(TargetError::NotReady { name: "the previous build".into(), error });
+        }
+        self.roles.previous = Some(PreviousBuild { sdk, capabilities });
         Ok(())
     }
 
@@ -238,6 +260,10 @@ impl ResolvedTarget {
         if let SdkRole::Builtin { time, .. } = &mut self.roles.sdk {
             *time = TimeSource::System;
             self.roles.tells_time = false;
+            self.roles.previous = Some(PreviousBuild::built_in(TimeSource::System));
+        }
+        if let Some(previous) = &mut self.roles.previous {
+            previous.capabilities.remove(&Capability::Clock);
         }
     }
 }
@@ -250,6 +276,7 @@ fn built_in_offer(roles: &RoleSetup) -> Offer {
         device: roles.sdk.device_controls(),
         realms: Realm::all().collect(),
         crashes_at_writes: roles.sdk.can_crash_at_writes(),
+        previous: roles.previous.as_ref().map(|previous| previous.capabilities.clone()),
         unspoken: None,
         claims: roles.profile.claims.iter().copied().collect(),
     }

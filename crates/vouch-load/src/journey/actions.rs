@@ -151,6 +151,10 @@ fn why(step: &Step) -> &'static str {
         | Step::Crash(_)
         | Step::FailWrites(_)
         | Step::Reinstall(_)
+        | Step::Update(_)
+        | Step::Downgrade(_)
+        | Step::Restore(_)
+        | Step::SecondProcess(_)
         | Step::CorruptStorage(_)
         | Step::LockStorage(_)
         | Step::UnlockStorage(_) => "the virtual users of a journey have no process to kill and no storage to corrupt",

@@ -3,6 +3,7 @@
 use super::attribution;
 use super::conditions::Conditions;
 use super::crash_points::{CrashPoint, MAX_CRASH_POINTS};
+use super::device::Build;
 use super::finding::{self, NoFinding};
 use super::plan::PlannedCase;
 use super::recorder::Recorder;
@@ -82,6 +83,7 @@ async fn run_once(
         expiries: case.expiries(),
         intercept_writes: case.traps(),
         crash_point,
+        build: if case.starts_with_previous() { Build::Previous } else { Build::UnderTest },
     };
     match World::build(setup, options).await {
         Ok(world) => {
@@ -109,6 +111,9 @@ fn is_quiet_for_app(step: &Step) -> bool {
         Step::AppUser(_)
             | Step::Relaunch(_)
             | Step::Reboot(_)
+            | Step::Update(_)
+            | Step::Downgrade(_)
+            | Step::Restore(_)
             | Step::Kill(_)
             | Step::Launch(_)
             | Step::Fault(_)
@@ -224,7 +229,9 @@ impl<'a> CaseRun<'a> {
         });
         let log = world.backends.take_output().await;
         for violation in violations.into_iter().chain(leaks::in_backend_log(&log, &world.redactor)) {
-            if self.violated.insert((violation.clause, violation.expected)) {
+            // What the previous build does wrong, and still shows later, is not the fault of the build under test.
+            let first = self.violated.insert((violation.clause, violation.expected));
+            if first && world.device.build() == Build::UnderTest {
                 self.findings.push(finding::of_invariant(self.case, world, step, violation).await);
             }
         }

@@ -3,6 +3,7 @@
 mod inspection;
 mod lifecycle;
 mod processes;
+mod second_process;
 mod time;
 
 use super::app_process::AppProcess;
@@ -34,6 +35,15 @@ tokio::task_local! {
     pub(super) static CANCEL: Arc<Notify>;
 }
 
+/// A build of the app that a device can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Build {
+    /// The build under test.
+    UnderTest,
+    /// The one before it: see [`RoleSetup::previous`].
+    Previous,
+}
+
 /// How an SDK call ended.
 pub(super) enum Called<R> {
     Ok(R),
@@ -58,6 +68,12 @@ pub(super) struct Device {
     locked: Mutex<bool>,
     unreachable: Mutex<UnreachableHosts>,
     process: Mutex<Option<Arc<Process>>>,
+    /// The second process on the same storage.
+    second: Mutex<Option<Arc<Process>>>,
+    /// The installed build.
+    build: Mutex<Build>,
+    /// The fault for a write of the process that is launched next.
+    armed_for_launch: Mutex<Option<(u32, WriteFault)>>,
     /// The processes that have served this case.
     used: Mutex<Vec<Weak<Process>>>,
     /// Whether one of them had served another case before, or failed when it was asked to serve another one.
@@ -71,6 +87,8 @@ pub(super) struct Device {
 /// What does not change during a case.
 struct DeviceConfig {
     role: SdkRole,
+    /// What fills the role in [`Build::Previous`].
+    previous: Option<SdkRole>,
     /// Where processes come from and go back to, if they can serve this case as they serve others.
     pool: Option<Arc<ProcessPool>>,
     deadlines: Deadlines,
@@ -102,6 +120,8 @@ pub(super) struct DeviceParts {
     pub clock_offset_ms: i64,
     /// Further environment variables of the SDK's process.
     pub environment: Vec<(&'static str, &'static str)>,
+    /// The build that is installed at first.
+    pub build: Build,
 }
 
 impl Device {
@@ -112,6 +132,7 @@ impl Device {
             app: AppProcess::new(setup.app.clone(), setup.deadlines),
             config: DeviceConfig {
                 role: setup.sdk.clone(),
+                previous: setup.previous.as_ref().map(|previous| previous.sdk.clone()),
                 pool: pool(setup, &parts),
                 deadlines: setup.deadlines,
                 request_timeout: setup.request_timeout,
@@ -127,6 +148,9 @@ impl Device {
             locked: Mutex::new(false),
             unreachable: Mutex::default(),
             process: Mutex::default(),
+            second: Mutex::default(),
+            build: Mutex::new(parts.build),
+            armed_for_launch: Mutex::default(),
             used: Mutex::default(),
             reuse_matters: AtomicBool::new(false),
             notifications: Arc::default(),
@@ -151,13 +175,30 @@ impl Device {
         self.running().is_some_and(|process| process.is_alive())
     }
 
+    /// The installed build.
+    pub fn build(&self) -> Build {
+        *self.build.lock()
+    }
+
     /// Whether its process did not answer a call in time.
     pub fn missed_deadline(&self) -> bool {
         self.running().is_some_and(|process| process.missed_deadline())
     }
 
+    /// The process that calls go to: the second one inside [`Device::in_second_process`].
     fn running(&self) -> Option<Arc<Process>> {
-        self.process.lock().clone()
+        let slot = if second_process::is_meant() { &self.second } else { &self.process };
+        slot.lock().clone()
+    }
+
+    /// What fills the role in the installed build.
+    fn role(&self) -> Result<&SdkRole, DeviceError> {
+        match self.build() {
+            Build::UnderTest => Ok(&self.config.role),
+            Build::Previous => self.config.previous.as_ref().ok_or_else(|| {
+                DeviceError::Scenario("there is no previous build: give the table [sdk.previous]".into())
+            }),
+        }
     }
 
     /// Makes servers unreachable for the SDK, from the next launch on.
@@ -181,8 +222,14 @@ impl Device {
         Err(DeviceError::Io(std::io::Error::other("the writes of the process are not intercepted")))
     }
 
-    /// Cancels [`Device::arm`]. Returns whether the fault struck.
+    /// The same for the process that is launched next, from its call `start` on.
+    pub fn arm_next_launch(&self, write: u32, fault: WriteFault) {
+        *self.armed_for_launch.lock() = Some((write, fault));
+    }
+
+    /// Cancels [`Device::arm`] and [`Device::arm_next_launch`]. Returns whether the fault struck.
     pub fn disarm(&self) -> bool {
+        *self.armed_for_launch.lock() = None;
         self.running().is_some_and(|process| process.disarm())
     }
 

@@ -71,8 +71,8 @@ pub(super) struct SdkCallbacks {
     pub notifications: Arc<Mutex<Notifications>>,
     pub authenticator: Option<Arc<dyn Authenticator>>,
     pub sleepers: Arc<Sleepers>,
-    /// The number of the launch of this process.
-    pub launch: u64,
+    /// The number of the launch of this process. `None` for a second process, whose timers outlast the launches of the app.
+    pub launch: Option<u64>,
 }
 
 /// What the SDK's timers wait for in addition to the clock.
@@ -98,7 +98,7 @@ impl SdkCallbacks {
             (self.sleepers.launches.subscribe(), self.sleepers.time_unnoticed.subscribe());
         tokio::select! {
             () = self.clock.sleep(duration, purpose) => {}
-            _ = launches.wait_for(|launch| *launch != self.launch) => return,
+            _ = launches.wait_for(|launch| self.launch.is_some_and(|own| own != *launch)) => return,
         }
         if *unnoticed.borrow_and_update() {
             self.sleepers.due.fetch_add(1, Ordering::Relaxed);

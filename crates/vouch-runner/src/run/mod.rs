@@ -48,7 +48,7 @@ pub use case::play;
 pub use device_storage::DeviceStorage;
 pub use not_started::{NotStarted, START_CASE};
 pub use plan::{Filter, Offer, Plan, PlannedCase, Skip};
-pub use role_setup::RoleSetup;
+pub use role_setup::{PreviousBuild, RoleSetup};
 pub use runner::{Interrupted, Settings, run, wanted};
 pub use shard::{MergedShard, RunShard, Shard};
 pub use snapshots::SnapshotMode;

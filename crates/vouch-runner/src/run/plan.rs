@@ -8,7 +8,7 @@ use std::sync::Arc;
 use vouch_spec::profile::Standard;
 use vouch_spec::protocol::{Capability, Control, DeviceControl, Realm, Role};
 use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
-use vouch_spec::step::{Expiries, Reading, ScenarioStep};
+use vouch_spec::step::{Expiries, Reading, ScenarioStep, Step};
 use vouch_spec::text::{Decoder, Diagnostic, Diagnostics, Node};
 
 /// Everything that a run will do. Cheap to clone: clones share clauses and cases.
@@ -50,6 +50,8 @@ pub struct Offer {
     pub device: BTreeSet<DeviceControl>,
     /// Whether the SDK's process can be ended at a write to storage.
     pub crashes_at_writes: bool,
+    /// What the previous build of the SDK claims, if there is one.
+    pub previous: Option<BTreeSet<Capability>>,
     /// The wire profile, where the SDK does not speak it.
     pub unspoken: Option<String>,
     /// The standards that the wire profile claims.
@@ -147,6 +149,9 @@ impl PlannedCase {
         if !missing.is_empty() {
             return Some(Skip(format!("the SDK does not claim {}", missing.join(", "))));
         }
+        if let Some(skip) = self.skip_without_previous(offer) {
+            return Some(skip);
+        }
         if let Some(standard) = self.scenario.header.claims.iter().find(|standard| !offer.claims.contains(standard)) {
             return Some(Skip(format!("the wire profile does not claim {}", standard.words())));
         }
@@ -162,6 +167,27 @@ impl PlannedCase {
         }
         let words: Vec<_> = missing.iter().map(|control| control.word()).collect();
         (!words.is_empty()).then(|| Skip(format!("the target file has no hook {}", words.join(", "))))
+    }
+
+    /// Why the previous build cannot take its part in the case, if it has one.
+    fn skip_without_previous(&self, offer: &Offer) -> Option<Skip> {
+        self.installs().next()?;
+        let Some(claimed) = &offer.previous else {
+            return Some(Skip("the target file has no previous build, [sdk.previous]".into()));
+        };
+        let missing: Vec<_> = self.needs.difference(claimed).map(|capability| capability.word()).collect();
+        (!missing.is_empty()).then(|| Skip(format!("the previous build does not claim {}", missing.join(", "))))
+    }
+
+    /// The updates and downgrades among its steps.
+    fn installs(&self) -> impl Iterator<Item = &Step> {
+        let all = self.steps.iter().flat_map(|step| std::iter::once(step).chain(step.step.inner()));
+        all.map(|step| &step.step).filter(|step| matches!(step, Step::Update(_) | Step::Downgrade(_)))
+    }
+
+    /// Whether the previous build is installed at first.
+    pub(super) fn starts_with_previous(&self) -> bool {
+        matches!(self.installs().next(), Some(Step::Update(_)))
     }
 
     /// Whether the case puts a build on one of these roles to the test.

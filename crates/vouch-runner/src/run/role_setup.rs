@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::clock::ClockMode;
 use vouch_sim::mock_cloud::{DefaultCloudPolicy, Keys};
-use vouch_sim::reference::adapter::{ReferenceSdk, TimeSource};
+use vouch_sim::reference::adapter::{PreviousReferenceSdk, ReferenceSdk, TimeSource};
 use vouch_sim::reference::app::DefaultAppPolicy;
 use vouch_sim::reference::backend::DefaultBackendPolicy;
 use vouch_spec::profile::Profile;
@@ -19,6 +19,8 @@ pub struct RoleSetup {
     pub sdk: SdkRole,
     /// The idle processes of the SDK, if its adapter claims `reuse`.
     pub sdk_processes: Option<Arc<ProcessPool>>,
+    /// The build of the SDK before the one under test.
+    pub previous: Option<PreviousBuild>,
     pub app: AppRole,
     pub backend: BackendRole,
     pub cloud: CloudRole,
@@ -43,12 +45,33 @@ pub struct RoleSetup {
     pub records: bool,
 }
 
+/// The build that an update replaces.
+#[derive(Clone)]
+pub struct PreviousBuild {
+    pub sdk: SdkRole,
+    /// What it claims.
+    pub capabilities: BTreeSet<Capability>,
+}
+
+impl PreviousBuild {
+    /// The release of the reference SDK before this one.
+    pub(crate) fn built_in(time: TimeSource) -> Self {
+        let sdk = SdkRole::Builtin { assembly: Arc::new(PreviousReferenceSdk), time };
+        let claims = |capability: &Capability| match capability {
+            Capability::Clock => time == TimeSource::Harness,
+            capability => !matches!(capability, Capability::Reuse | Capability::SecondProcess),
+        };
+        Self { sdk, capabilities: Capability::ALL.iter().copied().filter(claims).collect() }
+    }
+}
+
 impl RoleSetup {
     /// Every role filled by its reference implementation.
     pub fn built_in(keys: Arc<Keys>) -> Self {
         Self {
             sdk: SdkRole::Builtin { assembly: Arc::new(ReferenceSdk), time: TimeSource::Harness },
             sdk_processes: None,
+            previous: Some(PreviousBuild::built_in(TimeSource::Harness)),
             app: AppRole::Builtin(Arc::new(DefaultAppPolicy)),
             backend: BackendRole::Builtin(Arc::new(DefaultBackendPolicy)),
             cloud: CloudRole::Simulated { keys, policy: Arc::new(DefaultCloudPolicy) },

@@ -7,7 +7,7 @@ use super::backends::{BackendTimeouts, Backends};
 use super::conditions::Conditions;
 use super::context::CaseContext;
 use super::crash_points::CrashPoint;
-use super::device::{Device, DeviceParts};
+use super::device::{Build, Device, DeviceParts};
 use super::environment::{endpoints, vendor};
 use super::expiries::lifetimes;
 use super::role_setup::RoleSetup;
@@ -73,6 +73,8 @@ pub(super) struct WorldOptions {
     /// Whether writes to storage are intercepted, for a `crash` step.
     pub intercept_writes: bool,
     pub crash_point: CrashPoint,
+    /// The build that is installed at first.
+    pub build: Build,
 }
 
 impl World {
@@ -89,6 +91,7 @@ impl World {
             clock: context.clock.clone(),
             clock_offset_ms: options.conditions.clock_offset_ms,
             environment: options.conditions.environment(),
+            build: options.build,
         };
         let device = Arc::new(Device::new(setup, parts)?);
         let users = Arc::new(Users::new(context.clone(), setup.backend.clone(), is_shared(setup)));

@@ -71,6 +71,20 @@ pub struct SdkSection {
     /// The device that the app runs on.
     #[serde(default)]
     pub device: Option<DeviceSection>,
+    /// The build that users have now, for the cases about updates.
+    #[serde(default)]
+    pub previous: Option<PreviousSection>,
+}
+
+/// The build of the SDK before the one under test: a program as in `[sdk]`, which keeps its data in the same storage.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PreviousSection {
+    /// The adapter's program and its arguments.
+    pub command: CommandLine,
+    /// Environment variables for the adapter.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
 }
 
 /// A device and its hooks: commands, run in the folder of the target file. `$app`, `$device`, `$package`, `$activity`, `$url`,

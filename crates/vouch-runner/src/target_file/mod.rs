@@ -21,6 +21,8 @@ use vouch_spec::text::{Decoder, Diagnostic, Key, Node, NodeKind, Source, toml};
 #[derive(Clone)]
 pub struct Target {
     pub sdk: Option<(String, SdkRole)>,
+    /// The build of the SDK before the one under test.
+    pub previous: Option<SdkRole>,
     pub app: Option<(String, AppRole)>,
     pub backend: Option<(String, BackendRole)>,
     pub cloud: Option<CloudSpec>,
@@ -40,6 +42,7 @@ impl Default for Target {
     fn default() -> Self {
         Self {
             sdk: None,
+            previous: None,
             app: None,
             backend: None,
             cloud: None,

@@ -53,6 +53,7 @@ pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
     };
     if let Some(sdk) = file.sdk {
         let name = sdk.name.value.clone();
+        target.previous = resolver.previous(&sdk);
         target.sdk = resolver.sdk(sdk).map(|role| (name, role));
     }
     if let Some(app) = file.app {
@@ -94,10 +95,7 @@ impl Resolver<'_> {
     }
 
     fn adapter(&self, section: AdapterSection) -> Program {
-        let CommandLine { program, args } = section.command;
-        let args = args.into_iter().map(|arg| arg.value).collect();
-        let environment = section.env.into_iter().collect();
-        Program { program: self.program(program), args, folder: self.folder.clone(), environment }
+        self.program_alone(section.command, section.env.into_iter().collect())
     }
 
     /// A relative program path is relative to the folder of the target file.

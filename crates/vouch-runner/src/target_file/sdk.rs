@@ -52,9 +52,28 @@ impl Resolver<'_> {
         }))))
     }
 
+    /// The build before, which is a program on its standard input and output, as the build under test must be.
+    pub(super) fn previous(&self, section: &SdkSection) -> Option<SdkRole> {
+        let previous = section.previous.clone()?;
+        if section.connect.is_some() || section.listen.is_some() {
+            let help = "remove [sdk.previous], or `connect` and `listen`";
+            self.decoder.wrong(section.name.span, "a previous build cannot be reached over a connection yet", help);
+        }
+        Some(SdkRole::Command(self.program_alone(previous.command, previous.env.into_iter().collect())))
+    }
+
+    pub(super) fn program_alone(
+        &self,
+        CommandLine { program, args }: CommandLine,
+        environment: Vec<(String, String)>,
+    ) -> Program {
+        let args = args.into_iter().map(|arg| arg.value).collect();
+        Program { program: self.program(program), args, folder: self.folder.clone(), environment }
+    }
+
     /// A program on its standard input and output.
     fn command_alone(&self, section: SdkSection, place: Span) -> Option<SdkRole> {
-        let Some(CommandLine { program, args }) = section.command else {
+        let Some(command) = section.command else {
             let help = "add `command`, a program; or `connect` or `listen`, to reach an app over a socket";
             self.decoder.wrong(place, "an SDK needs a way to reach it", help);
             return None;
@@ -64,14 +83,8 @@ impl Resolver<'_> {
             self.decoder.wrong(place, "a device and an installation id need a connection", help);
             return None;
         }
-        let args = args.into_iter().map(|arg| arg.value).collect();
         let environment = section.env.into_iter().map(|(name, value)| (name, value.value)).collect();
-        Some(SdkRole::Command(Program {
-            program: self.program(program),
-            args,
-            folder: self.folder.clone(),
-            environment,
-        }))
+        Some(SdkRole::Command(self.program_alone(command, environment)))
     }
 
     fn connect_address(&self, text: &Spanned<String>, has_program: bool) -> Text {

@@ -3,6 +3,7 @@
 
 use super::sdk::policy::{DefaultSdkPolicy, SdkPolicy};
 use super::sdk::ports::{FileStorage, HttpNetwork, Network, ProcessLifetime, Storage, SystemTime, Time};
+use super::sdk::previous::PreviousSdkPolicy;
 use super::sdk::{Sdk, SdkEnvironment, SdkError};
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
@@ -47,6 +48,15 @@ pub trait SdkFactory: Send + Sync {
 pub struct ReferenceSdk;
 
 impl SdkFactory for ReferenceSdk {}
+
+/// The release before it, which an update replaces.
+pub struct PreviousReferenceSdk;
+
+impl SdkFactory for PreviousReferenceSdk {
+    fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
+        SdkParts { policy: Arc::new(PreviousSdkPolicy), storage, net }
+    }
+}
 
 /// Whether the adapter claims `clock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -95,6 +95,8 @@ words! {
         Gcip = "gcip",
         /// Takes a new `start` after `stop`, for the next case.
         Reuse = "reuse",
+        /// Two processes may use one storage at the same time (MUL-1).
+        SecondProcess = "secondProcess",
     }
 }
 
@@ -143,6 +145,10 @@ words! {
         Reinstall = "reinstall",
         /// Removes the app and installs it again; secure storage stays.
         ReinstallKeepingSecure = "reinstallKeepingSecure",
+        /// Restores a backup of all storage on a new device.
+        Restore = "restore",
+        /// Restores a backup without secure storage on a new device.
+        RestoreWithoutSecure = "restoreWithoutSecure",
     }
 }
 

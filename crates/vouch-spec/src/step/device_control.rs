@@ -1,6 +1,6 @@
 //! What a step has the device do to the app.
 
-use super::{FaultKind, Keeps, ScenarioStep, Step};
+use super::{BackupContent, FaultKind, Keeps, ScenarioStep, Step};
 use crate::protocol::DeviceControl;
 use std::collections::BTreeSet;
 
@@ -22,6 +22,10 @@ fn device_control(step: &Step) -> Option<DeviceControl> {
         Step::Reinstall(reinstall) => Some(match reinstall.keeps {
             Keeps::Secure => DeviceControl::ReinstallKeepingSecure,
             Keeps::Nothing => DeviceControl::Reinstall,
+        }),
+        Step::Restore(restore) => Some(match restore.holds {
+            BackupContent::Everything => DeviceControl::Restore,
+            BackupContent::Plain => DeviceControl::RestoreWithoutSecure,
         }),
         _ => None,
     }

@@ -26,6 +26,7 @@ mod crash;
 mod current_user;
 mod delete_user;
 mod device_control;
+mod downgrade;
 mod either;
 mod expire;
 mod expiries;
@@ -55,10 +56,12 @@ mod reinstall;
 mod relaunch;
 mod release;
 mod request;
+mod restore;
 mod result;
 mod revoke;
 mod scenario_step;
 mod schema;
+mod second_process;
 mod set_user_id;
 mod sign_in;
 mod sign_out;
@@ -72,6 +75,7 @@ mod token_request;
 mod traffic;
 mod undo_delete;
 mod unreachable;
+mod update;
 mod vendor_users;
 mod wait;
 
@@ -91,6 +95,7 @@ pub use corrupt_storage::{CorruptStorage, Corruption};
 pub use crash::Crash;
 pub use current_user::CurrentUser;
 pub use delete_user::DeleteUser;
+pub use downgrade::Downgrade;
 pub use either::Either;
 pub use expire::{Expire, ExpiringToken};
 pub use expiries::Expiries;
@@ -119,10 +124,12 @@ pub use reinstall::{Keeps, Reinstall};
 pub use relaunch::Relaunch;
 pub use release::Release;
 pub use request::{Request, method_and_path};
+pub use restore::{BackupContent, Restore};
 pub use result::StepResult;
 pub use revoke::Revoke;
 pub use scenario_step::ScenarioStep;
 pub use schema::scenario_schema;
+pub use second_process::SecondProcess;
 pub use set_user_id::SetUserId;
 pub use sign_in::SignIn;
 pub use sign_out::SignOut;
@@ -136,6 +143,7 @@ pub use token_request::{CredentialKind, TokenRequest};
 pub use traffic::{Credential, Only, TrafficCount, TrafficExpectation};
 pub use undo_delete::UndoDelete;
 pub use unreachable::{Unreachable, UnreachableKind};
+pub use update::Update;
 pub use vendor_users::VendorUsers;
 pub use wait::{LONGEST as LONGEST_WAIT, Wait};
 
@@ -175,6 +183,10 @@ macro_rules! for_each_step {
             Launch,
             Reboot,
             Reinstall,
+            Update,
+            Downgrade,
+            Restore,
+            SecondProcess reads,
             CorruptStorage,
             LockStorage,
             UnlockStorage,

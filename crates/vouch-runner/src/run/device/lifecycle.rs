@@ -2,7 +2,7 @@
 
 use super::super::device_error::DeviceError;
 use super::super::host_callbacks::SdkCallbacks;
-use super::{Device, not_running};
+use super::{Build, Device, not_running};
 use crate::sut::DeviceHook;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use vouch_sim::wire::UnreachableAddress;
 use vouch_spec::base_url::BaseUrl;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::{self, Area, Endpoint, Start};
+use vouch_spec::step::BackupContent;
 
 impl Device {
     /// Launches the app: a new process on the same storage.
@@ -32,7 +33,7 @@ impl Device {
             notifications: self.notifications.clone(),
             authenticator: self.authenticator.lock().clone(),
             sleepers: self.clock.sleepers.clone(),
-            launch,
+            launch: Some(launch),
         };
         self.start_in_a_process(Arc::new(callbacks)).await
     }
@@ -132,8 +133,38 @@ impl Device {
         }
     }
 
+    /// Puts a build in the place of the installed one and launches it on the same storage. An update ends the app.
+    pub async fn install(&self, build: Build) -> Result<(), DeviceError> {
+        self.end_second_process().await;
+        if self.runs() {
+            self.stop().await?;
+        }
+        self.end_process().await;
+        *self.build.lock() = build;
+        self.launch().await
+    }
+
+    /// Restores a backup of this device on a new one, and goes on there. Volatile storage is in no backup.
+    pub async fn restore(&self, content: BackupContent) -> Result<(), DeviceError> {
+        self.end_second_process().await;
+        self.kill().await;
+        self.end_process().await;
+        self.storage.empty(Area::Volatile)?;
+        self.storage.empty_temporary()?;
+        let hook = match content {
+            BackupContent::Plain => {
+                self.storage.empty(Area::Secure)?;
+                DeviceHook::RestoreWithoutSecure
+            }
+            BackupContent::Everything => DeviceHook::Restore,
+        };
+        self.run_hook(hook).await?;
+        self.launch().await
+    }
+
     /// Reboots the device: kills the app, empties volatile storage and launches the app again.
     pub async fn reboot(&self) -> Result<(), DeviceError> {
+        self.end_second_process().await;
         self.kill().await;
         self.end_process().await;
         self.storage.empty(Area::Volatile)?;
@@ -146,6 +177,7 @@ impl Device {
 
     /// Removes the app and installs it again.
     pub async fn reinstall(&self, keeps_secure: bool) -> Result<(), DeviceError> {
+        self.end_second_process().await;
         self.kill().await;
         self.end_process().await;
         self.storage.empty(Area::Plain)?;
@@ -162,6 +194,7 @@ impl Device {
 
     /// Ends every process of the case. After a case that passed, a process that claims `reuse` is kept for another case.
     pub async fn shut_down(&self, passed: bool) {
+        self.end_second_process().await;
         self.app.kill().await;
         if passed {
             self.give_back_process().await;

@@ -1,7 +1,7 @@
 //! The processes of the SDK on a device: started for a launch, or taken from those that served other cases.
 
 use super::super::device_error::DeviceError;
-use super::{Called, Device};
+use super::{Build, Called, Device, second_process};
 use crate::sut::{HostCallbacks, LaunchOptions, Process, ProcessPool, SutError};
 use serde_json::Value;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use vouch_spec::protocol::SdkMethod;
 impl Device {
     /// Launches the SDK in an idle process, else in a new one.
     pub(super) async fn start_in_a_process(&self, callbacks: Arc<dyn HostCallbacks>) -> Result<(), DeviceError> {
-        let pool = self.config.pool.as_ref();
+        let pool = self.pool();
         let idle = pool.and_then(|pool| Some((pool, pool.take(&self.used.lock(), &callbacks)?)));
         if let Some((pool, process)) = idle {
             match self.start_again(process).await {
@@ -28,7 +28,15 @@ impl Device {
         if let Err(error) = process.initialize().await {
             return Err(process.explain(error).await.into());
         }
+        if let Some((write, fault)) = self.armed_for_launch.lock().take() {
+            self.arm(write, fault)?;
+        }
         self.start_sdk().await
+    }
+
+    /// The idle processes of the installed build, if there are any.
+    fn pool(&self) -> Option<&Arc<ProcessPool>> {
+        self.config.pool.as_ref().filter(|_| self.build() == Build::UnderTest)
     }
 
     /// Launches the SDK in a process that served another case.
@@ -41,9 +49,13 @@ impl Device {
         self.start_sdk().await
     }
 
-    async fn start_process(&self, callbacks: Arc<dyn HostCallbacks>) -> Result<Arc<Process>, DeviceError> {
+    pub(super) async fn start_process(&self, callbacks: Arc<dyn HostCallbacks>) -> Result<Arc<Process>, DeviceError> {
         // A process that can serve another case later has a folder of its own for temporary files.
-        let own = self.config.pool.as_ref().map(|_| crate::temporary_folder::create()).transpose()?;
+        let own = self
+            .pool()
+            .filter(|_| !second_process::is_meant())
+            .map(|_| crate::temporary_folder::create())
+            .transpose()?;
         if let Some(own) = &own {
             self.storage.adopt_temporary(own.path())?;
         }
@@ -53,9 +65,9 @@ impl Device {
             temp_dir: Some(&temp_dir),
             environment: &self.config.environment,
         };
-        let launched = self.config.role.launch(callbacks, self.config.deadlines, options).await;
+        let launched = self.role()?.launch(callbacks, self.config.deadlines, options).await;
         let process = launched?;
-        if let (Some(pool), Some(own)) = (&self.config.pool, own) {
+        if let (Some(pool), Some(own)) = (self.pool(), own) {
             pool.count_start();
             process.own_temporary(own);
         }
@@ -68,7 +80,7 @@ impl Device {
     }
 
     /// Calls `start`.
-    async fn start_sdk(&self) -> Result<(), DeviceError> {
+    pub(super) async fn start_sdk(&self) -> Result<(), DeviceError> {
         match self.call::<Value>(SdkMethod::Start, self.start_params()).await? {
             Called::Ok(_) | Called::Killed => Ok(()),
             Called::Refused { text, .. } => Err(SutError::new(format!("the adapter refused `start`: {text}")).into()),

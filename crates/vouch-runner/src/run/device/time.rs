@@ -6,7 +6,7 @@
 
 use super::super::device_error::DeviceError;
 use super::super::host_callbacks::Sleepers;
-use super::{CANCEL, Called, Device};
+use super::{CANCEL, Called, Device, second_process};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -34,8 +34,8 @@ pub(super) struct DeviceClock {
     /// Whether the SDK takes its time from the harness.
     tells_time: bool,
     pub sleepers: Arc<Sleepers>,
-    /// The time that was last sent to the SDK.
-    sent_ms: AtomicI64,
+    /// The time that was last sent to the SDK, and to its second process.
+    sent_ms: [AtomicI64; 2],
     /// Held while a time is sent.
     sending: tokio::sync::Mutex<()>,
 }
@@ -48,7 +48,7 @@ impl DeviceClock {
             was_skewed: AtomicBool::new(false),
             tells_time,
             sleepers: Arc::default(),
-            sent_ms: AtomicI64::new(0),
+            sent_ms: Default::default(),
             sending: tokio::sync::Mutex::default(),
         }
     }
@@ -63,8 +63,13 @@ impl DeviceClock {
     /// The time to send at launch. `None` if the SDK keeps its own time.
     pub fn time_at_launch(&self) -> Option<i64> {
         let now = self.now_ms();
-        self.sent_ms.store(now, Ordering::Relaxed);
+        self.sent_ms().store(now, Ordering::Relaxed);
         self.tells_time.then_some(now)
+    }
+
+    /// The time that the process that is meant knows.
+    fn sent_ms(&self) -> &AtomicI64 {
+        &self.sent_ms[usize::from(second_process::is_meant())]
     }
 
     /// The time on the device, in milliseconds.
@@ -137,7 +142,7 @@ impl Device {
         }
         let _one_at_a_time = self.clock.sending.lock().await;
         let now = self.clock.now_ms();
-        let changed = self.clock.sent_ms.swap(now, Ordering::Relaxed) != now;
+        let changed = self.clock.sent_ms().swap(now, Ordering::Relaxed) != now;
         let sleepers = &self.clock.sleepers;
         let timers_fire = sleepers.time_unnoticed.send_replace(false) && sleepers.due.load(Ordering::Relaxed) > 0;
         if !changed || !self.runs() {

@@ -6,12 +6,18 @@ use crate::run::world::World;
 use async_trait::async_trait;
 use std::sync::Arc;
 use vouch_sim::reference::sdk::ports::WriteFault;
-use vouch_spec::step::Crash;
+use vouch_spec::step::{Crash, Step};
 
 #[async_trait]
 impl Execute for Crash {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
-        world.device.arm(self.write.unwrap_or(world.crash_point.write), WriteFault::End)?;
+        let write = self.write.unwrap_or(world.crash_point.write);
+        match &self.step.step {
+            Step::Update(_) | Step::Downgrade(_) | Step::Launch(_) => {
+                world.device.arm_next_launch(write, WriteFault::End);
+            }
+            _ => world.device.arm(write, WriteFault::End)?,
+        }
         let before = world.sdk.reported_end();
         let answer = executor(&self.step.step).execute(world).await;
         // A built-in SDK that was ended in the middle may still have answered: no caller was left to receive it.

@@ -48,6 +48,10 @@ hooks! {
     Reinstall = "reinstall",
     /// Removes the app and installs it again; secure storage stays, as the iOS keychain does.
     ReinstallKeepingSecure = "reinstallKeepingSecure",
+    /// Restores a backup of all storage on a new device, where the app is then installed.
+    Restore = "restore",
+    /// The same with a backup without secure storage.
+    RestoreWithoutSecure = "restoreWithoutSecure",
     /// Makes secure storage unreadable, as before the first unlock after a reboot.
     Lock = "lock",
     /// Makes secure storage readable again.
@@ -98,6 +102,8 @@ impl DeviceSpec {
             (DeviceHook::Reboot, DeviceControl::Reboot),
             (DeviceHook::Reinstall, DeviceControl::Reinstall),
             (DeviceHook::ReinstallKeepingSecure, DeviceControl::ReinstallKeepingSecure),
+            (DeviceHook::Restore, DeviceControl::Restore),
+            (DeviceHook::RestoreWithoutSecure, DeviceControl::RestoreWithoutSecure),
         ];
         by_hook.into_iter().filter(|(hook, _)| self.has(*hook)).map(|(_, control)| control)
     }

@@ -1,9 +1,12 @@
 //! SDK mutants that wrap the reference's network or storage.
 
+use super::AloneOnStorage;
 use crate::mutant::{Mutant, Mutation};
 use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::policy::{DefaultSdkPolicy, SESSION};
-use crate::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NetworkError, Storage, StorageError};
+use crate::reference::sdk::ports::{
+    Host, HttpRequest, HttpResponse, Network, NetworkError, ProcessLock, Section, Storage, StorageError,
+};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -143,12 +146,16 @@ impl Storage for LockedStorage {
     fn items(&self) -> Result<Vec<Item>, StorageError> {
         self.storage.items()
     }
+
+    fn lock(&self, section: Section) -> Option<ProcessLock> {
+        self.storage.lock(section)
+    }
 }
 
 impl SdkFactory for WhileLocked {
     fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
         let locked = LockedStorage { storage, how: *self, memory: Mutex::default() };
-        SdkParts { policy: Arc::new(DefaultSdkPolicy), storage: Arc::new(locked), net }
+        SdkParts { policy: Arc::new(AloneOnStorage), storage: Arc::new(locked), net }
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::mutant::{Mutant, Mutation};
 use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::policy::{DefaultSdkPolicy, SESSION};
-use crate::reference::sdk::ports::{HttpRequest, HttpResponse, Network, NetworkError, Storage, StorageError};
+use crate::reference::sdk::ports::{
+    HttpRequest, HttpResponse, Network, NetworkError, ProcessLock, Section, Storage, StorageError,
+};
 use crate::reference::sdk::record::Record;
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -87,6 +89,10 @@ impl Storage for WriteBehind {
 
     fn items(&self) -> Result<Vec<Item>, StorageError> {
         self.storage.items()
+    }
+
+    fn lock(&self, section: Section) -> Option<ProcessLock> {
+        self.storage.lock(section)
     }
 }
 

@@ -16,6 +16,7 @@ mod stateful;
 mod status;
 mod storage;
 mod timers;
+mod update;
 mod user_isolation;
 
 use crate::mutant::{Mutant, Mutation};
@@ -23,6 +24,7 @@ use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::SdkError;
 use crate::reference::sdk::policy::{RefreshOutcome, SdkPolicy, SignInPlan};
 use crate::reference::sdk::ports::{HttpResponse, Network, NetworkError, Storage, StorageError};
+use crate::reference::sdk::record::Record;
 use std::sync::Arc;
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
@@ -37,6 +39,15 @@ impl<R: SdkPolicy + Default + 'static> SdkFactory for With<R> {
 
 pub(crate) fn sdk_policy<R: SdkPolicy + Default + 'static>(_: Arc<R>) -> Mutation {
     Mutation::Sdk(Arc::new(With::<R>(std::marker::PhantomData)))
+}
+
+/// The reference as the only process on its storage: what a mutant does to the storage behind its back is not taken over.
+struct AloneOnStorage;
+
+impl SdkPolicy for AloneOnStorage {
+    fn follows_other_processes(&self, _: Option<&Record>, _: Option<&Record>) -> bool {
+        false
+    }
 }
 
 type NetworkResult = std::result::Result<HttpResponse, NetworkError>;
@@ -72,6 +83,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         after_relaunch::mutants(),
         stale_state::mutants(),
         timers::mutants(),
+        update::mutants(),
         cancelled::mutants(),
         failed_writes::mutants(),
         conditions::mutants(),

@@ -1,10 +1,12 @@
 //! SDK mutants that write in the wrong order or to the wrong place: each wraps the reference's storage or network.
 
-use super::NetworkResult;
+use super::{AloneOnStorage, NetworkResult};
 use crate::mutant::{Mutant, Mutation};
 use crate::reference::adapter::{SdkFactory, SdkParts};
 use crate::reference::sdk::policy::{DefaultSdkPolicy, INSTALLED, SESSION};
-use crate::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, Storage, StorageError};
+use crate::reference::sdk::ports::{
+    Host, HttpRequest, HttpResponse, Network, ProcessLock, Section, Storage, StorageError,
+};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -47,7 +49,7 @@ impl SdkFactory for Interceptor {
     fn assemble(&self, storage: Arc<dyn Storage>, net: Arc<dyn Network>) -> SdkParts {
         let intercepted =
             Interception { net, storage: storage.clone(), before: self.before, after: self.after, change: self.change };
-        SdkParts { policy: Arc::new(DefaultSdkPolicy), storage, net: Arc::new(intercepted) }
+        SdkParts { policy: Arc::new(AloneOnStorage), storage, net: Arc::new(intercepted) }
     }
 }
 
@@ -121,6 +123,10 @@ impl Storage for FaultyStorage {
 
     fn items(&self) -> Result<Vec<Item>, StorageError> {
         self.storage.items()
+    }
+
+    fn lock(&self, section: Section) -> Option<ProcessLock> {
+        self.storage.lock(section)
     }
 }
 

@@ -177,6 +177,9 @@ mutants! { SdkPolicy, sdk_policy;
         }
     }
     LateRefresh[flow: AtomicU8] "late-refresh-counts" breaks "OUT-5": "Restores the session when a refresh ends after a sign-out" {
+        fn follows_other_processes(&self, _: Option<&Record>, _: Option<&Record>) -> bool {
+            false
+        }
         fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> IdpRequest {
             self.flow.store(REFRESH, Relaxed);
             DefaultSdkPolicy.refresh_request(profile, session)

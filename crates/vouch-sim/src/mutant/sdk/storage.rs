@@ -125,6 +125,9 @@ mutants! { SdkPolicy, sdk_policy;
         }
     }
     LockedIsSignedOut "locked-is-signed-out" breaks "PER-8": "Treats locked storage as signed out" {
+        fn follows_other_processes(&self, _: Option<&Record>, _: Option<&Record>) -> bool {
+            false
+        }
         fn restore(&self, storage: &dyn Storage) -> StorageResult<Option<Record>> {
             match DefaultSdkPolicy.restore(storage) {
                 Err(StorageError::Locked) => Ok(None),

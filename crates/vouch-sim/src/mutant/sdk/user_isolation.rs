@@ -134,6 +134,10 @@ impl SdkPolicy for AnybodyWillDo {
         DefaultSdkPolicy.erase(storage)
     }
 
+    fn follows_other_processes(&self, _: Option<&Record>, _: Option<&Record>) -> bool {
+        false
+    }
+
     fn accepts_late_answer(&self, asked_in: u64, now: u64) -> bool {
         asked_in == now || self.0.load(Ordering::Relaxed)
     }

@@ -10,6 +10,7 @@
 
 pub mod policy;
 pub mod ports;
+pub mod previous;
 pub mod record;
 mod refresh;
 mod request;
@@ -24,10 +25,11 @@ pub use request::ApiResponse;
 use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
 use policy::SdkPolicy;
-use ports::{Network, Storage, StorageError, Time};
+use ports::{Network, Section, Storage, StorageError, Time};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use vouch_spec::profile::Profile;
+use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{ErrorKind, Realm, StatusWord};
 
 /// A call that the SDK refuses. The text is for the app's developer and holds no secret (EXC-3).
@@ -79,6 +81,8 @@ pub struct Sdk {
     write_lock: Mutex<()>,
     /// Sign-ins queue here, so that two at once end with one session (LIF-5).
     sign_in_turn: tokio::sync::Mutex<()>,
+    /// Held while this process refreshes, against other processes on the storage (MUL-1).
+    refresh_turn: Mutex<Weak<ports::ProcessLock>>,
 }
 
 /// A refresh under way, for all who wait for it.
@@ -97,6 +101,8 @@ struct State {
     /// The time before which the server wants no refresh, and the epoch of that request (REF-9).
     wait: Option<(u64, i64)>,
     last_status: Vec<StatusWord>,
+    /// The record in storage, when this process last looked or wrote.
+    stored: Option<Vec<u8>>,
 }
 
 impl Sdk {
@@ -107,6 +113,7 @@ impl Sdk {
             state: Mutex::default(),
             write_lock: Mutex::default(),
             sign_in_turn: tokio::sync::Mutex::default(),
+            refresh_turn: Mutex::default(),
         };
         // If storage cannot be read now, the next call tries again.
         let _ = sdk.record();
@@ -162,7 +169,9 @@ impl Sdk {
             state.epoch += 1;
             state.ended = Some(why);
         }
+        let _section = self.device.storage.lock(Section::Write);
         self.device.policy.erase(&*self.device.storage)?;
+        self.note_stored(&mut self.state.lock());
         self.set_record(None);
         Ok(())
     }
@@ -210,11 +219,16 @@ impl Sdk {
 
     /// The current record, read from storage at the first call that can read it.
     fn record(&self) -> Result<Option<Record>> {
+        if let Some(_write) = self.write_lock.try_lock() {
+            self.follow_other_processes();
+        }
         let mut state = self.state.lock();
         if let Some(record) = &state.loaded {
             return Ok(record.clone());
         }
+        self.device.policy.adopt_previous(&*self.device.storage)?;
         let record = self.device.policy.restore(&*self.device.storage)?;
+        self.note_stored(&mut state);
         state.last_status = self.device.policy.status(record.as_ref());
         state.loaded = Some(record.clone());
         Ok(record)
@@ -226,9 +240,13 @@ impl Sdk {
         self.save(record)
     }
 
-    /// Stores the record that a request of an epoch led to, if the epoch has not ended (OUT-5).
+    /// Stores the record that a request of an epoch led to, if the epoch has not ended (OUT-5, MUL-2).
     fn persist_in(&self, epoch: u64, record: Record) -> Result<()> {
         let _write = self.write_lock.lock();
+        let _section = self.device.storage.lock(Section::Write);
+        if self.device.policy.looks_before_storing() {
+            self.follow_other_processes();
+        }
         match self.ended_since(epoch) {
             Some(ended) => Err(ended),
             None => self.save(record),
@@ -237,8 +255,47 @@ impl Sdk {
 
     fn save(&self, record: Record) -> Result<()> {
         self.device.policy.save(&*self.device.storage, &record)?;
+        self.note_stored(&mut self.state.lock());
         self.set_record(Some(record));
         Ok(())
+    }
+
+    /// Notes the record in storage as it is written there, if it can be read now.
+    fn note_stored(&self, state: &mut State) {
+        if let Ok(stored) = self.device.storage.read(Area::Secure, policy::SESSION) {
+            state.stored = stored;
+        }
+    }
+
+    /// Takes over what another process stored since this one last looked: a refresh, a sign-out, another user (MUL-1 to MUL-3).
+    /// The caller holds the write lock, so that a change is not its own.
+    fn follow_other_processes(&self) {
+        // Locked storage shows nothing.
+        let Ok(stored) = self.device.storage.read(Area::Secure, policy::SESSION) else { return };
+        let before = {
+            let mut state = self.state.lock();
+            if state.loaded.is_none() || state.stored == stored {
+                return;
+            }
+            state.stored.clone_from(&stored);
+            state.loaded.clone().flatten()
+        };
+        let record = match stored.map(|bytes| serde_json::from_slice::<Record>(&bytes)) {
+            // What cannot be read, no process of this SDK has written.
+            Some(Err(_)) => return,
+            Some(Ok(record)) => Some(record),
+            None => None,
+        };
+        if !self.device.policy.follows_other_processes(before.as_ref(), record.as_ref()) {
+            return;
+        }
+        let user = |record: &Option<Record>| record.as_ref().and_then(|record| record.user_id().map(str::to_owned));
+        if user(&before) != user(&record) {
+            let mut state = self.state.lock();
+            state.epoch += 1;
+            state.ended = Some(refresh::not_signed_in());
+        }
+        self.set_record(record);
     }
 
     fn set_record(&self, record: Option<Record>) {

@@ -4,7 +4,7 @@
 use super::ports::{HttpResponse, NetworkError, Storage, StorageError};
 use super::record::{ApiKeyRecord, Record, TokenRecord};
 use super::token::{self, SignInToken};
-use super::{Result, SdkError};
+use super::{Result, SdkError, previous};
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 use std::time::Duration;
@@ -381,6 +381,26 @@ pub trait SdkPolicy: Send + Sync {
     /// Whether an SDK whose storage is locked reports that nobody is signed in (PER-6).
     fn locked_looks_empty(&self) -> bool {
         false
+    }
+
+    /// Takes over what the previous release stored, before the record is read (UPD-1, UPD-2, UPD-4).
+    fn adopt_previous(&self, storage: &dyn Storage) -> std::result::Result<(), StorageError> {
+        previous::adopt(self, storage)
+    }
+
+    /// Whether the SDK takes over what another process on its storage has made of its record (MUL-1 to MUL-3).
+    fn follows_other_processes(&self, _own: Option<&Record>, _stored: Option<&Record>) -> bool {
+        true
+    }
+
+    /// Whether the SDK looks at the stored record again before it stores renewed tokens (MUL-2).
+    fn looks_before_storing(&self) -> bool {
+        true
+    }
+
+    /// Whether processes on one storage refresh one after the other (MUL-1).
+    fn refreshes_alone(&self) -> bool {
+        true
     }
 
     /// Reads the record back at launch (PER-1 to PER-7).

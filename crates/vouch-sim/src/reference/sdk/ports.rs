@@ -30,7 +30,24 @@ pub trait Storage: Send + Sync {
     /// Forgets what an earlier launch had not finished writing.
     fn remove_partial_writes(&self) -> Result<(), StorageError>;
     fn items(&self) -> Result<Vec<Item>, StorageError>;
+    /// Keeps other processes on this storage out, until the value is dropped. None if another process is inside. Storage that no
+    /// other process can use needs no lock.
+    fn lock(&self, _: Section) -> Option<ProcessLock> {
+        Some(ProcessLock(None))
+    }
 }
+
+/// What only one process on a storage may do at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// A refresh. The caller tries again while another process is inside.
+    Refresh,
+    /// A look at the record and the write that follows. Takes microseconds, so the lock waits.
+    Write,
+}
+
+/// A lock that other processes on the storage see. It ends with its process, too.
+pub struct ProcessLock(#[allow(dead_code, reason = "the open file is the lock")] Option<std::fs::File>);
 
 /// Which server of a realm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -306,6 +323,22 @@ impl Storage for FileStorage {
             }
         }
         Ok(())
+    }
+
+    fn lock(&self, section: Section) -> Option<ProcessLock> {
+        // A lock of the folder itself leaves no file behind.
+        let folder = if section == Section::Refresh { &self.secure } else { &self.plain };
+        let Ok(folder) = std::fs::File::open(folder) else { return Some(ProcessLock(None)) };
+        let locked = match section {
+            Section::Refresh => folder.try_lock().map_err(std::io::Error::from),
+            Section::Write => folder.lock(),
+        };
+        match locked {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+            // A file system without locks.
+            Err(_) => Some(ProcessLock(None)),
+            Ok(()) => Some(ProcessLock(Some(folder))),
+        }
     }
 
     fn items(&self) -> Result<Vec<Item>, StorageError> {

@@ -1,13 +1,17 @@
 //! Refresh: one in flight for all who need it.
 
 use super::policy::{RefreshOutcome, RefreshReason};
-use super::ports::{Host, HttpRequest};
+use super::ports::{Host, HttpRequest, ProcessLock, Section};
 use super::record::{Record, Secret, TokenRecord};
 use super::{Refresh, Result, Sdk, SdkError};
 use futures_util::FutureExt;
 use rand::Rng;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use vouch_spec::protocol::ErrorKind;
+
+/// How long another process may refresh before this one does, too.
+const LONGEST_TURN: Duration = Duration::from_secs(30);
 
 impl Sdk {
     /// The session for a call, refreshed if necessary.
@@ -105,11 +109,18 @@ impl Sdk {
 
     async fn refresh_until_done(&self, epoch: u64) -> Result<()> {
         let mut tries = 0;
+        let mut stale = None;
         loop {
             if self.must_wait_for_retry_after(epoch) {
                 return Err(temporary());
             }
+            let stale = stale.get_or_insert(self.session_of(epoch)?.access_token);
+            let turn = self.turn_among_processes().await;
             let session = self.session_of(epoch)?;
+            if session.access_token != *stale {
+                // Another process has refreshed meanwhile (MUL-1).
+                return Ok(());
+            }
             // Better no new tokens than tokens that cannot be kept (PER-4, PER-6).
             self.device.policy.check_storage(&*self.device.storage)?;
             let outcome = self.send_refresh(&session).await;
@@ -128,8 +139,33 @@ impl Sdk {
                 }
                 return Err(temporary());
             };
+            drop(turn);
             self.device.time.sleep(wait).await;
         }
+    }
+
+    /// Waits until no other process on this storage refreshes (MUL-1).
+    async fn turn_among_processes(&self) -> Option<Arc<ProcessLock>> {
+        let began = Instant::now();
+        while self.device.policy.refreshes_alone() && began.elapsed() < LONGEST_TURN {
+            if let Some(turn) = self.try_turn() {
+                return Some(turn);
+            }
+            // In real time: what the other process waits for is the network.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        None
+    }
+
+    /// The turn of this process, if no other has it.
+    fn try_turn(&self) -> Option<Arc<ProcessLock>> {
+        let mut turn = self.refresh_turn.lock();
+        if let Some(turn) = turn.upgrade() {
+            return Some(turn);
+        }
+        let lock = Arc::new(self.device.storage.lock(Section::Refresh)?);
+        *turn = Arc::downgrade(&lock);
+        Some(lock)
     }
 
     fn must_wait_for_retry_after(&self, epoch: u64) -> bool {
