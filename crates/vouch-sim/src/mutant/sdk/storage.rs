@@ -125,6 +125,12 @@ mutants! { SdkPolicy, sdk_policy;
         }
     }
     LockedIsSignedOut "locked-is-signed-out" breaks "PER-8": "Treats locked storage as signed out" {
+        fn adopt_previous(&self, storage: &dyn Storage) -> StorageResult<()> {
+            match DefaultSdkPolicy.adopt_previous(storage) {
+                Err(StorageError::Locked) => Ok(()),
+                adopted => adopted,
+            }
+        }
         fn follows_other_processes(&self, _: Option<&Record>, _: Option<&Record>) -> bool {
             false
         }
