@@ -9,12 +9,15 @@ use vouch_sim::wire::{Exchange, ExchangeOutcome, Operation, Party};
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::step::Step;
 
-/// The API requests of the SDK that are not answered yet, by their numbers in the transcript.
+/// The API requests of the SDK that wait for their answers, by their numbers in the transcript.
 pub(super) struct HeldRequests(Vec<usize>);
 
 impl HeldRequests {
-    /// Those that wait now.
+    /// Those that wait now, while a started call goes on. The request of a killed process delays nothing.
     pub fn now(world: &World) -> Self {
+        if world.calls_in_flight() == 0 {
+            return Self(vec![]);
+        }
         let held = |exchanges: &[Exchange]| {
             let waits =
                 |exchange: &Exchange| is_api_request(exchange) && matches!(exchange.outcome, ExchangeOutcome::Pending);
