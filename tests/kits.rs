@@ -72,8 +72,15 @@ fn a_browser_sdk_passes() {
     if !browser_runs() {
         return;
     }
-    // The wire, a reload, a renderer that is killed, the data of the site cleared, callers at the same time.
-    let cases = ["first-sign-in", "persists-relaunch", "killed-in-exchange", "reinstall", "waiting-callers-same-error"];
+    // The wire, a reload, a renderer that is killed, the data of the site cleared, callers at the same time, a second tab.
+    let cases = [
+        "first-sign-in",
+        "persists-relaunch",
+        "killed-in-exchange",
+        "reinstall",
+        "waiting-callers-same-error",
+        "refresh-at-once",
+    ];
     let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
     let out = run("adapters/browser/vouch.toml", &filters);
     assert!(out.contains("browser-example 1.0.0 on web") && !out.contains("skipped"), "{out}");

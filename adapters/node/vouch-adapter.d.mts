@@ -11,7 +11,8 @@ export type Capability =
   | 'refresh'
   | 'cancel'
   | 'requestBody'
-  | 'gcip';
+  | 'gcip'
+  | 'secondProcess';
 
 export type StatusWord = 'configured' | 'signedIn' | 'useApiKey' | 'useSignInToken' | 'pendingReauthentication';
 

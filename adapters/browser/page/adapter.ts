@@ -21,7 +21,7 @@ const PATIENCE = 10_000;
 
 const adapter: Adapter = {
   sdk: { name: 'browser-example', version: '1.0.0', platform: 'web' },
-  capabilities: ['apiKey', 'identify', 'clock', 'statusStream', 'refresh', 'cancel', 'requestBody', 'gcip'],
+  capabilities: ['apiKey', 'identify', 'clock', 'statusStream', 'refresh', 'cancel', 'requestBody', 'gcip', 'secondProcess'],
   kindOf: (error) => (error instanceof SignInError ? error.kind : 'internal'),
 
   async start({ profile: name, storage, endpoints, requestTimeoutMs }, { clock, statusChanged, log }) {

@@ -180,8 +180,8 @@ impl ResolvedTarget {
         self.start_time += began.elapsed();
         let initialized = ready(&name, probed)?;
         self.roles.capabilities = initialized.capabilities.iter().copied().collect();
-        if matches!(role, SdkRole::Remote(_)) {
-            // A connection reaches one process.
+        if matches!(&role, SdkRole::Remote(remote) if !remote.starts_program()) {
+            // The app runs once on its device. A program is started for each launch.
             self.roles.capabilities.remove(&Capability::SecondProcess);
         }
         if role.device().is_some_and(|device| device.has(DeviceHook::Lock) && device.has(DeviceHook::Unlock)) {
