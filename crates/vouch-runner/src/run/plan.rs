@@ -181,8 +181,7 @@ impl PlannedCase {
 
     /// The updates and downgrades among its steps.
     fn installs(&self) -> impl Iterator<Item = &Step> {
-        let all = self.steps.iter().flat_map(|step| std::iter::once(step).chain(step.step.inner()));
-        all.map(|step| &step.step).filter(|step| matches!(step, Step::Update(_) | Step::Downgrade(_)))
+        self.all_steps().filter(|step| matches!(step, Step::Update(_) | Step::Downgrade(_)))
     }
 
     /// Whether the previous build is installed at first.
@@ -203,6 +202,16 @@ impl PlannedCase {
     /// Whether the SDK's process must run under a trap for writes to storage.
     pub(super) fn traps(&self) -> bool {
         self.steps.iter().any(|step| step.step.intercepts_writes())
+    }
+
+    /// Whether it runs once for each write of a call, and is killed at it.
+    pub(super) fn crashes_at_each_write(&self) -> bool {
+        self.all_steps().any(|step| matches!(step, Step::Crash(crash) if crash.write.is_none()))
+    }
+
+    /// Its steps and those inside them.
+    fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().flat_map(|step| std::iter::once(step).chain(step.step.inner())).map(|step| &step.step)
     }
 
     /// The expiries that its steps wait for.
