@@ -217,11 +217,10 @@ fn cases_that_need_a_missing_hook_are_skipped() {
 
 #[test]
 fn updates_from_every_release_pass() {
-    let out = run("adapters/python/update-from-1.toml", &["-f", "UPD"]);
-    assert!(out.contains("4 satisfied, 0 violated, 0 not tested"), "{out}");
-    // An update within one format writes nothing that could crash.
-    let out = run("adapters/python/update-from-3.toml", &["-f", "UPD"]);
-    assert!(out.contains("3 satisfied, 0 violated, 1 not tested") && out.contains("wrote nothing"), "{out}");
+    for target in ["update-from-1.toml", "update-from-3.toml"] {
+        let out = run(&format!("adapters/python/{target}"), &["-f", "UPD"]);
+        assert!(out.contains("4 satisfied, 0 violated, 0 not tested"), "{target}: {out}");
+    }
 }
 
 #[test]
