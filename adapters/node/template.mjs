@@ -31,6 +31,7 @@ serve({
   //   'requestBody'   `request` sends `body`
   //   'storageFiles'  everything that the SDK keeps is files in the folders of `storage`
   //   'storageLock'   `lockStorage` and `storage.locked` work
+  //   'secondProcess' two processes may use one storage at the same time, such as the app and a widget
   //   'gcip'          the SDK speaks the wire format of older releases
   capabilities: [],
 

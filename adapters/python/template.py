@@ -34,6 +34,7 @@ class MyAdapter(Adapter):
     #   "requestBody"   `request` sends the body
     #   "storageFiles"  everything that the SDK keeps is files in the folders of `launch.storage`
     #   "storageLock"   `lock_storage` and `launch.storage.locked` work
+    #   "secondProcess" two processes may use one storage at the same time, such as the app and a widget
     #   "gcip"          the SDK speaks the wire format of older releases
     capabilities = []
 

@@ -26,7 +26,7 @@ import worked.signin.SignInSdk;
  * Vouch#serve}.
  */
 public final class WorkedAdapter implements Adapter {
-    private final Set<Capability> capabilities = EnumSet.allOf(Capability.class);
+    private final Set<Capability> capabilities = EnumSet.complementOf(EnumSet.of(Capability.SECOND_PROCESS));
 
     public WorkedAdapter(List<String> options) {
         if (options.contains("--no-clock")) capabilities.remove(Capability.CLOCK);

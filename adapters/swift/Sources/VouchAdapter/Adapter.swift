@@ -33,7 +33,7 @@ public struct SdkInfo: Sendable {
 
 /// docs/adapter-protocol.md says what each one promises.
 public enum Capability: String, Sendable, CaseIterable {
-    case apiKey, identify, clock, statusStream, storageFiles, storageLock, refresh, cancel, requestBody, gcip, reuse
+    case apiKey, identify, clock, statusStream, storageFiles, storageLock, refresh, cancel, requestBody, gcip, reuse, secondProcess
 }
 
 public enum StorageArea: String, Sendable {

@@ -22,6 +22,8 @@ public enum Capability {
     REQUEST_BODY("requestBody"),
     /** The SDK speaks the wire format of older releases. */
     GCIP("gcip"),
+    /** Two processes may use one storage at the same time, such as the app and a widget. */
+    SECOND_PROCESS("secondProcess"),
     /** {@link Sdk#stop} ends the SDK completely, so that one process can serve one case after another. */
     REUSE("reuse");
 
