@@ -184,6 +184,11 @@ impl PlannedCase {
         self.all_steps().filter(|step| matches!(step, Step::Update(_) | Step::Downgrade(_)))
     }
 
+    /// Whether the previous build takes part in it.
+    pub(crate) fn needs_previous(&self) -> bool {
+        self.installs().next().is_some()
+    }
+
     /// Whether the previous build is installed at first.
     pub(super) fn starts_with_previous(&self) -> bool {
         matches!(self.installs().next(), Some(Step::Update(_)))
@@ -200,7 +205,7 @@ impl PlannedCase {
     }
 
     /// Whether the SDK's process must run under a trap for writes to storage.
-    pub(super) fn traps(&self) -> bool {
+    pub(crate) fn traps(&self) -> bool {
         self.steps.iter().any(|step| step.step.intercepts_writes())
     }
 

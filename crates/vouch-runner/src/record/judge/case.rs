@@ -143,9 +143,9 @@ fn skipped(case: &CaseReport, planned: &PlannedCase, started: &Started, reason: 
     let holds = match unclaimed {
         Some(words) => words == started.profile || words == missing_capabilities(planned, started).join(", "),
         None if reason.starts_with("the wire profile does not claim ") => !planned.scenario.header.claims.is_empty(),
-        None if reason.starts_with("this machine cannot intercept ") => {
-            planned.steps.iter().any(|step| step.step.intercepts_writes())
-        }
+        None if reason.starts_with("the writes of the SDK's process cannot be intercepted") => planned.traps(),
+        None if reason.starts_with("there is no device hook ") => !planned.device.is_empty(),
+        None if reason.contains("previous build") => planned.needs_previous(),
         // Only a cloud under test lacks what the mock cloud can do; a profile may lack one control.
         None => started.cloud_under_test || !planned.demands.is_empty(),
     };
