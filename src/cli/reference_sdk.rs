@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use vouch_runner::sut::{ConnectAddress, Streams};
 use vouch_sim::mutant::Mutation;
-use vouch_sim::reference::adapter::{ReferenceSdk, SdkFactory, TimeSource, serve};
+use vouch_sim::reference::adapter::{PreviousReferenceSdk, ReferenceSdk, SdkFactory, TimeSource, serve};
 use vouch_sim::reference::sdk::ports::ProcessLifetime;
 use vouch_spec::protocol::message::Hello;
 
@@ -21,6 +21,10 @@ pub struct Args {
     /// Run the SDK mutant with this name, as listed by `vouch mutants`.
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
+
+    /// Run the release before this one, which stores a session in another format: for `[sdk.previous]`.
+    #[arg(long, conflicts_with = "mutant")]
+    previous: bool,
 
     /// Listen on this address and speak lines over TCP with the first that connects, in place of standard input and output.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "dial")]
@@ -41,6 +45,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Done {
     let assembly: Arc<dyn SdkFactory> = match &args.mutant {
+        None if args.previous => Arc::new(PreviousReferenceSdk),
         None => Arc::new(ReferenceSdk),
         Some(name) => match mutant(name)?.mutation {
             Mutation::Sdk(assembly) => assembly,

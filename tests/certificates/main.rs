@@ -28,8 +28,9 @@ impl Certified {
         let program = assert_cmd::cargo::cargo_bin("vouch").display().to_string();
         std::fs::write(this.path("sdk.txt"), "the build").expect("writable");
         let target = this.path("vouch.toml");
-        let text =
-            format!("build = \"sdk.txt\"\n[sdk]\nname = \"reference\"\ncommand = [{program:?}, \"reference-sdk\"]\n");
+        let sdk = format!("[sdk]\nname = \"reference\"\ncommand = [{program:?}, \"reference-sdk\"]\n");
+        let previous = format!("[sdk.previous]\ncommand = [{program:?}, \"reference-sdk\", \"--previous\"]\n");
+        let text = format!("build = \"sdk.txt\"\n{sdk}{previous}");
         std::fs::write(&target, text).expect("writable");
         let record = this.path("run.vouch");
         let shards = ["1/2", "2/2"].map(|shard| this.path(&format!("shard-{}.vouch", &shard[..1])));
