@@ -28,6 +28,7 @@ mod merge;
 mod mock_cloud;
 mod mutants;
 mod output_paths;
+mod proxied_app;
 mod record_path;
 mod reference_sdk;
 mod rejudge;
@@ -136,6 +137,9 @@ enum Command {
     /// Run a hook of the target file that `vouch mock-cloud` writes.
     #[command(hide = true)]
     MockCloudHook(mock_cloud::hook::Args),
+    /// Serve the adapter protocol for a build that nobody changed: commands act in the place of its user, and it reaches the
+    /// mock cloud through an intercepting proxy.
+    ProxiedApp(proxied_app::Args),
     /// Serve the reference SDK over the adapter protocol on standard input and output.
     ReferenceSdk(reference_sdk::Args),
     /// Print a JSON Schema: of scenario files, target files, or the adapter protocol.
@@ -353,6 +357,7 @@ fn run_command() -> ExitCode {
         Command::MockCloudHook(args) => mock_cloud::hook::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Adapter(args) => adapter::run(args),
+        Command::ProxiedApp(args) => proxied_app::run(&args),
         Command::ReferenceSdk(args) => reference_sdk::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Steps(args) => steps::run(&args),

@@ -5,6 +5,7 @@ mod common;
 mod ctl;
 mod refusals;
 mod served;
+mod unmodified;
 
 use serde_json::Value;
 use served::Served;

@@ -1,7 +1,7 @@
 //! The intercepting HTTPS proxy: clients that know only the vendor's real host names reach a simulated cloud through it.
 //!
 //! A client sends `CONNECT api.us.junction.com:443` (RFC 9110, section 9.3.6). The proxy answers, ends the TLS of the client
-//! with a certificate of its own CA, and hands the connection to the recording proxy. It resolves no name of an answered host.
+//! with a certificate of its own CA, and hands the connection to a [`HostServer`]. It resolves no name of an answered host.
 //! Everything else is refused, or passed on unread.
 //!
 //! It stands on hyper, rustls and rcgen, which the other servers here use already. The crate hudsucker was considered: it
@@ -12,14 +12,16 @@
 
 mod ca;
 mod event;
+mod host_server;
 mod passed_host;
 mod tunnel;
 
 pub use ca::{CertificateAuthority, CertificateError};
 pub use event::{CertificateAlert, ProxyEvent, ProxyEventKind};
+pub use host_server::{ByteForwarder, ByteStream, HostServer, RecordedUpstream};
 pub use passed_host::PassedHost;
 
-use crate::wire::{Link, Party, RecordingProxy, Upstream};
+use crate::wire::{Link, Party};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -62,10 +64,8 @@ pub struct InterceptParts {
     /// The profile whose hosts are answered.
     pub profile: Arc<Profile>,
     pub passed: Vec<PassedHost>,
-    /// What answers the requests for the vendor's hosts.
-    pub upstream: Arc<dyn Upstream>,
-    /// What records them and applies faults.
-    pub recorder: Arc<RecordingProxy>,
+    /// What serves the connections to the vendor's hosts.
+    pub server: Arc<dyn HostServer>,
     /// Called for each event, from the task of the connection.
     pub on_event: Arc<OnEvent>,
 }

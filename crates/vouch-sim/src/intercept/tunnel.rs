@@ -37,7 +37,7 @@ impl InterceptState {
             Ok(_) | Err(_) => return,
         }
         self.report_first(host, ProxyEventKind::Answered);
-        self.parts.recorder.serve_connection(link, self.parts.upstream.clone(), stream, socket).await;
+        self.parts.server.serve(link, Box::new(stream), socket).await;
     }
 
     async fn handshake<S>(&self, host: &str, stream: S) -> Option<TlsStream<S>>

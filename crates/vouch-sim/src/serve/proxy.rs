@@ -2,7 +2,9 @@
 
 use super::connection::ServerState;
 use crate::clock::Clock;
-use crate::intercept::{CertificateAuthority, InterceptParts, InterceptingProxy, PassedHost, ProxyEvent};
+use crate::intercept::{
+    CertificateAuthority, InterceptParts, InterceptingProxy, PassedHost, ProxyEvent, RecordedUpstream,
+};
 use crate::wire::{FaultInjector, Link, RecordingProxy, Transcript, Upstream, WireRequest, WireResponse};
 use async_trait::async_trait;
 use std::io;
@@ -52,8 +54,7 @@ pub(super) fn start(
         ca: config.ca,
         profile,
         passed: config.passed,
-        upstream: Arc::new(CloudUpstream(state.clone())),
-        recorder: Arc::new(recorder),
+        server: Arc::new(RecordedUpstream { recorder, upstream: Arc::new(CloudUpstream(state.clone())) }),
         on_event: config.on_event,
     };
     let proxy = runtime.block_on(InterceptingProxy::start(config.listen, parts))?;

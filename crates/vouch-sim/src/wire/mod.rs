@@ -20,6 +20,7 @@ pub use carried_secrets::note_secrets;
 pub use fault::{ELSEWHERE, FaultContext, FaultEffect, FaultInjector, FaultPoint, FaultRule};
 pub use forward::ForwardingUpstream;
 pub use http_client::{BodyError, MAX_RESPONSE_BODY, client, read_body};
+pub(crate) use recording_proxy::reset;
 pub use recording_proxy::{REASON, RecordingProxy, Upstream, WireResponse};
 pub use session::ObservedSession;
 pub use transcript::{Exchange, ExchangeOutcome, Link, Operation, Party, Transcript, WireRequest};

@@ -262,7 +262,7 @@ async fn serve_connection(
 }
 
 /// Has the end of a connection be a reset.
-fn reset(socket: RawFd) {
+pub(crate) fn reset(socket: RawFd) {
     let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
     let size = libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap_or(0);
     // SAFETY: a plain system call; the socket is open as long as its connection is being served.
