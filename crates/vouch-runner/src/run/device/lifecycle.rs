@@ -1,9 +1,10 @@
 //! Launch, stop, kill, reboot and reinstallation of the app.
 
 use super::super::device_error::DeviceError;
-use super::super::host_callbacks::SdkCallbacks;
+use super::super::host_callbacks::{Notifications, SdkCallbacks};
 use super::{Build, Device, not_running};
 use crate::sut::DeviceHook;
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vouch_sim::wire::UnreachableAddress;
@@ -27,15 +28,19 @@ impl Device {
         self.prepare_device().await?;
         let launch = self.clock.start_launch();
         self.launches.lock().push(self.transcript.len());
-        let callbacks = SdkCallbacks {
+        self.start_in_a_process(self.callbacks(self.notifications.clone(), Some(launch))).await
+    }
+
+    /// The callbacks of a process that starts. For `launch` see [`SdkCallbacks::launch`].
+    pub(super) fn callbacks(&self, notifications: Arc<Mutex<Notifications>>, launch: Option<u64>) -> Arc<SdkCallbacks> {
+        Arc::new(SdkCallbacks {
             clock: self.clock.case.clone(),
             clock_skew_ms: self.clock.skew_ms.clone(),
-            notifications: self.notifications.clone(),
+            notifications,
             authenticator: self.authenticator.lock().clone(),
             sleepers: self.clock.sleepers.clone(),
-            launch: Some(launch),
-        };
-        self.start_in_a_process(Arc::new(callbacks)).await
+            launch,
+        })
     }
 
     /// Before the first launch: empties the installation on the device, and lets it reach this machine's servers.
@@ -144,11 +149,16 @@ impl Device {
         self.launch().await
     }
 
-    /// Restores a backup of this device on a new one, and goes on there. Volatile storage is in no backup.
-    pub async fn restore(&self, content: BackupContent) -> Result<(), DeviceError> {
+    /// Kills the app and ends every process on its storage.
+    async fn end_every_process(&self) {
         self.end_second_process().await;
         self.kill().await;
         self.end_process().await;
+    }
+
+    /// Restores a backup of this device on a new one, and goes on there. Volatile storage is in no backup.
+    pub async fn restore(&self, content: BackupContent) -> Result<(), DeviceError> {
+        self.end_every_process().await;
         self.storage.empty(Area::Volatile)?;
         self.storage.empty_temporary()?;
         let hook = match content {
@@ -164,9 +174,7 @@ impl Device {
 
     /// Reboots the device: kills the app, empties volatile storage and launches the app again.
     pub async fn reboot(&self) -> Result<(), DeviceError> {
-        self.end_second_process().await;
-        self.kill().await;
-        self.end_process().await;
+        self.end_every_process().await;
         self.storage.empty(Area::Volatile)?;
         self.storage.empty_temporary()?;
         if self.run_hook(DeviceHook::Reboot).await?.is_some() {
@@ -177,9 +185,7 @@ impl Device {
 
     /// Removes the app and installs it again.
     pub async fn reinstall(&self, keeps_secure: bool) -> Result<(), DeviceError> {
-        self.end_second_process().await;
-        self.kill().await;
-        self.end_process().await;
+        self.end_every_process().await;
         self.storage.empty(Area::Plain)?;
         self.storage.empty(Area::Volatile)?;
         self.storage.empty_app()?;

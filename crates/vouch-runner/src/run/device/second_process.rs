@@ -1,7 +1,6 @@
 //! The second process on the storage of the app: a widget, an app extension, a background service.
 
 use super::super::device_error::DeviceError;
-use super::super::host_callbacks::SdkCallbacks;
 use super::Device;
 use std::future::Future;
 use std::sync::Arc;
@@ -31,16 +30,8 @@ impl Device {
 
     async fn launch_second_process(&self) -> Result<(), DeviceError> {
         self.end_second_process().await;
-        let callbacks = SdkCallbacks {
-            clock: self.clock.case.clone(),
-            clock_skew_ms: self.clock.skew_ms.clone(),
-            // The app does not see what this process notifies.
-            notifications: Arc::default(),
-            authenticator: self.authenticator.lock().clone(),
-            sleepers: self.clock.sleepers.clone(),
-            launch: None,
-        };
-        let process = self.start_process(Arc::new(callbacks)).await?;
+        // The app does not see what this process notifies.
+        let process = self.start_process(self.callbacks(Arc::default(), None)).await?;
         *self.second.lock() = Some(process.clone());
         if let Err(error) = process.initialize().await {
             return Err(process.explain(error).await.into());
