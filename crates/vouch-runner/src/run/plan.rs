@@ -58,6 +58,12 @@ pub struct Offer {
     pub claims: BTreeSet<Standard>,
 }
 
+/// How reasons of [`Skip`] begin. A record has them as texts, and is judged by them again.
+pub(crate) const CANNOT_INTERCEPT: &str = "the writes of the SDK's process cannot be intercepted";
+pub(crate) const NO_DEVICE_HOOK: &str = "there is no device hook";
+pub(crate) const NO_PREVIOUS_BUILD: &str = "the target file has no previous build, [sdk.previous]";
+pub(crate) const PREVIOUS_UNCLAIMED: &str = "the previous build does not claim";
+
 /// Why a case does not run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skip(pub String);
@@ -134,13 +140,10 @@ impl PlannedCase {
     /// Why roles that offer this cannot run the case, if they cannot.
     pub fn skip(&self, offer: &Offer) -> Option<Skip> {
         if self.traps() && !offer.crashes_at_writes {
-            return Some(Skip(
-                "the writes of the SDK's process cannot be intercepted (Vouch must start it, on Linux with seccomp)"
-                    .into(),
-            ));
+            return Some(Skip(format!("{CANNOT_INTERCEPT} (Vouch must start it, on Linux with seccomp)")));
         }
         if let Some(control) = self.device.difference(&offer.device).next() {
-            return Some(Skip(format!("there is no device hook {control}")));
+            return Some(Skip(format!("{NO_DEVICE_HOOK} {control}")));
         }
         if let Some(profile) = &offer.unspoken {
             return Some(Skip(format!("the SDK does not claim {profile}")));
@@ -173,10 +176,10 @@ impl PlannedCase {
     fn skip_without_previous(&self, offer: &Offer) -> Option<Skip> {
         self.installs().next()?;
         let Some(claimed) = &offer.previous else {
-            return Some(Skip("the target file has no previous build, [sdk.previous]".into()));
+            return Some(Skip(NO_PREVIOUS_BUILD.into()));
         };
         let missing: Vec<_> = self.needs.difference(claimed).map(|capability| capability.word()).collect();
-        (!missing.is_empty()).then(|| Skip(format!("the previous build does not claim {}", missing.join(", "))))
+        (!missing.is_empty()).then(|| Skip(format!("{PREVIOUS_UNCLAIMED} {}", missing.join(", "))))
     }
 
     /// The updates and downgrades among its steps.

@@ -2,9 +2,9 @@
 
 use super::Disagreement;
 use crate::record::{CaseRecord, StepOutcome, StepRecord};
-use crate::run::PlannedCase;
 use crate::run::event::Started;
 use crate::run::verdict::{CaseReport, Finding, Verdict};
+use crate::run::{CANNOT_INTERCEPT, NO_DEVICE_HOOK, NO_PREVIOUS_BUILD, PREVIOUS_UNCLAIMED, PlannedCase};
 use std::collections::BTreeSet;
 use vouch_spec::protocol::Capability;
 use vouch_spec::scenario::Clauses;
@@ -143,9 +143,9 @@ fn skipped(case: &CaseReport, planned: &PlannedCase, started: &Started, reason: 
     let holds = match unclaimed {
         Some(words) => words == started.profile || words == missing_capabilities(planned, started).join(", "),
         None if reason.starts_with("the wire profile does not claim ") => !planned.scenario.header.claims.is_empty(),
-        None if reason.starts_with("the writes of the SDK's process cannot be intercepted") => planned.traps(),
-        None if reason.starts_with("there is no device hook ") => !planned.device.is_empty(),
-        None if reason.contains("previous build") => planned.needs_previous(),
+        None if reason.starts_with(CANNOT_INTERCEPT) => planned.traps(),
+        None if reason.starts_with(NO_DEVICE_HOOK) => !planned.device.is_empty(),
+        None if reason == NO_PREVIOUS_BUILD || reason.starts_with(PREVIOUS_UNCLAIMED) => planned.needs_previous(),
         // Only a cloud under test lacks what the mock cloud can do; a profile may lack one control.
         None => started.cloud_under_test || !planned.demands.is_empty(),
     };
