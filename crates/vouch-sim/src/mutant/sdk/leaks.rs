@@ -147,6 +147,10 @@ impl Storage for LockedStorage {
         self.storage.items()
     }
 
+    fn is_shared(&self) -> bool {
+        self.storage.is_shared()
+    }
+
     fn lock(&self, section: Section) -> Option<ProcessLock> {
         self.storage.lock(section)
     }

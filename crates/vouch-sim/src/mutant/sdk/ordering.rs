@@ -125,6 +125,10 @@ impl Storage for FaultyStorage {
         self.storage.items()
     }
 
+    fn is_shared(&self) -> bool {
+        self.storage.is_shared()
+    }
+
     fn lock(&self, section: Section) -> Option<ProcessLock> {
         self.storage.lock(section)
     }

@@ -262,7 +262,9 @@ impl Sdk {
 
     /// Notes the record in storage as it is written there, if it can be read now.
     fn note_stored(&self, state: &mut State) {
-        if let Ok(stored) = self.device.storage.read(Area::Secure, policy::SESSION) {
+        if self.device.storage.is_shared()
+            && let Ok(stored) = self.device.storage.read(Area::Secure, policy::SESSION)
+        {
             state.stored = stored;
         }
     }
@@ -270,6 +272,9 @@ impl Sdk {
     /// Takes over what another process stored since this one last looked: a refresh, a sign-out, another user (MUL-1 to MUL-3).
     /// The caller holds the write lock, so that a change is not its own.
     fn follow_other_processes(&self) {
+        if !self.device.storage.is_shared() {
+            return;
+        }
         // Locked storage shows nothing.
         let Ok(stored) = self.device.storage.read(Area::Secure, policy::SESSION) else { return };
         let before = {

@@ -30,6 +30,10 @@ pub trait Storage: Send + Sync {
     /// Forgets what an earlier launch had not finished writing.
     fn remove_partial_writes(&self) -> Result<(), StorageError>;
     fn items(&self) -> Result<Vec<Item>, StorageError>;
+    /// Whether other processes may use it, too.
+    fn is_shared(&self) -> bool {
+        false
+    }
     /// Keeps other processes on this storage out, until the value is dropped. None if another process is inside. Storage that no
     /// other process can use needs no lock.
     fn lock(&self, _: Section) -> Option<ProcessLock> {
@@ -323,6 +327,10 @@ impl Storage for FileStorage {
             }
         }
         Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn lock(&self, section: Section) -> Option<ProcessLock> {
