@@ -20,6 +20,7 @@ from .releases import RELEASES
 
 SESSION = "session"
 MARKER = "installed"
+_MARKER_TEXT = b"This app is installed; what secure storage holds is its own.\n"
 _TEMPORARY = ".tmp"
 _LONGEST_TURN_S = 8.0
 
@@ -246,7 +247,7 @@ class SessionStore:
         """Writes the marker first: a marker without a session is harmless, a session without a marker is erased."""
         first = self._plain.read(MARKER) is None
         if first:
-            self._plain.write(MARKER, b"This app is installed; what secure storage holds is its own.\n")
+            self._plain.write(MARKER, _MARKER_TEXT)
         try:
             self._secure.write(SESSION, records.encode(session))
         except SignInError:
@@ -297,7 +298,7 @@ class EarlierStore:
         return session
 
     def save(self, session):
-        self._plain.write(MARKER, b"This app is installed; what secure storage holds is its own.\n")
+        self._plain.write(MARKER, _MARKER_TEXT)
         self._release.write(session)
 
     def erase(self):

@@ -261,8 +261,7 @@ impl ResolvedTarget {
             *time = TimeSource::System;
             self.roles.tells_time = false;
             self.roles.previous = Some(PreviousBuild::built_in(TimeSource::System));
-        }
-        if let Some(previous) = &mut self.roles.previous {
+        } else if let Some(previous) = &mut self.roles.previous {
             previous.capabilities.remove(&Capability::Clock);
         }
     }
