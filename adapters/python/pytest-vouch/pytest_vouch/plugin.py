@@ -3,6 +3,7 @@
 import os
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -127,7 +128,28 @@ def _strict(config):
     return config.getini("vouch_strict") if strict is None else strict
 
 
-class ClauseTest(pytest.Item):
+class _Failure:
+    """A text as the representation of a failure. Its first line is what summaries show, also where pytest cuts none (`CI=true`)."""
+
+    def __init__(self, text):
+        self.text = text
+        self.reprcrash = SimpleNamespace(message=text.partition("\n")[0])
+
+    def __str__(self):
+        return self.text
+
+    def toterminal(self, terminal):
+        terminal.line(self.text)
+
+
+class _Test(pytest.Item):
+    def repr_failure(self, excinfo, style=None):
+        if isinstance(excinfo.value, pytest.fail.Exception):
+            return _Failure(excinfo.value.msg)
+        return super().repr_failure(excinfo, style)
+
+
+class ClauseTest(_Test):
     """One clause."""
 
     def __init__(self, *, clause, strict, **more):
@@ -158,7 +180,7 @@ class ClauseTest(pytest.Item):
         return self.path, None, f"{self.clause.id} ({self.clause.level}) {self.clause.requirement}"
 
 
-class Verdict(pytest.Item):
+class Verdict(_Test):
     """Fails when the run does, also by something that no clause shows."""
 
     def __init__(self, *, outcome=None, error=None, **more):

@@ -90,7 +90,9 @@ def test_each_clause_is_a_test_and_the_program_runs_once(vouch):
     assert vouch.calls[0][:4] == ["run", "--ci", "--target", str(vouch.target)]
 
 
-def test_a_violated_clause_has_its_findings_those_of_one_cause_once_and_no_control_characters(vouch):
+@pytest.mark.parametrize("ci", ["", "true"])  # where CI is set, pytest does not cut the lines of its summary
+def test_a_violated_clause_has_its_findings_those_of_one_cause_once_and_no_control_characters(vouch, monkeypatch, ci):
+    monkeypatch.setenv("CI", ci)
     vouch.reports(("MIG-5", "must", "violated"), exit_code=1, outcome="doesNotConform")
     result = vouch.run("--vouch-target", "vouch.toml")
     text = result.stdout.str()
