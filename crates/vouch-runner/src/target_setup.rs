@@ -6,8 +6,8 @@
 use crate::resource_limits::{self, TooFewFiles};
 use crate::run::{Offer, PreviousBuild, RoleSetup};
 use crate::sut::{
-    AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, DeviceHook, ExternalCloud, SdkRole, ServiceError,
-    StartError, SutError,
+    AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, DeviceHook, DeviceSpec, ExternalCloud, SdkRole,
+    ServiceError, StartError, SutError,
 };
 use crate::target_file::Target;
 use std::collections::BTreeSet;
@@ -183,9 +183,14 @@ impl ResolvedTarget {
         if matches!(&role, SdkRole::Remote(remote) if !remote.starts_program()) {
             // The app runs once on its device. A program is started for each launch.
             self.roles.capabilities.remove(&Capability::SecondProcess);
+            // The hook `launch` shows the app.
+            self.roles.capabilities.remove(&Capability::Wake);
         }
         if role.device().is_some_and(|device| device.has(DeviceHook::Lock) && device.has(DeviceHook::Unlock)) {
             self.roles.capabilities.insert(Capability::StorageLock);
+        }
+        if role.device().is_some_and(DeviceSpec::can_wake) {
+            self.roles.capabilities.insert(Capability::Wake);
         }
         self.roles.tells_time = self.roles.capabilities.contains(&Capability::Clock);
         if let Some(what) = unfit(&initialized) {

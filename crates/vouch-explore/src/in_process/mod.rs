@@ -20,7 +20,7 @@ use vouch_sim::clock::{Clock, ClockMode};
 use vouch_sim::mock_cloud::{CloudBehaviour, CloudParts, MockCloud, RefreshTokenFormat};
 use vouch_sim::reference::app::ReconcilingApp;
 use vouch_sim::reference::sdk::ports::{ProcessLifetime, Time};
-use vouch_sim::reference::sdk::{Sdk, SdkEnvironment};
+use vouch_sim::reference::sdk::{AppState, Sdk, SdkEnvironment};
 use vouch_sim::wire::redact::Redactor;
 use vouch_sim::wire::{FaultInjector, RecordingProxy, Transcript};
 use vouch_spec::profile::{NumberForm, Profile};
@@ -219,6 +219,7 @@ fn launch(
         storage: parts.storage,
         net: parts.net,
         time: time.clone(),
+        app_state: AppState::Foreground,
         on_status: Box::new(move |status| reported.lock().push(status)),
     });
     (sdk, life)

@@ -148,6 +148,7 @@ fn why(step: &Step) -> &'static str {
     match step {
         Step::Kill(_)
         | Step::Launch(_)
+        | Step::Wake(_)
         | Step::Crash(_)
         | Step::FailWrites(_)
         | Step::Reinstall(_)

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use vouch_runner::run::step::token_grant;
 use vouch_runner::sut::{HttpReply, Place};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
-use vouch_sim::reference::sdk::{Sdk, SdkEnvironment};
+use vouch_sim::reference::sdk::{AppState, Sdk, SdkEnvironment};
 use vouch_sim::sign_in_token::{TokenParts, forge};
 use vouch_spec::profile::{self, RequestValues};
 use vouch_spec::scenario::Text;
@@ -400,6 +400,7 @@ fn launch(client: &Arc<JourneyClient>, storage: &Arc<MemoryStorage>, time: &Arc<
         storage: storage.clone(),
         net: Arc::new(SdkNetwork(client.clone())),
         time: time.clone(),
+        app_state: AppState::Foreground,
         on_status: Box::new(|_| {}),
     })
 }

@@ -120,7 +120,8 @@ impl AppProcess {
         self.process.lock().clone()
     }
 
-    async fn end(&self) {
+    /// Ends the app, if it runs.
+    pub async fn end(&self) {
         let ended = self.process.lock().take();
         if let Some(process) = ended {
             process.kill().await;

@@ -120,6 +120,7 @@ fn is_quiet_for_app(step: &Step) -> bool {
             | Step::Restore(_)
             | Step::Kill(_)
             | Step::Launch(_)
+            | Step::Wake(_)
             | Step::Fault(_)
             | Step::ClearFaults(_)
             | Step::FailSdkCall(_)

@@ -24,6 +24,7 @@ use std::time::Duration;
 use time::DeviceClock;
 use tokio::sync::Notify;
 use vouch_sim::clock::Clock;
+use vouch_sim::reference::sdk::AppState;
 use vouch_sim::reference::sdk::ports::WriteFault;
 use vouch_sim::wire::{Transcript, UnreachableAddress};
 use vouch_spec::profile::Profile;
@@ -72,6 +73,8 @@ pub(super) struct Device {
     second: Mutex<Option<Arc<Process>>>,
     /// The installed build.
     build: Mutex<Build>,
+    /// Where the app was launched.
+    app_state: Mutex<AppState>,
     /// The fault for a write of the process that is launched next.
     armed_for_launch: Mutex<Option<(u32, WriteFault)>>,
     /// The processes that have served this case.
@@ -150,6 +153,7 @@ impl Device {
             process: Mutex::default(),
             second: Mutex::default(),
             build: Mutex::new(parts.build),
+            app_state: Mutex::new(AppState::Foreground),
             armed_for_launch: Mutex::default(),
             used: Mutex::default(),
             reuse_matters: AtomicBool::new(false),

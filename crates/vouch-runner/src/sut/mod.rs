@@ -75,6 +75,8 @@ pub struct LaunchOptions<'a> {
     pub temp_dir: Option<&'a Path>,
     /// Environment variables, unless the target file sets them.
     pub environment: &'a [(&'static str, &'static str)],
+    /// Launch the app in the background, where a hook of its device can.
+    pub background: bool,
 }
 
 /// Timeouts of adapter calls, in real time.

@@ -1,7 +1,7 @@
 //! A launched adapter process, either in this process or a child process, and calls to it.
 
-use super::Deadlines;
 use super::reuse::Reuse;
+use super::{Deadlines, StartError};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -74,6 +74,10 @@ pub(super) trait ProcessHandle: Send + Sync {
     /// failed at it; the next launch then says why.
     async fn end_in_order(&self) -> bool {
         true
+    }
+    /// Brings the app to the foreground by a hook of its device. Returns whether there is one.
+    async fn bring_to_foreground(&self) -> Result<bool, StartError> {
+        Ok(false)
     }
     /// The state of the process.
     fn state(&self) -> watch::Receiver<ProcessState>;
@@ -324,6 +328,11 @@ impl Process {
             *self.killed.lock() = false;
         }
         triggered
+    }
+
+    /// Brings an app that was launched in the background to the foreground, where a hook of its device can. Returns whether one did.
+    pub async fn bring_to_foreground(&self) -> Result<bool, StartError> {
+        self.handle.bring_to_foreground().await
     }
 
     /// Kills the process (SIGKILL) and waits until it has exited.

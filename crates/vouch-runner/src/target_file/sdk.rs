@@ -9,11 +9,15 @@ use std::sync::Arc;
 use vouch_spec::scenario::Text;
 use vouch_spec::text::{Span, Spanned};
 
+/// The hooks that start or end the app.
+const LAUNCHES: [DeviceHook; 4] = [DeviceHook::Launch, DeviceHook::Wake, DeviceHook::Terminate, DeviceHook::Kill];
+
 /// The variables of a hook, beside the names of the device.
 fn variables(hook: DeviceHook, listens: bool) -> &'static [&'static str] {
     match (hook, listens) {
-        (DeviceHook::Launch | DeviceHook::Terminate | DeviceHook::Kill, true) => &["url", "installation", "port"],
-        (DeviceHook::Launch | DeviceHook::Terminate | DeviceHook::Kill, false) | (DeviceHook::Reverse, _) => &["port"],
+        (DeviceHook::Reverse, _) => &["port"],
+        (hook, true) if LAUNCHES.contains(&hook) => &["url", "installation", "port"],
+        (hook, false) if LAUNCHES.contains(&hook) => &["port"],
         _ => &[],
     }
 }
@@ -120,8 +124,7 @@ impl Resolver<'_> {
             wrong("`installation` is for an app that dials in", "use `listen`, or remove `installation`");
         }
         let Some(device) = &section.device else { return };
-        let launches = [DeviceHook::Launch, DeviceHook::Terminate, DeviceHook::Kill];
-        let has = device.preset.is_some() || launches.iter().any(|hook| device.hooks.contains_key(hook));
+        let has = device.preset.is_some() || LAUNCHES.iter().any(|hook| device.hooks.contains_key(hook));
         if section.command.is_some() && has {
             wrong("both `command` and the device launch the app", "remove `command`, or the preset and these hooks");
         }

@@ -4,7 +4,7 @@
 use super::sdk::policy::{DefaultSdkPolicy, SdkPolicy};
 use super::sdk::ports::{FileStorage, HttpNetwork, Network, ProcessLifetime, Storage, SystemTime, Time};
 use super::sdk::previous::PreviousSdkPolicy;
-use super::sdk::{Sdk, SdkEnvironment, SdkError};
+use super::sdk::{AppState, Sdk, SdkEnvironment, SdkError};
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -182,6 +182,7 @@ impl Adapter {
             storage: parts.storage,
             net: parts.net,
             time,
+            app_state: if start.background { AppState::Background } else { AppState::Foreground },
             on_status: Box::new(move |status| listener.notify("statusChanged", Status { status })),
         });
         if self.launched.set(Launched { sdk, storage, told }).is_err() {
@@ -219,6 +220,10 @@ impl Adapter {
             },
             "lockStorage" => {
                 launched.storage.locked.store(read::<LockStorage>(method, params)?.locked, Ordering::Release);
+                answer(Empty {})
+            }
+            "foreground" => {
+                sdk.come_to_foreground();
                 answer(Empty {})
             }
             "clock" => {

@@ -2,11 +2,12 @@
 
 use super::variants;
 use crate::mutant::sdk_policy;
-use crate::reference::sdk::policy::{ApiNextStep, DefaultSdkPolicy, SdkPolicy, SignInPlan};
+use crate::reference::sdk::policy::{ApiNextStep, DefaultSdkPolicy, SdkPolicy, SignInPlan, Unread};
 use crate::reference::sdk::ports::{HttpResponse, NetworkError, Storage, StorageError};
 use crate::reference::sdk::record::{ApiKeyRecord, Record, TokenRecord};
 use crate::reference::sdk::token::SignInToken;
-use crate::reference::sdk::{Result, SdkError};
+use crate::reference::sdk::{AppState, Result, SdkError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::{ErrorKind, Realm, StatusWord};
@@ -138,6 +139,33 @@ variants! { SdkPolicy, sdk_policy;
         allowed by "KEY-3 asks for a clear error, of no certain kind" {
         fn user_before_configuration(&self) -> Result<()> {
             Err(SdkError::new(ErrorKind::NotSignedIn, "there is no configuration"))
+        }
+    }
+    ReadsLazily "sdk-reads-lazily": "Reads its storage at the first call, not at launch",
+        allowed by "PER-1 asks what a call finds, not when storage is read" {
+        fn restores_at_launch(&self, _: AppState) -> bool {
+            false
+        }
+    }
+    WaitsForForeground "sdk-waits-for-foreground": "Does nothing in the background before the first unlock, until the app comes to the foreground",
+        allowed by "WAK-1: what could not be read is unknown" {
+        fn restores_at_launch(&self, app_state: AppState) -> bool {
+            app_state == AppState::Foreground
+        }
+        fn after_failed_restore(&self, _: &dyn Storage, app_state: AppState) -> Unread {
+            if app_state == AppState::Background { Unread::TryInForeground } else { Unread::TryAgain }
+        }
+    }
+    AnswersLate[restored: AtomicBool] "sdk-answers-late": "Answers the first call of a launch late, because it waits for its storage",
+        allowed by "WAK-2 asks what is answered, not how fast" {
+        fn restore(&self, storage: &dyn Storage) -> std::result::Result<Option<Record>, StorageError> {
+            if !self.restored.swap(true, Relaxed) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            DefaultSdkPolicy.restore(storage)
+        }
+        fn restores_at_launch(&self, _: AppState) -> bool {
+            false
         }
     }
     RefreshesByTimer "sdk-refreshes-by-timer": "Refreshes an access token by a timer, five minutes before its end",

@@ -39,6 +39,8 @@ messages! {
         /// What `custom` means. An SDK that knows its own wire can ignore it.
         #[serde(default, skip_serializing_if = "Option::is_none")] custom: Option<serde_json::Value>,
         storage: Storage,
+        /// The app is launched in the background, without a user interface; only with the capability `wake`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")] background: bool,
         endpoints: Vec<Endpoint>,
         /// Milliseconds since 1970; only with the capability `clock`.
         #[serde(default, skip_serializing_if = "Option::is_none")] now: Option<i64>,

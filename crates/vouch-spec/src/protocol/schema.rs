@@ -22,6 +22,7 @@ pub fn schema() -> Value {
         "refresh": method::<m::Empty, m::Empty>(g),
         "storage": method::<m::Empty, m::Items>(g),
         "lockStorage": method::<m::LockStorage, m::Empty>(g),
+        "foreground": method::<m::Empty, m::Empty>(g),
         "clock": method::<m::Clock, m::Empty>(g),
         "stop": method::<m::Stop, m::Empty>(g),
     });

@@ -66,6 +66,7 @@ words! {
         Refresh = "refresh",
         Storage = "storage",
         LockStorage = "lockStorage",
+        Foreground = "foreground",
         Clock = "clock",
     }
 }
@@ -97,6 +98,8 @@ words! {
         Reuse = "reuse",
         /// Two processes may use one storage at the same time (MUL-1).
         SecondProcess = "secondProcess",
+        /// Honours `start.background` and `foreground` (WAK-1).
+        Wake = "wake",
     }
 }
 

@@ -10,7 +10,7 @@ pub struct Launch {}
 
 impl StepFields for Launch {
     const NAME: &str = "launch";
-    const ABOUT: &str = "Launches the app after a kill.";
+    const ABOUT: &str = "Launches the app after a kill, or brings it to the foreground after a `wake`.";
 
     fn describe(&self) -> String {
         "the app is launched".into()

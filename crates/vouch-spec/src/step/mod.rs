@@ -78,6 +78,7 @@ mod unreachable;
 mod update;
 mod vendor_users;
 mod wait;
+mod wake;
 
 pub use advance::Advance;
 pub use app_user::{AppUser, NO_USER};
@@ -146,6 +147,7 @@ pub use unreachable::{Unreachable, UnreachableKind};
 pub use update::Update;
 pub use vendor_users::VendorUsers;
 pub use wait::{LONGEST as LONGEST_WAIT, Wait};
+pub use wake::Wake;
 
 use crate::protocol::Realm;
 use serde::{Serialize, Serializer};
@@ -181,6 +183,7 @@ macro_rules! for_each_step {
             Relaunch,
             Kill,
             Launch,
+            Wake,
             Reboot,
             Reinstall,
             Update,

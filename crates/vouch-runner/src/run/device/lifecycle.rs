@@ -2,25 +2,58 @@
 
 use super::super::device_error::DeviceError;
 use super::super::host_callbacks::{Notifications, SdkCallbacks};
-use super::{Build, Device, not_running};
-use crate::sut::DeviceHook;
+use super::{Build, Called, Device, not_running, second_process};
+use crate::sut::{DeviceHook, SutError};
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use vouch_sim::reference::sdk::AppState;
 use vouch_sim::wire::UnreachableAddress;
 use vouch_spec::base_url::BaseUrl;
 use vouch_spec::profile::Profile;
+use vouch_spec::protocol::SdkMethod;
 use vouch_spec::protocol::message::{self, Area, Endpoint, Start};
 use vouch_spec::step::BackupContent;
 
 impl Device {
-    /// Launches the app: a new process on the same storage.
+    /// Launches the app: a new process on the same storage. An app in the background comes to the foreground.
     pub async fn launch(&self) -> Result<(), DeviceError> {
-        self.launch_sdk().await?;
+        if self.is_in_background() {
+            self.bring_to_foreground().await?;
+        } else {
+            self.launch_sdk(AppState::Foreground).await?;
+        }
         self.app.launch(&self.storage.app()).await
     }
 
-    async fn launch_sdk(&self) -> Result<(), DeviceError> {
+    /// Launches the app in the background.
+    pub async fn wake(&self) -> Result<(), DeviceError> {
+        // The app's own logic starts with its user interface.
+        self.app.end().await;
+        self.launch_sdk(AppState::Background).await
+    }
+
+    /// Whether the app runs in the background.
+    pub fn is_in_background(&self) -> bool {
+        self.runs() && *self.app_state.lock() == AppState::Background
+    }
+
+    async fn bring_to_foreground(&self) -> Result<(), DeviceError> {
+        *self.app_state.lock() = AppState::Foreground;
+        let process = self.running().ok_or_else(not_running)?;
+        if process.bring_to_foreground().await.map_err(DeviceError::StartError)? {
+            return Ok(());
+        }
+        match self.call::<Value>(SdkMethod::Foreground, json!({})).await? {
+            Called::Ok(_) | Called::Killed => Ok(()),
+            Called::Refused { text, .. } => {
+                Err(SutError::new(format!("the adapter refused `foreground`: {text}")).into())
+            }
+        }
+    }
+
+    async fn launch_sdk(&self, app_state: AppState) -> Result<(), DeviceError> {
         if self.runs() {
             return Err(DeviceError::Scenario("the app runs already; close or kill it first".into()));
         }
@@ -28,6 +61,7 @@ impl Device {
         self.prepare_device().await?;
         let launch = self.clock.start_launch();
         self.launches.lock().push(self.transcript.len());
+        *self.app_state.lock() = app_state;
         self.start_in_a_process(self.callbacks(self.notifications.clone(), Some(launch))).await
     }
 
@@ -94,6 +128,7 @@ impl Device {
                 volatile: self.storage.area(Area::Volatile),
                 locked: *self.locked.lock(),
             },
+            background: *self.app_state.lock() == AppState::Background && !second_process::is_meant(),
             endpoints: self.reachable_endpoints(),
             now: self.clock.time_at_launch(),
             request_timeout_ms: u64::try_from(self.config.request_timeout.as_millis()).unwrap_or(u64::MAX),

@@ -6,6 +6,7 @@ use crate::sut::{HostCallbacks, LaunchOptions, Process, ProcessPool, SutError};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use vouch_sim::reference::sdk::AppState;
 use vouch_spec::protocol::SdkMethod;
 
 impl Device {
@@ -64,6 +65,7 @@ impl Device {
             intercept_writes: self.config.intercept_writes.then(|| (self.storage.root(), &self.outside)),
             temp_dir: Some(&temp_dir),
             environment: &self.config.environment,
+            background: *self.app_state.lock() == AppState::Background,
         };
         let launched = self.role()?.launch(callbacks, self.config.deadlines, options).await;
         let process = launched?;

@@ -13,7 +13,10 @@ impl Execute for Crash {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let write = self.write.unwrap_or(world.crash_point.write);
         match &self.step.step {
-            Step::Update(_) | Step::Downgrade(_) | Step::Launch(_) => {
+            Step::Update(_) | Step::Downgrade(_) | Step::Wake(_) => {
+                world.device.arm_next_launch(write, WriteFault::End);
+            }
+            Step::Launch(_) if !world.device.is_in_background() => {
                 world.device.arm_next_launch(write, WriteFault::End);
             }
             _ => world.device.arm(write, WriteFault::End)?,

@@ -61,6 +61,7 @@ mod unreachable;
 mod update;
 mod vendor_users;
 mod wait;
+mod wake;
 
 pub(super) use check_token::owner_of;
 pub use client_tokens::granted as token_grant;

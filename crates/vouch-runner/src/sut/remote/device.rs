@@ -36,6 +36,8 @@ hooks! {
     Install = "install",
     /// Starts the app.
     Launch = "launch",
+    /// Starts the app in the background, without a user interface. `launch` then brings it to the foreground.
+    Wake = "wake",
     /// Ends the app after it has answered `stop`, where it does not end by itself.
     Terminate = "terminate",
     /// Ends the app at once.
@@ -88,6 +90,11 @@ impl DeviceSpec {
     /// Whether there is a hook.
     pub fn has(&self, hook: DeviceHook) -> bool {
         self.hooks.contains_key(&hook)
+    }
+
+    /// Whether its hooks can launch the app in the background, and bring it to the foreground.
+    pub fn can_wake(&self) -> bool {
+        self.has(DeviceHook::Wake) && self.has(DeviceHook::Launch)
     }
 
     /// The values of the variables that do not change.

@@ -240,7 +240,8 @@ impl RemoteSdk {
         options: LaunchOptions<'_>,
     ) -> Result<Option<Arc<dyn ProcessHandle>>, LaunchError> {
         let Some(spec) = &self.spec.program else {
-            self.spec.device.run(DeviceHook::Launch, values).await?;
+            let wakes = options.background && self.spec.device.can_wake();
+            self.spec.device.run(if wakes { DeviceHook::Wake } else { DeviceHook::Launch }, values).await?;
             return Ok(None);
         };
         let values = borrowed(values);

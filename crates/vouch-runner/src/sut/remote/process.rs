@@ -100,6 +100,14 @@ impl ProcessHandle for RemoteProcess {
         self.end_by(DeviceHook::Terminate).await
     }
 
+    async fn bring_to_foreground(&self) -> Result<bool, StartError> {
+        let can = self.device.can_wake();
+        if can {
+            self.device.run(DeviceHook::Launch, &self.values).await?;
+        }
+        Ok(can)
+    }
+
     fn state(&self) -> watch::Receiver<ProcessState> {
         self.state.subscribe()
     }

@@ -18,6 +18,7 @@ mod storage;
 mod timers;
 mod update;
 mod user_isolation;
+mod wake;
 
 use crate::mutant::{Mutant, Mutation};
 use crate::reference::adapter::{SdkFactory, SdkParts};
@@ -84,6 +85,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         stale_state::mutants(),
         timers::mutants(),
         update::mutants(),
+        wake::mutants(),
         cancelled::mutants(),
         failed_writes::mutants(),
         conditions::mutants(),

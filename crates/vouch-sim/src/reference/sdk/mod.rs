@@ -24,7 +24,7 @@ pub use request::ApiResponse;
 
 use futures_util::future::{BoxFuture, Shared};
 use parking_lot::Mutex;
-use policy::SdkPolicy;
+use policy::{SdkPolicy, Unread};
 use ports::{Network, Section, Storage, StorageError, Time};
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -61,6 +61,14 @@ impl From<StorageError> for SdkError {
 
 pub type Result<T> = std::result::Result<T, SdkError>;
 
+/// Where the app runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppState {
+    Foreground,
+    /// Without a user interface, possibly before the first unlock of the device.
+    Background,
+}
+
 /// What an SDK is launched with.
 pub struct SdkEnvironment {
     pub policy: Arc<dyn SdkPolicy>,
@@ -69,6 +77,8 @@ pub struct SdkEnvironment {
     pub storage: Arc<dyn Storage>,
     pub net: Arc<dyn Network>,
     pub time: Arc<dyn Time>,
+    /// Where the app is launched.
+    pub app_state: AppState,
     /// Called after every status change, in order (LIF-6).
     pub on_status: Box<dyn Fn(Vec<StatusWord>) + Send + Sync>,
 }
@@ -83,6 +93,8 @@ pub struct Sdk {
     sign_in_turn: tokio::sync::Mutex<()>,
     /// Held while this process refreshes, against other processes on the storage (MUL-1).
     refresh_turn: Mutex<Weak<ports::ProcessLock>>,
+    /// Where the app runs now.
+    app_state: Mutex<AppState>,
 }
 
 /// A refresh under way, for all who wait for it.
@@ -101,6 +113,8 @@ struct State {
     /// The time before which the server wants no refresh, and the epoch of that request (REF-9).
     wait: Option<(u64, i64)>,
     last_status: Vec<StatusWord>,
+    /// Storage that could not be read is read again in the foreground only.
+    waits_for_foreground: bool,
     /// The record in storage, when this process last looked or wrote.
     stored: Option<Vec<u8>>,
 }
@@ -108,18 +122,40 @@ struct State {
 impl Sdk {
     /// Launches the SDK: restores what was signed in, and sends nothing (LIF-1, KEY-2).
     pub fn launch(device: SdkEnvironment) -> Arc<Self> {
+        let app_state = device.app_state;
         let sdk = Self {
             device,
             state: Mutex::default(),
             write_lock: Mutex::default(),
             sign_in_turn: tokio::sync::Mutex::default(),
             refresh_turn: Mutex::default(),
+            app_state: Mutex::new(app_state),
         };
-        // If storage cannot be read now, the next call tries again.
-        let _ = sdk.record();
         let sdk = Arc::new(sdk);
-        sdk.set_timers();
+        if sdk.device.policy.restores_at_launch(app_state) {
+            // If storage cannot be read now, the next call tries again.
+            let _ = sdk.record();
+            sdk.set_timers();
+        }
         sdk
+    }
+
+    /// The app, which was launched in the background, has come to the foreground.
+    pub fn come_to_foreground(self: &Arc<Self>) {
+        *self.app_state.lock() = AppState::Foreground;
+        let is_restored = {
+            let mut state = self.state.lock();
+            state.waits_for_foreground = false;
+            state.loaded.is_some()
+        };
+        if !is_restored {
+            let _ = self.record();
+            self.set_timers();
+        }
+    }
+
+    fn app_state(&self) -> AppState {
+        *self.app_state.lock()
     }
 
     /// The status set (LIF-7).
@@ -129,6 +165,9 @@ impl Sdk {
 
     /// The record for status and user.
     fn shown_record(&self) -> Result<Option<Record>> {
+        if !self.device.policy.reports_user(self.app_state()) {
+            return Ok(None);
+        }
         match self.record() {
             Err(error) if error.kind == ErrorKind::Storage && self.device.policy.locked_looks_empty() => Ok(None),
             record => record,
@@ -226,12 +265,28 @@ impl Sdk {
         if let Some(record) = &state.loaded {
             return Ok(record.clone());
         }
-        self.device.policy.adopt_previous(&*self.device.storage)?;
-        let record = self.device.policy.restore(&*self.device.storage)?;
+        if state.waits_for_foreground {
+            return Err(StorageError::Locked.into());
+        }
+        let record = self.restore(&mut state)?;
         self.note_stored(&mut state);
         state.last_status = self.device.policy.status(record.as_ref());
         state.loaded = Some(record.clone());
         Ok(record)
+    }
+
+    fn restore(&self, state: &mut State) -> Result<Option<Record>> {
+        let (policy, storage) = (&self.device.policy, &*self.device.storage);
+        let restored = policy.adopt_previous(storage).and_then(|()| policy.restore(storage));
+        let Err(error) = restored else { return Ok(restored?) };
+        match policy.after_failed_restore(storage, self.app_state()) {
+            Unread::TryAgain => Err(error.into()),
+            Unread::TryInForeground => {
+                state.waits_for_foreground = true;
+                Err(error.into())
+            }
+            Unread::NobodySignedIn => Ok(None),
+        }
     }
 
     /// Makes a record last, and only then true in memory (PER-4).
@@ -254,7 +309,9 @@ impl Sdk {
     }
 
     fn save(&self, record: Record) -> Result<()> {
-        self.device.policy.save(&*self.device.storage, &record)?;
+        if self.device.policy.stores_at_once(self.app_state()) {
+            self.device.policy.save(&*self.device.storage, &record)?;
+        }
         self.note_stored(&mut self.state.lock());
         self.set_record(Some(record));
         Ok(())

@@ -4,7 +4,7 @@
 use super::ports::{HttpResponse, NetworkError, Storage, StorageError};
 use super::record::{ApiKeyRecord, Record, TokenRecord};
 use super::token::{self, SignInToken};
-use super::{Result, SdkError, previous};
+use super::{AppState, Result, SdkError, previous};
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 use std::time::Duration;
@@ -81,6 +81,17 @@ pub enum RefreshReason {
     Refused,
     /// The app asked for a refresh.
     Asked,
+}
+
+/// What the SDK makes of storage that it could not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is not known who is signed in: the next call reads again.
+    TryAgain,
+    /// The same, but an app in the background reads again in the foreground only.
+    TryInForeground,
+    /// Nobody is signed in.
+    NobodySignedIn,
 }
 
 pub trait SdkPolicy: Send + Sync {
@@ -381,6 +392,26 @@ pub trait SdkPolicy: Send + Sync {
     /// Whether an SDK whose storage is locked reports that nobody is signed in (PER-6).
     fn locked_looks_empty(&self) -> bool {
         false
+    }
+
+    /// Whether the SDK reads its storage at launch, and not at the first call.
+    fn restores_at_launch(&self, _: AppState) -> bool {
+        true
+    }
+
+    /// What follows a launch or a call that could not read storage: locked storage is not empty storage (PER-8, WAK-1).
+    fn after_failed_restore(&self, _: &dyn Storage, _: AppState) -> Unread {
+        Unread::TryAgain
+    }
+
+    /// Whether status and user are reported (WAK-2).
+    fn reports_user(&self, _: AppState) -> bool {
+        true
+    }
+
+    /// Whether a record is stored before it is used: the process can be killed at any time (PER-4, WAK-1).
+    fn stores_at_once(&self, _: AppState) -> bool {
+        true
     }
 
     /// Takes over what the previous release stored, before the record is read (UPD-1, UPD-2, UPD-4).
