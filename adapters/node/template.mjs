@@ -32,6 +32,7 @@ serve({
   //   'storageFiles'  everything that the SDK keeps is files in the folders of `storage`
   //   'storageLock'   `lockStorage` and `storage.locked` work
   //   'secondProcess' two processes may use one storage at the same time, such as the app and a widget
+  //   'wake'          `background` and `foreground` work: the app can be launched without a user interface
   //   'gcip'          the SDK speaks the wire format of older releases
   capabilities: [],
 
@@ -100,6 +101,9 @@ serve({
 
       // Secure storage can be neither read nor written until it is unlocked.
       lockStorage: ({ locked }) => fillIn('lockStorage', locked),
+
+      // The app, which was launched with `background: true`, comes to the foreground.
+      foreground: () => fillIn('foreground'),
 
       // Time has moved to `now`: fire the SDK's timers that are due, if it has timers of its own.
       clockMoved: () => {},

@@ -12,7 +12,8 @@ export type Capability =
   | 'cancel'
   | 'requestBody'
   | 'gcip'
-  | 'secondProcess';
+  | 'secondProcess'
+  | 'wake';
 
 export type StatusWord = 'configured' | 'signedIn' | 'useApiKey' | 'useSignInToken' | 'pendingReauthentication';
 
@@ -63,6 +64,8 @@ export interface Launch {
   custom?: unknown;
   /** Three folders that exist. */
   storage: { secure: string; plain: string; volatile: string; locked?: boolean };
+  /** With the capability `wake`: the app has no user interface until `foreground`. */
+  background?: boolean;
   /** The hosts of each environment and region, in place of the real ones. */
   endpoints: Endpoint[];
   /** Milliseconds since 1970, with the capability `clock`. */
@@ -119,6 +122,8 @@ export interface SdkCalls {
   /** Everything that the SDK keeps. Not needed with the capability `storageFiles`. */
   storage?(params: {}, context: CallContext): Result<StorageItem[]>;
   lockStorage?(params: { locked: boolean }, context: CallContext): Result<void>;
+  /** The app, which was launched with `background`, comes to the foreground. */
+  foreground?(params: {}, context: CallContext): Result<void>;
   /** Vouch has moved its clock. `host.clock` shows the new time already. */
   clockMoved?(now: number): Result<void>;
   /** The app is closed normally. The process exits when this is done. */

@@ -35,6 +35,7 @@ class MyAdapter(Adapter):
     #   "storageFiles"  everything that the SDK keeps is files in the folders of `launch.storage`
     #   "storageLock"   `lock_storage` and `launch.storage.locked` work
     #   "secondProcess" two processes may use one storage at the same time, such as the app and a widget
+    #   "wake"          `launch.background` and `foreground` work: the app can be launched without a user interface
     #   "gcip"          the SDK speaks the wire format of older releases
     capabilities = []
 
@@ -102,7 +103,7 @@ class Calls(Sdk):
         """Refreshes the access token now."""
         raise fill_in("refresh")
 
-    # More calls, if your SDK has them: configure, set_user_id, identify, lock_storage, clock_moved, stop. See vouch_adapter.Sdk.
+    # More calls, if your SDK has them: configure, set_user_id, identify, lock_storage, foreground, clock_moved, stop. See vouch_adapter.Sdk.
 
 
 if __name__ == "__main__":

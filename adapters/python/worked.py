@@ -13,7 +13,7 @@ from vouch_adapter.errors import INVALID_PARAMS, RpcError
 
 _CAPABILITIES = (
     "apiKey", "identify", "statusStream", "storageFiles", "storageLock", "refresh", "cancel", "requestBody", "gcip",
-    "secondProcess",
+    "secondProcess", "wake",
 )  # fmt: skip
 _PROFILES = {profile.name: profile for profile in (Junction(), Gcip())}
 
@@ -102,6 +102,10 @@ class Calls(Sdk):
         self.areas["secure"].set_locked(locked)
         if not locked:
             self.sdk.storage_available()
+
+    def foreground(self, call):
+        # The SDK does the same in the background.
+        pass
 
     def stop(self):
         self.sdk.close()

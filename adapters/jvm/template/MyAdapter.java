@@ -109,6 +109,6 @@ public final class MyAdapter implements Adapter {
             throw fillIn("refresh");
         }
 
-        // More calls, if your SDK has them: configure, setUserId, identify, lockStorage, clockMoved, stop. See vouch.adapter.Sdk.
+        // More calls, if your SDK has them: configure, setUserId, identify, lockStorage, foreground, clockMoved, stop. See vouch.adapter.Sdk.
     }
 }

@@ -120,6 +120,11 @@ public final class WorkedAdapter implements Adapter {
         }
 
         @Override
+        public void foreground() {
+            // The SDK does the same in the background.
+        }
+
+        @Override
         public void stop() {
             sdk.close();
         }

@@ -24,6 +24,7 @@ const CALLS = new Map(
     identify: nothing,
     refresh: nothing,
     lockStorage: nothing,
+    foreground: nothing,
     status: (/** @type {Iterable<string>} */ words) => ({ status: [...words] }),
     currentUserId: (/** @type {string | null | undefined} */ userId) => ({ userId: userId ?? null }),
     request: (/** @type {any} */ { status, body }) => ({ status, body: body ?? null }),

@@ -21,6 +21,7 @@ serve({
     'cancel',
     'requestBody',
     'gcip',
+    'wake',
     ...(withClock ? /** @type {const} */ (['clock']) : []),
   ],
 
@@ -55,6 +56,8 @@ serve({
         secure.locked = locked;
         if (!locked) sdk.storageAvailable();
       },
+      // The SDK does the same in the background.
+      foreground: () => {},
     };
   },
 });

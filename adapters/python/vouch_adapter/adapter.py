@@ -100,6 +100,10 @@ class Sdk:
         """Secure storage can be neither read nor written until it is unlocked."""
         raise _absent("lockStorage")
 
+    def foreground(self, call):
+        """The app, which was launched with `launch.background`, comes to the foreground."""
+        raise _absent("foreground")
+
     def clock_moved(self, now):
         """Vouch has moved its clock. `host.clock` shows the new time already."""
 

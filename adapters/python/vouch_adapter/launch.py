@@ -35,15 +35,16 @@ class Endpoint:
 
 class Launch:
     """`profile` is the wire format: `junction` for current releases, `gcip` for older ones. `storage` is a `Storage`. `endpoints`
-    has an `Endpoint` for each environment and region: give all of them to the SDK, it must choose. `request_timeout_ms` is how
-    long the SDK may wait for one HTTP answer, in milliseconds of real time. `params` is the message as it came.
+    has an `Endpoint` for each environment and region: give all of them to the SDK, it must choose. `background`,
+    only with the capability `wake`: the app has no user interface until `foreground`. `request_timeout_ms` is how long the SDK may wait for one HTTP answer, in milliseconds of real time. `params` is the message as it came.
     """
 
-    __slots__ = ("profile", "storage", "endpoints", "request_timeout_ms", "params")
+    __slots__ = ("profile", "storage", "background", "endpoints", "request_timeout_ms", "params")
 
     def __init__(self, params):
         self.profile = params["profile"]
         self.storage = Storage(params["storage"])
+        self.background = params.get("background") is True
         self.endpoints = [Endpoint(entry) for entry in params["endpoints"]]
         self.request_timeout_ms = params["requestTimeoutMs"]
         self.params = params

@@ -45,6 +45,7 @@ _CALLS = {
     "identify": lambda sdk, params, call: _done(sdk.identify(params["externalUserId"], call)),
     "refresh": lambda sdk, params, call: _done(sdk.refresh(call)),
     "lockStorage": lambda sdk, params, call: _done(sdk.lock_storage(params["locked"], call)),
+    "foreground": lambda sdk, params, call: _done(sdk.foreground(call)),
     "status": lambda sdk, params, call: {"status": list(sdk.status(call))},
     "currentUserId": lambda sdk, params, call: {"userId": sdk.current_user_id(call)},
     "request": _request,

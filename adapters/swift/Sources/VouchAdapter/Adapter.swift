@@ -33,7 +33,7 @@ public struct SdkInfo: Sendable {
 
 /// docs/adapter-protocol.md says what each one promises.
 public enum Capability: String, Sendable, CaseIterable {
-    case apiKey, identify, clock, statusStream, storageFiles, storageLock, refresh, cancel, requestBody, gcip, reuse, secondProcess
+    case apiKey, identify, clock, statusStream, storageFiles, storageLock, refresh, cancel, requestBody, gcip, reuse, secondProcess, wake
 }
 
 public enum StorageArea: String, Sendable {
@@ -81,6 +81,8 @@ public struct Launch: Sendable {
     /// The wire format: `junction` for current releases, `gcip` for older ones.
     public let profile: String
     public let storage: Storage
+    /// Only with the capability `wake`: the app has no user interface until `foreground`.
+    public let background: Bool
     /// Give all of them to the SDK, in place of its table of hosts: it must choose.
     public let endpoints: [Endpoint]
     /// How long the SDK may wait for one HTTP answer, in milliseconds of real time.

@@ -23,7 +23,7 @@ final class AdapterServer: Peer.Handler, @unchecked Sendable {
 
     private static let calls: Set<String> = [
         "signIn", "signOut", "status", "currentUserId", "request", "refresh", "configure", "setUserId", "identify", "storage",
-        "lockStorage",
+        "lockStorage", "foreground",
     ]
 
     /// One launch of the SDK.
@@ -232,6 +232,7 @@ final class AdapterServer: Peer.Handler, @unchecked Sendable {
         case "refresh": try await sdk.refresh()
         case "setUserId": try await sdk.setUserId(text("userId"))
         case "lockStorage": try await sdk.lockStorage(params["locked"]?.flag ?? false)
+        case "foreground": try await sdk.foreground()
         case "configure":
             try await sdk.configure(apiKey: text("apiKey"), environment: text("environment"), region: text("region"))
         case "identify":
@@ -275,6 +276,7 @@ extension Launch {
                 environment: try text(entry, "environment"), region: try text(entry, "region"), api: try text(entry, "api"),
                 auth: try text(entry, "auth"))
         }
+        background = params["background"]?.flag ?? false
         requestTimeoutMs = params["requestTimeoutMs"]?.whole ?? 0
     }
 }

@@ -34,6 +34,9 @@ public protocol Sdk: Sendable {
     /// Secure storage can be neither read nor written until it is unlocked.
     func lockStorage(_ locked: Bool) async throws
 
+    /// The app, which was launched in the background, comes to the foreground.
+    func foreground() async throws
+
     /// Vouch has moved its clock. `host.clock` shows the new time already.
     func clockMoved(to now: Int64) async throws
 
@@ -56,6 +59,7 @@ extension Sdk {
     }
     public func storage() async throws -> [StorageItem] { throw absent("storage") }
     public func lockStorage(_ locked: Bool) async throws { throw absent("lockStorage") }
+    public func foreground() async throws { throw absent("foreground") }
     public func clockMoved(to now: Int64) async throws {}
     public func stop() async throws {}
 }

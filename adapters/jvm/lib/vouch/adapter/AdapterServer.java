@@ -34,6 +34,7 @@ final class AdapterServer implements Peer.Handler {
             call("identify", (sdk, params, call) -> done(() -> sdk.identify(text(params, "externalUserId"), call))),
             call("refresh", (sdk, params, call) -> done(() -> sdk.refresh(call))),
             call("lockStorage", (sdk, params, call) -> done(() -> sdk.lockStorage(Boolean.TRUE.equals(params.get("locked"))))),
+            call("foreground", (sdk, params, call) -> done(sdk::foreground)),
             call("status", (sdk, params, call) -> Peer.fields("status", List.copyOf(sdk.status()))),
             call("currentUserId", (sdk, params, call) -> Peer.fields("userId", sdk.currentUserId())),
             call("request", (sdk, params, call) -> request(sdk, params, call)),

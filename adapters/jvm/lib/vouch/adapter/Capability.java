@@ -24,6 +24,8 @@ public enum Capability {
     GCIP("gcip"),
     /** Two processes may use one storage at the same time, such as the app and a widget. */
     SECOND_PROCESS("secondProcess"),
+    /** {@link Launch#background} and {@link Sdk#foreground} work: the app can be launched without a user interface. */
+    WAKE("wake"),
     /** {@link Sdk#stop} ends the SDK completely, so that one process can serve one case after another. */
     REUSE("reuse");
 

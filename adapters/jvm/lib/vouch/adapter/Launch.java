@@ -10,10 +10,11 @@ import java.util.Map;
  *
  * @param profile the wire format: {@code junction} for current releases, {@code gcip} for older ones
  * @param storage the folders to keep everything in
+ * @param background only with {@link Capability#WAKE}: whether the app has no user interface until {@link Sdk#foreground}
  * @param endpoints one entry for each environment and region. Give all of them to the SDK: it must choose
  * @param requestTimeoutMs how long the SDK may wait for one HTTP answer, in milliseconds of real time
  */
-public record Launch(String profile, Storage storage, List<Endpoint> endpoints, long requestTimeoutMs) {
+public record Launch(String profile, Storage storage, boolean background, List<Endpoint> endpoints, long requestTimeoutMs) {
     /**
      * Three folders that exist.
      *
@@ -41,7 +42,8 @@ public record Launch(String profile, Storage storage, List<Endpoint> endpoints, 
                 Path.of(text(storage, "volatile")),
                 Boolean.TRUE.equals(storage.get("locked")));
         long timeout = ((Number) params.get("requestTimeoutMs")).longValue();
-        return new Launch((String) params.get("profile"), folders, List.copyOf(endpoints), timeout);
+        boolean background = Boolean.TRUE.equals(params.get("background"));
+        return new Launch((String) params.get("profile"), folders, background, List.copyOf(endpoints), timeout);
     }
 
     private static String text(Map<String, Object> object, String name) {

@@ -82,6 +82,11 @@ public interface Sdk {
         throw CallException.unsupported("lockStorage");
     }
 
+    /** The app, which was launched in the background, comes to the foreground. */
+    default void foreground() throws Exception {
+        throw CallException.unsupported("foreground");
+    }
+
     /** Time has moved: the SDK's own timers that are due must fire. Returns at once. */
     default void clockMoved(long now) throws Exception {}
 
