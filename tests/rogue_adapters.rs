@@ -111,10 +111,32 @@ fn a_secret_in_a_temporary_file_is_found() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_secret_in_a_file_outside_the_folders_of_the_device_is_found() {
-    let out = run_rogue_with_file("leaks-outside", "crash-in-exchange", 1);
-    assert!(out.contains("no token in a file outside the folders of the device"), "{out}");
-    assert!(out.contains("the sign-in token"), "{out}");
-    assert!(out.contains("file.json"), "{out}");
+    for scenario in ["first-sign-in", "crash-in-exchange"] {
+        let out = run_rogue_with_file("leaks-outside", scenario, 1);
+        assert!(out.contains("no token in a file outside the folders of the device"), "{out}");
+        assert!(out.contains("the sign-in token"), "{out}");
+        assert!(out.contains("file.json"), "{out}");
+    }
+}
+
+#[test]
+fn the_adapters_own_files_are_not_searched() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");
+    let (folder, target) = target(&format!(
+        "[sdk]\nname = \"rogue\"\ncommand = [\"python3\", \"-I\", \"-S\", \"{script}\", \"leaks-outside\", \"log.json\"]\nadapterFiles = [\"log.json\"]\n"
+    ));
+    let out = stdout(&vouch().args(["run", "--ci", "-f", "first-sign-in", "-t"]).arg(&target).assert().code(1));
+    assert!(!out.contains("log.json") && folder.path().join("log.json").exists(), "{out}");
+}
+
+#[test]
+fn a_capability_that_this_version_does_not_know_is_named_and_ignored() {
+    let out = run_rogue("exits");
+    assert!(out.contains("this version of Vouch does not know what the adapter claims: `teleport`"), "{out}");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/rogue.py");
+    let test = vouch().args(["adapter", "test", "--", "python3", "-I", "-S", script, "exits"]).assert().code(1);
+    let out = unwrapped(&stdout(&test));
+    assert!(out.contains("it claims `teleport`, which this version of Vouch does not know"), "{out}");
 }
 
 #[test]
@@ -149,6 +171,23 @@ fn run_reused(mode: &str) -> String {
     let (_folder, target) = target(&format!("[sdk]\nname = \"reused\"\n{command}\n[deadlines]\nstop = \"300ms\"\n"));
     let assert = vouch().args(["run", "--ci", "-j1", "-f", "OUT-1", "-t"]).arg(&target).assert().success();
     unwrapped(&stdout(&assert))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_outside_the_folders_is_found_in_a_reused_process_too() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/reused.py");
+    let (folder, target) = target(&format!(
+        "[sdk]\nname = \"reused\"\ncommand = [\"python3\", \"-I\", \"-S\", \"{script}\", \"leaks-outside\", \"token\"]\n"
+    ));
+    let report = folder.path().join("report.json");
+    let to = format!("json={}", report.display());
+    vouch().args(["run", "--ci", "-j1", "-f", "sign-out", "--report", &to, "-t"]).arg(&target).assert().code(1);
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(report).expect("a report")).expect("it is JSON");
+    let cases = report["cases"].as_array().expect("cases");
+    let failed = cases.iter().filter(|case| case["verdict"] == "failed").count();
+    assert!(failed > 3, "{report}");
 }
 
 #[test]

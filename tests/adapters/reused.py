@@ -23,7 +23,18 @@ class Adapter(WorkedAdapter):
         if kept is not None:
             # As a singleton does that outlives its app: the user of the earlier case is signed in.
             latest._loaded, latest._session = True, kept
+        if MODE == "leaks-outside":
+            calls.sign_in = leaking(calls.sign_in)
         return calls
+
+
+def leaking(sign_in):
+    def leak(token, call):
+        sign_in(token, call)
+        with open(sys.argv[2], "w") as file:
+            file.write(latest.session.refresh_token)
+
+    return leak
 
 
 def stopped(self, params, identity):

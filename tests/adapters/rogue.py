@@ -12,7 +12,8 @@ MODE = sys.argv[1]
 # What a terminal, a browser or a reader might obey.
 HOSTILE = "../../../../etc/passwd\x1b]0;owned\x07\x1b[2J\x9b31m\r\nthe build conforms\n::error::x<script>alert(1)</script>"
 HOSTILE += "\u202e\u2066\u200b]]>&lt;--></svg>|`*_\x00\x7f"
-CAPABILITIES = ["apiKey", "clock"] if MODE == "hides-storage" else ["apiKey", "clock", "storageFiles"]
+# "teleport" is for a later version of Vouch.
+CAPABILITIES = ["apiKey", "clock"] if MODE == "hides-storage" else ["apiKey", "clock", "storageFiles", *(["teleport"] if MODE == "exits" else [])]
 
 
 def say(message):

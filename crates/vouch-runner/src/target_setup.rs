@@ -107,6 +107,7 @@ impl ResolvedTarget {
         let under_test = |role| options.roles.contains(&role);
         if let Some((name, role)) = target.sdk.filter(|_| under_test(Role::Sdk)) {
             resolved.fill_sdk(name, role).await?;
+            resolved.roles.files.not_the_sdks = target.adapter_files;
             resolved.fill_previous(target.previous).await?;
         }
         if let Some((name, role)) = target.app.filter(|_| under_test(Role::App)) {
@@ -179,7 +180,8 @@ impl ResolvedTarget {
         let probed = role.probe(self.roles.deadlines).await?;
         self.start_time += began.elapsed();
         let initialized = ready(&name, probed)?;
-        self.roles.capabilities = initialized.capabilities.iter().copied().collect();
+        self.roles.capabilities = initialized.capabilities.known.iter().copied().collect();
+        self.roles.unknown_claims.clone_from(&initialized.capabilities.unknown);
         if matches!(&role, SdkRole::Remote(remote) if !remote.starts_program()) {
             // The app runs once on its device. A program is started for each launch.
             self.roles.capabilities.remove(&Capability::SecondProcess);
@@ -199,6 +201,9 @@ impl ResolvedTarget {
         if matches!(role, SdkRole::Command(_)) && self.roles.capabilities.contains(&Capability::Reuse) {
             self.roles.sdk_processes = Some(Arc::default());
         }
+        // One that does not claim it may have its secure storage anywhere.
+        self.roles.files.watched =
+            role.can_crash_at_writes() && self.roles.capabilities.contains(&Capability::StorageFiles);
         self.roles.token_storage.clone_from(&initialized.token_storage);
         (self.roles.sdk, self.build, self.name) = (role, initialized.sdk, name);
         self.roles.under_test.insert(Role::Sdk);
@@ -211,7 +216,7 @@ impl ResolvedTarget {
             return Ok(());
         };
         let initialized = ready("the previous build", sdk.probe(self.roles.deadlines).await?)?;
-        let capabilities = initialized.capabilities.into_iter().collect::<BTreeSet<_>>();
+        let capabilities = initialized.capabilities.known.into_iter().collect::<BTreeSet<_>>();
         if self.roles.tells_time && !capabilities.contains(&Capability::Clock) {
             let what = "it does not claim `clock`, which the build under test claims: an update needs both in one time";
             let error = SutError::new(what.to_owned());

@@ -83,7 +83,7 @@ impl ProxiedApp {
                 version: self.config.version.clone(),
                 platform: "unmodified, through the proxy".into(),
             },
-            capabilities,
+            capabilities: capabilities.into_iter().collect(),
             token_storage: vec![Area::Secure],
         }
     }

@@ -18,6 +18,7 @@ use vouch_runner::report::Listener;
 use vouch_runner::run::event::{RunEvent, Started};
 use vouch_runner::run::summary::{ClauseStatus, Outcome, Summary};
 use vouch_runner::run::verdict::{CaseReport, Verdict};
+use vouch_spec::protocol::Capability;
 use vouch_spec::protocol::message::Area;
 use vouch_spec::scenario::Clauses;
 
@@ -133,6 +134,12 @@ impl<W: Write> Console<W> {
             cases_counted(started.cases)
         )?;
         self.gate_line(started)?;
+        let is_unknown = |word: &&String| Capability::parse(word).is_none();
+        let unknown: Vec<_> = started.capabilities.iter().filter(is_unknown).map(|word| format!("`{word}`")).collect();
+        if !unknown.is_empty() {
+            let text = format!("this version of Vouch does not know what the adapter claims: {}", unknown.join(", "));
+            writeln!(self.out, "{}", wrap(&text, self.width, "", "  "))?;
+        }
         if started.token_storage != [Area::Secure] {
             let areas: Vec<_> = started.token_storage.iter().map(|area| area.word()).collect();
             writeln!(self.out, "the adapter declares these areas safe for tokens: {}", areas.join(", "))?;

@@ -75,7 +75,11 @@ pub async fn test(role: &SdkRole, deadlines: Deadlines) -> Result<Vec<CheckRepor
             return Ok(vec![CheckReport { name: FIRST, rule: RULE, outcome: Outcome::Broken(with_stderr(error)) }]);
         }
     };
-    let mut reports = vec![CheckReport { name: FIRST, rule: RULE, outcome: Outcome::Followed }];
+    let outcome = match claims.capabilities.unknown.as_slice() {
+        [] => Outcome::Followed,
+        words => Outcome::Broken(unknown_words(words)),
+    };
+    let mut reports = vec![CheckReport { name: FIRST, rule: RULE, outcome }];
     for check in checks::CHECKS {
         reports.push(CheckReport {
             name: check.name,
@@ -86,8 +90,19 @@ pub async fn test(role: &SdkRole, deadlines: Deadlines) -> Result<Vec<CheckRepor
     Ok(reports)
 }
 
+/// What to say of words among the capabilities that this Vouch does not know.
+pub(crate) fn unknown_words(words: &[String]) -> String {
+    let known = Capability::WORDS;
+    let word = |word: &String| format!("`{word}`");
+    format!(
+        "it claims {}, which this version of Vouch does not know; known are {}",
+        words.iter().map(word).collect::<Vec<_>>().join(", "),
+        known.join(", ")
+    )
+}
+
 async fn run(check: &Check, role: &SdkRole, deadlines: Deadlines, claims: &Initialized) -> Result<Outcome, StartError> {
-    if let Some(needed) = check.needs.filter(|needed| !claims.capabilities.contains(needed)) {
+    if let Some(needed) = check.needs.filter(|needed| !claims.capabilities.known.contains(needed)) {
         return Ok(Outcome::NotApplicable(format!("the adapter does not claim {needed}")));
     }
     let session = match Session::launch(role, deadlines, claims, None).await {

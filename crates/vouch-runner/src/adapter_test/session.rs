@@ -3,6 +3,7 @@
 use super::{Wrong, with_stderr};
 use crate::sut::{
     Deadlines, DeviceHook, HostCallbacks, LaunchError, LaunchOptions, OutsideFiles, Process, SdkRole, SutError,
+    WatchFiles,
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -67,9 +68,12 @@ impl Session {
     ) -> Result<Self, Wrong> {
         let folder = crate::temporary_folder::create()
             .map_err(|error| Wrong::Adapter(format!("no temporary folder: {error}")))?;
+        if let Some(outside) = outside {
+            outside.exclude(folder.path());
+        }
         let said = Arc::new(Notes::default());
         let options = LaunchOptions {
-            intercept_writes: outside.map(|outside| (folder.path(), outside)),
+            watch: outside.map(|outside| WatchFiles { outside, intercept_below: None }),
             temp_dir: Some(folder.path()),
             ..LaunchOptions::default()
         };
@@ -89,7 +93,7 @@ impl Session {
 
     /// Whether the adapter claims a capability.
     pub fn claims(&self, capability: Capability) -> bool {
-        self.claims.capabilities.contains(&capability)
+        self.claims.capabilities.known.contains(&capability)
     }
 
     /// The folder of the device, which is also that for temporary files.

@@ -43,6 +43,10 @@ async fn sdk(role: &SdkRole, deadlines: Deadlines) -> Vec<Diagnosis> {
         Some(why) => Diagnosis::problem(START, why, "keep tokens in `secure` storage, and declare it so"),
         None => start.in_time(&claims),
     }];
+    if !claims.capabilities.unknown.is_empty() {
+        let what = crate::adapter_test::unknown_words(&claims.capabilities.unknown);
+        found.push(Diagnosis::warning("capabilities", what, "correct the word, or use a later version of Vouch"));
+    }
     found.extend(one_case(role, deadlines, &claims).await);
     found
 }

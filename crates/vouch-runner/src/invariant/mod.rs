@@ -49,7 +49,7 @@ pub struct Observed {
     /// The texts of those errors.
     pub error_texts: Vec<String>,
     pub stored_session: StoredSession,
-    /// The files outside the folders it was given that it wrote, where writes are intercepted.
+    /// The files outside the folders it was given that it wrote, where they are watched.
     pub outside: Vec<Item>,
     /// A sign-in with a token succeeded since the last sign-out, and the process was not killed since.
     pub token_scheme: bool,

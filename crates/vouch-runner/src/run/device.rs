@@ -101,6 +101,8 @@ struct DeviceConfig {
     endpoints: Vec<Endpoint>,
     /// Whether writes to storage are intercepted, for a `crash` or `failWrites` step.
     intercept_writes: bool,
+    /// Whether the files that the SDK writes outside its folders are noted.
+    watches_files: bool,
     environment: Vec<(&'static str, &'static str)>,
 }
 
@@ -130,8 +132,12 @@ pub(super) struct DeviceParts {
 impl Device {
     /// A device with empty storage and no running process.
     pub fn new(setup: &RoleSetup, parts: DeviceParts) -> std::io::Result<Self> {
+        let storage = DeviceStorage::new()?;
+        let outside = OutsideFiles::except(setup.files.not_the_sdks.iter().cloned());
+        outside.exclude(storage.root());
         Ok(Self {
-            storage: DeviceStorage::new()?,
+            outside: Arc::new(outside),
+            storage,
             app: AppProcess::new(setup.app.clone(), setup.deadlines),
             config: DeviceConfig {
                 role: setup.sdk.clone(),
@@ -143,6 +149,7 @@ impl Device {
                 capabilities: setup.capabilities.clone(),
                 endpoints: parts.endpoints,
                 intercept_writes: parts.intercept_writes,
+                watches_files: setup.files.watched,
                 environment: parts.environment,
             },
             clock: DeviceClock::new(parts.clock, parts.clock_offset_ms, setup.tells_time),
@@ -159,7 +166,6 @@ impl Device {
             reuse_matters: AtomicBool::new(false),
             notifications: Arc::default(),
             stderr: StderrLog::default(),
-            outside: Arc::default(),
             authenticator: Mutex::default(),
         })
     }

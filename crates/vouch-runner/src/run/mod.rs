@@ -49,7 +49,7 @@ pub use device_storage::DeviceStorage;
 pub use not_started::{NotStarted, START_CASE};
 pub(crate) use plan::{CANNOT_INTERCEPT, NO_DEVICE_HOOK, NO_PREVIOUS_BUILD, PREVIOUS_UNCLAIMED};
 pub use plan::{Filter, Offer, Plan, PlannedCase, Skip};
-pub use role_setup::{PreviousBuild, RoleSetup};
+pub use role_setup::{FileWatch, PreviousBuild, RoleSetup};
 pub use runner::{Interrupted, Settings, run, wanted};
 pub use shard::{MergedShard, RunShard, Shard};
 pub use snapshots::SnapshotMode;

@@ -212,9 +212,13 @@ impl PlannedCase {
         self.steps.iter().any(|step| step.step.intercepts_writes())
     }
 
-    /// Whether it runs once for each write of a call, and is killed at it.
-    pub(super) fn crashes_at_each_write(&self) -> bool {
-        self.all_steps().any(|step| matches!(step, Step::Crash(crash) if crash.write.is_none()))
+    /// Whether it runs once for each write of a call, at which a fault strikes.
+    pub(super) fn strikes_at_each_write(&self) -> bool {
+        self.all_steps().any(|step| match step {
+            Step::Crash(crash) => crash.write.is_none(),
+            Step::FailWrites(fail) => fail.write.is_none(),
+            _ => false,
+        })
     }
 
     /// Its steps and those inside them.

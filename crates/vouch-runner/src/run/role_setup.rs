@@ -2,6 +2,7 @@
 
 use crate::sut::{AppRole, BackendRole, CloudRole, Deadlines, ProcessPool, SdkRole};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::clock::ClockMode;
@@ -19,6 +20,8 @@ pub struct RoleSetup {
     pub sdk: SdkRole,
     /// The idle processes of the SDK, if its adapter claims `reuse`.
     pub sdk_processes: Option<Arc<ProcessPool>>,
+    /// The files that the SDK's process writes outside the folders of the device.
+    pub files: FileWatch,
     /// The build of the SDK before the one under test.
     pub previous: Option<PreviousBuild>,
     pub app: AppRole,
@@ -30,6 +33,8 @@ pub struct RoleSetup {
     pub profile: Arc<Profile>,
     /// The capabilities that the SDK claims.
     pub capabilities: BTreeSet<Capability>,
+    /// What else the SDK claims, in words that this Vouch does not know.
+    pub unknown_claims: Vec<String>,
     /// The areas in which the SDK may keep tokens, as its adapter declares (EXC-3).
     pub token_storage: Vec<Area>,
     /// Whether time is virtual or real.
@@ -43,6 +48,15 @@ pub struct RoleSetup {
     pub vary: Option<u64>,
     /// Whether cases keep a record of steps, wire and storage.
     pub records: bool,
+}
+
+/// What is looked for among the files that an SDK's process writes outside the folders of the device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileWatch {
+    /// Whether they are noted, which needs a process that Vouch starts, and the kernel.
+    pub watched: bool,
+    /// Files and folders that are not the SDK's, such as the log of its adapter.
+    pub not_the_sdks: Vec<PathBuf>,
 }
 
 /// The build that an update replaces.
@@ -71,6 +85,7 @@ impl RoleSetup {
         Self {
             sdk: SdkRole::Builtin { assembly: Arc::new(ReferenceSdk), time: TimeSource::Harness },
             sdk_processes: None,
+            files: FileWatch::default(),
             previous: Some(PreviousBuild::built_in(TimeSource::Harness)),
             app: AppRole::Builtin(Arc::new(DefaultAppPolicy)),
             backend: BackendRole::Builtin(Arc::new(DefaultBackendPolicy)),
@@ -82,6 +97,7 @@ impl RoleSetup {
                 .copied()
                 .filter(|capability| *capability != Capability::Reuse)
                 .collect(),
+            unknown_claims: vec![],
             token_storage: vec![Area::Secure],
             mode: ClockMode::Virtual,
             tells_time: true,

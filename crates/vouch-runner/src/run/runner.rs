@@ -182,7 +182,7 @@ fn started_event(settings: &Settings, cases: usize, scope: RunScope) -> Started 
             platform: without_secrets(&settings.sdk.platform),
         },
         build_digest,
-        capabilities: settings.engine.capabilities.iter().map(|capability| capability.word().to_owned()).collect(),
+        capabilities: claimed(&settings.engine),
         profile: settings.engine.profile.name.clone(),
         suite,
         arguments: arguments.iter().map(|argument| without_secrets(argument)).collect(),
@@ -265,4 +265,10 @@ async fn run_or_skip(case: Arc<PlannedCase>, context: Arc<CaseContext>, limit: D
     let started = Instant::now();
     let report = reused::run_in_new_processes(ran.report, &case, &context.engine, context.snapshots.as_ref()).await;
     (case, Ran::new(report, started, &context.meter))
+}
+
+/// What the SDK claims, in its words.
+fn claimed(roles: &RoleSetup) -> Vec<String> {
+    let known = roles.capabilities.iter().map(|capability| capability.word().to_owned());
+    known.chain(roles.unknown_claims.iter().cloned()).collect()
 }

@@ -3,6 +3,7 @@
 use super::callback_binding::CallbackBinding;
 use super::cpu_wait::{self, Waits};
 use super::http::{Template, fill};
+use super::outside_files::OutsideFiles;
 use super::process::{CLEAN_EXIT, HostCallbacks, Process, ProcessHandle, ProcessState};
 use super::signal::signal_group;
 use super::write_interceptor::{self, WriteInterceptor};
@@ -99,9 +100,9 @@ fn spawn(program: &Program, stdin: Stdio, options: LaunchOptions<'_>) -> std::io
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
     die_with_the_harness(&mut command);
-    let interceptor = match options.intercept_writes {
-        Some((root, outside)) => {
-            let (interceptor, handover) = write_interceptor::prepare(root, outside.clone())?;
+    let interceptor = match options.watch {
+        Some(watch) => {
+            let (interceptor, handover) = write_interceptor::prepare(watch)?;
             write_interceptor::install_into(&mut command, handover);
             Some(interceptor)
         }
@@ -244,7 +245,7 @@ impl ProcessHandle for ChildProcess {
     }
 
     fn arm(&self, write: u32, fault: WriteFault) -> bool {
-        self.interceptor.as_ref().map(|interceptor| interceptor.arm(write, fault)).is_some()
+        self.interceptor.as_ref().is_some_and(|interceptor| interceptor.arm(write, fault))
     }
 
     fn disarm(&self) -> bool {
@@ -267,7 +268,10 @@ impl ProcessHandle for ChildProcess {
         stderr.last(fresh)
     }
 
-    fn begin_case(&self) {
+    fn begin_case(&self, outside: &Arc<OutsideFiles>) {
+        if let Some(interceptor) = &self.interceptor {
+            interceptor.note_in(outside.clone());
+        }
         *self.waited_before.lock() = cpu_wait::of_group(self.group).unwrap_or_default();
         let mut stderr = self.stderr.lock();
         (stderr.before, stderr.taken) = (stderr.written, stderr.written);

@@ -20,6 +20,8 @@ mod process;
 mod process_pool;
 mod remote;
 mod reuse;
+#[cfg(target_os = "linux")]
+mod seccomp_filter;
 mod signal;
 #[cfg(target_os = "linux")]
 mod write_interceptor;
@@ -68,15 +70,23 @@ pub enum SdkRole {
 /// Options for the launch of a process.
 #[derive(Clone, Copy, Default)]
 pub struct LaunchOptions<'a> {
-    /// Intercept writes below this folder, so that the process can be killed at its n-th write, and note the files that it
-    /// writes elsewhere.
-    pub intercept_writes: Option<(&'a Path, &'a Arc<OutsideFiles>)>,
+    /// Watch which files the process writes.
+    pub watch: Option<WatchFiles<'a>>,
     /// The folder for temporary files, unless the target file sets `TMPDIR`.
     pub temp_dir: Option<&'a Path>,
     /// Environment variables, unless the target file sets them.
     pub environment: &'a [(&'static str, &'static str)],
     /// Launch the app in the background, where a hook of its device can.
     pub background: bool,
+}
+
+/// What the kernel is to tell of the files that a process writes.
+#[derive(Clone, Copy)]
+pub struct WatchFiles<'a> {
+    /// Where the files that it writes outside its folders are noted.
+    pub outside: &'a Arc<OutsideFiles>,
+    /// Intercept each write below this folder, so that a fault can strike the n-th one.
+    pub intercept_below: Option<&'a Path>,
 }
 
 /// Timeouts of adapter calls, in real time.

@@ -1,5 +1,6 @@
 //! A launched adapter process, either in this process or a child process, and calls to it.
 
+use super::outside_files::OutsideFiles;
 use super::reuse::Reuse;
 use super::{Deadlines, StartError};
 use async_trait::async_trait;
@@ -91,8 +92,9 @@ pub(super) trait ProcessHandle: Send + Sync {
     fn stderr_tail(&self) -> String;
     /// Its standard error since the previous call of this function.
     fn take_stderr(&self) -> String;
-    /// From now on, its standard error and the time that it waits for a processor belong to another case.
-    fn begin_case(&self) {}
+    /// From now on, its standard error, the time that it waits for a processor and the files that it writes belong to another
+    /// case.
+    fn begin_case(&self, _outside: &Arc<OutsideFiles>) {}
 }
 
 /// A launched adapter process.

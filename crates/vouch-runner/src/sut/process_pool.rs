@@ -1,5 +1,6 @@
 //! The idle processes of an SDK whose adapter claims `reuse`: each waits for the `start` of another case.
 
+use super::outside_files::OutsideFiles;
 use super::process::{HostCallbacks, Process, SutError};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
@@ -50,7 +51,13 @@ impl ProcessTally {
 
 impl ProcessPool {
     /// A process that can serve a launch of a case which has used the processes `used`, with its callbacks bound.
-    pub fn take(&self, used: &[Weak<Process>], callbacks: &Arc<dyn HostCallbacks>) -> Option<Arc<Process>> {
+    /// The files that it writes are noted in `outside`.
+    pub fn take(
+        &self,
+        used: &[Weak<Process>],
+        callbacks: &Arc<dyn HostCallbacks>,
+        outside: &Arc<OutsideFiles>,
+    ) -> Option<Arc<Process>> {
         let is_used = |process: &Arc<Process>| used.iter().any(|used| used.as_ptr() == Arc::as_ptr(process));
         let (taken, unfit) = {
             let mut idle = self.idle.lock();
@@ -63,7 +70,7 @@ impl ProcessPool {
             self.lose(&process.unfit_because().unwrap_or_default());
         }
         let process = taken?;
-        process.begin_launch(callbacks.clone());
+        process.begin_launch(callbacks.clone(), outside);
         self.tally.lock().reused += 1;
         Some(process)
     }

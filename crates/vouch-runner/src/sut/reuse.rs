@@ -1,6 +1,7 @@
 //! A process that serves one case after another: the capability `reuse`.
 
 use super::callback_binding::CallbackBinding;
+use super::outside_files::OutsideFiles;
 use super::process::{HostCallbacks, Process, ProcessState, SutError};
 use serde_json::Value;
 use std::path::Path;
@@ -41,9 +42,9 @@ impl Process {
     }
 
     /// Begins the next launch, of another case.
-    pub(super) fn begin_launch(&self, callbacks: Arc<dyn HostCallbacks>) {
+    pub(super) fn begin_launch(&self, callbacks: Arc<dyn HostCallbacks>, outside: &Arc<OutsideFiles>) {
         let Some(reuse) = &self.reuse else { return };
-        self.handle.begin_case();
+        self.handle.begin_case(outside);
         self.peer.renew_unsolicited();
         reuse.binding.bind(callbacks);
     }

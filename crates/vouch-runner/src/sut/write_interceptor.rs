@@ -1,9 +1,13 @@
-//! Kills a process at its n-th write to storage, or lets that write fail. On Linux a seccomp filter passes every system call that can change files to a
-//! supervisor thread before the kernel executes it, so that it works for an SDK in any language. Source: `seccomp_unotify(2)`.
+//! Notes the files that a process writes outside its folders, and kills the process at its n-th write to storage or lets that
+//! write fail. On Linux a seccomp filter passes system calls to a supervisor thread before the kernel executes them, so that it
+//! works for an SDK in any language. Source: `seccomp_unotify(2)`.
 //!
-//! Only cases with a `crash` or `failWrites` step use it. The supervisor lets every other system call continue at once.
+//! A case with a `crash` or `failWrites` step passes each call that can change files; every other case only those that make a
+//! file or open one for writing, which are few. The supervisor lets all but the one that a fault strikes continue at once.
 
+use super::WatchFiles;
 use super::outside_files::OutsideFiles;
+use super::seccomp_filter as filter;
 use super::signal::signal_group;
 use parking_lot::Mutex;
 use std::io;
@@ -16,9 +20,10 @@ use vouch_sim::reference::sdk::ports::{ArmedFault, FileChange, WriteFault};
 
 /// The state that the supervisor and the harness share.
 pub(super) struct WriteInterceptor {
-    root: PathBuf,
-    /// Files that the process opens for writing outside `root`.
-    outside: Arc<OutsideFiles>,
+    /// Where a fault can strike.
+    root: Option<PathBuf>,
+    /// Where the files that the process writes are noted.
+    outside: Mutex<Arc<OutsideFiles>>,
     armed: Mutex<Option<ArmedFault>>,
     /// The id of the process group to kill; 0 until it is known.
     group: AtomicI32,
@@ -27,9 +32,15 @@ pub(super) struct WriteInterceptor {
 }
 
 impl WriteInterceptor {
-    /// A fault strikes instead of the `write`-th write from now on.
-    pub fn arm(&self, write: u32, fault: WriteFault) {
-        *self.armed.lock() = Some(ArmedFault::new(write, fault));
+    /// A fault strikes instead of the `write`-th write from now on. Returns whether that is possible.
+    pub fn arm(&self, write: u32, fault: WriteFault) -> bool {
+        *self.armed.lock() = self.root.is_some().then(|| ArmedFault::new(write, fault));
+        self.root.is_some()
+    }
+
+    /// The files that the process writes from now on belong to another case.
+    pub fn note_in(&self, outside: Arc<OutsideFiles>) {
+        *self.outside.lock() = outside;
     }
 
     /// Lets every write continue again. Returns whether the fault struck.
@@ -56,9 +67,10 @@ impl WriteInterceptor {
             return None;
         }
         let target = changed_path(call)?;
-        if !target.starts_with(&self.root) {
+        if !self.root.as_ref().is_some_and(|root| target.starts_with(root)) {
             if names_a_file {
-                self.outside.add(target);
+                let outside = self.outside.lock().clone();
+                outside.add(&target);
             }
             return None;
         }
@@ -66,19 +78,23 @@ impl WriteInterceptor {
     }
 }
 
-/// The child's end of the socket pair through which it sends the filter's listener.
-pub(super) struct DescriptorHandover(UnixDatagram);
+/// What the child needs: the filter, and its end of the socket pair through which it sends the filter's listener.
+pub(super) struct Handover {
+    filter: Vec<libc::sock_filter>,
+    socket: UnixDatagram,
+}
 
-/// Prepares an interceptor for writes below `root` and starts its supervisor. Files written elsewhere are noted in `outside`.
-pub(super) fn prepare(
-    root: &Path,
-    outside: Arc<OutsideFiles>,
-) -> io::Result<(Arc<WriteInterceptor>, DescriptorHandover)> {
-    let (ours, childs) = UnixDatagram::pair()?;
-    let root = root.canonicalize()?;
+/// Prepares an interceptor and starts its supervisor.
+pub(super) fn prepare(watch: WatchFiles<'_>) -> io::Result<(Arc<WriteInterceptor>, Handover)> {
+    let (ours, socket) = UnixDatagram::pair()?;
+    let root = watch.intercept_below.map(Path::canonicalize).transpose()?;
+    let filter = match root {
+        Some(_) => filter::of_changes(),
+        None => filter::of_new_files(),
+    };
     let interceptor = Arc::new(WriteInterceptor {
         root,
-        outside,
+        outside: Mutex::new(watch.outside.clone()),
         armed: Mutex::default(),
         group: AtomicI32::new(0),
         ended: AtomicBool::new(false),
@@ -89,13 +105,14 @@ pub(super) fn prepare(
         let listener = receive_fd(&ours)?;
         supervise(&supervised, &listener)
     })?;
-    Ok((interceptor, DescriptorHandover(childs)))
+    Ok((interceptor, Handover { filter, socket }))
 }
 
 /// Whether the kernel allows this to the current user, tried with a process of its own.
 pub fn works() -> bool {
-    let folder = std::env::temp_dir();
-    let Ok((interceptor, handover)) = prepare(&folder, Arc::default()) else { return false };
+    let (folder, outside) = (std::env::temp_dir(), Arc::default());
+    let watch = WatchFiles { outside: &outside, intercept_below: Some(&folder) };
+    let Ok((interceptor, handover)) = prepare(watch) else { return false };
     let mut command = std::process::Command::new("true");
     install_in(&mut command, handover);
     let works = command.status().is_ok_and(|status| status.success());
@@ -104,7 +121,7 @@ pub fn works() -> bool {
 }
 
 /// Makes a command install the filter between fork and exec.
-fn install_in(command: &mut std::process::Command, handover: DescriptorHandover) {
+fn install_in(command: &mut std::process::Command, handover: Handover) {
     use std::os::unix::process::CommandExt;
     // SAFETY: `install` makes async-signal-safe system calls only.
     unsafe {
@@ -113,71 +130,18 @@ fn install_in(command: &mut std::process::Command, handover: DescriptorHandover)
 }
 
 /// The same for a tokio command.
-pub(super) fn install_into(command: &mut tokio::process::Command, handover: DescriptorHandover) {
+pub(super) fn install_into(command: &mut tokio::process::Command, handover: Handover) {
     // SAFETY: `install` makes async-signal-safe system calls only.
     unsafe {
         command.pre_exec(move || install(&handover));
     }
 }
 
-/// System calls that change files or directories.
-const WATCHED: &[libc::c_long] = &[
-    libc::SYS_openat,
-    libc::SYS_write,
-    libc::SYS_pwrite64,
-    libc::SYS_writev,
-    libc::SYS_ftruncate,
-    libc::SYS_renameat,
-    libc::SYS_renameat2,
-    libc::SYS_unlinkat,
-    libc::SYS_mkdirat,
-    libc::SYS_linkat,
-    libc::SYS_fsync,
-    libc::SYS_fdatasync,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_open,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_creat,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_rename,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_unlink,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_mkdir,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_link,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_truncate,
-];
-
-/// The number of instructions of the filter: one to load, one for each system call, two to return.
-const FILTER_LENGTH: usize = WATCHED.len() + 3;
-
-fn filter() -> [libc::sock_filter; FILTER_LENGTH] {
-    let instruction = |code: u32, jt: usize, k: u32| libc::sock_filter {
-        code: u16::try_from(code).unwrap_or(0),
-        jt: u8::try_from(jt).unwrap_or(0),
-        jf: 0,
-        k,
-    };
-    // The number of the system call is the first field of the filter's data.
-    let mut program = [instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0); FILTER_LENGTH];
-    for (at, number) in WATCHED.iter().enumerate() {
-        // On a match, jump over the rest and the `allow` that follows it.
-        let jump = WATCHED.len() - at;
-        let number = u32::try_from(*number).unwrap_or(u32::MAX);
-        program[at + 1] = instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jump, number);
-    }
-    program[FILTER_LENGTH - 2] = instruction(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW);
-    program[FILTER_LENGTH - 1] = instruction(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_USER_NOTIF);
-    program
-}
-
 /// Runs in the child, between fork and exec.
-fn install(handover: &DescriptorHandover) -> io::Result<()> {
-    let mut program = filter();
-    let program = libc::sock_fprog { len: u16::try_from(FILTER_LENGTH).unwrap_or(0), filter: program.as_mut_ptr() };
-    // SAFETY: plain system calls; the program outlives them.
+fn install(handover: &Handover) -> io::Result<()> {
+    let length = u16::try_from(handover.filter.len()).unwrap_or(0);
+    let program = libc::sock_fprog { len: length, filter: handover.filter.as_ptr().cast_mut() };
+    // SAFETY: plain system calls; the program outlives them, and the kernel only reads it.
     unsafe {
         if libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 {
             return Err(io::Error::last_os_error());
@@ -192,7 +156,7 @@ fn install(handover: &DescriptorHandover) -> io::Result<()> {
         if listener < 0 {
             return Err(io::Error::last_os_error());
         }
-        send_fd(handover.0.as_raw_fd(), listener)?;
+        send_fd(handover.socket.as_raw_fd(), listener)?;
         libc::close(listener);
     }
     Ok(())
@@ -344,8 +308,7 @@ fn creates(flags: u64) -> bool {
 }
 
 fn opens_for_writing(flags: u64) -> bool {
-    let writing = libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC;
-    flags & u64::from(writing.unsigned_abs()) != 0
+    flags & u64::from(filter::WRITING) != 0
 }
 
 fn descriptor(pid: u32, fd: u64) -> Option<PathBuf> {
@@ -404,7 +367,8 @@ mod tests {
     /// Runs a shell script that writes two files below `root`, stopped at a write.
     fn run(root: &Path, writes: u32, fault: WriteFault) -> (bool, Option<i32>) {
         let outside = Arc::<OutsideFiles>::default();
-        let (interceptor, handover) = prepare(root, outside.clone()).expect("an interceptor");
+        let watch = WatchFiles { outside: &outside, intercept_below: Some(root) };
+        let (interceptor, handover) = prepare(watch).expect("an interceptor");
         let script = format!(
             "read go; true > {0}/a; true > {0}/b; true > {0}/../elsewhere-{1}",
             root.display(),

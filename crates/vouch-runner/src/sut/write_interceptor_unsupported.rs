@@ -1,17 +1,21 @@
 //! The write interceptor of a system without seccomp: it cannot be prepared, and cases that need it are skipped.
 
+use super::WatchFiles;
 use super::outside_files::OutsideFiles;
 use std::convert::Infallible;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use vouch_sim::reference::sdk::ports::WriteFault;
 
 pub(super) struct WriteInterceptor(Infallible);
-pub(super) struct DescriptorHandover(Infallible);
+pub(super) struct Handover(Infallible);
 
 impl WriteInterceptor {
-    pub fn arm(&self, _: u32, _: WriteFault) {
+    pub fn arm(&self, _: u32, _: WriteFault) -> bool {
+        match self.0 {}
+    }
+
+    pub fn note_in(&self, _: Arc<OutsideFiles>) {
         match self.0 {}
     }
 
@@ -28,7 +32,7 @@ impl WriteInterceptor {
     }
 }
 
-pub(super) fn prepare(_: &Path, _: Arc<OutsideFiles>) -> io::Result<(Arc<WriteInterceptor>, DescriptorHandover)> {
+pub(super) fn prepare(_: WatchFiles<'_>) -> io::Result<(Arc<WriteInterceptor>, Handover)> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
@@ -36,6 +40,6 @@ pub fn works() -> bool {
     false
 }
 
-pub(super) fn install_into(_: &mut tokio::process::Command, handover: DescriptorHandover) {
+pub(super) fn install_into(_: &mut tokio::process::Command, handover: Handover) {
     match handover.0 {}
 }

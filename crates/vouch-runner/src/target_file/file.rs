@@ -71,6 +71,9 @@ pub struct SdkSection {
     /// The device that the app runs on.
     #[serde(default)]
     pub device: Option<DeviceSection>,
+    /// Files and folders of the adapter itself, such as its log. A token in them is not the SDK's fault.
+    #[serde(default)]
+    pub adapter_files: Vec<PathBuf>,
     /// The build that users have now, for the cases about updates.
     #[serde(default)]
     pub previous: Option<PreviousSection>,

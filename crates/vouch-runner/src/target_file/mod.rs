@@ -23,6 +23,8 @@ pub struct Target {
     pub sdk: Option<(String, SdkRole)>,
     /// The build of the SDK before the one under test.
     pub previous: Option<SdkRole>,
+    /// Files and folders of the SDK's adapter, which are not the SDK's.
+    pub adapter_files: Vec<PathBuf>,
     pub app: Option<(String, AppRole)>,
     pub backend: Option<(String, BackendRole)>,
     pub cloud: Option<CloudSpec>,
@@ -43,6 +45,7 @@ impl Default for Target {
         Self {
             sdk: None,
             previous: None,
+            adapter_files: vec![],
             app: None,
             backend: None,
             cloud: None,

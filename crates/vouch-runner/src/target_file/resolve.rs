@@ -54,6 +54,7 @@ pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
     if let Some(sdk) = file.sdk {
         let name = sdk.name.value.clone();
         target.previous = resolver.previous(&sdk);
+        target.adapter_files = sdk.adapter_files.iter().map(|path| resolver.folder.join(path)).collect();
         target.sdk = resolver.sdk(sdk).map(|role| (name, role));
     }
     if let Some(app) = file.app {

@@ -1,6 +1,7 @@
 //! Params and results of every method.
 
-use super::vocabulary::{Capability, Environment, ErrorKind, Region, StatusWord};
+use super::claims::Claims;
+use super::vocabulary::{Environment, ErrorKind, Region, StatusWord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ messages! {
     Initialized {
         protocol: u32,
         #[serde(alias = "app")] sdk: SdkName,
-        capabilities: Vec<Capability>,
+        capabilities: Claims,
         /// The areas that the platform protects well enough for tokens (EXC-3): `secure`, which is the default, and `plain` where
         /// no other app can read it.
         #[serde(default = "secure_only")] token_storage: Vec<Area>,

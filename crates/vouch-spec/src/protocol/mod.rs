@@ -2,6 +2,7 @@
 //!
 //! This layer knows the words and the frame, not who speaks: harness and reference SDK both stand on it.
 
+mod claims;
 mod framing;
 pub mod message;
 mod peer;
@@ -9,6 +10,7 @@ mod schema;
 mod violation;
 mod vocabulary;
 
+pub use claims::Claims;
 pub use peer::{CallError, Handler, Peer, Refusal, connect};
 pub use violation::{MAX_UNSOLICITED, Violation};
 pub use vocabulary::{

@@ -40,9 +40,9 @@ impl Device {
         Ok(items)
     }
 
-    /// The files that the SDK wrote outside its folders and that still exist, where writes are intercepted.
+    /// The files outside its folders that the SDK wrote since the previous call and that still exist, where they are watched.
     pub fn outside_files(&self) -> Vec<Item> {
-        self.outside.paths().iter().filter_map(|path| device_storage::outside_item(path)).collect()
+        self.outside.take_changed().iter().filter_map(|path| device_storage::outside_item(path)).collect()
     }
 
     /// Whether a failure of this case may come from a wrong claim of `reuse`: a process had served another case before, or

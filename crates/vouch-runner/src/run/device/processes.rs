@@ -2,7 +2,7 @@
 
 use super::super::device_error::DeviceError;
 use super::{Build, Called, Device, second_process};
-use crate::sut::{HostCallbacks, LaunchOptions, Process, ProcessPool, SutError};
+use crate::sut::{HostCallbacks, LaunchOptions, Process, ProcessPool, SutError, WatchFiles};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ impl Device {
     /// Launches the SDK in an idle process, else in a new one.
     pub(super) async fn start_in_a_process(&self, callbacks: Arc<dyn HostCallbacks>) -> Result<(), DeviceError> {
         let pool = self.pool();
-        let idle = pool.and_then(|pool| Some((pool, pool.take(&self.used.lock(), &callbacks)?)));
+        let idle = pool.and_then(|pool| Some((pool, pool.take(&self.used.lock(), &callbacks, &self.outside)?)));
         if let Some((pool, process)) = idle {
             match self.start_again(process).await {
                 // What is wrong with the SDK shows in a new process, too.
@@ -43,6 +43,7 @@ impl Device {
     /// Launches the SDK in a process that served another case.
     async fn start_again(&self, process: Arc<Process>) -> Result<(), DeviceError> {
         if let Some(folder) = process.temporary() {
+            self.outside.exclude(folder);
             self.storage.adopt_temporary(folder)?;
         }
         self.reuse_matters.store(true, Ordering::Relaxed);
@@ -58,11 +59,12 @@ impl Device {
             .map(|_| crate::temporary_folder::create())
             .transpose()?;
         if let Some(own) = &own {
+            self.outside.exclude(own.path());
             self.storage.adopt_temporary(own.path())?;
         }
         let temp_dir = self.storage.temporary();
         let options = LaunchOptions {
-            intercept_writes: self.config.intercept_writes.then(|| (self.storage.root(), &self.outside)),
+            watch: self.watch(),
             temp_dir: Some(&temp_dir),
             environment: &self.config.environment,
             background: *self.app_state.lock() == AppState::Background,
@@ -74,6 +76,14 @@ impl Device {
             process.own_temporary(own);
         }
         Ok(Arc::new(process))
+    }
+
+    /// What the kernel tells of the files of a process. The files of the build before are not watched: what it does wrong is
+    /// not reported.
+    fn watch(&self) -> Option<WatchFiles<'_>> {
+        let intercept_below = self.config.intercept_writes.then(|| self.storage.root());
+        let notes = self.config.watches_files && self.build() == Build::UnderTest;
+        (notes || intercept_below.is_some()).then_some(WatchFiles { outside: &self.outside, intercept_below })
     }
 
     fn use_process(&self, process: &Arc<Process>) {
