@@ -17,6 +17,7 @@ mod history;
 mod init;
 #[cfg(feature = "load")]
 mod journeys;
+mod judge;
 mod keygen;
 mod kill_matrix;
 mod list;
@@ -100,6 +101,8 @@ enum Command {
     Compatible(compatible::Args),
     /// Judge a run record again, and show the verdicts that change.
     Rejudge(rejudge::Args),
+    /// Judge recorded traffic (HAR files) or run records by the invariants of a run, as far as the wire alone shows them.
+    Judge(judge::Args),
     /// Make a key pair for certificates.
     Keygen(keygen::Args),
     /// Make a signed certificate of a run record.
@@ -337,6 +340,7 @@ fn run_command() -> ExitCode {
         Command::History(args) => history::run(&args),
         Command::Compatible(args) => compatible::run(&args),
         Command::Rejudge(args) => rejudge::run(&args),
+        Command::Judge(args) => judge::run(&args),
         Command::Keygen(args) => keygen::run(&args),
         Command::Certify(args) => certify::run(&args),
         Command::Verify(args) => verify::run(&args),

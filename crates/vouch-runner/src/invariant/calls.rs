@@ -6,10 +6,19 @@ use super::{Evidence, Violation};
 use serde_json::Value;
 use vouch_sim::wire::redact::SecretKind;
 use vouch_sim::wire::{Exchange, Operation, Party};
+use vouch_spec::protocol::Realm;
 
 /// The maximum number of exchanges for one SDK call. A refresh with its retries and the request with its one retry need half
 /// of it; more is a loop.
 const MAX_EXCHANGES_PER_CALL: usize = 12;
+
+/// What the name of the API key of a realm begins with.
+const KEY_OF_REALM: &str = "API key of ";
+
+/// The name of the API key of a realm, by which the checks know where it belongs.
+pub fn name_of_key(realm: Realm) -> String {
+    format!("{KEY_OF_REALM}{realm}")
+}
 
 /// A request with a token or key of one environment and region does not go to another.
 pub(super) fn sent_to_own_realm(first: usize, evidence: &Evidence<'_>, grants: &Grants) -> Option<Violation> {
@@ -29,18 +38,22 @@ pub(super) fn sent_to_own_realm(first: usize, evidence: &Evidence<'_>, grants: &
             return Some(Violation {
                 clause: "EXC-8",
                 expected: "calls to the token's own environment and region only",
-                got: format!("a token of {home} at a host of {host} in exchange {}", index + 1),
+                got: format!("a token of {home} at a host of {host} in exchange {}", evidence.number(index)),
+                exchanges: vec![evidence.number(index)],
             });
         }
         let key = exchange.request.header("x-vital-api-key").unwrap_or_default();
         let foreign = evidence.redactor.secrets_in(key).into_iter().find(|known| {
-            known.kind == SecretKind::ApiKey && known.is(key) && known.name != format!("API key of {host}")
+            // The home of a key in recorded traffic may be unknown.
+            let has_home = known.name.starts_with(KEY_OF_REALM);
+            known.kind == SecretKind::ApiKey && known.is(key) && has_home && known.name != name_of_key(host)
         });
         if let Some(known) = foreign {
             return Some(Violation {
                 clause: "KEY-1",
                 expected: "calls to the key's own environment and region only",
-                got: format!("the {} at a host of {host} in exchange {}", known.name, index + 1),
+                got: format!("the {} at a host of {host} in exchange {}", known.name, evidence.number(index)),
+                exchanges: vec![evidence.number(index)],
             });
         }
     }
@@ -55,6 +68,7 @@ pub(super) fn call_count_is_bounded(first: usize, evidence: &Evidence<'_>) -> Op
         clause: "REF-3",
         expected: "a bounded number of calls in one step",
         got: format!("{sent} exchanges, {} from number {} on", evidence.exchanges.len() - first, first + 1),
+        exchanges: (first..evidence.exchanges.len()).map(|index| evidence.number(index)).collect(),
     })
 }
 
@@ -70,11 +84,12 @@ pub(super) fn body_is_kept(first: usize, evidence: &Evidence<'_>) -> Option<Viol
             expected: "the JSON body that the app gave, in every attempt of its request",
             got: format!(
                 "{got} in exchange {}, attempt {} of {} {}",
-                number + 1,
+                evidence.number(number),
                 attempts.count(),
                 call.method,
                 call.path
             ),
+            exchanges: vec![evidence.number(number)],
         })
     })
 }

@@ -39,7 +39,8 @@ pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Violation
             return Some(Violation {
                 clause: clause(known.kind),
                 expected: "no secret in a URL",
-                got: format!("the {} in the URL of exchange {}", known.name, index + 1),
+                got: format!("the {} in the URL of exchange {}", known.name, evidence.number(index)),
+                exchanges: vec![evidence.number(index)],
             });
         }
     }
@@ -57,7 +58,8 @@ pub(super) fn to_app(first: usize, evidence: &Evidence<'_>) -> Option<Violation>
             return Some(Violation {
                 clause: "ISS-4",
                 expected: "no API key in a response to the app",
-                got: format!("the {} in the response of exchange {}", key.name, index + 1),
+                got: format!("the {} in the response of exchange {}", key.name, evidence.number(index)),
+                exchanges: vec![evidence.number(index)],
             });
         }
     }
@@ -77,7 +79,8 @@ pub(super) fn to_other_host(first: usize, evidence: &Evidence<'_>) -> Option<Vio
             return Some(Violation {
                 clause: "ISS-4",
                 expected: "no API key at the host that the vendor redirects to",
-                got: format!("the {} in exchange {}", key.name, index + 1),
+                got: format!("the {} in exchange {}", key.name, evidence.number(index)),
+                exchanges: vec![evidence.number(index)],
             });
         }
     }
@@ -93,7 +96,9 @@ pub(super) fn with_wrong_credential(first: usize, evidence: &Evidence<'_>) -> Op
         let secrets = evidence.redactor.secrets_in(&text);
         let has = |kind| secrets.iter().find(|known| known.kind == kind);
         let violation = |clause, expected, name: &str| {
-            Some(Violation { clause, expected, got: format!("the {name} in exchange {}", index + 1) })
+            let number = evidence.number(index);
+            let got = format!("the {name} in exchange {number}");
+            Some(Violation { clause, expected, got, exchanges: vec![number] })
         };
         if exchange.operation == Operation::Api {
             if let Some(token) = has(SecretKind::SignInToken) {
@@ -124,6 +129,7 @@ pub(super) fn in_logs(evidence: &Evidence<'_>) -> Option<Violation> {
         clause: clause(known.kind),
         expected: "no secret in the SDK's log or standard error",
         got: format!("the {} in the line: {line}", known.name),
+        exchanges: vec![],
     })
 }
 
@@ -132,7 +138,12 @@ pub fn in_backend_log(log: &str, redactor: &Redactor) -> Option<Violation> {
     let known = redactor.secrets_in(log).into_iter().find(|known| known.kind == SecretKind::ApiKey)?;
     let line = log.lines().find(|line| known.is_in(line)).unwrap_or_default();
     let got = format!("the {} in the line: {line}", known.name);
-    Some(Violation { clause: "ISS-4", expected: "no API key in the log or standard error of the backend", got })
+    Some(Violation {
+        clause: "ISS-4",
+        expected: "no API key in the log or standard error of the backend",
+        got,
+        exchanges: vec![],
+    })
 }
 
 /// The text of an error contains no secret.
@@ -143,6 +154,7 @@ pub(super) fn in_errors(evidence: &Evidence<'_>) -> Option<Violation> {
         clause: "EXC-3",
         expected: "no secret in the text of an error",
         got: format!("the {} in the text of an error that the SDK reported", known.name),
+        exchanges: vec![],
     })
 }
 
@@ -164,6 +176,7 @@ pub(super) fn in_storage(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<
                     clause,
                     expected,
                     got: format!("the {} in the {} item `{}`", known.name, item.area.word(), item.key),
+                    exchanges: vec![],
                 });
             }
         }
@@ -183,6 +196,7 @@ fn in_parts(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<Violation> {
         clause: clause(known.kind),
         expected: "secrets in secure storage only",
         got: format!("the {} in parts in the items {}", known.name, keys.join(", ")),
+        exchanges: vec![],
     })
 }
 
@@ -195,6 +209,7 @@ pub(super) fn in_outside_files(evidence: &Evidence<'_>) -> Option<Violation> {
             clause: clause(known.kind),
             expected: "no token in a file outside the folders of the device",
             got: format!("the {} in the file `{}`", known.name, file.key),
+            exchanges: vec![],
         })
     })
 }

@@ -10,7 +10,9 @@ mod token_grants;
 mod tokens;
 mod user_isolation;
 
+pub use calls::name_of_key;
 use token_grants::Grants;
+pub use token_grants::realm_of_token;
 pub use user_isolation::{ApiRequest, ApiRequestEnd};
 use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::Exchange;
@@ -26,6 +28,8 @@ pub struct Evidence<'a> {
     pub mode: ClockMode,
     /// Everything that went over the wire.
     pub exchanges: &'a [Exchange],
+    /// The numbers of the exchanges in reports. `None`: from 1 on.
+    pub numbers: Option<&'a [usize]>,
     /// What the SDK wrote to its log and to standard error since the previous check.
     pub written: &'a str,
     /// Every item in the storage of the device.
@@ -37,6 +41,13 @@ pub struct Evidence<'a> {
     pub calls: usize,
     /// No call is in flight and the SDK is running, so that storage is in a state that the SDK intends to keep.
     pub idle: bool,
+}
+
+impl Evidence<'_> {
+    /// The number of an exchange in reports.
+    fn number(&self, index: usize) -> usize {
+        self.numbers.and_then(|numbers| numbers.get(index).copied()).unwrap_or(index + 1)
+    }
 }
 
 /// What was observed of the SDK apart from its traffic.
@@ -79,6 +90,8 @@ pub struct Violation {
     pub expected: &'static str,
     /// What was found, with the exchange or the storage item.
     pub got: String,
+    /// The numbers of the exchanges that show it, the last one last. Empty if it is not on the wire.
+    pub exchanges: Vec<usize>,
 }
 
 /// The progress of the checks through a case.
@@ -114,20 +127,11 @@ impl InvariantState {
         self.grants.extend(evidence);
         self.stored |= !evidence.items.is_empty();
         let (grants, stored) = (&self.grants, storage::stored(evidence));
+        let on_wire = on_wire(first, evidence, grants);
         let checks = [
-            leaks::in_urls(first, evidence),
-            leaks::to_app(first, evidence),
-            leaks::to_other_host(first, evidence),
-            leaks::with_wrong_credential(first, evidence),
-            tokens::exchanged_once(evidence),
-            tokens::one_refresh_in_flight(evidence),
-            tokens::refreshed_before_retry_after(evidence, grants),
-            tokens::rotated_token_reused(evidence, grants),
             tokens::refused_token_reused(evidence),
-            tokens::expired_token_sent(first, evidence, grants),
             user_isolation::retried_as_another_user(first, evidence, grants),
             user_isolation::waits_for_previous_user(evidence, grants),
-            calls::sent_to_own_realm(first, evidence, grants),
             calls::call_count_is_bounded(first, evidence),
             calls::body_is_kept(first, evidence),
             if self.stored { None } else { storage::session_is_visible(evidence, grants) },
@@ -140,15 +144,39 @@ impl InvariantState {
             storage::empty_after_sign_out(evidence, &stored),
             documented_status(evidence),
         ];
-        checks.into_iter().flatten().collect()
+        on_wire.into_iter().chain(checks).flatten().collect()
     }
+}
+
+/// Checks what the wire alone can show: traffic of which nobody knows the calls of the app, storage and output. Returns the
+/// first violation of each kind.
+pub fn traffic_alone(evidence: &Evidence<'_>) -> Vec<Violation> {
+    let mut grants = Grants::default();
+    grants.extend(evidence);
+    on_wire(0, evidence, &grants).into_iter().flatten().collect()
+}
+
+/// The checks that need the wire only.
+fn on_wire(first: usize, evidence: &Evidence<'_>, grants: &Grants) -> [Option<Violation>; 10] {
+    [
+        leaks::in_urls(first, evidence),
+        leaks::to_app(first, evidence),
+        leaks::to_other_host(first, evidence),
+        leaks::with_wrong_credential(first, evidence),
+        tokens::exchanged_once(evidence),
+        tokens::one_refresh_in_flight(evidence),
+        tokens::refreshed_before_retry_after(evidence, grants),
+        tokens::rotated_token_reused(evidence, grants),
+        tokens::expired_token_sent(first, evidence, grants),
+        calls::sent_to_own_realm(first, evidence, grants),
+    ]
 }
 
 /// The status is always one of the documented combinations.
 fn documented_status(evidence: &Evidence<'_>) -> Option<Violation> {
     let words: Vec<_> = evidence.sdk.undocumented_status.as_ref()?.iter().map(|word| word.word()).collect();
     let got = format!("the status [{}]", words.join(", "));
-    Some(Violation { clause: "LIF-7", expected: "a documented combination of status words", got })
+    Some(Violation { clause: "LIF-7", expected: "a documented combination of status words", got, exchanges: vec![] })
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ pub(super) fn session_is_visible(evidence: &Evidence<'_>, grants: &Grants) -> Op
         clause: "EXC-3",
         expected: "the session that outlived its process in a storage area that the adapter shows",
         got: format!("no item in any area, though exchange {} shows a token from before the launch", number + 1),
+        exchanges: vec![evidence.number(number)],
     })
 }
 
@@ -58,6 +59,7 @@ pub(super) fn one_scheme(evidence: &Evidence<'_>, all: &[Stored<'_>]) -> Option<
         clause: "MIG-6",
         expected: "no API key on the device in the token scheme",
         got: format!("the {} in {}, beside tokens", key.name, place(item)),
+        exchanges: vec![],
     })
 }
 
@@ -77,6 +79,7 @@ pub(super) fn one_user(evidence: &Evidence<'_>, grants: &Grants, all: &[Stored<'
                         clause: "LIF-2",
                         expected: "one active user",
                         got: format!("the {first} and the {} of another user, in {}", known.name, place(item)),
+                        exchanges: vec![],
                     });
                 }
                 Some(_) => {}
@@ -103,7 +106,12 @@ pub(super) fn empty_after_sign_out(evidence: &Evidence<'_>, all: &[Stored<'_>]) 
             (_, SecretKind::ApiKey) => ("OUT-2", "no API key in storage after sign-out"),
             _ => ("OUT-1", "no token in storage after sign-out"),
         };
-        return Some(Violation { clause, expected, got: format!("the {} in {}", known.name, place(item)) });
+        return Some(Violation {
+            clause,
+            expected,
+            got: format!("the {} in {}", known.name, place(item)),
+            exchanges: vec![],
+        });
     }
     None
 }

@@ -35,7 +35,7 @@ fn claims(jwt: &str) -> Value {
 }
 
 /// The realm that the issuer of a sign-in token names.
-pub(super) fn realm_of_token(jwt: &str) -> Option<Realm> {
+pub fn realm_of_token(jwt: &str) -> Option<Realm> {
     realm_of_claims(&claims(jwt))
 }
 

@@ -31,10 +31,12 @@ pub(super) fn exchanged_once(evidence: &Evidence<'_>) -> Option<Violation> {
         let Some(token) = exchange.tokens.token.as_deref() else { continue };
         if let Some((first, clause)) = used.get(token) {
             let name = name(evidence, token, "sign-in token");
+            let (first, index) = (evidence.number(*first), evidence.number(index));
             return Some(Violation {
                 clause,
                 expected: "each sign-in token exchanged at most once",
-                got: format!("the {name} in the exchanges {} and {}", first + 1, index + 1),
+                got: format!("the {name} in the exchanges {first} and {index}"),
+                exchanges: vec![first, index],
             });
         }
         let clause = match &exchange.outcome {
@@ -58,10 +60,12 @@ pub(super) fn one_refresh_in_flight(evidence: &Evidence<'_>) -> Option<Violation
             let overlaps = first.completed_at.is_some_and(|at| at > *later) && awaited;
             let same = first.tokens.refresh_token == second.tokens.refresh_token;
             if overlaps && same && launch(evidence, *earlier) == launch(evidence, *later) {
+                let (earlier, later) = (evidence.number(*earlier), evidence.number(*later));
                 return Some(Violation {
                     clause: "REF-4",
                     expected: "at most one refresh in flight, shared by all callers",
-                    got: format!("exchange {} sent while exchange {} was in flight", later + 1, earlier + 1),
+                    got: format!("exchange {later} sent while exchange {earlier} was in flight"),
+                    exchanges: vec![earlier, later],
                 });
             }
         }
@@ -79,10 +83,12 @@ pub(super) fn rotated_token_reused(evidence: &Evidence<'_>, grants: &Grants) -> 
             .filter(|g| g.refreshed_with.as_deref() == Some(token) && g.refresh_token != token && g.at < index);
         if let Some(successor) = successors.find(|g| grants.seen_in_use(g, evidence.exchanges, index)) {
             let name = name(evidence, token, "refresh token");
+            let (index, replaced) = (evidence.number(index), evidence.number(successor.at));
             return Some(Violation {
                 clause: "REF-5",
                 expected: "a refresh token that is not used again after its successor was used",
-                got: format!("the {name} in exchange {}, replaced in exchange {}", index + 1, successor.at + 1),
+                got: format!("the {name} in exchange {index}, replaced in exchange {replaced}"),
+                exchanges: vec![replaced, index],
             });
         }
     }
@@ -106,10 +112,12 @@ pub(super) fn refused_token_reused(evidence: &Evidence<'_>) -> Option<Violation>
             let same = first.tokens.refresh_token == second.tokens.refresh_token;
             if reported && same && launch(evidence, *earlier) == launch(evidence, *later) {
                 let clause = if kind == ErrorKind::InvalidUser { "DEL-1" } else { "REF-7" };
+                let (earlier, later) = (evidence.number(*earlier), evidence.number(*later));
                 return Some(Violation {
                     clause,
                     expected: "a refresh token that is not used again after its permanent refusal",
-                    got: format!("the refresh token of exchange {} again in exchange {}", earlier + 1, later + 1),
+                    got: format!("the refresh token of exchange {earlier} again in exchange {later}"),
+                    exchanges: vec![earlier, later],
                 });
             }
         }
@@ -138,10 +146,12 @@ pub(super) fn refreshed_before_retry_after(evidence: &Evidence<'_>, grants: &Gra
             continue;
         }
         if early_ms > 100 && launch(evidence, *earlier) == launch(evidence, *later) {
+            let (earlier, later) = (evidence.number(*earlier), evidence.number(*later));
             return Some(Violation {
                 clause: "REF-9",
                 expected: "no refresh before the time of the Retry-After header",
-                got: format!("exchange {} was sent {early_ms} ms too early after exchange {}", later + 1, earlier + 1),
+                got: format!("exchange {later} was sent {early_ms} ms too early after exchange {earlier}"),
+                exchanges: vec![earlier, later],
             });
         }
     }
@@ -174,7 +184,8 @@ pub(super) fn expired_token_sent(first: usize, evidence: &Evidence<'_>, grants: 
             return Some(Violation {
                 clause: "REF-2",
                 expected: "no access token sent after its expiry",
-                got: format!("the {name} in exchange {}, {} s too late", index + 1, late_ms / 1000),
+                got: format!("the {name} in exchange {}, {} s too late", evidence.number(index), late_ms / 1000),
+                exchanges: vec![evidence.number(grant.at), evidence.number(index)],
             });
         }
     }

@@ -67,9 +67,10 @@ pub(super) fn retried_as_another_user(first: usize, evidence: &Evidence<'_>, gra
                 expected: "a request that is not retried after its user's session ended",
                 got: format!(
                     "the request of exchange {} again in exchange {}, as another user",
-                    earlier + 1,
-                    later + 1
+                    evidence.number(earlier),
+                    evidence.number(later)
                 ),
+                exchanges: vec![evidence.number(earlier), evidence.number(later)],
             });
         }
     }
@@ -102,7 +103,11 @@ pub(super) fn waits_for_previous_user(evidence: &Evidence<'_>, grants: &Grants) 
         (must_wait && previous.user.is_some() && previous.user != signed_in.user).then(|| Violation {
             clause: "LIF-4",
             expected: "a refresh, independent of the Retry-After that the previous user received",
-            got: format!("the error network without a request, during the Retry-After of exchange {}", number + 1),
+            got: format!(
+                "the error network without a request, during the Retry-After of exchange {}",
+                evidence.number(number)
+            ),
+            exchanges: vec![evidence.number(number)],
         })
     })
 }

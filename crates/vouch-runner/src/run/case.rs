@@ -225,6 +225,7 @@ impl<'a> CaseRun<'a> {
             profile: &world.profile,
             mode: world.clock.mode(),
             exchanges: &world.transcript.since(0),
+            numbers: None,
             written: &world.device.take_written(),
             items,
             token_storage: &world.token_storage,

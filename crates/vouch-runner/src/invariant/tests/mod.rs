@@ -105,6 +105,7 @@ impl EvidenceBuilder {
             profile: &self.profile,
             mode: ClockMode::Virtual,
             exchanges: &self.exchanges,
+            numbers: None,
             written: "",
             items: &self.items,
             token_storage: &self.token_storage,
@@ -343,7 +344,19 @@ fn a_secret_that_is_split_between_two_checks_of_the_log_is_found() {
         let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, ClockMode::Virtual, &case.sdk);
         let token_storage = &case.token_storage[..];
         let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
-        let evidence = Evidence { redactor, profile, mode, exchanges, written, items, token_storage, sdk, calls, idle };
+        let evidence = Evidence {
+            redactor,
+            profile,
+            mode,
+            exchanges,
+            numbers: None,
+            written,
+            items,
+            token_storage,
+            sdk,
+            calls,
+            idle,
+        };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     assert_eq!(check(&"noise ".repeat(20_000)), None);
