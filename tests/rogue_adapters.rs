@@ -160,6 +160,11 @@ fn an_adapter_that_does_not_show_its_storage_is_reported() {
 }
 
 #[test]
+fn an_adapter_that_is_busy_while_no_call_goes_on_is_reported() {
+    expect("busy-with-nothing", &["the adapter answered `signIn` with the error busy, and no other call went on"]);
+}
+
+#[test]
 fn an_invalid_notification_is_reported() {
     expect("mumbles", &["its notification `statusChanged` cannot be read"]);
 }

@@ -4,7 +4,7 @@
     app.py sign-out | status | whoami
     app.py get PATH       reads from the vendor API with curl
 
-It keeps its session in $XDG_DATA_HOME/acme/session.json. The exit code says what went wrong; see ERRORS.
+It keeps its session in $XDG_DATA_HOME/acme/session.json, and in $XDG_CONFIG_HOME/acme the id of this installation. The exit code says what went wrong; see ERRORS.
 """
 
 import base64
@@ -18,14 +18,16 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 
-ERRORS = {"bad-token": 2, "other-user": 3, "offline": 4, "on-hold": 5, "user-gone": 6, "signed-out": 7, "odd-answer": 8, "refused": 9}
+ERRORS = {"bad-token": 2, "other-user": 3, "offline": 4, "on-hold": 5, "user-gone": 6, "signed-out": 7, "odd-answer": 8, "refused": 9, "disk": 10}
 LABELS = {"prd": "", "stg": "sandbox.", "dev": "dev."}
 ISSUER = re.compile(
     r"id-signer-(?P<environment>prd|stg|dev)-(?P<region>us|eu)"
     r"@vital-id-(?P=environment)-(?P=region)\.iam\.gserviceaccount\.com"
 )
 TIMEOUT_S = 2
+FIELDS = {"access": str, "refresh": str, "until": float, "user": str, "place": str, "installation": str}
 EXCHANGE = {
     "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
     "subject_token_type": "urn:junction:sign-in-token",
@@ -40,34 +42,63 @@ class Store:
     """The session on disk. One command at a time uses it."""
 
     def __init__(self):
-        folder = os.path.join(os.environ["XDG_DATA_HOME"], "acme")
+        folder, config = (os.path.join(os.environ[name], "acme") for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"))
         os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.makedirs(config, mode=0o700, exist_ok=True)
+        self.marker = os.path.join(config, "installation")
         self.path = os.path.join(folder, "session.json")
         self.lock = open(os.path.join(folder, "lock"), "w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
 
     def load(self):
+        """The session, if it is whole and of this installation."""
         try:
             with open(self.path) as file:
-                return json.load(file)
-        except (FileNotFoundError, ValueError):
+                session = json.load(file)
+        except FileNotFoundError:
+            return None
+        except ValueError:
+            session = None
+        whole = isinstance(session, dict) and all(isinstance(session.get(name), kind) for name, kind in FIELDS.items())
+        if not whole or session["installation"] != self.installation():
+            self.clear()
+            return None
+        return session
+
+    def installation(self):
+        """The id of this installation. The app was reinstalled where a session has another one."""
+        try:
+            with open(self.marker, errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
             return None
 
+    def mark(self):
+        """Makes an id for this installation, if it has none."""
+        if not self.installation():
+            write(self.marker, uuid.uuid4().hex)
+        return self.installation()
+
     def save(self, session):
-        new = self.path + ".new"
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(session, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, self.path)
+        write(self.path, json.dumps(session))
 
     def clear(self):
         if os.path.exists(self.path):
             os.remove(self.path)
 
 
+def write(path, text):
+    """Replaces a file at once."""
+    new = path + ".new"
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
 def read_token(text):
-    """The JWT of a sign-in token, its user, and the part of the host names that says where the user lives."""
+    """The JWT of a sign-in token, its user, its team, and the part of the host names that says where the user lives."""
     try:
         jwt = json.loads(base64.b64decode(text.strip(), validate=True))["user_token"]
         head, claims, _ = jwt.split(".")
@@ -75,7 +106,8 @@ def read_token(text):
         if head["alg"] != "RS256":
             raise AppError("bad-token")
         environment, region = ISSUER.fullmatch(claims["iss"]).group("environment", "region")
-        return jwt, claims["uid"], f"{LABELS[environment]}{region}.junction.com"
+        team = claims.get("claims", {}).get("vital_team_id")
+        return jwt, claims["uid"].lower(), team, f"{LABELS[environment]}{region}.junction.com"
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         raise AppError("bad-token") from None
 
@@ -127,13 +159,14 @@ def refreshed(store, session):
 
 
 def sign_in(store):
-    jwt, user, place = read_token(sys.stdin.read())
+    jwt, user, team, place = read_token(sys.stdin.read())
     session = store.load()
-    if session and (session["user"], session["place"]) != (user, place):
+    if session and (session["user"], session.get("team"), session["place"]) != (user, team, place):
         raise AppError("other-user")
     if session and not session.get("hold"):
         return
-    store.save({**ask(place, {**EXCHANGE, "subject_token": jwt}, "bad-token"), "user": user, "place": place})
+    about = {"user": user, "team": team, "place": place, "installation": store.mark()}
+    store.save({**ask(place, {**EXCHANGE, "subject_token": jwt}, "bad-token"), **about})
 
 
 def get(store, path):
@@ -185,3 +218,6 @@ if __name__ == "__main__":
         main(*sys.argv[1:])
     except AppError as problem:
         sys.exit(ERRORS[str(problem)])
+    except OSError as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(ERRORS["disk"])

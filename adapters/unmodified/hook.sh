@@ -1,7 +1,7 @@
 #!/bin/sh
 # What Vouch has in the place of the person in front of the app: it runs the app's own commands, and translates what the app
 # says into the words of the adapter protocol. With a real app this is Maestro, Appium or `adb shell input`.
-export XDG_DATA_HOME="$VOUCH_SECURE"
+export XDG_DATA_HOME="$VOUCH_SECURE" XDG_CONFIG_HOME="$VOUCH_PLAIN"
 app() { python3 app.py "$@"; }
 
 case "$1" in
@@ -29,6 +29,7 @@ case "$code" in
 7) echo notSignedIn nobody is signed in ;;
 8) echo unexpectedAnswer the app did not understand the answer ;;
 9) echo unauthorized the app was refused ;;
+10) echo storage the app cannot store its data ;;
 *) echo the app failed ;;
 esac
 exit "$code"

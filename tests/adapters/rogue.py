@@ -109,6 +109,9 @@ def misbehave(request):
     if MODE == "hides-storage":
         error = {"code": -32000, "message": "no listing", "data": {"kind": "unsupported"}}
         say({"jsonrpc": "2.0", "id": request["id"], "error": error})
+    if MODE == "busy-with-nothing":
+        error = {"code": -32000, "message": "later", "data": {"kind": "busy"}}
+        say({"jsonrpc": "2.0", "id": request["id"], "error": error})
     if MODE == "mumbles":
         say({"jsonrpc": "2.0", "method": "statusChanged", "params": {"status": "signed in, honestly"}})
         answer(request, {})

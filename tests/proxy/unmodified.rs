@@ -55,3 +55,13 @@ fn a_file_without_a_needed_hook_is_refused() {
         assert!(said.contains(why), "{said}");
     }
 }
+
+#[test]
+fn a_case_that_needs_two_commands_at_once_is_skipped_for_an_app_that_takes_one() {
+    let (_folder, target) = app_target(&example());
+    let mut run = vouch();
+    run.args(["run", "--ci", "--no-record", "-f", "waiting-callers-same-error", "-f", "sign-out-among-callers", "-t"]);
+    let out = unwrapped(&stdout(&run.arg(&target).assert().code(4)));
+    assert!(out.contains("because the adapter makes one call at a time, and the case needs two at once"), "{out}");
+    assert!(out.contains("0 satisfied, 0 violated"), "{out}");
+}

@@ -58,6 +58,9 @@ pub struct Config {
     /// The build speaks the wire profile of older releases.
     #[serde(default)]
     pub gcip: bool,
+    /// The app takes one command after the other: cases that need two at once are skipped.
+    #[serde(default)]
+    pub one_at_a_time: bool,
     /// A command for each hook.
     hooks: BTreeMap<Hook, Vec<String>>,
     /// Where the hooks run.

@@ -34,7 +34,12 @@ pub struct Args {
 pub fn run(args: &Args) -> Done {
     let config = Config::read(&args.file).map_err(CliError::Usage)?;
     let ca = CertificateAuthority::generate().map_err(|error| CliError::Environment(error.to_string()))?;
-    let app = Arc::new(ProxiedApp { config, ca: Arc::new(ca), started: OnceLock::new() });
+    let app = Arc::new(ProxiedApp {
+        config,
+        ca: Arc::new(ca),
+        started: OnceLock::new(),
+        turn: tokio::sync::Mutex::default(),
+    });
     let runtime = runtime()?;
     runtime.block_on(async {
         let (_peer, conversation) = connect(tokio::io::stdin(), tokio::io::stdout(), usize::MAX, |_| app.clone());
@@ -49,6 +54,8 @@ struct ProxiedApp {
     config: Config,
     ca: Arc<CertificateAuthority>,
     started: OnceLock<Started>,
+    /// Held while a command runs.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// The app is launched.
@@ -64,6 +71,11 @@ impl Handler for ProxiedApp {
         match method {
             "initialize" => answer(self.initialize()),
             "start" => self.start(read(method, params)?).await,
+            // A second command would wait for the first, which says nothing about the app's SDK.
+            _ if self.config.one_at_a_time && method != "stop" => match self.turn.try_lock() {
+                Ok(_turn) => self.call(method, params).await,
+                Err(_) => Err(Refusal::new(ErrorKind::Busy, "the app takes one command after the other")),
+            },
             _ => self.call(method, params).await,
         }
     }

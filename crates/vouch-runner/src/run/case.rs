@@ -198,6 +198,10 @@ impl<'a> CaseRun<'a> {
                 let of = (step, &case.scenario.source);
                 recorder.step(world, of, &begin, result.as_ref().map_err(|failure| &**failure), items.as_deref().ok());
             }
+            if world.device.was_busy() {
+                let why = "the adapter makes one call at a time, and the case needs two at once";
+                return Err(self.case_failure(StepError::NotApplicable(why.into())));
+            }
             if let (Ok(_), Some(error)) = (&result, world.invalid_notification()) {
                 return Err(Self::step_failure(step, error));
             }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use time::DeviceClock;
@@ -77,6 +77,10 @@ pub(super) struct Device {
     app_state: Mutex<AppState>,
     /// The fault for a write of the process that is launched next.
     armed_for_launch: Mutex<Option<(u32, WriteFault)>>,
+    /// The calls of the SDK that go on.
+    calls: Arc<AtomicUsize>,
+    /// Whether the adapter refused a call because another one went on.
+    was_busy: AtomicBool,
     /// The processes that have served this case.
     used: Mutex<Vec<Weak<Process>>>,
     /// Whether one of them had served another case before, or failed when it was asked to serve another one.
@@ -162,6 +166,8 @@ impl Device {
             build: Mutex::new(parts.build),
             app_state: Mutex::new(AppState::Foreground),
             armed_for_launch: Mutex::default(),
+            calls: Arc::default(),
+            was_busy: AtomicBool::new(false),
             used: Mutex::default(),
             reuse_matters: AtomicBool::new(false),
             notifications: Arc::default(),
@@ -251,6 +257,7 @@ impl Device {
     ) -> Result<Called<R>, DeviceError> {
         let process = self.running().ok_or_else(not_running)?;
         let _owed = self.clock.case.begin_call();
+        let others = CountedCall::begin(&self.calls);
         let result = match CANCEL.try_with(Clone::clone) {
             Ok(cancel) => {
                 let cancelled = async move { cancel.notified().await };
@@ -261,7 +268,13 @@ impl Device {
         match result {
             Ok(Ok(value)) => Ok(Called::Ok(value)),
             Ok(Err(refusal)) => match refusal.kind() {
-                Some(kind) => Ok(Called::Refused { kind, text: refusal.words() }),
+                Some(ErrorKind::Busy) if others.before == 0 => Err(DeviceError::Adapter(SutError::new(format!(
+                    "the adapter answered `{method}` with the error busy, and no other call went on"
+                )))),
+                Some(kind) => {
+                    self.was_busy.fetch_or(kind == ErrorKind::Busy, Ordering::Relaxed);
+                    Ok(Called::Refused { kind, text: refusal.words() })
+                }
                 None => Err(DeviceError::Adapter(SutError::new(format!(
                     "the adapter answered `{method}` with an error without a valid `data.kind` (code {}: {})",
                     refusal.code, refusal.message
@@ -270,6 +283,11 @@ impl Device {
             Err(error) if error.killed_by_us => Ok(Called::Killed),
             Err(error) => Err(process.explain(error).await.into()),
         }
+    }
+
+    /// Whether the adapter refused a call because it makes one at a time.
+    pub fn was_busy(&self) -> bool {
+        self.was_busy.load(Ordering::Relaxed)
     }
 
     /// Locks or unlocks the storage of the device.
@@ -291,6 +309,25 @@ impl Device {
 fn pool(setup: &RoleSetup, parts: &DeviceParts) -> Option<Arc<ProcessPool>> {
     let pool = setup.sdk_processes.clone()?;
     (!parts.intercept_writes && parts.environment.is_empty()).then_some(pool)
+}
+
+/// A call that goes on until this value is dropped.
+struct CountedCall {
+    all: Arc<AtomicUsize>,
+    /// How many others went on when it began.
+    before: usize,
+}
+
+impl CountedCall {
+    fn begin(all: &Arc<AtomicUsize>) -> Self {
+        Self { before: all.fetch_add(1, Ordering::Relaxed), all: all.clone() }
+    }
+}
+
+impl Drop for CountedCall {
+    fn drop(&mut self) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 fn not_running() -> DeviceError {

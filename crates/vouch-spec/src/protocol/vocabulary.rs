@@ -172,6 +172,8 @@ words! {
         Storage = "storage",
         Cancelled = "cancelled",
         Unsupported = "unsupported",
+        /// The adapter makes one call at a time, and another one goes on.
+        Busy = "busy",
         Internal = "internal",
     }
 }
