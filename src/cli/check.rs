@@ -6,7 +6,9 @@ use super::{CliError, Done, Selection, target};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use vouch_spec::text::Diagnostics;
+use vouch_runner::museum::StoredInstallation;
+use vouch_runner::target_file::PreviousSource;
+use vouch_spec::text::{Diagnostics, OutsideText};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -35,6 +37,10 @@ pub fn run(args: &Args) -> Done {
     let mut errors = Vec::new();
     let plan = plan.map_err(|error| errors.push(error)).ok();
     let target = target.map_err(|error| errors.push(error)).ok();
+    if let Some(PreviousSource::Stored(folder)) = target.as_ref().and_then(|target| target.previous.as_ref()) {
+        let stored = StoredInstallation::read(folder);
+        errors.extend(stored.err().map(|error| CliError::Usage(OutsideText::line(&error.to_string()).into_string())));
+    }
     #[cfg(feature = "load")]
     for path in &args.load {
         errors.extend(check_load(path, target.as_ref()).err());

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod bug_report;
+mod capture;
 mod certificate_views;
 mod certify;
 mod check;
@@ -103,6 +104,8 @@ enum Command {
     Rejudge(rejudge::Args),
     /// Judge recorded traffic (HAR files) or run records by the invariants of a run, as far as the wire alone shows them.
     Judge(judge::Args),
+    /// Store what a build leaves on its device, for tests of updates from it.
+    Capture(capture::Args),
     /// Make a key pair for certificates.
     Keygen(keygen::Args),
     /// Make a signed certificate of a run record.
@@ -341,6 +344,7 @@ fn run_command() -> ExitCode {
         Command::Compatible(args) => compatible::run(&args),
         Command::Rejudge(args) => rejudge::run(&args),
         Command::Judge(args) => judge::run(&args),
+        Command::Capture(args) => capture::run(&args),
         Command::Keygen(args) => keygen::run(&args),
         Command::Certify(args) => certify::run(&args),
         Command::Verify(args) => verify::run(&args),

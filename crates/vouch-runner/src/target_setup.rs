@@ -3,13 +3,14 @@
 //! It starts what has to run before the first case (a cloud), asks each build what it can do, and derives what the run can
 //! offer to scenarios. It does not know which scenarios will run.
 
+use crate::museum::StoredInstallation;
 use crate::resource_limits::{self, TooFewFiles};
 use crate::run::{Offer, PreviousBuild, RoleSetup};
 use crate::sut::{
     AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, DeviceHook, DeviceSpec, ExternalCloud, SdkRole,
     ServiceError, StartError, SutError,
 };
-use crate::target_file::Target;
+use crate::target_file::{PreviousSource, Target};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -210,10 +211,20 @@ impl ResolvedTarget {
         Ok(())
     }
 
-    async fn fill_previous(&mut self, previous: Option<SdkRole>) -> Result<(), TargetError> {
-        let Some(sdk) = previous else {
-            self.roles.previous = None;
-            return Ok(());
+    async fn fill_previous(&mut self, previous: Option<PreviousSource>) -> Result<(), TargetError> {
+        let sdk = match previous {
+            None => {
+                self.roles.previous = None;
+                return Ok(());
+            }
+            Some(PreviousSource::Stored(folder)) => {
+                self.roles.previous = Some(match StoredInstallation::read(&folder) {
+                    Ok(stored) => PreviousBuild::Stored(Arc::new(stored)),
+                    Err(error) => PreviousBuild::Unusable(error),
+                });
+                return Ok(());
+            }
+            Some(PreviousSource::Program(sdk)) => sdk,
         };
         let initialized = ready("the previous build", sdk.probe(self.roles.deadlines).await?)?;
         let capabilities = initialized.capabilities.known.into_iter().collect::<BTreeSet<_>>();
@@ -222,7 +233,7 @@ impl ResolvedTarget {
             let error = SutError::new(what.to_owned());
             return Err(TargetError::NotReady { name: "the previous build".into(), error });
         }
-        self.roles.previous = Some(PreviousBuild { sdk, capabilities });
+        self.roles.previous = Some(PreviousBuild::Runnable { sdk, capabilities });
         Ok(())
     }
 
@@ -271,8 +282,8 @@ impl ResolvedTarget {
             *time = TimeSource::System;
             self.roles.tells_time = false;
             self.roles.previous = Some(PreviousBuild::built_in(TimeSource::System));
-        } else if let Some(previous) = &mut self.roles.previous {
-            previous.capabilities.remove(&Capability::Clock);
+        } else if let Some(PreviousBuild::Runnable { capabilities, .. }) = &mut self.roles.previous {
+            capabilities.remove(&Capability::Clock);
         }
     }
 }
@@ -285,7 +296,7 @@ fn built_in_offer(roles: &RoleSetup) -> Offer {
         device: roles.sdk.device_controls(),
         realms: Realm::all().collect(),
         crashes_at_writes: roles.sdk.can_crash_at_writes(),
-        previous: roles.previous.as_ref().map(|previous| previous.capabilities.clone()),
+        previous: roles.previous.as_ref().map(PreviousBuild::offer),
         unspoken: None,
         claims: roles.profile.claims.iter().copied().collect(),
     }

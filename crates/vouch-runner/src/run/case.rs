@@ -10,7 +10,8 @@ use super::recorder::Recorder;
 use super::reused;
 use super::role_setup::RoleSetup;
 use super::snapshots::Snapshots;
-use super::step_result::{About, StepError, StepFailure};
+use super::step_result::{About, StepError, StepFailure, StepResult};
+use super::stored_start::InstallationToUpdate;
 use super::verdict::{CaseReport, Finding, Verdict};
 use super::world::{World, WorldOptions};
 use crate::invariant::{Evidence, InvariantState, Observed, leaks};
@@ -74,6 +75,13 @@ struct Ended {
     reused: bool,
 }
 
+impl Ended {
+    fn harness_failed(what: &str) -> Self {
+        let verdict = Verdict::HarnessFailed(Redactor::default().scrub(what));
+        Self { verdict, record: None, struck: false, cpu_wait: Duration::ZERO, reused: false }
+    }
+}
+
 /// Runs the case once.
 async fn run_once(
     case: &PlannedCase,
@@ -81,13 +89,18 @@ async fn run_once(
     snapshots: Option<&Snapshots>,
     (crash_point, conditions): (CrashPoint, Conditions),
 ) -> Ended {
+    let stored = match InstallationToUpdate::of(case, setup) {
+        Ok(stored) => stored,
+        Err(error) => return Ended::harness_failed(&error.to_string()),
+    };
     let options = WorldOptions {
-        given: conditions.apply_to(case.given.clone()),
+        given: stored.iter().fold(conditions.apply_to(case.given.clone()), |given, stored| stored.apply_to(given)),
         conditions,
         expiries: case.expiries(),
         intercept_writes: case.traps(),
         crash_point,
         build: if case.starts_with_previous() { Build::Previous } else { Build::UnderTest },
+        stored,
     };
     match World::build(setup, options).await {
         Ok(world) => {
@@ -99,11 +112,7 @@ async fn run_once(
             let (struck, reused) = (world.crash_point.was_reached(), world.device.reuse_matters());
             Ended { verdict, record, struck, cpu_wait, reused }
         }
-        Err(error) => {
-            let what = format!("the environment of the case cannot be started: {error}");
-            let verdict = Verdict::HarnessFailed(Redactor::default().scrub(&what));
-            Ended { verdict, record: None, struck: false, cpu_wait: Duration::ZERO, reused: false }
-        }
+        Err(error) => Ended::harness_failed(&format!("the environment of the case cannot be started: {error}")),
     }
 }
 
@@ -188,9 +197,12 @@ impl<'a> CaseRun<'a> {
         if let Some(recorder) = &mut self.recorder {
             recorder.launched(world, &world.items().await.unwrap_or_default());
         }
-        for step in &case.steps {
+        for (index, step) in case.steps.iter().enumerate() {
             let begin = self.recorder.as_ref().map(|recorder| recorder.begin(world));
-            let result = super::step::perform(step, world).await;
+            let result = match world.is_done(index, &step.step) {
+                true => Ok(StepResult::Ok),
+                false => super::step::perform(step, world).await,
+            };
             // Before the storage is read: a call that ends meanwhile may change it.
             let in_flight = world.calls_in_flight();
             let items = world.items().await;

@@ -10,7 +10,7 @@ use super::app_process::AppProcess;
 use super::device_error::DeviceError;
 use super::device_storage::DeviceStorage;
 use super::host_callbacks::{Authenticator, Notifications};
-use super::role_setup::RoleSetup;
+use super::role_setup::{PreviousBuild, RoleSetup};
 use super::stderr_log::StderrLog;
 use crate::sut::{Deadlines, DeviceHook, HostCallbacks, OutsideFiles, Process, ProcessPool, SdkRole, SutError};
 use parking_lot::Mutex;
@@ -145,7 +145,7 @@ impl Device {
             app: AppProcess::new(setup.app.clone(), setup.deadlines),
             config: DeviceConfig {
                 role: setup.sdk.clone(),
-                previous: setup.previous.as_ref().map(|previous| previous.sdk.clone()),
+                previous: setup.previous.as_ref().and_then(PreviousBuild::sdk).cloned(),
                 pool: pool(setup, &parts),
                 deadlines: setup.deadlines,
                 request_timeout: setup.request_timeout,
@@ -212,7 +212,7 @@ impl Device {
         match self.build() {
             Build::UnderTest => Ok(&self.config.role),
             Build::Previous => self.config.previous.as_ref().ok_or_else(|| {
-                DeviceError::Scenario("there is no previous build: give the table [sdk.previous]".into())
+                DeviceError::Scenario("there is no program of a previous build: give [sdk.previous] a command".into())
             }),
         }
     }

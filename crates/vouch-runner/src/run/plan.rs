@@ -3,6 +3,7 @@
 use super::shard::{RunShard, Shard};
 use super::step_checks;
 use super::summary::Completeness;
+use crate::museum::InstallationState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vouch_spec::profile::Standard;
@@ -50,12 +51,23 @@ pub struct Offer {
     pub device: BTreeSet<DeviceControl>,
     /// Whether the SDK's process can be ended at a write to storage.
     pub crashes_at_writes: bool,
-    /// What the previous build of the SDK claims, if there is one.
-    pub previous: Option<BTreeSet<Capability>>,
+    /// What the previous build of the SDK offers, if there is one.
+    pub previous: Option<PreviousOffer>,
     /// The wire profile, where the SDK does not speak it.
     pub unspoken: Option<String>,
     /// The standards that the wire profile claims.
     pub claims: BTreeSet<Standard>,
+}
+
+/// What a previous build offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PreviousOffer {
+    /// It can be started, and claims this.
+    Runnable(BTreeSet<Capability>),
+    /// It left an installation in these states.
+    Stored(BTreeSet<InstallationState>),
+    /// What it left cannot be used: the cases that need it fail by the fault of the environment.
+    Unusable,
 }
 
 /// How reasons of [`Skip`] begin. A record has them as texts, and is judged by them again.
@@ -63,6 +75,7 @@ pub(crate) const CANNOT_INTERCEPT: &str = "the writes of the SDK's process canno
 pub(crate) const NO_DEVICE_HOOK: &str = "there is no device hook";
 pub(crate) const NO_PREVIOUS_BUILD: &str = "the target file has no previous build, [sdk.previous]";
 pub(crate) const PREVIOUS_UNCLAIMED: &str = "the previous build does not claim";
+pub(crate) const STORED_INSTALLATION: &str = "the stored installation of the previous build";
 
 /// Why a case does not run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,11 +188,52 @@ impl PlannedCase {
     /// Why the previous build cannot take its part in the case, if it has one.
     fn skip_without_previous(&self, offer: &Offer) -> Option<Skip> {
         self.installs().next()?;
-        let Some(claimed) = &offer.previous else {
-            return Some(Skip(NO_PREVIOUS_BUILD.into()));
+        let claimed = match &offer.previous {
+            None => return Some(Skip(NO_PREVIOUS_BUILD.into())),
+            Some(PreviousOffer::Unusable) => return None,
+            Some(PreviousOffer::Stored(states)) => return self.skip_with_stored(states),
+            Some(PreviousOffer::Runnable(claimed)) => claimed,
         };
         let missing: Vec<_> = self.needs.difference(claimed).map(|capability| capability.word()).collect();
         (!missing.is_empty()).then(|| Skip(format!("{PREVIOUS_UNCLAIMED} {}", missing.join(", "))))
+    }
+
+    /// Why a stored installation cannot take the place of the previous build.
+    fn skip_with_stored(&self, states: &BTreeSet<InstallationState>) -> Option<Skip> {
+        match self.stored_start() {
+            Some(StoredStart { state, .. }) if states.contains(&state) => None,
+            Some(StoredStart { state, .. }) => Some(Skip(format!("{STORED_INSTALLATION} has no state {state}"))),
+            None => {
+                Some(Skip(format!("{STORED_INSTALLATION} does not run, and the case needs a previous build that does")))
+            }
+        }
+    }
+
+    /// The state in which the previous build leaves the device before the update, if all that it does until then is to bring
+    /// about that state.
+    pub(super) fn stored_start(&self) -> Option<StoredStart> {
+        let installs_previous = |step: &Step| matches!(step, Step::Downgrade(_));
+        if !self.starts_with_previous() || self.installs().any(installs_previous) {
+            return None;
+        }
+        let is_update = |step: &ScenarioStep| {
+            std::iter::once(step).chain(step.step.inner()).any(|step| matches!(step.step, Step::Update(_)))
+        };
+        let steps = self.steps.iter().position(is_update)?;
+        let first = self.given.users.first()?;
+        let mut state = None;
+        for step in &self.steps[..steps] {
+            state = match (&step.step, state) {
+                (Step::SignedIn(of), None) if of.user == *first => Some(InstallationState::SignedIn),
+                (Step::SignedInWithApiKey(of), None) if of.user == *first => {
+                    Some(InstallationState::SignedInWithApiKey)
+                }
+                (Step::SignOut(_), Some(InstallationState::SignedIn)) => Some(InstallationState::SignedOut),
+                (step, state) if happens_to_the_device(step) => state,
+                _ => return None,
+            };
+        }
+        Some(StoredStart { state: state?, steps })
     }
 
     /// The updates and downgrades among its steps.
@@ -229,6 +283,26 @@ impl PlannedCase {
     /// The expiries that its steps wait for.
     pub(super) fn expiries(&self) -> Expiries {
         self.steps.iter().map(|step| step.step.expiries()).fold(Expiries::default(), Expiries::plus)
+    }
+}
+
+/// Whether a step needs no build that runs.
+fn happens_to_the_device(step: &Step) -> bool {
+    matches!(step, Step::Kill(_) | Step::LockStorage(_))
+}
+
+/// How a case starts from a stored installation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StoredStart {
+    pub state: InstallationState,
+    /// The number of steps before the update.
+    pub steps: usize,
+}
+
+impl StoredStart {
+    /// Whether the stored installation has done a step already. `index`: that of the step in the case.
+    pub fn replaces(self, index: usize, step: &Step) -> bool {
+        index < self.steps && !happens_to_the_device(step)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What fills the roles of a run, and the settings that every case of the run shares.
 
+use super::plan::PreviousOffer;
+use crate::museum::{MuseumError, StoredInstallation};
 use crate::sut::{AppRole, BackendRole, CloudRole, Deadlines, ProcessPool, SdkRole};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -61,10 +63,17 @@ pub struct FileWatch {
 
 /// The build that an update replaces.
 #[derive(Clone)]
-pub struct PreviousBuild {
-    pub sdk: SdkRole,
-    /// What it claims.
-    pub capabilities: BTreeSet<Capability>,
+pub enum PreviousBuild {
+    /// A build that can be started.
+    Runnable {
+        sdk: SdkRole,
+        /// What it claims.
+        capabilities: BTreeSet<Capability>,
+    },
+    /// What a build left on its device.
+    Stored(Arc<StoredInstallation>),
+    /// What a build left on its device cannot be used.
+    Unusable(MuseumError),
 }
 
 impl PreviousBuild {
@@ -75,7 +84,21 @@ impl PreviousBuild {
             Capability::Clock => time == TimeSource::Harness,
             capability => !matches!(capability, Capability::Reuse | Capability::SecondProcess),
         };
-        Self { sdk, capabilities: Capability::ALL.iter().copied().filter(claims).collect() }
+        Self::Runnable { sdk, capabilities: Capability::ALL.iter().copied().filter(claims).collect() }
+    }
+
+    /// What fills the role of the SDK.
+    pub(super) fn sdk(&self) -> Option<&SdkRole> {
+        if let Self::Runnable { sdk, .. } = self { Some(sdk) } else { None }
+    }
+
+    /// What it offers to scenarios.
+    pub(crate) fn offer(&self) -> PreviousOffer {
+        match self {
+            Self::Runnable { capabilities, .. } => PreviousOffer::Runnable(capabilities.clone()),
+            Self::Stored(stored) => PreviousOffer::Stored(stored.description.states.keys().copied().collect()),
+            Self::Unusable(_) => PreviousOffer::Unusable,
+        }
     }
 }
 

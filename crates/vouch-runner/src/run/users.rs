@@ -26,16 +26,23 @@ pub(super) struct Users {
     backend: BackendRole,
     /// Makes the ids unique where other runs may use the same cloud or backend.
     suffix: String,
+    /// The id of the vendor user of the first user, where it is given.
+    id_of_first: Option<String>,
     by_name: Mutex<HashMap<String, TestUser>>,
 }
 
 impl Users {
-    pub fn new(context: CaseContext, backend: BackendRole, shared_environment: bool) -> Self {
+    pub fn new(
+        context: CaseContext,
+        backend: BackendRole,
+        shared_environment: bool,
+        id_of_first: Option<String>,
+    ) -> Self {
         let suffix = match shared_environment {
             true => format!("-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]),
             false => String::new(),
         };
-        Self { context, backend, suffix, by_name: Mutex::default() }
+        Self { context, backend, suffix, id_of_first, by_name: Mutex::default() }
     }
 
     /// Creates the vendor users of the scenario.
@@ -46,12 +53,13 @@ impl Users {
             let name = given.users.first().map_or_else(|| "stranger".to_owned(), |name| self.external_id(name));
             self.context.vendor.add_user(given.realm(), &format!("{name}-{number}"), None).await?;
         }
-        for name in &given.users {
+        for (number, name) in given.users.iter().enumerate() {
             let external_id = self.external_id(name);
             let client_user_id = self.backend.client_user_id(&external_id);
             let mut id = None;
             if let Some(client_user_id) = &client_user_id {
-                id = self.context.vendor.add_user(given.realm(), client_user_id, None).await?;
+                let known = self.id_of_first.clone().filter(|_| number == 0);
+                id = self.context.vendor.add_user(given.realm(), client_user_id, known).await?;
             }
             if let Some(id) = &id {
                 self.context.redactor.id(id, format!("{name}.id"));

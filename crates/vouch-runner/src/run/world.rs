@@ -13,6 +13,7 @@ use super::expiries::lifetimes;
 use super::role_setup::RoleSetup;
 use super::sdk_client::SdkClient;
 use super::step_result::{StepError, StepResult};
+use super::stored_start::InstallationToUpdate;
 use super::users::Users;
 use super::vendor::Vendor;
 use crate::sut::{BackendLaunch, BackendRole, CloudRole, SutError};
@@ -29,7 +30,7 @@ use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::protocol::{Realm, Role};
 use vouch_spec::scenario::{Given, OwnProfile, Text};
-use vouch_spec::step::Expiries;
+use vouch_spec::step::{Expiries, Step};
 
 /// How far time moves at once while the app is in the foreground.
 const FOREGROUND_TICK: Duration = Duration::from_secs(600);
@@ -46,6 +47,8 @@ pub struct World {
     pub transcript: Transcript,
     pub faults: FaultInjector,
     pub(super) users: Arc<Users>,
+    /// What the previous build left on the device before the case.
+    stored: Option<InstallationToUpdate>,
     pub(super) device: Arc<Device>,
     pub(super) sdk: Arc<SdkClient>,
     pub(super) backends: Arc<Backends>,
@@ -75,13 +78,16 @@ pub(super) struct WorldOptions {
     pub crash_point: CrashPoint,
     /// The build that is installed at first.
     pub build: Build,
+    /// What the previous build left on the device before the case.
+    pub stored: Option<InstallationToUpdate>,
 }
 
 impl World {
     /// Starts everything except the process of the app.
     pub(super) async fn build(setup: &RoleSetup, options: WorldOptions) -> std::io::Result<Arc<Self>> {
         let faults = FaultInjector::default();
-        let context = context(setup, options.given, &options.conditions, &faults)?;
+        let stored = options.stored;
+        let context = context(setup, (options.given, stored.as_ref()), &options.conditions, &faults)?;
         let endpoints = endpoints(&context.proxy, &context.vendor, &context.profile, context.given.realm()).await?;
         let parts = DeviceParts {
             endpoints,
@@ -94,7 +100,8 @@ impl World {
             build: options.build,
         };
         let device = Arc::new(Device::new(setup, parts)?);
-        let users = Arc::new(Users::new(context.clone(), setup.backend.clone(), is_shared(setup)));
+        let id_of_first = stored.as_ref().map(|stored| stored.state().user.id.clone());
+        let users = Arc::new(Users::new(context.clone(), setup.backend.clone(), is_shared(setup), id_of_first));
         let timeouts = BackendTimeouts { from_app: setup.deadlines.call, to_vendor: setup.request_timeout };
         let backends = Arc::new(Backends::new(context.clone(), setup.backend.clone(), timeouts));
         let sdk = Arc::new(SdkClient::new(context.clone(), device.clone()));
@@ -119,6 +126,7 @@ impl World {
             transcript,
             faults,
             users,
+            stored,
             device,
             sdk,
             backends,
@@ -140,6 +148,12 @@ impl World {
     /// Creates the users of the scenario and starts the backend under test.
     pub(super) async fn prepare_users(&self) -> Result<(), StepError> {
         self.users.create().await?;
+        if let Some(stored) = &self.stored {
+            stored.adopt(&self.vendor)?;
+            stored.install(&self.device.storage).map_err(|error| {
+                StepError::Harness(format!("the stored installation of the previous build cannot be copied: {error}"))
+            })?;
+        }
         self.backends.prepare(&self.users).await?;
         for name in self.users.unknown_at_vendor() {
             self.make_vendor_user(&name).await?;
@@ -256,9 +270,17 @@ impl World {
         self.call_timeout
     }
 
-    /// Launches the app.
+    /// Launches the app, unless its build before the update is only stored.
     pub(super) async fn launch(&self) -> Result<(), StepError> {
+        if self.stored.is_some() {
+            return Ok(());
+        }
         Ok(self.device.launch().await?)
+    }
+
+    /// Whether the previous build did a step before it was stored. `index`: that of the step in the case.
+    pub(super) fn is_done(&self, index: usize, step: &Step) -> bool {
+        self.stored.as_ref().is_some_and(|stored| stored.start.replaces(index, step))
     }
 
     /// Every storage item of the device.
@@ -293,7 +315,7 @@ impl World {
 
 fn context(
     setup: &RoleSetup,
-    given: Given,
+    (given, stored): (Given, Option<&InstallationToUpdate>),
     conditions: &Conditions,
     faults: &FaultInjector,
 ) -> std::io::Result<CaseContext> {
@@ -303,7 +325,11 @@ fn context(
         None => setup.profile.clone(),
     };
     let clock = match &setup.cloud {
-        CloudRole::Simulated { .. } => Clock::new(setup.mode),
+        CloudRole::Simulated { .. } => match stored {
+            // The installation goes on at the time at which it was stored.
+            Some(stored) => Clock::starting_at(setup.mode, stored.state().captured_ms),
+            None => Clock::new(setup.mode),
+        },
         // The tokens of an external cloud carry real time.
         CloudRole::External(_) => Clock::starting_at(setup.mode, real_now_ms()),
     };

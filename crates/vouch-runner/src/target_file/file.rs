@@ -79,12 +79,17 @@ pub struct SdkSection {
     pub previous: Option<PreviousSection>,
 }
 
-/// The build of the SDK before the one under test: a program as in `[sdk]`, which keeps its data in the same storage.
+/// The build of the SDK before the one under test: a program as in `[sdk]`, which keeps its data in the same storage, or what it
+/// left there.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PreviousSection {
     /// The adapter's program and its arguments.
-    pub command: CommandLine,
+    #[serde(default)]
+    pub command: Option<CommandLine>,
+    /// In place of `command`, the folder of an installation that `vouch capture installation` stored.
+    #[serde(default)]
+    pub stored: Option<Spanned<PathBuf>>,
     /// Environment variables for the adapter.
     #[serde(default)]
     pub env: BTreeMap<String, String>,

@@ -22,7 +22,7 @@ use vouch_spec::text::{Decoder, Diagnostic, Key, Node, NodeKind, Source, toml};
 pub struct Target {
     pub sdk: Option<(String, SdkRole)>,
     /// The build of the SDK before the one under test.
-    pub previous: Option<SdkRole>,
+    pub previous: Option<PreviousSource>,
     /// Files and folders of the SDK's adapter, which are not the SDK's.
     pub adapter_files: Vec<PathBuf>,
     pub app: Option<(String, AppRole)>,
@@ -38,6 +38,14 @@ pub struct Target {
     pub waivers: Option<PathBuf>,
     /// The folder of the wire snapshots of this target.
     pub snapshots: Option<PathBuf>,
+}
+
+/// Where the build before the one under test comes from.
+#[derive(Clone)]
+pub enum PreviousSource {
+    Program(SdkRole),
+    /// The folder of a stored installation.
+    Stored(PathBuf),
 }
 
 impl Default for Target {

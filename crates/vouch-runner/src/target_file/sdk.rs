@@ -1,5 +1,6 @@
 //! Resolves the section `[sdk]` to a role.
 
+use super::PreviousSource;
 use super::file::{CommandLine, DeviceSection, HookSection, SdkSection};
 use super::resolve::Resolver;
 use crate::sut::{ConnectAddress, DeviceHook, DeviceSpec, Preset, Program, RemoteSdk, RemoteSpec, SdkRole, Transport};
@@ -56,14 +57,27 @@ impl Resolver<'_> {
         }))))
     }
 
-    /// The build before, which is a program on its standard input and output, as the build under test must be.
-    pub(super) fn previous(&self, section: &SdkSection) -> Option<SdkRole> {
+    /// The build before: a program on its standard input and output, as the build under test must be, or what it left.
+    pub(super) fn previous(&self, section: &SdkSection) -> Option<PreviousSource> {
         let previous = section.previous.clone()?;
         if section.connect.is_some() || section.listen.is_some() {
             let help = "remove [sdk.previous], or `connect` and `listen`";
             self.decoder.wrong(section.name.span, "a previous build cannot be reached over a connection yet", help);
         }
-        Some(SdkRole::Command(self.program_alone(previous.command, previous.env.into_iter().collect())))
+        let wrong = |message: &str| {
+            let help = "give `command`, its adapter, or `stored`, the folder of a stored installation";
+            self.decoder.wrong(section.name.span, message, help);
+            None
+        };
+        match (previous.command, previous.stored) {
+            (Some(command), None) => {
+                let program = self.program_alone(command, previous.env.into_iter().collect());
+                Some(PreviousSource::Program(SdkRole::Command(program)))
+            }
+            (None, Some(stored)) => Some(PreviousSource::Stored(self.folder.join(stored.value))),
+            (None, None) => wrong("[sdk.previous] names no build"),
+            (Some(_), Some(_)) => wrong("[sdk.previous] names a program and a stored installation"),
+        }
     }
 
     pub(super) fn program_alone(

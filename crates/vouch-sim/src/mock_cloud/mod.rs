@@ -3,6 +3,7 @@
 //!
 //! The cloud knows its own state and clock. It does not know scenarios, roles or how it is reached.
 
+mod adopted;
 mod api;
 mod idp;
 mod keys;
@@ -13,6 +14,7 @@ mod team;
 mod token;
 mod users;
 
+pub use adopted::SessionTokens;
 pub use keys::{KeyError, Keys};
 pub use policy::{Caller, CloudPolicy, DefaultCloudPolicy};
 pub use store::Store;

@@ -1,6 +1,7 @@
 //! The state of the mock cloud: teams, users, sessions. One lock guards it, and it is held for look-ups only. Signing and
 //! parsing happen outside the lock.
 
+use super::adopted::AdoptedTokens;
 use super::policy::CloudPolicy;
 use super::segmented_vec::SegmentedVec;
 use super::team::Team;
@@ -58,6 +59,7 @@ pub struct Store {
     user_ids: UserIds,
     /// When a refresh token was used first, in seconds since the epoch; only where there is a reuse interval.
     first_uses: HashMap<TokenGeneration, i64>,
+    pub(super) adopted: AdoptedTokens,
 }
 
 /// Makes the ids of users. All of them begin and end alike, so that who compares a part of two ids only, confuses users.
@@ -90,6 +92,7 @@ impl Store {
             used_sign_in_tokens: UsedTokens::default(),
             user_ids: UserIds { common: rand::random(), next: 0 },
             first_uses: HashMap::new(),
+            adopted: AdoptedTokens::default(),
         }
     }
 
@@ -106,6 +109,12 @@ impl Store {
     pub(super) fn set_api_key(&mut self, realm: Realm, key: &str) {
         if let Some((team, _)) = self.realms.get_mut(&realm) {
             key.clone_into(&mut team.key);
+        }
+    }
+
+    pub(super) fn set_team(&mut self, realm: Realm, team: Team) {
+        if let Some((own, _)) = self.realms.get_mut(&realm) {
+            *own = team;
         }
     }
 

@@ -134,7 +134,8 @@ pub(super) struct VerifiedSignInToken {
 
 /// The claims of an access token that this vendor signed. Times are the caller's to check.
 pub(super) fn access_claims(cloud: &CloudState, jwt: &str) -> Option<AccessClaims> {
-    cloud.keys.check(jwt).or_else(|| unsigned(cloud, jwt))
+    let own = cloud.keys.check(jwt).or_else(|| unsigned(cloud, jwt));
+    own.or_else(|| cloud.store.lock().adopted.access_claims(jwt))
 }
 
 /// The claims of a JWT that the policy accepts without the vendor's signature; the default policy accepts none.
@@ -219,8 +220,12 @@ fn long_prefix(bytes: usize) -> String {
     LONG_PREFIX_TEXT.repeat(bytes / LONG_PREFIX_TEXT.len())
 }
 
-/// What an authentic refresh token of this cloud names.
+/// What an authentic refresh token of this cloud, or one that it adopted, names.
 pub(super) fn read_refresh_token(cloud: &CloudState, token: &str) -> Option<TokenGeneration> {
+    read_own_refresh_token(cloud, token).or_else(|| cloud.store.lock().adopted.refresh_token(token))
+}
+
+fn read_own_refresh_token(cloud: &CloudState, token: &str) -> Option<TokenGeneration> {
     let plain = match cloud.behaviour.refresh_tokens {
         RefreshTokenFormat::Plain => Cow::Borrowed(token.get(long_prefix(cloud.behaviour.token_padding).len()..)?),
         RefreshTokenFormat::NeedsEscaping => {

@@ -4,7 +4,9 @@ use super::Disagreement;
 use crate::record::{CaseRecord, StepOutcome, StepRecord};
 use crate::run::event::Started;
 use crate::run::verdict::{CaseReport, Finding, Verdict};
-use crate::run::{CANNOT_INTERCEPT, NO_DEVICE_HOOK, NO_PREVIOUS_BUILD, PREVIOUS_UNCLAIMED, PlannedCase};
+use crate::run::{
+    CANNOT_INTERCEPT, NO_DEVICE_HOOK, NO_PREVIOUS_BUILD, PREVIOUS_UNCLAIMED, PlannedCase, STORED_INSTALLATION,
+};
 use std::collections::BTreeSet;
 use vouch_spec::protocol::Capability;
 use vouch_spec::scenario::Clauses;
@@ -146,6 +148,7 @@ fn skipped(case: &CaseReport, planned: &PlannedCase, started: &Started, reason: 
         None if reason.starts_with(CANNOT_INTERCEPT) => planned.traps(),
         None if reason.starts_with(NO_DEVICE_HOOK) => !planned.device.is_empty(),
         None if reason == NO_PREVIOUS_BUILD || reason.starts_with(PREVIOUS_UNCLAIMED) => planned.needs_previous(),
+        None if reason.starts_with(STORED_INSTALLATION) => planned.needs_previous(),
         // Only a cloud under test lacks what the mock cloud can do; a profile may lack one control.
         None => started.cloud_under_test || !planned.demands.is_empty(),
     };
