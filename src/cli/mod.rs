@@ -14,6 +14,8 @@ mod diff;
 mod doctor;
 #[cfg(feature = "explore")]
 mod explore;
+#[cfg(feature = "forecast")]
+mod forecast;
 mod history;
 mod init;
 #[cfg(feature = "load")]
@@ -129,6 +131,9 @@ enum Command {
     /// Run random sequences of actions, and check each against a model and all invariants.
     #[cfg(feature = "explore")]
     Explore(explore::Args),
+    /// Forecast how often users are signed out against their will, under a provider policy, in virtual months.
+    #[cfg(feature = "forecast")]
+    Forecast(forecast::Args),
     /// Run a load test of token exchange and refresh: every answer is checked, results are compared with thresholds.
     #[cfg(feature = "load")]
     Load(Box<load::args::Args>),
@@ -355,6 +360,8 @@ fn run_command() -> ExitCode {
         Command::Mutants(args) => mutants::run(&args),
         #[cfg(feature = "explore")]
         Command::Explore(args) => explore::run(&args),
+        #[cfg(feature = "forecast")]
+        Command::Forecast(args) => forecast::run(&args),
         #[cfg(feature = "load")]
         Command::Load(args) => load::run(*args),
         #[cfg(feature = "load")]

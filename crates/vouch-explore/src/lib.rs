@@ -29,6 +29,10 @@ mod walk;
 
 pub use action::Action;
 pub use action_list::all_actions;
+pub use in_process::ended_in_time;
+pub use memory_network::{http_response, wire_request};
+pub use memory_storage::{Disk, MemoryStorage};
 pub use planned_walk::PlannedWalk;
+pub use shrink::shrink_parts;
 pub use sut::{Mismatch, Parts};
 pub use walk::{Coverage, Possible, Step, Walked, random_walk, reachable, shrink, walk_along, words};

@@ -58,24 +58,36 @@ impl Network for ProcessNetwork {
     }
 }
 
+/// The link and the message of an SDK's request on the wire.
+///
+/// # Errors
+/// If the request cannot be written as HTTP.
+pub fn wire_request(call: HttpRequest) -> Result<(Link, WireRequest), NetworkError> {
+    let to = if call.host == Host::Api { Party::Api } else { Party::Auth };
+    let link = Link { from: Party::Sdk, to, realm: call.realm };
+    let mut headers = HeaderMap::new();
+    for (name, value) in &call.headers {
+        let value = HeaderValue::from_str(value).map_err(|_| NetworkError::ConnectionLost)?;
+        headers.append(HeaderName::from_static(name), value);
+    }
+    let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
+    Ok((link, WireRequest { method, path: call.path, headers, body: Bytes::from(call.body) }))
+}
+
+/// A response from the wire, as an SDK reads it.
+pub fn http_response(reply: &WireResponse) -> HttpResponse {
+    let retry_after = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+    HttpResponse {
+        status: reply.status.as_u16(),
+        retry_after: retry_after.map(Duration::from_secs),
+        body: reply.body.to_vec(),
+    }
+}
+
 impl MemoryNetwork {
     async fn exchange(&self, call: HttpRequest) -> Result<HttpResponse, NetworkError> {
-        let to = if call.host == Host::Api { Party::Api } else { Party::Auth };
-        let link = Link { from: Party::Sdk, to, realm: call.realm };
-        let mut headers = HeaderMap::new();
-        for (name, value) in &call.headers {
-            let value = HeaderValue::from_str(value).map_err(|_| NetworkError::ConnectionLost)?;
-            headers.append(HeaderName::from_static(name), value);
-        }
-        let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
-        let request = WireRequest { method, path: call.path, headers, body: Bytes::from(call.body) };
-        let reply = self.pass(link, request).await?;
-        let retry_after = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        Ok(HttpResponse {
-            status: reply.status.as_u16(),
-            retry_after: retry_after.map(Duration::from_secs),
-            body: reply.body.to_vec(),
-        })
+        let (link, request) = wire_request(call)?;
+        Ok(http_response(&self.pass(link, request).await?))
     }
 
     pub fn proxy(&self) -> &RecordingProxy {

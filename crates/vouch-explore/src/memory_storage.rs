@@ -9,12 +9,13 @@ use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::text::lossy;
 
 /// The storage of a device. It outlives the processes that write to it.
-pub(super) type Disk = Arc<Mutex<BTreeMap<(Area, String), Vec<u8>>>>;
+pub type Disk = Arc<Mutex<BTreeMap<(Area, String), Vec<u8>>>>;
 
 /// The storage as one process accesses it.
-pub(super) struct MemoryStorage {
+pub struct MemoryStorage {
     pub disk: Disk,
     pub life: ProcessLifetime,
+    /// Whether secure storage is locked.
     pub locked: Arc<AtomicBool>,
 }
 

@@ -5,6 +5,8 @@ mod calls;
 mod concurrency;
 mod perform;
 
+pub use perform::ended_in_time;
+
 use super::action::{Person, Place};
 use super::backend_requests::WalkBackend;
 use super::memory_network::{MemoryNetwork, ProcessNetwork};

@@ -307,6 +307,11 @@ impl InProcess {
 const TURNS: usize = 1000;
 
 async fn in_time(call: impl Future<Output = Observation>) -> Observation {
+    ended_in_time(call).await.unwrap_or(Observation::Never)
+}
+
+/// The result of a call in memory; none if the call does not end.
+pub async fn ended_in_time<T>(call: impl Future<Output = T>) -> Option<T> {
     let for_ever = async {
         for _ in 0..TURNS {
             tokio::task::yield_now().await;
@@ -314,7 +319,7 @@ async fn in_time(call: impl Future<Output = Observation>) -> Observation {
     };
     tokio::select! {
         biased;
-        seen = call => seen,
-        () = for_ever => Observation::Never,
+        seen = call => Some(seen),
+        () = for_ever => None,
     }
 }

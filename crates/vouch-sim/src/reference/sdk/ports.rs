@@ -3,6 +3,7 @@
 use crate::wire::{BodyError, read_body};
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use rand::Rng;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -115,6 +116,10 @@ pub trait Time: Send + Sync {
     /// The same for a timer that no call waits for. Returns whether it may go on; a device without timers answers no at once.
     async fn sleep_in_background(&self, _: Duration) -> bool {
         false
+    }
+    /// A random number in 0..1, for the delays between attempts.
+    fn chance(&self) -> f64 {
+        rand::rng().random_range(0.0..1.0)
     }
 }
 

@@ -5,7 +5,6 @@ use super::ports::{Host, HttpRequest, ProcessLock, Section};
 use super::record::{Record, Secret, TokenRecord};
 use super::{Refresh, Result, Sdk, SdkError};
 use futures_util::FutureExt;
-use rand::Rng;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vouch_spec::protocol::ErrorKind;
@@ -131,7 +130,7 @@ impl Sdk {
             let RefreshOutcome::Temporary { retry_after } = outcome else {
                 return self.conclude(epoch, session, outcome);
             };
-            let chance = rand::rng().random_range(0.0..1.0);
+            let chance = self.device.time.chance();
             let Some(wait) = self.device.policy.retry_refresh_after(tries, retry_after, chance) else {
                 if let Some(wait) = retry_after {
                     let end = self.device.time.now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(0));

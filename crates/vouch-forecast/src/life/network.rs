@@ -1,0 +1,203 @@
+//! The network of a device: each exchange takes its time, and may be lost, refused, or cut off by the end of the process.
+
+use super::time::DeviceTime;
+use super::timeline::exponential;
+use crate::cause::Cause;
+use crate::policy::Life;
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use std::sync::Arc;
+use vouch_explore::{http_response, wire_request};
+use vouch_sim::mock_cloud::MockCloud;
+use vouch_sim::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NetworkError, ProcessLifetime};
+use vouch_spec::operation::Operation;
+use vouch_spec::profile::{IdpCall, Profile};
+
+/// The network between one device and its provider. It outlives the processes of the app.
+pub(super) struct DeviceNetwork {
+    pub cloud: MockCloud,
+    pub time: Arc<DeviceTime>,
+    pub life: Life,
+    pub profile: Arc<Profile>,
+    pub state: Mutex<NetworkStatus>,
+}
+
+pub(super) struct NetworkStatus {
+    random: SmallRng,
+    /// No connection until this true time.
+    pub offline_until_ms: i64,
+    /// The process ends at this true time.
+    pub killed_at_ms: Option<i64>,
+    /// No fate but answers: for the first sign-in.
+    pub calm: bool,
+    pub trouble: Trouble,
+    /// What happened to each exchange of the call, for a replay.
+    pub fates: Vec<(Operation, Fate)>,
+}
+
+/// What disturbed the session since it was last seen well.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Trouble {
+    /// The client did not learn the newest refresh token. Nothing that comes later explains the end of the session better.
+    pub token_lost: Option<Cause>,
+    /// The last other disturbance.
+    pub last: Option<Cause>,
+}
+
+/// What happens to one exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Answered,
+    RequestLost,
+    AnswerLost,
+    ServerError,
+    /// The process ends before the server gets the request.
+    KilledBefore,
+    /// The process ends after the server did its part, before it has the answer.
+    KilledAfter,
+    /// There is no connection.
+    Offline,
+}
+
+impl NetworkStatus {
+    pub fn new() -> Self {
+        Self {
+            random: SmallRng::seed_from_u64(0),
+            offline_until_ms: i64::MIN,
+            killed_at_ms: None,
+            calm: true,
+            trouble: Trouble::default(),
+            fates: Vec::new(),
+        }
+    }
+
+    /// Starts the random numbers of a visit.
+    pub fn seed(&mut self, seed: u64) {
+        self.random = SmallRng::seed_from_u64(seed);
+    }
+}
+
+/// The network of one process.
+pub(super) struct ProcessNetwork {
+    pub network: Arc<DeviceNetwork>,
+    pub process: ProcessLifetime,
+}
+
+#[async_trait]
+impl Network for ProcessNetwork {
+    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NetworkError> {
+        if self.process.is_over() {
+            return Err(NetworkError::ConnectionLost);
+        }
+        // A caller that sends in a loop must not keep the thread.
+        tokio::task::yield_now().await;
+        let operation = self.network.operation(&call);
+        let (fate, answer) = self.network.exchange(call);
+        if matches!(fate, Fate::KilledBefore | Fate::KilledAfter) {
+            self.process.end();
+        }
+        self.network.note(operation, fate);
+        answer
+    }
+}
+
+impl DeviceNetwork {
+    fn operation(&self, call: &HttpRequest) -> Operation {
+        if call.host == Host::Api {
+            return Operation::Api;
+        }
+        let method = call.method.parse().unwrap_or_default();
+        match self.profile.recognise(&method, &call.path, call.body.as_bytes()) {
+            Some((IdpCall::Exchange, _)) => Operation::Exchange,
+            Some((IdpCall::Refresh, _)) => Operation::Refresh,
+            None => Operation::Stray,
+        }
+    }
+
+    /// Performs one exchange.
+    fn exchange(&self, call: HttpRequest) -> (Fate, Result<HttpResponse, NetworkError>) {
+        let lost = Err(NetworkError::ConnectionLost);
+        let half = self.life.round_trip / 2;
+        let (fate, resets) = {
+            let mut state = self.state.lock();
+            if self.time.true_ms() < state.offline_until_ms {
+                return (Fate::Offline, lost);
+            }
+            (state.draw(&self.life), state.random.random::<f64>() < self.life.resets)
+        };
+        if self.dies_within(half) {
+            return (Fate::KilledBefore, lost);
+        }
+        self.time.pass(half);
+        match fate {
+            Fate::RequestLost => (fate, self.lose(resets)),
+            Fate::ServerError => {
+                self.time.pass(half);
+                (fate, Ok(HttpResponse { status: 503, retry_after: None, body: vec![] }))
+            }
+            _ => {
+                let answer = wire_request(call).map(|(link, request)| self.cloud.answer_now(link, &request));
+                if self.dies_within(half) {
+                    return (Fate::KilledAfter, lost);
+                }
+                self.time.pass(half);
+                match fate {
+                    Fate::AnswerLost => (fate, self.lose(resets)),
+                    _ => (fate, answer.map(|answer| http_response(&answer))),
+                }
+            }
+        }
+    }
+
+    /// The connection is gone for a while. The client notices at once, or at its time-out.
+    fn lose(&self, resets: bool) -> Result<HttpResponse, NetworkError> {
+        let mut state = self.state.lock();
+        let outage = exponential(&mut state.random, self.life.outage_after_loss);
+        state.offline_until_ms = state.offline_until_ms.max(self.time.after(outage));
+        drop(state);
+        if resets {
+            return Err(NetworkError::ConnectionLost);
+        }
+        self.time.pass(self.life.timeout);
+        Err(NetworkError::Timeout)
+    }
+
+    /// Whether the process ends within this time; if so, the clock stands at its end.
+    fn dies_within(&self, time: std::time::Duration) -> bool {
+        let killed_at_ms = self.state.lock().killed_at_ms;
+        let Some(at_ms) = killed_at_ms.filter(|at_ms| *at_ms <= self.time.after(time)) else { return false };
+        self.time.pass_until(at_ms);
+        true
+    }
+
+    fn note(&self, operation: Operation, fate: Fate) {
+        let mut state = self.state.lock();
+        state.fates.push((operation, fate));
+        match fate {
+            _ if operation != Operation::Refresh => {}
+            Fate::Answered => {}
+            Fate::AnswerLost | Fate::KilledAfter => state.trouble.token_lost = Some(Cause::of(fate)),
+            Fate::Offline | Fate::RequestLost | Fate::ServerError | Fate::KilledBefore => {
+                state.trouble.last = Some(Cause::of(fate));
+            }
+        }
+    }
+}
+
+impl NetworkStatus {
+    fn draw(&mut self, life: &Life) -> Fate {
+        let drawn: f64 = self.random.random();
+        if self.calm {
+            return Fate::Answered;
+        }
+        let (lost, answer) = (life.lost_requests, life.lost_requests + life.lost_answers);
+        match drawn {
+            drawn if drawn < lost => Fate::RequestLost,
+            drawn if drawn < answer => Fate::AnswerLost,
+            drawn if drawn < answer + life.server_errors => Fate::ServerError,
+            _ => Fate::Answered,
+        }
+    }
+}

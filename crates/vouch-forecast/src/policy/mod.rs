@@ -1,0 +1,138 @@
+//! The policy file (TOML): how the identity provider treats sessions, and how devices live. See `docs/forecast.md`.
+//!
+//! A file states only what differs from the defaults, which are a file too ([`DEFAULTS`]). This module knows no simulation.
+
+mod file;
+mod provider;
+
+pub use provider::ProviderPolicy;
+
+use file::PolicyFile;
+use std::time::Duration;
+use vouch_spec::text::{Decoder, Diagnostic, Key, Node, NodeKind, Source, toml};
+
+/// The policy file with every default and its source.
+pub const DEFAULTS: &str = include_str!("default.toml");
+
+/// A resolved policy file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// In tables and plots.
+    pub name: String,
+    pub provider: Provider,
+    pub life: Life,
+}
+
+/// How the identity provider treats sessions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provider {
+    pub access_token: Duration,
+    /// Whether a refresh brings a new refresh token.
+    pub rotates: bool,
+    /// How long a refresh token that was rotated out may be used again.
+    pub grace: Duration,
+    /// Whether it stays good until its successor is used (IDP-8).
+    pub keeps_predecessor: bool,
+    /// Whether its use ends the session.
+    pub detects_reuse: bool,
+    pub idle_limit: Option<Duration>,
+    pub session_lifetime: Option<Duration>,
+    pub revocations_per_month: f64,
+}
+
+/// How a device lives. Rates are those of one device; shares are of 0 to 1; a month has 30 days.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Life {
+    pub uses_per_day: f64,
+    pub calls_per_use: u32,
+    pub call_gap: Duration,
+    pub wakes_per_day: f64,
+    pub wake_length: Duration,
+    pub kills_per_wake: f64,
+    pub crashes_per_use: f64,
+    pub cold_starts: f64,
+    pub round_trip: Duration,
+    pub lost_requests: f64,
+    pub lost_answers: f64,
+    pub server_errors: f64,
+    pub resets: f64,
+    pub timeout: Duration,
+    pub outage_after_loss: Duration,
+    pub offline_per_day: f64,
+    pub offline_length: Duration,
+    pub reboots_per_month: f64,
+    pub until_unlock: Duration,
+    pub updates_per_month: f64,
+    pub clock_errors_per_month: f64,
+    pub clock_error: Duration,
+    pub clock_error_length: Duration,
+    pub dormant_per_month: f64,
+    pub dormant_length: Duration,
+}
+
+impl Policy {
+    /// Parses a policy file. The error contains every problem of the file.
+    pub fn parse(source: &Source) -> Result<Self, Vec<Diagnostic>> {
+        let (tree, mut problems) = toml::parse(source);
+        let decoder = Decoder::new(source);
+        let (defaults, _) = toml::parse(&Source::new("default.toml", DEFAULTS));
+        let whole = with_defaults(&tree, &defaults);
+        let file: Option<PolicyFile> = if problems.is_empty() { decoder.decode(&whole) } else { None };
+        let policy = file.map(|file| file.resolve(&decoder));
+        problems.extend(decoder.finish());
+        policy.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let parsed = Self::parse(&Source::new("default.toml", ""));
+        // A test parses the defaults.
+        parsed.unwrap_or_else(|problems| unreachable!("the defaults are valid: {problems:?}"))
+    }
+}
+
+/// A tree with the entries of the defaults that it does not have itself. What is wrong in it stays as it is.
+fn with_defaults(tree: &Node, defaults: &Node) -> Node {
+    let (Some(own), Some(defaults)) = (tree.as_map(), defaults.as_map()) else { return tree.clone() };
+    let mut entries: Vec<(Key, Node)> = Vec::new();
+    for (key, node) in own {
+        let default = defaults.iter().find(|(other, _)| other.name == key.name);
+        entries.push((key.clone(), default.map_or_else(|| node.clone(), |(_, default)| with_defaults(node, default))));
+    }
+    let is_missing = |(key, _): &&(Key, Node)| own.iter().all(|(other, _)| other.name != key.name);
+    entries.extend(defaults.iter().filter(is_missing).cloned());
+    Node::new(NodeKind::Map(entries), tree.span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Policy, Vec<String>> {
+        let parsed = Policy::parse(&Source::new("policy.toml", text));
+        parsed.map_err(|problems| problems.into_iter().map(|problem| problem.message).collect())
+    }
+
+    #[test]
+    fn a_file_states_only_what_differs_from_the_defaults() {
+        let policy = parse("[provider]\ngrace = \"30s\"\n[life]\nusesPerDay = 4\n").expect("valid");
+        let default = Policy::default();
+        assert_eq!(policy.provider, Provider { grace: Duration::from_secs(30), ..default.provider.clone() });
+        assert_eq!(policy.life, Life { uses_per_day: 4.0, ..default.life.clone() });
+        assert_eq!(parse("").expect("valid"), default);
+        assert_eq!(parse(DEFAULTS).expect("valid"), default);
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once_and_with_its_key() {
+        let found = parse(
+            "[provider]\ngrace = \"1500ms\"\nrotation = \"sometimes\"\nidleLimit = \"soon\"\n[life]\nlostAnswers = 1.2\nusesPerDay = -1\n",
+        );
+        let found = found.expect_err("five mistakes");
+        assert_eq!(found.len(), 5, "{found:?}");
+        let found = parse("[provider]\ngrasce = \"1s\"\n").expect_err("an unknown key");
+        assert!(found[0].contains("grasce"), "{found:?}");
+        assert!(parse("[life]\nlostAnswers = 0.6\nlostRequests = 0.6\n").is_err(), "more than all exchanges are lost");
+    }
+}

@@ -1,0 +1,25 @@
+//! Views of forecasts.
+
+mod json;
+mod text;
+
+pub use json::json;
+pub use text::text;
+
+use crate::statistics::Rate;
+
+/// A rate with as many digits as a reader needs.
+fn short(rate: f64) -> String {
+    match rate {
+        rate if !rate.is_finite() => "?".into(),
+        0.0 => "0".into(),
+        rate if rate < 10.0 => format!("{rate:.2}"),
+        rate if rate < 100.0 => format!("{rate:.1}"),
+        rate => format!("{rate:.0}"),
+    }
+}
+
+/// The 95 % interval.
+fn interval(rate: &Rate) -> String {
+    format!("{} to {}", short(rate.low), short(rate.high))
+}

@@ -1,0 +1,95 @@
+//! Tables for the console, at most 80 columns wide.
+
+use super::{interval, short};
+use crate::cause::{Cause, Ending};
+use crate::forecast::Forecast;
+use crate::statistics::Rate;
+use std::fmt::Write;
+use vouch_spec::text::OutsideText;
+
+/// The table of one forecast by cause, or the comparison of several.
+pub fn text(forecasts: &[Forecast]) -> String {
+    match forecasts {
+        [] => String::new(),
+        [forecast] => one(forecast),
+        several => comparison(several),
+    }
+}
+
+/// What was forecast.
+fn heading(forecast: &Forecast) -> String {
+    let (devices, days) = (forecast.devices.len(), forecast.days);
+    let of = if forecast.is_whole() { String::new() } else { format!(" of {}", forecast.asked) };
+    format!("{devices}{of} devices × {days} days, seed {}", forecast.seed)
+}
+
+const UNIT: &str = "per 1,000 devices and month of 30 days, with 95 % confidence intervals";
+
+fn one(forecast: &Forecast) -> String {
+    let mut out = String::new();
+    let name = OutsideText::line(&forecast.policy.name);
+    let _ = writeln!(out, "{} under the policy {}: {}", forecast.build, name.as_str(), heading(forecast));
+    let _ = writeln!(out, "{UNIT}\n");
+    let _ = writeln!(out, "  {:<36}{:>8}  {:>18}{:>7}{:>8}", "cause", "rate", "interval", "count", "devices");
+    let mut row = |name: &str, rate: &Rate| {
+        let _ = writeln!(
+            out,
+            "  {name:<36}{:>8}  {:>18}{:>7}{:>8}",
+            short(rate.rate),
+            interval(rate),
+            rate.events,
+            rate.devices
+        );
+    };
+    let causes = forecast.causes();
+    for (cause, rate) in causes.iter().filter(|(cause, _)| !cause.is_ordered()) {
+        row(cause.words(), rate);
+    }
+    row("all that the provider did not order", &forecast.involuntary());
+    for (cause, rate) in causes.iter().filter(|(cause, _)| cause.is_ordered()) {
+        row(cause.words(), rate);
+    }
+    row("all", &forecast.all());
+    row("  re-authentications", &forecast.of_ending(Ending::Reauthentication));
+    row("  sign-outs", &forecast.of_ending(Ending::SignOut));
+    let _ = writeln!(
+        out,
+        "\n{} calls, {} of them without an answer of 200; {} refreshes, {} sign-ins",
+        forecast.calls, forecast.failed_calls, forecast.refreshes, forecast.sign_ins
+    );
+    out
+}
+
+/// The longest name of a row, in characters.
+const NAME: usize = 29;
+
+fn comparison(forecasts: &[Forecast]) -> String {
+    let mut out = String::new();
+    if let Some(first) = forecasts.first() {
+        let _ = writeln!(out, "{}", heading(first));
+    }
+    let _ = writeln!(out, "{UNIT}\n");
+    let _ = writeln!(out, "     {:<NAME$}{:>23}{:>22}", "", "not ordered by", "");
+    let _ = writeln!(out, "     {:<NAME$}{:>23}{:>22}", "build, policy", "the provider", "all");
+    for (number, forecast) in forecasts.iter().enumerate() {
+        let name = OutsideText::line_up_to(&format!("{}, {}", forecast.build, forecast.policy.name), NAME);
+        let cell = |rate: Rate| format!("{} ({})", short(rate.rate), interval(&rate));
+        let (own, all) = (cell(forecast.involuntary()), cell(forecast.all()));
+        let _ = writeln!(out, "{:>4} {:<NAME$}{own:>23}{all:>22}", number + 1, name.as_str());
+    }
+    for (part, group) in forecasts.chunks(5).enumerate() {
+        by_cause(&mut out, part * 5, group);
+    }
+    out
+}
+
+/// The rates of each cause, a column for each forecast.
+fn by_cause(out: &mut String, before: usize, forecasts: &[Forecast]) {
+    let numbers: String = (1..=forecasts.len()).map(|number| format!("{:>9}", before + number)).collect();
+    let _ = writeln!(out, "\n  {:<30}{numbers}", "cause");
+    let occurs = |cause: &Cause| forecasts.iter().any(|forecast| forecast.rate(|loss| loss.cause == *cause).events > 0);
+    for cause in Cause::ALL.into_iter().filter(occurs) {
+        let rates = forecasts.iter().map(|forecast| short(forecast.rate(|loss| loss.cause == cause).rate));
+        let _ = writeln!(out, "  {:<30}{}", cause.words(), rates.map(|rate| format!("{rate:>9}")).collect::<String>());
+    }
+}

@@ -1,0 +1,192 @@
+//! `vouch forecast`.
+
+use super::signals::{INTERRUPTED, stop_on_interrupt};
+use super::stdout::Out;
+use super::{CliError, Done, mutant, runtime};
+use crate::Error;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use vouch_forecast::policy::DEFAULTS;
+use vouch_forecast::{Build, Forecast, ForecastError, Policy, Settings, forecast, report};
+use vouch_runner::report::print_stderr;
+use vouch_sim::mutant::Mutation;
+use vouch_sim::reference::adapter::ReferenceSdk;
+use vouch_sim::variant;
+use vouch_spec::text::{Diagnostics, Source};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// A policy file: the provider's policy and the life of devices. May be repeated, to compare. Default: the built-in policy.
+    #[arg(short, long = "policy", value_name = "FILE")]
+    policies: Vec<PathBuf>,
+
+    /// Print the built-in policy, with the source of each value, and end. A policy file states only what differs from it.
+    #[arg(long)]
+    print_policy: bool,
+
+    /// Number of devices.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    devices: u32,
+
+    /// Days that each device lives.
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: u32,
+
+    /// Also forecast this mutant of the reference SDK. May be repeated. `vouch mutants` lists them.
+    #[arg(short, long = "mutant", value_name = "NAME")]
+    mutants: Vec<String>,
+
+    /// Also forecast this legitimate variant of the reference SDK. May be repeated.
+    #[arg(long = "variant", value_name = "NAME")]
+    variants: Vec<String>,
+
+    /// The SDK of this target file. Not supported yet: the reference SDK and its mutants and variants are.
+    #[arg(short, long, value_name = "FILE")]
+    target: Option<PathBuf>,
+
+    /// Random seed. Policies and builds are compared on devices that live alike.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+
+    /// Number of threads. By default one per core.
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+
+    /// Write the results as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Show no progress.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+pub fn run(args: &Args) -> Done {
+    if args.print_policy {
+        write!(Out, "{DEFAULTS}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.target.is_some() {
+        return Err(CliError::Usage(
+            "`vouch forecast` cannot forecast the SDK of a target file yet; without --target it forecasts the reference SDK, \
+             and with --mutant or --variant a build like yours"
+                .into(),
+        ));
+    }
+    let (policies, builds) = (policies(args)?, builds(args)?);
+    let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let settings = Settings { devices: args.devices, days: args.days, seed: args.seed, jobs };
+    // It must live as long as signals are to be heard.
+    let runtime = runtime()?;
+    let stop = runtime.block_on(async { stop_on_interrupt() });
+    let pairs: Vec<_> = builds.iter().flat_map(|build| policies.iter().map(move |policy| (build, policy))).collect();
+    let mut forecasts = Vec::new();
+    for (number, (build, policy)) in pairs.iter().enumerate() {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let mut progress = Progress::new(args.quiet, number, pairs.len(), settings.devices);
+        let forecast = forecast(policy, build, settings, &stop, |done| progress.show(done));
+        progress.end();
+        forecasts.push(forecast?);
+    }
+    show(args, &forecasts, &stop)
+}
+
+fn show(args: &Args, forecasts: &[Forecast], stop: &AtomicBool) -> Done {
+    write!(Out, "{}", report::text(forecasts))?;
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string_pretty(&report::json(forecasts)).unwrap_or_default() + "\n";
+        write_file(path, &text)?;
+    }
+    if stop.load(Ordering::Relaxed) {
+        print_stderr("interrupted; the figures are those of the devices that were done");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
+    let cannot = |error| CliError::Environment(format!("cannot write {}: {error}", path.display()));
+    std::fs::write(path, text).map_err(cannot)
+}
+
+/// The policies of the files; the built-in one where there is no file.
+fn policies(args: &Args) -> Result<Vec<Policy>, CliError> {
+    if args.policies.is_empty() {
+        return Ok(vec![Policy::default()]);
+    }
+    let (mut policies, mut problems) = (Vec::new(), Vec::new());
+    for path in &args.policies {
+        let source = Source::read(path).map_err(|error| CliError::Usage(error.to_string()))?;
+        match Policy::parse(&source) {
+            Ok(policy) => policies.push(policy),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(policies) } else { Err(CliError::Files(Diagnostics(problems).tidy())) }
+}
+
+/// The reference, and the mutants and variants of it.
+fn builds(args: &Args) -> Result<Vec<Build>, CliError> {
+    let mut builds = vec![Build { name: "reference".into(), sdk: Arc::new(ReferenceSdk) }];
+    let mut add = |name: &str, part: Mutation| match part {
+        Mutation::Sdk(sdk) => {
+            builds.push(Build { name: name.to_owned(), sdk });
+            Ok(())
+        }
+        other => {
+            let role = other.word();
+            Err(CliError::Usage(format!("`{name}` is of the role {role}; a forecast has a build of the SDK")))
+        }
+    };
+    for name in &args.mutants {
+        add(name, mutant(name)?.mutation)?;
+    }
+    for name in &args.variants {
+        add(name, variant::named(name).ok_or_else(|| Error::unknown_variant(name))?.part)?;
+    }
+    Ok(builds)
+}
+
+impl From<ForecastError> for CliError {
+    fn from(error: ForecastError) -> Self {
+        match error {
+            ForecastError::CannotSignIn(_) => CliError::NotReady(error.to_string()),
+            _ => CliError::Environment(error.to_string()),
+        }
+    }
+}
+
+/// The progress on a terminal.
+struct Progress {
+    terminal: Option<console::Term>,
+    of: String,
+    devices: u32,
+}
+
+impl Progress {
+    fn new(quiet: bool, number: usize, of: usize, devices: u32) -> Self {
+        let terminal = console::Term::stderr();
+        let of = if of > 1 { format!("forecast {} of {of}: ", number + 1) } else { String::new() };
+        Self { terminal: Some(terminal).filter(|terminal| !quiet && terminal.is_term()), of, devices }
+    }
+
+    fn show(&mut self, done: u32) {
+        if let Some(terminal) = &self.terminal {
+            // What cannot be shown is lost.
+            let _ = terminal.clear_line();
+            let _ = terminal.write_str(&format!("{}{done} of {} devices", self.of, self.devices));
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(terminal) = &self.terminal {
+            let _ = terminal.clear_line();
+        }
+    }
+}
