@@ -1,6 +1,7 @@
 //! The options of `vouch load`.
 
 use crate::cli::load::output_files::ReportPaths;
+use crate::cli::load::presets::Preset;
 use crate::cli::load::recorder::RecordArgs;
 use crate::cli::load::shared::{environment, region};
 use clap::ValueEnum;
@@ -16,6 +17,15 @@ use vouch_spec::protocol::{Environment, Region};
 pub struct Args {
     /// The load file. Default: the load is described by the options alone.
     pub file: Option<PathBuf>,
+
+    /// A load that the program brings along, in place of a load file. Other options change it, for example
+    /// `--arrivals`. `--print-preset` shows its file.
+    #[arg(long, value_name = "NAME", value_enum, conflicts_with = "file")]
+    pub preset: Option<Preset>,
+
+    /// Print the load file of `--preset`, to start one of your own from, and end.
+    #[arg(long, requires = "preset")]
+    pub print_preset: bool,
 
     /// The target file. The load goes to its cloud, and through its backend if it has one. Default: Vouch starts the mock
     /// cloud and loads it.

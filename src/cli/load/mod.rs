@@ -3,16 +3,19 @@
 pub mod args;
 mod baseline;
 mod output_files;
+mod presets;
 pub(super) mod recorder;
 pub(super) mod shared;
 
 use self::args::{Args, Bounds, ProgressMode};
 use self::output_files::OutputFiles;
+use self::presets::Preset;
 use self::recorder::Recorder;
 use self::shared::{PreparedLoad, exit_code, load_error, profile, workers};
 use crate::cli::signals::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::stdout::Out;
 use crate::cli::{CliError, Done, argument_texts, runtime, target};
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,14 +29,23 @@ use vouch_spec::text::{Diagnostics, Source};
 
 /// Reads and checks a load file.
 pub(super) fn read_file(path: &Path) -> Result<LoadFile, CliError> {
-    let source = Source::read(path).map_err(|error| CliError::Usage(error.to_string()))?;
-    LoadFile::parse(&source).map_err(|problems| CliError::Files(Diagnostics(problems).tidy()))
+    parse(&Source::read(path).map_err(|error| CliError::Usage(error.to_string()))?)
+}
+
+fn parse(source: &Source) -> Result<LoadFile, CliError> {
+    LoadFile::parse(source).map_err(|problems| CliError::Files(Diagnostics(problems).tidy()))
 }
 
 pub(in crate::cli) fn run(args: Args) -> Done {
-    let file = match &args.file {
-        None => LoadFile::default(),
-        Some(path) => read_file(path)?,
+    let preset = args.preset.map(Preset::source);
+    if let Some(source) = preset.as_ref().filter(|_| args.print_preset) {
+        write!(Out, "{}", source.text())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let file = match (&args.file, &preset) {
+        (Some(path), _) => read_file(path)?,
+        (None, Some(source)) => parse(source)?,
+        (None, None) => LoadFile::default(),
     };
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
