@@ -34,7 +34,7 @@ impl Site {
             clock: Clock::new(ClockMode::Real),
             redactor: Redactor::closed(),
             behaviour: CloudBehaviour::default(),
-            profile: profile.clone(),
+            profile: profile.clone().into(),
             policy: Arc::new(vouch_sim::mock_cloud::DefaultCloudPolicy),
         })
         .with_response_templates();

@@ -219,8 +219,19 @@ fn cases_that_need_a_missing_hook_are_skipped() {
 fn updates_from_every_release_pass() {
     for target in ["update-from-1.toml", "update-from-3.toml"] {
         let out = run(&format!("adapters/python/{target}"), &["-f", "UPD"]);
-        assert!(out.contains("4 satisfied, 0 violated, 0 not tested"), "{target}: {out}");
+        assert!(out.contains("5 satisfied, 0 violated, 0 not tested"), "{target}: {out}");
     }
+}
+
+#[test]
+fn an_update_that_drops_sessions_of_the_older_wire_violates_upd_5_and_where_the_target_names_that_wire_upd_1() {
+    let right = "session.profile in (self.name, \"gcip\")";
+    let folder = faulty_copy("adapters/python", "signin/junction.py", right, "session.profile == self.name");
+    fails(folder.path(), "UPD-5", &["-f", "update-from-older-wire"]);
+    let target = folder.path().join("vouch.toml");
+    let text = std::fs::read_to_string(&target).expect("readable");
+    std::fs::write(&target, text + "profile = \"gcip\"\n").expect("writable");
+    fails(folder.path(), "UPD-1", &["-f", "update-on-hold"]);
 }
 
 #[test]

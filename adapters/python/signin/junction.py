@@ -21,6 +21,10 @@ class Junction(Profile):
     def refresh(self, session):
         return _request(session.place, grant_type="refresh_token", refresh_token=session.refresh_token)
 
+    def can_go_on(self, session):
+        """Sessions of `gcip` go on: both refresh at the same identity provider, by other names and at another host."""
+        return session.profile in (self.name, "gcip")
+
     def error_word(self, fields):
         """`{"detail": {"error_type": WORD}}`"""
         detail = fields.get("detail")

@@ -181,9 +181,12 @@ class Updates(Gcip):
         self.assertEqual("notSignedIn", app.kind("request", **REQUEST))
         app.kill()
 
-    def test_a_session_of_the_other_profile_means_signed_out_cleanly(self):
+    def test_a_session_goes_on_under_the_current_profile(self):
         self.signed_in().kill()
-        self.assert_signed_out(profile="junction")
+        app = self.launch(profile="junction")
+        self.assertEqual((BY_TOKEN, ADA, 200), (app.status(), app.user(), app.get()))
+
+    def test_a_session_of_a_later_profile_means_signed_out_cleanly(self):
         self.signed_in().kill()
         of_gcip = self.record()
         of_junction = of_gcip | {"profile": "junction", "public_key": None, "tenant_id": None}
@@ -193,12 +196,13 @@ class Updates(Gcip):
         app = self.signed_in()
         self.assertEqual((BY_TOKEN, 200), (app.status(), app.get()))
 
-    def test_a_session_on_hold_changes_profiles_no_better(self):
+    def test_a_session_on_hold_stays_on_hold_under_the_current_profile(self):
         app = self.signed_in()
         self.cloud.script = [refusal("TOKEN_EXPIRED")]
         self.assertEqual("needsReauthentication", app.kind("refresh"))
         app.kill()
-        self.assert_signed_out(profile="junction")
+        app = self.launch(profile="junction")
+        self.assertEqual(("needsReauthentication", ADA), (app.kind("request", **REQUEST), app.user()))
 
     def test_an_api_key_is_of_no_profile(self):
         app = self.launch(profile="junction")

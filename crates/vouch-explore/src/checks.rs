@@ -90,7 +90,7 @@ impl InProcess {
     fn token_answers(&mut self) -> Result<(), Mismatch> {
         let first = std::mem::replace(&mut self.answers_seen, self.network.transcript.len());
         self.network.transcript.read(|exchanges| {
-            for exchange in exchanges[first..].iter().filter(|e| e.granted(&self.profile).is_some()) {
+            for exchange in exchanges[first..].iter().filter(|e| e.granted().is_some()) {
                 let unmet = |clause, expected: &str| {
                     Err(Mismatch { clause: Some(clause), expected: expected.into(), got: "none".into() })
                 };
@@ -118,25 +118,14 @@ impl InProcess {
         let odd = self.changes.iter().find(|status| !vouch_spec::protocol::is_documented(status));
         sdk.undocumented_status = odd.cloned();
         let items = items(&self.disk);
-        let (redactor, profile, watch) = (&self.redactor, &*self.profile, &mut self.watch);
+        let (redactor, watch) = (&self.redactor, &mut self.watch);
         let breach = self.network.transcript.read(|exchanges| {
             let mode = ClockMode::Virtual;
             let (sdk, items, written) = (&sdk, &items, "");
             let token_storage = &[Area::Secure];
             let idle = true;
-            let evidence = Evidence {
-                redactor,
-                profile,
-                mode,
-                exchanges,
-                numbers: None,
-                written,
-                items,
-                token_storage,
-                sdk,
-                calls,
-                idle,
-            };
+            let evidence =
+                Evidence { redactor, mode, exchanges, numbers: None, written, items, token_storage, sdk, calls, idle };
             watch.after_step(&evidence).into_iter().next()
         });
         match breach {

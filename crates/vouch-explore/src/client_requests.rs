@@ -40,7 +40,7 @@ impl InProcess {
             self.client(Party::Api, realm, Method::GET, &format!("/v2/user/{}", self.ids[0]), headers, String::new())
                 .await
         };
-        let session = self.network.transcript.read(|exchanges| ObservedSession::newest(exchanges, &self.profile));
+        let session = self.network.transcript.read(ObservedSession::newest);
         let Some(ObservedSession { sign_in_token, access_token, old_refresh_token }) = session else {
             return self.attempt_alone(what).await;
         };

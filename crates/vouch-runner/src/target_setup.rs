@@ -10,7 +10,7 @@ use crate::sut::{
     AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, DeviceHook, DeviceSpec, ExternalCloud, SdkRole,
     ServiceError, StartError, SutError,
 };
-use crate::target_file::{PreviousSource, Target};
+use crate::target_file::{PreviousSdk, PreviousSource, Target};
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -165,6 +165,7 @@ impl ResolvedTarget {
     /// Uses another wire profile, and offers the standards that it claims.
     pub fn use_profile(&mut self, profile: Arc<Profile>) {
         self.offer.claims = profile.claims.iter().copied().collect();
+        self.offer.profile.clone_from(&profile.name);
         if !profile.can_report_deletion() {
             self.offer.controls.remove(&Control::ReportDeletion);
         }
@@ -212,7 +213,7 @@ impl ResolvedTarget {
     }
 
     async fn fill_previous(&mut self, previous: Option<PreviousSource>) -> Result<(), TargetError> {
-        let sdk = match previous {
+        let PreviousSdk { role: sdk, profile } = match previous {
             None => {
                 self.roles.previous = None;
                 return Ok(());
@@ -227,13 +228,16 @@ impl ResolvedTarget {
             Some(PreviousSource::Program(sdk)) => sdk,
         };
         let initialized = ready("the previous build", sdk.probe(self.roles.deadlines).await?)?;
-        let capabilities = initialized.capabilities.known.into_iter().collect::<BTreeSet<_>>();
+        let mut capabilities = initialized.capabilities.known.into_iter().collect::<BTreeSet<_>>();
+        if profile.as_ref().is_some_and(|profile| profile.name == Capability::Gcip.word()) {
+            capabilities.insert(Capability::Gcip);
+        }
         if self.roles.tells_time && !capabilities.contains(&Capability::Clock) {
             let what = "it does not claim `clock`, which the build under test claims: an update needs both in one time";
             let error = SutError::new(what.to_owned());
             return Err(TargetError::NotReady { name: "the previous build".into(), error });
         }
-        self.roles.previous = Some(PreviousBuild::Runnable { sdk, capabilities });
+        self.roles.previous = Some(PreviousBuild::Runnable { sdk, capabilities, profile });
         Ok(())
     }
 
@@ -297,6 +301,7 @@ fn built_in_offer(roles: &RoleSetup) -> Offer {
         realms: Realm::all().collect(),
         crashes_at_writes: roles.sdk.can_crash_at_writes(),
         previous: roles.previous.as_ref().map(PreviousBuild::offer),
+        profile: roles.profile.name.clone(),
         unspoken: None,
         claims: roles.profile.claims.iter().copied().collect(),
     }

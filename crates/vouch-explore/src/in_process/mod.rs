@@ -111,7 +111,7 @@ impl InProcess {
                 refresh_tokens: RefreshTokenFormat::NeedsEscaping,
                 token_padding: 0,
             },
-            profile: profile.clone(),
+            profile: profile.clone().into(),
             policy: parts.cloud.clone(),
         });
         let id_of = |person: Person| {

@@ -17,14 +17,12 @@ pub use user_isolation::{ApiRequest, ApiRequestEnd};
 use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::Exchange;
 use vouch_sim::wire::redact::Redactor;
-use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
 /// What a case has produced so far.
 pub struct Evidence<'a> {
     pub redactor: &'a Redactor,
-    pub profile: &'a Profile,
     pub mode: ClockMode,
     /// Everything that went over the wire.
     pub exchanges: &'a [Exchange],

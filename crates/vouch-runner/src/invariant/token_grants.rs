@@ -51,7 +51,7 @@ impl Grants {
                 return;
             }
             if exchange.link.from == Party::Sdk
-                && let Some(grant) = self.read(self.next, exchange, evidence)
+                && let Some(grant) = self.read(self.next, exchange)
             {
                 self.all.push(grant);
             }
@@ -59,8 +59,8 @@ impl Grants {
         }
     }
 
-    fn read(&self, at: usize, exchange: &Exchange, evidence: &Evidence<'_>) -> Option<Grant> {
-        let granted = exchange.granted(evidence.profile)?;
+    fn read(&self, at: usize, exchange: &Exchange) -> Option<Grant> {
+        let granted = exchange.granted()?;
         let refreshed_with = exchange.tokens.refresh_token.clone();
         let parent = refreshed_with.as_ref().and_then(|token| self.of_refresh_token(token));
         let (realm, user) = match (&exchange.tokens.token, parent) {

@@ -100,7 +100,7 @@ pub(super) fn refused_token_reused(evidence: &Evidence<'_>) -> Option<Violation>
     let refused = |exchange: &Exchange| {
         let refusal = exchange.status().is_some_and(|status| status.is_client_error()) && exchange.fault.is_none();
         let body = exchange.answer().filter(|_| refusal)?;
-        let kind = evidence.profile.meaning(IdpCall::Refresh, body)?;
+        let kind = exchange.profile.meaning(IdpCall::Refresh, body)?;
         matches!(kind, ErrorKind::InvalidUser | ErrorKind::NeedsReauthentication).then_some(kind)
     };
     let refreshes: Vec<_> = of(evidence, Operation::Refresh).collect();

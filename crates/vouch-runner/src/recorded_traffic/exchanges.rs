@@ -6,6 +6,7 @@ use super::hosts::{Destination, path_of};
 use crate::invariant::realm_of_token;
 use hyper::Method;
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 use url::Url;
 use vouch_sim::wire::{ELSEWHERE, Exchange, ExchangeOutcome, Link, Operation, Party, WireRequest};
 use vouch_spec::profile::{IdpCall, Profile, RequestTokens};
@@ -45,10 +46,10 @@ pub fn of_entries(
         let mut found = dialects.iter().enumerate().filter_map(|(at, of)| Some((at, of, of.hosts.find(&entry.url)?)));
         let exchange = match (found.next(), redirects.get(entry.url.as_str())) {
             (Some((at, dialect, destination)), _) => {
-                note_redirect(&entry, destination.realm, &mut redirects);
+                note_redirect(&entry, (destination.realm, &dialect.profile), &mut redirects);
                 RecordedExchange { dialect: at, ..to_vendor(entry, destination, dialect) }
             }
-            (None, Some(realm)) => elsewhere(entry, *realm),
+            (None, Some((realm, profile))) => elsewhere(entry, *realm, profile.clone()),
             (None, None) => {
                 left_out.push(LeftOut::OtherHost);
                 continue;
@@ -56,19 +57,23 @@ pub fn of_entries(
         };
         exchanges.push(exchange);
     }
-    for (at, dialect) in dialects.iter().enumerate().filter(|(_, dialect)| dialect.profile.one_auth_host) {
+    for (at, _) in dialects.iter().enumerate().filter(|(_, dialect)| dialect.profile.one_auth_host) {
         let own = exchanges.iter_mut().filter(|of| of.dialect == at && of.exchange.call().is_some());
-        place_by_public_key(own.map(|of| &mut of.exchange).collect(), &dialect.profile);
+        place_by_public_key(own.map(|of| &mut of.exchange).collect());
     }
     (exchanges, left_out)
 }
 
 /// Where the vendor redirected a request to.
-fn note_redirect(entry: &HarEntry, realm: Realm, redirects: &mut FxHashMap<String, Realm>) {
+fn note_redirect(
+    entry: &HarEntry,
+    (realm, profile): (Realm, &Arc<Profile>),
+    redirects: &mut FxHashMap<String, (Realm, Arc<Profile>)>,
+) {
     let response = entry.response.as_ref().filter(|response| response.status.is_redirection());
     let location = response.and_then(|response| response.headers.get("location")?.to_str().ok());
     if let Some(target) = location.and_then(|location| entry.url.join(location).ok()) {
-        redirects.insert(Url::into(target), realm);
+        redirects.insert(Url::into(target), (realm, profile.clone()));
     }
 }
 
@@ -90,7 +95,7 @@ fn to_vendor(entry: HarEntry, destination: Destination, Dialect { profile, hosts
         }
     };
     let link = Link { from, to, realm: destination.realm };
-    recorded(entry, link, operation, tokens, destination.path, destination.plain_http)
+    recorded(entry, (link, profile.clone()), operation, tokens, destination.path, destination.plain_http)
 }
 
 /// Calls that only a backend has reason to make. Source: wire facts, "API".
@@ -104,15 +109,15 @@ fn api_call(method: &Method, path: &str) -> (Party, Operation) {
 }
 
 /// A request to a host that the vendor redirected to.
-fn elsewhere(entry: HarEntry, realm: Realm) -> RecordedExchange {
+fn elsewhere(entry: HarEntry, realm: Realm, profile: Arc<Profile>) -> RecordedExchange {
     let link = Link { from: Party::Backend, to: Party::Api, realm };
     let path = format!("{ELSEWHERE}{}", path_of(&entry.url));
-    recorded(entry, link, Operation::Stray, RequestTokens::default(), path, false)
+    recorded(entry, (link, profile), Operation::Stray, RequestTokens::default(), path, false)
 }
 
 fn recorded(
     entry: HarEntry,
-    link: Link,
+    (link, profile): (Link, Arc<Profile>),
     operation: Operation,
     tokens: RequestTokens,
     path: String,
@@ -137,6 +142,7 @@ fn recorded(
         completed_at: None,
         completed_ms,
         at_ms: entry.started_ms,
+        profile,
     };
     RecordedExchange {
         exchange,
@@ -152,7 +158,7 @@ fn recorded(
 
 /// Where one identity provider serves all realms, the public key tells them apart, and the exchange says which key is whose.
 /// A request whose realm stays unknown gets that of its session, so that it does not seem to go astray.
-fn place_by_public_key(mut exchanges: Vec<&mut Exchange>, profile: &Profile) {
+fn place_by_public_key(mut exchanges: Vec<&mut Exchange>) {
     let mut of_key: FxHashMap<String, Option<Realm>> = FxHashMap::default();
     for exchange in &exchanges {
         let home = exchange.tokens.token.as_deref().and_then(realm_of_token);
@@ -172,7 +178,7 @@ fn place_by_public_key(mut exchanges: Vec<&mut Exchange>, profile: &Profile) {
         if let Some(realm) = by_key.or(home) {
             exchange.link.realm = realm;
         }
-        if let (Some(home), Some(grant)) = (home, exchange.granted(profile)) {
+        if let (Some(home), Some(grant)) = (home, exchange.granted()) {
             of_refresh_token.insert(grant.refresh_token, home);
         }
     }

@@ -99,28 +99,16 @@ pub fn judge_har(path: &Path, dialects: &[Dialect]) -> Result<TrafficJudgement, 
     let entries = har_file::read(path)?;
     let count = entries.len();
     let (recorded, left_out) = exchanges::of_entries(entries, dialects);
-    Ok(judge(count, &recorded, left_out, dialects))
+    Ok(judge(count, &recorded, left_out))
 }
 
-fn judge(
-    entries: usize,
-    recorded: &[RecordedExchange],
-    left_out: Vec<LeftOut>,
-    dialects: &[Dialect],
-) -> TrafficJudgement {
-    let redactor = secrets::of(recorded, dialects);
-    let sessions = sessions::of(recorded, dialects);
+fn judge(entries: usize, recorded: &[RecordedExchange], left_out: Vec<LeftOut>) -> TrafficJudgement {
+    let redactor = secrets::of(recorded);
+    let sessions = sessions::of(recorded);
     let mut findings: Vec<TrafficFinding> = Vec::new();
     for session in &sessions {
         let session: Vec<_> = session.iter().map(|index| &recorded[*index]).collect();
-        for (at, dialect) in dialects.iter().enumerate() {
-            // An update may go on with a session in another dialect.
-            if at == 0 || session.iter().any(|of| of.dialect == at) {
-                let found = judge_session(&session, &redactor, &dialect.profile);
-                let new: Vec<_> = found.into_iter().filter(|finding| !findings.contains(finding)).collect();
-                findings.extend(new);
-            }
-        }
+        findings.extend(judge_session(&session, &redactor));
     }
     findings.extend(tokens_over_plain_http(recorded, &redactor));
     findings.sort_by_key(|finding| finding.exchanges.last().map(|shown| shown.number));
@@ -135,13 +123,13 @@ fn judge(
         }),
         without_request_body: at_auth().filter(|exchange| exchange.request.body.is_empty()).count(),
         without_response_body: at_auth().filter(|of| of.answer().is_some_and(|body| body.is_empty())).count(),
-        clauses: occasions::of(recorded, dialects, &redactor),
+        clauses: occasions::of(recorded, &redactor),
         findings,
     }
 }
 
 /// The violations of one session.
-fn judge_session(session: &[&RecordedExchange], redactor: &Redactor, profile: &Profile) -> Vec<TrafficFinding> {
+fn judge_session(session: &[&RecordedExchange], redactor: &Redactor) -> Vec<TrafficFinding> {
     let completed_before = |of: &RecordedExchange| {
         let until = of.answered_ms? - CLOCK_TOLERANCE_MS;
         Some(session.partition_point(|other| other.exchange.at_ms < until))
@@ -152,7 +140,6 @@ fn judge_session(session: &[&RecordedExchange], redactor: &Redactor, profile: &P
     let sdk = Observed { launches: possible_launches(session), ..Observed::default() };
     let evidence = Evidence {
         redactor,
-        profile,
         mode: ClockMode::Real,
         exchanges: &exchanges,
         numbers: Some(&numbers),

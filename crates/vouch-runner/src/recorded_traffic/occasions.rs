@@ -1,6 +1,5 @@
 //! How often a recording gave occasion to judge a clause: without one, that nothing was found says nothing.
 
-use super::Dialect;
 use super::exchanges::RecordedExchange;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
@@ -33,8 +32,8 @@ pub const HAR_CLAUSES: [(&str, &str); 10] = [
 ];
 
 /// The occasions of a recording.
-pub fn of(recorded: &[RecordedExchange], dialects: &[Dialect], redactor: &Redactor) -> Vec<ClauseOccasions> {
-    let granted = recorded.iter().filter_map(|of| of.exchange.granted(&dialects.get(of.dialect)?.profile));
+pub fn of(recorded: &[RecordedExchange], redactor: &Redactor) -> Vec<ClauseOccasions> {
+    let granted = recorded.iter().filter_map(|of| of.exchange.granted());
     let granted: FxHashSet<_> = granted.map(|grant| grant.access_token).collect();
     let is_granted = |bearer: &str| granted.contains(bearer);
     let of_known_token = |of: &RecordedExchange| of.exchange.request.bearer().is_some_and(is_granted);

@@ -8,6 +8,7 @@ use crate::record::{Answer, CaseRecord, HeaderRecord, RunRecord, WireRecord};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 use regex::Regex;
+use std::sync::Arc;
 use std::sync::LazyLock;
 use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
@@ -43,7 +44,7 @@ fn has_previous_build(case: &CaseRecord) -> bool {
     case.steps.iter().any(|step| matches!(step.step.as_str(), "update" | "downgrade"))
 }
 
-fn violations(case: &CaseRecord, profile: &Profile) -> Vec<RecordViolation> {
+fn violations(case: &CaseRecord, profile: &Arc<Profile>) -> Vec<RecordViolation> {
     let Some(exchanges) = case.wire.iter().map(|of| exchange(of, profile)).collect::<Option<Vec<_>>>() else {
         return vec![];
     };
@@ -51,7 +52,6 @@ fn violations(case: &CaseRecord, profile: &Profile) -> Vec<RecordViolation> {
     case.wire.iter().for_each(|of| note_names(of, &redactor));
     let evidence = Evidence {
         redactor: &redactor,
-        profile,
         mode: ClockMode::Virtual,
         exchanges: &exchanges,
         numbers: None,
@@ -72,7 +72,7 @@ fn violations(case: &CaseRecord, profile: &Profile) -> Vec<RecordViolation> {
 }
 
 /// The exchange, without its times. `None` if a word in it is not one that this version writes.
-fn exchange(of: &WireRecord, profile: &Profile) -> Option<Exchange> {
+fn exchange(of: &WireRecord, profile: &Arc<Profile>) -> Option<Exchange> {
     let link = Link { from: party(&of.from)?, to: party(&of.to)?, realm: realm(&of.realm)? };
     let request = WireRequest {
         method: of.method.parse::<Method>().ok()?,
@@ -103,6 +103,7 @@ fn exchange(of: &WireRecord, profile: &Profile) -> Option<Exchange> {
         completed_at: None,
         completed_ms: None,
         at_ms: 0,
+        profile: profile.clone(),
     })
 }
 

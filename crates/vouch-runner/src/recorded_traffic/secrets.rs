@@ -1,7 +1,6 @@
 //! The secrets of recorded traffic, known by where the scheme puts them. Only what stands where a token or a key belongs is taken
 //! for one, so that no public value is mistaken for a secret.
 
-use super::Dialect;
 use super::exchanges::RecordedExchange;
 use crate::invariant::name_of_key;
 use serde_json::Value;
@@ -15,7 +14,7 @@ use vouch_spec::protocol::{Environment, Realm, Region};
 const SHORTEST: usize = 8;
 
 /// The secrets of exchanges. A value that stands in two places is what it was first granted as.
-pub fn of(recorded: &[RecordedExchange], dialects: &[Dialect]) -> Redactor {
+pub fn of(recorded: &[RecordedExchange]) -> Redactor {
     let redactor = Redactor::default();
     let note = |kind, value: &str| {
         if value.len() >= SHORTEST {
@@ -28,7 +27,7 @@ pub fn of(recorded: &[RecordedExchange], dialects: &[Dialect]) -> Redactor {
         redactor.same_secret(&token, &TokenParts::of(&token).jwt);
     }
     exchanges().filter_map(|of| of.tokens.token.as_deref()).for_each(|token| note(SecretKind::SignInToken, token));
-    for grant in recorded.iter().filter_map(|of| of.exchange.granted(&dialects.get(of.dialect)?.profile)) {
+    for grant in recorded.iter().filter_map(|of| of.exchange.granted()) {
         note(SecretKind::AccessToken, &grant.access_token);
         note(SecretKind::RefreshToken, &grant.refresh_token);
     }

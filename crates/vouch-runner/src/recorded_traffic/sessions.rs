@@ -1,6 +1,5 @@
 //! Tells the sessions of recorded traffic apart: several devices may be in one recording, and nobody says which request is whose.
 
-use super::Dialect;
 use super::exchanges::RecordedExchange;
 use rustc_hash::FxHashMap;
 use vouch_sim::wire::Exchange;
@@ -8,14 +7,13 @@ use vouch_spec::profile::TokenGrant;
 
 /// The indices of the exchanges of each session: those that are connected by a token. Exchanges without a token are one group,
 /// the last.
-pub fn of(recorded: &[RecordedExchange], dialects: &[Dialect]) -> Vec<Vec<usize>> {
+pub fn of(recorded: &[RecordedExchange]) -> Vec<Vec<usize>> {
     let mut groups = Groups(Vec::new());
     let mut of_token: FxHashMap<String, usize> = FxHashMap::default();
     let mut of_exchange = Vec::with_capacity(recorded.len());
     for of in recorded {
         let mut own = None;
-        let grant = dialects.get(of.dialect).and_then(|dialect| of.exchange.granted(&dialect.profile));
-        for token in tokens(&of.exchange, grant) {
+        for token in tokens(&of.exchange, of.exchange.granted()) {
             let group = *of_token.entry(token).or_insert_with(|| groups.add());
             own = Some(own.map_or(group, |own| groups.join(own, group)));
         }

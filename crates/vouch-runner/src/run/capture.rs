@@ -117,7 +117,7 @@ fn stored_state(world: &World, realm: Realm, state: InstallationState) -> Result
     let team = world.vendor.simulated()?.store().team(realm).clone();
     let newest = world.transcript.read(|exchanges| {
         let mut of_sdk = exchanges.iter().rev().filter(|exchange| exchange.link.from == Party::Sdk);
-        of_sdk.find_map(|exchange| Some((exchange.granted(&world.profile)?, exchange.completed_ms?)))
+        of_sdk.find_map(|exchange| Some((exchange.granted()?, exchange.completed_ms?)))
     });
     let session = newest.filter(|_| state == InstallationState::SignedIn).map(|(granted, received_ms)| {
         let lifetime_ms = i64::try_from(granted.expires_in).unwrap_or(i64::MAX / 4000).saturating_mul(1000);

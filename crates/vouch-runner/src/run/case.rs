@@ -238,7 +238,6 @@ impl<'a> CaseRun<'a> {
         let world = self.world;
         let violations = self.invariants.after_step(&Evidence {
             redactor: &world.redactor,
-            profile: &world.profile,
             mode: world.clock.mode(),
             exchanges: &world.transcript.since(0),
             numbers: None,

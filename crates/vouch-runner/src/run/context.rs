@@ -4,7 +4,7 @@ use super::vendor::Vendor;
 use std::sync::Arc;
 use vouch_sim::clock::Clock;
 use vouch_sim::wire::redact::Redactor;
-use vouch_sim::wire::{RecordingProxy, Transcript};
+use vouch_sim::wire::{RecordingProxy, SpokenProfile, Transcript};
 use vouch_spec::profile::Profile;
 use vouch_spec::scenario::Given;
 
@@ -14,7 +14,10 @@ pub(super) struct CaseContext {
     pub given: Arc<Given>,
     pub clock: Clock,
     pub redactor: Redactor,
+    /// Of the run.
     pub profile: Arc<Profile>,
+    /// Of the installed build.
+    pub spoken: SpokenProfile,
     pub transcript: Transcript,
     pub vendor: Arc<Vendor>,
     pub proxy: Arc<RecordingProxy>,

@@ -26,8 +26,7 @@ use tokio::sync::Notify;
 use vouch_sim::clock::Clock;
 use vouch_sim::reference::sdk::AppState;
 use vouch_sim::reference::sdk::ports::WriteFault;
-use vouch_sim::wire::{Transcript, UnreachableAddress};
-use vouch_spec::profile::Profile;
+use vouch_sim::wire::{SpokenProfile, Transcript, UnreachableAddress, WireEra};
 use vouch_spec::protocol::message::Endpoint;
 use vouch_spec::protocol::{Capability, ErrorKind, Realm, SdkMethod};
 
@@ -43,6 +42,15 @@ pub(super) enum Build {
     UnderTest,
     /// The one before it: see [`RoleSetup::previous`].
     Previous,
+}
+
+impl Build {
+    fn era(self) -> WireEra {
+        match self {
+            Build::UnderTest => WireEra::Current,
+            Build::Previous => WireEra::Earlier,
+        }
+    }
 }
 
 /// How an SDK call ended.
@@ -100,9 +108,10 @@ struct DeviceConfig {
     pool: Option<Arc<ProcessPool>>,
     deadlines: Deadlines,
     request_timeout: Duration,
-    profile: Arc<Profile>,
+    profile: SpokenProfile,
     capabilities: BTreeSet<Capability>,
-    endpoints: Vec<Endpoint>,
+    /// Those of the build under test, and those of the previous build.
+    endpoints: [Vec<Endpoint>; 2],
     /// Whether writes to storage are intercepted, for a `crash` or `failWrites` step.
     intercept_writes: bool,
     /// Whether the files that the SDK writes outside its folders are noted.
@@ -119,11 +128,12 @@ struct UnreachableHosts {
 
 /// What a device needs from its case.
 pub(super) struct DeviceParts {
-    pub endpoints: Vec<Endpoint>,
+    /// Those of the build under test, and those of the previous build.
+    pub endpoints: [Vec<Endpoint>; 2],
     /// Whether writes to storage are intercepted, for a `crash` or `failWrites` step.
     pub intercept_writes: bool,
     pub transcript: Transcript,
-    pub profile: Arc<Profile>,
+    pub profile: SpokenProfile,
     pub clock: Clock,
     /// How far the device's clock is ahead of it, in milliseconds.
     pub clock_offset_ms: i64,
@@ -136,6 +146,7 @@ pub(super) struct DeviceParts {
 impl Device {
     /// A device with empty storage and no running process.
     pub fn new(setup: &RoleSetup, parts: DeviceParts) -> std::io::Result<Self> {
+        parts.profile.enter(parts.build.era());
         let storage = DeviceStorage::new()?;
         let outside = OutsideFiles::except(setup.files.not_the_sdks.iter().cloned());
         outside.exclude(storage.root());
@@ -207,6 +218,15 @@ impl Device {
         slot.lock().clone()
     }
 
+    /// The addresses that the installed build calls.
+    fn endpoints(&self) -> &[Endpoint] {
+        let [current, earlier] = &self.config.endpoints;
+        match self.build() {
+            Build::UnderTest => current,
+            Build::Previous => earlier,
+        }
+    }
+
     /// What fills the role in the installed build.
     fn role(&self) -> Result<&SdkRole, DeviceError> {
         match self.build() {
@@ -225,7 +245,7 @@ impl Device {
     /// The base URL of the API, or of the identity provider, in another environment and region than `home`.
     pub fn foreign_base(&self, home: Realm, api: bool) -> String {
         let is_foreign = |e: &&Endpoint| e.environment != home.environment && e.region != home.region;
-        let endpoint = self.config.endpoints.iter().find(is_foreign);
+        let endpoint = self.endpoints().iter().find(is_foreign);
         endpoint.map(|endpoint| if api { endpoint.api.clone() } else { endpoint.auth.clone() }).unwrap_or_default()
     }
 

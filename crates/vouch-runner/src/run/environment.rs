@@ -4,11 +4,10 @@ use super::conditions::Conditions;
 use super::role_setup::RoleSetup;
 use super::vendor::{ExternalVendor, Vendor, VendorError};
 use crate::sut::CloudRole;
-use std::sync::Arc;
 use vouch_sim::clock::Clock;
 use vouch_sim::mock_cloud::{self, CloudBehaviour, CloudParts, MockCloud};
 use vouch_sim::wire::redact::Redactor;
-use vouch_sim::wire::{Link, Party, RecordingProxy};
+use vouch_sim::wire::{Link, Party, RecordingProxy, SpokenProfile};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::Realm;
 use vouch_spec::protocol::message::Endpoint;
@@ -20,7 +19,7 @@ pub(super) fn vendor(
     (given, conditions): (&Given, &Conditions),
     clock: &Clock,
     redactor: &Redactor,
-    profile: &Arc<Profile>,
+    profile: &SpokenProfile,
 ) -> Result<Vendor, VendorError> {
     match &setup.cloud {
         CloudRole::Simulated { keys, policy } => Ok(Vendor::Simulated(MockCloud::new(CloudParts {
@@ -41,9 +40,23 @@ pub(super) fn vendor(
         }))),
         CloudRole::External(cloud) => {
             let timeout = setup.request_timeout;
-            ExternalVendor::new(cloud.clone(), profile.clone(), redactor.clone(), timeout).map(Vendor::External)
+            ExternalVendor::new(cloud.clone(), profile.now().clone(), redactor.clone(), timeout).map(Vendor::External)
         }
     }
+}
+
+/// The same addresses for a build that speaks another profile.
+pub(super) async fn endpoints_of_earlier(
+    proxy: &RecordingProxy,
+    vendor: &Vendor,
+    (profile, current): (&Profile, &[Endpoint]),
+    home: Realm,
+) -> std::io::Result<Vec<Endpoint>> {
+    if !profile.one_auth_host {
+        return Ok(current.to_vec());
+    }
+    let auth = proxy.open(Link { from: Party::Sdk, to: Party::Auth, realm: home }, vendor.upstream()).await?;
+    Ok(current.iter().map(|endpoint| Endpoint { auth: format!("http://{auth}"), ..endpoint.clone() }).collect())
 }
 
 /// Opens the addresses that the SDK calls: an API for each realm, and an identity provider for each realm or one for all.

@@ -50,7 +50,9 @@ pub use capture::{CaptureError, NotCaptured, capture};
 pub use case::play;
 pub use device_storage::DeviceStorage;
 pub use not_started::{NotStarted, START_CASE};
-pub(crate) use plan::{CANNOT_INTERCEPT, NO_DEVICE_HOOK, NO_PREVIOUS_BUILD, PREVIOUS_UNCLAIMED, STORED_INSTALLATION};
+pub(crate) use plan::{
+    CANNOT_INTERCEPT, NO_DEVICE_HOOK, NO_OTHER_PROFILE, NO_PREVIOUS_BUILD, PREVIOUS_UNCLAIMED, STORED_INSTALLATION,
+};
 pub use plan::{Filter, Offer, Plan, PlannedCase, PreviousOffer, Skip};
 pub use role_setup::{FileWatch, PreviousBuild, RoleSetup};
 pub use runner::{Interrupted, Settings, run, wanted};

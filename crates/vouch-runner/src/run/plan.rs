@@ -6,7 +6,7 @@ use super::summary::Completeness;
 use crate::museum::InstallationState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use vouch_spec::profile::Standard;
+use vouch_spec::profile::{Profile, Standard};
 use vouch_spec::protocol::{Capability, Control, DeviceControl, Realm, Role};
 use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
 use vouch_spec::step::{Expiries, Reading, ScenarioStep, Step};
@@ -53,6 +53,8 @@ pub struct Offer {
     pub crashes_at_writes: bool,
     /// What the previous build of the SDK offers, if there is one.
     pub previous: Option<PreviousOffer>,
+    /// The wire profile.
+    pub profile: String,
     /// The wire profile, where the SDK does not speak it.
     pub unspoken: Option<String>,
     /// The standards that the wire profile claims.
@@ -74,6 +76,7 @@ pub enum PreviousOffer {
 pub(crate) const CANNOT_INTERCEPT: &str = "the writes of the SDK's process cannot be intercepted";
 pub(crate) const NO_DEVICE_HOOK: &str = "there is no device hook";
 pub(crate) const NO_PREVIOUS_BUILD: &str = "the target file has no previous build, [sdk.previous]";
+pub(crate) const NO_OTHER_PROFILE: &str = "it updates to the wire profile junction, and the run has another one";
 pub(crate) const PREVIOUS_UNCLAIMED: &str = "the previous build does not claim";
 pub(crate) const STORED_INSTALLATION: &str = "the stored installation of the previous build";
 
@@ -191,10 +194,21 @@ impl PlannedCase {
         let claimed = match &offer.previous {
             None => return Some(Skip(NO_PREVIOUS_BUILD.into())),
             Some(PreviousOffer::Unusable) => return None,
+            Some(PreviousOffer::Stored(_)) if self.given.previous_profile.is_some() => {
+                let what = "does not run, and the case needs a previous build of another wire profile that does";
+                return Some(Skip(format!("{STORED_INSTALLATION} {what}")));
+            }
             Some(PreviousOffer::Stored(states)) => return self.skip_with_stored(states),
             Some(PreviousOffer::Runnable(claimed)) => claimed,
         };
-        let missing: Vec<_> = self.needs.difference(claimed).map(|capability| capability.word()).collect();
+        let mut needs = self.needs.clone();
+        if let Some(profile) = self.given.previous_profile {
+            if offer.profile != Profile::junction().name {
+                return Some(Skip(NO_OTHER_PROFILE.into()));
+            }
+            needs.insert(profile.capability());
+        }
+        let missing: Vec<_> = needs.difference(claimed).map(|capability| capability.word()).collect();
         (!missing.is_empty()).then(|| Skip(format!("{PREVIOUS_UNCLAIMED} {}", missing.join(", "))))
     }
 
@@ -340,7 +354,8 @@ fn expand(scenario: &Scenario, decoder: &Decoder) -> Vec<PlannedCase> {
             step.collect_demands(&mut demands);
             step.collect_realms(given.realm(), &mut realms);
         }
-        if given.cloud != CloudGiven::default() || given.profile.is_some() {
+        let own_wire = given.profile.is_some() || given.previous_profile.is_some();
+        if given.cloud != CloudGiven::default() || own_wire {
             demands.insert(Control::Shape);
         }
         let id = format!("{}{}", scenario.id(), combination.suffix());

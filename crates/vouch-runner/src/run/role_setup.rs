@@ -69,6 +69,8 @@ pub enum PreviousBuild {
         sdk: SdkRole,
         /// What it claims.
         capabilities: BTreeSet<Capability>,
+        /// The wire profile that it speaks, where that is not the one of the run.
+        profile: Option<Arc<Profile>>,
     },
     /// What a build left on its device.
     Stored(Arc<StoredInstallation>),
@@ -84,12 +86,17 @@ impl PreviousBuild {
             Capability::Clock => time == TimeSource::Harness,
             capability => !matches!(capability, Capability::Reuse | Capability::SecondProcess),
         };
-        Self::Runnable { sdk, capabilities: Capability::ALL.iter().copied().filter(claims).collect() }
+        Self::Runnable { sdk, capabilities: Capability::ALL.iter().copied().filter(claims).collect(), profile: None }
     }
 
     /// What fills the role of the SDK.
     pub(super) fn sdk(&self) -> Option<&SdkRole> {
         if let Self::Runnable { sdk, .. } = self { Some(sdk) } else { None }
+    }
+
+    /// The wire profile that it speaks, where that is not the one of the run.
+    pub(super) fn profile(&self) -> Option<&Arc<Profile>> {
+        if let Self::Runnable { profile, .. } = self { profile.as_ref() } else { None }
     }
 
     /// What it offers to scenarios.

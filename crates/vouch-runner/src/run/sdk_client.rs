@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use vouch_sim::wire::redact::SecretKind;
 use vouch_sim::wire::{Exchange, Operation, Party};
-use vouch_spec::profile::{IdpCall, Profile};
+use vouch_spec::profile::IdpCall;
 use vouch_spec::protocol::{ErrorKind, SdkMethod, StatusWord, is_documented};
 
 /// Calls the SDK on the device of a case.
@@ -104,10 +104,8 @@ impl SdkClient {
             (log.session_start, log.deletion_reported) = (self.context.transcript.len(), false);
         }
         let from = log.session_start;
-        let received_deletion = || {
-            let reports = |exchange: &Exchange| reports_deletion(exchange, &self.context.profile);
-            self.context.transcript.read(|exchanges| exchanges.iter().skip(from).any(reports))
-        };
+        let received_deletion =
+            || self.context.transcript.read(|exchanges| exchanges.iter().skip(from).any(reports_deletion));
         CallStart { method, session: log.session, knew_deletion: !log.deletion_reported && received_deletion() }
     }
 
@@ -257,11 +255,12 @@ fn signs_in(method: SdkMethod) -> bool {
 }
 
 /// Whether a refresh was refused because its user was deleted.
-fn reports_deletion(exchange: &Exchange, profile: &Profile) -> bool {
+fn reports_deletion(exchange: &Exchange) -> bool {
     exchange.link.from == Party::Sdk
         && exchange.operation == Operation::Refresh
         && exchange.status().is_some_and(|status| status.is_client_error())
-        && exchange.answer().and_then(|body| profile.meaning(IdpCall::Refresh, body)) == Some(ErrorKind::InvalidUser)
+        && exchange.answer().and_then(|body| exchange.profile.meaning(IdpCall::Refresh, body))
+            == Some(ErrorKind::InvalidUser)
 }
 
 /// Whether an SDK may send this without a call: at launch, or when time has passed.

@@ -8,7 +8,7 @@ use super::conditions::Conditions;
 use super::context::CaseContext;
 use super::crash_points::CrashPoint;
 use super::device::{Build, Device, DeviceParts};
-use super::environment::{endpoints, vendor};
+use super::environment::{endpoints, endpoints_of_earlier, vendor};
 use super::expiries::lifetimes;
 use super::role_setup::RoleSetup;
 use super::sdk_client::SdkClient;
@@ -25,11 +25,13 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use vouch_sim::clock::{Clock, real_now_ms};
 use vouch_sim::wire::redact::Redactor;
-use vouch_sim::wire::{FaultInjector, Link, Party, RecordingProxy, Transcript, WireRequest, WireResponse};
+use vouch_sim::wire::{
+    FaultInjector, Link, Party, RecordingProxy, SpokenProfile, Transcript, WireRequest, WireResponse,
+};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::protocol::{Realm, Role};
-use vouch_spec::scenario::{Given, OwnProfile, Text};
+use vouch_spec::scenario::{Given, OwnProfile, PreviousProfile, Text};
 use vouch_spec::step::{Expiries, Step};
 
 /// How far time moves at once while the app is in the foreground.
@@ -88,12 +90,18 @@ impl World {
         let faults = FaultInjector::default();
         let stored = options.stored;
         let context = context(setup, (options.given, stored.as_ref()), &options.conditions, &faults)?;
-        let endpoints = endpoints(&context.proxy, &context.vendor, &context.profile, context.given.realm()).await?;
+        let CaseContext { proxy, vendor, profile, spoken, .. } = &context;
+        let home = context.given.realm();
+        let endpoints = endpoints(proxy, vendor, profile, home).await?;
+        let earlier_endpoints = match spoken.earlier() {
+            Some(earlier) => endpoints_of_earlier(proxy, vendor, (earlier, &endpoints), home).await?,
+            None => endpoints.clone(),
+        };
         let parts = DeviceParts {
-            endpoints,
+            endpoints: [endpoints, earlier_endpoints],
             intercept_writes: options.intercept_writes,
             transcript: context.transcript.clone(),
-            profile: context.profile.clone(),
+            profile: context.spoken.clone(),
             clock: context.clock.clone(),
             clock_offset_ms: options.conditions.clock_offset_ms,
             environment: options.conditions.environment(),
@@ -116,7 +124,7 @@ impl World {
         device.set_authenticator(Arc::new(AppAuthenticator(Arc::downgrade(&app))));
         device.set_app_callbacks(Arc::new(AppCallbacks(Arc::downgrade(&app))));
         kill_device_on_fault(&context.proxy, &device);
-        let CaseContext { given, clock, redactor, profile, transcript, vendor, proxy } = context;
+        let CaseContext { given, clock, redactor, profile, transcript, vendor, proxy, .. } = context;
         let world = Self {
             given,
             clock,
@@ -333,12 +341,21 @@ fn context(
         // The tokens of an external cloud carry real time.
         CloudRole::External(_) => Clock::starting_at(setup.mode, real_now_ms()),
     };
-    let vendor = vendor(setup, (&given, conditions), &clock, &redactor, &profile).map_err(std::io::Error::other)?;
-    let transcript = Transcript::new(clock.clone(), profile.clone());
+    let spoken = SpokenProfile::new(profile.clone(), earlier_profile(setup, &given));
+    let vendor = vendor(setup, (&given, conditions), &clock, &redactor, &spoken).map_err(std::io::Error::other)?;
+    let transcript = Transcript::new(clock.clone(), spoken.clone());
     let proxy = RecordingProxy::new(transcript.clone(), faults.clone(), clock.clone());
     proxy.set_title_case_headers(conditions.title_case_headers);
     let (given, vendor, proxy) = (Arc::new(given), Arc::new(vendor), Arc::new(proxy));
-    Ok(CaseContext { given, clock, redactor, profile, transcript, vendor, proxy })
+    Ok(CaseContext { given, clock, redactor, profile, spoken, transcript, vendor, proxy })
+}
+
+/// The wire profile of the previous build, where the scenario or the target file names one.
+fn earlier_profile(setup: &RoleSetup, given: &Given) -> Option<Arc<Profile>> {
+    match given.previous_profile {
+        Some(PreviousProfile::Gcip) => Some(Profile::gcip()),
+        None => setup.previous.as_ref()?.profile().cloned(),
+    }
 }
 
 /// Whether other runs may use the same cloud or backend.

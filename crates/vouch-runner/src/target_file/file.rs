@@ -93,6 +93,9 @@ pub struct PreviousSection {
     /// Environment variables for the adapter.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// The wire profile that it speaks, where that is not the one of the build under test: `junction`, `gcip` or `standard`.
+    #[serde(default)]
+    pub profile: Option<Spanned<String>>,
 }
 
 /// A device and its hooks: commands, run in the folder of the target file. `$app`, `$device`, `$package`, `$activity`, `$url`,

@@ -17,6 +17,14 @@ use vouch_spec::profile::{Profile, Rotation};
 use vouch_spec::protocol::Role;
 use vouch_spec::text::{Decoder, Diagnostic, Key, Node, NodeKind, Source, toml};
 
+/// The build of the SDK before the one under test, which can be started.
+#[derive(Clone)]
+pub struct PreviousSdk {
+    pub role: SdkRole,
+    /// The wire profile that it speaks, where that is not the one of the build under test.
+    pub profile: Option<Arc<Profile>>,
+}
+
 /// A resolved target file. A role that is `None` is filled by its reference implementation.
 #[derive(Clone)]
 pub struct Target {
@@ -43,7 +51,7 @@ pub struct Target {
 /// Where the build before the one under test comes from.
 #[derive(Clone)]
 pub enum PreviousSource {
-    Program(SdkRole),
+    Program(PreviousSdk),
     /// The folder of a stored installation.
     Stored(PathBuf),
 }

@@ -87,12 +87,17 @@ impl Resolver<'_> {
                 self.decoder.wrong(name.span, "the profile `custom` needs its mapping", "add a table `[custom]`");
                 None
             }
-            (known, _) => Profile::built_in(known).or_else(|| {
-                let help = did_you_mean(known, BUILT_IN.into_iter().chain(["custom"]));
-                self.decoder.wrong(name.span, format!("unknown wire profile `{known}`"), help);
-                None
-            }),
+            _ => self.built_in_profile(name, &[&BUILT_IN[..], &["custom"]].concat()),
         }
+    }
+
+    /// The built-in profile of a name. `names` are those that may stand there.
+    pub(super) fn built_in_profile(&self, name: &Spanned<String>, names: &[&str]) -> Option<Arc<Profile>> {
+        Profile::built_in(&name.value).or_else(|| {
+            let help = did_you_mean(&name.value, names.iter().copied());
+            self.decoder.wrong(name.span, format!("unknown wire profile `{}`", name.value), help);
+            None
+        })
     }
 
     fn adapter(&self, section: AdapterSection) -> Program {

@@ -1,12 +1,13 @@
 //! Resolves the section `[sdk]` to a role.
 
-use super::PreviousSource;
 use super::file::{CommandLine, DeviceSection, HookSection, SdkSection};
 use super::resolve::Resolver;
+use super::{PreviousSdk, PreviousSource};
 use crate::sut::{ConnectAddress, DeviceHook, DeviceSpec, Preset, Program, RemoteSdk, RemoteSpec, SdkRole, Transport};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use vouch_spec::profile::BUILT_IN;
 use vouch_spec::scenario::Text;
 use vouch_spec::text::{Span, Spanned};
 
@@ -71,8 +72,12 @@ impl Resolver<'_> {
         };
         match (previous.command, previous.stored) {
             (Some(command), None) => {
-                let program = self.program_alone(command, previous.env.into_iter().collect());
-                Some(PreviousSource::Program(SdkRole::Command(program)))
+                let role = SdkRole::Command(self.program_alone(command, previous.env.into_iter().collect()));
+                let profile = previous.profile.as_ref().and_then(|name| self.built_in_profile(name, &BUILT_IN));
+                Some(PreviousSource::Program(PreviousSdk { role, profile }))
+            }
+            (None, Some(_)) if previous.profile.is_some() => {
+                wrong("`profile` is for a previous build that runs: a stored installation names its own")
             }
             (None, Some(stored)) => Some(PreviousSource::Stored(self.folder.join(stored.value))),
             (None, None) => wrong("[sdk.previous] names no build"),

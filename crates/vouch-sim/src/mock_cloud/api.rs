@@ -2,6 +2,7 @@
 
 use super::policy::Caller;
 use super::store::Store;
+use super::store::TokenGeneration;
 use super::team::Team;
 use super::token::TokenShape;
 use super::users::User;
@@ -85,7 +86,10 @@ fn authenticate(cloud: &CloudState, realm: Realm, request: &WireRequest) -> Resu
     if store.by_id(own, &claims.sub).is_none() {
         return Err("the user of the access token does not exist");
     }
-    store.confirm(claims.sid, cloud.refresh_generation(claims.generation));
+    store.confirm(
+        claims.sid,
+        cloud.refresh_generation(TokenGeneration { sid: claims.sid, generation: claims.generation }),
+    );
     Ok(Caller::User(claims.sub))
 }
 

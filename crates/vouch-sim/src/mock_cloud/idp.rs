@@ -10,7 +10,7 @@ use vouch_spec::profile::{IdpCall, NumberForm, Profile, RequestMismatch, Request
 use vouch_spec::protocol::{ErrorKind, Realm};
 
 pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) -> WireResponse {
-    let profile = &cloud.profile;
+    let profile = cloud.profile.now();
     if ![&profile.exchange.path, &profile.refresh.path].into_iter().any(|path| path == request.path_only()) {
         return error(cloud, StatusCode::NOT_FOUND, "not_found");
     }
@@ -48,7 +48,7 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
 
 fn error(cloud: &CloudState, status: StatusCode, word: &str) -> WireResponse {
     let status = cloud.policy.bad_request(status);
-    WireResponse::json(status, &cloud.profile.error(status.as_u16(), word))
+    WireResponse::json(status, &cloud.profile.now().error(status.as_u16(), word))
 }
 
 /// An error of the wire profile, and why it is the answer.
@@ -111,10 +111,11 @@ fn refresh(cloud: &CloudState, realm: Realm, used: &str) -> Result<IssuedSession
     let user_id = user.map(|user| user.id.clone());
     let user_id =
         user_id.ok_or_else(|| unknown("the refresh token is of another environment or region than this host"))?;
-    let refresh_generation = |generation| cloud.refresh_generation(generation);
+    let refresh_generation = |generation| cloud.refresh_generation(TokenGeneration { generation, ..used });
     let generation_of_token = store.rotate(used, refresh_generation, &*cloud.policy, now_s);
     let generation_of_token = generation_of_token.ok_or_else(|| unknown("the session has ended"))?;
-    let generation = cloud.refresh_generation(generation_of_token.generation);
+    cloud.note_unrotated(generation_of_token);
+    let generation = cloud.refresh_generation(generation_of_token);
     Ok(IssuedSession { user_id, generation_of_token, refresh_generation: TokenGeneration { generation, ..used } })
 }
 
@@ -132,7 +133,7 @@ fn tokens(cloud: &CloudState, realm: Realm, call: IdpCall, session: &IssuedSessi
     let reply = match &cloud.response_templates {
         Some(templates) => WireResponse::json_text(StatusCode::OK, templates.of(call).text(&granted, user_id)),
         None => {
-            let body = cloud.profile.answer(call, &granted, user_id, cloud.behaviour.expires_in);
+            let body = cloud.profile.now().answer(call, &granted, user_id, cloud.behaviour.expires_in);
             WireResponse::json(StatusCode::OK, &cloud.policy.token_answer(body))
         }
     };

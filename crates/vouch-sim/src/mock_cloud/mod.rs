@@ -24,15 +24,17 @@ pub use users::User;
 
 use crate::clock::Clock;
 use crate::wire::redact::{Redactor, SecretKind};
-use crate::wire::{Link, Party, Upstream, WireRequest, WireResponse};
+use crate::wire::{Link, Party, SpokenProfile, Upstream, WireRequest, WireResponse};
 use async_trait::async_trait;
 use hyper::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::json;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use vouch_spec::profile::{NumberForm, Profile, Rotation};
+use store::TokenGeneration;
+use vouch_spec::profile::{NumberForm, Rotation};
 use vouch_spec::protocol::Realm;
 
 /// The id of a team that is not the scenario's.
@@ -85,7 +87,7 @@ pub struct CloudParts {
     pub clock: Clock,
     pub redactor: Redactor,
     pub behaviour: CloudBehaviour,
-    pub profile: Arc<Profile>,
+    pub profile: SpokenProfile,
     pub policy: Arc<dyn CloudPolicy>,
 }
 
@@ -94,7 +96,9 @@ struct CloudState {
     clock: Clock,
     redactor: Redactor,
     behaviour: CloudBehaviour,
-    profile: Arc<Profile>,
+    profile: SpokenProfile,
+    /// By session: the newest generation whose refresh token was the first one, where that was so in the earlier profile.
+    unrotated: Mutex<HashMap<u64, u64>>,
     lifetimes: Mutex<Lifetimes>,
     policy: Arc<dyn CloudPolicy>,
     store: Mutex<Store>,
@@ -127,9 +131,21 @@ impl CloudState {
 
     /// The generation of the refresh token that comes with an access token. Where the profile does not say that every
     /// refresh brings a new one, the same one comes back, as from the servers of `gcip`.
-    fn refresh_generation(&self, generation: u64) -> u64 {
-        let rotates = self.profile.rotation.is_none_or(|rotation| rotation == Rotation::Required);
-        if rotates { self.policy.refresh_generation(generation) } else { 0 }
+    fn refresh_generation(&self, of: TokenGeneration) -> u64 {
+        let unrotated = self.profile.earlier().is_some()
+            && self.unrotated.lock().get(&of.sid).is_some_and(|newest| of.generation <= *newest);
+        if self.rotates() && !unrotated { self.policy.refresh_generation(of.generation) } else { 0 }
+    }
+
+    fn rotates(&self) -> bool {
+        self.profile.now().rotation.is_none_or(|rotation| rotation == Rotation::Required)
+    }
+
+    /// Remembers that a refresh brought no new refresh token, for the time when the profile is another one.
+    fn note_unrotated(&self, of: TokenGeneration) {
+        if self.profile.earlier().is_some() && !self.rotates() {
+            self.unrotated.lock().insert(of.sid, of.generation);
+        }
     }
 
     /// Whether a request is answered without regard to others at the same time.
@@ -156,6 +172,7 @@ impl MockCloud {
             redactor,
             behaviour,
             profile,
+            unrotated: Mutex::default(),
             policy,
             lifetimes: Mutex::default(),
             store: Mutex::new(Store::new()),
@@ -177,7 +194,8 @@ impl MockCloud {
     #[must_use]
     pub fn with_response_templates(mut self) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.response_templates = Some(idp::ResponseTemplates::new(&inner.profile, inner.behaviour.expires_in));
+            inner.response_templates =
+                Some(idp::ResponseTemplates::new(inner.profile.now(), inner.behaviour.expires_in));
         }
         self
     }
@@ -279,7 +297,7 @@ impl Upstream for MockCloud {
     }
 
     fn place(&self, link: Link, request: &WireRequest) -> Link {
-        let profile = &self.0.profile;
+        let profile = self.0.profile.now();
         if link.to != Party::Auth || !profile.one_auth_host {
             return link;
         }
@@ -302,19 +320,19 @@ mod tests {
     use crate::reference::sdk::policy::DefaultSdkPolicy;
     use crate::reference::sdk::token::SignInToken;
     use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-    use vouch_spec::profile::{IdpCall, RequestValues};
+    use vouch_spec::profile::{IdpCall, Profile, RequestValues};
     use vouch_spec::protocol::{Environment, Region};
 
     const REALM: Realm = Realm { environment: Environment::Production, region: Region::Us };
 
     /// Calls the identity provider; the refresh token of its answer.
     fn refresh_token(cloud: &MockCloud, call: IdpCall, values: &RequestValues<'_>) -> String {
-        let request = cloud.0.profile.request(call, values);
+        let request = cloud.0.profile.now().request(call, values);
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
         let (path, body) = (request.path, request.body.into());
         let request = WireRequest { method: hyper::Method::POST, path, headers, body };
         let reply = cloud.answer_now(Link { from: Party::Sdk, to: Party::Auth, realm: REALM }, &request);
-        let granted = cloud.0.profile.granted(call, &reply.body);
+        let granted = cloud.0.profile.now().granted(call, &reply.body);
         granted.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&reply.body))).refresh_token
     }
 
@@ -325,7 +343,7 @@ mod tests {
             clock: Clock::new(ClockMode::Virtual),
             redactor: Redactor::closed(),
             behaviour: CloudBehaviour::default(),
-            profile,
+            profile: profile.into(),
             policy: Arc::new(DefaultCloudPolicy),
         });
         let user = cloud.store().add_user(REALM, "ada", None).expect("a user").id;

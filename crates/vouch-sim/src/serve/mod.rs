@@ -104,7 +104,7 @@ impl MockCloudServer {
                 refresh_tokens: RefreshTokenFormat::NeedsEscaping,
                 ..CloudBehaviour::default()
             },
-            profile: profile.clone(),
+            profile: profile.clone().into(),
             policy: fault.unwrap_or_else(|| Arc::new(DefaultCloudPolicy)),
         });
         let cloud = if truthful { cloud.with_response_templates() } else { cloud };

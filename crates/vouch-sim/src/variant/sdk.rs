@@ -168,6 +168,12 @@ variants! { SdkPolicy, sdk_policy;
             false
         }
     }
+    RenewsOldWire "sdk-renews-tokens-of-the-older-wire": "Sends no access token that was issued by the wire profile of earlier releases",
+        allowed by "UPD-5 asks that the session goes on, not with which access token" {
+        fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
+            session.profile != Profile::gcip().name && DefaultSdkPolicy.is_fresh(session, now_ms)
+        }
+    }
     RefreshesByTimer "sdk-refreshes-by-timer": "Refreshes an access token by a timer, five minutes before its end",
         allowed by "REF-13" {
         fn refresh_timers(&self, left: Duration) -> Vec<Duration> {

@@ -13,6 +13,7 @@ pub mod redact;
 pub mod render;
 mod session;
 pub mod snapshot;
+mod spoken_profile;
 mod transcript;
 mod unreachable;
 
@@ -23,5 +24,6 @@ pub use http_client::{BodyError, MAX_RESPONSE_BODY, client, read_body};
 pub(crate) use recording_proxy::reset;
 pub use recording_proxy::{REASON, RecordingProxy, Upstream, WireResponse};
 pub use session::ObservedSession;
+pub use spoken_profile::{SpokenProfile, WireEra};
 pub use transcript::{Exchange, ExchangeOutcome, Link, Operation, Party, Transcript, WireRequest};
 pub use unreachable::{UnreachableAddress, UnreachableKind};

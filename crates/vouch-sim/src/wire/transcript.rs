@@ -1,5 +1,6 @@
 //! What went over the wire in one case, in the order of arrival.
 
+use super::SpokenProfile;
 use crate::clock::Clock;
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
@@ -119,6 +120,8 @@ pub struct Exchange {
     pub completed_ms: Option<i64>,
     /// Milliseconds since 1970, in the case's time.
     pub at_ms: i64,
+    /// The wire profile that the SDK spoke then.
+    pub profile: Arc<Profile>,
 }
 
 impl Exchange {
@@ -141,9 +144,9 @@ impl Exchange {
     }
 
     /// The tokens that the caller got, if the answer arrived as the server made it.
-    pub fn granted(&self, profile: &Profile) -> Option<TokenGrant> {
+    pub fn granted(&self) -> Option<TokenGrant> {
         let call = self.call().filter(|_| self.fault.is_none() && self.status() == Some(StatusCode::OK))?;
-        profile.granted(call, self.answer()?)
+        self.profile.granted(call, self.answer()?)
     }
 }
 
@@ -178,22 +181,18 @@ impl Kept {
 pub struct Transcript {
     exchanges: Arc<Mutex<Kept>>,
     clock: Clock,
-    profile: Arc<Profile>,
+    profile: SpokenProfile,
 }
 
 impl Transcript {
-    pub fn new(clock: Clock, profile: Arc<Profile>) -> Self {
+    pub fn new(clock: Clock, profile: impl Into<SpokenProfile>) -> Self {
         Self::limited(clock, profile, usize::MAX)
     }
 
     /// One for a server that runs on: it keeps the last `limit` exchanges, and for a while fewer, but at least half of them.
-    pub fn limited(clock: Clock, profile: Arc<Profile>, limit: usize) -> Self {
+    pub fn limited(clock: Clock, profile: impl Into<SpokenProfile>, limit: usize) -> Self {
         let kept = Kept { exchanges: Vec::new(), dropped: 0, limit };
-        Self { exchanges: Arc::new(Mutex::new(kept)), clock, profile }
-    }
-
-    pub fn profile(&self) -> &Profile {
-        &self.profile
+        Self { exchanges: Arc::new(Mutex::new(kept)), clock, profile: profile.into() }
     }
 
     /// What a request on a link is for.
@@ -214,6 +213,7 @@ impl Transcript {
             completed_at: None,
             completed_ms: None,
             at_ms: self.clock.now_ms(),
+            profile: self.profile.now().clone(),
         });
         (number, operation)
     }
@@ -269,7 +269,7 @@ impl Transcript {
             (Party::App, Party::Backend) => Operation::TokenRequest,
             (Party::Sdk | Party::Client, Party::Api) => Operation::Api,
             (Party::Sdk | Party::Client, Party::Auth) => {
-                return match self.profile.recognise(&request.method, &request.path, &request.body) {
+                return match self.profile.now().recognise(&request.method, &request.path, &request.body) {
                     Some((IdpCall::Exchange, tokens)) => (Operation::Exchange, tokens),
                     Some((IdpCall::Refresh, tokens)) => (Operation::Refresh, tokens),
                     None => (Operation::Stray, RequestTokens::default()),

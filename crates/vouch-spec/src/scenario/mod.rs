@@ -14,7 +14,7 @@ mod variables;
 pub use advice::Advice;
 pub use clause::{Clause, ClauseSource, Clauses, Level, SourceKind};
 pub use matrix::{Combination, Matrix};
-pub use model::{CloudGiven, Given, Header, OwnProfile, RefreshTokens, WireCheck};
+pub use model::{CloudGiven, Given, Header, OwnProfile, PreviousProfile, RefreshTokens, WireCheck};
 pub use parse::{Scenario, SnapshotStore};
 pub use suite::{Suite, SuiteError};
 pub use suite_files::{EmbeddedFile, SuiteFiles};

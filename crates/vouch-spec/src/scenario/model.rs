@@ -72,6 +72,16 @@ pub struct Given {
     pub cloud: CloudGiven,
     /// A wire profile of the mock cloud for this scenario alone.
     pub profile: Option<OwnProfile>,
+    /// The wire profile that the previous build speaks, where that is not the one of the run.
+    pub previous_profile: Option<PreviousProfile>,
+}
+
+/// A wire profile of earlier releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PreviousProfile {
+    /// That of the identity provider which the vendor used before `junction`.
+    Gcip,
 }
 
 /// A wire profile that a scenario can ask for.
@@ -80,6 +90,15 @@ pub struct Given {
 pub enum OwnProfile {
     /// Keeps to RFC 6749 and RFC 8693.
     Standard,
+}
+
+impl PreviousProfile {
+    /// What a build claims that speaks it.
+    pub fn capability(self) -> Capability {
+        match self {
+            PreviousProfile::Gcip => Capability::Gcip,
+        }
+    }
 }
 
 impl Default for Given {
@@ -93,6 +112,7 @@ impl Default for Given {
             strangers: 0,
             cloud: CloudGiven::default(),
             profile: None,
+            previous_profile: None,
         }
     }
 }

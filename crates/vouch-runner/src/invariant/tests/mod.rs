@@ -5,7 +5,7 @@ use hyper::header::HeaderValue;
 use hyper::{HeaderMap, Method, StatusCode};
 use vouch_sim::wire::redact::SecretKind;
 use vouch_sim::wire::{ExchangeOutcome, Link, Operation, Party, WireRequest};
-use vouch_spec::profile::{IdpCall, RequestValues, TokenGrant};
+use vouch_spec::profile::{IdpCall, Profile, RequestValues, TokenGrant};
 use vouch_spec::protocol::{Environment, Realm, Region};
 
 /// Builds the evidence of a case by hand.
@@ -53,6 +53,7 @@ impl EvidenceBuilder {
             completed_at: Some(settled_at),
             completed_ms: Some(0),
             at_ms: 0,
+            profile: self.profile.clone(),
         });
     }
 
@@ -102,7 +103,6 @@ impl EvidenceBuilder {
     fn violation(&self) -> Option<Violation> {
         let evidence = Evidence {
             redactor: &self.redactor,
-            profile: &self.profile,
             mode: ClockMode::Virtual,
             exchanges: &self.exchanges,
             numbers: None,
@@ -341,22 +341,11 @@ fn retry_after_applies_to_the_session_that_received_it() {
 fn a_secret_that_is_split_between_two_checks_of_the_log_is_found() {
     let (case, mut state) = (EvidenceBuilder::new(), InvariantState::default());
     let mut check = |written: &str| {
-        let (redactor, profile, mode, sdk) = (&case.redactor, &*case.profile, ClockMode::Virtual, &case.sdk);
+        let (redactor, mode, sdk) = (&case.redactor, ClockMode::Virtual, &case.sdk);
         let token_storage = &case.token_storage[..];
         let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
-        let evidence = Evidence {
-            redactor,
-            profile,
-            mode,
-            exchanges,
-            numbers: None,
-            written,
-            items,
-            token_storage,
-            sdk,
-            calls,
-            idle,
-        };
+        let evidence =
+            Evidence { redactor, mode, exchanges, numbers: None, written, items, token_storage, sdk, calls, idle };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     assert_eq!(check(&"noise ".repeat(20_000)), None);

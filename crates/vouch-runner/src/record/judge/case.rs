@@ -5,7 +5,8 @@ use crate::record::{CaseRecord, StepOutcome, StepRecord};
 use crate::run::event::Started;
 use crate::run::verdict::{CaseReport, Finding, Verdict};
 use crate::run::{
-    CANNOT_INTERCEPT, NO_DEVICE_HOOK, NO_PREVIOUS_BUILD, PREVIOUS_UNCLAIMED, PlannedCase, STORED_INSTALLATION,
+    CANNOT_INTERCEPT, NO_DEVICE_HOOK, NO_OTHER_PROFILE, NO_PREVIOUS_BUILD, PREVIOUS_UNCLAIMED, PlannedCase,
+    STORED_INSTALLATION,
 };
 use std::collections::BTreeSet;
 use vouch_spec::protocol::Capability;
@@ -147,6 +148,7 @@ fn skipped(case: &CaseReport, planned: &PlannedCase, started: &Started, reason: 
         None if reason.starts_with("the wire profile does not claim ") => !planned.scenario.header.claims.is_empty(),
         None if reason.starts_with(CANNOT_INTERCEPT) => planned.traps(),
         None if reason.starts_with(NO_DEVICE_HOOK) => !planned.device.is_empty(),
+        None if reason == NO_OTHER_PROFILE => planned.given.previous_profile.is_some(),
         None if reason == NO_PREVIOUS_BUILD || reason.starts_with(PREVIOUS_UNCLAIMED) => planned.needs_previous(),
         None if reason.starts_with(STORED_INSTALLATION) => planned.needs_previous(),
         // Only a cloud under test lacks what the mock cloud can do; a profile may lack one control.

@@ -101,7 +101,7 @@ impl Device {
 
     /// The ports of this machine's servers that the app calls.
     fn ports(&self) -> BTreeSet<String> {
-        let urls = self.config.endpoints.iter().flat_map(|endpoint| [&endpoint.api, &endpoint.auth]);
+        let urls = self.config.endpoints.iter().flatten().flat_map(|endpoint| [&endpoint.api, &endpoint.auth]);
         urls.filter_map(|url| url.parse::<BaseUrl>().ok()).map(|url| url.port.to_string()).collect()
     }
 
@@ -116,7 +116,7 @@ impl Device {
     }
 
     pub(super) fn start_params(&self) -> Start {
-        let profile = &self.config.profile;
+        let profile = self.config.profile.now();
         let built_in = Profile::built_in(&profile.name).is_some_and(|known| *known == **profile);
         let custom = if built_in { None } else { serde_json::to_value(&**profile).ok() };
         Start {
@@ -147,7 +147,7 @@ impl Device {
             api: url(&unreachable.api, &endpoint.api),
             ..endpoint.clone()
         };
-        self.config.endpoints.iter().map(replaced).collect()
+        self.endpoints().iter().map(replaced).collect()
     }
 
     /// Stops the app in order.
@@ -181,6 +181,7 @@ impl Device {
         }
         self.end_process().await;
         *self.build.lock() = build;
+        self.config.profile.enter(build.era());
         self.launch().await
     }
 

@@ -62,8 +62,8 @@ fn to_auth(_step: &PresentToken, request: &IdpRequest) -> (Party, WireRequest) {
 
 fn newest(step: &PresentToken, world: &World) -> Option<String> {
     let exchanges = world.transcript.since(0);
-    let granted = || exchanges.iter().rev().find_map(|exchange| exchange.granted(&world.profile));
-    let session = || ObservedSession::newest(&exchanges, &world.profile);
+    let granted = || exchanges.iter().rev().find_map(|exchange| exchange.granted());
+    let session = || ObservedSession::newest(&exchanges);
     match step.token {
         PresentedToken::AccessToken => Some(granted()?.access_token),
         PresentedToken::RefreshToken => Some(granted()?.refresh_token),

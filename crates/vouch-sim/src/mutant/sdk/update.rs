@@ -2,13 +2,14 @@
 
 use super::{StorageResult, sdk_policy};
 use crate::mutant::mutants;
-use crate::reference::sdk::policy::{DefaultSdkPolicy, INSTALLED, SESSION, SdkPolicy};
-use crate::reference::sdk::ports::Storage;
+use crate::reference::sdk::policy::{DefaultSdkPolicy, INSTALLED, SESSION, SdkPolicy, TokenSet};
+use crate::reference::sdk::ports::{HttpResponse, Storage};
 use crate::reference::sdk::previous::{self, PreviousSdkPolicy};
-use crate::reference::sdk::record::Record;
+use crate::reference::sdk::record::{Record, TokenRecord};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use vouch_spec::protocol::StatusWord;
+use vouch_spec::profile::{IdpCall, IdpRequest, Profile};
 use vouch_spec::protocol::message::Area;
+use vouch_spec::protocol::{Environment, Region, StatusWord};
 
 /// What the previous release left, if the app was not reinstalled since.
 fn left(storage: &dyn Storage) -> StorageResult<Option<Record>> {
@@ -21,6 +22,11 @@ fn left(storage: &dyn Storage) -> StorageResult<Option<Record>> {
 fn erase_and_save(policy: &impl SdkPolicy, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
     previous::erase(storage)?;
     policy.save(storage, record)
+}
+
+/// Whether its tokens were issued by the wire profile of earlier releases.
+fn is_of_old_wire(session: &TokenRecord) -> bool {
+    session.profile == Profile::gcip().name
 }
 
 /// The plain item of an SDK that keeps its status there.
@@ -84,6 +90,37 @@ mutants! { SdkPolicy, sdk_policy;
         fn erase(&self, storage: &dyn Storage) -> StorageResult<()> {
             storage.erase(Area::Plain, "updated")?;
             DefaultSdkPolicy.erase(storage)
+        }
+    }
+    ForgetsOldWire "update-forgets-old-wire" breaks "UPD-5": "Takes over no session of another wire profile" {
+        fn adopt_previous(&self, storage: &dyn Storage) -> StorageResult<()> {
+            match left(storage)? {
+                Some(Record::SignInToken(session)) if is_of_old_wire(&session) => previous::erase(storage),
+                _ => DefaultSdkPolicy.adopt_previous(storage),
+            }
+        }
+    }
+    ReadsOldAnswers[old: AtomicBool] "update-reads-old-answers" breaks "UPD-5": "Reads the answer to the first refresh of a session of another wire profile as that profile has it" {
+        fn refresh_request(&self, profile: &Profile, session: &TokenRecord) -> IdpRequest {
+            self.old.store(is_of_old_wire(session), Relaxed);
+            DefaultSdkPolicy.refresh_request(profile, session)
+        }
+        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
+            let old = call == IdpCall::Refresh && self.old.swap(false, Relaxed);
+            let gcip = Profile::gcip();
+            DefaultSdkPolicy.tokens(if old { &gcip } else { profile }, call, answer)
+        }
+    }
+    ForgetsRealm "update-forgets-region" breaks "UPD-5": "Continues a session of another wire profile, whose one host knows no region, in production us" {
+        fn adopt_previous(&self, storage: &dyn Storage) -> StorageResult<()> {
+            match left(storage)? {
+                Some(Record::SignInToken(mut session)) if is_of_old_wire(&session) => {
+                    (session.environment, session.region) = (Environment::Production, Region::Us);
+                    self.save(storage, &Record::SignInToken(session))?;
+                    previous::erase(storage)
+                }
+                _ => DefaultSdkPolicy.adopt_previous(storage),
+            }
         }
     }
     OverwritesOldName "new-format-under-old-name" breaks "UPD-3": "Writes its own format under the name of the previous one" {

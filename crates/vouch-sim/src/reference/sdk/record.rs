@@ -69,6 +69,9 @@ pub struct TokenRecord {
     /// What names the project at the identity provider, where its wire profile asks for it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub public_key: String,
+    /// The wire profile by which its tokens were issued. Empty in records of earlier releases, which do not name it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub profile: String,
     /// The team of the user, if the sign-in token named it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub team: String,

@@ -186,7 +186,10 @@ impl Sdk {
                 let (expires_at_ms, lifetime_ms) = (self.expiry_ms(&tokens), super::lifetime_ms(&tokens));
                 let (access_token, refresh_token) = (tokens.access_token, tokens.refresh_token);
                 // Stored before it is used: only now the old refresh token is discarded (PER-4, REF-5).
-                let renewed = TokenRecord { access_token, refresh_token, expires_at_ms, lifetime_ms, ..session };
+                // A session of the older wire goes on under the new one (UPD-5).
+                let profile = self.device.profile.name.clone();
+                let renewed =
+                    TokenRecord { access_token, refresh_token, expires_at_ms, lifetime_ms, profile, ..session };
                 self.persist_in(epoch, Record::SignInToken(renewed))
             }
             RefreshOutcome::UserGone => Err(self.user_gone(epoch)),

@@ -101,6 +101,7 @@ impl Sdk {
             refresh_token: tokens.refresh_token,
             on_hold: false,
             public_key: token.public_key.clone(),
+            profile: self.device.profile.name.clone(),
             team: token.team.clone(),
             external_user_id,
         })
