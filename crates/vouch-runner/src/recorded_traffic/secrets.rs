@@ -53,7 +53,7 @@ fn issued(exchange: &Exchange) -> Option<String> {
 /// Keys are named after their realm where their prefix says it. Source: wire facts, "API".
 fn note_api_keys(recorded: &[RecordedExchange], redactor: &Redactor) {
     let mut keys: BTreeMap<&str, Vec<Realm>> = BTreeMap::new();
-    for RecordedExchange { exchange, .. } in recorded.iter().filter(|of| of.exchange.link.to == Party::Api) {
+    for RecordedExchange { exchange, .. } in recorded {
         if let Some(key) = exchange.request.header("x-vital-api-key").filter(|key| key.len() >= SHORTEST) {
             keys.entry(key).or_default().push(exchange.link.realm);
         }

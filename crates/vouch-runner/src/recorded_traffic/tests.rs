@@ -324,6 +324,15 @@ fn api_keys_belong_to_their_region_and_to_no_other_host() {
 }
 
 #[test]
+fn an_api_key_at_the_identity_provider_is_found_where_no_api_call_has_one() {
+    let mut recording = Recording::new();
+    recording.exchange(&jwt("ada"), 1);
+    assert_eq!(recording.violated(), Vec::<&str>::new());
+    recording.last()["request"]["headers"] = json!([{ "name": "x-vital-api-key", "value": KEY }]);
+    assert_eq!(recording.violated(), ["ISS-4"]);
+}
+
+#[test]
 fn tokens_go_to_their_own_region_and_over_https() {
     let mut recording = Recording::new();
     recording.exchange_at("https://auth.eu.junction.com", &jwt("ada"), 1);
