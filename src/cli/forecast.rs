@@ -3,14 +3,15 @@
 use super::signals::{INTERRUPTED, stop_on_interrupt};
 use super::stdout::Out;
 use super::{CliError, Done, mutant, runtime};
-use crate::Error;
+use crate::{Error, bundled};
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use vouch_forecast::policy::DEFAULTS;
+use vouch_forecast::policy::{Comparison, DEFAULTS};
+use vouch_forecast::replay::replays;
 use vouch_forecast::{Build, Forecast, ForecastError, Policy, Settings, forecast, report};
 use vouch_runner::report::print_stderr;
 use vouch_sim::mutant::Mutation;
@@ -36,6 +37,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
 
+    /// Compare the values of a key of the policy file, for example `grace=0s,10s,30s,60s`.
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    compare: Option<Comparison>,
+
     /// Also forecast this mutant of the reference SDK. May be repeated. `vouch mutants` lists them.
     #[arg(short, long = "mutant", value_name = "NAME")]
     mutants: Vec<String>,
@@ -60,9 +65,26 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
+    /// Draw the comparison into a file: `.svg`, or `.html` with the tables.
+    #[arg(long, value_name = "FILE", value_parser = plot_file)]
+    plot: Option<PathBuf>,
+
+    /// Write the shortest replay of each cause into this folder, as scenario files.
+    #[arg(long, value_name = "DIR")]
+    replays: Option<PathBuf>,
+
     /// Show no progress.
     #[arg(short, long)]
     quiet: bool,
+}
+
+/// A file whose name says its format.
+fn plot_file(name: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(name);
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("svg" | "html") => Ok(path),
+        _ => Err("the name of a plot ends in .svg or .html".into()),
+    }
 }
 
 pub fn run(args: &Args) -> Done {
@@ -94,20 +116,62 @@ pub fn run(args: &Args) -> Done {
         progress.end();
         forecasts.push(forecast?);
     }
-    show(args, &forecasts, &stop)
-}
-
-fn show(args: &Args, forecasts: &[Forecast], stop: &AtomicBool) -> Done {
-    write!(Out, "{}", report::text(forecasts))?;
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&report::json(forecasts)).unwrap_or_default() + "\n";
-        write_file(path, &text)?;
+    show(args, &forecasts)?;
+    if let Some(folder) = &args.replays {
+        let of = pairs.iter().map(|(build, _)| *build).zip(&forecasts);
+        of.enumerate().try_for_each(|(number, (build, forecast))| {
+            let folder = if pairs.len() > 1 { folder.join((number + 1).to_string()) } else { folder.clone() };
+            write_replays(&folder, build, forecast, &stop)
+        })?;
+        write_clauses(folder)?;
     }
     if stop.load(Ordering::Relaxed) {
         print_stderr("interrupted; the figures are those of the devices that were done");
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn show(args: &Args, forecasts: &[Forecast]) -> Result<(), CliError> {
+    write!(Out, "{}", report::text(forecasts))?;
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string_pretty(&report::json(forecasts)).unwrap_or_default() + "\n";
+        write_file(path, &text)?;
+    }
+    if let Some(path) = &args.plot {
+        let is_svg = path.extension().is_some_and(|extension| extension == "svg");
+        write_file(path, &if is_svg { report::svg(forecasts) } else { report::html(forecasts) })?;
+    }
+    Ok(())
+}
+
+/// Writes the replays of a forecast.
+fn write_replays(folder: &Path, build: &Build, forecast: &Forecast, stop: &AtomicBool) -> Result<(), CliError> {
+    let cannot = |error| CliError::Environment(format!("cannot write {}: {error}", folder.display()));
+    std::fs::create_dir_all(folder).map_err(cannot)?;
+    let found = replays(forecast, build, stop)?;
+    for replay in &found {
+        write_file(&folder.join(format!("{}.yaml", replay.id)), &replay.text)?;
+        let (cause, ending, device) = (replay.cause.words(), replay.ending.words(), replay.device);
+        writeln!(
+            Out,
+            "{}/{}.yaml: {cause}, {ending}; {} events of device {device}",
+            folder.display(),
+            replay.id,
+            replay.events
+        )?;
+    }
+    Ok(())
+}
+
+/// Where no `clauses.yaml` is at or above the folder, it is written too, so that `vouch check` and `vouch run` can read the replays.
+fn write_clauses(folder: &Path) -> Result<(), CliError> {
+    let cannot = |error| CliError::Environment(format!("cannot write {}: {error}", folder.display()));
+    let whole = std::path::absolute(folder).map_err(cannot)?;
+    if !whole.ancestors().any(|above| above.join("clauses.yaml").is_file()) {
+        write_file(&folder.join("clauses.yaml"), bundled::clauses_text())?;
+    }
+    Ok(())
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
@@ -117,14 +181,19 @@ fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
 
 /// The policies of the files; the built-in one where there is no file.
 fn policies(args: &Args) -> Result<Vec<Policy>, CliError> {
-    if args.policies.is_empty() {
-        return Ok(vec![Policy::default()]);
+    let read = |path: &PathBuf| Source::read(path).map_err(|error| CliError::Usage(error.to_string()));
+    let mut sources = args.policies.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    if sources.is_empty() {
+        sources.push(Source::new("the built-in policy", ""));
     }
     let (mut policies, mut problems) = (Vec::new(), Vec::new());
-    for path in &args.policies {
-        let source = Source::read(path).map_err(|error| CliError::Usage(error.to_string()))?;
-        match Policy::parse(&source) {
-            Ok(policy) => policies.push(policy),
+    for source in &sources {
+        let read = match &args.compare {
+            Some(comparison) => comparison.policies(source),
+            None => Policy::parse(source).map(|policy| vec![policy]),
+        };
+        match read {
+            Ok(read) => policies.extend(read),
             Err(found) => problems.extend(found),
         }
     }

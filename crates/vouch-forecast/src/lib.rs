@@ -12,6 +12,7 @@ pub mod cause;
 pub mod forecast;
 pub mod life;
 pub mod policy;
+pub mod replay;
 pub mod report;
 pub mod statistics;
 

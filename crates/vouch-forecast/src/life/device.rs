@@ -132,6 +132,7 @@ enum Seen {
 struct Process {
     sdk: Arc<Sdk>,
     life: ProcessLifetime,
+    foreground: Foreground,
 }
 
 struct Device {
@@ -212,6 +213,20 @@ impl Device {
 
     /// Keeps a moment, and the time that passed before it.
     fn record(&mut self, moment: Moment) {
+        self.record_time();
+        self.record_with_its_time(moment);
+    }
+
+    /// Keeps a moment that itself takes the time since [`Device::record_time`].
+    fn record_with_its_time(&mut self, moment: Moment) {
+        if self.recording == Recording::On {
+            self.recorded_ms = self.time.true_ms();
+            self.result.moments.push(moment);
+        }
+    }
+
+    /// Keeps the time that passed since the last moment.
+    fn record_time(&mut self) {
         if self.recording == Recording::Off {
             return;
         }
@@ -220,7 +235,6 @@ impl Device {
         if let Ok(passed @ 1..) = u64::try_from(passed) {
             self.result.moments.push(Moment::Passed(Duration::from_millis(passed)));
         }
-        self.result.moments.push(moment);
     }
 
     async fn happen(&mut self, event: &Event) {
@@ -322,7 +336,7 @@ impl Device {
             app_state: if foreground == Foreground::Yes { AppState::Foreground } else { AppState::Background },
             on_status: Box::new(|_| {}),
         });
-        self.process = Some(Process { sdk, life });
+        self.process = Some(Process { sdk, life, foreground });
         self.record(Moment::Launched(foreground));
     }
 
@@ -341,9 +355,14 @@ impl Device {
         if visit.cold {
             self.end_process(Cause::ProcessEnd);
         }
-        match &self.process {
+        match &mut self.process {
             None => self.launch(foreground),
-            Some(process) if foreground == Foreground::Yes => process.sdk.come_to_foreground(),
+            Some(process) if foreground == Foreground::Yes => {
+                process.sdk.come_to_foreground();
+                if std::mem::replace(&mut process.foreground, foreground) == Foreground::No {
+                    self.record(Moment::Launched(foreground));
+                }
+            }
             Some(_) => {}
         }
         if self.locked.load(Ordering::Relaxed) {
@@ -372,19 +391,21 @@ impl Device {
     async fn call(&mut self, foreground: Foreground) -> bool {
         let Some(sdk) = self.process.as_ref().map(|process| process.sdk.clone()) else { return false };
         if self.seen != Seen::Well && foreground == Foreground::Yes {
+            self.record_time();
             // Whether it helped, the call shows.
             let _ = self.sign_in().await;
             let fates = self.take_fates();
-            self.record(Moment::SignedIn(fates));
+            self.record_with_its_time(Moment::SignedIn(fates));
             self.note_grants();
         }
+        self.record_time();
         let path = format!("/v2/user/{}", self.user_id);
         let answered = ended_in_time(sdk.request("GET", &path)).await;
         let result = answered.map(|answered| answered.map(|answer| answer.status));
         self.result.calls += 1;
         self.result.failed_calls += u64::from(!matches!(result, Some(Ok(200))));
         let fates = self.take_fates();
-        self.record(Moment::Called(fates));
+        self.record_with_its_time(Moment::Called(fates));
         self.note_grants();
         if self.process.as_ref().is_none_or(|process| process.life.is_over()) {
             self.end_process(Cause::ProcessEnd);

@@ -2,9 +2,11 @@
 //!
 //! A file states only what differs from the defaults, which are a file too ([`DEFAULTS`]). This module knows no simulation.
 
+mod compare;
 mod file;
 mod provider;
 
+pub use compare::Comparison;
 pub use provider::ProviderPolicy;
 
 use file::PolicyFile;
@@ -77,10 +79,16 @@ impl Policy {
         let decoder = Decoder::new(source);
         let (defaults, _) = toml::parse(&Source::new("default.toml", DEFAULTS));
         let whole = with_defaults(&tree, &defaults);
-        let file: Option<PolicyFile> = if problems.is_empty() { decoder.decode(&whole) } else { None };
-        let policy = file.map(|file| file.resolve(&decoder));
+        let policy = if problems.is_empty() { Self::decode(&whole, &decoder) } else { None };
         problems.extend(decoder.finish());
         policy.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+}
+
+impl Policy {
+    /// The policy of a whole tree. Its mistakes go to the decoder.
+    fn decode(whole: &Node, decoder: &Decoder) -> Option<Self> {
+        decoder.decode::<PolicyFile>(whole).map(|file| file.resolve(decoder))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Views of forecasts.
 
 mod json;
+mod plot;
 mod text;
 
 pub use json::json;
+pub use plot::{html, svg};
 pub use text::text;
 
 use crate::statistics::Rate;

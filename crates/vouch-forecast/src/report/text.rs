@@ -60,8 +60,10 @@ fn one(forecast: &Forecast) -> String {
     out
 }
 
-/// The longest name of a row, in characters.
-const NAME: usize = 29;
+/// The widths of the columns: a name, and two rates with their intervals.
+const NAME: usize = 26;
+const OWN: usize = 24;
+const ALL: usize = 25;
 
 fn comparison(forecasts: &[Forecast]) -> String {
     let mut out = String::new();
@@ -69,13 +71,16 @@ fn comparison(forecasts: &[Forecast]) -> String {
         let _ = writeln!(out, "{}", heading(first));
     }
     let _ = writeln!(out, "{UNIT}\n");
-    let _ = writeln!(out, "     {:<NAME$}{:>23}{:>22}", "", "not ordered by", "");
-    let _ = writeln!(out, "     {:<NAME$}{:>23}{:>22}", "build, policy", "the provider", "all");
+    let _ = writeln!(out, "     {:<NAME$}{:>OWN$}", "", "not ordered by");
+    let _ = writeln!(out, "     {:<NAME$}{:>OWN$}{:>ALL$}", "build, policy", "the provider", "all");
     for (number, forecast) in forecasts.iter().enumerate() {
-        let name = OutsideText::line_up_to(&format!("{}, {}", forecast.build, forecast.policy.name), NAME);
+        let name = OutsideText::line(&format!("{}, {}", forecast.build, forecast.policy.name)).into_string();
         let cell = |rate: Rate| format!("{} ({})", short(rate.rate), interval(&rate));
         let (own, all) = (cell(forecast.involuntary()), cell(forecast.all()));
-        let _ = writeln!(out, "{:>4} {:<NAME$}{own:>23}{all:>22}", number + 1, name.as_str());
+        // The figures of a long name stand below it.
+        let name =
+            if name.chars().count() > NAME { format!("{name}\n     {:NAME$}", "") } else { format!("{name:<NAME$}") };
+        let _ = writeln!(out, "{:>4} {name}{own:>OWN$}{all:>ALL$}", number + 1);
     }
     for (part, group) in forecasts.chunks(5).enumerate() {
         by_cause(&mut out, part * 5, group);
