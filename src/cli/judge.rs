@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use vouch_report::wrapped;
 use vouch_runner::record::RunRecord;
 use vouch_runner::recorded_traffic::{
@@ -102,6 +103,16 @@ fn dialects(args: &Args) -> Result<Vec<Dialect>, CliError> {
 /// The worse of two exit codes: a violation, then a file without occasion.
 fn worse(one: u8, other: u8) -> u8 {
     if one == 1 || other == 1 { 1 } else { one.max(other) }
+}
+
+/// Judges a HAR file of the vendor's real hosts and prints what was found. Returns the exit code.
+pub fn judge_captured(file: &Path, profile: &Arc<Profile>) -> Result<u8, CliError> {
+    let dialects = [Dialect { hosts: Hosts::of_profile(profile), profile: profile.clone() }];
+    let judged = judge_har(file, &dialects).map_err(|error| CliError::Usage(error.to_string()))?;
+    let clauses = Suite::bundled()?.info().clauses;
+    let judged = Judged::Har(judged);
+    judged.print(file, &clauses)?;
+    Ok(judged.exit_code(&clauses, false))
 }
 
 /// What was judged of a file.

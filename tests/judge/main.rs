@@ -87,3 +87,57 @@ fn the_hosts_of_a_target_file_take_the_place_of_the_vendors() {
     let out = stdout(&vouch().arg("judge").arg(&file).arg("--target").arg(&target).assert().code(1));
     assert!(out.contains("FAIL REF-5") && out.contains("FAIL EXC-3"), "{out}");
 }
+
+#[test]
+fn a_captured_session_leaves_its_traffic_and_a_draft_that_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = || {
+        let mut command = vouch();
+        command.args(["capture", "--output"]).arg(folder.path()).args(["--", "tests/judge/session.sh"]);
+        command.assert()
+    };
+    let out = unwrapped(&stdout(&capture().success()));
+    assert!(out.contains("signed in as ada") && out.contains("no violation found"), "{out}");
+    let draft = folder.path().join("captured-session.yaml");
+    let text = std::fs::read_to_string(&draft).expect("a draft");
+    assert!(text.contains("- signIn: $token1") && text.contains("region: eu, users: [ada]"), "{text}");
+    vouch().args(["check", "--with"]).arg(folder.path()).assert().success();
+    let mut run = vouch();
+    run.args(["run", "--ci", "--no-record", "-f", "captured-session", "--with"]).arg(folder.path());
+    assert!(stdout(&run.assert().success()).contains("1 passed"));
+    vouch().arg("judge").arg(folder.path().join("traffic.har")).assert().success();
+    // Nothing is overwritten.
+    let said = unwrapped(&stderr(&capture().code(2)));
+    assert!(said.contains("is there already; choose another folder"), "{said}");
+}
+
+#[test]
+fn a_session_without_traffic_or_with_a_command_that_fails_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = |name: &str, command: &[&str], code: i32| {
+        let output = folder.path().join(name);
+        let assert = vouch().args(["capture", "-o"]).arg(&output).arg("--").args(command).assert().code(code);
+        (unwrapped(&stdout(&assert)), unwrapped(&stderr(&assert)))
+    };
+    let (out, err) = capture("none", &["sh", "-c", "exit 7"], 4);
+    assert!(out.contains("no draft of a scenario") && out.contains("nothing to judge"), "{out}");
+    assert!(err.contains("`sh` failed: exit status: 7"), "{err}");
+    let (_, err) = capture("missing", &["./no-such-app"], 3);
+    assert!(err.contains("cannot start `./no-such-app`"), "{err}");
+}
+
+#[test]
+fn a_session_without_a_command_ends_with_a_signal() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("vouch"));
+    command.args(["capture", "-o"]).arg(folder.path()).stderr(std::process::Stdio::piped());
+    let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("vouch starts");
+    let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let ready = lines.map_while(Result::ok).any(|line| line.contains("Ctrl-C ends the recording"));
+    // SAFETY: a signal to our own child, which has not been waited for.
+    unsafe { libc::kill(i32::try_from(child.id()).expect("a pid"), libc::SIGTERM) };
+    let status = child.wait().expect("it ends");
+    assert!(ready && status.code() == Some(4), "{status}");
+    assert!(folder.path().join("traffic.har").exists());
+}

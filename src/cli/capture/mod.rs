@@ -1,13 +1,18 @@
 //! `vouch capture`.
 
 mod installation;
+mod session;
 
 use super::Done;
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
     #[command(subcommand)]
-    command: CaptureCommand,
+    command: Option<CaptureCommand>,
+
+    #[command(flatten)]
+    session: session::Args,
 }
 
 #[derive(clap::Subcommand)]
@@ -16,8 +21,10 @@ enum CaptureCommand {
     Installation(installation::Args),
 }
 
+/// Captures the traffic of a session, or an installation.
 pub fn run(args: &Args) -> Done {
     match &args.command {
-        CaptureCommand::Installation(args) => installation::run(args),
+        Some(CaptureCommand::Installation(args)) => installation::run(args),
+        None => session::run(&args.session),
     }
 }

@@ -2,7 +2,7 @@
 
 mod ctl;
 pub mod hook;
-mod proxy;
+pub(super) mod proxy;
 
 use super::signals::interrupts;
 use super::stdout::Out;
@@ -24,6 +24,9 @@ use vouch_sim::mutant::Mutation;
 use vouch_sim::serve::{LatencyInjection, MockCloudServer, ProxyConfig, ServerConfig, Stall, StartError, Tls};
 use vouch_spec::profile::{BUILT_IN, Profile};
 use vouch_spec::text::did_you_mean;
+
+/// How many exchanges are kept for `vouch mock-cloud ctl log`.
+const KEPT_EXCHANGES: usize = 500;
 
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -183,6 +186,7 @@ fn settings(args: &Args, ca: &Arc<CertificateAuthority>) -> Result<ServerConfig,
             listen,
             ca: ca.clone(),
             passed: args.proxy_pass.clone(),
+            kept_exchanges: KEPT_EXCHANGES,
             on_event: proxy::print_events(),
         }),
     })
@@ -211,7 +215,7 @@ fn cannot_listen(error: &StartError) -> CliError {
 }
 
 /// Writes a file of a given mode, whatever it was before.
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), CliError> {
+pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), CliError> {
     let open = || {
         let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
         file.set_permissions(std::fs::Permissions::from_mode(mode))?;

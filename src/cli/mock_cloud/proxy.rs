@@ -19,7 +19,7 @@ const REPEAT: Duration = Duration::from_secs(30);
 const MAX_EVENTS: usize = 200;
 
 /// Prints the events of the proxy on standard error.
-pub(super) fn print_events() -> Arc<dyn Fn(ProxyEvent) + Send + Sync> {
+pub(in crate::cli) fn print_events() -> Arc<dyn Fn(ProxyEvent) + Send + Sync> {
     let printed = Mutex::new(HashMap::new());
     Arc::new(move |event| {
         let now = Instant::now();
@@ -36,7 +36,7 @@ pub(super) fn print_events() -> Arc<dyn Fn(ProxyEvent) + Send + Sync> {
 }
 
 /// Says how to use the proxy. The folder with the certificate lasts as long as what is returned, if the user named no file.
-pub(super) fn announce(
+pub(in crate::cli) fn announce(
     address: SocketAddr,
     profile: &Profile,
     ca: &CertificateAuthority,

@@ -2,7 +2,7 @@
 //! comes through the intercepting proxy.
 
 mod config;
-mod hook;
+pub(super) mod hook;
 
 use super::{CliError, Done, runtime};
 use async_trait::async_trait;

@@ -12,7 +12,7 @@ mod user_isolation;
 
 pub use calls::name_of_key;
 use token_grants::Grants;
-pub use token_grants::realm_of_token;
+pub use token_grants::{realm_of_token, user_of_token};
 pub use user_isolation::{ApiRequest, ApiRequestEnd};
 use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::Exchange;

@@ -39,6 +39,15 @@ pub fn realm_of_token(jwt: &str) -> Option<Realm> {
     realm_of_claims(&claims(jwt))
 }
 
+/// The id of the vendor user that a sign-in token names, in lower case.
+pub fn user_of_token(jwt: &str) -> Option<String> {
+    user_of_claims(&claims(jwt))
+}
+
+fn user_of_claims(claims: &Value) -> Option<String> {
+    claims.get("uid").and_then(Value::as_str).map(str::to_lowercase)
+}
+
 fn realm_of_claims(claims: &Value) -> Option<Realm> {
     realm_of_issuer(claims.get("iss")?.as_str()?)
 }
@@ -66,7 +75,7 @@ impl Grants {
         let (realm, user) = match (&exchange.tokens.token, parent) {
             (Some(jwt), _) => {
                 let claims = claims(jwt);
-                (realm_of_claims(&claims), claims.get("uid").and_then(Value::as_str).map(str::to_lowercase))
+                (realm_of_claims(&claims), user_of_claims(&claims))
             }
             (None, Some(parent)) => (parent.realm, parent.user.clone()),
             (None, None) => (None, None),

@@ -6,15 +6,19 @@
 //!
 //! It knows exchanges. It must not know who recorded them or what was tested.
 
+mod draft;
 mod exchanges;
 mod har_file;
+mod har_writer;
 mod hosts;
 mod occasions;
 mod run_record;
 mod secrets;
 mod sessions;
 
+pub use draft::draft_har;
 pub use har_file::{HarError, LeftOut};
+pub use har_writer::har;
 pub use hosts::Hosts;
 pub use occasions::{ClauseOccasions, HAR_CLAUSES};
 pub use run_record::{RecordViolation, judge_record};
@@ -116,7 +120,8 @@ fn judge(entries: usize, recorded: &[RecordedExchange], left_out: Vec<LeftOut>) 
     TrafficJudgement {
         entries,
         exchanges: recorded.len(),
-        sessions: sessions.iter().filter(|session| !session.is_empty()).count(),
+        // The last group has no tokens.
+        sessions: sessions.len() - 1,
         left_out: left_out.into_iter().fold(BTreeMap::new(), |mut counts, why| {
             *counts.entry(why.words()).or_default() += 1;
             counts

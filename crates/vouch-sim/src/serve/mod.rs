@@ -28,6 +28,7 @@ use crate::clock::{Clock, ClockMode};
 use crate::mock_cloud::{
     CloudBehaviour, CloudParts, CloudPolicy, DefaultCloudPolicy, Keys, Lifetimes, MockCloud, RefreshTokenFormat,
 };
+use crate::wire::Exchange;
 use crate::wire::redact::Redactor;
 use connection::ServerState;
 use proxy::Recording;
@@ -95,7 +96,7 @@ impl MockCloudServer {
         let address = listener.local_addr().map_err(failed)?;
         let truthful = fault.is_none();
         let clock = Clock::new(ClockMode::Real);
-        let recording = proxy.as_ref().map(|_| Recording::new(clock.clone(), profile.clone()));
+        let recording = proxy.as_ref().map(|of| Recording::new(clock.clone(), profile.clone(), of.kept_exchanges));
         let cloud = MockCloud::new(CloudParts {
             keys: keys.clone(),
             clock,
@@ -141,6 +142,11 @@ impl MockCloudServer {
     /// The intercepting proxy, as a client on this machine reaches it.
     pub fn proxy_address(&self) -> Option<SocketAddr> {
         self.proxy.map(target::from_this_machine)
+    }
+
+    /// The exchanges that came through the proxy and are kept.
+    pub fn recorded(&self) -> Vec<Exchange> {
+        self.shared.recording.as_ref().map(|recording| recording.transcript.since(0)).unwrap_or_default()
     }
 
     /// What was served so far, and at what cost.

@@ -14,15 +14,14 @@ use std::thread;
 use tokio::runtime::Builder;
 use vouch_spec::profile::Profile;
 
-/// How many exchanges the server keeps for `vouch mock-cloud ctl log`.
-const KEPT_EXCHANGES: usize = 500;
-
 /// The configuration of the proxy.
 pub struct ProxyConfig {
     /// Port 0 selects a free port.
     pub listen: SocketAddr,
     pub ca: Arc<CertificateAuthority>,
     pub passed: Vec<PassedHost>,
+    /// How many exchanges are kept: the newest, and at least half as many.
+    pub kept_exchanges: usize,
     /// Called for each event, from a thread of the proxy.
     pub on_event: Arc<dyn Fn(ProxyEvent) + Send + Sync>,
 }
@@ -35,8 +34,8 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    pub fn new(clock: Clock, profile: Arc<Profile>) -> Self {
-        let transcript = Transcript::limited(clock.clone(), profile, KEPT_EXCHANGES);
+    pub fn new(clock: Clock, profile: Arc<Profile>, kept_exchanges: usize) -> Self {
+        let transcript = Transcript::limited(clock.clone(), profile, kept_exchanges);
         Self { transcript, faults: FaultInjector::default(), clock }
     }
 }
