@@ -68,6 +68,13 @@ fn faults_of_status_changes_corrupt_storage_and_waiting_calls_are_reproduced_by_
     finds_and_replays("waiters-signed-out", "DEL-5", &[]);
 }
 
+#[test]
+fn faults_of_updates_second_processes_and_background_launches_are_reproduced_by_their_scenarios() {
+    finds_and_replays("update-signs-out", "UPD-1", &[]);
+    finds_and_replays("process-misses-sign-out", "MUL-2", &[]);
+    finds_and_replays("wake-never-recovers", "WAK-1", &[]);
+}
+
 /// A target file whose SDK is the reference, served from outside with these arguments.
 fn outside(more: &str) -> (tempfile::TempDir, PathBuf) {
     let program = assert_cmd::cargo::cargo_bin("vouch");
@@ -102,7 +109,7 @@ fn an_sdk_without_a_clock_is_explored_in_real_time_without_actions_that_take_lon
 #[test]
 fn a_fault_of_an_external_sdk_is_detected_and_its_shrunk_walk_is_saved_as_a_scenario_that_fails_too() {
     let (folder, path) = outside(", \"--mutant\", \"region-ignored\"");
-    let args = ["explore", "--seed", "285", "--seconds", "60", "--output"];
+    let args = ["explore", "--seed", "347", "--seconds", "60", "--output"];
     let out = stdout(&vouch().args(args).arg(folder.path()).arg("--target").arg(&path).assert().code(1));
     assert!(out.contains("(MIG-5)") && out.contains("OtherRegion") && out.contains("last exchanges:"), "{out}");
     assert!((1..=4).any(|events| out.contains(&format!("shortened to {events} events"))), "{out}");

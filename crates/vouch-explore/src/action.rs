@@ -3,7 +3,7 @@
 use std::time::Duration;
 use vouch_spec::protocol::message::Area;
 use vouch_spec::protocol::{Environment, Realm, Region};
-use vouch_spec::step::Forgery;
+use vouch_spec::step::{BackupContent, Forgery};
 
 /// A user of the customer's team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -170,6 +170,24 @@ pub enum Action {
     /// All items of a storage area are overwritten while the app does not run. Then the app launches and signs out.
     CorruptStorage(Area),
     Reinstall,
+    /// The previous build is installed, a person signs in there, and the app is updated.
+    UpdatedSignIn(Person),
+    /// The same with the API key.
+    UpdatedKey(Person),
+    /// The same as `UpdatedSignIn`, and the first launch after the update crashes instead of its n-th write to storage.
+    CrashInUpdate(Person, u32),
+    /// A backup is restored on a new device.
+    Restore(BackupContent),
+    /// A second process on the same storage calls with an expired token, and then the app calls.
+    SecondProcessCall,
+    SecondProcessSignOut,
+    SecondProcessSignIn(Person),
+    /// The app is launched in the background with an expired token, makes a call, and is killed.
+    WokenAndKilled,
+    /// The same before the first unlock of the device.
+    WokenWhileLocked,
+    /// The app is launched in the background before the first unlock, makes a call, and comes to the foreground after it.
+    OpenedAfterWake,
     /// The process crashes instead of its n-th write to storage.
     CrashInSignIn(Person, u32),
     CrashInCall(u32),
@@ -208,7 +226,13 @@ impl Action {
             | Action::CrashInSignIn(person, _)
             | Action::Identify(person) => Some(Action::SignIn(person, Place::Home)),
             Action::NextUser(next, _) => Some(Action::SignIn(next, Place::Home)),
+            Action::UpdatedSignIn(person) | Action::SecondProcessSignIn(person) => {
+                Some(Action::SignIn(person, Place::Home))
+            }
+            Action::UpdatedKey(person) => Some(Action::UseKey(person)),
+            Action::CrashInUpdate(person, _) => Some(Action::UpdatedSignIn(person)),
             Action::CallSummary
+            | Action::SecondProcessCall
             | Action::CallOther
             | Action::CallTeam
             | Action::CallWithFault(..)
@@ -220,10 +244,17 @@ impl Action {
             | Action::CrashInCall(_)
             | Action::Refresh => Some(Action::Call),
             Action::DeletedWhileWaiting
+            | Action::SecondProcessSignOut
             | Action::SignOutDuringCalls
             | Action::LockedSignOut
             | Action::CrashInSignOut(_) => Some(Action::SignOut),
-            Action::Kill | Action::Reboot | Action::LockedLaunch => Some(Action::Relaunch),
+            Action::Kill
+            | Action::Reboot
+            | Action::Restore(_)
+            | Action::LockedLaunch
+            | Action::WokenAndKilled
+            | Action::WokenWhileLocked
+            | Action::OpenedAfterWake => Some(Action::Relaunch),
             Action::AdvanceDays => Some(Action::ExpireAccessToken),
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use super::action::{Action, BackendRequest, ClientRequest, FaultTarget, InjectedFault, LastCall, PEOPLE, Place};
 use vouch_spec::protocol::message::Area;
-use vouch_spec::step::Forgery;
+use vouch_spec::step::{BackupContent, Forgery};
 
 /// Faults of an exchange or a refresh.
 const AT_AUTH: [InjectedFault; 12] = [
@@ -66,6 +66,13 @@ pub fn all_actions() -> Vec<Action> {
         Action::SetUserWithoutKey,
         Action::CallTeam,
         Action::LockedLaunch,
+        Action::Restore(BackupContent::Plain),
+        Action::Restore(BackupContent::Everything),
+        Action::SecondProcessCall,
+        Action::SecondProcessSignOut,
+        Action::WokenAndKilled,
+        Action::WokenWhileLocked,
+        Action::OpenedAfterWake,
         Action::CorruptStorage(Area::Plain),
         Action::CorruptStorage(Area::Secure),
     ];
@@ -139,7 +146,11 @@ pub fn all_actions() -> Vec<Action> {
             Action::Delete(person),
             Action::UndoDelete(person),
             Action::AppUser(Some(person)),
+            Action::UpdatedSignIn(person),
+            Action::UpdatedKey(person),
+            Action::SecondProcessSignIn(person),
         ]);
+        actions.extend((1..=8).map(|write| Action::CrashInUpdate(person, write)));
         actions.extend((1..=8).map(|write| Action::CrashInSignIn(person, write)));
     }
     actions.extend(AT_AUTH.map(|fault| Action::CallWithFault(FaultTarget::Refresh, fault)));

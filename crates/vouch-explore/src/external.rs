@@ -9,11 +9,11 @@ use super::scenario::{ScenarioText, WalkScenario, clause, write};
 use super::shrink::shrink_parts;
 use super::state::State;
 use super::walk::reachable;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vouch_runner::run::verdict::{Finding, Severity, Verdict};
-use vouch_runner::run::{Offer, Plan, PlannedCase, RoleSetup, play};
+use vouch_runner::run::{Offer, Plan, PlannedCase, PreviousOffer, RoleSetup, play};
 use vouch_sim::clock::ClockMode;
 use vouch_spec::protocol::Capability;
 use vouch_spec::scenario::{Clauses, Scenario, Suite};
@@ -91,6 +91,12 @@ impl ExternalExplorer {
         if matches!(action, Action::Backend(_) | Action::Client(_)) {
             return Ok(Some("they do not involve the SDK: backend and vendor are built in".into()));
         }
+        if installs_previous(action)
+            && let Some(PreviousOffer::Runnable(claimed)) = &offer.previous
+            && let Some(word) = self.unclaimed_by(claimed)
+        {
+            return Ok(Some(format!("the previous build does not claim {word}, which other actions of a walk need")));
+        }
         if !self.virtual_time && takes_long(action) {
             return Ok(Some("the SDK does not claim clock, and each would take seconds of real time".into()));
         }
@@ -100,6 +106,12 @@ impl ExternalExplorer {
         let planned = PlannedWalk { stages: vec![only], ..self.planned(0, 0) };
         let case = self.plan(&Self::script(&planned, 0, "").1)?;
         Ok(case.skip(offer).map(|skip| skip.0))
+    }
+
+    /// What the build under test claims for its cases, and the previous build does not.
+    fn unclaimed_by(&self, claimed: &BTreeSet<Capability>) -> Option<Capability> {
+        let missing = self.engine.capabilities.difference(claimed);
+        missing.copied().find(|capability| !matches!(capability, Capability::Reuse | Capability::Gcip))
     }
 
     /// The walk of a seed.
@@ -219,6 +231,11 @@ fn is_alike(one: &Finding, other: &Finding) -> bool {
     one.severity == other.severity && (one.severity == Severity::Always || one.clauses == other.clauses)
 }
 
+/// Whether the previous build takes part in an action.
+fn installs_previous(action: Action) -> bool {
+    matches!(action, Action::UpdatedSignIn(_) | Action::UpdatedKey(_) | Action::CrashInUpdate(..))
+}
+
 /// Whether an action lets hours, or long pauses between tries, pass.
 fn takes_long(action: Action) -> bool {
     let waits = |fault: InjectedFault| {
@@ -229,6 +246,8 @@ fn takes_long(action: Action) -> bool {
         | Action::AdvanceDays
         | Action::ParallelCalls
         | Action::SignOutDuringCalls
+        | Action::SecondProcessCall
+        | Action::WokenAndKilled
         | Action::LockedCall => true,
         Action::SignInExpiredToken(_) | Action::CrashInCall(_) | Action::NextUser(_, LastCall::RetryTomorrow) => true,
         Action::CallWithFault(FaultTarget::Refresh, _) => true,

@@ -13,6 +13,7 @@ mod action_list;
 mod backend_requests;
 mod checks;
 mod client_requests;
+mod device_model;
 pub mod exhaustive_check;
 pub mod external;
 mod fault_model;

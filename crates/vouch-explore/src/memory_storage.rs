@@ -62,6 +62,10 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn items(&self) -> Result<Vec<Item>, StorageError> {
         Ok(items(&self.disk))
     }

@@ -132,6 +132,16 @@ impl State {
             Action::LockedSignOut if state.user().is_some() => branch(&[Observation::Ok], state.nobody()),
             Action::LockedSignOut => vec![],
             Action::Refresh => state.refresh(),
+            Action::UpdatedSignIn(_)
+            | Action::UpdatedKey(_)
+            | Action::CrashInUpdate(..)
+            | Action::Restore(_)
+            | Action::SecondProcessCall
+            | Action::SecondProcessSignOut
+            | Action::SecondProcessSignIn(_)
+            | Action::WokenAndKilled
+            | Action::WokenWhileLocked
+            | Action::OpenedAfterWake => state.device_event(action),
             Action::Relaunch | Action::Kill | Action::Reboot => state.may_learn(),
             // A keychain outlives the app, but its items belong to the previous installation (PER-7).
             Action::Reinstall => branch(&[Observation::Ok], state.nobody()),

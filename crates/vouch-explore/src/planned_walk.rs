@@ -105,6 +105,7 @@ fn is_about_the_user(action: Action) -> bool {
             | Action::CallTwice
             | Action::NextUser(..)
             | Action::LockedCall
+            | Action::SecondProcessCall
             | Action::CrashInCall(_)
             | Action::Revoke
             | Action::RefuseAccessTokens

@@ -3,6 +3,7 @@
 
 mod calls;
 mod concurrency;
+mod device;
 mod perform;
 
 pub use perform::ended_in_time;
@@ -20,8 +21,9 @@ use std::time::Duration;
 use vouch_runner::invariant::{InvariantState, Observed};
 use vouch_sim::clock::{Clock, ClockMode};
 use vouch_sim::mock_cloud::{CloudBehaviour, CloudParts, MockCloud, RefreshTokenFormat};
+use vouch_sim::reference::adapter::SdkFactory;
 use vouch_sim::reference::app::ReconcilingApp;
-use vouch_sim::reference::sdk::ports::{ProcessLifetime, Time};
+use vouch_sim::reference::sdk::ports::{ProcessLifetime, Time, WriteFault};
 use vouch_sim::reference::sdk::{AppState, Sdk, SdkEnvironment};
 use vouch_sim::wire::redact::Redactor;
 use vouch_sim::wire::{FaultInjector, RecordingProxy, Transcript};
@@ -94,6 +96,7 @@ pub(super) struct InProcess {
     pub(super) app_operations: AtomicUsize,
     pub(super) observed: Mutex<Observed>,
     pub(super) watch: InvariantState,
+    pub(super) crash_at_next_launch: Option<(u32, WriteFault)>,
     /// The number of recorded calls whose token responses were checked.
     pub(super) answers_seen: usize,
 }
@@ -135,9 +138,19 @@ impl InProcess {
             fault: Mutex::default(),
             delayed: Mutex::default(),
         });
-        let (disk, reported) = (Disk::default(), Arc::default());
+        let (disk, reported): (_, Arc<Mutex<Vec<Vec<StatusWord>>>>) = (Disk::default(), Arc::default());
         let locked = Arc::new(AtomicBool::new(false));
-        let (sdk, life) = launch(parts, &network, &disk, &device(&clock, conditions), &profile, &reported, &locked);
+        let (sdk, life) = launch(&Launch {
+            sdk: &*parts.sdk,
+            network: &network,
+            disk: &disk,
+            time: device(&clock, conditions),
+            profile: &profile,
+            reported: Arc::clone(&reported),
+            locked: &locked,
+            app_state: AppState::Foreground,
+            crash: None,
+        });
         let observed = Mutex::new(Observed { launches: vec![0], ..Observed::default() });
         Self {
             backend: WalkBackend::new(parts.backend.clone(), network.clone(), clock.clone(), home, ids.clone()),
@@ -161,6 +174,7 @@ impl InProcess {
             app_operations: AtomicUsize::new(0),
             observed,
             watch: InvariantState::default(),
+            crash_at_next_launch: None,
             answers_seen: 0,
         }
     }
@@ -170,12 +184,29 @@ impl InProcess {
     }
 
     fn relaunch(&mut self) {
+        self.relaunch_in(AppState::Foreground);
+    }
+
+    fn relaunch_in(&mut self, app_state: AppState) {
         self.life.end();
-        let time = device(&self.clock, self.conditions);
-        let launched =
-            launch(&self.parts, &self.network, &self.disk, &time, &self.profile, &self.reported, &self.locked);
+        let crash = self.crash_at_next_launch.take();
+        let launched = launch(&Launch { crash, ..self.launch_options(app_state) });
         (self.sdk, self.life) = launched;
         self.observed.lock().launches.push(self.network.transcript.len());
+    }
+
+    fn launch_options(&self, app_state: AppState) -> Launch<'_> {
+        Launch {
+            sdk: &*self.parts.sdk,
+            network: &self.network,
+            disk: &self.disk,
+            time: device(&self.clock, self.conditions),
+            profile: &self.profile,
+            reported: self.reported.clone(),
+            locked: &self.locked,
+            app_state,
+            crash: None,
+        }
     }
 
     pub(super) fn place(&self, place: Place) -> Realm {
@@ -201,27 +232,37 @@ fn device(clock: &Clock, conditions: Conditions) -> Arc<VirtualTime> {
     Arc::new(VirtualTime { clock: clock.clone(), skew_ms: conditions.clock_skew_minutes * 60_000 })
 }
 
-fn launch(
-    parts: &Parts,
-    network: &Arc<MemoryNetwork>,
-    disk: &Disk,
-    time: &Arc<VirtualTime>,
-    profile: &Arc<Profile>,
-    reported: &Arc<Mutex<Vec<Vec<StatusWord>>>>,
-    locked: &Arc<AtomicBool>,
-) -> (Arc<Sdk>, ProcessLifetime) {
+/// What a process is launched with.
+struct Launch<'a> {
+    sdk: &'a dyn SdkFactory,
+    network: &'a Arc<MemoryNetwork>,
+    disk: &'a Disk,
+    time: Arc<VirtualTime>,
+    profile: &'a Arc<Profile>,
+    reported: Arc<Mutex<Vec<Vec<StatusWord>>>>,
+    locked: &'a Arc<AtomicBool>,
+    app_state: AppState,
+    /// A fault of one of its writes.
+    crash: Option<(u32, WriteFault)>,
+}
+
+fn launch(options: &Launch<'_>) -> (Arc<Sdk>, ProcessLifetime) {
     let life = ProcessLifetime::default();
-    let storage = Arc::new(MemoryStorage { disk: disk.clone(), life: life.clone(), locked: locked.clone() });
-    let net = Arc::new(ProcessNetwork { network: network.clone(), life: life.clone() });
-    let parts = parts.sdk.assemble(storage, net);
-    let reported = reported.clone();
+    if let Some((write, fault)) = options.crash {
+        life.fail_at_write(write, fault);
+    }
+    let (disk, locked) = (options.disk.clone(), options.locked.clone());
+    let storage = Arc::new(MemoryStorage { disk, life: life.clone(), locked });
+    let net = Arc::new(ProcessNetwork { network: options.network.clone(), life: life.clone() });
+    let parts = options.sdk.assemble(storage, net);
+    let reported = options.reported.clone();
     let sdk = Sdk::launch(SdkEnvironment {
         policy: parts.policy,
-        profile: profile.clone(),
+        profile: options.profile.clone(),
         storage: parts.storage,
         net: parts.net,
-        time: time.clone(),
-        app_state: AppState::Foreground,
+        time: options.time.clone(),
+        app_state: options.app_state,
         on_status: Box::new(move |status| reported.lock().push(status)),
     });
     (sdk, life)

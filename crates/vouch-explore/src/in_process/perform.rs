@@ -135,6 +135,16 @@ impl InProcess {
                 self.relaunch();
                 ok
             }
+            Action::UpdatedSignIn(_)
+            | Action::UpdatedKey(_)
+            | Action::CrashInUpdate(..)
+            | Action::Restore(_)
+            | Action::SecondProcessCall
+            | Action::SecondProcessSignOut
+            | Action::SecondProcessSignIn(_)
+            | Action::WokenAndKilled
+            | Action::WokenWhileLocked
+            | Action::OpenedAfterWake => self.device_event(action, state).await,
             Action::CorruptStorage(area) => vec![self.corrupt_storage(area, state)],
             Action::Reinstall => {
                 self.life.end();
@@ -191,7 +201,7 @@ impl InProcess {
     }
 
     /// The API key of the team at a place.
-    fn key(&self, place: Place) -> String {
+    pub(super) fn key(&self, place: Place) -> String {
         self.network.cloud.store().team(self.place(place)).key.clone()
     }
 

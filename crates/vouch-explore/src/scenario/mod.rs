@@ -2,6 +2,7 @@
 //! hand one to the runner.
 
 mod calls;
+mod device;
 mod non_sdk_steps;
 mod sign_ins;
 mod step_templates;
@@ -181,6 +182,13 @@ pub fn clause(action: Action) -> &'static str {
         Action::Reboot => "PER-2",
         Action::Kill | Action::CrashInCall(_) => "PER-3",
         Action::Reinstall => "PER-7",
+        Action::UpdatedSignIn(_) | Action::UpdatedKey(_) => "UPD-1",
+        Action::CrashInUpdate(..) => "UPD-2",
+        Action::Restore(_) => "PER-11",
+        Action::SecondProcessCall => "MUL-1",
+        Action::SecondProcessSignOut => "MUL-2",
+        Action::SecondProcessSignIn(_) => "MUL-3",
+        Action::WokenAndKilled | Action::WokenWhileLocked | Action::OpenedAfterWake => "WAK-1",
         Action::CrashInSignIn(..) => "EXC-5",
         Action::Reconcile => "REC-6",
         Action::SignInForged(_) => "EXC-6",

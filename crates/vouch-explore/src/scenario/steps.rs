@@ -4,7 +4,7 @@ use super::step_templates::{
     await_call, elsewhere, expire_access_token, is_online, issue_token, kill_and_launch, network, own,
     refuse_access_tokens, release, request_of, sign_in, sign_out, start_held, status_once, text, while_online,
 };
-use super::{Stage, WalkScenario, calls, expected, non_sdk_steps, sign_ins};
+use super::{Stage, WalkScenario, calls, device, expected, non_sdk_steps, sign_ins};
 use crate::action::{Action, LastCall, Person};
 use vouch_spec::operation::Operation;
 use vouch_spec::protocol::message::Area;
@@ -46,6 +46,16 @@ pub(super) fn steps(number: usize, stage: &Stage, script: &WalkScenario, new_use
         Action::Backend(request) => {
             while_online(is_online(stage), non_sdk_steps::backend(request, number, stage, new_users))
         }
+        Action::UpdatedSignIn(_)
+        | Action::UpdatedKey(_)
+        | Action::CrashInUpdate(..)
+        | Action::Restore(_)
+        | Action::SecondProcessCall
+        | Action::SecondProcessSignOut
+        | Action::SecondProcessSignIn(_)
+        | Action::WokenAndKilled
+        | Action::WokenWhileLocked
+        | Action::OpenedAfterWake => device::steps(number, stage),
         Action::NextUser(next, last_call) => next_user(number, stage, next, last_call),
         _ => others(stage, script.home),
     }
