@@ -170,7 +170,7 @@ impl Device {
             clock: clock.clone(),
             redactor: Redactor::closed(),
             behaviour: CloudBehaviour::default(),
-            profile: profile.clone(),
+            profile: profile.clone().into(),
             policy: Arc::new(ProviderPolicy::new(&policy.provider)),
         });
         cloud.set_lifetimes(ProviderPolicy::lifetimes(&policy.provider));
