@@ -40,9 +40,11 @@ impl Sdk {
     /// One API call with a JSON body, which may be empty. Every HTTP status is a result, unless it ends the session.
     pub async fn request_with_body(self: &Arc<Self>, method: &str, path: &str, body: &str) -> Result<ApiResponse> {
         let call = ApiCall { method, path, body };
+        // First, because it takes over what another process has done: a user whom that process signed in began an epoch.
+        let record = self.record()?;
         // The call belongs to this epoch's user, however long it takes.
         let epoch = self.state.lock().epoch;
-        match self.record()? {
+        match record {
             Some(Record::ApiKey(record)) if record.user_id.is_some() => self.request_with_key(record, call).await,
             Some(Record::SignInToken(_)) => self.request_with_token(epoch, call).await,
             _ => Err(SdkError::new(ErrorKind::NotSignedIn, "nobody is signed in")),
