@@ -113,7 +113,8 @@ class Installation:
         except (SignInError, ValueError):
             return  # locked, or damaged: no other process of this SDK wrote that
         self._stored = stored
-        self._become(session, not_signed_in())
+        # A user whom another process signed in was there before the call that looks, which may go on.
+        self._become(session, not_signed_in(), ends_calls=self.user_id is not None)
 
     def _note_stored(self):
         try:
@@ -197,9 +198,9 @@ class Installation:
         self._note_stored()
         self._unsaved = False
 
-    def _become(self, session, reason):
+    def _become(self, session, reason, ends_calls=True):
         before, after = self.user_id, None if session is None else session.user_id
-        if before is None or after is None or not same_user(before, after):
+        if ends_calls and (before is None or after is None or not same_user(before, after)):
             self.tenure.end(reason)
             self.tenure = Tenure()
         self._loaded = True
