@@ -3,7 +3,7 @@
 //!
 //! - [`policy`]: the policy file.
 //! - [`life`]: the life of one device, drawn from the policy and lived by a real SDK against the mock cloud.
-//! - [`forecast`]: many devices on all cores, and the rates by cause.
+//! - [`mod@forecast`]: many devices on all cores, and the rates by cause.
 //! - [`report`]: tables, JSON and plots. [`replay`]: the shortest scenario of a cause.
 //!
 //! This crate must not know the command line, the suite and target files. It judges nothing: a rate is a figure, not a finding.
