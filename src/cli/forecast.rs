@@ -102,7 +102,7 @@ pub fn run(args: &Args) -> Done {
     let (policies, builds) = (policies(args)?, builds(args)?);
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let settings = Settings { devices: args.devices, days: args.days, seed: args.seed, jobs };
-    // It must live as long as signals are to be heard.
+    // It must live as long as the process waits for signals.
     let runtime = runtime()?;
     let stop = runtime.block_on(async { stop_on_interrupt() });
     let pairs: Vec<_> = builds.iter().flat_map(|build| policies.iter().map(move |policy| (build, policy))).collect();

@@ -41,16 +41,7 @@ pub(super) fn sign_out() -> ScenarioStep {
 
 /// A sign-in token of the usual shape for the scenario's own realm.
 pub(super) fn issue_token(person: Person, bind: &str) -> IssueToken {
-    IssueToken {
-        user: person.name().into(),
-        bind: bind.into(),
-        environment: None,
-        region: None,
-        url_safe_characters: false,
-        padding: None,
-        capital_user_id: false,
-        other_team: false,
-    }
+    IssueToken::new(person.name(), bind)
 }
 
 pub(super) fn expire_access_token() -> ScenarioStep {

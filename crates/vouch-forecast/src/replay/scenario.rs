@@ -118,7 +118,7 @@ impl Steps {
                 let token = format!("token{}", self.tokens);
                 let sign_in =
                     ScenarioStep::new(SignIn { token: Text(format!("${token}")) }).expect(Outcomes::of([Outcome::Any]));
-                self.call(fates, vec![ScenarioStep::new(issue_token(token)), sign_in]);
+                self.call(fates, vec![ScenarioStep::new(IssueToken::new(USER, token)), sign_in]);
             }
         }
     }
@@ -171,19 +171,6 @@ impl Steps {
         if is_killed {
             self.running = None;
         }
-    }
-}
-
-fn issue_token(bind: String) -> IssueToken {
-    IssueToken {
-        user: USER.into(),
-        bind,
-        environment: None,
-        region: None,
-        url_safe_characters: false,
-        padding: None,
-        capital_user_id: false,
-        other_team: false,
     }
 }
 

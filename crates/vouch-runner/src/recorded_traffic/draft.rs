@@ -114,7 +114,7 @@ impl Draft<'_> {
         if known.is_none() {
             self.tokens.push(jwt);
             let (user, bind) = (name(user), format!("token{}", number + 1));
-            self.step(ScenarioStep::new(issue_token(user, bind)));
+            self.step(ScenarioStep::new(IssueToken::new(user, bind)));
         }
         let sign_in = ScenarioStep::new(SignIn { token: Text(format!("$token{}", number + 1)) });
         match self.refusal(of, IdpCall::Exchange) {
@@ -309,19 +309,6 @@ impl Draft<'_> {
             };
         }
         out
-    }
-}
-
-fn issue_token(user: String, bind: String) -> IssueToken {
-    IssueToken {
-        user,
-        bind,
-        environment: None,
-        region: None,
-        url_safe_characters: false,
-        padding: None,
-        capital_user_id: false,
-        other_team: false,
     }
 }
 

@@ -35,6 +35,20 @@ pub struct IssueToken {
 }
 
 impl IssueToken {
+    /// A token of the usual shape for the scenario's own environment and region.
+    pub fn new(user: impl Into<String>, bind: impl Into<String>) -> Self {
+        Self {
+            user: user.into(),
+            bind: bind.into(),
+            environment: None,
+            region: None,
+            url_safe_characters: false,
+            padding: None,
+            capital_user_id: false,
+            other_team: false,
+        }
+    }
+
     /// The token's shape; only a cloud of our own can make another than the usual one.
     pub fn shape(&self) -> TokenShape {
         TokenShape {
