@@ -16,15 +16,13 @@ pub use write::{Captured, write};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use vouch_spec::protocol::message::{Area, SdkName};
+use vouch_spec::protocol::message::SdkName;
 use vouch_spec::protocol::{Environment, Realm, Region};
 
 /// The version of the format, raised on every incompatible change.
 pub const FORMAT: u64 = 1;
 /// The file that describes a stored installation.
 pub const DESCRIPTION: &str = "installation.json";
-/// The storage areas that are stored. What apps keep elsewhere is not theirs after an update either.
-const AREAS: [Area; 3] = [Area::Secure, Area::Plain, Area::Volatile];
 /// The largest number of files of a state, and their largest size together, in bytes.
 const MAX_FILES: usize = 10_000;
 const MAX_BYTES: u64 = 256 << 20;

@@ -1,11 +1,12 @@
 //! Reads stored installations and puts them on a device.
 
-use super::{AREAS, DESCRIPTION, Description, FORMAT, InstallationState, MAX_BYTES, MAX_FILES, StoredState};
+use super::{DESCRIPTION, Description, FORMAT, InstallationState, MAX_BYTES, MAX_FILES, StoredState};
 use crate::record::build_digest;
 use crate::run::DeviceStorage;
 use serde_json::Value;
 use std::io;
 use std::path::{Path, PathBuf};
+use vouch_spec::protocol::message::Area;
 use vouch_spec::text::read_file;
 
 /// The longest description, in bytes.
@@ -111,7 +112,7 @@ impl StoredInstallation {
     /// If a file cannot be read or written.
     pub(crate) fn install(&self, state: InstallationState, storage: &DeviceStorage) -> io::Result<()> {
         let folder = self.folder.join(state.word());
-        for area in AREAS {
+        for area in Area::ALL {
             let from = folder.join(area.word());
             // Version control keeps no empty folders.
             if from.is_dir() {

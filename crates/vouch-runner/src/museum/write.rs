@@ -1,11 +1,12 @@
 //! Writes stored installations.
 
 use super::read::Limit;
-use super::{AREAS, DESCRIPTION, Description, InstallationState, StoredState};
+use super::{DESCRIPTION, Description, InstallationState, StoredState};
 use crate::record::build_digest;
 use crate::run::DeviceStorage;
 use std::io;
 use std::path::Path;
+use vouch_spec::protocol::message::Area;
 
 /// A state that was captured, still on its device.
 pub struct Captured {
@@ -18,7 +19,7 @@ pub struct Captured {
 /// Copies the storage areas of a device that are stored. Returns the number of files.
 pub(crate) fn copy_areas(from: &DeviceStorage, to: &DeviceStorage) -> io::Result<usize> {
     let mut limit = Limit::default();
-    AREAS.iter().try_fold(0, |count, area| Ok(count + limit.copy(&from.area(*area), &to.area(*area))?))
+    Area::ALL.iter().try_fold(0, |count, area| Ok(count + limit.copy(&from.area(*area), &to.area(*area))?))
 }
 
 /// Writes a stored installation into a new folder, which is complete once its description is there.
@@ -34,7 +35,7 @@ pub fn write(folder: &Path, mut description: Description, captured: &[Captured])
         let to = folder.join(state.word());
         std::fs::create_dir(&to)?;
         let mut limit = Limit::default();
-        for area in AREAS {
+        for area in Area::ALL {
             let to = to.join(area.word());
             std::fs::create_dir(&to)?;
             limit.copy(&storage.area(area), &to)?;
