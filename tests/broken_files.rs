@@ -51,6 +51,15 @@ fn every_mistake_of_a_load_file_is_reported_with_its_place() {
 }
 
 #[test]
+fn every_mistake_of_a_fault_is_reported_with_its_place() {
+    for name in ["load_faults", "load_fault_fields"] {
+        let file = format!("tests/broken/{name}.yaml");
+        let err = stderr(&vouch().args(["check", "-f", "MIG-5", "--load", &file]).assert().code(2));
+        insta::assert_snapshot!(format!("{name}-yaml"), err);
+    }
+}
+
+#[test]
 fn a_load_file_that_no_load_can_follow_is_refused_by_check() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("load.yaml");

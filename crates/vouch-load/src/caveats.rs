@@ -3,11 +3,12 @@
 use super::arrivals::Arrivals;
 use super::endpoints::LoadCall;
 use super::failure::Failure;
+use super::faults::FaultReport;
 use super::plan::Load;
 use super::round::Round;
-use super::scheduler::Workload;
 use super::threshold::time;
 use super::token_claims::LearnedClaims;
+use super::workload::Workload;
 
 /// An arrival that starts later than this although a connection was free is late because of the generator.
 const MIN_LATE_NS: u64 = 1_000_000;
@@ -63,9 +64,12 @@ pub fn unsent(load: &Load, round: &Round) -> Option<String> {
     } else {
         ("unused sign-in token", "--tokens")
     };
-    let help = match round.signed_out {
-        0 => format!("increase {more}"),
-        out => format!("the server signed {out} installations out"),
+    let by_faults = round.faults.as_ref().map_or(0, FaultReport::signed_out);
+    let help = match (round.signed_out, by_faults) {
+        (0, 0) => format!("increase {more}"),
+        (0, out) => format!("the faults signed {out} installations out; increase {more}"),
+        (out, 0) => format!("the server signed {out} installations out"),
+        (out, more) => format!("the server signed {out} installations out, and the faults {more}"),
     };
     Some(format!("supply: {} of {arrivals} arrivals had no {what}; {help}", round.starved))
 }

@@ -190,6 +190,7 @@ impl ResponseChecker {
         let installation = installations.get_mut(installation_id);
         installation.refresh_token.clear();
         installation.refresh_token.push_str(&refresh);
+        installation.used_by = None;
         if self.keeps_access_token {
             installation.access_token.clear();
             installation.access_token.push_str(&access);

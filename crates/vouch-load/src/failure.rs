@@ -79,6 +79,18 @@ impl Failure {
         ) || matches!(self, Failure::Status(401 | 403 | 404 | 405))
     }
 
+    /// Whether an SDK tries again: the server did not answer, or asks for a later attempt (REF-6, REF-9).
+    pub fn is_temporary(self) -> bool {
+        matches!(
+            self,
+            Failure::Refused
+                | Failure::Unreachable
+                | Failure::ConnectionLost
+                | Failure::TimedOut
+                | Failure::Status(429 | 500..=599)
+        )
+    }
+
     /// Advice for the user, if there is any. `example` is the message of one such failure.
     pub fn help(self, example: &str) -> Option<&'static str> {
         Some(match self {

@@ -2,9 +2,10 @@
 
 use super::arrivals::Arrivals;
 use super::endpoints::LoadCall;
+use super::faults::{DEFAULT_RETRIES, FaultEntry};
 use super::plan::{self, Load, PlanError, Protocol};
-use super::scheduler::Workload;
 use super::threshold::Threshold;
+use super::workload::Workload;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -58,6 +59,11 @@ pub struct LoadFile {
     pub keep_users: Option<bool>,
     /// The maximum call rate while users and tokens are created, for example `50/s`.
     pub prepare_rate: Option<Spanned<String>>,
+    /// Faults during the load: answers that are lost, delayed, cut off or replaced by a refusal.
+    pub faults: Vec<FaultEntry>,
+    /// How many times an installation makes a call again that had no answer, or 429 or 5xx. Default: 2 in a load with faults,
+    /// else none.
+    pub retries: Option<u32>,
     /// Random seed. Default: 1.
     pub seed: Option<u64>,
 }
@@ -83,6 +89,8 @@ pub struct Overrides {
     pub reuse_tokens: bool,
 }
 
+/// The duration of a load that does not say.
+const DEFAULT_DURATION: Duration = Duration::from_secs(10);
 /// The longest title and name, in characters.
 const MAX_TITLE: usize = 200;
 
@@ -131,6 +139,8 @@ impl LoadFile {
             }
         }
         self.check_times(decoder);
+        let duration = self.duration.as_ref().map_or(Ok(DEFAULT_DURATION), |text| duration::parse(&text.value));
+        FaultEntry::check_all(&self.faults, duration.unwrap_or(Duration::MAX), decoder);
         if let Some(text) = self.prepare_rate.as_ref().filter(|text| rate(&text.value).is_none()) {
             decoder.wrong(text.span, format!("`{}` is not a rate", text.value), "write for example `50/s`");
         }
@@ -218,7 +228,7 @@ impl LoadFile {
         let cores = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
         let threads = overrides.threads.or(self.threads).unwrap_or(cores.saturating_sub(1).clamp(1, 256));
         let connections = overrides.connections.or(self.connections).unwrap_or(64).max(threads);
-        let duration = or(overrides.duration, &self.duration, Duration::from_secs(10));
+        let duration = or(overrides.duration, &self.duration, DEFAULT_DURATION);
         let max = arrivals == Arrivals::Max;
         let minimum = if max { connections.saturating_mul(2) } else { 1 };
         let installations = overrides.installations.or(self.installations).unwrap_or(1000.max(minimum));
@@ -249,6 +259,8 @@ impl LoadFile {
             reuse_tokens: overrides.reuse_tokens,
             prepare_rate: self.prepare_rate.as_ref().and_then(|text| rate(&text.value)),
             protocol: overrides.protocol.or(self.protocol).unwrap_or_default(),
+            faults: self.faults.iter().filter_map(FaultEntry::resolve).collect(),
+            retries: self.retries.unwrap_or(if self.faults.is_empty() { 0 } else { DEFAULT_RETRIES }),
             seed: overrides.seed.or(self.seed).unwrap_or(1),
         };
         load.tokens =

@@ -25,6 +25,29 @@ pub struct Installation {
     pub jwt: Option<Arc<str>>,
     /// The expiry of `jwt`, in seconds since 1970.
     pub jwt_expires_s: i64,
+    /// The refresh token was used, and this fault took its successor away.
+    pub used_by: Option<u8>,
+}
+
+/// The tokens of an installation before a call.
+pub struct Tokens {
+    refresh: String,
+    access: String,
+}
+
+impl Installation {
+    /// Its tokens.
+    pub fn tokens(&self) -> Tokens {
+        Tokens { refresh: self.refresh_token.clone(), access: self.access_token.clone() }
+    }
+
+    /// Takes back the tokens of an answer that a fault took away.
+    pub fn restore(&mut self, before: Tokens, fault: u8) {
+        if self.refresh_token != before.refresh {
+            self.used_by = Some(fault);
+        }
+        (self.refresh_token, self.access_token) = (before.refresh, before.access);
+    }
 }
 
 /// An unused sign-in token.
@@ -142,6 +165,7 @@ impl Installations {
         installation.refresh_token.clear();
         installation.access_token.clear();
         installation.jwt = None;
+        installation.used_by = None;
         self.free.push(id);
     }
 

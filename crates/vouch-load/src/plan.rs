@@ -2,8 +2,9 @@
 
 use super::arrivals::{Arrivals, ParseArrivalsError};
 use super::endpoints::LoadCall;
-use super::scheduler::{OnComplete, Workload};
+use super::faults::Fault;
 use super::threshold::{ParseThresholdError, Threshold, short};
+use super::workload::{OnComplete, Workload};
 use std::time::Duration;
 use vouch_spec::protocol::Realm;
 use vouch_spec::text::did_you_mean;
@@ -42,6 +43,10 @@ pub struct Load {
     /// The maximum call rate while users, installations and tokens are created, in calls per second.
     pub prepare_rate: Option<f64>,
     pub protocol: Protocol,
+    /// What is taken away from the installations, and when.
+    pub faults: Vec<Fault>,
+    /// The number of times that a call without an answer, or with 429 or 5xx, is made again.
+    pub retries: u32,
     pub seed: u64,
 }
 
@@ -105,6 +110,14 @@ pub enum PlanError {
     NoArrivals { arrivals: Arrivals, duration: humantime::FormattedDuration },
     #[error("the spike ends at {spike}, after the end of the load at {load}; use a longer duration")]
     SpikeTooLong { spike: humantime::FormattedDuration, load: humantime::FormattedDuration },
+    #[error("the fault `{fault}` ends after the end of the load at {load}; use a longer duration")]
+    FaultTooLate { fault: Fault, load: humantime::FormattedDuration },
+    #[error("the fault `{fault}` hits no call of this load; its calls are {calls}")]
+    FaultHitsNothing { fault: Fault, calls: String },
+    #[error(
+        "`max` sends whenever a connection is free, and cannot have faults or retries; give a rate, for example `100/s`"
+    )]
+    FaultsWithoutSchedule,
     #[error("with a timeout of 0 no request can succeed")]
     ZeroTimeout,
     #[error("a load cannot last longer than a century")]
@@ -132,13 +145,14 @@ const MAX_CALLS: usize = 1_000;
 type Range = (&'static str, fn(&Load) -> u32, u32, u32);
 
 /// The ranges of the numbers of a load. An installation takes a kilobyte, a connection some more.
-const RANGES: [Range; 5] = [
+const RANGES: [Range; 6] = [
     ("threads", |load| load.threads, 1, 256),
     // How many this machine can open is checked against its limit on open files.
     ("connections", |load| load.connections, 1, 10_000_000),
     ("installations", |load| load.installations, 0, 10_000_000),
     ("users", |load| load.users, 1, 10_000_000),
     ("tokens", |load| load.tokens, 0, 100_000_000),
+    ("retries", |load| load.retries, 0, 100),
 ];
 
 /// A sequence of calls that is not a valid workload.
@@ -246,6 +260,27 @@ impl Load {
         count
     }
 
+    fn check_faults(&self) -> Result<(), PlanError> {
+        if self.arrivals == Arrivals::Max && !(self.faults.is_empty() && self.retries == 0) {
+            return Err(PlanError::FaultsWithoutSchedule);
+        }
+        let mut calls: Vec<LoadCall> =
+            self.workloads.iter().flat_map(|workload| workload.calls.iter().copied()).collect();
+        calls.sort_unstable();
+        calls.dedup();
+        for fault in &self.faults {
+            if fault.until > self.duration {
+                let load = humantime::format_duration(self.duration);
+                return Err(PlanError::FaultTooLate { fault: fault.clone(), load });
+            }
+            if !calls.iter().any(|call| fault.hits(*call)) {
+                let calls: Vec<_> = calls.iter().map(|call| call.name()).collect();
+                return Err(PlanError::FaultHitsNothing { fault: fault.clone(), calls: calls.join(", ") });
+            }
+        }
+        Ok(())
+    }
+
     /// Validates the load.
     pub fn check(&self) -> Result<(), PlanError> {
         for (field, value, min, max) in RANGES {
@@ -271,6 +306,7 @@ impl Load {
         if self.timeout.is_zero() {
             return Err(PlanError::ZeroTimeout);
         }
+        self.check_faults()?;
         let names = self.series();
         for threshold in &self.thresholds {
             if let Some(of) = threshold.of.as_ref().filter(|of| !names.contains(of)) {

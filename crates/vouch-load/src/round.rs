@@ -4,6 +4,7 @@ use super::check::ResponseChecker;
 use super::client::nanoseconds;
 use super::duplicates::{DuplicateDetector, UserOwners};
 use super::failure::{Failure, WrongResponse};
+use super::faults::FaultReport;
 use super::latencies::{Latencies, latencies};
 use super::measure::{FailureStats, SecondStats, Series};
 use super::measurement_window::MeasurementWindow;
@@ -118,6 +119,9 @@ pub struct Round {
     pub wrong_before_start: u64,
     /// One in this many refresh tokens was checked for duplicates.
     pub sample_one_in: u64,
+    /// What the faults of the load led to; absent in a load without faults and retries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultReport>,
     /// The run ended early because every request failed.
     pub aborted: bool,
     pub interrupted: bool,
@@ -138,7 +142,7 @@ pub struct RoundBuilder {
 
 impl RoundBuilder {
     pub fn new(load: &Load, warm_up: Duration, duration: Duration, max: bool) -> Self {
-        let names = load.workloads.iter().map(super::scheduler::Workload::series).collect();
+        let names = load.workloads.iter().map(super::workload::Workload::series).collect();
         Self {
             names,
             warm_up,
@@ -158,7 +162,14 @@ impl RoundBuilder {
         let mut lag = latencies(3);
         let (mut starved, mut waited_for_connection, mut started, mut signed_out, mut resent, mut handshakes) =
             (0, 0, 0, 0, 0, (0, 0));
+        let mut faults: Option<FaultReport> = None;
         for record in &records {
+            if let Some(report) = &record.faults {
+                match &mut faults {
+                    Some(all) => all.merge(report),
+                    None => faults = Some(report.clone()),
+                }
+            }
             for (all, own) in series.iter_mut().flatten().zip(record.series.iter().flatten()) {
                 all.merge(own);
             }
@@ -218,6 +229,7 @@ impl RoundBuilder {
             learned_claims,
             inconsistent_claims,
             sample_one_in,
+            faults,
             aborted: self.aborted,
             interrupted: self.interrupted,
             ..Round::new(names.zip(series.into_iter().flatten()).collect(), total, measured)
@@ -254,6 +266,7 @@ impl Round {
             inconsistent_claims: vec![],
             wrong_before_start: 0,
             sample_one_in: 1,
+            faults: None,
             aborted: false,
             interrupted: false,
         }

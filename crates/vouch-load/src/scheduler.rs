@@ -4,64 +4,22 @@
 //! Times are in nanoseconds since the start of the run.
 
 use super::arrivals::ArrivalSchedule;
+mod resolve;
+
 use super::check::ResponseChecker;
 use super::endpoints::{LoadCall, LoadTarget};
 use super::failure::Failure;
+use super::faults::{Attempt, FaultInjector, FaultReport};
 use super::installations::Installations;
 use super::latencies::{Latencies, latencies, record};
 use super::locust::ThreadUsers;
 use super::measure::{SecondStats, Series};
 use super::measurement_window::MeasurementWindow;
 use super::request_template::RequestBuffer;
+use super::workload::Workload;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::sync::Arc;
-
-/// A workload: calls that one installation makes in sequence.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Workload {
-    pub name: String,
-    pub calls: Vec<LoadCall>,
-    /// The share of arrivals, relative to the weights of the other workloads.
-    pub weight: u32,
-    pub on_complete: OnComplete,
-}
-
-/// What happens to an installation after its last call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnComplete {
-    /// A signed-in installation becomes idle again; any other is removed.
-    Return,
-    /// The installation is signed in now and becomes idle.
-    Join,
-    /// Its sign-in token is stored for later.
-    StoreToken,
-}
-
-impl Workload {
-    /// The names of its series: the workload, and each call of a workload with several calls. A repeated call is named like
-    /// `morning/resource#2`.
-    pub fn series(&self) -> Vec<String> {
-        let mut names = vec![self.name.clone()];
-        if self.calls.len() > 1 {
-            for (at, call) in self.calls.iter().enumerate() {
-                let before = self.calls[..at].iter().filter(|earlier| *earlier == call).count();
-                let suffix = if before == 0 { String::new() } else { format!("#{}", before + 1) };
-                names.push(format!("{}/{call}{suffix}", self.name));
-            }
-        }
-        names
-    }
-
-    /// Whether it starts with a signed-in installation.
-    pub fn needs_installation(&self) -> bool {
-        matches!(self.calls.first(), Some(LoadCall::Refresh | LoadCall::Resource))
-    }
-
-    /// Whether it starts with a sign-in token that was issued before the run.
-    pub fn needs_tokens(&self) -> bool {
-        self.calls.first() == Some(&LoadCall::Exchange)
-    }
-}
+use std::time::Duration;
 
 /// The source of arrivals.
 pub enum ArrivalSource {
@@ -84,18 +42,28 @@ pub struct InFlight {
     due: u64,
     /// The service time of the earlier calls of the workload.
     earlier_service: u64,
+    pub attempt: Attempt,
 }
 
 impl InFlight {
     /// A placeholder for connections without a request.
-    pub const NONE: InFlight =
-        InFlight { workload: 0, step: 0, installation_id: 0, intended: 0, due: 0, earlier_service: 0 };
+    pub const NONE: InFlight = InFlight {
+        workload: 0,
+        step: 0,
+        installation_id: 0,
+        intended: 0,
+        due: 0,
+        earlier_service: 0,
+        attempt: Attempt { arrival: 0, number: 0, ready: 0, cause: None, shifted: false },
+    };
 }
 
 /// The outcome of a request at the client.
 pub enum RequestOutcome<'a> {
     Response {
         status: u16,
+        /// Of a refusal: the value of `Retry-After`.
+        retry_after: Option<Duration>,
         body: &'a [u8],
     },
     /// No response: the failure, and an example for the report.
@@ -119,6 +87,8 @@ pub struct WorkerRecord {
     pub resent: u64,
     /// TLS handshakes, and how many of them resumed a session.
     pub handshakes: (u64, u64),
+    /// What faults led to; `None` in a load without faults and retries.
+    pub faults: Option<FaultReport>,
     /// The current second.
     pub second: SecondStats,
 }
@@ -135,6 +105,7 @@ impl WorkerRecord {
             signed_out: 0,
             resent: 0,
             handshakes: (0, 0),
+            faults: None,
             second: SecondStats::default(),
         }
     }
@@ -152,6 +123,9 @@ pub struct Scheduler {
     random: SmallRng,
     /// The number of installations with a workload in progress.
     active_chains: u32,
+    /// The number of arrivals that were taken.
+    arrivals: u64,
+    injector: Option<FaultInjector>,
     pub installations: Installations,
     pub checker: ResponseChecker,
     pub record: WorkerRecord,
@@ -165,12 +139,14 @@ pub struct SchedulerParts {
     pub workloads: Vec<Workload>,
     pub source: ArrivalSource,
     pub window: MeasurementWindow,
+    pub injector: Option<FaultInjector>,
     pub seed: u64,
 }
 
 impl Scheduler {
     pub fn new(parts: SchedulerParts) -> Self {
-        let SchedulerParts { load_target, installations, checker, workloads, mut source, window, seed } = parts;
+        let SchedulerParts { load_target, installations, checker, workloads, mut source, window, injector, seed } =
+            parts;
         let total_weight = workloads.iter().map(|workload| u64::from(workload.weight)).sum::<u64>().max(1);
         let next_due = self::next_due(&mut source);
         let record = WorkerRecord::new(&workloads);
@@ -184,6 +160,8 @@ impl Scheduler {
             window,
             random,
             active_chains: 0,
+            arrivals: 0,
+            injector,
             installations,
             checker,
             record,
@@ -195,18 +173,23 @@ impl Scheduler {
         &self.load_target
     }
 
-    /// When the next arrival is due; `None` when there are no more. With `max` an arrival is always due.
+    /// When the next arrival or retry is due; `None` when there are no more. With `max` an arrival is always due.
     pub fn next_due(&self) -> Option<u64> {
-        match &self.source {
+        let arrival = match &self.source {
             ArrivalSource::Scheduled(_) => self.next_due,
             ArrivalSource::Max(0) => None,
             ArrivalSource::Max(_) => Some(0),
             ArrivalSource::Users(users) => users.next_due(),
-        }
+        };
+        let Some(injector) = &self.injector else { return arrival };
+        arrival.into_iter().chain(injector.next_due()).min()
     }
 
-    /// Stops taking arrivals.
+    /// Stops taking arrivals and retries.
     pub fn close(&mut self) {
+        if let Some(injector) = &mut self.injector {
+            injector.stop();
+        }
         if let ArrivalSource::Users(users) = &mut self.source {
             return users.close();
         }
@@ -219,13 +202,24 @@ impl Scheduler {
         if !scheduled || now < self.window.end.saturating_add(timeout) {
             return;
         }
-        while let Some(request) = self.next_request(now, now) {
+        while let Some(request) = self.next_arrival(now, now).or_else(|| self.next_waiting(now.saturating_sub(timeout)))
+        {
             self.resolve(request, &RequestOutcome::Failed(Failure::TimedOut, "no connection became free"), now, now);
         }
     }
 
-    /// Starts the next due arrival. `free_since`: when a connection became free for it.
+    /// Starts the next due retry or arrival. `free_since`: when a connection became free for it.
     pub fn next_request(&mut self, now: u64, free_since: u64) -> Option<InFlight> {
+        loop {
+            let waiting = self.next_waiting(now);
+            let request = waiting.or_else(|| self.next_arrival(now, free_since))?;
+            if let Some(request) = self.admit(request, now) {
+                return Some(request);
+            }
+        }
+    }
+
+    fn next_arrival(&mut self, now: u64, free_since: u64) -> Option<InFlight> {
         loop {
             let mut user_workload = None;
             let intended = match &mut self.source {
@@ -253,6 +247,7 @@ impl Scheduler {
                 self.record.waited_for_connection += u64::from(possible > intended);
             }
             let workload = user_workload.unwrap_or_else(|| self.pick_workload());
+            self.arrivals += 1;
             if let Some(installation_id) = self.next_installation(workload) {
                 self.record.started += 1;
                 self.record.second.started += 1;
@@ -264,6 +259,7 @@ impl Scheduler {
                     intended,
                     due: intended,
                     earlier_service: 0,
+                    attempt: Attempt { arrival: self.arrivals, ready: intended, ..Attempt::default() },
                 });
             }
             if let ArrivalSource::Max(_) = self.source {
@@ -317,83 +313,10 @@ impl Scheduler {
         self.workloads[usize::from(request.workload)].calls[usize::from(request.step)]
     }
 
-    /// Records the outcome of a request that was sent at `sent`. Returns the next request of the workload, if any.
-    pub fn resolve(
-        &mut self,
-        request: InFlight,
-        outcome: &RequestOutcome<'_>,
-        sent: u64,
-        now: u64,
-    ) -> Option<InFlight> {
-        let call = self.call(&request);
-        let check = match outcome {
-            RequestOutcome::Response { status, body } => {
-                self.checker.check(call, request.installation_id, &mut self.installations, *status, body)
-            }
-            RequestOutcome::Failed(failure, example) => Err((*failure, (*example).to_owned())),
-        };
-        let (workload_index, measured) = (usize::from(request.workload), request.intended >= self.window.start);
-        let calls = self.workloads[workload_index].calls.len();
-        let last = usize::from(request.step) + 1 == calls || check.is_err();
-        let (latency, service) = (now.saturating_sub(request.intended), now.saturating_sub(sent));
-        let total_service = request.earlier_service.saturating_add(service);
-        if last {
-            self.record.second.record_check(&check, latency);
-        }
-        let window = &self.window;
-        let mut record_series = |at: usize, latency, service| {
-            let series = &mut self.record.series[workload_index][at];
-            // Wrong responses count in the warm-up too.
-            if measured || check.as_ref().is_err_and(|(failure, _)| failure.is_wrong()) {
-                series.record_check(&check, latency, service);
-            }
-            if check.is_ok() {
-                series.completions.record(window, measured, now);
-            }
-        };
-        if calls > 1 {
-            record_series(1 + usize::from(request.step), now.saturating_sub(request.due), service);
-        }
-        if last {
-            record_series(0, latency, total_service);
-        }
-        if let ArrivalSource::Users(users) = &mut self.source {
-            let bytes = if let RequestOutcome::Response { body, .. } = outcome { body.len() } else { 0 };
-            let failure = check.as_ref().err().map(|(failure, _)| *failure);
-            users.record((request.workload, request.step), failure, now.saturating_sub(request.due), bytes);
-            if last {
-                users.on_complete(request.workload, now);
-            }
-        }
-        if last {
-            self.release_installation(&request, call, check.err().map(|(failure, _)| failure));
-            return None;
-        }
-        Some(InFlight { step: request.step + 1, due: now, earlier_service: total_service, ..request })
-    }
-
-    /// Releases an installation at the end of a workload.
-    fn release_installation(&mut self, request: &InFlight, call: LoadCall, failure: Option<Failure>) {
-        self.active_chains = self.active_chains.saturating_sub(1);
-        let workload = &self.workloads[usize::from(request.workload)];
-        let refused = matches!(failure, Some(Failure::Status(400 | 401 | 403))) && call == LoadCall::Refresh;
-        match workload.on_complete {
-            // A refused refresh signs the app out; without a response the app keeps its tokens and retries later.
-            OnComplete::Return if workload.needs_installation() && !refused => {
-                self.installations.return_idle(request.installation_id);
-            }
-            OnComplete::Join if failure.is_none() => self.installations.return_idle(request.installation_id),
-            OnComplete::StoreToken if failure.is_none() => self.installations.store_token(request.installation_id),
-            _ => {
-                self.record.signed_out += u64::from(refused);
-                self.installations.release(request.installation_id);
-            }
-        }
-    }
-
     /// Ends the run: returns the record, and the state for the next round.
     pub fn into_parts(mut self) -> (WorkerRecord, Installations, ResponseChecker) {
         self.conclude();
+        self.record.faults = self.injector.map(|injector| injector.report);
         (self.record, self.installations, self.checker)
     }
 

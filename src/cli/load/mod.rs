@@ -52,7 +52,21 @@ pub(in crate::cli) fn run(args: Args) -> Done {
     let load = file
         .resolve(&args.overrides(), target.rotation(&profile))
         .map_err(|error| CliError::Usage(error.to_string()))?;
+    refuse_faults_of_rounds(&args, &load)?;
     runtime()?.block_on(execute(args, load, target, profile))
+}
+
+/// The times of faults count from the start of one run.
+fn refuse_faults_of_rounds(args: &Args, load: &Load) -> Result<(), CliError> {
+    if load.faults.is_empty() {
+        return Ok(());
+    }
+    let what = match (&args.baseline, &args.find_max_rate) {
+        (Some(_), _) => "a comparison measures two builds in alternating rounds",
+        (None, Some(_)) => "a search measures one rate after the other",
+        (None, None) => return Ok(()),
+    };
+    Err(CliError::Usage(format!("{what}, which have no `faults`; take them out of the load file")))
 }
 
 async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {

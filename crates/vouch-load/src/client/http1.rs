@@ -204,10 +204,12 @@ impl Http1Client {
                 self.idle[endpoint].retain(|idle| *idle != number);
                 self.close(number);
             }
-            ReadOutcome::Response { status, body, keep_alive } => {
+            ReadOutcome::Response { status, retry_after, body, keep_alive } => {
                 let now = clock.now();
                 self.in_flight -= 1;
-                let next = scheduler.resolve(request, &RequestOutcome::Response { status, body: &body }, sent, now);
+                let keep_alive = keep_alive && !scheduler.is_reset(&request);
+                let outcome = RequestOutcome::Response { status, retry_after, body: &body };
+                let next = scheduler.resolve(request, &outcome, sent, now);
                 self.release(number, keep_alive, resumed, now);
                 if let Some(next) = next {
                     self.waiting.push_back(next);

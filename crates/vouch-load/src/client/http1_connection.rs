@@ -8,6 +8,7 @@ use mio::net::TcpStream;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, HandshakeKind};
 
@@ -42,6 +43,7 @@ pub enum ReadOutcome<'a> {
     /// A complete response. `keep_alive`: the connection can be reused.
     Response {
         status: u16,
+        retry_after: Option<Duration>,
         body: Cow<'a, [u8]>,
         keep_alive: bool,
     },
@@ -243,7 +245,8 @@ fn read_outcome(parsed: Parsed<'_>, completions: usize, eof: bool) -> ReadOutcom
         // Bytes after the response are an unexpected second response.
         Parsed::Complete(response) => {
             let keep_alive = response.keep_alive && !eof && response.consumed == completions;
-            ReadOutcome::Response { status: response.status, body: response.body, keep_alive }
+            let response::Response { status, retry_after, body, .. } = response;
+            ReadOutcome::Response { status, retry_after, body, keep_alive }
         }
         Parsed::Invalid(what) => ReadOutcome::Failed(Failure::NotHttp, what.into()),
         Parsed::Partial if eof => {

@@ -2,14 +2,13 @@
 //! without TLS.
 
 use super::ClientOptions;
-use super::http2_connection::{Http2Connection, SendError, to_hyper_request};
+use super::http2_connection::{Http2Connection, Http2Response, SendError, to_hyper_request};
 use super::timed_executor::TimedExecutor;
 use super::worker_clock::WorkerClock;
 use crate::endpoints::Endpoint;
 use crate::failure::Failure;
 use crate::request_template::RequestBuffer;
 use crate::scheduler::{InFlight, RequestOutcome, Scheduler};
-use hyper::body::Bytes;
 use hyper::rt::Executor;
 use std::io;
 use std::rc::Rc;
@@ -31,7 +30,7 @@ struct CompletedRequest {
     sent: u64,
     /// How many times it was sent.
     attempts: u8,
-    result: Result<(u16, Bytes), SendError>,
+    result: Result<Http2Response, SendError>,
 }
 
 /// The connections to one endpoint.
@@ -133,7 +132,9 @@ impl Http2Client {
                 scheduler.record.resent += 1;
                 return self.send(request, attempts + 1, scheduler, clock, completed);
             }
-            Ok((status, body)) => RequestOutcome::Response { status: *status, body },
+            Ok(Http2Response { status, retry_after, body }) => {
+                RequestOutcome::Response { status: *status, retry_after: *retry_after, body }
+            }
             Err(SendError::Failed(failure, what)) => RequestOutcome::Failed(*failure, what),
             Err(SendError::NotProcessed(what)) => RequestOutcome::Failed(Failure::ConnectionLost, what),
         };

@@ -13,7 +13,7 @@ use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use std::cell::Cell;
 use std::error::Error;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
@@ -31,6 +31,14 @@ pub struct Http2Connection {
     /// When the connection was opened or last received a response.
     last_activity: Cell<Option<Instant>>,
     handshakes: Cell<(u64, u64)>,
+}
+
+/// A response with its complete body.
+pub struct Http2Response {
+    pub status: u16,
+    /// Of a refusal with status 429 or 503: when to come back.
+    pub retry_after: Option<Duration>,
+    pub body: Bytes,
 }
 
 /// Why a request has no response.
@@ -59,7 +67,7 @@ impl Http2Connection {
         endpoint: &Endpoint,
         options: &ClientOptions,
         executor: &TimedExecutor,
-    ) -> Result<(u16, Bytes), SendError> {
+    ) -> Result<Http2Response, SendError> {
         let mut sender = self.sender(endpoint, options, executor).await?;
         sender.ready().await.map_err(|error| SendError::NotProcessed(with_source(&error)))?;
         let response = sender.try_send_request(request).await.map_err(|mut error| {
@@ -72,9 +80,11 @@ impl Http2Connection {
         })?;
         self.last_activity.set(Some(Instant::now()));
         let status = response.status().as_u16();
+        let retry_after = response.headers().get("retry-after").filter(|_| matches!(status, 429 | 503));
+        let retry_after = retry_after.and_then(|value| super::response::retry_after(value.as_bytes()));
         let body = Limited::new(response.into_body(), super::response::MAX_BYTES).collect().await;
         let body = body.map_err(|error| SendError::Failed(Failure::ConnectionLost, error.to_string()))?;
-        Ok((status, body.to_bytes()))
+        Ok(Http2Response { status, retry_after, body: body.to_bytes() })
     }
 
     /// Drops the connection if it has received nothing since a request that timed out was sent: further requests would time

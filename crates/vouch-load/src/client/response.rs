@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
+use std::time::{Duration, SystemTime};
 
 /// The result of parsing.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Parsed<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Response<'a> {
     pub status: u16,
+    /// Of a refusal with status 429 or 503: when to come back.
+    pub retry_after: Option<Duration>,
     pub body: Cow<'a, [u8]>,
     /// The number of bytes of the response.
     pub consumed: usize,
@@ -76,6 +79,7 @@ fn parse_one(bytes: &[u8], eof: bool) -> Result<Parsed<'_>, Interim> {
     }
     let mut keep_alive = version == 1;
     let mut length = BodyLength::UntilClose;
+    let mut retry_after = None;
     for header in head.headers.iter() {
         if header.name.eq_ignore_ascii_case("content-length") {
             // The same length may be repeated; two different lengths are an error (RFC 9112 section 6.3).
@@ -99,6 +103,8 @@ fn parse_one(bytes: &[u8], eof: bool) -> Result<Parsed<'_>, Interim> {
             } else {
                 keep_alive || has_token(header.value, b"keep-alive")
             };
+        } else if matches!(status, 429 | 503) && header.name.eq_ignore_ascii_case("retry-after") {
+            retry_after = self::retry_after(header.value);
         }
     }
     if matches!(status, 204 | 304) {
@@ -110,24 +116,46 @@ fn parse_one(bytes: &[u8], eof: bool) -> Result<Parsed<'_>, Interim> {
         BodyLength::Known(length) if rest.len() < length => Parsed::Partial,
         BodyLength::Known(length) => Parsed::Complete(Response {
             status,
+            retry_after,
             body: Cow::Borrowed(&rest[..length]),
             consumed: start + length,
             keep_alive,
         }),
         BodyLength::Chunked => match decode_chunked(rest) {
-            Ok(Some((body, consumed))) => {
-                Parsed::Complete(Response { status, body: Cow::Owned(body), consumed: start + consumed, keep_alive })
-            }
+            Ok(Some((body, consumed))) => Parsed::Complete(Response {
+                status,
+                retry_after,
+                body: Cow::Owned(body),
+                consumed: start + consumed,
+                keep_alive,
+            }),
             Ok(None) if rest.len() > MAX_BYTES => Parsed::Invalid("its body is too long"),
             Ok(None) => Parsed::Partial,
             Err(what) => Parsed::Invalid(what),
         },
         BodyLength::UntilClose if rest.len() > MAX_BYTES => Parsed::Invalid("its body is too long"),
-        BodyLength::UntilClose if eof => {
-            Parsed::Complete(Response { status, body: Cow::Borrowed(rest), consumed: bytes.len(), keep_alive: false })
-        }
+        BodyLength::UntilClose if eof => Parsed::Complete(Response {
+            status,
+            retry_after,
+            body: Cow::Borrowed(rest),
+            consumed: bytes.len(),
+            keep_alive: false,
+        }),
         BodyLength::UntilClose => Parsed::Partial,
     })
+}
+
+/// A longer `Retry-After` is taken as this.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// The value of `Retry-After`: seconds or a date (RFC 9110 section 10.2.3).
+pub fn retry_after(value: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(value).ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(SystemTime::now()).unwrap_or_default(),
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 /// Whether a comma-separated header value contains a token, compared without case.
@@ -175,7 +203,8 @@ mod tests {
     use super::*;
 
     fn response(status: u16, body: &str, consumed: usize, keep_alive: bool) -> Parsed<'_> {
-        Parsed::Complete(Response { status, body: Cow::Borrowed(body.as_bytes()), consumed, keep_alive })
+        let body = Cow::Borrowed(body.as_bytes());
+        Parsed::Complete(Response { status, retry_after: None, body, consumed, keep_alive })
     }
 
     #[test]
@@ -208,6 +237,22 @@ mod tests {
         let text = "HTTP/1.0 500 No\r\n\r\nall until the end";
         assert_eq!(parse(text.as_bytes(), false), Parsed::Partial);
         assert_eq!(parse(text.as_bytes(), true), response(500, "all until the end", text.len(), false));
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_back() {
+        let of = |status: u16, value: &str| {
+            let text = format!("HTTP/1.1 {status} No\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n");
+            match parse(text.as_bytes(), false) {
+                Parsed::Complete(response) => response.retry_after.map(|wait| wait.as_secs()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((of(429, "7"), of(503, " 0 "), of(500, "7")), (Some(7), Some(0), None));
+        assert_eq!((of(429, "soon"), of(429, "-1"), of(429, "99999999999")), (None, None, Some(86_400)));
+        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(30));
+        assert!(of(503, &date).is_some_and(|wait| (28..=30).contains(&wait)), "{date}");
+        assert_eq!(of(503, "Sun, 06 Nov 1994 08:49:37 GMT"), Some(0), "a date in the past");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use super::test_plan::TestPlan;
 use super::users::{ThreadUsers, UserPopulation};
 use crate::endpoints::LoadTarget;
 use crate::round::Round;
-use crate::scheduler::{ArrivalSource, Workload};
+use crate::scheduler::ArrivalSource;
+use crate::workload::Workload;
 use crate::{
     ClientOptions, LoadError, ProgressEvent, TargetSetup, WorkerParts, Workers, allow_connections, set_up_target,
 };

@@ -4,7 +4,7 @@ use super::TESTED_VERSION;
 use super::message::Spawn;
 use crate::arrivals::Arrivals;
 use crate::plan::{self, PlanError};
-use crate::scheduler::Workload;
+use crate::workload::Workload;
 use crate::{BUILT_IN, Load, LoadFile, Overrides};
 use rand::{Rng, rngs::SmallRng};
 use std::path::Path;
@@ -87,6 +87,10 @@ pub enum TestPlanError {
     WaitTime(#[from] ParseWaitTimeError),
     #[error("{0}")]
     UnknownClasses(String),
+    #[error(
+        "a load file for Locust cannot have `faults` or `retries`: a test run of Locust has no times; use `vouch load`"
+    )]
+    Faults,
     #[error(transparent)]
     Plan(#[from] PlanError),
 }
@@ -120,6 +124,9 @@ impl TestPlan {
         let options = &spawn.parsed_options;
         let master_file = options.vouch_load.as_deref().filter(|path| !path.is_empty()).map(Path::new);
         let mut file = read(file.or(master_file))?;
+        if !file.faults.is_empty() || file.retries.is_some() {
+            return Err(TestPlanError::Faults);
+        }
         let wait = match wait {
             Some(wait) => wait,
             None => options

@@ -2,7 +2,7 @@
 
 use super::{LoadEvent, LoadRecord};
 use crate::report::LoadReportFormat;
-use crate::report::fixtures::{failing, nothing, record, steady};
+use crate::report::fixtures::{failing, faulty, nothing, record, steady};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 /// The lines of three sound records.
-static SOUND: LazyLock<[Vec<Value>; 3]> = LazyLock::new(|| {
-    [steady(), failing(), nothing()].map(|round| {
+static SOUND: LazyLock<[Vec<Value>; 4]> = LazyLock::new(|| {
+    [steady(), failing(), nothing(), faulty()].map(|round| {
         let LoadRecord { settings, mut result } = record(round);
         let intervals = std::mem::take(&mut result.round.intervals);
         let events = [
@@ -140,7 +140,7 @@ proptest! {
 
     #[test]
     fn a_record_with_other_values_is_read_or_refused(
-        which in 0..3_usize,
+        which in 0..SOUND.len(),
         changes in prop::collection::vec((any::<Index>(), any::<Index>(), damage()), 1..5),
     ) {
         let mut lines = SOUND[which].clone();
@@ -154,7 +154,7 @@ proptest! {
 
     #[test]
     fn a_record_with_other_lines_is_read_or_refused(
-        which in 0..3_usize,
+        which in 0..SOUND.len(),
         order in prop::collection::vec(0..3_usize, 0..6),
         cut in any::<Index>(),
     ) {
@@ -167,7 +167,7 @@ proptest! {
 
     #[test]
     fn bytes_that_are_changed_are_read_or_refused(
-        which in 0..3_usize,
+        which in 0..SOUND.len(),
         changes in prop::collection::vec((any::<Index>(), any::<u8>()), 0..8),
     ) {
         let mut bytes = compressed(&SOUND[which]);

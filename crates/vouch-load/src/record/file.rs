@@ -177,13 +177,15 @@ fn of_field(key: &str, value: &Value) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{failing, nothing, record, steady};
+    use crate::report::fixtures::{failing, faulty, nothing, record, steady};
     use crate::report::{Exposition, LoadReportFormat};
 
     #[test]
     fn a_record_that_is_read_again_gives_the_same_reports() {
         let folder = tempfile::tempdir().expect("a folder");
-        for (name, round) in [("steady", steady()), ("failing", failing()), ("nothing", nothing())] {
+        for (name, round) in
+            [("steady", steady()), ("failing", failing()), ("nothing", nothing()), ("faulty", faulty())]
+        {
             let (path, record) = (folder.path().join("deeper").join(name), record(round));
             let mut writer = LoadRecordWriter::create(&path).expect("created");
             writer.start(&record.settings).and_then(|()| writer.finish(&record)).expect("written");

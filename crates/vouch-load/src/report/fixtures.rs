@@ -2,7 +2,10 @@
 
 use crate::arrivals::Arrivals;
 use crate::record::{LoadContext, LoadRecord, LoadSettings};
-use crate::{Failure, IntervalStats, LoadFile, Overrides, Round, Series, WrongResponse, evaluate};
+use crate::{
+    Failure, FaultOutcome, FaultReport, IntervalStats, LoadFile, Overrides, RetryOutcome, Round, Series, WrongResponse,
+    evaluate,
+};
 use std::time::Duration;
 
 /// A round of ten seconds with one series: a thousand good responses of 10 ms.
@@ -47,6 +50,44 @@ pub fn failing() -> Round {
         ..IntervalStats::default()
     };
     round(vec![("launch".into(), launch), ("launch/refresh".into(), call)], total, (0..2).map(interval).collect())
+}
+
+/// A round with faults, whose texts contain HTML and control characters.
+pub fn faulty() -> Round {
+    let lost = FaultOutcome {
+        description: "5% of the <b>answers\u{1b}[31m lost".into(),
+        happened: "answers <i>lost".into(),
+        sent: true,
+        injected: 52,
+        retries: 50,
+        used_token_refreshes: 50,
+        accepted: 10,
+        reuse_refusals: 40,
+        signed_out: 40,
+        unfinished: 2,
+        ..FaultOutcome::default()
+    };
+    let refused = FaultOutcome {
+        description: "all calls of exchange and refresh without a connection".into(),
+        happened: "calls without a connection".into(),
+        until: Duration::from_secs(5),
+        injected: 90,
+        retries: 80,
+        recovered: 60,
+        last_recovery: Duration::from_millis(2500),
+        failed_sign_ins: 7,
+        gave_up: 3,
+        failures: 4,
+        ..FaultOutcome::default()
+    };
+    let retries = RetryOutcome {
+        retries: 9,
+        gave_up: 1,
+        refusals: 8,
+        with_retry_after: 6,
+        longest_retry_after: Duration::from_secs(2),
+    };
+    Round { faults: Some(FaultReport { faults: vec![lost, refused], retries }), ..steady() }
 }
 
 fn round(series: Vec<(String, Series)>, total: Series, intervals: Vec<IntervalStats>) -> Round {

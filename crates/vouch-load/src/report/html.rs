@@ -30,6 +30,7 @@ impl LoadRecord {
         self.write_notes(&mut out);
         self.write_tables(&mut out);
         self.write_failures(&mut out);
+        self.write_faults_html(&mut out);
         self.write_distribution(&mut out);
         self.write_timeline(&mut out);
         let _ = writeln!(out, "<p class=\"dim\">vouch {}</p>\n</main>\n</body>\n</html>", env!("CARGO_PKG_VERSION"));

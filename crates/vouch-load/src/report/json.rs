@@ -42,6 +42,10 @@ impl LoadRecord {
             "tls": { "handshakes": round.handshakes.0, "resumed": round.handshakes.1 },
             "timeline": round.intervals.iter().map(interval_json).collect::<Vec<_>>(),
         });
+        if let (Some(faults), Some(report)) = (&round.faults, report.as_object_mut()) {
+            report.insert("faults".into(), json!(faults.faults));
+            report.insert("retries".into(), json!(faults.retries));
+        }
         if let (Some(closed), Some(report)) = (&load.closed_model, report.as_object_mut()) {
             let think_seconds = [closed.min_think_time, closed.max_think_time].map(|time| time.as_secs_f64());
             report.shift_remove("arrivals");

@@ -1,6 +1,7 @@
 //! Reports of a load. Each format is one file that reads a [`LoadRecord`](crate::record::LoadRecord).
 
 mod escape;
+mod faults;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod format;

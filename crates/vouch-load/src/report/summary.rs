@@ -57,6 +57,7 @@ impl LoadRecord {
             write_series(out, "all", width, &round.total, round.seconds())?;
         }
         self.failures(out, &red, &dim)?;
+        self.write_faults(out, &bold, &dim)?;
         writeln!(out)?;
         for result in &self.result.evaluation.thresholds {
             writeln!(out, "{}", threshold_line(result, colours))?;

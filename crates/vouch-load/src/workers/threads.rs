@@ -2,15 +2,25 @@
 
 use super::{LoadError, WorkerState, Workers};
 use crate::client::{ClientOptions, Http1Client, Http2Client, WorkerClock, WorkerSecond};
+use crate::faults::FaultInjector;
 use crate::measure::SecondStats;
 use crate::measurement_window::MeasurementWindow;
 use crate::plan::Protocol;
 use crate::round::IntervalStats;
-use crate::scheduler::{ArrivalSource, Scheduler, SchedulerParts, WorkerRecord, Workload};
+use crate::scheduler::{ArrivalSource, Scheduler, SchedulerParts, WorkerRecord};
+use crate::workload::Workload;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+
+/// What the requests of the workers are for.
+pub(super) enum Phase {
+    /// A round, with its faults.
+    Round(MeasurementWindow),
+    /// Work without a fixed duration and without faults, for example to create users.
+    Unbounded,
+}
 
 impl Workers {
     /// Runs all workers. `on_interval` receives each second and returns whether to continue.
@@ -18,14 +28,18 @@ impl Workers {
         &mut self,
         workloads: Vec<Workload>,
         sources: Vec<ArrivalSource>,
-        window: MeasurementWindow,
+        phase: Phase,
         duration: Option<Duration>,
         stop: &AtomicBool,
         on_interval: &mut dyn FnMut(&IntervalStats) -> bool,
     ) -> Result<Vec<WorkerRecord>, LoadError> {
+        let (window, has_faults) = match phase {
+            Phase::Round(window) => (window, true),
+            Phase::Unbounded => (0..u64::MAX, false),
+        };
         let (seconds, receiver) = channel();
         let halt = AtomicBool::new(false);
-        let (load_target, options, seed) = (&self.load_target, &self.client_options, self.load.seed);
+        let (load_target, options, load, seed) = (&self.load_target, &self.client_options, &self.load, self.load.seed);
         // All workers start at the same time, after all threads were spawned.
         let start = Instant::now() + Duration::from_millis(20);
         let workers = std::mem::take(&mut self.workers);
@@ -34,6 +48,8 @@ impl Workers {
         let ended = std::thread::scope(|scope| {
             let threads = workers.into_iter().zip(sources).enumerate().map(|(worker, (worker_state, source))| {
                 let (seconds, workloads, window, halt) = (seconds.clone(), workloads.clone(), window.clone(), &halt);
+                let seed = seed.wrapping_add(worker as u64);
+                let injector = has_faults.then(|| FaultInjector::new(load, window.end, seed)).flatten();
                 scope.spawn(move || {
                     let parts = SchedulerParts {
                         load_target: load_target.clone(),
@@ -41,8 +57,9 @@ impl Workers {
                         checker: worker_state.checker,
                         workloads,
                         source,
+                        injector,
                         window,
-                        seed: seed.wrapping_add(worker as u64),
+                        seed,
                     };
                     let mut scheduler = Scheduler::new(parts);
                     let clock = WorkerClock::new(start, duration, halt, Some(seconds));

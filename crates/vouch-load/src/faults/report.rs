@@ -1,0 +1,141 @@
+//! What the faults of a load led to.
+
+use super::Fault;
+use crate::check::ResponseCheck;
+use crate::failure::Failure;
+use crate::record::seconds;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What the faults of a load led to, and what its installations did about failed calls.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FaultReport {
+    /// In the order of the load file.
+    pub faults: Vec<FaultOutcome>,
+    pub retries: RetryOutcome,
+}
+
+/// What one fault led to. None of it counts as a failure of the server, apart from `failures`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FaultOutcome {
+    /// When, which share of which answers, and what happened to them.
+    pub description: String,
+    /// What happened, after a number: `answers lost`.
+    pub happened: String,
+    /// The server has seen the calls: their answers were taken away after it had acted.
+    pub sent: bool,
+    #[serde(rename = "untilSeconds", with = "seconds")]
+    #[schemars(with = "f64")]
+    pub until: Duration,
+    /// The calls that it hit.
+    pub injected: u64,
+    /// Calls that were made again because of it.
+    pub retries: u64,
+    /// Refreshes with a refresh token whose successor it took away. The installation does not know that the token is used.
+    pub used_token_refreshes: u64,
+    /// Of these: the server accepted the token again.
+    pub accepted: u64,
+    /// Of these: the server refused the token, as reuse of a token.
+    pub reuse_refusals: u64,
+    /// Installations that were signed out by it.
+    pub signed_out: u64,
+    /// Sign-ins that failed. An exchange is not retried: its sign-in token may be used up.
+    pub failed_sign_ins: u64,
+    /// Calls that had no answer in any of their attempts. The installation stays as it was.
+    pub gave_up: u64,
+    /// Calls that waited for their next attempt when the load ended.
+    pub unfinished: u64,
+    /// Calls that had their answer in a later attempt.
+    pub recovered: u64,
+    /// When the last of them had it, after the end of the fault.
+    #[serde(rename = "lastRecoverySeconds", with = "seconds")]
+    #[schemars(with = "f64")]
+    pub last_recovery: Duration,
+    /// Later attempts that failed at the server. They count as its failures.
+    pub failures: u64,
+}
+
+/// What installations did about calls that failed at the server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RetryOutcome {
+    /// Calls that were made again.
+    pub retries: u64,
+    /// Calls that failed in every attempt.
+    pub gave_up: u64,
+    /// Answers of the server with status 429 or 503.
+    pub refusals: u64,
+    /// Of these: with `Retry-After`. The installation waited as long.
+    pub with_retry_after: u64,
+    #[serde(rename = "longestRetryAfterSeconds", with = "seconds")]
+    #[schemars(with = "f64")]
+    pub longest_retry_after: Duration,
+}
+
+impl FaultReport {
+    /// A report of no events yet.
+    pub fn new(faults: &[Fault]) -> Self {
+        let outcome = |fault: &Fault| FaultOutcome {
+            description: fault.to_string(),
+            happened: fault.kind.happened().to_owned(),
+            sent: fault.kind.is_sent(),
+            until: fault.until,
+            ..FaultOutcome::default()
+        };
+        Self { faults: faults.iter().map(outcome).collect(), retries: RetryOutcome::default() }
+    }
+
+    /// Adds the report of another worker.
+    pub fn merge(&mut self, other: &FaultReport) {
+        for (into, from) in self.faults.iter_mut().zip(&other.faults) {
+            into.merge(from);
+        }
+        let (into, from) = (&mut self.retries, &other.retries);
+        into.retries += from.retries;
+        into.gave_up += from.gave_up;
+        into.refusals += from.refusals;
+        into.with_retry_after += from.with_retry_after;
+        into.longest_retry_after = into.longest_retry_after.max(from.longest_retry_after);
+    }
+
+    /// The installations that its faults signed out.
+    pub fn signed_out(&self) -> u64 {
+        self.faults.iter().map(|fault| fault.signed_out).sum()
+    }
+}
+
+impl FaultOutcome {
+    fn merge(&mut self, other: &FaultOutcome) {
+        self.injected += other.injected;
+        self.retries += other.retries;
+        self.used_token_refreshes += other.used_token_refreshes;
+        self.accepted += other.accepted;
+        self.reuse_refusals += other.reuse_refusals;
+        self.signed_out += other.signed_out;
+        self.failed_sign_ins += other.failed_sign_ins;
+        self.gave_up += other.gave_up;
+        self.unfinished += other.unfinished;
+        self.recovered += other.recovered;
+        self.last_recovery = self.last_recovery.max(other.last_recovery);
+        self.failures += other.failures;
+    }
+
+    /// Records the answer to a refresh with a token whose successor this fault took away. Returns whether it ends the session.
+    pub fn record_used_token(&mut self, check: &ResponseCheck) -> bool {
+        self.used_token_refreshes += 1;
+        match check {
+            Ok(()) => self.accepted += 1,
+            // A refusal without an error code is a wrong response, and stays one.
+            Err((Failure::Status(400 | 401 | 403), _)) => {
+                self.reuse_refusals += 1;
+                self.signed_out += 1;
+                return true;
+            }
+            Err(_) => {}
+        }
+        false
+    }
+}

@@ -1,0 +1,169 @@
+//! What the faults of a load led to: the section of the summary and of the HTML page.
+
+use super::escape::escape;
+use crate::record::LoadRecord;
+use crate::threshold::time;
+use crate::{FaultOutcome, RetryOutcome};
+use console::Style;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::time::Duration;
+use vouch_spec::text::OutsideText;
+
+const HEAD: &str = "Faults";
+const ABOUT: &str = "The load generator caused them. They do not count as failures of the server.";
+const NOT_SENT: &str = "simulated by the generator: the server did not see these calls";
+
+impl LoadRecord {
+    /// The section of the summary.
+    pub(super) fn write_faults(&self, out: &mut dyn Write, bold: &Style, dim: &Style) -> io::Result<()> {
+        let Some(report) = &self.result.round.faults else { return Ok(()) };
+        if !report.faults.is_empty() {
+            writeln!(out, "\n{}\n{}", bold.apply_to(HEAD), dim.apply_to(ABOUT))?;
+        }
+        for fault in &report.faults {
+            writeln!(out, "  {}", OutsideText::line(&fault.description))?;
+            for (number, step) in steps(fault).iter().enumerate() {
+                let arrow = if number == 0 { ' ' } else { '→' };
+                writeln!(out, "    {arrow} {}", OutsideText::line(step))?;
+            }
+        }
+        if let Some(line) = retries(&report.retries) {
+            writeln!(out, "\n{line}")?;
+        }
+        Ok(())
+    }
+
+    /// The section of the page.
+    pub(super) fn write_faults_html(&self, out: &mut String) {
+        let Some(report) = &self.result.round.faults else { return };
+        if !report.faults.is_empty() {
+            let _ = writeln!(
+                out,
+                "<h2>{HEAD}</h2>\n<p class=\"dim\">{ABOUT}</p>\n<table>\n<thead><tr><th>fault</th><th>what it led to</th></tr></thead>"
+            );
+            for fault in &report.faults {
+                let steps: Vec<_> = steps(fault).iter().map(|step| escape(step)).collect();
+                let _ =
+                    writeln!(out, "<tr><td>{}</td><td>{}</td></tr>", escape(&fault.description), steps.join("<br>→ "));
+            }
+            out.push_str("</table>\n");
+        }
+        if let Some(line) = retries(&report.retries) {
+            let _ = writeln!(out, "<h2>Retries</h2>\n<p>{line}</p>");
+        }
+    }
+}
+
+/// The consequences of a fault, each of which follows from the one before it.
+fn steps(fault: &FaultOutcome) -> Vec<String> {
+    let mut steps = vec![format!("{} {}", fault.injected, fault.happened)];
+    if !fault.sent {
+        steps[0].push_str(&format!(" ({NOT_SENT})"));
+    }
+    if fault.failed_sign_ins > 0 {
+        steps.push(format!("{} sign-ins failed: an exchange is not retried", fault.failed_sign_ins));
+    }
+    if fault.used_token_refreshes > 0 {
+        let accepted = match fault.accepted {
+            0 => String::new(),
+            accepted => format!(", {accepted} of them accepted"),
+        };
+        steps.push(format!("{} retries with a used refresh token{accepted}", fault.used_token_refreshes));
+        steps.push(format!("{} reuse detections", fault.reuse_refusals));
+        steps.push(format!("{} installations signed out", fault.signed_out));
+    } else if fault.retries > 0 {
+        steps.push(format!("{} retries", fault.retries));
+    }
+    if fault.recovered > 0 && fault.used_token_refreshes == 0 {
+        let last = show(fault.last_recovery);
+        steps.push(format!(
+            "{} calls had their answer in a later attempt, the last {last} after the end of the fault",
+            fault.recovered
+        ));
+    }
+    let left = [(fault.gave_up, "calls gave up"), (fault.unfinished, "calls still waited at the end of the load")];
+    for (count, what) in left.into_iter().filter(|(count, _)| *count > 0) {
+        steps.push(format!("{count} {what}"));
+    }
+    if fault.failures > 0 {
+        steps.push(format!("{} later attempts failed at the server; they count as its failures", fault.failures));
+    }
+    steps
+}
+
+/// What installations did about failures of the server; `None` if it had none.
+fn retries(retries: &RetryOutcome) -> Option<String> {
+    let RetryOutcome { retries, gave_up, refusals, with_retry_after, longest_retry_after } = retries;
+    if *retries + *gave_up + *refusals == 0 {
+        return None;
+    }
+    let honoured = match (refusals, with_retry_after) {
+        (0, _) => String::new(),
+        (_, 0) => format!("; it refused {refusals} calls with 429 or 503, none of them with Retry-After"),
+        _ => format!(
+            "; it refused {refusals} calls with 429 or 503, {with_retry_after} of them with Retry-After of at most {}, and the installations waited as long",
+            show(*longest_retry_after)
+        ),
+    };
+    Some(format!("After failures of the server {retries} calls were made again, and {gave_up} gave up{honoured}."))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "for readers")]
+fn show(duration: Duration) -> String {
+    time(duration.as_nanos() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{faulty, record, steady};
+
+    #[test]
+    fn consequences_follow_their_cause() {
+        let mut out = Vec::new();
+        record(faulty()).write_summary(&mut out, false).expect("memory can be written to");
+        let text = String::from_utf8(out).expect("UTF-8");
+        let from = text.find("Faults").expect("a section");
+        let section: Vec<_> = text[from..].lines().take_while(|line| !line.starts_with('✓')).collect();
+        let expected = [
+            "Faults",
+            "The load generator caused them. They do not count as failures of the server.",
+            "  5% of the <b>answers\\u{1b}[31m lost",
+            "      52 answers <i>lost",
+            "    → 50 retries with a used refresh token, 10 of them accepted",
+            "    → 40 reuse detections",
+            "    → 40 installations signed out",
+            "    → 2 calls still waited at the end of the load",
+            "  all calls of exchange and refresh without a connection",
+            "      90 calls without a connection (simulated by the generator: the server did not see these calls)",
+            "    → 7 sign-ins failed: an exchange is not retried",
+            "    → 80 retries",
+            "    → 60 calls had their answer in a later attempt, the last 2.5s after the end of the fault",
+            "    → 3 calls gave up",
+            "    → 4 later attempts failed at the server; they count as its failures",
+            "",
+            "After failures of the server 9 calls were made again, and 1 gave up; it refused 8 calls with 429 or 503, 6 of \
+             them with Retry-After of at most 2s, and the installations waited as long.",
+            "",
+        ];
+        assert_eq!(section, expected);
+        let mut out = Vec::new();
+        record(steady()).write_summary(&mut out, false).expect("memory can be written to");
+        assert!(!String::from_utf8_lossy(&out).contains("Faults"));
+    }
+
+    #[test]
+    fn the_page_has_a_table_of_faults() {
+        let page = record(faulty()).html();
+        assert!(page.contains("5% of the &lt;b&gt;answers") && !page.contains("<b>answers"), "{page}");
+        assert!(page.contains("40 reuse detections<br>→ 40 installations signed out"), "{page}");
+        assert!(!record(steady()).html().contains("<h2>Faults"));
+    }
+
+    #[test]
+    fn the_json_report_has_every_count() {
+        let report: serde_json::Value = serde_json::from_str(&record(faulty()).json()).expect("JSON");
+        assert_eq!((&report["faults"][0]["signedOut"], &report["faults"][1]["recovered"]), (&40.into(), &60.into()));
+        assert_eq!(report["retries"]["withRetryAfter"], 6);
+    }
+}
