@@ -30,7 +30,9 @@ fn replace(path: &Path, right: &str, wrong: &str) {
 fn live(folder: &Path, scenario: &str, more: &[&str]) -> (Option<i32>, String, Value) {
     let json = folder.join("results.json");
     let assert = vouch()
-        .args(["journeys", scenario, "--users", "8", "--duration", "3s", "--think-time", "10ms..40ms"])
+        .args(["journeys", scenario, "--think-time", "10ms..40ms"])
+        .args(if more.contains(&"-u") { &[][..] } else { &["--users", "8"] })
+        .args(if more.contains(&"-d") { &[][..] } else { &["--duration", "3s"] })
         .args(["--spawn-rate", "100", "--quiet", "--no-record", "--target"])
         .arg(folder.join("vouch.toml"))
         .arg("--json")
@@ -179,4 +181,107 @@ fn calls_that_wait_at_the_end_count() {
         .code(1);
     let out = stdout(&out);
     assert!(out.contains("timeout") && out.contains("8 of 8 users waited"), "{out}");
+}
+
+/// A target file of the Python SDK beside the emulator of a folder.
+fn with_python_sdk(folder: &Path, arguments: &str) {
+    let adapter = std::path::absolute("adapters/python/adapter.py").expect("a path");
+    let sdk = format!(
+        "\n[sdk]\nname = \"python\"\ncommand = [\"python3\", \"-I\", \"-S\", \"{}\"{arguments}]\n",
+        adapter.display()
+    );
+    let path = folder.join("vouch.toml");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    std::fs::write(path, text + &sdk).expect("writable");
+}
+
+#[test]
+fn an_sdk_of_the_target_file_is_driven_in_processes() {
+    let folder = emulator("control.py", "_TIMEOUT_S = 10", "_TIMEOUT_S = 10");
+    with_python_sdk(folder.path(), "");
+    let (code, out, results) = live(folder.path(), "scenarios/refresh/rotation.yaml", &["-d", "6s"]);
+    assert_eq!(code, Some(0), "{out}");
+    let first = out.lines().next().unwrap_or_default();
+    assert!(
+        first.starts_with(
+            "Loaded: the cloud `python-emulator` of the target file. By: 8 processes of the SDK `python` "
+        ),
+        "{out}"
+    );
+    assert!(first.contains("Vouch advances their clocks"), "{out}");
+    // The sum of what was measured is that of the server, so the calls of the SDK passed through Vouch.
+    let log = std::fs::read_to_string(folder.path().join("seen.log")).expect("the emulator was asked");
+    let at_server = log.lines().filter(|line| line.starts_with("POST ") && line.contains("/v1/token")).count() as u64;
+    let measured = count(&results, "rotation/exchange", "good") + count(&results, "rotation/refresh", "good");
+    assert!(measured > 8 && measured <= at_server && at_server <= measured + 8, "{measured}, {at_server}: {out}");
+    let lives = count(&results, "rotation", "good");
+    assert!(lives > 0 && count(&results, "rotation/refresh", "good") >= 3 * lives, "{out}");
+    // What they use is measured: a Python process needs a few MiB, and this machine holds some.
+    let note = out.lines().find(|line| line.contains("of this SDK used about")).expect("a note");
+    let number = |after: &str| {
+        let rest = &note[note.find(after).expect("there") + after.len()..];
+        rest.split([' ', ';']).next().and_then(|number| number.parse::<f64>().ok()).expect("a number")
+    };
+    assert!((1.0..100.0).contains(&number("used about ")) && number("holds about ") > 8.0, "{note}");
+}
+
+#[test]
+fn what_is_loaded_is_said_where_the_target_file_has_no_cloud() {
+    let folder = tempfile::tempdir().expect("a folder");
+    with_python_sdk(folder.path(), ", \"--no-clock\"");
+    let (code, out, _) = live(folder.path(), "scenarios/exchange/first-sign-in.yaml", &["-u", "2"]);
+    assert_eq!(code, Some(0), "{out}");
+    let first = out.lines().next().unwrap_or_default();
+    assert!(
+        first.starts_with("Loaded: the mock cloud of Vouch, because the target file has no [cloud]. By: 2 processes"),
+        "{out}"
+    );
+    assert!(first.contains("in real time"), "{out}");
+    // An SDK whose clock cannot be advanced cannot play the expiry of a token, and more processes than fit are not started.
+    let refused = |args: &[&str], code: i32| {
+        let run = vouch().arg("journeys").args(args).arg("--target").arg(folder.path().join("vouch.toml")).assert();
+        stderr(&run.code(code))
+    };
+    let text = refused(&["scenarios/refresh/rotation.yaml"], 2);
+    assert!(text.contains("the SDK does not claim `clock`"), "{text}");
+    let text = refused(&["scenarios/exchange/first-sign-in.yaml", "-u", "100000"], 2);
+    assert!(text.contains("this machine holds about") && text.contains("100000 users"), "{text}");
+    std::fs::write(folder.path().join("vouch.toml"), "[sdk]\nname = \"gone\"\ncommand = [\"false\"]\n")
+        .expect("writable");
+    let text = refused(&["scenarios/exchange/first-sign-in.yaml"], 1);
+    assert!(text.contains("gone does not conform"), "{text}");
+    let out = stdout(
+        &vouch()
+            .args(["journeys", "scenarios/exchange/first-sign-in.yaml", "-u", "2", "-d", "1s", "--no-record"])
+            .assert(),
+    );
+    assert!(
+        out.starts_with(
+            "Loaded: the mock cloud of Vouch, because no --target names another one. By: 2 users with the reference SDK"
+        ),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_fault_of_the_sdk_shows_with_its_step_and_what_was_expected() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = assert_cmd::cargo::cargo_bin("vouch");
+    let target = format!(
+        "[sdk]\nname = \"faulty\"\ncommand = [\"{}\", \"reference-sdk\", \"--mutant\", \"memory-only\"]\n",
+        program.display()
+    );
+    std::fs::write(folder.path().join("vouch.toml"), target).expect("writable");
+    let (code, out, _) = live(folder.path(), "scenarios/refresh/rotation.yaml", &["-u", "2"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("scenarios/refresh/rotation.yaml:") && out.contains("expected HTTP 200, got"), "{out}");
+}
+
+#[test]
+fn a_should_clause_that_is_not_satisfied_is_a_warning_as_in_a_run() {
+    let folder = emulator("cloud/sessions.py", "self._waiting.pop(identity,", "self._waiting.get(identity,");
+    let (code, out, results) = live(folder.path(), "scenarios/identity/once.yaml", &[]);
+    assert!(out.contains("warning, a `should` clause is not satisfied, scenarios/identity/once.yaml:"), "{out}");
+    assert_eq!((code, &results["all"]["errors"]), (Some(0), &0.into()), "{out}");
+    assert_eq!(count(&results, "sign-in-token-once", "good"), 0, "{out}");
 }

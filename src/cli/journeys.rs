@@ -5,7 +5,9 @@ use super::stdout::Out;
 use super::{CliError, Done, Selection, runtime, target};
 use crate::cli::load::context;
 use crate::cli::load::recorder::{RecordArgs, Recorder};
+use crate::cli::load::sdk::{FILES_OF_PROCESS, SdkUnderLoad, What};
 use crate::cli::load::shared::{environment, exit_code, load_error, profile, region};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,8 +38,9 @@ pub struct Args {
     #[arg(long)]
     list: bool,
 
-    /// The target file. The load goes to its cloud, and through its backend if it has one. Default: Vouch starts the mock
-    /// cloud and loads it.
+    /// The target file. The load goes to its cloud, and through its backend if it has one; each user drives a process of its
+    /// SDK. The first line of the output says what is loaded, and by whom. Default: users with the reference SDK load the
+    /// mock cloud, which Vouch starts.
     #[arg(short, long, value_name = "FILE")]
     target: Option<PathBuf>,
 
@@ -121,67 +124,132 @@ pub fn run(args: Args) -> Done {
     if args.list {
         return list(&plan);
     }
-    let (journeys, realm) = journeys(&args, &plan)?;
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
-    let load = load(&args, &journeys, realm, target.rotation(&profile))?;
-    runtime()?.block_on(execute(args, journeys, load, target, profile))
+    // It must live as long as the processes.
+    let runtime = runtime()?;
+    let sdk = runtime.block_on(SdkUnderLoad::start(&target, profile.clone()))?;
+    let chosen = Chosen::of(&args, &plan, sdk.as_ref())?;
+    let load = load(&args, &chosen.journeys, chosen.realm, target.rotation(&profile))?;
+    runtime.block_on(execute(args, chosen, sdk, load, target, profile))
 }
 
-/// Turns the selected cases into journeys. All are of one realm.
-fn journeys(args: &Args, plan: &Plan) -> Result<(Vec<Arc<Journey>>, Realm), CliError> {
-    let first = plan.cases.first().map(|case| case.given.realm());
-    let mut realm = first.ok_or_else(|| CliError::Usage("no case is selected".into()))?;
-    realm.environment = args.environment.unwrap_or(realm.environment);
-    realm.region = args.region.unwrap_or(realm.region);
-    let (mut journeys, mut problems) = (Vec::new(), Vec::new());
-    for case in plan.cases.iter().filter(|case| case.given.realm() == realm) {
-        match Journey::read(case) {
-            Ok(journey) => journeys.push(Arc::new(journey)),
-            Err(found) => problems.extend(found),
+/// The journeys of a load, and what was said of the others.
+struct Chosen {
+    journeys: Vec<Arc<Journey>>,
+    /// That of all of them.
+    realm: Realm,
+    /// How many scenarios cannot be played, and why.
+    not_played: Option<String>,
+}
+
+impl Chosen {
+    /// Turns the selected cases into journeys. All are of one realm.
+    fn of(args: &Args, plan: &Plan, sdk: Option<&SdkUnderLoad>) -> Result<Self, CliError> {
+        let first = plan.cases.first().map(|case| case.given.realm());
+        let mut realm = first.ok_or_else(|| CliError::Usage("no case is selected".into()))?;
+        realm.environment = args.environment.unwrap_or(realm.environment);
+        realm.region = args.region.unwrap_or(realm.region);
+        let (mut journeys, mut problems, mut census) = (Vec::new(), Vec::new(), Census::default());
+        for case in plan.cases.iter().filter(|case| case.given.realm() == realm) {
+            let unclaimed = |journey: &Journey| sdk.and_then(|sdk| sdk.cannot_play(case, journey));
+            match Journey::read(case, &plan.clauses).map(|journey| (unclaimed(&journey), journey)) {
+                Ok((None, journey)) => {
+                    census.count(case.scenario.id(), None);
+                    journeys.push(Arc::new(journey));
+                }
+                Ok((Some(why), _)) => census.count(case.scenario.id(), Some(&why)),
+                Err(unfit) => {
+                    census.count(case.scenario.id(), Some(unfit.why));
+                    problems.extend(unfit.problems);
+                }
+            }
+        }
+        if journeys.is_empty() && !problems.is_empty() {
+            return Err(CliError::Files(Diagnostics(problems).tidy()));
+        }
+        if journeys.is_empty() {
+            return Err(CliError::Usage(match census.not_played() {
+                Some(why) => format!("no selected scenario can be played: {why}"),
+                None => format!("no selected case is of {realm}; choose another with --environment and --region"),
+            }));
+        }
+        if journeys.len() > args.users as usize {
+            let (users, cases) = (args.users, journeys.len());
+            return Err(CliError::Usage(format!(
+                "{users} users are too few for {cases} different journeys; give more --users"
+            )));
+        }
+        Ok(Self { journeys, realm, not_played: census.not_played() })
+    }
+}
+
+/// How many scenarios can be played, and how many cannot, by the kind of reason.
+#[derive(Default)]
+struct Census {
+    /// The scenarios that were counted. The cases of one have the same steps, so the first one decides for all.
+    seen: BTreeSet<String>,
+    played: usize,
+    not: BTreeMap<String, usize>,
+}
+
+impl Census {
+    fn count(&mut self, scenario: &str, why: Option<&str>) {
+        if !self.seen.insert(scenario.to_owned()) {
+            return;
+        }
+        match why {
+            None => self.played += 1,
+            Some(why) => *self.not.entry(why.to_owned()).or_default() += 1,
         }
     }
-    if !problems.is_empty() {
-        return Err(CliError::Files(Diagnostics(problems).tidy()));
+
+    /// The kinds of reasons, the most frequent first.
+    fn reasons(&self) -> Vec<(usize, &str)> {
+        let mut reasons: Vec<_> = self.not.iter().map(|(why, count)| (*count, why.as_str())).collect();
+        reasons.sort_by_key(|(count, why)| (std::cmp::Reverse(*count), *why));
+        reasons
     }
-    if journeys.is_empty() {
-        return Err(CliError::Usage(format!(
-            "no selected case is of {realm}; choose another with --environment and --region"
-        )));
+
+    /// One line, if some scenario cannot be played.
+    fn not_played(&self) -> Option<String> {
+        let reasons: Vec<_> = self.reasons().into_iter().map(|(count, why)| format!("{count}: {why}")).collect();
+        let (all, not) = (self.seen.len(), self.seen.len() - self.played);
+        (not > 0).then(|| format!("{not} of {all} selected scenarios cannot be journeys ({})", reasons.join("; ")))
     }
-    if journeys.len() > args.users as usize {
-        let (users, cases) = (args.users, journeys.len());
-        return Err(CliError::Usage(format!(
-            "{users} users are too few for {cases} different journeys; give more --users"
-        )));
-    }
-    Ok((journeys, realm))
 }
 
 fn list(plan: &Plan) -> Done {
     let mut out = Out;
-    let (mut fit, mut all, mut last) = (0, 0, "");
+    let (mut census, mut last) = (Census::default(), "");
     for case in &plan.cases {
-        // The cases of one scenario have the same steps, so the first one decides for all.
         if case.scenario.id() == last {
             continue;
         }
         last = case.scenario.id();
-        all += 1;
-        match Journey::read(case) {
+        match Journey::read(case, &plan.clauses) {
             Ok(journey) => {
-                fit += 1;
+                census.count(last, None);
                 let calls: Vec<_> = journey.calls.iter().map(|call| call.name()).collect();
                 writeln!(out, "✓ {last:<32} {}", calls.join(", "))?;
             }
-            Err(problems) => {
+            Err(unfit) => {
+                census.count(last, Some(unfit.why));
                 let short = |text: &str| text.replace(" makes this scenario unfit as a journey", "");
-                let first = problems.first().map(|p: &Diagnostic| format!("{}: {}", p.place(), short(&p.message)));
+                let first =
+                    unfit.problems.first().map(|p: &Diagnostic| format!("{}: {}", p.place(), short(&p.message)));
                 writeln!(out, "  {last:<32} {}", first.unwrap_or_default())?;
             }
         }
     }
+    let (fit, all) = (census.played, census.seen.len());
     writeln!(out, "\n{fit} of {all} scenarios can be journeys")?;
+    if fit < all {
+        writeln!(out, "{} cannot:", all - fit)?;
+    }
+    for (count, why) in census.reasons() {
+        writeln!(out, "{count:>5}  {why}")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -225,17 +293,39 @@ fn options(args: &Args) -> Result<JourneyOptions, CliError> {
     Ok(JourneyOptions { users: args.users, spawn_rate, think_time: (min, max), duration, timeout: args.timeout.into() })
 }
 
-async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Target, profile: Arc<Profile>) -> Done {
+async fn execute(
+    args: Args,
+    chosen: Chosen,
+    sdk: Option<SdkUnderLoad>,
+    mut load: Load,
+    target: Target,
+    profile: Arc<Profile>,
+) -> Done {
     let options = options(&args)?;
+    let Chosen { journeys, not_played, .. } = chosen;
+    let about =
+        What { target: &target, file: args.target.as_deref(), users: args.users, sdk: sdk.as_ref() }.to_string();
+    writeln!(Out, "{about}")?;
+    if let Some(sdk) = &sdk
+        && let Some(room) = sdk.check_room(args.users, load.realm).await?
+    {
+        writeln!(Out, "{room}")?;
+    }
+    if let Some(why) = &not_played {
+        writeln!(Out, "{why}")?;
+    }
+    writeln!(Out)?;
+    let notes = [about].into_iter().chain(not_played).chain(left_out(&journeys)).collect();
     let mut recorder = Recorder::prepare(&args.record, &[args.json.as_deref()])?;
     let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| CliError::Usage(error.to_string()))?;
-    allow_connections(args.users.saturating_mul(2)).map_err(|error| CliError::Usage(error.to_string()))?;
+    allow_connections(args.users.saturating_mul(if sdk.is_some() { FILES_OF_PROCESS } else { 2 }))
+        .map_err(|error| CliError::Usage(error.to_string()))?;
     // Goose installs a Ctrl-C handler of its own, which ends the process without a report, unless one exists already.
     ctrlc::set_handler(|| {}).map_err(|error| CliError::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let stop = stop_on_interrupt();
     let TargetSetup { load_target, users, token_place, services, name } =
         set_up_target(&load, &target, profile, &super::program()?).await.map_err(load_error)?;
-    let closed_model = ClosedModel::new(&options, left_out(&journeys));
+    let closed_model = ClosedModel::new(&options, notes);
     let settings = LoadSettings::of(&load, context(name, args.target.as_deref()), Some(closed_model));
     let parts = JourneyRunnerParts {
         journeys,
@@ -245,6 +335,7 @@ async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Ta
         tls,
         options,
         requires_rotation: load.requires_rotation,
+        processes: sdk.map(|sdk| sdk.processes),
     };
     let runner = JourneyRunner::new(parts).map_err(load_error)?;
     let mut console = ProgressDisplay::new(load.duration, true, !args.quiet);
@@ -261,7 +352,10 @@ async fn execute(args: Args, journeys: Vec<Arc<Journey>>, load: Load, target: Ta
     console.end();
     drop(services);
     let round = round?.map_err(load_error)?;
-    let evaluation = evaluate(&load, &round);
+    let only_warned = runner.only_warned();
+    load.journeys.retain(|journey| !only_warned.contains(journey));
+    let mut evaluation = evaluate(&load, &round);
+    evaluation.notes.extend(runner.notes());
     let record = LoadRecord::new(settings, round, evaluation, undeleted_users);
     let written = record.write_summary(&mut Out, console::colors_enabled());
     let recorded = recorder.finish(&record);

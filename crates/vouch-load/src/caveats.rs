@@ -39,9 +39,14 @@ pub fn generator_limits(load: &Load, round: &Round) -> Vec<String> {
     busy.sort_unstable();
     let median = busy.get(busy.len() / 2).copied().unwrap_or(0);
     if median >= BUSY_PERCENT && round.intervals.len() > 1 {
-        generator_limits.push(format!(
-            "CPU: the busiest thread of the generator used {median}% of its core; the server may be able to handle more; use more --threads, or lower the rate"
-        ));
+        let (busy, help) = if load.journeys.is_empty() {
+            let busy = format!("the busiest thread of the generator used {median}% of its core");
+            (busy, "use more --threads, or lower the rate")
+        } else {
+            let busy = format!("the generator and the SDK's processes used {median}% of this machine");
+            (busy, "use fewer --users, or a longer --think-time")
+        };
+        generator_limits.push(format!("CPU: {busy}; the server may be able to handle more; {help}"));
     }
     let sockets = round.total.failures.get(&Failure::OutOfSockets).map_or(0, |failed| failed.count);
     if sockets > 0 {

@@ -5,6 +5,7 @@ mod baseline;
 mod output_files;
 mod presets;
 pub(super) mod recorder;
+pub(super) mod sdk;
 pub(super) mod shared;
 
 use self::args::{Args, Bounds, ProgressMode};

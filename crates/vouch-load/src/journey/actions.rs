@@ -5,7 +5,7 @@ use std::time::Duration;
 use vouch_spec::duration;
 use vouch_spec::protocol::Realm;
 use vouch_spec::scenario::Text;
-use vouch_spec::step::{ClientCall, ExpiringToken, ForgeToken, GrantCall, Step, StepFields as _, TokenShape};
+use vouch_spec::step::{ClientCall, ExpiringToken, ForgeToken, Forgery, GrantCall, Step, StepFields as _, TokenShape};
 
 /// An action of a virtual user.
 pub enum JourneyAction {
@@ -43,6 +43,34 @@ impl JourneyAction {
                 Some("headers of token answers")
             }
             _ => None,
+        }
+    }
+
+    /// The texts of the scenario in which variables are replaced.
+    pub fn texts(&self) -> Vec<&Text> {
+        match self {
+            Self::SignIn(text) | Self::SetUserId(text) | Self::Request(text) => vec![text],
+            Self::ClientExchange(grant) | Self::ClientRefresh(grant) => vec![&grant.token],
+            Self::ClientCall(call) => {
+                let optional = [call.bearer.as_ref(), call.key.as_ref(), call.body.as_ref()];
+                let field = call.field.as_ref().map(|field| &field.is);
+                std::iter::once(&call.call).chain(optional.into_iter().flatten()).chain(field).collect()
+            }
+            Self::Forge(forged) => vec![&forged.from],
+            _ => vec![],
+        }
+    }
+
+    /// The variables that have a value once it is done.
+    pub fn binds(&self) -> Vec<String> {
+        match self {
+            Self::Issue { bind: Some(name), .. } => vec![name.clone(), format!("{name}.jwt")],
+            Self::Forge(forged) => vec![forged.bind.clone(), format!("{}.jwt", forged.bind)],
+            Self::ClientExchange(grant) | Self::ClientRefresh(grant) => {
+                let name = grant.bind.iter();
+                name.flat_map(|name| [format!("{name}.accessToken"), format!("{name}.refreshToken")]).collect()
+            }
+            _ => vec![],
         }
     }
 
@@ -116,6 +144,9 @@ pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
             return at(step.realm(home), JourneyAction::ClientExchange(step.0.clone()));
         }
         Step::ClientRefresh(step) => return at(step.realm(home), JourneyAction::ClientRefresh(step.0.clone())),
+        Step::ClientCall(step) if step.call.0.trim_start().starts_with("POST /v2/user") => {
+            return StepMapping::Unfit("each lifecycle would create the same vendor user again");
+        }
         Step::ClientCall(step) => return at(step.realm(home), JourneyAction::ClientCall(step.clone())),
         Step::SignIn(step) => JourneyAction::SignIn(step.token.clone()),
         Step::Request(step) if step.body.is_empty() => JourneyAction::Request(step.call.clone()),
@@ -134,6 +165,9 @@ pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
             Ok(by) => JourneyAction::Advance(by),
             Err(_) => return StepMapping::Unfit("this is not a duration"),
         },
+        Step::ForgeToken(step) if needs_public_key(step.how) => {
+            return StepMapping::Unfit("a load does not read the server's public key");
+        }
         Step::ForgeToken(step) => JourneyAction::Forge((**step).clone()),
         Step::Status(_) | Step::StatusChanges(_) | Step::CurrentUser(_) | Step::Storage(_) | Step::CheckToken(_) => {
             return StepMapping::LeftOut;
@@ -141,6 +175,10 @@ pub fn meaning(step: &Step, home: Realm, people: &[String]) -> StepMapping {
         other => return StepMapping::Unfit(why(other)),
     };
     StepMapping::JourneyAction(action)
+}
+
+fn needs_public_key(how: Forgery) -> bool {
+    matches!(how, Forgery::Hs256PublicKeyPem | Forgery::Hs256PublicKeyPemTrimmed | Forgery::Hs256PublicKeyDer)
 }
 
 /// The reason why a load cannot perform a step.
@@ -158,7 +196,7 @@ fn why(step: &Step) -> &'static str {
         | Step::SecondProcess(_)
         | Step::CorruptStorage(_)
         | Step::LockStorage(_)
-        | Step::UnlockStorage(_) => "the virtual users of a journey have no process to kill and no storage to corrupt",
+        | Step::UnlockStorage(_) => "a journey kills no process and corrupts no storage: it measures the server",
         Step::Fault(_) | Step::ClearFaults(_) | Step::Release(_) | Step::Network(_) | Step::Unreachable(_) => {
             "a load injects no faults: it measures the server"
         }

@@ -2,12 +2,13 @@
 
 use super::actions::{JourneyAction, StepMapping, meaning};
 use crate::endpoints::LoadCall;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use vouch_runner::run::PlannedCase;
 use vouch_spec::protocol::{ErrorKind, Realm};
-use vouch_spec::scenario::CloudGiven;
+use vouch_spec::scenario::{Clauses, CloudGiven, references};
 use vouch_spec::step::{Outcomes, ScenarioStep, StepResult};
-use vouch_spec::text::{Decoder, Diagnostic};
+use vouch_spec::text::{Decoder, Diagnostic, Span};
 
 const HELP: &str = "`vouch journeys --list` shows which scenarios can be journeys";
 
@@ -38,7 +39,19 @@ pub struct Step {
     pub expect: Outcomes,
     /// `file:line:column`.
     pub place: String,
-    words: String,
+    /// What it does, for people.
+    pub words: String,
+    /// An unexpected result violates no clause but `should` clauses.
+    pub warns: bool,
+}
+
+/// Why a case cannot be a journey.
+#[derive(Debug)]
+pub struct Unfit {
+    /// The first reason, without the place: the kind of reason.
+    pub why: &'static str,
+    /// All of them, with their places.
+    pub problems: Vec<Diagnostic>,
 }
 
 impl Step {
@@ -69,10 +82,11 @@ impl Journey {
     ///
     /// # Errors
     /// All reasons why the case cannot be a journey, with their places.
-    pub fn read(case: &PlannedCase) -> Result<Self, Vec<Diagnostic>> {
+    pub fn read(case: &PlannedCase, clauses: &Clauses) -> Result<Self, Unfit> {
         let scenario = &*case.scenario;
         let decoder = Decoder::new(&scenario.source);
-        let mut reader = Reader { case, decoder, left_out: BTreeMap::new(), late: false, unfit: BTreeSet::new() };
+        let (left_out, unfit, why) = (BTreeMap::new(), BTreeSet::new(), Cell::new(None));
+        let mut reader = Reader { case, clauses, decoder, left_out, late: false, bound: BTreeSet::new(), unfit, why };
         reader.check_given();
         let steps: Vec<_> = case.steps.iter().filter_map(|step| reader.step(step)).collect();
         let calls: Vec<LoadCall> =
@@ -80,13 +94,13 @@ impl Journey {
         if calls.is_empty() {
             let (span, help) = (scenario.header.id.span, "choose a scenario whose steps make calls");
             if reader.unfit.is_empty() {
-                reader.decoder.wrong(span, "no step of this scenario makes a call", help);
+                reader.wrong(span, NO_CALL, "no step of this scenario makes a call".into(), help);
             }
         }
-        let left_out = reader.left_out;
+        let (left_out, why) = (reader.left_out, reader.why.get());
         let problems = reader.decoder.finish();
         if !problems.is_empty() {
-            return Err(problems);
+            return Err(Unfit { why: why.unwrap_or(NO_CALL), problems });
         }
         let realm = case.given.realm();
         Ok(Self {
@@ -99,6 +113,12 @@ impl Journey {
         })
     }
 
+    /// What of an SDK's claims it needs beyond what its case does: control of the SDK's clock.
+    pub fn advances_time(&self) -> bool {
+        let steps = self.stages.iter().flat_map(|stage| &stage.steps);
+        steps.into_iter().any(|step| matches!(step.act, JourneyAction::Expire | JourneyAction::Advance(_)))
+    }
+
     /// The names of its series: first the lifecycle, then each call.
     pub fn series(&self) -> Vec<String> {
         let calls = self.calls.iter().map(|call| format!("{}/{call}", self.id));
@@ -108,29 +128,44 @@ impl Journey {
 
 struct Reader<'a> {
     case: &'a PlannedCase,
+    clauses: &'a Clauses,
     decoder: Decoder,
     left_out: BTreeMap<String, usize>,
     /// An earlier step has advanced the users' clocks.
     late: bool,
+    /// The variables that the steps so far have given a value.
+    bound: BTreeSet<String>,
     /// The kinds of steps that make it unfit; each is reported only at its first place.
     unfit: BTreeSet<&'static str>,
+    /// The first reason.
+    why: Cell<Option<&'static str>>,
 }
 
+/// The variables of the team.
+const TEAM: [&str; 2] = ["team.key", "team.keyStart"];
+const NO_VALUE: &str = "it uses a value that only a conformance run has";
+const NO_CALL: &str = "no step makes a call";
+const OWN_CLOUD: &str = "it needs a cloud with its own settings";
+const NEWCOMERS: &str = "`newcomers` are new only once, and a journey is repeated";
+const SERVER_TIME: &str =
+    "it expects a refusal after time has passed, and the clock of a load's server cannot be advanced";
+
 impl Reader<'_> {
+    fn wrong(&self, span: Span, why: &'static str, message: String, help: &str) {
+        self.why.set(self.why.get().or(Some(why)));
+        self.decoder.wrong(span, message, help);
+    }
+
     fn check_given(&self) {
         let (scenario, given) = (&self.case.scenario, &self.case.given);
         let place = scenario.given.as_ref().map_or(scenario.header.id.span, |node| node.span);
         if given.cloud != CloudGiven::default() || given.profile.is_some() {
-            let why = "cannot be a journey: it needs a cloud with its own settings";
-            self.decoder.wrong(
-                place,
-                format!("`{}` {why}", scenario.id()),
-                "only a conformance run can provide such a cloud",
-            );
+            let message = format!("`{}` cannot be a journey: {OWN_CLOUD}", scenario.id());
+            self.wrong(place, OWN_CLOUD, message, "only a conformance run can provide such a cloud");
         }
         if !given.newcomers.is_empty() {
-            let why = "cannot be a journey: `newcomers` are new only once, and a journey is repeated";
-            self.decoder.wrong(place, format!("`{}` {why}", scenario.id()), "choose a scenario with `users`");
+            let message = format!("`{}` cannot be a journey: {NEWCOMERS}", scenario.id());
+            self.wrong(place, NEWCOMERS, message, "choose a scenario with `users`");
         }
     }
 
@@ -149,14 +184,32 @@ impl Reader<'_> {
             StepMapping::Unfit(why) => {
                 if self.unfit.insert(name) {
                     let message = format!("`{name}` makes this scenario unfit as a journey: {why}");
-                    self.decoder.wrong(planned.span, message, HELP);
+                    self.wrong(planned.span, why, message, HELP);
                 }
                 return None;
             }
         };
         self.check_time(&act, planned);
+        self.check_values(&act, planned);
         let place = self.decoder.source().place(planned.span);
-        Some(Step { act, expect: planned.expect.clone(), place, words: planned.step.describe() })
+        let warns = self.case.warns_at(planned, self.clauses);
+        Some(Step { act, expect: planned.expect.clone(), place, words: planned.step.describe(), warns })
+    }
+
+    /// Rejects a step that uses a variable without a value in a journey.
+    fn check_values(&mut self, act: &JourneyAction, planned: &ScenarioStep) {
+        let names: Vec<_> =
+            act.texts().into_iter().flat_map(|text| references(&text.0)).map(|(name, _)| name).collect();
+        let of_a_person = |name: &str| {
+            let of = name.strip_suffix(".id").or_else(|| name.strip_suffix(".externalId"));
+            of.is_some_and(|person| self.case.given.users.iter().any(|known| known == person))
+        };
+        let missing = |name: &&str| !TEAM.contains(name) && !of_a_person(name) && !self.bound.contains(*name);
+        if let Some(name) = names.into_iter().find(missing) {
+            let message = format!("`${name}` makes this scenario unfit as a journey: {NO_VALUE}");
+            self.wrong(planned.span, NO_VALUE, message, HELP);
+        }
+        self.bound.extend(act.binds());
     }
 
     /// Rejects a step that expects a refusal because time has passed: only the users' clocks can be advanced, not the server's.
@@ -172,8 +225,8 @@ impl Reader<'_> {
                 | JourneyAction::ClientRefresh(_)
         );
         if self.late && by_server && !good {
-            let why = "expects a refusal after time has passed, and the clock of a load's server cannot be advanced";
-            self.decoder.wrong(planned.span, format!("`{}` {why}", planned.step.kind().name), HELP);
+            let what = SERVER_TIME.trim_start_matches("it ");
+            self.wrong(planned.span, SERVER_TIME, format!("`{}` {what}", planned.step.kind().name), HELP);
         }
     }
 }
@@ -207,10 +260,10 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios").join(file);
         let (suite, problems) = Suite::load(&[path]).expect("a suite");
         let plan = Plan::build(&suite, problems).expect("a plan");
-        let told = |problems: Vec<Diagnostic>| {
-            problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.message)).collect::<Vec<_>>()
+        let told = |unfit: Unfit| {
+            unfit.problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.message)).collect::<Vec<_>>()
         };
-        plan.cases.iter().map(|case| Journey::read(case).map_err(told)).collect()
+        plan.cases.iter().map(|case| Journey::read(case, &plan.clauses).map_err(told)).collect()
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::endpoints::{LoadCall, LoadTarget};
 use crate::failure::{Failure, WrongResponse};
 use crate::request_template::RequestBuffer;
 use async_trait::async_trait;
+use hyper::HeaderMap;
 use parking_lot::Mutex;
 use std::error::Error;
 use std::io::ErrorKind;
@@ -56,8 +57,15 @@ fn headers(buffer: &RequestBuffer) -> Vec<(String, String)> {
 /// A complete response.
 pub struct Response {
     pub status: u16,
-    pub retry_after: Option<Duration>,
+    pub headers: HeaderMap,
     pub body: Vec<u8>,
+}
+
+impl Response {
+    /// When to try again, if it says so in seconds.
+    fn retry_after(&self) -> Option<Duration> {
+        self.headers.get("retry-after")?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+    }
 }
 
 /// A request that can be sent.
@@ -253,7 +261,7 @@ impl JourneyClient {
         }
         let mut response = request.send().await.map_err(|error| classify_error(&error))?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let headers = response.headers().clone();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| classify_error(&error))? {
             body.extend_from_slice(&chunk);
@@ -261,7 +269,7 @@ impl JourneyClient {
                 return Err((Failure::NotHttp, ", the response is too long".to_owned()));
             }
         }
-        Ok(Response { status, retry_after: retry_after.map(Duration::from_secs), body })
+        Ok(Response { status, headers, body })
     }
 }
 
@@ -316,24 +324,45 @@ impl ports::Network for SdkNetwork {
             client.completed.lock().push(completed);
             None
         } else if call.host == Host::Api {
-            let owner = client.owner_of_record(&call.method, &call.path);
-            client.api(&call.method, &call.path, headers, body, owner).await
+            client.api_of_sdk(&call.method, &call.path, headers, body).await
         } else {
-            let found = hyper::Method::from_bytes(call.method.as_bytes()).ok().and_then(|method| {
-                client.load_target.profile.recognise(&method, &call.path, body.as_deref().unwrap_or_default())
-            });
-            let kind = found.map_or(LoadCall::Exchange, |(kind, _)| kind.into());
-            let url = format!("{}{}", client.bases.auth, call.path);
-            client
-                .send_and_check(kind, Some(client.device), PreparedRequest { method: call.method, url, headers, body })
-                .await
+            let method = hyper::Method::from_bytes(call.method.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
+            client.auth_of_sdk(method, call.path, headers, body).await
         };
         let response = response.ok_or(NetworkError::ConnectionLost)?;
-        Ok(ports::HttpResponse { status: response.status, retry_after: response.retry_after, body: response.body })
+        let retry_after = response.retry_after();
+        Ok(ports::HttpResponse { status: response.status, retry_after, body: response.body })
     }
 }
 
 impl JourneyClient {
+    /// Passes a call of the SDK on to the API.
+    pub async fn api_of_sdk(
+        &self,
+        method: &str,
+        path: &str,
+        headers: Vec<(String, String)>,
+        body: Option<Vec<u8>>,
+    ) -> Option<Response> {
+        let owner = self.owner_of_record(method, path);
+        self.api(method, path, headers, body, owner).await
+    }
+
+    /// Passes a call of the SDK on to the identity provider.
+    pub async fn auth_of_sdk(
+        &self,
+        method: hyper::Method,
+        path: String,
+        headers: Vec<(String, String)>,
+        body: Option<Vec<u8>>,
+    ) -> Option<Response> {
+        let found = self.load_target.profile.recognise(&method, &path, body.as_deref().unwrap_or_default());
+        let kind = found.map_or(LoadCall::Exchange, |(kind, _)| kind.into());
+        let url = format!("{}{path}", self.bases.auth);
+        let prepared = PreparedRequest { method: method.as_str().to_owned(), url, headers, body };
+        self.send_and_check(kind, Some(self.device), prepared).await
+    }
+
     /// The installation of the SDK if the call reads its user's own record.
     fn owner_of_record(&self, method: &str, path: &str) -> Option<u32> {
         let totals = self.metrics.lock();

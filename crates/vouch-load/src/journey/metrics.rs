@@ -11,6 +11,7 @@ use crate::measure::{SecondStats, Series};
 use crate::measurement_window::MeasurementWindow;
 use crate::round::Round;
 use parking_lot::{Mutex, MutexGuard};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,9 @@ pub struct CompletedCall {
     pub check: ResponseCheck,
 }
 
+/// So many different notes are kept.
+const MAX_NOTES: usize = 12;
+
 /// The outcome of a step.
 pub enum StepOutcome {
     /// The expected result, which is a success.
@@ -31,6 +35,8 @@ pub enum StepOutcome {
     ExpectedRefusal,
     /// An unexpected result: a message with the expected and the actual one.
     Unexpected(String),
+    /// An unexpected result that violates no clause but `should` clauses: a warning, as in a conformance run.
+    Warned(String),
     /// The load ended before the step did.
     Aborted,
 }
@@ -51,6 +57,8 @@ pub struct JourneyTotals {
     total: Series,
     second: SecondStats,
     started: u64,
+    /// What else was noticed, and how often.
+    notes: BTreeMap<String, u64>,
     /// The number of users who waited for a response at the end and got none.
     unanswered_users: u64,
 }
@@ -58,6 +66,8 @@ pub struct JourneyTotals {
 struct JourneySeries {
     names: Vec<String>,
     lifecycle: Series,
+    /// Whether a lifecycle ended with a warning.
+    warned: bool,
     calls: Vec<(LoadCall, Series)>,
 }
 
@@ -72,6 +82,7 @@ impl JourneyMetrics {
         let of = |journey: &Arc<Journey>| JourneySeries {
             names: journey.series(),
             lifecycle: Series::default(),
+            warned: false,
             calls: journey.calls.iter().map(|call| (*call, Series::default())).collect(),
         };
         let journeys = journeys.iter().map(of).collect();
@@ -82,6 +93,7 @@ impl JourneyMetrics {
             total: Series::default(),
             second: SecondStats::default(),
             started: 0,
+            notes: BTreeMap::new(),
             unanswered_users: 0,
         };
         Self { totals: Mutex::new(totals), clock: OnceLock::new(), duration, ended: OnceLock::new() }
@@ -128,7 +140,9 @@ impl JourneyMetrics {
     ) -> Result<(), (Failure, String)> {
         let stop = match end {
             StepOutcome::Unexpected(what) => Some((Failure::Wrong(WrongResponse::Unexpected), what.clone())),
-            StepOutcome::Succeeded | StepOutcome::ExpectedRefusal | StepOutcome::Aborted => None,
+            StepOutcome::Succeeded | StepOutcome::ExpectedRefusal | StepOutcome::Warned(_) | StepOutcome::Aborted => {
+                None
+            }
         };
         // The last response that seemed good caused the unexpected result.
         if let (Some(unexpected), Some(last)) = (&stop, completed.last_mut().filter(|last| last.check.is_ok())) {
@@ -142,7 +156,7 @@ impl JourneyMetrics {
                 continue;
             }
             let check = match (check, end) {
-                (Err((Failure::Status(_), _)), StepOutcome::ExpectedRefusal) => Ok(()),
+                (Err((Failure::Status(_), _)), StepOutcome::ExpectedRefusal | StepOutcome::Warned(_)) => Ok(()),
                 (other, _) => other,
             };
             if let Err((failure, example)) = &check {
@@ -156,6 +170,34 @@ impl JourneyMetrics {
             }
         }
         found.or(stop).map_or(Ok(()), Err)
+    }
+
+    /// Notes something that belongs to no call.
+    pub fn note(&self, what: String) {
+        let notes = &mut self.lock().notes;
+        if notes.len() < MAX_NOTES || notes.contains_key(&what) {
+            *notes.entry(what).or_default() += 1;
+        }
+    }
+
+    /// Notes that a lifecycle ended with a warning.
+    pub fn warn(&self, journey: usize, what: &str) {
+        self.note(format!("warning, a `should` clause is not satisfied, {what}"));
+        if let Some(of) = self.lock().journeys.get_mut(journey) {
+            of.warned = true;
+        }
+    }
+
+    /// The journeys of which every lifecycle ended with a warning.
+    pub fn only_warned(&self) -> Vec<String> {
+        let totals = self.lock();
+        let warned = totals.journeys.iter().filter(|of| of.warned && of.lifecycle.done() == 0);
+        warned.filter_map(|of| of.names.first().cloned()).collect()
+    }
+
+    /// What was noted, with how often.
+    pub fn notes(&self) -> Vec<String> {
+        self.lock().notes.iter().map(|(what, count)| format!("{count} × {what}")).collect()
     }
 
     /// Records a lifecycle: the sum of its latencies, or the failure that ended it. It counts only if it was `decided` within

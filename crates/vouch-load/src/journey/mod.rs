@@ -3,20 +3,25 @@
 //!
 //! - `actions`: maps a scenario step to an action.
 //! - `definition`: converts a case of a scenario to a journey.
+//! - `app`: the app of a virtual user with its SDK; `sdk_process`: with a process of the SDK of the target file.
 //! - `device`: storage and clock of a virtual user's device.
 //! - `http_client`: sends the calls, measures their latency, and checks the responses.
-//! - `virtual_user`: one virtual user, with the reference SDK on its device.
+//! - `virtual_user`: one virtual user, with its app.
 //! - `metrics`: the measurements of all virtual users.
-//! - `runner`: runs the virtual users with goose.
+//! - `runner`: runs the virtual users with goose; `worker_clock`: the seconds of a run, and its end.
 
 mod actions;
+mod app;
 mod definition;
 mod device;
 mod http_client;
 mod metrics;
 mod results;
 mod runner;
+mod sdk_process;
 mod virtual_user;
+mod worker_clock;
 
-pub use definition::{Journey, Stage, Step};
+pub use definition::{Journey, Stage, Step, Unfit};
 pub use runner::{JourneyOptions, JourneyRunner, JourneyRunnerParts};
+pub use sdk_process::{Footprint, SdkProcesses, mebibytes};

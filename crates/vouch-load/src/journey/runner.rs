@@ -4,11 +4,13 @@
 use super::definition::Journey;
 use super::http_client::{BaseUrls, JourneyClient, client};
 use super::metrics::JourneyMetrics;
+use super::sdk_process::SdkProcesses;
 use super::virtual_user::{VirtualUser, VirtualUserParts};
+use super::worker_clock::WorkerClock;
 use crate::check::ResponseChecker;
 use crate::endpoints::{LoadCall, LoadTarget};
 use crate::installations::{Installations, User};
-use crate::round::{AbortPolicy, IntervalStats, Round};
+use crate::round::Round;
 use crate::workers::{LoadError, ProgressEvent};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -49,6 +51,8 @@ pub struct JourneyRunnerParts {
     pub options: JourneyOptions,
     /// A refresh must return a new refresh token.
     pub requires_rotation: bool,
+    /// The processes of the SDK that the users drive; none for the reference SDK.
+    pub processes: Option<Arc<SdkProcesses>>,
 }
 
 /// All virtual users of a load.
@@ -60,6 +64,7 @@ pub struct JourneyRunner {
     /// Creates and deletes users.
     admin: Arc<JourneyClient>,
     options: JourneyOptions,
+    processes: Option<Arc<SdkProcesses>>,
     creates_users: bool,
 }
 
@@ -73,7 +78,16 @@ const GRACE: Duration = Duration::from_secs(5);
 impl JourneyRunner {
     /// Sets up the virtual users. Nothing is sent.
     pub fn new(parts: JourneyRunnerParts) -> Result<Self, LoadError> {
-        let JourneyRunnerParts { journeys, load_target, users, token_place, tls, options, requires_rotation } = parts;
+        let JourneyRunnerParts {
+            journeys,
+            load_target,
+            users,
+            token_place,
+            tls,
+            options,
+            requires_rotation,
+            processes,
+        } = parts;
         let load_target = Arc::new(load_target);
         let most = journeys.iter().map(|journey| journey.people.len()).max().unwrap_or(0);
         if !users.is_empty() && users.len() < most {
@@ -108,11 +122,12 @@ impl JourneyRunner {
                 people: assignment.people,
                 client_installation: assignment.client,
                 token,
+                processes: processes.clone(),
             };
             waiting[assignment.journey_index].push_back(VirtualUser::new(parts));
         }
         let admin = Arc::new(client(admin)?.for_admin());
-        Ok(Self { journeys, metrics, waiting: Arc::new(Mutex::new(waiting)), admin, options, creates_users })
+        Ok(Self { journeys, metrics, waiting: Arc::new(Mutex::new(waiting)), admin, options, processes, creates_users })
     }
 
     /// Creates the users at the vendor, unless a backend has them.
@@ -163,7 +178,7 @@ impl JourneyRunner {
         on_event(ProgressEvent::Started);
         self.metrics.start();
         let started = Instant::now();
-        let mut monitor = WorkerClock::new(started, self.options.duration);
+        let mut monitor = WorkerClock::new(started, self.options.duration, self.processes.clone());
         let mut tick = tokio::time::interval(TICK);
         let mut attack = Box::pin(tokio::time::timeout(hard_limit, attack.execute()));
         let ended = loop {
@@ -180,6 +195,17 @@ impl JourneyRunner {
         let measured = monitor.ended.unwrap_or_else(|| started.elapsed()).min(self.options.duration);
         let round = self.metrics.close(measured);
         Ok(Round { intervals: monitor.intervals, aborted: monitor.aborted, interrupted: monitor.interrupted, ..round })
+    }
+
+    /// What was noticed beside the calls: warnings, failures that belong to no call, the memory of the SDK's processes.
+    pub fn notes(&self) -> Vec<String> {
+        let memory = self.processes.as_ref().and_then(|processes| processes.report());
+        memory.into_iter().chain(self.metrics.notes()).collect()
+    }
+
+    /// The journeys of which every lifecycle ended with a warning. That none completed says nothing against the server.
+    pub fn only_warned(&self) -> Vec<String> {
+        self.metrics.only_warned()
     }
 
     /// Deletes the created users. Returns how many could not be deleted.
@@ -309,71 +335,4 @@ impl AssignmentBuilder {
         }
         self.installations.install(0)
     }
-}
-
-/// Monitors a running load: reports statistics every second, and ends it.
-struct WorkerClock {
-    started: Instant,
-    duration: Duration,
-    intervals: Vec<IntervalStats>,
-    cpu_time: Duration,
-    abort_policy: AbortPolicy,
-    /// When the end was triggered.
-    ended: Option<Duration>,
-    aborted: bool,
-    interrupted: bool,
-}
-
-impl WorkerClock {
-    fn new(started: Instant, duration: Duration) -> Self {
-        let (intervals, cpu_time) = (vec![], cpu_time());
-        Self {
-            started,
-            duration,
-            intervals,
-            cpu_time,
-            abort_policy: AbortPolicy::default(),
-            ended: None,
-            aborted: false,
-            interrupted: false,
-        }
-    }
-
-    fn tick(&mut self, metrics: &JourneyMetrics, stop: &AtomicBool, on_event: &mut dyn FnMut(ProgressEvent<'_>)) {
-        let now = self.started.elapsed();
-        if now.as_secs() > self.intervals.len() as u64 && self.ended.is_none() {
-            self.interval(metrics, on_event);
-        }
-        if self.ended.is_none() {
-            self.interrupted = stop.load(Ordering::Relaxed);
-            if self.interrupted || self.aborted || now >= self.duration {
-                self.ended = Some(now);
-                metrics.end();
-            }
-        }
-        // Goose ignores the kill switch before it has started, so it is triggered again.
-        if self.ended.is_some() && !goose::is_killswitch_triggered() {
-            goose::trigger_killswitch("the load is over");
-        }
-    }
-
-    fn interval(&mut self, metrics: &JourneyMetrics, on_event: &mut dyn FnMut(ProgressEvent<'_>)) {
-        let mut second = metrics.take_second();
-        let used = cpu_time();
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let spent = used.saturating_sub(self.cpu_time).as_nanos() / threads as u128;
-        second.cpu_ns = u64::try_from(spent).unwrap_or(u64::MAX);
-        self.cpu_time = used;
-        let interval = IntervalStats::new(self.intervals.len() as u64, &second);
-        on_event(ProgressEvent::Second(&interval));
-        self.aborted = self.abort_policy.should_abort(&interval);
-        self.intervals.push(interval);
-    }
-}
-
-/// The CPU time of this process.
-fn cpu_time() -> Duration {
-    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let (seconds, nanoseconds) = (u64::try_from(spent.tv_sec).unwrap_or(0), u32::try_from(spent.tv_nsec).unwrap_or(0));
-    Duration::new(seconds, nanoseconds)
 }

@@ -1,20 +1,19 @@
-//! One virtual user: its device with the reference SDK, its vendor users for the persons of the scenario, and its variables.
+//! One virtual user: its app with the SDK, its vendor users for the persons of the scenario, and its variables.
 
 use super::actions::JourneyAction;
+use super::app::{ActionResult, App};
 use super::definition::{Journey, Step};
-use super::device::{AdjustableClock, MemoryStorage};
-use super::http_client::{JourneyClient, Response, SdkNetwork};
+use super::http_client::{JourneyClient, Response};
 use super::metrics::StepOutcome;
-use super::results::{ActionError, http_result, method_and_path, sdk_refusal, sdk_result};
+use super::results::{ActionError, http_result, method_and_path};
+use super::sdk_process::SdkProcesses;
 use crate::endpoints::LoadCall;
-use crate::failure::Failure;
+use crate::failure::{Failure, WrongResponse};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vouch_runner::run::step::token_grant;
 use vouch_runner::sut::{HttpReply, Place};
-use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
-use vouch_sim::reference::sdk::{AppState, Sdk, SdkEnvironment};
 use vouch_sim::sign_in_token::{TokenParts, forge};
 use vouch_spec::profile::{self, RequestValues};
 use vouch_spec::scenario::Text;
@@ -31,9 +30,7 @@ pub struct VirtualUser {
     /// The installation for calls that the SDK does not make.
     client_installation: u32,
     token: Place,
-    time: Arc<AdjustableClock>,
-    storage: Arc<MemoryStorage>,
-    sdk: Arc<Sdk>,
+    app: App,
     /// The values that `as` has bound in this lifecycle.
     values: HashMap<String, String>,
     /// The person that each token was issued for.
@@ -52,15 +49,14 @@ pub struct VirtualUserParts {
     pub people: Vec<u32>,
     pub client_installation: u32,
     pub token: Place,
+    /// The processes of the SDK; none for the reference SDK.
+    pub processes: Option<Arc<SdkProcesses>>,
 }
-
-type ActionResult = Result<StepResult, ActionError>;
 
 impl VirtualUser {
     pub fn new(parts: VirtualUserParts) -> Self {
-        let VirtualUserParts { journey_index, journey, client, people, client_installation, token } = parts;
-        let (time, storage) = (Arc::new(AdjustableClock::default()), Arc::new(MemoryStorage::default()));
-        let sdk = launch(&client, &storage, &time);
+        let VirtualUserParts { journey_index, journey, client, people, client_installation, token, processes } = parts;
+        let app = App::new(client.clone(), processes);
         let people = people.into_iter().map(|user| (user, false)).collect();
         let (values, owners) = (HashMap::new(), HashMap::new());
         let (abandoned, lifecycle_ns, lifecycles) = (false, 0, 0);
@@ -71,9 +67,7 @@ impl VirtualUser {
             people,
             client_installation,
             token,
-            time,
-            storage,
-            sdk,
+            app,
             values,
             owners,
             abandoned,
@@ -114,9 +108,14 @@ impl VirtualUser {
         self.lifecycles += 1;
         self.values.clear();
         self.owners.clear();
-        self.time.reset();
-        self.storage = Arc::new(MemoryStorage::default());
-        self.sdk = launch(&self.client, &self.storage, &self.time);
+        let started = Instant::now();
+        if let Err(ActionError(why)) = self.app.install().await {
+            self.abandoned = true;
+            self.client.metrics.note(why.clone());
+            let failure = (Failure::Wrong(WrongResponse::Unexpected), why);
+            self.client.metrics.record_lifecycle(self.journey_index, &Err(failure), started);
+            return;
+        }
         for person in 0..self.people.len() {
             if !self.people[person].1 {
                 continue;
@@ -156,7 +155,8 @@ impl VirtualUser {
         }
     }
 
-    /// Runs one step. An error ends the lifecycle: `Some` is a failure, `None` means that the load is over.
+    /// Runs one step. An error ends the lifecycle: `Some` is a failure; `None` means that the load is over,
+    /// or that the step ended with a warning.
     async fn step(&mut self, step: &Step) -> Result<(), Option<(Failure, String)>> {
         let answer = self.perform(&step.act).await;
         let completed = self.client.take_completed();
@@ -168,17 +168,23 @@ impl VirtualUser {
             StepResult::Http { status } => (200..300).contains(status),
             StepResult::Refused { .. } | StepResult::Killed => false,
         };
+        let what = |got: String| format!("{}: {}: expected {}, got {got}", step.place, step.words, step.expect);
         let end = match &answer {
-            Err(ActionError(what)) => StepOutcome::Unexpected(format!("{}: {what}", step.place)),
-            Ok(answer) if !step.expect.accepts(answer) => {
-                StepOutcome::Unexpected(format!("{}: expected {}, got {answer}", step.place, step.expect))
-            }
+            Err(ActionError(why)) => StepOutcome::Unexpected(what(why.clone())),
+            Ok(answer) if !step.expect.accepts(answer) && step.warns => StepOutcome::Warned(what(answer.to_string())),
+            Ok(answer) if !step.expect.accepts(answer) => StepOutcome::Unexpected(what(answer.to_string())),
             Ok(answer) if success(answer) => StepOutcome::Succeeded,
             Ok(_) => StepOutcome::ExpectedRefusal,
         };
         let end = if aborted { StepOutcome::Aborted } else { end };
+        match &end {
+            StepOutcome::Warned(what) => self.client.metrics.warn(self.journey_index, what),
+            // It shows at no call.
+            StepOutcome::Unexpected(what) if completed.is_empty() => self.client.metrics.note(what.clone()),
+            _ => {}
+        }
         match self.client.metrics.resolve(self.journey_index, completed, &end) {
-            Ok(()) if aborted => Err(None),
+            Ok(()) if matches!(end, StepOutcome::Aborted | StepOutcome::Warned(_)) => Err(None),
             resolved => resolved.map_err(Some),
         }
     }
@@ -189,49 +195,43 @@ impl VirtualUser {
                 return self.issue(*person, bind.as_deref()).await.map(|(answer, _)| answer);
             }
             JourneyAction::SignedIn(person) => match self.issue(*person, None).await? {
-                (StepResult::Ok, token) => self.sign_in(&token).await,
+                (StepResult::Ok, token) => self.sign_in(&token).await?,
                 (other, _) => other,
             },
             JourneyAction::SignIn(token) => {
                 let token = self.text(token)?;
-                self.sign_in(&token).await
+                self.sign_in(&token).await?
             }
             JourneyAction::SignedInWithKey(person) => {
                 let id = self.id(*person);
                 self.set_device_user(*person);
-                let configured = self.sdk.configure(&self.client.bases.key, self.client.load_target.realm);
-                sdk_result(configured.and_then(|()| self.sdk.set_user_id(&id)))
+                match self.app.configure().await? {
+                    StepResult::Ok => self.app.set_user_id(&id).await?,
+                    refused => refused,
+                }
             }
-            JourneyAction::Configure => {
-                sdk_result(self.sdk.configure(&self.client.bases.key, self.client.load_target.realm))
-            }
+            JourneyAction::Configure => self.app.configure().await?,
             JourneyAction::SetUserId(id) => {
                 let id = self.text(id)?;
                 if let Some(person) = (0..self.people.len()).find(|person| self.id(*person) == id) {
                     self.set_device_user(person);
                 }
-                sdk_result(self.sdk.set_user_id(&id))
+                self.app.set_user_id(&id).await?
             }
-            JourneyAction::SignOut => sdk_result(self.sdk.sign_out()),
-            JourneyAction::Refresh => sdk_result(self.sdk.refresh().await),
+            JourneyAction::SignOut => self.app.sign_out().await?,
+            JourneyAction::Refresh => self.app.refresh().await?,
             JourneyAction::Request(call) => {
                 let call = self.text(call)?;
                 let (method, path) = method_and_path(&call)?;
-                match self.sdk.request(method, path).await {
-                    Ok(answer) => StepResult::Http { status: answer.status },
-                    Err(error) => sdk_refusal(error),
-                }
+                self.app.request(method, path).await?
             }
-            JourneyAction::Relaunch => {
-                self.sdk = launch(&self.client, &self.storage, &self.time);
-                StepResult::Done
-            }
+            JourneyAction::Relaunch => self.app.relaunch().await?,
             JourneyAction::Expire => {
-                self.time.advance(self.client.lifetime() + Duration::from_secs(1));
+                self.app.advance(self.client.lifetime() + Duration::from_secs(1));
                 StepResult::Done
             }
             JourneyAction::Advance(by) => {
-                self.time.advance(*by);
+                self.app.advance(*by);
                 StepResult::Done
             }
             JourneyAction::DeleteUser(person) => {
@@ -267,17 +267,17 @@ impl VirtualUser {
         Ok((StepResult::Ok, token))
     }
 
-    async fn sign_in(&mut self, token: &str) -> StepResult {
+    async fn sign_in(&mut self, token: &str) -> ActionResult {
         let before = self.client.metrics.lock().installations.all[self.client.device as usize].user;
         if let Some(person) = self.owners.get(token).copied() {
             self.set_device_user(person);
         }
-        let done = self.sdk.sign_in(token).await;
-        if done.is_err() {
+        let done = self.app.sign_in(token).await;
+        if !matches!(done, Ok(StepResult::Ok)) {
             // A failed sign-in leaves the previous user signed in.
             self.client.metrics.lock().installations.get_mut(self.client.device).user = before;
         }
-        sdk_result(done)
+        done
     }
 
     async fn token_request(&mut self, call: profile::IdpCall, token_request: &GrantCall) -> ActionResult {
@@ -325,8 +325,9 @@ impl VirtualUser {
             }
             fields.push(("authorization".to_owned(), format!("Bearer {bearer}")));
         }
-        if let Some(key) = &call.key {
-            fields.push(("x-vital-api-key".to_owned(), self.text(key)?));
+        let key = call.key.as_ref().map(|key| self.text(key)).transpose()?;
+        if let Some(key) = key.or_else(|| call.as_team.then(|| self.client.bases.key.clone())) {
+            fields.push(("x-vital-api-key".to_owned(), key));
         }
         let body = match &call.body {
             Some(body) => {
@@ -380,6 +381,11 @@ impl VirtualUser {
             let person = |of: &str| self.journey.people.iter().position(|person| person == of);
             match name.split_once('.') {
                 Some(("team", "key")) => Some(self.client.bases.key.clone()),
+                Some(("team", "keyStart")) => {
+                    let key = &self.client.bases.key;
+                    key.get(..key.len().checked_sub(1)?).map(str::to_owned)
+                }
+                Some((of, "jwt")) => self.values.get(of).map(|token| TokenParts::of(token).jwt),
                 Some((of, "id")) if person(of).is_some() => person(of).map(|person| self.id(person)),
                 Some((of, "externalId")) if person(of).is_some() => {
                     let user = self.people[person(of)?].0 as usize;
@@ -390,17 +396,4 @@ impl VirtualUser {
         };
         text.resolve(value).map_err(|name| ActionError(format!("`${name}` has no value")))
     }
-}
-
-/// Starts the SDK on the user's storage.
-fn launch(client: &Arc<JourneyClient>, storage: &Arc<MemoryStorage>, time: &Arc<AdjustableClock>) -> Arc<Sdk> {
-    Sdk::launch(SdkEnvironment {
-        policy: Arc::new(DefaultSdkPolicy),
-        profile: client.load_target.profile.clone(),
-        storage: storage.clone(),
-        net: Arc::new(SdkNetwork(client.clone())),
-        time: time.clone(),
-        app_state: AppState::Foreground,
-        on_status: Box::new(|_| {}),
-    })
 }

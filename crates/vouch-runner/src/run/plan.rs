@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use vouch_spec::profile::{Profile, Standard};
 use vouch_spec::protocol::{Capability, Control, DeviceControl, Realm, Role};
-use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Scenario, Suite, references};
-use vouch_spec::step::{Expiries, Reading, ScenarioStep, Step};
+use vouch_spec::scenario::{Clauses, CloudGiven, Combination, Given, Level, Scenario, Suite, references};
+use vouch_spec::step::{Expiries, Outcomes, Reading, ScenarioStep, Step};
 use vouch_spec::text::{Decoder, Diagnostic, Diagnostics, Node};
 
 /// Everything that a run will do. Cheap to clone: clones share clauses and cases.
@@ -263,6 +263,18 @@ impl PlannedCase {
     /// Whether the previous build is installed at first.
     pub(super) fn starts_with_previous(&self) -> bool {
         matches!(self.installs().next(), Some(Step::Update(_)))
+    }
+
+    /// Whether an unexpected result of a step is a warning: all clauses that it then violates are `should` clauses. A step that
+    /// only prepares the case says nothing about clauses, so it is none.
+    pub fn warns_at(&self, step: &ScenarioStep, clauses: &Clauses) -> bool {
+        let should = |id: &str| clauses.get(id).is_some_and(|clause| clause.level == Level::Should);
+        if !step.clauses.is_empty() {
+            return step.clauses.iter().all(|id| should(id));
+        }
+        let prepares = step.step.kind().setup_clause.is_some() || step.expect == Outcomes::default();
+        let mut proved = self.scenario.proves().peekable();
+        !prepares && !self.names_clauses() && proved.peek().is_some() && proved.all(should)
     }
 
     /// Whether the case puts a build on one of these roles to the test.

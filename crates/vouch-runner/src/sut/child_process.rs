@@ -256,6 +256,10 @@ impl ProcessHandle for ChildProcess {
         cpu_wait::of_group(self.group)?.longest_since(&self.waited_before.lock())
     }
 
+    fn group(&self) -> Option<i32> {
+        Some(self.group)
+    }
+
     fn stderr_tail(&self) -> String {
         let stderr = self.stderr.lock();
         stderr.last(STDERR_TAIL.min(stderr.written - stderr.before))

@@ -23,6 +23,7 @@ mod reuse;
 #[cfg(target_os = "linux")]
 mod seccomp_filter;
 mod signal;
+mod usage;
 #[cfg(target_os = "linux")]
 mod write_interceptor;
 #[cfg(not(target_os = "linux"))]
@@ -46,6 +47,7 @@ pub use process_pool::{ProcessPool, ProcessTally};
 pub use remote::{
     AddressError, ConnectAddress, DeviceHook, DeviceSpec, Preset, RemoteSdk, RemoteSpec, Streams, Transport,
 };
+pub use usage::{Usage, free_memory, usage};
 pub use write_interceptor::works as can_intercept_writes;
 
 use std::collections::BTreeSet;

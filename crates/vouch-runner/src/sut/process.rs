@@ -88,6 +88,10 @@ pub(super) trait ProcessHandle: Send + Sync {
     fn disarm(&self) -> bool;
     /// The longest time that one of its threads waited for a processor, where that is known.
     fn cpu_wait(&self) -> Option<Duration>;
+    /// Its process group on this machine, if it is a program of this machine.
+    fn group(&self) -> Option<i32> {
+        None
+    }
     /// The last part of its standard error.
     fn stderr_tail(&self) -> String;
     /// Its standard error since the previous call of this function.
@@ -252,6 +256,11 @@ impl Process {
     /// The longest time that one of its threads waited for a processor; zero if that is not known.
     pub fn cpu_wait(&self) -> Duration {
         self.handle.cpu_wait().unwrap_or_default()
+    }
+
+    /// Its process group, while it runs as a program of this machine: what [`usage`](super::usage) measures.
+    pub fn group(&self) -> Option<i32> {
+        (*self.handle.state().borrow() == ProcessState::Running).then(|| self.handle.group()).flatten()
     }
 
     /// The last part of its standard error.

@@ -67,7 +67,7 @@ async fn a_refusal_keeps_its_status_and_retry_after() {
     Mock::given(method("POST")).respond_with(busy).mount(&server).await;
     let client = client_of(&server.uri(), Duration::from_secs(5));
     let response = client.call(LoadCall::Refresh, client.device).await.expect("an answer");
-    assert_eq!((response.status, response.retry_after), (503, Some(Duration::from_secs(7))));
+    assert_eq!((response.status, response.retry_after()), (503, Some(Duration::from_secs(7))));
     assert!(matches!(only(&client).check, Err((Failure::Status(503), _))));
 }
 

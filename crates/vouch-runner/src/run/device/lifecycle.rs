@@ -3,6 +3,7 @@
 use super::super::device_error::DeviceError;
 use super::super::host_callbacks::{Notifications, SdkCallbacks};
 use super::{Build, Called, Device, not_running, second_process};
+use crate::installation::announced;
 use crate::sut::{DeviceHook, SutError};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -11,7 +12,6 @@ use std::sync::Arc;
 use vouch_sim::reference::sdk::AppState;
 use vouch_sim::wire::UnreachableAddress;
 use vouch_spec::base_url::BaseUrl;
-use vouch_spec::profile::Profile;
 use vouch_spec::protocol::SdkMethod;
 use vouch_spec::protocol::message::{self, Area, Endpoint, Start};
 use vouch_spec::step::BackupContent;
@@ -117,10 +117,9 @@ impl Device {
 
     pub(super) fn start_params(&self) -> Start {
         let profile = self.config.profile.now();
-        let built_in = Profile::built_in(&profile.name).is_some_and(|known| *known == **profile);
-        let custom = if built_in { None } else { serde_json::to_value(&**profile).ok() };
+        let (profile, custom) = announced(profile);
         Start {
-            profile: if custom.is_some() { "custom".into() } else { profile.name.clone() },
+            profile,
             custom,
             storage: message::Storage {
                 secure: self.storage.area(Area::Secure),

@@ -1,0 +1,120 @@
+//! What process groups use of this machine, and what is left of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What process groups use together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The groups that have a process.
+    pub groups: u64,
+    /// Memory in bytes; what processes share counts once (PSS). Source: `proc_pid_smaps_rollup(5)`.
+    pub memory: u64,
+    /// The processor time of their running processes.
+    pub cpu: Duration,
+}
+
+impl Usage {
+    /// The memory of one group, in bytes, if there is one.
+    pub fn memory_of_each(&self) -> Option<u64> {
+        self.memory.checked_div(self.groups).filter(|memory| *memory > 0)
+    }
+}
+
+/// What the processes of these groups use now. Zero where the kernel does not say.
+pub fn usage(groups: &BTreeSet<i32>) -> Usage {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return Usage::default() };
+    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let (mut usage, mut found) = (Usage::default(), BTreeSet::new());
+    for id in ids {
+        // SAFETY: a system call without pointers.
+        let group = unsafe { libc::getpgid(id) };
+        if groups.contains(&group) {
+            found.insert(group);
+            usage.memory += memory(id).unwrap_or(0);
+            usage.cpu += cpu(id).unwrap_or_default();
+        }
+    }
+    usage.groups = found.len() as u64;
+    usage
+}
+
+fn memory(id: i32) -> Option<u64> {
+    kibibytes(&std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?, "Pss:")
+}
+
+/// The first field of `/proc/PID/schedstat` of each thread, in nanoseconds.
+fn cpu(id: i32) -> Option<Duration> {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task")).ok()?.flatten();
+    let spent = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Some(Duration::from_nanos(spent.sum()))
+}
+
+/// The memory that processes can still get, in bytes: of the machine, or of the control group that this process is in, if that
+/// is less. None where the kernel does not say.
+pub fn free_memory() -> Option<u64> {
+    let machine = kibibytes(&std::fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let folder = std::path::Path::new("/sys/fs/cgroup").join(path);
+    let limits = folder.ancestors().take_while(|folder| folder.starts_with("/sys/fs/cgroup")).filter_map(left_in);
+    Some(limits.fold(machine, u64::min))
+}
+
+/// What is left below the limit of a control group. Its files in the page cache make room.
+fn left_in(folder: &std::path::Path) -> Option<u64> {
+    let number = |name: &str| std::fs::read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
+    let cached = std::fs::read_to_string(folder.join("memory.stat")).ok();
+    let cached = cached
+        .and_then(|text| text.lines().find_map(|line| line.strip_prefix("inactive_file ")?.trim().parse::<u64>().ok()));
+    let used = number("memory.current")?.saturating_sub(cached.unwrap_or(0));
+    Some(number("memory.max")?.saturating_sub(used))
+}
+
+/// The number in a line such as `Pss:  123 kB`, in bytes.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_fills_its_memory_uses_it() {
+        use std::os::unix::process::CommandExt as _;
+        // `tail` keeps the one line of 24 MB that it reads.
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "head -c 24000000 /dev/zero | tail -n 1 | (sleep 30; cat > /dev/null)"])
+            .process_group(0)
+            .spawn()
+            .expect("sh");
+        let group = i32::try_from(child.id()).expect("an id");
+        let groups = BTreeSet::from([group, i32::MAX]);
+        let ended = std::time::Instant::now() + Duration::from_secs(20);
+        let mut last = usage(&groups);
+        while last.memory < 20_000_000 && std::time::Instant::now() < ended {
+            std::thread::sleep(Duration::from_millis(50));
+            last = usage(&groups);
+        }
+        // SAFETY: a system call without pointers; the group was made above.
+        unsafe { libc::kill(-group, libc::SIGKILL) };
+        let _ = child.wait();
+        assert_eq!(last.groups, 1, "the other group does not exist");
+        assert!((20_000_000..200_000_000).contains(&last.memory), "{last:?}");
+        assert_eq!(last.memory_of_each(), Some(last.memory));
+        assert!(last.cpu > Duration::ZERO && last.cpu < Duration::from_secs(30), "{last:?}");
+        assert_eq!(usage(&BTreeSet::from([i32::MAX])), Usage::default());
+    }
+
+    #[test]
+    fn some_memory_is_free_and_less_than_there_is() {
+        let all = kibibytes(&std::fs::read_to_string("/proc/meminfo").expect("readable"), "MemTotal:").expect("a line");
+        let free = free_memory().expect("a number");
+        assert!(free > 0 && free < all, "{free} of {all}");
+    }
+}
