@@ -165,6 +165,41 @@ fn installations_wait_as_long_as_the_server_asks() {
     }
 }
 
+/// The preset of an outage, in a few seconds.
+fn short_outage() -> tempfile::TempDir {
+    let preset = stdout(&vouch().args(["load", "--preset", "outage-return", "--print-preset"]).assert().success());
+    let mut text = preset;
+    for (long, short) in [
+        ("spike 1500 at 80s within 3s over 30/s", "spike 300 at 3s within 500ms over 30/s"),
+        ("duration: 150s", "duration: 8s"),
+        ("warmUp: 5s", "warmUp: 500ms"),
+        ("installations: 5000", "installations: 500\nusers: 1"),
+        ("{from: 20s, until: 80s", "{from: 1s, until: 3s"),
+    ] {
+        assert!(text.contains(long), "{long}: {text}");
+        text = text.replace(long, short);
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("load.yaml"), text).expect("written");
+    folder
+}
+
+#[test]
+fn the_report_says_how_a_server_stood_the_return_after_an_outage() {
+    let folder = short_outage();
+    let load = |cloud: &Cloud, connections: &str| {
+        let args = ["load", "--progress", "off", "load.yaml", "-c", connections, "--target"];
+        stdout(&vouch().args(args).arg(cloud.target()).current_dir(folder.path()).assert())
+    };
+    let out = load(&Cloud::start(&[]), "64");
+    assert!(out.contains("✓ errors<1%: 0%") && out.contains("(30 before the outage)"), "{out}");
+    assert!(out.contains("the server stood it") || out.contains("back to normal"), "{out}");
+    assert!(out.contains("it had no need of Retry-After"), "{out}");
+    // With two connections and answers of 20 ms, the herd waits for seconds.
+    let out = load(&Cloud::start(&["--delay", "20ms"]), "2");
+    assert!(out.contains("back to normal"), "{out}");
+}
+
 #[test]
 fn a_load_whose_faults_cannot_happen_is_refused() {
     let cloud = Cloud::start(&[]);

@@ -14,7 +14,7 @@ pub enum Preset {
     ExpiryStorm,
     /// Installations with API keys migrate, 5/s to 80/s, 2 minutes.
     MigrationDay,
-    /// 3000 apps launch within 3 s: the return after an outage.
+    /// The provider is down for 60 s, and everyone returns, 2.5 minutes.
     OutageReturn,
     /// Sign-ins, refreshes and launches, 50/s, 1 hour.
     Soak,

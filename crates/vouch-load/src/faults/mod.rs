@@ -10,10 +10,12 @@
 
 mod file;
 mod injector;
+mod recovery;
 mod report;
 
 pub use file::FaultEntry;
 pub use injector::{Attempt, FaultInjector, Injection, Waiting};
+pub use recovery::Recovery;
 pub use report::{FaultOutcome, FaultReport, RetryOutcome};
 
 use super::endpoints::LoadCall;
@@ -93,6 +95,11 @@ impl From<FaultedCall> for LoadCall {
 }
 
 impl Fault {
+    /// Whether it stops every call to the identity provider.
+    pub fn is_outage(&self) -> bool {
+        !self.kind.is_sent() && self.share >= 1.0 && self.at.is_none()
+    }
+
     /// Whether it can hit a call.
     pub fn hits(&self, call: LoadCall) -> bool {
         match self.at {

@@ -27,6 +27,11 @@ pub struct FaultOutcome {
     pub happened: String,
     /// The server has seen the calls: their answers were taken away after it had acted.
     pub sent: bool,
+    /// No call reached the identity provider.
+    pub outage: bool,
+    #[serde(rename = "fromSeconds", with = "seconds")]
+    #[schemars(with = "f64")]
+    pub from: Duration,
     #[serde(rename = "untilSeconds", with = "seconds")]
     #[schemars(with = "f64")]
     pub until: Duration,
@@ -82,6 +87,8 @@ impl FaultReport {
             description: fault.to_string(),
             happened: fault.kind.happened().to_owned(),
             sent: fault.kind.is_sent(),
+            outage: fault.is_outage(),
+            from: fault.from,
             until: fault.until,
             ..FaultOutcome::default()
         };

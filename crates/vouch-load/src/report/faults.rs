@@ -1,10 +1,12 @@
 //! What the faults of a load led to: the section of the summary and of the HTML page.
 
 use super::escape::escape;
+use crate::faults::Recovery;
 use crate::record::LoadRecord;
 use crate::threshold::time;
-use crate::{FaultOutcome, RetryOutcome};
+use crate::{FaultOutcome, FaultReport, RetryOutcome};
 use console::Style;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -23,15 +25,36 @@ impl LoadRecord {
         }
         for fault in &report.faults {
             writeln!(out, "  {}", OutsideText::line(&fault.description))?;
-            for (number, step) in steps(fault).iter().enumerate() {
+            for (number, step) in self.steps(fault).iter().enumerate() {
                 let arrow = if number == 0 { ' ' } else { '→' };
                 writeln!(out, "    {arrow} {}", OutsideText::line(step))?;
             }
         }
-        if let Some(line) = retries(&report.retries) {
+        if let Some(line) = retries(report) {
             writeln!(out, "\n{line}")?;
         }
         Ok(())
+    }
+
+    /// The consequences of a fault, and after an outage how the server stood the return.
+    fn steps(&self, fault: &FaultOutcome) -> Vec<String> {
+        let mut steps = steps(fault);
+        let round = &self.result.round;
+        steps.extend(Recovery::of(fault, &round.intervals, self.settings.warm_up).map(recovery).into_iter().flatten());
+        steps
+    }
+
+    /// The faults of the JSON report.
+    pub(super) fn faults_json(&self, report: &FaultReport) -> Value {
+        let one = |fault: &FaultOutcome| {
+            let mut value = json!(fault);
+            if let Some(recovery) = Recovery::of(fault, &self.result.round.intervals, self.settings.warm_up) {
+                value["recovery"] = json!({ "callsBefore": recovery.before, "callsPeak": recovery.peak,
+                    "p99Worst": recovery.worst_p99_ns, "normalAfterSeconds": recovery.normal_after.map(|after| after.as_secs_f64()) });
+            }
+            value
+        };
+        report.faults.iter().map(one).collect()
     }
 
     /// The section of the page.
@@ -43,16 +66,33 @@ impl LoadRecord {
                 "<h2>{HEAD}</h2>\n<p class=\"dim\">{ABOUT}</p>\n<table>\n<thead><tr><th>fault</th><th>what it led to</th></tr></thead>"
             );
             for fault in &report.faults {
-                let steps: Vec<_> = steps(fault).iter().map(|step| escape(step)).collect();
+                let steps: Vec<_> = self.steps(fault).iter().map(|step| escape(step)).collect();
                 let _ =
                     writeln!(out, "<tr><td>{}</td><td>{}</td></tr>", escape(&fault.description), steps.join("<br>→ "));
             }
             out.push_str("</table>\n");
         }
-        if let Some(line) = retries(&report.retries) {
+        if let Some(line) = retries(report) {
             let _ = writeln!(out, "<h2>Retries</h2>\n<p>{line}</p>");
         }
     }
+}
+
+/// How a server stood the return after an outage.
+fn recovery(recovery: Recovery) -> [String; 2] {
+    let Recovery { before, peak, worst_p99_ns, normal_after } = recovery;
+    let p99 = show(Duration::from_nanos(worst_p99_ns));
+    let normal = match normal_after {
+        Some(Duration::ZERO) => "the server stood it: no failures, and p99 at most twice that before the outage".into(),
+        Some(after) => {
+            format!(
+                "back to normal {} after the end: no failures, p99 at most twice that before, for five seconds",
+                show(after)
+            )
+        }
+        None => "not back to normal at the end of the load: failures, or p99 more than twice that before".into(),
+    };
+    [format!("then at most {peak} calls a second ({before} before the outage), p99 of a second at most {p99}"), normal]
 }
 
 /// The consequences of a fault, each of which follows from the one before it.
@@ -92,11 +132,12 @@ fn steps(fault: &FaultOutcome) -> Vec<String> {
     steps
 }
 
-/// What installations did about failures of the server; `None` if it had none.
-fn retries(retries: &RetryOutcome) -> Option<String> {
-    let RetryOutcome { retries, gave_up, refusals, with_retry_after, longest_retry_after } = retries;
-    if *retries + *gave_up + *refusals == 0 {
-        return None;
+/// What installations did about failures of the server; `None` if there is nothing to say.
+fn retries(report: &FaultReport) -> Option<String> {
+    let RetryOutcome { retries, gave_up, refusals, with_retry_after, longest_retry_after } = &report.retries;
+    if *retries == 0 && *gave_up == 0 && *refusals == 0 {
+        let outage = report.faults.iter().any(|fault| fault.outage && fault.recovered > 0);
+        return outage.then(|| "The server refused no call with 429 or 503: it had no need of Retry-After.".into());
     }
     let honoured = match (refusals, with_retry_after) {
         (0, _) => String::new(),
@@ -141,6 +182,8 @@ mod tests {
             "    → 60 calls had their answer in a later attempt, the last 2.5s after the end of the fault",
             "    → 3 calls gave up",
             "    → 4 later attempts failed at the server; they count as its failures",
+            "    → then at most 100 calls a second (100 before the outage), p99 of a second at most 10ms",
+            "    → the server stood it: no failures, and p99 at most twice that before the outage",
             "",
             "After failures of the server 9 calls were made again, and 1 gave up; it refused 8 calls with 429 or 503, 6 of \
              them with Retry-After of at most 2s, and the installations waited as long.",
@@ -165,5 +208,7 @@ mod tests {
         let report: serde_json::Value = serde_json::from_str(&record(faulty()).json()).expect("JSON");
         assert_eq!((&report["faults"][0]["signedOut"], &report["faults"][1]["recovered"]), (&40.into(), &60.into()));
         assert_eq!(report["retries"]["withRetryAfter"], 6);
+        assert_eq!(report["faults"][1]["recovery"]["normalAfterSeconds"], 0.0);
+        assert!(report["faults"][0].get("recovery").is_none());
     }
 }

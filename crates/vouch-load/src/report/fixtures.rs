@@ -70,6 +70,8 @@ pub fn faulty() -> Round {
     let refused = FaultOutcome {
         description: "all calls of exchange and refresh without a connection".into(),
         happened: "calls without a connection".into(),
+        outage: true,
+        from: Duration::from_secs(3),
         until: Duration::from_secs(5),
         injected: 90,
         retries: 80,

@@ -43,7 +43,7 @@ impl LoadRecord {
             "timeline": round.intervals.iter().map(interval_json).collect::<Vec<_>>(),
         });
         if let (Some(faults), Some(report)) = (&round.faults, report.as_object_mut()) {
-            report.insert("faults".into(), json!(faults.faults));
+            report.insert("faults".into(), self.faults_json(faults));
             report.insert("retries".into(), json!(faults.retries));
         }
         if let (Some(closed), Some(report)) = (&load.closed_model, report.as_object_mut()) {
