@@ -300,6 +300,10 @@ impl Round {
         (self.opaque_tokens, self.sample_one_in) = (other.opaque_tokens, other.sample_one_in);
         (self.learned_claims, self.inconsistent_claims) =
             (other.learned_claims.clone(), other.inconsistent_claims.clone());
+        match (&mut self.faults, &other.faults) {
+            (Some(into), Some(from)) => into.merge(from),
+            (into, from) => *into = into.take().or_else(|| from.clone()),
+        }
         self.wrong_before_start += other.wrong_before_start;
         self.aborted |= other.aborted;
         self.interrupted |= other.interrupted;

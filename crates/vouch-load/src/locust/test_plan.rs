@@ -244,6 +244,10 @@ mod tests {
         std::fs::write(&path, "instalations: 5\n").expect("writable");
         let why = with(&path).expect_err("a typo").to_string();
         assert!(why.contains("load.yaml:1:1") && why.contains("instalations"), "{why}");
+        for faults in ["faults: [{from: 0s, until: 1s, answers: lost}]\n", "retries: 2\n"] {
+            std::fs::write(&path, faults).expect("writable");
+            assert!(matches!(with(&path), Err(TestPlanError::Faults)), "{faults}");
+        }
         assert!(with(&folder.path().join("none.yaml")).expect_err("no file").to_string().contains("cannot read"));
     }
 

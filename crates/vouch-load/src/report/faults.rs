@@ -44,6 +44,16 @@ impl LoadRecord {
         steps
     }
 
+    /// When faults acted, in seconds of a plot of this duration, and what they were.
+    pub(super) fn fault_times(&self, duration: f64) -> Vec<(f64, f64, String)> {
+        let faults = self.result.round.faults.iter().flat_map(|report| &report.faults);
+        let time = |fault: &FaultOutcome| {
+            let [from, until] = [fault.from, fault.until].map(|time| time.as_secs_f64().min(duration));
+            (from, until, fault.description.clone())
+        };
+        faults.map(time).filter(|(from, until, _)| from < until).collect()
+    }
+
     /// The faults of the JSON report.
     pub(super) fn faults_json(&self, report: &FaultReport) -> Value {
         let one = |fault: &FaultOutcome| {
@@ -200,7 +210,11 @@ mod tests {
         let page = record(faulty()).html();
         assert!(page.contains("5% of the &lt;b&gt;answers") && !page.contains("<b>answers"), "{page}");
         assert!(page.contains("40 reuse detections<br>→ 40 installations signed out"), "{page}");
-        assert!(!record(steady()).html().contains("<h2>Faults"));
+        // Of the two faults one has no duration; three plots are over time.
+        assert_eq!(page.matches("class=\"tinted\"").count(), 3);
+        assert!(page.contains("The tinted parts are faults."), "{page}");
+        let page = record(steady()).html();
+        assert!(!page.contains("<h2>Faults") && !page.contains("class=\"tinted\""), "{page}");
     }
 
     #[test]

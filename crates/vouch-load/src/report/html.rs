@@ -201,6 +201,7 @@ impl LoadRecord {
                 .collect(),
             band: vec![],
             warm_up: 0.0,
+            tinted: vec![],
         };
         write_figure(
             out,
@@ -230,12 +231,14 @@ impl LoadRecord {
             lines.iter().flat_map(|line| &line.points).filter_map(|p| p.1).fold(f64::MAX, f64::min)
         };
         let draw = |out: &mut String, title: &str, y_axis: Axis, lines, band, text: String| {
-            let plot = Plot { title: title.into(), x_axis: Axis::seconds(duration), y_axis, lines, band, warm_up };
+            let (x_axis, tinted) = (Axis::seconds(duration), self.fault_times(duration));
+            let plot = Plot { title: title.into(), x_axis, y_axis, lines, band, warm_up, tinted };
             write_figure(out, &plot, &text);
         };
         let thinned =
             |text: &str| if each > 1 { format!(" Each point covers {each} s: {text}.") } else { String::new() };
         let warm = if warm_up > 0.0 { " The grey part is the warm-up, which is not measured." } else { "" };
+        let faults = if self.fault_times(duration).is_empty() { "" } else { " The tinted parts are faults." };
 
         let rates = vec![line("good responses", |span| Some(span.good)), line("errors", |span| Some(span.errors))];
         let best = timeline_points.iter().map(|span| span.good_most).fold(most(&rates), f64::max);
@@ -244,7 +247,7 @@ impl LoadRecord {
         let text = thinned(
             "the average of good responses, with a band from the worst to the best second, and the errors of the worst second",
         );
-        let text = format!("Responses by second of arrival; the last second may be incomplete.{warm}{text}");
+        let text = format!("Responses by second of arrival; the last second may be incomplete.{warm}{faults}{text}");
         draw(
             out,
             "Good responses and errors per second",

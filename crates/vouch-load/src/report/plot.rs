@@ -145,6 +145,8 @@ pub struct Plot {
     pub band: Vec<(f64, f64, f64)>,
     /// The end of the warm-up, which is drawn grey.
     pub warm_up: f64,
+    /// Parts that are tinted: from, to, and what they are.
+    pub tinted: Vec<(f64, f64, String)>,
 }
 
 impl Plot {
@@ -191,6 +193,14 @@ impl Plot {
                 out,
                 "<rect class=\"warm\" x=\"{LEFT}\" y=\"{TOP}\" width=\"{width:.1}\" height=\"{height}\"><title>warm-up, \
                  not measured</title></rect>"
+            );
+        }
+        for (from, to, what) in &self.tinted {
+            let (x, height, what) = (self.x(*from), bottom - TOP, escape(what));
+            let width = (self.x(*to) - x).max(1.0);
+            let _ = writeln!(
+                out,
+                "<rect class=\"tinted\" x=\"{x:.1}\" y=\"{TOP}\" width=\"{width:.1}\" height=\"{height}\"><title>{what}</title></rect>"
             );
         }
         for (value, text, optional) in &self.y_axis.ticks {
@@ -296,7 +306,8 @@ mod tests {
         let points = vec![(0.5, Some(1.0)), (1.5, Some(2.0)), (2.5, None), (3.5, Some(1.0))];
         let lines = vec![PlotLine { name: "<b>".into(), points }];
         let (x_axis, y_axis) = (Axis::seconds(4.0), Axis::counts(2.0, "n"));
-        let drawn = Plot { title: "t".into(), x_axis, y_axis, lines, band: vec![], warm_up: 1.0 }.draw();
+        let drawn =
+            Plot { title: "t".into(), x_axis, y_axis, lines, band: vec![], warm_up: 1.0, tinted: vec![] }.draw();
         assert_eq!((drawn.matches("<polyline").count(), drawn.matches("<circle").count()), (1, 1), "{drawn}");
         assert!(drawn.contains("&lt;b&gt;") && drawn.contains("warm-up") && !drawn.contains("NaN"), "{drawn}");
     }
