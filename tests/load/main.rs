@@ -4,6 +4,7 @@
 mod common;
 mod faults;
 mod http2;
+mod max_rate;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -436,16 +437,4 @@ fn a_slower_build_is_a_regression_and_an_equal_one_is_not() {
     assert!(out.contains("regressed") && out.contains("✗ p50"), "{out}");
     let out = stdout(&against(&same).success());
     assert!(out.contains("no regression"), "{out}");
-}
-
-#[test]
-fn the_highest_rate_is_found() {
-    let cloud = Cloud::start(&["--delay", "10ms"]);
-    // Four connections with responses of 10 ms handle 400 requests per second.
-    let out = cloud.load(&["-c", "4", "-d", "700ms", "--find-max-rate", "50/s to 2000/s", "--threshold", "p50<40ms"]);
-    let text = stdout(&out);
-    let found = text
-        .lines()
-        .find_map(|line| line.strip_prefix("highest passing rate: ")?.split("/s").next()?.parse::<f64>().ok());
-    assert!(found.is_some_and(|rate| (150.0..=420.0).contains(&rate)), "{text}");
 }

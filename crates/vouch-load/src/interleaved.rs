@@ -22,6 +22,8 @@ pub struct Comparison {
     pub unsound_reason: Option<String>,
 }
 
+/// A rate of good responses that is lower than the arrival rate by more than this share has fallen behind.
+const MAX_SHORTFALL: f64 = 0.02;
 /// The shortest duration of a round.
 const MIN_ROUND: Duration = Duration::from_millis(500);
 /// With a larger share of failures, the latencies of a round are not comparable.
@@ -138,7 +140,9 @@ pub fn find_max_rate(
         let round = workers.round(&arrivals, load.duration, load.warm_up, stop, &mut |_| {})?;
         let verdict = evaluate(&Load { arrivals, ..load.clone() }, &round).verdict;
         // Beyond the capacity of server or generator the backlog grows: such a rate does not count as passed.
-        let fell_behind = round.total.figures(round.seconds()).rate < 0.95 * rate;
+        // A rate is counted in whole responses.
+        let least = (1.0 - MAX_SHORTFALL) * rate - 1.0 / round.seconds().max(1e-9);
+        let fell_behind = round.total.figures(round.seconds()).rate < least;
         search.record(rate, verdict == LoadVerdict::Passed && !fell_behind);
         all.push(RateTrial { rate, round, verdict, fell_behind });
         if let Some(trial) = all.last() {

@@ -54,7 +54,7 @@ pub use faults::{Fault, FaultOutcome, FaultReport, RetryOutcome};
 pub use file::{LoadFile, Overrides};
 pub use interleaved::{Comparison, RateTrial, compare_builds, find_max_rate, round_duration};
 pub use latencies::Latencies;
-pub use max_rate::MaxRateSearch;
+pub use max_rate::{MaxRateSearch, RateProbes};
 pub use measure::{FailureStats, Series};
 pub use plan::{BUILT_IN, Load, PlanError, Protocol};
 pub use round::{IntervalStats, Round};

@@ -1,6 +1,7 @@
 //! `vouch load --baseline` and `vouch load --find-max-rate`: loads with several rounds.
 
 use crate::cli::load::args::Args;
+use crate::cli::load::max_rate;
 use crate::cli::load::shared::{PreparedLoad, load_error, profile, workers};
 use crate::cli::show::read_load;
 use crate::cli::signals::INTERRUPTED;
@@ -231,13 +232,14 @@ pub async fn search_max_rate(
         Err(LoadError { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
         other => other.map_err(load_error)?,
     };
-    let limited = all.iter().any(|trial| trial.verdict == LoadVerdict::Inconclusive);
-    let shown = |rate: Option<f64>| rate.map_or_else(|| "none".to_owned(), |rate| format!("{}/s", short(rate)));
+    // Only the lowest failing rate says anything of the highest rate.
+    let failing = search_max_rate.lowest_failed().map(|probes| probes.rate);
+    let is_limited = |trial: &RateTrial| trial.verdict == LoadVerdict::Inconclusive && Some(trial.rate) == failing;
+    let limited = all.iter().any(is_limited);
     if written.is_ok() {
-        let (highest, lowest) = (shown(search_max_rate.highest_passed()), shown(search_max_rate.lowest_failed()));
-        let limit = "\n! at some rates the load generator was the limit: the highest rate of the server may be higher";
+        let limit = "\n! at the lowest failing rate the load generator was the limit: the highest rate of the server may be higher";
         let limit = if limited { limit } else { "" };
-        written = writeln!(Out, "\nhighest passing rate: {highest}; lowest failing rate: {lowest}{limit}");
+        written = writeln!(Out, "\n{}{limit}", max_rate::summary(&search_max_rate));
     }
     if let Some(path) = &args.json {
         let trial = |trial: &RateTrial| {
@@ -245,8 +247,9 @@ pub async fn search_max_rate(
             json!({ "arrivals": trial.rate, "good": figures.rate, "errors": figures.errors,
                 "p99": trial.round.total.latency.value_at_quantile(0.99), "verdict": trial.verdict })
         };
-        let report = json!({ "schema": 1, "target": name, "highest": search_max_rate.highest_passed(), "lowestBroken": search_max_rate.lowest_failed(),
-            "limitedByGenerator": limited, "tried": all.iter().map(trial).collect::<Vec<_>>() });
+        let report = json!({ "schema": 1, "target": name, "highest": search_max_rate.highest_passed().map(|probes| probes.rate),
+            "lowestBroken": search_max_rate.lowest_failed().map(|probes| probes.rate),
+            "confidence": max_rate::confidence_json(&search_max_rate), "limitedByGenerator": limited, "tried": all.iter().map(trial).collect::<Vec<_>>() });
         write_json(path, &report)?;
     }
     written?;

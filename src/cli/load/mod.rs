@@ -2,6 +2,7 @@
 
 pub mod args;
 mod baseline;
+mod max_rate;
 mod output_files;
 mod presets;
 pub(super) mod recorder;
