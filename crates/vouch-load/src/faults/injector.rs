@@ -150,7 +150,9 @@ impl FaultInjector {
     pub fn stop(&mut self) {
         for Reverse(entry) in std::mem::take(&mut self.queue) {
             if let Waiting::Call(InFlight { attempt: Attempt { cause: Some(cause), .. }, .. }) = entry.waiting {
-                self.report.faults[usize::from(cause)].unfinished += 1;
+                let outcome = &mut self.report.faults[usize::from(cause)];
+                outcome.unfinished += 1;
+                outcome.retries = outcome.retries.saturating_sub(1);
             }
         }
     }
@@ -276,7 +278,9 @@ mod tests {
             order.push(next.attempt.arrival);
         }
         assert_eq!((order, injector.next_due()), (vec![2, 3], Some(3)));
+        injector.report.faults[0].retries = 3;
         injector.stop();
-        assert_eq!((injector.next_due(), injector.report.faults[0].unfinished), (None, 1));
+        let outcome = &injector.report.faults[0];
+        assert_eq!((injector.next_due(), outcome.unfinished, outcome.retries), (None, 1, 2));
     }
 }
