@@ -34,11 +34,81 @@ fn a_mistake_in_a_policy_file_is_shown_in_its_place() {
     assert!(said.contains("policy.toml:3") && said.contains("lostAnsers"), "{said}");
 }
 
+/// Devices that much happens to in a few days.
+const HARSH: &str = "name = \"harsh\"\n[provider]\ngrace = \"0s\"\n[life]\nlostAnswers = 0.03\nlostRequests = 0.03\nkillsPerWake = 0.15\n\
+                     crashesPerUse = 0.1\nrebootsPerMonth = 10\nclockErrorsPerMonth = 5\n";
+
+/// A target file whose SDK is this program.
+fn reference_in_processes(folder: &Path, name: &str, arguments: &str) -> String {
+    let program = assert_cmd::cargo::cargo_bin!("vouch").display();
+    let text = format!("[sdk]\nname = \"{name}\"\ncommand = [\"{program}\", \"reference-sdk\"{arguments}]\n");
+    write(folder, &format!("{name}.toml"), &text)
+}
+
 #[test]
-fn a_target_file_is_refused_with_what_to_do() {
-    let failed = vouch().args(["forecast", "--target", "vouch.toml"]).assert().code(2);
-    let said = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
-    assert!(said.contains("cannot forecast the SDK of a target file"), "{said}");
+fn an_sdk_in_processes_lives_as_the_same_sdk_does_in_this_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = write(folder.path(), "policy.toml", HARSH);
+    let right = reference_in_processes(folder.path(), "right", "");
+    let defect = reference_in_processes(folder.path(), "defect", ", \"--mutant\", \"saves-late\"");
+    let json = folder.path().join("f.json");
+    let python = "adapters/python/vouch.toml";
+    let run = vouch()
+        .args(["forecast", "--policy", &policy, "--devices", "2", "--days", "6", "--mutant", "saves-late"])
+        .args(["--target", &right, "--target", &defect, "--target", python, "--json"])
+        .arg(&json)
+        .assert()
+        .success();
+    let out = stdout(&run);
+    assert!(out.contains("Played: processes of the SDK `right` (vouch-reference "), "{out}");
+    assert!(
+        out.contains("Every build lives on the same 2 devices for 6 days") && out.contains("times as wide"),
+        "{out}"
+    );
+    let results: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&json).expect("JSON")).expect("JSON");
+    let of = |at: usize, what: &str| results["forecasts"][at][what].clone();
+    let builds: Vec<_> = (0..5).map(|at| of(at, "build")).collect();
+    assert_eq!(builds, ["reference", "saves-late", "right", "defect", "python-example"]);
+    for (in_process, in_processes) in [(0, 2), (1, 3), (0, 4)] {
+        for what in ["all", "causes", "reauthentications", "signOuts", "calls"] {
+            assert_eq!(of(in_process, what), of(in_processes, what), "{what} of {in_processes}: {out}");
+        }
+    }
+    let events = |at: usize| results["forecasts"][at]["all"]["events"].as_u64().expect("a number");
+    assert!(events(2) > 0 && events(3) > 2 * events(2), "the defect shows: {out}");
+}
+
+#[test]
+fn a_target_file_that_cannot_be_forecast_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rogue = std::path::absolute("tests/adapters/rogue.py").expect("a path");
+    let command =
+        |mode: &str| format!("[sdk]\nname = \"rogue\"\ncommand = [\"python3\", \"{}\", \"{mode}\"]\n", rogue.display());
+    for (target, code, words) in [
+        (
+            reference_in_processes(folder.path(), "real-time", ", \"--no-clock\""),
+            2,
+            "a month of its life would take a month",
+        ),
+        (write(folder.path(), "cloud.toml", "profile = \"junction\"\n"), 2, "this one has no [sdk]"),
+        (write(folder.path(), "exits.toml", &command("exits")), 1, "exit code 7"),
+        (
+            write(folder.path(), "refuses.toml", &command("hides-storage")),
+            1,
+            "cannot sign in on an undisturbed network",
+        ),
+        (
+            write(folder.path(), "gone.toml", "[sdk]\nname = \"gone\"\ncommand = [\"/nowhere/sdk\"]\n"),
+            3,
+            "/nowhere/sdk",
+        ),
+    ] {
+        let run = vouch().args(["forecast", "--devices", "1", "--days", "1", "--target", &target]).assert().code(code);
+        let said = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
+        assert!(said.contains(words), "{target}: {said}");
+        assert!(!stdout(&run).contains("cause"), "no figure without a life: {}", stdout(&run));
+    }
 }
 
 #[test]

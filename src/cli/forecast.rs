@@ -2,8 +2,9 @@
 
 use super::signals::{INTERRUPTED, stop_on_interrupt};
 use super::stdout::Out;
-use super::{CliError, Done, mutant, runtime};
+use super::{CliError, Done, mutant, runtime, target};
 use crate::{Error, bundled};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,12 +13,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use vouch_forecast::policy::{Comparison, DEFAULTS};
 use vouch_forecast::replay::replays;
-use vouch_forecast::{Build, Forecast, ForecastError, Policy, Settings, forecast, report};
+use vouch_forecast::{Build, BuildSdk, Forecast, ForecastError, Policy, Settings, forecast, report};
+use vouch_runner::installation::{InstallableSdk, InstallationError};
 use vouch_runner::report::print_stderr;
+use vouch_runner::sut::{LaunchError, SdkRole};
+use vouch_runner::target_setup::TargetError;
 use vouch_sim::mutant::Mutation;
 use vouch_sim::reference::adapter::ReferenceSdk;
 use vouch_sim::variant;
-use vouch_spec::text::{Diagnostics, Source};
+use vouch_sim::wire::redact::Redactor;
+use vouch_spec::profile::Profile;
+use vouch_spec::protocol::Capability;
+use vouch_spec::protocol::message::{Initialized, SdkName};
+use vouch_spec::text::{Diagnostics, OutsideText, Source};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -29,13 +37,13 @@ pub struct Args {
     #[arg(long)]
     print_policy: bool,
 
-    /// Number of devices.
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    devices: u32,
+    /// Number of devices. Default: 1000; with --target 20.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    devices: Option<u32>,
 
-    /// Days that each device lives.
-    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
-    days: u32,
+    /// Days that each device lives. Default: 90; with --target 30.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: Option<u32>,
 
     /// Compare the values of a key of the policy file, for example `grace=0s,10s,30s,60s`.
     #[arg(long, value_name = "KEY=VALUE,…")]
@@ -49,9 +57,10 @@ pub struct Args {
     #[arg(long = "variant", value_name = "NAME")]
     variants: Vec<String>,
 
-    /// The SDK of this target file. Not supported yet: the reference SDK and its mutants and variants are.
-    #[arg(short, long, value_name = "FILE")]
-    target: Option<PathBuf>,
+    /// Also forecast the SDK of this target file: in processes, through its adapter, on the same devices as the reference SDK.
+    /// It must claim `clock`. May be repeated, to compare builds.
+    #[arg(short, long = "target", value_name = "FILE")]
+    targets: Vec<PathBuf>,
 
     /// Random seed. Policies and builds are compared on devices that live alike.
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -92,19 +101,27 @@ pub fn run(args: &Args) -> Done {
         write!(Out, "{DEFAULTS}")?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.target.is_some() {
-        return Err(CliError::Usage(
-            "`vouch forecast` cannot forecast the SDK of a target file yet; without --target it forecasts the reference SDK, \
-             and with --mutant or --variant a build like yours"
-                .into(),
-        ));
-    }
-    let (policies, builds) = (policies(args)?, builds(args)?);
+    let (policies, mut builds) = (policies(args)?, builds(args)?);
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    let settings = Settings { devices: args.devices, days: args.days, seed: args.seed, jobs };
+    let (devices, days) = if args.targets.is_empty() { USUAL } else { USUAL_OF_PROCESSES };
+    let settings =
+        Settings { devices: args.devices.unwrap_or(devices), days: args.days.unwrap_or(days), seed: args.seed, jobs };
     // It must live as long as the process waits for signals.
     let runtime = runtime()?;
     let stop = runtime.block_on(async { stop_on_interrupt() });
+    let mut notes = Vec::new();
+    for path in &args.targets {
+        let (build, note) = runtime.block_on(build_of_target(path))?;
+        builds.push(build);
+        notes.push(note);
+    }
+    if !notes.is_empty() {
+        notes.push(size_note(settings));
+    }
+    notes.iter().try_for_each(|note| writeln!(Out, "{note}"))?;
+    if !notes.is_empty() {
+        writeln!(Out)?;
+    }
     let pairs: Vec<_> = builds.iter().flat_map(|build| policies.iter().map(move |policy| (build, policy))).collect();
     let mut forecasts = Vec::new();
     for (number, (build, policy)) in pairs.iter().enumerate() {
@@ -130,6 +147,73 @@ pub fn run(args: &Args) -> Done {
         return Ok(ExitCode::from(INTERRUPTED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Devices and days where nothing else is asked for.
+const USUAL: (u32, u32) = (1000, 90);
+/// The same where an SDK runs in processes.
+const USUAL_OF_PROCESSES: (u32, u32) = (20, 30);
+
+/// The SDK of a target file, which must be able to live in virtual time, and a line that says what is played.
+async fn build_of_target(path: &Path) -> Result<(Build, String), CliError> {
+    let target = target(Some(path))?;
+    let usage = |what: String| CliError::Usage(format!("{}: {what}", path.display()));
+    let Some((name, role)) = &target.sdk else {
+        return Err(usage("a forecast plays the SDK of a target file, and this one has no [sdk]".into()));
+    };
+    if !matches!(role, SdkRole::Command(_)) {
+        return Err(usage(format!(
+            "`{name}` is reached over a connection, and a forecast starts, kills and starts again the process of an SDK on many devices; \
+             give [sdk] a `command` that speaks the adapter protocol on standard input and output"
+        )));
+    }
+    let not_ready = |error| TargetError::NotReady { name: name.clone(), error };
+    let Initialized { sdk: SdkName { name: of_build, version, .. }, capabilities, .. } =
+        role.probe(target.deadlines).await.map_err(TargetError::Start)?.map_err(not_ready)?;
+    let claims: BTreeSet<Capability> = capabilities.known.into_iter().collect();
+    let profile = target.profile.clone().unwrap_or_else(Profile::junction);
+    if !claims.contains(&Capability::Clock) {
+        return Err(usage(format!(
+            "`{name}` does not claim `clock`: it takes its time from this machine, so a month of its life would take a month. \
+             Let its adapter take the time from Vouch (docs/adapter-protocol.md), or use --mutant or --variant for a build like it"
+        )));
+    }
+    if profile.name == Capability::Gcip.word() && !claims.contains(&Capability::Gcip) {
+        return Err(usage(format!("`{name}` does not claim `gcip`, and the target file has that wire profile")));
+    }
+    let lacks = [
+        (Capability::StorageLock, "its secure storage is never locked"),
+        (Capability::Wake, "it is launched in the foreground when a device wakes it"),
+    ];
+    let lacks: Vec<_> = lacks.iter().filter(|(claim, _)| !claims.contains(claim)).collect();
+    let lacks: String =
+        lacks.iter().map(|(claim, what)| format!(" It does not claim `{}`: {what}.", claim.word())).collect();
+    let build = OutsideText::line(format!("{of_build} {version}").trim()).into_string();
+    let note = format!(
+        "Played: processes of the SDK `{}` ({build}), Vouch sets their clocks, against the mock cloud; [cloud], [backend] and [app] of {} take no part.{lacks}",
+        OutsideText::line(name),
+        path.display()
+    );
+    let sdk = InstallableSdk {
+        role: role.clone(),
+        deadlines: target.deadlines,
+        request_timeout: target.request_timeout,
+        profile,
+        claims,
+    };
+    Ok((Build { name: name.clone(), sdk: BuildSdk::Processes(Arc::new(sdk)) }, note))
+}
+
+/// How much wider the intervals are than those of a usual forecast.
+fn size_note(Settings { devices, days, .. }: Settings) -> String {
+    let usual = f64::from(USUAL.0) * f64::from(USUAL.1);
+    let wider = (usual / (f64::from(devices) * f64::from(days))).sqrt();
+    let wider = if wider > 1.05 {
+        format!(": fewer than the usual {} × {}, so the intervals are about {wider:.1} times as wide", USUAL.0, USUAL.1)
+    } else {
+        String::new()
+    };
+    format!("Every build lives on the same {devices} devices for {days} days{wider}.")
 }
 
 fn show(args: &Args, forecasts: &[Forecast]) -> Result<(), CliError> {
@@ -202,10 +286,10 @@ fn policies(args: &Args) -> Result<Vec<Policy>, CliError> {
 
 /// The reference, and the mutants and variants of it.
 fn builds(args: &Args) -> Result<Vec<Build>, CliError> {
-    let mut builds = vec![Build { name: "reference".into(), sdk: Arc::new(ReferenceSdk) }];
+    let mut builds = vec![Build::in_process("reference", Arc::new(ReferenceSdk))];
     let mut add = |name: &str, part: Mutation| match part {
         Mutation::Sdk(sdk) => {
-            builds.push(Build { name: name.to_owned(), sdk });
+            builds.push(Build::in_process(name, sdk));
             Ok(())
         }
         other => {
@@ -225,9 +309,24 @@ fn builds(args: &Args) -> Result<Vec<Build>, CliError> {
 impl From<ForecastError> for CliError {
     fn from(error: ForecastError) -> Self {
         match error {
-            ForecastError::CannotSignIn(_) => CliError::NotReady(error.to_string()),
+            ForecastError::CannotSignIn { .. } => {
+                let what = Redactor::default().scrub(&error.to_string());
+                CliError::NotReady(OutsideText::line(what.as_str()).into_string())
+            }
+            ForecastError::Installation { build, device, error } => installation_error(&build, device, error),
             _ => CliError::Environment(error.to_string()),
         }
+    }
+}
+
+/// A process of a build that could not be driven: what failed, and whose fault it is.
+fn installation_error(build: &str, device: u32, error: InstallationError) -> CliError {
+    match error {
+        InstallationError::Launch(LaunchError::Start(error)) => TargetError::Start(error).into(),
+        InstallationError::Launch(LaunchError::Adapter(error)) | InstallationError::Adapter(error) => {
+            TargetError::NotReady { name: format!("{build}, on device {device},"), error }.into()
+        }
+        InstallationError::Storage(error) => CliError::Environment(format!("cannot make a device: {error}")),
     }
 }
 

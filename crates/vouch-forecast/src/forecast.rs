@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
+use vouch_runner::installation::{InstallableSdk, InstallationError};
 use vouch_sim::mock_cloud::Keys;
 use vouch_sim::reference::adapter::SdkFactory;
 use vouch_spec::profile::Profile;
@@ -18,7 +19,23 @@ use vouch_spec::profile::Profile;
 pub struct Build {
     /// In tables and plots.
     pub name: String,
-    pub sdk: Arc<dyn SdkFactory>,
+    pub sdk: BuildSdk,
+}
+
+/// The SDK of a build.
+#[derive(Clone)]
+pub enum BuildSdk {
+    /// In this process.
+    InProcess(Arc<dyn SdkFactory>),
+    /// In processes of its own, driven through its adapter. It must take its time from Vouch (the capability `clock`).
+    Processes(Arc<InstallableSdk>),
+}
+
+impl Build {
+    /// A build of the reference SDK.
+    pub fn in_process(name: impl Into<String>, sdk: Arc<dyn SdkFactory>) -> Self {
+        Self { name: name.into(), sdk: BuildSdk::InProcess(sdk) }
+    }
 }
 
 /// The size of a forecast.
@@ -39,8 +56,12 @@ pub enum ForecastError {
     Keys(String),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
-    #[error("the build cannot sign in on an undisturbed network: {0}")]
-    CannotSignIn(String),
+    /// `why` is a text of the build: text from outside.
+    #[error("{build} cannot sign in on an undisturbed network: {why}")]
+    CannotSignIn { build: String, why: String },
+    /// A process of this build could not be driven.
+    #[error("{build}, device {device}: {error}")]
+    Installation { build: String, device: u32, error: InstallationError },
     #[error("a device ended with a panic; this is a mistake in Vouch")]
     Panicked,
 }
@@ -76,7 +97,10 @@ impl Conditions {
             policy: Arc::new(policy.clone()),
             build: build.sdk.clone(),
             keys: Arc::new(keys),
-            profile: Profile::junction(),
+            profile: match &build.sdk {
+                BuildSdk::InProcess(_) => Profile::junction(),
+                BuildSdk::Processes(sdk) => sdk.profile.clone(),
+            },
         })
     }
 }
@@ -95,6 +119,7 @@ pub fn forecast(
 ) -> Result<Forecast, ForecastError> {
     let work = Work {
         conditions: Conditions::new(policy, build)?,
+        build: &build.name,
         settings,
         next: AtomicU32::new(0),
         failed: AtomicBool::new(false),
@@ -126,6 +151,7 @@ pub fn forecast(
 /// What the threads share.
 struct Work<'a> {
     conditions: Conditions,
+    build: &'a str,
     settings: Settings,
     next: AtomicU32,
     /// A thread has failed; the others end.
@@ -137,7 +163,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// One thread: lives one device after the other.
     fn work(&self) -> Result<(), ForecastError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.fail(ForecastError::Thread(error)))?;
         let Settings { devices, days, seed, .. } = self.settings;
         while !self.failed.load(Ordering::Relaxed) {
@@ -149,7 +175,14 @@ impl Work<'_> {
             match runtime.block_on(live(&self.conditions, &events, Recording::Off, self.stop)) {
                 Ok(life) => self.lives.lock().push((device, life)),
                 Err(Interrupted::Stopped) => break,
-                Err(Interrupted::CannotSignIn(why)) => return Err(self.fail(ForecastError::CannotSignIn(why))),
+                Err(Interrupted::CannotSignIn(why)) => {
+                    let build = self.build.to_owned();
+                    return Err(self.fail(ForecastError::CannotSignIn { build, why }));
+                }
+                Err(Interrupted::Installation(error)) => {
+                    let build = self.build.to_owned();
+                    return Err(self.fail(ForecastError::Installation { build, device, error }));
+                }
             }
         }
         Ok(())

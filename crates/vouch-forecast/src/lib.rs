@@ -2,7 +2,7 @@
 //! Its result is how often users are signed out, or must authenticate again, against their will.
 //!
 //! - [`policy`]: the policy file.
-//! - [`life`]: the life of one device, drawn from the policy and lived by a real SDK against the mock cloud.
+//! - [`life`]: the life of one device, drawn from the policy and lived by a real SDK against the mock cloud, in this process or in processes of its own.
 //! - [`mod@forecast`]: many devices on all cores, and the rates by cause.
 //! - [`report`]: tables, JSON and plots. [`replay`]: the shortest scenario of a cause.
 //!
@@ -17,5 +17,5 @@ pub mod report;
 pub mod statistics;
 
 pub use cause::{Cause, Ending};
-pub use forecast::{Build, Forecast, ForecastError, Settings, forecast};
+pub use forecast::{Build, BuildSdk, Forecast, ForecastError, Settings, forecast};
 pub use policy::Policy;

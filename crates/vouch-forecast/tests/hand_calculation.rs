@@ -49,12 +49,12 @@ fn calm(grace: &str) -> Policy {
 }
 
 fn reference() -> Build {
-    Build { name: "reference".into(), sdk: Arc::new(ReferenceSdk) }
+    Build::in_process("reference", Arc::new(ReferenceSdk))
 }
 
 fn mutant(name: &str) -> Build {
     match mutant::named(name).map(|mutant| mutant.mutation) {
-        Some(Mutation::Sdk(sdk)) => Build { name: name.into(), sdk },
+        Some(Mutation::Sdk(sdk)) => Build::in_process(name, sdk),
         _ => panic!("{name} is a mutant of the SDK"),
     }
 }
@@ -201,7 +201,7 @@ fn a_token_saved_after_use_triples_the_sign_outs_by_kills() {
         USES / (1.0 / p + 2.0)
     };
     let sound = of(&policy, &reference());
-    let defect = of(&policy, &Build { name: "saves after use".into(), sdk: Arc::new(SavesAfterUse) });
+    let defect = of(&policy, &Build::in_process("saves after use", Arc::new(SavesAfterUse)));
     let killed_in_refresh = sound.rate(|loss| loss.cause == Cause::KilledInRefresh);
     assert_eq!(sound.all().events, killed_in_refresh.events);
     assert_near(&sound, Cause::KilledInRefresh, by_hand(1.0));
@@ -286,7 +286,7 @@ fn a_build_that_cannot_sign_in_has_no_forecast() {
         }
     }
     let settings = Settings { devices: 3, days: 1, seed: 1, jobs: NonZeroUsize::MIN };
-    let build = Build { name: "offline".into(), sdk: Arc::new(Offline) };
+    let build = Build::in_process("offline", Arc::new(Offline));
     let failed = forecast(&calm("0s"), &build, settings, &AtomicBool::new(false), |_| {});
     assert!(failed.is_err_and(|error| error.to_string().contains("cannot sign in")));
 }

@@ -5,6 +5,7 @@
 use crate::run::DeviceStorage;
 use crate::sut::{Deadlines, HostCallbacks, LaunchError, LaunchOptions, Process, SdkRole, SutError};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -36,9 +37,10 @@ pub struct InstallableSdk {
 }
 
 /// An error that the SDK returned to its caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SdkRefusal {
     pub kind: ErrorKind,
+    /// From outside; it may hold a token.
     pub text: String,
 }
 
@@ -63,7 +65,8 @@ pub struct Installation {
     endpoints: Vec<Endpoint>,
     storage: DeviceStorage,
     locked: bool,
-    process: Option<Arc<Process>>,
+    /// Its process.
+    killer: Killer,
     /// The time that the process knows.
     sent_ms: i64,
 }
@@ -78,18 +81,31 @@ impl Installation {
         clock: Arc<dyn DeviceClock>,
         endpoints: Vec<Endpoint>,
     ) -> Result<Self, InstallationError> {
+        Self::with_killer(sdk, clock, endpoints, Killer::default())
+    }
+
+    /// The same, for a caller that must be able to kill its process in the middle of a call.
+    ///
+    /// # Errors
+    /// If this machine gives no temporary folder.
+    pub fn with_killer(
+        sdk: Arc<InstallableSdk>,
+        clock: Arc<dyn DeviceClock>,
+        endpoints: Vec<Endpoint>,
+        killer: Killer,
+    ) -> Result<Self, InstallationError> {
         let storage = DeviceStorage::new()?;
-        Ok(Self { sdk, clock, endpoints, storage, locked: false, process: None, sent_ms: 0 })
+        Ok(Self { sdk, clock, endpoints, storage, locked: false, killer, sent_ms: 0 })
     }
 
     /// Whether its process runs.
     pub fn runs(&self) -> bool {
-        self.process.as_ref().is_some_and(|process| process.is_alive())
+        self.process().is_some_and(|process| process.is_alive())
     }
 
     /// Its process, for those who measure it.
-    pub fn process(&self) -> Option<&Arc<Process>> {
-        self.process.as_ref()
+    pub fn process(&self) -> Option<Arc<Process>> {
+        self.killer.0.lock().clone()
     }
 
     fn claims(&self, capability: Capability) -> bool {
@@ -106,7 +122,7 @@ impl Installation {
         let options = LaunchOptions { temp_dir: Some(&temporary), background, ..LaunchOptions::default() };
         let callbacks = Arc::new(Callbacks(self.clock.clone()));
         let process = Arc::new(self.sdk.role.launch(callbacks, self.sdk.deadlines, options).await?);
-        self.process = Some(process.clone());
+        *self.killer.0.lock() = Some(process.clone());
         if let Err(error) = process.initialize().await {
             return Err(process.explain(error).await.into());
         }
@@ -126,7 +142,7 @@ impl Installation {
                 secure: area(Area::Secure),
                 plain: area(Area::Plain),
                 volatile: area(Area::Volatile),
-                locked: self.locked,
+                locked: self.locked && self.claims(Capability::StorageLock),
             },
             background: background && self.claims(Capability::Wake),
             endpoints: self.endpoints.clone(),
@@ -141,7 +157,7 @@ impl Installation {
     /// # Errors
     /// As [`Installation::launch`].
     pub async fn install_again(&mut self) -> Result<(), InstallationError> {
-        let kept = match self.process.as_ref().filter(|process| process.is_alive() && self.claims(Capability::Reuse)) {
+        let kept = match self.process().filter(|process| process.is_alive() && self.claims(Capability::Reuse)) {
             // A process that cannot serve another installation is replaced.
             Some(process) => matches!(process.call::<Value>("stop", Stop { reuse: true }).await, Ok(Ok(_))),
             None => false,
@@ -157,7 +173,8 @@ impl Installation {
 
     /// Ends the process at once.
     pub async fn kill(&mut self) {
-        if let Some(process) = self.process.take() {
+        let ended = self.killer.0.lock().take();
+        if let Some(process) = ended {
             process.kill().await;
         }
     }
@@ -167,7 +184,8 @@ impl Installation {
     /// # Errors
     /// If the adapter does not end as the protocol says.
     pub async fn stop(&mut self) -> Result<(), InstallationError> {
-        match self.process.take() {
+        let ended = self.killer.0.lock().take();
+        match ended {
             Some(process) => Ok(process.stop().await?),
             None => Ok(()),
         }
@@ -227,7 +245,7 @@ impl Installation {
         method: SdkMethod,
         params: impl Serialize,
     ) -> Result<Result<R, SdkRefusal>, InstallationError> {
-        let Some(process) = &self.process else {
+        let Some(process) = self.process() else {
             return Err(
                 SutError { what: "the app does not run".into(), killed_by_us: true, stderr: String::new() }.into()
             );
@@ -236,9 +254,10 @@ impl Installation {
             Ok(Ok(value)) => Ok(Ok(value)),
             Ok(Err(refusal)) => match refusal.kind() {
                 Some(kind) => Ok(Err(SdkRefusal { kind, text: refusal.words() })),
+                // Its text may hold a token.
                 None => Err(wrong(format!(
-                    "the adapter answered `{method}` with an error without a valid `data.kind` (code {}: {})",
-                    refusal.code, refusal.message
+                    "the adapter answered `{method}` with an error without a valid `data.kind` (code {})",
+                    refusal.code
                 ))),
             },
             Err(error) if error.killed_by_us => Err(error.into()),
@@ -250,7 +269,28 @@ impl Installation {
     async fn must(&self, method: SdkMethod, params: impl Serialize) -> Result<(), InstallationError> {
         match self.call_now::<Value>(method, params).await? {
             Ok(_) => Ok(()),
-            Err(refusal) => Err(wrong(format!("the adapter refused `{method}`: {}", refusal.text))),
+            Err(refusal) => Err(wrong(format!("the adapter refused `{method}` with the error {}", refusal.kind))),
+        }
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        // A process does not outlive its installation.
+        self.killer.0.lock().take();
+    }
+}
+
+/// Kills the process of an installation at any time.
+#[derive(Clone, Default)]
+pub struct Killer(Arc<Mutex<Option<Arc<Process>>>>);
+
+impl Killer {
+    /// Kills the process, if one runs, and waits until it has ended.
+    pub async fn kill(&self) {
+        let running = self.0.lock().clone();
+        if let Some(process) = running {
+            process.kill().await;
         }
     }
 }

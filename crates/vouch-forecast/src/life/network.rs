@@ -5,6 +5,8 @@ use super::timeline::exponential;
 use crate::cause::Cause;
 use crate::policy::Life;
 use async_trait::async_trait;
+use hyper::body::Bytes;
+use hyper::{HeaderMap, Method, StatusCode};
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use vouch_explore::{http_response, wire_request};
 use vouch_sim::mock_cloud::MockCloud;
 use vouch_sim::reference::sdk::ports::{Host, HttpRequest, HttpResponse, Network, NetworkError, ProcessLifetime};
+use vouch_sim::wire::{Link, Party, WireRequest, WireResponse};
 use vouch_spec::operation::Operation;
 use vouch_spec::profile::{IdpCall, Profile};
 
@@ -93,31 +96,35 @@ impl Network for ProcessNetwork {
         }
         // A caller that sends in a loop must not keep the thread.
         tokio::task::yield_now().await;
-        let operation = self.network.operation(&call);
-        let (fate, answer) = self.network.exchange(call);
+        let to = if call.host == Host::Api { Party::Api } else { Party::Auth };
+        let method = call.method.parse().unwrap_or_default();
+        let operation = self.network.operation(to, &method, &call.path, call.body.as_bytes());
+        let (fate, answer) = self.network.exchange(wire_request(call));
         if matches!(fate, Fate::KilledBefore | Fate::KilledAfter) {
             self.process.end();
         }
         self.network.note(operation, fate);
-        answer
+        answer.map(|answer| http_response(&answer))
     }
 }
 
 impl DeviceNetwork {
-    fn operation(&self, call: &HttpRequest) -> Operation {
-        if call.host == Host::Api {
+    pub fn operation(&self, to: Party, method: &Method, path: &str, body: &[u8]) -> Operation {
+        if to == Party::Api {
             return Operation::Api;
         }
-        let method = call.method.parse().unwrap_or_default();
-        match self.profile.recognise(&method, &call.path, call.body.as_bytes()) {
+        match self.profile.recognise(method, path, body) {
             Some((IdpCall::Exchange, _)) => Operation::Exchange,
             Some((IdpCall::Refresh, _)) => Operation::Refresh,
             None => Operation::Stray,
         }
     }
 
-    /// Performs one exchange.
-    fn exchange(&self, call: HttpRequest) -> (Fate, Result<HttpResponse, NetworkError>) {
+    /// Performs one exchange. A request that cannot be written as HTTP has its error in place of an answer.
+    pub fn exchange(
+        &self,
+        request: Result<(Link, WireRequest), NetworkError>,
+    ) -> (Fate, Result<WireResponse, NetworkError>) {
         let lost = Err(NetworkError::ConnectionLost);
         let half = self.life.round_trip / 2;
         let (fate, resets) = {
@@ -135,24 +142,25 @@ impl DeviceNetwork {
             Fate::RequestLost => (fate, self.lose(resets)),
             Fate::ServerError => {
                 self.time.pass(half);
-                (fate, Ok(HttpResponse { status: 503, retry_after: None, body: vec![] }))
+                let (headers, body) = (HeaderMap::new(), Bytes::new());
+                (fate, Ok(WireResponse { status: StatusCode::SERVICE_UNAVAILABLE, headers, body }))
             }
             _ => {
-                let answer = wire_request(call).map(|(link, request)| self.cloud.answer_now(link, &request));
+                let answer = request.map(|(link, request)| self.cloud.answer_now(link, &request));
                 if self.dies_within(half) {
                     return (Fate::KilledAfter, lost);
                 }
                 self.time.pass(half);
                 match fate {
                     Fate::AnswerLost => (fate, self.lose(resets)),
-                    _ => (fate, answer.map(|answer| http_response(&answer))),
+                    _ => (fate, answer),
                 }
             }
         }
     }
 
     /// The connection is gone for a while. The client notices at once, or at its time-out.
-    fn lose(&self, resets: bool) -> Result<HttpResponse, NetworkError> {
+    fn lose(&self, resets: bool) -> Result<WireResponse, NetworkError> {
         let mut state = self.state.lock();
         let outage = exponential(&mut state.random, self.life.outage_after_loss);
         state.offline_until_ms = state.offline_until_ms.max(self.time.after(outage));
@@ -172,7 +180,7 @@ impl DeviceNetwork {
         true
     }
 
-    fn note(&self, operation: Operation, fate: Fate) {
+    pub fn note(&self, operation: Operation, fate: Fate) {
         let mut state = self.state.lock();
         state.fates.push((operation, fate));
         match fate {

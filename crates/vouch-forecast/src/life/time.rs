@@ -28,6 +28,11 @@ impl DeviceTime {
         *self.random.lock() = SmallRng::seed_from_u64(seed);
     }
 
+    /// The true clock, which the provider has too.
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     /// The true time, in milliseconds since 1970.
     pub fn true_ms(&self) -> i64 {
         self.clock.now_ms()

@@ -34,7 +34,7 @@ pub struct Replay {
 /// If this machine gives no keys or no runtime.
 pub fn replays(forecast: &Forecast, build: &Build, stop: &AtomicBool) -> Result<Vec<Replay>, ForecastError> {
     let conditions = Conditions::new(&forecast.policy, build)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(ForecastError::Thread)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ForecastError::Thread)?;
     let mut found = Vec::new();
     for cause in Cause::ALL {
         for ending in [Ending::Reauthentication, Ending::SignOut] {

@@ -84,13 +84,13 @@ impl SdkProcesses {
         Ok(memory.zip(free).map(|(memory, free)| Footprint::of(memory, free)))
     }
 
-    fn note(&self, process: Option<&Arc<Process>>) {
+    fn note(&self, process: Option<Arc<Process>>) {
         let mut launched = self.launched.lock();
         launched.retain(|known| known.strong_count() > 0);
         if let Some(process) =
             process.filter(|process| !launched.iter().any(|known| known.as_ptr() == Arc::as_ptr(process)))
         {
-            launched.push(Arc::downgrade(process));
+            launched.push(Arc::downgrade(&process));
         }
     }
 
@@ -241,9 +241,9 @@ async fn open(proxy: &RecordingProxy, client: &Arc<JourneyClient>) -> std::io::R
     Ok(Endpoint { environment: realm.environment, region: realm.region, api, auth })
 }
 
+/// The text of the SDK is left out: it may hold a token of the target's.
 fn refused(refusal: SdkRefusal) -> StepResult {
-    let text = Redactor::default().scrub(&refusal.text).as_str().to_owned();
-    StepResult::Refused { kind: refusal.kind, text }
+    StepResult::Refused { kind: refusal.kind, text: String::new() }
 }
 
 fn failed(error: InstallationError) -> ActionError {
