@@ -20,13 +20,14 @@ fn a_node_sdk_passes() {
     if !node_runs() {
         return;
     }
-    // One of each kind: the wire, the status stream, locked storage, a retry, callers at the same time.
+    // One of each kind: the wire, the status stream, locked storage, a retry, callers at the same time, an update.
     let cases = [
         "first-sign-in",
         "status-stream-identify",
         "locked-in-flight",
         "retry-keeps-body",
         "waiting-callers-same-error",
+        "update-from-older-wire",
     ];
     let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
     let out = run("adapters/node/vouch.toml", &filters);
@@ -115,9 +116,9 @@ fn a_jvm_sdk_and_the_jvm_kits_own_tests_pass() {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{script}: {out}{err}");
     }
-    // The wire, a process that is killed, locked storage.
+    // The wire, a process that is killed, locked storage, an update.
     let target = folder.path().join("vouch.toml");
-    let cases = ["first-sign-in", "killed-while-deleted", "locked-in-flight"];
+    let cases = ["first-sign-in", "killed-while-deleted", "locked-in-flight", "update-from-older-wire"];
     let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
     let out = run(target.to_str().expect("UTF-8"), &filters);
     assert!(out.contains("jvm-example 1.0.0 on jvm") && !out.contains("skipped"), "{out}");

@@ -35,7 +35,7 @@ export interface Profile {
   errorWord(body: Record<string, any>): unknown;
   /** What a refresh needs later. */
   kept(token: SignInToken): Pick<TokenSession, 'publicKey' | 'tenantId'>;
-  /** Whether a stored session is of this profile. */
+  /** Whether a stored session can go on with this profile. */
   canContinue(session: TokenSession): boolean;
 }
 
@@ -57,7 +57,8 @@ const junction: Profile = {
   refresh: ({ refreshToken }) => formRequest('/v1/token', { grant_type: 'refresh_token', refresh_token: refreshToken }),
   errorWord: (body) => body.detail?.error_type,
   kept: () => ({ publicKey: null, tenantId: null }),
-  canContinue: ({ profile }) => profile === 'junction',
+  // Sessions of `gcip` go on: both refresh at the same identity provider, by other names and at another host.
+  canContinue: ({ profile }) => profile === 'junction' || profile === 'gcip',
 };
 
 /** Older releases: one host for all, and the public key of the sign-in token in every request. */

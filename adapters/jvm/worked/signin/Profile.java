@@ -99,9 +99,13 @@ public enum Profile {
         return word instanceof String text ? text.split(" ", 2)[0] : "";
     }
 
-    /** Whether a stored session is of this profile. */
+    /**
+     * Whether a stored session can go on with this profile. Sessions of GCIP go on with the current one: both refresh at the same
+     * identity provider, by other names and at another host.
+     */
     boolean canContinue(Session.Token session) {
-        if (!word.equals(session.profile())) return false;
-        return this == JUNCTION || (session.publicKey() != null && session.tenantId() != null);
+        boolean ofGcip = GCIP.word.equals(session.profile());
+        if (this == JUNCTION) return ofGcip || JUNCTION.word.equals(session.profile());
+        return ofGcip && session.publicKey() != null && session.tenantId() != null;
     }
 }

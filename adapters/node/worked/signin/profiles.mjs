@@ -22,7 +22,7 @@
  * @property {(session: TokenSession) => TokenRequest} refresh
  * @property {(body: any) => unknown} errorWord
  * @property {(token: SignInToken) => { publicKey: string | null, tenantId: string | null }} kept what a refresh needs later
- * @property {(session: TokenSession) => boolean} canContinue whether a stored session is of this profile
+ * @property {(session: TokenSession) => boolean} canContinue whether a stored session can go on with this profile
  */
 import { malformedToken } from './errors.mjs';
 import { FORM, JSON_TYPE, form } from './http.mjs';
@@ -45,7 +45,8 @@ const junction = {
   refresh: ({ refreshToken }) => formRequest('/v1/token', { grant_type: 'refresh_token', refresh_token: refreshToken }),
   errorWord: (body) => body.detail?.error_type,
   kept: () => ({ publicKey: null, tenantId: null }),
-  canContinue: ({ profile }) => profile === 'junction',
+  // Sessions of `gcip` go on: both refresh at the same identity provider, by other names and at another host.
+  canContinue: ({ profile }) => profile === 'junction' || profile === 'gcip',
 };
 
 /** Older releases: one host for all, and the public key of the sign-in token in every request. @type {Profile} */
