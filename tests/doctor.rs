@@ -100,6 +100,26 @@ fn a_program_that_cannot_be_started_is_named_with_what_to_do() {
 }
 
 #[test]
+fn a_previous_build_that_cannot_be_used_is_named_with_what_to_do() {
+    let examine_with = |previous: &str, code: i32| {
+        let sdk = "[sdk]\nname = \"x\"\ncommand = [\"python3\", \"-I\", \"-S\", \"ADAPTER\"]\n[sdk.previous]\n";
+        let sdk = sdk.replace("ADAPTER", concat!(env!("CARGO_MANIFEST_DIR"), "/adapters/python/adapter.py"));
+        let (folder, file) = target(&format!("{sdk}{previous}\n"));
+        std::fs::create_dir(folder.path().join("museum")).expect("ours");
+        std::fs::write(folder.path().join("museum/installation.json"), "{\"format\": 99}").expect("writable");
+        examine(Some(&file), &[], code)
+    };
+    let missing = bad(&examine_with("stored = \"nowhere\"", 1), "previous build");
+    contains_all(&missing, &["problem: cannot read the stored installation", "`vouch capture installation` makes one"]);
+    let newer = bad(&examine_with("stored = \"museum\"", 1), "previous build");
+    contains_all(&newer, &["has the format 99", "use the version that captured it, or capture it again"]);
+    let program = bad(&examine_with("command = [\"no-such-adapter\"]", 1), "program");
+    contains_all(&program, &["[sdk.previous] names `no-such-adapter`", "install it"]);
+    let silent = bad(&examine_with("command = [\"true\"]", 1), "adapter");
+    contains_all(&silent, &["problem: [sdk.previous]: ", "start the command by hand"]);
+}
+
+#[test]
 fn a_script_that_the_interpreter_will_not_find_is_named() {
     let (_folder, file) = target("[sdk]\nname = \"x\"\ncommand = [\"python3\", \"adapter.py\"]\n");
     let checks = examine(Some(&file), &[], 1);

@@ -65,6 +65,9 @@ fn updates_from_stored_releases_pass_without_the_releases() {
         let out = museum.run(0, &["-f", "UPD"]);
         assert!(out.contains("6 passed, 5 skipped") && out.contains("2 satisfied, 0 violated"), "{release}: {out}");
         assert!(unwrapped(&out).contains("the stored installation of the previous build does not run"), "{out}");
+        let out = stdout(&vouch().args(["doctor", "--target"]).arg(museum.target()).assert().success());
+        let left = "left (junction): signedIn, signedInWithApiKey, signedOut";
+        assert!(unwrapped(&out).contains("previous build: ") && unwrapped(&out).contains(left), "{out}");
     }
 }
 

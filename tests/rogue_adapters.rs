@@ -243,6 +243,12 @@ fn the_test_of_an_adapter_names_the_rules_that_it_breaks() {
     let test = |command: &[&str]| vouch().args(["adapter", "test", "--"]).args(command).assert();
     let report = stdout(&test(&["python3", "-I", "-S", "adapters/python/adapter.py"]).success());
     assert!(report.contains("20 rules followed, 0 broken, 0 not applicable"), "{report}");
+    let report = stdout(&test(&["python3", "-I", "-S", "adapters/python/template.py"]).code(1));
+    assert!(
+        report.contains("TO DO   no session: template.py: fill in request") && !report.contains("BROKEN"),
+        "{report}"
+    );
+    assert!(report.contains(" 0 broken, ") && report.contains(" to do: functions of the template"), "{report}");
     let report = stdout(&test(&["cat"]).code(1));
     assert!(report.contains("BROKEN  initialize"), "{report}");
     test(&["a-program-that-is-not-there"]).code(3);

@@ -22,7 +22,7 @@ enum Command {
   vouch adapter test -- python3 adapter.py
   vouch adapter test --target vouch.toml
 
-Exit codes: 0 every rule is followed, 1 a rule is broken, 2 usage or file error, 3 the adapter cannot be started.")]
+Exit codes: 0 every rule is followed, 1 a rule is broken or the adapter is a template that is not filled in, 2 usage or file error, 3 the adapter cannot be started.")]
     Test(TestArgs),
 }
 
@@ -46,10 +46,12 @@ pub fn run(args: Args) -> Done {
     drop(runtime);
     orphans.end_all();
     let reports = reports.map_err(|error| CliError::Environment(error.to_string()))?;
-    let broken = reports.iter().filter(|report| matches!(report.outcome, Outcome::Broken(_))).count();
-    let written = print(&name, &reports, broken);
+    let count = |of: fn(&Outcome) -> bool| reports.iter().filter(|report| of(&report.outcome)).count();
+    let broken = count(|outcome| matches!(outcome, Outcome::Broken(_)));
+    let not_filled_in = count(|outcome| matches!(outcome, Outcome::NotFilledIn(_)));
+    let written = print(&name, &reports, broken, not_filled_in);
     written.map_err(|error| CliError::Environment(format!("cannot write to standard output: {error}")))?;
-    Ok(ExitCode::from(u8::from(broken > 0)))
+    Ok(ExitCode::from(u8::from(broken + not_filled_in > 0)))
 }
 
 /// The adapter that the arguments name.
@@ -67,7 +69,7 @@ fn adapter(args: &TestArgs) -> Result<(String, SdkRole, Deadlines), CliError> {
     }
 }
 
-fn print(name: &str, reports: &[CheckReport], broken: usize) -> std::io::Result<()> {
+fn print(name: &str, reports: &[CheckReport], broken: usize, not_filled_in: usize) -> std::io::Result<()> {
     let mut out = Out;
     writeln!(out, "adapter: {}\n", OutsideText::line(name).as_str())?;
     let mut not_applicable = 0;
@@ -78,6 +80,9 @@ fn print(name: &str, reports: &[CheckReport], broken: usize) -> std::io::Result<
                 not_applicable += 1;
                 writeln!(out, "  -       {name}: {}", OutsideText::line(why).as_str())?;
             }
+            Outcome::NotFilledIn(what) => {
+                writeln!(out, "  TO DO   {name}: {}", OutsideText::line_up_to(what, 200).as_str())?;
+            }
             Outcome::Broken(what) => {
                 writeln!(out, "  BROKEN  {name}")?;
                 writeln!(out, "            rule: {rule}")?;
@@ -85,8 +90,12 @@ fn print(name: &str, reports: &[CheckReport], broken: usize) -> std::io::Result<
             }
         }
     }
-    let followed = reports.len() - broken - not_applicable;
-    writeln!(out, "\n{followed} rules followed, {broken} broken, {not_applicable} not applicable")?;
+    let followed = reports.len() - broken - not_filled_in - not_applicable;
+    write!(out, "\n{followed} rules followed, {broken} broken, {not_applicable} not applicable")?;
+    match not_filled_in {
+        0 => writeln!(out)?,
+        count => writeln!(out, ", {count} to do: functions of the template are not filled in")?,
+    }
     if broken > 0 {
         writeln!(out, "the rules are in docs/adapter-protocol.md; `vouch schema protocol` prints the messages")?;
     }

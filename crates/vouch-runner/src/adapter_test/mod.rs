@@ -18,6 +18,8 @@ pub enum Outcome {
     Followed,
     /// What it did instead.
     Broken(String),
+    /// It is one of our templates, and a function that the rule needs is not filled in: what the template says of it.
+    NotFilledIn(String),
     /// Why the rule does not apply to it.
     NotApplicable(String),
 }
@@ -40,6 +42,8 @@ type Checked<'a> = Pin<Box<dyn Future<Output = Result<(), Wrong>> + Send + 'a>>;
 pub(crate) enum Wrong {
     #[error("{0}")]
     Adapter(String),
+    #[error("{0}")]
+    NotFilledIn(String),
     #[error(transparent)]
     Environment(#[from] StartError),
 }
@@ -109,6 +113,7 @@ async fn run(check: &Check, role: &SdkRole, deadlines: Deadlines, claims: &Initi
         Ok(session) => session,
         Err(Wrong::Environment(error)) => return Err(error),
         Err(Wrong::Adapter(what)) => return Ok(Outcome::Broken(what)),
+        Err(Wrong::NotFilledIn(what)) => return Ok(Outcome::NotFilledIn(what)),
     };
     let checked = async {
         if check.starts {
@@ -121,6 +126,7 @@ async fn run(check: &Check, role: &SdkRole, deadlines: Deadlines, claims: &Initi
         Ok(()) => Outcome::Followed,
         Err(Wrong::Environment(error)) => return Err(error),
         Err(Wrong::Adapter(what)) => Outcome::Broken(session.explain(what).await),
+        Err(Wrong::NotFilledIn(what)) => Outcome::NotFilledIn(what),
     };
     session.end().await;
     Ok(outcome)

@@ -21,6 +21,9 @@ const NOW: i64 = 1_767_225_600_000;
 /// The code of a call that the SDK refused.
 const REFUSED: i64 = -32000;
 
+/// What the functions of the templates in `adapters/` raise until they are filled in, between the file and the function.
+const NOT_FILLED_IN: &str = ": fill in ";
+
 /// See the module.
 pub(crate) struct Session {
     process: Process,
@@ -131,7 +134,10 @@ impl Session {
         let answer = answer.map_err(|error: SutError| Wrong::Adapter(error.what))?;
         match self.said.wrong.lock().first() {
             Some(wrong) => Err(wrong.clone().into()),
-            None => Ok(answer),
+            None => match answer {
+                Err(refusal) if refusal.message.contains(NOT_FILLED_IN) => Err(Wrong::NotFilledIn(refusal.message)),
+                answer => Ok(answer),
+            },
         }
     }
 

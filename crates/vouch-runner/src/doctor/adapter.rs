@@ -84,16 +84,16 @@ async fn app(role: &AppRole, deadlines: Deadlines) -> Vec<Diagnosis> {
 }
 
 /// How an adapter started.
-struct Start {
-    section: &'static str,
-    took: Duration,
-    deadlines: Deadlines,
+pub(super) struct Start {
+    pub section: &'static str,
+    pub took: Duration,
+    pub deadlines: Deadlines,
     /// It is reached over a connection.
-    is_remote: bool,
+    pub is_remote: bool,
 }
 
 impl Start {
-    fn judge(&self, probed: Result<Result<Initialized, SutError>, StartError>) -> Result<Initialized, Diagnosis> {
+    pub fn judge(&self, probed: Result<Result<Initialized, SutError>, StartError>) -> Result<Initialized, Diagnosis> {
         let found = match probed {
             Ok(Ok(initialized)) => return Ok(initialized),
             Ok(Err(error)) => with_stderr(error),
@@ -117,7 +117,7 @@ impl Start {
     }
 
     /// Its time to `initialize` against the limit.
-    fn in_time(&self, claims: &Initialized) -> Diagnosis {
+    pub fn in_time(&self, claims: &Initialized) -> Diagnosis {
         let Self { section, took, deadlines, .. } = self;
         let (took, limit) = (seconds(*took), deadlines.call);
         let found =

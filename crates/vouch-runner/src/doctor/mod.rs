@@ -10,6 +10,7 @@ mod disk;
 mod environment;
 mod limits;
 mod listen;
+mod previous;
 mod proxies;
 mod servers;
 mod services;
@@ -111,6 +112,7 @@ pub async fn examine(target: Option<&Target>, mut on_diagnosis: impl FnMut(Diagn
         for found in adapter::check(target).await {
             report(vec![found]);
         }
+        report(previous::check(target).await.into_iter().collect());
         report(services::check_backend(target).await);
         report(services::check_cloud(target, &environments).await);
     }

@@ -2,7 +2,7 @@
 
 use super::Diagnosis;
 use crate::sut::{AppRole, BackendLaunch, BackendRole, DeviceSpec, Program, ProgramTemplate, SdkRole};
-use crate::target_file::Target;
+use crate::target_file::{PreviousSource, Target};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,11 @@ pub(super) fn of(target: &Target) -> Vec<NamedProgram> {
             hooks(&remote.spec.device).into_iter().for_each(|program| add("[sdk.device]", program));
         }
         _ => {}
+    }
+    if let Some(PreviousSource::Program(previous)) = &target.previous
+        && let SdkRole::Command(program) = &previous.role
+    {
+        add("[sdk.previous]", program.clone());
     }
     if let Some((_, AppRole::Command(program))) = &target.app {
         add("[app]", program.clone());
