@@ -123,6 +123,30 @@ async fn a_user_signs_in_refreshes_and_reads_and_a_stale_refresh_token_ends_the_
 }
 
 #[tokio::test]
+async fn pages_of_other_origins_may_call_it_but_for_its_control_calls() {
+    let served = Served::start(&[]);
+    let preflight = |url: String| {
+        let request = client().request(reqwest::Method::OPTIONS, url).header("Origin", "https://app.example.com");
+        let wanted = "authorization,x-vital-api-key";
+        request.header("Access-Control-Request-Method", "POST").header("Access-Control-Request-Headers", wanted).send()
+    };
+    let allowed = |response: &Response, name: &str| response.headers().get(name).cloned();
+    let answer = preflight(format!("{}/v1/token", served.auth)).await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(allowed(&answer, "access-control-allow-headers").expect("headers"), "authorization,x-vital-api-key");
+    let url = format!("{}/v2/user/1", served.api);
+    let answer = client().get(&url).header("Origin", "https://app.example.com").send().await.expect("an answer");
+    assert_eq!(
+        (answer.status(), allowed(&answer, "access-control-allow-origin").expect("a header")),
+        (StatusCode::UNAUTHORIZED, "*".parse().unwrap())
+    );
+    assert!(allowed(&client().get(&url).send().await.expect("an answer"), "access-control-allow-origin").is_none());
+    let origin = served.api.split("/production").next().expect("an origin");
+    let answer = preflight(format!("{origin}/control/ctl")).await.expect("an answer");
+    assert!(!answer.status().is_success() && allowed(&answer, "access-control-allow-origin").is_none(), "{answer:?}");
+}
+
+#[tokio::test]
 async fn tokens_verify_by_the_published_key() {
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, jwk::JwkSet};
     for (keys, algorithm) in [("rs256", Algorithm::RS256), ("es256", Algorithm::ES256)] {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::run;
+use common::{CloudProcess, run, stdout, vouch};
 use std::path::Path;
 use std::process::Command;
 
@@ -85,6 +85,23 @@ fn a_browser_sdk_passes() {
     let filters: Vec<&str> = cases.iter().flat_map(|case| ["-f", case]).collect();
     let out = run("adapters/browser/vouch.toml", &filters);
     assert!(out.contains("browser-example 1.0.0 on web") && !out.contains("skipped"), "{out}");
+}
+
+#[test]
+fn what_chromium_records_of_a_page_is_judged() {
+    if !browser_runs() {
+        return;
+    }
+    let cloud = CloudProcess::start(&[]);
+    let har = cloud.target.with_file_name("traffic.har");
+    let output = Command::new("node")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("adapters/browser/record-har.mjs"))
+        .args([&cloud.target, &har])
+        .output()
+        .expect("node runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let out = stdout(&vouch().arg("judge").arg(&har).arg("--target").arg(&cloud.target).assert().success());
+    assert!(out.contains("exchanges with the vendor: 7, sessions: 1") && out.contains("no violation found"), "{out}");
 }
 
 #[test]

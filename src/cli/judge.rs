@@ -50,6 +50,10 @@ pub struct Args {
     #[arg(long)]
     strict: bool,
 
+    /// Also list the clauses that a HAR file cannot show.
+    #[arg(long)]
+    all: bool,
+
     /// The findings as JSON, instead of text.
     #[arg(long)]
     json: bool,
@@ -68,7 +72,7 @@ pub fn run(args: &Args) -> Done {
         code = worse(code, judged.exit_code(&clauses, args.strict));
         match args.json {
             true => files.push(judged.json(file, &clauses)),
-            false => judged.print(file, &clauses)?,
+            false => judged.print(file, &clauses, Others::of(args))?,
         }
     }
     if args.json {
@@ -111,8 +115,21 @@ pub fn judge_captured(file: &Path, profile: &Arc<Profile>) -> Result<u8, CliErro
     let judged = judge_har(file, &dialects).map_err(|error| CliError::Usage(error.to_string()))?;
     let clauses = Suite::bundled()?.info().clauses;
     let judged = Judged::Har(judged);
-    judged.print(file, &clauses)?;
+    judged.print(file, &clauses, Others::Counted)?;
     Ok(judged.exit_code(&clauses, false))
+}
+
+/// How the clauses that no HAR file can show are printed.
+#[derive(Clone, Copy)]
+enum Others {
+    Counted,
+    Listed,
+}
+
+impl Others {
+    fn of(args: &Args) -> Self {
+        if args.all { Self::Listed } else { Self::Counted }
+    }
 }
 
 /// What was judged of a file.
@@ -170,10 +187,10 @@ impl Judged {
         json
     }
 
-    fn print(&self, file: &Path, clauses: &Clauses) -> std::io::Result<()> {
+    fn print(&self, file: &Path, clauses: &Clauses, others: Others) -> std::io::Result<()> {
         writeln!(Out, "{}", line(&file.display().to_string(), "", "  "))?;
         match self {
-            Judged::Har(judged) => print_traffic(judged, clauses),
+            Judged::Har(judged) => print_traffic(judged, clauses, others),
             Judged::Record { cases, disagreements, wire } => {
                 for disagreement in disagreements {
                     writeln!(Out, "{}", line(disagreement, "  ", "    "))?;
@@ -206,7 +223,7 @@ fn line(text: &str, first: &str, rest: &str) -> String {
     wrapped(OutsideText::line(text).as_str(), first, rest)
 }
 
-fn print_traffic(judged: &TrafficJudgement, clauses: &Clauses) -> std::io::Result<()> {
+fn print_traffic(judged: &TrafficJudgement, clauses: &Clauses, others: Others) -> std::io::Result<()> {
     let TrafficJudgement { entries, exchanges, sessions, .. } = judged;
     let text = format!("entries: {entries}, exchanges with the vendor: {exchanges}, sessions: {sessions}");
     writeln!(Out, "{}", line(&text, "  ", "  "))?;
@@ -228,7 +245,7 @@ fn print_traffic(judged: &TrafficJudgement, clauses: &Clauses) -> std::io::Resul
     if let Some(more) = judged.findings.len().checked_sub(MAX_FINDINGS).filter(|more| *more > 0) {
         writeln!(Out, "\n  and {more} more findings: --json shows all")?;
     }
-    print_clauses(judged, clauses)
+    print_clauses(judged, clauses, others)
 }
 
 fn print_finding(finding: &TrafficFinding, clauses: &Clauses) -> std::io::Result<()> {
@@ -251,7 +268,7 @@ fn print_finding(finding: &TrafficFinding, clauses: &Clauses) -> std::io::Result
 }
 
 /// What the file can show of which clauses, and what not.
-fn print_clauses(judged: &TrafficJudgement, clauses: &Clauses) -> std::io::Result<()> {
+fn print_clauses(judged: &TrafficJudgement, clauses: &Clauses, others: Others) -> std::io::Result<()> {
     writeln!(Out, "\n  what a HAR file can show:")?;
     for of in &judged.clauses {
         let found = judged.findings.iter().any(|finding| finding.clause == of.clause);
@@ -262,12 +279,13 @@ fn print_clauses(judged: &TrafficJudgement, clauses: &Clauses) -> std::io::Resul
         };
         writeln!(Out, "{}", line(&format!("{:<6} {state}: {}", of.clause, of.judged), "  ", "         "))?;
     }
-    let others = clauses.iter().filter(|clause| judged.clauses.iter().all(|of| of.clause != clause.id));
-    let others: Vec<_> = others.map(|clause| clause.id.as_str()).collect();
-    let text = format!(
-        "what it cannot show, because it needs the app's calls, storage, logs, launches or faults (`vouch run`): {}",
-        others.join(" ")
-    );
+    let unseen = clauses.iter().filter(|clause| judged.clauses.iter().all(|of| of.clause != clause.id));
+    let unseen: Vec<_> = unseen.map(|clause| clause.id.as_str()).collect();
+    let needs = "the app's calls, storage, logs, launches or faults (`vouch run`)";
+    let text = match others {
+        Others::Counted => format!("{} more clauses need {needs}; `vouch judge --all` lists them", unseen.len()),
+        Others::Listed => format!("what it cannot show, because it needs {needs}: {}", unseen.join(" ")),
+    };
     writeln!(Out, "\n{}", line(&text, "  ", "  "))?;
     let count = judged.findings.len();
     match (judged.exchanges, count) {

@@ -23,8 +23,6 @@ const ARGUMENTS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // The mock cloud does not speak CORS (README.md, "CORS").
-  '--disable-web-security',
 ];
 
 const harness = Number(process.argv[2]);

@@ -81,13 +81,14 @@ export async function setUp(t) {
     const page = await context.newPage();
     await page.goto(url.replace('127.0.0.1', 'app.localhost'));
     await page.addScriptTag({ content: script });
-    await page.evaluate(launch, url);
+    await page.evaluate(launch, { api: url, auth: url });
     return page;
   };
   return { cloud, context, tab };
 }
 
-async function bundle() {
+/** The SDK as a script for a page, which it gives the name `signin`. */
+export async function bundle() {
   const signin = fileURLToPath(new URL('../signin/', import.meta.url));
   const built = await build({
     stdin: { contents: "export * from './sdk.ts'; export * from './profiles.ts';", resolveDir: signin },
@@ -100,14 +101,14 @@ async function bundle() {
   return built.outputFiles[0].text;
 }
 
-/** Runs in the page. */
-async function launch(url) {
+/** Runs in the page: launches the SDK with the hosts of production, us. */
+export async function launch({ api, auth }) {
   const { SignInSdk, PROFILES } = globalThis.signin;
   globalThis.reports = [];
   globalThis.sdk = await SignInSdk.launch({
     name: 'signin',
     profile: PROFILES.get('junction'),
-    endpoints: [{ environment: 'production', region: 'us', api: url, auth: url }],
+    endpoints: [{ environment: 'production', region: 'us', api, auth }],
     clock: { now: () => Date.now(), sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)) },
     timeout: 5000,
     patience: 2000,

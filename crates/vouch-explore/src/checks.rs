@@ -124,8 +124,19 @@ impl InProcess {
             let (sdk, items, written) = (&sdk, &items, "");
             let token_storage = &[Area::Secure];
             let idle = true;
-            let evidence =
-                Evidence { redactor, mode, exchanges, numbers: None, written, items, token_storage, sdk, calls, idle };
+            let evidence = Evidence {
+                redactor,
+                mode,
+                exchanges,
+                preflights: &[],
+                numbers: None,
+                written,
+                items,
+                token_storage,
+                sdk,
+                calls,
+                idle,
+            };
             watch.after_step(&evidence).into_iter().next()
         });
         match breach {

@@ -5,7 +5,7 @@ use super::{Evidence, Violation};
 use hyper::HeaderMap;
 use std::sync::Arc;
 use vouch_sim::wire::redact::{KnownSecret, Redactor, SecretKind};
-use vouch_sim::wire::{ELSEWHERE, Exchange, ExchangeOutcome, Operation, Party};
+use vouch_sim::wire::{ELSEWHERE, Exchange, ExchangeOutcome, Operation, Party, WireRequest};
 use vouch_spec::text::lossy;
 
 /// The clause that is violated when a secret of this kind leaks.
@@ -45,6 +45,23 @@ pub(super) fn in_urls(first: usize, evidence: &Evidence<'_>) -> Option<Violation
         }
     }
     None
+}
+
+/// No CORS preflight contains a secret.
+pub(super) fn in_preflights(evidence: &Evidence<'_>) -> Option<Violation> {
+    evidence.preflights.iter().find_map(|preflight| preflight_with_secret(preflight, evidence.redactor))
+}
+
+/// A browser repeats the URL of a request in its preflight: neither it nor a header contains a secret.
+pub fn preflight_with_secret(preflight: &WireRequest, redactor: &Redactor) -> Option<Violation> {
+    let text = head(&preflight.headers) + &preflight.path;
+    let known = redactor.secrets_in(&text).into_iter().next()?;
+    Some(Violation {
+        clause: clause(known.kind),
+        expected: "no secret in a CORS preflight",
+        got: format!("the {} in the preflight OPTIONS {}", known.name, preflight.path),
+        exchanges: vec![],
+    })
 }
 
 /// A response of a backend to the app contains no API key, neither in its headers nor in its body (ISS-4).

@@ -15,8 +15,8 @@ use token_grants::Grants;
 pub use token_grants::{realm_of_token, user_of_token};
 pub use user_isolation::{ApiRequest, ApiRequestEnd};
 use vouch_sim::clock::ClockMode;
-use vouch_sim::wire::Exchange;
 use vouch_sim::wire::redact::Redactor;
+use vouch_sim::wire::{Exchange, WireRequest};
 use vouch_spec::protocol::message::{Area, Item};
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
@@ -26,6 +26,8 @@ pub struct Evidence<'a> {
     pub mode: ClockMode,
     /// Everything that went over the wire.
     pub exchanges: &'a [Exchange],
+    /// The CORS preflights that a browser sent before them. They are no exchanges of the SDK.
+    pub preflights: &'a [WireRequest],
     /// The numbers of the exchanges in reports. `None`: from 1 on.
     pub numbers: Option<&'a [usize]>,
     /// What the SDK wrote to its log and to standard error since the previous check.
@@ -155,9 +157,10 @@ pub fn traffic_alone(evidence: &Evidence<'_>) -> Vec<Violation> {
 }
 
 /// The checks that need the wire only.
-fn on_wire(first: usize, evidence: &Evidence<'_>, grants: &Grants) -> [Option<Violation>; 10] {
+fn on_wire(first: usize, evidence: &Evidence<'_>, grants: &Grants) -> [Option<Violation>; 11] {
     [
         leaks::in_urls(first, evidence),
+        leaks::in_preflights(evidence),
         leaks::to_app(first, evidence),
         leaks::to_other_host(first, evidence),
         leaks::with_wrong_credential(first, evidence),

@@ -34,7 +34,7 @@ const PAUSE_MS: i64 = 5_000;
 /// # Errors
 /// If the file cannot be read as a HAR file.
 pub fn draft_har(path: &Path, dialects: &[Dialect]) -> Result<Option<String>, HarError> {
-    let (recorded, _) = exchanges::of_entries(har_file::read(path)?, dialects);
+    let recorded = exchanges::of_entries(har_file::read(path)?, dialects).exchanges;
     let redactor = secrets::of(&recorded);
     let of_sdk: Vec<_> = recorded.iter().filter(|of| concerns_the_session(of)).collect();
     let Some(first) = of_sdk.first() else { return Ok(None) };

@@ -8,7 +8,7 @@ use hyper::Method;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use url::Url;
-use vouch_sim::wire::{ELSEWHERE, Exchange, ExchangeOutcome, Link, Operation, Party, WireRequest};
+use vouch_sim::wire::{ELSEWHERE, Exchange, ExchangeOutcome, Link, Operation, Party, WireRequest, is_preflight};
 use vouch_spec::profile::{IdpCall, Profile, RequestTokens};
 use vouch_spec::protocol::Realm;
 
@@ -21,7 +21,7 @@ pub struct RecordedExchange {
     pub entry: usize,
     /// Its start, as the file has it.
     pub started: String,
-    /// When the head of the response was there, in milliseconds since 1970.
+    /// When the head of the response was there, or up to the tolerance of the recorder before that, in milliseconds since 1970.
     pub answered_ms: Option<i64>,
     /// The page of a browser that sent it.
     pub page: Option<String>,
@@ -30,12 +30,19 @@ pub struct RecordedExchange {
     pub plain_http: bool,
 }
 
-/// The exchanges with the vendor, in the order of their time; and why the others are left out.
-pub fn of_entries(
-    entries: Vec<Result<HarEntry, LeftOut>>,
-    dialects: &[Dialect],
-) -> (Vec<RecordedExchange>, Vec<LeftOut>) {
-    let mut left_out = Vec::new();
+/// What a file has, in the order of time.
+pub struct RecordedEntries {
+    /// The exchanges with the vendor.
+    pub exchanges: Vec<RecordedExchange>,
+    /// The CORS preflights that a browser sent to the vendor. They are no exchanges of the SDK.
+    pub preflights: Vec<RecordedExchange>,
+    /// Why the other entries are left out, and the preflights too.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Sorts entries by what they are.
+pub fn of_entries(entries: Vec<Result<HarEntry, LeftOut>>, dialects: &[Dialect]) -> RecordedEntries {
+    let (mut preflights, mut left_out) = (Vec::new(), Vec::new());
     let mut readable: Vec<_> =
         entries.into_iter().filter_map(|entry| entry.map_err(|why| left_out.push(why)).ok()).collect();
     // Stable: entries of the same millisecond stay in the order of the file.
@@ -44,7 +51,13 @@ pub fn of_entries(
     let mut exchanges = Vec::new();
     for entry in readable {
         let mut found = dialects.iter().enumerate().filter_map(|(at, of)| Some((at, of, of.hosts.find(&entry.url)?)));
-        let exchange = match (found.next(), redirects.get(entry.url.as_str())) {
+        let destination = found.next();
+        if is_preflight(&entry.method, &entry.headers, &entry.body) {
+            left_out.push(LeftOut::Preflight);
+            preflights.extend(destination.map(|(_, dialect, destination)| to_vendor(entry, destination, dialect)));
+            continue;
+        }
+        let exchange = match (destination, redirects.get(entry.url.as_str())) {
             (Some((at, dialect, destination)), _) => {
                 note_redirect(&entry, (destination.realm, &dialect.profile), &mut redirects);
                 RecordedExchange { dialect: at, ..to_vendor(entry, destination, dialect) }
@@ -61,7 +74,7 @@ pub fn of_entries(
         let own = exchanges.iter_mut().filter(|of| of.dialect == at && of.exchange.call().is_some());
         place_by_public_key(own.map(|of| &mut of.exchange).collect());
     }
-    (exchanges, left_out)
+    RecordedEntries { exchanges, preflights, left_out }
 }
 
 /// Where the vendor redirected a request to.
@@ -125,6 +138,7 @@ fn recorded(
 ) -> RecordedExchange {
     let after = |ms: Option<i64>| ms.map(|ms| entry.started_ms.saturating_add(ms));
     let (answered_ms, completed_ms) = (after(entry.head_after_ms), after(entry.complete_after_ms));
+    let answered_ms = answered_ms.map(|ms| ms - entry.tolerance_ms);
     let outcome = match entry.response {
         Some(response) => {
             ExchangeOutcome::Answered { status: response.status, headers: response.headers, body: response.body }

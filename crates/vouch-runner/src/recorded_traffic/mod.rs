@@ -23,8 +23,9 @@ pub use hosts::Hosts;
 pub use occasions::{ClauseOccasions, HAR_CLAUSES};
 pub use run_record::{RecordViolation, judge_record};
 
+use crate::invariant::leaks::preflight_with_secret;
 use crate::invariant::{Evidence, Observed, Violation, traffic_alone};
-use exchanges::RecordedExchange;
+use exchanges::{RecordedEntries, RecordedExchange};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,8 +38,6 @@ use vouch_spec::text::lossy;
 
 /// A pause in the traffic of a session in which the app may have been ended and launched again, in milliseconds.
 const RELAUNCH_MS: i64 = 1_000;
-/// Recorders round times. Responses that end this little after a request began do not overlap it, in milliseconds.
-const CLOCK_TOLERANCE_MS: i64 = 20;
 
 /// A wire profile, and the hosts that speak it.
 pub struct Dialect {
@@ -102,11 +101,12 @@ pub struct ShownExchange {
 pub fn judge_har(path: &Path, dialects: &[Dialect]) -> Result<TrafficJudgement, HarError> {
     let entries = har_file::read(path)?;
     let count = entries.len();
-    let (recorded, left_out) = exchanges::of_entries(entries, dialects);
-    Ok(judge(count, &recorded, left_out))
+    Ok(judge(count, exchanges::of_entries(entries, dialects)))
 }
 
-fn judge(entries: usize, recorded: &[RecordedExchange], left_out: Vec<LeftOut>) -> TrafficJudgement {
+fn judge(entries: usize, of: RecordedEntries) -> TrafficJudgement {
+    let RecordedEntries { exchanges: recorded, preflights, left_out } = of;
+    let recorded = &recorded[..];
     let redactor = secrets::of(recorded);
     let sessions = sessions::of(recorded);
     let mut findings: Vec<TrafficFinding> = Vec::new();
@@ -115,6 +115,7 @@ fn judge(entries: usize, recorded: &[RecordedExchange], left_out: Vec<LeftOut>) 
         findings.extend(judge_session(&session, &redactor));
     }
     findings.extend(tokens_over_plain_http(recorded, &redactor));
+    findings.extend(secrets_in_preflights(&preflights, &redactor));
     findings.sort_by_key(|finding| finding.exchanges.last().map(|shown| shown.number));
     let at_auth = || recorded.iter().map(|of| &of.exchange).filter(|exchange| exchange.link.to == Party::Auth);
     TrafficJudgement {
@@ -133,10 +134,20 @@ fn judge(entries: usize, recorded: &[RecordedExchange], left_out: Vec<LeftOut>) 
     }
 }
 
+/// The first preflight with a secret.
+fn secrets_in_preflights(preflights: &[RecordedExchange], redactor: &Redactor) -> Option<TrafficFinding> {
+    preflights.iter().find_map(|of| {
+        let violation = preflight_with_secret(&of.exchange.request, redactor)?;
+        let got = redactor.scrub(&violation.got);
+        let Violation { clause, expected, .. } = violation;
+        Some(TrafficFinding { clause, expected, got, exchanges: vec![shown(of, redactor)] })
+    })
+}
+
 /// The violations of one session.
 fn judge_session(session: &[&RecordedExchange], redactor: &Redactor) -> Vec<TrafficFinding> {
     let completed_before = |of: &RecordedExchange| {
-        let until = of.answered_ms? - CLOCK_TOLERANCE_MS;
+        let until = of.answered_ms?;
         Some(session.partition_point(|other| other.exchange.at_ms < until))
     };
     let exchanges: Vec<Exchange> =
@@ -147,6 +158,7 @@ fn judge_session(session: &[&RecordedExchange], redactor: &Redactor) -> Vec<Traf
         redactor,
         mode: ClockMode::Real,
         exchanges: &exchanges,
+        preflights: &[],
         numbers: Some(&numbers),
         written: "",
         items: &[],

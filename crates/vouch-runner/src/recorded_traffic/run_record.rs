@@ -54,6 +54,7 @@ fn violations(case: &CaseRecord, profile: &Arc<Profile>) -> Vec<RecordViolation>
         redactor: &redactor,
         mode: ClockMode::Virtual,
         exchanges: &exchanges,
+        preflights: &[],
         numbers: None,
         written: "",
         items: &[],

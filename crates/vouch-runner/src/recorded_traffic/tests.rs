@@ -89,8 +89,13 @@ impl Recording {
     }
 
     fn judged(&self) -> TrafficJudgement {
+        self.judged_of("browser")
+    }
+
+    /// As a recorder of this name writes it.
+    fn judged_of(&self, recorder: &str) -> TrafficJudgement {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        let har = json!({ "log": { "version": "1.2", "entries": self.entries } });
+        let har = json!({ "log": { "version": "1.2", "creator": { "name": recorder }, "entries": self.entries } });
         std::fs::write(file.path(), har.to_string()).expect("writable");
         let dialects = [Profile::junction(), Profile::gcip()]
             .map(|profile| Dialect { hosts: Hosts::of_profile(&profile), profile });
@@ -252,10 +257,16 @@ fn what_a_cache_answers_and_preflights_are_not_taken_for_traffic() {
     // Two hours later, the browser answers from its cache.
     recording.pause(7_200_000).call(&access(1));
     recording.last()["_fromCache"] = "disk".into();
-    let url = format!("{API}/v2/user/1?token={}", access(1));
-    recording.send("OPTIONS", &url, &[("Access-Control-Request-Method", "GET")], "", (204, ""));
+    let preflight = [("Access-Control-Request-Method", "GET")];
+    recording.send("OPTIONS", &format!("{API}/v2/user/1"), &preflight, "", (204, ""));
     let judged = recording.judged();
     assert_eq!((judged.findings.len(), judged.exchanges, judged.left_out.values().sum::<usize>()), (0, 6, 2));
+    // The browser may not send the request itself after it.
+    recording.send("OPTIONS", &format!("{API}/v2/user/1?token={}", access(1)), &preflight, "", (403, ""));
+    let judged = recording.judged();
+    let [finding] = &judged.findings[..] else { panic!("one finding: {:?}", judged.findings) };
+    assert_eq!((finding.clause, finding.exchanges[0].number, judged.exchanges), ("EXC-3", 9, 6));
+    assert!(finding.exchanges[0].request.as_str().ends_with("token=[access token 1]"), "{finding:?}");
 }
 
 #[test]
@@ -286,6 +297,21 @@ fn two_refreshes_at_once_are_found_unless_a_relaunch_can_lie_between() {
     let mut aborted = at_once(200);
     aborted.entries[1]["response"]["status"] = 0.into();
     assert_eq!(aborted.violated(), Vec::<&str>::new(), "the client gave it up");
+}
+
+#[test]
+fn times_that_playwright_notes_late_make_no_two_refreshes_at_once() {
+    let apart = |ms: i64| {
+        let mut recording = Recording::new();
+        recording.exchange(&jwt("ada"), 1);
+        recording.takes_ms = 200;
+        // Noted late: it had ended before the second began.
+        recording.refresh_answered(&refresh(1), 503, "{}");
+        recording.pause(ms - 200).refresh(&refresh(1), 2);
+        ["WebInspector", "Playwright"].map(|name| recording.judged_of(name).findings.len())
+    };
+    assert_eq!(apart(130), [1, 0]);
+    assert_eq!(apart(10), [1, 1], "no recorder is this late");
 }
 
 #[test]
@@ -484,7 +510,7 @@ fn what_the_proxy_recorded_is_a_har_file_that_is_judged_alike() {
     };
     let dialects = [Dialect { hosts: Hosts::of_profile(&Profile::junction()), profile: Profile::junction() }];
     let first = write("first.har", &json!({ "log": { "entries": recording.entries } }));
-    let (recorded, _) = exchanges::of_entries(har_file::read(&first).expect("a HAR file"), &dialects);
+    let recorded = exchanges::of_entries(har_file::read(&first).expect("a HAR file"), &dialects).exchanges;
     let exchanges: Vec<_> = recorded.into_iter().map(|of| of.exchange).collect();
     let again = write("again.har", &har(&exchanges, &Profile::junction()));
     let judged = [first, again].map(|path| judge_har(&path, &dialects).expect("a HAR file"));

@@ -240,6 +240,7 @@ impl<'a> CaseRun<'a> {
             redactor: &world.redactor,
             mode: world.clock.mode(),
             exchanges: &world.transcript.since(0),
+            preflights: &world.transcript.preflights(),
             numbers: None,
             written: &world.device.take_written(),
             items,

@@ -7,7 +7,9 @@ use super::proxy::Recording;
 use super::route::route;
 use super::signing_pool::SigningPool;
 use crate::mock_cloud::{Keys, MockCloud};
-use crate::wire::{Link, Party, Upstream, WireRequest, WireResponse};
+use crate::wire::{
+    Link, Party, Upstream, WireRequest, WireResponse, allow_reading, is_cross_origin, is_preflight, preflight_answer,
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::service::service_fn;
@@ -93,8 +95,15 @@ impl ServerState {
                 ),
             };
         };
-        let path = rest.to_owned();
-        self.delayed_answer(link, WireRequest { path, ..request }).await
+        if is_preflight(&request.method, &request.headers, &request.body) {
+            return preflight_answer(&request);
+        }
+        let (path, of_page) = (rest.to_owned(), is_cross_origin(&request.headers));
+        let mut reply = self.delayed_answer(link, WireRequest { path, ..request }).await;
+        if of_page {
+            allow_reading(&mut reply.headers);
+        }
+        reply
     }
 
     /// The answer to a request that came over another port, on a link.

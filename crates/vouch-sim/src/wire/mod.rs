@@ -4,6 +4,7 @@
 
 mod body;
 mod carried_secrets;
+mod cross_origin;
 pub mod encodings;
 mod fault;
 mod forward;
@@ -18,6 +19,8 @@ mod transcript;
 mod unreachable;
 
 pub use carried_secrets::note_secrets;
+pub use cross_origin::is_preflight;
+pub(crate) use cross_origin::{allow_reading, is_cross_origin, preflight_answer};
 pub use fault::{ELSEWHERE, FaultContext, FaultEffect, FaultInjector, FaultPoint, FaultRule};
 pub use forward::ForwardingUpstream;
 pub use http_client::{BodyError, MAX_RESPONSE_BODY, client, read_body};

@@ -3,6 +3,7 @@
 mod answer;
 
 use super::body::{BodyDelivery, FaultyBody};
+use super::cross_origin::{allow_reading, is_cross_origin, is_preflight, preflight_answer};
 use super::fault::{FaultEffect, FaultInjector};
 use super::transcript::{ExchangeOutcome, Link, Party, Transcript, WireRequest};
 use crate::clock::Clock;
@@ -293,6 +294,15 @@ async fn serve(
     let received = WireRequest { method: head.method, path, headers: head.headers, body };
     let link = upstream.place(link, &received);
     shared.clock.record_activity();
+    // The harness's own client tests how a cloud itself answers.
+    let of_sdk = link.from == Party::Sdk;
+    if of_sdk && is_preflight(&received.method, &received.headers, &received.body) {
+        // Faults, and a network that is down, strike the request that it asks for.
+        let reply = preflight_answer(&received);
+        shared.transcript.record_preflight(received);
+        return Ok(response(reply, BodyDelivery::Whole));
+    }
+    let of_page = of_sdk && is_cross_origin(&received.headers);
     // Before the scenario can see the arrival: a release that answers to it must count.
     let releases = shared.faults.releases();
     let (number, operation) = shared.transcript.record_request(link, received.clone());
@@ -319,16 +329,16 @@ async fn serve(
     guard.done = true;
     shared.clock.record_activity();
     match result {
-        Ok(reply) => {
+        Ok(mut reply) => {
             let (status, headers, body) = (reply.status, reply.headers.clone(), reply.body.clone());
             shared.transcript.record_outcome(number, ExchangeOutcome::Answered { status, headers, body });
-            let mut response = Response::new(FaultyBody::new(reply.body, delivery));
-            *response.status_mut() = reply.status;
-            *response.headers_mut() = reply.headers;
-            if delivery == BodyDelivery::EndlessDrip {
-                response.headers_mut().remove(CONTENT_LENGTH);
+            if of_page {
+                allow_reading(&mut reply.headers);
             }
-            Ok(response)
+            if delivery == BodyDelivery::EndlessDrip {
+                reply.headers.remove(CONTENT_LENGTH);
+            }
+            Ok(response(reply, delivery))
         }
         Err(NoReply { processed }) => {
             if reset_connection {
@@ -338,6 +348,12 @@ async fn serve(
             Err(ConnectionCut)
         }
     }
+}
+
+fn response(reply: WireResponse, delivery: BodyDelivery) -> Response<FaultyBody> {
+    let mut response = Response::new(FaultyBody::new(reply.body, delivery));
+    (*response.status_mut(), *response.headers_mut()) = (reply.status, reply.headers);
+    response
 }
 
 /// The answer to a request whose body Vouch does not take. The transcript has it without the body.

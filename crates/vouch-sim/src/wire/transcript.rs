@@ -150,9 +150,13 @@ impl Exchange {
     }
 }
 
+/// How many preflights are kept.
+const MAX_PREFLIGHTS: usize = 10_000;
+
 /// The exchanges that are kept.
 struct Kept {
     exchanges: Vec<Exchange>,
+    preflights: Vec<WireRequest>,
     /// How many came before them.
     dropped: usize,
     limit: usize,
@@ -191,7 +195,7 @@ impl Transcript {
 
     /// One for a server that runs on: it keeps the last `limit` exchanges, and for a while fewer, but at least half of them.
     pub fn limited(clock: Clock, profile: impl Into<SpokenProfile>, limit: usize) -> Self {
-        let kept = Kept { exchanges: Vec::new(), dropped: 0, limit };
+        let kept = Kept { exchanges: Vec::new(), preflights: Vec::new(), dropped: 0, limit };
         Self { exchanges: Arc::new(Mutex::new(kept)), clock, profile: profile.into() }
     }
 
@@ -225,6 +229,21 @@ impl Transcript {
             exchange.operation = Operation::Stray;
         }
         number
+    }
+
+    /// Notes what a browser sends by itself before a request of its page. It is no exchange of the SDK.
+    pub(super) fn record_preflight(&self, request: WireRequest) {
+        let mut kept = self.exchanges.lock();
+        if kept.preflights.len() >= kept.limit.min(MAX_PREFLIGHTS) {
+            let half = kept.preflights.len().div_ceil(2);
+            kept.preflights.drain(..half);
+        }
+        kept.preflights.push(request);
+    }
+
+    /// The CORS preflights that are kept, in the order of their arrival.
+    pub fn preflights(&self) -> Vec<WireRequest> {
+        self.exchanges.lock().preflights.clone()
     }
 
     pub fn record_outcome(&self, number: usize, outcome: ExchangeOutcome) {

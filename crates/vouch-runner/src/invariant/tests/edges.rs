@@ -27,8 +27,19 @@ fn a_long_secret_that_is_split_between_two_checks_of_the_log_is_found() {
         let (redactor, mode, sdk) = (&case.redactor, ClockMode::Virtual, &case.sdk);
         let token_storage = &case.token_storage[..];
         let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
-        let evidence =
-            Evidence { redactor, mode, exchanges, numbers: None, written, items, token_storage, sdk, calls, idle };
+        let evidence = Evidence {
+            redactor,
+            mode,
+            exchanges,
+            preflights: &[],
+            numbers: None,
+            written,
+            items,
+            token_storage,
+            sdk,
+            calls,
+            idle,
+        };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     assert_eq!(check(begin), None);
@@ -130,10 +141,16 @@ fn without_rotation_the_same_refresh_token_is_used_again() {
 }
 
 #[test]
-fn secrets_in_urls_errors_and_responses_to_the_app_are_violations() {
+fn secrets_in_urls_preflights_errors_and_responses_to_the_app_are_violations() {
     let mut case = EvidenceBuilder::new();
     case.call(&[KEY], 0).last().request.path = "/v2/user?key=pk_us_secret_key".into();
     assert_eq!(case.violated_clause(), Some("ISS-4"));
+    for (path, clause) in [("/v2/user/ada", None), ("/v2/user/ada?t=access-token-1", Some("EXC-3"))] {
+        let mut case = EvidenceBuilder::new();
+        let (method, headers, body) = (Method::OPTIONS, HeaderMap::new(), hyper::body::Bytes::default());
+        case.preflights.push(WireRequest { method, path: path.into(), headers, body });
+        assert_eq!(case.violated_clause(), clause, "a preflight of {path}");
+    }
     let mut case = EvidenceBuilder::new();
     case.sdk.error_texts.push("refused: refresh-token-1".into());
     assert_eq!(case.violated_clause(), Some("EXC-3"));
@@ -397,14 +414,36 @@ fn an_item_that_was_visible_once_may_be_deleted() {
     let token_storage = &case.token_storage[..];
     let (written, calls, idle, mut state) = ("", 1, true, InvariantState::default());
     let mut check = |exchanges, items| {
-        let evidence =
-            Evidence { redactor, mode, exchanges, numbers: None, written, items, token_storage, sdk, calls, idle };
+        let evidence = Evidence {
+            redactor,
+            mode,
+            exchanges,
+            preflights: &[],
+            numbers: None,
+            written,
+            items,
+            token_storage,
+            sdk,
+            calls,
+            idle,
+        };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     // While a call is in flight, storage may be between two states.
     let (exchanges, items) = (&case.exchanges[..], &[][..]);
-    let in_flight =
-        Evidence { redactor, mode, exchanges, numbers: None, written, items, token_storage, sdk, calls, idle: false };
+    let in_flight = Evidence {
+        redactor,
+        mode,
+        exchanges,
+        preflights: &[],
+        numbers: None,
+        written,
+        items,
+        token_storage,
+        sdk,
+        calls,
+        idle: false,
+    };
     assert!(InvariantState::default().after_step(&in_flight).is_empty());
     let shown = [Item { area: Area::Secure, key: "session".into(), value: "x".into() }];
     assert_eq!(check(&case.exchanges[..1], &shown), None);

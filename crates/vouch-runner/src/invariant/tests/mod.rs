@@ -13,6 +13,7 @@ struct EvidenceBuilder {
     profile: std::sync::Arc<Profile>,
     redactor: Redactor,
     exchanges: Vec<Exchange>,
+    preflights: Vec<WireRequest>,
     items: Vec<Item>,
     token_storage: Vec<Area>,
     sdk: Observed,
@@ -37,7 +38,8 @@ impl EvidenceBuilder {
         let sdk = Observed { launches: vec![0], token_scheme: true, ..Observed::default() };
         let token_storage = vec![Area::Secure];
         let profile = Profile::junction();
-        Self { profile, redactor, exchanges: vec![], items: vec![], token_storage, sdk, calls: 1 }
+        let (exchanges, preflights) = (vec![], vec![]);
+        Self { profile, redactor, exchanges, preflights, items: vec![], token_storage, sdk, calls: 1 }
     }
 
     fn exchange(&mut self, operation: Operation, to: Party, request: WireRequest, answer: &str, settled_at: usize) {
@@ -105,6 +107,7 @@ impl EvidenceBuilder {
             redactor: &self.redactor,
             mode: ClockMode::Virtual,
             exchanges: &self.exchanges,
+            preflights: &self.preflights,
             numbers: None,
             written: "",
             items: &self.items,
@@ -344,8 +347,19 @@ fn a_secret_that_is_split_between_two_checks_of_the_log_is_found() {
         let (redactor, mode, sdk) = (&case.redactor, ClockMode::Virtual, &case.sdk);
         let token_storage = &case.token_storage[..];
         let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
-        let evidence =
-            Evidence { redactor, mode, exchanges, numbers: None, written, items, token_storage, sdk, calls, idle };
+        let evidence = Evidence {
+            redactor,
+            mode,
+            exchanges,
+            preflights: &[],
+            numbers: None,
+            written,
+            items,
+            token_storage,
+            sdk,
+            calls,
+            idle,
+        };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     assert_eq!(check(&"noise ".repeat(20_000)), None);
