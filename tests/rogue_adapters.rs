@@ -101,6 +101,12 @@ fn a_secret_before_the_shown_part_of_standard_error_is_found() {
 }
 
 #[test]
+fn a_secret_in_the_url_of_a_preflight_is_found_and_not_shown() {
+    let words = ["EXC-2", "no secret in a CORS preflight", "in the preflight OPTIONS /v1/token?t=[sign-in token"];
+    expect("leaks-in-a-preflight", &words);
+}
+
+#[test]
 fn a_secret_in_a_temporary_file_is_found() {
     expect(
         "leaks-to-a-temporary-file",

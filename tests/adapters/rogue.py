@@ -115,6 +115,11 @@ def misbehave(request):
     if MODE == "mumbles":
         say({"jsonrpc": "2.0", "method": "statusChanged", "params": {"status": "signed in, honestly"}})
         answer(request, {})
+    if MODE == "leaks-in-a-preflight":
+        url = START["endpoints"][0]["auth"] + "/v1/token?t=" + request["params"].get("token", "")
+        headers = {"Origin": "http://app.localhost", "Access-Control-Request-Method": "POST"}
+        urllib.request.urlopen(urllib.request.Request(url, None, headers, method="OPTIONS"), timeout=2).read()
+        answer(request, {})
     if MODE == "plants":
         plant(request)
     if MODE == "daemon":
