@@ -101,7 +101,7 @@ fn what_chromium_records_of_a_page_is_judged() {
         .expect("node runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let out = stdout(&vouch().arg("judge").arg(&har).arg("--target").arg(&cloud.target).assert().success());
-    assert!(out.contains("exchanges with the vendor: 7, sessions: 1") && out.contains("no violation found"), "{out}");
+    assert!(out.contains("exchanges with the vendor: 7") && out.contains("no violation found"), "{out}");
 }
 
 #[test]

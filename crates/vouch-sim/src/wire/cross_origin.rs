@@ -148,6 +148,7 @@ mod tests {
         let preflight = [("origin", "http://app.localhost"), ("access-control-request-method", "POST")];
         let (headers, status, recorded) = through_proxy(Party::Sdk, Method::OPTIONS, &preflight).await;
         assert_eq!((headers.get(ACCESS_CONTROL_ALLOW_ORIGIN), status, recorded.len()), (Some(&ANY), 204, 0));
+        assert_eq!(headers.get("connection"), Some(&HeaderValue::from_static("close")));
         // A test of the cloud itself asks the cloud.
         let (headers, status, recorded) = through_proxy(Party::Client, Method::OPTIONS, &preflight).await;
         assert_eq!((headers.get(ACCESS_CONTROL_ALLOW_ORIGIN), status, recorded.len()), (None, 400, 1));

@@ -11,7 +11,7 @@ use answer::{NoReply, answer};
 use async_trait::async_trait;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -298,7 +298,9 @@ async fn serve(
     let of_sdk = link.from == Party::Sdk;
     if of_sdk && is_preflight(&received.method, &received.headers, &received.body) {
         // Faults, and a network that is down, strike the request that it asks for.
-        let reply = preflight_answer(&received);
+        let mut reply = preflight_answer(&received);
+        // As without a preflight: a browser repeats a request by itself on a connection that was kept open and breaks.
+        reply.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         shared.transcript.record_preflight(received);
         return Ok(response(reply, BodyDelivery::Whole));
     }
