@@ -16,6 +16,7 @@ use vouch_forecast::replay::replays;
 use vouch_forecast::{Build, BuildSdk, Forecast, ForecastError, Policy, Settings, forecast, report};
 use vouch_runner::installation::{InstallableSdk, InstallationError};
 use vouch_runner::report::print_stderr;
+use vouch_runner::resource_limits;
 use vouch_runner::sut::{LaunchError, SdkRole};
 use vouch_runner::target_setup::TargetError;
 use vouch_sim::mutant::Mutation;
@@ -103,6 +104,7 @@ pub fn run(args: &Args) -> Done {
     }
     let (policies, mut builds) = (policies(args)?, builds(args)?);
     let jobs = args.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let jobs = if args.targets.is_empty() { jobs } else { jobs_of_processes(jobs)? };
     let (devices, days) = if args.targets.is_empty() { USUAL } else { USUAL_OF_PROCESSES };
     let settings =
         Settings { devices: args.devices.unwrap_or(devices), days: args.days.unwrap_or(days), seed: args.seed, jobs };
@@ -153,6 +155,12 @@ pub fn run(args: &Args) -> Done {
 const USUAL: (u32, u32) = (1000, 90);
 /// The same where an SDK runs in processes.
 const USUAL_OF_PROCESSES: (u32, u32) = (20, 30);
+
+/// No more than this machine may have files open for.
+fn jobs_of_processes(wanted: NonZeroUsize) -> Result<NonZeroUsize, CliError> {
+    let jobs = resource_limits::jobs(Some(wanted)).map_err(|error| CliError::Environment(error.to_string()))?;
+    Ok(NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN))
+}
 
 /// The SDK of a target file, which must be able to live in virtual time, and a line that says what is played.
 async fn build_of_target(path: &Path) -> Result<(Build, String), CliError> {

@@ -166,13 +166,13 @@ impl Work<'_> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.fail(ForecastError::Thread(error)))?;
         let Settings { devices, days, seed, .. } = self.settings;
-        while !self.failed.load(Ordering::Relaxed) {
+        while !self.is_over() {
             let device = self.next.fetch_add(1, Ordering::Relaxed);
             if device >= devices {
                 break;
             }
             let events = timeline(&self.conditions.policy, seed, device, days);
-            match runtime.block_on(live(&self.conditions, &events, Recording::Off, self.stop)) {
+            match runtime.block_on(live(&self.conditions, &events, Recording::Off, || self.is_over())) {
                 Ok(life) => self.lives.lock().push((device, life)),
                 Err(Interrupted::Stopped) => break,
                 Err(Interrupted::CannotSignIn(why)) => {
@@ -186,6 +186,11 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether somebody asked for the end, or another thread has failed.
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.failed.load(Ordering::Relaxed)
     }
 
     fn fail(&self, error: ForecastError) -> ForecastError {

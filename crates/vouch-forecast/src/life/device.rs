@@ -12,7 +12,7 @@ use crate::forecast::BuildSdk;
 use crate::policy::{Policy, ProviderPolicy};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use vouch_runner::installation::InstallationError;
 use vouch_sim::clock::{Clock, ClockMode};
@@ -35,17 +35,17 @@ pub struct Conditions {
 /// Lives through the events, from a first sign-in on. Needs a tokio runtime.
 ///
 /// # Errors
-/// If `stop` is set, if the first sign-in fails, or if a process of the build cannot be driven.
+/// If `stop` says so, if the first sign-in fails, or if a process of the build cannot be driven.
 pub async fn live(
     conditions: &Conditions,
     events: &[Event],
     recording: Recording,
-    stop: &AtomicBool,
+    stop: impl Fn() -> bool,
 ) -> Result<Life, Interrupted> {
     let mut device = Device::new(conditions, recording).await?;
     device.first_sign_in().await?.map_err(|error| Interrupted::CannotSignIn(error.text))?;
     for (number, event) in events.iter().enumerate() {
-        if stop.load(Ordering::Relaxed) {
+        if stop() {
             return Err(Interrupted::Stopped);
         }
         device.events = number + 1;

@@ -5,7 +5,7 @@ mod scenario;
 use crate::cause::{Cause, Ending};
 use crate::forecast::{Build, Forecast, ForecastError};
 use crate::life::{Conditions, Event, EventKind, Life, Loss, Recording, live, timeline};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use vouch_explore::shrink_parts;
 
@@ -68,7 +68,8 @@ struct Case<'a> {
 impl Case<'_> {
     /// The life of these events, if its last loss is of the cause.
     async fn again(&self, events: &[Event]) -> Option<Shrunk> {
-        let life = live(self.conditions, events, Recording::On, self.stop).await.ok()?;
+        let stop = || self.stop.load(Ordering::Relaxed);
+        let life = live(self.conditions, events, Recording::On, stop).await.ok()?;
         let last = life.losses.last()?;
         ((last.cause, last.ending) == (self.cause, self.ending)).then(|| Shrunk { events: events.to_vec(), life })
     }
