@@ -18,6 +18,7 @@ use vouch_load::arrivals::Arrivals;
 use vouch_load::journey::{Journey, JourneyOptions, JourneyRunner, JourneyRunnerParts};
 use vouch_load::record::{ClosedModel, LoadRecord, LoadSettings};
 use vouch_load::report::ProgressDisplay;
+use vouch_load::system::Sampler;
 use vouch_load::threshold::Threshold;
 use vouch_load::{
     Load, LoadFile, Overrides, PlanError, ProgressEvent, TargetSetup, allow_connections, evaluate, set_up_target,
@@ -323,10 +324,11 @@ async fn execute(
     // Goose installs a Ctrl-C handler of its own, which ends the process without a report, unless one exists already.
     ctrlc::set_handler(|| {}).map_err(|error| CliError::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let stop = stop_on_interrupt();
-    let TargetSetup { load_target, users, token_place, services, name } =
+    let TargetSetup { load_target, users, token_place, services, name, system } =
         set_up_target(&load, &target, profile, &super::program()?).await.map_err(load_error)?;
     let closed_model = ClosedModel::new(&options, notes);
-    let settings = LoadSettings::of(&load, context(name, args.target.as_deref()), Some(closed_model));
+    let settings =
+        LoadSettings::of(&load, context(name, args.target.as_deref(), system.description), Some(closed_model));
     let parts = JourneyRunnerParts {
         journeys,
         load_target,
@@ -340,10 +342,19 @@ async fn execute(
     let runner = JourneyRunner::new(parts).map_err(load_error)?;
     let mut console = ProgressDisplay::new(load.duration, true, !args.quiet);
     let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
-    let round = match runner.prepare(&stop, &mut on_event).await {
+    let prepared = runner.prepare(&stop, &mut on_event).await;
+    let mut usage = None;
+    let round = match prepared {
         // Not before: until the target has answered, an older record stays.
         Ok(()) => match recorder.start(&settings) {
-            Ok(()) => Ok(runner.run(&stop, &mut on_event).await),
+            Ok(()) => {
+                let sampler = system.probe.map(Sampler::start);
+                let round = runner.run(&stop, &mut on_event).await;
+                if let Some(sampler) = sampler {
+                    usage = Some(sampler.finish().await);
+                }
+                Ok(round)
+            }
             Err(error) => Err(error),
         },
         Err(load_error) => Ok(Err(load_error)),
@@ -356,7 +367,7 @@ async fn execute(
     load.journeys.retain(|journey| !only_warned.contains(journey));
     let mut evaluation = evaluate(&load, &round);
     evaluation.notes.extend(runner.notes());
-    let record = LoadRecord::new(settings, round, evaluation, undeleted_users);
+    let record = LoadRecord::new(settings, round, evaluation, undeleted_users).with_system(usage);
     let written = record.write_summary(&mut Out, console::colors_enabled());
     let recorded = recorder.finish(&record);
     if let Some(path) = &args.json {

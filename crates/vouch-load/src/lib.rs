@@ -41,6 +41,7 @@ pub mod report;
 mod request_template;
 mod round;
 mod scheduler;
+pub mod system;
 mod target_setup;
 pub mod threshold;
 mod token_claims;

@@ -3,6 +3,7 @@
 use super::endpoints::{LoadCall, LoadTarget, LoadTargetParts, TokenIssuer, parse_url};
 use super::installations::User;
 use super::plan::Load;
+use super::system::SystemUnderTest;
 use super::workers::LoadError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub struct TargetSetup {
     pub services: RunningServices,
     /// The name of the target in reports.
     pub name: String,
+    /// What is known of the system under test.
+    pub system: SystemUnderTest,
 }
 
 /// Processes that were started for the load. They are stopped when this is dropped.
@@ -37,6 +40,20 @@ pub struct RunningServices {
     cloud: Option<ExternalCloud>,
     backend: Option<Backend>,
     mock_cloud: Option<(Service, tempfile::TempDir)>,
+}
+
+impl RunningServices {
+    /// What the cloud says of itself, and how to read what it uses.
+    async fn system(&self) -> Result<SystemUnderTest, LoadError> {
+        let Some(cloud) = &self.cloud else {
+            let probe = self.mock_cloud.as_ref().and_then(|(service, _)| service.metrics());
+            return Ok(SystemUnderTest { description: None, probe });
+        };
+        let name = &cloud.spec.name;
+        let description = cloud.describe().await.map_err(|error| LoadError::new(format!("{name}: {error}")))?;
+        let probe = cloud.metrics().map_err(|error| LoadError::new(format!("{name}: {error}")))?;
+        Ok(SystemUnderTest { description, probe })
+    }
 }
 
 /// The time that the mock cloud may take to start.
@@ -94,7 +111,8 @@ pub async fn set_up_target(
         issuer,
     };
     let load_target = LoadTarget::new(parts).map_err(LoadError::new)?;
-    Ok(TargetSetup { load_target, users, token_place, services, name })
+    let system = services.system().await?;
+    Ok(TargetSetup { load_target, users, token_place, services, name, system })
 }
 
 fn service_error(name: &str, error: ServiceError) -> LoadError {

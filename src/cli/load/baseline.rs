@@ -206,7 +206,7 @@ pub async fn search_max_rate(
     mut console: ProgressDisplay,
 ) -> Done {
     let profile_name = profile(args.profile.as_deref(), &target)?;
-    let PreparedLoad { mut workers, services, name } =
+    let PreparedLoad { mut workers, services, name, .. } =
         workers(args.ca.as_deref(), &load, &target, profile_name).await?;
     let interrupted = stop.clone();
     let work = move || {

@@ -21,10 +21,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use vouch_load::record::{LoadContext, LoadRecord, LoadSettings};
 use vouch_load::report::ProgressDisplay;
+use vouch_load::system::Sampler;
 use vouch_load::{Load, LoadError, LoadFile, ProgressEvent, evaluate};
 use vouch_runner::report::print_stderr;
+use vouch_runner::sut::SystemDescription;
 use vouch_runner::target_file::Target;
 use vouch_spec::profile::Profile;
 use vouch_spec::text::{Diagnostics, Source};
@@ -86,23 +89,28 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         return baseline::search_max_rate(&args, (start, max), load, target, stop, console).await;
     }
     let mut recorder = Recorder::prepare(&args.record, &files.paths())?;
-    let PreparedLoad { mut workers, services, name } = workers(args.ca.as_deref(), &load, &target, profile).await?;
-    let settings = LoadSettings::of(&load, context(name, args.target.as_deref()), None);
+    let PreparedLoad { mut workers, services, name, system } =
+        workers(args.ca.as_deref(), &load, &target, profile).await?;
+    let settings = LoadSettings::of(&load, context(name, args.target.as_deref(), system.description), None);
     let work = move || {
         let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
+        let mut usage = None;
         let prepared = workers.prepare(&stop, &mut on_event);
         let round = match prepared {
             // Not before: until the target has answered, an older record stays.
-            Ok(()) => recorder
-                .start(&settings)
-                .map(|()| workers.round(&load.arrivals, load.duration, load.warm_up, &stop, &mut on_event)),
+            Ok(()) => recorder.start(&settings).map(|()| {
+                let sampler = system.probe.map(Sampler::start);
+                let round = workers.round(&load.arrivals, load.duration, load.warm_up, &stop, &mut on_event);
+                usage = sampler.map(|sampler| Handle::current().block_on(sampler.finish()));
+                round
+            }),
             Err(error) => Ok(Err(error)),
         };
         let undeleted_users = workers.clean_up(&mut on_event);
         console.end();
-        (load, round, undeleted_users, recorder, settings)
+        (load, round, undeleted_users, recorder, settings, usage)
     };
-    let (load, round, undeleted_users, recorder, settings) = tokio::task::spawn_blocking(work)
+    let (load, round, undeleted_users, recorder, settings, usage) = tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
     drop(services);
@@ -114,7 +122,7 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         other => other.map_err(load_error)?,
     };
     let evaluation = evaluate(&load, &round);
-    let record = LoadRecord::new(settings, round, evaluation, undeleted_users);
+    let record = LoadRecord::new(settings, round, evaluation, undeleted_users).with_system(usage);
     // The reports are written even if the summary could not be.
     let written = record.write_summary(&mut Out, console::colors_enabled());
     let recorded = recorder.finish(&record);
@@ -125,7 +133,7 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
 }
 
 /// What the record says of the command.
-pub(super) fn context(target: String, target_file: Option<&Path>) -> LoadContext {
+pub(super) fn context(target: String, target_file: Option<&Path>, system: Option<SystemDescription>) -> LoadContext {
     let target_file = target_file.and_then(|path| std::path::absolute(path).ok());
-    LoadContext { target, target_file, arguments: argument_texts() }
+    LoadContext { target, target_file, arguments: argument_texts(), system }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use vouch_load::record::LoadRecord;
+use vouch_load::system::SystemUnderTest;
 use vouch_load::{
     ClientOptions, Load, LoadError, LoadVerdict, Protocol, RunningServices, TargetSetup, WorkerParts, Workers,
     allow_connections, set_up_target, tls_config,
@@ -52,6 +53,7 @@ pub struct PreparedLoad {
     pub workers: Workers,
     pub services: RunningServices,
     pub name: String,
+    pub system: SystemUnderTest,
 }
 
 /// Sets up the target of a load, and its workers.
@@ -65,9 +67,9 @@ pub async fn workers(
     let tls = tls_config(ca, &[alpn]).map_err(|error| CliError::Usage(error.to_string()))?;
     allow_connections(load.connections)
         .map_err(|error| CliError::Usage(format!("{error}, or use fewer --connections")))?;
-    let TargetSetup { load_target, users, token_place, services, name } =
+    let TargetSetup { load_target, users, token_place, services, name, system } =
         set_up_target(load, target, profile, &crate::cli::program()?).await.map_err(load_error)?;
     let client_options = ClientOptions::of(load, tls);
     let workers = Workers::new(WorkerParts { load: load.clone(), load_target, client_options, users, token_place });
-    Ok(PreparedLoad { workers, services, name })
+    Ok(PreparedLoad { workers, services, name, system })
 }

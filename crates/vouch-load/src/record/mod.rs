@@ -15,6 +15,7 @@ mod settings;
 pub use file::{LoadRecordError, LoadRecordWriter};
 pub use settings::{ClosedModel, LoadContext, LoadSettings};
 
+use crate::system::SystemUsage;
 use crate::{Evaluation, IntervalStats, Round};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,9 @@ pub struct LoadResult {
     pub evaluation: Evaluation,
     /// The number of created users that could not be deleted.
     pub undeleted_users: u64,
+    /// What the system under test used, where that could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemUsage>,
 }
 
 /// A load that has ended.
@@ -54,6 +58,13 @@ pub struct LoadRecord {
 impl LoadRecord {
     /// The record of a load that has just ended.
     pub fn new(settings: LoadSettings, round: Round, evaluation: Evaluation, undeleted_users: u64) -> Self {
-        Self { settings, result: LoadResult { round, evaluation, undeleted_users } }
+        Self { settings, result: LoadResult { round, evaluation, undeleted_users, system: None } }
+    }
+
+    /// The same record with what the system under test used.
+    #[must_use]
+    pub fn with_system(mut self, usage: Option<SystemUsage>) -> Self {
+        self.result.system = usage;
+        self
     }
 }

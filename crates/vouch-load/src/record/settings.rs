@@ -11,6 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 use vouch_runner::record::Host;
+use vouch_runner::sut::SystemDescription;
 use vouch_spec::protocol::Realm;
 
 /// What the caller of a load knows about it.
@@ -22,6 +23,8 @@ pub struct LoadContext {
     pub target_file: Option<PathBuf>,
     /// The arguments of the command line.
     pub arguments: Vec<String>,
+    /// What the system under test says of itself.
+    pub system: Option<SystemDescription>,
 }
 
 /// The start of a load.
@@ -37,6 +40,9 @@ pub struct LoadSettings {
     /// The machine that generates the load.
     pub host: Host,
     pub arguments: Vec<String>,
+    /// What the system under test says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<SystemDescription>,
     pub title: String,
     /// The name of the target.
     pub target: String,
@@ -108,6 +114,7 @@ impl LoadSettings {
             started_at: vouch_spec::timestamp::now(),
             host: Host::this(),
             arguments: context.arguments,
+            system: context.system,
             title: load.title.clone(),
             target: context.target,
             target_file: context.target_file,

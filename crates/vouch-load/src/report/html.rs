@@ -27,6 +27,7 @@ impl LoadRecord {
         );
         self.write_facts(&mut out);
         self.write_thresholds(&mut out);
+        self.write_system_table(&mut out);
         self.write_notes(&mut out);
         self.write_tables(&mut out);
         self.write_failures(&mut out);
@@ -62,12 +63,13 @@ impl LoadRecord {
         };
         let write_facts = [
             ("target", load.target.clone()),
-            ("started", format!("{} on {}", load.started_at, load.host.name)),
+            ("started", load.started_at.clone()),
+            ("load generator", load.host.describe()),
             ("realm", format!("{} {}", word(realm.0), word(realm.1))),
             sent,
             ("measured", format!("{} s", short(round.seconds()))),
             ("warm-up", format!("{} s", short(load.warm_up.as_secs_f64()))),
-            ("installations", load.installations.to_string()),
+            ("users, installations", format!("{}, {}", load.users, load.installations)),
             ("connections, threads", format!("{}, {}", load.connections, load.threads)),
             ("protocol", word(serde_json::to_value(load.protocol))),
             ("TLS handshakes", handshakes),
@@ -280,10 +282,11 @@ impl LoadRecord {
             "The longest delay of an arrival although a connection was free. A delay below 1 ms is negligible.{text}"
         );
         draw(out, "Start delay of the generator", y, lag, vec![], text);
+        self.write_system_plots(out, &timeline_points, duration, warm_up);
     }
 }
 
-fn write_figure(out: &mut String, plot: &Plot, text: &str) {
+pub(super) fn write_figure(out: &mut String, plot: &Plot, text: &str) {
     let (title, drawn) = (escape(&plot.title), plot.draw());
     let _ = writeln!(
         out,
@@ -327,7 +330,7 @@ mod tests {
         for part in ["✓ passed", "p99&lt;20ms", "Distribution of latency", "p99.99", "Start delay of the generator"] {
             assert!(page.contains(part), "{part}: {page}");
         }
-        assert_eq!(page.matches("class=\"plot\"").count(), 4);
+        assert_eq!(page.matches("class=\"plot\"").count(), 5);
         assert!(!page.contains("<h2>Failures") && !page.contains("NaN") && !page.contains("inf"), "{page}");
         let page = record(failing()).html();
         assert!(

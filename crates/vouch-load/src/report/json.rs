@@ -20,6 +20,7 @@ impl LoadRecord {
             "targetFile": load.target_file,
             "startedAt": load.started_at,
             "host": load.host,
+            "system": self.system_json(),
             "realm": { "environment": load.realm.environment, "region": load.realm.region },
             "arrivals": load.arrivals,
             "measuredSeconds": round.seconds(),

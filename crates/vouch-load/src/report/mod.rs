@@ -11,6 +11,7 @@ mod live;
 mod plot;
 mod prometheus;
 mod summary;
+mod system;
 mod timeline;
 
 pub use format::LoadReportFormat;

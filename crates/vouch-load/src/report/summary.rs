@@ -2,6 +2,7 @@
 
 use super::PERCENTILES;
 use crate::record::LoadRecord;
+use crate::system::SystemUsage;
 use crate::threshold::{short, time};
 use crate::{LoadVerdict, Series, ThresholdResult};
 use console::Style;
@@ -69,6 +70,7 @@ impl LoadRecord {
         for note in self.notes() {
             writeln!(out, "{}", dim.apply_to(format!("  note: {}", OutsideText::line(&note))))?;
         }
+        self.write_system(out, &dim)?;
         if round.handshakes.0 > 0 {
             let (all, resumed) = round.handshakes;
             writeln!(out, "{}", dim.apply_to(format!("  TLS handshakes: {all}, of them {resumed} resumed a session")))?;
@@ -96,7 +98,8 @@ impl LoadRecord {
         let own = closed
             .into_iter()
             .flat_map(|closed| iter::once(CLOSED_MODEL_NOTE.to_owned()).chain(closed.left_out.clone()));
-        own.chain(self.result.evaluation.notes.iter().cloned())
+        let gap = self.result.system.as_ref().and_then(SystemUsage::gap);
+        own.chain(self.result.evaluation.notes.iter().cloned()).chain(gap)
     }
 
     fn failures(&self, out: &mut dyn Write, red: &Style, dim: &Style) -> io::Result<()> {

@@ -22,6 +22,8 @@ pub struct TimelinePoint {
     pub p99_ns: Option<f64>,
     pub max_ns: Option<f64>,
     pub lag_ns: f64,
+    /// The CPU time of the busiest thread of the generator, in a second.
+    pub cpu_ns: f64,
 }
 
 /// The number of seconds per point.
@@ -60,6 +62,7 @@ fn timeline_point(intervals: &[IntervalStats]) -> TimelinePoint {
         p99_ns: non_zero(max(|interval| interval.p99_ns)),
         max_ns: non_zero(max(|interval| interval.max_ns)),
         lag_ns: max(|interval| interval.lag_ns),
+        cpu_ns: max(|interval| interval.cpu_ns),
     }
 }
 

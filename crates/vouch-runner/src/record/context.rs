@@ -61,6 +61,11 @@ pub struct Host {
 }
 
 impl Host {
+    /// The machine in a line, for example `runner-7: linux x86_64, 2 processors`.
+    pub fn describe(&self) -> String {
+        format!("{}: {} {}, {} processors", self.name, self.os, self.architecture, self.processors)
+    }
+
     /// This machine.
     pub fn this() -> Self {
         Self {

@@ -3,6 +3,8 @@
 use super::hook_command::{self, HookFailure};
 use super::http::{Template, fill};
 use super::http_service::{Service, ServiceError, ServiceSpec};
+use super::metrics_probe::{MetricsError, MetricsFrom, MetricsProbe, MetricsSpec};
+use super::system_description::{DescribeError, DescribeSource, SystemDescription};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -40,6 +42,10 @@ pub struct CloudSpec {
     /// Commands for controls that the API of the cloud does not offer.
     pub hooks: BTreeMap<Control, Vec<String>>,
     pub hook_environment: Vec<(String, Template)>,
+    /// What it says of itself, where the target file says how to ask.
+    pub describe: Option<DescribeSource>,
+    /// Where its CPU, memory and queue can be read. Default: the processes that Vouch starts.
+    pub metrics: Option<MetricsSpec>,
     /// The working directory of the hooks.
     pub folder: PathBuf,
 }
@@ -140,9 +146,7 @@ impl ExternalCloud {
         let Some((program, args)) = self.spec.hooks.get(&control).and_then(|words| words.split_first()) else {
             return Err(HookError::Missing(control));
         };
-        let port = self.service.as_ref().map(|service| service.port().to_owned()).unwrap_or_default();
-        let values = [("port", port.as_str())];
-        let environment = self.spec.hook_environment.iter().map(|(name, text)| (name.clone(), fill(text, &values)));
+        let environment = self.hook_environment();
         let seconds = by.as_secs().to_string();
         let vouch = [
             ("VOUCH_HOOK", control.word()),
@@ -152,12 +156,57 @@ impl ExternalCloud {
             ("VOUCH_SECONDS", &seconds),
         ];
         let vouch = vouch.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let ran = hook_command::run((program, args), &self.spec.folder, environment.chain(vouch), HOOK_TIMEOUT).await;
+        let ran =
+            hook_command::run((program, args), &self.spec.folder, environment.into_iter().chain(vouch), HOOK_TIMEOUT)
+                .await;
         ran.map(|_| ()).map_err(|error| match error {
             HookFailure::Timeout(_) => HookError::Timeout(control),
             HookFailure::NotStarted(error) => HookError::NotStarted { control, error },
             HookFailure::Failed { status, last_line } => HookError::Failed { control, status, last_line },
         })
+    }
+
+    /// The environment variables of the target file for its hooks.
+    fn hook_environment(&self) -> Vec<(String, String)> {
+        let of = |text: &Template| self.fill(text);
+        self.spec.hook_environment.iter().map(|(name, text)| (name.clone(), of(text))).collect()
+    }
+
+    fn fill(&self, text: &Template) -> String {
+        let port = self.service.as_ref().map(|service| service.port().to_owned()).unwrap_or_default();
+        fill(text, &[("port", port.as_str())])
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// If the command of `describe` fails.
+    pub async fn describe(&self) -> Result<Option<SystemDescription>, DescribeError> {
+        let Some(source) = &self.spec.describe else { return Ok(None) };
+        source.read(&self.spec.folder, self.hook_environment(), HOOK_TIMEOUT).await.map(Some)
+    }
+
+    /// Reads what it uses. `None`: the target file names no metrics, and Vouch started no process.
+    ///
+    /// # Errors
+    /// If no HTTP client can be made for the URL of the metrics.
+    pub fn metrics(&self) -> Result<Option<MetricsProbe>, MetricsError> {
+        let Some(spec) = &self.spec.metrics else {
+            return Ok(self.service.as_ref().and_then(Service::metrics));
+        };
+        let names = spec.names.clone();
+        match &spec.from {
+            MetricsFrom::Url(url) => {
+                let url = self.fill(url);
+                let address = self.service.as_ref().map(|service| service.address.as_str()).unwrap_or_default();
+                let url = if url.starts_with('/') { format!("{address}{url}") } else { url };
+                MetricsProbe::url(url, names).map(Some)
+            }
+            MetricsFrom::Command(words) => {
+                let (folder, environment) = (self.spec.folder.clone(), self.hook_environment());
+                Ok(Some(MetricsProbe::command(words.clone(), folder, environment, names)))
+            }
+        }
     }
 
     /// The last part of its output, if the harness started it.

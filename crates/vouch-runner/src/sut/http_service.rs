@@ -3,6 +3,7 @@
 use super::StartError;
 use super::child_process::{self, ProgramTemplate};
 use super::http::{HttpCall, Template, fill};
+use super::metrics_probe::MetricsProbe;
 use super::ports::{ReservedPort, free_port, is_free};
 use super::process::{ProcessHandle, ProcessState, SutError};
 use std::sync::Arc;
@@ -121,6 +122,11 @@ impl Service {
     /// The port that it listens on.
     pub fn port(&self) -> &str {
         &self.port.number
+    }
+
+    /// Reads what its processes use, where this operating system tells of them.
+    pub fn metrics(&self) -> Option<MetricsProbe> {
+        MetricsProbe::process_group(self.handle.group()?)
     }
 
     /// How it exited, if it did.

@@ -13,6 +13,7 @@ mod hook_command;
 mod http;
 mod http_service;
 mod in_process;
+mod metrics_probe;
 mod orphans;
 mod outside_files;
 mod ports;
@@ -23,6 +24,7 @@ mod reuse;
 #[cfg(target_os = "linux")]
 mod seccomp_filter;
 mod signal;
+mod system_description;
 mod usage;
 #[cfg(target_os = "linux")]
 mod write_interceptor;
@@ -39,7 +41,9 @@ pub use child_process::{Program, ProgramTemplate};
 pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, HookError, RealmSpec, USUAL_JWKS, USUAL_LEEWAY};
 pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};
 pub use http_service::{Service, ServiceError, ServiceSpec};
-
+pub use metrics_probe::{
+    MetricNames, MetricsError, MetricsFrom, MetricsProbe, MetricsReading, MetricsSpec, USUAL_CPU, USUAL_MEMORY,
+};
 pub use orphans::OrphanReaper;
 pub use outside_files::OutsideFiles;
 pub use process::{HostCallbacks, Process, SutError};
@@ -47,6 +51,7 @@ pub use process_pool::{ProcessPool, ProcessTally};
 pub use remote::{
     AddressError, ConnectAddress, DeviceHook, DeviceSpec, Preset, RemoteSdk, RemoteSpec, Streams, Transport,
 };
+pub use system_description::{DescribeError, DescribeSource, SystemDescription};
 pub use usage::{Usage, free_memory, usage};
 pub use write_interceptor::works as can_intercept_writes;
 

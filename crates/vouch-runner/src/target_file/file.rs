@@ -1,5 +1,6 @@
 //! The content of a target file.
 
+use super::cloud_system::{DescribeSection, MetricsSection};
 use crate::sut::{DeviceHook, Preset};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -285,6 +286,12 @@ pub struct CloudSection {
     /// environment variables.
     #[serde(default)]
     pub hooks: BTreeMap<Control, CommandLine>,
+    /// What the cloud runs on, for load reports: a table, or a command that prints the same fields as JSON.
+    #[serde(default)]
+    pub describe: Option<DescribeSection>,
+    /// Where a load reads the CPU, memory and queue of the cloud, each second. Default: the processes that Vouch starts.
+    #[serde(default)]
+    pub metrics: Option<Spanned<MetricsSection>>,
 }
 
 /// The lifetimes of the cloud's tokens. Without a hook `advance`, scenarios wait for the expiry of tokens with a lifetime of up

@@ -2,6 +2,7 @@
 //!
 //! It knows how roles are filled. It must not know what is tested.
 
+mod cloud_system;
 mod fields;
 mod file;
 mod resolve;

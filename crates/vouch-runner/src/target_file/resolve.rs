@@ -23,7 +23,7 @@ use vouch_spec::text::{Decoder, Span, Spanned, did_you_mean};
 const BACKEND_ENV: [&str; 6] = ["port", "api", "apiKey", "environment", "region", "timeoutMs"];
 const LOGIN: [&str; 1] = ["user"];
 const TOKEN_REQUEST: [&str; 2] = ["credential", "user"];
-const CLOUD: [&str; 1] = ["port"];
+pub(super) const CLOUD: [&str; 1] = ["port"];
 
 /// Resolves a file. Problems are reported to the decoder.
 pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
@@ -111,6 +111,13 @@ impl Resolver<'_> {
         }
         let local = self.folder.join(&program);
         std::path::absolute(&local).unwrap_or(local).display().to_string()
+    }
+
+    /// The words of a command in which nothing is replaced.
+    pub(super) fn words(&self, command: CommandLine) -> Vec<String> {
+        let mut words = vec![self.program(command.program)];
+        words.extend(command.args.into_iter().map(|arg| arg.value));
+        words
     }
 
     pub(super) fn templates(
@@ -278,11 +285,8 @@ impl Resolver<'_> {
         }
         let usual = Lifetimes::default();
         let or = |given: Option<PositiveDuration>, default: Duration| given.map_or(default, |duration| duration.0);
-        let hook = |command: CommandLine| {
-            let mut words = vec![self.program(command.program)];
-            words.extend(command.args.into_iter().map(|arg| arg.value));
-            words
-        };
+        let hook = |command: CommandLine| self.words(command);
+        let has_service = section.command.is_some();
         Some(CloudSpec {
             name: section.name.value,
             service: section.command.map(|command| self.service(command, &section.env, section.ready.as_ref(), &CLOUD)),
@@ -298,6 +302,8 @@ impl Resolver<'_> {
             jwks: section.jwks.map_or_else(|| USUAL_JWKS.to_owned(), |jwks| self.path_or_url(&jwks, &[]).0),
             hooks: section.hooks.into_iter().map(|(control, command)| (control, hook(command))).collect(),
             hook_environment: self.templates(&section.env, &CLOUD).into_iter().collect(),
+            describe: section.describe.map(|describe| self.describe(describe)),
+            metrics: section.metrics.and_then(|metrics| self.metrics(metrics, has_service)),
             folder: self.folder.clone(),
         })
     }

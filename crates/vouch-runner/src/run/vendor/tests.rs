@@ -23,6 +23,8 @@ async fn vendor(server: &MockServer) -> Vendor {
         jwks: String::new(),
         hooks: BTreeMap::new(),
         hook_environment: vec![],
+        describe: None,
+        metrics: None,
         folder: std::env::temp_dir(),
     };
     let Ok(cloud) = ExternalCloud::bring_up(spec).await else { panic!("a cloud without a service always starts") };

@@ -16,6 +16,8 @@ async fn cloud(script: &str) -> ExternalCloud {
         jwks: String::new(),
         hooks: [(Control::Revoke, command)].into(),
         hook_environment: vec![("TEAM".to_owned(), Text("blue".into()))],
+        describe: None,
+        metrics: None,
         folder: std::env::temp_dir(),
     };
     match ExternalCloud::bring_up(spec).await {
