@@ -29,6 +29,10 @@ fn one(forecast: &Forecast) -> String {
     let mut out = String::new();
     let name = OutsideText::line(&forecast.policy.name);
     let _ = writeln!(out, "{} under the policy {}: {}", forecast.build, name.as_str(), heading(forecast));
+    if forecast.devices.is_empty() {
+        let _ = writeln!(out, "no device lived to the end, so there are no figures");
+        return out;
+    }
     let _ = writeln!(out, "{UNIT}\n");
     let _ = writeln!(out, "  {:<36}{:>8}  {:>18}{:>7}{:>8}", "cause", "rate", "interval", "count", "devices");
     let mut row = |name: &str, rate: &Rate| {
@@ -75,7 +79,12 @@ fn comparison(forecasts: &[Forecast]) -> String {
     let _ = writeln!(out, "     {:<NAME$}{:>OWN$}{:>ALL$}", "build, policy", "the provider", "all");
     for (number, forecast) in forecasts.iter().enumerate() {
         let name = OutsideText::line(&format!("{}, {}", forecast.build, forecast.policy.name)).into_string();
-        let cell = |rate: Rate| format!("{} ({})", short(rate.rate), interval(&rate));
+        let devices = forecast.devices.len();
+        let name = if forecast.is_whole() { name } else { format!("{name} ({devices} of {} devices)", forecast.asked) };
+        let cell = |rate: Rate| match devices {
+            0 => "-".to_owned(),
+            _ => format!("{} ({})", short(rate.rate), interval(&rate)),
+        };
         let (own, all) = (cell(forecast.involuntary()), cell(forecast.all()));
         // The figures of a long name stand below it.
         let name =
@@ -94,7 +103,42 @@ fn by_cause(out: &mut String, before: usize, forecasts: &[Forecast]) {
     let _ = writeln!(out, "\n  {:<30}{numbers}", "cause");
     let occurs = |cause: &Cause| forecasts.iter().any(|forecast| forecast.rate(|loss| loss.cause == *cause).events > 0);
     for cause in Cause::ALL.into_iter().filter(occurs) {
-        let rates = forecasts.iter().map(|forecast| short(forecast.rate(|loss| loss.cause == cause).rate));
+        let rates = forecasts.iter().map(|forecast| match forecast.devices.is_empty() {
+            true => "-".to_owned(),
+            false => short(forecast.rate(|loss| loss.cause == cause).rate),
+        });
         let _ = writeln!(out, "  {:<30}{}", cause.words(), rates.map(|rate| format!("{rate:>9}")).collect::<String>());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+
+    fn forecast(build: &str, devices: u32) -> Forecast {
+        Forecast {
+            policy: Policy::default(),
+            build: build.into(),
+            days: 30,
+            seed: 1,
+            asked: 5,
+            devices: (0..devices).map(|device| (device, vec![])).collect(),
+            sign_ins: 0,
+            refreshes: 0,
+            calls: 0,
+            failed_calls: 0,
+        }
+    }
+
+    #[test]
+    fn a_build_of_which_no_device_lived_to_the_end_has_no_figure() {
+        let table = text(&[forecast("whole", 5), forecast("part", 2), forecast("nothing", 0)]);
+        let line = |name: &str| table.lines().position(|line| line.contains(name)).expect("a row");
+        assert!(!table.contains("whole, default ("), "{table}");
+        assert!(table.contains("part, default (2 of 5 devices)"), "{table}");
+        let figures = table.lines().nth(line("nothing, default (0 of 5 devices)") + 1).expect("its figures");
+        assert_eq!(figures.split_whitespace().collect::<Vec<_>>(), ["-", "-"], "{table}");
+        assert!(text(&[forecast("nothing", 0)]).contains("there are no figures"));
     }
 }
