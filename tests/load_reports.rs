@@ -46,6 +46,8 @@ fn a_load_writes_every_report() {
     // What stood there is gone, however long it was.
     std::fs::write(&text, "stale\n".repeat(100_000)).expect("writable");
     let mut command = load("3s");
+    let k6 = folder.path().join("a.k6.json");
+    command.arg("--k6-summary").arg(&k6);
     command.arg("--html").arg(&html).arg("--prometheus").arg(&text).arg("--openmetrics").arg(&open);
     let assert = command.arg("--json").arg(&json).arg("--record").arg(&record).assert();
     let code = assert.get_output().status.code();
@@ -72,7 +74,10 @@ fn a_load_writes_every_report() {
     let plots = if cfg!(target_os = "linux") { 6 } else { 5 };
     assert_eq!(page.matches("<svg class=\"plot\"").count(), plots, "{page}");
     assert!(page.contains(&format!("<td>{good}</td>")), "{page}");
-    let written = [("html", &*html), ("prometheus", &*text), ("openmetrics", &*open), ("json", &*json)];
+    let summary: serde_json::Value = serde_json::from_str(&read(&k6)).expect("JSON");
+    assert_eq!(summary["metrics"]["iteration_duration{name:launch}"]["type"], "trend", "{summary:#}");
+    let written =
+        [("html", &*html), ("k6-summary", &*k6), ("prometheus", &*text), ("openmetrics", &*open), ("json", &*json)];
     assert_record_has_all(&record, &stdout(&assert), &written);
 }
 

@@ -261,6 +261,7 @@ impl LoadFile {
             protocol: overrides.protocol.or(self.protocol).unwrap_or_default(),
             faults: self.faults.iter().filter_map(FaultEntry::resolve).collect(),
             retries: self.retries.unwrap_or(if self.faults.is_empty() { 0 } else { DEFAULT_RETRIES }),
+            trace_ratio: 0.0,
             seed: overrides.seed.or(self.seed).unwrap_or(1),
         };
         load.tokens =

@@ -47,6 +47,8 @@ pub struct Load {
     pub faults: Vec<Fault>,
     /// The number of times that a call without an answer, or with 429 or 5xx, is made again.
     pub retries: u32,
+    /// The share of the arrivals whose calls are traced.
+    pub trace_ratio: f64,
     pub seed: u64,
 }
 

@@ -11,6 +11,7 @@ use super::measurement_window::MeasurementWindow;
 use super::plan::Load;
 use super::scheduler::WorkerRecord;
 use super::token_claims::LearnedClaims;
+use super::traces::TracedCall;
 use crate::record::{histogram, seconds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,9 @@ pub struct Round {
     /// The run ended early because every request failed.
     pub aborted: bool,
     pub interrupted: bool,
+    /// The traced calls, which are exported and not recorded.
+    #[serde(skip)]
+    pub traced_calls: Vec<TracedCall>,
 }
 
 /// A round in progress.
@@ -156,13 +160,18 @@ impl RoundBuilder {
     }
 
     /// Merges the records of the workers.
-    pub fn close<'c>(self, records: Vec<WorkerRecord>, checkers: impl Iterator<Item = &'c ResponseChecker>) -> Round {
+    pub fn close<'c>(
+        self,
+        mut records: Vec<WorkerRecord>,
+        checkers: impl Iterator<Item = &'c ResponseChecker>,
+    ) -> Round {
         let mut series: Vec<Vec<Series>> =
             self.names.iter().map(|names| names.iter().map(|_| Series::default()).collect()).collect();
         let mut lag = latencies(3);
         let (mut starved, mut waited_for_connection, mut started, mut signed_out, mut resent, mut handshakes) =
             (0, 0, 0, 0, 0, (0, 0));
         let mut faults: Option<FaultReport> = None;
+        let traced_calls = records.iter_mut().flat_map(|record| std::mem::take(&mut record.traced_calls)).collect();
         for record in &records {
             if let Some(report) = &record.faults {
                 match &mut faults {
@@ -232,6 +241,7 @@ impl RoundBuilder {
             faults,
             aborted: self.aborted,
             interrupted: self.interrupted,
+            traced_calls,
             ..Round::new(names.zip(series.into_iter().flatten()).collect(), total, measured)
         }
     }
@@ -269,6 +279,7 @@ impl Round {
             faults: None,
             aborted: false,
             interrupted: false,
+            traced_calls: vec![],
         }
     }
 

@@ -16,6 +16,7 @@ use super::locust::ThreadUsers;
 use super::measure::{SecondStats, Series};
 use super::measurement_window::MeasurementWindow;
 use super::request_template::RequestBuffer;
+use super::traces::{CallNumber, TracedCall, Tracer};
 use super::workload::Workload;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::sync::Arc;
@@ -58,6 +59,13 @@ impl InFlight {
     };
 }
 
+impl InFlight {
+    /// Which call it is, for its trace.
+    fn number(&self) -> CallNumber {
+        CallNumber { arrival: self.attempt.arrival, step: self.step, attempt: self.attempt.number }
+    }
+}
+
 /// The outcome of a request at the client.
 pub enum RequestOutcome<'a> {
     Response {
@@ -89,6 +97,8 @@ pub struct WorkerRecord {
     pub handshakes: (u64, u64),
     /// What faults led to; `None` in a load without faults and retries.
     pub faults: Option<FaultReport>,
+    /// The traced calls that have ended.
+    pub traced_calls: Vec<TracedCall>,
     /// The current second.
     pub second: SecondStats,
 }
@@ -106,6 +116,7 @@ impl WorkerRecord {
             resent: 0,
             handshakes: (0, 0),
             faults: None,
+            traced_calls: vec![],
             second: SecondStats::default(),
         }
     }
@@ -126,6 +137,7 @@ pub struct Scheduler {
     /// The number of arrivals that were taken.
     arrivals: u64,
     injector: Option<FaultInjector>,
+    tracer: Option<Tracer>,
     pub installations: Installations,
     pub checker: ResponseChecker,
     pub record: WorkerRecord,
@@ -140,13 +152,23 @@ pub struct SchedulerParts {
     pub source: ArrivalSource,
     pub window: MeasurementWindow,
     pub injector: Option<FaultInjector>,
+    pub tracer: Option<Tracer>,
     pub seed: u64,
 }
 
 impl Scheduler {
     pub fn new(parts: SchedulerParts) -> Self {
-        let SchedulerParts { load_target, installations, checker, workloads, mut source, window, injector, seed } =
-            parts;
+        let SchedulerParts {
+            load_target,
+            installations,
+            checker,
+            workloads,
+            mut source,
+            window,
+            injector,
+            tracer,
+            seed,
+        } = parts;
         let total_weight = workloads.iter().map(|workload| u64::from(workload.weight)).sum::<u64>().max(1);
         let next_due = self::next_due(&mut source);
         let record = WorkerRecord::new(&workloads);
@@ -162,6 +184,7 @@ impl Scheduler {
             active_chains: 0,
             arrivals: 0,
             injector,
+            tracer,
             installations,
             checker,
             record,
@@ -306,7 +329,12 @@ impl Scheduler {
 
     /// Builds a request. Returns the index of its endpoint.
     pub fn build_request(&self, request: &InFlight, buffer: &mut RequestBuffer) -> usize {
-        self.checker.build_request(self.call(request), request.installation_id, &self.installations, buffer)
+        let endpoint =
+            self.checker.build_request(self.call(request), request.installation_id, &self.installations, buffer);
+        if let Some(context) = self.tracer.as_ref().and_then(|tracer| tracer.context(request.number())) {
+            context.write_header(&mut buffer.headers);
+        }
+        endpoint
     }
 
     fn call(&self, request: &InFlight) -> LoadCall {
@@ -316,6 +344,7 @@ impl Scheduler {
     /// Ends the run: returns the record, and the state for the next round.
     pub fn into_parts(mut self) -> (WorkerRecord, Installations, ResponseChecker) {
         self.conclude();
+        self.record.traced_calls = self.tracer.map(|tracer| tracer.calls).unwrap_or_default();
         self.record.faults = self.injector.map(|injector| injector.report);
         (self.record, self.installations, self.checker)
     }

@@ -1,5 +1,6 @@
 //! The options of `vouch load`.
 
+use crate::cli::load::otlp::OtlpArgs;
 use crate::cli::load::output_files::ReportPaths;
 use crate::cli::load::presets::Preset;
 use crate::cli::load::recorder::RecordArgs;
@@ -115,6 +116,9 @@ pub struct Args {
 
     #[command(flatten)]
     pub reports: ReportPaths,
+
+    #[command(flatten)]
+    pub otlp: OtlpArgs,
 
     #[command(flatten)]
     pub record: RecordArgs,

@@ -3,6 +3,7 @@
 pub mod args;
 mod baseline;
 mod max_rate;
+mod otlp;
 mod output_files;
 mod presets;
 pub(super) mod recorder;
@@ -54,10 +55,11 @@ pub(in crate::cli) fn run(args: Args) -> Done {
     };
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
-    let load = file
+    let mut load = file
         .resolve(&args.overrides(), target.rotation(&profile))
         .map_err(|error| CliError::Usage(error.to_string()))?;
     refuse_faults_of_rounds(&args, &load)?;
+    load.trace_ratio = args.otlp.trace_ratio;
     runtime()?.block_on(execute(args, load, target, profile))
 }
 
@@ -92,8 +94,14 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
     let PreparedLoad { mut workers, services, name, system } =
         workers(args.ca.as_deref(), &load, &target, profile).await?;
     let settings = LoadSettings::of(&load, context(name, args.target.as_deref(), system.description), None);
+    let exporter = args.otlp.connect(&settings)?;
     let work = move || {
-        let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
+        let mut on_event = |event: ProgressEvent<'_>| {
+            if let (ProgressEvent::Second(interval), Some(exporter)) = (&event, &exporter) {
+                exporter.record(interval);
+            }
+            console.on_event(&event);
+        };
         let mut usage = None;
         let prepared = workers.prepare(&stop, &mut on_event);
         let round = match prepared {
@@ -108,6 +116,9 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         };
         let undeleted_users = workers.clean_up(&mut on_event);
         console.end();
+        if let (Some(exporter), Ok(Ok(round))) = (exporter, &round) {
+            otlp::finish(exporter, round);
+        }
         (load, round, undeleted_users, recorder, settings, usage)
     };
     let (load, round, undeleted_users, recorder, settings, usage) = tokio::task::spawn_blocking(work)

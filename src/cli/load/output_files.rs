@@ -14,6 +14,10 @@ pub struct ReportPaths {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "find_max_rate"])]
     html: Option<PathBuf>,
 
+    /// Write the results as k6's summary data, for dashboards that read it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "find_max_rate"])]
+    k6_summary: Option<PathBuf>,
+
     /// Write the results as metrics in the Prometheus text format.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "find_max_rate"])]
     prometheus: Option<PathBuf>,
@@ -40,6 +44,7 @@ impl OutputFiles {
         let wanted = [
             (json, LoadReportFormat::Json),
             (reports.html.as_deref(), LoadReportFormat::Html),
+            (reports.k6_summary.as_deref(), LoadReportFormat::K6Summary),
             (reports.prometheus.as_deref(), LoadReportFormat::Metrics(Exposition::Text)),
             (reports.openmetrics.as_deref(), LoadReportFormat::Metrics(Exposition::OpenMetrics)),
         ];

@@ -8,14 +8,17 @@ use crate::record::LoadRecord;
 pub enum LoadReportFormat {
     Json,
     Html,
+    /// k6's summary data.
+    K6Summary,
     Metrics(Exposition),
 }
 
 impl LoadReportFormat {
     /// Every format with its word.
-    pub const ALL: [(&str, LoadReportFormat); 4] = [
+    pub const ALL: [(&str, LoadReportFormat); 5] = [
         ("json", LoadReportFormat::Json),
         ("html", LoadReportFormat::Html),
+        ("k6-summary", LoadReportFormat::K6Summary),
         ("prometheus", LoadReportFormat::Metrics(Exposition::Text)),
         ("openmetrics", LoadReportFormat::Metrics(Exposition::OpenMetrics)),
     ];
@@ -25,6 +28,7 @@ impl LoadReportFormat {
         match self {
             LoadReportFormat::Json => record.json(),
             LoadReportFormat::Html => record.html(),
+            LoadReportFormat::K6Summary => record.k6_summary(),
             LoadReportFormat::Metrics(exposition) => record.metrics(exposition),
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod fixtures;
 mod format;
 mod html;
 mod json;
+mod k6;
 mod live;
 mod plot;
 mod prometheus;

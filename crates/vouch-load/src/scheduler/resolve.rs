@@ -77,6 +77,13 @@ impl Scheduler {
             }
             RequestOutcome::Failed(failure, example) => (Err((*failure, (*example).to_owned())), None),
         };
+        if let Some(tracer) = &mut self.tracer {
+            let status = if let RequestOutcome::Response { status, .. } = outcome { Some(*status) } else { None };
+            tracer.record(request.number(), call.name(), (sent, now), status);
+            if let Err((failure, _)) = &check {
+                tracer.failed(request.number(), failure.to_string());
+            }
+        }
         if let (Some(fault), Some(injector)) = (used_by, &mut self.injector)
             && injector.report.faults[usize::from(fault)].record_used_token(&check)
         {

@@ -8,6 +8,7 @@ use crate::measurement_window::MeasurementWindow;
 use crate::plan::Protocol;
 use crate::round::IntervalStats;
 use crate::scheduler::{ArrivalSource, Scheduler, SchedulerParts, WorkerRecord};
+use crate::traces::{TraceSampler, Tracer};
 use crate::workload::Workload;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,12 +34,13 @@ impl Workers {
         stop: &AtomicBool,
         on_interval: &mut dyn FnMut(&IntervalStats) -> bool,
     ) -> Result<Vec<WorkerRecord>, LoadError> {
-        let (window, has_faults) = match phase {
+        let (window, is_round) = match phase {
             Phase::Round(window) => (window, true),
             Phase::Unbounded => (0..u64::MAX, false),
         };
         let (seconds, receiver) = channel();
         let halt = AtomicBool::new(false);
+        let run = rand::random::<u64>();
         let (load_target, options, load, seed) = (&self.load_target, &self.client_options, &self.load, self.load.seed);
         // All workers start at the same time, after all threads were spawned.
         let start = Instant::now() + Duration::from_millis(20);
@@ -49,7 +51,9 @@ impl Workers {
             let threads = workers.into_iter().zip(sources).enumerate().map(|(worker, (worker_state, source))| {
                 let (seconds, workloads, window, halt) = (seconds.clone(), workloads.clone(), window.clone(), &halt);
                 let seed = seed.wrapping_add(worker as u64);
-                let injector = has_faults.then(|| FaultInjector::new(load, window.end, seed)).flatten();
+                let tracer = (is_round && load.trace_ratio > 0.0)
+                    .then(|| Tracer::new(TraceSampler::new(load.trace_ratio, run, worker as u64), start));
+                let injector = is_round.then(|| FaultInjector::new(load, window.end, seed)).flatten();
                 scope.spawn(move || {
                     let parts = SchedulerParts {
                         load_target: load_target.clone(),
@@ -58,6 +62,7 @@ impl Workers {
                         workloads,
                         source,
                         injector,
+                        tracer,
                         window,
                         seed,
                     };

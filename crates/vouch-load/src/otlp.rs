@@ -1,0 +1,205 @@
+//! Sends the figures of a load to an OpenTelemetry collector, over OTLP/HTTP: metrics each second while it runs, and the spans of
+//! traced calls at its end.
+
+use crate::traces::TracedCall;
+use crate::{IntervalStats, Round};
+use async_trait::async_trait;
+use hyper::body::Bytes;
+use opentelemetry::metrics::{Counter, Gauge, MeterProvider as _};
+use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_http::{HttpClient, HttpError};
+use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::runtime::Handle;
+use vouch_sim::wire::client;
+
+/// How long one export may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The time between two exports of metrics.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// So many spans are in one export.
+const SPANS_A_REQUEST: usize = 512;
+
+/// The connection of a load to a collector.
+pub struct OtlpExporter {
+    provider: SdkMeterProvider,
+    spans: SpanExporter,
+    exports: Arc<Exports>,
+    responses: Counter<u64>,
+    arrivals: Counter<u64>,
+    latency: Gauge<f64>,
+    start_delay: Gauge<f64>,
+}
+
+/// What became of the exports.
+#[derive(Debug, Default)]
+struct Exports {
+    all: Mutex<(u64, u64, Option<String>)>,
+}
+
+/// The exports of a load, for its user.
+#[derive(Debug)]
+pub struct ExportSummary {
+    pub spans: usize,
+    pub requests: u64,
+    pub failed: u64,
+    /// Why the first failed.
+    pub first_error: Option<String>,
+}
+
+/// Our HTTP client, which needs a tokio runtime, for the threads of the OpenTelemetry SDK, which have none.
+#[derive(Debug)]
+struct CollectorClient {
+    client: reqwest::Client,
+    runtime: Handle,
+    exports: Arc<Exports>,
+}
+
+#[async_trait]
+impl HttpClient for CollectorClient {
+    async fn send_bytes(
+        &self,
+        request: opentelemetry_http::Request<Bytes>,
+    ) -> Result<opentelemetry_http::Response<Bytes>, HttpError> {
+        let client = self.client.clone();
+        let sent = self.runtime.spawn(async move {
+            let mut response = client.execute(request.try_into()?).await?;
+            let mut answer = opentelemetry_http::Response::builder().status(response.status());
+            if let Some(headers) = answer.headers_mut() {
+                std::mem::swap(headers, response.headers_mut());
+            }
+            Ok::<_, HttpError>(answer.body(response.bytes().await?)?)
+        });
+        let sent = sent.await.map_err(HttpError::from).and_then(|sent| sent);
+        let error = match &sent {
+            Ok(answer) if answer.status().is_success() => None,
+            Ok(answer) => Some(format!("it answered with status {}", answer.status().as_u16())),
+            Err(error) => Some(innermost(error.as_ref())),
+        };
+        let mut all = self.exports.all.lock();
+        all.0 += 1;
+        if let Some(error) = error {
+            all.1 += 1;
+            all.2.get_or_insert(error);
+        }
+        sent
+    }
+}
+
+/// The cause of an error that says most: reqwest's own text is only the URL.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+impl OtlpExporter {
+    /// Connects to a collector. `endpoint` is its base URL, for example `http://127.0.0.1:4318`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// If an HTTP client cannot be made.
+    pub fn new(endpoint: &str, title: &str, target: &str) -> Result<Self, String> {
+        let endpoint = endpoint.trim_end_matches('/');
+        let exports = Arc::new(Exports::default());
+        let client = client(endpoint, TIMEOUT).map_err(|error| format!("no HTTP client: {error}"))?;
+        let client =
+            || CollectorClient { client: client.clone(), runtime: Handle::current(), exports: exports.clone() };
+        let metrics = MetricExporter::builder()
+            .with_http()
+            .with_http_client(client())
+            .with_endpoint(format!("{endpoint}/v1/metrics"))
+            .with_timeout(TIMEOUT)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let mut spans = SpanExporter::builder()
+            .with_http()
+            .with_http_client(client())
+            .with_endpoint(format!("{endpoint}/v1/traces"))
+            .with_timeout(TIMEOUT)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let attributes = [
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+            KeyValue::new("vouch.load.title", title.to_owned()),
+            KeyValue::new("vouch.load.target", target.to_owned()),
+        ];
+        let resource = Resource::builder().with_service_name("vouch-load").with_attributes(attributes).build();
+        spans.set_resource(&resource);
+        let reader = PeriodicReader::builder(metrics).with_interval(INTERVAL).build();
+        let provider = SdkMeterProvider::builder().with_reader(reader).with_resource(resource).build();
+        let meter = provider.meter("vouch-load");
+        Ok(Self {
+            responses: meter.u64_counter("vouch.load.responses").with_unit("{response}").build(),
+            arrivals: meter.u64_counter("vouch.load.arrivals").with_unit("{arrival}").build(),
+            latency: meter.f64_gauge("vouch.load.latency").with_unit("s").build(),
+            start_delay: meter.f64_gauge("vouch.load.start_delay").with_unit("s").build(),
+            provider,
+            spans,
+            exports,
+        })
+    }
+
+    /// Takes a second of the load.
+    #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
+    pub fn record(&self, interval: &IntervalStats) {
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        self.arrivals.add(interval.started, &[]);
+        self.responses.add(interval.good, &[KeyValue::new("outcome", "good")]);
+        self.responses.add(interval.errors, &[KeyValue::new("outcome", "error")]);
+        if interval.p50_ns > 0 {
+            for (quantile, ns) in [("0.5", interval.p50_ns), ("0.99", interval.p99_ns), ("1", interval.max_ns)] {
+                self.latency.record(seconds(ns), &[KeyValue::new("quantile", quantile)]);
+            }
+        }
+        self.start_delay.record(seconds(interval.lag_ns), &[]);
+    }
+
+    /// Sends the rest, and the spans of the round. Blocks until the collector has answered or the time is over; call it on a
+    /// thread where that is allowed.
+    pub fn finish(self, round: &Round) -> ExportSummary {
+        let _ = self.provider.shutdown_with_timeout(TIMEOUT);
+        let scope = InstrumentationScope::builder("vouch-load").with_version(env!("CARGO_PKG_VERSION")).build();
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let spans: Vec<SpanData> =
+            round.traced_calls.iter().map(|call| span(call, &scope, |at| wall - now.duration_since(at))).collect();
+        for batch in spans.chunks(SPANS_A_REQUEST) {
+            let _ = Handle::current().block_on(self.spans.export(batch.to_vec()));
+        }
+        let (requests, failed, first_error) = std::mem::take(&mut *self.exports.all.lock());
+        ExportSummary { spans: spans.len(), requests, failed, first_error }
+    }
+}
+
+fn span(call: &TracedCall, scope: &InstrumentationScope, wall: impl Fn(Instant) -> SystemTime) -> SpanData {
+    let context = SpanContext::new(
+        TraceId::from(call.context.trace_id),
+        SpanId::from(call.context.span_id),
+        TraceFlags::SAMPLED,
+        false,
+        TraceState::default(),
+    );
+    let status = call.status.map(|status| KeyValue::new("http.response.status_code", i64::from(status)));
+    SpanData {
+        span_context: context,
+        parent_span_id: SpanId::INVALID,
+        parent_span_is_remote: false,
+        span_kind: SpanKind::Client,
+        name: call.name.into(),
+        start_time: wall(call.run_started + call.sent),
+        end_time: wall(call.run_started + call.ended),
+        attributes: status.into_iter().collect(),
+        dropped_attributes_count: 0,
+        events: SpanEvents::default(),
+        links: SpanLinks::default(),
+        status: call.failure.clone().map_or(Status::Unset, Status::error),
+        instrumentation_scope: scope.clone(),
+    }
+}
