@@ -19,7 +19,7 @@ fn forwarder(to: u16) -> (u16, Arc<Mutex<Vec<u8>>>) {
             let [client_reads, server_reads] = [&client, &server].map(|stream| stream.try_clone().expect("a handle"));
             let kept = kept.clone();
             std::thread::spawn(move || {
-                pump(client_reads, server, |bytes| kept.lock().expect("no panic").extend(bytes))
+                pump(client_reads, server, |bytes| kept.lock().expect("no panic").extend(bytes));
             });
             std::thread::spawn(move || pump(server_reads, client, |_| {}));
         }

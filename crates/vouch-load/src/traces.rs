@@ -80,7 +80,7 @@ impl TraceContext {
     }
 }
 
-/// The traced calls of a worker. More than [`MAX_TRACED`] are not kept.
+/// The traced calls of a worker. More than 20,000 are not kept.
 pub struct Tracer {
     sampler: TraceSampler,
     run_started: Instant,
