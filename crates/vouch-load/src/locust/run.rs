@@ -41,8 +41,10 @@ pub struct TestRun {
     pub engine: Option<Engine>,
     pub counters: Option<RequestCounters>,
     pub totals: RunTotals,
-    /// Requests that were not reported to the master.
+    /// Requests that were not reported to the master, or that it had not confirmed when the connection was lost.
     pub unreported: u64,
+    /// Whether the last report was made, sent or not.
+    pub last_report_made: bool,
     /// The number of times that a user had nothing to work with, by class.
     pub starved: BTreeMap<String, u64>,
     /// The requests at the end of an engine that are not reported yet.
@@ -62,6 +64,7 @@ impl TestRun {
             counters: None,
             totals: RunTotals::default(),
             unreported: 0,
+            last_report_made: false,
             starved: BTreeMap::new(),
             final_delta: None,
             number,
@@ -129,14 +132,15 @@ impl TestRun {
         true
     }
 
-    /// Resets the counters after spawning if the master runs with `--reset-stats`.
-    pub fn all_spawned(&mut self) {
-        if self.spawn.parsed_options.reset_stats
-            && let Some(counters) = &mut self.counters
-        {
-            counters.take();
-            self.totals.reset();
-        }
+    /// Resets the counters after spawning if the master runs with `--reset-stats`. Returns whether it did.
+    pub fn all_spawned(&mut self) -> bool {
+        let Some(counters) = self.counters.as_mut().filter(|_| self.spawn.parsed_options.reset_stats) else {
+            return false;
+        };
+        counters.take();
+        self.totals.reset();
+        self.unreported = 0;
+        true
     }
 
     /// The number of users of each class; after a stop, those with a workload in progress, for which the master waits.

@@ -1,6 +1,7 @@
 //! The worker and its master: joins, sends heartbeats and reports, follows the master's messages, and rejoins when the
 //! connection was lost. Intervals are those of Locust's `runners.py`.
 
+mod confirmation;
 mod test_runs;
 
 use super::connection::{ConnectError, MasterConnection};
@@ -9,6 +10,7 @@ use super::host_metrics::{CpuMeter, host_name, memory_bytes};
 use super::message::{MasterMessage, WorkerMessage};
 use super::run::{Phase, RunOptions, TestRun};
 use super::{EngineParts, TESTED_VERSION, WaitTime};
+use confirmation::UnconfirmedReports;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -91,6 +93,9 @@ struct Worker<'t> {
     /// The state in Locust's terms: ready, spawning or running.
     state: &'static str,
     run: Option<TestRun>,
+    /// The last run, which has ended, until the master has confirmed its last report.
+    ended: Option<TestRun>,
+    unconfirmed: UnconfirmedReports,
     runs: u32,
     /// The timestamp of the last `spawn` message.
     last_spawn: f64,
@@ -116,6 +121,8 @@ pub async fn run_worker(
         on_event,
         state: "ready",
         run: None,
+        ended: None,
+        unconfirmed: UnconfirmedReports::default(),
         runs: 0,
         last_spawn: 0.0,
         last_message_at: Instant::now(),
@@ -137,6 +144,7 @@ pub async fn run_worker(
                 DisconnectReason::Reconnect => {
                     // A master does not support two connections with one id.
                     drop(connection);
+                    worker.give_up_unconfirmed();
                     sleep(RETRY).await;
                     connection = match MasterConnection::open(&worker.master, &worker.id).await {
                         Ok(connection) => connection,
@@ -285,12 +293,22 @@ impl Worker<'_> {
     async fn lost(&mut self, why: String) {
         let stopped = if self.run.is_some() { "; the test run is stopped" } else { "" };
         self.note(format!("{why}{stopped}"));
+        self.give_up_unconfirmed();
         self.finish(None).await;
+    }
+
+    /// Counts the requests of unconfirmed reports as unreported: the connection that carried them is gone.
+    fn give_up_unconfirmed(&mut self) {
+        let requests = std::mem::take(&mut self.unconfirmed).take();
+        if let Some(run) = self.run.as_mut().or(self.ended.as_mut()) {
+            run.unreported += requests;
+        }
     }
 
     async fn send_heartbeat(&mut self, connection: &mut MasterConnection) -> Option<DisconnectReason> {
         let (cpu_percent, memory) = (self.meter.cpu_percent(), memory_bytes());
         connection.send(&WorkerMessage::Heartbeat { state: self.state, cpu_percent, memory }).await;
+        self.unconfirmed.heartbeat_sent();
         // A master does not send heartbeats to a worker that is stopping.
         if self.run.as_ref().is_some_and(|run| run.phase == Phase::Ending) {
             self.last_message_at = Instant::now();
@@ -311,11 +329,14 @@ impl Worker<'_> {
         message: MasterMessage,
     ) -> Option<DisconnectReason> {
         match message {
-            MasterMessage::Heartbeat => self.last_message_at = Instant::now(),
+            MasterMessage::Heartbeat => {
+                self.last_message_at = Instant::now();
+                self.unconfirmed.heartbeat_answered();
+            }
             MasterMessage::Spawn(spawn) => self.spawn(connection, *spawn).await,
             MasterMessage::SpawningComplete => {
-                if let Some(run) = &mut self.run {
-                    run.all_spawned();
+                if self.run.as_mut().is_some_and(TestRun::all_spawned) {
+                    self.unconfirmed.take();
                 }
             }
             MasterMessage::Stop => self.stop(connection).await,
@@ -328,7 +349,10 @@ impl Worker<'_> {
                 self.note("the master requests a new connection".to_owned());
                 return Some(DisconnectReason::Reconnect);
             }
-            MasterMessage::Ack(_) => {}
+            MasterMessage::Ack(_) => {
+                self.unconfirmed.ready_acknowledged();
+                self.print_summary();
+            }
             MasterMessage::Other(kind) => {
                 self.note_once(format!("ignored the unknown message `{kind}` of the master"));
             }

@@ -40,6 +40,7 @@ impl Worker<'_> {
     }
 
     async fn start(&mut self, connection: &mut MasterConnection, spawn: Spawn) {
+        self.print_summary();
         self.runs += 1;
         let (run, noted) = TestRun::start(self.runs, spawn, &self.run_options);
         self.meter = CpuMeter::new(run.threads());
@@ -64,7 +65,9 @@ impl Worker<'_> {
         };
         let report = run.report();
         let requests = report.stats_total.num_requests;
-        if !connection.send(&WorkerMessage::Stats(Box::new(report))).await {
+        if connection.send(&WorkerMessage::Stats(Box::new(report))).await {
+            self.unconfirmed.report_sent(requests);
+        } else {
             run.unreported += requests;
         }
         let starvation_note: Vec<String> = run.starved.keys().map(|class| run.starvation_note(class)).collect();
@@ -83,31 +86,45 @@ impl Worker<'_> {
         }
     }
 
-    /// Sends the last report of a run, and prints its totals.
+    /// Sends the last report of a run.
     async fn send_final_report(&mut self, connection: Option<&mut MasterConnection>) {
-        let Some(run) = &mut self.run else { return };
+        let Some(run) = self.run.as_mut().filter(|run| !run.last_report_made) else { return };
+        run.last_report_made = true;
         let report = run.report();
         let requests = report.stats_total.num_requests;
         let sent = match connection {
             Some(connection) => connection.send(&WorkerMessage::Stats(Box::new(report))).await,
             None => false,
         };
-        if !sent {
+        if sent {
+            self.unconfirmed.report_sent(requests);
+        } else {
             run.unreported += requests;
         }
+    }
+
+    /// Prints the totals of the run that has ended, once.
+    pub(super) fn print_summary(&mut self) {
+        let Some(run) = self.ended.take() else { return };
         let (summary, unreported) = (run.summary(), run.unreported);
         if unreported > 0 {
+            let (all, number) = (&summary["requests"], &summary["run"]);
             self.note(format!(
-                "{unreported} requests were not reported to the master, because the connection was lost"
+                "{unreported} of the {all} requests of run {number} were not reported, or the master did not confirm them \
+                 before the connection was lost; the summary counts them, the master may not"
             ));
         }
         (self.on_event)(WorkerEvent::Summary(summary));
     }
 
     async fn become_ready(&mut self, connection: &mut MasterConnection) {
-        self.run = None;
+        if let Some(run) = self.run.take() {
+            self.print_summary();
+            self.ended = Some(run);
+        }
         (self.last_message_at, self.state) = (Instant::now(), "ready");
         connection.send(&WorkerMessage::Ready(TESTED_VERSION)).await;
+        self.unconfirmed.ready_sent();
     }
 
     /// Handles an event of the engine.
@@ -167,34 +184,27 @@ impl Worker<'_> {
 
     /// Ends the test run, if there is one, and waits until everything is deleted. Without a connection nothing is reported.
     pub(super) async fn finish(&mut self, mut connection: Option<&mut MasterConnection>) {
-        let Some(mut run) = self.run.take() else { return };
-        let mut reported = false;
-        if run.stop() {
-            self.run = Some(run);
+        self.print_summary();
+        if self.run.as_mut().is_some_and(TestRun::stop) {
             loop {
                 let event = engine_event(&mut self.run).await;
                 let Some(run) = &mut self.run else { break };
                 match event {
                     EngineEvent::Preparing(..) => {}
                     EngineEvent::Started(counters) => run.counters = Some(counters),
-                    EngineEvent::Finished(_) | EngineEvent::Failed(_) if !reported => {
+                    EngineEvent::Finished(_) | EngineEvent::Failed(_) => {
                         run.conclude(event);
                         self.send_final_report(connection.as_deref_mut()).await;
-                        reported = true;
                     }
-                    EngineEvent::Finished(_) | EngineEvent::Failed(_) => {}
                     EngineEvent::CleanedUp { undeleted_users } => {
                         self.note_undeleted(undeleted_users);
                         break;
                     }
                 }
             }
-        } else {
-            self.run = Some(run);
         }
-        if !reported {
-            self.send_final_report(connection).await;
-        }
-        (self.run, self.state) = (None, "ready");
+        self.send_final_report(connection).await;
+        (self.ended, self.state) = (self.run.take(), "ready");
+        self.print_summary();
     }
 }
