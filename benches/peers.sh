@@ -8,7 +8,7 @@
 # pip install locust). Missing tools are skipped and named in the result. Nothing else should run at the same time.
 set -u
 cd "$(dirname "$0")/.."
-rounds=${1:-8} seconds=${2:-3} port=9470 connections=64
+rounds=${1:-12} seconds=${2:-2} port=9470 connections=64
 url=http://127.0.0.1:$port/v1/token
 work=$(mktemp -d)
 server=
@@ -84,19 +84,34 @@ version() {
 middle() {
     sort -n | awk -v f="$1" '{a[NR] = $1} END {if (NR) printf f " | " f " | " f, a[int((NR + 1) / 2)], a[1], a[NR]; else printf "- | - | -"}'
 }
+# The median of some ratios and its 95 % interval: between the order statistics that a sign test leaves, so that no distribution is
+# assumed. Fewer than six ratios have none.
+interval() {
+    python3 -c '
+import math, statistics, sys
+ratios = sorted(map(float, sys.stdin))
+count, cut = len(ratios), 0
+while count and 2 * sum(math.comb(count, k) for k in range(cut + 1)) / 2**count <= 0.05:
+    cut += 1
+if not ratios:
+    print("- | -")
+else:
+    low, high = (f"{ratios[cut - 1]:.2f}", f"{ratios[count - cut]:.2f}") if cut else ("-", "-")
+    print(f"{statistics.median(ratios):.2f} × | {low} to {high}")'
+}
 {
     echo "# Comparison of load generators"
     echo
     echo "Written by \`benches/peers.sh $rounds $seconds\` on $(date -u +%Y-%m-%d). $(grep -m1 'model name' /proc/cpuinfo | cut -d: -f2 | xargs), $(nproc) cores, Linux $(uname -r)."
     echo
-    echo "Server (\`benches/peer_server.rs\`) on core 0, client on core 1, $connections connections, POST of $(wc -c < "$work/body") bytes, responses of about 850 bytes. There are $rounds rounds of $seconds s per tool. Each run of a tool is paired with a run of vouch, alternately before and after it. The rates are responses per second; the ratio is the median over the pairs."
+    echo "Server (\`benches/peer_server.rs\`) on core 0, client on core 1, $connections connections, POST of $(wc -c < "$work/body") bytes, responses of about 850 bytes. There are $rounds rounds of $seconds s per tool. Each run of a tool is paired with a run of vouch, alternately before and after it. The rates are responses per second; the ratio is the median over the pairs, with its 95 % interval."
     echo "vouch parses and checks every response (JSON, both tokens, lifetime, rotation, user and issuer in the access token, no duplicate token) and records full histograms; wrk, ab, hey, h2load and oha check the status at most."
     echo
-    echo "| tool | version | median rate | lowest | highest | vouch / tool | lowest | highest |"
-    echo "|---|---|---|---|---|---|---|---|"
+    echo "| tool | version | median rate | lowest | highest | vouch / tool | 95 % interval |"
+    echo "|---|---|---|---|---|---|---|"
     for tool in vouch "${peers[@]}"; do
         spread=$(awk -v t="$tool" '$3 == t {print $4}' "$work/rates" | middle %d)
-        ratio=$(awk -v t="$tool" '$2 == t {r[$1, $3] = $4} END {for (n = 1; n <= '"$rounds"'; n++) if (r[n, t] > 0) print r[n, "vouch"] / r[n, t]}' "$work/rates" | middle "%.2f ×")
+        ratio=$(awk -v t="$tool" '$2 == t {r[$1, $3] = $4} END {for (n = 1; n <= '"$rounds"'; n++) if (r[n, t] > 0) print r[n, "vouch"] / r[n, t]}' "$work/rates" | interval)
         echo "| $tool | $(version "$tool") | $spread | $ratio |"
     done
     if ((${#missing[@]})); then echo; echo "Not installed: ${missing[*]}."; fi
