@@ -210,8 +210,8 @@ mod tests {
         let page = record(faulty()).html();
         assert!(page.contains("5% of the &lt;b&gt;answers") && !page.contains("<b>answers"), "{page}");
         assert!(page.contains("40 reuse detections<br>→ 40 installations signed out"), "{page}");
-        // Of the two faults one has no duration; three plots are over time.
-        assert_eq!(page.matches("class=\"tinted\"").count(), 3);
+        // Of the two faults one has no duration; four plots are over time.
+        assert_eq!(page.matches("class=\"tinted\"").count(), 4);
         assert!(page.contains("The tinted parts are faults."), "{page}");
         let page = record(steady()).html();
         assert!(!page.contains("<h2>Faults") && !page.contains("class=\"tinted\""), "{page}");
