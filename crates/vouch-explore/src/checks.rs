@@ -9,7 +9,6 @@ use hyper::header::CACHE_CONTROL;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use vouch_runner::invariant::Evidence;
-use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::ExchangeOutcome;
 use vouch_sim::wire::encodings::holds_id;
 use vouch_spec::profile::IdpCall as AuthCall;
@@ -120,22 +119,12 @@ impl InProcess {
         let items = items(&self.disk);
         let (redactor, watch) = (&self.redactor, &mut self.watch);
         let breach = self.network.transcript.read(|exchanges| {
-            let mode = ClockMode::Virtual;
-            let (sdk, items, written) = (&sdk, &items, "");
-            let token_storage = &[Area::Secure];
-            let idle = true;
             let evidence = Evidence {
-                redactor,
-                mode,
-                exchanges,
-                preflights: &[],
-                numbers: None,
-                written,
-                items,
-                token_storage,
-                sdk,
+                items: &items,
+                token_storage: &[Area::Secure],
                 calls,
-                idle,
+                idle: true,
+                ..Evidence::of_traffic(redactor, &sdk, exchanges)
             };
             watch.after_step(&evidence).into_iter().next()
         });

@@ -43,7 +43,24 @@ pub struct Evidence<'a> {
     pub idle: bool,
 }
 
-impl Evidence<'_> {
+impl<'a> Evidence<'a> {
+    /// What traffic alone shows. The rest is empty; a caller that knows more sets it.
+    pub fn of_traffic(redactor: &'a Redactor, sdk: &'a Observed, exchanges: &'a [Exchange]) -> Self {
+        Self {
+            redactor,
+            mode: ClockMode::Virtual,
+            exchanges,
+            preflights: &[],
+            numbers: None,
+            written: "",
+            items: &[],
+            token_storage: &[],
+            sdk,
+            calls: 1,
+            idle: false,
+        }
+    }
+
     /// The number of an exchange in reports.
     fn number(&self, index: usize) -> usize {
         self.numbers.and_then(|numbers| numbers.get(index).copied()).unwrap_or(index + 1)

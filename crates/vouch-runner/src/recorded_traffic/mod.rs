@@ -154,19 +154,8 @@ fn judge_session(session: &[&RecordedExchange], redactor: &Redactor) -> Vec<Traf
         session.iter().map(|of| Exchange { completed_at: completed_before(of), ..of.exchange.clone() }).collect();
     let numbers: Vec<_> = session.iter().map(|of| of.entry + 1).collect();
     let sdk = Observed { launches: possible_launches(session), ..Observed::default() };
-    let evidence = Evidence {
-        redactor,
-        mode: ClockMode::Real,
-        exchanges: &exchanges,
-        preflights: &[],
-        numbers: Some(&numbers),
-        written: "",
-        items: &[],
-        token_storage: &[],
-        sdk: &sdk,
-        calls: 1,
-        idle: false,
-    };
+    let evidence =
+        Evidence { mode: ClockMode::Real, numbers: Some(&numbers), ..Evidence::of_traffic(redactor, &sdk, &exchanges) };
     let shown = |violation: Violation| {
         let of = |number: &usize| session.iter().find(|of| of.entry + 1 == *number);
         let exchanges = violation.exchanges.iter().filter_map(of).map(|of| shown(of, redactor)).collect();

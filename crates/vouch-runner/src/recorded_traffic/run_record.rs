@@ -10,7 +10,6 @@ use hyper::{HeaderMap, Method, StatusCode};
 use regex::Regex;
 use std::sync::Arc;
 use std::sync::LazyLock;
-use vouch_sim::clock::ClockMode;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
 use vouch_sim::wire::{Exchange, ExchangeOutcome, Link, Party, WireRequest};
 use vouch_spec::profile::Profile;
@@ -50,19 +49,8 @@ fn violations(case: &CaseRecord, profile: &Arc<Profile>) -> Vec<RecordViolation>
     };
     let redactor = Redactor::default();
     case.wire.iter().for_each(|of| note_names(of, &redactor));
-    let evidence = Evidence {
-        redactor: &redactor,
-        mode: ClockMode::Virtual,
-        exchanges: &exchanges,
-        preflights: &[],
-        numbers: None,
-        written: "",
-        items: &[],
-        token_storage: &[],
-        sdk: &Observed::default(),
-        calls: 1,
-        idle: false,
-    };
+    let sdk = Observed::default();
+    let evidence = Evidence::of_traffic(&redactor, &sdk, &exchanges);
     let violation = |of: crate::invariant::Violation| RecordViolation {
         case: String::new(),
         clause: of.clause,

@@ -24,22 +24,7 @@ fn a_long_secret_that_is_split_between_two_checks_of_the_log_is_found() {
     case.redactor.secret(SecretKind::AccessToken, &secret);
     let (begin, end) = secret.split_at(5000);
     let mut check = |written: &str| {
-        let (redactor, mode, sdk) = (&case.redactor, ClockMode::Virtual, &case.sdk);
-        let token_storage = &case.token_storage[..];
-        let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
-        let evidence = Evidence {
-            redactor,
-            mode,
-            exchanges,
-            preflights: &[],
-            numbers: None,
-            written,
-            items,
-            token_storage,
-            sdk,
-            calls,
-            idle,
-        };
+        let evidence = Evidence { written, ..case.evidence() };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     assert_eq!(check(begin), None);
@@ -410,40 +395,13 @@ fn an_item_that_was_visible_once_may_be_deleted() {
     let mut case = EvidenceBuilder::new();
     case.sign_in("ada", 1).call(&[BEARER], 0);
     case.sdk.launches = vec![0, 1];
-    let (redactor, mode, sdk) = (&case.redactor, ClockMode::Virtual, &case.sdk);
-    let token_storage = &case.token_storage[..];
-    let (written, calls, idle, mut state) = ("", 1, true, InvariantState::default());
+    let mut state = InvariantState::default();
     let mut check = |exchanges, items| {
-        let evidence = Evidence {
-            redactor,
-            mode,
-            exchanges,
-            preflights: &[],
-            numbers: None,
-            written,
-            items,
-            token_storage,
-            sdk,
-            calls,
-            idle,
-        };
+        let evidence = Evidence { exchanges, items, ..case.evidence() };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     // While a call is in flight, storage may be between two states.
-    let (exchanges, items) = (&case.exchanges[..], &[][..]);
-    let in_flight = Evidence {
-        redactor,
-        mode,
-        exchanges,
-        preflights: &[],
-        numbers: None,
-        written,
-        items,
-        token_storage,
-        sdk,
-        calls,
-        idle: false,
-    };
+    let in_flight = Evidence { idle: false, ..case.evidence() };
     assert!(InvariantState::default().after_step(&in_flight).is_empty());
     let shown = [Item { area: Area::Secure, key: "session".into(), value: "x".into() }];
     assert_eq!(check(&case.exchanges[..1], &shown), None);

@@ -102,21 +102,19 @@ impl EvidenceBuilder {
         self.violation().map(|violation| violation.clause)
     }
 
-    fn violation(&self) -> Option<Violation> {
-        let evidence = Evidence {
-            redactor: &self.redactor,
-            mode: ClockMode::Virtual,
-            exchanges: &self.exchanges,
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence {
             preflights: &self.preflights,
-            numbers: None,
-            written: "",
             items: &self.items,
             token_storage: &self.token_storage,
-            sdk: &self.sdk,
             calls: self.calls,
             idle: true,
-        };
-        InvariantState::default().after_step(&evidence).into_iter().next()
+            ..Evidence::of_traffic(&self.redactor, &self.sdk, &self.exchanges)
+        }
+    }
+
+    fn violation(&self) -> Option<Violation> {
+        InvariantState::default().after_step(&self.evidence()).into_iter().next()
     }
 }
 
@@ -344,22 +342,7 @@ fn retry_after_applies_to_the_session_that_received_it() {
 fn a_secret_that_is_split_between_two_checks_of_the_log_is_found() {
     let (case, mut state) = (EvidenceBuilder::new(), InvariantState::default());
     let mut check = |written: &str| {
-        let (redactor, mode, sdk) = (&case.redactor, ClockMode::Virtual, &case.sdk);
-        let token_storage = &case.token_storage[..];
-        let (exchanges, items, calls, idle) = (&[][..], &[][..], 1, true);
-        let evidence = Evidence {
-            redactor,
-            mode,
-            exchanges,
-            preflights: &[],
-            numbers: None,
-            written,
-            items,
-            token_storage,
-            sdk,
-            calls,
-            idle,
-        };
+        let evidence = Evidence { written, ..case.evidence() };
         state.after_step(&evidence).into_iter().next().map(|violation| violation.clause)
     };
     assert_eq!(check(&"noise ".repeat(20_000)), None);
