@@ -7,7 +7,6 @@ use super::metrics_probe::{MetricsError, MetricsFrom, MetricsProbe, MetricsSpec}
 use super::system_description::{DescribeError, DescribeSource, SystemDescription};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::mock_cloud::{CloudPolicy, Keys, Lifetimes};
@@ -87,12 +86,8 @@ const HOOK_TIMEOUT: Duration = Duration::from_secs(20);
 pub enum HookError {
     #[error("the target file has no hook `{0}`")]
     Missing(Control),
-    #[error("the hook `{0}` did not end within {limit:?}", limit = HOOK_TIMEOUT)]
-    Timeout(Control),
-    #[error("the hook `{control}` cannot be started: {error}")]
-    NotStarted { control: Control, error: std::io::Error },
-    #[error("the hook `{control}` failed ({status}): {last_line}")]
-    Failed { control: Control, status: ExitStatus, last_line: String },
+    #[error("the hook `{control}` {}", .failure.predicate())]
+    Failed { control: Control, failure: HookFailure },
 }
 
 impl ExternalCloud {
@@ -159,11 +154,7 @@ impl ExternalCloud {
         let ran =
             hook_command::run((program, args), &self.spec.folder, environment.into_iter().chain(vouch), HOOK_TIMEOUT)
                 .await;
-        ran.map(|_| ()).map_err(|error| match error {
-            HookFailure::Timeout(_) => HookError::Timeout(control),
-            HookFailure::NotStarted(error) => HookError::NotStarted { control, error },
-            HookFailure::Failed { status, last_line } => HookError::Failed { control, status, last_line },
-        })
+        ran.map(|_| ()).map_err(|failure| HookError::Failed { control, failure })
     }
 
     /// The environment variables of the target file for its hooks.

@@ -16,13 +16,24 @@ const DRAIN: Duration = Duration::from_millis(200);
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HookFailure {
+pub enum HookFailure {
     #[error("it did not end within {0:?}")]
     Timeout(Duration),
     #[error(transparent)]
     NotStarted(std::io::Error),
     #[error("{status} ({last_line})")]
     Failed { status: ExitStatus, last_line: String },
+}
+
+impl HookFailure {
+    /// What the command did, as a predicate: it follows the name of the command.
+    pub fn predicate(&self) -> String {
+        match self {
+            Self::Timeout(limit) => format!("did not end within {limit:?}"),
+            Self::NotStarted(error) => format!("cannot be started: {error}"),
+            Self::Failed { status, last_line } => format!("failed ({status}): {last_line}"),
+        }
+    }
 }
 
 /// What a command that succeeded has printed.

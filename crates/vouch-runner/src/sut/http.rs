@@ -158,6 +158,11 @@ impl HttpError {
 }
 
 impl HttpCall {
+    /// A GET request of a path, with no headers.
+    pub fn get(path: &str) -> Self {
+        Self { method: hyper::Method::GET, path: path.to_owned(), headers: [].into(), body: None, raw_body: None }
+    }
+
     /// Sends the request to a base URL. The error contains no secret of the request.
     pub async fn send(&self, client: &reqwest::Client, base: &str, timeout: Duration) -> Result<HttpReply, HttpError> {
         let mut request = client.request(self.method.clone(), format!("{base}{}", self.path)).timeout(timeout);

@@ -99,9 +99,7 @@ impl Service {
             return tokio::net::TcpStream::connect(self.address.trim_start_matches("http://")).await.is_ok();
         };
         let (base, path) = if ready.starts_with('/') { (self.address.as_str(), ready) } else { (ready, "") };
-        let call =
-            HttpCall { method: hyper::Method::GET, path: path.into(), headers: [].into(), body: None, raw_body: None };
-        call.send(client, base, Duration::from_secs(1)).await.is_ok_and(|reply| reply.status < 500)
+        HttpCall::get(path).send(client, base, Duration::from_secs(1)).await.is_ok_and(|reply| reply.status < 500)
     }
 
     /// An error with the last part of the service's output.

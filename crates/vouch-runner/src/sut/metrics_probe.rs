@@ -1,7 +1,7 @@
 //! Reads how much CPU and memory a cloud under test uses, and how long its queue is: from its metrics in the Prometheus text
 //! format, or from the processes that Vouch started for it.
 
-use super::hook_command::{self, HookFailure};
+use super::hook_command;
 use super::http::{HttpCall, Template};
 use super::usage::usage;
 use prometheus_parse::{Scrape, Value};
@@ -125,15 +125,8 @@ impl MetricsProbe {
             Probe::Command { words, folder, environment, names } => {
                 let Some((program, args)) = words.split_first() else { return Err(MetricsError::Ended) };
                 let output = hook_command::run((program, args), folder, environment.clone(), TIMEOUT).await;
-                let output = output.map_err(|failure| {
-                    MetricsError::Unreadable(match failure {
-                        HookFailure::Timeout(limit) => format!("`{program}` did not end within {limit:?}"),
-                        HookFailure::NotStarted(error) => format!("`{program}` cannot be started: {error}"),
-                        HookFailure::Failed { status, last_line } => {
-                            format!("`{program}` failed ({status}): {last_line}")
-                        }
-                    })
-                })?;
+                let output = output
+                    .map_err(|failure| MetricsError::Unreadable(format!("`{program}` {}", failure.predicate())))?;
                 MetricsReading::of_text(&output.stdout, names)
             }
             Probe::ProcessGroup(group) => MetricsReading::of_processes(*group),
@@ -147,9 +140,7 @@ fn without_query(url: &str) -> &str {
 }
 
 async fn fetch(client: &reqwest::Client, url: &str) -> Result<String, MetricsError> {
-    let call =
-        HttpCall { method: hyper::Method::GET, path: String::new(), headers: [].into(), body: None, raw_body: None };
-    let reply = call.send(client, url, TIMEOUT).await;
+    let reply = HttpCall::get("").send(client, url, TIMEOUT).await;
     let reply = reply.map_err(|error| MetricsError::Unreadable(format!("{}: {error}", without_query(url))))?;
     if reply.status != 200 {
         return Err(MetricsError::Unreadable(format!("{} answered with status {}", without_query(url), reply.status)));

@@ -1,7 +1,7 @@
 //! What a cloud under test says of itself: its version and the machines that it runs on. A load report needs it, because a
 //! latency means little without them.
 
-use super::hook_command::{self, HookFailure};
+use super::hook_command;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -98,13 +98,8 @@ impl DescribeSource {
             Self::Command(words) => words,
         };
         let Some((program, args)) = words.split_first() else { return Ok(SystemDescription::default()) };
-        let output = hook_command::run((program, args), folder, environment, limit).await.map_err(|failure| {
-            DescribeError(match failure {
-                HookFailure::Timeout(limit) => format!("did not end within {limit:?}"),
-                HookFailure::NotStarted(error) => format!("cannot be started: {error}"),
-                HookFailure::Failed { status, last_line } => format!("failed ({status}): {last_line}"),
-            })
-        })?;
+        let ran = hook_command::run((program, args), folder, environment, limit).await;
+        let output = ran.map_err(|failure| DescribeError(failure.predicate()))?;
         serde_json::from_str(&output.stdout).map_err(|error| {
             DescribeError(format!(
                 "printed no JSON object with version, commit, instances, vcpus, memory, database, region or configuration: {error}"

@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 fn request(path: &str) -> HttpCall {
-    HttpCall { method: hyper::Method::GET, path: path.into(), headers: [].into(), body: None, raw_body: None }
+    HttpCall::get(path)
 }
 
 async fn send(call: &HttpCall, base: &str, timeout: Duration) -> Result<HttpReply, HttpError> {
