@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use vouch_sim::clock::Clock;
+use vouch_sim::wire::{FaultInjector, Link, Party, RecordingProxy, Transcript, Upstream};
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::message::{self, Area, Endpoint, Start, Stop};
-use vouch_spec::protocol::{Capability, ErrorKind, Refusal, SdkMethod};
+use vouch_spec::protocol::{Capability, ErrorKind, Realm, Refusal, SdkMethod};
 
 /// The clock of the device that an SDK is installed on.
 #[async_trait]
@@ -23,6 +25,38 @@ pub trait DeviceClock: Send + Sync + 'static {
     fn now_ms(&self) -> i64;
     /// Ends a wait of the SDK. `background`: no call of the app waits for it.
     async fn sleep(&self, duration: Duration, background: bool);
+}
+
+/// A proxy of an SDK keeps this many exchanges. Nothing reads them.
+const KEPT_EXCHANGES: usize = 2;
+
+/// The addresses that one SDK calls in place of its cloud. They close when this is dropped.
+pub struct SdkAddresses {
+    /// What `start` says of them.
+    pub endpoint: Endpoint,
+    _proxy: RecordingProxy,
+}
+
+impl SdkAddresses {
+    /// Opens an address each for the API and the identity provider of a realm. `upstream` answers the calls to both.
+    ///
+    /// # Errors
+    /// If this machine gives no port.
+    pub async fn open(
+        realm: Realm,
+        clock: Clock,
+        profile: Arc<Profile>,
+        upstream: Arc<dyn Upstream>,
+    ) -> std::io::Result<Self> {
+        let transcript = Transcript::limited(clock.clone(), profile, KEPT_EXCHANGES);
+        let proxy = RecordingProxy::new(transcript, FaultInjector::default(), clock);
+        let mut url = [String::new(), String::new()];
+        for (url, to) in url.iter_mut().zip([Party::Api, Party::Auth]) {
+            *url = format!("http://{}", proxy.open(Link { from: Party::Sdk, to, realm }, upstream.clone()).await?);
+        }
+        let ([api, auth], Realm { environment, region }) = (url, realm);
+        Ok(Self { endpoint: Endpoint { environment, region, api, auth }, _proxy: proxy })
+    }
 }
 
 /// What all installations of one SDK have in common.

@@ -2,7 +2,7 @@
 //!
 //! - `timeline`: what happens to a device. `device`: the device that lives through it.
 //! - `app`: the app with its SDK, `in_process` or in `processes` of its own.
-//! - `network`, `time`: what lies between the SDK and its provider, and the device's clock.
+//! - `network`, `time`: what is between the SDK and its provider, and the device's clock.
 //! - `session`: how the session was last seen, and why it ended. `record`: what came of it all.
 
 mod app;

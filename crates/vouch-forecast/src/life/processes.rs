@@ -10,21 +10,19 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use vouch_runner::installation::{DeviceClock, InstallableSdk, Installation, InstallationError, Killer, SdkRefusal};
+use vouch_runner::installation::{
+    DeviceClock, InstallableSdk, Installation, InstallationError, Killer, SdkAddresses, SdkRefusal,
+};
 use vouch_sim::reference::sdk::SdkError;
 use vouch_sim::reference::sdk::ports::Time;
-use vouch_sim::wire::{FaultInjector, Link, Party, RecordingProxy, Transcript, Upstream, WireRequest, WireResponse};
-use vouch_spec::protocol::message::{Endpoint, Request, Requested, SignIn, Status};
+use vouch_sim::wire::{Link, Upstream, WireRequest, WireResponse};
+use vouch_spec::protocol::message::{Request, Requested, SignIn, Status};
 use vouch_spec::protocol::{SdkMethod, StatusWord};
-
-/// A proxy keeps this many exchanges. Nothing reads them.
-const KEPT_EXCHANGES: usize = 2;
 
 pub(super) struct Processes {
     installation: Installation,
     in_background: bool,
-    /// The addresses that the SDK calls.
-    _proxy: RecordingProxy,
+    _addresses: SdkAddresses,
 }
 
 #[async_trait]
@@ -44,20 +42,12 @@ impl DeviceClock for DeviceTime {
 
 impl Processes {
     pub async fn new(sdk: Arc<InstallableSdk>, network: Arc<DeviceNetwork>) -> Result<Self, InstallationError> {
-        let clock = network.time.clock();
-        let transcript = Transcript::limited(clock.clone(), network.profile.clone(), KEPT_EXCHANGES);
-        let proxy = RecordingProxy::new(transcript, FaultInjector::default(), clock);
         let killer = Killer::default();
-        let mut url = [String::new(), String::new()];
-        for (url, to) in url.iter_mut().zip([Party::Api, Party::Auth]) {
-            let upstream = Disturbed { network: network.clone(), killer: killer.clone() };
-            let link = Link { from: Party::Sdk, to, realm: REALM };
-            *url = format!("http://{}", proxy.open(link, Arc::new(upstream)).await?);
-        }
-        let [api, auth] = url;
-        let endpoint = Endpoint { environment: REALM.environment, region: REALM.region, api, auth };
-        let installation = Installation::with_killer(sdk, network.time.clone(), vec![endpoint], killer)?;
-        Ok(Self { installation, in_background: false, _proxy: proxy })
+        let upstream = Arc::new(Disturbed { network: network.clone(), killer: killer.clone() });
+        let addresses = SdkAddresses::open(REALM, network.time.clock(), network.profile.clone(), upstream).await?;
+        let endpoints = vec![addresses.endpoint.clone()];
+        let installation = Installation::with_killer(sdk, network.time.clone(), endpoints, killer)?;
+        Ok(Self { installation, in_background: false, _addresses: addresses })
     }
 
     pub fn has_process(&self) -> bool {

@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use vouch_runner::installation::{DeviceClock, InstallableSdk, Installation, InstallationError, SdkRefusal};
+use vouch_runner::installation::{
+    DeviceClock, InstallableSdk, Installation, InstallationError, SdkAddresses, SdkRefusal,
+};
 use vouch_runner::sut::{Process, Usage, free_memory, usage};
 use vouch_sim::clock::{Clock, ClockMode};
 use vouch_sim::reference::sdk::ports::Time;
 use vouch_sim::wire::redact::Redactor;
-use vouch_sim::wire::{FaultInjector, Link, Party, RecordingProxy, Transcript, Upstream, WireRequest, WireResponse};
+use vouch_sim::wire::{Link, Party, Upstream, WireRequest, WireResponse};
 use vouch_spec::protocol::message::{Configure, Endpoint, Request, Requested, SetUserId, SignIn};
 use vouch_spec::protocol::{Capability, Realm, SdkMethod};
 use vouch_spec::step::StepResult;
 
-/// A proxy keeps this many exchanges. Nothing reads them.
-const KEPT_EXCHANGES: usize = 2;
 /// This part of the free memory is for processes of the SDK.
 const SHARE_OF_MEMORY: (u64, u64) = (9, 10);
 
@@ -147,8 +147,7 @@ pub struct ProcessApp {
 
 struct Device {
     installation: Installation,
-    /// The addresses that the SDK calls.
-    _proxy: RecordingProxy,
+    _addresses: SdkAddresses,
 }
 
 impl ProcessApp {
@@ -159,18 +158,13 @@ impl ProcessApp {
     pub async fn install(&mut self) -> Result<(), ActionError> {
         self.clock.reset();
         if self.device.is_none() {
-            let proxy = RecordingProxy::new(
-                Transcript::limited(
-                    Clock::new(ClockMode::Real),
-                    self.client.load_target.profile.clone(),
-                    KEPT_EXCHANGES,
-                ),
-                FaultInjector::default(),
-                Clock::new(ClockMode::Real),
-            );
-            let endpoint = open(&proxy, &self.client).await.map_err(InstallationError::from).map_err(failed)?;
-            let installation = Installation::new(self.processes.sdk.clone(), self.clock.clone(), vec![endpoint]);
-            self.device = Some(Device { installation: installation.map_err(failed)?, _proxy: proxy });
+            let target = &self.client.load_target;
+            let (clock, upstream) = (Clock::new(ClockMode::Real), Arc::new(Measured(self.client.clone())));
+            let opened = SdkAddresses::open(target.realm, clock, target.profile.clone(), upstream).await;
+            let addresses = opened.map_err(InstallationError::from).map_err(failed)?;
+            let endpoints = vec![addresses.endpoint.clone()];
+            let installation = Installation::new(self.processes.sdk.clone(), self.clock.clone(), endpoints);
+            self.device = Some(Device { installation: installation.map_err(failed)?, _addresses: addresses });
         }
         let installed = self.installation()?.install_again().await;
         self.note();
@@ -226,19 +220,6 @@ impl ProcessApp {
         let called = self.installation()?.call::<Requested>(SdkMethod::Request, request).await.map_err(failed)?;
         Ok(called.map_or_else(refused, |answer| StepResult::Http { status: answer.status }))
     }
-}
-
-/// Opens the addresses of one SDK.
-async fn open(proxy: &RecordingProxy, client: &Arc<JourneyClient>) -> std::io::Result<Endpoint> {
-    let realm = client.load_target.realm;
-    let mut url = [String::new(), String::new()];
-    for (url, to) in url.iter_mut().zip([Party::Api, Party::Auth]) {
-        let link = Link { from: Party::Sdk, to, realm };
-        let address = proxy.open(link, Arc::new(Measured(client.clone()))).await?;
-        *url = format!("http://{address}");
-    }
-    let [api, auth] = url;
-    Ok(Endpoint { environment: realm.environment, region: realm.region, api, auth })
 }
 
 /// The text of the SDK is left out: it may hold a token of the target's.
