@@ -87,6 +87,8 @@ pub struct Overrides {
     pub protocol: Option<Protocol>,
     pub seed: Option<u64>,
     pub reuse_tokens: bool,
+    /// The share of the arrivals whose calls are traced.
+    pub trace_ratio: f64,
 }
 
 /// The duration of a load that does not say.
@@ -261,7 +263,7 @@ impl LoadFile {
             protocol: overrides.protocol.or(self.protocol).unwrap_or_default(),
             faults: self.faults.iter().filter_map(FaultEntry::resolve).collect(),
             retries: self.retries.unwrap_or(if self.faults.is_empty() { 0 } else { DEFAULT_RETRIES }),
-            trace_ratio: 0.0,
+            trace_ratio: overrides.trace_ratio,
             seed: overrides.seed.or(self.seed).unwrap_or(1),
         };
         load.tokens =

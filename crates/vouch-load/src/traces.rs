@@ -100,20 +100,20 @@ impl Tracer {
         self.sampler.context(call).filter(|_| self.calls.len() < MAX_TRACED)
     }
 
-    /// Keeps a call that has ended. Times are in nanoseconds since the start of the run.
-    pub fn record(&mut self, call: CallNumber, name: &'static str, (sent, ended): (u64, u64), status: Option<u16>) {
+    /// Keeps a call that has ended, if it is traced. Times are in nanoseconds since the start of the run. `failure`: what was wrong
+    /// with the answer.
+    pub fn record(
+        &mut self,
+        call: CallNumber,
+        name: &'static str,
+        (sent, ended): (u64, u64),
+        status: Option<u16>,
+        failure: Option<String>,
+    ) {
         let Some(context) = self.context(call) else { return };
         let (sent, ended) = (Duration::from_nanos(sent), Duration::from_nanos(ended));
         let run_started = self.run_started;
-        self.calls.push(TracedCall { context, name, run_started, sent, ended, status, failure: None });
-    }
-
-    /// Says what was wrong with the call that was kept last.
-    pub fn failed(&mut self, call: CallNumber, why: String) {
-        let context = self.sampler.context(call);
-        if let Some(last) = self.calls.last_mut().filter(|last| Some(last.context) == context) {
-            last.failure = Some(why);
-        }
+        self.calls.push(TracedCall { context, name, run_started, sent, ended, status, failure });
     }
 }
 

@@ -183,6 +183,7 @@ impl Args {
             protocol: self.protocol,
             seed: self.seed,
             reuse_tokens: self.reuse_tokens,
+            trace_ratio: self.otlp.trace_ratio,
         }
     }
 }

@@ -55,11 +55,10 @@ pub(in crate::cli) fn run(args: Args) -> Done {
     };
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
-    let mut load = file
+    let load = file
         .resolve(&args.overrides(), target.rotation(&profile))
         .map_err(|error| CliError::Usage(error.to_string()))?;
     refuse_faults_of_rounds(&args, &load)?;
-    load.trace_ratio = args.otlp.trace_ratio;
     runtime()?.block_on(execute(args, load, target, profile))
 }
 

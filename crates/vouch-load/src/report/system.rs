@@ -3,7 +3,7 @@
 use super::escape::escape;
 use super::html::write_figure;
 use super::plot::{Axis, Plot, PlotLine};
-use super::timeline::TimelinePoint;
+use super::timeline::{MAX_POINTS, TimelinePoint};
 use crate::record::LoadRecord;
 use crate::system::SystemSample;
 use crate::threshold::{short, time};
@@ -13,8 +13,6 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use vouch_spec::text::OutsideText;
 
-/// The most points of a line.
-const MAX_POINTS: usize = 600;
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Results in relation to what the system has and uses.

@@ -79,10 +79,8 @@ impl Scheduler {
         };
         if let Some(tracer) = &mut self.tracer {
             let status = if let RequestOutcome::Response { status, .. } = outcome { Some(*status) } else { None };
-            tracer.record(request.number(), call.name(), (sent, now), status);
-            if let Err((failure, _)) = &check {
-                tracer.failed(request.number(), failure.to_string());
-            }
+            let failure = check.as_ref().err().map(|(failure, _)| failure.to_string());
+            tracer.record(request.number(), call.name(), (sent, now), status, failure);
         }
         if let (Some(fault), Some(injector)) = (used_by, &mut self.injector)
             && injector.report.faults[usize::from(fault)].record_used_token(&check)
