@@ -4,7 +4,6 @@ use super::signals::{INTERRUPTED, stop_on_interrupt};
 use super::stdout::Out;
 use super::{CliError, Done, mutant, runtime, target};
 use crate::{Error, bundled};
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -25,7 +24,7 @@ use vouch_sim::variant;
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::Capability;
-use vouch_spec::protocol::message::{Initialized, SdkName};
+use vouch_spec::protocol::message::SdkName;
 use vouch_spec::text::{Diagnostics, OutsideText, Source};
 
 #[derive(clap::Args)]
@@ -175,18 +174,16 @@ async fn build_of_target(path: &Path) -> Result<(Build, String), CliError> {
              give [sdk] a `command` that speaks the adapter protocol on standard input and output"
         )));
     }
-    let not_ready = |error| TargetError::NotReady { name: name.clone(), error };
-    let Initialized { sdk: SdkName { name: of_build, version, .. }, capabilities, .. } =
-        role.probe(target.deadlines).await.map_err(TargetError::Start)?.map_err(not_ready)?;
-    let claims: BTreeSet<Capability> = capabilities.known.into_iter().collect();
     let profile = target.profile.clone().unwrap_or_else(Profile::junction);
+    let (sdk, SdkName { name: of_build, version, .. }) = InstallableSdk::probe(name, role, &target, profile).await?;
+    let claims = &sdk.claims;
     if !claims.contains(&Capability::Clock) {
         return Err(usage(format!(
             "`{name}` does not claim `clock`: it takes its time from this machine, so a month of its life would take a month. \
              Let its adapter take the time from Vouch (docs/adapter-protocol.md), or use --mutant or --variant for a build like it"
         )));
     }
-    if profile.name == Capability::Gcip.word() && !claims.contains(&Capability::Gcip) {
+    if sdk.profile.name == Capability::Gcip.word() && !claims.contains(&Capability::Gcip) {
         return Err(usage(format!("`{name}` does not claim `gcip`, and the target file has that wire profile")));
     }
     let lacks = [
@@ -202,13 +199,6 @@ async fn build_of_target(path: &Path) -> Result<(Build, String), CliError> {
         OutsideText::line(name),
         path.display()
     );
-    let sdk = InstallableSdk {
-        role: role.clone(),
-        deadlines: target.deadlines,
-        request_timeout: target.request_timeout,
-        profile,
-        claims,
-    };
     Ok((Build { name: name.clone(), sdk: BuildSdk::Processes(Arc::new(sdk)) }, note))
 }
 

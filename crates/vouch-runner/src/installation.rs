@@ -4,6 +4,8 @@
 
 use crate::run::DeviceStorage;
 use crate::sut::{Deadlines, HostCallbacks, LaunchError, LaunchOptions, Process, SdkRole, SutError};
+use crate::target_file::Target;
+use crate::target_setup::TargetError;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -15,7 +17,7 @@ use std::time::Duration;
 use vouch_sim::clock::Clock;
 use vouch_sim::wire::{FaultInjector, Link, Party, RecordingProxy, Transcript, Upstream};
 use vouch_spec::profile::Profile;
-use vouch_spec::protocol::message::{self, Area, Endpoint, Start, Stop};
+use vouch_spec::protocol::message::{self, Area, Endpoint, Initialized, SdkName, Start, Stop};
 use vouch_spec::protocol::{Capability, ErrorKind, Realm, Refusal, SdkMethod};
 
 /// The clock of the device that an SDK is installed on.
@@ -68,6 +70,30 @@ pub struct InstallableSdk {
     pub profile: Arc<Profile>,
     /// What its adapter claims.
     pub claims: BTreeSet<Capability>,
+}
+
+impl InstallableSdk {
+    /// Starts the SDK `name` of a target once, and asks its adapter what it claims. Also returns how it describes itself.
+    ///
+    /// # Errors
+    /// If it does not start, or does not answer as the protocol says.
+    pub async fn probe(
+        name: &str,
+        role: &SdkRole,
+        target: &Target,
+        profile: Arc<Profile>,
+    ) -> Result<(Self, SdkName), TargetError> {
+        let not_ready = |error| TargetError::NotReady { name: name.to_owned(), error };
+        let Initialized { sdk, capabilities, .. } = role.probe(target.deadlines).await?.map_err(not_ready)?;
+        let installable = Self {
+            role: role.clone(),
+            deadlines: target.deadlines,
+            request_timeout: target.request_timeout,
+            profile,
+            claims: capabilities.known.into_iter().collect(),
+        };
+        Ok((installable, sdk))
+    }
 }
 
 /// An error that the SDK returned to its caller.

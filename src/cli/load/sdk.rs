@@ -40,17 +40,9 @@ impl SdkUnderLoad {
                  give [sdk] a `command` that speaks the adapter protocol on standard input and output, or use a target file without [sdk]"
             )));
         }
-        let not_ready = |error| TargetError::NotReady { name: name.clone(), error };
-        let initialized = role.probe(target.deadlines).await.map_err(TargetError::Start)?.map_err(not_ready)?;
-        let sdk = InstallableSdk {
-            role: role.clone(),
-            deadlines: target.deadlines,
-            request_timeout: target.request_timeout,
-            profile,
-            claims: initialized.capabilities.known.into_iter().collect(),
-        };
+        let (sdk, build) = InstallableSdk::probe(name, role, target, profile).await?;
         let processes = Arc::new(SdkProcesses::new(sdk));
-        Ok(Some(Self { processes, name: name.clone(), build: initialized.sdk }))
+        Ok(Some(Self { processes, name: name.clone(), build }))
     }
 
     /// Why the SDK cannot play a journey, if it cannot.
