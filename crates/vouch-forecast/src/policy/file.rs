@@ -104,15 +104,15 @@ impl Reader<'_> {
     }
 
     fn share(&self, share: &Spanned<f64>) -> f64 {
-        self.within(share, 1.0, "a share lies between 0 and 1; 1 % is 0.01")
+        self.within(share, 1.0, "a share is between 0 and 1; 1 % is 0.01")
     }
 
     fn per_day(&self, rate: &Spanned<f64>) -> f64 {
-        self.within(rate, MOST_PER_DAY, &format!("a rate per day lies between 0 and {MOST_PER_DAY}"))
+        self.within(rate, MOST_PER_DAY, &format!("a rate per day is between 0 and {MOST_PER_DAY}"))
     }
 
     fn per_month(&self, rate: &Spanned<f64>) -> f64 {
-        self.within(rate, MOST_PER_MONTH, &format!("a rate per month lies between 0 and {MOST_PER_MONTH}"))
+        self.within(rate, MOST_PER_MONTH, &format!("a rate per month is between 0 and {MOST_PER_MONTH}"))
     }
 
     fn within(&self, number: &Spanned<f64>, most: f64, help: &str) -> f64 {
