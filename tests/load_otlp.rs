@@ -68,6 +68,16 @@ async fn collector(status: u16) -> MockServer {
     server
 }
 
+/// What a collector got at a path.
+async fn bodies(collector: &MockServer, at: &str) -> Vec<u8> {
+    let requests = collector.received_requests().await.expect("recorded");
+    requests.into_iter().filter(|request| request.url.path() == at).flat_map(|request| request.body).collect()
+}
+
+fn has(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_gets_metrics_and_the_spans_of_traced_requests() {
     let cloud = CloudProcess::start(&[]);
@@ -84,17 +94,37 @@ async fn a_collector_gets_metrics_and_the_spans_of_traced_requests() {
     let ids = trace_ids(&sent.lock().expect("no panic"));
     assert!((20..80).contains(&ids.len()), "half of a hundred: {}", ids.len());
     assert!(stderr(&done).contains(&format!("exports, {} spans", ids.len())), "{}", stderr(&done));
-    let requests = collector.received_requests().await.expect("recorded");
-    let bodies = |part: &str| -> Vec<u8> {
-        requests.iter().filter(|request| request.url.path() == part).flat_map(|request| request.body.clone()).collect()
-    };
-    let has = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
-    let (metrics, spans) = (bodies("/v1/metrics"), bodies("/v1/traces"));
+    let (metrics, spans) = (bodies(&collector, "/v1/metrics").await, bodies(&collector, "/v1/traces").await);
     for name in ["vouch.load.responses", "vouch.load.latency", "vouch.load.start_delay", "vouch.load.target"] {
         assert!(has(&metrics, name.as_bytes()), "{name}");
     }
     assert!(ids.iter().all(|id| has(&spans, id)), "each traced request has its span");
     assert!(has(&spans, b"http.response.status_code"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_gets_what_the_system_uses_and_what_faults_led_to() {
+    let collector = collector(200).await;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("load.yaml");
+    let fault = "{from: 500ms, until: 1s, answers: 503}";
+    let text = format!("arrivals: 50/s\nduration: 3s\ninstallations: 50\nfaults:\n  - {fault}\n");
+    std::fs::write(&file, text).expect("writable");
+    let mut load = vouch();
+    load.arg("load").arg(&file).args(["--progress", "off", "--no-record", "--otlp", &collector.uri()]);
+    let done = tokio::task::spawn_blocking(move || load.assert()).await.expect("no panic");
+    assert!(matches!(done.get_output().status.code(), Some(0 | 4)), "{}", stderr(&done));
+    let metrics = bodies(&collector, "/v1/metrics").await;
+    for name in ["vouch.load.fault.hit_calls", "vouch.load.refusals", "500ms to 1s: all calls of exchange and refresh"]
+    {
+        assert!(has(&metrics, name.as_bytes()), "{name}");
+    }
+    assert!(has(&metrics, b"vouch.load.generator.cpu"));
+    // The processes of the mock cloud are measured on Linux only, and have no queue.
+    for name in ["vouch.load.system.cpu", "vouch.load.system.memory"] {
+        assert_eq!(has(&metrics, name.as_bytes()), cfg!(target_os = "linux"), "{name}");
+    }
+    assert!(!has(&metrics, b"vouch.load.system.queue"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -348,7 +348,7 @@ async fn execute(
         // Not before: until the target has answered, an older record stays.
         Ok(()) => match recorder.start(&settings) {
             Ok(()) => {
-                let sampler = system.probe.map(Sampler::start);
+                let sampler = system.probe.map(|probe| Sampler::start(probe, None));
                 let round = runner.run(&stop, &mut on_event).await;
                 if let Some(sampler) = sampler {
                     usage = Some(sampler.finish().await);

@@ -1,8 +1,10 @@
-//! Sends the figures of a load to an OpenTelemetry collector, over OTLP/HTTP: metrics each second while it runs, and the spans of
-//! traced calls at its end.
+//! Sends the figures of a load to an OpenTelemetry collector, over OTLP/HTTP: metrics each second while it runs, and at its end
+//! what faults led to, and the spans of traced calls.
 
+use crate::faults::FAULT_COUNTS;
+use crate::system::SystemSample;
 use crate::traces::TracedCall;
-use crate::{IntervalStats, Round};
+use crate::{FaultReport, IntervalStats, Round};
 use async_trait::async_trait;
 use hyper::body::Bytes;
 use opentelemetry::metrics::{Counter, Gauge, MeterProvider as _};
@@ -35,6 +37,29 @@ pub struct OtlpExporter {
     arrivals: Counter<u64>,
     latency: Gauge<f64>,
     start_delay: Gauge<f64>,
+    generator_cpu: Gauge<f64>,
+    system: SystemGauges,
+}
+
+/// The gauges of what the system under test uses.
+#[derive(Clone)]
+pub struct SystemGauges {
+    cpu: Gauge<f64>,
+    memory: Gauge<f64>,
+    queue: Gauge<f64>,
+}
+
+impl SystemGauges {
+    /// Takes a reading. What it does not have is not sent.
+    pub fn record(&self, sample: &SystemSample) {
+        for (gauge, value) in
+            [(&self.cpu, sample.cpu), (&self.memory, sample.memory_bytes), (&self.queue, sample.queue)]
+        {
+            if let Some(value) = value {
+                gauge.record(value, &[]);
+            }
+        }
+    }
 }
 
 /// What became of the exports.
@@ -141,6 +166,12 @@ impl OtlpExporter {
             arrivals: meter.u64_counter("vouch.load.arrivals").with_unit("{arrival}").build(),
             latency: meter.f64_gauge("vouch.load.latency").with_unit("s").build(),
             start_delay: meter.f64_gauge("vouch.load.start_delay").with_unit("s").build(),
+            generator_cpu: meter.f64_gauge("vouch.load.generator.cpu").with_unit("{cpu}").build(),
+            system: SystemGauges {
+                cpu: meter.f64_gauge("vouch.load.system.cpu").with_unit("{cpu}").build(),
+                memory: meter.f64_gauge("vouch.load.system.memory").with_unit("By").build(),
+                queue: meter.f64_gauge("vouch.load.system.queue").with_unit("{request}").build(),
+            },
             provider,
             spans,
             exports,
@@ -160,11 +191,42 @@ impl OtlpExporter {
             }
         }
         self.start_delay.record(seconds(interval.lag_ns), &[]);
+        self.generator_cpu.record(seconds(interval.cpu_ns), &[]);
+    }
+
+    /// The gauges of the system under test, for whoever reads what it uses.
+    pub fn system_gauges(&self) -> SystemGauges {
+        self.system.clone()
+    }
+
+    /// Takes what faults and retries led to.
+    fn record_faults(&self, report: &FaultReport) {
+        let meter = self.provider.meter("vouch-load");
+        for count in FAULT_COUNTS {
+            let counter = meter.u64_counter(format!("vouch.load.fault.{}", count.name));
+            let counter = counter.with_unit(count.unit).with_description(count.help).build();
+            for fault in &report.faults {
+                counter.add((count.of)(fault), &[KeyValue::new("fault", fault.description.clone())]);
+            }
+        }
+        let retries = &report.retries;
+        let add = |name: &'static str, count: u64, attributes: &[KeyValue]| {
+            meter.u64_counter(name).with_unit("{call}").build().add(count, attributes);
+        };
+        add("vouch.load.retries", retries.retries, &[]);
+        add("vouch.load.given_up_calls", retries.gave_up, &[]);
+        let without = retries.refusals.saturating_sub(retries.with_retry_after);
+        for (has, count) in [(true, retries.with_retry_after), (false, without)] {
+            add("vouch.load.refusals", count, &[KeyValue::new("retry_after", has)]);
+        }
     }
 
     /// Sends the rest, and the spans of the round. Blocks until the collector has answered or the time is over; call it on a
     /// thread where that is allowed.
     pub fn finish(self, round: &Round) -> ExportSummary {
+        if let Some(report) = &round.faults {
+            self.record_faults(report);
+        }
         let _ = self.provider.shutdown_with_timeout(TIMEOUT);
         let scope = InstrumentationScope::builder("vouch-load").with_version(env!("CARGO_PKG_VERSION")).build();
         let (now, wall) = (Instant::now(), SystemTime::now());

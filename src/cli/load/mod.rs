@@ -22,10 +22,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::runtime::Handle;
 use vouch_load::record::{LoadContext, LoadRecord, LoadSettings};
 use vouch_load::report::ProgressDisplay;
-use vouch_load::system::Sampler;
+use vouch_load::system::{Observer, OnSample, SystemSample};
 use vouch_load::{Load, LoadError, LoadFile, ProgressEvent, evaluate};
 use vouch_runner::report::print_stderr;
 use vouch_runner::sut::SystemDescription;
@@ -94,6 +93,11 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         workers(args.ca.as_deref(), &load, &target, profile).await?;
     let settings = LoadSettings::of(&load, context(name, args.target.as_deref(), system.description), None);
     let exporter = args.otlp.connect(&settings)?;
+    let on_sample = exporter.as_ref().map(|exporter| {
+        let gauges = exporter.system_gauges();
+        Arc::new(move |sample: &SystemSample| gauges.record(sample)) as OnSample
+    });
+    let observer = Observer { probe: system.probe, on_sample };
     let work = move || {
         let mut on_event = |event: ProgressEvent<'_>| {
             if let (ProgressEvent::Second(interval), Some(exporter)) = (&event, &exporter) {
@@ -106,10 +110,12 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
         let round = match prepared {
             // Not before: until the target has answered, an older record stays.
             Ok(()) => recorder.start(&settings).map(|()| {
-                let sampler = system.probe.map(Sampler::start);
-                let round = workers.round(&load.arrivals, load.duration, load.warm_up, &stop, &mut on_event);
-                usage = sampler.map(|sampler| Handle::current().block_on(sampler.finish()));
-                round
+                let times = (load.duration, load.warm_up);
+                let observed = observer.round(&mut workers, &load.arrivals, times, &stop, &mut on_event);
+                observed.map(|(round, used)| {
+                    usage = used;
+                    round
+                })
             }),
             Err(error) => Ok(Err(error)),
         };

@@ -16,7 +16,7 @@ mod report;
 pub use file::FaultEntry;
 pub use injector::{Attempt, FaultInjector, Injection, Waiting};
 pub use recovery::Recovery;
-pub use report::{FaultOutcome, FaultReport, RetryOutcome};
+pub use report::{FAULT_COUNTS, FaultCount, FaultOutcome, FaultReport, RetryOutcome};
 
 use super::endpoints::LoadCall;
 use std::fmt;

@@ -80,6 +80,47 @@ pub struct RetryOutcome {
     pub longest_retry_after: Duration,
 }
 
+/// A number of a [`FaultOutcome`], as metrics name it.
+pub struct FaultCount {
+    /// For example `hit_calls`.
+    pub name: &'static str,
+    /// What is counted, as a unit of UCUM: an annotation in braces.
+    pub unit: &'static str,
+    pub help: &'static str,
+    pub of: fn(&FaultOutcome) -> u64,
+}
+
+/// The counts of a fault. Later ones are parts or consequences of earlier ones, so each is a metric of its own: their sum means
+/// nothing.
+pub const FAULT_COUNTS: [FaultCount; 11] = [
+    count("hit_calls", "{call}", "Calls that the fault hit.", |fault| fault.injected),
+    count("retries", "{call}", "Calls that were made again because of the fault.", |fault| fault.retries),
+    count(
+        "used_token_refreshes",
+        "{call}",
+        "Refreshes with a refresh token whose successor the fault took away.",
+        |fault| fault.used_token_refreshes,
+    ),
+    count("accepted_reuses", "{call}", "Refreshes with a used token that the server accepted.", |fault| fault.accepted),
+    count("reuse_refusals", "{call}", "Refreshes with a used token that the server refused.", |fault| {
+        fault.reuse_refusals
+    }),
+    count("signed_out_installations", "{installation}", "Installations that the fault signed out.", |fault| {
+        fault.signed_out
+    }),
+    count("failed_sign_ins", "{call}", "Sign-ins that the fault made fail.", |fault| fault.failed_sign_ins),
+    count("given_up_calls", "{call}", "Calls that had no answer in any attempt.", |fault| fault.gave_up),
+    count("unfinished_calls", "{call}", "Calls that waited for their next attempt when the load ended.", |fault| {
+        fault.unfinished
+    }),
+    count("recovered_calls", "{call}", "Calls that had their answer in a later attempt.", |fault| fault.recovered),
+    count("failed_attempts", "{call}", "Later attempts that failed at the server.", |fault| fault.failures),
+];
+
+const fn count(name: &'static str, unit: &'static str, help: &'static str, of: fn(&FaultOutcome) -> u64) -> FaultCount {
+    FaultCount { name, unit, help, of }
+}
+
 impl FaultReport {
     /// A report of no events yet.
     pub fn new(faults: &[Fault]) -> Self {

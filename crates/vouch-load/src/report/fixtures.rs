@@ -1,11 +1,13 @@
 //! Constructed rounds for the tests of reports.
 
+use super::Exposition;
 use crate::arrivals::Arrivals;
 use crate::record::{LoadContext, LoadRecord, LoadSettings};
 use crate::{
     Failure, FaultOutcome, FaultReport, IntervalStats, LoadFile, Overrides, RetryOutcome, Round, Series, WrongResponse,
     evaluate,
 };
+use prometheus_parse::{Sample, Scrape, Value};
 use std::time::Duration;
 
 /// A round of ten seconds with one series: a thousand good responses of 10 ms.
@@ -94,6 +96,32 @@ pub fn faulty() -> Round {
 
 fn round(series: Vec<(String, Series)>, total: Series, intervals: Vec<IntervalStats>) -> Round {
     Round { intervals, started: 1000, ..Round::new(series, total, Duration::from_secs(10)) }
+}
+
+/// The metrics of a record as a parser of the Prometheus text format reads them. Asserts that each family has a help text and a type,
+/// and that counters, and they alone, end in `_total`.
+pub fn scrape(record: &LoadRecord) -> Scrape {
+    let text = record.metrics(Exposition::Text);
+    let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).expect("metrics");
+    for sample in scrape.samples.iter().filter(|sample| sample.metric.starts_with("vouch_load_")) {
+        let family = ["_sum", "_count"].iter().find_map(|end| sample.metric.strip_suffix(end));
+        let family = family.filter(|family| scrape.docs.contains_key(*family)).unwrap_or(&sample.metric);
+        assert!(scrape.docs.contains_key(family), "no help for {family}");
+        let is_counter = matches!(sample.value, Value::Counter(_));
+        assert_eq!(is_counter, family.ends_with("_total"), "the type of {family}: {:?}", sample.value);
+    }
+    scrape
+}
+
+/// The value of a counter or gauge; `None` if the page does not have it.
+pub fn value_of(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let has = |sample: &&Sample| {
+        sample.metric == name && labels.iter().all(|(label, value)| sample.labels.get(label) == Some(value))
+    };
+    match scrape.samples.iter().find(has)?.value {
+        Value::Counter(value) | Value::Gauge(value) => Some(value),
+        _ => None,
+    }
 }
 
 /// The record of a load with this round.

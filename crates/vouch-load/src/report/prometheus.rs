@@ -1,55 +1,22 @@
 //! The results as metrics, in the Prometheus text format 0.0.4 and in `OpenMetrics` 1.0. Times are in seconds, shares from 0 to 1.
 
+use super::metrics_writer::{Exposition, MetricType, MetricsWriter, unique_labels};
 use crate::record::LoadRecord;
 use crate::threshold::{Metric, Threshold};
 use crate::{Latencies, LoadVerdict, Series};
-use std::fmt::Write;
-use vouch_spec::text::OutsideText;
-
-/// The format. The two differ in type names, in units, and in the end marker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exposition {
-    /// `text/plain; version=0.0.4`.
-    Text,
-    /// `application/openmetrics-text; version=1.0.0`.
-    OpenMetrics,
-}
-
-/// The upper bounds of the buckets: as written, and in nanoseconds.
-const BUCKETS: [(&str, u64); 18] = [
-    ("0.0001", 100_000),
-    ("0.00025", 250_000),
-    ("0.0005", 500_000),
-    ("0.001", 1_000_000),
-    ("0.0025", 2_500_000),
-    ("0.005", 5_000_000),
-    ("0.01", 10_000_000),
-    ("0.025", 25_000_000),
-    ("0.05", 50_000_000),
-    ("0.1", 100_000_000),
-    ("0.25", 250_000_000),
-    ("0.5", 500_000_000),
-    ("1.0", 1_000_000_000),
-    ("2.5", 2_500_000_000),
-    ("5.0", 5_000_000_000),
-    ("10.0", 10_000_000_000),
-    ("30.0", 30_000_000_000),
-    ("60.0", 60_000_000_000),
-];
 
 impl LoadRecord {
     /// The results as metrics.
     pub fn metrics(&self, exposition: Exposition) -> String {
-        let mut writer = MetricsWriter { exposition, out: String::new() };
+        let mut writer = MetricsWriter::new(exposition);
         self.run_metrics(&mut writer);
         self.request_metrics(&mut writer);
         self.latency_metrics(&mut writer);
         self.generator_metrics(&mut writer);
         self.threshold_metrics(&mut writer);
-        if exposition == Exposition::OpenMetrics {
-            writer.out.push_str("# EOF\n");
-        }
-        writer.out
+        self.system_metrics(&mut writer);
+        self.fault_metrics(&mut writer);
+        writer.finish()
     }
 
     fn run_metrics(&self, writer: &mut MetricsWriter) {
@@ -184,15 +151,8 @@ impl LoadRecord {
 
     fn threshold_metrics(&self, writer: &mut MetricsWriter) {
         let results = &self.result.evaluation.thresholds;
-        let mut names: Vec<String> = Vec::new();
-        for results in results {
-            // Two bounds may be equal after rounding, but labels must be unique.
-            let text = results.threshold.to_string();
-            let same = |text: &String| names.contains(text);
-            let numbered = (2..).map(|n| format!("{text} #{n}"));
-            let name = std::iter::once(text.clone()).chain(numbered).find(|text| !same(text)).unwrap_or(text);
-            names.push(name);
-        }
+        // Two bounds may be equal after rounding.
+        let names = unique_labels(results.iter().map(|result| result.threshold.to_string()));
         let named = || names.iter().map(String::as_str).zip(results);
         let label = |name, unit| vec![("threshold", name), ("unit", unit)];
         let passed: Vec<_> =
@@ -241,85 +201,8 @@ fn label_value(value: &impl serde::Serialize) -> String {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum MetricType {
-    Counter,
-    Gauge,
-    Histogram,
-    Info,
-}
-
 /// Selects a histogram of a series.
 type HistogramOf = fn(&Series) -> &Latencies;
-
-type Labels<'l> = [(&'l str, &'l str)];
-
-struct MetricsWriter {
-    exposition: Exposition,
-    out: String,
-}
-
-impl MetricsWriter {
-    /// Starts a metric family. In `OpenMetrics` its name is that of the samples without `_total` or `_info`.
-    fn family(&mut self, name: &str, kind: MetricType, help: &str) {
-        let open = self.exposition == Exposition::OpenMetrics;
-        let (end, label_value) = match kind {
-            MetricType::Counter => (if open { "" } else { "_total" }, "counter"),
-            MetricType::Gauge => ("", "gauge"),
-            MetricType::Histogram => ("", "histogram"),
-            MetricType::Info if open => ("", "info"),
-            MetricType::Info => ("_info", "gauge"),
-        };
-        let _ = writeln!(self.out, "# HELP {name}{end} {help}\n# TYPE {name}{end} {label_value}");
-        if open && name.ends_with("_seconds") {
-            let _ = writeln!(self.out, "# UNIT {name} seconds");
-        }
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, samples: &[(Vec<(&str, &str)>, f64)]) {
-        self.family(name, MetricType::Gauge, help);
-        for (labels, value) in samples {
-            self.sample(name, labels, *value);
-        }
-    }
-
-    fn sample(&mut self, name: &str, labels: &Labels<'_>, value: f64) {
-        self.write(name, labels, None, &value.to_string());
-    }
-
-    fn count(&mut self, name: &str, labels: &Labels<'_>, count: u64) {
-        self.write(name, labels, None, &count.to_string());
-    }
-
-    /// Writes cumulative buckets. The histogram has three significant digits, so a value just above a bound may count below it.
-    fn histogram(&mut self, family: &str, labels: &Labels<'_>, values: &Latencies) {
-        let bucket = format!("{family}_bucket");
-        for (bound, nanoseconds) in BUCKETS {
-            self.write(&bucket, labels, Some(bound), &values.count_between(0, nanoseconds).to_string());
-        }
-        self.write(&bucket, labels, Some("+Inf"), &values.len().to_string());
-        #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
-        let sum = if values.is_empty() { 0.0 } else { values.mean() * values.len() as f64 / 1e9 };
-        self.sample(&format!("{family}_sum"), labels, sum);
-        self.count(&format!("{family}_count"), labels, values.len());
-    }
-
-    fn write(&mut self, name: &str, labels: &Labels<'_>, bound: Option<&str>, value: &str) {
-        let all: Vec<String> = labels
-            .iter()
-            .copied()
-            .chain(bound.map(|bound| ("le", bound)))
-            .map(|(name, value)| format!("{name}=\"{}\"", escape(value)))
-            .collect();
-        let labels = if all.is_empty() { String::new() } else { format!("{{{}}}", all.join(",")) };
-        let _ = writeln!(self.out, "{name}{labels} {value}");
-    }
-}
-
-/// Escapes a label value; the rules are the same in both formats.
-fn escape(value: &str) -> String {
-    OutsideText::block(value).as_str().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
 
 #[cfg(test)]
 mod tests {

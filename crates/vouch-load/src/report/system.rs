@@ -2,50 +2,21 @@
 
 use super::escape::escape;
 use super::html::write_figure;
+use super::metrics_writer::{MetricType, MetricsWriter};
 use super::plot::{Axis, Plot, PlotLine};
 use super::timeline::{MAX_POINTS, TimelinePoint};
 use crate::record::LoadRecord;
-use crate::system::SystemSample;
-use crate::threshold::{short, time};
+use crate::system::{MIB, SystemFigures, SystemSample};
 use console::Style;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use vouch_spec::text::OutsideText;
 
-const MIB: f64 = 1024.0 * 1024.0;
-
-/// Results in relation to what the system has and uses.
-struct Figures {
-    /// Average and highest CPU after the warm-up, in processors.
-    mean_cpu: Option<f64>,
-    highest_cpu: Option<f64>,
-    highest_memory: Option<f64>,
-    highest_queue: Option<f64>,
-    vcpus: Option<f64>,
-    /// Good responses per second and vCPU.
-    rate_per_vcpu: Option<f64>,
-    /// The CPU time of a good response, in nanoseconds.
-    cpu_per_response: Option<f64>,
-}
-
 impl LoadRecord {
-    fn system_figures(&self) -> Figures {
-        let (round, warm_up) = (&self.result.round, self.settings.warm_up.as_secs_f64());
-        let rate = round.total.figures(round.seconds()).rate;
-        let usage = self.result.system.as_ref();
-        let highest = |of: fn(&SystemSample) -> Option<f64>| usage.and_then(|usage| usage.highest(warm_up, of));
-        let mean_cpu = usage.and_then(|usage| usage.mean_cpu(warm_up));
+    fn system_figures(&self) -> SystemFigures {
         let vcpus = self.settings.system.as_ref().and_then(|system| system.usable_vcpus());
-        Figures {
-            mean_cpu,
-            highest_cpu: highest(|sample| sample.cpu),
-            highest_memory: highest(|sample| sample.memory_bytes),
-            highest_queue: highest(|sample| sample.queue),
-            vcpus,
-            rate_per_vcpu: vcpus.map(|vcpus| rate / vcpus),
-            cpu_per_response: mean_cpu.filter(|_| rate > 0.0).map(|cpu| cpu / rate * 1e9),
-        }
+        SystemFigures::of(&self.result.round, self.result.system.as_ref(), self.settings.warm_up, vcpus)
     }
 
     /// The lines of the summary.
@@ -70,13 +41,75 @@ impl LoadRecord {
         if self.settings.system.is_none() && self.result.system.is_none() {
             return Value::Null;
         }
+        let mut report = self.system_figures().json();
+        report["description"] = json!(self.settings.system);
+        report["usage"] = json!(self.result.system);
+        report
+    }
+
+    /// The families of the metrics; none of a system that is not known.
+    pub(super) fn system_metrics(&self, writer: &mut MetricsWriter) {
+        if let Some(system) = &self.settings.system {
+            writer.family("vouch_load_system", MetricType::Info, "What the system under test says of itself.");
+            let text = |value: &Option<String>| value.clone().unwrap_or_default();
+            let labels = [
+                ("version", text(&system.version)),
+                ("commit", text(&system.commit)),
+                ("instances", system.instances.map_or_else(String::new, |count| count.to_string())),
+                ("memory", text(&system.memory)),
+                ("database", text(&system.database)),
+                ("region", text(&system.region)),
+            ];
+            writer.sample(
+                "vouch_load_system_info",
+                &labels.each_ref().map(|(name, value)| (*name, value.as_str())),
+                1.0,
+            );
+        }
         let figures = self.system_figures();
-        json!({
-            "description": self.settings.system,
-            "cpuMean": figures.mean_cpu, "cpuMax": figures.highest_cpu, "memoryBytesMax": figures.highest_memory,
-            "queueMax": figures.highest_queue, "ratePerVcpu": figures.rate_per_vcpu,
-            "cpuPerGoodResponse": figures.cpu_per_response, "usage": self.result.system,
-        })
+        for (name, help, value) in [
+            ("vouch_load_system_vcpus", "The virtual CPUs of all instances of the system under test.", figures.vcpus),
+            (
+                "vouch_load_system_mean_cpu_processors",
+                "Average CPU of the system under test after the warm-up; 1 is one busy processor.",
+                figures.mean_cpu,
+            ),
+            (
+                "vouch_load_system_max_cpu_processors",
+                "Highest CPU of the system under test in a second after the warm-up.",
+                figures.highest_cpu,
+            ),
+            (
+                "vouch_load_system_max_memory_bytes",
+                "Highest memory of the system under test after the warm-up.",
+                figures.highest_memory,
+            ),
+            (
+                "vouch_load_system_max_queue_requests",
+                "Most requests that waited in the system under test after the warm-up.",
+                figures.highest_queue,
+            ),
+            (
+                "vouch_load_system_good_per_second_and_vcpu",
+                "Good responses per second of measured time and vCPU.",
+                figures.rate_per_vcpu,
+            ),
+            (
+                "vouch_load_system_cpu_per_good_response_seconds",
+                "CPU time of the system under test for a good response.",
+                figures.cpu_per_response.map(|nanoseconds| nanoseconds / 1e9),
+            ),
+        ] {
+            writer.optional_gauge(name, help, value);
+        }
+        if let Some(usage) = &self.result.system {
+            let name = "vouch_load_system_readings";
+            writer.family(name, MetricType::Counter, "Readings of what the system under test uses, by outcome.");
+            let good = u64::try_from(usage.samples.len()).unwrap_or(u64::MAX);
+            for (outcome, count) in [("good", good), ("failed", usage.failed)] {
+                writer.count("vouch_load_system_readings_total", &[("outcome", outcome)], count);
+            }
+        }
     }
 
     /// The table of the HTML page.
@@ -150,32 +183,10 @@ impl LoadRecord {
     }
 }
 
-impl Figures {
-    /// Names and values for readers.
-    fn facts(&self) -> Vec<(String, String)> {
-        let of_vcpus = |cpu: f64| {
-            self.vcpus.map_or_else(String::new, |vcpus| format!(" ({:.0}% of {vcpus} vCPUs)", cpu / vcpus * 100.0))
-        };
-        let cpu = self.mean_cpu.zip(self.highest_cpu);
-        [
-            (
-                "CPU",
-                cpu.map(|(mean, highest)| format!("mean {mean:.2}{}, highest {highest:.2} processors", of_vcpus(mean))),
-            ),
-            ("CPU time of a good response", self.cpu_per_response.map(time)),
-            ("memory", self.highest_memory.map(|bytes| format!("highest {:.0} MiB", bytes / MIB))),
-            ("queue", self.highest_queue.map(|queue| format!("highest {}", short(queue)))),
-            ("good/s per vCPU", self.rate_per_vcpu.map(short)),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{record, steady};
+    use super::super::Exposition;
+    use super::super::fixtures::{record, scrape, steady, value_of};
     use crate::record::LoadRecord;
     use crate::system::{SystemSample, SystemUsage};
     use vouch_runner::sut::SystemDescription;
@@ -217,6 +228,33 @@ mod tests {
         assert!(page.contains("<h2>System under test</h2>") && page.contains("&lt;b&gt;2.1&lt;/b&gt;"), "{page}");
         assert!(page.contains("metrics at &lt;here&gt;") && page.contains("Queue of the system under test"), "{page}");
         assert_eq!(page.matches("class=\"plot\"").count(), 7);
+    }
+
+    #[test]
+    fn the_metrics_have_what_the_system_has_and_uses_in_base_units() {
+        let mut record = described();
+        if let Some(system) = &mut record.settings.system {
+            system.version = Some("2.1".into());
+        }
+        let metrics = scrape(&record);
+        for (name, expected) in [
+            ("vouch_load_system_vcpus", 4.0),
+            ("vouch_load_system_mean_cpu_processors", 2.0),
+            ("vouch_load_system_max_cpu_processors", 2.0),
+            ("vouch_load_system_max_memory_bytes", 3e8),
+            ("vouch_load_system_max_queue_requests", 4.0),
+            ("vouch_load_system_good_per_second_and_vcpu", 25.0),
+            ("vouch_load_system_cpu_per_good_response_seconds", 0.02),
+        ] {
+            assert_eq!(value_of(&metrics, name, &[]), Some(expected), "{name}");
+        }
+        assert_eq!(value_of(&metrics, "vouch_load_system_readings_total", &[("outcome", "good")]), Some(10.0));
+        assert_eq!(value_of(&metrics, "vouch_load_system_info", &[("version", "2.1")]), Some(1.0));
+        let open = record.metrics(Exposition::OpenMetrics);
+        assert!(open.contains("# UNIT vouch_load_system_max_memory_bytes bytes\n"), "{open}");
+        // What is not known has no samples, not even of zero.
+        let unknown = super::super::fixtures::record(steady());
+        assert!(!unknown.metrics(Exposition::Text).contains("vouch_load_system"));
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! The system under test during a load: what it says of itself, and the CPU, memory and queue that it uses, measured each second
 //! beside the latency.
 
+mod figures;
+mod observer;
 mod sampler;
 mod usage;
 
-pub use sampler::Sampler;
+pub use figures::{MIB, SystemFigures};
+pub use observer::Observer;
+pub use sampler::{OnSample, Sampler};
 pub use usage::{SystemSample, SystemUsage};
 
 use vouch_runner::sut::{MetricsProbe, SystemDescription};

@@ -1,6 +1,7 @@
 //! Reads the metrics of the system under test while the load runs.
 
-use super::usage::SystemUsage;
+use super::usage::{SystemSample, SystemUsage};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -14,6 +15,9 @@ const MAX_READINGS: usize = 7200;
 
 /// A last reading sooner after the one before is left out: the clock of CPU time ticks only each 10 ms.
 const MIN_LAST_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Gets each sample as soon as it is read.
+pub type OnSample = Arc<dyn Fn(&SystemSample) + Send + Sync>;
 
 /// Reads metrics from the start of a load until it is finished. Dropped, it ends without a result.
 pub struct Sampler {
@@ -60,10 +64,10 @@ impl Readings {
 
 impl Sampler {
     /// Starts to read, on the current tokio runtime, when the load starts.
-    pub fn start(probe: MetricsProbe) -> Self {
+    pub fn start(probe: MetricsProbe, on_sample: Option<OnSample>) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let source = probe.source();
-        Self { source, started: Instant::now(), stop, task: tokio::spawn(read_until(probe, stopped)) }
+        let (source, started) = (probe.source(), Instant::now());
+        Self { source, started, stop, task: tokio::spawn(read_until(probe, started, on_sample, stopped)) }
     }
 
     /// Reads a last time, when the load has ended. Returns what was read since it started.
@@ -74,7 +78,12 @@ impl Sampler {
     }
 }
 
-async fn read_until(probe: MetricsProbe, mut stopped: oneshot::Receiver<()>) -> Readings {
+async fn read_until(
+    probe: MetricsProbe,
+    started: Instant,
+    on_sample: Option<OnSample>,
+    mut stopped: oneshot::Receiver<()>,
+) -> Readings {
     let mut readings = Readings::default();
     let mut every = INTERVAL;
     let mut ticks = interval(every);
@@ -89,7 +98,12 @@ async fn read_until(probe: MetricsProbe, mut stopped: oneshot::Receiver<()>) -> 
         if is_last && last.is_some_and(|at| at.elapsed() < MIN_LAST_INTERVAL) {
             return readings;
         }
-        readings.add(probe.read().await);
+        let read = probe.read().await;
+        let is_good = read.is_ok();
+        readings.add(read);
+        if let (true, Some(on_sample), [.., before, last]) = (is_good, &on_sample, &readings.all[..]) {
+            on_sample(&SystemSample::between(before, last, started));
+        }
         if is_last {
             return readings;
         }

@@ -4,6 +4,7 @@ use super::sampler::Readings;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
+use vouch_runner::sut::MetricsReading;
 
 /// One moment of the load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,22 +36,29 @@ pub struct SystemUsage {
     pub first_error: Option<String>,
 }
 
-impl SystemUsage {
-    /// The samples since the start of the load. CPU is the growth since the reading before, so the first reading gives none.
-    pub(super) fn of(source: String, readings: Readings, started: Instant) -> Self {
-        let mut samples = Vec::new();
-        for pair in readings.all.windows(2) {
-            let ((before, earlier), (at, reading)) = (&pair[0], &pair[1]);
-            let seconds = at.duration_since(*before).as_secs_f64();
-            // A counter that shrinks belongs to a process that was started anew.
-            let grown = earlier.cpu_seconds.zip(reading.cpu_seconds).map(|(earlier, now)| now - earlier);
-            samples.push(SystemSample {
-                at: rounded(at.duration_since(started).as_secs_f64()),
-                cpu: grown.filter(|grown| *grown >= 0.0 && seconds > 0.0).map(|grown| rounded(grown / seconds)),
-                memory_bytes: reading.memory_bytes.map(f64::round),
-                queue: reading.queue.map(rounded),
-            });
+impl SystemSample {
+    /// The sample of a reading; `started` is the start of the load. CPU is the growth since the reading before.
+    pub(super) fn between(
+        (before, earlier): &(Instant, MetricsReading),
+        (at, reading): &(Instant, MetricsReading),
+        started: Instant,
+    ) -> Self {
+        let seconds = at.duration_since(*before).as_secs_f64();
+        // A counter that shrinks belongs to a process that was started anew.
+        let grown = earlier.cpu_seconds.zip(reading.cpu_seconds).map(|(earlier, now)| now - earlier);
+        Self {
+            at: rounded(at.duration_since(started).as_secs_f64()),
+            cpu: grown.filter(|grown| *grown >= 0.0 && seconds > 0.0).map(|grown| rounded(grown / seconds)),
+            memory_bytes: reading.memory_bytes.map(f64::round),
+            queue: reading.queue.map(rounded),
         }
+    }
+}
+
+impl SystemUsage {
+    /// The samples since the start of the load. The first reading gives none, because CPU is a growth.
+    pub(super) fn of(source: String, readings: Readings, started: Instant) -> Self {
+        let samples = readings.all.windows(2).map(|pair| SystemSample::between(&pair[0], &pair[1], started)).collect();
         Self { source, samples, failed: readings.failed, first_error: readings.first_error }
     }
 
@@ -96,7 +104,6 @@ fn rounded(value: f64) -> f64 {
 mod tests {
     use super::*;
     use std::time::Duration;
-    use vouch_runner::sut::MetricsReading;
 
     /// Readings a second apart, of this CPU time; the load starts with the first one.
     fn usage(cpu_seconds: &[f64]) -> SystemUsage {
