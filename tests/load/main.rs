@@ -5,6 +5,7 @@ mod common;
 mod faults;
 mod http2;
 mod max_rate;
+mod system_usage;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -30,14 +30,8 @@ pub fn generator_limits(load: &Load, round: &Round) -> Vec<String> {
             time(too_late as f64)
         ));
     }
-    let mut busy: Vec<u64> = round
-        .intervals
-        .iter()
-        .filter(|interval| interval.started > 0)
-        .map(|interval| interval.cpu_ns / 10_000_000)
-        .collect();
-    busy.sort_unstable();
-    let median = busy.get(busy.len() / 2).copied().unwrap_or(0);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
+    let median = round.busiest_thread().map_or(0, |share| (share * 100.0) as u64);
     if median >= BUSY_PERCENT && round.intervals.len() > 1 {
         let (busy, help) = if load.journeys.is_empty() {
             let busy = format!("the busiest thread of the generator used {median}% of its core");

@@ -12,6 +12,8 @@ pub struct RoundSample {
     pub p99: f64,
     /// Good responses per second.
     pub rate: f64,
+    /// The CPU time of the system under test for a good response, in nanoseconds; `None` if it is not known.
+    pub cpu_per_response: Option<f64>,
 }
 
 /// A metric that is compared. A ratio above one means slower.
@@ -22,6 +24,8 @@ pub enum ComparedMetric {
     P99,
     /// The time per response: the inverse of the rate.
     Rate,
+    /// The CPU time of the system under test for a good response.
+    CpuTime,
 }
 
 impl ComparedMetric {
@@ -31,6 +35,7 @@ impl ComparedMetric {
             ComparedMetric::Mean => "mean",
             ComparedMetric::P99 => "p99",
             ComparedMetric::Rate => "rate",
+            ComparedMetric::CpuTime => "cpu",
         }
     }
 
@@ -40,6 +45,7 @@ impl ComparedMetric {
             ComparedMetric::Mean => sample.mean,
             ComparedMetric::P99 => sample.p99,
             ComparedMetric::Rate => 1.0 / sample.rate,
+            ComparedMetric::CpuTime => sample.cpu_per_response.unwrap_or(f64::NAN),
         }
     }
 }
@@ -121,7 +127,7 @@ mod tests {
         let mut random = SmallRng::seed_from_u64(seed);
         let mut sample = |factor: f64| {
             let mut one = || 1e6 * factor * (1.0 + noise * (random.random::<f64>() * 2.0 - 1.0));
-            RoundSample { p50: one(), mean: one(), p99: 3.0 * one(), rate: 1e12 / one() }
+            RoundSample { p50: one(), mean: one(), p99: 3.0 * one(), rate: 1e12 / one(), cpu_per_response: None }
         };
         (0..count).map(|_| (sample(1.0), sample(slower))).collect()
     }

@@ -2,10 +2,12 @@
 
 use super::arrivals::Arrivals;
 use super::compare::{ComparedMetric, MetricComparison, RoundSample, compare};
+use super::cpu_comparison::{CpuComparison, CpuOfRounds};
 use super::max_rate::MaxRateSearch;
 use super::measure::Series;
 use super::plan::Load;
 use super::round::Round;
+use super::system::{Observer, SystemUsage};
 use super::verdict::{Evaluation, LoadVerdict, evaluate};
 use super::workers::{LoadError, ProgressEvent, Workers};
 use std::collections::BTreeMap;
@@ -18,10 +20,21 @@ pub struct Comparison {
     pub evaluation: Evaluation,
     pub pairs: Vec<(RoundSample, RoundSample)>,
     pub compared: Vec<MetricComparison>,
+    /// The CPU time of a good response. It does not decide the comparison.
+    pub cpu: CpuComparison,
     /// Why the rounds cannot be compared, if they cannot.
     pub unsound_reason: Option<String>,
 }
 
+/// A build in a comparison: the workers that load it, and what reads meanwhile what it uses.
+pub struct Build<'b> {
+    pub workers: &'b mut Workers,
+    pub observer: &'b Observer,
+}
+
+/// What reports call the two builds.
+const BASELINE: &str = "the baseline";
+const NEW_BUILD: &str = "the new build";
 /// A rate of good responses that is lower than the arrival rate by more than this share has fallen behind.
 const MAX_SHORTFALL: f64 = 0.02;
 /// The shortest duration of a round.
@@ -31,8 +44,8 @@ const MAX_ERROR_SHARE: f64 = 0.01;
 
 /// Measures both builds in interleaved rounds. The first pair is a warm-up: only its wrong responses count.
 pub fn compare_builds(
-    baseline: &mut Workers,
-    new: &mut Workers,
+    mut baseline: Build<'_>,
+    mut new: Build<'_>,
     load: &Load,
     rounds: u32,
     stop: &AtomicBool,
@@ -41,7 +54,7 @@ pub fn compare_builds(
     let duration = round_duration(load, rounds);
     let (mut pairs, mut unsound_reason, mut merged_new, mut wrong_responses) =
         (Vec::new(), None, None::<Round>, BTreeMap::new());
-    let mut ignore = |_: ProgressEvent<'_>| {};
+    let mut cpu = (CpuOfRounds::new(BASELINE, baseline.observer), CpuOfRounds::new(NEW_BUILD, new.observer));
     for pair in 0..=rounds {
         if stop.load(Ordering::Relaxed) {
             return Err(LoadError { interrupted: true, ..LoadError::new("interrupted") });
@@ -51,23 +64,27 @@ pub fn compare_builds(
             done: u64::from(pair),
             of: u64::from(rounds) + 1,
         });
-        let mut run_round =
-            |workers: &mut Workers| workers.round(&load.arrivals, duration, Duration::ZERO, stop, &mut ignore);
+        let run_round = |build: &mut Build<'_>| {
+            let times = (duration, Duration::ZERO);
+            build.observer.round(build.workers, &load.arrivals, times, stop, &mut |_| {})
+        };
         // The order alternates, so that neither build has an advantage.
         let (first, second) = if pair % 2 == 0 {
-            let first = run_round(baseline)?;
-            (first, run_round(new)?)
+            let first = run_round(&mut baseline)?;
+            (first, run_round(&mut new)?)
         } else {
-            let second = run_round(new)?;
-            (run_round(baseline)?, second)
+            let second = run_round(&mut new)?;
+            (run_round(&mut baseline)?, second)
         };
+        let ((first, first_usage), (second, second_usage)) = (first, second);
         if pair == 0 {
             let wrong = second.total.failures.into_iter().filter(|(failure, _)| failure.is_wrong());
             wrong_responses = wrong.collect();
             continue;
         }
-        unsound_reason = unsound_reason.or(unsound("the baseline", &first)).or(unsound("the new build", &second));
-        pairs.push((sample(&first), sample(&second)));
+        unsound_reason = unsound_reason.or(unsound(BASELINE, &first)).or(unsound(NEW_BUILD, &second));
+        let cpu_per_response = (cpu.0.add(&first, first_usage.as_ref()), cpu.1.add(&second, second_usage.as_ref()));
+        pairs.push((sample(&first, cpu_per_response.0), sample(&second, cpu_per_response.1)));
         match &mut merged_new {
             None => merged_new = Some(second),
             Some(all) => all.merge(&second),
@@ -87,6 +104,7 @@ pub fn compare_builds(
     Ok(Comparison {
         evaluation: evaluate(load, &merged_new),
         compared: compare(&pairs, measures),
+        cpu: CpuComparison::of(&cpu.0, &cpu.1, &pairs),
         pairs,
         unsound_reason,
     })
@@ -111,10 +129,11 @@ fn unsound(who: &str, round: &Round) -> Option<String> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
-fn sample(round: &Round) -> RoundSample {
+fn sample(round: &Round, cpu_per_response: Option<f64>) -> RoundSample {
     let latency = &round.total.latency;
     let at = |quantile: f64| latency.value_at_quantile(quantile) as f64;
-    RoundSample { p50: at(0.5), mean: latency.mean(), p99: at(0.99), rate: round.total.figures(round.seconds()).rate }
+    let rate = round.total.figures(round.seconds()).rate;
+    RoundSample { p50: at(0.5), mean: latency.mean(), p99: at(0.99), rate, cpu_per_response }
 }
 
 /// One round of a search for the highest rate.
@@ -124,11 +143,19 @@ pub struct RateTrial {
     pub verdict: LoadVerdict,
     /// The rate of good responses was lower than the arrival rate.
     pub fell_behind: bool,
+    /// What the system under test used meanwhile, where that could be read.
+    pub usage: Option<SystemUsage>,
+}
+
+impl RateTrial {
+    pub fn has_passed(&self) -> bool {
+        self.verdict == LoadVerdict::Passed && !self.fell_behind
+    }
 }
 
 /// Finds the highest rate that passes the thresholds. Each rate is held for the duration of the load.
 pub fn find_max_rate(
-    workers: &mut Workers,
+    Build { workers, observer }: Build<'_>,
     load: &Load,
     (start, most): (f64, f64),
     stop: &AtomicBool,
@@ -137,17 +164,17 @@ pub fn find_max_rate(
     let (mut search, mut all) = (MaxRateSearch::new(start, most), Vec::new());
     while let Some(rate) = search.next_rate().filter(|_| !stop.load(Ordering::Relaxed)) {
         let arrivals = Arrivals::Constant(rate);
-        let round = workers.round(&arrivals, load.duration, load.warm_up, stop, &mut |_| {})?;
+        let times = (load.duration, load.warm_up);
+        let (round, usage) = observer.round(workers, &arrivals, times, stop, &mut |_| {})?;
         let verdict = evaluate(&Load { arrivals, ..load.clone() }, &round).verdict;
         // Beyond the capacity of server or generator the backlog grows: such a rate does not count as passed.
         // A rate is counted in whole responses.
         let least = (1.0 - MAX_SHORTFALL) * rate - 1.0 / round.seconds().max(1e-9);
         let fell_behind = round.total.figures(round.seconds()).rate < least;
-        search.record(rate, verdict == LoadVerdict::Passed && !fell_behind);
-        all.push(RateTrial { rate, round, verdict, fell_behind });
-        if let Some(trial) = all.last() {
-            on_trial(trial);
-        }
+        let trial = RateTrial { rate, round, verdict, fell_behind, usage };
+        search.record(rate, trial.has_passed());
+        on_trial(&trial);
+        all.push(trial);
     }
     Ok((search, all))
 }

@@ -340,6 +340,15 @@ impl Round {
         total.into_iter().chain(self.series.iter().filter(move |(known, _)| is_it(known)).map(|(_, series)| series))
     }
 
+    /// The share of its core, from 0 to 1, that the busiest thread of the generator used: the median of the seconds with arrivals.
+    pub fn busiest_thread(&self) -> Option<f64> {
+        let busy = self.intervals.iter().filter(|interval| interval.started > 0).map(|interval| interval.cpu_ns);
+        let mut busy: Vec<u64> = busy.collect();
+        busy.sort_unstable();
+        #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
+        busy.get(busy.len() / 2).map(|nanoseconds| *nanoseconds as f64 / 1e9)
+    }
+
     /// The measured time in seconds.
     pub fn seconds(&self) -> f64 {
         self.measured.as_secs_f64()

@@ -1,8 +1,7 @@
-//! `vouch load --baseline` and `vouch load --find-max-rate`: loads with several rounds.
+//! `vouch load --baseline`: compares two builds in alternating rounds.
 
 use crate::cli::load::args::Args;
-use crate::cli::load::max_rate;
-use crate::cli::load::shared::{PreparedLoad, load_error, profile, workers};
+use crate::cli::load::shared::{load_error, profile, workers, write_json};
 use crate::cli::show::read_load;
 use crate::cli::signals::INTERRUPTED;
 use crate::cli::stdout::Out;
@@ -12,13 +11,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use vouch_load::compare::{MIN_RATIO, SIGNIFICANCE};
 use vouch_load::record::LoadRecord;
 use vouch_load::report::{ProgressDisplay, thresholds_json};
+use vouch_load::system::Observer;
 use vouch_load::threshold::{short, time};
 use vouch_load::{
-    Comparison, Load, LoadError, LoadVerdict, ProgressEvent, RateTrial, compare_builds, find_max_rate, round_duration,
+    Build, Comparison, CpuComparison, CpuTimes, Load, LoadError, LoadVerdict, ProgressEvent, compare_builds,
+    round_duration,
 };
 use vouch_runner::target_file::Target;
 use vouch_spec::text::read_file;
@@ -76,12 +77,16 @@ pub async fn compare_with_baseline(
     let mut new = workers(args.ca.as_deref(), &load, &new, new_profile).await?;
     let (rounds, asked) = (args.rounds, !load.thresholds.is_empty());
     let names = (old.name.clone(), new.name.clone());
+    let observers = [&mut old, &mut new].map(|build| Observer { probe: build.system.probe.take(), on_sample: None });
     let work = move || {
         let mut on_event = |event: ProgressEvent<'_>| console.on_event(&event);
         let comparison = (|| {
             old.workers.prepare(&stop, &mut on_event)?;
             new.workers.prepare(&stop, &mut on_event)?;
-            compare_builds(&mut old.workers, &mut new.workers, &load, rounds, &stop, &mut on_event)
+            let [old_observer, new_observer] = &observers;
+            let baseline = Build { workers: &mut old.workers, observer: old_observer };
+            let new = Build { workers: &mut new.workers, observer: new_observer };
+            compare_builds(baseline, new, &load, rounds, &stop, &mut on_event)
         })();
         old.workers.clean_up(&mut on_event);
         new.workers.clean_up(&mut on_event);
@@ -165,6 +170,7 @@ fn write_comparison(
             short(compared.p_value * 100.0)
         )?;
     }
+    writeln!(out, "  {:<5} {}", "cpu", cpu_line(&comparison.cpu))?;
     for result in comparison.evaluation.thresholds.iter().filter(|result| !result.passed) {
         writeln!(out, "✗ {}: {} in the new build", result.threshold, result.measured())?;
     }
@@ -184,97 +190,41 @@ fn write_comparison(
     writeln!(out, "\n{verdict}")
 }
 
+/// The CPU time of a good response. It does not decide the comparison.
+fn cpu_line(cpu: &CpuComparison) -> String {
+    match cpu {
+        CpuComparison::Unknown(why) => format!("not compared: {why}"),
+        CpuComparison::Known(CpuTimes { baseline, new, p_value, .. }) => {
+            let percent = (new / baseline - 1.0) * 100.0;
+            let (sign, name) = if percent >= 0.0 { ("+", "more") } else { ("", "less") };
+            format!(
+                "{sign}{percent:.1}% {name} CPU time of the system for a good response ({}, baseline {}); by chance in {} of 100 comparisons",
+                time(*new),
+                time(*baseline),
+                short(p_value * 100.0)
+            )
+        }
+    }
+}
+
+fn cpu_json(cpu: &CpuComparison) -> Value {
+    match cpu {
+        CpuComparison::Unknown(why) => json!({ "unknown": why }),
+        CpuComparison::Known(CpuTimes { baseline, new, p_value, pairs }) => {
+            json!({ "baseline": baseline, "target": new, "ratio": new / baseline, "chance": p_value, "pairs": pairs })
+        }
+    }
+}
+
 fn comparison_json(comparison: &Comparison, (old, new): &(String, String)) -> Value {
-    let sample = |sample: &vouch_load::compare::RoundSample| json!({ "p50": sample.p50, "mean": sample.mean, "p99": sample.p99, "rate": sample.rate });
+    let sample = |sample: &vouch_load::compare::RoundSample| json!({ "p50": sample.p50, "mean": sample.mean, "p99": sample.p99, "rate": sample.rate, "cpuPerGoodResponse": sample.cpu_per_response });
     let compared = |c: &vouch_load::compare::MetricComparison| json!({ "measure": c.measure.name(), "ratio": c.ratio, "chance": c.p_value, "regressed": c.regressed });
     json!({
         "schema": 1, "baseline": old, "target": new,
         "pairs": comparison.pairs.iter().map(|(old, new)| json!({ "baseline": sample(old), "target": sample(new) })).collect::<Vec<_>>(),
         "compared": comparison.compared.iter().map(compared).collect::<Vec<_>>(),
+        "cpuPerGoodResponse": cpu_json(&comparison.cpu),
         "doubt": comparison.unsound_reason,
         "thresholds": thresholds_json(&comparison.evaluation),
     })
-}
-
-/// Finds the highest rate at which all thresholds pass.
-pub async fn search_max_rate(
-    args: &Args,
-    bounds: (f64, f64),
-    load: Load,
-    target: Target,
-    stop: Arc<AtomicBool>,
-    mut console: ProgressDisplay,
-) -> Done {
-    let profile_name = profile(args.profile.as_deref(), &target)?;
-    let PreparedLoad { mut workers, services, name, .. } =
-        workers(args.ca.as_deref(), &load, &target, profile_name).await?;
-    let interrupted = stop.clone();
-    let work = move || {
-        let prepared = workers.prepare(&stop, &mut |event| console.on_event(&event));
-        let mut written = Ok(());
-        let mut on_trial = |trial: &RateTrial| {
-            if written.is_ok() {
-                written = write_trial(trial);
-            }
-        };
-        let outcome = prepared.and_then(|()| find_max_rate(&mut workers, &load, bounds, &stop, &mut on_trial));
-        workers.clean_up(&mut |event| console.on_event(&event));
-        console.end();
-        drop(services);
-        (outcome, written)
-    };
-    let head = ["arrivals/s", "good/s", "p50", "p99"];
-    writeln!(Out, "the highest rate to {name}\n\n  {:>10} {:>10} {:>9} {:>9}", head[0], head[1], head[2], head[3])?;
-    let (outcome, mut written) = tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| CliError::Environment("the load failed: a worker thread panicked".into()))?;
-    let (search_max_rate, all) = match outcome {
-        Err(LoadError { interrupted: true, .. }) => return Ok(ExitCode::from(INTERRUPTED)),
-        other => other.map_err(load_error)?,
-    };
-    // Only the lowest failing rate says anything of the highest rate.
-    let failing = search_max_rate.lowest_failed().map(|probes| probes.rate);
-    let is_limited = |trial: &RateTrial| trial.verdict == LoadVerdict::Inconclusive && Some(trial.rate) == failing;
-    let limited = all.iter().any(is_limited);
-    if written.is_ok() {
-        let limit = "\n! at the lowest failing rate the load generator was the limit: the highest rate of the server may be higher";
-        let limit = if limited { limit } else { "" };
-        written = writeln!(Out, "\n{}{limit}", max_rate::summary(&search_max_rate));
-    }
-    if let Some(path) = &args.json {
-        let trial = |trial: &RateTrial| {
-            let figures = trial.round.total.figures(trial.round.seconds());
-            json!({ "arrivals": trial.rate, "good": figures.rate, "errors": figures.errors,
-                "p99": trial.round.total.latency.value_at_quantile(0.99), "verdict": trial.verdict })
-        };
-        let report = json!({ "schema": 1, "target": name, "highest": search_max_rate.highest_passed().map(|probes| probes.rate),
-            "lowestBroken": search_max_rate.lowest_failed().map(|probes| probes.rate),
-            "confidence": max_rate::confidence_json(&search_max_rate), "limitedByGenerator": limited, "tried": all.iter().map(trial).collect::<Vec<_>>() });
-        write_json(path, &report)?;
-    }
-    written?;
-    Ok(match search_max_rate.highest_passed() {
-        _ if interrupted.load(Ordering::Relaxed) => ExitCode::from(INTERRUPTED),
-        _ if limited => ExitCode::from(4),
-        None => ExitCode::from(1),
-        Some(_) => ExitCode::SUCCESS,
-    })
-}
-
-#[allow(clippy::cast_precision_loss, reason = "shown rounded")]
-fn write_trial(trial: &RateTrial) -> io::Result<()> {
-    let figures = trial.round.total.figures(trial.round.seconds());
-    let at = |quantile: f64| time(trial.round.total.latency.value_at_quantile(quantile) as f64);
-    let verdict = match trial.verdict {
-        LoadVerdict::Passed if trial.fell_behind => "fell behind",
-        LoadVerdict::Passed => "passed",
-        LoadVerdict::Failed => "failed",
-        LoadVerdict::Inconclusive => "the load generator was the limit",
-    };
-    writeln!(Out, "  {:>10} {:>10} {:>9} {:>9}  {verdict}", short(trial.rate), short(figures.rate), at(0.5), at(0.99))
-}
-
-fn write_json(path: &Path, report: &Value) -> Result<(), CliError> {
-    std::fs::write(path, format!("{report:#}\n"))
-        .map_err(|error| CliError::Environment(format!("cannot write {}: {error}", path.display())))
 }

@@ -86,7 +86,7 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
     }
     if let Some(Bounds(start, max)) = args.find_max_rate {
         drop(files);
-        return baseline::search_max_rate(&args, (start, max), load, target, stop, console).await;
+        return max_rate::search_max_rate(&args, (start, max), load, target, stop, console).await;
     }
     let mut recorder = Recorder::prepare(&args.record, &files.paths())?;
     let PreparedLoad { mut workers, services, name, system } =

@@ -38,6 +38,12 @@ pub fn load_error(load_error: LoadError) -> CliError {
     CliError::Environment(format!("{}{help}", load_error.what))
 }
 
+/// Writes a JSON report.
+pub fn write_json(path: &Path, report: &serde_json::Value) -> Result<(), CliError> {
+    std::fs::write(path, format!("{report:#}\n"))
+        .map_err(|error| CliError::Environment(format!("cannot write {}: {error}", path.display())))
+}
+
 /// The exit code of a load.
 pub fn exit_code(record: &LoadRecord) -> ExitCode {
     match record.result.evaluation.verdict {

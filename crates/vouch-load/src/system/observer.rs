@@ -41,4 +41,9 @@ impl Observer {
         let usage = sampler.map(|sampler| Handle::current().block_on(sampler.finish()));
         Ok((round, usage))
     }
+
+    /// Why nothing is known of what the system uses, where there is no probe.
+    pub fn unknown(&self) -> &'static str {
+        "its target file has no [cloud.metrics], and Vouch measures by itself only processes that it starts, on Linux"
+    }
 }

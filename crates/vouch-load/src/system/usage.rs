@@ -64,6 +64,18 @@ impl SystemUsage {
 
     /// The average CPU after the warm-up, in processors.
     pub fn mean_cpu(&self, warm_up: f64) -> Option<f64> {
+        let (used, elapsed) = self.cpu_after(warm_up);
+        (elapsed > 0.0).then(|| used / elapsed)
+    }
+
+    /// The CPU time of all samples, in seconds.
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        let (used, elapsed) = self.cpu_after(0.0);
+        (elapsed > 0.0).then_some(used)
+    }
+
+    /// The CPU time after the warm-up, and the time in which it was used, in seconds.
+    fn cpu_after(&self, warm_up: f64) -> (f64, f64) {
         let (mut used, mut elapsed, mut before) = (0.0, 0.0, 0.0);
         for sample in &self.samples {
             if let Some(cpu) = sample.cpu.filter(|_| sample.at >= warm_up) {
@@ -72,7 +84,7 @@ impl SystemUsage {
             }
             before = sample.at;
         }
-        (elapsed > 0.0).then(|| used / elapsed)
+        (used, elapsed)
     }
 
     /// The highest value after the warm-up.
