@@ -5,7 +5,7 @@ use super::stdout::Out;
 use super::{CliError, Done, Selection, runtime, target};
 use crate::cli::load::context;
 use crate::cli::load::recorder::{RecordArgs, Recorder};
-use crate::cli::load::sdk::{FILES_OF_PROCESS, SdkUnderLoad, What};
+use crate::cli::load::sdk::{FILES_OF_PROCESS, Loaded, SdkUnderLoad, What};
 use crate::cli::load::shared::{environment, exit_code, load_error, profile, region};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -305,7 +305,8 @@ async fn execute(
     let options = options(&args)?;
     let Chosen { journeys, not_played, .. } = chosen;
     let about =
-        What { target: &target, file: args.target.as_deref(), users: args.users, sdk: sdk.as_ref() }.to_string();
+        What { loaded: Loaded { target: &target, file: args.target.as_deref() }, users: args.users, sdk: sdk.as_ref() }
+            .to_string();
     writeln!(Out, "{about}")?;
     if let Some(sdk) = &sdk
         && let Some(room) = sdk.check_room(args.users, load.realm).await?
@@ -328,7 +329,7 @@ async fn execute(
         set_up_target(&load, &target, profile, &super::program()?).await.map_err(load_error)?;
     let closed_model = ClosedModel::new(&options, notes);
     let settings =
-        LoadSettings::of(&load, context(name, args.target.as_deref(), system.description), Some(closed_model));
+        LoadSettings::of(&load, context(name, None, args.target.as_deref(), system.description), Some(closed_model));
     let parts = JourneyRunnerParts {
         journeys,
         load_target,

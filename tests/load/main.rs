@@ -5,7 +5,7 @@ mod common;
 mod faults;
 mod http2;
 mod max_rate;
-mod system_usage;
+mod system_under_test;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

@@ -1,6 +1,7 @@
 //! `vouch load --baseline`: compares two builds in alternating rounds.
 
 use crate::cli::load::args::Args;
+use crate::cli::load::sdk::Loaded;
 use crate::cli::load::shared::{load_error, profile, workers, write_json};
 use crate::cli::show::read_load;
 use crate::cli::signals::INTERRUPTED;
@@ -56,7 +57,7 @@ pub async fn compare_with_baseline(
     args: &Args,
     path: &Path,
     load: Load,
-    new: Target,
+    new_target: Target,
     stop: Arc<AtomicBool>,
     mut console: ProgressDisplay,
 ) -> Done {
@@ -70,12 +71,13 @@ pub async fn compare_with_baseline(
     let old_file = baseline_target(path)?;
     let old = target(old_file.as_deref())?;
     let profile_name = args.profile.as_deref();
-    let (old_profile, new_profile) = (profile(profile_name, &old)?, profile(profile_name, &new)?);
+    let (old_profile, new_profile) = (profile(profile_name, &old)?, profile(profile_name, &new_target)?);
     let mut old = workers(args.ca.as_deref(), &load, &old, old_profile)
         .await
         .map_err(|stop| with_baseline_help("the baseline", stop))?;
-    let mut new = workers(args.ca.as_deref(), &load, &new, new_profile).await?;
+    let mut new = workers(args.ca.as_deref(), &load, &new_target, new_profile).await?;
     let (rounds, asked) = (args.rounds, !load.thresholds.is_empty());
+    let loaded = Loaded { target: &new_target, file: args.target.as_deref() }.to_string();
     let names = (old.name.clone(), new.name.clone());
     let observers = [&mut old, &mut new].map(|build| Observer { probe: build.system.probe.take(), on_sample: None });
     let work = move || {
@@ -102,7 +104,7 @@ pub async fn compare_with_baseline(
         other => other.map_err(load_error)?,
     };
     let outcome = ComparisonOutcome::of(&comparison, asked);
-    let written = write_comparison(&comparison, &names, outcome);
+    let written = writeln!(Out, "Loaded: {loaded}.\n").and_then(|()| write_comparison(&comparison, &names, outcome));
     if let Some(path) = &args.json {
         write_json(path, &comparison_json(&comparison, &names))?;
     }

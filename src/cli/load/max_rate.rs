@@ -1,6 +1,7 @@
 //! `vouch load --find-max-rate`: searches the highest rate, and says how sure it is of it.
 
 use crate::cli::load::args::Args;
+use crate::cli::load::sdk::Loaded;
 use crate::cli::load::shared::{PreparedLoad, load_error, profile, workers, write_json};
 use crate::cli::signals::INTERRUPTED;
 use crate::cli::stdout::Out;
@@ -50,6 +51,7 @@ pub async fn search_max_rate(
         is_measured: observer.probe.is_some(),
         unknown: observer.unknown(),
     });
+    writeln!(Out, "Loaded: {}.\n", Loaded { target: &target, file: args.target.as_deref() })?;
     write_head(&name, &context)?;
     let shown = context.clone();
     let work = move || {

@@ -14,6 +14,7 @@ use self::args::{Args, Bounds, ProgressMode};
 use self::output_files::OutputFiles;
 use self::presets::Preset;
 use self::recorder::Recorder;
+use self::sdk::Loaded;
 use self::shared::{PreparedLoad, exit_code, load_error, profile, workers};
 use crate::cli::signals::{INTERRUPTED, stop_on_interrupt};
 use crate::cli::stdout::Out;
@@ -91,7 +92,9 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
     let mut recorder = Recorder::prepare(&args.record, &files.paths())?;
     let PreparedLoad { mut workers, services, name, system } =
         workers(args.ca.as_deref(), &load, &target, profile).await?;
-    let settings = LoadSettings::of(&load, context(name, args.target.as_deref(), system.description), None);
+    let loaded = Loaded { target: &target, file: args.target.as_deref() }.to_string();
+    let context = context(name, Some(loaded), args.target.as_deref(), system.description);
+    let settings = LoadSettings::of(&load, context, None);
     let exporter = args.otlp.connect(&settings)?;
     let on_sample = exporter.as_ref().map(|exporter| {
         let gauges = exporter.system_gauges();
@@ -149,7 +152,12 @@ async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) 
 }
 
 /// What the record says of the command.
-pub(super) fn context(target: String, target_file: Option<&Path>, system: Option<SystemDescription>) -> LoadContext {
+pub(super) fn context(
+    target: String,
+    loaded: Option<String>,
+    target_file: Option<&Path>,
+    system: Option<SystemDescription>,
+) -> LoadContext {
     let target_file = target_file.and_then(|path| std::path::absolute(path).ok());
-    LoadContext { target, target_file, arguments: argument_texts(), system }
+    LoadContext { target, loaded, target_file, arguments: argument_texts(), system }
 }

@@ -92,26 +92,40 @@ impl SdkUnderLoad {
     }
 }
 
-/// What a load goes to, and who makes it: the first line of the output.
-pub struct What<'a> {
+/// What a load goes to, for the first line of the output.
+#[derive(Clone, Copy)]
+pub struct Loaded<'a> {
     pub target: &'a Target,
+    /// The target file.
     pub file: Option<&'a Path>,
+}
+
+impl fmt::Display for Loaded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cloud = match (&self.target.cloud, self.file) {
+            (Some(cloud), _) => format!("the cloud `{}` of the target file", OutsideText::line(&cloud.name)),
+            (None, Some(_)) => "the mock cloud of Vouch, because the target file has no [cloud]".to_owned(),
+            (None, None) => "the mock cloud of Vouch, because no --target names another one".to_owned(),
+        };
+        f.write_str(&cloud)?;
+        if let Some((name, _)) = &self.target.backend {
+            write!(f, ", through the backend `{}`", OutsideText::line(name))?;
+        }
+        Ok(())
+    }
+}
+
+/// What journeys go to, and who makes them: the first line of the output.
+pub struct What<'a> {
+    pub loaded: Loaded<'a>,
     pub users: u32,
     pub sdk: Option<&'a SdkUnderLoad>,
 }
 
 impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { target, file, users, sdk } = self;
-        let cloud = match (&target.cloud, file) {
-            (Some(cloud), _) => format!("the cloud `{}` of the target file", OutsideText::line(&cloud.name)),
-            (None, Some(_)) => "the mock cloud of Vouch, because the target file has no [cloud]".to_owned(),
-            (None, None) => "the mock cloud of Vouch, because no --target names another one".to_owned(),
-        };
-        write!(f, "Loaded: {cloud}")?;
-        if let Some((name, _)) = &target.backend {
-            write!(f, ", through the backend `{}`", OutsideText::line(name))?;
-        }
+        let Self { loaded, users, sdk } = self;
+        write!(f, "Loaded: {loaded}")?;
         match sdk {
             Some(sdk) => {
                 let (name, build) = (OutsideText::line(&sdk.name), &sdk.build);
@@ -121,7 +135,7 @@ impl fmt::Display for What<'_> {
                 write!(f, ". By: {processes} of the SDK `{name}` ({build}), {clock}.")
             }
             None => {
-                let why = if file.is_some() { ", because the target file has no [sdk]" } else { "" };
+                let why = if loaded.file.is_some() { ", because the target file has no [sdk]" } else { "" };
                 write!(f, ". By: {} with the reference SDK in this process{why}.", plural(*users, "user", "users"))
             }
         }

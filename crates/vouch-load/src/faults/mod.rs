@@ -125,7 +125,7 @@ impl fmt::Display for Fault {
             FaultKind::Refused => write!(f, "calls of {calls} without a connection"),
             FaultKind::Status { status, retry_after } => {
                 write!(f, "calls of {calls} refused with {status}")?;
-                retry_after.map_or(Ok(()), |wait| write!(f, ", Retry-After {}", wait.as_secs()))
+                retry_after.map_or(Ok(()), |wait| write!(f, ", Retry-After {}", time(wait)))
             }
         }
     }

@@ -62,9 +62,9 @@ pub struct Response {
 }
 
 impl Response {
-    /// When to try again, if it says so in seconds.
+    /// When to try again, if it says so.
     fn retry_after(&self) -> Option<Duration> {
-        self.headers.get("retry-after")?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+        crate::client::retry_after(self.headers.get("retry-after")?.as_bytes())
     }
 }
 

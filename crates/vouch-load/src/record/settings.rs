@@ -19,6 +19,8 @@ use vouch_spec::protocol::Realm;
 pub struct LoadContext {
     /// The name of the target.
     pub target: String,
+    /// What is loaded, and why if that is the mock cloud: the first line of the summary.
+    pub loaded: Option<String>,
     /// The target file, so that a later run can measure this target again.
     pub target_file: Option<PathBuf>,
     /// The arguments of the command line.
@@ -46,6 +48,9 @@ pub struct LoadSettings {
     pub title: String,
     /// The name of the target.
     pub target: String,
+    /// What is loaded, and why if that is the mock cloud: the first line of the summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<String>,
     /// The target file. Absent: the mock cloud was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_file: Option<PathBuf>,
@@ -117,6 +122,7 @@ impl LoadSettings {
             system: context.system,
             title: load.title.clone(),
             target: context.target,
+            loaded: context.loaded,
             target_file: context.target_file,
             realm: load.realm,
             workloads: load.workloads.iter().map(|workload| workload.name.clone()).collect(),

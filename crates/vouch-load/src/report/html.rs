@@ -62,7 +62,7 @@ impl LoadRecord {
             None => ("arrivals", load.arrivals.clone()),
         };
         let write_facts = [
-            ("target", load.target.clone()),
+            ("loaded", load.loaded.clone().unwrap_or_else(|| load.target.clone())),
             ("started", load.started_at.clone()),
             ("load generator", load.host.describe()),
             ("realm", format!("{} {}", word(realm.0), word(realm.1))),

@@ -17,6 +17,7 @@ impl LoadRecord {
             "vouch": env!("CARGO_PKG_VERSION"),
             "title": load.title,
             "target": load.target,
+            "loaded": load.loaded,
             "targetFile": load.target_file,
             "startedAt": load.started_at,
             "host": load.host,

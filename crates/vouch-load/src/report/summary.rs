@@ -40,6 +40,9 @@ impl LoadRecord {
                 load.threads,
             ),
         };
+        if let Some(loaded) = &load.loaded {
+            writeln!(out, "Loaded: {}.\n", OutsideText::line(loaded))?;
+        }
         writeln!(out, "{}", bold.apply_to(OutsideText::line(&load.title)))?;
         writeln!(out, "{}\n", dim.apply_to(about))?;
         let width = round.series.iter().map(|(name, _)| name.len()).max().unwrap_or(8).clamp(8, MAX_NAME_WIDTH);

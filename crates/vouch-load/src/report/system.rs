@@ -168,11 +168,13 @@ impl LoadRecord {
             vec![line("system under test", |sample| sample.cpu), generator],
             "1 is one busy processor. The generator is the limit where its busiest thread is near 1.",
         );
+        let source = self.result.system.as_ref().map_or("", |usage| &usage.source);
+        let source = format!("Source: {source}.");
         draw(
             "Memory of the system under test",
             "MiB",
             vec![line("memory", |sample| sample.memory_bytes.map(|bytes| bytes / MIB))],
-            "Resident memory of all its processes.",
+            &source,
         );
         draw(
             "Queue of the system under test",

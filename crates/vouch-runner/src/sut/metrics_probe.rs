@@ -111,7 +111,9 @@ impl MetricsProbe {
         match &self.0 {
             Probe::Url { url, .. } => format!("the metrics at {}", without_query(url)),
             Probe::Command { words, .. } => format!("the metrics that `{}` prints", words.join(" ")),
-            Probe::ProcessGroup(_) => "the processes that Vouch started on this machine".into(),
+            Probe::ProcessGroup(_) => {
+                "the processes that Vouch started on this machine (memory: their proportional set size, PSS)".into()
+            }
         }
     }
 

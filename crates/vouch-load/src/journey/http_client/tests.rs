@@ -72,6 +72,18 @@ async fn a_refusal_keeps_its_status_and_retry_after() {
 }
 
 #[tokio::test]
+async fn retry_after_may_be_a_date() {
+    let server = MockServer::start().await;
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(60));
+    let busy = ResponseTemplate::new(429).insert_header("retry-after", date);
+    Mock::given(method("POST")).respond_with(busy).mount(&server).await;
+    let client = client_of(&server.uri(), Duration::from_secs(5));
+    let response = client.call(LoadCall::Refresh, client.device).await.expect("an answer");
+    let wait = response.retry_after().expect("a time");
+    assert!((30..=60).contains(&wait.as_secs()), "{wait:?}");
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let server = MockServer::start().await;
     let elsewhere = ResponseTemplate::new(307).insert_header("location", format!("{}/elsewhere", server.uri()));

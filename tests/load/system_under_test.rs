@@ -1,4 +1,4 @@
-//! What the system under test uses, where a load has several rounds: a comparison and a search.
+//! The system under test: what a load says of it, and what it uses where a load has several rounds.
 
 use super::common::{target, vouch};
 use super::{Cloud, stdout};
@@ -73,4 +73,25 @@ fn a_search_shows_what_the_system_and_the_generator_use_at_each_rate() {
     let why = report["system"]["unknown"].as_str().expect("a reason");
     assert!(why.contains("its target file has no [cloud.metrics]"), "{report}");
     assert!(report["highest"].is_null() || out.contains(&format!("what it uses is not known: {why}")), "{out}");
+}
+
+#[test]
+fn the_first_line_says_what_is_loaded() {
+    let (_folder, file) = target("profile = \"junction\"\n");
+    let cloud = Cloud::start(&[]);
+    let loads = [
+        (
+            vec!["--target", file.to_str().expect("a path")],
+            "the mock cloud of Vouch, because the target file has no [cloud]",
+        ),
+        (vec![], "the mock cloud of Vouch, because no --target names another one"),
+        (vec!["--target", cloud.target().to_str().expect("a path")], "of the target file"),
+    ];
+    for (more, part) in loads {
+        let mut load = vouch();
+        load.args(["load", "--progress", "off", "-a", "20/s", "-d", "500ms", "--installations", "10", "--no-record"]);
+        let out = stdout(&load.args(more).assert());
+        let first = out.lines().next().unwrap_or_default();
+        assert!(first.starts_with("Loaded: ") && first.ends_with(&format!("{part}.")), "{out}");
+    }
 }
