@@ -201,6 +201,32 @@ fn the_report_says_how_a_server_stood_the_return_after_an_outage() {
 }
 
 #[test]
+fn a_comparison_has_the_faults_in_each_round_and_shows_their_consequences_at_both_builds() {
+    let (lenient, strict) = (Cloud::start(&[]), Cloud::start(&["--mutant", "cloud-locked-out"]));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (file, json) = (folder.path().join("load.yaml"), folder.path().join("report.json"));
+    // Without retries the used tokens are sent in a later round.
+    let fault = "{from: 0s, until: 300ms, answers: reset, share: 30%, at: refresh}";
+    let text =
+        format!("arrivals: 100/s\nduration: 6s\ninstallations: 200\nusers: 1\nretries: 0\nfaults:\n  - {fault}\n");
+    std::fs::write(&file, text).expect("written");
+    let mut load = vouch();
+    load.arg("load").arg(&file).args(["--progress", "off", "--rounds", "10", "--target"]).arg(strict.target());
+    let out = stdout(&load.arg("--baseline").arg(lenient.target()).arg("--json").arg(&json).assert());
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).expect(&out)).expect("JSON");
+    let count = |build: &str, name: &str| report["faults"][build][0][name].as_u64().expect("a number");
+    for build in ["baseline", "target"] {
+        assert!(count(build, "injected") > 20 && count(build, "usedTokenRefreshes") > 0, "{build}: {out}");
+    }
+    assert_eq!(count("baseline", "accepted"), count("baseline", "usedTokenRefreshes"), "a grace period: {out}");
+    assert_eq!(count("target", "signedOut"), count("target", "usedTokenRefreshes"), "none: {out}");
+    assert_eq!(count("baseline", "signedOut"), 0, "{out}");
+    // Neither the latencies nor the thresholds have the consequences.
+    assert!(!out.contains("inconclusive: the") && !out.contains("✗ errors"), "{out}");
+    assert!(out.contains("    baseline: ") && out.contains("    new build: "), "{out}");
+}
+
+#[test]
 fn a_load_whose_faults_cannot_happen_is_refused() {
     let cloud = Cloud::start(&[]);
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -210,8 +236,8 @@ fn a_load_whose_faults_cannot_happen_is_refused() {
         (&["-d", "900ms"][..], "ends after the end of the load at 900ms"),
         (&["-w", "exchange"], "hits no call of this load; its calls are exchange"),
         (&["-a", "max"], "cannot have faults or retries"),
-        (&["--find-max-rate", "1/s to 2/s"], "one rate after the other"),
-        (&["--baseline", "old.toml"], "in alternating rounds"),
+        (&["--find-max-rate", "1/s to 2/s"], "each rate would seem to fall behind"),
+        (&["--baseline", "old.toml"], "ends at 1s, and each round of the comparison lasts 500ms"),
     ] {
         let out = vouch().arg("load").arg(&file).arg("--target").arg(cloud.target()).args(more).assert().code(2);
         assert!(super::stderr(&out).contains(part), "{more:?}: {}", super::stderr(&out));

@@ -104,7 +104,7 @@ impl CpuComparison {
         if known.is_empty() || old.seconds.min(new.seconds) < least {
             let (rounds, [old, new]) = (known.len(), [old.seconds, new.seconds]);
             return Self::Unknown(format!(
-                "too little CPU time to compare ({old:.2} s of the baseline and {new:.2} s of the new build in {rounds} rounds); give \
+                "too little CPU time ({old:.2} s of the baseline and {new:.2} s of the new build in {rounds} rounds); give \
                  a higher rate or a longer --duration"
             ));
         }
@@ -179,6 +179,6 @@ mod tests {
         let failed = why(compared(known, |_| Some(usage(None))));
         assert!(failed.starts_with("the new build: ") && failed.contains("not known: closed"), "{failed}");
         let idle = why(compared(|_| Some(usage(Some(0.01))), known));
-        assert!(idle.starts_with("too little CPU time to compare (0.12 s of the baseline"), "{idle}");
+        assert!(idle.starts_with("too little CPU time (0.12 s of the baseline"), "{idle}");
     }
 }

@@ -3,6 +3,7 @@
 use super::arrivals::Arrivals;
 use super::compare::{ComparedMetric, MetricComparison, RoundSample, compare};
 use super::cpu_comparison::{CpuComparison, CpuOfRounds};
+use super::faults::FaultReport;
 use super::max_rate::MaxRateSearch;
 use super::measure::Series;
 use super::plan::Load;
@@ -22,6 +23,8 @@ pub struct Comparison {
     pub compared: Vec<MetricComparison>,
     /// The CPU time of a good response. It does not decide the comparison.
     pub cpu: CpuComparison,
+    /// What the faults of the load led to, at the baseline and at the new build; `None` in a load without faults.
+    pub faults: Option<(FaultReport, FaultReport)>,
     /// Why the rounds cannot be compared, if they cannot.
     pub unsound_reason: Option<String>,
 }
@@ -54,6 +57,7 @@ pub fn compare_builds(
     let duration = round_duration(load, rounds);
     let (mut pairs, mut unsound_reason, mut merged_new, mut wrong_responses) =
         (Vec::new(), None, None::<Round>, BTreeMap::new());
+    let mut faults = (FaultReport::new(&load.faults), FaultReport::new(&load.faults));
     let mut cpu = (CpuOfRounds::new(BASELINE, baseline.observer), CpuOfRounds::new(NEW_BUILD, new.observer));
     for pair in 0..=rounds {
         if stop.load(Ordering::Relaxed) {
@@ -82,6 +86,9 @@ pub fn compare_builds(
             wrong_responses = wrong.collect();
             continue;
         }
+        for (all, round) in [(&mut faults.0, &first), (&mut faults.1, &second)] {
+            round.faults.iter().for_each(|report| all.merge(report));
+        }
         unsound_reason = unsound_reason.or(unsound(BASELINE, &first)).or(unsound(NEW_BUILD, &second));
         let cpu_per_response = (cpu.0.add(&first, first_usage.as_ref()), cpu.1.add(&second, second_usage.as_ref()));
         pairs.push((sample(&first, cpu_per_response.0), sample(&second, cpu_per_response.1)));
@@ -106,6 +113,7 @@ pub fn compare_builds(
         compared: compare(&pairs, measures),
         cpu: CpuComparison::of(&cpu.0, &cpu.1, &pairs),
         pairs,
+        faults: (!load.faults.is_empty()).then_some(faults),
         unsound_reason,
     })
 }
@@ -123,6 +131,11 @@ fn unsound(who: &str, round: &Round) -> Option<String> {
         Some((failure, failed)) if share > MAX_ERROR_SHARE => {
             Some(format!("{who} failed in {} of {} requests of a round ({failure})", failed.count, round.total.done()))
         }
+        _ if round.starved * 1000 > round.started + round.starved => Some(format!(
+            "{who} had no idle installation or sign-in token for {} of {} arrivals of a round; give more --installations or --tokens",
+            round.starved,
+            round.started + round.starved
+        )),
         _ if round.total.good == 0 => Some(format!("{who} returned no good response in a round")),
         _ => None,
     }

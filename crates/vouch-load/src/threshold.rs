@@ -141,6 +141,12 @@ pub fn time(nanoseconds: f64) -> String {
     format!("{}{unit}", short(value))
 }
 
+/// Formats a duration as [`time`] does.
+#[allow(clippy::cast_precision_loss, reason = "for readers")]
+pub fn show_duration(duration: std::time::Duration) -> String {
+    time(duration.as_nanos() as f64)
+}
+
 /// Formats a number with at least three significant digits and without trailing zeros.
 pub fn short(value: f64) -> String {
     let digits = match value.abs() {

@@ -19,8 +19,8 @@ use vouch_load::report::{ProgressDisplay, thresholds_json};
 use vouch_load::system::Observer;
 use vouch_load::threshold::{short, time};
 use vouch_load::{
-    Build, Comparison, CpuComparison, CpuTimes, Load, LoadError, LoadVerdict, ProgressEvent, compare_builds,
-    round_duration,
+    Build, Comparison, CpuComparison, CpuTimes, FaultReport, Load, LoadError, LoadVerdict, ProgressEvent,
+    compare_builds, round_duration,
 };
 use vouch_runner::target_file::Target;
 use vouch_spec::text::read_file;
@@ -61,13 +61,7 @@ pub async fn compare_with_baseline(
     stop: Arc<AtomicBool>,
     mut console: ProgressDisplay,
 ) -> Done {
-    let duration = round_duration(&load, args.rounds);
-    if let Some(end) = load.arrivals.spike_end().filter(|end| *end > duration) {
-        let [end, duration] = [end, duration].map(humantime::format_duration);
-        return Err(CliError::Usage(format!(
-            "the spike ends at {end}, and each round of the comparison lasts {duration}; give a longer --duration or fewer --rounds"
-        )));
-    }
+    check_rounds(&load, args.rounds)?;
     let old_file = baseline_target(path)?;
     let old = target(old_file.as_deref())?;
     let profile_name = args.profile.as_deref();
@@ -110,6 +104,22 @@ pub async fn compare_with_baseline(
     }
     written?;
     Ok(outcome.exit_code())
+}
+
+/// Spikes and faults happen in each round, at times since its start, so a round must be long enough for them.
+fn check_rounds(load: &Load, rounds: u32) -> Result<(), CliError> {
+    let duration = round_duration(load, rounds);
+    let spike = load.arrivals.spike_end().map(|end| ("the spike".to_owned(), end));
+    let faults = load.faults.iter().map(|fault| (format!("the fault `{fault}`"), fault.until));
+    match spike.into_iter().chain(faults).find(|(_, end)| *end > duration) {
+        None => Ok(()),
+        Some((what, end)) => {
+            let [end, duration] = [end, duration].map(humantime::format_duration);
+            Err(CliError::Usage(format!(
+                "{what} ends at {end}, and each round of the comparison lasts {duration}; give a longer --duration or fewer --rounds"
+            )))
+        }
+    }
 }
 
 /// The result of a comparison.
@@ -173,6 +183,9 @@ fn write_comparison(
         )?;
     }
     writeln!(out, "  {:<5} {}", "cpu", cpu_line(&comparison.cpu))?;
+    if let Some((old, new)) = &comparison.faults {
+        write_faults(old, new)?;
+    }
     for result in comparison.evaluation.thresholds.iter().filter(|result| !result.passed) {
         writeln!(out, "✗ {}: {} in the new build", result.threshold, result.measured())?;
     }
@@ -209,6 +222,18 @@ fn cpu_line(cpu: &CpuComparison) -> String {
     }
 }
 
+/// What the faults led to at each build.
+fn write_faults(old: &FaultReport, new: &FaultReport) -> io::Result<()> {
+    writeln!(Out, "\nFaults, in each round")?;
+    for (old, new) in old.faults.iter().zip(&new.faults) {
+        writeln!(Out, "  {}", old.description)?;
+        for (name, fault) in [("baseline", old), ("new build", new)] {
+            writeln!(Out, "    {name}: {}", fault.steps().join(" → "))?;
+        }
+    }
+    Ok(())
+}
+
 fn cpu_json(cpu: &CpuComparison) -> Value {
     match cpu {
         CpuComparison::Unknown(why) => json!({ "unknown": why }),
@@ -226,6 +251,7 @@ fn comparison_json(comparison: &Comparison, (old, new): &(String, String)) -> Va
         "pairs": comparison.pairs.iter().map(|(old, new)| json!({ "baseline": sample(old), "target": sample(new) })).collect::<Vec<_>>(),
         "compared": comparison.compared.iter().map(compared).collect::<Vec<_>>(),
         "cpuPerGoodResponse": cpu_json(&comparison.cpu),
+        "faults": comparison.faults.as_ref().map(|(old, new)| json!({ "baseline": old.faults, "target": new.faults })),
         "doubt": comparison.unsound_reason,
         "thresholds": thresholds_json(&comparison.evaluation),
     })

@@ -58,21 +58,21 @@ pub(in crate::cli) fn run(args: Args) -> Done {
     let load = file
         .resolve(&args.overrides(), target.rotation(&profile))
         .map_err(|error| CliError::Usage(error.to_string()))?;
-    refuse_faults_of_rounds(&args, &load)?;
+    refuse_faults_of_search(&args, &load)?;
     runtime()?.block_on(execute(args, load, target, profile))
 }
 
-/// The times of faults count from the start of one run.
-fn refuse_faults_of_rounds(args: &Args, load: &Load) -> Result<(), CliError> {
-    if load.faults.is_empty() {
+/// A search has no faults: they hold answers back beyond the end of a probe, so that each rate would seem to fall behind, and they
+/// sign installations out, so that later probes would have fewer.
+fn refuse_faults_of_search(args: &Args, load: &Load) -> Result<(), CliError> {
+    if load.faults.is_empty() || args.find_max_rate.is_none() {
         return Ok(());
     }
-    let what = match (&args.baseline, &args.find_max_rate) {
-        (Some(_), _) => "a comparison measures two builds in alternating rounds",
-        (None, Some(_)) => "a search measures one rate after the other",
-        (None, None) => return Ok(()),
-    };
-    Err(CliError::Usage(format!("{what}, which have no `faults`; take them out of the load file")))
+    Err(CliError::Usage(
+        "a search for the highest rate has no `faults`: they hold answers back, so that each rate would seem to fall behind; \
+         take them out of the load file, search, and run the load with its faults at the rate that was found"
+            .into(),
+    ))
 }
 
 async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {

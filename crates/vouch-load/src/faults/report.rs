@@ -4,9 +4,12 @@ use super::Fault;
 use crate::check::ResponseCheck;
 use crate::failure::Failure;
 use crate::record::seconds;
+use crate::threshold::show_duration as show;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+const NOT_SENT: &str = "simulated by the generator: the server did not see these calls";
 
 /// What the faults of a load led to, and what its installations did about failed calls.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -169,6 +172,43 @@ impl FaultOutcome {
         self.recovered += other.recovered;
         self.last_recovery = self.last_recovery.max(other.last_recovery);
         self.failures += other.failures;
+    }
+
+    /// The consequences of the fault for readers, each of which follows from the one before it.
+    pub fn steps(&self) -> Vec<String> {
+        let mut steps = vec![format!("{} {}", self.injected, self.happened)];
+        if !self.sent {
+            steps[0].push_str(&format!(" ({NOT_SENT})"));
+        }
+        if self.failed_sign_ins > 0 {
+            steps.push(format!("{} sign-ins failed: an exchange is not retried", self.failed_sign_ins));
+        }
+        if self.used_token_refreshes > 0 {
+            let accepted = match self.accepted {
+                0 => String::new(),
+                accepted => format!(", {accepted} of them accepted"),
+            };
+            steps.push(format!("{} retries with a used refresh token{accepted}", self.used_token_refreshes));
+            steps.push(format!("{} reuse detections", self.reuse_refusals));
+            steps.push(format!("{} installations signed out", self.signed_out));
+        } else if self.retries > 0 {
+            steps.push(format!("{} retries", self.retries));
+        }
+        if self.recovered > 0 && self.used_token_refreshes == 0 {
+            let last = show(self.last_recovery);
+            steps.push(format!(
+                "{} calls had their answer in a later attempt, the last {last} after the end of the fault",
+                self.recovered
+            ));
+        }
+        let left = [(self.gave_up, "calls gave up"), (self.unfinished, "calls still waited at the end of the load")];
+        for (count, what) in left.into_iter().filter(|(count, _)| *count > 0) {
+            steps.push(format!("{count} {what}"));
+        }
+        if self.failures > 0 {
+            steps.push(format!("{} later attempts failed at the server; they count as its failures", self.failures));
+        }
+        steps
     }
 
     /// Records the answer to a refresh with a token whose successor this fault took away. Returns whether it ends the session.

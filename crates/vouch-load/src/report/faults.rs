@@ -3,7 +3,7 @@
 use super::escape::escape;
 use crate::faults::Recovery;
 use crate::record::LoadRecord;
-use crate::threshold::time;
+use crate::threshold::show_duration as show;
 use crate::{FaultOutcome, FaultReport, RetryOutcome};
 use console::Style;
 use serde_json::{Value, json};
@@ -14,7 +14,6 @@ use vouch_spec::text::OutsideText;
 
 const HEAD: &str = "Faults";
 const ABOUT: &str = "The load generator caused them. They do not count as failures of the server.";
-const NOT_SENT: &str = "simulated by the generator: the server did not see these calls";
 
 impl LoadRecord {
     /// The section of the summary.
@@ -38,7 +37,7 @@ impl LoadRecord {
 
     /// The consequences of a fault, and after an outage how the server stood the return.
     fn steps(&self, fault: &FaultOutcome) -> Vec<String> {
-        let mut steps = steps(fault);
+        let mut steps = fault.steps();
         let round = &self.result.round;
         steps.extend(Recovery::of(fault, &round.intervals, self.settings.warm_up).map(recovery).into_iter().flatten());
         steps
@@ -105,43 +104,6 @@ fn recovery(recovery: Recovery) -> [String; 2] {
     [format!("then at most {peak} calls a second ({before} before the outage), p99 of a second at most {p99}"), normal]
 }
 
-/// The consequences of a fault, each of which follows from the one before it.
-fn steps(fault: &FaultOutcome) -> Vec<String> {
-    let mut steps = vec![format!("{} {}", fault.injected, fault.happened)];
-    if !fault.sent {
-        steps[0].push_str(&format!(" ({NOT_SENT})"));
-    }
-    if fault.failed_sign_ins > 0 {
-        steps.push(format!("{} sign-ins failed: an exchange is not retried", fault.failed_sign_ins));
-    }
-    if fault.used_token_refreshes > 0 {
-        let accepted = match fault.accepted {
-            0 => String::new(),
-            accepted => format!(", {accepted} of them accepted"),
-        };
-        steps.push(format!("{} retries with a used refresh token{accepted}", fault.used_token_refreshes));
-        steps.push(format!("{} reuse detections", fault.reuse_refusals));
-        steps.push(format!("{} installations signed out", fault.signed_out));
-    } else if fault.retries > 0 {
-        steps.push(format!("{} retries", fault.retries));
-    }
-    if fault.recovered > 0 && fault.used_token_refreshes == 0 {
-        let last = show(fault.last_recovery);
-        steps.push(format!(
-            "{} calls had their answer in a later attempt, the last {last} after the end of the fault",
-            fault.recovered
-        ));
-    }
-    let left = [(fault.gave_up, "calls gave up"), (fault.unfinished, "calls still waited at the end of the load")];
-    for (count, what) in left.into_iter().filter(|(count, _)| *count > 0) {
-        steps.push(format!("{count} {what}"));
-    }
-    if fault.failures > 0 {
-        steps.push(format!("{} later attempts failed at the server; they count as its failures", fault.failures));
-    }
-    steps
-}
-
 /// What installations did about failures of the server; `None` if there is nothing to say.
 fn retries(report: &FaultReport) -> Option<String> {
     let RetryOutcome { retries, gave_up, refusals, with_retry_after, longest_retry_after } = &report.retries;
@@ -158,11 +120,6 @@ fn retries(report: &FaultReport) -> Option<String> {
         ),
     };
     Some(format!("After failures of the server {retries} calls were made again, and {gave_up} gave up{honoured}."))
-}
-
-#[allow(clippy::cast_precision_loss, reason = "for readers")]
-fn show(duration: Duration) -> String {
-    time(duration.as_nanos() as f64)
 }
 
 #[cfg(test)]
