@@ -225,6 +225,43 @@ fn an_sdk_of_the_target_file_is_driven_in_processes() {
     assert!((1.0..100.0).contains(&number("used about ")) && number("holds about ") > 8.0, "{note}");
 }
 
+/// A target file for the Python SDK with one more behaviour beside the emulator of a folder.
+fn with_behaviour(folder: &Path, behaviour: &str) {
+    let adapter = std::path::absolute("tests/adapters/lawful.py").expect("a path");
+    let command = format!("[\"python3\", \"-I\", \"-S\", \"{}\", \"{behaviour}\"]", adapter.display());
+    let path = folder.join("vouch.toml");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    std::fs::write(path, format!("{text}\n[sdk]\nname = \"{behaviour}\"\ncommand = {command}\n")).expect("writable");
+}
+
+#[test]
+fn other_calls_of_an_sdk_to_the_identity_provider_are_no_exchanges() {
+    let folder = emulator("control.py", "_TIMEOUT_S = 10", "_TIMEOUT_S = 10");
+    with_behaviour(folder.path(), "looks-up");
+    let threshold = ["--threshold", "rotation/other p99<5s"];
+    let (code, out, results) = live(folder.path(), "scenarios/refresh/rotation.yaml", &threshold);
+    assert_eq!((code, &results["all"]["errors"]), (Some(0), &0.into()), "{out}");
+    let good = |call: &str| count(&results, &format!("rotation/{call}"), "good");
+    // Two after each exchange and each refresh; the last lifecycles may have ended in between.
+    let (grants, other) = (good("exchange") + good("refresh"), good("other"));
+    assert!(good("exchange") > 0 && other <= 2 * grants && 2 * grants <= other + 16, "{grants}, {other}: {out}");
+    assert!(out.contains("the first was `POST /v1/accounts:lookup`"), "{out}");
+    // An exchange with a wrong response is still found, and it is the exchange that is blamed.
+    let others = "        self.first, self.n = getattr(self, 'first', user), getattr(self, 'n', 0) + 1\n        \
+                  session = Session(user if self.n % 3 else self.first)\n";
+    for (file, right, wrong, words) in [
+        ("cloud/sessions.py", "        session = Session(user)\n", others, "tokens of another user"),
+        ("cloud/identity.py", "\"access_token\": access_token,", "", "a response without a token"),
+    ] {
+        let folder = emulator(file, right, wrong);
+        with_behaviour(folder.path(), "looks-up");
+        let (code, out, results) = live(folder.path(), "scenarios/exchange/first-sign-in.yaml", &[]);
+        let wrong = |call: &str| count(&results, &format!("first-sign-in/{call}"), "wrong");
+        assert!(code == Some(1) && out.contains(words), "{words}: {out}");
+        assert!(wrong("exchange") > 0 && wrong("other") == 0, "{words}: {out}");
+    }
+}
+
 #[test]
 fn what_is_loaded_is_said_where_the_target_file_has_no_cloud() {
     let folder = tempfile::tempdir().expect("a folder");

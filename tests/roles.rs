@@ -191,6 +191,7 @@ fn an_sdk_with_permitted_extra_behaviour_passes() {
         ("shows-storage-late", &["failed-write-in-sign-out"]),
         ("refreshes-at-launch", REFRESHES),
         ("refreshes-when-time-passes", REFRESHES),
+        ("looks-up", &["rotation", "first-sign-in", "deletion-at-refresh"]),
         ("asks-at-launch", &["deletion-while-closed", "kill-mid-refresh", "crash-in-exchange[12]"]),
     ];
     let adapter = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/adapters/lawful.py");

@@ -7,7 +7,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../adapters/python"))
 
-from signin import http, sdk  # noqa: E402
+from signin import http, provider, sdk  # noqa: E402
 from signin.errors import SignInError  # noqa: E402
 from vouch_adapter import serve  # noqa: E402
 from worked import Calls, WorkedAdapter  # noqa: E402
@@ -88,6 +88,16 @@ def signed_in(self, token, *more):
     look_after_user(self)
 
 
+def looks_up(self, place, request, *more):
+    """Also looks up the account, as the public JavaScript SDK of `gcip` does, and fetches the keys of access tokens."""
+    answer = post(self, place, request, *more)
+    base = self._endpoints.auth(place, request.home)
+    for method, path, body in (("POST", "/v1/accounts:lookup", b"{}"), ("GET", "/.well-known/jwks.json", None)):
+        # The response does not matter: some providers have no such call.
+        http.exchange(base, method, path, self._timeout, lambda send, body=body: send({}, body))
+    return answer
+
+
 class LateShow:
     """Reads the storage before a sign-out that is in flight erases it, and shows it after that has been answered."""
 
@@ -122,6 +132,8 @@ if HABIT == "asks-after-sign-in":
 if HABIT == "exchanges-again":
     needed = sdk.SignInSdk._exchange_needed
     sdk.SignInSdk._exchange_needed = staticmethod(lambda session, token: needed(session, token) or True)
+if HABIT == "looks-up":
+    post, provider.IdentityProvider._post = provider.IdentityProvider._post, looks_up
 if HABIT == "other-letter-case":
     plain_credentials, http.FORM = sdk._credentials, "Application/X-WWW-Form-Urlencoded; charset=utf-8"
     form = http.form

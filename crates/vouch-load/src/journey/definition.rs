@@ -1,6 +1,7 @@
 //! Converts a case of a scenario to a journey: stages that each end with a step that makes a call.
 
 use super::actions::{JourneyAction, StepMapping, meaning};
+use super::metrics::JourneyCall;
 use crate::endpoints::LoadCall;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,9 +120,14 @@ impl Journey {
         steps.into_iter().any(|step| matches!(step.act, JourneyAction::Expire | JourneyAction::Advance(_)))
     }
 
+    /// The calls that have a series: those of its steps, and last the other calls of an SDK.
+    pub(super) fn measured_calls(&self) -> impl Iterator<Item = JourneyCall> {
+        self.calls.iter().map(|call| JourneyCall::Load(*call)).chain([JourneyCall::Other])
+    }
+
     /// The names of its series: first the lifecycle, then each call.
     pub fn series(&self) -> Vec<String> {
-        let calls = self.calls.iter().map(|call| format!("{}/{call}", self.id));
+        let calls = self.measured_calls().map(|call| format!("{}/{call}", self.id));
         std::iter::once(self.id.clone()).chain(calls).collect()
     }
 }
@@ -275,7 +281,14 @@ mod tests {
         assert_eq!(acts, [1, 2, 2, 3]);
         assert_eq!(
             journey.series(),
-            ["rotation", "rotation/issue", "rotation/exchange", "rotation/refresh", "rotation/resource"]
+            [
+                "rotation",
+                "rotation/issue",
+                "rotation/exchange",
+                "rotation/refresh",
+                "rotation/resource",
+                "rotation/other"
+            ]
         );
         let journeys = read("sign-out/token-scheme.yaml");
         let Ok(journey) = &journeys[0] else { panic!("unfit") };

@@ -1,6 +1,6 @@
 //! Sends the calls of virtual users, measures their latency, and checks every response.
 
-use super::metrics::{CompletedCall, JourneyMetrics};
+use super::metrics::{CompletedCall, JourneyCall, JourneyMetrics};
 use crate::check::ResponseCheck;
 use crate::client::nanoseconds;
 use crate::endpoints::{LoadCall, LoadTarget};
@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio_rustls::rustls::ClientConfig;
 use vouch_sim::reference::sdk::ports::{self, Host, NetworkError};
+use vouch_sim::wire::redact::Redactor;
 use vouch_spec::profile;
 
 /// The largest accepted response body, in bytes.
@@ -156,7 +157,7 @@ impl JourneyClient {
     /// Makes a call to the target for an installation.
     pub async fn call(&self, call: LoadCall, installation_id: u32) -> Option<Response> {
         let prepare = self.prepare(call, installation_id);
-        self.send_and_check(call, Some(installation_id), prepare).await
+        self.send_and_check(call.into(), Some(installation_id), prepare).await
     }
 
     /// Sends an exchange or a refresh of the wire profile.
@@ -172,7 +173,7 @@ impl JourneyClient {
         ];
         let url = format!("{}{}", self.bases.auth, request.path);
         let prepare = PreparedRequest { method: "POST".into(), url, headers, body: Some(request.body.into_bytes()) };
-        self.send_and_check(call.into(), Some(installation_id), prepare).await
+        self.send_and_check(LoadCall::from(call).into(), Some(installation_id), prepare).await
     }
 
     /// Makes an API call. `owner` is the installation whose record the response must be, if it must be a user's own record.
@@ -186,7 +187,7 @@ impl JourneyClient {
     ) -> Option<Response> {
         let url = format!("{}{path}", self.bases.api);
         self.send_and_check(
-            LoadCall::Resource,
+            LoadCall::Resource.into(),
             owner,
             PreparedRequest { method: method.to_owned(), url, headers, body },
         )
@@ -205,7 +206,7 @@ impl JourneyClient {
     /// Sends a request, checks the response, and records the call.
     async fn send_and_check(
         &self,
-        call: LoadCall,
+        call: JourneyCall,
         installation_id: Option<u32>,
         prepare: PreparedRequest,
     ) -> Option<Response> {
@@ -217,7 +218,10 @@ impl JourneyClient {
         let result = self.send(prepare).await;
         let latency_ns = nanoseconds(sent.elapsed());
         let check = match &result {
-            Ok(response) => self.check(call, installation_id, response),
+            Ok(response) => match call {
+                JourneyCall::Load(call) => self.check(call, installation_id, response),
+                JourneyCall::Other => check_other(response.status),
+            },
             Err((failure, cause)) => Err((*failure, format!("{call}: {failure}{cause}"))),
         };
         self.completed.lock().push(CompletedCall { call, sent, latency_ns, check });
@@ -273,6 +277,22 @@ impl JourneyClient {
     }
 }
 
+/// Checks the response to a call that the wire profile does not have. What it should be is unknown, so any is good but that of a
+/// server that cannot serve now.
+fn check_other(status: u16) -> ResponseCheck {
+    match status {
+        429 | 500.. => Err((Failure::Status(status), format!("{} returned status {status}", JourneyCall::Other))),
+        _ => Ok(()),
+    }
+}
+
+/// Method and path, without the query, which may have a key.
+fn describe(method: &hyper::Method, path: &str) -> String {
+    let path = path.split('?').next().unwrap_or_default();
+    let path: String = path.chars().take(80).collect();
+    Redactor::default().scrub(&format!("{method} {path}")).as_str().to_owned()
+}
+
 /// The failure of a request without a response: its kind and its cause, which may be empty.
 fn classify_error(error: &reqwest::Error) -> (Failure, String) {
     if error.is_timeout() {
@@ -319,9 +339,8 @@ impl ports::Network for SdkNetwork {
                 Failure::Wrong(WrongResponse::OtherEnvironment),
                 "the SDK called another environment or region".to_owned(),
             );
-            let completed =
-                CompletedCall { call: LoadCall::Exchange, sent: Instant::now(), latency_ns: 0, check: Err(elsewhere) };
-            client.completed.lock().push(completed);
+            let (call, sent) = (LoadCall::Exchange.into(), Instant::now());
+            client.completed.lock().push(CompletedCall { call, sent, latency_ns: 0, check: Err(elsewhere) });
             None
         } else if call.host == Host::Api {
             client.api_of_sdk(&call.method, &call.path, headers, body).await
@@ -357,10 +376,16 @@ impl JourneyClient {
         body: Option<Vec<u8>>,
     ) -> Option<Response> {
         let found = self.load_target.profile.recognise(&method, &path, body.as_deref().unwrap_or_default());
-        let kind = found.map_or(LoadCall::Exchange, |(kind, _)| kind.into());
+        let call = match found {
+            Some((call, _)) => LoadCall::from(call).into(),
+            None => {
+                self.metrics.record_other_call(|| describe(&method, &path));
+                JourneyCall::Other
+            }
+        };
         let url = format!("{}{path}", self.bases.auth);
         let prepared = PreparedRequest { method: method.as_str().to_owned(), url, headers, body };
-        self.send_and_check(kind, Some(self.device), prepared).await
+        self.send_and_check(call, Some(self.device), prepared).await
     }
 
     /// The installation of the SDK if the call reads its user's own record.

@@ -12,12 +12,43 @@ use crate::measurement_window::MeasurementWindow;
 use crate::round::Round;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+/// What a call of a virtual user is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JourneyCall {
+    /// A call that a load makes too. Its response is checked.
+    Load(LoadCall),
+    /// A call of the SDK to the identity provider that the wire profile does not have, such as one for its JWK Set.
+    Other,
+}
+
+impl From<LoadCall> for JourneyCall {
+    fn from(call: LoadCall) -> Self {
+        JourneyCall::Load(call)
+    }
+}
+
+impl JourneyCall {
+    fn is_grant(self) -> bool {
+        matches!(self, JourneyCall::Load(LoadCall::Exchange | LoadCall::Refresh))
+    }
+}
+
+impl fmt::Display for JourneyCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JourneyCall::Load(call) => call.fmt(f),
+            JourneyCall::Other => f.write_str("other"),
+        }
+    }
+}
+
 /// A completed call.
 pub struct CompletedCall {
-    pub call: LoadCall,
+    pub call: JourneyCall,
     pub sent: Instant,
     /// The time from the send to the complete response, in nanoseconds.
     pub latency_ns: u64,
@@ -47,6 +78,8 @@ pub struct JourneyMetrics {
     clock: OnceLock<Instant>,
     duration: Duration,
     ended: OnceLock<Instant>,
+    /// Method and path of the first [`JourneyCall::Other`].
+    other_call: OnceLock<String>,
 }
 
 /// The data behind the lock.
@@ -68,7 +101,7 @@ struct JourneySeries {
     lifecycle: Series,
     /// Whether a lifecycle ended with a warning.
     warned: bool,
-    calls: Vec<(LoadCall, Series)>,
+    calls: Vec<(JourneyCall, Series)>,
 }
 
 impl JourneyMetrics {
@@ -83,7 +116,7 @@ impl JourneyMetrics {
             names: journey.series(),
             lifecycle: Series::default(),
             warned: false,
-            calls: journey.calls.iter().map(|call| (*call, Series::default())).collect(),
+            calls: journey.measured_calls().map(|call| (call, Series::default())).collect(),
         };
         let journeys = journeys.iter().map(of).collect();
         let totals = JourneyTotals {
@@ -96,7 +129,8 @@ impl JourneyMetrics {
             notes: BTreeMap::new(),
             unanswered_users: 0,
         };
-        Self { totals: Mutex::new(totals), clock: OnceLock::new(), duration, ended: OnceLock::new() }
+        let (clock, ended, other_call) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { totals: Mutex::new(totals), clock, duration, ended, other_call }
     }
 
     pub fn lock(&self) -> MutexGuard<'_, JourneyTotals> {
@@ -144,8 +178,10 @@ impl JourneyMetrics {
                 None
             }
         };
-        // The last response that seemed good caused the unexpected result.
-        if let (Some(unexpected), Some(last)) = (&stop, completed.last_mut().filter(|last| last.check.is_ok())) {
+        // The last response caused the unexpected result if it seemed good: that of an other call only where there is none else.
+        let last = completed.iter().rposition(|completed| completed.call != JourneyCall::Other);
+        let last = last.or(completed.len().checked_sub(1)).and_then(|last| completed.get_mut(last));
+        if let (Some(unexpected), Some(last)) = (&stop, last.filter(|last| last.check.is_ok())) {
             last.check = Err(unexpected.clone());
         }
         let mut totals = self.lock();
@@ -180,6 +216,11 @@ impl JourneyMetrics {
         }
     }
 
+    /// Keeps method and path of the first other call, for a note.
+    pub fn record_other_call(&self, call: impl FnOnce() -> String) {
+        self.other_call.get_or_init(call);
+    }
+
     /// Notes that a lifecycle ended with a warning.
     pub fn warn(&self, journey: usize, what: &str) {
         self.note(format!("warning, a `should` clause is not satisfied, {what}"));
@@ -197,7 +238,15 @@ impl JourneyMetrics {
 
     /// What was noted, with how often.
     pub fn notes(&self) -> Vec<String> {
-        self.lock().notes.iter().map(|(what, count)| format!("{count} × {what}")).collect()
+        let other = self.other_call.get().map(|call| {
+            format!(
+                "the SDK makes calls to the identity provider other than exchange and refresh, the first was `{call}`: they \
+                 are in the series `…/{}`, and the content of their responses is not checked",
+                JourneyCall::Other
+            )
+        });
+        let counted: Vec<_> = self.lock().notes.iter().map(|(what, count)| format!("{count} × {what}")).collect();
+        other.into_iter().chain(counted).collect()
     }
 
     /// Records a lifecycle: the sum of its latencies, or the failure that ended it. It counts only if it was `decided` within
@@ -225,8 +274,8 @@ impl JourneyMetrics {
         let late = totals.checker.claims.conclude();
         for wrong in late {
             totals.total.reclassify_as_wrong(wrong, "");
-            let grants = |(call, _): &&mut (LoadCall, Series)| matches!(call, LoadCall::Exchange | LoadCall::Refresh);
-            if let Some((_, series)) = totals.journeys.iter_mut().flat_map(|of| &mut of.calls).find(grants) {
+            let mut calls = totals.journeys.iter_mut().flat_map(|of| &mut of.calls);
+            if let Some((_, series)) = calls.find(|(call, _)| call.is_grant()) {
                 series.reclassify_as_wrong(wrong, "");
             }
         }
@@ -235,8 +284,10 @@ impl JourneyMetrics {
         calls.for_each(|series| limit_rate(series, measured));
         limit_rate(&mut totals.total, measured);
         let series = totals.journeys.iter().flat_map(|of| {
-            let all = std::iter::once(&of.lifecycle).chain(of.calls.iter().map(|(_, series)| series));
-            of.names.iter().cloned().zip(all.cloned())
+            // Few SDKs make other calls.
+            let shown = |(call, series): &&(JourneyCall, Series)| *call != JourneyCall::Other || series.done() > 0;
+            let calls = of.calls.iter().filter(shown).map(|(_, series)| series);
+            of.names.iter().cloned().zip(std::iter::once(&of.lifecycle).chain(calls).cloned())
         });
         Round {
             started: totals.started,
@@ -261,7 +312,7 @@ impl JourneyTotals {
     fn record(
         &mut self,
         journey: usize,
-        call: LoadCall,
+        call: JourneyCall,
         latency_ns: u64,
         check: &ResponseCheck,
         completions: &(MeasurementWindow, u64),

@@ -4,7 +4,7 @@ use super::actions::JourneyAction;
 use super::app::{ActionResult, App};
 use super::definition::{Journey, Step};
 use super::http_client::{JourneyClient, Response};
-use super::metrics::StepOutcome;
+use super::metrics::{CompletedCall, StepOutcome};
 use super::results::{ActionError, http_result, method_and_path};
 use super::sdk_process::SdkProcesses;
 use crate::endpoints::LoadCall;
@@ -134,7 +134,8 @@ impl VirtualUser {
             }
             let started = Instant::now();
             let completed = self.client.call(LoadCall::CreateUser, self.client_installation).await;
-            let failure = self.client.take_completed().pop().and_then(|completed| completed.check.err());
+            let created = |completed: &CompletedCall| completed.call == LoadCall::CreateUser.into();
+            let failure = self.client.take_completed().into_iter().find(created).and_then(|call| call.check.err());
             if self.client.take_aborted() {
                 self.abandoned = true;
                 return;

@@ -55,7 +55,7 @@ async fn a_refresh_is_sent_as_the_profile_says_and_its_tokens_are_stored() {
     let client = client_of(&server.uri(), Duration::from_secs(5));
     assert!(client.call(LoadCall::Refresh, client.device).await.is_some_and(|response| response.status == 200));
     let completed = only(&client);
-    assert_eq!((completed.call, completed.check), (LoadCall::Refresh, Ok(())));
+    assert_eq!((completed.call, completed.check), (LoadCall::Refresh.into(), Ok(())));
     assert_eq!(client.lifetime(), Duration::from_secs(60));
     assert_eq!(client.metrics.lock().installations.get_mut(client.device).refresh_token, "new");
 }
@@ -117,4 +117,30 @@ async fn an_answer_without_end_is_cut_off() {
     let client = client_of(&server.uri(), Duration::from_secs(20));
     assert!(client.call(LoadCall::Refresh, client.device).await.is_none());
     assert!(matches!(only(&client).check, Err((Failure::NotHttp, _))));
+}
+
+#[tokio::test]
+async fn a_call_that_the_profile_does_not_have_is_an_error_only_if_the_server_cannot_serve() {
+    let server = MockServer::start().await;
+    Mock::given(path("/busy")).respond_with(ResponseTemplate::new(503)).mount(&server).await;
+    Mock::given(path("/v1/token")).respond_with(ResponseTemplate::new(200).set_body_string("{}")).mount(&server).await;
+    let client = client_of(&server.uri(), Duration::from_secs(5));
+    let call = async |method: &str, path: &str, body: &str| {
+        let (method, body) = (method.parse().expect("a method"), Some(body.as_bytes().to_vec()));
+        client.auth_of_sdk(method, path.to_owned(), vec![], body).await.expect("an answer");
+        only(&client)
+    };
+    // Nothing is there, so it is a 404: an SDK may ask for what only some providers have.
+    let completed = call("GET", "/.well-known/jwks.json?key=secret", "").await;
+    assert_eq!((completed.call, completed.check), (JourneyCall::Other, Ok(())));
+    let completed = call("GET", "/busy", "").await;
+    assert_eq!(completed.call, JourneyCall::Other);
+    assert!(matches!(completed.check, Err((Failure::Status(503), _))));
+    let exchange = "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=a\
+                    &subject_token_type=urn:junction:sign-in-token";
+    let completed = call("POST", "/v1/token", exchange).await;
+    assert_eq!(completed.call, LoadCall::Exchange.into());
+    assert!(matches!(completed.check, Err((Failure::Wrong(WrongResponse::MissingField), _))));
+    let notes = client.metrics.notes();
+    assert!(notes.iter().any(|note| note.contains("`GET /.well-known/jwks.json`")), "{notes:?}");
 }
