@@ -13,7 +13,7 @@ pub(crate) fn files() -> SuiteFiles {
 }
 
 /// The text of the bundled suite's `clauses.yaml`.
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "explore", feature = "forecast"))]
 pub(crate) fn clauses_text() -> &'static str {
     FILES.iter().find(|file| file.path == "scenarios/clauses.yaml").map_or("", |file| file.text)
 }

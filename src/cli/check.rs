@@ -20,7 +20,6 @@ pub struct Args {
     target: Option<PathBuf>,
 
     /// Also validate this load file. May be repeated.
-    #[cfg(feature = "load")]
     #[arg(long, value_name = "FILE")]
     load: Vec<PathBuf>,
 
@@ -41,7 +40,6 @@ pub fn run(args: &Args) -> Done {
         let stored = StoredInstallation::read(folder);
         errors.extend(stored.err().map(|error| CliError::Usage(OutsideText::line(&error.to_string()).into_string())));
     }
-    #[cfg(feature = "load")]
     for path in &args.load {
         errors.extend(check_load(path, target.as_ref()).err());
     }
@@ -62,7 +60,6 @@ pub fn run(args: &Args) -> Done {
 }
 
 /// Everything that `vouch load` would refuse about a load file.
-#[cfg(feature = "load")]
 fn check_load(path: &std::path::Path, target: Option<&vouch_runner::target_file::Target>) -> Result<(), CliError> {
     let file = super::load::read_file(path)?;
     let rotation = target.and_then(|target| target.profile.as_ref().and_then(|profile| target.rotation(profile)));

@@ -18,13 +18,11 @@ mod explore;
 mod forecast;
 mod history;
 mod init;
-#[cfg(feature = "load")]
 mod journeys;
 mod judge;
 mod keygen;
 mod kill_matrix;
 mod list;
-#[cfg(feature = "load")]
 mod load;
 mod man;
 mod matrix;
@@ -47,7 +45,6 @@ mod stdout;
 mod steps;
 mod suite;
 mod verify;
-#[cfg(feature = "load")]
 mod worker;
 
 use crate::{Error, Suite};
@@ -135,13 +132,10 @@ enum Command {
     #[cfg(feature = "forecast")]
     Forecast(forecast::Args),
     /// Run a load test of token exchange and refresh: every answer is checked, results are compared with thresholds.
-    #[cfg(feature = "load")]
     Load(Box<load::args::Args>),
     /// Run a load test of scenarios: many users at once, with think time between the steps.
-    #[cfg(feature = "load")]
     Journeys(Box<journeys::Args>),
     /// Join a Locust master as a worker, and run the users that it assigns.
-    #[cfg(feature = "load")]
     Worker(worker::Args),
     /// Serve the simulated vendor cloud, for load tests and for manual tests.
     MockCloud(mock_cloud::Args),
@@ -362,11 +356,8 @@ fn run_command() -> ExitCode {
         Command::Explore(args) => explore::run(&args),
         #[cfg(feature = "forecast")]
         Command::Forecast(args) => forecast::run(&args),
-        #[cfg(feature = "load")]
         Command::Load(args) => load::run(*args),
-        #[cfg(feature = "load")]
         Command::Journeys(args) => journeys::run(*args),
-        #[cfg(feature = "load")]
         Command::Worker(args) => worker::run(&args),
         Command::MockCloud(args) => mock_cloud::run(&args),
         Command::MockCloudHook(args) => mock_cloud::hook::run(&args),
