@@ -1,7 +1,8 @@
 //! Faults during a load: what they lead to is linked to its cause, and a server that fails is not excused by them.
 
 use super::common::vouch;
-use super::{Cloud, Defect, cloud_at, defective_vendor, request, server, stdout, vendor};
+use super::defects::{Defect, defective_vendor, request, vendor};
+use super::{Cloud, cloud_at, server, stdout};
 use serde_json::Value;
 use std::io::{BufReader, Write};
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! HTTP/2 servers that refuse streams or stop responding.
 
 use super::common::{stderr, vouch};
-use super::{Defect, cloud_at, passed, vendor};
+use super::defects::{Defect, vendor};
+use super::{cloud_at, passed};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,7 +1,8 @@
 //! The search for the highest rate, on a server of known capacity.
 
 use super::common::vouch;
-use super::{Defect, cloud_at, request, server, stdout, vendor};
+use super::defects::{Defect, request, vendor};
+use super::{cloud_at, server, stdout};
 use std::io::{BufReader, Write};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;

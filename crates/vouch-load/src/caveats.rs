@@ -95,7 +95,9 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
     if round.wrong_before_start > 0 {
         notes.push(format!("{} of the wrong responses came before the measurement started", round.wrong_before_start));
     }
-    if round.opaque_tokens > 0 && round.learned_claims == LearnedClaims::default() {
+    if load.unchecked {
+        notes.push("only the status of the responses was checked (--unchecked): this measures the generator".into());
+    } else if round.opaque_tokens > 0 && round.learned_claims == LearnedClaims::default() {
         notes.push("access tokens are opaque: their user was not checked".into());
     } else if round.learned_claims.user.is_none() && grants_tokens(load, round) && round.total.good > 0 {
         notes.push("no claim of the access tokens names the user: their user was not checked".into());

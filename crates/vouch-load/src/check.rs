@@ -28,6 +28,8 @@ pub struct ResponseChecker {
     token: Place,
     /// A refresh must return a new refresh token.
     pub requires_rotation: bool,
+    /// Responses to an exchange are accepted by their status.
+    unchecked: bool,
     /// A later call uses the access token.
     keeps_access_token: bool,
     pub claims: ClaimChecker,
@@ -65,6 +67,7 @@ impl ResponseChecker {
             user: JsonPointers::new(["/user_id", "/sign_in_token"]),
             token,
             requires_rotation,
+            unchecked: false,
             keeps_access_token,
             claims: ClaimChecker::new(load_target.realm),
             duplicates: DuplicateDetector::new(REMEMBERED),
@@ -81,6 +84,11 @@ impl ResponseChecker {
     /// Accepts that users present a refresh token more than once on purpose.
     pub fn with_repeats(self) -> Self {
         Self { successors: Some(Successors::default()), ..self }
+    }
+
+    /// Checks only the status of responses to an exchange if `unchecked`.
+    pub fn with_unchecked(self, unchecked: bool) -> Self {
+        Self { unchecked, ..self }
     }
 
     /// The claims that were learned from this provider's access tokens.
@@ -129,6 +137,7 @@ impl ResponseChecker {
             return self.check_refusal(call, status, body);
         }
         match call {
+            LoadCall::Exchange if self.unchecked => Ok(()),
             LoadCall::Exchange => self.check_grant(profile::IdpCall::Exchange, installation_id, installations, body),
             LoadCall::Refresh => self.check_grant(profile::IdpCall::Refresh, installation_id, installations, body),
             LoadCall::Issue => self.check_issued_token(installation_id, installations, body),

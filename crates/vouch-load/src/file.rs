@@ -87,6 +87,8 @@ pub struct Overrides {
     pub protocol: Option<Protocol>,
     pub seed: Option<u64>,
     pub reuse_tokens: bool,
+    /// Only the status of responses is checked.
+    pub unchecked: bool,
     /// The share of the arrivals whose calls are traced.
     pub trace_ratio: f64,
 }
@@ -259,6 +261,7 @@ impl LoadFile {
             requires_rotation: self.rotation.or(declared).is_none_or(|rotation| rotation == Rotation::Required),
             keep_users: self.keep_users.unwrap_or(false),
             reuse_tokens: overrides.reuse_tokens,
+            unchecked: overrides.unchecked,
             prepare_rate: self.prepare_rate.as_ref().and_then(|text| rate(&text.value)),
             protocol: overrides.protocol.or(self.protocol).unwrap_or_default(),
             faults: self.faults.iter().filter_map(FaultEntry::resolve).collect(),

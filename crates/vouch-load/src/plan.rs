@@ -40,6 +40,8 @@ pub struct Load {
     pub keep_users: bool,
     /// Exchanged sign-in tokens are reused.
     pub reuse_tokens: bool,
+    /// Only the status of responses is checked, to measure what the checks cost.
+    pub unchecked: bool,
     /// The maximum call rate while users, installations and tokens are created, in calls per second.
     pub prepare_rate: Option<f64>,
     pub protocol: Protocol,
@@ -120,6 +122,10 @@ pub enum PlanError {
         "`max` sends whenever a connection is free, and cannot have faults or retries; give a rate, for example `100/s`"
     )]
     FaultsWithoutSchedule,
+    #[error(
+        "`--unchecked` measures the generator with the workload `exchange` alone: other calls need what a response holds"
+    )]
+    CannotBeUnchecked,
     #[error("with a timeout of 0 no request can succeed")]
     ZeroTimeout,
     #[error("a load cannot last longer than a century")]
@@ -307,6 +313,9 @@ impl Load {
         }
         if self.timeout.is_zero() {
             return Err(PlanError::ZeroTimeout);
+        }
+        if self.unchecked && !self.workloads.iter().all(|workload| workload.calls == [LoadCall::Exchange]) {
+            return Err(PlanError::CannotBeUnchecked);
         }
         self.check_faults()?;
         let names = self.series();

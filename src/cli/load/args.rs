@@ -70,6 +70,10 @@ pub struct Args {
     #[arg(long)]
     pub reuse_tokens: bool,
 
+    /// Check only the status of the responses to `exchange`, as other load generators do: to measure what the checks cost.
+    #[arg(long, hide = true, requires = "reuse_tokens")]
+    pub unchecked: bool,
+
     /// Number of concurrent connections; with HTTP/2, of concurrent requests.
     #[arg(short, long, value_name = "N")]
     pub connections: Option<u32>,
@@ -183,6 +187,7 @@ impl Args {
             protocol: self.protocol,
             seed: self.seed,
             reuse_tokens: self.reuse_tokens,
+            unchecked: self.unchecked,
             trace_ratio: self.otlp.trace_ratio,
         }
     }

@@ -124,7 +124,7 @@ impl Workers {
             );
             // An installation that lost an answer uses its token again, and the server may repeat its answer.
             let checker = if load.faults.is_empty() { checker } else { checker.with_repeats() };
-            WorkerState { installations, checker }
+            WorkerState { installations, checker: checker.with_unchecked(load.unchecked) }
         });
         Self {
             workers: workers.collect(),
