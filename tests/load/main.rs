@@ -180,13 +180,14 @@ fn a_wrong_api_key_is_reported_with_advice() {
     assert!(stderr(&out).contains("401") && stderr(&out).contains("API key"), "{}", stderr(&out));
 }
 
-#[test]
-fn a_server_that_dies_ends_the_run_early_with_what_was_measured() {
+/// Runs a load of a minute whose server dies after two seconds. Returns what it then took, and the end of the load.
+fn load_whose_server_dies(more: &[&str]) -> (Duration, std::process::Output) {
     let mut cloud = Cloud::start(&[]);
     let mut command = Command::new(assert_cmd::cargo::cargo_bin("vouch"));
     command
         .args(["load", "-a", "100/s", "-d", "60s", "--installations", "20", "--progress", "plain", "--target"])
-        .arg(cloud.target());
+        .arg(cloud.target())
+        .args(more);
     let mut load = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a load");
     let mut stderr_text = load.stderr.take().expect("its standard error");
     let mut seen = Vec::new();
@@ -200,10 +201,23 @@ fn a_server_that_dies_ends_the_run_early_with_what_was_measured() {
     let start = Instant::now();
     std::thread::spawn(move || drop(std::io::copy(&mut stderr_text, &mut std::io::sink())));
     let out = load.wait_with_output().expect("an end");
-    assert!(start.elapsed() < Duration::from_secs(20), "it took {:?}", start.elapsed());
-    let text = String::from_utf8_lossy(&out.stdout);
-    assert_eq!(out.status.code(), Some(1), "{text}");
-    assert!(text.contains("the run ended early") && text.contains("connection refused"), "{text}");
+    (start.elapsed(), out)
+}
+
+#[test]
+fn a_server_that_dies_ends_the_run_early_with_what_was_measured() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("load.yaml");
+    std::fs::write(&file, "retries: 50\n").expect("written");
+    let file = file.to_str().expect("UTF-8");
+    // Installations that retry give up with the load.
+    for more in [&[][..], &[file]] {
+        let (after, out) = load_whose_server_dies(more);
+        assert!(after < Duration::from_secs(20), "{more:?}: it took {after:?}");
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert_eq!(out.status.code(), Some(1), "{more:?}: {text}");
+        assert!(text.contains("the run ended early") && text.contains("connection refused"), "{more:?}: {text}");
+    }
 }
 
 #[test]

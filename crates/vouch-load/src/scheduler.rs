@@ -210,8 +210,8 @@ impl Scheduler {
 
     /// Stops taking arrivals and retries.
     pub fn close(&mut self) {
-        if let Some(injector) = &mut self.injector {
-            injector.stop();
+        for request in self.injector.as_mut().map(FaultInjector::stop).unwrap_or_default() {
+            self.release_installation(&request, Some(Failure::TimedOut));
         }
         if let ArrivalSource::Users(users) = &mut self.source {
             return users.close();

@@ -45,7 +45,9 @@ pub struct Injection {
 /// What waits until a time.
 #[derive(Clone, Copy, Debug)]
 pub enum Waiting {
-    /// A call, for its next attempt or for the delayed answer of the call before it.
+    /// The next attempt of a call, and the fault that took the answer of this one away; `None`: the server failed.
+    Retry(InFlight, Option<u8>),
+    /// A call, for the delayed answer of the call before it.
     Call(InFlight),
     /// An installation, before it can be used again.
     Installation(InFlight),
@@ -146,15 +148,26 @@ impl FaultInjector {
         self.queue.pop().map(|Reverse(entry)| entry.waiting)
     }
 
-    /// Gives up everything that waits, because the load was stopped.
-    pub fn stop(&mut self) {
-        for Reverse(entry) in std::mem::take(&mut self.queue) {
-            if let Waiting::Call(InFlight { attempt: Attempt { cause: Some(cause), .. }, .. }) = entry.waiting {
-                let outcome = &mut self.report.faults[usize::from(cause)];
-                outcome.unfinished += 1;
-                outcome.retries = outcome.retries.saturating_sub(1);
+    /// Gives up everything that waits, because the load was stopped, and accepts nothing more. Returns the requests whose
+    /// installations are free now.
+    pub fn stop(&mut self) -> Vec<InFlight> {
+        self.end = 0;
+        let give_up = |Reverse(entry): Reverse<Entry>| match entry.waiting {
+            Waiting::Retry(request, fault) => {
+                let retries = match fault {
+                    Some(fault) => {
+                        let outcome = &mut self.report.faults[usize::from(fault)];
+                        outcome.unfinished += 1;
+                        &mut outcome.retries
+                    }
+                    None => &mut self.report.retries.retries,
+                };
+                *retries = retries.saturating_sub(1);
+                request
             }
-        }
+            Waiting::Call(request) | Waiting::Installation(request) => request,
+        };
+        std::mem::take(&mut self.queue).into_iter().map(give_up).collect()
     }
 
     /// Records that a call had its answer, which took more than one attempt because of a fault.
@@ -270,17 +283,23 @@ mod tests {
             request
         };
         for (due, arrival) in [(3, 1), (2, 2), (2, 3)] {
-            assert!(injector.wait_until(due, Waiting::Call(request(arrival))));
+            assert!(injector.wait_until(due, Waiting::Retry(request(arrival), Some(0))));
         }
+        assert!(injector.wait_until(4, Waiting::Retry(request(5), None)));
         assert!(!injector.wait_until(110_001 * MS, Waiting::Call(request(4))), "the load is over by then");
         let mut order = Vec::new();
-        while let Some(Waiting::Call(next)) = injector.take_due(2) {
+        while let Some(Waiting::Retry(next, Some(0))) = injector.take_due(2) {
             order.push(next.attempt.arrival);
         }
         assert_eq!((order, injector.next_due()), (vec![2, 3], Some(3)));
         injector.report.faults[0].retries = 3;
-        injector.stop();
+        injector.report.retries.retries = 9;
+        let mut given_up: Vec<u64> = injector.stop().iter().map(|request| request.attempt.arrival).collect();
+        given_up.sort_unstable();
+        assert_eq!(given_up, [1, 5]);
         let outcome = &injector.report.faults[0];
         assert_eq!((injector.next_due(), outcome.unfinished, outcome.retries), (None, 1, 2));
+        assert_eq!(injector.report.retries.retries, 8, "what the server failed is counted there");
+        assert!(!injector.wait_until(5, Waiting::Retry(request(6), None)), "a stopped load sends nothing more");
     }
 }

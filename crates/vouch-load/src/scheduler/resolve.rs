@@ -28,7 +28,7 @@ impl Scheduler {
     pub(super) fn next_waiting(&mut self, now: u64) -> Option<InFlight> {
         loop {
             match self.injector.as_mut()?.take_due(now)? {
-                Waiting::Call(request) => {
+                Waiting::Retry(request, _) | Waiting::Call(request) => {
                     self.record.second.started += u64::from(request.attempt.number > 0);
                     return Some(request);
                 }
@@ -42,7 +42,7 @@ impl Scheduler {
         match self.hit(&request) {
             Some(hit) if !hit.kind.is_sent() => {
                 let retry_after = if let FaultKind::Status { retry_after, .. } = hit.kind { retry_after } else { None };
-                self.suffer(hit, request, now, retry_after);
+                self.apply_fault(hit, request, now, retry_after);
                 None
             }
             _ => Some(request),
@@ -103,7 +103,7 @@ impl Scheduler {
                 if let Some(before) = before {
                     self.installations.get_mut(id).restore(before, hit.fault);
                 }
-                self.suffer(hit, request, noticed, None);
+                self.apply_fault(hit, request, noticed, None);
                 None
             }
             (_, Err((failure, _))) => {
@@ -234,7 +234,7 @@ impl Scheduler {
             return self.hold(&request, now, retry_after);
         };
         let attempt = Attempt { number: request.attempt.number + 1, ready: next, ..request.attempt };
-        if injector.wait_until(next, Waiting::Call(InFlight { attempt, ..request })) {
+        if injector.wait_until(next, Waiting::Retry(InFlight { attempt, ..request }, None)) {
             injector.report.retries.retries += 1;
         } else {
             self.release_installation(&request, Some(failure));
@@ -242,7 +242,7 @@ impl Scheduler {
     }
 
     /// Goes on after a fault has taken an answer away, or refused the call. `noticed`: when the installation knows.
-    fn suffer(&mut self, hit: Injection, request: InFlight, noticed: u64, retry_after: Option<Duration>) {
+    fn apply_fault(&mut self, hit: Injection, request: InFlight, noticed: u64, retry_after: Option<Duration>) {
         let call = self.call(&request);
         let Some(injector) = &mut self.injector else { return };
         let next = injector.next_attempt(&request.attempt, noticed, retry_after);
@@ -266,7 +266,7 @@ impl Scheduler {
         // The planned pause is no latency of the server.
         let pause = next.saturating_sub(request.due);
         let retry = InFlight { due: next, intended: request.intended.saturating_add(pause), attempt, ..request };
-        if injector.wait_until(next, Waiting::Call(retry)) {
+        if injector.wait_until(next, Waiting::Retry(retry, Some(hit.fault))) {
             injector.report.faults[usize::from(hit.fault)].retries += 1;
         } else {
             injector.report.faults[usize::from(hit.fault)].unfinished += 1;
@@ -286,7 +286,7 @@ impl Scheduler {
     }
 
     /// Releases an installation at the end of a workload.
-    fn release_installation(&mut self, request: &InFlight, failure: Option<Failure>) {
+    pub(super) fn release_installation(&mut self, request: &InFlight, failure: Option<Failure>) {
         self.active_chains = self.active_chains.saturating_sub(1);
         let call = self.call(request);
         let workload = &self.workloads[usize::from(request.workload)];
