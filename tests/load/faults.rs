@@ -67,13 +67,13 @@ fn lost_answers_are_linked_to_the_sign_outs_that_follow() {
 #[test]
 fn answers_that_are_cut_off_or_too_late_are_lost_and_others_are_not() {
     let strict = Cloud::start(&["--mutant", "cloud-locked-out"]);
-    for (fault, lost) in [("reset", true), ("delayed, delay: 5s", true), ("delayed, delay: 300ms", false)] {
+    for (fault, lost) in [("reset", true), ("delayed, delay: 5s", true), ("delayed, delay: 900ms", false)] {
         let faults = format!("  - {{from: 0s, until: 500ms, answers: {fault}, share: 30%}}\n");
         let (code, out, report) = load(strict.target(), &faults, "duration: 2s\ntimeout: 1s");
         without_failures(code, &out, &report);
         let (injected, signed_out) = (count(&report, "injected"), count(&report, "signedOut"));
         assert!(injected > 5 && signed_out == if lost { injected } else { 0 }, "{fault}: {out}");
-        assert!(report["all"]["latency"]["max"].as_u64().is_some_and(|ns| ns < 300_000_000), "{fault}: {out}");
+        assert!(report["all"]["latency"]["max"].as_u64().is_some_and(|ns| ns < 900_000_000), "{fault}: {out}");
     }
 }
 
@@ -171,11 +171,11 @@ fn short_outage() -> tempfile::TempDir {
     let preset = stdout(&vouch().args(["load", "--preset", "outage-return", "--print-preset"]).assert().success());
     let mut text = preset;
     for (long, short) in [
-        ("spike 1500 at 80s within 3s over 30/s", "spike 300 at 3s within 500ms over 30/s"),
-        ("duration: 150s", "duration: 8s"),
+        ("spike 1500 at 80s within 3s over 30/s", "spike 300 at 4s within 500ms over 30/s"),
+        ("duration: 150s", "duration: 10s"),
         ("warmUp: 5s", "warmUp: 500ms"),
         ("installations: 5000", "installations: 500\nusers: 1"),
-        ("{from: 20s, until: 80s", "{from: 1s, until: 3s"),
+        ("{from: 20s, until: 80s", "{from: 2s, until: 4s"),
     ] {
         assert!(text.contains(long), "{long}: {text}");
         text = text.replace(long, short);
@@ -198,7 +198,7 @@ fn the_report_says_how_a_server_stood_the_return_after_an_outage() {
     assert!(out.contains("it had no need of Retry-After"), "{out}");
     // With two connections and answers of 20 ms, the herd waits for seconds.
     let out = load(&Cloud::start(&["--delay", "20ms"]), "2");
-    assert!(out.contains("back to normal"), "{out}");
+    assert!(out.contains("back to normal") && !out.contains("the server stood it"), "{out}");
 }
 
 #[test]
@@ -232,6 +232,11 @@ fn a_load_whose_faults_cannot_happen_is_refused() {
     let cloud = Cloud::start(&[]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("load.yaml");
+    // The duration that counts is that of the command.
+    std::fs::write(&file, format!("duration: 500ms\nfaults:\n{LOST}")).expect("written");
+    let longer = ["-d", "1s", "--progress", "off", "--installations", "50", "--users", "1", "--target"];
+    let longer = vouch().arg("load").arg(&file).args(longer).arg(cloud.target()).assert();
+    assert!(stdout(&longer).contains("answers lost"), "{}", super::stderr(&longer));
     std::fs::write(&file, format!("duration: 5s\nfaults:\n{LOST}")).expect("written");
     for (more, part) in [
         (&["-d", "900ms"][..], "ends after the end of the load at 900ms"),

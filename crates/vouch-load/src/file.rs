@@ -143,8 +143,7 @@ impl LoadFile {
             }
         }
         self.check_times(decoder);
-        let duration = self.duration.as_ref().map_or(Ok(DEFAULT_DURATION), |text| duration::parse(&text.value));
-        FaultEntry::check_all(&self.faults, duration.unwrap_or(Duration::MAX), decoder);
+        FaultEntry::check_all(&self.faults, decoder);
         if let Some(text) = self.prepare_rate.as_ref().filter(|text| rate(&text.value).is_none()) {
             decoder.wrong(text.span, format!("`{}` is not a rate", text.value), "write for example `50/s`");
         }

@@ -62,8 +62,8 @@ impl<'de> Deserialize<'de> for Word {
 const ANSWERS: [&str; 6] = ["lost", "delayed", "reset", "429", "503", "refused"];
 
 impl FaultEntry {
-    /// Reports what is wrong with the faults of a file. `end` is the end of the load.
-    pub fn check_all(faults: &[FaultEntry], end: Duration, decoder: &Decoder) {
+    /// Reports what is wrong with the faults of a file, as far as it does not depend on the duration of the load.
+    pub fn check_all(faults: &[FaultEntry], decoder: &Decoder) {
         if let Some(fault) = faults.get(MAX_FAULTS) {
             decoder.wrong(
                 fault.from.span,
@@ -71,27 +71,18 @@ impl FaultEntry {
                 "remove some of them",
             );
         }
-        faults.iter().for_each(|fault| fault.check(end, decoder));
+        faults.iter().for_each(|fault| fault.check(decoder));
     }
 
-    fn check(&self, end: Duration, decoder: &Decoder) {
+    fn check(&self, decoder: &Decoder) {
         let time = |text: &Spanned<String>, parsed: Result<Duration, duration::DurationError>| {
             parsed.map_err(|why| decoder.wrong(text.span, why.to_string(), "use the units d, h, m, s and ms")).ok()
         };
         let from = time(&self.from, duration::parse(&self.from.value));
         let until = time(&self.until, duration::parse_positive(&self.until.value));
-        if let (Some(from), Some(until)) = (from, until) {
-            if until <= from {
-                let text = format!("the fault ends at {}, not after its start", self.until.value);
-                decoder.wrong(self.until.span, text, format!("write a time after {}", self.from.value));
-            } else if until > end {
-                let text = format!(
-                    "the fault ends at {}, after the end of the load at {}",
-                    self.until.value,
-                    humantime::format_duration(end)
-                );
-                decoder.wrong(self.until.span, text, "end it earlier, or use a longer duration");
-            }
+        if from.zip(until).is_some_and(|(from, until)| until <= from) {
+            let text = format!("the fault ends at {}, not after its start", self.until.value);
+            decoder.wrong(self.until.span, text, format!("write a time after {}", self.from.value));
         }
         if let Some(text) = self.share.as_ref().filter(|text| share(&text.value).is_none()) {
             let text_of = format!("`{}` is not a share of the answers", text.value);

@@ -15,7 +15,7 @@ mod report;
 
 pub use file::FaultEntry;
 pub use injector::{Attempt, FaultInjector, Injection, Waiting};
-pub use recovery::Recovery;
+pub use recovery::{Recovery, RecoveryEnd};
 pub use report::{FAULT_COUNTS, FaultCount, FaultOutcome, FaultReport, RetryOutcome};
 
 use super::endpoints::LoadCall;

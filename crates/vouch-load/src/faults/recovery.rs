@@ -20,12 +20,26 @@ pub struct Recovery {
     pub peak: u64,
     /// The highest p99 of a second after the outage, in nanoseconds.
     pub worst_p99_ns: u64,
-    /// From the end of the outage until five seconds in sequence were normal: without failures, and as fast as before. `None` if
-    /// the load ended before.
-    pub normal_after: Option<Duration>,
+    pub end: RecoveryEnd,
+}
+
+/// When a server is back to normal: five seconds in sequence without failures, and as fast as before the outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecoveryEnd {
+    /// So long after the end of the outage. Zero if the seconds from then on were normal, or all that the load had.
+    After(Duration),
+    /// The load ended before.
+    NotReached,
+    /// No answer was measured before the outage.
+    NothingToCompare,
 }
 
 impl Recovery {
+    /// What passed from the end of the outage until the server was back to normal; `None` if it was not, as far as is known.
+    pub fn normal_after(&self) -> Option<Duration> {
+        if let RecoveryEnd::After(after) = self.end { Some(after) } else { None }
+    }
+
     /// The recovery from an outage; `None` if the fault is none, or nothing came after it. Warm-up seconds are not compared.
     pub fn of(fault: &FaultOutcome, intervals: &[IntervalStats], warm_up: Duration) -> Option<Self> {
         if !fault.outage {
@@ -44,16 +58,22 @@ impl Recovery {
             return None;
         }
         let is_normal = |interval: &&IntervalStats| interval.errors == 0 && interval.p99_ns <= limit_ns;
-        let stays_normal = |at: &usize| after[*at..].iter().take(NORMAL_SECONDS).all(is_normal);
-        let normal_after = (0..after.len())
-            .find(stays_normal)
-            .map(|at| if at == 0 { 0 } else { after[at].second })
-            .map(|second| Duration::from_secs(second).saturating_sub(fault.until));
+        let stays_normal = |at: &usize| {
+            let rest = &after[*at..];
+            (*at == 0 || rest.len() >= NORMAL_SECONDS) && rest.iter().take(NORMAL_SECONDS).all(is_normal)
+        };
+        let end = match (0..after.len()).find(stays_normal) {
+            _ if usual_ns == 0 => RecoveryEnd::NothingToCompare,
+            Some(0) => RecoveryEnd::After(Duration::ZERO),
+            Some(at) => RecoveryEnd::After(Duration::from_secs(after[at].second).saturating_sub(fault.until)),
+            None => RecoveryEnd::NotReached,
+        };
         Some(Self {
-            before: before.iter().map(|interval| interval.started).sum::<u64>() / before.len().max(1) as u64,
+            before: before.iter().fold(0, |sum: u64, interval| sum.saturating_add(interval.started))
+                / before.len().max(1) as u64,
             peak: after.iter().map(|interval| interval.started).max().unwrap_or(0),
             worst_p99_ns: after.iter().map(|interval| interval.p99_ns).max().unwrap_or(0),
-            normal_after,
+            end,
         })
     }
 }
@@ -93,19 +113,21 @@ mod tests {
 
     #[test]
     fn a_server_that_stands_the_return_is_normal_at_once() {
-        let expected = Recovery { before: 30, peak: 400, worst_p99_ns: 60_000_000, normal_after: Some(Duration::ZERO) };
+        let expected =
+            Recovery { before: 30, peak: 400, worst_p99_ns: 60_000_000, end: RecoveryEnd::After(Duration::ZERO) };
         assert_eq!(recovery([(400, 0, 60), (90, 0, 30), (30, 0, 30), (30, 0, 30)]), expected);
     }
 
     #[test]
     fn slow_answers_and_failures_last_until_the_second_after_the_last_of_them() {
         let (normal, slow, failed) = ((30, 0, 30), (400, 0, 61), (30, 1, 30));
-        let after = |seconds: [_; 4]| recovery(seconds).normal_after.map(|after| after.as_secs());
-        assert_eq!(after([slow, slow, normal, normal]), Some(2));
-        assert_eq!(after([normal, normal, failed, normal]), Some(3));
-        assert_eq!(after([normal, normal, normal, slow]), None);
+        let after = |seconds: [_; 7]| recovery(seconds).normal_after().map(|after| after.as_secs());
+        assert_eq!(after([slow, slow, normal, normal, normal, normal, normal]), Some(2));
+        assert_eq!(after([normal, failed, normal, normal, normal, normal, normal]), Some(2));
+        assert_eq!(after([slow, slow, slow, normal, normal, normal, normal]), None, "four seconds are no five");
+        assert_eq!(after([normal, normal, normal, normal, normal, normal, slow]), Some(0));
         let later = recovery([slow, normal, normal, normal, normal, normal, failed, normal]);
-        assert_eq!(later.normal_after, Some(Duration::from_secs(1)), "what fails much later has another reason");
+        assert_eq!(later.normal_after(), Some(Duration::from_secs(1)), "what fails much later has another reason");
     }
 
     #[test]
@@ -114,5 +136,7 @@ mod tests {
         assert_eq!(Recovery::of(&FaultOutcome { outage: false, ..outage() }, &all, Duration::ZERO), None);
         assert_eq!(Recovery::of(&outage(), &all[..6], Duration::ZERO), None);
         assert_eq!(Recovery::of(&outage(), &[], Duration::ZERO), None);
+        let compared = Recovery::of(&outage(), &all, Duration::from_secs(4)).expect("a return");
+        assert_eq!(compared.end, RecoveryEnd::NothingToCompare, "all before it was warm-up");
     }
 }

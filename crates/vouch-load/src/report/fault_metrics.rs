@@ -70,7 +70,7 @@ const RECOVERY: [Figure<Recovery>; 4] = [
     (
         "vouch_load_outage_recovery_seconds",
         "Time from the end of the outage until the server was back to normal; absent if it was not.",
-        |recovery| recovery.normal_after.map(|after| after.as_secs_f64()),
+        |recovery| recovery.normal_after().map(|after| after.as_secs_f64()),
     ),
 ];
 

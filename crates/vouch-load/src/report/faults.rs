@@ -1,7 +1,7 @@
 //! What the faults of a load led to: the section of the summary and of the HTML page.
 
 use super::escape::escape;
-use crate::faults::Recovery;
+use crate::faults::{Recovery, RecoveryEnd};
 use crate::record::LoadRecord;
 use crate::threshold::show_duration as show;
 use crate::{FaultOutcome, FaultReport, RetryOutcome};
@@ -59,7 +59,7 @@ impl LoadRecord {
             let mut value = json!(fault);
             if let Some(recovery) = Recovery::of(fault, &self.result.round.intervals, self.settings.warm_up) {
                 value["recovery"] = json!({ "callsBefore": recovery.before, "callsPeak": recovery.peak,
-                    "p99Worst": recovery.worst_p99_ns, "normalAfterSeconds": recovery.normal_after.map(|after| after.as_secs_f64()) });
+                    "p99Worst": recovery.worst_p99_ns, "normalAfterSeconds": recovery.normal_after().map(|after| after.as_secs_f64()) });
             }
             value
         };
@@ -89,17 +89,24 @@ impl LoadRecord {
 
 /// How a server stood the return after an outage.
 fn recovery(recovery: Recovery) -> [String; 2] {
-    let Recovery { before, peak, worst_p99_ns, normal_after } = recovery;
+    let Recovery { before, peak, worst_p99_ns, end } = recovery;
     let p99 = show(Duration::from_nanos(worst_p99_ns));
-    let normal = match normal_after {
-        Some(Duration::ZERO) => "the server stood it: no failures, and p99 at most twice that before the outage".into(),
-        Some(after) => {
+    let normal = match end {
+        RecoveryEnd::After(Duration::ZERO) => {
+            "the server stood it: no failures, and p99 at most twice that before the outage".into()
+        }
+        RecoveryEnd::After(after) => {
             format!(
                 "back to normal {} after the end: no failures, p99 at most twice that before, for five seconds",
                 show(after)
             )
         }
-        None => "not back to normal at the end of the load: failures, or p99 more than twice that before".into(),
+        RecoveryEnd::NothingToCompare => {
+            "not compared with the time before the outage: no answer was measured there".into()
+        }
+        RecoveryEnd::NotReached => {
+            "not back to normal at the end of the load: failures, or p99 more than twice that before".into()
+        }
     };
     [format!("then at most {peak} calls a second ({before} before the outage), p99 of a second at most {p99}"), normal]
 }
