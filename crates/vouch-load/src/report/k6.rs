@@ -6,25 +6,34 @@ use crate::{Latencies, Series};
 use serde_json::{Map, Value, json};
 
 impl LoadRecord {
-    /// The results as k6's summary data. `http_req_duration` is the time from the send; `iteration_duration` counts from the
-    /// intended start, as every latency of Vouch.
+    /// The results as k6's summary data. The metrics `http_…` and `checks` are of the calls; `http_req_duration` is the time from
+    /// the send. `iterations` and `iteration_duration` are of the workloads or lifecycles, and count from the intended start, as
+    /// every latency of Vouch.
     pub fn k6_summary(&self) -> String {
         let (round, seconds) = (&self.result.round, self.result.round.seconds());
         let mut metrics = Map::new();
-        let mut series = |suffix: &str, series: &Series| {
-            let figures = series.figures(seconds);
-            let all = series.good + figures.errors;
-            metrics.insert(format!("http_req_duration{suffix}"), trend(&series.service));
-            metrics.insert(format!("iteration_duration{suffix}"), trend(&series.latency));
-            metrics.insert(format!("http_reqs{suffix}"), counter(all, seconds));
-            metrics.insert(format!("http_req_failed{suffix}"), rate(figures.errors, series.good));
-            metrics.insert(format!("checks{suffix}"), rate(all.saturating_sub(figures.wrong), figures.wrong));
-        };
-        series("", &round.total);
-        for (name, of) in round.series.iter().filter(|_| round.series.len() > 1) {
-            series(&format!("{{name:{name}}}"), of);
+        let (mut calls, mut iterations) = (Series::default(), Series::default());
+        let several = round.series.len() > 1;
+        for (name, series) in &round.series {
+            let is_part_of = |whole: &str| name.strip_prefix(whole).is_some_and(|rest| rest.starts_with('/'));
+            let has_part = |part: &str| part.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            let tag = format!("{{name:{name}}}");
+            if !round.series.iter().any(|(part, _)| has_part(part)) {
+                calls.merge(series);
+                if several {
+                    metrics.extend(of_calls(&tag, series, seconds));
+                }
+            }
+            if !round.series.iter().any(|(whole, _)| is_part_of(whole)) {
+                iterations.merge(series);
+                if several {
+                    metrics.insert(format!("iteration_duration{tag}"), trend(&series.latency));
+                }
+            }
         }
-        metrics.insert("iterations".into(), counter(round.started, seconds));
+        metrics.extend(of_calls("", &calls, seconds));
+        metrics.insert("iteration_duration".into(), trend(&iterations.latency));
+        metrics.insert("iterations".into(), counter(iterations.done(), seconds));
         metrics.insert("dropped_iterations".into(), counter(round.starved, seconds));
         let thresholds = self.result.evaluation.thresholds.iter();
         let thresholds: Map<String, Value> =
@@ -41,6 +50,18 @@ impl LoadRecord {
         });
         format!("{report:#}\n")
     }
+}
+
+/// The metrics of HTTP requests.
+fn of_calls(tag: &str, series: &Series, seconds: f64) -> [(String, Value); 4] {
+    let figures = series.figures(seconds);
+    let all = series.done();
+    [
+        (format!("http_req_duration{tag}"), trend(&series.service)),
+        (format!("http_reqs{tag}"), counter(all, seconds)),
+        (format!("http_req_failed{tag}"), rate(figures.errors, series.good)),
+        (format!("checks{tag}"), rate(all.saturating_sub(figures.wrong), figures.wrong)),
+    ]
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
@@ -93,8 +114,13 @@ mod tests {
     #[test]
     fn failures_and_series_are_there() {
         let failing = summary(failing());
-        let failed = &failing["metrics"]["http_req_failed{name:launch}"]["values"];
-        assert_eq!((&failed["passes"], &failed["fails"]), (&3.into(), &100.into()), "{failing:#}");
+        let failed = &failing["metrics"]["http_req_failed{name:launch/refresh}"]["values"];
+        assert_eq!((&failed["passes"], &failed["fails"]), (&1.into(), &100.into()), "{failing:#}");
+        assert_eq!(failing["metrics"]["http_req_failed"]["values"], *failed, "the workload is no request");
+        assert_eq!(failing["metrics"]["http_reqs"]["values"]["count"], 101);
+        assert_eq!(failing["metrics"]["iterations"]["values"]["count"], 103);
+        let iteration = &failing["metrics"]["iteration_duration{name:launch}"];
+        assert_eq!(failing["metrics"]["iteration_duration"]["values"], iteration["values"]);
         assert_eq!(failing["metrics"]["checks{name:launch/refresh}"]["values"]["fails"], 1);
         assert_eq!(summary(nothing())["metrics"]["http_req_duration"]["values"]["max"], 0.0);
     }
