@@ -25,6 +25,9 @@ pub struct Axis {
     label: String,
 }
 
+/// The highest value of an axis; higher ones are drawn at its end.
+const MOST: f64 = 1e300;
+
 impl Axis {
     /// A linear axis from zero to a round number of at least `most`.
     pub fn counts(most: f64, label: &str) -> Self {
@@ -91,8 +94,8 @@ impl Axis {
     }
 
     fn linear(most: f64, label: &str, show: fn(f64) -> String) -> Self {
-        // Space above the highest line.
-        let most = if most > 0.0 { most * 1.04 } else { 1.0 };
+        // Space above the highest line. A record from outside may have any number.
+        let most = if most > 0.0 { most.min(MOST) * 1.04 } else { 1.0 };
         let rough = most / 5.0;
         let power = 10f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|n| n * power).into_iter().find(|step| *step >= rough * 0.999);
