@@ -22,6 +22,7 @@ pub type OnSample = Arc<dyn Fn(&SystemSample) + Send + Sync>;
 /// Reads metrics from the start of a load until it is finished. Dropped, it ends without a result.
 pub struct Sampler {
     source: String,
+    queue_metric: Option<String>,
     started: Instant,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Readings>,
@@ -48,6 +49,14 @@ impl Readings {
         }
     }
 
+    /// Counts the readings as failed if none of them has the queue: its metric may be misspelt.
+    fn require_queue(&mut self, metric: &str) {
+        if !self.all.is_empty() && self.all.iter().all(|(_, reading)| reading.queue.is_none()) {
+            self.failed += self.all.len() as u64;
+            self.first_error.get_or_insert_with(|| format!("the metrics have no `{metric}`"));
+        }
+    }
+
     /// Drops every second reading if there are too many. Returns whether it did.
     fn thin(&mut self) -> bool {
         let too_many = self.all.len() >= MAX_READINGS;
@@ -67,13 +76,17 @@ impl Sampler {
     pub fn start(probe: MetricsProbe, on_sample: Option<OnSample>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (source, started) = (probe.source(), Instant::now());
-        Self { source, started, stop, task: tokio::spawn(read_until(probe, started, on_sample, stopped)) }
+        let queue_metric = probe.queue_metric().map(str::to_owned);
+        Self { source, queue_metric, started, stop, task: tokio::spawn(read_until(probe, started, on_sample, stopped)) }
     }
 
     /// Reads a last time, when the load has ended. Returns what was read since it started.
     pub async fn finish(self) -> SystemUsage {
         let _ = self.stop.send(());
-        let readings = self.task.await.unwrap_or_default();
+        let mut readings = self.task.await.unwrap_or_default();
+        if let Some(metric) = self.queue_metric {
+            readings.require_queue(&metric);
+        }
         SystemUsage::of(self.source, readings, self.started)
     }
 }
@@ -117,6 +130,20 @@ async fn read_until(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queue_that_no_reading_has_is_told() {
+        let with = |queue| (Instant::now(), MetricsReading { queue, ..MetricsReading::default() });
+        let told = |all: Vec<_>| {
+            let mut readings = Readings { all, ..Readings::default() };
+            readings.require_queue("waiting");
+            (readings.failed, readings.first_error)
+        };
+        assert_eq!(told(vec![with(None), with(None)]), (2, Some("the metrics have no `waiting`".into())));
+        // A gauge may be missing until the first request.
+        assert_eq!(told(vec![with(None), with(Some(0.0))]), (0, None));
+        assert_eq!(told(vec![]), (0, None));
+    }
 
     #[test]
     fn too_many_readings_are_thinned() {

@@ -46,9 +46,15 @@ impl SystemSample {
         let seconds = at.duration_since(*before).as_secs_f64();
         // A counter that shrinks belongs to a process that was started anew.
         let grown = earlier.cpu_seconds.zip(reading.cpu_seconds).map(|(earlier, now)| now - earlier);
+        let cpu = grown.filter(|grown| *grown >= 0.0 && seconds > 0.0).map(|grown| rounded(grown / seconds));
+        Self { cpu, ..Self::at(*at, reading, started) }
+    }
+
+    /// What one reading tells.
+    fn at(at: Instant, reading: &MetricsReading, started: Instant) -> Self {
         Self {
             at: rounded(at.duration_since(started).as_secs_f64()),
-            cpu: grown.filter(|grown| *grown >= 0.0 && seconds > 0.0).map(|grown| rounded(grown / seconds)),
+            cpu: None,
             memory_bytes: reading.memory_bytes.map(f64::round),
             queue: reading.queue.map(rounded),
         }
@@ -56,9 +62,11 @@ impl SystemSample {
 }
 
 impl SystemUsage {
-    /// The samples since the start of the load. The first reading gives none, because CPU is a growth.
+    /// The samples since the start of the load. The first has no CPU, because CPU is a growth.
     pub(super) fn of(source: String, readings: Readings, started: Instant) -> Self {
-        let samples = readings.all.windows(2).map(|pair| SystemSample::between(&pair[0], &pair[1], started)).collect();
+        let first = readings.all.first().map(|(at, reading)| SystemSample::at(*at, reading, started));
+        let later = readings.all.windows(2).map(|pair| SystemSample::between(&pair[0], &pair[1], started));
+        let samples = first.into_iter().chain(later).collect();
         Self { source, samples, failed: readings.failed, first_error: readings.first_error }
     }
 
@@ -76,7 +84,8 @@ impl SystemUsage {
 
     /// The CPU time after the warm-up, and the time in which it was used, in seconds.
     fn cpu_after(&self, warm_up: f64) -> (f64, f64) {
-        let (mut used, mut elapsed, mut before) = (0.0, 0.0, 0.0);
+        let (mut used, mut elapsed) = (0.0, 0.0);
+        let mut before = self.samples.first().map_or(0.0, |sample| sample.at);
         for sample in &self.samples {
             if let Some(cpu) = sample.cpu.filter(|_| sample.at >= warm_up) {
                 used += cpu * (sample.at - before);
@@ -142,7 +151,14 @@ mod tests {
     fn a_restart_is_no_negative_cpu() {
         let usage = usage(&[10.0, 11.0, 0.5, 1.0]);
         let cpu: Vec<_> = usage.samples.iter().map(|sample| sample.cpu).collect();
-        assert_eq!(cpu, [Some(1.0), None, Some(0.5)]);
+        assert_eq!(cpu, [None, Some(1.0), None, Some(0.5)]);
+    }
+
+    #[test]
+    fn a_system_that_answers_late_is_measured_from_then_on() {
+        let mut usage = usage(&[10.0, 14.0, 15.0]);
+        usage.samples.iter_mut().for_each(|sample| sample.at += 10.0);
+        assert_eq!(usage.mean_cpu(0.0), Some(2.5));
     }
 
     #[test]

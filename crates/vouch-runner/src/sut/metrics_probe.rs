@@ -3,8 +3,8 @@
 
 use super::hook_command;
 use super::http::{HttpCall, Template};
+use super::metrics_text;
 use super::usage::usage;
-use prometheus_parse::{Scrape, Value};
 use std::path::PathBuf;
 use std::time::Duration;
 use vouch_sim::wire::client;
@@ -110,10 +110,21 @@ impl MetricsProbe {
     pub fn source(&self) -> String {
         match &self.0 {
             Probe::Url { url, .. } => format!("the metrics at {}", without_query(url)),
-            Probe::Command { words, .. } => format!("the metrics that `{}` prints", words.join(" ")),
+            // Its arguments may have a secret.
+            Probe::Command { words, .. } => {
+                format!("the metrics that `{}` prints", words.first().map_or("", String::as_str))
+            }
             Probe::ProcessGroup(_) => {
                 "the processes that Vouch started on this machine (memory: their proportional set size, PSS)".into()
             }
+        }
+    }
+
+    /// The metric of the queue, if the target file names one.
+    pub fn queue_metric(&self) -> Option<&str> {
+        match &self.0 {
+            Probe::Url { names, .. } | Probe::Command { names, .. } => names.queue.as_deref(),
+            Probe::ProcessGroup(_) => None,
         }
     }
 
@@ -153,26 +164,10 @@ async fn fetch(client: &reqwest::Client, url: &str) -> Result<String, MetricsErr
 impl MetricsReading {
     /// Reads metrics in the Prometheus text format.
     fn of_text(text: &str, names: &MetricNames) -> Result<Self, MetricsError> {
-        let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned())));
-        let scrape =
-            scrape.map_err(|error| MetricsError::Unreadable(format!("not the Prometheus text format: {error}")))?;
-        let sum = |name: &str| {
-            let values: Vec<f64> = scrape
-                .samples
-                .iter()
-                .filter(|sample| sample.metric == name)
-                .filter_map(|sample| match sample.value {
-                    Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value) => Some(value),
-                    Value::Histogram(_) | Value::Summary(_) => None,
-                })
-                .filter(|value| value.is_finite() && *value >= 0.0)
-                .collect();
-            (!values.is_empty()).then(|| values.iter().sum::<f64>())
-        };
         let reading = Self {
-            cpu_seconds: sum(&names.cpu),
-            memory_bytes: sum(&names.memory),
-            queue: names.queue.as_deref().and_then(sum),
+            cpu_seconds: metrics_text::sum(text, &names.cpu),
+            memory_bytes: metrics_text::sum(text, &names.memory),
+            queue: names.queue.as_deref().and_then(|name| metrics_text::sum(text, name)),
         };
         if reading == Self::default() {
             let queue = names.queue.iter().cloned();
@@ -218,7 +213,7 @@ mod tests {
     fn texts_without_the_metrics_are_an_error() {
         for text in ["", "<html>no</html>", "up 1\n", "process_cpu_seconds_total NaN\n", "\u{0}\u{ff}{{{"] {
             let error = MetricsReading::of_text(text, &names()).expect_err(text).to_string();
-            assert!(error.contains("process_cpu_seconds_total") || error.contains("text format"), "{error}");
+            assert!(error.contains("the metrics have none of process_cpu_seconds_total"), "{error}");
         }
     }
 

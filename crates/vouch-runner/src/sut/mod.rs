@@ -14,6 +14,7 @@ mod http;
 mod http_service;
 mod in_process;
 mod metrics_probe;
+mod metrics_text;
 mod orphans;
 mod outside_files;
 mod ports;

@@ -43,14 +43,17 @@ fn memory(id: i32) -> Option<u64> {
     kibibytes(&std::fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?, "Pss:")
 }
 
-/// The first field of `/proc/PID/schedstat` of each thread, in nanoseconds.
+/// The CPU time of a process: of all its threads and of its children, also of those that have ended. The kernel tells it in
+/// ticks, of which a second has 100 on most machines.
 fn cpu(id: i32) -> Option<Duration> {
-    let threads = std::fs::read_dir(format!("/proc/{id}/task")).ok()?.flatten();
-    let spent = threads.filter_map(|thread| {
-        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Some(Duration::from_nanos(spent.sum()))
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name of the program is in parentheses and may contain anything. `utime` is the twelfth field after it.
+    let (_, fields) = text.rsplit_once(')')?;
+    let times = fields.split_whitespace().skip(11).take(4).map(|field| field.parse::<u64>().ok());
+    let ticks = times.sum::<Option<u64>>()?;
+    // SAFETY: a system call without pointers.
+    let per_second = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok().filter(|ticks| *ticks > 0)?;
+    Some(Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / per_second)))
 }
 
 /// The memory that processes can still get, in bytes: of the machine, or of the control group that this process is in, if that
@@ -109,6 +112,28 @@ mod tests {
         assert_eq!(last.memory_of_each(), Some(last.memory));
         assert!(last.cpu > Duration::ZERO && last.cpu < Duration::from_secs(30), "{last:?}");
         assert_eq!(usage(&BTreeSet::from([i32::MAX])), Usage::default());
+    }
+
+    #[test]
+    fn the_time_of_ended_threads_and_children_counts() {
+        let own = i32::try_from(std::process::id()).expect("an id");
+        let before = cpu(own).expect("readable");
+        let busy = || {
+            let began = std::time::Instant::now();
+            let mut sum = 0_u64;
+            while began.elapsed() < Duration::from_millis(300) {
+                sum = std::hint::black_box(sum.wrapping_add(1));
+            }
+        };
+        std::thread::spawn(busy).join().expect("a thread");
+        let with_thread = cpu(own).expect("readable").saturating_sub(before);
+        let child =
+            std::process::Command::new("sh").args(["-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"]).status();
+        assert!(child.expect("sh").success());
+        let with_child = cpu(own).expect("readable").saturating_sub(before);
+        // A busy machine leaves the thread a part of its 300 ms.
+        assert!(with_thread > Duration::from_millis(20), "{with_thread:?}");
+        assert!(with_child > with_thread, "{with_child:?} {with_thread:?}");
     }
 
     #[test]
