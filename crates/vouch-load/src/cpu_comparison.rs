@@ -130,7 +130,10 @@ mod tests {
     fn usage(cpu: Option<f64>) -> SystemUsage {
         match cpu {
             Some(cpu) => SystemUsage {
-                samples: vec![SystemSample { at: 1.0, cpu: Some(cpu), ..SystemSample::default() }],
+                samples: vec![
+                    SystemSample::default(),
+                    SystemSample { at: 1.0, cpu: Some(cpu), ..SystemSample::default() },
+                ],
                 ..SystemUsage::default()
             },
             None => SystemUsage { failed: 1, first_error: Some("closed".into()), ..SystemUsage::default() },
