@@ -127,6 +127,29 @@ async fn a_collector_gets_what_the_system_uses_and_what_faults_led_to() {
     assert!(!has(&metrics, b"vouch.load.system.queue"));
 }
 
+#[test]
+fn a_url_of_otlp_over_grpc_gets_the_reason_and_the_port_of_otlp_over_http() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let grpc = format!("http://{}", listener.local_addr().expect("an address"));
+    // A server of gRPC begins with the frame SETTINGS of HTTP/2 (RFC 9113 section 3.4).
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let _ = client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+            std::thread::spawn(move || client.read_to_end(&mut Vec::new()));
+        }
+    });
+    // The port of OTLP/gRPC is named before the load too, whatever listens there.
+    for (url, times) in [(grpc.as_str(), 1..=1), ("http://127.0.0.1:4317", 1..=2)] {
+        let mut load = vouch();
+        load.args(["load", "-a", "20/s", "-d", "1s", "--installations", "10", "--progress", "off", "--no-record"]);
+        let done = load.args(["--otlp", url]).assert();
+        let error = common::unwrapped(&stderr(&done));
+        assert!(matches!(done.get_output().status.code(), Some(0 | 4)), "{error}");
+        let count = error.matches("Vouch speaks OTLP/HTTP and not OTLP/gRPC").count();
+        assert!(times.contains(&count), "{url}: {error}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_refuses_is_told_and_the_load_has_its_results() {
     let collector = collector(403).await;

@@ -20,7 +20,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
 use vouch_sim::wire::client;
+use vouch_spec::base_url::BaseUrl;
 
+/// The registered port of OTLP/gRPC. That of OTLP/HTTP is 4318.
+const GRPC_PORT: u16 = 4317;
 /// How long one export may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The time between two exports of metrics.
@@ -33,6 +36,7 @@ pub struct OtlpExporter {
     provider: SdkMeterProvider,
     spans: SpanExporter,
     exports: Arc<Exports>,
+    is_grpc_port: bool,
     responses: Counter<u64>,
     arrivals: Counter<u64>,
     latency: Gauge<f64>,
@@ -65,17 +69,19 @@ impl SystemGauges {
 /// What became of the exports.
 #[derive(Debug, Default)]
 struct Exports {
-    all: Mutex<(u64, u64, Option<String>)>,
+    all: Mutex<ExportSummary>,
 }
 
 /// The exports of a load, for its user.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ExportSummary {
     pub spans: usize,
     pub requests: u64,
     pub failed: u64,
     /// Why the first failed.
     pub first_error: Option<String>,
+    /// One failed, and the collector seems to speak OTLP/gRPC there: its port is that of OTLP/gRPC, or its answer was not HTTP/1.1.
+    pub is_grpc: bool,
 }
 
 /// Our HTTP client, which needs a tokio runtime, for the threads of the OpenTelemetry SDK, which have none.
@@ -102,19 +108,44 @@ impl HttpClient for CollectorClient {
             Ok::<_, HttpError>(answer.body(response.bytes().await?)?)
         });
         let sent = sent.await.map_err(HttpError::from).and_then(|sent| sent);
-        let error = match &sent {
-            Ok(answer) if answer.status().is_success() => None,
-            Ok(answer) => Some(format!("it answered with status {}", answer.status().as_u16())),
-            Err(error) => Some(innermost(error.as_ref())),
-        };
         let mut all = self.exports.all.lock();
-        all.0 += 1;
-        if let Some(error) = error {
-            all.1 += 1;
-            all.2.get_or_insert(error);
+        all.requests += 1;
+        match &sent {
+            Ok(answer) if answer.status().is_success() => {}
+            Ok(answer) => all.add_failure(format!("it answered with status {}", answer.status().as_u16())),
+            Err(error) => {
+                all.is_grpc |= is_other_protocol(error.as_ref());
+                all.add_failure(innermost(error.as_ref()));
+            }
         }
+        drop(all);
         sent
     }
+}
+
+impl ExportSummary {
+    fn add_failure(&mut self, error: String) {
+        self.failed += 1;
+        self.first_error.get_or_insert(error);
+    }
+}
+
+/// Whether the port of a base URL is that of OTLP/gRPC.
+pub fn is_grpc_port(endpoint: &str) -> bool {
+    endpoint.parse::<BaseUrl>().is_ok_and(|url| url.port == GRPC_PORT)
+}
+
+/// Whether an answer was not HTTP/1.1: a server of gRPC sends HTTP/2 frames.
+fn is_other_protocol(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            // For bytes that came before the request was sent, hyper has a text only.
+            return error.is_parse() || error.to_string().contains("unexpected message");
+        }
+        source = error.source();
+    }
+    false
 }
 
 /// The cause of an error that says most: reqwest's own text is only the URL.
@@ -175,6 +206,7 @@ impl OtlpExporter {
             provider,
             spans,
             exports,
+            is_grpc_port: is_grpc_port(endpoint),
         })
     }
 
@@ -235,8 +267,10 @@ impl OtlpExporter {
         for batch in spans.chunks(SPANS_A_REQUEST) {
             let _ = Handle::current().block_on(self.spans.export(batch.to_vec()));
         }
-        let (requests, failed, first_error) = std::mem::take(&mut *self.exports.all.lock());
-        ExportSummary { spans: spans.len(), requests, failed, first_error }
+        let mut summary = std::mem::take(&mut *self.exports.all.lock());
+        summary.spans = spans.len();
+        summary.is_grpc |= self.is_grpc_port && summary.failed > 0;
+        summary
     }
 }
 

@@ -2,10 +2,13 @@
 
 use crate::cli::CliError;
 use vouch_load::Round;
-use vouch_load::otlp::OtlpExporter;
+use vouch_load::otlp::{OtlpExporter, is_grpc_port};
 use vouch_load::record::LoadSettings;
 use vouch_runner::report::print_stderr;
 use vouch_spec::base_url::BaseUrl;
+
+const GRPC_HELP: &str =
+    "Vouch speaks OTLP/HTTP and not OTLP/gRPC, whose usual port is 4317; give the port of OTLP/HTTP, usually 4318";
 
 /// Where the figures of a load go while it runs.
 #[derive(clap::Args)]
@@ -31,6 +34,10 @@ impl OtlpArgs {
     /// Connects to the collector, if there is one.
     pub fn connect(&self, settings: &LoadSettings) -> Result<Option<OtlpExporter>, CliError> {
         let Some(url) = &self.otlp else { return Ok(None) };
+        // Not an error: a collector may have OTLP/HTTP there.
+        if is_grpc_port(url) {
+            print_stderr(format!("vouch: --otlp {url}: {GRPC_HELP}"));
+        }
         let exporter = OtlpExporter::new(url, &settings.title, &settings.target);
         exporter.map(Some).map_err(|error| CliError::Environment(format!("--otlp {url}: {error}")))
     }
@@ -41,9 +48,12 @@ pub fn finish(exporter: OtlpExporter, round: &Round) {
     let done = exporter.finish(round);
     match done.first_error {
         None => print_stderr(format!("otlp: {} exports, {} spans", done.requests, done.spans)),
-        Some(error) => print_stderr(format!(
-            "vouch: {} of {} exports to the OpenTelemetry collector failed; the first: {error}",
-            done.failed, done.requests
-        )),
+        Some(error) => {
+            let help = if done.is_grpc { format!("\n  help: {GRPC_HELP}") } else { String::new() };
+            print_stderr(format!(
+                "vouch: {} of {} exports to the OpenTelemetry collector failed; the first: {error}{help}",
+                done.failed, done.requests
+            ));
+        }
     }
 }
