@@ -397,4 +397,4 @@ impl JourneyClient {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

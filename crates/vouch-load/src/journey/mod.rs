@@ -8,10 +8,11 @@
 //! - `http_client`: sends the calls, measures their latency, and checks the responses.
 //! - `virtual_user`: one virtual user, with its app.
 //! - `metrics`: the measurements of all virtual users.
-//! - `runner`: runs the virtual users with goose; `worker_clock`: the seconds of a run, and its end.
+//! - `runner`: runs the virtual users with goose; `worker_clock`: the seconds of a run, and its end; `cpu_meter`: what they cost.
 
 mod actions;
 mod app;
+mod cpu_meter;
 mod definition;
 mod device;
 mod http_client;

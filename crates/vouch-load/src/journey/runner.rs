@@ -1,6 +1,7 @@
 //! Runs the virtual users: goose spawns them, runs the stages of each with think time in between, and stops them. Latencies are
 //! recorded by `metrics`; goose's own metrics have a resolution of one millisecond and are turned off.
 
+use super::cpu_meter::CpuMeter;
 use super::definition::Journey;
 use super::http_client::{BaseUrls, JourneyClient, client};
 use super::metrics::JourneyMetrics;
@@ -178,7 +179,7 @@ impl JourneyRunner {
         on_event(ProgressEvent::Started);
         self.metrics.start();
         let started = Instant::now();
-        let mut monitor = WorkerClock::new(started, self.options.duration, self.processes.clone());
+        let mut monitor = WorkerClock::new(started, self.options.duration, CpuMeter::of(self.processes.clone()));
         let mut tick = tokio::time::interval(TICK);
         let mut attack = Box::pin(tokio::time::timeout(hard_limit, attack.execute()));
         let ended = loop {

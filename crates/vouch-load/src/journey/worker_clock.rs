@@ -1,10 +1,9 @@
 //! The clock of a running load of journeys: statistics every second, and the end.
 
+use super::cpu_meter::{CpuMeter, threads};
 use super::metrics::JourneyMetrics;
-use super::sdk_process::SdkProcesses;
 use crate::round::{AbortPolicy, IntervalStats};
 use crate::workers::ProgressEvent;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,9 +12,9 @@ pub(super) struct WorkerClock {
     started: Instant,
     duration: Duration,
     pub intervals: Vec<IntervalStats>,
-    cpu_time: Duration,
-    /// The SDK's processes, which work on this machine too.
-    processes: Option<Arc<SdkProcesses>>,
+    /// The seconds that have statistics.
+    reported: u64,
+    cpu: CpuMeter,
     abort_policy: AbortPolicy,
     /// When the end was triggered.
     pub ended: Option<Duration>,
@@ -24,14 +23,13 @@ pub(super) struct WorkerClock {
 }
 
 impl WorkerClock {
-    pub fn new(started: Instant, duration: Duration, processes: Option<Arc<SdkProcesses>>) -> Self {
-        let (intervals, cpu_time) = (vec![], cpu_time(processes.as_deref()));
+    pub fn new(started: Instant, duration: Duration, cpu: CpuMeter) -> Self {
         Self {
             started,
             duration,
-            intervals,
-            cpu_time,
-            processes,
+            intervals: vec![],
+            reported: 0,
+            cpu,
             abort_policy: AbortPolicy::default(),
             ended: None,
             aborted: false,
@@ -39,9 +37,12 @@ impl WorkerClock {
         }
     }
 
+    /// It must be called several times per second.
     pub fn tick(&mut self, metrics: &JourneyMetrics, stop: &AtomicBool, on_event: &mut dyn FnMut(ProgressEvent<'_>)) {
         let now = self.started.elapsed();
-        if now.as_secs() > self.intervals.len() as u64 && self.ended.is_none() {
+        self.cpu.tick();
+        if now.as_secs() > self.reported && self.ended.is_none() {
+            self.reported = now.as_secs();
             self.interval(metrics, on_event);
         }
         if self.ended.is_none() {
@@ -49,6 +50,8 @@ impl WorkerClock {
             if self.interrupted || self.aborted || now >= self.duration {
                 self.ended = Some(now);
                 metrics.end();
+                // The SDK's processes still run.
+                self.cpu.measure_now();
             }
         }
         // Goose ignores the kill switch before it has started, so it is triggered again.
@@ -57,38 +60,32 @@ impl WorkerClock {
         }
     }
 
+    /// The statistics of the second that has ended, and of those before it that have none.
     fn interval(&mut self, metrics: &JourneyMetrics, on_event: &mut dyn FnMut(ProgressEvent<'_>)) {
         let mut second = metrics.take_second();
-        let used = cpu_time(self.processes.as_deref());
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let spent = used.saturating_sub(self.cpu_time).as_nanos() / threads as u128;
-        second.cpu_ns = u64::try_from(spent).unwrap_or(u64::MAX);
-        self.cpu_time = used;
-        let interval = IntervalStats::new(self.intervals.len() as u64, &second);
+        second.cpu_ns = self.cpu.ns_per_second() / threads();
+        let interval = IntervalStats::new(self.reported - 1, &second);
         on_event(ProgressEvent::Second(&interval));
         self.aborted = self.abort_policy.should_abort(&interval);
         self.intervals.push(interval);
     }
 }
 
-/// The CPU time of this process, and of the SDK's processes: those that run, and all children that have ended.
-fn cpu_time(processes: Option<&SdkProcesses>) -> Duration {
-    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let (seconds, nanoseconds) = (u64::try_from(spent.tv_sec).unwrap_or(0), u32::try_from(spent.tv_nsec).unwrap_or(0));
-    let own = Duration::new(seconds, nanoseconds);
-    processes.map_or(own, |processes| own + processes.measure().cpu + cpu_time_of_ended_children())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journey::http_client::tests::metrics_of_one_user;
 
-fn cpu_time_of_ended_children() -> Duration {
-    let mut used = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the system call fills in the structure; one that is all zero is valid too.
-    let used = unsafe {
-        libc::getrusage(libc::RUSAGE_CHILDREN, used.as_mut_ptr());
-        used.assume_init()
-    };
-    let time = |time: libc::timeval| {
-        let (seconds, micros) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_usec).unwrap_or(0));
-        Duration::from_secs(seconds) + Duration::from_micros(micros)
-    };
-    time(used.ru_utime) + time(used.ru_stime)
+    #[tokio::test]
+    async fn seconds_are_numbered_by_time_when_a_tick_comes_late() {
+        let metrics = metrics_of_one_user();
+        let started = Instant::now().checked_sub(Duration::from_millis(3_400)).expect("the machine is up longer");
+        let cpu = CpuMeter::new(|| Duration::ZERO);
+        let mut clock = WorkerClock::new(started, Duration::from_secs(60), cpu);
+        for _ in 0..3 {
+            clock.tick(&metrics, &AtomicBool::new(false), &mut |_| {});
+        }
+        let seconds: Vec<_> = clock.intervals.iter().map(|interval| interval.second).collect();
+        assert_eq!((seconds, clock.ended), (vec![2], None));
+    }
 }

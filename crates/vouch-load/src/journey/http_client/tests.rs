@@ -33,6 +33,11 @@ fn client_of(server: &str, timeout: Duration) -> JourneyClient {
     JourneyClient::new(http, load_target, bases, Arc::new(metrics), device).for_admin()
 }
 
+/// The measurements of a load with one user, which has not started.
+pub fn metrics_of_one_user() -> Arc<JourneyMetrics> {
+    client_of("http://127.0.0.1:1", Duration::from_secs(1)).metrics
+}
+
 fn only(client: &JourneyClient) -> CompletedCall {
     let mut completed = client.take_completed();
     assert_eq!(completed.len(), 1);
