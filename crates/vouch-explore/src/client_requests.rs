@@ -32,8 +32,6 @@ impl InProcess {
     }
 
     pub(super) async fn attempt(&self, what: ClientRequest) -> Observation {
-        let form =
-            |content_type: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         let show = async |token: &str, realm: Realm| {
             let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
             let headers = HeaderMap::from_iter(bearer.map(|value| (AUTHORIZATION, value)));
@@ -45,7 +43,7 @@ impl InProcess {
             return self.attempt_alone(what).await;
         };
         let post = async |request: IdpRequest| {
-            let headers = form(request.content_type);
+            let headers = request.header_map();
             self.client(Party::Auth, self.home, Method::POST, &request.path, headers, request.body).await
         };
         match what {
@@ -137,7 +135,7 @@ impl InProcess {
         let values =
             RequestValues { token: &jwt, public_key: &public_key, tenant: &tenant, ..RequestValues::default() };
         let request = self.profile.request(AuthCall::Exchange, &values);
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+        let headers = request.header_map();
         let (method, body) = (Method::POST, Bytes::from(request.body));
         let received = WireRequest { method, path: request.path, headers, body };
         let link = Link { from: Party::Client, to: Party::Auth, realm: self.home };

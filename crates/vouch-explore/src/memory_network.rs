@@ -67,8 +67,9 @@ pub fn wire_request(call: HttpRequest) -> Result<(Link, WireRequest), NetworkErr
     let link = Link { from: Party::Sdk, to, realm: call.realm };
     let mut headers = HeaderMap::new();
     for (name, value) in &call.headers {
-        let value = HeaderValue::from_str(value).map_err(|_| NetworkError::ConnectionLost)?;
-        headers.append(HeaderName::from_static(name), value);
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
+        headers.append(name, value);
     }
     let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
     Ok((link, WireRequest { method, path: call.path, headers, body: Bytes::from(call.body) }))

@@ -1,7 +1,7 @@
 //! Request templates: built once from the wire profile, and filled in for each request without allocations.
 
 use form_urlencoded::byte_serialize;
-use vouch_spec::profile::{self, Encoding, Profile, RequestValues};
+use vouch_spec::profile::{self, Encoding, IdpRequest, Profile, RequestValues};
 
 /// A value that is filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +176,18 @@ fn write_number(mut value: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
+/// The header lines of an exchange or a refresh.
+fn header_lines(request: &IdpRequest) -> String {
+    let mut lines = format!("content-type: {}\r\n", request.content_type);
+    if !request.headers.iter().any(|(name, _)| name == "accept") {
+        lines.push_str("accept: application/json\r\n");
+    }
+    for (name, value) in &request.headers {
+        lines.push_str(&format!("{name}: {value}\r\n"));
+    }
+    lines
+}
+
 impl RequestTemplate {
     /// Exchange or refresh according to a wire profile. `prefix` is the path of the identity provider's base URL.
     pub fn grant(profile: &Profile, call: profile::IdpCall, prefix: &str) -> Self {
@@ -195,10 +207,7 @@ impl RequestTemplate {
         Self {
             method: "POST",
             path: TextTemplate::new(&format!("{prefix}{}", request.path), ValueEncoding::Form),
-            headers: TextTemplate::new(
-                &format!("content-type: {}\r\naccept: application/json\r\n", request.content_type),
-                ValueEncoding::Plain,
-            ),
+            headers: TextTemplate::new(&header_lines(&request), ValueEncoding::Plain),
             body: Some(TextTemplate::new(&request.body, encoding)),
         }
     }
@@ -246,7 +255,7 @@ impl RequestTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vouch_spec::profile::{BUILT_IN, IdpCall};
+    use vouch_spec::profile::{BUILT_IN, BasicAuth, ClientSecret, IdpCall, OauthClient};
 
     #[test]
     fn a_filled_template_is_the_request_of_the_profile() {
@@ -275,6 +284,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn headers_of_the_profile_are_sent() {
+        let mut profile = Profile::clone(&Profile::junction());
+        profile.client =
+            Some(OauthClient { id: "app".into(), secret: Some(ClientSecret::new("s3cr3t/of")), secret_env: None });
+        let basic = BasicAuth { user: "$clientId".into(), password: "$clientSecret".into() };
+        profile.refresh.basic_auth = Some(basic);
+        profile.refresh.headers.insert("Accept".into(), "*/*".into());
+        let lines = |call| {
+            let mut buffer = RequestBuffer::default();
+            RequestTemplate::grant(&profile, call, "").fill(|_| "x", &mut buffer);
+            String::from_utf8(buffer.headers).expect("text")
+        };
+        let form = "content-type: application/x-www-form-urlencoded\r\n";
+        let basic = "authorization: Basic YXBwOnMzY3IzdCUyRm9m\r\n";
+        assert_eq!(lines(IdpCall::Refresh), format!("{form}accept: */*\r\n{basic}"));
+        assert_eq!(lines(IdpCall::Exchange), format!("{form}accept: application/json\r\n"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use vouch_runner::resource_limits::{TooFewFiles, require_open_files};
 use vouch_runner::sut::{
     Backend, BackendEnvironment, CloudSpec, ExternalCloud, ExternalRealm, Place, ProgramTemplate, Service,
-    ServiceError, ServiceSpec, Template,
+    ServiceError, ServiceSpec,
 };
 use vouch_runner::target_file::Target;
 use vouch_runner::temporary_folder;
@@ -148,10 +148,13 @@ async fn mock_cloud(
     let start_error = |what: String| LoadError::new(format!("cannot start the mock cloud: {what}"));
     let folder = temporary_folder::create().map_err(|error| start_error(error.to_string()))?;
     let target: PathBuf = folder.path().join("vouch.toml");
+    // It has the client secret; only its owner can enter the folder.
+    let mapping = folder.path().join("mapping.toml");
+    std::fs::write(&mapping, profile.target_file()).map_err(|error| start_error(error.to_string()))?;
+    let (mapping, written) = (mapping.display().to_string(), target.display().to_string());
     let flags =
-        ["mock-cloud", "--listen", "127.0.0.1:$port", "--keys", "es256", "--profile", &profile.name, "--target"];
-    let mut args: Vec<Template> = flags.iter().map(|word| vouch_spec::scenario::Text((*word).to_owned())).collect();
-    args.push(vouch_spec::scenario::Text(target.display().to_string()));
+        ["mock-cloud", "--listen", "127.0.0.1:$port", "--keys", "es256", "--mapping", &mapping, "--target", &written];
+    let args = flags.iter().map(|word| vouch_spec::scenario::Text((*word).to_owned())).collect();
     let program = ProgramTemplate {
         program: program.display().to_string(),
         args,

@@ -362,7 +362,7 @@ fn wrong(what: String) -> InstallationError {
 /// How `start` names a wire profile: a built-in one by its name, another one with its mapping.
 pub(crate) fn announced(profile: &Profile) -> (String, Option<Value>) {
     let built_in = Profile::built_in(&profile.name).is_some_and(|known| *known == *profile);
-    let custom = if built_in { None } else { serde_json::to_value(profile).ok() };
+    let custom = if built_in { None } else { profile.for_sdk() };
     (if custom.is_some() { "custom".into() } else { profile.name.clone() }, custom)
 }
 

@@ -42,6 +42,10 @@ pub struct Args {
     #[arg(long, value_name = "PROFILE", default_value = "junction")]
     profile: String,
 
+    /// Speak the wire profile of this target file in place of --profile, for example its `[custom]` mapping.
+    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    mapping: Option<PathBuf>,
+
     /// Algorithm that signs access tokens: rs256, es256, or hmac, which only this server can verify. Sign-in tokens are
     /// signed with RS256. With hmac, they claim RS256 but carry an HMAC.
     #[arg(long, value_name = "KEYS", value_enum, default_value = "rs256")]
@@ -158,13 +162,7 @@ pub fn run(args: &Args) -> Done {
 }
 
 fn settings(args: &Args, ca: &Arc<CertificateAuthority>) -> Result<ServerConfig, CliError> {
-    let profile = Profile::built_in(&args.profile).ok_or_else(|| {
-        CliError::Usage(format!(
-            "there is no wire profile `{}`; {}",
-            args.profile,
-            did_you_mean(&args.profile, BUILT_IN)
-        ))
-    })?;
+    let profile = profile(args)?;
     let failed = |error: &dyn std::fmt::Display| CliError::Environment(error.to_string());
     let keys = match args.keys {
         KeyKind::Rs256 => Keys::generate(),
@@ -190,6 +188,16 @@ fn settings(args: &Args, ca: &Arc<CertificateAuthority>) -> Result<ServerConfig,
             on_event: proxy::print_events(),
         }),
     })
+}
+
+fn profile(args: &Args) -> Result<Arc<Profile>, CliError> {
+    if let Some(path) = &args.mapping {
+        let no_profile = || CliError::Usage(format!("{} names no wire profile; see docs/profiles.md", path.display()));
+        return crate::cli::target(Some(path))?.profile.ok_or_else(no_profile);
+    }
+    let name = &args.profile;
+    Profile::built_in(name)
+        .ok_or_else(|| CliError::Usage(format!("there is no wire profile `{name}`; {}", did_you_mean(name, BUILT_IN))))
 }
 
 /// The cloud mutant with this name.

@@ -167,10 +167,11 @@ impl JourneyClient {
         installation_id: u32,
         request: profile::IdpRequest,
     ) -> Option<Response> {
-        let headers = vec![
-            ("content-type".to_owned(), request.content_type.to_owned()),
-            ("accept".to_owned(), "application/json".to_owned()),
-        ];
+        let mut headers = vec![("content-type".to_owned(), request.content_type.to_owned())];
+        if !request.headers.iter().any(|(name, _)| name == "accept") {
+            headers.push(("accept".to_owned(), "application/json".to_owned()));
+        }
+        headers.extend(request.headers);
         let url = format!("{}{}", self.bases.auth, request.path);
         let prepare = PreparedRequest { method: "POST".into(), url, headers, body: Some(request.body.into_bytes()) };
         self.send_and_check(LoadCall::from(call).into(), Some(installation_id), prepare).await
@@ -331,7 +332,7 @@ pub struct SdkNetwork(pub Arc<JourneyClient>);
 impl ports::Network for SdkNetwork {
     async fn send(&self, call: ports::HttpRequest) -> Result<ports::HttpResponse, NetworkError> {
         let client = &self.0;
-        let headers: Vec<_> = call.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let headers: Vec<_> = call.headers.into_iter().map(|(name, value)| (name.into_owned(), value)).collect();
         let body = (!call.body.is_empty()).then(|| call.body.into_bytes());
         let response = if call.realm != client.load_target.realm {
             // The SDK follows its token. A token for another place was recorded as wrong when it was issued.

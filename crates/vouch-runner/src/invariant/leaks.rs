@@ -13,7 +13,10 @@ fn clause(kind: SecretKind) -> &'static str {
     match kind {
         SecretKind::SignInToken => "EXC-2",
         SecretKind::ApiKey => "ISS-4",
-        SecretKind::AccessToken | SecretKind::RefreshToken | SecretKind::AppCredential => "EXC-3",
+        // Client secrets are not searched for.
+        SecretKind::AccessToken | SecretKind::RefreshToken | SecretKind::AppCredential | SecretKind::ClientSecret => {
+            "EXC-3"
+        }
     }
 }
 

@@ -135,8 +135,8 @@ fn note_names(of: &WireRecord, redactor: &Redactor) {
 }
 
 fn kind(name: &str) -> Option<SecretKind> {
-    use SecretKind::{AccessToken, ApiKey, AppCredential, RefreshToken, SignInToken};
-    [SignInToken, AccessToken, RefreshToken, ApiKey, AppCredential]
+    use SecretKind::{AccessToken, ApiKey, AppCredential, ClientSecret, RefreshToken, SignInToken};
+    [SignInToken, AccessToken, RefreshToken, ApiKey, AppCredential, ClientSecret]
         .into_iter()
         .find(|kind| name.starts_with(kind.words()))
 }

@@ -37,6 +37,7 @@ impl ExternalVendor {
         redactor: Redactor,
         timeout: Duration,
     ) -> Result<Self, VendorError> {
+        redactor.client_of(&profile);
         let mut hosts = BTreeMap::new();
         for (realm, of) in &cloud.realms {
             redactor.named_secret(SecretKind::ApiKey, &of.api_key, format!("API key of {realm}"));

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use vouch_spec::base_url::{BaseUrl, is_path};
-use vouch_spec::profile::Profile;
+use vouch_spec::profile::{ClientSecret, Profile};
 use vouch_spec::scenario::{Text, check_variables};
 use vouch_spec::text::{Span, Spanned};
 
@@ -130,14 +130,34 @@ impl Resolver<'_> {
         address
     }
 
+    /// Reads the client secret of a mapping from the environment variable that it names.
+    pub(super) fn read_client_secret(&self, mapping: &mut Spanned<Profile>) {
+        let Some(client) = mapping.value.client.as_mut() else { return };
+        let Some(name) = client.secret_env.take() else { return };
+        match std::env::var(&name).ok().filter(|secret| !secret.is_empty()) {
+            Some(secret) => client.secret = Some(ClientSecret::new(secret)),
+            None => {
+                let message = format!("the environment variable `{name}` is not set");
+                let help =
+                    "it holds the client secret, for Vouch and not for a program that it starts: `export` it first";
+                self.decoder.wrong(self.place_in(mapping, &name), message, help);
+            }
+        }
+    }
+
+    /// Where a text stands in a mapping. The span of a TOML table is its heading; what is in it comes later in the file, or in
+    /// one line with it.
+    fn place_in(&self, mapping: &Spanned<Profile>, text: &str) -> Span {
+        let quoted = format!("{text:?}");
+        let rest = self.decoder.source().text().get(mapping.span.start..).unwrap_or_default();
+        let found = rest.find(&quoted).map(|at| mapping.span.start + at);
+        found.map_or(mapping.span, |start| Span { start, end: start + quoted.len() })
+    }
+
     /// Reports what is wrong with the mapping of a custom profile, with a caret under the wrong text.
     pub(super) fn check_mapping(&self, mapping: &Spanned<Profile>) {
         for problem in mapping.value.check() {
-            // The span of a TOML table is its heading. What is in it comes later in the file, or in one line with it.
-            let quoted = problem.text.map(|text| format!("{text:?}"));
-            let rest = self.decoder.source().text().get(mapping.span.start..).unwrap_or_default();
-            let found = quoted.and_then(|text| Some((mapping.span.start + rest.find(&text)?, text.len())));
-            let span = found.map_or(mapping.span, |(start, length)| Span { start, end: start + length });
+            let span = problem.text.map_or(mapping.span, |text| self.place_in(mapping, &text));
             let message = format!("invalid mapping: `{}`: {}", problem.field, problem.why);
             self.decoder.wrong(span, message, "see docs/profiles.md");
         }

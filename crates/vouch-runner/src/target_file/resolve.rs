@@ -77,9 +77,11 @@ pub(super) struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn profile(&self, name: Option<&Spanned<String>>, custom: Option<Spanned<Profile>>) -> Option<Arc<Profile>> {
-        if let Some(custom) = &custom {
-            self.check_mapping(custom);
-        }
+        let custom = custom.map(|mut custom| {
+            self.check_mapping(&custom);
+            self.read_client_secret(&mut custom);
+            custom
+        });
         let name = name?;
         match (name.value.as_str(), custom) {
             ("custom", Some(custom)) => Some(Arc::new(custom.value)),

@@ -27,6 +27,15 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
             error(cloud, StatusCode::UNSUPPORTED_MEDIA_TYPE, &profile.errors.bad_request)
                 .reason("the content type is not that of the wire profile")
         }
+        Some(RequestMismatch::Client) => {
+            // RFC 6749 section 5.2.
+            let word = profile.errors.bad_client.as_deref().unwrap_or("invalid_client");
+            error(cloud, StatusCode::UNAUTHORIZED, word)
+                .header("www-authenticate", "Basic realm=\"mock cloud\"")
+                .reason("the client does not authenticate as the wire profile says")
+        }
+        Some(RequestMismatch::Header) => error(cloud, StatusCode::BAD_REQUEST, &profile.errors.bad_request)
+            .reason("a header is missing, or has another value than the wire profile says"),
         Some(RequestMismatch::Fields) if !cloud.policy.overlooks_malformation(call, request) => {
             error(cloud, StatusCode::BAD_REQUEST, &profile.errors.bad_request)
                 .reason("a field is missing, repeated, or has another value than the wire profile says")

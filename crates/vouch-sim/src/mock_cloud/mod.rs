@@ -182,6 +182,9 @@ impl MockCloud {
             refreshes: AtomicU64::new(0),
             in_flight: Mutex::default(),
         }));
+        for profile in std::iter::once(cloud.0.profile.now()).chain(cloud.0.profile.earlier()) {
+            cloud.0.redactor.client_of(profile);
+        }
         for (realm, team) in cloud.store().teams() {
             cloud.0.redactor.named_secret(SecretKind::ApiKey, &team.key, format!("API key of {realm}"));
             cloud.0.redactor.id(&team.id, format!("team {realm}"));

@@ -30,12 +30,12 @@ impl MockCloudServer {
         let program = program.display().to_string();
         let mut text = format!(
             "# The mock cloud that `vouch mock-cloud` serves. Its keys are test keys of this run only.\n\
-             profile = {:?}\n\n\
+             {}\n\
              [cloud]\nname = \"mock-cloud\"\n\
              env = {{ {CONTROL_URL} = {origin:?}, {CONTROL_KEY} = {:?} }}\n\n\
              [cloud.lifetimes]\nsignInToken = \"{}\"\naccessToken = \"{}\"\n\n\
              [cloud.hooks]\n",
-            self.profile.name,
+            self.profile.target_file(),
             self.shared.control.key,
             humantime::format_duration(self.lifetimes.sign_in_token),
             humantime::format_duration(self.lifetimes.access_token),

@@ -26,8 +26,11 @@ pub fn note_secrets(exchanges: &[Exchange], redactor: &Redactor) {
 fn note_headers(headers: &HeaderMap, redactor: &Redactor) {
     for name in ["authorization", "proxy-authorization", "cookie", "set-cookie"] {
         for value in headers.get_all(name).iter().filter_map(|value| value.to_str().ok()) {
-            let credential = value.split_once(' ').map_or(value, |(_, credential)| credential);
-            redactor.secret(SecretKind::AccessToken, credential.trim());
+            let (scheme, credential) = value.split_once(' ').unwrap_or(("", value));
+            // HTTP Basic is how OAuth clients authenticate (RFC 6749 section 2.3.1).
+            let is_client = scheme.eq_ignore_ascii_case("basic");
+            let kind = if is_client { SecretKind::ClientSecret } else { SecretKind::AccessToken };
+            redactor.secret(kind, credential.trim());
         }
     }
     for value in headers.get_all("x-vital-api-key").iter().filter_map(|value| value.to_str().ok()) {
@@ -70,6 +73,7 @@ fn note_field(name: &str, value: &str, redactor: &Redactor) {
         // Kinds of tokens, by RFC 6749 and RFC 8693.
         "tokentype" | "subjecttokentype" | "issuedtokentype" | "requestedtokentype" => return,
         "key" | "apikey" => SecretKind::ApiKey,
+        "clientsecret" => SecretKind::ClientSecret,
         name if name.contains("token") => SecretKind::AccessToken,
         _ => return,
     };
@@ -94,12 +98,12 @@ mod tests {
             b"grant_type=refresh_token&subject_token=sign%2Bin-0001&subject_token_type=urn:junction:x",
             &redactor,
         );
-        note_form(b"key=public-0001&token=short", &redactor);
+        note_form(b"key=public-0001&token=short&client_secret=client-0001", &redactor);
         let shown = redactor
-            .scrub("access-0001 refresh-0001 Bearer-type refresh_token sign+in-0001 urn:junction:x public-0001 short");
+            .scrub("access-0001 refresh-0001 Bearer-type refresh_token sign+in-0001 urn:junction:x public-0001 short client-0001");
         assert_eq!(
             shown.as_str(),
-            "[access token 1] [refresh token 1] Bearer-type refresh_token [sign-in token 1] urn:junction:x [API key 1] short"
+            "[access token 1] [refresh token 1] Bearer-type refresh_token [sign-in token 1] urn:junction:x [API key 1] short [client secret 1]"
         );
     }
 }

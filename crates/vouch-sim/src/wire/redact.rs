@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock, OnceLock};
+use vouch_spec::profile::Profile;
 
 /// Text without secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +54,9 @@ pub enum SecretKind {
     RefreshToken,
     ApiKey,
     AppCredential,
+    /// The secret of an OAuth client. It is hidden and never found: no clause is about where an SDK keeps it, and that of a
+    /// public client is known to all (RFC 8252 section 8.5).
+    ClientSecret,
 }
 
 impl SecretKind {
@@ -63,6 +67,7 @@ impl SecretKind {
             SecretKind::RefreshToken => "refresh token",
             SecretKind::ApiKey => "API key",
             SecretKind::AppCredential => "app credential",
+            SecretKind::ClientSecret => "client secret",
         }
     }
 }
@@ -176,6 +181,14 @@ impl Redactor {
         }
     }
 
+    /// Notes what a wire profile has of a client secret.
+    pub fn client_of(&self, profile: &Profile) {
+        let texts = profile.secret_texts();
+        let Some((secret, forms)) = texts.split_first() else { return };
+        self.secret(SecretKind::ClientSecret, secret);
+        forms.iter().for_each(|form| self.same_secret(secret, form));
+    }
+
     /// Notes an id and the name that stands for it in transcripts.
     pub fn id(&self, value: &str, name: impl Into<String>) {
         if !self.closed {
@@ -183,14 +196,15 @@ impl Redactor {
         }
     }
 
-    /// The secrets that a text contains, in any encoding.
+    /// The secrets that a text contains, in any encoding, but for client secrets.
     pub fn secrets_in(&self, text: &str) -> Vec<Arc<KnownSecret>> {
         let inner = self.inner.lock();
         let mut found = inner.index.find(text, &inner.secrets);
         if let Some(text) = in_one_line(text) {
             found.extend(inner.index.find(&text, &inner.secrets));
         }
-        found.into_iter().map(|number| inner.secrets[number].clone()).collect()
+        let found = found.into_iter().map(|number| inner.secrets[number].clone());
+        found.filter(|known| known.kind != SecretKind::ClientSecret).collect()
     }
 
     /// The text fit to be shown: secrets and ids by name, and whatever else looks like a secret blacked out.
@@ -405,6 +419,20 @@ mod tests {
     fn what_only_looks_like_a_secret_is_blacked_out_too() {
         let scrubbed = Redactor::default().scrub("key sk_eu_abcdef12 and eyJhbGciOiJSUzI1NiJ9.e30.c2ln end");
         assert_eq!(scrubbed.as_str(), "key [redacted] and [redacted] end");
+    }
+
+    #[test]
+    fn a_client_secret_is_hidden_and_is_no_finding() {
+        let redactor = Redactor::default();
+        redactor.secret(SecretKind::ClientSecret, "s3cr3t/of-the-app");
+        redactor.secret(SecretKind::RefreshToken, "refresh-one");
+        let basic = STANDARD_NO_PAD.encode("app:s3cr3t%2Fof-the-app");
+        redactor.secret(SecretKind::ClientSecret, &basic);
+        let text = format!("authorization: Basic {basic} client_secret=s3cr3t%2Fof-the-app refresh-one");
+        let shown = redactor.scrub(&text);
+        assert!(!shown.as_str().contains(&basic) && !shown.as_str().contains("s3cr3t"), "{shown}");
+        let found: Vec<_> = redactor.secrets_in(&text).iter().map(|known| known.kind).collect();
+        assert_eq!(found, [SecretKind::RefreshToken]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What can be wrong with a mapping.
 
+use super::oauth_client::reserved;
 use super::{CallShape, IdpCall, Profile};
 use crate::base_url::is_path;
 use crate::protocol::ErrorKind;
@@ -28,8 +29,9 @@ impl MappingProblem {
 }
 
 /// The placeholders of each part of a mapping.
-const EXCHANGE: [&str; 3] = ["$token", "$publicKey", "$tenant"];
-const REFRESH: [&str; 2] = ["$refreshToken", "$publicKey"];
+const EXCHANGE: [&str; 5] = ["$token", "$publicKey", "$tenant", "$clientId", "$clientSecret"];
+const REFRESH: [&str; 4] = ["$refreshToken", "$publicKey", "$clientId", "$clientSecret"];
+const CLIENT: [&str; 2] = ["$clientId", "$clientSecret"];
 const ANSWER: [&str; 3] = ["$accessToken", "$refreshToken", "$userId"];
 const ERROR: [&str; 2] = ["$word", "$status"];
 
@@ -39,6 +41,7 @@ impl Profile {
         let mut problems = Vec::new();
         check_call(&self.exchange, ["exchange", "exchange.answer"], &EXCHANGE, &mut problems);
         check_call(&self.refresh, ["refresh", "refresh.answer"], &REFRESH, &mut problems);
+        self.check_client(&mut problems);
         self.check_errors(&mut problems);
         self.check_auth_hosts(&mut problems);
         let same_place = self.exchange.path == self.refresh.path;
@@ -50,6 +53,39 @@ impl Profile {
             problems.push(MappingProblem::of_field("refresh", why));
         }
         problems
+    }
+
+    /// What the requests want of the client must be there.
+    fn check_client(&self, problems: &mut Vec<MappingProblem>) {
+        let uses = |placeholder: &str| {
+            [&self.exchange, &self.refresh].into_iter().any(|shape| {
+                let basic = shape.basic_auth.iter().flat_map(|basic| [&basic.user, &basic.password]);
+                shape.uses(placeholder) || shape.headers.values().chain(basic).any(|text| text.contains(placeholder))
+            })
+        };
+        let client = self.client.as_ref();
+        if let Some(client) = client {
+            if client.id.is_empty() || client.id.contains('$') {
+                let why = "`id` is the client's own; write it as it is registered".to_owned();
+                problems.push(MappingProblem::of_text("client", &client.id, why));
+            }
+            let why = match (&client.secret, &client.secret_env) {
+                (Some(_), Some(_)) => Some("it has `secret` and `secretEnv`; remove one of them"),
+                (Some(secret), None) if secret.expose().is_empty() => {
+                    Some("its secret is empty; a public client has none")
+                }
+                _ => None,
+            };
+            problems.extend(why.map(|why| MappingProblem::of_field("client", why)));
+        }
+        if uses("$clientId") && client.is_none() {
+            let why = "`$clientId` needs a table `[custom.client]` with `id`";
+            problems.push(MappingProblem::of_field("client", why));
+        }
+        if uses("$clientSecret") && client.is_none_or(|client| client.secret.is_none() && client.secret_env.is_none()) {
+            let why = "`$clientSecret` needs `secret` or `secretEnv` in a table `[custom.client]`";
+            problems.push(MappingProblem::of_field("client", why));
+        }
     }
 
     fn check_auth_hosts(&self, problems: &mut Vec<MappingProblem>) {
@@ -102,7 +138,12 @@ fn check_call(
     shape.fields.values().for_each(|value| check_placeholders(request, value, placeholders, problems));
     for value in shape.query.values() {
         check_placeholders(request, &Value::String(value.clone()), placeholders, problems);
+        if value == "$clientSecret" {
+            let why = "a client secret must not stand in a URL (RFC 6749 section 2.3.1); send it by `basicAuth`, or in `fields`";
+            problems.push(MappingProblem::of_text(request, value, why.to_owned()));
+        }
     }
+    check_headers(request, shape, problems);
     if !shape.fields.values().any(|value| value == placeholders[0]) {
         problems.push(MappingProblem::of_field(request, format!("its fields carry no `{}`", placeholders[0])));
     }
@@ -110,6 +151,46 @@ fn check_call(
         check_pointer(answer, pointer, problems);
     }
     shape.answer.also.values().for_each(|value| check_placeholders(answer, value, &ANSWER, problems));
+}
+
+/// Checks the headers of a call: what an HTTP client makes of itself cannot be written.
+fn check_headers(field: &'static str, shape: &CallShape, problems: &mut Vec<MappingProblem>) {
+    for (name, value) in &shape.headers {
+        let mut wrong = |text: &str, why: String| problems.push(MappingProblem::of_text(field, text, why));
+        if name.parse::<hyper::header::HeaderName>().is_err() {
+            wrong(name, format!("`{name}` is not the name of a header; use letters, digits and hyphens"));
+        } else if let Some(why) = reserved(name) {
+            wrong(name, format!("the header `{name}` {why}"));
+        }
+        if value.trim().is_empty() || hyper::header::HeaderValue::from_bytes(value.as_bytes()).is_err() {
+            wrong(value, format!("the header `{name}` is empty, or has a character that no header can have"));
+        }
+        check_embedded(field, value, problems);
+        let same = |other: &&String| other.eq_ignore_ascii_case(name);
+        if shape.headers.keys().filter(same).count() > 1 {
+            problems.push(MappingProblem::of_text(field, name, format!("the header `{name}` stands there twice")));
+        }
+    }
+    if let Some(basic) = &shape.basic_auth {
+        [&basic.user, &basic.password].into_iter().for_each(|text| check_embedded(field, text, problems));
+        if shape.headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {
+            let why = "`basicAuth` makes the header `authorization`; remove one of them";
+            problems.push(MappingProblem::of_field(field, why));
+        }
+    }
+}
+
+/// Placeholders within a text: those of the client alone.
+fn check_embedded(field: &'static str, text: &str, problems: &mut Vec<MappingProblem>) {
+    for (at, _) in text.match_indices('$') {
+        let rest = &text[at + 1..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let name = &text[at..=at + end];
+        if !CLIENT.contains(&name) {
+            let why = format!("undefined variable `{name}`; {}", did_you_mean(name, CLIENT.iter().copied()));
+            problems.push(MappingProblem::of_text(field, text, why));
+        }
+    }
 }
 
 fn check_pointer(field: &'static str, pointer: &str, problems: &mut Vec<MappingProblem>) {
@@ -135,7 +216,7 @@ fn check_placeholders(field: &'static str, value: &Value, known: &[&str], proble
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::BUILT_IN;
+    use crate::profile::{BUILT_IN, BasicAuth, ClientSecret, OauthClient};
 
     fn broken(change: impl FnOnce(&mut Profile)) -> Vec<String> {
         let mut profile = Profile::clone(&Profile::junction());
@@ -174,6 +255,56 @@ mod tests {
             assert!(problems.iter().any(|problem| problem.starts_with(part)), "{part}: {problems:#?}");
         }
         assert_eq!(problems.len(), 8, "{problems:#?}");
+    }
+
+    #[test]
+    fn each_mistake_of_client_and_headers_is_reported() {
+        let client = |id: &str, secret: Option<&str>, secret_env: Option<&str>| OauthClient {
+            id: id.into(),
+            secret: secret.map(ClientSecret::new),
+            secret_env: secret_env.map(str::to_owned),
+        };
+        let basic = |user: &str| Some(BasicAuth { user: user.into(), password: "$clientSecret".into() });
+        let problems = broken(|profile| {
+            profile.client = Some(client("$ID", Some("s"), Some("S")));
+            profile.exchange.basic_auth = basic("$clientid");
+            for (name, value) in
+                [("Authorization", "x"), ("content-type", "x"), ("a b", "x"), ("n", "a\nb"), ("t", "Token $token")]
+            {
+                profile.exchange.headers.insert(name.into(), value.into());
+            }
+            profile.exchange.headers.insert("authorization".into(), "y".into());
+            profile.refresh.query.insert("secret".into(), "$clientSecret".into());
+        });
+        for part in [
+            "client: `id` is the client's own",
+            "client: it has `secret` and `secretEnv`",
+            "exchange: undefined variable `$clientid`; did you mean `$clientId`?",
+            "exchange: the header `content-type` follows from `encoding`",
+            "exchange: `a b` is not the name of a header",
+            "exchange: the header `n` is empty, or has a character",
+            "exchange: undefined variable `$token`",
+            "exchange: the header `Authorization` stands there twice",
+            "exchange: the header `authorization` stands there twice",
+            "exchange: `basicAuth` makes the header `authorization`",
+            "refresh: a client secret must not stand in a URL",
+        ] {
+            assert!(problems.iter().any(|problem| problem.starts_with(part)), "{part}: {problems:#?}");
+        }
+        assert_eq!(problems.len(), 11, "{problems:#?}");
+        let problems = broken(|profile| profile.exchange.basic_auth = basic("$clientId"));
+        assert_eq!(problems.len(), 2, "{problems:#?}");
+        let problems = broken(|profile| {
+            profile.client = Some(client("app", None, None));
+            profile.exchange.basic_auth = basic("$clientId");
+        });
+        assert_eq!(problems, ["client: `$clientSecret` needs `secret` or `secretEnv` in a table `[custom.client]`"]);
+        let public = broken(|profile| {
+            profile.client = Some(client("app", None, None));
+            profile.exchange.fields.insert("client_id".into(), "$clientId".into());
+            profile.refresh.headers.insert("user-agent".into(), "app/$clientId".into());
+        });
+        assert!(public.is_empty(), "{public:#?}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::{Encoding, IdpCall, Profile};
 use crate::protocol::ErrorKind;
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -33,7 +35,23 @@ pub struct IdpRequest {
     /// With its query.
     pub path: String,
     pub content_type: &'static str,
+    /// Further headers, with names in small letters.
+    pub headers: Vec<(String, String)>,
     pub body: String,
+}
+
+impl IdpRequest {
+    /// All its headers.
+    pub fn header_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(self.content_type))]);
+        for (name, value) in &self.headers {
+            // A mapping that is checked has no other names and values.
+            if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes())) {
+                map.append(name, value);
+            }
+        }
+        map
+    }
 }
 
 impl fmt::Debug for IdpRequest {
@@ -68,7 +86,7 @@ impl Profile {
     /// The same, with an encoder of one's own for forms.
     pub fn request_with(&self, call: IdpCall, values: &RequestValues<'_>, encode: &FormEncoder<'_>) -> IdpRequest {
         let shape = self.shape(call);
-        let text = |value: &str| values.get(value).unwrap_or(value).to_owned();
+        let text = |value: &str| values.get(value).or_else(|| self.client_value(value)).unwrap_or(value).to_owned();
         let mut path = shape.path.clone();
         if !shape.query.is_empty() {
             let query: Vec<_> = shape.query.iter().map(|(key, value)| (key.clone(), text(value))).collect();
@@ -90,7 +108,7 @@ impl Profile {
                 Value::Object(fields).to_string()
             }
         };
-        IdpRequest { path, content_type: shape.encoding.content_type(), body }
+        IdpRequest { path, content_type: shape.encoding.content_type(), headers: self.headers(call), body }
     }
 
     /// The tokens of a 200 answer, if it has them all.

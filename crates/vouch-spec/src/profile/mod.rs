@@ -13,12 +13,14 @@
 
 mod check;
 mod client;
+mod oauth_client;
 mod phrases;
 mod response_template;
 mod server;
 
 pub use check::MappingProblem;
 pub use client::{IdpRequest, RequestValues, TokenGrant};
+pub use oauth_client::{BasicAuth, ClientSecret, OauthClient};
 pub use phrases::PHRASES;
 pub use response_template::ResponseTemplate;
 pub use server::{RequestMismatch, RequestTokens};
@@ -38,8 +40,8 @@ pub enum IdpCall {
     Refresh,
 }
 
-/// How an identity provider is spoken to. `$token`, `$publicKey`, `$tenant` and `$refreshToken` stand in requests;
-/// `$accessToken`, `$refreshToken` and `$userId` in answers; `$word` and `$status` in the body of an error.
+/// How an identity provider is spoken to. `$token`, `$publicKey`, `$tenant` and `$refreshToken` stand in requests, as do
+/// `$clientId` and `$clientSecret`; `$accessToken`, `$refreshToken` and `$userId` in answers; `$word` and `$status` in the body of an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Profile {
@@ -57,6 +59,9 @@ pub struct Profile {
     /// Whether a refresh brings a new refresh token, where the provider says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
+    /// The OAuth client that sends the requests: `$clientId` and `$clientSecret`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<OauthClient>,
     pub exchange: CallShape,
     pub refresh: CallShape,
     pub errors: ErrorShapes,
@@ -101,6 +106,12 @@ pub struct CallShape {
     #[serde(default)]
     pub query: BTreeMap<String, String>,
     pub encoding: Encoding,
+    /// Headers of the request, with `$clientId` and `$clientSecret` anywhere in their values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// Client authentication by HTTP Basic (RFC 6749 section 2.3.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
     /// The body.
     pub fields: Map<String, Value>,
     pub answer: AnswerShape,
@@ -160,6 +171,9 @@ pub struct ErrorShapes {
     /// The body of an answer to such a request, where it differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bad_request_body: Option<Value>,
+    /// The mock cloud's word for a client that does not authenticate as it must. Default: `invalid_client`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_client: Option<String>,
     pub exchange: Vec<ErrorMeaning>,
     pub refresh: Vec<ErrorMeaning>,
 }

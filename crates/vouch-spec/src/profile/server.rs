@@ -1,6 +1,7 @@
 //! The server's side of a profile: recognising requests, making answers.
 
 use super::client::plain;
+use super::oauth_client::HeaderCheck;
 use super::{CallShape, Encoding, IdpCall, NumberForm, Profile, TokenGrant};
 use crate::protocol::ErrorKind;
 use hyper::{HeaderMap, Method};
@@ -39,6 +40,10 @@ impl RequestTokens {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestMismatch {
     ContentType,
+    /// The client does not authenticate as it must: a wrong credential, or none (RFC 6749 section 2.3).
+    Client,
+    /// Another header is missing, or has another value.
+    Header,
     /// A field is missing, empty, another constant, or there twice (RFC 6749 section 3.2).
     Fields,
 }
@@ -132,6 +137,17 @@ impl Profile {
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case(shape.encoding.content_type()) {
             return Some(RequestMismatch::ContentType);
+        }
+        match self.has_headers(call, headers) {
+            HeaderCheck::Right => {}
+            HeaderCheck::Wrong => return Some(RequestMismatch::Header),
+            HeaderCheck::WrongClient => return Some(RequestMismatch::Client),
+        }
+        let of_client = shape.fields.iter().filter_map(|(key, value)| Some((key, self.client_value(value.as_str()?)?)));
+        for (key, wanted) in of_client {
+            if !fields.iter().any(|(name, got)| name == key && got == wanted) {
+                return Some(RequestMismatch::Client);
+            }
         }
         let fits = |(key, wanted): (&String, &Value)| {
             let good = |got: &str| if is_placeholder(wanted) { !got.is_empty() } else { is(wanted, got) };

@@ -5,13 +5,12 @@ use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use vouch_sim::sign_in_token::TokenParts;
 use vouch_sim::wire::{Party, WireRequest};
-use vouch_spec::profile::{Encoding, IdpCall, RequestValues};
+use vouch_spec::profile::{Encoding, IdpCall, IdpRequest, RequestValues};
 use vouch_spec::protocol::ErrorKind;
 use vouch_spec::step::{ClientMalformed, Malformation, MalformedCall};
 
@@ -35,7 +34,7 @@ impl Execute for ClientMalformed {
         }
         let mut result = StepResult::Done;
         for Malformed { method, content_type, body } in requests {
-            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+            let headers = good.headers(content_type);
             let request = WireRequest { method, path: good.path.clone(), headers, body: Bytes::from(body) };
             result = match world.client_call(Party::Auth, world.given.realm(), request).await {
                 Some(reply) => StepResult::Http { status: reply.status.as_u16() },
@@ -77,6 +76,8 @@ enum FieldKind {
 struct GoodRequest {
     encoding: Encoding,
     path: String,
+    /// The headers besides the content type: what is malformed must be the only fault.
+    headers: Vec<(String, String)>,
     fields: Vec<Field>,
 }
 
@@ -96,12 +97,18 @@ impl GoodRequest {
                 Some("$refreshToken") => (token.into(), FieldKind::Token),
                 Some("$publicKey") => (key.as_str().into(), FieldKind::Other),
                 Some("$tenant") => (tenant.into(), FieldKind::Other),
+                // Whether they are missed depends on how the client authenticates besides.
+                Some("$clientId" | "$clientSecret") => {
+                    (world.profile.client_value(value.as_str().unwrap_or_default()).into(), FieldKind::Other)
+                }
                 Some(_) => (value.clone(), FieldKind::Constant),
                 None => (value.clone(), FieldKind::Other),
             };
             Field { name: name.clone(), value, kind }
         });
-        Self { encoding: shape.encoding, fields: fields.collect(), path: world.profile.request(call, &values).path }
+        let fields = fields.collect();
+        let IdpRequest { path, headers, .. } = world.profile.request(call, &values);
+        Self { encoding: shape.encoding, fields, path, headers }
     }
 
     fn malformed(&self, how: Malformation) -> Vec<Malformed> {
@@ -180,6 +187,11 @@ impl GoodRequest {
             }
             Malformation::WrongMethod => vec![Malformed { method: Method::GET, ..self.post(self.body(&self.fields)) }],
         }
+    }
+
+    fn headers(&self, content_type: &'static str) -> HeaderMap {
+        let (path, body) = (String::new(), String::new());
+        IdpRequest { path, content_type, headers: self.headers.clone(), body }.header_map()
     }
 
     fn post(&self, body: Vec<u8>) -> Malformed {

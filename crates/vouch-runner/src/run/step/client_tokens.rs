@@ -4,9 +4,8 @@ use super::Execute;
 use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
+use hyper::Method;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{HeaderMap, Method};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,7 +121,7 @@ async fn perform(
     values: &RequestValues<'_>,
 ) -> Result<(StepResult, Option<String>), StepError> {
     let request = world.profile.request(call, values);
-    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+    let headers = request.header_map();
     let body = Bytes::from(request.body);
     let received = WireRequest { method: Method::POST, path: request.path, headers, body };
     let realm = step.realm(world.given.realm());

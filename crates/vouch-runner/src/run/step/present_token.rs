@@ -5,7 +5,7 @@ use crate::run::step_result::{StepError, StepResult};
 use crate::run::world::World;
 use async_trait::async_trait;
 use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{HeaderMap, Method};
 use serde_json::Value;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ fn request(step: &PresentToken, world: &World, realm: Realm, token: &str) -> Res
 }
 
 fn to_auth(_step: &PresentToken, request: &IdpRequest) -> (Party, WireRequest) {
-    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(request.content_type))]);
+    let headers = request.header_map();
     let body = Bytes::from(request.body.clone());
     (Party::Auth, WireRequest { method: Method::POST, path: request.path.clone(), headers, body })
 }

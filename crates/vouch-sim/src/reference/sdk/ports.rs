@@ -4,6 +4,7 @@ use crate::wire::{BodyError, read_body};
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use rand::Rng;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -68,14 +69,15 @@ pub struct HttpRequest {
     pub host: Host,
     pub method: String,
     pub path: String,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     pub body: String,
 }
 
 impl HttpRequest {
     /// A request that a wire profile has made.
     pub fn post(realm: Realm, host: Host, request: profile::IdpRequest) -> Self {
-        let headers = vec![("content-type", request.content_type.to_owned())];
+        let mut headers = vec![("content-type".into(), request.content_type.to_owned())];
+        headers.extend(request.headers.into_iter().map(|(name, value)| (name.into(), value)));
         Self { realm, host, method: "POST".into(), path: request.path, headers, body: request.body }
     }
 }
@@ -406,7 +408,7 @@ impl Network for HttpNetwork {
         let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
         let mut request = self.client.request(method, format!("{base}{}", call.path));
         for (name, value) in call.headers {
-            request = request.header(name, value);
+            request = request.header(&*name, value);
         }
         if !call.body.is_empty() {
             request = request.body(call.body);

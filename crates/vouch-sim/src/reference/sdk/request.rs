@@ -89,6 +89,7 @@ impl Sdk {
             headers.push(("content-type", "application/json".to_owned()));
         }
         let (method, path, body) = (call.method.to_owned(), call.path.to_owned(), call.body.to_owned());
+        let headers = headers.into_iter().map(|(name, value)| (name.into(), value)).collect();
         let call = HttpRequest { realm, host: Host::Api, method, path, headers, body };
         let no_answer = |_| SdkError::new(ErrorKind::Network, "no answer from the API; try again later");
         self.device.net.send(call).await.map(ApiResponse::from).map_err(no_answer)
