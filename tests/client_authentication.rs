@@ -25,7 +25,7 @@ path = "/oauth/token"
 encoding = "form"
 basicAuth = { user = "$clientId", password = "$clientSecret" }
 headers = { x-api-version = "2024-01-01" }
-fields = { grant_type = "exchange", assertion = "$token" }
+fields = { grant_type = "exchange", assertion = "$token", audience = ["https://a.example", "https://b.example"] }
 answer = { accessToken = "/access_token", refreshToken = "/refresh_token", expiresIn = "/expires_in", also = { token_type = "Bearer" } }
 
 [custom.refresh]

@@ -21,11 +21,7 @@ impl Resolver<'_> {
     pub(super) fn literal(&self, text: &Spanned<String>) -> String {
         if text.value.contains('$') {
             let message = format!("`{}` is not replaced here", text.value);
-            self.decoder.wrong(
-                text.span,
-                message,
-                "write the value itself: a target file reads no environment variables",
-            );
+            self.decoder.wrong(text.span, message, "write the value itself: environment variables are not read here");
         }
         text.value.clone()
     }

@@ -1,7 +1,7 @@
 //! What can be wrong with a mapping.
 
 use super::oauth_client::reserved;
-use super::{CallShape, IdpCall, Profile};
+use super::{CallShape, Encoding, IdpCall, Profile, QueryValue};
 use crate::base_url::is_path;
 use crate::protocol::ErrorKind;
 use crate::text::did_you_mean;
@@ -135,9 +135,15 @@ fn check_call(
         );
         problems.push(MappingProblem::of_text(request, &shape.path, why));
     }
-    shape.fields.values().for_each(|value| check_placeholders(request, value, placeholders, problems));
-    for value in shape.query.values() {
-        check_placeholders(request, &Value::String(value.clone()), placeholders, problems);
+    for (name, value) in &shape.fields {
+        check_field(request, name, value, shape.encoding, placeholders, problems);
+    }
+    for (name, value) in &shape.query {
+        let list = value.items().iter().map(|item| Value::String(item.clone())).collect();
+        let value = if let QueryValue::One(item) = value { Value::String(item.clone()) } else { Value::Array(list) };
+        check_field(request, name, &value, Encoding::Form, placeholders, problems);
+    }
+    for value in shape.query.values().flat_map(QueryValue::items) {
         if value == "$clientSecret" {
             let why = "a client secret must not stand in a URL (RFC 6749 section 2.3.1); send it by `basicAuth`, or in `fields`";
             problems.push(MappingProblem::of_text(request, value, why.to_owned()));
@@ -151,6 +157,35 @@ fn check_call(
         check_pointer(answer, pointer, problems);
     }
     shape.answer.also.values().for_each(|value| check_placeholders(answer, value, &ANSWER, problems));
+}
+
+/// Checks one field of a request: a form has texts and lists of texts; what a request carries stands in a field of its own, so
+/// that the recorder and the mock cloud find it.
+fn check_field(
+    at: &'static str,
+    name: &str,
+    value: &Value,
+    encoding: Encoding,
+    known: &[&str],
+    problems: &mut Vec<MappingProblem>,
+) {
+    let mut wrong = |why: String| problems.push(MappingProblem::of_text(at, name, why));
+    match value {
+        Value::Object(_) if encoding == Encoding::Form => {
+            wrong(format!("`{name}` is an object, which a form cannot have"));
+        }
+        Value::Array(items) if encoding == Encoding::Form => {
+            if items.is_empty() {
+                wrong(format!("`{name}` is an empty list, which sends nothing; remove it"));
+            }
+            if items.iter().any(|item| item.is_array() || item.is_object()) {
+                wrong(format!("`{name}` is a list of lists or objects, which a form cannot have"));
+            }
+            check_placeholders(at, value, &CLIENT, problems);
+        }
+        Value::Object(_) | Value::Array(_) => check_placeholders(at, value, &CLIENT, problems),
+        _ => check_placeholders(at, value, known, problems),
+    }
 }
 
 /// Checks the headers of a call: what an HTTP client makes of itself cannot be written.
@@ -274,7 +309,7 @@ mod tests {
                 profile.exchange.headers.insert(name.into(), value.into());
             }
             profile.exchange.headers.insert("authorization".into(), "y".into());
-            profile.refresh.query.insert("secret".into(), "$clientSecret".into());
+            profile.refresh.query.insert("secret".into(), QueryValue::One("$clientSecret".into()));
         });
         for part in [
             "client: `id` is the client's own",
@@ -305,6 +340,36 @@ mod tests {
             profile.refresh.headers.insert("user-agent".into(), "app/$clientId".into());
         });
         assert!(public.is_empty(), "{public:#?}");
+    }
+
+    #[test]
+    fn a_form_has_texts_and_lists_of_texts() {
+        let problems = broken(|profile| {
+            for (name, value) in [
+                ("none", serde_json::json!([])),
+                ("deep", serde_json::json!([["a"]])),
+                ("object", serde_json::json!({ "a": "b" })),
+                ("carried", serde_json::json!(["$publicKey"])),
+            ] {
+                profile.exchange.fields.insert(name.into(), value);
+            }
+            profile.refresh.query.insert("resource".into(), QueryValue::Repeated(vec![]));
+        });
+        for part in [
+            "exchange: `none` is an empty list",
+            "exchange: `deep` is a list of lists",
+            "exchange: `object` is an object",
+            "exchange: undefined variable `$publicKey`",
+            "refresh: `resource` is an empty list",
+        ] {
+            assert!(problems.iter().any(|problem| problem.starts_with(part)), "{part}: {problems:#?}");
+        }
+        assert_eq!(problems.len(), 5, "{problems:#?}");
+        let lists = broken(|profile| {
+            profile.exchange.fields.insert("audience".into(), serde_json::json!(["a", "$clientId"]));
+            profile.client = Some(OauthClient { id: "app".into(), secret: None, secret_env: None });
+        });
+        assert!(lists.is_empty(), "{lists:#?}");
     }
 
     #[test]

@@ -89,26 +89,33 @@ impl Profile {
         let text = |value: &str| values.get(value).or_else(|| self.client_value(value)).unwrap_or(value).to_owned();
         let mut path = shape.path.clone();
         if !shape.query.is_empty() {
-            let query: Vec<_> = shape.query.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+            let query =
+                shape.query.iter().flat_map(|(key, value)| value.items().iter().map(move |item| (key, text(item))));
             path = format!("{path}?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish());
         }
         let body = match shape.encoding {
             Encoding::Form => {
-                let fields: Vec<_> =
-                    shape.fields.iter().map(|(key, value)| (key.as_str(), text(&plain(value)))).collect();
+                let items = shape.fields.iter().flat_map(|(key, value)| items(value).map(move |item| (key, item)));
+                let fields: Vec<_> = items.map(|(key, item)| (key.as_str(), text(&plain(item)))).collect();
                 let fields: Vec<_> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
                 encode(&fields)
             }
             Encoding::Json => {
-                let field = |value: &Value| match value {
-                    Value::String(word) => Value::String(text(word)),
-                    other => other.clone(),
-                };
-                let fields: Map<_, _> = shape.fields.iter().map(|(key, value)| (key.clone(), field(value))).collect();
+                let fields: Map<_, _> =
+                    shape.fields.iter().map(|(key, value)| (key.clone(), filled(value, &text))).collect();
                 Value::Object(fields).to_string()
             }
         };
         IdpRequest { path, content_type: shape.encoding.content_type(), headers: self.headers(call), body }
+    }
+
+    /// The values that a field without a token is sent with: several where a form repeats it.
+    pub fn sent_values(&self, call: IdpCall, value: &Value) -> Vec<Value> {
+        let text = |value: &str| self.client_value(value).unwrap_or(value).to_owned();
+        match self.shape(call).encoding {
+            Encoding::Form => items(value).map(|item| filled(item, &text)).collect(),
+            Encoding::Json => vec![filled(value, &text)],
+        }
     }
 
     /// The tokens of a 200 answer, if it has them all.
@@ -137,6 +144,27 @@ impl Profile {
         let said = self.error_word(body)?;
         let word = said.split([' ', ':']).next().unwrap_or_default();
         self.meanings(call).iter().find(|meaning| meaning.word == word).map(|meaning| meaning.means)
+    }
+}
+
+/// What a form sends of a value: the items of a list, else the value.
+pub(super) fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    match value {
+        Value::Array(items) => items.as_slice(),
+        one => std::slice::from_ref(one),
+    }
+    .iter()
+}
+
+/// A JSON value with its texts replaced.
+pub(super) fn filled(value: &Value, text: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(word) => Value::String(text(word)),
+        Value::Array(items) => items.iter().map(|item| filled(item, text)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), filled(value, text))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
     }
 }
 

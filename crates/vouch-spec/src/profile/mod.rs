@@ -104,7 +104,7 @@ impl Standard {
 pub struct CallShape {
     pub path: String,
     #[serde(default)]
-    pub query: BTreeMap<String, String>,
+    pub query: BTreeMap<String, QueryValue>,
     pub encoding: Encoding,
     /// Headers of the request, with `$clientId` and `$clientSecret` anywhere in their values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -112,9 +112,26 @@ pub struct CallShape {
     /// Client authentication by HTTP Basic (RFC 6749 section 2.3.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basic_auth: Option<BasicAuth>,
-    /// The body.
+    /// The body. In a form, a list sends its field once for each item.
     pub fields: Map<String, Value>,
     pub answer: AnswerShape,
+}
+
+/// The value of a parameter of a query; a list sends the parameter once for each item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum QueryValue {
+    One(String),
+    Repeated(Vec<String>),
+}
+
+impl QueryValue {
+    pub fn items(&self) -> &[String] {
+        match self {
+            QueryValue::One(item) => std::slice::from_ref(item),
+            QueryValue::Repeated(items) => items,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,8 +1,8 @@
 //! The server's side of a profile: recognising requests, making answers.
 
-use super::client::plain;
+use super::client::{items, plain};
 use super::oauth_client::HeaderCheck;
-use super::{CallShape, Encoding, IdpCall, NumberForm, Profile, TokenGrant};
+use super::{CallShape, Encoding, IdpCall, NumberForm, Profile, QueryValue, TokenGrant};
 use crate::protocol::ErrorKind;
 use hyper::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
@@ -44,7 +44,7 @@ pub enum RequestMismatch {
     Client,
     /// Another header is missing, or has another value.
     Header,
-    /// A field is missing, empty, another constant, or there twice (RFC 6749 section 3.2).
+    /// A field is missing, empty, another constant, or there twice (RFC 6749 section 3.2) where the mapping has no list.
     Fields,
 }
 
@@ -88,7 +88,7 @@ impl Profile {
         }
         let (_, query) = path_and_query.split_once('?').unwrap_or_default();
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            if let Some(placeholder) = shape.query.get(&*key) {
+            if let Some(QueryValue::One(placeholder)) = shape.query.get(&*key) {
                 carried.note(placeholder, value.into_owned());
             }
         }
@@ -112,12 +112,16 @@ impl Profile {
     /// How many of a call's constants stand among the fields.
     fn fitting(&self, call: IdpCall, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> usize {
         let constants = self.shape(call).fields.iter().filter(|(_, value)| !is_placeholder(value));
-        constants.filter(|(key, value)| fields.iter().any(|(k, got)| k == *key && is(value, got))).count()
+        let stands = |key: &str, value: &Value| {
+            self.sent_values(call, value).iter().any(|sent| fields.iter().any(|(k, got)| k == key && is(sent, got)))
+        };
+        constants.filter(|(key, value)| stands(key, value)).count()
     }
 
     pub(super) fn constants(&self, call: IdpCall) -> Fields<'_> {
         let constants = self.shape(call).fields.iter().filter(|(_, value)| !is_placeholder(value));
-        constants.map(|(key, value)| (Cow::from(key), Cow::from(plain(value)))).collect()
+        let sent = |value| self.sent_values(call, value).into_iter().map(|sent| Cow::from(plain(&sent)));
+        constants.flat_map(|(key, value)| sent(value).map(move |value| (Cow::from(key), value))).collect()
     }
 
     /// What is wrong with a recognised request.
@@ -150,11 +154,20 @@ impl Profile {
             }
         }
         let fits = |(key, wanted): (&String, &Value)| {
-            let good = |got: &str| if is_placeholder(wanted) { !got.is_empty() } else { is(wanted, got) };
-            fields.iter().any(|(k, got)| k == key && good(got))
+            let got: Vec<_> = fields.iter().filter(|(k, _)| k == key).map(|(_, got)| got).collect();
+            if is_placeholder(wanted) {
+                return got.iter().any(|got| !got.is_empty());
+            }
+            // Repeated values have no order (RFC 8693 section 2.1).
+            let sent = self.sent_values(call, wanted);
+            let mut left = got.clone();
+            got.len() == sent.len()
+                && sent.iter().all(|sent| left.iter().position(|got| is(sent, got)).map(|at| left.remove(at)).is_some())
         };
-        let repeated =
-            fields.iter().enumerate().any(|(at, (key, _))| fields[..at].iter().any(|(other, _)| other == key));
+        let may_repeat = |key: &str| shape.fields.get(key).is_some_and(Value::is_array);
+        let repeated = fields.iter().enumerate().any(|(at, (key, _))| {
+            !(may_repeat(key) && shape.encoding == Encoding::Form) && fields[..at].iter().any(|(other, _)| other == key)
+        });
         (repeated || !shape.fields.iter().all(fits)).then_some(RequestMismatch::Fields)
     }
 
@@ -210,6 +223,7 @@ fn is_placeholder(value: &Value) -> bool {
 fn is(constant: &Value, text: &str) -> bool {
     match constant {
         Value::String(constant) => constant == text,
+        Value::Array(_) | Value::Object(_) => serde_json::from_str::<Value>(text).is_ok_and(|got| got == *constant),
         // A form has no types: `true` and `1` are written as JSON writes them.
         other => other.to_string().as_str() == text,
     }
@@ -253,6 +267,7 @@ fn fill(template: &Value, status: u16, word: &str) -> Value {
 impl CallShape {
     /// Whether a placeholder stands in its query or fields.
     pub fn uses(&self, placeholder: &str) -> bool {
-        self.query.values().any(|value| value == placeholder) || self.fields.values().any(|value| value == placeholder)
+        let in_query = self.query.values().flat_map(QueryValue::items).any(|item| item == placeholder);
+        in_query || self.fields.values().flat_map(items).any(|item| item == placeholder)
     }
 }

@@ -76,6 +76,39 @@ fn a_wrong_constant_is_still_that_call_and_does_not_fit() {
 }
 
 #[test]
+fn a_list_sends_its_parameter_once_for_each_item() {
+    let mut profile = Profile::clone(&Profile::junction());
+    let list = serde_json::json!(["https://a.example", "https://b.example"]);
+    profile.exchange.fields.insert("resource".into(), list.clone());
+    profile.exchange.query.insert("audience".into(), QueryValue::Repeated(vec!["x".into(), "y&z".into()]));
+    assert_eq!(profile.check(), []);
+    let request = profile.request(IdpCall::Exchange, &values());
+    assert_eq!(request.path, "/v1/token?audience=x&audience=y%26z");
+    let resources = "resource=https%3A%2F%2Fa.example&resource=https%3A%2F%2Fb.example";
+    assert!(request.body.contains(resources), "{}", request.body);
+    let fits = |body: &str| profile.mismatch(IdpCall::Exchange, &request.header_map(), body.as_bytes());
+    assert_eq!(fits(&request.body), None);
+    let turned = "resource=https%3A%2F%2Fb.example&resource=https%3A%2F%2Fa.example";
+    assert_eq!(fits(&request.body.replace(resources, turned)), None, "they have no order");
+    for wrong in [
+        request.body.replace("resource=https%3A%2F%2Fa.example&", ""),
+        request.body.replace("%2Fa.example", "%2Fc.example"),
+        format!("{}&resource=https%3A%2F%2Fa.example", request.body),
+        request.body.replace("%2Fa.example", "%2Fb.example"),
+        format!("{}&grant_type=x", request.body),
+    ] {
+        assert_eq!(fits(&wrong), Some(RequestMismatch::Fields), "{wrong}");
+    }
+    // In JSON it is a list.
+    profile.exchange.encoding = Encoding::Json;
+    let request = profile.request(IdpCall::Exchange, &values());
+    let body: Value = serde_json::from_str(&request.body).expect("JSON");
+    assert_eq!(body["resource"], list);
+    let found = profile.mismatch(IdpCall::Exchange, &request.header_map(), request.body.as_bytes());
+    assert_eq!(found, None);
+}
+
+#[test]
 fn a_provider_need_not_tell_a_deleted_user_from_a_session_that_ended() {
     let mut profile = (*Profile::junction()).clone();
     assert!(profile.can_report_deletion());

@@ -91,7 +91,7 @@ impl GoodRequest {
         let tenant = if parts.tenant.is_empty() { "nobody" } else { &parts.tenant };
         let values = RequestValues { token: &parts.jwt, refresh_token: token, public_key: &key, tenant };
         let shape = world.profile.shape(call);
-        let fields = shape.fields.iter().map(|(name, value)| {
+        let fields = shape.fields.iter().flat_map(|(name, value)| {
             let (value, kind) = match value.as_str() {
                 Some("$token") => (parts.jwt.as_str().into(), FieldKind::Token),
                 Some("$refreshToken") => (token.into(), FieldKind::Token),
@@ -104,7 +104,8 @@ impl GoodRequest {
                 Some(_) => (value.clone(), FieldKind::Constant),
                 None => (value.clone(), FieldKind::Other),
             };
-            Field { name: name.clone(), value, kind }
+            let sent = if value.is_string() { vec![value] } else { world.profile.sent_values(call, &value) };
+            sent.into_iter().map(move |value| Field { name: name.clone(), value, kind })
         });
         let fields = fields.collect();
         let IdpRequest { path, headers, .. } = world.profile.request(call, &values);
