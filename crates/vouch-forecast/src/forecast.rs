@@ -200,31 +200,31 @@ impl Work<'_> {
 }
 
 impl Forecast {
-    /// The rate of the losses that are asked for.
-    pub fn rate(&self, is_asked: impl Fn(&Loss) -> bool) -> Rate {
+    /// The rate of the losses that are asked for. None if no device lived to the end, as for every other figure.
+    pub fn rate(&self, is_asked: impl Fn(&Loss) -> bool) -> Option<Rate> {
         let count = |losses: &Vec<Loss>| losses.iter().filter(|loss| is_asked(loss)).count() as u64;
         let counts: Vec<u64> = self.devices.iter().map(|(_, losses)| count(losses)).collect();
         rate(&counts, f64::from(self.days) / 30.0)
     }
 
     /// The rate of all losses.
-    pub fn all(&self) -> Rate {
+    pub fn all(&self) -> Option<Rate> {
         self.rate(|_| true)
     }
 
     /// The rate of the losses that no provider policy ordered.
-    pub fn involuntary(&self) -> Rate {
+    pub fn involuntary(&self) -> Option<Rate> {
         self.rate(|loss| !loss.cause.is_ordered())
     }
 
-    pub fn of_ending(&self, ending: Ending) -> Rate {
+    pub fn of_ending(&self, ending: Ending) -> Option<Rate> {
         self.rate(|loss| loss.ending == ending)
     }
 
     /// The causes that occurred, in the order of tables, each with its rate.
     pub fn causes(&self) -> Vec<(Cause, Rate)> {
-        let of = |cause: Cause| (cause, self.rate(|loss| loss.cause == cause));
-        Cause::ALL.into_iter().map(of).filter(|(_, rate)| rate.events > 0).collect()
+        let of = |cause: Cause| Some((cause, self.rate(|loss| loss.cause == cause)?));
+        Cause::ALL.into_iter().filter_map(of).filter(|(_, rate)| rate.events > 0).collect()
     }
 
     /// Whether all devices lived to the end.

@@ -19,22 +19,22 @@ pub struct Rate {
 /// The 97.5 % quantile of the normal distribution.
 const Z: f64 = 1.959_964;
 
-/// The rate of events, by the number of events of each device. All devices were watched for the same time.
+/// The rate of events, by the number of events of each device. All devices were watched for the same time. None if there is no device.
 ///
 /// The interval is that of a Poisson count (Byar's approximation of the exact one), widened by the dispersion between devices:
 /// events of one device may depend on each other, devices do not. Source: Breslow and Day, Statistical Methods in Cancer Research
 /// II, 1987, section 2.3, for Byar; `McCullagh` and Nelder, Generalized Linear Models, 1989, section 6.2.3, for the dispersion.
-pub fn rate(counts: &[u64], months_per_device: f64) -> Rate {
+pub fn rate(counts: &[u64], months_per_device: f64) -> Option<Rate> {
     let events: u64 = counts.iter().sum();
     let devices = counts.iter().filter(|count| **count > 0).count() as u64;
     let per_event = 1000.0 / (number(counts.len() as u64) * months_per_device);
     if counts.is_empty() || !per_event.is_finite() {
-        return Rate { rate: 0.0, low: 0.0, high: f64::INFINITY, events, devices };
+        return None;
     }
     let dispersion = dispersion(counts);
     let (low, high) = poisson_interval(number(events) / dispersion);
     let scale = per_event * dispersion;
-    Rate { rate: number(events) * per_event, low: low * scale, high: high * scale, events, devices }
+    Some(Rate { rate: number(events) * per_event, low: low * scale, high: high * scale, events, devices })
 }
 
 /// The variance between devices over the mean, but at least 1: a few rare events say little about it.
@@ -77,7 +77,7 @@ mod tests {
     fn a_rate_is_per_thousand_devices_and_month() {
         // 100 devices for 3 months, 60 of them with one event: 60 of 300 device-months.
         let counts: Vec<u64> = (0..100).map(|device| u64::from(device < 60)).collect();
-        let found = rate(&counts, 3.0);
+        let found = rate(&counts, 3.0).expect("devices");
         assert!((found.rate - 200.0).abs() < 1e-9 && (found.events, found.devices) == (60, 60), "{found:?}");
         assert!(found.low < 200.0 && found.high > 200.0);
     }
@@ -86,7 +86,8 @@ mod tests {
     fn events_that_cluster_in_few_devices_widen_the_interval() {
         let even: Vec<u64> = vec![1; 100];
         let clustered: Vec<u64> = (0..100).map(|device| if device < 10 { 10 } else { 0 }).collect();
-        let (even, clustered) = (rate(&even, 1.0), rate(&clustered, 1.0));
+        let [even, clustered] = [even, clustered].map(|counts| rate(&counts, 1.0).expect("devices"));
+        assert_eq!(rate(&[], 1.0), None);
         assert!((even.rate - clustered.rate).abs() < 1e-9);
         assert!(clustered.high - clustered.low > 2.5 * (even.high - even.low), "{even:?} {clustered:?}");
     }

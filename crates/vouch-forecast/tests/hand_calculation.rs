@@ -72,7 +72,7 @@ fn of_devices(policy: &Policy, build: &Build, devices: u32, days: u32) -> Foreca
 const USES: f64 = 30_000.0;
 
 fn assert_near(found: &Forecast, cause: Cause, expected: f64) {
-    let (all, of_cause) = (found.all(), found.rate(|loss| loss.cause == cause));
+    let (all, of_cause) = (found.all().expect("devices"), found.rate(|loss| loss.cause == cause).expect("devices"));
     assert_eq!(all.events, of_cause.events, "other causes: {:?}", found.causes());
     #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
     let events = all.events as f64;
@@ -82,7 +82,7 @@ fn assert_near(found: &Forecast, cause: Cause, expected: f64) {
 
 #[test]
 fn an_undisturbed_device_is_never_signed_out() {
-    assert_eq!(of(&calm("0s"), &reference()).all().events, 0);
+    assert_eq!(of(&calm("0s"), &reference()).all().expect("devices").events, 0);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn without_grace_each_lost_answer_of_a_refresh_ends_the_session() {
     // The SDK tries again within three seconds, and the connection is there again at once.
     let mut graceful = calm("10s");
     graceful.life.lost_answers = q;
-    assert_eq!(of(&graceful, &reference()).all().events, 0);
+    assert_eq!(of(&graceful, &reference()).all().expect("devices").events, 0);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_grace_shorter_than_the_time_out_does_not_help() {
         policy.life.lost_answers = 0.02;
         // No connection is reset, so the SDK learns of the loss by the time-out of 10 s.
         policy.life.resets = 0.0;
-        assert_eq!(of(&policy, &reference()).all().events == 0, helps, "{grace}");
+        assert_eq!(of(&policy, &reference()).all().expect("devices").events == 0, helps, "{grace}");
     }
 }
 
@@ -115,13 +115,13 @@ fn a_grace_shorter_than_the_time_out_does_not_help() {
 fn without_rotation_no_lost_answer_ends_a_session() {
     let mut policy = calm("0s");
     (policy.life.lost_answers, policy.provider.rotates) = (0.05, false);
-    assert_eq!(of(&policy, &reference()).all().events, 0);
+    assert_eq!(of(&policy, &reference()).all().expect("devices").events, 0);
     let mut lenient = calm("0s");
     (lenient.life.lost_answers, lenient.provider.detects_reuse) = (0.05, false);
-    assert_eq!(of(&lenient, &reference()).all().events, 0);
+    assert_eq!(of(&lenient, &reference()).all().expect("devices").events, 0);
     let mut keeps = calm("0s");
     (keeps.life.lost_answers, keeps.provider.keeps_predecessor) = (0.05, true);
-    assert_eq!(of(&keeps, &reference()).all().events, 0);
+    assert_eq!(of(&keeps, &reference()).all().expect("devices").events, 0);
 }
 
 /// The planted defect: a renewed session is stored after its access token was used for the first time.
@@ -202,13 +202,13 @@ fn a_token_saved_after_use_triples_the_sign_outs_by_kills() {
     };
     let sound = of(&policy, &reference());
     let defect = of(&policy, &Build::in_process("saves after use", Arc::new(SavesAfterUse)));
-    let killed_in_refresh = sound.rate(|loss| loss.cause == Cause::KilledInRefresh);
-    assert_eq!(sound.all().events, killed_in_refresh.events);
+    let killed_in_refresh = sound.rate(|loss| loss.cause == Cause::KilledInRefresh).expect("devices");
+    assert_eq!(sound.all().expect("devices").events, killed_in_refresh.events);
     assert_near(&sound, Cause::KilledInRefresh, by_hand(1.0));
     // Two of the three seconds are after the refresh.
-    let after = defect.rate(|loss| loss.cause == Cause::ProcessEnd).events;
-    let within = defect.rate(|loss| loss.cause == Cause::KilledInRefresh).events;
-    assert_eq!(defect.all().events, after + within, "{:?}", defect.causes());
+    let after = defect.rate(|loss| loss.cause == Cause::ProcessEnd).expect("devices").events;
+    let within = defect.rate(|loss| loss.cause == Cause::KilledInRefresh).expect("devices").events;
+    assert_eq!(defect.all().expect("devices").events, after + within, "{:?}", defect.causes());
     #[allow(clippy::cast_precision_loss, reason = "a few hundred")]
     let (all, after) = ((after + within) as f64, after as f64);
     let expected = by_hand(3.0);
@@ -221,7 +221,7 @@ fn a_token_that_is_never_saved_is_lost_with_each_process() {
     let mut policy = calm("0s");
     let h = 0.25;
     policy.life.cold_starts = h;
-    assert_eq!(of(&policy, &reference()).all().events, 0);
+    assert_eq!(of(&policy, &reference()).all().expect("devices").events, 0);
     // A process ends before a use with h, and the use loses the session. The next use whose process lives starts a new one:
     // 1 / h + 1 / (1 - h) uses from loss to loss.
     assert_near(&of(&policy, &mutant("saves-late")), Cause::ProcessEnd, USES * h * (1.0 - h));
@@ -253,7 +253,7 @@ fn a_reboot_ends_the_session_of_a_build_that_takes_it_for_a_reinstallation() {
     policy.life.calls_per_use = 2;
     policy.life.reboots_per_month = 3.0;
     policy.life.until_unlock = std::time::Duration::ZERO;
-    assert_eq!(of(&policy, &reference()).all().events, 0);
+    assert_eq!(of(&policy, &reference()).all().expect("devices").events, 0);
     assert_near(&of(&policy, &mutant("reboot-is-reinstall")), Cause::Reboot, 300.0);
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// The version of this format. It grows with each change that a reader must know of.
 const FORMAT: u32 = 1;
 
-/// All forecasts with their rates, in events per 1,000 devices and month of 30 days.
+/// All forecasts with their rates, in events per 1,000 devices and month of 30 days. A rate is null if no device lived to the end.
 pub fn json(forecasts: &[Forecast]) -> Value {
     json!({
         "format": FORMAT,

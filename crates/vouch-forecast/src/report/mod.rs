@@ -1,5 +1,7 @@
 //! Views of forecasts.
 
+#[cfg(test)]
+mod fixtures;
 mod json;
 mod plot;
 mod text;
@@ -8,6 +10,8 @@ pub use json::json;
 pub use plot::{html, svg};
 pub use text::text;
 
+use crate::cause::Cause;
+use crate::forecast::Forecast;
 use crate::statistics::Rate;
 
 /// A rate with as many digits as a reader needs.
@@ -24,4 +28,10 @@ fn short(rate: f64) -> String {
 /// The 95 % interval.
 fn interval(rate: &Rate) -> String {
     format!("{} to {}", short(rate.low), short(rate.high))
+}
+
+/// Whether a device of one of them has a loss of this cause.
+fn occurs(forecasts: &[Forecast], cause: Cause) -> bool {
+    let mut losses = forecasts.iter().flat_map(|forecast| &forecast.devices).flat_map(|(_, losses)| losses);
+    losses.any(|loss| loss.cause == cause)
 }

@@ -1,6 +1,6 @@
 //! The comparison as a plot: a bar for each forecast, stacked by cause, with the confidence interval of the whole.
 
-use super::{interval, short, text};
+use super::{interval, occurs, short, text};
 use crate::cause::Cause;
 use crate::forecast::Forecast;
 use maud::{DOCTYPE, Markup, html};
@@ -24,6 +24,7 @@ const COLOURS: [&str; 13] = [
     "#a6761d", "#b3b3b3", "#dddddd",
 ];
 
+const NO_FIGURE: &str = "no figure: no device lived to the end";
 const TITLE: &str = "Involuntary sign-outs and forced re-authentications";
 const UNIT: &str = "events per 1,000 devices and month of 30 days, with 95 % confidence intervals";
 
@@ -57,6 +58,10 @@ pub fn html(forecasts: &[Forecast]) -> String {
     .into_string()
 }
 
+fn colour(cause: Cause) -> &'static str {
+    Cause::ALL.into_iter().zip(COLOURS).find(|(known, _)| *known == cause).map_or("#dddddd", |(_, colour)| colour)
+}
+
 /// What a bar is called.
 fn name(forecast: &Forecast) -> String {
     let name = OutsideText::line(&format!("{}, {}", forecast.build, forecast.policy.name)).into_string();
@@ -67,10 +72,10 @@ fn name(forecast: &Forecast) -> String {
 }
 
 fn drawing(forecasts: &[Forecast]) -> Markup {
-    let most = forecasts.iter().map(|forecast| forecast.all().high).filter(|high| high.is_finite()).fold(1.0, f64::max);
+    let most = forecasts.iter().filter_map(|forecast| Some(forecast.all()?.high)).fold(1.0, f64::max);
     let (step, most) = ticks(most);
     let x = |rate: f64| LEFT + (rate / most).clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT);
-    let causes: Vec<usize> = (0..Cause::ALL.len()).filter(|number| occurs(forecasts, Cause::ALL[*number])).collect();
+    let causes: Vec<Cause> = Cause::ALL.into_iter().filter(|cause| occurs(forecasts, *cause)).collect();
     let bottom = TOP + ROW * count(forecasts.len());
     let height = bottom + 44.0 + LEGEND_ROW * (count(causes.len()) / 2.0).ceil() + 8.0;
     let marks: Vec<f64> =
@@ -91,49 +96,46 @@ fn drawing(forecasts: &[Forecast]) -> Markup {
             @for (number, cause) in causes.iter().enumerate() {
                 @let (column, line) = (count(number % 2), count(number / 2));
                 @let (left, top) = (LEFT + column * 250.0, bottom + 44.0 + line * LEGEND_ROW);
-                rect x=(left) y=(top) width="12" height="12" fill=(COLOURS[*cause]) stroke="#444444" stroke-width="0.5" {}
-                text x=(left + 18.0) y=(top + 10.5) fill="#1a1a1a" { (Cause::ALL[*cause].words()) }
+                rect x=(left) y=(top) width="12" height="12" fill=(colour(*cause)) stroke="#444444" stroke-width="0.5" {}
+                text x=(left + 18.0) y=(top + 10.5) fill="#1a1a1a" { (cause.words()) }
             }
         }
     }
 }
 
 fn bar(forecast: &Forecast, top: f64, x: &impl Fn(f64) -> f64) -> Markup {
-    let all = forecast.all();
     let (middle, upper) = (top + ROW / 2.0, top + (ROW - BAR) / 2.0);
     let mut parts = Vec::new();
     let mut from = 0.0;
-    for (number, cause) in Cause::ALL.into_iter().enumerate() {
-        let rate = forecast.rate(|loss| loss.cause == cause).rate;
-        if rate > 0.0 {
-            parts.push((number, from, from + rate));
-            from += rate;
-        }
+    for (cause, rate) in forecast.causes() {
+        parts.push((cause, from, from + rate.rate));
+        from += rate.rate;
     }
     html! {
         text x=(LEFT - 8.0) y=(middle + 4.0) text-anchor="end" fill="#1a1a1a" { (name(forecast)) }
-        @for (number, from, to) in parts {
-            rect x=(x(from)) y=(upper) width=((x(to) - x(from)).max(0.0)) height=(BAR) fill=(COLOURS[number]) stroke="#444444" stroke-width="0.5" {
-                title { (Cause::ALL[number].words()) ": " (short(to - from)) }
+        @for (cause, from, to) in parts {
+            rect x=(x(from)) y=(upper) width=((x(to) - x(from)).max(0.0)) height=(BAR) fill=(colour(cause)) stroke="#444444" stroke-width="0.5" {
+                title { (cause.words()) ": " (short(to - from)) }
             }
         }
-        line x1=(x(all.low)) x2=(x(all.high)) y1=(middle) y2=(middle) stroke="#1a1a1a" stroke-width="1.5" {}
-        @for end in [all.low, all.high] {
-            line x1=(x(end)) x2=(x(end)) y1=(middle - 5.0) y2=(middle + 5.0) stroke="#1a1a1a" stroke-width="1.5" {}
+        @match forecast.all() {
+            Some(all) => {
+                line x1=(x(all.low)) x2=(x(all.high)) y1=(middle) y2=(middle) stroke="#1a1a1a" stroke-width="1.5" {}
+                @for end in [all.low, all.high] {
+                    line x1=(x(end)) x2=(x(end)) y1=(middle - 5.0) y2=(middle + 5.0) stroke="#1a1a1a" stroke-width="1.5" {}
+                }
+                text x=(x(all.high) + 6.0) y=(middle + 4.0) fill="#1a1a1a" { (short(all.rate)) }
+            }
+            None => text x=(LEFT + 6.0) y=(middle + 4.0) fill="#1a1a1a" { (NO_FIGURE) }
         }
-        text x=(x(all.high) + 6.0) y=(middle + 4.0) fill="#1a1a1a" { (short(all.rate)) }
     }
-}
-
-fn occurs(forecasts: &[Forecast], cause: Cause) -> bool {
-    forecasts.iter().any(|forecast| forecast.rate(|loss| loss.cause == cause).events > 0)
 }
 
 /// What a reader hears who does not see the plot.
 fn label(forecasts: &[Forecast]) -> String {
-    let bars = forecasts.iter().map(|forecast| {
-        let all = forecast.all();
-        format!("{}: {} ({})", name(forecast), short(all.rate), interval(&all))
+    let bars = forecasts.iter().map(|forecast| match forecast.all() {
+        Some(all) => format!("{}: {} ({})", name(forecast), short(all.rate), interval(&all)),
+        None => format!("{}: {NO_FIGURE}", name(forecast)),
     });
     format!("{TITLE}, {UNIT}. {}", bars.collect::<Vec<_>>().join("; "))
 }
@@ -149,4 +151,26 @@ fn ticks(most: f64) -> (f64, f64) {
 #[allow(clippy::cast_precision_loss, reason = "a number of bars")]
 fn count(number: usize) -> f64 {
     number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::forecast;
+    use crate::report::json;
+
+    #[test]
+    fn a_build_of_which_no_device_lived_to_the_end_has_no_bar_and_no_figure() {
+        let forecasts = [forecast("whole", 5), forecast("nothing", 0)];
+        let drawn = svg(&forecasts);
+        assert!(drawn.contains("nothing, default: no figure"), "{drawn}");
+        // The interval of the whole one has a line and two ends; beside them there are the marks of the axis.
+        assert_eq!(drawn.matches("stroke-width=\"1.5\"").count(), 3, "{drawn}");
+        let written = json(&forecasts);
+        let of = |number: usize, what: &str| written["forecasts"][number][what].clone();
+        for what in ["all", "notOrderedByProvider", "reauthentications", "signOuts"] {
+            assert_eq!((of(0, what)["rate"].clone(), of(1, what)), (0.0.into(), serde_json::Value::Null), "{what}");
+        }
+        assert_eq!((of(1, "devices"), of(1, "devicesAsked")), (0.into(), 5.into()));
+    }
 }

@@ -1,6 +1,6 @@
 //! Tables for the console, at most 80 columns wide.
 
-use super::{interval, short};
+use super::{interval, occurs, short};
 use crate::cause::{Cause, Ending};
 use crate::forecast::Forecast;
 use crate::statistics::Rate;
@@ -27,12 +27,14 @@ const UNIT: &str = "per 1,000 devices and month of 30 days, with 95 % confidence
 
 fn one(forecast: &Forecast) -> String {
     let mut out = String::new();
-    let name = OutsideText::line(&forecast.policy.name);
-    let _ = writeln!(out, "{} under the policy {}: {}", forecast.build, name.as_str(), heading(forecast));
-    if forecast.devices.is_empty() {
+    let (build, policy) = (OutsideText::line(&forecast.build), OutsideText::line(&forecast.policy.name));
+    let _ = writeln!(out, "{build} under the policy {policy}: {}", heading(forecast));
+    let figures = (forecast.involuntary(), forecast.all());
+    let endings = (forecast.of_ending(Ending::Reauthentication), forecast.of_ending(Ending::SignOut));
+    let ((Some(involuntary), Some(all)), (Some(reauthentications), Some(sign_outs))) = (figures, endings) else {
         let _ = writeln!(out, "no device lived to the end, so there are no figures");
         return out;
-    }
+    };
     let _ = writeln!(out, "{UNIT}\n");
     let _ = writeln!(out, "  {:<36}{:>8}  {:>18}{:>7}{:>8}", "cause", "rate", "interval", "count", "devices");
     let mut row = |name: &str, rate: &Rate| {
@@ -49,13 +51,13 @@ fn one(forecast: &Forecast) -> String {
     for (cause, rate) in causes.iter().filter(|(cause, _)| !cause.is_ordered()) {
         row(cause.words(), rate);
     }
-    row("all that the provider did not order", &forecast.involuntary());
+    row("all that the provider did not order", &involuntary);
     for (cause, rate) in causes.iter().filter(|(cause, _)| cause.is_ordered()) {
         row(cause.words(), rate);
     }
-    row("all", &forecast.all());
-    row("  re-authentications", &forecast.of_ending(Ending::Reauthentication));
-    row("  sign-outs", &forecast.of_ending(Ending::SignOut));
+    row("all", &all);
+    row("  re-authentications", &reauthentications);
+    row("  sign-outs", &sign_outs);
     let _ = writeln!(
         out,
         "\n{} calls, {} of them without an answer of 200; {} refreshes, {} sign-ins",
@@ -81,9 +83,9 @@ fn comparison(forecasts: &[Forecast]) -> String {
         let name = OutsideText::line(&format!("{}, {}", forecast.build, forecast.policy.name)).into_string();
         let devices = forecast.devices.len();
         let name = if forecast.is_whole() { name } else { format!("{name} ({devices} of {} devices)", forecast.asked) };
-        let cell = |rate: Rate| match devices {
-            0 => "-".to_owned(),
-            _ => format!("{} ({})", short(rate.rate), interval(&rate)),
+        let cell = |rate: Option<Rate>| match rate {
+            None => "-".to_owned(),
+            Some(rate) => format!("{} ({})", short(rate.rate), interval(&rate)),
         };
         let (own, all) = (cell(forecast.involuntary()), cell(forecast.all()));
         // The figures of a long name stand below it.
@@ -101,12 +103,9 @@ fn comparison(forecasts: &[Forecast]) -> String {
 fn by_cause(out: &mut String, before: usize, forecasts: &[Forecast]) {
     let numbers: String = (1..=forecasts.len()).map(|number| format!("{:>9}", before + number)).collect();
     let _ = writeln!(out, "\n  {:<30}{numbers}", "cause");
-    let occurs = |cause: &Cause| forecasts.iter().any(|forecast| forecast.rate(|loss| loss.cause == *cause).events > 0);
-    for cause in Cause::ALL.into_iter().filter(occurs) {
-        let rates = forecasts.iter().map(|forecast| match forecast.devices.is_empty() {
-            true => "-".to_owned(),
-            false => short(forecast.rate(|loss| loss.cause == cause).rate),
-        });
+    for cause in Cause::ALL.into_iter().filter(|cause| occurs(forecasts, *cause)) {
+        let rate = |forecast: &Forecast| forecast.rate(|loss| loss.cause == cause);
+        let rates = forecasts.iter().map(|forecast| rate(forecast).map_or("-".to_owned(), |rate| short(rate.rate)));
         let _ = writeln!(out, "  {:<30}{}", cause.words(), rates.map(|rate| format!("{rate:>9}")).collect::<String>());
     }
 }
@@ -114,22 +113,7 @@ fn by_cause(out: &mut String, before: usize, forecasts: &[Forecast]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Policy;
-
-    fn forecast(build: &str, devices: u32) -> Forecast {
-        Forecast {
-            policy: Policy::default(),
-            build: build.into(),
-            days: 30,
-            seed: 1,
-            asked: 5,
-            devices: (0..devices).map(|device| (device, vec![])).collect(),
-            sign_ins: 0,
-            refreshes: 0,
-            calls: 0,
-            failed_calls: 0,
-        }
-    }
+    use crate::report::fixtures::forecast;
 
     #[test]
     fn a_build_of_which_no_device_lived_to_the_end_has_no_figure() {
@@ -140,5 +124,13 @@ mod tests {
         let figures = table.lines().nth(line("nothing, default (0 of 5 devices)") + 1).expect("its figures");
         assert_eq!(figures.split_whitespace().collect::<Vec<_>>(), ["-", "-"], "{table}");
         assert!(text(&[forecast("nothing", 0)]).contains("there are no figures"));
+    }
+
+    #[test]
+    fn a_name_from_outside_cannot_steer_the_terminal() {
+        let named = forecast("Acme \u{1b}[31m\u{202e}SDK", 5);
+        for table in [text(std::slice::from_ref(&named)), text(&[named.clone(), named.clone()])] {
+            assert!(!table.contains(['\u{1b}', '\u{202e}']) && table.contains("Acme"), "{table}");
+        }
     }
 }
