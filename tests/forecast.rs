@@ -159,6 +159,19 @@ fn a_replay_is_a_scenario_that_check_accepts_and_a_run_confirms() {
     }
 }
 
+#[test]
+fn an_sdk_of_any_name_has_replays_that_check_accepts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = write(folder.path(), "policy.toml", HARSH);
+    let program = assert_cmd::cargo::cargo_bin!("vouch").display().to_string();
+    let sdk = format!("[sdk]\nname = \"Acme/SDK 1.0\"\ncommand = [\"{program}\", \"reference-sdk\"]\n");
+    let (target, replays) = (write(folder.path(), "vouch.toml", &sdk), folder.path().join("replays"));
+    let args = ["forecast", "--policy", &policy, "--devices", "2", "--days", "6", "--target", &target, "--replays"];
+    let out = stdout(&vouch().args(args).arg(&replays).assert().success());
+    assert!(out.contains("replays/2/forecast-acme-sdk-1-0-"), "{out}");
+    vouch().arg("check").arg(replays.join("2")).assert().success();
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_shows_the_devices_that_were_done() {

@@ -71,8 +71,7 @@ impl Cause {
 
     /// The name of a replay file.
     pub fn slug(self) -> String {
-        let words: Vec<&str> = self.words().split(|c: char| !c.is_ascii_alphanumeric()).collect();
-        words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+        slug(self.words())
     }
 
     /// Whether the provider's policy orders it, so that no build can avoid it.
@@ -92,6 +91,14 @@ impl Cause {
     }
 }
 
+/// A text as a part of the id of a scenario and of its file: lower-case words joined by hyphens, at most 60 characters. Empty if
+/// it has no ASCII letter or digit.
+pub(crate) fn slug(text: &str) -> String {
+    let text: String = text.chars().take(60).collect::<String>().to_ascii_lowercase();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
 /// What the user of the app meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,5 +115,19 @@ impl Ending {
             Self::Reauthentication => "re-authentication",
             Self::SignOut => "sign-out",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_makes_an_id() {
+        assert_eq!(slug("Acme SDK 1.0"), "acme-sdk-1-0");
+        assert_eq!(slug("../a/b\u{1b}[31m"), "a-b-31m");
+        assert_eq!(slug("日本"), "");
+        assert_eq!(slug(&"a".repeat(500)).len(), 60);
+        assert_eq!(Cause::Undisturbed.slug(), "no-disturbance-the-build");
     }
 }

@@ -1,7 +1,7 @@
 //! What happened to a device, as the steps of a scenario.
 
 use super::{Replay, Shrunk};
-use crate::cause::{Cause, Ending};
+use crate::cause::{Cause, Ending, slug};
 use crate::forecast::Forecast;
 use crate::life::{Fate, Foreground, Moment};
 use std::fmt::Write;
@@ -13,6 +13,7 @@ use vouch_spec::step::{
     Advance, ClearFaults, ClockSkew, Fault, FaultKind, IssueToken, Kill, Launch, LockStorage, Outcome, Outcomes,
     Reboot, Request, Revoke, ScenarioStep, SignIn, SignedIn, Status, UnlockStorage, Wake,
 };
+use vouch_spec::text::OutsideText;
 
 /// The user of a replay.
 const USER: &str = "ada";
@@ -20,7 +21,9 @@ const USER: &str = "ada";
 /// The scenario of a shrunk life.
 pub(super) fn replay(forecast: &Forecast, cause: Cause, ending: Ending, device: u32, shrunk: &Shrunk) -> Replay {
     let suffix = if ending == Ending::SignOut { "-signed-out" } else { "" };
-    let id = format!("forecast-{}-{}{suffix}", forecast.build, cause.slug());
+    let of_build = slug(&forecast.build);
+    let of_build = if of_build.is_empty() { "sdk".to_owned() } else { of_build };
+    let id = format!("forecast-{of_build}-{}{suffix}", cause.slug());
     let mut text = String::new();
     let _ = writeln!(text, "id: {id}");
     let _ =
@@ -40,6 +43,7 @@ fn quoted(text: &str) -> String {
 
 fn note(forecast: &Forecast, cause: Cause, device: u32) -> String {
     let Forecast { build, policy, seed, .. } = forecast;
+    let (build, name) = (OutsideText::line(build), OutsideText::line(&policy.name));
     let how = match cause {
         Cause::LostAnswer | Cause::KilledInRefresh if !policy.provider.keeps_predecessor => {
             " The mock cloud of a run keeps the old refresh token good; `vouch run --variant cloud-no-grace` does not."
@@ -49,7 +53,7 @@ fn note(forecast: &Forecast, cause: Cause, device: u32) -> String {
         }
         _ => "",
     };
-    format!("Device {device} of `vouch forecast --seed {seed}`, build {build}, policy {}.{how}", policy.name)
+    format!("Device {device} of `vouch forecast --seed {seed}`, build {build}, policy {name}.{how}")
 }
 
 /// The clause that the end of the session is about.
