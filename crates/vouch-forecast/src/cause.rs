@@ -1,6 +1,6 @@
 //! Why a session ended against the will of its user.
 
-use crate::life::Fate;
+use crate::life::ExchangeOutcome;
 use serde::Serialize;
 
 /// The cause of a sign-out. Beyond what the provider ordered, it is the last disturbance before it.
@@ -79,14 +79,14 @@ impl Cause {
         matches!(self, Self::Revoked | Self::IdleLimit | Self::SessionLifetime)
     }
 
-    pub(crate) fn of(fate: Fate) -> Self {
-        match fate {
-            Fate::AnswerLost => Self::LostAnswer,
-            Fate::KilledAfter => Self::KilledInRefresh,
-            Fate::RequestLost | Fate::Offline => Self::NoConnection,
-            Fate::ServerError => Self::ServerError,
-            Fate::KilledBefore => Self::ProcessEnd,
-            Fate::Answered => Self::Undisturbed,
+    pub(crate) fn of(outcome: ExchangeOutcome) -> Self {
+        match outcome {
+            ExchangeOutcome::AnswerLost => Self::LostAnswer,
+            ExchangeOutcome::KilledAfter => Self::KilledInRefresh,
+            ExchangeOutcome::RequestLost | ExchangeOutcome::Offline => Self::NoConnection,
+            ExchangeOutcome::ServerError => Self::ServerError,
+            ExchangeOutcome::KilledBefore => Self::ProcessEnd,
+            ExchangeOutcome::Answered => Self::Undisturbed,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::REALM;
 use super::app::{App, Called};
-use super::network::{DeviceNetwork, Fate, NetworkStatus, Trouble};
+use super::network::{DeviceNetwork, Disturbances, ExchangeOutcome, NetworkStatus};
 use super::record::{Foreground, Interrupted, Life, Loss, Moment, Recording};
 use super::session::{Session, ending};
 use super::time::DeviceTime;
@@ -49,7 +49,7 @@ pub async fn live(
             return Err(Interrupted::Stopped);
         }
         device.events = number + 1;
-        device.happen(event).await?;
+        device.apply_event(event).await?;
     }
     let TokenGrantCount { exchanges, refreshes } = device.network.cloud.granted();
     (device.result.sign_ins, device.result.refreshes) = (exchanges, refreshes);
@@ -122,7 +122,7 @@ impl Device {
         self.launch(Foreground::Yes).await?;
         let signed_in = self.sign_in().await?;
         self.network.state.lock().calm = false;
-        self.note_grants();
+        self.record_grants();
         self.result.moments.clear();
         Ok(signed_in.unwrap_or_else(|| Err(SdkError::new(ErrorKind::Internal, "the call does not end"))))
     }
@@ -153,7 +153,7 @@ impl Device {
         }
     }
 
-    async fn happen(&mut self, event: &Event) -> Done {
+    async fn apply_event(&mut self, event: &Event) -> Done {
         self.time.pass_until(self.start_ms.saturating_add(event.at_ms));
         self.catch_up().await?;
         match &event.kind {
@@ -225,7 +225,7 @@ impl Device {
     }
 
     fn disturb(&self, cause: Cause) {
-        self.network.state.lock().trouble.last = Some(cause);
+        self.network.state.lock().disturbances.last = Some(cause);
     }
 
     async fn end_process(&mut self, why: Cause) {
@@ -300,28 +300,28 @@ impl Device {
             self.record_time();
             // Whether it helped, the call shows.
             let _ = self.sign_in().await?;
-            let fates = self.take_fates();
-            self.record_with_its_time(Moment::SignedIn(fates));
-            self.note_grants();
+            let outcomes = self.take_outcomes();
+            self.record_with_its_time(Moment::SignedIn(outcomes));
+            self.record_grants();
         }
         self.record_time();
         let path = format!("/v2/user/{}", self.user_id);
         let result = self.app.request(&path).await?;
         self.result.calls += 1;
         self.result.failed_calls += u64::from(!matches!(result, Some(Ok(200))));
-        let fates = self.take_fates();
-        self.record_with_its_time(Moment::Called(fates));
-        self.note_grants();
+        let outcomes = self.take_outcomes();
+        self.record_with_its_time(Moment::Called(outcomes));
+        self.record_grants();
         if !self.app.runs() {
             self.end_process(Cause::ProcessEnd).await;
             return Ok(false);
         }
-        self.look(result).await?;
+        self.check_session(result).await?;
         Ok(true)
     }
 
-    fn take_fates(&self) -> Vec<(Operation, Fate)> {
-        std::mem::take(&mut self.network.state.lock().fates)
+    fn take_outcomes(&self) -> Vec<(Operation, ExchangeOutcome)> {
+        std::mem::take(&mut self.network.state.lock().outcomes)
     }
 
     /// The app gets a sign-in token from its backend and signs in.
@@ -348,23 +348,23 @@ impl Device {
         self.network.cloud.sign_in_token(REALM, &self.user_id, &TokenShape::default())
     }
 
-    fn note_grants(&mut self) {
-        self.session.note_grants(self.network.cloud.granted(), self.time.true_ms());
+    fn record_grants(&mut self) {
+        self.session.record_grants(self.network.cloud.granted(), self.time.true_ms());
     }
 
     /// Looks at the session after a call, as the app does. Locked storage shows nothing.
-    async fn look(&mut self, result: Called<u16>) -> Done {
+    async fn check_session(&mut self, result: Called<u16>) -> Done {
         if let Some(Ok(200)) = result {
             self.session.seen_well();
-            self.network.state.lock().trouble = Trouble::default();
+            self.network.state.lock().disturbances = Disturbances::default();
             return Ok(());
         }
         if self.locked {
             return Ok(());
         }
         let Some(ending) = ending(&mut self.app, result.and_then(Result::err)).await? else { return Ok(()) };
-        let trouble = self.network.state.lock().trouble;
-        if let Some(cause) = self.session.seen_lost(trouble) {
+        let disturbances = self.network.state.lock().disturbances;
+        if let Some(cause) = self.session.seen_lost(disturbances) {
             self.result.losses.push(Loss { cause, ending, events: self.events });
             self.record(Moment::Lost(cause, ending));
         }

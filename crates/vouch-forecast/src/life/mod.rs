@@ -16,7 +16,7 @@ mod time;
 mod timeline;
 
 pub use device::{Conditions, live};
-pub use network::Fate;
+pub use network::ExchangeOutcome;
 pub use record::{Foreground, Interrupted, Life, Loss, Moment, Recording};
 pub use timeline::{Event, EventKind, Visit, timeline};
 

@@ -33,16 +33,16 @@ pub(super) struct NetworkStatus {
     pub offline_until_ms: i64,
     /// The process ends at this true time.
     pub killed_at_ms: Option<i64>,
-    /// No fate but answers: for the first sign-in.
+    /// No outcome but answers: for the first sign-in.
     pub calm: bool,
-    pub trouble: Trouble,
+    pub disturbances: Disturbances,
     /// What happened to each exchange of the call, for a replay.
-    pub fates: Vec<(Operation, Fate)>,
+    pub outcomes: Vec<(Operation, ExchangeOutcome)>,
 }
 
 /// What disturbed the session since it was last seen well.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Trouble {
+pub(super) struct Disturbances {
     /// The client did not learn the newest refresh token. Nothing that comes later explains the end of the session better.
     pub token_lost: Option<Cause>,
     /// The last other disturbance.
@@ -51,7 +51,7 @@ pub(super) struct Trouble {
 
 /// What happens to one exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum ExchangeOutcome {
     Answered,
     RequestLost,
     AnswerLost,
@@ -71,8 +71,8 @@ impl NetworkStatus {
             offline_until_ms: i64::MIN,
             killed_at_ms: None,
             calm: true,
-            trouble: Trouble::default(),
-            fates: Vec::new(),
+            disturbances: Disturbances::default(),
+            outcomes: Vec::new(),
         }
     }
 
@@ -99,11 +99,11 @@ impl Network for ProcessNetwork {
         let to = if call.host == Host::Api { Party::Api } else { Party::Auth };
         let method = call.method.parse().unwrap_or_default();
         let operation = self.network.operation(to, &method, &call.path, call.body.as_bytes());
-        let (fate, answer) = self.network.exchange(wire_request(call));
-        if matches!(fate, Fate::KilledBefore | Fate::KilledAfter) {
+        let (outcome, answer) = self.network.exchange(wire_request(call));
+        if matches!(outcome, ExchangeOutcome::KilledBefore | ExchangeOutcome::KilledAfter) {
             self.process.end();
         }
-        self.network.note(operation, fate);
+        self.network.record_exchange(operation, outcome);
         answer.map(|answer| http_response(&answer))
     }
 }
@@ -124,36 +124,36 @@ impl DeviceNetwork {
     pub fn exchange(
         &self,
         request: Result<(Link, WireRequest), NetworkError>,
-    ) -> (Fate, Result<WireResponse, NetworkError>) {
+    ) -> (ExchangeOutcome, Result<WireResponse, NetworkError>) {
         let lost = Err(NetworkError::ConnectionLost);
         let half = self.life.round_trip / 2;
-        let (fate, resets) = {
+        let (outcome, resets) = {
             let mut state = self.state.lock();
             if self.time.true_ms() < state.offline_until_ms {
-                return (Fate::Offline, lost);
+                return (ExchangeOutcome::Offline, lost);
             }
             (state.draw(&self.life), state.random.random::<f64>() < self.life.resets)
         };
         if self.dies_within(half) {
-            return (Fate::KilledBefore, lost);
+            return (ExchangeOutcome::KilledBefore, lost);
         }
         self.time.pass(half);
-        match fate {
-            Fate::RequestLost => (fate, self.lose(resets)),
-            Fate::ServerError => {
+        match outcome {
+            ExchangeOutcome::RequestLost => (outcome, self.lose(resets)),
+            ExchangeOutcome::ServerError => {
                 self.time.pass(half);
                 let (headers, body) = (HeaderMap::new(), Bytes::new());
-                (fate, Ok(WireResponse { status: StatusCode::SERVICE_UNAVAILABLE, headers, body }))
+                (outcome, Ok(WireResponse { status: StatusCode::SERVICE_UNAVAILABLE, headers, body }))
             }
             _ => {
                 let answer = request.map(|(link, request)| self.cloud.answer_now(link, &request));
                 if self.dies_within(half) {
-                    return (Fate::KilledAfter, lost);
+                    return (ExchangeOutcome::KilledAfter, lost);
                 }
                 self.time.pass(half);
-                match fate {
-                    Fate::AnswerLost => (fate, self.lose(resets)),
-                    _ => (fate, answer),
+                match outcome {
+                    ExchangeOutcome::AnswerLost => (outcome, self.lose(resets)),
+                    _ => (outcome, answer),
                 }
             }
         }
@@ -180,32 +180,37 @@ impl DeviceNetwork {
         true
     }
 
-    pub fn note(&self, operation: Operation, fate: Fate) {
+    pub fn record_exchange(&self, operation: Operation, outcome: ExchangeOutcome) {
         let mut state = self.state.lock();
-        state.fates.push((operation, fate));
-        match fate {
+        state.outcomes.push((operation, outcome));
+        match outcome {
             _ if operation != Operation::Refresh => {}
-            Fate::Answered => {}
-            Fate::AnswerLost | Fate::KilledAfter => state.trouble.token_lost = Some(Cause::of(fate)),
-            Fate::Offline | Fate::RequestLost | Fate::ServerError | Fate::KilledBefore => {
-                state.trouble.last = Some(Cause::of(fate));
+            ExchangeOutcome::Answered => {}
+            ExchangeOutcome::AnswerLost | ExchangeOutcome::KilledAfter => {
+                state.disturbances.token_lost = Some(Cause::of(outcome));
+            }
+            ExchangeOutcome::Offline
+            | ExchangeOutcome::RequestLost
+            | ExchangeOutcome::ServerError
+            | ExchangeOutcome::KilledBefore => {
+                state.disturbances.last = Some(Cause::of(outcome));
             }
         }
     }
 }
 
 impl NetworkStatus {
-    fn draw(&mut self, life: &Life) -> Fate {
+    fn draw(&mut self, life: &Life) -> ExchangeOutcome {
         let drawn: f64 = self.random.random();
         if self.calm {
-            return Fate::Answered;
+            return ExchangeOutcome::Answered;
         }
         let (lost, answer) = (life.lost_requests, life.lost_requests + life.lost_answers);
         match drawn {
-            drawn if drawn < lost => Fate::RequestLost,
-            drawn if drawn < answer => Fate::AnswerLost,
-            drawn if drawn < answer + life.server_errors => Fate::ServerError,
-            _ => Fate::Answered,
+            drawn if drawn < lost => ExchangeOutcome::RequestLost,
+            drawn if drawn < answer => ExchangeOutcome::AnswerLost,
+            drawn if drawn < answer + life.server_errors => ExchangeOutcome::ServerError,
+            _ => ExchangeOutcome::Answered,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! device's network; a kill ends the process wherever it is.
 
 use super::app::Called;
-use super::network::{DeviceNetwork, Fate};
+use super::network::{DeviceNetwork, ExchangeOutcome};
 use super::record::Foreground;
 use super::time::DeviceTime;
 use crate::life::REALM;
@@ -127,9 +127,9 @@ struct Disturbed {
 impl Upstream for Disturbed {
     async fn answer(&self, link: Link, request: WireRequest) -> Option<WireResponse> {
         let operation = self.network.operation(link.to, &request.method, &request.path, &request.body);
-        let (fate, answer) = self.network.exchange(Ok((link, request)));
-        self.network.note(operation, fate);
-        if matches!(fate, Fate::KilledBefore | Fate::KilledAfter) {
+        let (outcome, answer) = self.network.exchange(Ok((link, request)));
+        self.network.record_exchange(operation, outcome);
+        if matches!(outcome, ExchangeOutcome::KilledBefore | ExchangeOutcome::KilledAfter) {
             // Before the connection closes: the SDK must not see that.
             self.killer.kill().await;
         }

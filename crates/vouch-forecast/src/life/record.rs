@@ -1,6 +1,6 @@
 //! What came of the life of a device, and what it is made of.
 
-use super::network::Fate;
+use super::network::ExchangeOutcome;
 use crate::cause::{Cause, Ending};
 use std::time::Duration;
 use vouch_runner::installation::InstallationError;
@@ -43,9 +43,9 @@ pub enum Moment {
     },
     /// The provider ended the session.
     SessionEnded,
-    /// An API call, and the fates of its exchanges.
-    Called(Vec<(Operation, Fate)>),
-    SignedIn(Vec<(Operation, Fate)>),
+    /// An API call, and the outcomes of its exchanges.
+    Called(Vec<(Operation, ExchangeOutcome)>),
+    SignedIn(Vec<(Operation, ExchangeOutcome)>),
     Lost(Cause, Ending),
 }
 

@@ -1,7 +1,7 @@
 //! How a session was last seen, and why it ended.
 
 use super::app::App;
-use super::network::Trouble;
+use super::network::Disturbances;
 use super::timeline::whole_ms;
 use crate::cause::{Cause, Ending};
 use crate::policy::Provider;
@@ -34,7 +34,7 @@ impl Session {
     }
 
     /// Notes what the provider has granted since.
-    pub fn note_grants(&mut self, granted: TokenGrantCount, now_ms: i64) {
+    pub fn record_grants(&mut self, granted: TokenGrantCount, now_ms: i64) {
         if granted != self.granted {
             self.last_grant_ms = now_ms;
         }
@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// The session is lost. Returns why, if it was well until now.
-    pub fn seen_lost(&mut self, Trouble { token_lost, last }: Trouble) -> Option<Cause> {
+    pub fn seen_lost(&mut self, Disturbances { token_lost, last }: Disturbances) -> Option<Cause> {
         let cause = self.ended_by.or(token_lost).or(last).unwrap_or(Cause::Undisturbed);
         std::mem::take(&mut self.is_well).then_some(cause)
     }

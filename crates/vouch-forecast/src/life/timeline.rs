@@ -39,7 +39,7 @@ pub struct Visit {
     pub cold: bool,
     /// The process ends this long after the start of the visit.
     pub killed_after: Option<Duration>,
-    /// What the fates of its exchanges are drawn from.
+    /// What the outcomes of its exchanges are drawn from.
     pub seed: u64,
 }
 

@@ -3,7 +3,7 @@
 use super::{Replay, Shrunk};
 use crate::cause::{Cause, Ending, slug};
 use crate::forecast::Forecast;
-use crate::life::{Fate, Foreground, Moment};
+use crate::life::{ExchangeOutcome, Foreground, Moment};
 use std::fmt::Write;
 use std::time::Duration;
 use vouch_spec::operation::Operation;
@@ -113,16 +113,16 @@ impl Steps {
             }
             Moment::ClockSet { skew_ms } => self.add(ClockSkew { minutes: skew_ms / 60_000 }),
             Moment::SessionEnded => self.add(Revoke { user: USER.into() }),
-            Moment::Called(fates) => {
+            Moment::Called(outcomes) => {
                 let call = Request { call: Text(format!("GET /v2/user/${USER}.id")), body: [].into(), json: [].into() };
-                self.call(fates, vec![ScenarioStep::new(call).expect(Outcomes::of([Outcome::Any]))]);
+                self.call(outcomes, vec![ScenarioStep::new(call).expect(Outcomes::of([Outcome::Any]))]);
             }
-            Moment::SignedIn(fates) => {
+            Moment::SignedIn(outcomes) => {
                 self.tokens += 1;
                 let token = format!("token{}", self.tokens);
                 let sign_in =
                     ScenarioStep::new(SignIn { token: Text(format!("${token}")) }).expect(Outcomes::of([Outcome::Any]));
-                self.call(fates, vec![ScenarioStep::new(IssueToken::new(USER, token)), sign_in]);
+                self.call(outcomes, vec![ScenarioStep::new(IssueToken::new(USER, token)), sign_in]);
             }
         }
     }
@@ -152,10 +152,10 @@ impl Steps {
     }
 
     /// A call with the faults of its exchanges before it.
-    fn call(&mut self, fates: &[(Operation, Fate)], calls: Vec<ScenarioStep>) {
+    fn call(&mut self, outcomes: &[(Operation, ExchangeOutcome)], calls: Vec<ScenarioStep>) {
         let mut faults: Vec<Fault> = Vec::new();
-        for (operation, fate) in fates {
-            let Some(fault) = fault(*operation, *fate) else { continue };
+        for (operation, outcome) in outcomes {
+            let Some(fault) = fault(*operation, *outcome) else { continue };
             match faults.last_mut() {
                 Some(last) if (last.on, last.kind) == (fault.on, fault.kind) => {
                     last.times = last.times.map(|times| times + 1);
@@ -163,7 +163,9 @@ impl Steps {
                 _ => faults.push(fault),
             }
         }
-        let is_killed = fates.iter().any(|(_, fate)| matches!(fate, Fate::KilledBefore | Fate::KilledAfter));
+        let is_killed = outcomes
+            .iter()
+            .any(|(_, outcome)| matches!(outcome, ExchangeOutcome::KilledBefore | ExchangeOutcome::KilledAfter));
         let are_faults = !faults.is_empty();
         for fault in faults {
             self.add(fault);
@@ -178,15 +180,15 @@ impl Steps {
     }
 }
 
-fn fault(operation: Operation, fate: Fate) -> Option<Fault> {
-    let kind = match fate {
-        Fate::Answered => return None,
-        Fate::RequestLost | Fate::Offline => FaultKind::LoseRequest,
-        Fate::AnswerLost => FaultKind::LoseResponse,
-        Fate::ServerError => FaultKind::Status,
-        Fate::KilledBefore => FaultKind::KillBefore,
-        Fate::KilledAfter => FaultKind::KillAfter,
+fn fault(operation: Operation, outcome: ExchangeOutcome) -> Option<Fault> {
+    let kind = match outcome {
+        ExchangeOutcome::Answered => return None,
+        ExchangeOutcome::RequestLost | ExchangeOutcome::Offline => FaultKind::LoseRequest,
+        ExchangeOutcome::AnswerLost => FaultKind::LoseResponse,
+        ExchangeOutcome::ServerError => FaultKind::Status,
+        ExchangeOutcome::KilledBefore => FaultKind::KillBefore,
+        ExchangeOutcome::KilledAfter => FaultKind::KillAfter,
     };
-    let status = (fate == Fate::ServerError).then_some(503);
+    let status = (outcome == ExchangeOutcome::ServerError).then_some(503);
     Some(Fault { on: Some(operation), times: Some(1), status, ..Fault::new(kind) })
 }
