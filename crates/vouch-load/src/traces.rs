@@ -1,6 +1,8 @@
 //! Traces of sampled calls: their requests carry the header `traceparent` (W3C Trace Context, level 1), so that the spans of the
 //! server hang below those of the load.
 
+use foldhash::quality::FixedState;
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 /// Chooses which arrivals are traced, and gives their calls ids. The ids follow from the numbers of a call, so nothing is stored
@@ -62,11 +64,11 @@ impl TraceSampler {
 
     /// The ids of a call; `None` if it is not traced.
     pub fn context(&self, call: CallNumber) -> Option<TraceContext> {
-        let arrival = mix(mix(self.run ^ self.worker) ^ call.arrival);
+        let arrival = FixedState::with_seed(self.run).hash_one((self.worker, call.arrival));
         if arrival > self.threshold {
             return None;
         }
-        let part = mix(arrival ^ (u64::from(call.step) << 32 | u64::from(call.attempt)));
+        let part = FixedState::with_seed(arrival).hash_one((call.step, call.attempt));
         let trace_id = (u128::from(self.run) << 64 | u128::from(arrival)).max(1);
         Some(TraceContext { trace_id, span_id: part.max(1) })
     }
@@ -115,14 +117,6 @@ impl Tracer {
         let run_started = self.run_started;
         self.calls.push(TracedCall { context, name, run_started, sent, ended, status, failure });
     }
-}
-
-/// Spreads the bits of a number: the finaliser of splitmix64.
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]
