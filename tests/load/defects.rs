@@ -19,6 +19,8 @@ pub enum Defect {
     NoLifetime,
     NotJson,
     NoErrorCode,
+    /// Its error repeats the refresh token and the API key.
+    Echo,
     /// Of every token response.
     NotJsonAtAll,
 }
@@ -90,6 +92,10 @@ pub fn vendor(defect: Defect, count: &AtomicU32, path: &str, body: &str) -> (&'s
         Defect::OtherRegion => region = "eu",
         Defect::NoLifetime => lifetime = "",
         Defect::NotJson | Defect::NotJsonAtAll => return ("200 OK", "<html>all is well</html>".into()),
+        Defect::Echo => {
+            let word = format!("no quota for pk_us_wrong and {used}");
+            return ("400 Bad Request", format!(r#"{{"detail":{{"error_type":"{word}"}}}}"#));
+        }
         Defect::NoErrorCode => return ("400 Bad Request", "{}".into()),
         Defect::None => {}
     }
@@ -141,6 +147,22 @@ fn a_wrong_200_is_an_error_whatever_the_thresholds() {
     ] {
         let out = stdout(&load(defect).code(1));
         assert!(out.contains(part) && out.contains("✗ wrong<=0"), "{part}: {out}");
+    }
+}
+
+#[test]
+fn what_a_server_repeats_of_secrets_is_in_no_report() {
+    let vendor = defective_vendor(Defect::Echo);
+    let (folder, path) = cloud_at(&vendor, &vendor);
+    let [json, html] = ["r.json", "r.html"].map(|name| folder.path().join(name));
+    let args = ["load", "-a", "150/s", "-d", "1s", "--installations", "60", "--users", "1", "--progress", "off"];
+    let mut command = vouch();
+    command.args(args).arg("--target").arg(path).arg("--json").arg(&json).arg("--html").arg(&html);
+    let out = stdout(&command.assert().code(1));
+    let [json, html] = [json, html].map(|file| std::fs::read_to_string(file).expect("a report"));
+    for text in [out, json, html] {
+        assert!(text.contains("no quota for [API key 1] and [refresh token 1]"), "{text}");
+        assert!(!text.contains("pk_us_wrong") && !text.contains("refresh-1"), "{text}");
     }
 }
 

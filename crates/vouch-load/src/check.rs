@@ -12,7 +12,12 @@ use std::sync::Arc;
 use vouch_runner::sut::{HttpReply, Place};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
 use vouch_sim::reference::sdk::token::SignInToken;
+use vouch_sim::wire::redact::{Redacted, Redactor, SecretKind};
 use vouch_spec::profile::{self, CallShape};
+use vouch_spec::text::OutsideText;
+
+/// The characters of an error code that a report shows.
+const MAX_WORD: usize = 60;
 
 /// The number of refresh tokens that a worker remembers.
 const REMEMBERED: usize = 1 << 17;
@@ -134,7 +139,7 @@ impl ResponseChecker {
         body: &[u8],
     ) -> ResponseCheck {
         if !(200..300).contains(&status) {
-            return self.check_refusal(call, status, body);
+            return self.check_refusal(call, status, body, |word| self.scrub(word, installation_id, installations));
         }
         match call {
             LoadCall::Exchange if self.unchecked => Ok(()),
@@ -147,7 +152,27 @@ impl ResponseChecker {
         }
     }
 
-    fn check_refusal(&self, call: LoadCall, status: u16, body: &[u8]) -> ResponseCheck {
+    /// A text from outside as reports show it, without the secrets that the last request of an installation may have carried: a
+    /// server may repeat them in an error.
+    pub fn scrub(&self, text: &str, installation_id: u32, installations: &Installations) -> Redacted {
+        let redactor = Redactor::default();
+        redactor.secret(SecretKind::ApiKey, &self.load_target.api_key);
+        redactor.secret(SecretKind::AppCredential, &installations.user(installation_id).credential);
+        if let Some(installation) = installations.all.get(installation_id as usize) {
+            redactor.secret(SecretKind::SignInToken, installation.jwt.as_deref().unwrap_or_default());
+            redactor.secret(SecretKind::RefreshToken, &installation.refresh_token);
+            redactor.secret(SecretKind::AccessToken, &installation.access_token);
+        }
+        redactor.scrub(text)
+    }
+
+    fn check_refusal(
+        &self,
+        call: LoadCall,
+        status: u16,
+        body: &[u8],
+        scrub: impl FnOnce(&str) -> Redacted,
+    ) -> ResponseCheck {
         let word = self.error_code.read(body).and_then(|found| found.into_iter().next().flatten());
         let grant = matches!(call, LoadCall::Exchange | LoadCall::Refresh);
         match word {
@@ -157,7 +182,11 @@ impl ResponseChecker {
             }
             None => Err((Failure::Status(status), format!("{call} returned status {status}"))),
             Some(word) => {
-                let word: String = word.chars().filter(|c| !c.is_control()).take(60).collect();
+                // An error code as RFC 6749 has them is no secret, and a server under load may return many.
+                let is_code =
+                    word.len() <= 30 && word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'_'));
+                let word = if is_code { word.into_owned() } else { scrub(&word).cut(MAX_WORD).to_string() };
+                let word = OutsideText::line(&word);
                 Err((Failure::Status(status), format!("{call} returned status {status}, `{word}`")))
             }
         }

@@ -115,6 +115,8 @@ pub struct LoadTarget {
     pub profile: Arc<Profile>,
     pub endpoints: Vec<Endpoint>,
     templates: [(usize, RequestTemplate); 6],
+    /// The team's key, which no report shows.
+    pub api_key: String,
     /// Sign-in tokens are requested from a backend.
     pub uses_backend: bool,
 }
@@ -151,7 +153,14 @@ impl LoadTarget {
             (to_api, RequestTemplate::new("DELETE", &user, &key, None)),
         ];
         let uses_backend = parts.issuer.is_some();
-        Ok(Self { realm: parts.realm, profile: parts.profile, endpoints, templates, uses_backend })
+        Ok(Self {
+            realm: parts.realm,
+            profile: parts.profile,
+            endpoints,
+            templates,
+            api_key: parts.api_key.to_owned(),
+            uses_backend,
+        })
     }
 
     /// The endpoint index and the request template of a call.

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use vouch_sim::wire::redact::Redacted;
 
 /// What a call of a virtual user is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,8 +188,13 @@ impl JourneyMetrics {
         let mut totals = self.lock();
         let mut found = None;
         for CompletedCall { call, sent, latency_ns, check } in completed {
-            // The step did not end, so it is unknown whether the scenario expects this refusal.
-            if matches!((&check, end), (Err((Failure::Status(..500), _)), StepOutcome::Aborted)) {
+            // The step did not end, so it is unknown whether the scenario expects this refusal. None expects that a load is too
+            // high.
+            if matches!((&check, end), (Err((Failure::Status(status @ ..500), _)), StepOutcome::Aborted) if !matches!(status, 408 | 429))
+            {
+                let what =
+                    "refusal in a step that the end of the load cut off: not counted, the scenario may expect it";
+                *totals.notes.entry(what.into()).or_default() += 1;
                 continue;
             }
             let check = match (check, end) {
@@ -206,6 +212,12 @@ impl JourneyMetrics {
             }
         }
         found.or(stop).map_or(Ok(()), Err)
+    }
+
+    /// A text of the SDK as reports show it, without the secrets of an installation.
+    pub fn scrub(&self, text: &str, installation_id: u32) -> Redacted {
+        let totals = self.lock();
+        totals.checker.scrub(text, installation_id, &totals.installations)
     }
 
     /// Notes something that belongs to no call.

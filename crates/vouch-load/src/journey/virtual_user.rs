@@ -169,7 +169,10 @@ impl VirtualUser {
             StepResult::Http { status } => (200..300).contains(status),
             StepResult::Refused { .. } | StepResult::Killed => false,
         };
-        let what = |got: String| format!("{}: {}: expected {}, got {got}", step.place, step.words, step.expect);
+        let what = |got: String| {
+            let got = self.client.metrics.scrub(&got, self.client.device);
+            format!("{}: {}: expected {}, got {got}", step.place, step.words, step.expect)
+        };
         let end = match &answer {
             Err(ActionError(why)) => StepOutcome::Unexpected(what(why.clone())),
             Ok(answer) if !step.expect.accepts(answer) && step.warns => StepOutcome::Warned(what(answer.to_string())),
