@@ -70,10 +70,11 @@ impl Completions {
         if late.saturating_mul(STRAGGLER_DIVISOR) > good { late } else { 0 }
     }
 
-    /// Good responses per second, from the first response within the window on.
+    /// Good responses per second, from the first response within the window on. A server that stalls at the start is measured
+    /// from the time at which it could have responded: `least`, the shortest latency in nanoseconds, after the start.
     #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
-    pub fn rate(&self, window: &MeasurementWindow) -> f64 {
-        let from = window.start.max(self.first);
+    pub fn rate(&self, least: u64, window: &MeasurementWindow) -> f64 {
+        let from = window.start.max(self.first).min(window.start.saturating_add(least));
         if from >= window.end { 0.0 } else { self.within as f64 * 1e9 / (window.end - from) as f64 }
     }
 }
@@ -119,18 +120,27 @@ mod tests {
             for latency in [1, 300] {
                 let (completions, good, window) = served(capacity, latency * MS, warm_up);
                 assert!(completions.late_count(good, latency * MS, &window) > 0, "{capacity}");
-                let (rate, true_rate) = (completions.rate(&window), f64::from(u32::try_from(capacity).expect("small")));
+                let (rate, true_rate) =
+                    (completions.rate(latency * MS, &window), f64::from(u32::try_from(capacity).expect("small")));
                 assert!((rate / true_rate - 1.0).abs() < 0.01, "{rate} of {capacity}, {latency} ms, {warm_up} s");
             }
         }
     }
 
     #[test]
+    fn a_stall_at_the_start_is_no_throughput() {
+        let (mut completions, window) = (Completions::default(), 0..5000 * MS);
+        // 100 arrivals a second; those of the first 2.7 s are answered at its end.
+        (0..500).for_each(|arrival: u64| completions.record(&window, true, (arrival * 10).max(2700) * MS + MS));
+        assert!((completions.rate(MS, &window) - 100.0).abs() < 1.0, "{}", completions.rate(MS, &window));
+    }
+
+    #[test]
     fn rates_of_workers_add_up_and_no_response_is_a_rate_of_zero() {
-        assert!(Completions::default().rate(&(0..MS)).abs() < 1e-9);
+        assert!(Completions::default().rate(0, &(0..MS)).abs() < 1e-9);
         let (mut both, good, window) = served(50, MS, 0);
         both.merge(&both.clone());
-        assert!((both.rate(&window) - 100.0).abs() < 1.0);
+        assert!((both.rate(MS, &window) - 100.0).abs() < 1.0);
         assert_eq!(both.late_count(2 * good, MS, &window), 2 * served(50, MS, 0).0.late_count(good, MS, &window));
     }
 }

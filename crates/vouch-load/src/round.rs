@@ -249,7 +249,7 @@ impl RoundBuilder {
     /// Sets the rate of a series where it is not its good responses over the measured time.
     fn rate(&self, series: &mut Series, window: &MeasurementWindow) {
         if self.max || series.completions.late_count(series.good, series.latency.min(), window) > 0 {
-            series.rate = Some(series.completions.rate(window));
+            series.rate = Some(series.completions.rate(series.latency.min(), window));
         }
     }
 }
