@@ -70,7 +70,8 @@ pub async fn set_up_target(
     let (realm, cloud_name) = match &target.cloud {
         Some(spec) => {
             let name = spec.name.clone();
-            let cloud = ExternalCloud::bring_up(spec.clone()).await.map_err(|error| service_error(&name, error))?;
+            let mut cloud = ExternalCloud::bring_up(spec.clone()).await.map_err(|error| service_error(&name, error))?;
+            cloud.discover(&profile).await.map_err(|error| LoadError::new(format!("{name}: {error}")))?;
             let realm = realm_of(&cloud, load)?;
             services.cloud = Some(cloud);
             (realm, name)

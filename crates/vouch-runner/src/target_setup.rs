@@ -7,8 +7,8 @@ use crate::museum::StoredInstallation;
 use crate::resource_limits::{self, TooFewFiles};
 use crate::run::{Offer, PreviousBuild, RoleSetup};
 use crate::sut::{
-    AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, DeviceHook, DeviceSpec, ExternalCloud, SdkRole,
-    ServiceError, StartError, SutError,
+    AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, DeviceHook, DeviceSpec, DiscoveryError, ExternalCloud,
+    SdkRole, ServiceError, StartError, SutError,
 };
 use crate::target_file::{PreviousSdk, PreviousSource, Target};
 use std::collections::BTreeSet;
@@ -59,6 +59,9 @@ pub enum TargetError {
     /// A program cannot be started: the environment's fault.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The discovery document of a cloud cannot be used: what the target file says of it, or the environment, is wrong.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
     /// The system under test started but cannot be tested: its own fault.
     #[error("{name} does not conform: {}", .error.what)]
     NotReady {
@@ -269,6 +272,8 @@ impl ResolvedTarget {
             ServiceError::StartError(error) => TargetError::Start(error),
             ServiceError::Unready(error) => TargetError::NotReady { name: self.name.clone(), error },
         })?;
+        let mut cloud = cloud;
+        cloud.discover(&self.roles.profile).await?;
         let cloud = Arc::new(cloud);
         if cloud.has_hook(Control::Advance) {
             // The hook advances the time of all cases at once.

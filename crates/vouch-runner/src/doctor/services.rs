@@ -5,7 +5,7 @@ use super::adapter::seconds;
 use super::environment::Environment;
 use super::servers;
 use crate::adapter_test::with_stderr;
-use crate::sut::{BackendEnvironment, BackendLaunch, BackendRole, ExternalCloud, ServiceError};
+use crate::sut::{BackendEnvironment, BackendLaunch, BackendRole, Discovered, ExternalCloud, ServiceError};
 use crate::target_file::Target;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use vouch_spec::text::Source;
 
 const BACKEND: &str = "backend";
 const CLOUD: &str = "cloud";
+const DISCOVERY: &str = "discovery";
 const NOT_READY: &str =
     "let it listen on 127.0.0.1 and the port of `$port`; if it is only slow, raise `start` in [deadlines]";
 const BY_HAND: &str = "start the command by hand in the folder of the target file, with the variables of its `env`";
@@ -58,7 +59,12 @@ pub(super) async fn check_cloud(target: &Target, environments: &[Environment]) -
     if let Some(service) = &spec.service {
         found.push(judge(CLOUD, cloud.as_ref().map(|_| ()), began.elapsed(), service.connect_timeout));
     }
-    let Ok(cloud) = cloud else { return found };
+    let Ok(mut cloud) = cloud else { return found };
+    let profile = target.profile.clone().unwrap_or_else(Profile::junction);
+    match cloud.discover(&profile).await {
+        Ok(documents) => found.extend(documents.iter().map(discovered)),
+        Err(error) => found.push(Diagnosis::problem(DISCOVERY, error.to_string(), "correct `discovery` of [cloud]")),
+    }
     let mut urls: Vec<_> = cloud.realms.values().flat_map(|realm| [&realm.api, &realm.auth]).collect();
     urls.sort_unstable();
     urls.dedup_by(|one, other| servers::is_same(one, other));
@@ -66,6 +72,14 @@ pub(super) async fn check_cloud(target: &Target, environments: &[Environment]) -
         found.push(servers::check("[[cloud.realms]]", url, environments).await);
     }
     found
+}
+
+/// What a discovery document says.
+fn discovered(document: &Discovered) -> Diagnosis {
+    let elsewhere = if document.is_elsewhere() { ", which is another server" } else { "" };
+    let keys = document.jwks.as_ref().map_or_else(|| "no keys".to_owned(), |jwks| format!("the keys {jwks}"));
+    let Discovered { document, token_endpoint, .. } = document;
+    Diagnosis::ok(DISCOVERY, format!("{document} names the token endpoint {token_endpoint}{elsewhere}, and {keys}"))
 }
 
 fn judge(check: &'static str, started: Result<(), &ServiceError>, took: Duration, limit: Duration) -> Diagnosis {

@@ -111,7 +111,9 @@ fn start_case(error: &TargetError, target_file: Option<&str>) -> CaseReport {
                 advice: None,
             }])
         }
-        TargetError::Start(_) | TargetError::Keys(_) => Verdict::HarnessFailed(redactor.scrub(&error.to_string())),
+        TargetError::Start(_) | TargetError::Keys(_) | TargetError::Discovery(_) => {
+            Verdict::HarnessFailed(redactor.scrub(&error.to_string()))
+        }
     };
     CaseReport {
         group: "target".into(),

@@ -183,9 +183,8 @@ impl Vendor {
         match self {
             Vendor::Simulated(cloud) => Some(cloud.jwks()),
             Vendor::External(external) => {
-                let (of, path) = (external.cloud.realms.get(&realm)?, &external.cloud.spec.jwks);
-                let url = if path.starts_with('/') { format!("{}{path}", of.auth) } else { path.clone() };
-                let reply = external.client.get(url).send().await.ok()?.error_for_status().ok()?;
+                let of = external.cloud.realms.get(&realm)?;
+                let reply = external.client.get(&of.jwks).send().await.ok()?.error_for_status().ok()?;
                 reply.json().await.ok()
             }
         }

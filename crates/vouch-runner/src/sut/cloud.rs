@@ -1,5 +1,9 @@
 //! The api and idp roles: the mock cloud, or an external vendor cloud such as an emulator or a staging environment.
 
+mod discovery;
+
+pub use discovery::{Discovered, DiscoveryError};
+
 use super::hook_command::{self, HookFailure};
 use super::http::{Template, fill};
 use super::http_service::{Service, ServiceError, ServiceSpec};
@@ -36,8 +40,10 @@ pub struct CloudSpec {
     pub rotation: Option<Rotation>,
     /// How long a refresh token that was rotated out may be used again.
     pub reuse_interval: Duration,
-    /// The path or URL of the public keys of its tokens, as a JWK Set.
-    pub jwks: String,
+    /// The path or URL of the public keys of its tokens, as a JWK Set, where the target file says.
+    pub jwks: Option<String>,
+    /// The path (at the identity provider) or URL of its discovery document.
+    pub discovery: Option<Template>,
     /// Commands for controls that the API of the cloud does not offer.
     pub hooks: BTreeMap<Control, Vec<String>>,
     pub hook_environment: Vec<(String, Template)>,
@@ -63,6 +69,8 @@ pub struct ExternalRealm {
     pub api: String,
     pub auth: String,
     pub api_key: String,
+    /// The URL of the public keys of its tokens.
+    pub jwks: String,
 }
 
 /// A running external cloud, shared by all cases of a run.
@@ -101,7 +109,10 @@ impl ExternalCloud {
         let values = [("port", port.as_str())];
         let url = |template: &Template| fill(template, &values).trim_end_matches('/').to_owned();
         let realms = spec.realms.iter().map(|(realm, of)| {
-            (*realm, ExternalRealm { api: url(&of.api), auth: url(&of.auth), api_key: of.api_key.clone() })
+            let (api, auth) = (url(&of.api), url(&of.auth));
+            let jwks = spec.jwks.as_deref().unwrap_or(USUAL_JWKS);
+            let jwks = if jwks.starts_with('/') { format!("{auth}{jwks}") } else { jwks.to_owned() };
+            (*realm, ExternalRealm { api, auth, api_key: of.api_key.clone(), jwks })
         });
         Ok(Self { realms: realms.collect(), service, spec })
     }

@@ -39,7 +39,9 @@ pub use backend::{
     Login, NamedUsers, Session, TokenCall, ValueCall,
 };
 pub use child_process::{Program, ProgramTemplate};
-pub use cloud::{CloudRole, CloudSpec, ExternalCloud, ExternalRealm, HookError, RealmSpec, USUAL_JWKS, USUAL_LEEWAY};
+pub use cloud::{
+    CloudRole, CloudSpec, Discovered, DiscoveryError, ExternalCloud, ExternalRealm, HookError, RealmSpec, USUAL_LEEWAY,
+};
 pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};
 pub use http_service::{Service, ServiceError, ServiceSpec};
 pub use metrics_probe::{

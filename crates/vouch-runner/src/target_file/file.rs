@@ -281,6 +281,10 @@ pub struct CloudSection {
     /// The path (at the identity provider) or URL of the public keys of its tokens, a JWK Set. Default: /.well-known/jwks.json.
     #[serde(default)]
     pub jwks: Option<Spanned<String>>,
+    /// The path (at the identity provider) or URL of its discovery document (RFC 8414, OpenID Connect Discovery), which says where
+    /// the token endpoint and the public keys are. `$port` is replaced.
+    #[serde(default)]
+    pub discovery: Option<Spanned<String>>,
     pub realms: Vec<RealmSection>,
     /// Commands for controls that the API of the cloud does not offer. They get `VOUCH_HOOK`, `VOUCH_USER_ID` and other
     /// environment variables.

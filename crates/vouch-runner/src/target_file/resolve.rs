@@ -7,7 +7,7 @@ use super::file::{
 };
 use crate::sut::{
     AppRole, BackendLaunch, BackendRole, BackendSpec, ClientUserId, CloudSpec, Deadlines, Login, Place, Program,
-    ProgramTemplate, RealmSpec, ServiceSpec, Template, TokenCall, USUAL_JWKS, ValueCall,
+    ProgramTemplate, RealmSpec, ServiceSpec, Template, TokenCall, ValueCall,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -301,7 +301,8 @@ impl Resolver<'_> {
             reports_deletion: section.reports_deletion.unwrap_or(true),
             rotation: section.rotation,
             reuse_interval: or(section.reuse_interval, Duration::ZERO),
-            jwks: section.jwks.map_or_else(|| USUAL_JWKS.to_owned(), |jwks| self.path_or_url(&jwks, &[]).0),
+            jwks: section.jwks.map(|jwks| self.path_or_url(&jwks, &[]).0),
+            discovery: section.discovery.map(|place| self.path_or_url(&place, &CLOUD)),
             hooks: section.hooks.into_iter().map(|(control, command)| (control, hook(command))).collect(),
             hook_environment: self.templates(&section.env, &CLOUD).into_iter().collect(),
             describe: section.describe.map(|describe| self.describe(describe)),
