@@ -281,7 +281,7 @@ pub struct CloudSection {
     /// The path (at the identity provider) or URL of the public keys of its tokens, a JWK Set. Default: /.well-known/jwks.json.
     #[serde(default)]
     pub jwks: Option<Spanned<String>>,
-    /// The path (at the identity provider) or URL of its discovery document (RFC 8414, OpenID Connect Discovery), which says where
+    /// The path (at the identity provider) or URL of its discovery document (RFC 8414, `OpenID` Connect Discovery), which says where
     /// the token endpoint and the public keys are. `$port` is replaced.
     #[serde(default)]
     pub discovery: Option<Spanned<String>>,

@@ -1,4 +1,4 @@
-//! The discovery document of an identity provider: where its token endpoint and its public keys are. Source: RFC 8414, and OpenID
+//! The discovery document of an identity provider: where its token endpoint and its public keys are. Source: RFC 8414, and `OpenID`
 //! Connect Discovery 1.0.
 
 use super::super::http::{HttpCall, HttpError};
@@ -148,7 +148,7 @@ fn check_issuer(url: &str, issuer: Option<&str>) -> Result<(), DiscoveryError> {
     let (Some(expected), Some(issuer)) = (Url::parse(url).ok().and_then(|url| issuer_of(&url)), issuer) else {
         return Ok(());
     };
-    let issuer = Url::parse(issuer).map(String::from).unwrap_or_else(|_| "no URL".to_owned());
+    let issuer = Url::parse(issuer).map_or_else(|_| "no URL".to_owned(), String::from);
     // A slash at the end is left out before the well-known path is added (OpenID Connect Discovery section 4.1).
     if issuer.trim_end_matches('/') == expected.trim_end_matches('/') {
         return Ok(());
@@ -156,7 +156,7 @@ fn check_issuer(url: &str, issuer: Option<&str>) -> Result<(), DiscoveryError> {
     Err(DiscoveryError::OtherIssuer { url: url.to_owned(), expected, issuer })
 }
 
-/// The issuer of a document at a well-known place: OpenID Connect adds the place to the path of the issuer, RFC 8414 section 3.1
+/// The issuer of a document at a well-known place: `OpenID` Connect adds the place to the path of the issuer, RFC 8414 section 3.1
 /// puts it before the path.
 fn issuer_of(url: &Url) -> Option<String> {
     let (before, rest) = url.path().split_once("/.well-known/")?;
