@@ -7,7 +7,7 @@ use super::failure::{Failure, WrongResponse};
 use super::installations::Installations;
 use super::json_pointers::JsonPointers;
 use super::request_template::{Placeholder, RequestBuffer};
-use super::token_claims::{ClaimCheck, ClaimChecker, LearnedClaims};
+use super::token_claims::{ClaimCheck, ClaimChecker, LearnedClaims, TokenOrigin};
 use std::sync::Arc;
 use vouch_runner::sut::{HttpReply, Place};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
@@ -129,10 +129,11 @@ impl ResponseChecker {
         endpoint
     }
 
-    /// Checks the response to a call by an installation.
+    /// Checks the response to a call by an installation. `origin`: which request of the round it was.
     pub fn check(
         &mut self,
         call: LoadCall,
+        origin: TokenOrigin,
         installation_id: u32,
         installations: &mut Installations,
         status: u16,
@@ -143,8 +144,12 @@ impl ResponseChecker {
         }
         match call {
             LoadCall::Exchange if self.unchecked => Ok(()),
-            LoadCall::Exchange => self.check_grant(profile::IdpCall::Exchange, installation_id, installations, body),
-            LoadCall::Refresh => self.check_grant(profile::IdpCall::Refresh, installation_id, installations, body),
+            LoadCall::Exchange => {
+                self.check_grant(profile::IdpCall::Exchange, origin, installation_id, installations, body)
+            }
+            LoadCall::Refresh => {
+                self.check_grant(profile::IdpCall::Refresh, origin, installation_id, installations, body)
+            }
             LoadCall::Issue => self.check_issued_token(installation_id, installations, body),
             LoadCall::CreateUser => self.check_created_user(installation_id, installations, body),
             LoadCall::Resource => self.check_own_record(installation_id, installations, body),
@@ -199,6 +204,7 @@ impl ResponseChecker {
     fn check_grant(
         &mut self,
         call: profile::IdpCall,
+        origin: TokenOrigin,
         installation_id: u32,
         installations: &mut Installations,
         body: &[u8],
@@ -228,7 +234,6 @@ impl ResponseChecker {
         } else {
             self.duplicates.record_token(&refresh, &installations.user(installation_id).id)
         };
-        let claim_check = self.claims.check(&access, &installations.user(installation_id).id);
         let installation = installations.get_mut(installation_id);
         installation.refresh_token.clear();
         installation.refresh_token.push_str(&refresh);
@@ -245,7 +250,7 @@ impl ResponseChecker {
         if duplicate == Duplicate::OtherUser || self.requires_rotation && duplicate == Duplicate::SameUser {
             return wrong(WrongResponse::DuplicateToken, "");
         }
-        match claim_check {
+        match self.claims.check(&access, &installations.user(installation_id).id, call, origin) {
             ClaimCheck::Ok => Ok(()),
             ClaimCheck::Wrong(what) => wrong(what, ""),
             ClaimCheck::Opaque => {

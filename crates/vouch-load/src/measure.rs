@@ -81,6 +81,13 @@ impl Series {
         self.failed(Failure::Wrong(wrong), 0, || example.to_owned());
     }
 
+    /// Counts a response of a workload that was recorded as good as wrong. `series`: of the workload, then of its calls, as
+    /// [`crate::workload::Workload::series`] has them. `step`: the index of the call.
+    pub fn reclassify_call_as_wrong(series: &mut [Series], step: usize, wrong: WrongResponse, example: &str) {
+        let (workload, calls) = series.split_at_mut(series.len().min(1));
+        workload.iter_mut().chain(calls.get_mut(step)).for_each(|series| series.reclassify_as_wrong(wrong, example));
+    }
+
     /// Records a failure; `example` is only called for the first of its kind.
     pub fn failed(&mut self, failure: Failure, latency_ns: u64, example: impl FnOnce() -> String) {
         if failure.is_timeout() {

@@ -3,6 +3,7 @@
 use super::check::ResponseChecker;
 use super::client::nanoseconds;
 use super::duplicates::{DuplicateDetector, UserOwners};
+use super::endpoints::LoadCall;
 use super::failure::{Failure, WrongResponse};
 use super::faults::FaultReport;
 use super::latencies::{Latencies, latencies};
@@ -12,6 +13,7 @@ use super::plan::Load;
 use super::scheduler::WorkerRecord;
 use super::token_claims::LearnedClaims;
 use super::traces::TracedCall;
+use super::workload::{Workload, first_call};
 use crate::record::{histogram, seconds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -133,7 +135,7 @@ pub struct Round {
 
 /// A round in progress.
 pub struct RoundBuilder {
-    names: Vec<Vec<String>>,
+    workloads: Vec<Workload>,
     warm_up: Duration,
     duration: Duration,
     /// The arrivals are `max`.
@@ -146,9 +148,8 @@ pub struct RoundBuilder {
 
 impl RoundBuilder {
     pub fn new(load: &Load, warm_up: Duration, duration: Duration, max: bool) -> Self {
-        let names = load.workloads.iter().map(super::workload::Workload::series).collect();
         Self {
-            names,
+            workloads: load.workloads.clone(),
             warm_up,
             duration,
             max,
@@ -165,8 +166,9 @@ impl RoundBuilder {
         mut records: Vec<WorkerRecord>,
         checkers: impl Iterator<Item = &'c ResponseChecker>,
     ) -> Round {
+        let names: Vec<Vec<String>> = self.workloads.iter().map(Workload::series).collect();
         let mut series: Vec<Vec<Series>> =
-            self.names.iter().map(|names| names.iter().map(|_| Series::default()).collect()).collect();
+            names.iter().map(|names| names.iter().map(|_| Series::default()).collect()).collect();
         let mut lag = latencies(3);
         let (mut starved, mut waited_for_connection, mut started, mut signed_out, mut resent, mut handshakes) =
             (0, 0, 0, 0, 0, (0, 0));
@@ -206,12 +208,15 @@ impl RoundBuilder {
         }
         inconsistent_claims.sort_unstable();
         inconsistent_claims.dedup();
-        if let Some(first) = series.iter_mut().flatten().next() {
-            (0..duplicates)
-                .for_each(|_| first.reclassify_as_wrong(WrongResponse::DuplicateToken, "by different workers"));
-            (0..shared_users)
-                .for_each(|_| first.reclassify_as_wrong(WrongResponse::OtherUser, "two names have the same user"));
-        }
+        // It is not known which of the calls returned them.
+        let mut charge = |count: u64, calls: [LoadCall; 2], wrong, example| {
+            let (workload, step) = first_call(&self.workloads, |call| calls.contains(&call));
+            let Some(series) = series.get_mut(workload) else { return };
+            (0..count).for_each(|_| Series::reclassify_call_as_wrong(series, step, wrong, example));
+        };
+        let (grants, names_user) = ([LoadCall::Exchange, LoadCall::Refresh], [LoadCall::CreateUser, LoadCall::Issue]);
+        charge(duplicates, grants, WrongResponse::DuplicateToken, "by different workers");
+        charge(shared_users, names_user, WrongResponse::OtherUser, "two names have the same user");
         // A run that ended early was measured until then.
         let ended = if self.aborted || self.interrupted { self.elapsed.min(self.duration) } else { self.duration };
         let measured = ended.saturating_sub(self.warm_up);
@@ -223,7 +228,7 @@ impl RoundBuilder {
             total.rate = Some(total.rate.unwrap_or(0.0) + of.figures(measured.as_secs_f64()).rate);
             late_responses += if self.max { 0 } else { of.completions.late_count(of.good, of.latency.min(), &window) };
         }
-        let names = self.names.into_iter().flatten();
+        let names = names.into_iter().flatten();
         Round {
             intervals: self.intervals,
             lag,

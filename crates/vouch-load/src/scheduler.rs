@@ -16,8 +16,9 @@ use super::locust::ThreadUsers;
 use super::measure::{SecondStats, Series};
 use super::measurement_window::MeasurementWindow;
 use super::request_template::RequestBuffer;
+use super::token_claims::TokenOrigin;
 use super::traces::{CallNumber, TracedCall, Tracer};
-use super::workload::Workload;
+use super::workload::{Workload, first_call};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::sync::Arc;
 use std::time::Duration;
@@ -351,9 +352,13 @@ impl Scheduler {
 
     /// Counts responses that are recognised as wrong only at the end.
     fn conclude(&mut self) {
-        for wrong in self.checker.claims.conclude() {
-            if let Some(series) = self.record.series.first_mut().and_then(|all| all.first_mut()) {
-                series.reclassify_as_wrong(wrong, "");
+        for sample in self.checker.claims.conclude() {
+            let (workload, step) = match sample.origin {
+                Some(TokenOrigin { workload, step }) => (usize::from(workload), usize::from(step)),
+                None => first_call(&self.workloads, |call| call == LoadCall::from(sample.call)),
+            };
+            if let Some(series) = self.record.series.get_mut(workload) {
+                Series::reclassify_call_as_wrong(series, step, sample.wrong, "");
             }
         }
     }

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
+use vouch_spec::profile::IdpCall;
 use vouch_spec::protocol::{Environment, Realm, Region};
 
 /// Claims that may hold the user's id.
@@ -40,7 +41,7 @@ pub struct ClaimChecker {
     realm: Realm,
     buffer: Vec<u8>,
     /// Samples that are wrong according to the learned rules.
-    wrong_samples: Vec<WrongResponse>,
+    wrong_samples: Vec<WrongSample>,
 }
 
 enum LearningState {
@@ -61,9 +62,29 @@ struct ClaimRules {
     inconsistent_claims: Vec<usize>,
 }
 
+/// Which request of a round returned a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenOrigin {
+    /// The index of its workload.
+    pub workload: u16,
+    /// The index of its call in the workload.
+    pub step: u16,
+}
+
+/// A response that was taken for good, and is wrong according to what was learned later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongSample {
+    pub wrong: WrongResponse,
+    pub call: IdpCall,
+    /// `None` if the response came in an earlier round.
+    pub origin: Option<TokenOrigin>,
+}
+
 /// One token that is learned from.
 struct ObservedToken {
     user_id: String,
+    call: IdpCall,
+    origin: Option<TokenOrigin>,
     /// `None` if the token is not readable.
     claims: Option<[Option<String>; MAX_POINTERS]>,
 }
@@ -101,8 +122,9 @@ impl ClaimChecker {
         }
     }
 
-    /// Checks an access token of `user_id`.
-    pub fn check(&mut self, access_token: &str, user_id: &str) -> ClaimCheck {
+    /// Checks an access token of `user_id`, which the response to `call` at `origin` holds. That response must be good otherwise:
+    /// [`Self::conclude`] may count it as wrong.
+    pub fn check(&mut self, access_token: &str, user_id: &str, call: IdpCall, origin: TokenOrigin) -> ClaimCheck {
         let values = read(&self.claims, access_token, &mut self.buffer);
         if values.as_ref().is_some_and(|values| is_other_realm(values, self.realm)) {
             return ClaimCheck::Wrong(WrongResponse::OtherEnvironment);
@@ -112,7 +134,7 @@ impl ClaimChecker {
             LearningState::Learning(samples) => {
                 let check = if values.is_some() { ClaimCheck::Ok } else { ClaimCheck::Opaque };
                 let claims = values.map(|values| values.map(|claim| claim.map(Cow::into_owned)));
-                samples.push(ObservedToken { user_id: user_id.to_owned(), claims });
+                samples.push(ObservedToken { user_id: user_id.to_owned(), call, origin: Some(origin), claims });
                 if samples.len() >= SAMPLE_SIZE {
                     self.learn();
                 }
@@ -121,9 +143,12 @@ impl ClaimChecker {
         }
     }
 
-    /// Ends the learning, even with few samples. Returns the samples that are wrong according to the learned rules.
-    pub fn conclude(&mut self) -> Vec<WrongResponse> {
+    /// Ends a round, and the learning, even with few samples. Returns the samples that are wrong according to the learned rules.
+    pub fn conclude(&mut self) -> Vec<WrongSample> {
         self.learn();
+        if let LearningState::Learning(samples) = &mut self.state {
+            samples.iter_mut().for_each(|sample| sample.origin = None);
+        }
         std::mem::take(&mut self.wrong_samples)
     }
 
@@ -242,13 +267,16 @@ impl ClaimRules {
         ClaimCheck::Ok
     }
 
-    fn wrong_samples(&self, samples: &[ObservedToken]) -> Vec<WrongResponse> {
-        let check = samples.iter().map(|sample| {
+    fn wrong_samples(&self, samples: &[ObservedToken]) -> Vec<WrongSample> {
+        let check = samples.iter().filter_map(|sample| {
             let values = sample.claims.as_ref();
             let values = values.map(|claims| std::array::from_fn(|claim| claims[claim].as_deref().map(Cow::Borrowed)));
-            self.check(values.as_ref(), &sample.user_id)
+            match self.check(values.as_ref(), &sample.user_id) {
+                ClaimCheck::Wrong(wrong) => Some(WrongSample { wrong, call: sample.call, origin: sample.origin }),
+                ClaimCheck::Ok | ClaimCheck::Opaque => None,
+            }
         });
-        check.filter_map(|check| if let ClaimCheck::Wrong(wrong) = check { Some(wrong) } else { None }).collect()
+        check.collect()
     }
 }
 
@@ -256,6 +284,18 @@ impl ClaimRules {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    impl ClaimChecker {
+        /// Checks a token of a refresh.
+        fn see(&mut self, access_token: &str, user_id: &str) -> ClaimCheck {
+            self.check(access_token, user_id, IdpCall::Refresh, TokenOrigin::default())
+        }
+
+        /// What [`Self::conclude`] finds, without the origins.
+        fn wrong(&mut self) -> Vec<WrongResponse> {
+            self.conclude().into_iter().map(|sample| sample.wrong).collect()
+        }
+    }
 
     fn token(claims: &serde_json::Value) -> String {
         format!("eyJh.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
@@ -269,7 +309,7 @@ mod tests {
         let mut checker = new_checker();
         for n in 0..SAMPLE_SIZE {
             let claims = json!({ "sub": format!("u{n}"), "iss": "here", "aud": n.to_string(), "region": "us" });
-            assert_eq!(checker.check(&token(&claims), &format!("U{n}")), ClaimCheck::Ok);
+            assert_eq!(checker.see(&token(&claims), &format!("U{n}")), ClaimCheck::Ok);
         }
         checker
     }
@@ -282,12 +322,12 @@ mod tests {
             LearnedClaims { user: Some("sub".into()), constant: vec!["iss".into(), "region".into()] }
         );
         let right = json!({ "sub": "u1", "iss": "here", "aud": "x", "region": "us" });
-        assert_eq!(checker.check(&token(&right), "u1"), ClaimCheck::Ok);
-        assert_eq!(checker.check(&token(&right), "u2"), ClaimCheck::Wrong(WrongResponse::OtherUser));
+        assert_eq!(checker.see(&token(&right), "u1"), ClaimCheck::Ok);
+        assert_eq!(checker.see(&token(&right), "u2"), ClaimCheck::Wrong(WrongResponse::OtherUser));
         let elsewhere = json!({ "sub": "u1", "iss": "there", "region": "us" });
-        assert_eq!(checker.check(&token(&elsewhere), "u1"), ClaimCheck::Wrong(WrongResponse::OtherEnvironment));
+        assert_eq!(checker.see(&token(&elsewhere), "u1"), ClaimCheck::Wrong(WrongResponse::OtherEnvironment));
         let missing = json!({ "iss": "here", "region": "us" });
-        assert_eq!(checker.check(&token(&missing), "u1"), ClaimCheck::Wrong(WrongResponse::OtherUser));
+        assert_eq!(checker.see(&token(&missing), "u1"), ClaimCheck::Wrong(WrongResponse::OtherUser));
     }
 
     #[test]
@@ -295,23 +335,53 @@ mod tests {
         let mut checker = new_checker();
         for n in 0..200 {
             let claims = json!({ "sub": format!("device-{n}"), "aud": n.to_string() });
-            assert_eq!(checker.check(&token(&claims), "ada"), ClaimCheck::Ok);
+            assert_eq!(checker.see(&token(&claims), "ada"), ClaimCheck::Ok);
         }
         assert_eq!(checker.learned_claims(), LearnedClaims::default());
         let mut opaque = self::new_checker();
-        assert_eq!([opaque.check("0paque", "ada"), opaque.check("eyJh.!!!.x", "ada")], [ClaimCheck::Opaque; 2]);
+        assert_eq!([opaque.see("0paque", "ada"), opaque.see("eyJh.!!!.x", "ada")], [ClaimCheck::Opaque; 2]);
     }
 
     #[test]
     fn a_wrong_token_among_the_samples_is_detected_at_the_end_of_learning() {
         let mut checker = new_checker();
-        assert_eq!(checker.conclude(), []);
+        assert_eq!(checker.wrong(), []);
         for n in 0..20 {
             let sub = if n == 3 { "somebody else".to_owned() } else { format!("u{n}") };
-            checker.check(&token(&json!({ "sub": sub, "iss": "here" })), &format!("u{n}"));
+            checker.see(&token(&json!({ "sub": sub, "iss": "here" })), &format!("u{n}"));
         }
-        assert_eq!(checker.conclude(), [WrongResponse::OtherUser]);
+        assert_eq!(checker.wrong(), [WrongResponse::OtherUser]);
+        assert_eq!(checker.wrong(), []);
+    }
+
+    #[test]
+    fn a_wrong_sample_is_charged_to_the_request_that_returned_it() {
+        let origin = TokenOrigin { workload: 1, step: 1 };
+        let mut checker = new_checker();
+        for n in 0..MIN_SAMPLES {
+            let user = format!("u{n}");
+            if n == 1 {
+                checker.check(&token(&json!({ "sub": "somebody else" })), &user, IdpCall::Exchange, origin);
+            } else {
+                checker.see(&token(&json!({ "sub": user })), &user);
+            }
+        }
+        let wrong_sample =
+            WrongSample { wrong: WrongResponse::OtherUser, call: IdpCall::Exchange, origin: Some(origin) };
+        assert_eq!(checker.conclude(), [wrong_sample]);
+    }
+
+    #[test]
+    fn a_wrong_sample_of_an_earlier_round_has_no_origin() {
+        let mut checker = new_checker();
+        checker.check(&token(&json!({ "sub": "somebody else" })), "u0", IdpCall::Exchange, TokenOrigin::default());
         assert_eq!(checker.conclude(), []);
+        (1..MIN_SAMPLES).for_each(|n| {
+            let user = format!("u{n}");
+            checker.see(&token(&json!({ "sub": user })), &user);
+        });
+        let wrong = WrongResponse::OtherUser;
+        assert_eq!(checker.conclude(), [WrongSample { wrong, call: IdpCall::Exchange, origin: None }]);
     }
 
     #[test]
@@ -321,7 +391,7 @@ mod tests {
             let check: Vec<_> = (0..200)
                 .map(|n| {
                     let sub = if n % every == 0 { "u3".to_owned() } else { format!("u{n}") };
-                    checker.check(&token(&json!({ "sub": sub })), &format!("u{n}"))
+                    checker.see(&token(&json!({ "sub": sub })), &format!("u{n}"))
                 })
                 .collect();
             let wrong = check.iter().filter(|check| **check == ClaimCheck::Wrong(WrongResponse::OtherUser)).count();
@@ -330,23 +400,23 @@ mod tests {
         // All tokens have the same user.
         let mut checker = new_checker();
         (0..40)
-            .for_each(|n| assert_eq!(checker.check(&token(&json!({ "sub": "u3" })), &format!("u{n}")), ClaimCheck::Ok));
+            .for_each(|n| assert_eq!(checker.see(&token(&json!({ "sub": "u3" })), &format!("u{n}")), ClaimCheck::Ok));
         assert_eq!(checker.conclude().len(), 39);
     }
 
     #[test]
     fn if_many_tokens_are_readable_all_must_be() {
-        assert_eq!(trained().check("garbage", "u1"), ClaimCheck::Wrong(WrongResponse::MissingField));
+        assert_eq!(trained().see("garbage", "u1"), ClaimCheck::Wrong(WrongResponse::MissingField));
         let mut half = new_checker();
         for n in 0..40 {
             let text = if n % 2 == 0 { "eyJcut".to_owned() } else { token(&json!({ "sub": format!("u{n}") })) };
-            half.check(&text, &format!("u{n}"));
+            half.see(&text, &format!("u{n}"));
         }
-        assert_eq!(half.conclude(), [WrongResponse::MissingField; 20]);
+        assert_eq!(half.wrong(), [WrongResponse::MissingField; 20]);
         // Opaque tokens are allowed.
         let mut opaque = new_checker();
-        (0..100).for_each(|_| assert_eq!(opaque.check("0paque", "ada"), ClaimCheck::Opaque));
-        assert_eq!(opaque.conclude(), []);
+        (0..100).for_each(|_| assert_eq!(opaque.see("0paque", "ada"), ClaimCheck::Opaque));
+        assert_eq!(opaque.wrong(), []);
     }
 
     #[test]
@@ -354,7 +424,7 @@ mod tests {
         let mut checker = new_checker();
         for n in 0..40 {
             let claims = json!({ "sub": "u", "iss": (["here", "there"][n % 2]), "aud": (["ios", "android"][n % 2]) });
-            checker.check(&token(&claims), "u");
+            checker.see(&token(&claims), "u");
         }
         assert_eq!((checker.inconsistent_claims(), checker.learned_claims().constant), (vec!["iss"], vec![]));
         assert_eq!(trained().inconsistent_claims(), Vec::<&str>::new());
@@ -362,7 +432,7 @@ mod tests {
 
     #[test]
     fn a_token_of_another_environment_is_wrong_from_the_first_answer_on() {
-        let say = |environment: &str| new_checker().check(&token(&json!({ "sub": "u", "env": environment })), "u");
+        let say = |environment: &str| new_checker().see(&token(&json!({ "sub": "u", "env": environment })), "u");
         assert_eq!(say("sandbox"), ClaimCheck::Wrong(WrongResponse::OtherEnvironment));
         assert_eq!([say("production"), say("prod-7")], [ClaimCheck::Ok, ClaimCheck::Ok]);
     }
@@ -370,6 +440,6 @@ mod tests {
     #[test]
     fn a_token_of_the_other_region_is_wrong_from_the_first_answer_on() {
         let claims = json!({ "sub": "u", "region": "eu" });
-        assert_eq!(new_checker().check(&token(&claims), "u"), ClaimCheck::Wrong(WrongResponse::OtherEnvironment));
+        assert_eq!(new_checker().see(&token(&claims), "u"), ClaimCheck::Wrong(WrongResponse::OtherEnvironment));
     }
 }

@@ -23,6 +23,13 @@ pub enum OnComplete {
     StoreToken,
 }
 
+/// The first call of a kind in these workloads, as the indices of its workload and of its step. Without such a call: the first.
+pub fn first_call(workloads: &[Workload], is_of_kind: impl Fn(LoadCall) -> bool) -> (usize, usize) {
+    let step = |workload: &Workload| workload.calls.iter().position(|call| is_of_kind(*call));
+    let found = workloads.iter().enumerate().find_map(|(workload, calls)| Some((workload, step(calls)?)));
+    found.unwrap_or_default()
+}
+
 impl Workload {
     /// The names of its series: the workload, and each call of a workload with several calls. A repeated call is named like
     /// `morning/resource#2`.

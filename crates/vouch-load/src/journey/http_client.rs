@@ -6,6 +6,7 @@ use crate::client::nanoseconds;
 use crate::endpoints::{LoadCall, LoadTarget};
 use crate::failure::{Failure, WrongResponse};
 use crate::request_template::RequestBuffer;
+use crate::token_claims::TokenOrigin;
 use async_trait::async_trait;
 use hyper::HeaderMap;
 use parking_lot::Mutex;
@@ -240,7 +241,10 @@ impl JourneyClient {
                 let mut totals = self.metrics.lock();
                 let totals = &mut *totals;
                 let installation_id = installation_id.unwrap_or(self.device);
-                totals.checker.check(call, installation_id, &mut totals.installations, response.status, &response.body)
+                let (status, body) = (response.status, &response.body);
+                // The journey of a wrong sample is not known; its call is.
+                let origin = TokenOrigin::default();
+                totals.checker.check(call, origin, installation_id, &mut totals.installations, status, body)
             }
         }
     }

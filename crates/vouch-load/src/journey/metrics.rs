@@ -32,12 +32,6 @@ impl From<LoadCall> for JourneyCall {
     }
 }
 
-impl JourneyCall {
-    fn is_grant(self) -> bool {
-        matches!(self, JourneyCall::Load(LoadCall::Exchange | LoadCall::Refresh))
-    }
-}
-
 impl fmt::Display for JourneyCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -284,11 +278,11 @@ impl JourneyMetrics {
     pub fn close(&self, measured: Duration) -> Round {
         let mut totals = self.lock();
         let late = totals.checker.claims.conclude();
-        for wrong in late {
-            totals.total.reclassify_as_wrong(wrong, "");
+        for sample in late {
+            totals.total.reclassify_as_wrong(sample.wrong, "");
             let mut calls = totals.journeys.iter_mut().flat_map(|of| &mut of.calls);
-            if let Some((_, series)) = calls.find(|(call, _)| call.is_grant()) {
-                series.reclassify_as_wrong(wrong, "");
+            if let Some((_, series)) = calls.find(|(call, _)| *call == LoadCall::from(sample.call).into()) {
+                series.reclassify_as_wrong(sample.wrong, "");
             }
         }
         // Responses after the end are good, but do not count in the rate.

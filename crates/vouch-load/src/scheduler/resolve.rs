@@ -7,6 +7,7 @@ use crate::endpoints::LoadCall;
 use crate::failure::Failure;
 use crate::faults::{Attempt, FaultKind, Injection, Waiting};
 use crate::installations::Tokens;
+use crate::token_claims::TokenOrigin;
 use crate::workload::OnComplete;
 use std::time::Duration;
 
@@ -73,7 +74,8 @@ impl Scheduler {
         let before = hit.filter(|_| is_refresh).map(|_| self.installations.get_mut(id).tokens());
         let (check, retry_after) = match outcome {
             RequestOutcome::Response { status, body, retry_after } => {
-                (self.checker.check(call, id, &mut self.installations, *status, body), *retry_after)
+                let origin = TokenOrigin { workload: request.workload, step: request.step };
+                (self.checker.check(call, origin, id, &mut self.installations, *status, body), *retry_after)
             }
             RequestOutcome::Failed(failure, example) => (Err((*failure, (*example).to_owned())), None),
         };
