@@ -213,13 +213,21 @@ impl ResponseChecker {
         let Some([access, refresh, expires, ..]) = pointers.read(body) else {
             return wrong(WrongResponse::NotJson, "");
         };
-        let (Some(access), Some(refresh)) = (access.filter(|t| !t.is_empty()), refresh.filter(|t| !t.is_empty()))
-        else {
-            return wrong(WrongResponse::MissingField, "the response has no access token or no refresh token");
+        let fields = (access.filter(|t| !t.is_empty()), refresh.filter(|t| !t.is_empty()));
+        let (access, refresh) = match fields {
+            (Some(access), Some(refresh)) => (access, refresh),
+            (None, Some(_)) => return wrong(WrongResponse::MissingField, "the response has no access token"),
+            (Some(_), None) => return wrong(WrongResponse::MissingField, "the response has no refresh token"),
+            (None, None) => {
+                return wrong(WrongResponse::MissingField, "the response has no access token and no refresh token");
+            }
         };
         let Some(lifetime) = expires.and_then(|seconds| seconds.parse::<u64>().ok()).filter(|seconds| *seconds > 0)
         else {
-            return wrong(WrongResponse::MissingField, "the response has no lifetime in seconds");
+            return wrong(
+                WrongResponse::MissingField,
+                "the response has no lifetime of the access token in whole seconds",
+            );
         };
         self.shortest_lifetime_s = Some(self.shortest_lifetime_s.map_or(lifetime, |shortest| shortest.min(lifetime)));
         let used =

@@ -124,7 +124,7 @@ impl Profile {
         let text = |pointer: &str| Some(body.pointer(pointer)?.as_str()?.to_owned()).filter(|text| !text.is_empty());
         let expires_in = match body.pointer(&answer.expires_in)? {
             Value::String(digits) => digits.parse().ok()?,
-            number => number.as_u64()?,
+            number => whole_seconds(number)?,
         };
         Some(TokenGrant {
             access_token: text(&answer.access_token)?,
@@ -145,6 +145,15 @@ impl Profile {
         let word = said.split([' ', ':']).next().unwrap_or_default();
         self.meanings(call).iter().find(|meaning| meaning.word == word).map(|meaning| meaning.means)
     }
+}
+
+/// A number of whole seconds. JSON does not tell `3600.0` from `3600` (RFC 8259 section 6).
+fn whole_seconds(number: &Value) -> Option<u64> {
+    /// Every whole number up to here is exact: 2^53.
+    const MAX: f64 = 9_007_199_254_740_992.0;
+    let is_whole = |seconds: &f64| (0.0..=MAX).contains(seconds) && seconds.fract() == 0.0;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and in the range")]
+    number.as_u64().or_else(|| number.as_f64().filter(is_whole).map(|seconds| seconds as u64))
 }
 
 /// What a form sends of a value: the items of a list, else the value.
@@ -171,4 +180,16 @@ pub(super) fn filled(value: &Value, text: &impl Fn(&str) -> String) -> Value {
 /// A constant of a form.
 pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_a_whole_number_however_it_is_written() {
+        let seconds = |text: &str| whole_seconds(&serde_json::from_str(text).expect("JSON"));
+        assert_eq!(["3600", "3600.0", "3.6e3", "0"].map(seconds), [Some(3600), Some(3600), Some(3600), Some(0)]);
+        assert_eq!(["3600.5", "-1", "1e300", "null", "true", "\"3600\""].map(seconds), [None; 6]);
+    }
 }
