@@ -82,7 +82,7 @@ impl Series {
     }
 
     /// Counts a response of a workload that was recorded as good as wrong. `series`: of the workload, then of its calls, as
-    /// [`crate::workload::Workload::series`] has them. `step`: the index of the call.
+    /// `Workload::series` has them. `step`: the index of the call.
     pub fn reclassify_call_as_wrong(series: &mut [Series], step: usize, wrong: WrongResponse, example: &str) {
         let (workload, calls) = series.split_at_mut(series.len().min(1));
         workload.iter_mut().chain(calls.get_mut(step)).for_each(|series| series.reclassify_as_wrong(wrong, example));
