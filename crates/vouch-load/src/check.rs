@@ -163,9 +163,7 @@ impl ResponseChecker {
         let redactor = Redactor::default();
         redactor.secret(SecretKind::ApiKey, &self.load_target.api_key);
         let client_secret = self.load_target.profile.client_value("$clientSecret").unwrap_or_default();
-        if !client_secret.is_empty() {
-            redactor.named_secret(SecretKind::AppCredential, client_secret, "client secret".into());
-        }
+        redactor.named_secret(SecretKind::AppCredential, client_secret, "client secret".into());
         redactor.secret(SecretKind::AppCredential, &installations.user(installation_id).credential);
         if let Some(installation) = installations.all.get(installation_id as usize) {
             redactor.secret(SecretKind::SignInToken, installation.jwt.as_deref().unwrap_or_default());

@@ -268,11 +268,10 @@ impl ResolvedTarget {
     async fn fill_cloud(&mut self, spec: CloudSpec) -> Result<Arc<ExternalCloud>, TargetError> {
         self.name.clone_from(&spec.name);
         self.build = build(&spec.name, "", "HTTP");
-        let cloud = ExternalCloud::bring_up(spec).await.map_err(|error| match error {
+        let mut cloud = ExternalCloud::bring_up(spec).await.map_err(|error| match error {
             ServiceError::StartError(error) => TargetError::Start(error),
             ServiceError::Unready(error) => TargetError::NotReady { name: self.name.clone(), error },
         })?;
-        let mut cloud = cloud;
         cloud.discover(&self.roles.profile).await?;
         let cloud = Arc::new(cloud);
         if cloud.has_hook(Control::Advance) {

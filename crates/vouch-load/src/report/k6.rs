@@ -15,16 +15,14 @@ impl LoadRecord {
         let (mut calls, mut iterations) = (Series::default(), Series::default());
         let several = round.series.len() > 1;
         for (name, series) in &round.series {
-            let is_part_of = |whole: &str| name.strip_prefix(whole).is_some_and(|rest| rest.starts_with('/'));
-            let has_part = |part: &str| part.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/'));
             let tag = format!("{{name:{name}}}");
-            if !round.series.iter().any(|(part, _)| has_part(part)) {
+            if !round.series.iter().any(|(part, _)| is_part_of(part, name)) {
                 calls.merge(series);
                 if several {
                     metrics.extend(of_calls(&tag, series, seconds));
                 }
             }
-            if !round.series.iter().any(|(whole, _)| is_part_of(whole)) {
+            if !round.series.iter().any(|(whole, _)| is_part_of(name, whole)) {
                 iterations.merge(series);
                 if several {
                     metrics.insert(format!("iteration_duration{tag}"), trend(&series.latency));
@@ -50,6 +48,11 @@ impl LoadRecord {
         });
         format!("{report:#}\n")
     }
+}
+
+/// Whether a series is a call of a workload or journey, by their names.
+fn is_part_of(part: &str, whole: &str) -> bool {
+    part.strip_prefix(whole).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The metrics of HTTP requests.

@@ -163,9 +163,9 @@ impl Redactor {
         inner.add(known(kind, format!("{} {number}", kind.words()), value));
     }
 
-    /// Notes a secret under a name of its own.
+    /// Notes a secret under a name of its own. An empty one stands in every text, and is none.
     pub fn named_secret(&self, kind: SecretKind, value: &str, name: String) {
-        if !self.closed {
+        if !self.closed && !value.is_empty() {
             self.inner.lock().add(known(kind, name, value));
         }
     }
