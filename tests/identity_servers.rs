@@ -73,6 +73,17 @@ fn a_certified_openid_server_conforms_and_has_no_grace_for_lost_answers() {
 }
 
 #[test]
+fn an_openid_server_takes_no_other_client_secret() {
+    if installed("oidc-provider").is_none() {
+        return;
+    }
+    let other = ("vouch.toml", "secret/of", "other/of");
+    let (_folder, target) = changed_copy("oidc-provider", Some("vendor-api-node"), &[other]);
+    let (code, out) = run(target, &["-f", "rotated-out"]);
+    assert!(code == 1 && out.contains("invalid_client") && !out.contains("other/of"), "{out}");
+}
+
+#[test]
 fn what_an_openid_server_declares_of_rotation_is_checked_both_ways() {
     if installed("oidc-provider").is_none() {
         return;

@@ -17,8 +17,14 @@ const ACCESS_SECONDS = 3600;
 const SESSION_SECONDS = 90 * 24 * 3600;
 const SCOPE = 'user offline_access';
 
-// The SDKs are public clients; the API asks about access tokens with a secret of its own.
-const SDK = { client_id: 'health-sdk', token_endpoint_auth_method: 'none', grant_types: [EXCHANGE, 'refresh_token'] };
+// A confidential client: its secret shows how Vouch authenticates. In a real SDK everybody can read it (RFC 8252 section 8.5).
+// The API asks about access tokens with a secret of its own.
+const SDK = {
+  client_id: 'health-sdk',
+  client_secret: 'example+secret/of the SDK',
+  token_endpoint_auth_method: 'client_secret_basic',
+  grant_types: [EXCHANGE, 'refresh_token'],
+};
 const API = { client_id: 'vendor-api', client_secret: 'example-secret-of-the-vendor-api', grant_types: [] };
 
 export class Identity {
@@ -35,6 +41,7 @@ export class Identity {
         introspection: { enabled: true, allowedPolicy: (_, client) => client.clientId === API.client_id },
       },
       findAccount: (_, id) => users.find(id) && { accountId: id, claims: () => ({ sub: id }) },
+      rotateRefreshToken: true, // the library's default only for public clients
       scopes: ['user', 'offline_access'],
       ttl: { AccessToken: ACCESS_SECONDS, RefreshToken: SESSION_SECONDS, Grant: SESSION_SECONDS },
     });
