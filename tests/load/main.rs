@@ -4,6 +4,7 @@
 mod common;
 mod defects;
 mod faults;
+mod framing;
 mod http2;
 mod max_rate;
 mod system_under_test;

@@ -123,8 +123,14 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
     }
     if round.resent > 0 {
         notes.push(format!(
-            "{} requests were retried on another connection: the server closed theirs before processing them",
+            "{} requests were sent again on another connection: the server closed theirs before processing them",
             round.resent
+        ));
+    }
+    if round.refused_streams > 0 {
+        notes.push(format!(
+            "{} requests were sent again: the server refused their HTTP/2 streams (REFUSED_STREAM), which it does at its limit of concurrent streams",
+            round.refused_streams
         ));
     }
     if round.aborted {

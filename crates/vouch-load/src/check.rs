@@ -22,6 +22,16 @@ const MAX_WORD: usize = 60;
 /// The number of refresh tokens that a worker remembers.
 const REMEMBERED: usize = 1 << 17;
 
+/// A response as it was received.
+pub struct ReceivedResponse<'a> {
+    pub status: u16,
+    pub body: &'a [u8],
+    /// The content encoding of the body, if it has one.
+    pub encoding: Option<&'a [u8]>,
+    /// What came after the response, where nothing more was due.
+    pub excess: Option<String>,
+}
+
 /// Checks the responses of one worker.
 pub struct ResponseChecker {
     load_target: Arc<LoadTarget>,
@@ -56,6 +66,19 @@ pub type ResponseCheck = Result<(), (Failure, String)>;
 
 fn wrong(wrong: WrongResponse, example: impl Into<String>) -> ResponseCheck {
     Err((Failure::Wrong(wrong), example.into()))
+}
+
+/// Whether a response is wrong because its body is not JSON: it may be encoded. A server that names an encoding and sends plain
+/// JSON nevertheless is understood.
+fn is_unreadable(wrong: WrongResponse, body: &[u8]) -> bool {
+    matches!(wrong, WrongResponse::NotJson | WrongResponse::MissingField | WrongResponse::MissingErrorCode)
+        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err()
+}
+
+fn encoded(status: u16, encoding: &[u8]) -> String {
+    let encoding = String::from_utf8_lossy(encoding);
+    let encoding = OutsideText::line_up_to(&encoding, MAX_WORD);
+    format!("the response with status {status} is encoded with {encoding}, which was not asked for")
 }
 
 impl ResponseChecker {
@@ -136,9 +159,30 @@ impl ResponseChecker {
         origin: TokenOrigin,
         installation_id: u32,
         installations: &mut Installations,
-        status: u16,
-        body: &[u8],
+        response: &ReceivedResponse<'_>,
     ) -> ResponseCheck {
+        let check = self.check_content(call, origin, installation_id, installations, response);
+        match (check, response.encoding, &response.excess) {
+            // Nothing of the response to a deletion is used.
+            (Ok(()), _, Some(what)) if call != LoadCall::DeleteUser => wrong(WrongResponse::ExcessBytes, what.as_str()),
+            (Err((Failure::Wrong(what), example)), Some(encoding), _) => Err(if is_unreadable(what, response.body) {
+                (Failure::Wrong(WrongResponse::Encoded), encoded(response.status, encoding))
+            } else {
+                (Failure::Wrong(what), example)
+            }),
+            (check, ..) => check,
+        }
+    }
+
+    fn check_content(
+        &mut self,
+        call: LoadCall,
+        origin: TokenOrigin,
+        installation_id: u32,
+        installations: &mut Installations,
+        ReceivedResponse { status, body, .. }: &ReceivedResponse<'_>,
+    ) -> ResponseCheck {
+        let status = *status;
         if !(200..300).contains(&status) {
             return self.check_refusal(call, status, body, |word| self.scrub(word, installation_id, installations));
         }

@@ -18,6 +18,12 @@ pub enum Failure {
     TimedOut,
     /// The response is not HTTP.
     NotHttp,
+    /// The response is HTTP that RFC 9112 or RFC 9113 does not allow, for example with two different lengths.
+    InvalidHttp,
+    /// The response is longer than Vouch reads.
+    TooLarge,
+    /// The server refused the stream of the request and did not process it (RFC 9113, section 8.7: `REFUSED_STREAM`).
+    StreamRefused,
     /// This machine ran out of file descriptors or local ports: a limit of the generator, not of the server.
     OutOfSockets,
     Status(u16),
@@ -30,6 +36,10 @@ pub enum Failure {
 #[serde(rename_all = "camelCase")]
 pub enum WrongResponse {
     NotJson,
+    /// Its body has a content encoding (RFC 9110, section 8.4), although the request allows none.
+    Encoded,
+    /// The connection has bytes after its end, where no further response is due (RFC 9112, section 9.2).
+    ExcessBytes,
     /// A field is missing: a token, a lifetime, an id.
     MissingField,
     OtherUser,
@@ -75,7 +85,13 @@ impl Failure {
     pub fn is_permanent(self) -> bool {
         matches!(
             self,
-            Failure::Refused | Failure::Unreachable | Failure::Tls | Failure::NotHttp | Failure::OutOfSockets
+            Failure::Refused
+                | Failure::Unreachable
+                | Failure::Tls
+                | Failure::NotHttp
+                | Failure::InvalidHttp
+                | Failure::TooLarge
+                | Failure::OutOfSockets
         ) || matches!(self, Failure::Status(401 | 403 | 404 | 405))
     }
 
@@ -87,6 +103,7 @@ impl Failure {
                 | Failure::Unreachable
                 | Failure::ConnectionLost
                 | Failure::TimedOut
+                | Failure::StreamRefused
                 | Failure::Status(429 | 500..=599)
         )
     }
@@ -105,6 +122,21 @@ impl Failure {
             }
             Failure::Tls => "check that the port serves TLS",
             Failure::NotHttp => "check that the address serves plain HTTP, not TLS or another protocol",
+            Failure::InvalidHttp => {
+                "check the server, and the proxies in front of it: other clients may refuse its responses too"
+            }
+            Failure::TooLarge => {
+                "check what the server returns: Vouch reads a body of at most 1 MiB, and 96 header fields"
+            }
+            Failure::StreamRefused => {
+                "the server limits the concurrent streams: use fewer --connections, or raise its limit"
+            }
+            Failure::Wrong(WrongResponse::Encoded) => {
+                "the requests have `accept-encoding: identity`: switch off the compression of responses that do not ask for it"
+            }
+            Failure::Wrong(WrongResponse::ExcessBytes) => {
+                "another request on the connection can get them as its response: check the Content-Length of the server, and the proxies in front of it"
+            }
             Failure::OutOfSockets => "use fewer --connections, or raise `ulimit -n` and the range of local ports",
             Failure::Status(401 | 403) => "check the API key in the target file for this environment and region",
             Failure::Status(404 | 405) => "check base URLs and wire profile in the target file",
@@ -118,6 +150,8 @@ impl fmt::Display for WrongResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             WrongResponse::NotJson => "a response that is not JSON",
+            WrongResponse::Encoded => "a response with a content encoding that was not asked for",
+            WrongResponse::ExcessBytes => "more bytes after the response",
             WrongResponse::MissingField => "a response without a token, lifetime or id",
             WrongResponse::OtherUser => "tokens of another user",
             WrongResponse::OtherEnvironment => "tokens of another environment, region or issuer",
@@ -138,6 +172,9 @@ impl fmt::Display for Failure {
             Failure::ConnectionLost => f.write_str("connection lost before a response"),
             Failure::TimedOut => f.write_str("timeout"),
             Failure::NotHttp => f.write_str("a response that is not HTTP"),
+            Failure::InvalidHttp => f.write_str("a response that is invalid HTTP"),
+            Failure::TooLarge => f.write_str("a response that is too large"),
+            Failure::StreamRefused => f.write_str("HTTP/2 stream refused"),
             Failure::OutOfSockets => f.write_str("out of sockets on this machine"),
             Failure::Status(status) => write!(f, "status {status}"),
             Failure::Wrong(wrong) => write!(f, "wrong: {wrong}"),

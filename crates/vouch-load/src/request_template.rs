@@ -176,11 +176,17 @@ fn write_number(mut value: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
+/// Without this header any content encoding is acceptable (RFC 9110, section 12.5.3), and the checks read bodies as they are.
+const NO_ENCODING: &str = "accept-encoding: identity\r\n";
+
 /// The header lines of an exchange or a refresh.
 fn header_lines(request: &IdpRequest) -> String {
     let mut lines = format!("content-type: {}\r\n", request.content_type);
     if !request.headers.iter().any(|(name, _)| name == "accept") {
         lines.push_str("accept: application/json\r\n");
+    }
+    if !request.headers.iter().any(|(name, _)| name == "accept-encoding") {
+        lines.push_str(NO_ENCODING);
     }
     for (name, value) in &request.headers {
         lines.push_str(&format!("{name}: {value}\r\n"));
@@ -214,7 +220,7 @@ impl RequestTemplate {
 
     /// Any other call. The texts contain [`Placeholder::marker`]s; `body` is JSON.
     pub fn new(method: &'static str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Self {
-        let mut lines = String::from("accept: application/json\r\n");
+        let mut lines = format!("accept: application/json\r\n{NO_ENCODING}");
         if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             lines.push_str("content-type: application/json\r\n");
         }
@@ -301,8 +307,11 @@ mod tests {
         };
         let form = "content-type: application/x-www-form-urlencoded\r\n";
         let basic = "authorization: Basic YXBwOnMzY3IzdCUyRm9m\r\n";
-        assert_eq!(lines(IdpCall::Refresh), format!("{form}accept: */*\r\n{basic}"));
-        assert_eq!(lines(IdpCall::Exchange), format!("{form}accept: application/json\r\n"));
+        assert_eq!(lines(IdpCall::Refresh), format!("{form}accept-encoding: identity\r\naccept: */*\r\n{basic}"));
+        assert_eq!(
+            lines(IdpCall::Exchange),
+            format!("{form}accept: application/json\r\naccept-encoding: identity\r\n")
+        );
     }
 
     #[test]
@@ -317,7 +326,7 @@ mod tests {
         template.fill(|placeholder| if placeholder == Placeholder::User { "ada" } else { "at" }, &mut buffer);
         let mut out = Vec::new();
         buffer.write_http1("localhost:80", &mut out);
-        let expected = "GET /v2/user/ada HTTP/1.1\r\nhost: localhost:80\r\naccept: application/json\r\nauthorization: Bearer at\r\n\r\n";
+        let expected = "GET /v2/user/ada HTTP/1.1\r\nhost: localhost:80\r\naccept: application/json\r\naccept-encoding: identity\r\nauthorization: Bearer at\r\n\r\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
         let template = RequestTemplate::new("POST", "/x", &[], Some("{\"u\":\"VouchSlotUser7f3a\"}"));
         template.fill(|_| "a\"b", &mut buffer);

@@ -101,8 +101,11 @@ pub struct Round {
     pub started: u64,
     /// Installations whose refresh was refused.
     pub signed_out: u64,
-    /// Requests that were retried because the server had not processed them.
+    /// Requests that were sent again because the server had closed their connection before it processed them.
     pub resent: u64,
+    /// Requests that were sent again because the server had refused their streams.
+    #[serde(default)]
+    pub refused_streams: u64,
     /// Users of journeys who waited for a response at the end and got none.
     pub unanswered_users: u64,
     /// Good responses after the end of the load, if the server fell behind.
@@ -170,8 +173,8 @@ impl RoundBuilder {
         let mut series: Vec<Vec<Series>> =
             names.iter().map(|names| names.iter().map(|_| Series::default()).collect()).collect();
         let mut lag = latencies(3);
-        let (mut starved, mut waited_for_connection, mut started, mut signed_out, mut resent, mut handshakes) =
-            (0, 0, 0, 0, 0, (0, 0));
+        let (mut starved, mut waited_for_connection, mut started, mut signed_out) = (0, 0, 0, 0);
+        let (mut resent, mut refused_streams, mut handshakes) = (0, 0, (0, 0));
         let mut faults: Option<FaultReport> = None;
         let traced_calls = records.iter_mut().flat_map(|record| std::mem::take(&mut record.traced_calls)).collect();
         for record in &records {
@@ -190,6 +193,7 @@ impl RoundBuilder {
             started += record.started;
             signed_out += record.signed_out;
             resent += record.resent;
+            refused_streams += record.refused_streams;
             handshakes = (handshakes.0 + record.handshakes.0, handshakes.1 + record.handshakes.1);
         }
         let checkers: Vec<&ResponseChecker> = checkers.collect();
@@ -237,6 +241,7 @@ impl RoundBuilder {
             started,
             signed_out,
             resent,
+            refused_streams,
             late_responses,
             handshakes,
             opaque_tokens,
@@ -273,6 +278,7 @@ impl Round {
             started: 0,
             signed_out: 0,
             resent: 0,
+            refused_streams: 0,
             unanswered_users: 0,
             late_responses: 0,
             handshakes: (0, 0),
@@ -310,6 +316,7 @@ impl Round {
         self.started += other.started;
         self.signed_out += other.signed_out;
         self.resent += other.resent;
+        self.refused_streams += other.refused_streams;
         self.late_responses += other.late_responses;
         self.handshakes = (self.handshakes.0 + other.handshakes.0, self.handshakes.1 + other.handshakes.1);
         // These are counted since the start of the load, not per round.

@@ -6,7 +6,7 @@
 use super::arrivals::ArrivalSchedule;
 mod resolve;
 
-use super::check::ResponseChecker;
+use super::check::{ReceivedResponse, ResponseChecker};
 use super::endpoints::{LoadCall, LoadTarget};
 use super::failure::Failure;
 use super::faults::{Attempt, FaultInjector, FaultReport};
@@ -70,10 +70,9 @@ impl InFlight {
 /// The outcome of a request at the client.
 pub enum RequestOutcome<'a> {
     Response {
-        status: u16,
+        response: ReceivedResponse<'a>,
         /// Of a refusal: the value of `Retry-After`.
         retry_after: Option<Duration>,
-        body: &'a [u8],
     },
     /// No response: the failure, and an example for the report.
     Failed(Failure, &'a str),
@@ -92,8 +91,10 @@ pub struct WorkerRecord {
     pub started: u64,
     /// Installations whose refresh was refused.
     pub signed_out: u64,
-    /// Requests that were retried because the server had not processed them.
+    /// Requests that were sent again because the server had closed their connection before it processed them.
     pub resent: u64,
+    /// Requests that were sent again because the server had refused their streams.
+    pub refused_streams: u64,
     /// TLS handshakes, and how many of them resumed a session.
     pub handshakes: (u64, u64),
     /// What faults led to; `None` in a load without faults and retries.
@@ -115,6 +116,7 @@ impl WorkerRecord {
             started: 0,
             signed_out: 0,
             resent: 0,
+            refused_streams: 0,
             handshakes: (0, 0),
             faults: None,
             traced_calls: vec![],
@@ -137,6 +139,7 @@ pub struct Scheduler {
     active_chains: u32,
     /// The number of arrivals that were taken.
     arrivals: u64,
+    last_was_good: bool,
     injector: Option<FaultInjector>,
     tracer: Option<Tracer>,
     pub installations: Installations,
@@ -184,6 +187,7 @@ impl Scheduler {
             random,
             active_chains: 0,
             arrivals: 0,
+            last_was_good: false,
             injector,
             tracer,
             installations,

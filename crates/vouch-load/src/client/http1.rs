@@ -4,7 +4,9 @@
 use super::ClientOptions;
 use super::http1_connection::{ConnectionState, Http1Connection, ReadOutcome, connect_error};
 use super::poller::Poller;
+use super::response::Excess;
 use super::worker_clock::WorkerClock;
+use crate::check::ReceivedResponse;
 use crate::failure::Failure;
 use crate::request_template::RequestBuffer;
 use crate::scheduler::{InFlight, RequestOutcome, Scheduler};
@@ -204,12 +206,29 @@ impl Http1Client {
                 self.idle[endpoint].retain(|idle| *idle != number);
                 self.close(number);
             }
-            ReadOutcome::Response { status, retry_after, body, keep_alive } => {
+            ReadOutcome::Excess(excess) => {
+                let charged = Some(excess).filter(|_| connection.was_good);
+                if let Some(what) = charged.and_then(Excess::describe) {
+                    scheduler.record_excess(&request, &what);
+                }
+                self.idle[endpoint].retain(|idle| *idle != number);
+                self.close(number);
+            }
+            ReadOutcome::Response { response, keep_alive, excess } => {
                 let now = clock.now();
                 self.in_flight -= 1;
                 let keep_alive = keep_alive && !scheduler.is_reset(&request);
-                let outcome = RequestOutcome::Response { status, retry_after, body: &body };
+                let received = ReceivedResponse {
+                    status: response.status,
+                    body: &response.body,
+                    encoding: response.encoding,
+                    excess: excess.and_then(Excess::describe),
+                };
+                let outcome = RequestOutcome::Response { response: received, retry_after: response.retry_after };
                 let next = scheduler.resolve(request, &outcome, sent, now);
+                if let Some(connection) = &mut self.connections[number] {
+                    connection.was_good = scheduler.last_was_good();
+                }
                 self.release(number, keep_alive, resumed, now);
                 if let Some(next) = next {
                     self.waiting.push_back(next);

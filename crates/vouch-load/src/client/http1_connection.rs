@@ -1,14 +1,12 @@
 //! One HTTP/1.1 connection, plain or TLS, with at most one request in flight.
 
-use super::response::{self, Parsed};
+use super::response::{self, Excess, Parsed, Response};
 use crate::endpoints::Endpoint;
 use crate::failure::Failure;
 use crate::scheduler::InFlight;
 use mio::net::TcpStream;
-use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, HandshakeKind};
 
@@ -27,6 +25,8 @@ pub struct Http1Connection {
     pub endpoint: usize,
     pub state: ConnectionState,
     pub request: InFlight,
+    /// The response to it was good.
+    pub was_good: bool,
     /// When the request was sent, in nanoseconds of the worker's clock.
     pub sent: u64,
     /// Counts the requests, so that deadlines of earlier requests are ignored.
@@ -42,13 +42,14 @@ pub struct Http1Connection {
 pub enum ReadOutcome<'a> {
     /// A complete response. `keep_alive`: the connection can be reused.
     Response {
-        status: u16,
-        retry_after: Option<Duration>,
-        body: Cow<'a, [u8]>,
+        response: Response<'a>,
         keep_alive: bool,
+        excess: Option<Excess>,
     },
     Pending,
     Failed(Failure, String),
+    /// Bytes after the last response, while no request is in flight. The connection cannot be reused.
+    Excess(Excess),
 }
 
 impl Http1Connection {
@@ -73,6 +74,7 @@ impl Http1Connection {
             endpoint: number,
             state: ConnectionState::Connecting,
             request: InFlight::NONE,
+            was_good: false,
             sent: 0,
             generation: 0,
             unsent: Vec::new(),
@@ -154,6 +156,9 @@ impl Http1Connection {
     /// parsed in it without a copy. `closed`: the server has closed its side, and no further event will follow.
     pub fn read_response<'a>(&'a mut self, scratch: &'a mut [u8], closed: bool) -> ReadOutcome<'a> {
         let mut filled = 0;
+        if self.state != ConnectionState::Waiting {
+            self.partial.clear();
+        }
         loop {
             let buffer = &mut scratch[filled..];
             let all = buffer.len();
@@ -174,7 +179,7 @@ impl Http1Connection {
                         filled = 0;
                     }
                     if self.partial.len() > 2 * response::MAX_BYTES {
-                        return ReadOutcome::Failed(Failure::NotHttp, "the response is too long".into());
+                        return ReadOutcome::Failed(Failure::TooLarge, response::TOO_LONG.into());
                     }
                 }
                 Err(error) if would_block(&error) => break,
@@ -188,12 +193,11 @@ impl Http1Connection {
             }
         }
         if self.state != ConnectionState::Waiting {
-            // Unexpected bytes or the end of the stream: the connection cannot be reused.
-            let quiet = filled == 0 && !self.eof;
-            return if quiet {
-                ReadOutcome::Pending
-            } else {
-                ReadOutcome::Failed(Failure::ConnectionLost, String::new())
+            let bytes: &[u8] = if self.partial.is_empty() { &scratch[..filled] } else { &self.partial };
+            return match (bytes.is_empty(), self.eof) {
+                (false, _) => ReadOutcome::Excess(response::excess(bytes)),
+                (true, true) => ReadOutcome::Failed(Failure::ConnectionLost, String::new()),
+                (true, false) => ReadOutcome::Pending,
             };
         }
         if filled == 0 && self.partial.is_empty() && !self.eof {
@@ -206,11 +210,11 @@ impl Http1Connection {
                     self.partial.extend_from_slice(bytes);
                     ReadOutcome::Pending
                 }
-                parsed => read_outcome(parsed, filled, self.eof),
+                parsed => read_outcome(parsed, bytes, self.eof),
             };
         }
         self.partial.extend_from_slice(&scratch[..filled]);
-        read_outcome(response::parse(&self.partial, self.eof), self.partial.len(), self.eof)
+        read_outcome(response::parse(&self.partial, self.eof), &self.partial, self.eof)
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -240,15 +244,16 @@ impl Http1Connection {
     }
 }
 
-fn read_outcome(parsed: Parsed<'_>, completions: usize, eof: bool) -> ReadOutcome<'_> {
+/// The outcome of `bytes`, all that was received since the request.
+fn read_outcome<'a>(parsed: Parsed<'a>, bytes: &'a [u8], eof: bool) -> ReadOutcome<'a> {
     match parsed {
-        // Bytes after the response are an unexpected second response.
         Parsed::Complete(response) => {
-            let keep_alive = response.keep_alive && !eof && response.consumed == completions;
-            let response::Response { status, retry_after, body, .. } = response;
-            ReadOutcome::Response { status, retry_after, body, keep_alive }
+            // On a connection that ends with the response, nobody takes further bytes for a response.
+            let rest = bytes.get(response.consumed..).filter(|rest| response.keep_alive && !rest.is_empty());
+            let keep_alive = response.keep_alive && !eof && rest.is_none();
+            ReadOutcome::Response { excess: rest.map(response::excess), keep_alive, response }
         }
-        Parsed::Invalid(what) => ReadOutcome::Failed(Failure::NotHttp, what.into()),
+        Parsed::Invalid(failure, what) => ReadOutcome::Failed(failure, what.into()),
         Parsed::Partial if eof => {
             ReadOutcome::Failed(Failure::ConnectionLost, "the server closed the connection".into())
         }

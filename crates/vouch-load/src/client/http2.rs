@@ -2,9 +2,11 @@
 //! without TLS.
 
 use super::ClientOptions;
-use super::http2_connection::{Http2Connection, Http2Response, SendError, to_hyper_request};
+use super::http2_connection::{Http2Connection, Http2Response, NotProcessed, SendError, to_hyper_request};
+use super::response::content_encoding;
 use super::timed_executor::TimedExecutor;
 use super::worker_clock::WorkerClock;
+use crate::check::ReceivedResponse;
 use crate::endpoints::Endpoint;
 use crate::failure::Failure;
 use crate::request_template::RequestBuffer;
@@ -128,15 +130,25 @@ impl Http2Client {
         let now = clock.now();
         self.in_flight -= 1;
         let outcome = match &result {
-            Err(SendError::NotProcessed(_)) if attempts < MAX_ATTEMPTS => {
-                scheduler.record.resent += 1;
+            Err(SendError::NotProcessed(why, _)) if attempts < MAX_ATTEMPTS => {
+                match why {
+                    NotProcessed::StreamRefused => scheduler.record.refused_streams += 1,
+                    NotProcessed::ConnectionClosed => scheduler.record.resent += 1,
+                }
                 return self.send(request, attempts + 1, scheduler, clock, completed);
             }
-            Ok(Http2Response { status, retry_after, body }) => {
-                RequestOutcome::Response { status: *status, retry_after: *retry_after, body }
+            Ok(Http2Response { status, retry_after, encoding, body }) => {
+                let encoding = encoding.as_ref().and_then(|value| content_encoding(value.as_bytes()));
+                let response = ReceivedResponse { status: *status, body, encoding, excess: None };
+                RequestOutcome::Response { response, retry_after: *retry_after }
             }
             Err(SendError::Failed(failure, what)) => RequestOutcome::Failed(*failure, what),
-            Err(SendError::NotProcessed(what)) => RequestOutcome::Failed(Failure::ConnectionLost, what),
+            Err(SendError::NotProcessed(NotProcessed::StreamRefused, what)) => {
+                RequestOutcome::Failed(Failure::StreamRefused, what)
+            }
+            Err(SendError::NotProcessed(NotProcessed::ConnectionClosed, what)) => {
+                RequestOutcome::Failed(Failure::ConnectionLost, what)
+            }
         };
         if self.blocked {
             self.free_since = now;

@@ -2,13 +2,15 @@
 
 use super::ClientOptions;
 use super::http1_connection::connect_error;
+use super::response::{MAX_BYTES, TOO_LONG};
 use super::timed_executor::TimedExecutor;
 use crate::endpoints::Endpoint;
 use crate::failure::Failure;
 use crate::request_template::RequestBuffer;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
-use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper::header::HeaderValue;
 use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use std::cell::Cell;
@@ -38,6 +40,8 @@ pub struct Http2Response {
     pub status: u16,
     /// Of a refusal with status 429 or 503: when to come back.
     pub retry_after: Option<Duration>,
+    /// The value of `Content-Encoding`.
+    pub encoding: Option<HeaderValue>,
     pub body: Bytes,
 }
 
@@ -45,7 +49,16 @@ pub struct Http2Response {
 pub enum SendError {
     Failed(Failure, String),
     /// The server has not processed the request, so it may be retried whatever its method (RFC 9113 section 8.7).
-    NotProcessed(String),
+    NotProcessed(NotProcessed, String),
+}
+
+/// Why the server has not processed a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotProcessed {
+    /// It refused the stream.
+    StreamRefused,
+    /// It closed the connection before.
+    ConnectionClosed,
 }
 
 impl From<(Failure, String)> for SendError {
@@ -69,22 +82,31 @@ impl Http2Connection {
         executor: &TimedExecutor,
     ) -> Result<Http2Response, SendError> {
         let mut sender = self.sender(endpoint, options, executor).await?;
-        sender.ready().await.map_err(|error| SendError::NotProcessed(with_source(&error)))?;
+        sender
+            .ready()
+            .await
+            .map_err(|error| SendError::NotProcessed(NotProcessed::ConnectionClosed, with_source(&error)))?;
         let response = sender.try_send_request(request).await.map_err(|mut error| {
             let not_sent = error.take_message().is_some();
-            match error.into_error() {
-                error if not_sent || was_not_processed(&error) => SendError::NotProcessed(with_source(&error)),
-                error if error.is_parse() => SendError::Failed(Failure::NotHttp, with_source(&error)),
-                error => SendError::Failed(Failure::ConnectionLost, with_source(&error)),
+            let error = error.into_error();
+            match not_processed(&error) {
+                Some(why) => SendError::NotProcessed(why, with_source(&error)),
+                None if not_sent => SendError::NotProcessed(NotProcessed::ConnectionClosed, with_source(&error)),
+                None => SendError::Failed(failure_of(&error), with_source(&error)),
             }
         })?;
         self.last_activity.set(Some(Instant::now()));
         let status = response.status().as_u16();
         let retry_after = response.headers().get("retry-after").filter(|_| matches!(status, 429 | 503));
         let retry_after = retry_after.and_then(|value| super::response::retry_after(value.as_bytes()));
-        let body = Limited::new(response.into_body(), super::response::MAX_BYTES).collect().await;
-        let body = body.map_err(|error| SendError::Failed(Failure::ConnectionLost, error.to_string()))?;
-        Ok(Http2Response { status, retry_after, body: body.to_bytes() })
+        let encoding = response.headers().get("content-encoding").cloned();
+        let body = Limited::new(response.into_body(), MAX_BYTES).collect().await;
+        let body = body.map_err(|error| match error.downcast_ref::<hyper::Error>() {
+            None if error.is::<LengthLimitError>() => SendError::Failed(Failure::TooLarge, TOO_LONG.into()),
+            None => SendError::Failed(Failure::ConnectionLost, error.to_string()),
+            Some(error) => SendError::Failed(failure_of(error), with_source(error)),
+        })?;
+        Ok(Http2Response { status, retry_after, encoding, body: body.to_bytes() })
     }
 
     /// Drops the connection if it has received nothing since a request that timed out was sent: further requests would time
@@ -122,12 +144,28 @@ fn with_source(error: &hyper::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
+fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
+    error.source()?.downcast_ref()
+}
+
 /// Whether the server refused the stream, or shut the connection down gracefully without processing it.
-fn was_not_processed(error: &hyper::Error) -> bool {
-    let Some(error) = error.source().and_then(|source| source.downcast_ref::<h2::Error>()) else { return false };
-    let reason = error.reason();
-    error.is_reset() && error.is_remote() && reason == Some(h2::Reason::REFUSED_STREAM)
-        || error.is_go_away() && error.is_remote() && reason == Some(h2::Reason::NO_ERROR)
+fn not_processed(error: &hyper::Error) -> Option<NotProcessed> {
+    let error = h2_error(error).filter(|error| error.is_remote())?;
+    match error.reason()? {
+        h2::Reason::REFUSED_STREAM if error.is_reset() => Some(NotProcessed::StreamRefused),
+        h2::Reason::NO_ERROR if error.is_go_away() => Some(NotProcessed::ConnectionClosed),
+        _ => None,
+    }
+}
+
+/// The kind of an error of a request that the server may have processed.
+fn failure_of(error: &hyper::Error) -> Failure {
+    match h2_error(error) {
+        _ if error.is_parse() => Failure::NotHttp,
+        // Our side ended the stream or the connection: what came is not allowed.
+        Some(error) if error.is_library() => Failure::InvalidHttp,
+        _ => Failure::ConnectionLost,
+    }
 }
 
 async fn connect(
@@ -156,8 +194,9 @@ async fn http2_handshake<S>(stream: TokioIo<S>, executor: &TimedExecutor) -> Res
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + 'static,
 {
-    let (sender, connection) =
-        handshake(executor.clone(), stream).await.map_err(|error| (Failure::NotHttp, error.to_string()))?;
+    #[allow(clippy::cast_possible_truncation, reason = "1 MiB")]
+    let opened = Builder::new(executor.clone()).max_header_list_size(MAX_BYTES as u32).handshake(stream).await;
+    let (sender, connection) = opened.map_err(|error| (Failure::NotHttp, error.to_string()))?;
     // A connection error is reported by the requests on the connection.
     executor.execute(connection);
     Ok(sender)

@@ -12,7 +12,7 @@ mod worker_clock;
 
 pub use http1::Http1Client;
 pub use http2::Http2Client;
-pub use response::retry_after;
+pub use response::{MAX_BYTES, TOO_LONG, content_encoding, retry_after};
 pub use tls::{TlsError, config};
 pub use worker_clock::{WorkerClock, WorkerSecond, nanoseconds};
 

@@ -1,14 +1,15 @@
 //! Sends the calls of virtual users, measures their latency, and checks every response.
 
 use super::metrics::{CompletedCall, JourneyCall, JourneyMetrics};
-use crate::check::ResponseCheck;
-use crate::client::nanoseconds;
+use crate::check::{ReceivedResponse, ResponseCheck};
+use crate::client::{MAX_BYTES, TOO_LONG, content_encoding, nanoseconds};
 use crate::endpoints::{LoadCall, LoadTarget};
 use crate::failure::{Failure, WrongResponse};
 use crate::request_template::RequestBuffer;
 use crate::token_claims::TokenOrigin;
 use async_trait::async_trait;
 use hyper::HeaderMap;
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use parking_lot::Mutex;
 use std::error::Error;
 use std::io::ErrorKind;
@@ -19,9 +20,6 @@ use tokio_rustls::rustls::ClientConfig;
 use vouch_sim::reference::sdk::ports::{self, Host, NetworkError};
 use vouch_sim::wire::redact::Redactor;
 use vouch_spec::profile;
-
-/// The largest accepted response body, in bytes.
-const MAX_BYTES: usize = 1 << 20;
 
 /// The base URLs of the target, and the team's credential.
 pub struct BaseUrls {
@@ -101,6 +99,8 @@ pub fn client(load_target: &LoadTarget, tls: &ClientConfig, timeout: Duration) -
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .no_gzip()
+        // Without the header any encoding is acceptable, and the checks read bodies as they are.
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
         .tcp_nodelay(true);
     for endpoint in &load_target.endpoints {
         client = client.resolve(&endpoint.base.host, endpoint.address);
@@ -241,10 +241,13 @@ impl JourneyClient {
                 let mut totals = self.metrics.lock();
                 let totals = &mut *totals;
                 let installation_id = installation_id.unwrap_or(self.device);
-                let (status, body) = (response.status, &response.body);
                 // The journey of a wrong sample is not known; its call is.
                 let origin = TokenOrigin::default();
-                totals.checker.check(call, origin, installation_id, &mut totals.installations, status, body)
+                let encoding = response.headers.get(CONTENT_ENCODING);
+                let encoding = encoding.and_then(|value| content_encoding(value.as_bytes()));
+                let response =
+                    ReceivedResponse { status: response.status, body: &response.body, encoding, excess: None };
+                totals.checker.check(call, origin, installation_id, &mut totals.installations, &response)
             }
         }
     }
@@ -275,7 +278,7 @@ impl JourneyClient {
         while let Some(chunk) = response.chunk().await.map_err(|error| classify_error(&error))? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_BYTES {
-                return Err((Failure::NotHttp, ", the response is too long".to_owned()));
+                return Err((Failure::TooLarge, format!(": {TOO_LONG}")));
             }
         }
         Ok(Response { status, headers, body })
@@ -324,9 +327,30 @@ fn classify_error(error: &reqwest::Error) -> (Failure, String) {
                 return (failure, cause);
             }
         }
+        if let Some(failure) = inner.downcast_ref().and_then(http_failure) {
+            return (failure, format!(": {inner}"));
+        }
+        if let Some(error) = inner.downcast_ref::<h2::Error>()
+            && error.is_remote()
+            && error.reason() == Some(h2::Reason::REFUSED_STREAM)
+        {
+            return (Failure::StreamRefused, format!(": {error}"));
+        }
         source = inner.source();
     }
     (if error.is_connect() { Failure::Unreachable } else { Failure::ConnectionLost }, String::new())
+}
+
+/// The kind of an error in the response.
+fn http_failure(error: &hyper::Error) -> Option<Failure> {
+    match error {
+        error if error.is_parse_too_large() => Some(Failure::TooLarge),
+        error if error.is_parse_version_h2() || error.to_string().starts_with("invalid HTTP version") => {
+            Some(Failure::NotHttp)
+        }
+        error if error.is_parse() => Some(Failure::InvalidHttp),
+        _ => None,
+    }
 }
 
 /// The network of the SDK on a virtual user's device.

@@ -4,9 +4,10 @@
 use super::{ArrivalSource, InFlight, RequestOutcome, Scheduler};
 use crate::check::ResponseCheck;
 use crate::endpoints::LoadCall;
-use crate::failure::Failure;
+use crate::failure::{Failure, WrongResponse};
 use crate::faults::{Attempt, FaultKind, Injection, Waiting};
 use crate::installations::Tokens;
+use crate::measure::Series;
 use crate::token_claims::TokenOrigin;
 use crate::workload::OnComplete;
 use std::time::Duration;
@@ -73,14 +74,16 @@ impl Scheduler {
         let used_by = self.installations.get_mut(id).used_by.filter(|_| is_refresh);
         let before = hit.filter(|_| is_refresh).map(|_| self.installations.get_mut(id).tokens());
         let (check, retry_after) = match outcome {
-            RequestOutcome::Response { status, body, retry_after } => {
+            RequestOutcome::Response { response, retry_after } => {
                 let origin = TokenOrigin { workload: request.workload, step: request.step };
-                (self.checker.check(call, origin, id, &mut self.installations, *status, body), *retry_after)
+                (self.checker.check(call, origin, id, &mut self.installations, response), *retry_after)
             }
             RequestOutcome::Failed(failure, example) => (Err((*failure, (*example).to_owned())), None),
         };
+        self.last_was_good = check.is_ok();
         if let Some(tracer) = &mut self.tracer {
-            let status = if let RequestOutcome::Response { status, .. } = outcome { Some(*status) } else { None };
+            let status =
+                if let RequestOutcome::Response { response, .. } = outcome { Some(response.status) } else { None };
             let failure = check.as_ref().err().map(|(failure, _)| failure.to_string());
             tracer.record(request.number(), call.name(), (sent, now), status, failure);
         }
@@ -174,6 +177,37 @@ impl Scheduler {
         }
     }
 
+    /// Whether a pause of a fault moved a call beyond the end of the load.
+    fn is_beyond(&self, request: &InFlight) -> bool {
+        request.attempt.shifted && request.intended >= self.window.end
+    }
+
+    fn is_measured(&self, request: &InFlight) -> bool {
+        request.intended >= self.window.start && !self.is_beyond(request)
+    }
+
+    /// Whether the outcome that was resolved last was good.
+    pub fn last_was_good(&self) -> bool {
+        self.last_was_good
+    }
+
+    /// Counts a good response as wrong because more came after it on its connection. `what`: what came.
+    pub fn record_excess(&mut self, request: &InFlight, what: &str) {
+        if self.call(request) == LoadCall::DeleteUser {
+            return;
+        }
+        let (measured, step) = (self.is_measured(request), usize::from(request.step));
+        let series = &mut self.record.series[usize::from(request.workload)];
+        if measured {
+            return Series::reclassify_call_as_wrong(series, step, WrongResponse::ExcessBytes, what);
+        }
+        for at in [0, 1 + step] {
+            if let Some(series) = series.get_mut(at) {
+                series.failed(Failure::Wrong(WrongResponse::ExcessBytes), 0, || what.to_owned());
+            }
+        }
+    }
+
     /// Reports an outcome to the users of a closed model.
     fn record_user(
         &mut self,
@@ -184,7 +218,7 @@ impl Scheduler {
         now: u64,
     ) {
         let ArrivalSource::Users(users) = &mut self.source else { return };
-        let bytes = if let RequestOutcome::Response { body, .. } = outcome { body.len() } else { 0 };
+        let bytes = if let RequestOutcome::Response { response, .. } = outcome { response.body.len() } else { 0 };
         let failure = check.as_ref().err().map(|(failure, _)| *failure);
         users.record((request.workload, request.step), failure, now.saturating_sub(request.due), bytes);
         if ends {

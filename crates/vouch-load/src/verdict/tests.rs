@@ -255,7 +255,7 @@ fn notes_report_what_was_not_checked() {
     noted.late_responses = 0;
     assert_eq!(evaluate(&load(&[]), &noted).notes.len(), 3);
     noted.resent = 5;
-    assert!(evaluate(&load(&[]), &noted).notes[3].contains("5 requests were retried"));
+    assert!(evaluate(&load(&[]), &noted).notes[3].contains("5 requests were sent again"));
     (noted.opaque_tokens, noted.resent) = (0, 0);
     assert!(evaluate(&load(&[]), &noted).notes[0].contains("no claim"));
     // Without good responses that contain access tokens there is nothing to check.

@@ -4,7 +4,7 @@ use super::http_client::{BodyError, client, read_body};
 use super::recording_proxy::{Upstream, WireResponse};
 use super::transcript::{Link, WireRequest};
 use async_trait::async_trait;
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use hyper::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use hyper::{HeaderMap, StatusCode};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ impl ForwardingUpstream {
     pub async fn forward(&self, request: WireRequest) -> Option<WireResponse> {
         let mut headers = request.headers;
         strip(&mut headers);
+        // The transcript holds bodies as they are. A client that asks for gzip takes a plain body too.
+        headers.remove(ACCEPT_ENCODING);
         let url = format!("{}{}", self.base, request.path);
         let sent = self.client.request(request.method, url).headers(headers).body(request.body).send().await;
         let response = sent.ok()?;
@@ -87,6 +89,37 @@ mod tests {
             }
         });
         format!("http://{address}")
+    }
+
+    /// A server whose every answer is the head of its request.
+    async fn echo() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = vec![0; 64 * 1024];
+                let length = stream.read(&mut request).await.unwrap_or_default();
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                let _ = stream.write_all(head.as_bytes()).await;
+                let _ = stream.write_all(&request[..length]).await;
+            }
+        });
+        format!("http://{address}")
+    }
+
+    #[tokio::test]
+    async fn no_encoding_is_asked_for_whatever_the_client_takes() {
+        let upstream = ForwardingUpstream::new(echo().await, Duration::from_secs(5)).expect("a client");
+        for asked in [None, Some("gzip, br")] {
+            let mut headers = HeaderMap::new();
+            headers.extend(asked.map(|value| (ACCEPT_ENCODING, value.parse().expect("a value"))));
+            let (method, body) = (hyper::Method::GET, hyper::body::Bytes::new());
+            let request = WireRequest { method, path: "/x".into(), headers, body };
+            let answer = upstream.forward(request).await.expect("an answer");
+            let head = String::from_utf8_lossy(&answer.body).to_lowercase();
+            assert_eq!(head.matches("accept-encoding").count(), 1, "{head}");
+            assert!(head.contains("accept-encoding: identity"), "{head}");
+        }
     }
 
     #[tokio::test]

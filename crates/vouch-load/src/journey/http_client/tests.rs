@@ -121,7 +121,49 @@ async fn an_answer_without_end_is_cut_off() {
     Mock::given(method("POST")).respond_with(long).mount(&server).await;
     let client = client_of(&server.uri(), Duration::from_secs(20));
     assert!(client.call(LoadCall::Refresh, client.device).await.is_none());
-    assert!(matches!(only(&client).check, Err((Failure::NotHttp, _))));
+    assert!(matches!(only(&client).check, Err((Failure::TooLarge, _))));
+}
+
+#[tokio::test]
+async fn an_encoding_is_not_asked_for_and_named_if_it_comes() {
+    let server = MockServer::start().await;
+    let encoded =
+        ResponseTemplate::new(200).insert_header("content-encoding", "gzip").set_body_bytes(b"\x1f\x8b".to_vec());
+    Mock::given(header("accept-encoding", "identity")).respond_with(encoded).expect(2).mount(&server).await;
+    let client = client_of(&server.uri(), Duration::from_secs(5));
+    let request = client.load_target.profile.request(
+        profile::IdpCall::Refresh,
+        &profile::RequestValues { token: "", public_key: "", tenant: "", refresh_token: "old" },
+    );
+    client.call(LoadCall::Refresh, client.device).await;
+    let templated = only(&client).check;
+    client.token_request(profile::IdpCall::Refresh, client.device, request).await;
+    for check in [templated, only(&client).check] {
+        let Err((Failure::Wrong(WrongResponse::Encoded), what)) = check else { panic!("{check:?}") };
+        assert!(what.contains("is encoded with gzip, which was not asked for"), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_cannot_be_read_is_reported_as_what_it_is() {
+    for (answer, expected) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}".to_owned(), Failure::InvalidHttp),
+        (format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(120)), Failure::TooLarge),
+        ("SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned(), Failure::NotHttp),
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut request = [0; 8192];
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut request).await;
+            let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, answer.as_bytes()).await;
+        });
+        let client = client_of(&format!("http://{address}"), Duration::from_secs(5));
+        assert!(client.call(LoadCall::Refresh, client.device).await.is_none());
+        let check = only(&client).check;
+        assert!(matches!(&check, Err((failure, _)) if *failure == expected), "{expected}: {check:?}");
+    }
 }
 
 #[tokio::test]
