@@ -9,6 +9,7 @@ use super::measure::Series;
 use super::plan::Load;
 use super::round::Round;
 use super::system::{Observer, SystemUsage};
+use super::threshold::short;
 use super::verdict::{Evaluation, LoadVerdict, evaluate};
 use super::workers::{LoadError, ProgressEvent, Workers};
 use std::collections::BTreeMap;
@@ -153,7 +154,7 @@ fn sample(round: &Round, cpu_per_response: Option<f64>) -> RoundSample {
 pub struct RateTrial {
     pub rate: f64,
     pub round: Round,
-    pub verdict: LoadVerdict,
+    pub evaluation: Evaluation,
     /// The rate of good responses was lower than the arrival rate.
     pub fell_behind: bool,
     /// What the system under test used meanwhile, where that could be read.
@@ -162,7 +163,28 @@ pub struct RateTrial {
 
 impl RateTrial {
     pub fn has_passed(&self) -> bool {
-        self.verdict == LoadVerdict::Passed && !self.fell_behind
+        self.evaluation.verdict == LoadVerdict::Passed && !self.fell_behind
+    }
+
+    /// Why it has not passed: the thresholds that failed, the rate of good responses if that fell behind, the commonest failure of
+    /// its requests, and the limits of the generator. Empty if it has passed.
+    pub fn reasons(&self) -> Vec<String> {
+        if self.has_passed() {
+            return vec![];
+        }
+        let failed = self.evaluation.thresholds.iter().filter(|result| !result.passed);
+        let mut reasons: Vec<_> = failed.map(|result| format!("{}: {}", result.threshold, result.measured())).collect();
+        if self.fell_behind {
+            let good = self.round.total.figures(self.round.seconds()).rate;
+            reasons.push(format!("{}/s good responses to {}/s arrivals", short(good), short(self.rate)));
+        }
+        if let Some((failure, failed)) = self.round.total.failures.iter().max_by_key(|(_, failed)| failed.count) {
+            let example = Some(&failed.example).filter(|example| !example.is_empty());
+            let example = example.map_or_else(String::new, |example| format!(" ({example})"));
+            reasons.push(format!("{} × {failure}{example}", failed.count));
+        }
+        reasons.extend(self.evaluation.generator_limits.iter().cloned());
+        reasons
     }
 }
 
@@ -179,12 +201,16 @@ pub fn find_max_rate(
         let arrivals = Arrivals::Constant(rate);
         let times = (load.duration, load.warm_up);
         let (round, usage) = observer.round(workers, &arrivals, times, stop, &mut |_| {})?;
-        let verdict = evaluate(&Load { arrivals, ..load.clone() }, &round).verdict;
+        // What was cut off says nothing of its rate.
+        if round.interrupted {
+            break;
+        }
+        let evaluation = evaluate(&Load { arrivals, ..load.clone() }, &round);
         // Beyond the capacity of server or generator the backlog grows: such a rate does not count as passed.
         // A rate is counted in whole responses.
         let least = (1.0 - MAX_SHORTFALL) * rate - 1.0 / round.seconds().max(1e-9);
         let fell_behind = round.total.figures(round.seconds()).rate < least;
-        let trial = RateTrial { rate, round, verdict, fell_behind, usage };
+        let trial = RateTrial { rate, round, evaluation, fell_behind, usage };
         search.record(rate, trial.has_passed());
         on_trial(&trial);
         all.push(trial);

@@ -61,7 +61,7 @@ const MAX_GAP: f64 = 1.025;
 const MAX_TRIALS: u32 = 48;
 
 impl MaxRateSearch {
-    /// A search that begins at `start` and ends at `max`.
+    /// A search from `start`, the lowest rate that is tried, up to `max`.
     pub fn new(start: f64, max: f64) -> Self {
         Self { start, max, probes: vec![], trials: 0 }
     }
@@ -82,9 +82,8 @@ impl MaxRateSearch {
             (None, None) => Some(self.start),
             (Some(passed), None) if passed.rate >= self.max => None,
             (Some(passed), None) => Some((passed.rate * 2.0).min(self.max)),
-            // The start failed: search below it.
-            (None, Some(failed)) if failed.rate < 1.0 => None,
-            (None, Some(failed)) => Some(failed.rate / 2.0),
+            // Nothing below the lower bound is tried.
+            (None, Some(_)) => None,
             (Some(passed), Some(failed)) if failed.rate / passed.rate <= MAX_GAP => None,
             (Some(passed), Some(failed)) => Some((passed.rate * failed.rate).sqrt()),
         };
@@ -147,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_capacity_is_found_and_each_end_is_probed_again() {
-        for capacity in [3.0, 99.0, 1234.0, 48_000.0] {
+        for capacity in [103.0, 1234.0, 48_000.0] {
             let search = search(100.0, 1e6, |rate| rate <= capacity);
             let (passed, failed) = (found(&search), search.lowest_failed().expect("a rate"));
             assert!(passed <= capacity && capacity < failed.rate && failed.rate <= passed * MAX_GAP, "{search:?}");
@@ -162,7 +161,8 @@ mod tests {
         assert!((found(&above) - 1000.0).abs() < 1e-9 && above.lowest_failed().is_none(), "{above:?}");
         assert_eq!((above.trials, above.is_confirmed()), (6, true));
         let nothing = search(100.0, 1000.0, |_| false);
-        assert!(nothing.highest_passed().is_none() && nothing.lowest_failed().is_some());
+        let lowest = RateProbes { rate: 100.0, passed: 0, failed: 3 };
+        assert_eq!((nothing.highest_passed(), nothing.probes.as_slice()), (None, [lowest].as_slice()));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use vouch_load::threshold::{short, time};
 use vouch_load::{Build, Load, LoadError, LoadVerdict, MaxRateSearch, RateProbes, RateTrial, find_max_rate};
 use vouch_runner::sut::SystemDescription;
 use vouch_runner::target_file::Target;
+use vouch_spec::text::OutsideText;
 
 /// What is known of the system under test in each probe.
 struct SystemContext {
@@ -80,17 +81,21 @@ pub async fn search_max_rate(
     };
     // Only the lowest failing rate says anything of the highest rate.
     let failing = search.lowest_failed().map(|probes| probes.rate);
-    let is_limited = |trial: &RateTrial| trial.verdict == LoadVerdict::Inconclusive && Some(trial.rate) == failing;
+    let is_limited =
+        |trial: &RateTrial| trial.evaluation.verdict == LoadVerdict::Inconclusive && Some(trial.rate) == failing;
     let limited = all.iter().any(is_limited);
     if written.is_ok() {
         let limit = "\n! at the lowest failing rate the load generator was the limit: the highest rate of the server may be higher";
         let limit = if limited { limit } else { "" };
         let system = highest_trial(&search, &all).map(|trial| format!("\n{}", context.line(trial))).unwrap_or_default();
-        written = writeln!(Out, "\n{}{system}{limit}", summary(&search));
+        let reasons = lowest_failing_trial(&search, &all).map(why).unwrap_or_default();
+        written = writeln!(Out, "\n{}{reasons}{system}{limit}", summary(&search, End::of(&interrupted)));
     }
     if let Some(path) = &args.json {
-        let report = json!({ "schema": 1, "target": name, "highest": search.highest_passed().map(|probes| probes.rate),
-            "lowestBroken": search.lowest_failed().map(|probes| probes.rate),
+        let report = json!({ "schema": 2, "target": name, "highest": search.highest_passed().map(|probes| probes.rate),
+            "lowestFailing": search.lowest_failed().map(|probes| probes.rate),
+            "reasons": lowest_failing_trial(&search, &all).map(RateTrial::reasons).unwrap_or_default(),
+            "interrupted": interrupted.load(Ordering::Relaxed),
             "confidence": confidence_json(&search), "limitedByGenerator": limited,
             "system": context.json(highest_trial(&search, &all)),
             "tried": all.iter().map(|trial| context.trial_json(trial)).collect::<Vec<_>>() });
@@ -111,6 +116,31 @@ fn highest_trial<'t>(search: &MaxRateSearch, all: &'t [RateTrial]) -> Option<&'t
     all.iter().rfind(|trial| trial.has_passed() && trial.rate.total_cmp(&rate).is_eq())
 }
 
+/// The last probe that failed at the lowest failing rate.
+fn lowest_failing_trial<'t>(search: &MaxRateSearch, all: &'t [RateTrial]) -> Option<&'t RateTrial> {
+    let rate = search.lowest_failed()?.rate;
+    all.iter().rfind(|trial| !trial.has_passed() && trial.rate.total_cmp(&rate).is_eq())
+}
+
+/// Why a probe failed, one reason a line.
+fn why(trial: &RateTrial) -> String {
+    let reasons = trial.reasons();
+    reasons.iter().map(|reason| format!("\n  at {}: {}", shown(trial.rate), OutsideText::line(reason))).collect()
+}
+
+/// How a search ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Finished,
+    Interrupted,
+}
+
+impl End {
+    fn of(interrupted: &AtomicBool) -> Self {
+        if interrupted.load(Ordering::Relaxed) { End::Interrupted } else { End::Finished }
+    }
+}
+
 fn write_head(name: &str, context: &SystemContext) -> io::Result<()> {
     writeln!(Out, "the highest rate to {name}\n")?;
     if context.is_measured {
@@ -124,8 +154,9 @@ fn write_head(name: &str, context: &SystemContext) -> io::Result<()> {
 #[allow(clippy::cast_precision_loss, reason = "shown rounded")]
 fn write_trial(trial: &RateTrial, context: &SystemContext) -> io::Result<()> {
     let figures = trial.round.total.figures(trial.round.seconds());
-    let at = |quantile: f64| time(trial.round.total.latency.value_at_quantile(quantile) as f64);
-    let verdict = match trial.verdict {
+    let latency = &trial.round.total.latency;
+    let at = |quantile: f64| or_dash((!latency.is_empty()).then(|| time(latency.value_at_quantile(quantile) as f64)));
+    let verdict = match trial.evaluation.verdict {
         LoadVerdict::Passed if trial.fell_behind => "fell behind",
         LoadVerdict::Passed => "passed",
         LoadVerdict::Failed => "failed",
@@ -180,8 +211,10 @@ impl SystemContext {
 
     fn trial_json(&self, trial: &RateTrial) -> Value {
         let figures = trial.round.total.figures(trial.round.seconds());
+        let latency = &trial.round.total.latency;
         json!({ "arrivals": trial.rate, "good": figures.rate, "errors": figures.errors,
-            "p99": trial.round.total.latency.value_at_quantile(0.99), "verdict": trial.verdict,
+            "p99": (!latency.is_empty()).then(|| latency.value_at_quantile(0.99)),
+            "verdict": trial.evaluation.verdict, "reasons": trial.reasons(),
             "system": trial.usage.as_ref().map(|_| self.figures(trial).json()),
             "busiestThread": trial.round.busiest_thread() })
     }
@@ -196,19 +229,26 @@ impl SystemContext {
 }
 
 /// The result of a search, and how sure it is.
-pub fn summary(search: &MaxRateSearch) -> String {
+fn summary(search: &MaxRateSearch, end: End) -> String {
     let (passed, failed) = (search.highest_passed(), search.lowest_failed());
     let rate = |probes: Option<&RateProbes>| probes.map_or_else(|| "none".into(), |probes| shown(probes.rate));
     let of =
         |probes: &RateProbes| format!("{} of {} probes passed at {}", probes.passed, probes.all(), shown(probes.rate));
     let ends: Vec<_> = passed.into_iter().chain(failed).map(of).collect();
-    let mut lines = format!("highest passing rate: {}; lowest failing rate: {}", rate(passed), rate(failed));
+    let mut lines = match (passed, failed) {
+        (None, Some(lowest)) => format!("the lowest rate tried fails: {}", shown(lowest.rate)),
+        _ => format!("highest passing rate: {}; lowest failing rate: {}", rate(passed), rate(failed)),
+    };
     if !ends.is_empty() {
         let between =
             interval_percent(search).map_or_else(String::new, |percent| format!("; the two differ by {percent:.1}%"));
         lines.push_str(&format!("\nconfidence: {}{between}", ends.join(", ")));
     }
-    if !search.is_confirmed() {
+    if end == End::Interrupted {
+        lines.push_str(
+            "\n! the search was interrupted: this is what it knew; the probe that was cut off does not count",
+        );
+    } else if !search.is_confirmed() {
         lines.push_str("\n! the probes do not agree: the server is not steady at these rates, or the search was cut short; use a longer --duration");
     }
     lines
@@ -243,11 +283,15 @@ mod tests {
 
     #[test]
     fn a_steady_server_has_a_result_with_its_probes() {
-        let text = summary(&search(|rate| rate <= 500.0));
+        let text = summary(&search(|rate| rate <= 500.0), End::Finished);
         assert!(text.contains("\nconfidence: 2 of 2 probes passed at 49"), "{text}");
         assert!(text.contains("0 of 3 probes passed at 50") && text.contains("the two differ by"), "{text}");
         assert!(!text.contains('!'), "{text}");
-        let text = summary(&search(|_| true));
+        let text = summary(&search(|_| false), End::Finished);
+        assert_eq!(text, "the lowest rate tried fails: 100/s\nconfidence: 0 of 3 probes passed at 100/s");
+        let text = summary(&MaxRateSearch::new(100.0, 1000.0), End::Interrupted);
+        assert!(text.contains("none; lowest failing rate: none\n! the search was interrupted"), "{text}");
+        let text = summary(&search(|_| true), End::Finished);
         assert!(text.contains("highest passing rate: 1000/s; lowest failing rate: none\nconfidence: 2 of 2"), "{text}");
         assert_eq!(confidence_json(&search(|rate| rate <= 500.0))["failed"]["failed"], 3);
     }
@@ -255,10 +299,13 @@ mod tests {
     #[test]
     fn probes_that_do_not_agree_are_reported() {
         let mut number = 0;
-        let text = summary(&search(|rate| {
-            number += 1;
-            rate < 300.0 || rate < 600.0 && number % 2 == 0
-        }));
+        let text = summary(
+            &search(|rate| {
+                number += 1;
+                rate < 300.0 || rate < 600.0 && number % 2 == 0
+            }),
+            End::Finished,
+        );
         assert!(text.contains("! the probes do not agree"), "{text}");
     }
 }
