@@ -166,6 +166,28 @@ fn installations_wait_as_long_as_the_server_asks() {
     }
 }
 
+#[test]
+fn calls_that_wait_beyond_the_end_are_counted_and_do_not_mean_that_the_server_fell_behind() {
+    for (header, part, good) in [
+        ("retry-after: 60\r\n", "0 gave up; 20 waited for their next attempt when the load ended", 80),
+        ("retry-after: 2\r\n", "After failures of the server 20 calls were made again, and 0 gave up; it", 100),
+    ] {
+        let vendor = refusing_vendor("503 Busy", header, "{}");
+        let (folder, path) = cloud_at(&vendor, &vendor);
+        let (file, json) = (folder.path().join("load.yaml"), folder.path().join("report.json"));
+        let text =
+            "arrivals: 100/s\ninstallations: 300\nusers: 1\nduration: 1s\nretries: 3\nthresholds: [errors<50%]\n";
+        std::fs::write(&file, text).expect("written");
+        let mut command = vouch();
+        command.args(["load", "--progress", "off", "--target"]).arg(path).arg(file).arg("--json").arg(&json);
+        let out = stdout(&command.assert());
+        assert!(out.contains(part) && !out.contains("fell behind"), "{out}");
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).expect("a report")).expect("JSON");
+        assert_eq!(report["all"]["good"], good, "{report}");
+        assert!(report["all"]["rate"].as_f64().is_some_and(|rate| (60.0..81.0).contains(&rate)), "{report}");
+    }
+}
+
 /// The preset of an outage, in a few seconds.
 fn short_outage() -> tempfile::TempDir {
     let preset = stdout(&vouch().args(["load", "--preset", "outage-return", "--print-preset"]).assert().success());
@@ -246,6 +268,9 @@ fn a_load_whose_faults_cannot_happen_is_refused() {
         (&["--baseline", "old.toml"], "ends at 1s, and each round of the comparison lasts 500ms"),
     ] {
         let out = vouch().arg("load").arg(&file).arg("--target").arg(cloud.target()).args(more).assert().code(2);
-        assert!(super::stderr(&out).contains(part), "{more:?}: {}", super::stderr(&out));
+        let err = super::stderr(&out);
+        // A message at a place of the file is wrapped.
+        let words: Vec<_> = err.split_whitespace().filter(|word| *word != "│").collect();
+        assert!(words.join(" ").contains(part), "{more:?}: {err}");
     }
 }

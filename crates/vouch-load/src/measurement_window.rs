@@ -24,6 +24,10 @@ pub struct Completions {
     #[serde(with = "histogram")]
     #[schemars(with = "histogram::Histogram")]
     late: Latencies,
+    /// Responses to calls that failed and were made again after the end of the window, as `Retry-After` or a backoff asked. They
+    /// are good, but no throughput of the window, and do not mean that the server fell behind.
+    #[serde(default)]
+    late_retries: u64,
 }
 
 /// A response is late if it arrives more than this plus the shortest latency after the end, in nanoseconds.
@@ -35,7 +39,7 @@ const STRAGGLER_DIVISOR: u64 = 1000;
 
 impl Default for Completions {
     fn default() -> Self {
-        Self { within: 0, first: u64::MAX, late: latencies(2) }
+        Self { within: 0, first: u64::MAX, late: latencies(2), late_retries: 0 }
     }
 }
 
@@ -50,8 +54,19 @@ impl Completions {
         }
     }
 
+    /// Records a good response to a call that was made again after the end of the window.
+    pub fn record_late_retry(&mut self) {
+        self.late_retries += 1;
+    }
+
+    /// The number of good responses to calls that were made again after the end of the window.
+    pub fn late_retries(&self) -> u64 {
+        self.late_retries
+    }
+
     pub fn merge(&mut self, other: &Completions) {
         self.within += other.within;
+        self.late_retries += other.late_retries;
         self.first = self.first.min(other.first);
         // Both have the same bounds, so the addition cannot fail.
         let _ = self.late.add(&other.late);

@@ -247,6 +247,7 @@ impl OtlpExporter {
         };
         add("vouch.load.retries", retries.retries, &[]);
         add("vouch.load.given_up_calls", retries.gave_up, &[]);
+        add("vouch.load.unfinished_calls", retries.unfinished, &[]);
         let without = retries.refusals.saturating_sub(retries.with_retry_after);
         for (has, count) in [(true, retries.with_retry_after), (false, without)] {
             add("vouch.load.refusals", count, &[KeyValue::new("retry_after", has)]);

@@ -257,7 +257,12 @@ impl RoundBuilder {
     }
 
     /// Sets the rate of a series where it is not its good responses over the measured time.
+    #[allow(clippy::cast_precision_loss, reason = "counts and nanoseconds far below 2^53")]
     fn rate(&self, series: &mut Series, window: &MeasurementWindow) {
+        let (retries, seconds) = (series.completions.late_retries(), (window.end - window.start) as f64 / 1e9);
+        if retries > 0 && seconds > 0.0 {
+            series.rate = Some(series.good.saturating_sub(retries) as f64 / seconds);
+        }
         if self.max || series.completions.late_count(series.good, series.latency.min(), window) > 0 {
             series.rate = Some(series.completions.rate(series.latency.min(), window));
         }

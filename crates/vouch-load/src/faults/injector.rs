@@ -154,14 +154,17 @@ impl FaultInjector {
         self.end = 0;
         let give_up = |Reverse(entry): Reverse<Entry>| match entry.waiting {
             Waiting::Retry(request, fault) => {
-                let retries = match fault {
+                let (retries, unfinished) = match fault {
                     Some(fault) => {
                         let outcome = &mut self.report.faults[usize::from(fault)];
-                        outcome.unfinished += 1;
-                        &mut outcome.retries
+                        (&mut outcome.retries, &mut outcome.unfinished)
                     }
-                    None => &mut self.report.retries.retries,
+                    None => {
+                        let outcome = &mut self.report.retries;
+                        (&mut outcome.retries, &mut outcome.unfinished)
+                    }
                 };
+                *unfinished += 1;
                 *retries = retries.saturating_sub(1);
                 request
             }
@@ -299,7 +302,8 @@ mod tests {
         assert_eq!(given_up, [1, 5]);
         let outcome = &injector.report.faults[0];
         assert_eq!((injector.next_due(), outcome.unfinished, outcome.retries), (None, 1, 2));
-        assert_eq!(injector.report.retries.retries, 8, "what the server failed is counted there");
+        let retries = &injector.report.retries;
+        assert_eq!((retries.retries, retries.unfinished), (8, 1), "what the server failed is counted there");
         assert!(!injector.wait_until(5, Waiting::Retry(request(6), None)), "a stopped load sends nothing more");
     }
 }

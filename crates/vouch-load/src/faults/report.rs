@@ -74,6 +74,8 @@ pub struct RetryOutcome {
     pub retries: u64,
     /// Calls that failed in every attempt.
     pub gave_up: u64,
+    /// Calls that waited for their next attempt when the load ended.
+    pub unfinished: u64,
     /// Answers of the server with status 429 or 503.
     pub refusals: u64,
     /// Of these: with `Retry-After`. The installation waited as long.
@@ -147,6 +149,7 @@ impl FaultReport {
         let (into, from) = (&mut self.retries, &other.retries);
         into.retries += from.retries;
         into.gave_up += from.gave_up;
+        into.unfinished += from.unfinished;
         into.refusals += from.refusals;
         into.with_retry_after += from.with_retry_after;
         into.longest_retry_after = into.longest_retry_after.max(from.longest_retry_after);

@@ -84,13 +84,15 @@ fn write_figures<T>(writer: &mut MetricsWriter, figures: &[Figure<T>], faults: &
 
 /// What installations did about failures of the server.
 fn retry_metrics(writer: &mut MetricsWriter, outcome: &RetryOutcome) {
-    let RetryOutcome { retries, gave_up, refusals, with_retry_after, longest_retry_after } = outcome;
+    let RetryOutcome { retries, gave_up, unfinished, refusals, with_retry_after, longest_retry_after } = outcome;
     let mut count = |family: &str, help: &str, samples: &[(&[(&str, &str)], u64)]| {
         writer.family(family, MetricType::Counter, help);
         samples.iter().for_each(|(labels, count)| writer.count(&format!("{family}_total"), labels, *count));
     };
     count("vouch_load_retries", "Calls that were made again after a failure of the server.", &[(&[], *retries)]);
     count("vouch_load_given_up_calls", "Calls that failed at the server in every attempt.", &[(&[], *gave_up)]);
+    let help = "Calls that failed at the server and waited for their next attempt when the load ended.";
+    count("vouch_load_unfinished_calls", help, &[(&[], *unfinished)]);
     let without = refusals.saturating_sub(*with_retry_after);
     count(
         "vouch_load_refusals",
@@ -149,6 +151,7 @@ mod tests {
         }
         let all = |name: &str, labels: &[(&str, &str)]| value_of(&metrics, &format!("vouch_load_{name}"), labels);
         assert_eq!([all("retries_total", &[]), all("given_up_calls_total", &[])], [Some(9.0), Some(1.0)]);
+        assert_eq!(all("unfinished_calls_total", &[]), Some(5.0));
         let refusals = |has| all("refusals_total", &[("retry_after", has)]);
         assert_eq!([refusals("true"), refusals("false")], [Some(6.0), Some(2.0)]);
         assert_eq!(all("longest_retry_after_seconds", &[]), Some(2.0));

@@ -113,8 +113,9 @@ fn recovery(recovery: Recovery) -> [String; 2] {
 
 /// What installations did about failures of the server; `None` if there is nothing to say.
 fn retries(report: &FaultReport) -> Option<String> {
-    let RetryOutcome { retries, gave_up, refusals, with_retry_after, longest_retry_after } = &report.retries;
-    if *retries == 0 && *gave_up == 0 && *refusals == 0 {
+    let RetryOutcome { retries, gave_up, unfinished, refusals, with_retry_after, longest_retry_after } =
+        &report.retries;
+    if [retries, gave_up, unfinished, refusals].iter().all(|count| **count == 0) {
         let outage = report.faults.iter().any(|fault| fault.outage && fault.recovered > 0);
         return outage.then(|| "The server refused no call with 429 or 503: it had no need of Retry-After.".into());
     }
@@ -126,7 +127,13 @@ fn retries(report: &FaultReport) -> Option<String> {
             show(*longest_retry_after)
         ),
     };
-    Some(format!("After failures of the server {retries} calls were made again, and {gave_up} gave up{honoured}."))
+    let waited = match unfinished {
+        0 => String::new(),
+        _ => format!("; {unfinished} waited for their next attempt when the load ended, and have no answer"),
+    };
+    Some(format!(
+        "After failures of the server {retries} calls were made again, and {gave_up} gave up{waited}{honoured}."
+    ))
 }
 
 #[cfg(test)]
@@ -159,7 +166,8 @@ mod tests {
             "    → then at most 100 calls a second (100 before the outage), p99 of a second at most 10ms",
             "    → the server stood it: no failures, and p99 at most twice that before the outage",
             "",
-            "After failures of the server 9 calls were made again, and 1 gave up; it refused 8 calls with 429 or 503, 6 of \
+            "After failures of the server 9 calls were made again, and 1 gave up; 5 waited for their next attempt \
+             when the load ended, and have no answer; it refused 8 calls with 429 or 503, 6 of \
              them with Retry-After of at most 2s, and the installations waited as long.",
             "",
         ];

@@ -87,6 +87,7 @@ pub fn faulty() -> Round {
     let retries = RetryOutcome {
         retries: 9,
         gave_up: 1,
+        unfinished: 5,
         refusals: 8,
         with_retry_after: 6,
         longest_retry_after: Duration::from_secs(2),

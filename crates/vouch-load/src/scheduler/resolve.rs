@@ -155,9 +155,9 @@ impl Scheduler {
             self.record.second.record_check(check, latency);
         }
         let window = &self.window;
-        // Pauses of faults can move a call beyond the end of the load.
-        let beyond = request.attempt.shifted && request.intended >= window.end;
-        let measured = request.intended >= window.start && !beyond;
+        let (measured, beyond) = (self.is_measured(request), self.is_beyond(request));
+        // It was due only when the load was over: the server has not fallen behind.
+        let is_late_retry = request.attempt.number > 0 && request.attempt.ready >= window.end;
         let mut record_series = |at: usize, latency, service| {
             let series = &mut self.record.series[workload][at];
             // Wrong responses count in the warm-up too, and all failures after the end.
@@ -165,7 +165,10 @@ impl Scheduler {
                 series.record_check(check, latency, service);
             }
             if check.is_ok() {
-                series.completions.record(window, measured, now);
+                match measured && is_late_retry {
+                    true => series.completions.record_late_retry(),
+                    false => series.completions.record(window, measured, now),
+                }
             }
         };
         let service = now.saturating_sub(sent);
@@ -273,6 +276,7 @@ impl Scheduler {
         if injector.wait_until(next, Waiting::Retry(InFlight { attempt, ..request }, None)) {
             injector.report.retries.retries += 1;
         } else {
+            injector.report.retries.unfinished += 1;
             self.release_installation(&request, Some(failure));
         }
     }
