@@ -61,10 +61,15 @@ pub fn run(args: &Args) -> Done {
 
 /// Everything that `vouch load` would refuse about a load file.
 fn check_load(path: &std::path::Path, target: Option<&vouch_runner::target_file::Target>) -> Result<(), CliError> {
-    let file = super::load::read_file(path)?;
+    let source = super::load::read(path)?;
+    let file = super::load::parse(&source)?;
     let rotation = target.and_then(|target| target.profile.as_ref().and_then(|profile| target.rotation(profile)));
-    let load = file.resolve(&vouch_load::Overrides::default(), rotation);
-    load.map(|_| ()).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+    let overrides = vouch_load::Overrides::default();
+    let load = file.resolve(&overrides, rotation);
+    load.map(|_| ()).map_err(|error| match super::load::plan_error(&file, &source, &error, &overrides) {
+        CliError::Usage(error) => CliError::Usage(format!("{}: {error}", path.display())),
+        error => error,
+    })
 }
 
 /// The mistakes of all files, and the first error that is not about the content of a file.

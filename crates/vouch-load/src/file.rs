@@ -4,6 +4,7 @@ use super::arrivals::Arrivals;
 use super::endpoints::LoadCall;
 use super::faults::{DEFAULT_RETRIES, FaultEntry};
 use super::plan::{self, Load, PlanError, Protocol};
+use super::seed::Seed;
 use super::threshold::Threshold;
 use super::workload::Workload;
 use schemars::JsonSchema;
@@ -36,17 +37,17 @@ pub struct LoadFile {
     /// The part at the start of the run that is not measured. Default: none.
     pub warm_up: Option<Spanned<String>>,
     /// The number of signed-in installations. Default: 1000.
-    pub installations: Option<u32>,
+    pub installations: Option<Spanned<u32>>,
     /// The number of users, who share the installations. Default: as many as installations, at most 1000.
-    pub users: Option<u32>,
+    pub users: Option<Spanned<u32>>,
     /// The number of sign-in tokens that are issued before the run. Default: as many as the arrivals need.
-    pub tokens: Option<u32>,
+    pub tokens: Option<Spanned<u32>>,
     /// Pass criteria: `p99<50ms`, `errors<0.1%`, `refresh rate>=5000/s`.
     pub thresholds: Vec<Spanned<String>>,
     /// The maximum number of connections. Default: 64.
-    pub connections: Option<u32>,
+    pub connections: Option<Spanned<u32>>,
     /// The number of sending threads. Default: the number of cores less one.
-    pub threads: Option<u32>,
+    pub threads: Option<Spanned<u32>>,
     /// The timeout of one request. Default: 5s.
     pub timeout: Option<Spanned<String>>,
     pub environment: Option<Environment>,
@@ -63,9 +64,9 @@ pub struct LoadFile {
     pub faults: Vec<FaultEntry>,
     /// How many times an installation makes a call again that had no answer, or 429 or 5xx. Default: 2 in a load with faults,
     /// else none.
-    pub retries: Option<u32>,
+    pub retries: Option<Spanned<u32>>,
     /// Random seed. Default: 1.
-    pub seed: Option<u64>,
+    pub seed: Option<Seed>,
 }
 
 /// Options of the command line, which take precedence over the load file.
@@ -91,6 +92,18 @@ pub struct Overrides {
     pub unchecked: bool,
     /// The share of the arrivals whose calls are traced.
     pub trace_ratio: f64,
+}
+
+impl Overrides {
+    /// Rejects numbers that would mean the default.
+    fn check(&self) -> Result<(), PlanError> {
+        for (field, number) in [("connections", self.connections), ("users", self.users)] {
+            if number == Some(0) {
+                return Err(PlanError::OutOfRange { field, value: 0, min: 1, max: 10_000_000 });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The duration of a load that does not say.
@@ -143,6 +156,7 @@ impl LoadFile {
             }
         }
         self.check_times(decoder);
+        self.check_numbers(decoder);
         FaultEntry::check_all(&self.faults, decoder);
         if let Some(text) = self.prepare_rate.as_ref().filter(|text| rate(&text.value).is_none()) {
             decoder.wrong(text.span, format!("`{}` is not a rate", text.value), "write for example `50/s`");
@@ -219,6 +233,8 @@ impl LoadFile {
             (None, Some(text)) => text.value.parse()?,
             (None, None) => Arrivals::Constant(100.0),
         };
+        overrides.check()?;
+        let number = |number: &Option<Spanned<u32>>| number.as_ref().map(|number| number.value);
         let time = |text: &Option<Spanned<String>>| text.as_ref().and_then(|text| duration::parse(&text.value).ok());
         let or = |wish: Option<Duration>, text: &Option<Spanned<String>>, default: Duration| {
             wish.or_else(|| time(text)).unwrap_or(default)
@@ -229,13 +245,13 @@ impl LoadFile {
         }
         thresholds.extend(overrides.thresholds.iter().cloned());
         let cores = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
-        let threads = overrides.threads.or(self.threads).unwrap_or(cores.saturating_sub(1).clamp(1, 256));
-        let connections = overrides.connections.or(self.connections).unwrap_or(64).max(threads);
+        let threads = overrides.threads.or(number(&self.threads)).unwrap_or(cores.saturating_sub(1).clamp(1, 256));
+        let connections = overrides.connections.or(number(&self.connections)).unwrap_or(64).max(threads);
         let duration = or(overrides.duration, &self.duration, DEFAULT_DURATION);
         let max = arrivals == Arrivals::Max;
         let minimum = if max { connections.saturating_mul(2) } else { 1 };
-        let installations = overrides.installations.or(self.installations).unwrap_or(1000.max(minimum));
-        let users = overrides.users.or(self.users).unwrap_or(installations.min(1000)).max(1);
+        let installations = overrides.installations.or(number(&self.installations)).unwrap_or(1000.max(minimum));
+        let users = overrides.users.or(number(&self.users)).unwrap_or(installations.min(1000)).max(1);
         let mut load = Load {
             journeys: vec![],
             title: self.title.as_deref().map_or_else(
@@ -264,12 +280,12 @@ impl LoadFile {
             prepare_rate: self.prepare_rate.as_ref().and_then(|text| rate(&text.value)),
             protocol: overrides.protocol.or(self.protocol).unwrap_or_default(),
             faults: self.faults.iter().filter_map(FaultEntry::resolve).collect(),
-            retries: self.retries.unwrap_or(if self.faults.is_empty() { 0 } else { DEFAULT_RETRIES }),
+            retries: number(&self.retries).unwrap_or(if self.faults.is_empty() { 0 } else { DEFAULT_RETRIES }),
             trace_ratio: overrides.trace_ratio,
-            seed: overrides.seed.or(self.seed).unwrap_or(1),
+            seed: overrides.seed.or(self.seed.map(|seed| seed.0)).unwrap_or(1),
         };
         load.tokens =
-            overrides.tokens.or(self.tokens).unwrap_or_else(|| load.tokens_for(&load.arrivals, load.duration));
+            overrides.tokens.or(number(&self.tokens)).unwrap_or_else(|| load.tokens_for(&load.arrivals, load.duration));
         load.check()?;
         Ok(load)
     }

@@ -108,8 +108,8 @@ pub enum PlanError {
     Arrivals(#[from] ParseArrivalsError),
     #[error(transparent)]
     Threshold(#[from] ParseThresholdError),
-    #[error("the warm-up is as long as the run: nothing would be measured")]
-    OnlyWarmUp,
+    #[error("the warm-up takes {warm_up} of the {load} of the run: nothing would be measured")]
+    OnlyWarmUp { warm_up: humantime::FormattedDuration, load: humantime::FormattedDuration },
     #[error("`{arrivals}` sends nothing in {duration}")]
     NoArrivals { arrivals: Arrivals, duration: humantime::FormattedDuration },
     #[error("the spike ends at {spike}, after the end of the load at {load}; use a longer duration")]
@@ -150,10 +150,10 @@ pub enum PlanError {
 const MAX_CALLS: usize = 1_000;
 
 /// A number of a load: its name, its value, the least and the most that it may be.
-type Range = (&'static str, fn(&Load) -> u32, u32, u32);
+pub type Range = (&'static str, fn(&Load) -> u32, u32, u32);
 
 /// The ranges of the numbers of a load. An installation takes a kilobyte, a connection some more.
-const RANGES: [Range; 6] = [
+pub const RANGES: [Range; 6] = [
     ("threads", |load| load.threads, 1, 256),
     // How many this machine can open is checked against its limit on open files.
     ("connections", |load| load.connections, 1, 10_000_000),
@@ -301,7 +301,8 @@ impl Load {
             return Err(PlanError::TooLong);
         }
         if self.measured().is_zero() {
-            return Err(PlanError::OnlyWarmUp);
+            let [warm_up, load] = [self.warm_up, self.duration].map(humantime::format_duration);
+            return Err(PlanError::OnlyWarmUp { warm_up, load });
         }
         if self.arrivals.expected(self.duration) < 1.0 {
             let duration = humantime::format_duration(self.duration);

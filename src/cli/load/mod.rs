@@ -26,38 +26,42 @@ use std::sync::Arc;
 use vouch_load::record::{LoadContext, LoadRecord, LoadSettings};
 use vouch_load::report::ProgressDisplay;
 use vouch_load::system::{Observer, OnSample, SystemSample};
-use vouch_load::{Load, LoadError, LoadFile, ProgressEvent, evaluate};
+use vouch_load::{Load, LoadError, LoadFile, Overrides, PlanError, ProgressEvent, evaluate};
 use vouch_runner::report::print_stderr;
 use vouch_runner::sut::SystemDescription;
 use vouch_runner::target_file::Target;
 use vouch_spec::profile::Profile;
 use vouch_spec::text::{Diagnostics, Source};
 
-/// Reads and checks a load file.
-pub(super) fn read_file(path: &Path) -> Result<LoadFile, CliError> {
-    parse(&Source::read(path).map_err(|error| CliError::Usage(error.to_string()))?)
+pub(super) fn read(path: &Path) -> Result<Source, CliError> {
+    Source::read(path).map_err(|error| CliError::Usage(error.to_string()))
 }
 
-fn parse(source: &Source) -> Result<LoadFile, CliError> {
+/// An error of a load, at its place in the load file where it has one.
+pub(super) fn plan_error(file: &LoadFile, source: &Source, error: &PlanError, overrides: &Overrides) -> CliError {
+    match file.diagnostic(source, error, overrides) {
+        Some(problem) => CliError::Files(Diagnostics(vec![problem]).tidy()),
+        None => CliError::Usage(error.to_string()),
+    }
+}
+
+pub(super) fn parse(source: &Source) -> Result<LoadFile, CliError> {
     LoadFile::parse(source).map_err(|problems| CliError::Files(Diagnostics(problems).tidy()))
 }
 
 pub(in crate::cli) fn run(args: Args) -> Done {
-    let preset = args.preset.map(Preset::source);
-    if let Some(source) = preset.as_ref().filter(|_| args.print_preset) {
+    let source = args.preset.map(Preset::source);
+    if let Some(source) = source.as_ref().filter(|_| args.print_preset) {
         write!(Out, "{}", source.text())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let file = match (&args.file, &preset) {
-        (Some(path), _) => read_file(path)?,
-        (None, Some(source)) => parse(source)?,
-        (None, None) => LoadFile::default(),
-    };
+    let source = args.file.as_deref().map(read).transpose()?.or(source).unwrap_or_else(|| Source::new("load", "{}"));
+    let file = parse(&source)?;
     let target = target(args.target.as_deref())?;
     let profile = profile(args.profile.as_deref(), &target)?;
-    let load = file
-        .resolve(&args.overrides(), target.rotation(&profile))
-        .map_err(|error| CliError::Usage(error.to_string()))?;
+    let overrides = args.overrides();
+    let load = file.resolve(&overrides, target.rotation(&profile));
+    let load = load.map_err(|error| plan_error(&file, &source, &error, &overrides))?;
     refuse_faults_of_search(&args, &load)?;
     runtime()?.block_on(execute(args, load, target, profile))
 }

@@ -1,13 +1,14 @@
 //! Faults as load files write them.
 
 use super::{Fault, FaultKind, FaultedCall};
+use crate::plan::PlanError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use std::fmt;
 use std::time::Duration;
 use vouch_spec::duration;
-use vouch_spec::text::{Decoder, Spanned, did_you_mean};
+use vouch_spec::text::{Decoder, Span, Spanned, did_you_mean};
 
 /// The most faults of a load.
 pub const MAX_FAULTS: usize = 50;
@@ -29,7 +30,7 @@ pub struct FaultEntry {
     /// With `429` and `503`: the value of `Retry-After`, in whole seconds. Default: the answer has none.
     retry_after: Option<Spanned<String>>,
     /// The call that it hits. Default: exchange and refresh.
-    at: Option<FaultedCall>,
+    at: Option<Spanned<FaultedCall>>,
 }
 
 /// A word, or a number that is one: `429`.
@@ -122,6 +123,14 @@ impl FaultEntry {
         }
     }
 
+    /// Where an error of the whole load is in this entry.
+    pub fn place(&self, error: &PlanError) -> Span {
+        match (error, &self.at) {
+            (PlanError::FaultHitsNothing { .. }, Some(at)) => at.span,
+            _ => self.until.span,
+        }
+    }
+
     /// The fault; `None` if the entry was found wrong.
     pub fn resolve(&self) -> Option<Fault> {
         let time = |text: &Spanned<String>| duration::parse(&text.value).ok();
@@ -136,7 +145,13 @@ impl FaultEntry {
             },
         };
         let share = self.share.as_ref().map_or(Some(1.0), |text| share(&text.value))?;
-        Some(Fault { from: time(&self.from)?, until: time(&self.until)?, kind, share, at: self.at })
+        Some(Fault {
+            from: time(&self.from)?,
+            until: time(&self.until)?,
+            kind,
+            share,
+            at: self.at.as_ref().map(|at| at.value),
+        })
     }
 }
 

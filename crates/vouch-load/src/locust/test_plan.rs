@@ -161,13 +161,13 @@ impl TestPlan {
             workload: Some(first.workload.name.clone()),
             arrivals: Some(Arrivals::Constant(1.0)),
             duration: Some(Duration::from_secs(10)),
-            tokens: Some(file.tokens.unwrap_or(TOKENS).max(1)),
-            installations: Some(file.installations.unwrap_or(1000).max(1)),
+            tokens: Some(file.tokens.as_ref().map_or(TOKENS, |tokens| tokens.value)),
+            installations: Some(file.installations.as_ref().map_or(1000, |number| number.value).max(1)),
             ..Overrides::default()
         };
         let mut load = file.resolve(&overrides, rotation)?;
         load.workloads = classes.iter().map(|class| class.workload.clone()).collect();
-        let connections = file.connections.unwrap_or(CONNECTIONS).max(load.connections);
+        let connections = file.connections.as_ref().map_or(CONNECTIONS, |number| number.value).max(load.connections);
         Ok(Self { load, classes, wait, connections, unknown })
     }
 

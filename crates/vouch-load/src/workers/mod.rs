@@ -206,6 +206,7 @@ impl Workers {
         };
         let mut left: Vec<u64> = (0..self.workers.len()).map(|worker| u64::from(share(worker))).collect();
         let of = u64::from(job.of);
+        let mut failures = BTreeMap::new();
         // Single requests may fail; persistent failures are reported.
         for _ in 0..3 {
             self.workers.iter_mut().for_each(|worker| worker.installations.reset_user_cursor());
@@ -226,6 +227,7 @@ impl Workers {
             })?;
             let good = |record: &WorkerRecord| record.series[0][0].good;
             for (failure, failed) in records.iter().flat_map(|record| &record.series[0][0].failures) {
+                measure::add_failures(&mut failures, *failure, failed);
                 if failure.is_wrong() {
                     measure::add_failures(&mut self.wrong_responses, *failure, failed);
                 }
@@ -242,11 +244,7 @@ impl Workers {
                 return Err(creation_error(job, &records));
             }
         }
-        Err(LoadError::new(format!(
-            "{} of {of} {} could not be created in three attempts",
-            left.iter().sum::<u64>(),
-            job.what
-        )))
+        Err(incomplete_error(job, left.iter().sum(), &failures))
     }
 
     fn preparation_source(&self, count: u64) -> ArrivalSource {
@@ -399,6 +397,20 @@ impl Workers {
 /// Seconds since 1970.
 fn now_s() -> i64 {
     real_now_ms() / 1000
+}
+
+/// Some of what a job creates could not be created in all attempts.
+fn incomplete_error(job: &PreparationJob, missing: u64, failures: &BTreeMap<Failure, FailureStats>) -> LoadError {
+    let what = format!("{missing} of {} {} could not be created in three attempts", job.of, job.what);
+    let Some((failure, failed)) = failures.iter().max_by_key(|(_, failed)| failed.count) else {
+        return LoadError::new(what);
+    };
+    let all: u64 = failures.values().map(|failed| failed.count).sum();
+    let example = Some(&failed.example).filter(|example| !example.is_empty());
+    let example = example.map_or_else(String::new, |example| format!(" ({example})"));
+    let of = if failed.count == all { String::new() } else { format!(" of the {all} failures") };
+    let help = failure.help(&failed.example).map(str::to_owned);
+    LoadError { help, ..LoadError::new(format!("{what}: {}{of} × {failure}{example}", failed.count)) }
 }
 
 fn creation_error(job: &PreparationJob, records: &[WorkerRecord]) -> LoadError {
