@@ -97,10 +97,8 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
     }
     if load.unchecked {
         notes.push("only the status of the responses was checked (--unchecked): this measures the generator".into());
-    } else if round.opaque_tokens > 0 && round.learned_claims == LearnedClaims::default() {
-        notes.push("access tokens are opaque: their user was not checked".into());
-    } else if round.learned_claims.user.is_none() && grants_tokens(load, round) && round.total.good > 0 {
-        notes.push("no claim of the access tokens names the user: their user was not checked".into());
+    } else {
+        notes.extend(unchecked_user(load, round));
     }
     if round.sample_one_in > 1 {
         notes.push(format!("one in {} refresh tokens was checked for duplicates", round.sample_one_in));
@@ -137,6 +135,23 @@ pub fn notes(load: &Load, round: &Round) -> Vec<String> {
         notes.push("the run ended early: for several seconds every request failed".into());
     }
     notes
+}
+
+/// Why the user of the access tokens was not checked, if it was not.
+fn unchecked_user(load: &Load, round: &Round) -> Option<String> {
+    let LearnedClaims { user, constant, too_few } = &round.learned_claims;
+    if round.opaque_tokens > 0 && user.is_none() && constant.is_empty() {
+        return Some("access tokens are opaque: their user was not checked".into());
+    }
+    if user.is_some() || !grants_tokens(load, round) || round.total.good == 0 {
+        return None;
+    }
+    Some(match too_few {
+        Some(seen) => format!(
+            "{seen} access tokens were seen, too few to learn which claim names the user: their user was not checked"
+        ),
+        None => "no claim of the access tokens names the user: their user was not checked".into(),
+    })
 }
 
 /// Whether the load has journeys and no lifecycle of any of them ended.

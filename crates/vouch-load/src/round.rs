@@ -206,9 +206,7 @@ impl RoundBuilder {
             shared_users += owners.merge(&checker.owners);
             opaque_tokens += checker.opaque_tokens;
             inconsistent_claims.extend(checker.claims.inconsistent_claims().into_iter().map(str::to_owned));
-            if learned_claims == LearnedClaims::default() {
-                learned_claims = checker.learned_claims();
-            }
+            learned_claims = learned_claims.or(checker.learned_claims());
         }
         inconsistent_claims.sort_unstable();
         inconsistent_claims.dedup();

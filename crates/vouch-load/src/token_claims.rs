@@ -108,6 +108,22 @@ pub struct LearnedClaims {
     pub user: Option<String>,
     /// The claims that have one value in all tokens.
     pub constant: Vec<String>,
+    /// The number of access tokens that were seen, where they were too few to learn from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub too_few: Option<usize>,
+}
+
+impl LearnedClaims {
+    /// Adds what another worker learned from the same provider: what is known of more tokens counts.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (self.too_few, other.too_few) {
+            (Some(own), Some(others)) => Self { too_few: Some(own + others), ..Self::default() },
+            (Some(_), None) => other,
+            (None, _) if self == Self::default() => other,
+            (None, _) => self,
+        }
+    }
 }
 
 impl ClaimChecker {
@@ -164,8 +180,11 @@ impl ClaimChecker {
 
     pub fn learned_claims(&self) -> LearnedClaims {
         match &self.state {
-            LearningState::Learning(_) => LearnedClaims::default(),
+            LearningState::Learning(samples) => {
+                LearnedClaims { too_few: Some(samples.len()), ..LearnedClaims::default() }
+            }
             LearningState::Done(rules) => LearnedClaims {
+                too_few: None,
                 user: rules.user.map(|claim| USER_CLAIMS[claim][1..].to_owned()),
                 constant: rules.constant.iter().map(|(claim, _)| constant_name(*claim).to_owned()).collect(),
             },
@@ -319,7 +338,7 @@ mod tests {
         let mut checker = trained();
         assert_eq!(
             checker.learned_claims(),
-            LearnedClaims { user: Some("sub".into()), constant: vec!["iss".into(), "region".into()] }
+            LearnedClaims { user: Some("sub".into()), constant: vec!["iss".into(), "region".into()], too_few: None }
         );
         let right = json!({ "sub": "u1", "iss": "here", "aud": "x", "region": "us" });
         assert_eq!(checker.see(&token(&right), "u1"), ClaimCheck::Ok);
@@ -340,6 +359,20 @@ mod tests {
         assert_eq!(checker.learned_claims(), LearnedClaims::default());
         let mut opaque = self::new_checker();
         assert_eq!([opaque.see("0paque", "ada"), opaque.see("eyJh.!!!.x", "ada")], [ClaimCheck::Opaque; 2]);
+    }
+
+    #[test]
+    fn nothing_is_learned_from_a_few_tokens_and_the_number_is_known() {
+        let mut checker = new_checker();
+        for n in 0..MIN_SAMPLES - 1 {
+            checker.see(&token(&json!({ "sub": format!("u{n}") })), &format!("u{n}"));
+        }
+        checker.conclude();
+        let few = checker.learned_claims();
+        assert_eq!((few.user.as_ref(), few.too_few), (None, Some(MIN_SAMPLES - 1)));
+        assert_eq!(few.clone().or(few.clone()).too_few, Some(2 * (MIN_SAMPLES - 1)));
+        let learned = trained().learned_claims();
+        assert_eq!([few.clone().or(learned.clone()), learned.clone().or(few)], [learned.clone(), learned]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn round(change: impl FnOnce(&mut Series)) -> Round {
         intervals: (0..10).map(interval).collect(),
         lag,
         started: 1000,
-        learned_claims: LearnedClaims { user: Some("sub".into()), constant: vec![] },
+        learned_claims: LearnedClaims { user: Some("sub".into()), ..LearnedClaims::default() },
         ..Round::new(vec![("refresh".into(), series.clone())], series, Duration::from_secs(10))
     }
 }
@@ -258,6 +258,8 @@ fn notes_report_what_was_not_checked() {
     assert!(evaluate(&load(&[]), &noted).notes[3].contains("5 requests were sent again"));
     (noted.opaque_tokens, noted.resent) = (0, 0);
     assert!(evaluate(&load(&[]), &noted).notes[0].contains("no claim"));
+    noted.learned_claims.too_few = Some(3);
+    assert!(evaluate(&load(&[]), &noted).notes[0].contains("3 access tokens were seen, too few to learn"));
     // Without good responses that contain access tokens there is nothing to check.
     let issues = Load { workloads: vec![crate::plan::workload("issue", 1, &[]).expect("built in")], ..load(&[]) };
     let mut unknown = round(|_| {});
