@@ -109,7 +109,7 @@ pub fn run(args: &Args) -> Done {
         Settings { devices: args.devices.unwrap_or(devices), days: args.days.unwrap_or(days), seed: args.seed, jobs };
     // It must live as long as the process waits for signals.
     let runtime = runtime()?;
-    let stop = runtime.block_on(async { stop_on_interrupt() });
+    let stop = runtime.block_on(async { stop_on_interrupt(None) });
     let mut notes = Vec::new();
     for path in &args.targets {
         let (build, note) = runtime.block_on(build_of_target(path))?;

@@ -1,6 +1,6 @@
 //! `vouch journeys`.
 
-use super::signals::stop_on_interrupt;
+use super::signals::{USERS_LEFT, stop_on_interrupt};
 use super::stdout::Out;
 use super::{CliError, Done, Selection, runtime, target};
 use crate::cli::load::context;
@@ -324,7 +324,7 @@ async fn execute(
         .map_err(|error| CliError::Usage(error.to_string()))?;
     // Goose installs a Ctrl-C handler of its own, which ends the process without a report, unless one exists already.
     ctrlc::set_handler(|| {}).map_err(|error| CliError::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
-    let stop = stop_on_interrupt();
+    let stop = stop_on_interrupt(Some(USERS_LEFT));
     let TargetSetup { load_target, users, token_place, services, name, system } =
         set_up_target(&load, &target, profile, &super::program()?).await.map_err(load_error)?;
     let closed_model = ClosedModel::new(&options, notes);

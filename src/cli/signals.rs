@@ -3,25 +3,43 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use vouch_runner::report::print_stderr;
 use vouch_runner::run::summary::Outcome;
 use vouch_runner::run::{Interrupted, wanted};
 
 /// The exit code of an interrupted command.
 pub const INTERRUPTED: u8 = Outcome::Interrupted.exit_code();
 
-/// Installs the signal handlers. The first signal stops the run in order, the second exits at once.
+/// What a load leaves behind that is interrupted while it ends.
+pub const USERS_LEFT: &str = "the users of this load may not be deleted; their names start with `vouch-load-`";
+
+/// Later signals within this time are part of the first: a terminal signals the whole process group, and a program that started
+/// this one may pass its own signal on.
+const ONE_INTERRUPT: Duration = Duration::from_secs(1);
+
+/// Installs the signal handlers. The first signal stops the run in order, a later one exits at once.
 pub fn interrupts() -> Interrupted {
+    interrupts_leaving(None)
+}
+
+/// As [`interrupts`]. `left`: what an exit at once leaves behind.
+fn interrupts_leaving(left: Option<&'static str>) -> Interrupted {
     let (sender, receiver) = watch::channel(false);
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     // Under `nohup`, SIGHUP stays ignored.
     let handled = kinds.into_iter().filter(|kind| *kind != SignalKind::hangup() || !is_ignored(*kind));
     let Ok(mut signals) = handled.map(signal).collect::<Result<Vec<Signal>, _>>() else { return receiver };
     tokio::spawn(async move {
-        for _ in 0..2 {
+        let mut first = None;
+        loop {
             futures_util::future::select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
-            if sender.send_replace(true) {
+            let again = first.get_or_insert_with(Instant::now).elapsed() > ONE_INTERRUPT;
+            sender.send_replace(true);
+            if again {
+                left.into_iter().for_each(|left| print_stderr(format!("vouch: interrupted again: {left}")));
                 std::process::exit(INTERRUPTED.into());
             }
         }
@@ -38,10 +56,10 @@ fn is_ignored(kind: SignalKind) -> bool {
     }
 }
 
-/// Like [`interrupts`], as a flag for threads that poll it.
-pub fn stop_on_interrupt() -> Arc<AtomicBool> {
+/// Like [`interrupts`], as a flag for threads that poll it. `left`: what an exit at once leaves behind.
+pub fn stop_on_interrupt(left: Option<&'static str>) -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (flag, mut interrupted) = (stop.clone(), interrupts());
+    let (flag, mut interrupted) = (stop.clone(), interrupts_leaving(left));
     tokio::spawn(async move {
         wanted(&mut interrupted).await;
         flag.store(true, Ordering::Relaxed);

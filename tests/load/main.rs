@@ -278,6 +278,45 @@ fn ctrl_c_and_sigterm_end_a_load_with_a_report() {
 }
 
 #[test]
+fn a_later_ctrl_c_says_that_users_may_be_left() {
+    let count = std::sync::atomic::AtomicU32::new(0);
+    let vendor = server(move |stream| {
+        let mut reader = BufReader::new(stream);
+        while let Some((path, body)) = defects::request(&mut reader) {
+            if path.contains("/v2/user/") && !path.ends_with("/sign_in_token") {
+                // The deletion of a user.
+                return std::thread::sleep(Duration::from_secs(30));
+            }
+            let (_, answer) = defects::vendor(defects::Defect::None, &count, &path, &body);
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+            if reader.get_mut().write_all((head + &answer).as_bytes()).is_err() {
+                return;
+            }
+        }
+    });
+    let (_folder, path) = cloud_at(&vendor, &vendor);
+    let child = Command::new(assert_cmd::cargo::cargo_bin("vouch"))
+        .args(["load", "-a", "50/s", "-d", "60s", "--installations", "20", "--users", "1", "--timeout", "20s"])
+        .args(["--progress", "plain", "--target"])
+        .arg(&path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.expect("vouch runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("    1 ")), "the run has started");
+    let id = i32::try_from(child.id()).expect("an id");
+    for pause in [1500, 0] {
+        // SAFETY: a signal to our own child, which has not been waited for.
+        assert_eq!(unsafe { libc::kill(id, libc::SIGINT) }, 0);
+        std::thread::sleep(Duration::from_millis(pause));
+    }
+    let rest: Vec<_> = lines.collect();
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("the users of this load may not be deleted")), "{rest:?}");
+}
+
+#[test]
 fn a_stall_shows_in_full() {
     let cloud = Cloud::start(&["--stall", "1s@1s"]);
     let folder = tempfile::tempdir().expect("a temporary folder");

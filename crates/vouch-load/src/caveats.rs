@@ -30,8 +30,7 @@ pub fn generator_limits(load: &Load, round: &Round) -> Vec<String> {
             time(too_late as f64)
         ));
     }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
-    let median = round.busiest_thread().map_or(0, |share| (share * 100.0) as u64);
+    let median = round.busiest_thread_percent().unwrap_or(0);
     if median >= BUSY_PERCENT && round.intervals.len() > 1 {
         let (busy, help) = if load.journeys.is_empty() {
             let busy = format!("the busiest thread of the generator used {median}% of its core");

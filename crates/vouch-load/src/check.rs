@@ -210,9 +210,7 @@ impl ResponseChecker {
         redactor.named_secret(SecretKind::AppCredential, client_secret, "client secret".into());
         redactor.secret(SecretKind::AppCredential, &installations.user(installation_id).credential);
         if let Some(installation) = installations.all.get(installation_id as usize) {
-            redactor.secret(SecretKind::SignInToken, installation.jwt.as_deref().unwrap_or_default());
-            redactor.secret(SecretKind::RefreshToken, &installation.refresh_token);
-            redactor.secret(SecretKind::AccessToken, &installation.access_token);
+            installation.secrets().into_iter().for_each(|(kind, secret)| redactor.secret(kind, secret));
         }
         redactor.scrub(text)
     }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use vouch_sim::wire::redact::SecretKind;
 
 /// A user of the vendor or of the backend.
 #[derive(Clone, Default)]
@@ -36,6 +37,16 @@ pub struct Tokens {
 }
 
 impl Installation {
+    /// All its secrets. Those that it does not have are empty.
+    pub fn secrets(&self) -> [(SecretKind, &str); 3] {
+        let Self { user: _, refresh_token, access_token, jwt, jwt_expires_s: _, used_by: _ } = self;
+        [
+            (SecretKind::SignInToken, jwt.as_deref().unwrap_or_default()),
+            (SecretKind::RefreshToken, refresh_token),
+            (SecretKind::AccessToken, access_token),
+        ]
+    }
+
     /// Its tokens.
     pub fn tokens(&self) -> Tokens {
         Tokens { refresh: self.refresh_token.clone(), access: self.access_token.clone() }

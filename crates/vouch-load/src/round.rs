@@ -20,6 +20,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// A hundredth of a second, in nanoseconds: one per cent of a core in a second.
+const NS_PER_PERCENT: u64 = 10_000_000;
+
 /// The statistics of one second, for the progress display and the timeline.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -356,12 +359,21 @@ impl Round {
     }
 
     /// The share of its core, from 0 to 1, that the busiest thread of the generator used: the median of the seconds with arrivals.
+    #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
     pub fn busiest_thread(&self) -> Option<f64> {
+        self.busiest_thread_ns().map(|nanoseconds| nanoseconds as f64 / 1e9)
+    }
+
+    /// The same in whole per cent.
+    pub fn busiest_thread_percent(&self) -> Option<u64> {
+        self.busiest_thread_ns().map(|nanoseconds| nanoseconds / NS_PER_PERCENT)
+    }
+
+    fn busiest_thread_ns(&self) -> Option<u64> {
         let busy = self.intervals.iter().filter(|interval| interval.started > 0).map(|interval| interval.cpu_ns);
         let mut busy: Vec<u64> = busy.collect();
         busy.sort_unstable();
-        #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
-        busy.get(busy.len() / 2).map(|nanoseconds| *nanoseconds as f64 / 1e9)
+        busy.get(busy.len() / 2).copied()
     }
 
     /// The measured time in seconds.

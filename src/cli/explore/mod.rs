@@ -94,7 +94,7 @@ pub fn run(args: &Args) -> Done {
         standard: Profile::built_in("standard").unwrap_or_else(Profile::junction),
     };
     let runtime = runtime()?;
-    let interrupted = runtime.block_on(async { stop_on_interrupt() });
+    let interrupted = runtime.block_on(async { stop_on_interrupt(None) });
     if args.mutants {
         return run_mutants(args, &reference, &interrupted);
     }

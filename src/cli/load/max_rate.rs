@@ -172,7 +172,7 @@ fn or_dash(value: Option<String>) -> String {
 }
 
 fn busiest_thread(trial: &RateTrial) -> Option<String> {
-    trial.round.busiest_thread().map(|share| format!("{:.0}%", share * 100.0))
+    trial.round.busiest_thread_percent().map(|percent| format!("{percent}%"))
 }
 
 impl SystemContext {

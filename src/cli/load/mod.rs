@@ -16,7 +16,7 @@ use self::presets::Preset;
 use self::recorder::Recorder;
 use self::sdk::Loaded;
 use self::shared::{PreparedLoad, exit_code, load_error, profile, workers};
-use crate::cli::signals::{INTERRUPTED, stop_on_interrupt};
+use crate::cli::signals::{INTERRUPTED, USERS_LEFT, stop_on_interrupt};
 use crate::cli::stdout::Out;
 use crate::cli::{CliError, Done, argument_texts, runtime, target};
 use std::io::Write;
@@ -80,7 +80,7 @@ fn refuse_faults_of_search(args: &Args, load: &Load) -> Result<(), CliError> {
 }
 
 async fn execute(args: Args, load: Load, target: Target, profile: Arc<Profile>) -> Done {
-    let stop = stop_on_interrupt();
+    let stop = stop_on_interrupt(Some(USERS_LEFT));
     // Opened before the run, so that a path that cannot be written fails at once and not after the load.
     let files = OutputFiles::open(args.json.as_deref(), &args.reports)?;
     let mut console =

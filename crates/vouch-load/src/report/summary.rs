@@ -34,7 +34,7 @@ impl LoadRecord {
             None => format!(
                 "{}, measured {}, {} installations, {} connections, {} threads, to {to}",
                 OutsideText::line(&load.arrivals),
-                humantime::format_duration(load.measured()),
+                self.measured_time(),
                 load.installations,
                 load.connections,
                 load.threads,
@@ -93,6 +93,14 @@ impl LoadRecord {
             LoadVerdict::Inconclusive => style(Style::new().yellow().bold()).apply_to("inconclusive"),
         };
         writeln!(out, "\n{verdict}")
+    }
+
+    /// For how long it was measured; of a load that ended early also for how long it should have been.
+    fn measured_time(&self) -> String {
+        let (planned, measured) = (self.settings.measured(), self.result.round.measured);
+        let full = humantime::format_duration(planned).to_string();
+        let ended_early = self.result.round.interrupted || self.result.round.aborted;
+        if ended_early && measured < planned { format!("{} of {full}", round_to_milliseconds(measured)) } else { full }
     }
 
     /// The notes of the evaluation; before them those of a closed model.

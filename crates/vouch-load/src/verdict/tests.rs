@@ -240,6 +240,14 @@ fn a_saturated_generator_is_reported() {
 }
 
 #[test]
+fn the_share_of_a_busy_thread_is_exact() {
+    let mut busy = round(|_| {});
+    busy.intervals.iter_mut().for_each(|interval| interval.cpu_ns = 1_130_000_000);
+    let limits = evaluate(&load(&[]), &busy).generator_limits;
+    assert!(limits[0].contains("used 113% of its core"), "{limits:?}");
+}
+
+#[test]
 fn notes_report_what_was_not_checked() {
     let mut noted = round(|_| {});
     (noted.opaque_tokens, noted.sample_one_in, noted.signed_out, noted.waited_for_connection) = (1, 4, 2, 11);
