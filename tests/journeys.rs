@@ -263,6 +263,21 @@ fn other_calls_of_an_sdk_to_the_identity_provider_are_no_exchanges() {
 }
 
 #[test]
+fn api_calls_that_the_scenario_does_not_have_are_no_resources() {
+    let folder = emulator("control.py", "_TIMEOUT_S = 10", "_TIMEOUT_S = 10");
+    with_behaviour(folder.path(), "asks-after-sign-in");
+    let (code, out, results) = live(folder.path(), "scenarios/exchange/first-sign-in.yaml", &[]);
+    assert_eq!((code, &results["all"]["errors"]), (Some(0), &0.into()), "{out}");
+    let good = |call: &str| count(&results, &format!("first-sign-in/{call}"), "good");
+    // The SDK reads its user's record after each sign-in, and the scenario has it read the same record once more.
+    let (exchanges, other, lives) = (good("exchange"), good("other"), count(&results, "first-sign-in", "good"));
+    assert!(lives > 0 && other <= exchanges && exchanges <= other + 8, "{exchanges}, {other}: {out}");
+    let resources = good("resource");
+    assert!(lives <= resources && resources <= exchanges, "{lives}, {resources}, {exchanges}: {out}");
+    assert!(out.contains("calls that the scenario does not have, the first was `GET /v2/user/"), "{out}");
+}
+
+#[test]
 fn what_is_loaded_is_said_where_the_target_file_has_no_cloud() {
     let folder = tempfile::tempdir().expect("a folder");
     with_python_sdk(folder.path(), ", \"--no-clock\"");

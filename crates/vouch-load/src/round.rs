@@ -67,6 +67,9 @@ pub struct AbortPolicy {
     has_succeeded: bool,
 }
 
+/// The series of the wrong responses from before the measurement, to calls that no other series has.
+pub const PREPARATION: &str = "preparation";
+
 /// The run is aborted after this many seconds with only failures.
 const MAX_FAILING_SECONDS: u32 = 5;
 /// The limit for a server that has worked before and may be restarting.
@@ -310,8 +313,12 @@ impl Round {
             into.rate = Some(rate);
         };
         merge_series(&mut self.total, &other.total);
-        for ((_, into), (_, from)) in self.series.iter_mut().zip(&other.series) {
-            merge_series(into, from);
+        // The series are those of the same load, except for the preparation, which comes last.
+        for (index, (name, from)) in other.series.iter().enumerate() {
+            match self.series.get_mut(index).filter(|(known, _)| known == name) {
+                Some((_, into)) => merge_series(into, from),
+                None => merge_series(self.series_or_new(name), from),
+            }
         }
         self.intervals.extend_from_slice(&other.intervals);
         // Both have the same bounds, so the addition cannot fail.
@@ -338,15 +345,22 @@ impl Round {
         self.interrupted |= other.interrupted;
     }
 
-    /// Adds wrong responses from before the measurement.
+    /// Adds wrong responses from before the measurement, as the series [`PREPARATION`].
     pub fn add_wrong_before_start(&mut self, wrong_responses: &BTreeMap<Failure, FailureStats>) {
         for (failure, failed) in wrong_responses {
             self.wrong_before_start += failed.count;
             self.total.add_failures(*failure, failed);
-            if let Some((_, first)) = self.series.first_mut() {
-                first.add_failures(*failure, failed);
-            }
+            self.series_or_new(PREPARATION).add_failures(*failure, failed);
         }
+    }
+
+    fn series_or_new(&mut self, name: &str) -> &mut Series {
+        let known = self.series.iter().position(|(known, _)| known == name);
+        let index = known.unwrap_or_else(|| {
+            self.series.push((name.to_owned(), Series::default()));
+            self.series.len() - 1
+        });
+        &mut self.series[index].1
     }
 
     /// The series with a name: several if a workload makes the same call more than once. `None` names the total.

@@ -2,8 +2,9 @@
 //! target file.
 
 use super::device::{AdjustableClock, MemoryStorage};
-use super::http_client::{JourneyClient, SdkNetwork};
+use super::http_client::JourneyClient;
 use super::results::{ActionError, sdk_refusal, sdk_result};
+use super::sdk_calls::SdkNetwork;
 use super::sdk_process::{ProcessApp, SdkProcesses};
 use std::sync::Arc;
 use std::time::Duration;

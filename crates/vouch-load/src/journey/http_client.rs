@@ -1,13 +1,13 @@
 //! Sends the calls of virtual users, measures their latency, and checks every response.
 
 use super::metrics::{CompletedCall, JourneyCall, JourneyMetrics};
+use super::sdk_calls::{ExpectedRequest, check_other};
 use crate::check::{ReceivedResponse, ResponseCheck};
 use crate::client::{MAX_BYTES, TOO_LONG, content_encoding, nanoseconds};
 use crate::endpoints::{LoadCall, LoadTarget};
-use crate::failure::{Failure, WrongResponse};
+use crate::failure::Failure;
 use crate::request_template::RequestBuffer;
-use crate::token_claims::TokenOrigin;
-use async_trait::async_trait;
+use crate::token_claims::{SampleId, TokenOrigin};
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use parking_lot::Mutex;
@@ -17,8 +17,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio_rustls::rustls::ClientConfig;
-use vouch_sim::reference::sdk::ports::{self, Host, NetworkError};
-use vouch_sim::wire::redact::Redactor;
 use vouch_spec::profile;
 
 /// The base URLs of the target, and the team's credential.
@@ -63,17 +61,17 @@ pub struct Response {
 
 impl Response {
     /// When to try again, if it says so.
-    fn retry_after(&self) -> Option<Duration> {
+    pub(super) fn retry_after(&self) -> Option<Duration> {
         crate::client::retry_after(self.headers.get("retry-after")?.as_bytes())
     }
 }
 
 /// A request that can be sent.
-struct PreparedRequest {
-    method: String,
-    url: String,
-    headers: Vec<(String, String)>,
-    body: Option<Vec<u8>>,
+pub(super) struct PreparedRequest {
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Option<Vec<u8>>,
 }
 
 /// The HTTP client of one virtual user, with its own connections.
@@ -84,6 +82,10 @@ pub struct JourneyClient {
     pub metrics: Arc<JourneyMetrics>,
     /// The index of the installation that the SDK runs on.
     pub device: u32,
+    /// The index of the user's journey.
+    journey: u16,
+    /// The API call that the scenario has its SDK make now.
+    pub(super) expected_request: Mutex<Option<ExpectedRequest>>,
     completed: Mutex<Vec<CompletedCall>>,
     /// Whether it stops sending when the load is over. The admin client, which deletes users, does not.
     stops_with_load: bool,
@@ -121,18 +123,25 @@ impl JourneyClient {
         metrics: Arc<JourneyMetrics>,
         device: u32,
     ) -> Self {
-        let (completed, lifetime_s) = (Mutex::default(), Mutex::default());
+        let (expected_request, completed, lifetime_s) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self {
             client,
             load_target,
             bases,
             metrics,
             device,
+            journey: 0,
+            expected_request,
             completed,
             stops_with_load: true,
             aborted: AtomicBool::new(false),
             lifetime_s,
         }
+    }
+
+    /// The client of a user of this journey.
+    pub fn of_journey(self, index: usize) -> Self {
+        Self { journey: u16::try_from(index).unwrap_or(u16::MAX), ..self }
     }
 
     /// A client that also sends before and after the load.
@@ -178,6 +187,11 @@ impl JourneyClient {
         self.send_and_check(LoadCall::from(call).into(), Some(installation_id), prepare).await
     }
 
+    /// Records a call that was completed without a request.
+    pub(super) fn record_completed(&self, completed: CompletedCall) {
+        self.completed.lock().push(completed);
+    }
+
     /// Makes an API call. `owner` is the installation whose record the response must be, if it must be a user's own record.
     pub async fn api(
         &self,
@@ -206,7 +220,7 @@ impl JourneyClient {
     }
 
     /// Sends a request, checks the response, and records the call.
-    async fn send_and_check(
+    pub(super) async fn send_and_check(
         &self,
         call: JourneyCall,
         installation_id: Option<u32>,
@@ -219,35 +233,42 @@ impl JourneyClient {
         let sent = Instant::now();
         let result = self.send(prepare).await;
         let latency_ns = nanoseconds(sent.elapsed());
-        let check = match &result {
+        let (check, sample) = match &result {
             Ok(response) => match call {
                 JourneyCall::Load(call) => self.check(call, installation_id, response),
-                JourneyCall::Other => check_other(response.status),
+                JourneyCall::Other => (check_other(response.status), None),
             },
-            Err((failure, cause)) => Err((*failure, format!("{call}: {failure}{cause}"))),
+            Err((failure, cause)) => (Err((*failure, format!("{call}: {failure}{cause}"))), None),
         };
-        self.completed.lock().push(CompletedCall { call, sent, latency_ns, check });
+        self.completed.lock().push(CompletedCall { call, sent, latency_ns, check, sample });
         result.ok()
     }
 
-    fn check(&self, call: LoadCall, installation_id: Option<u32>, response: &Response) -> ResponseCheck {
+    /// Checks a response. Also returns the sample that its access token is, if it is one.
+    fn check(
+        &self,
+        call: LoadCall,
+        installation_id: Option<u32>,
+        response: &Response,
+    ) -> (ResponseCheck, Option<SampleId>) {
         let good = (200..300).contains(&response.status);
         if good && matches!(call, LoadCall::Exchange | LoadCall::Refresh) {
             self.record_lifetime(call, response);
         }
         match installation_id {
-            None if good => Ok(()),
+            None if good => (Ok(()), None),
             _ => {
                 let mut totals = self.metrics.lock();
                 let totals = &mut *totals;
                 let installation_id = installation_id.unwrap_or(self.device);
-                // The journey of a wrong sample is not known; its call is.
-                let origin = TokenOrigin::default();
+                let origin = TokenOrigin { workload: self.journey, step: 0 };
                 let encoding = response.headers.get(CONTENT_ENCODING);
                 let encoding = encoding.and_then(|value| content_encoding(value.as_bytes()));
                 let response =
                     ReceivedResponse { status: response.status, body: &response.body, encoding, excess: None };
-                totals.checker.check(call, origin, installation_id, &mut totals.installations, &response)
+                let checker = &mut totals.checker;
+                let check = checker.check(call, origin, installation_id, &mut totals.installations, &response);
+                (check, checker.claims.take_last_sample())
             }
         }
     }
@@ -283,22 +304,6 @@ impl JourneyClient {
         }
         Ok(Response { status, headers, body })
     }
-}
-
-/// Checks the response to a call that the wire profile does not have. What it should be is unknown, so any is good but that of a
-/// server that cannot serve now.
-fn check_other(status: u16) -> ResponseCheck {
-    match status {
-        429 | 500.. => Err((Failure::Status(status), format!("{} returned status {status}", JourneyCall::Other))),
-        _ => Ok(()),
-    }
-}
-
-/// Method and path, without the query, which may have a key.
-fn describe(method: &hyper::Method, path: &str) -> String {
-    let path = path.split('?').next().unwrap_or_default();
-    let path: String = path.chars().take(80).collect();
-    Redactor::default().scrub(&format!("{method} {path}")).as_str().to_owned()
 }
 
 /// The failure of a request without a response: its kind and its cause, which may be empty.
@@ -350,78 +355,6 @@ fn http_failure(error: &hyper::Error) -> Option<Failure> {
         }
         error if error.is_parse() => Some(Failure::InvalidHttp),
         _ => None,
-    }
-}
-
-/// The network of the SDK on a virtual user's device.
-pub struct SdkNetwork(pub Arc<JourneyClient>);
-
-#[async_trait]
-impl ports::Network for SdkNetwork {
-    async fn send(&self, call: ports::HttpRequest) -> Result<ports::HttpResponse, NetworkError> {
-        let client = &self.0;
-        let headers: Vec<_> = call.headers.into_iter().map(|(name, value)| (name.into_owned(), value)).collect();
-        let body = (!call.body.is_empty()).then(|| call.body.into_bytes());
-        let response = if call.realm != client.load_target.realm {
-            // The SDK follows its token. A token for another place was recorded as wrong when it was issued.
-            let elsewhere = (
-                Failure::Wrong(WrongResponse::OtherEnvironment),
-                "the SDK called another environment or region".to_owned(),
-            );
-            let (call, sent) = (LoadCall::Exchange.into(), Instant::now());
-            client.completed.lock().push(CompletedCall { call, sent, latency_ns: 0, check: Err(elsewhere) });
-            None
-        } else if call.host == Host::Api {
-            client.api_of_sdk(&call.method, &call.path, headers, body).await
-        } else {
-            let method = hyper::Method::from_bytes(call.method.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
-            client.auth_of_sdk(method, call.path, headers, body).await
-        };
-        let response = response.ok_or(NetworkError::ConnectionLost)?;
-        let retry_after = response.retry_after();
-        Ok(ports::HttpResponse { status: response.status, retry_after, body: response.body })
-    }
-}
-
-impl JourneyClient {
-    /// Passes a call of the SDK on to the API.
-    pub async fn api_of_sdk(
-        &self,
-        method: &str,
-        path: &str,
-        headers: Vec<(String, String)>,
-        body: Option<Vec<u8>>,
-    ) -> Option<Response> {
-        let owner = self.owner_of_record(method, path);
-        self.api(method, path, headers, body, owner).await
-    }
-
-    /// Passes a call of the SDK on to the identity provider.
-    pub async fn auth_of_sdk(
-        &self,
-        method: hyper::Method,
-        path: String,
-        headers: Vec<(String, String)>,
-        body: Option<Vec<u8>>,
-    ) -> Option<Response> {
-        let found = self.load_target.profile.recognise(&method, &path, body.as_deref().unwrap_or_default());
-        let call = match found {
-            Some((call, _)) => LoadCall::from(call).into(),
-            None => {
-                self.metrics.record_other_call(|| describe(&method, &path));
-                JourneyCall::Other
-            }
-        };
-        let url = format!("{}{path}", self.bases.auth);
-        let prepared = PreparedRequest { method: method.as_str().to_owned(), url, headers, body };
-        self.send_and_check(call, Some(self.device), prepared).await
-    }
-
-    /// The installation of the SDK if the call reads its user's own record.
-    fn owner_of_record(&self, method: &str, path: &str) -> Option<u32> {
-        let totals = self.metrics.lock();
-        let id = path.strip_prefix("/v2/user/")?;
-        (method == "GET" && id.eq_ignore_ascii_case(&totals.installations.user(self.device).id)).then_some(self.device)
     }
 }
 

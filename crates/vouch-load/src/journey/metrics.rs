@@ -10,6 +10,7 @@ use crate::installations::Installations;
 use crate::measure::{SecondStats, Series};
 use crate::measurement_window::MeasurementWindow;
 use crate::round::Round;
+use crate::token_claims::{SampleId, WrongSample};
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +23,7 @@ use vouch_sim::wire::redact::Redacted;
 pub enum JourneyCall {
     /// A call that a load makes too. Its response is checked.
     Load(LoadCall),
-    /// A call of the SDK to the identity provider that the wire profile does not have, such as one for its JWK Set.
+    /// A call of the SDK that the scenario does not have: to the identity provider, such as one for its JWK Set, or to the API.
     Other,
 }
 
@@ -48,6 +49,8 @@ pub struct CompletedCall {
     /// The time from the send to the complete response, in nanoseconds.
     pub latency_ns: u64,
     pub check: ResponseCheck,
+    /// Its access token, if the claims of the provider are learned from it.
+    pub sample: Option<SampleId>,
 }
 
 /// So many different notes are kept.
@@ -181,7 +184,7 @@ impl JourneyMetrics {
         }
         let mut totals = self.lock();
         let mut found = None;
-        for CompletedCall { call, sent, latency_ns, check } in completed {
+        for CompletedCall { call, sent, latency_ns, check, sample } in completed {
             // The step did not end, so it is unknown whether the scenario expects this refusal. None expects that a load is too
             // high.
             if matches!((&check, end), (Err((Failure::Status(status @ ..500), _)), StepOutcome::Aborted) if !matches!(status, 408 | 429))
@@ -199,7 +202,11 @@ impl JourneyMetrics {
                 let ends = failure.is_wrong() || !matches!(end, StepOutcome::Succeeded | StepOutcome::ExpectedRefusal);
                 found = ends.then(|| (*failure, example.clone())).or(found);
             }
-            if self.is_measured(sent) {
+            let is_measured = self.is_measured(sent);
+            if let Some(sample) = sample.filter(|_| check.is_err() || !is_measured) {
+                totals.checker.claims.withdraw(sample);
+            }
+            if is_measured {
                 let completions = self.at(sent + Duration::from_nanos(latency_ns));
                 totals.unanswered_users += u64::from(check.is_err() && !completions.0.contains(&completions.1));
                 totals.record(journey, call, latency_ns, &check, &completions);
@@ -246,8 +253,8 @@ impl JourneyMetrics {
     pub fn notes(&self) -> Vec<String> {
         let other = self.other_call.get().map(|call| {
             format!(
-                "the SDK makes calls to the identity provider other than exchange and refresh, the first was `{call}`: they \
-                 are in the series `…/{}`, and the content of their responses is not checked",
+                "the SDK makes calls that the scenario does not have, the first was `{call}`: they are in the series `…/{}`, \
+                 and the content of their responses is not checked",
                 JourneyCall::Other
             )
         });
@@ -278,11 +285,12 @@ impl JourneyMetrics {
     pub fn close(&self, measured: Duration) -> Round {
         let mut totals = self.lock();
         let late = totals.checker.claims.conclude();
-        for sample in late {
-            totals.total.reclassify_as_wrong(sample.wrong, "");
-            let mut calls = totals.journeys.iter_mut().flat_map(|of| &mut of.calls);
-            if let Some((_, series)) = calls.find(|(call, _)| *call == LoadCall::from(sample.call).into()) {
-                series.reclassify_as_wrong(sample.wrong, "");
+        for WrongSample { wrong, call, origin } in late {
+            totals.total.reclassify_as_wrong(wrong, "");
+            let journey = origin.map_or(0, |origin| usize::from(origin.workload));
+            let mut calls = totals.journeys.get_mut(journey).into_iter().flat_map(|of| &mut of.calls);
+            if let Some((_, series)) = calls.find(|(known, _)| *known == LoadCall::from(call).into()) {
+                series.reclassify_as_wrong(wrong, "");
             }
         }
         // Responses after the end are good, but do not count in the rate.
@@ -336,3 +344,6 @@ impl JourneyTotals {
         self.second.record_check(check, latency_ns);
     }
 }
+
+#[cfg(test)]
+mod tests;

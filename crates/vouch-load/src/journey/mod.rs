@@ -5,7 +5,7 @@
 //! - `definition`: converts a case of a scenario to a journey.
 //! - `app`: the app of a virtual user with its SDK; `sdk_process`: with a process of the SDK of the target file.
 //! - `device`: storage and clock of a virtual user's device.
-//! - `http_client`: sends the calls, measures their latency, and checks the responses.
+//! - `http_client`: sends the calls, measures their latency, and checks the responses; `sdk_calls`: those of an SDK.
 //! - `virtual_user`: one virtual user, with its app.
 //! - `metrics`: the measurements of all virtual users.
 //! - `runner`: runs the virtual users with goose; `worker_clock`: the seconds of a run, and its end; `cpu_meter`: what they cost.
@@ -19,6 +19,7 @@ mod http_client;
 mod metrics;
 mod results;
 mod runner;
+mod sdk_calls;
 mod sdk_process;
 mod virtual_user;
 mod worker_clock;

@@ -115,7 +115,8 @@ impl JourneyRunner {
         let mut waiting: Vec<VecDeque<VirtualUser>> = journeys.iter().map(|_| VecDeque::new()).collect();
         for assignment in assignments {
             let journey = journeys[assignment.journey_index].clone();
-            let (client, token) = (Arc::new(client(assignment.device)?), token_place.clone());
+            let client = client(assignment.device)?.of_journey(assignment.journey_index);
+            let (client, token) = (Arc::new(client), token_place.clone());
             let parts = VirtualUserParts {
                 journey_index: assignment.journey_index,
                 journey,

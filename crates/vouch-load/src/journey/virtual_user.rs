@@ -6,6 +6,7 @@ use super::definition::{Journey, Step};
 use super::http_client::{JourneyClient, Response};
 use super::metrics::{CompletedCall, StepOutcome};
 use super::results::{ActionError, http_result, method_and_path};
+use super::sdk_calls::ExpectedRequest;
 use super::sdk_process::SdkProcesses;
 use crate::endpoints::LoadCall;
 use crate::failure::{Failure, WrongResponse};
@@ -227,7 +228,10 @@ impl VirtualUser {
             JourneyAction::Request(call) => {
                 let call = self.text(call)?;
                 let (method, path) = method_and_path(&call)?;
-                self.app.request(method, path).await?
+                self.client.expect_request(Some(ExpectedRequest::new(method, path)));
+                let answer = self.app.request(method, path).await;
+                self.client.expect_request(None);
+                answer?
             }
             JourneyAction::Relaunch => self.app.relaunch().await?,
             JourneyAction::Expire => {

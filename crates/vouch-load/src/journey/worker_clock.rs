@@ -74,11 +74,11 @@ impl WorkerClock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journey::http_client::tests::metrics_of_one_user;
+    use crate::journey::http_client::tests::metrics_of;
 
     #[tokio::test]
     async fn seconds_are_numbered_by_time_when_a_tick_comes_late() {
-        let metrics = metrics_of_one_user();
+        let metrics = metrics_of(&[]);
         let started = Instant::now().checked_sub(Duration::from_millis(3_400)).expect("the machine is up longer");
         let cpu = CpuMeter::new(|| Duration::ZERO);
         let mut clock = WorkerClock::new(started, Duration::from_secs(60), cpu);

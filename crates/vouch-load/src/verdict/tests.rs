@@ -291,6 +291,15 @@ fn wrong_responses_before_the_measurement_count_and_are_reported() {
     )]));
     let evaluation = evaluate(&load(&["p99<1s"]), &before);
     assert_eq!(evaluation.verdict, LoadVerdict::Failed);
+    // No measured call is to blame, whatever rounds are merged.
+    let mut merged = round(|_| {});
+    merged.merge(&before);
+    merged.merge(&round(|_| {}));
+    merged.merge(&before);
+    for (of, count) in [(&before, 3), (&merged, 6)] {
+        let wrong: Vec<_> = of.series.iter().map(|(name, series)| (name.as_str(), series.wrong())).collect();
+        assert_eq!((wrong, of.total.wrong()), (vec![("refresh", 0), ("preparation", count)], count));
+    }
     assert!(evaluation.notes[0].contains("3 of the wrong responses came before"), "{:?}", evaluation.notes);
     assert!(!evaluate(&load(&[]), &round(|_| {})).notes.iter().any(|note| note.contains("before")));
 }

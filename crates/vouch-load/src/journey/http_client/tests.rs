@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::endpoints::LoadTargetParts;
+use crate::failure::WrongResponse;
 use crate::installations::{Installations, User};
+use crate::journey::Journey;
+use crate::journey::sdk_calls::ExpectedRequest;
 use vouch_runner::sut::Place;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::{Environment, Region};
@@ -11,6 +14,10 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// A client for one user, `ada`, that makes calls before and after a load too.
 fn client_of(server: &str, timeout: Duration) -> JourneyClient {
+    client_for(&[], server, timeout)
+}
+
+fn client_for(journeys: &[Arc<Journey>], server: &str, timeout: Duration) -> JourneyClient {
     let parts = LoadTargetParts {
         realm: vouch_spec::protocol::Realm { environment: Environment::Production, region: Region::Us },
         profile: Profile::junction(),
@@ -26,7 +33,7 @@ fn client_of(server: &str, timeout: Duration) -> JourneyClient {
     installations.get_mut(device).refresh_token = "old".into();
     let checker =
         crate::check::ResponseChecker::new(load_target.clone(), Place::Json("/sign_in_token".into()), true, false);
-    let metrics = JourneyMetrics::new(&[], installations, checker, Duration::from_secs(1));
+    let metrics = JourneyMetrics::new(journeys, installations, checker, Duration::from_secs(1));
     let tls = crate::client::config(None, &[]).expect("a TLS configuration");
     let http = client(&load_target, &tls, timeout).expect("an HTTP client");
     let bases = Arc::new(BaseUrls::of(&load_target));
@@ -34,8 +41,8 @@ fn client_of(server: &str, timeout: Duration) -> JourneyClient {
 }
 
 /// The measurements of a load with one user, which has not started.
-pub fn metrics_of_one_user() -> Arc<JourneyMetrics> {
-    client_of("http://127.0.0.1:1", Duration::from_secs(1)).metrics
+pub fn metrics_of(journeys: &[Arc<Journey>]) -> Arc<JourneyMetrics> {
+    client_for(journeys, "http://127.0.0.1:1", Duration::from_secs(1)).metrics
 }
 
 fn only(client: &JourneyClient) -> CompletedCall {
@@ -190,4 +197,28 @@ async fn a_call_that_the_profile_does_not_have_is_an_error_only_if_the_server_ca
     assert!(matches!(completed.check, Err((Failure::Wrong(WrongResponse::MissingField), _))));
     let notes = client.metrics.notes();
     assert!(notes.iter().any(|note| note.contains("`GET /.well-known/jwks.json`")), "{notes:?}");
+}
+
+#[tokio::test]
+async fn an_api_call_that_the_scenario_does_not_have_is_no_resource() {
+    let server = MockServer::start().await;
+    Mock::given(path("/v2/summary/%61ctivity/1")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let client = client_of(&server.uri(), Duration::from_secs(5));
+    let call = async |method: &str, path: &str| {
+        client.api_of_sdk(method, path, vec![], None).await.expect("an answer");
+        let completed = only(&client);
+        (completed.call, completed.check.is_ok())
+    };
+    let (other, resource) = (JourneyCall::Other, LoadCall::Resource.into());
+    // Nothing is there, so it is a 404. The scenario makes no API call now.
+    assert_eq!(call("POST", "/v1/telemetry?key=secret").await, (other, true));
+    assert_eq!(call("GET", "/v2/user/ada").await, (other, true));
+    client.expect_request(Some(ExpectedRequest::new("GET", "/v2/summary/activity/1?day=1")));
+    assert_eq!(call("POST", "/v1/telemetry").await, (other, true));
+    assert_eq!(call("GET", "/v2/summary/%61ctivity/1?day=1&sdk=ios").await, (resource, true));
+    assert_eq!(call("GET", "/v2/summary/activity/1").await, (resource, false), "a 404 of the call that is expected");
+    client.expect_request(None);
+    assert_eq!(call("GET", "/v2/summary/activity/1").await, (other, true));
+    let notes = client.metrics.notes();
+    assert!(notes.iter().any(|note| note.contains("the first was `POST /v1/telemetry`:")), "{notes:?}");
 }
