@@ -216,13 +216,85 @@ fn an_sdk_of_the_target_file_is_driven_in_processes() {
     assert!(measured > 8 && measured <= at_server && at_server <= measured + 8, "{measured}, {at_server}: {out}");
     let lives = count(&results, "rotation", "good");
     assert!(lives > 0 && count(&results, "rotation/refresh", "good") >= 3 * lives, "{out}");
-    // What they use is measured: a Python process needs a few MiB, and this machine holds some.
-    let note = out.lines().find(|line| line.contains("of this SDK used about")).expect("a note");
-    let number = |after: &str| {
-        let rest = &note[note.find(after).expect("there") + after.len()..];
-        rest.split([' ', ';']).next().and_then(|number| number.parse::<f64>().ok()).expect("a number")
-    };
-    assert!((1.0..100.0).contains(&number("used about ")) && number("holds about ") > 8.0, "{note}");
+    // What they use is read before the load and at its end: a Python process needs a few MiB, and this machine holds some.
+    let note = out.lines().find(|line| line.contains("of this SDK used most memory after")).expect("a note");
+    assert!(note.contains("MiB each); at the end: ") && note.contains("this machine holds about "), "{note}");
+    let memory = &results["sdkMemory"];
+    let samples = memory["samples"].as_array().expect("samples");
+    assert!(samples.len() >= 2 && samples.last() == Some(&memory["last"]), "{memory}");
+    let bytes = |sample: &Value| sample["bytes"].as_u64().expect("a number");
+    assert!(samples.iter().all(|sample| bytes(sample) <= bytes(&memory["peak"])), "{memory}");
+    // They had all started before the load.
+    let first = &samples[0];
+    let processes = first["processes"].as_u64().expect("a number");
+    assert!(processes == 8 && first["at"].as_f64() < Some(1.0), "{memory}");
+    assert!(((processes << 20)..((processes * 100) << 20)).contains(&bytes(first)), "{memory}");
+    // What is loaded is said once in the text, and it is in the other reports.
+    assert_eq!(out.matches("Loaded: ").count(), 1, "{out}");
+    assert!(
+        results["loaded"].as_str().is_some_and(|loaded| loaded.starts_with("the cloud `python-emulator`")),
+        "{results}"
+    );
+}
+
+#[test]
+fn users_who_wait_for_their_processes_are_reported() {
+    let folder = emulator("control.py", "_TIMEOUT_S = 10", "_TIMEOUT_S = 10");
+    // Each lifecycle needs a new process, and only a few start at a time.
+    with_python_sdk(folder.path(), ", \"--no-reuse\"");
+    let (_, out, _) = live(folder.path(), "scenarios/exchange/first-sign-in.yaml", &["-u", "24", "-d", "5s"]);
+    assert!(out.contains("! the load generator was the limit: the users waited "), "{out}");
+}
+
+/// A target file for an SDK of which only one process starts beside those that Vouch asks and measures; where it counts its starts.
+fn starts_no_more(folder: &Path, then: &str) -> (PathBuf, PathBuf) {
+    let adapter = std::path::absolute("tests/adapters/starts_thrice.py").expect("a path");
+    let (target, starts) = (folder.join("vouch.toml"), folder.join("starts"));
+    let command =
+        format!("[\"python3\", \"-I\", \"-S\", \"{}\", \"{}\", \"{then}\"]", adapter.display(), starts.display());
+    std::fs::write(&target, format!("[sdk]\nname = \"no-room\"\ncommand = {command}\n")).expect("writable");
+    (target, starts)
+}
+
+#[test]
+fn a_process_of_an_sdk_that_does_not_start_ends_the_run_before_the_load() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = vouch()
+        .args(["journeys", "scenarios/exchange/first-sign-in.yaml", "-u", "3", "-d", "2s", "--no-record", "-q", "-t"])
+        .arg(starts_no_more(folder.path(), "end").0)
+        .assert()
+        .code(3);
+    let text = common::unwrapped(&stderr(&run));
+    assert!(text.contains("of 3 processes of the SDK were started, then one failed: "), "{text}");
+    assert!(text.contains("help: use fewer --users; `ulimit -u`"), "{text}");
+    assert!(!stdout(&run).contains("good/s"), "no load: {}", stdout(&run));
+}
+
+#[test]
+fn ctrl_c_while_the_processes_of_an_sdk_start_ends_it_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (target, starts) = starts_no_more(folder.path(), "hang");
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin("vouch"))
+        .args(["journeys", "scenarios/exchange/first-sign-in.yaml", "-u", "3", "--no-record", "-q", "-t"])
+        .arg(target)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("vouch runs");
+    let began = std::time::Instant::now();
+    let count = || std::fs::metadata(&starts).map_or(0, |file| file.len());
+    while count() < 4 && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // SAFETY: a plain system call on a child that has not been waited for.
+    unsafe { libc::kill(i32::try_from(child.id()).expect("an id"), libc::SIGINT) };
+    let interrupted = std::time::Instant::now();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().expect("piped"), &mut text).expect("readable");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130), "{text}");
+    assert!(text.contains("interrupted while the processes of the SDK were started"), "{text}");
+    // An adapter has ten seconds to answer; nobody waits for it.
+    assert!(interrupted.elapsed() < Duration::from_secs(8), "{:?}", interrupted.elapsed());
 }
 
 /// A target file for the Python SDK with one more behaviour beside the emulator of a folder.

@@ -1,6 +1,6 @@
 //! `vouch journeys`.
 
-use super::signals::{USERS_LEFT, stop_on_interrupt};
+use super::signals::{INTERRUPTED, USERS_LEFT, stop_on_interrupt};
 use super::stdout::Out;
 use super::{CliError, Done, Selection, runtime, target};
 use crate::cli::load::context;
@@ -24,6 +24,7 @@ use vouch_load::{
     Load, LoadFile, Overrides, PlanError, ProgressEvent, TargetSetup, allow_connections, evaluate, set_up_target,
     tls_config,
 };
+use vouch_runner::report::print_stderr;
 use vouch_runner::run::Plan;
 use vouch_runner::target_file::Target;
 use vouch_spec::profile::{Profile, Rotation};
@@ -307,7 +308,7 @@ async fn execute(
     let about =
         What { loaded: Loaded { target: &target, file: args.target.as_deref() }, users: args.users, sdk: sdk.as_ref() }
             .to_string();
-    writeln!(Out, "{about}")?;
+    writeln!(Out, "Loaded: {about}.")?;
     if let Some(sdk) = &sdk
         && let Some(room) = sdk.check_room(args.users, load.realm).await?
     {
@@ -317,19 +318,22 @@ async fn execute(
         writeln!(Out, "{why}")?;
     }
     writeln!(Out)?;
-    let notes = [about].into_iter().chain(not_played).chain(left_out(&journeys)).collect();
+    let notes = not_played.into_iter().chain(left_out(&journeys)).collect();
     let mut recorder = Recorder::prepare(&args.record, &[args.json.as_deref()])?;
     let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| CliError::Usage(error.to_string()))?;
     allow_connections(args.users.saturating_mul(if sdk.is_some() { FILES_OF_PROCESS } else { 2 }))
-        .map_err(|error| CliError::Usage(error.to_string()))?;
+        .map_err(|error| CliError::Usage(format!("{error}, or use fewer --users")))?;
     // Goose installs a Ctrl-C handler of its own, which ends the process without a report, unless one exists already.
     ctrlc::set_handler(|| {}).map_err(|error| CliError::Environment(format!("cannot listen for Ctrl-C: {error}")))?;
     let stop = stop_on_interrupt(Some(USERS_LEFT));
     let TargetSetup { load_target, users, token_place, services, name, system } =
         set_up_target(&load, &target, profile, &super::program()?).await.map_err(load_error)?;
     let closed_model = ClosedModel::new(&options, notes);
-    let settings =
-        LoadSettings::of(&load, context(name, None, args.target.as_deref(), system.description), Some(closed_model));
+    let settings = LoadSettings::of(
+        &load,
+        context(name, Some(about), args.target.as_deref(), system.description),
+        Some(closed_model),
+    );
     let parts = JourneyRunnerParts {
         journeys,
         load_target,
@@ -363,13 +367,24 @@ async fn execute(
     let undeleted_users = runner.clean_up(&mut on_event).await;
     console.end();
     drop(services);
-    let round = round?.map_err(load_error)?;
+    let round = match round? {
+        Err(error) if error.interrupted => {
+            print_stderr(format!("vouch: {}", error.what));
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        round => round.map_err(load_error)?,
+    };
     let only_warned = runner.only_warned();
     load.journeys.retain(|journey| !only_warned.contains(journey));
     let mut evaluation = evaluate(&load, &round);
+    evaluation.generator_limits.extend(runner.limit(round.measured));
     evaluation.notes.extend(runner.notes());
-    let record = LoadRecord::new(settings, round, evaluation, undeleted_users).with_system(usage);
+    let record = LoadRecord::new(settings, round, evaluation, undeleted_users);
+    let mut record = record.with_system(usage).with_sdk_memory(runner.sdk_memory());
+    // The first line said it, before the load.
+    let loaded = record.settings.loaded.take();
     let written = record.write_summary(&mut Out, console::colors_enabled());
+    record.settings.loaded = loaded;
     let recorded = recorder.finish(&record);
     if let Some(path) = &args.json {
         let write_error = |error| CliError::Environment(format!("cannot write {}: {error}", path.display()));

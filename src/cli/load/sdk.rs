@@ -115,7 +115,7 @@ impl fmt::Display for Loaded<'_> {
     }
 }
 
-/// What journeys go to, and who makes them: the first line of the output.
+/// What journeys go to, and who makes them, for the first line of the output.
 pub struct What<'a> {
     pub loaded: Loaded<'a>,
     pub users: u32,
@@ -125,18 +125,18 @@ pub struct What<'a> {
 impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { loaded, users, sdk } = self;
-        write!(f, "Loaded: {loaded}")?;
+        write!(f, "{loaded}")?;
         match sdk {
             Some(sdk) => {
                 let (name, build) = (OutsideText::line(&sdk.name), &sdk.build);
                 let build = format!("{} {}", build.name, build.version);
                 let clock = if sdk.processes.takes_time() { "Vouch advances their clocks" } else { "in real time" };
                 let (processes, build) = (plural(*users, "process", "processes"), OutsideText::line(build.trim()));
-                write!(f, ". By: {processes} of the SDK `{name}` ({build}), {clock}.")
+                write!(f, ". By: {processes} of the SDK `{name}` ({build}), {clock}")
             }
             None => {
                 let why = if loaded.file.is_some() { ", because the target file has no [sdk]" } else { "" };
-                write!(f, ". By: {} with the reference SDK in this process{why}.", plural(*users, "user", "users"))
+                write!(f, ". By: {} with the reference SDK in this process{why}", plural(*users, "user", "users"))
             }
         }
     }

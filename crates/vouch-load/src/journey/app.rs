@@ -30,6 +30,14 @@ impl App {
         }
     }
 
+    /// Installs the app before the load, so that its process has started when the load does.
+    pub async fn prepare(&mut self) -> Result<(), ActionError> {
+        match self {
+            Self::Reference(_) => Ok(()),
+            Self::Process(app) => app.prepare().await,
+        }
+    }
+
     /// Installs the app again: the device is empty, and its clock is right.
     pub async fn install(&mut self) -> Result<(), ActionError> {
         match self {

@@ -1,4 +1,4 @@
-//! The CPU time of this process and of the SDK's processes, measured beside the load: with many processes that takes a while.
+//! What the load uses, measured beside it: with many processes of the SDK that takes a while.
 
 use super::sdk_process::SdkProcesses;
 use futures_util::FutureExt;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// The time between two measurements.
+/// The time between two readings of the CPU time.
 const EVERY: Duration = Duration::from_secs(1);
 /// A measurement takes at most one in this many parts of the time. It is done less often where it takes long.
 const MAX_PART: u32 = 20;
@@ -25,11 +25,55 @@ impl Reading {
 }
 
 /// Measures on a thread of its own, so that neither the load nor its clock waits for it.
-pub(super) struct CpuMeter {
-    measure: Arc<dyn Fn() -> Duration + Send + Sync>,
-    last: Reading,
-    running: Option<(Instant, JoinHandle<Reading>)>,
+pub(super) struct Meter<T> {
+    measure: Arc<dyn Fn() -> T + Send + Sync>,
+    /// The time between two measurements.
+    every: Duration,
+    running: Option<(Instant, JoinHandle<T>)>,
     next: Instant,
+}
+
+impl<T: Send + 'static> Meter<T> {
+    /// The first measurement is due after `first`.
+    pub fn new(first: Duration, every: Duration, measure: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        Self { measure: Arc::new(measure), every, running: None, next: Instant::now() + first }
+    }
+
+    /// Starts a measurement when it is due. Returns one that has finished.
+    pub fn tick(&mut self) -> Option<T> {
+        let mut measured = None;
+        if let Some((started, running)) = &mut self.running {
+            let started = *started;
+            measured = running.now_or_never()?.ok();
+            self.running = None;
+            self.next = started + self.every.max(started.elapsed() * MAX_PART);
+        }
+        if Instant::now() >= self.next {
+            self.measure_now();
+        }
+        measured
+    }
+
+    /// Starts a measurement, unless one is in progress.
+    pub fn measure_now(&mut self) {
+        if self.running.is_none() {
+            let measure = self.measure.clone();
+            self.running = Some((Instant::now(), tokio::task::spawn_blocking(move || measure())));
+        }
+    }
+
+    /// Waits for the measurement that is in progress.
+    pub async fn finish(self) {
+        if let Some((_, running)) = self.running {
+            let _ = running.await;
+        }
+    }
+}
+
+/// The CPU time that a load uses.
+pub(super) struct CpuMeter {
+    meter: Meter<Reading>,
+    last: Reading,
     /// The CPU time of one second, in nanoseconds, on average between the last two readings.
     ns_per_second: u64,
 }
@@ -39,8 +83,8 @@ impl CpuMeter {
     pub fn new(measure: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
         let last = Reading::of(&measure);
         // A reading in the middle of each second is there when the second ends.
-        let next = last.at + EVERY / 2;
-        Self { measure: Arc::new(measure), last, running: None, next, ns_per_second: 0 }
+        let meter = Meter::new(EVERY / 2, EVERY, move || Reading::of(&measure));
+        Self { meter, last, ns_per_second: 0 }
     }
 
     /// That of this process, and of the processes of the SDK, if there are any.
@@ -50,44 +94,21 @@ impl CpuMeter {
 
     /// Takes a finished measurement, and starts one when it is due.
     pub fn tick(&mut self) {
-        if let Some((started, running)) = &mut self.running {
-            let started = *started;
-            let Some(finished) = running.now_or_never() else { return };
-            self.running = None;
-            let took = started.elapsed();
-            self.next = started + EVERY.max(took * MAX_PART);
-            if let Ok(reading) = finished {
-                self.take(reading);
-            }
-        }
-        if Instant::now() >= self.next {
-            self.start();
-        }
+        let Some(reading) = self.meter.tick() else { return };
+        let elapsed = reading.at.saturating_duration_since(self.last.at).as_nanos().max(1);
+        let used = reading.used.saturating_sub(self.last.used).as_nanos();
+        self.ns_per_second = u64::try_from(used * 1_000_000_000 / elapsed).unwrap_or(u64::MAX);
+        self.last = reading;
     }
 
     /// Starts a measurement, unless one is in progress.
     pub fn measure_now(&mut self) {
-        if self.running.is_none() {
-            self.start();
-        }
+        self.meter.measure_now();
     }
 
     /// The CPU time of one second, in nanoseconds: of all hardware threads together.
     pub fn ns_per_second(&self) -> u64 {
         self.ns_per_second
-    }
-
-    fn start(&mut self) {
-        let measure = self.measure.clone();
-        let read = move || Reading::of(&*measure);
-        self.running = Some((Instant::now(), tokio::task::spawn_blocking(read)));
-    }
-
-    fn take(&mut self, reading: Reading) {
-        let elapsed = reading.at.saturating_duration_since(self.last.at).as_nanos().max(1);
-        let used = reading.used.saturating_sub(self.last.used).as_nanos();
-        self.ns_per_second = u64::try_from(used * 1_000_000_000 / elapsed).unwrap_or(u64::MAX);
-        self.last = reading;
     }
 }
 
@@ -101,7 +122,7 @@ fn cpu_time(processes: Option<&SdkProcesses>) -> Duration {
     let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     let (seconds, nanoseconds) = (u64::try_from(spent.tv_sec).unwrap_or(0), u32::try_from(spent.tv_nsec).unwrap_or(0));
     let own = Duration::new(seconds, nanoseconds);
-    processes.map_or(own, |processes| own + processes.measure().cpu + cpu_time_of_ended_children())
+    processes.map_or(own, |processes| own + processes.cpu_time() + cpu_time_of_ended_children())
 }
 
 fn cpu_time_of_ended_children() -> Duration {

@@ -154,6 +154,16 @@ impl JourneyClient {
         self.aborted.swap(false, Ordering::Relaxed)
     }
 
+    /// Records that a step was dropped because the load is over.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it still sends.
+    pub fn is_sending(&self) -> bool {
+        !self.stops_with_load || self.metrics.is_running()
+    }
+
     /// Takes the calls that were completed since the last call of this method.
     pub fn take_completed(&self) -> Vec<CompletedCall> {
         std::mem::take(&mut *self.completed.lock())
@@ -226,8 +236,8 @@ impl JourneyClient {
         installation_id: Option<u32>,
         prepare: PreparedRequest,
     ) -> Option<Response> {
-        if self.stops_with_load && !self.metrics.is_running() {
-            self.aborted.store(true, Ordering::Relaxed);
+        if !self.is_sending() {
+            self.abort();
             return None;
         }
         let sent = Instant::now();

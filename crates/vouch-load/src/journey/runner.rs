@@ -5,7 +5,9 @@ use super::cpu_meter::CpuMeter;
 use super::definition::Journey;
 use super::http_client::{BaseUrls, JourneyClient, client};
 use super::metrics::JourneyMetrics;
-use super::sdk_process::SdkProcesses;
+use super::results::ActionError;
+use super::sdk_memory::SdkMemory;
+use super::sdk_process::{SdkProcesses, starts_at_a_time};
 use super::virtual_user::{VirtualUser, VirtualUserParts};
 use super::worker_clock::WorkerClock;
 use crate::check::ResponseChecker;
@@ -76,6 +78,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// The time that goose may need after the last call to stop its users.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// Users who wait longer than this share of the time for their processes make clearly less load than was asked for.
+const MAX_WAITED_SHARE: f64 = 0.1;
+
 impl JourneyRunner {
     /// Sets up the virtual users. Nothing is sent.
     pub fn new(parts: JourneyRunnerParts) -> Result<Self, LoadError> {
@@ -132,12 +137,13 @@ impl JourneyRunner {
         Ok(Self { journeys, metrics, waiting: Arc::new(Mutex::new(waiting)), admin, options, processes, creates_users })
     }
 
-    /// Creates the users at the vendor, unless a backend has them.
+    /// Starts the processes of the SDK, and creates the users at the vendor, unless a backend has them.
     pub async fn prepare(
         &self,
         stop: &AtomicBool,
         on_event: &mut dyn FnMut(ProgressEvent<'_>),
     ) -> Result<(), LoadError> {
+        self.start_processes(stop, on_event).await?;
         if !self.creates_users {
             return Ok(());
         }
@@ -162,6 +168,46 @@ impl JourneyRunner {
         Ok(())
     }
 
+    /// Starts the process of each user: a load must not wait for its own users.
+    async fn start_processes(
+        &self,
+        stop: &AtomicBool,
+        on_event: &mut dyn FnMut(ProgressEvent<'_>),
+    ) -> Result<(), LoadError> {
+        if self.processes.is_none() {
+            return Ok(());
+        }
+        let users: Vec<VirtualUser> = self.waiting.lock().iter_mut().flat_map(std::mem::take).collect();
+        let (of, mut done) = (users.len() as u64, 0);
+        let started = stream::iter(users).map(async |mut user: VirtualUser| {
+            let prepared = user.prepare().await;
+            (user, prepared)
+        });
+        let mut started = std::pin::pin!(started.buffer_unordered(starts_at_a_time()));
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            let next = tokio::select! {
+                next = started.next() => next,
+                _ = tick.tick() => {
+                    if stop.load(Ordering::Relaxed) {
+                        let what = "interrupted while the processes of the SDK were started";
+                        return Err(LoadError { interrupted: true, ..LoadError::new(what) });
+                    }
+                    continue;
+                }
+            };
+            let Some((user, prepared)) = next else { return Ok(()) };
+            if let Err(ActionError(why)) = prepared {
+                let help = "use fewer --users; `ulimit -u` limits the processes of a user, `ulimit -n` the open files";
+                let what = format!("{done} of {of} processes of the SDK were started, then one failed: {why}");
+                return Err(LoadError { help: Some(help.into()), ..LoadError::new(what) });
+            }
+            done += 1;
+            on_event(ProgressEvent::Preparing { what: "processes of the SDK", done, of });
+            self.waiting.lock()[user.journey_index()].push_back(user);
+        }
+    }
+
     /// Adds one installation for each user, for the calls that create and delete the user.
     fn install_for_each_user(&self) -> Vec<u32> {
         let mut totals = self.metrics.lock();
@@ -177,10 +223,15 @@ impl JourneyRunner {
     ) -> Result<Round, LoadError> {
         let attack = self.attack().map_err(|error| goose_error(&error))?;
         let hard_limit = self.options.duration + self.options.timeout + GRACE;
+        if let Some(processes) = self.processes.clone() {
+            // All of them run now; in the load some are between two launches.
+            let _ = tokio::task::spawn_blocking(move || processes.measure_memory(Instant::now())).await;
+        }
         on_event(ProgressEvent::Started);
         self.metrics.start();
         let started = Instant::now();
-        let mut monitor = WorkerClock::new(started, self.options.duration, CpuMeter::of(self.processes.clone()));
+        let cpu = CpuMeter::of(self.processes.clone());
+        let mut monitor = WorkerClock::new(started, self.options.duration, cpu).with_memory(self.processes.clone());
         let mut tick = tokio::time::interval(TICK);
         let mut attack = Box::pin(tokio::time::timeout(hard_limit, attack.execute()));
         let ended = loop {
@@ -189,6 +240,7 @@ impl JourneyRunner {
                 _ = tick.tick() => monitor.tick(&self.metrics, stop, on_event),
             }
         };
+        monitor.finish_memory().await;
         // Goose keeps its kill switch in a static variable, which must be reset for the next load.
         goose::reset_killswitch();
         if let Ok(Err(error)) = ended {
@@ -203,6 +255,23 @@ impl JourneyRunner {
     pub fn notes(&self) -> Vec<String> {
         let memory = self.processes.as_ref().and_then(|processes| processes.report());
         memory.into_iter().chain(self.metrics.notes()).collect()
+    }
+
+    /// Why the load was less than the users could have made: they waited for their processes.
+    pub fn limit(&self, measured: Duration) -> Option<String> {
+        let share = self.processes.as_ref()?.waited_share(self.options.users, measured);
+        (share > MAX_WAITED_SHARE).then(|| {
+            format!(
+                "the users waited {:.0} % of the time until their processes could start again; use fewer --users, a longer \
+                 --think-time, or a machine with more processors",
+                share * 100.0
+            )
+        })
+    }
+
+    /// The memory that the SDK's processes used.
+    pub fn sdk_memory(&self) -> Option<SdkMemory> {
+        self.processes.as_ref().and_then(|processes| processes.memory())
     }
 
     /// The journeys of which every lifecycle ended with a warning. That none completed says nothing against the server.

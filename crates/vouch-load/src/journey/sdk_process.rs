@@ -5,6 +5,7 @@ use super::app::ActionResult;
 use super::device::AdjustableClock;
 use super::http_client::{JourneyClient, Response};
 use super::results::ActionError;
+use super::sdk_memory::{MemorySample, SdkMemory};
 use async_trait::async_trait;
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -13,11 +14,12 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use vouch_runner::installation::{
     DeviceClock, InstallableSdk, Installation, InstallationError, SdkAddresses, SdkRefusal,
 };
-use vouch_runner::sut::{Process, Usage, free_memory, usage};
+use vouch_runner::sut::{MemoryUse, Process, cpu_time, free_memory, memory_use};
 use vouch_sim::clock::{Clock, ClockMode};
 use vouch_sim::reference::sdk::ports::Time;
 use vouch_sim::wire::redact::Redactor;
@@ -33,8 +35,11 @@ const SHARE_OF_MEMORY: (u64, u64) = (9, 10);
 pub struct SdkProcesses {
     pub sdk: Arc<InstallableSdk>,
     launched: Mutex<Vec<Weak<Process>>>,
-    /// The measurement with the most processes.
-    measured: Mutex<Usage>,
+    memory: Mutex<SdkMemory>,
+    /// Bounds how many processes start at a time.
+    starts: Semaphore,
+    /// How long users have waited for that, all together.
+    waited: Mutex<Duration>,
 }
 
 /// What one process of an SDK needs.
@@ -53,9 +58,25 @@ impl Footprint {
     }
 }
 
+/// So many processes start at a time. More would share the processors, and each would take longer than its adapter may.
+pub fn starts_at_a_time() -> usize {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    (2 * threads).max(4)
+}
+
+/// The time between two looks at whether the load is over.
+const TICK: Duration = Duration::from_millis(100);
+
 impl SdkProcesses {
     pub fn new(sdk: InstallableSdk) -> Self {
-        Self { sdk: Arc::new(sdk), launched: Mutex::default(), measured: Mutex::default() }
+        let starts = Semaphore::new(starts_at_a_time());
+        Self {
+            sdk: Arc::new(sdk),
+            launched: Mutex::default(),
+            memory: Mutex::default(),
+            starts,
+            waited: Mutex::default(),
+        }
     }
 
     /// Whether its clock can be advanced.
@@ -78,7 +99,7 @@ impl SdkProcesses {
         // Its answer shows that it has started.
         let _ = installation.call::<Value>(SdkMethod::Status, json!({})).await?;
         let group = installation.process().and_then(|process| process.group());
-        let memory = usage(&group.into_iter().collect()).memory_of_each();
+        let memory = memory_use(&group.into_iter().collect()).of_each();
         installation.kill().await;
         let free = free_memory();
         Ok(memory.zip(free).map(|(memory, free)| Footprint::of(memory, free)))
@@ -94,35 +115,47 @@ impl SdkProcesses {
         }
     }
 
-    /// What the processes use now.
-    pub fn measure(&self) -> Usage {
-        let groups: BTreeSet<i32> =
-            self.launched.lock().iter().filter_map(|process| process.upgrade()?.group()).collect();
-        let now = usage(&groups);
-        let mut most = self.measured.lock();
-        if (now.groups, now.memory) > (most.groups, most.memory) {
-            *most = now;
-        }
-        now
+    /// The share of the time, from 0 to 1, that the users of a load waited until their process could start.
+    pub fn waited_share(&self, users: u32, measured: Duration) -> f64 {
+        self.waited.lock().as_secs_f64() / (f64::from(users) * measured.as_secs_f64()).max(f64::EPSILON)
     }
 
-    /// How much memory the processes used while most of them ran, and how many this machine holds.
+    /// The process groups of the processes that run now.
+    fn groups(&self) -> BTreeSet<i32> {
+        self.launched.lock().iter().filter_map(|process| process.upgrade()?.group()).collect()
+    }
+
+    /// The CPU time of the processes that run now.
+    pub fn cpu_time(&self) -> Duration {
+        cpu_time(&self.groups())
+    }
+
+    /// Reads the memory that the processes use now, for the report. `started`: the start of the load.
+    pub fn measure_memory(&self, started: Instant) {
+        let MemoryUse { groups, bytes } = memory_use(&self.groups());
+        if bytes > 0 {
+            let at = started.elapsed().as_secs_f64();
+            self.memory.lock().add(MemorySample { at, processes: groups, bytes });
+        }
+    }
+
+    /// The memory that the processes used during the load; none where this machine does not say.
+    pub fn memory(&self) -> Option<SdkMemory> {
+        Some(self.memory.lock().clone()).filter(|memory| memory.peak().is_some())
+    }
+
+    /// How much memory the processes used, and how many of them this machine holds.
     pub fn report(&self) -> Option<String> {
-        let most = *self.measured.lock();
-        let (each, free) = (most.memory_of_each()?, free_memory()?);
+        let memory = self.memory()?;
+        let (peak, last) = (memory.peak()?, memory.samples.last()?);
         // By now they have ended, so what they used is free.
-        let Footprint { capacity, .. } = Footprint::of(each, free);
-        let processes = if most.groups == 1 { "1 process".into() } else { format!("{} processes", most.groups) };
+        let Footprint { capacity, .. } = Footprint::of(peak.of_each()?, free_memory()?);
         Some(format!(
-            "{processes} of this SDK used about {} each; this machine holds about {capacity}",
-            mebibytes(each)
+            "the processes of this SDK used most memory after {:.0} s: {peak}; at the end: {last}; this machine holds about \
+             {capacity}",
+            peak.at
         ))
     }
-}
-
-/// Bytes in words, for people.
-pub fn mebibytes(bytes: u64) -> String {
-    format!("{}.{} MiB", bytes >> 20, ((bytes % (1 << 20)) * 10) >> 20)
 }
 
 #[async_trait]
@@ -143,6 +176,8 @@ pub struct ProcessApp {
     pub clock: Arc<AdjustableClock>,
     /// None before the first launch.
     device: Option<Device>,
+    /// It was installed before the load, for the first lifecycle.
+    is_ready: bool,
 }
 
 struct Device {
@@ -152,11 +187,32 @@ struct Device {
 
 impl ProcessApp {
     pub fn new(client: Arc<JourneyClient>, processes: Arc<SdkProcesses>) -> Self {
-        Self { client, processes, clock: Arc::default(), device: None }
+        Self { client, processes, clock: Arc::default(), device: None, is_ready: false }
+    }
+
+    /// Installs the app before the load.
+    pub async fn prepare(&mut self) -> Result<(), ActionError> {
+        self.is_ready = false;
+        self.reinstall().await?;
+        self.is_ready = true;
+        Ok(())
     }
 
     pub async fn install(&mut self) -> Result<(), ActionError> {
         self.clock.reset();
+        let runs = self.device.as_ref().is_some_and(|device| device.installation.runs());
+        if std::mem::take(&mut self.is_ready) && runs {
+            return Ok(());
+        }
+        if runs && self.processes.sdk.claims.contains(&Capability::Reuse) {
+            return self.reinstall().await;
+        }
+        let processes = self.processes.clone();
+        let _permit = self.permit_to_start(&processes).await?;
+        self.reinstall().await
+    }
+
+    async fn reinstall(&mut self) -> Result<(), ActionError> {
         if self.device.is_none() {
             let target = &self.client.load_target;
             let (clock, upstream) = (Clock::new(ClockMode::Real), Arc::new(Measured(self.client.clone())));
@@ -172,11 +228,26 @@ impl ProcessApp {
     }
 
     pub async fn relaunch(&mut self) -> ActionResult {
-        let installation = self.installation()?;
-        installation.stop().await.map_err(failed)?;
-        let launched = installation.launch(false).await;
+        self.installation()?.stop().await.map_err(failed)?;
+        let processes = self.processes.clone();
+        let _permit = self.permit_to_start(&processes).await?;
+        let launched = self.installation()?.launch(false).await;
         self.note();
         launched.map(|()| StepResult::Done).map_err(failed)
+    }
+
+    /// Waits until another process may start, or the load is over.
+    async fn permit_to_start<'p>(&self, processes: &'p SdkProcesses) -> Result<SemaphorePermit<'p>, ActionError> {
+        let began = Instant::now();
+        let mut permit = None;
+        while permit.is_none() && self.client.is_sending() {
+            permit = tokio::time::timeout(TICK, processes.starts.acquire()).await.ok().and_then(Result::ok);
+        }
+        *processes.waited.lock() += began.elapsed();
+        permit.ok_or_else(|| {
+            self.client.abort();
+            ActionError("the load is over".into())
+        })
     }
 
     fn installation(&mut self) -> Result<&mut Installation, ActionError> {
@@ -269,6 +340,5 @@ mod tests {
         let each = 25 << 20;
         assert_eq!(Footprint::of(each, 1000 << 20), Footprint { memory: each, capacity: 36 });
         assert_eq!(Footprint::of(each, 0).capacity, 0);
-        assert_eq!(mebibytes(each + (1 << 19)), "25.5 MiB");
     }
 }

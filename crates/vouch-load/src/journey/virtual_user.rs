@@ -77,6 +77,18 @@ impl VirtualUser {
         }
     }
 
+    pub fn journey_index(&self) -> usize {
+        self.journey_index
+    }
+
+    /// Starts the app before the load.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub async fn prepare(&mut self) -> Result<(), ActionError> {
+        self.app.prepare().await
+    }
+
     /// Runs one stage. The first stage starts a new lifecycle. After a failure the other stages of the lifecycle are skipped.
     pub async fn run_stage(&mut self, stage: usize) {
         // Goose checks only twice per second whether the run is over.
@@ -112,6 +124,9 @@ impl VirtualUser {
         let started = Instant::now();
         if let Err(ActionError(why)) = self.app.install().await {
             self.abandoned = true;
+            if self.client.take_aborted() {
+                return;
+            }
             self.client.metrics.note(why.clone());
             let failure = (Failure::Wrong(WrongResponse::Unexpected), why);
             self.client.metrics.record_lifecycle(self.journey_index, &Err(failure), started);

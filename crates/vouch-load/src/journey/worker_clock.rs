@@ -1,9 +1,11 @@
 //! The clock of a running load of journeys: statistics every second, and the end.
 
-use super::cpu_meter::{CpuMeter, threads};
+use super::cpu_meter::{CpuMeter, Meter, threads};
 use super::metrics::JourneyMetrics;
+use super::sdk_process::SdkProcesses;
 use crate::round::{AbortPolicy, IntervalStats};
 use crate::workers::ProgressEvent;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,12 +17,17 @@ pub(super) struct WorkerClock {
     /// The seconds that have statistics.
     reported: u64,
     cpu: CpuMeter,
+    /// Reads the memory of the SDK's processes, if there are any.
+    memory: Option<Meter<()>>,
     abort_policy: AbortPolicy,
     /// When the end was triggered.
     pub ended: Option<Duration>,
     pub aborted: bool,
     pub interrupted: bool,
 }
+
+/// The time between two readings of memory. One comes before the load.
+const MEMORY_EVERY: Duration = Duration::from_secs(10);
 
 impl WorkerClock {
     pub fn new(started: Instant, duration: Duration, cpu: CpuMeter) -> Self {
@@ -30,6 +37,7 @@ impl WorkerClock {
             intervals: vec![],
             reported: 0,
             cpu,
+            memory: None,
             abort_policy: AbortPolicy::default(),
             ended: None,
             aborted: false,
@@ -37,10 +45,23 @@ impl WorkerClock {
         }
     }
 
+    /// Also reads the memory of the SDK's processes.
+    pub fn with_memory(mut self, processes: Option<Arc<SdkProcesses>>) -> Self {
+        let started = self.started;
+        let meter = |processes: Arc<SdkProcesses>| {
+            Meter::new(MEMORY_EVERY, MEMORY_EVERY, move || processes.measure_memory(started))
+        };
+        self.memory = processes.map(meter);
+        self
+    }
+
     /// It must be called several times per second.
     pub fn tick(&mut self, metrics: &JourneyMetrics, stop: &AtomicBool, on_event: &mut dyn FnMut(ProgressEvent<'_>)) {
         let now = self.started.elapsed();
         self.cpu.tick();
+        if let Some(memory) = &mut self.memory {
+            memory.tick();
+        }
         if now.as_secs() > self.reported && self.ended.is_none() {
             self.reported = now.as_secs();
             self.interval(metrics, on_event);
@@ -52,11 +73,19 @@ impl WorkerClock {
                 metrics.end();
                 // The SDK's processes still run.
                 self.cpu.measure_now();
+                self.memory.iter_mut().for_each(Meter::measure_now);
             }
         }
         // Goose ignores the kill switch before it has started, so it is triggered again.
         if self.ended.is_some() && !goose::is_killswitch_triggered() {
             goose::trigger_killswitch("the load is over");
+        }
+    }
+
+    /// Waits for the last reading of memory.
+    pub async fn finish_memory(&mut self) {
+        if let Some(memory) = self.memory.take() {
+            memory.finish().await;
         }
     }
 

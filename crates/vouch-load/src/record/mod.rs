@@ -15,6 +15,7 @@ mod settings;
 pub use file::{LoadRecordError, LoadRecordWriter};
 pub use settings::{ClosedModel, LoadContext, LoadSettings};
 
+use crate::journey::SdkMemory;
 use crate::system::SystemUsage;
 use crate::{Evaluation, IntervalStats, Round};
 use schemars::JsonSchema;
@@ -46,6 +47,9 @@ pub struct LoadResult {
     /// What the system under test used, where that could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<SystemUsage>,
+    /// The memory that the processes of the SDK used that made the load, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sdk_memory: Option<SdkMemory>,
 }
 
 /// A load that has ended.
@@ -58,7 +62,14 @@ pub struct LoadRecord {
 impl LoadRecord {
     /// The record of a load that has just ended.
     pub fn new(settings: LoadSettings, round: Round, evaluation: Evaluation, undeleted_users: u64) -> Self {
-        Self { settings, result: LoadResult { round, evaluation, undeleted_users, system: None } }
+        Self { settings, result: LoadResult { round, evaluation, undeleted_users, system: None, sdk_memory: None } }
+    }
+
+    /// The same record with the memory that the processes of the SDK used.
+    #[must_use]
+    pub fn with_sdk_memory(mut self, memory: Option<SdkMemory>) -> Self {
+        self.result.sdk_memory = memory;
+        self
     }
 
     /// The same record with what the system under test used.

@@ -48,6 +48,10 @@ impl LoadRecord {
             report.insert("faults".into(), self.faults_json(faults));
             report.insert("retries".into(), json!(faults.retries));
         }
+        if let (Some(memory), Some(report)) = (&self.result.sdk_memory, report.as_object_mut()) {
+            let [peak, last] = [memory.peak(), memory.samples.last().copied()];
+            report.insert("sdkMemory".into(), json!({ "peak": peak, "last": last, "samples": memory.samples }));
+        }
         if let (Some(closed), Some(report)) = (&load.closed_model, report.as_object_mut()) {
             let think_seconds = [closed.min_think_time, closed.max_think_time].map(|time| time.as_secs_f64());
             report.shift_remove("arrivals");

@@ -1,6 +1,7 @@
 //! The results as metrics, in the Prometheus text format 0.0.4 and in `OpenMetrics` 1.0. Times are in seconds, shares from 0 to 1.
 
 use super::metrics_writer::{Exposition, MetricType, MetricsWriter, unique_labels};
+use crate::journey::{MemorySample, SdkMemory};
 use crate::record::LoadRecord;
 use crate::threshold::{Metric, Threshold};
 use crate::{Latencies, LoadVerdict, Series};
@@ -118,6 +119,7 @@ impl LoadRecord {
         }
     }
 
+    #[allow(clippy::cast_precision_loss, reason = "counts and bytes far below 2^53")]
     fn generator_metrics(&self, writer: &mut MetricsWriter) {
         let round = &self.result.round;
         writer.family(
@@ -144,9 +146,24 @@ impl LoadRecord {
             "Delay between arrivals and their start although a connection was free.",
         );
         writer.histogram(lag, &[], &round.lag);
-        #[allow(clippy::cast_precision_loss, reason = "counts far below 2^53")]
         let left = self.result.undeleted_users as f64;
         writer.gauge("vouch_load_left_users", "Created users that could not be deleted.", &[(vec![], left)]);
+        let memory = self.result.sdk_memory.as_ref();
+        let bytes = |sample: MemorySample| sample.bytes as f64;
+        for (name, help, sample) in [
+            (
+                "vouch_load_sdk_max_memory_bytes",
+                "Highest memory of all processes of the SDK that made the load; what they share counts once.",
+                memory.and_then(SdkMemory::peak),
+            ),
+            (
+                "vouch_load_sdk_last_memory_bytes",
+                "The same memory at the end of the load.",
+                memory.and_then(|memory| memory.samples.last().copied()),
+            ),
+        ] {
+            writer.optional_gauge(name, help, sample.map(bytes));
+        }
     }
 
     fn threshold_metrics(&self, writer: &mut MetricsWriter) {

@@ -4,7 +4,7 @@
 use super::hook_command;
 use super::http::{HttpCall, Template};
 use super::metrics_text;
-use super::usage::usage;
+use super::usage::{cpu_time, memory_use};
 use std::path::PathBuf;
 use std::time::Duration;
 use vouch_sim::wire::client;
@@ -180,13 +180,14 @@ impl MetricsReading {
 
     /// What the processes of a group use.
     fn of_processes(group: i32) -> Result<Self, MetricsError> {
-        let used = usage(&[group].into());
+        let groups = [group].into();
+        let used = memory_use(&groups);
         if used.groups == 0 {
             return Err(MetricsError::Ended);
         }
         #[allow(clippy::cast_precision_loss, reason = "bytes far below 2^53")]
-        let memory = used.memory as f64;
-        Ok(Self { cpu_seconds: Some(used.cpu.as_secs_f64()), memory_bytes: Some(memory), queue: None })
+        let memory = used.bytes as f64;
+        Ok(Self { cpu_seconds: Some(cpu_time(&groups).as_secs_f64()), memory_bytes: Some(memory), queue: None })
     }
 }
 

@@ -55,7 +55,7 @@ pub use remote::{
     AddressError, ConnectAddress, DeviceHook, DeviceSpec, Preset, RemoteSdk, RemoteSpec, Streams, Transport,
 };
 pub use system_description::{DescribeError, DescribeSource, SystemDescription};
-pub use usage::{Usage, free_memory, usage};
+pub use usage::{MemoryUse, cpu_time, free_memory, memory_use};
 pub use write_interceptor::works as can_intercept_writes;
 
 use std::collections::BTreeSet;

@@ -3,40 +3,44 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// What process groups use together.
+/// The memory that process groups use together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct MemoryUse {
     /// The groups that have a process.
     pub groups: u64,
-    /// Memory in bytes; what processes share counts once (PSS). Source: `proc_pid_smaps_rollup(5)`.
-    pub memory: u64,
-    /// The processor time of their running processes.
-    pub cpu: Duration,
+    /// In bytes; what processes share counts once (PSS). Source: `proc_pid_smaps_rollup(5)`.
+    pub bytes: u64,
 }
 
-impl Usage {
+impl MemoryUse {
     /// The memory of one group, in bytes, if there is one.
-    pub fn memory_of_each(&self) -> Option<u64> {
-        self.memory.checked_div(self.groups).filter(|memory| *memory > 0)
+    pub fn of_each(&self) -> Option<u64> {
+        self.bytes.checked_div(self.groups).filter(|bytes| *bytes > 0)
     }
 }
 
-/// What the processes of these groups use now. Zero where the kernel does not say.
-pub fn usage(groups: &BTreeSet<i32>) -> Usage {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return Usage::default() };
-    let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let (mut usage, mut found) = (Usage::default(), BTreeSet::new());
-    for id in ids {
-        // SAFETY: a system call without pointers.
-        let group = unsafe { libc::getpgid(id) };
-        if groups.contains(&group) {
-            found.insert(group);
-            usage.memory += memory(id).unwrap_or(0);
-            usage.cpu += cpu(id).unwrap_or_default();
-        }
+/// The memory that the processes of these groups use now. Zero where the kernel does not say. It takes much longer than
+/// [`cpu_time`], because the kernel walks through all pages of a process.
+pub fn memory_use(groups: &BTreeSet<i32>) -> MemoryUse {
+    let (mut bytes, mut found) = (0, BTreeSet::new());
+    for (id, group) in processes(groups) {
+        found.insert(group);
+        bytes += memory(id).unwrap_or(0);
     }
-    usage.groups = found.len() as u64;
-    usage
+    MemoryUse { groups: found.len() as u64, bytes }
+}
+
+/// The processor time of the running processes of these groups. Zero where the kernel does not say.
+pub fn cpu_time(groups: &BTreeSet<i32>) -> Duration {
+    processes(groups).filter_map(|(id, _)| cpu(id)).sum()
+}
+
+/// The ids of the processes of these groups, each with its group.
+fn processes(groups: &BTreeSet<i32>) -> impl Iterator<Item = (i32, i32)> {
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    // SAFETY: a system call without pointers.
+    ids.map(|id| (id, unsafe { libc::getpgid(id) })).filter(|(_, group)| groups.contains(group))
 }
 
 fn memory(id: i32) -> Option<u64> {
@@ -99,19 +103,21 @@ mod tests {
         let group = i32::try_from(child.id()).expect("an id");
         let groups = BTreeSet::from([group, i32::MAX]);
         let ended = std::time::Instant::now() + Duration::from_secs(20);
-        let mut last = usage(&groups);
-        while last.memory < 20_000_000 && std::time::Instant::now() < ended {
+        let mut last = memory_use(&groups);
+        while last.bytes < 20_000_000 && std::time::Instant::now() < ended {
             std::thread::sleep(Duration::from_millis(50));
-            last = usage(&groups);
+            last = memory_use(&groups);
         }
+        let cpu = cpu_time(&groups);
         // SAFETY: a system call without pointers; the group was made above.
         unsafe { libc::kill(-group, libc::SIGKILL) };
         let _ = child.wait();
         assert_eq!(last.groups, 1, "the other group does not exist");
-        assert!((20_000_000..200_000_000).contains(&last.memory), "{last:?}");
-        assert_eq!(last.memory_of_each(), Some(last.memory));
-        assert!(last.cpu > Duration::ZERO && last.cpu < Duration::from_secs(30), "{last:?}");
-        assert_eq!(usage(&BTreeSet::from([i32::MAX])), Usage::default());
+        assert!((20_000_000..200_000_000).contains(&last.bytes), "{last:?}");
+        assert_eq!(last.of_each(), Some(last.bytes));
+        assert!(cpu > Duration::ZERO && cpu < Duration::from_secs(30), "{cpu:?}");
+        let nobody = BTreeSet::from([i32::MAX]);
+        assert_eq!((memory_use(&nobody), cpu_time(&nobody)), (MemoryUse::default(), Duration::ZERO));
     }
 
     #[test]
