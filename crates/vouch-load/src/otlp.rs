@@ -7,7 +7,7 @@ use crate::traces::TracedCall;
 use crate::{FaultReport, IntervalStats, Round};
 use async_trait::async_trait;
 use hyper::body::Bytes;
-use opentelemetry::metrics::{Counter, Gauge, MeterProvider as _};
+use opentelemetry::metrics::{Counter, Meter, MeterProvider as _};
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_http::{HttpClient, HttpError};
@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
-use vouch_sim::wire::client;
+use vouch_sim::wire::{client, read_body};
 use vouch_spec::base_url::BaseUrl;
 
 /// The registered port of OTLP/gRPC. That of OTLP/HTTP is 4318.
@@ -28,6 +28,8 @@ const GRPC_PORT: u16 = 4317;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The time between two exports of metrics.
 const INTERVAL: Duration = Duration::from_secs(1);
+/// A gauge shows a value until it is this old: somewhat longer than the time between two measurements.
+const MAX_AGE: Duration = Duration::from_millis(2500);
 /// So many spans are in one export.
 const SPANS_A_REQUEST: usize = 512;
 
@@ -39,30 +41,67 @@ pub struct OtlpExporter {
     is_grpc_port: bool,
     responses: Counter<u64>,
     arrivals: Counter<u64>,
-    latency: Gauge<f64>,
-    start_delay: Gauge<f64>,
-    generator_cpu: Gauge<f64>,
+    second: Latest<IntervalStats>,
     system: SystemGauges,
 }
 
-/// The gauges of what the system under test uses.
-#[derive(Clone)]
-pub struct SystemGauges {
-    cpu: Gauge<f64>,
-    memory: Gauge<f64>,
-    queue: Gauge<f64>,
+/// The latest value of something that is measured each second. Gauges show it as long as it is new: an old value would look like
+/// a measurement.
+struct Latest<T>(Arc<Mutex<Option<(Instant, T)>>>);
+
+impl<T> Clone for Latest<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
+impl<T: Send + 'static> Latest<T> {
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    fn set(&self, value: T) {
+        *self.0.lock() = Some((Instant::now(), value));
+    }
+
+    /// A gauge of it; without a value there is no data point. `of`: the values, each with its attribute.
+    fn gauge<const N: usize>(
+        &self,
+        meter: &Meter,
+        (name, unit): (&'static str, &'static str),
+        of: impl Fn(&T) -> [(Option<KeyValue>, Option<f64>); N] + Send + Sync + 'static,
+    ) {
+        let latest = self.clone();
+        let observed = meter.f64_observable_gauge(name).with_unit(unit).with_callback(move |observer| {
+            let latest = latest.0.lock();
+            let new = latest.iter().filter(|(at, _)| at.elapsed() < MAX_AGE).flat_map(|(_, value)| of(value));
+            for (attribute, value) in new {
+                if let Some(value) = value {
+                    observer.observe(value, attribute.as_slice());
+                }
+            }
+        });
+        // The meter keeps the callback; the instrument itself does nothing.
+        let _ = observed.build();
+    }
+}
+
+/// Takes what the system under test uses.
+#[derive(Clone)]
+pub struct SystemGauges(Latest<SystemSample>);
+
 impl SystemGauges {
+    fn new(meter: &Meter) -> Self {
+        let latest = Latest::<SystemSample>::new();
+        latest.gauge(meter, ("vouch.load.system.cpu", "{cpu}"), |sample| [(None, sample.cpu)]);
+        latest.gauge(meter, ("vouch.load.system.memory", "By"), |sample| [(None, sample.memory_bytes)]);
+        latest.gauge(meter, ("vouch.load.system.queue", "{request}"), |sample| [(None, sample.queue)]);
+        Self(latest)
+    }
+
     /// Takes a reading. What it does not have is not sent.
     pub fn record(&self, sample: &SystemSample) {
-        for (gauge, value) in
-            [(&self.cpu, sample.cpu), (&self.memory, sample.memory_bytes), (&self.queue, sample.queue)]
-        {
-            if let Some(value) = value {
-                gauge.record(value, &[]);
-            }
-        }
+        self.0.set(sample.clone());
     }
 }
 
@@ -75,7 +114,10 @@ struct Exports {
 /// The exports of a load, for its user.
 #[derive(Debug, Default)]
 pub struct ExportSummary {
+    /// The spans that the collector took.
     pub spans: usize,
+    /// The spans that it did not get: after the first failed export the others are not tried.
+    pub lost_spans: usize,
     pub requests: u64,
     pub failed: u64,
     /// Why the first failed.
@@ -105,7 +147,7 @@ impl HttpClient for CollectorClient {
             if let Some(headers) = answer.headers_mut() {
                 std::mem::swap(headers, response.headers_mut());
             }
-            Ok::<_, HttpError>(answer.body(response.bytes().await?)?)
+            Ok::<_, HttpError>(answer.body(read_body(response).await?)?)
         });
         let sent = sent.await.map_err(HttpError::from).and_then(|sent| sent);
         let mut all = self.exports.all.lock();
@@ -195,14 +237,8 @@ impl OtlpExporter {
         Ok(Self {
             responses: meter.u64_counter("vouch.load.responses").with_unit("{response}").build(),
             arrivals: meter.u64_counter("vouch.load.arrivals").with_unit("{arrival}").build(),
-            latency: meter.f64_gauge("vouch.load.latency").with_unit("s").build(),
-            start_delay: meter.f64_gauge("vouch.load.start_delay").with_unit("s").build(),
-            generator_cpu: meter.f64_gauge("vouch.load.generator.cpu").with_unit("{cpu}").build(),
-            system: SystemGauges {
-                cpu: meter.f64_gauge("vouch.load.system.cpu").with_unit("{cpu}").build(),
-                memory: meter.f64_gauge("vouch.load.system.memory").with_unit("By").build(),
-                queue: meter.f64_gauge("vouch.load.system.queue").with_unit("{request}").build(),
-            },
+            second: second_gauges(&meter),
+            system: SystemGauges::new(&meter),
             provider,
             spans,
             exports,
@@ -211,19 +247,11 @@ impl OtlpExporter {
     }
 
     /// Takes a second of the load.
-    #[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
     pub fn record(&self, interval: &IntervalStats) {
-        let seconds = |ns: u64| ns as f64 / 1e9;
         self.arrivals.add(interval.started, &[]);
         self.responses.add(interval.good, &[KeyValue::new("outcome", "good")]);
         self.responses.add(interval.errors, &[KeyValue::new("outcome", "error")]);
-        if interval.p50_ns > 0 {
-            for (quantile, ns) in [("0.5", interval.p50_ns), ("0.99", interval.p99_ns), ("1", interval.max_ns)] {
-                self.latency.record(seconds(ns), &[KeyValue::new("quantile", quantile)]);
-            }
-        }
-        self.start_delay.record(seconds(interval.lag_ns), &[]);
-        self.generator_cpu.record(seconds(interval.cpu_ns), &[]);
+        self.second.set(interval.clone());
     }
 
     /// The gauges of the system under test, for whoever reads what it uses.
@@ -254,8 +282,8 @@ impl OtlpExporter {
         }
     }
 
-    /// Sends the rest, and the spans of the round. Blocks until the collector has answered or the time is over; call it on a
-    /// thread where that is allowed.
+    /// Sends the rest, and the spans of the round, until an export of them fails. Blocks until the collector has answered or the
+    /// time is over; call it on a thread where that is allowed.
     pub fn finish(self, round: &Round) -> ExportSummary {
         if let Some(report) = &round.faults {
             self.record_faults(report);
@@ -265,14 +293,30 @@ impl OtlpExporter {
         let (now, wall) = (Instant::now(), SystemTime::now());
         let spans: Vec<SpanData> =
             round.traced_calls.iter().map(|call| span(call, &scope, |at| wall - now.duration_since(at))).collect();
-        for batch in spans.chunks(SPANS_A_REQUEST) {
-            let _ = Handle::current().block_on(self.spans.export(batch.to_vec()));
-        }
+        // A collector that hangs costs one timeout, not one for each batch.
+        let is_taken = |batch: &&[SpanData]| Handle::current().block_on(self.spans.export(batch.to_vec())).is_ok();
+        let taken: usize = spans.chunks(SPANS_A_REQUEST).take_while(is_taken).map(<[SpanData]>::len).sum();
         let mut summary = std::mem::take(&mut *self.exports.all.lock());
-        summary.spans = spans.len();
+        (summary.spans, summary.lost_spans) = (taken, spans.len() - taken);
         summary.is_grpc |= self.is_grpc_port && summary.failed > 0;
         summary
     }
+}
+
+/// The gauges of a second of the load.
+#[allow(clippy::cast_precision_loss, reason = "nanoseconds far below 2^53")]
+fn second_gauges(meter: &Meter) -> Latest<IntervalStats> {
+    let seconds = |ns: u64| ns as f64 / 1e9;
+    let latest = Latest::<IntervalStats>::new();
+    latest.gauge(meter, ("vouch.load.latency", "s"), move |second| {
+        let times = [("0.5", second.p50_ns), ("0.99", second.p99_ns), ("1", second.max_ns)];
+        // A second without answers has no latency.
+        times
+            .map(|(quantile, ns)| (Some(KeyValue::new("quantile", quantile)), (second.p50_ns > 0).then(|| seconds(ns))))
+    });
+    latest.gauge(meter, ("vouch.load.start_delay", "s"), move |second| [(None, Some(seconds(second.lag_ns)))]);
+    latest.gauge(meter, ("vouch.load.generator.cpu", "{cpu}"), move |second| [(None, Some(seconds(second.cpu_ns)))]);
+    latest
 }
 
 fn span(call: &TracedCall, scope: &InstrumentationScope, wall: impl Fn(Instant) -> SystemTime) -> SpanData {
@@ -300,3 +344,6 @@ fn span(call: &TracedCall, scope: &InstrumentationScope, wall: impl Fn(Instant) 
         instrumentation_scope: scope.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

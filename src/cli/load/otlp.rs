@@ -50,8 +50,12 @@ pub fn finish(exporter: OtlpExporter, round: &Round) {
         None => print_stderr(format!("otlp: {} exports, {} spans", done.requests, done.spans)),
         Some(error) => {
             let help = if done.is_grpc { format!("\n  help: {GRPC_HELP}") } else { String::new() };
+            let lost = match done.lost_spans {
+                0 => String::new(),
+                lost => format!("; {lost} of {} spans were lost", lost + done.spans),
+            };
             print_stderr(format!(
-                "vouch: {} of {} exports to the OpenTelemetry collector failed; the first: {error}{help}",
+                "vouch: {} of {} exports to the OpenTelemetry collector failed{lost}; the first: {error}{help}",
                 done.failed, done.requests
             ));
         }
