@@ -11,7 +11,7 @@ pub use provider::ProviderPolicy;
 
 use file::PolicyFile;
 use std::time::Duration;
-use vouch_spec::text::{Decoder, Diagnostic, Key, Node, NodeKind, Source, toml};
+use vouch_spec::text::{Decoder, Diagnostic, Key, Node, NodeKind, Source, Span, toml};
 
 /// The policy file with every default and its source.
 pub const DEFAULTS: &str = include_str!("default.toml");
@@ -109,8 +109,20 @@ fn with_defaults(tree: &Node, defaults: &Node) -> Node {
         entries.push((key.clone(), default.map_or_else(|| node.clone(), |(_, default)| with_defaults(node, default))));
     }
     let is_missing = |(key, _): &&(Key, Node)| own.iter().all(|(other, _)| other.name != key.name);
-    entries.extend(defaults.iter().filter(is_missing).cloned());
+    let missing = defaults.iter().filter(is_missing);
+    entries.extend(missing.map(|(key, node)| (key.clone(), without_place(node, tree.span.start))));
     Node::new(NodeKind::Map(entries), tree.span)
+}
+
+/// A default, with an empty span: it has no place in the file.
+fn without_place(node: &Node, at: usize) -> Node {
+    let kind = match &node.kind {
+        NodeKind::Map(entries) => {
+            NodeKind::Map(entries.iter().map(|(key, node)| (key.clone(), without_place(node, at))).collect())
+        }
+        other => other.clone(),
+    };
+    Node::new(kind, Span { start: at, end: at })
 }
 
 #[cfg(test)]
@@ -142,5 +154,36 @@ mod tests {
         let found = parse("[provider]\ngrasce = \"1s\"\n").expect_err("an unknown key");
         assert!(found[0].contains("grasce"), "{found:?}");
         assert!(parse("[life]\nlostAnswers = 0.6\nlostRequests = 0.6\n").is_err(), "more than all exchanges are lost");
+    }
+
+    #[test]
+    fn values_that_no_provider_and_no_device_has_are_refused_with_what_to_write() {
+        for (section, text, words, help) in [
+            ("provider", "accessToken = \"1ms\"", "has expired when it arrives", "roundTrip, which is \"300ms\""),
+            ("provider", "accessToken = \"1500ms\"", "not a number of whole seconds", "\"1h\""),
+            ("provider", "keepsPredecessor = \"yes\"", "expected true or false, without quotes", ""),
+            ("life", "roundTrip = \"1d\"", "`1d` is too long", "at most \"1m\"; write for example \"300ms\""),
+            ("life", "timeout = \"200ms\"", "each exchange would time out", "a shorter roundTrip"),
+            // At the value of the file, whichever of the two it has.
+            ("life", "roundTrip = \"20s\"", "each exchange would time out", "timeout is \"10s\""),
+            ("life", "offlinePerDay = 100", "this takes 1.39 days of each day", "a lower rate"),
+            ("life", "lostRequests = 0.999", "more than all exchanges go wrong", "shares of the same"),
+            ("life", "lostAnswers = \"1%\"", "expected a number without quotes; 1 % is 0.01", ""),
+            ("life", "lostAnswers = 2", "2 is out of range", "1 % is 0.01"),
+            ("life", "callsPerUse = 2.5", "expected a whole number without quotes", ""),
+            ("life", "callsPerUse = 101", "out of range", "write 1 to 100 calls"),
+            ("life", "wakeLength = \"2h\"", "`2h` is too long", "\"15s\""),
+            ("life", "offlineLength = \"25h\"", "at 1 a day, this takes 1.04 days of each day", "a shorter time"),
+            ("life", "callGap = \"13h\"", "at 2 a day, this takes 2.17 days of each day", "a lower rate"),
+        ] {
+            let source = Source::new("policy.toml", format!("[{section}]\n{text}\n"));
+            let found = Policy::parse(&source).expect_err(text);
+            let problem = found.iter().find(|problem| problem.message.contains(words));
+            let problem = problem.unwrap_or_else(|| panic!("{text}: {found:?}"));
+            assert!(problem.help.as_deref().unwrap_or_default().contains(help), "{text}: {found:?}");
+            let column = text.find('=').expect("a value") + 3;
+            assert_eq!(problem.place(), format!("policy.toml:2:{column}"), "{text}");
+        }
+        assert!(parse("[life]\nroundTrip = \"20s\"\ntimeout = \"60s\"\n").is_ok());
     }
 }
