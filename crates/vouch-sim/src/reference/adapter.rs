@@ -1,8 +1,9 @@
 //! The reference SDK behind the adapter protocol: in this process for the built-in role, on standard input and output
 //! for `vouch reference-sdk`.
 
+use super::sdk::http_network::HttpNetwork;
 use super::sdk::policy::{DefaultSdkPolicy, SdkPolicy};
-use super::sdk::ports::{FileStorage, HttpNetwork, Network, ProcessLifetime, Storage, SystemTime, Time};
+use super::sdk::ports::{FileStorage, Network, ProcessLifetime, Storage, SystemTime, Time};
 use super::sdk::previous::PreviousSdkPolicy;
 use super::sdk::{AppState, Sdk, SdkEnvironment, SdkError};
 use async_trait::async_trait;
@@ -166,14 +167,14 @@ impl Adapter {
     fn start(&self, start: Start) -> Result<Value, Refusal> {
         let profile = profile(&start)?;
         let timeout = Duration::from_millis(start.request_timeout_ms);
-        let net = HttpNetwork::new(&start.endpoints, timeout, self.life.clone())
-            .map_err(|error| Refusal::new(ErrorKind::Internal, format!("no HTTP client: {error}")))?;
         let storage = Arc::new(FileStorage::new(&start.storage, self.life.clone()));
         let told = start.now.map(|now| Arc::new(HarnessTime { now_ms: AtomicI64::new(now), peer: self.peer.clone() }));
         let time: Arc<dyn Time> = match &told {
             Some(told) => told.clone(),
             None => Arc::new(SystemTime),
         };
+        let net = HttpNetwork::new(&start.endpoints, timeout, self.life.clone(), time.clone())
+            .map_err(|error| Refusal::new(ErrorKind::Internal, format!("no HTTP client: {error}")))?;
         let listener = self.peer.clone();
         let parts = self.assembly.assemble(storage.clone(), Arc::new(net));
         let sdk = Sdk::launch(SdkEnvironment {

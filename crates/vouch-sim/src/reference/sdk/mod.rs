@@ -3,11 +3,12 @@
 //! - [`token`]: the content of a sign-in token, read without verifying the signature.
 //! - [`record`]: the persistent state. It is always one complete sign-in of one scheme, or nothing.
 //! - [`policy`]: every decision of the scheme, one method each.
-//! - [`ports`]: what the SDK needs from its device: storage, a network, a clock.
+//! - [`ports`]: what the SDK needs from its device: storage, a network, a clock; [`http_network`]: its HTTP client.
 //! - `sign_in`, `refresh`, `request`: the three flows. `timer`: refreshes ahead of time.
 //!
 //! It must not know that it is tested.
 
+pub mod http_network;
 pub mod policy;
 pub mod ports;
 pub mod previous;

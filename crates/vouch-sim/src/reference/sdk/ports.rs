@@ -1,18 +1,16 @@
 //! What the SDK needs from its device, and the ordinary ways to have it.
 
-use crate::wire::{BodyError, read_body};
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use rand::Rng;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use vouch_spec::profile;
 use vouch_spec::protocol::Realm;
-use vouch_spec::protocol::message::{Area, Endpoint, Item};
+use vouch_spec::protocol::message::{Area, Item};
 
 /// Storage that cannot be used now.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -216,7 +214,7 @@ impl Default for ProcessLifetime {
 
 impl ProcessLifetime {
     /// Holds off the end while something that must not outlive it is done. None after the end.
-    fn hold(&self) -> Option<RwLockReadGuard<'_, bool>> {
+    pub(super) fn hold(&self) -> Option<RwLockReadGuard<'_, bool>> {
         let guard = self.0.read();
         (*guard).then_some(guard)
     }
@@ -367,63 +365,5 @@ impl Storage for FileStorage {
             }
         }
         Ok(items)
-    }
-}
-
-/// HTTP by reqwest, to the hosts that the endpoints name.
-pub struct HttpNetwork {
-    client: reqwest::Client,
-    hosts: HashMap<(Realm, bool), String>,
-    life: ProcessLifetime,
-}
-
-impl HttpNetwork {
-    /// Fails when the machine cannot make an HTTP client at all.
-    pub fn new(endpoints: &[Endpoint], timeout: Duration, life: ProcessLifetime) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            // Here the servers are the harness's own; on a phone the platform's certificates take this place.
-            .tls_certs_only([])
-            .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            // A request on a connection that just died cannot be told from one that was processed; open a new one each time.
-            .pool_max_idle_per_host(0)
-            .no_gzip()
-            .no_proxy()
-            .build()?;
-        let mut hosts = HashMap::new();
-        for endpoint in endpoints {
-            let realm = Realm { environment: endpoint.environment, region: endpoint.region };
-            hosts.insert((realm, true), endpoint.api.clone());
-            hosts.insert((realm, false), endpoint.auth.clone());
-        }
-        Ok(Self { client, hosts, life })
-    }
-}
-
-#[async_trait]
-impl Network for HttpNetwork {
-    async fn send(&self, call: HttpRequest) -> Result<HttpResponse, NetworkError> {
-        drop(self.life.hold().ok_or(NetworkError::ConnectionLost)?);
-        let base = self.hosts.get(&(call.realm, call.host == Host::Api)).ok_or(NetworkError::ConnectionLost)?;
-        let method = reqwest::Method::from_bytes(call.method.as_bytes()).map_err(|_| NetworkError::ConnectionLost)?;
-        let mut request = self.client.request(method, format!("{base}{}", call.path));
-        for (name, value) in call.headers {
-            request = request.header(&*name, value);
-        }
-        if !call.body.is_empty() {
-            request = request.body(call.body);
-        }
-        let why = |error: reqwest::Error| {
-            if error.is_timeout() { NetworkError::Timeout } else { NetworkError::ConnectionLost }
-        };
-        let response = request.send().await.map_err(why)?;
-        let status = response.status().as_u16();
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = match read_body(response).await {
-            Ok(body) => body.to_vec(),
-            Err(BodyError::Http(error)) => return Err(why(error)),
-            Err(BodyError::TooLong) => return Err(NetworkError::ConnectionLost),
-        };
-        Ok(HttpResponse { status, retry_after: retry_after.map(Duration::from_secs), body })
     }
 }
