@@ -63,7 +63,7 @@ impl Site {
     fn granted(&self, call: IdpCall, request: &WireRequest) -> TokenGrant {
         let reply = self.cloud.answer_now(Link { from: Party::Sdk, to: Party::Auth, realm: REALM }, request);
         assert_eq!(reply.status, StatusCode::OK, "{}", String::from_utf8_lossy(&reply.body));
-        self.profile.granted(call, &reply.body).expect("tokens")
+        self.profile.granted(call, &reply.body, None).expect("tokens")
     }
 
     fn refresh(&self, token: &str) -> TokenGrant {

@@ -224,6 +224,9 @@ impl Suite {
         let variant = variant::named(name).ok_or_else(|| Error::unknown_variant(name))?;
         self.part = Some((variant.part, format!("variant: {}", variant.about)));
         self.is_variant = true;
+        if let Some(profile) = variant.profile {
+            self.profile.get_or_insert_with(|| profile.to_owned());
+        }
         Ok(self)
     }
 

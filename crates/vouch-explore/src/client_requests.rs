@@ -110,7 +110,7 @@ impl InProcess {
             }
             ClientRequest::Metrics | ClientRequest::NewUser => {
                 let reply = self.ada_signs_in(Some).await;
-                let granted = reply.and_then(|reply| self.profile.granted(AuthCall::Exchange, &reply.body));
+                let granted = reply.and_then(|reply| self.profile.granted(AuthCall::Exchange, &reply.body, None));
                 let Some(granted) = granted else { return Observation::Ok };
                 let mut headers = json.clone();
                 let bearer = HeaderValue::from_str(&format!("Bearer {}", granted.access_token));

@@ -13,7 +13,7 @@ use vouch_runner::sut::{HttpReply, Place};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
 use vouch_sim::reference::sdk::token::SignInToken;
 use vouch_sim::wire::redact::{Redacted, Redactor, SecretKind};
-use vouch_spec::profile::{self, CallShape};
+use vouch_spec::profile::{self, AnswerMember, CallShape};
 use vouch_spec::text::OutsideText;
 
 /// The characters of an error code that a report shows.
@@ -86,7 +86,8 @@ impl ResponseChecker {
     pub fn new(load_target: Arc<LoadTarget>, token: Place, requires_rotation: bool, keeps_access_token: bool) -> Self {
         let pointers = |shape: &CallShape| {
             let answer = &shape.answer;
-            JsonPointers::new([answer.access_token.as_str(), &answer.refresh_token, &answer.expires_in])
+            let optional = [&answer.refresh_token, &answer.expires_in].map(Option::as_deref);
+            JsonPointers::of_named(std::iter::once(Some(answer.access_token.as_str())).chain(optional))
         };
         let profile = &load_target.profile;
         Self {
@@ -223,6 +224,7 @@ impl ResponseChecker {
         scrub: impl FnOnce(&str) -> Redacted,
     ) -> ResponseCheck {
         let word = self.error_code.read(body).and_then(|found| found.into_iter().next().flatten());
+        let word = word.filter(|word| !word.is_empty());
         let grant = matches!(call, LoadCall::Exchange | LoadCall::Refresh);
         match word {
             // An SDK reads the error code of the identity provider; responses of a proxy (5xx, 429) have none.
@@ -253,6 +255,13 @@ impl ResponseChecker {
         let Some([access, refresh, expires, ..]) = pointers.read(body) else {
             return wrong(WrongResponse::NotJson, "");
         };
+        let profile = &self.load_target.profile;
+        let used =
+            Some(&installations.get_mut(installation_id).refresh_token).filter(|_| call == profile::IdpCall::Refresh);
+        // A refresh that brings none leaves the old one valid (RFC 6749 section 6).
+        let kept = used.filter(|_| refresh.is_none() && !profile.requires(call, AnswerMember::RefreshToken));
+        let is_kept = kept.is_some();
+        let refresh = refresh.or_else(|| kept.map(|used| used.clone().into()));
         let fields = (access.filter(|t| !t.is_empty()), refresh.filter(|t| !t.is_empty()));
         let (access, refresh) = match fields {
             (Some(access), Some(refresh)) => (access, refresh),
@@ -262,16 +271,16 @@ impl ResponseChecker {
                 return wrong(WrongResponse::MissingField, "the response has no access token and no refresh token");
             }
         };
-        let Some(lifetime) = expires.and_then(|seconds| seconds.parse::<u64>().ok()).filter(|seconds| *seconds > 0)
-        else {
+        let is_silent = expires.is_none() && !profile.requires(call, AnswerMember::ExpiresIn);
+        let announced = expires.and_then(|seconds| seconds.parse::<u64>().ok()).filter(|seconds| *seconds > 0);
+        if announced.is_none() && !is_silent {
             return wrong(
                 WrongResponse::MissingField,
                 "the response has no lifetime of the access token in whole seconds",
             );
-        };
-        self.shortest_lifetime_s = Some(self.shortest_lifetime_s.map_or(lifetime, |shortest| shortest.min(lifetime)));
-        let used =
-            Some(&installations.get_mut(installation_id).refresh_token).filter(|_| call == profile::IdpCall::Refresh);
+        }
+        self.shortest_lifetime_s =
+            self.shortest_lifetime_s.into_iter().chain(announced.or(profile.default_expires_in)).min();
         let same = used.is_some_and(|used| *used == *refresh);
         let repeat = match (used, &mut self.successors) {
             (Some(used), Some(successors)) => successors.is_repeat(used, &refresh),
@@ -292,7 +301,9 @@ impl ResponseChecker {
         }
         installation.jwt = None;
         if same && self.requires_rotation {
-            return wrong(WrongResponse::NotRotated, "");
+            let example =
+                if is_kept { "the response has no refresh token, which leaves the old one valid" } else { "" };
+            return wrong(WrongResponse::NotRotated, example);
         }
         // A provider without rotation may return the same token to one user twice, but never to two users.
         if duplicate == Duplicate::OtherUser || self.requires_rotation && duplicate == Duplicate::SameUser {

@@ -6,19 +6,24 @@ use std::fmt;
 
 /// A set of JSON pointers (RFC 6901), for example from the wire profile.
 #[derive(Clone, Debug)]
-pub struct JsonPointers(Vec<Vec<String>>);
+pub struct JsonPointers(Vec<Option<Vec<String>>>);
 
-/// The value at a pointer: a string, or the JSON text of a number or boolean.
+/// The value at a pointer: a string, or the JSON text of a number or boolean. Empty for an object or a list, none for `null`.
 pub type PointerValue<'a> = Option<Cow<'a, str>>;
 
 impl JsonPointers {
     /// At most eight pointers.
     pub fn new<'p>(pointers: impl IntoIterator<Item = &'p str>) -> Self {
+        Self::of_named(pointers.into_iter().map(Some))
+    }
+
+    /// The same, where a pointer that is missing finds nothing.
+    pub fn of_named<'p>(pointers: impl IntoIterator<Item = Option<&'p str>>) -> Self {
         let steps = |pointer: &str| {
             let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
             steps.collect::<Vec<_>>()
         };
-        Self(pointers.into_iter().take(MAX_POINTERS).map(steps).collect())
+        Self(pointers.into_iter().take(MAX_POINTERS).map(|pointer| pointer.map(steps)).collect())
     }
 
     /// The values in a document; `None` if it is not JSON.
@@ -37,7 +42,7 @@ pub const MAX_POINTERS: usize = 8;
 
 /// Visits one level of the document. `active` has a bit for each pointer that may lead into it.
 struct PointerVisitor<'p, 'f, 'a> {
-    pointers: &'p [Vec<String>],
+    pointers: &'p [Option<Vec<String>>],
     active: u8,
     depth: usize,
     found: &'f mut [PointerValue<'a>; MAX_POINTERS],
@@ -51,17 +56,17 @@ fn matches_key(step: &str, key: &str) -> bool {
 impl<'a> PointerVisitor<'_, '_, 'a> {
     /// The pointers that continue with this key.
     fn matching(&self, key: &str) -> u8 {
-        let goes_on = |(at, pointer): (usize, &Vec<String>)| {
-            let here =
-                self.active & (1 << at) != 0 && pointer.get(self.depth).is_some_and(|step| matches_key(step, key));
-            u8::from(here) << at
+        let goes_on = |(at, pointer): (usize, &Option<Vec<String>>)| {
+            let step =
+                pointer.as_ref().filter(|_| self.active & (1 << at) != 0).and_then(|steps| steps.get(self.depth));
+            u8::from(step.is_some_and(|step| matches_key(step, key))) << at
         };
         self.pointers.iter().enumerate().map(goes_on).fold(0, |all, bit| all | bit)
     }
 
     fn store(&mut self, value: Cow<'a, str>) {
         for (at, pointer) in self.pointers.iter().enumerate() {
-            if self.active & (1 << at) != 0 && pointer.len() == self.depth {
+            if self.active & (1 << at) != 0 && pointer.as_ref().is_some_and(|steps| steps.len() == self.depth) {
                 self.found[at] = Some(value.clone());
             }
         }
@@ -83,7 +88,8 @@ impl<'a> Visitor<'a> for PointerVisitor<'_, '_, 'a> {
         f.write_str("JSON")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
+        self.store(Cow::Borrowed(""));
         while let Some(key) = map.next_key::<Key<'a>>()? {
             match self.matching(&key.0) {
                 0 => {
@@ -98,7 +104,8 @@ impl<'a> Visitor<'a> for PointerVisitor<'_, '_, 'a> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'a>>(mut self, mut items: A) -> Result<(), A::Error> {
+        self.store(Cow::Borrowed(""));
         let mut index = 0_usize;
         loop {
             let active = self.matching(&index.to_string());
@@ -207,6 +214,8 @@ mod tests {
         }
         assert_eq!(texts(&["/a"], "[]"), Some(vec![None]));
         assert_eq!(texts(&["/a"], r#"{"a":null}"#), Some(vec![None]));
-        assert_eq!(texts(&["/a"], r#"{"a":{"b":1}}"#), Some(vec![None]));
+        for nested in [r#"{"a":{"b":1}}"#, r#"{"a":[]}"#] {
+            assert_eq!(texts(&["/a"], nested), Some(vec![Some(String::new())]));
+        }
     }
 }

@@ -238,7 +238,8 @@ fn read<'b>(
     let payload = split_at_dot(rest).map_or(rest, |(payload, _)| payload);
     buffer.clear();
     URL_SAFE_NO_PAD.decode_vec(payload.trim_end_matches('='), buffer).ok()?;
-    claims.read(buffer)
+    // A claim that is an object or a list is not compared.
+    Some(claims.read(buffer)?.map(|claim| claim.filter(|text| !text.is_empty())))
 }
 
 /// The parts of a text before and after its first dot.

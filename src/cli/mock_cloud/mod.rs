@@ -55,9 +55,9 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
-    /// Lifetime of access tokens, in whole seconds.
-    #[arg(long, value_name = "TIME", default_value = "3600s", value_parser = lifetime)]
-    access_token_lifetime: Duration,
+    /// Lifetime of access tokens, in whole seconds. Default: 3600s, or `defaultExpiresIn` of a mapping whose answers do not say it.
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    access_token_lifetime: Option<Duration>,
 
     /// Lifetime of sign-in tokens, in whole seconds.
     #[arg(long, value_name = "TIME", default_value = "300s", value_parser = lifetime)]
@@ -170,13 +170,15 @@ fn settings(args: &Args, ca: &Arc<CertificateAuthority>) -> Result<ServerConfig,
         KeyKind::Hmac => Keys::hmac(),
     };
     let tls = if args.tls { Some(Tls::new(ca, args.listen.ip()).map_err(|error| failed(&error))?) } else { None };
+    let unannounced = profile.unannounced_lifetime().map(Duration::from_secs);
+    let access_token = args.access_token_lifetime.or(unannounced).unwrap_or(Lifetimes::default().access_token);
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     Ok(ServerConfig {
         listen: args.listen,
         profile,
         keys: Arc::new(keys.map_err(|error| failed(&error))?),
         fault: args.mutant.as_deref().map(fault).transpose()?,
-        lifetimes: Lifetimes { sign_in_token: args.sign_in_token_lifetime, access_token: args.access_token_lifetime },
+        lifetimes: Lifetimes { sign_in_token: args.sign_in_token_lifetime, access_token },
         threads: args.threads.map_or(cores, usize::from),
         latency: LatencyInjection::new(args.delay, args.stall),
         tls,

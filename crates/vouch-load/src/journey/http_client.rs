@@ -285,9 +285,10 @@ impl JourneyClient {
 
     fn record_lifetime(&self, call: LoadCall, response: &Response) {
         let call = if call == LoadCall::Exchange { profile::IdpCall::Exchange } else { profile::IdpCall::Refresh };
-        if let Some(granted) = self.load_target.profile.granted(call, &response.body) {
+        let answer = self.load_target.profile.token_answer(call, &response.body);
+        if let Some(seconds) = answer.and_then(|answer| answer.expires_in) {
             let mut longest = self.lifetime_s.lock();
-            *longest = granted.expires_in.max(*longest);
+            *longest = seconds.max(*longest);
         }
     }
 

@@ -318,7 +318,7 @@ impl VirtualUser {
         let profile = self.client.load_target.profile.clone();
         let response = self.client.token_request(call, self.client_installation, profile.request(call, &values)).await;
         let Some(response) = response else { return Ok(http_result(None)) };
-        let granted = match token_grant(&profile, call, response.status, &response.body) {
+        let granted = match token_grant(&profile, call, (response.status, &response.body), Some(&token)) {
             Ok(granted) => granted,
             Err(Some(answer)) => return Ok(answer),
             Err(None) => return Err(ActionError("a successful response without tokens or lifetime".into())),

@@ -80,7 +80,8 @@ impl Grants {
             (None, Some(parent)) => (parent.realm, parent.user.clone()),
             (None, None) => (None, None),
         };
-        let lifetime_ms = i64::try_from(granted.expires_in).unwrap_or(i64::MAX / 4000).saturating_mul(1000);
+        let lifetime_ms =
+            i64::try_from(granted.expires_in.unwrap_or(u64::MAX)).unwrap_or(i64::MAX / 4000).saturating_mul(1000);
         Some(Grant {
             at,
             access_token: granted.access_token,

@@ -77,7 +77,11 @@ impl MutantTrials {
     pub async fn variant(&self, variant: &Variant, interrupted: Interrupted) -> Trial {
         let mut plan = self.plan.clone();
         plan.keep_roles(roles(&variant.part));
-        let settings = || self.settings(variant.name, Some(&variant.part), (None, self.vary), Strictness::Lenient);
+        if variant.profile.is_some() {
+            plan.cases.retain(|case| case.given.profile.is_none());
+        }
+        let conditions = (variant.profile, self.vary);
+        let settings = || self.settings(variant.name, Some(&variant.part), conditions, Strictness::Lenient);
         let trial = self.run("", plan.clone(), settings(), interrupted.clone()).await;
         if trial.failed.is_empty() {
             return trial;

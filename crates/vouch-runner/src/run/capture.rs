@@ -120,7 +120,8 @@ fn stored_state(world: &World, realm: Realm, state: InstallationState) -> Result
         of_sdk.find_map(|exchange| Some((exchange.granted()?, exchange.completed_ms?)))
     });
     let session = newest.filter(|_| state == InstallationState::SignedIn).map(|(granted, received_ms)| {
-        let lifetime_ms = i64::try_from(granted.expires_in).unwrap_or(i64::MAX / 4000).saturating_mul(1000);
+        let lifetime_ms =
+            i64::try_from(granted.expires_in.unwrap_or(3600)).unwrap_or(i64::MAX / 4000).saturating_mul(1000);
         StoredSession {
             access_token: granted.access_token,
             access_token_expires_ms: received_ms.saturating_add(lifetime_ms),

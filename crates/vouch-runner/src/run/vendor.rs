@@ -158,7 +158,7 @@ impl Vendor {
             Vendor::Simulated(_) => None,
             Vendor::External(external) => external.cloud.spec.rotation,
         };
-        declared.or(profile.rotation).unwrap_or(Rotation::Optional)
+        declared.or(profile.rotation()).unwrap_or(Rotation::Optional)
     }
 
     /// How long a refresh token that was rotated out may be used again.
@@ -310,9 +310,11 @@ impl Upstream for ExternalUpstream {
             self.record_sign_in_token(link.realm, &reply);
             return Some(reply);
         }
-        let call = self.profile.recognise(&request.method, &request.path, &request.body).map(|(call, _)| call);
+        let call = self.profile.recognise(&request.method, &request.path, &request.body);
         let reply = auth.forward(request).await?;
-        if let Some(granted) = call.and_then(|call| self.profile.granted(call, &reply.body)) {
+        let granted =
+            call.and_then(|(call, carried)| self.profile.granted(call, &reply.body, carried.refresh_token.as_deref()));
+        if let Some(granted) = granted {
             self.redactor.secret(SecretKind::AccessToken, &granted.access_token);
             self.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
         }

@@ -125,6 +125,8 @@ impl World {
         device.set_app_callbacks(Arc::new(AppCallbacks(Arc::downgrade(&app))));
         kill_device_on_fault(&context.proxy, &device);
         let CaseContext { given, clock, redactor, profile, transcript, vendor, proxy, .. } = context;
+        let unannounced = || profile.unannounced_lifetime().map(Duration::from_secs);
+        let lifetime = options.conditions.lifetime.or_else(unannounced);
         let world = Self {
             given,
             clock,
@@ -142,7 +144,7 @@ impl World {
             proxy,
             values: Mutex::default(),
             expiries: Mutex::new(options.expiries),
-            lifetime: options.conditions.lifetime,
+            lifetime,
             started_calls: Mutex::default(),
             crash_point: options.crash_point,
             token_storage: setup.token_storage.clone(),
@@ -155,6 +157,7 @@ impl World {
 
     /// Creates the users of the scenario and starts the backend under test.
     pub(super) async fn prepare_users(&self) -> Result<(), StepError> {
+        self.check_lifetime()?;
         self.users.create().await?;
         if let Some(stored) = &self.stored {
             stored.adopt(&self.vendor)?;
@@ -190,9 +193,29 @@ impl World {
         }
     }
 
+    /// An SDK cannot know another lifetime than the usual one where no answer says it.
+    fn check_lifetime(&self) -> Result<(), StepError> {
+        let (Some(usual), Vendor::Simulated(cloud)) = (self.profile.unannounced_lifetime(), &*self.vendor) else {
+            return Ok(());
+        };
+        if cloud.lifetimes().access_token == Duration::from_secs(usual) {
+            return Ok(());
+        }
+        let why = format!(
+            "access tokens live {}, and the wire profile has no `expiresIn` that says so",
+            humantime::format_duration(cloud.lifetimes().access_token)
+        );
+        Err(StepError::NotApplicable(why))
+    }
+
     /// Names a value.
     pub fn bind(&self, name: &str, value: String) {
         self.values.lock().insert(name.to_owned(), value);
+    }
+
+    /// A value that a step named.
+    pub fn bound(&self, name: &str) -> Option<String> {
+        self.values.lock().get(name).cloned()
     }
 
     /// Replaces the variables of a text.

@@ -104,7 +104,7 @@ impl Target {
 
     /// What the target file says of the rotation of refresh tokens, else what the wire profile does.
     pub fn rotation(&self, profile: &Profile) -> Option<Rotation> {
-        self.cloud.as_ref().and_then(|cloud| cloud.rotation).or(profile.rotation)
+        self.cloud.as_ref().and_then(|cloud| cloud.rotation).or(profile.rotation())
     }
 
     /// Whether it fills any role.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::mock_cloud::Lifetimes;
-use vouch_spec::profile::{BUILT_IN, Profile};
+use vouch_spec::profile::{BUILT_IN, Profile, Rotation};
 use vouch_spec::protocol::Realm;
 use vouch_spec::scenario::{Text, references};
 use vouch_spec::text::{Decoder, Span, Spanned, did_you_mean};
@@ -41,7 +41,7 @@ pub(super) fn resolve(file: TargetFile, decoder: &Decoder) -> Target {
         folder: folder.clone(),
         connect_timeout: or(file.deadlines.start, Duration::from_secs(15)),
     };
-    let profile = resolver.profile(file.profile.as_ref(), file.custom);
+    let profile = resolver.profile(file.profile.as_ref(), file.custom, file.cloud.as_ref());
     let mut target = Target {
         deadlines,
         request_timeout: or(file.deadlines.request, usual_timeout),
@@ -76,8 +76,25 @@ pub(super) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn profile(&self, name: Option<&Spanned<String>>, custom: Option<Spanned<Profile>>) -> Option<Arc<Profile>> {
+    fn profile(
+        &self,
+        name: Option<&Spanned<String>>,
+        custom: Option<Spanned<Profile>>,
+        cloud: Option<&CloudSection>,
+    ) -> Option<Arc<Profile>> {
         let custom = custom.map(|mut custom| {
+            if let Some(lifetime) = cloud.and_then(|cloud| cloud.lifetimes.access_token) {
+                custom.value.default_expires_in.get_or_insert(lifetime.0.as_secs().max(1));
+            }
+            let rotates = cloud.is_some_and(|cloud| cloud.rotation == Some(Rotation::Required));
+            if rotates && custom.value.refresh.answer.refresh_token.is_none() {
+                let help = "write in `[custom.refresh]` where the answer has its `refreshToken`, or another `rotation`";
+                self.decoder.wrong(
+                    custom.span,
+                    "`rotation = \"required\"`, and no place of the new refresh token",
+                    help,
+                );
+            }
             self.check_mapping(&custom);
             self.read_client_secret(&mut custom);
             custom

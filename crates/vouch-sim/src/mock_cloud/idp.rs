@@ -138,12 +138,12 @@ fn tokens(cloud: &CloudState, realm: Realm, call: IdpCall, session: &IssuedSessi
     };
     let expires_in = cloud.lifetimes().access_token.as_secs();
     let expires_in = cloud.policy.announced_lifetime(expires_in);
-    let granted = TokenGrant { access_token, refresh_token, expires_in };
+    let granted = TokenGrant { access_token, refresh_token, expires_in: Some(expires_in) };
     let reply = match &cloud.response_templates {
         Some(templates) => WireResponse::json_text(StatusCode::OK, templates.of(call).text(&granted, user_id)),
         None => {
             let body = cloud.profile.now().answer(call, &granted, user_id, cloud.behaviour.expires_in);
-            WireResponse::json(StatusCode::OK, &cloud.policy.token_answer(body))
+            WireResponse::json(StatusCode::OK, &cloud.policy.token_answer(call, body))
         }
     };
     reply.header("cache-control", cloud.policy.token_cache_control(call)).header("pragma", "no-cache")

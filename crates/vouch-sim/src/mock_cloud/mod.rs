@@ -138,7 +138,7 @@ impl CloudState {
     }
 
     fn rotates(&self) -> bool {
-        self.profile.now().rotation.is_none_or(|rotation| rotation == Rotation::Required)
+        self.profile.now().rotation().is_none_or(|rotation| rotation == Rotation::Required)
     }
 
     /// Remembers that a refresh brought no new refresh token, for the time when the profile is another one.
@@ -335,7 +335,7 @@ mod tests {
         let (path, body) = (request.path, request.body.into());
         let request = WireRequest { method: hyper::Method::POST, path, headers, body };
         let reply = cloud.answer_now(Link { from: Party::Sdk, to: Party::Auth, realm: REALM }, &request);
-        let granted = cloud.0.profile.now().granted(call, &reply.body);
+        let granted = cloud.0.profile.now().granted(call, &reply.body, Some(values.refresh_token));
         granted.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&reply.body))).refresh_token
     }
 

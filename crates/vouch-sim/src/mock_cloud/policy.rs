@@ -135,7 +135,7 @@ pub trait CloudPolicy: Send + Sync {
     }
 
     /// The body of a good token answer, before it is sent.
-    fn token_answer(&self, body: Value) -> Value {
+    fn token_answer(&self, _: IdpCall, body: Value) -> Value {
         body
     }
 

@@ -113,8 +113,16 @@ mutants! { CloudPolicy, Mutation::Cloud;
             "max-age=3600"
         }
     }
+    NoRefreshToken "cloud-keeps-refresh-tokens-back" breaks "IDP-2": "Rotates at a refresh and does not answer with the new refresh token" {
+        fn token_answer(&self, call: IdpCall, mut body: Value) -> Value {
+            if let (IdpCall::Refresh, Some(fields)) = (call, body.as_object_mut()) {
+                fields.remove("refresh_token");
+            }
+            body
+        }
+    }
     NoTokenType "cloud-no-token-type" breaks "IDP-6": "Omits `token_type` from token responses" {
-        fn token_answer(&self, mut body: Value) -> Value {
+        fn token_answer(&self, _: IdpCall, mut body: Value) -> Value {
             if let Some(fields) = body.as_object_mut() {
                 fields.remove("token_type");
             }
@@ -122,7 +130,7 @@ mutants! { CloudPolicy, Mutation::Cloud;
         }
     }
     NoIssuedTokenType "cloud-no-issued-token-type" breaks "IDP-6": "Omits `issued_token_type` from token responses" {
-        fn token_answer(&self, mut body: Value) -> Value {
+        fn token_answer(&self, _: IdpCall, mut body: Value) -> Value {
             if let Some(fields) = body.as_object_mut() {
                 fields.remove("issued_token_type");
             }
@@ -222,7 +230,7 @@ mutants! { CloudPolicy, Mutation::Cloud;
         }
     }
     CutsRefreshTokens "cloud-cuts-refresh-tokens" breaks "EXC-1": "Truncates refresh tokens" {
-        fn token_answer(&self, mut body: Value) -> Value {
+        fn token_answer(&self, _: IdpCall, mut body: Value) -> Value {
             if let Some(Value::String(token)) = body.get_mut("refresh_token") {
                 token.truncate(30);
             }
@@ -230,7 +238,7 @@ mutants! { CloudPolicy, Mutation::Cloud;
         }
     }
     LifetimeAsText "cloud-lifetime-as-text" breaks "IDP-6" on "standard": "Writes `expires_in` as a string" {
-        fn token_answer(&self, mut body: Value) -> Value {
+        fn token_answer(&self, _: IdpCall, mut body: Value) -> Value {
             if let Some(seconds) = body.get_mut("expires_in") {
                 *seconds = Value::String(seconds.to_string());
             }
@@ -238,8 +246,8 @@ mutants! { CloudPolicy, Mutation::Cloud;
         }
     }
     TypeUnsaid "cloud-type-unsaid" breaks "IDP-6" on "standard": "Omits `issued_token_type` on a wire that claims RFC 8693" {
-        fn token_answer(&self, body: Value) -> Value {
-            NoIssuedTokenType::default().token_answer(body)
+        fn token_answer(&self, call: IdpCall, body: Value) -> Value {
+            NoIssuedTokenType::default().token_answer(call, body)
         }
     }
     RefreshedRefused "cloud-refuses-refreshed-tokens" breaks "SCO-1": "Accepts the access token of an exchange, but not those of refreshes" {

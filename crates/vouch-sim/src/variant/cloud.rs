@@ -17,7 +17,7 @@ variants! { CloudPolicy, Mutation::Cloud;
     }
     MoreFields "cloud-more-fields": "Adds fields to token responses",
         allowed by "RFC 6749 section 5.1: the client ignores unrecognized fields" {
-        fn token_answer(&self, body: Value) -> Value {
+        fn token_answer(&self, _: IdpCall, body: Value) -> Value {
             let mut body = body;
             if let Some(fields) = body.as_object_mut() {
                 fields.insert("scope".into(), json!("user"));
@@ -54,6 +54,23 @@ variants! { CloudPolicy, Mutation::Cloud;
         allowed by "RFC 6749 section 6; servers of the profile gcip do so" {
         fn refresh_generation(&self, _: u64) -> u64 {
             0
+        }
+    }
+    NoRefreshToken "cloud-leaves-out-members" on "standard": "Answers a refresh without a refresh token, and without `expires_in` where it is the usual one",
+        allowed by "RFC 6749 sections 5.1 and 6: `refresh_token` is optional, `expires_in` is recommended" {
+        fn refresh_generation(&self, _: u64) -> u64 {
+            0
+        }
+        fn token_answer(&self, call: IdpCall, mut body: Value) -> Value {
+            if let Some(fields) = body.as_object_mut() {
+                if call == IdpCall::Refresh {
+                    fields.remove("refresh_token");
+                }
+                if fields.get("expires_in").is_some_and(|seconds| *seconds == 3600 || *seconds == "3600") {
+                    fields.remove("expires_in");
+                }
+            }
+            body
         }
     }
     EveryThird "cloud-rotates-every-third": "Brings a new refresh token with every third refresh",

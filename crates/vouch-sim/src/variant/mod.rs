@@ -18,6 +18,8 @@ pub struct Variant {
     pub about: &'static str,
     /// What allows it: a clause, a public implementation, an RFC.
     pub allowed_by: &'static str,
+    /// The built-in wire profile that allows it, where that is not the default one.
+    pub profile: Option<&'static str>,
     /// The part that takes the place of the reference.
     pub part: Mutation,
 }
@@ -29,18 +31,21 @@ pub fn all() -> Vec<Variant> {
         name: "sdk-phones-home",
         about: "Calls the API after a sign-in without being asked",
         allowed_by: "no clause limits what an SDK asks for its own user",
+        profile: None,
         part: crate::mutant::network::phones_home(),
     });
     all.push(Variant {
         name: "sdk-one-connection",
         about: "Has one connection to the API, so that a request waits for the one before it",
         allowed_by: "RFC 9112, section 9.4: how many connections a client opens is its own choice",
+        profile: None,
         part: crate::mutant::network::one_connection(),
     });
     all.push(Variant {
         name: "sdk-holds-unstored-tokens",
         about: "Keeps tokens that locked storage did not take in memory, and sends them once they are stored",
         allowed_by: "PER-4: the old refresh token works until its successor is used",
+        profile: None,
         part: crate::mutant::locked::holds_tokens_back(),
     });
     all.extend(app::variants());
@@ -54,9 +59,10 @@ pub fn named(name: &str) -> Option<Variant> {
     all().into_iter().find(|variant| variant.name == name)
 }
 
-/// Declares structs that override some methods of a trait, and lists them as variants. `Name[field: Type]` has a memory.
+/// Declares structs that override some methods of a trait, and lists them as variants. `Name[field: Type]` has a memory;
+/// `on "standard"` names the wire profile that allows one.
 macro_rules! variants {
-    ($trait:path, $wrap:expr; $($name:ident $([$($field:ident: $type:ty),+])? $word:literal: $about:literal, allowed by $why:literal { $($body:tt)* })+) => {
+    ($trait:path, $wrap:expr; $($name:ident $([$($field:ident: $type:ty),+])? $word:literal $(on $profile:literal)?: $about:literal, allowed by $why:literal { $($body:tt)* })+) => {
         $(
             #[derive(Default)]
             struct $name { $($($field: $type),+)? }
@@ -68,6 +74,7 @@ macro_rules! variants {
                 name: $word,
                 about: $about,
                 allowed_by: $why,
+                profile: None $(.or(Some($profile)))?,
                 part: $wrap(std::sync::Arc::new($name::default())),
             }),+]
         }

@@ -143,10 +143,10 @@ impl Exchange {
         }
     }
 
-    /// The tokens that the caller got, if the answer arrived as the server made it.
+    /// The tokens that the caller holds then, if the answer arrived as the server made it.
     pub fn granted(&self) -> Option<TokenGrant> {
         let call = self.call().filter(|_| self.fault.is_none() && self.status() == Some(StatusCode::OK))?;
-        self.profile.granted(call, self.answer()?)
+        self.profile.granted(call, self.answer()?, self.tokens.refresh_token.as_deref())
     }
 }
 

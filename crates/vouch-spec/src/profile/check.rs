@@ -1,7 +1,7 @@
 //! What can be wrong with a mapping.
 
 use super::oauth_client::reserved;
-use super::{CallShape, Encoding, IdpCall, Profile, QueryValue};
+use super::{AnswerMember, CallShape, Encoding, IdpCall, Profile, QueryValue, Rotation};
 use crate::base_url::is_path;
 use crate::protocol::ErrorKind;
 use crate::text::did_you_mean;
@@ -41,6 +41,7 @@ impl Profile {
         let mut problems = Vec::new();
         check_call(&self.exchange, ["exchange", "exchange.answer"], &EXCHANGE, &mut problems);
         check_call(&self.refresh, ["refresh", "refresh.answer"], &REFRESH, &mut problems);
+        self.check_members(&mut problems);
         self.check_client(&mut problems);
         self.check_errors(&mut problems);
         self.check_auth_hosts(&mut problems);
@@ -53,6 +54,40 @@ impl Profile {
             problems.push(MappingProblem::of_field("refresh", why));
         }
         problems
+    }
+
+    /// What every answer has must have a place in it, and what no answer has must be known otherwise.
+    fn check_members(&self, problems: &mut Vec<MappingProblem>) {
+        let mut wrong = |field, why: &str| problems.push(MappingProblem::of_field(field, why));
+        for (field, answer) in [("exchange.answer", &self.exchange.answer), ("refresh.answer", &self.refresh.answer)] {
+            for member in &answer.required {
+                match member {
+                    AnswerMember::RefreshToken if answer.refresh_token.is_none() => {
+                        wrong(field, "it requires `refreshToken` and does not say where it is; add its JSON pointer");
+                    }
+                    AnswerMember::ExpiresIn if answer.expires_in.is_none() => {
+                        wrong(field, "it requires `expiresIn` and does not say where it is; add its JSON pointer");
+                    }
+                    _ => {}
+                }
+            }
+            if answer.expires_in.is_none() && self.default_expires_in.is_none() {
+                let why = "it has no `expiresIn`: write where it is, or `defaultExpiresIn`, the lifetime in seconds, in `[custom]`";
+                wrong(field, why);
+            }
+        }
+        if self.exchange.answer.refresh_token.is_none() {
+            wrong(
+                "exchange.answer",
+                "it has no `refreshToken`; without a refresh token there is no session to continue",
+            );
+        }
+        if self.rotation == Some(Rotation::Required) && self.refresh.answer.refresh_token.is_none() {
+            wrong("refresh.answer", "`rotation = \"required\"` needs `refreshToken`, where the new refresh token is");
+        }
+        if self.default_expires_in == Some(0) {
+            wrong("defaultExpiresIn", "`defaultExpiresIn` is 0; write a number of seconds, for example 3600");
+        }
     }
 
     /// What the requests want of the client must be there.
@@ -153,7 +188,8 @@ fn check_call(
     if !shape.fields.values().any(|value| value == placeholders[0]) {
         problems.push(MappingProblem::of_field(request, format!("its fields carry no `{}`", placeholders[0])));
     }
-    for pointer in [&shape.answer.access_token, &shape.answer.refresh_token, &shape.answer.expires_in] {
+    let optional = shape.answer.refresh_token.iter().chain(&shape.answer.expires_in);
+    for pointer in std::iter::once(&shape.answer.access_token).chain(optional) {
         check_pointer(answer, pointer, problems);
     }
     shape.answer.also.values().for_each(|value| check_placeholders(answer, value, &ANSWER, problems));
@@ -271,7 +307,7 @@ mod tests {
         let problems = broken(|profile| {
             profile.exchange.path = "oauth/token".into();
             profile.exchange.fields.insert("assertion".into(), "$tokn".into());
-            profile.refresh.answer.expires_in = "expires_in".into();
+            profile.refresh.answer.expires_in = Some("expires_in".into());
             profile.refresh.answer.also.insert("user".into(), "$userid".into());
             profile.errors.body = serde_json::json!({ "error": ["$wrd"] });
             profile.errors.exchange.clear();
@@ -290,6 +326,37 @@ mod tests {
             assert!(problems.iter().any(|problem| problem.starts_with(part)), "{part}: {problems:#?}");
         }
         assert_eq!(problems.len(), 8, "{problems:#?}");
+    }
+
+    #[test]
+    fn what_an_answer_leaves_out_is_known_otherwise() {
+        let silent = |profile: &mut Profile| {
+            profile.refresh.answer.refresh_token = None;
+            profile.refresh.answer.expires_in = None;
+            profile.refresh.answer.required.clear();
+        };
+        let problems = broken(|profile| {
+            silent(profile);
+            profile.rotation = Some(Rotation::Required);
+            profile.refresh.answer.required = vec![AnswerMember::ExpiresIn, AnswerMember::RefreshToken];
+            profile.exchange.answer.refresh_token = None;
+        });
+        for part in [
+            "refresh.answer: it requires `expiresIn`",
+            "refresh.answer: it requires `refreshToken`",
+            "refresh.answer: it has no `expiresIn`",
+            "exchange.answer: it has no `refreshToken`",
+            "refresh.answer: `rotation = \"required\"` needs `refreshToken`",
+        ] {
+            assert!(problems.iter().any(|problem| problem.starts_with(part)), "{part}: {problems:#?}");
+        }
+        assert_eq!(problems.len(), 5, "{problems:#?}");
+        let right = broken(|profile| {
+            silent(profile);
+            profile.default_expires_in = Some(600);
+        });
+        assert!(right.is_empty(), "{right:#?}");
+        assert_eq!(broken(|profile| profile.default_expires_in = Some(0)).len(), 1);
     }
 
     #[test]

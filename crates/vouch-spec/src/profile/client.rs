@@ -1,6 +1,6 @@
 //! The client's side of a profile: making requests, reading answers.
 
-use super::{Encoding, IdpCall, Profile};
+use super::{AnswerMember, Encoding, IdpCall, Profile};
 use crate::protocol::ErrorKind;
 use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -60,13 +60,24 @@ impl fmt::Debug for IdpRequest {
     }
 }
 
-/// The tokens of a good answer.
+/// What a good answer has.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenAnswer {
+    pub access_token: String,
+    /// None for a refresh after which the old one stays valid (RFC 6749 section 6).
+    pub refresh_token: Option<String>,
+    /// In seconds; None if neither the answer nor the mapping says it.
+    pub expires_in: Option<u64>,
+}
+
+/// The tokens that a client holds after a good answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenGrant {
     pub access_token: String,
+    /// After a refresh that brings none: the one that was used.
     pub refresh_token: String,
-    /// In seconds.
-    pub expires_in: u64,
+    /// In seconds; None if neither the answer nor the mapping says it.
+    pub expires_in: Option<u64>,
 }
 
 /// What makes a form of its fields.
@@ -118,19 +129,30 @@ impl Profile {
         }
     }
 
-    /// The tokens of a 200 answer, if it has them all.
-    pub fn granted(&self, call: IdpCall, body: &[u8]) -> Option<TokenGrant> {
+    /// The tokens after a 200 answer, if it has all that the mapping requires. `used`: the refresh token of the request.
+    pub fn granted(&self, call: IdpCall, body: &[u8], used: Option<&str>) -> Option<TokenGrant> {
+        let TokenAnswer { access_token, refresh_token, expires_in } = self.token_answer(call, body)?;
+        let refresh_token = refresh_token.or_else(|| used.map(str::to_owned))?;
+        Some(TokenGrant { access_token, refresh_token, expires_in })
+    }
+
+    /// What a 200 answer has, if that is all that the mapping requires.
+    pub fn token_answer(&self, call: IdpCall, body: &[u8]) -> Option<TokenAnswer> {
         let (body, answer): (Value, _) = (serde_json::from_slice(body).ok()?, &self.shape(call).answer);
-        let text = |pointer: &str| Some(body.pointer(pointer)?.as_str()?.to_owned()).filter(|text| !text.is_empty());
-        let expires_in = match body.pointer(&answer.expires_in)? {
-            Value::String(digits) => digits.parse().ok()?,
-            number => whole_seconds(number)?,
+        let member = |pointer: &Option<String>| body.pointer(pointer.as_ref()?).filter(|value| !value.is_null());
+        let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let expires_in = match member(&answer.expires_in) {
+            None if self.requires(call, AnswerMember::ExpiresIn) => return None,
+            None => self.default_expires_in,
+            Some(Value::String(digits)) => Some(digits.parse().ok()?),
+            Some(number) => Some(whole_seconds(number)?),
         };
-        Some(TokenGrant {
-            access_token: text(&answer.access_token)?,
-            refresh_token: text(&answer.refresh_token)?,
-            expires_in,
-        })
+        let refresh_token = match member(&answer.refresh_token) {
+            None if self.requires(call, AnswerMember::RefreshToken) => return None,
+            None => None,
+            Some(value) => Some(text(value)?),
+        };
+        Some(TokenAnswer { access_token: text(body.pointer(&answer.access_token)?)?, refresh_token, expires_in })
     }
 
     /// The word of an error answer, as it stands there.

@@ -19,7 +19,7 @@ mod response_template;
 mod server;
 
 pub use check::MappingProblem;
-pub use client::{IdpRequest, RequestValues, TokenGrant};
+pub use client::{IdpRequest, RequestValues, TokenAnswer, TokenGrant};
 pub use oauth_client::{BasicAuth, ClientSecret, OauthClient};
 pub use phrases::PHRASES;
 pub use response_template::ResponseTemplate;
@@ -59,6 +59,9 @@ pub struct Profile {
     /// Whether a refresh brings a new refresh token, where the provider says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
+    /// The lifetime of an access token in seconds, where an answer does not say it (RFC 6749 section 5.1: the provider documents it).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_expires_in: Option<u64>,
     /// The OAuth client that sends the requests: `$clientId` and `$clientSecret`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<OauthClient>,
@@ -155,15 +158,29 @@ impl Encoding {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AnswerShape {
     pub access_token: String,
-    pub refresh_token: String,
-    /// The lifetime in seconds, a number or digits; SDKs take both.
-    pub expires_in: String,
+    /// The answer to a refresh need not have one: the old one stays valid then (RFC 6749 section 6).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// The lifetime in seconds, a number or digits; SDKs take both. Without it `defaultExpiresIn` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<String>,
+    /// What every answer has, although RFC 6749 leaves it open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required: Vec<AnswerMember>,
     /// How the mock cloud writes it.
     #[serde(default)]
     pub expires_in_is: NumberForm,
     /// Further fields of the mock cloud's answer.
     #[serde(default)]
     pub also: Map<String, Value>,
+}
+
+/// A member of a good answer that RFC 6749 section 5.1 lets a provider leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AnswerMember {
+    RefreshToken,
+    ExpiresIn,
 }
 
 /// How a number is written in JSON.
@@ -255,6 +272,24 @@ impl Profile {
             IdpCall::Exchange => &self.errors.exchange,
             IdpCall::Refresh => &self.errors.refresh,
         }
+    }
+
+    /// Whether a good answer must have a member. An exchange must bring a refresh token: without it there is no session.
+    pub fn requires(&self, call: IdpCall, member: AnswerMember) -> bool {
+        let by_call = member == AnswerMember::RefreshToken
+            && (call == IdpCall::Exchange || self.rotation == Some(Rotation::Required));
+        by_call || self.shape(call).answer.required.contains(&member)
+    }
+
+    /// Whether a refresh brings a new refresh token: what the mapping says, and never where it names none.
+    pub fn rotation(&self) -> Option<Rotation> {
+        self.rotation.or_else(|| self.refresh.answer.refresh_token.is_none().then_some(Rotation::Never))
+    }
+
+    /// The lifetime of access tokens in seconds, where no client can read it in every answer.
+    pub fn unannounced_lifetime(&self) -> Option<u64> {
+        let is_silent = [&self.exchange, &self.refresh].iter().any(|shape| shape.answer.expires_in.is_none());
+        self.default_expires_in.filter(|_| is_silent)
     }
 
     /// Whether the refusal of a refresh can say that the user is gone.

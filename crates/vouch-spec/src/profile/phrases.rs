@@ -50,8 +50,8 @@ impl Profile {
             "path" => Some(shape.path.clone()),
             "token" => shape.fields.iter().find(|(_, value)| *value == token).map(|(name, _)| name.clone()),
             "accessToken" => Some(field_name(&shape.answer.access_token)),
-            "refreshToken" => Some(field_name(&shape.answer.refresh_token)),
-            "expiresIn" => Some(field_name(&shape.answer.expires_in)),
+            "refreshToken" => shape.answer.refresh_token.as_deref().map(field_name),
+            "expiresIn" => shape.answer.expires_in.as_deref().map(field_name),
             _ => None,
         }
     }

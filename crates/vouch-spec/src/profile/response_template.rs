@@ -30,7 +30,7 @@ impl ResponseTemplate {
         let granted = TokenGrant {
             access_token: ACCESS_TOKEN.into(),
             refresh_token: REFRESH_TOKEN.into(),
-            expires_in: EXPIRES_IN,
+            expires_in: Some(EXPIRES_IN),
         };
         let text = profile.answer(call, &granted, USER_ID, form).to_string();
         let escaped = |text: &str| text.replace('\u{2}', "\\u0002");
@@ -60,7 +60,7 @@ impl ResponseTemplate {
                 Placeholder::AccessToken => push_escaped(&mut text, &granted.access_token),
                 Placeholder::RefreshToken => push_escaped(&mut text, &granted.refresh_token),
                 Placeholder::UserId => push_escaped(&mut text, user_id),
-                Placeholder::ExpiresIn => text.push_str(&granted.expires_in.to_string()),
+                Placeholder::ExpiresIn => text.push_str(&granted.expires_in.unwrap_or_default().to_string()),
             }
         }
         text.push_str(&self.end);
@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn a_ready_answer_is_the_answer() {
-        let granted = TokenGrant { access_token: "a.b-_c".into(), refresh_token: "r+/=&%".into(), expires_in: 3600 };
+        let granted =
+            TokenGrant { access_token: "a.b-_c".into(), refresh_token: "r+/=&%".into(), expires_in: Some(3600) };
         for profile in BUILT_IN.map(|name| Profile::built_in(name).unwrap()) {
             for call in [IdpCall::Exchange, IdpCall::Refresh] {
                 for form in [None, Some(NumberForm::Number), Some(NumberForm::Text)] {

@@ -174,14 +174,18 @@ impl Profile {
     /// The body of a good answer.
     pub fn answer(&self, call: IdpCall, granted: &TokenGrant, user_id: &str, form: Option<NumberForm>) -> Value {
         let shape = &self.shape(call).answer;
-        let seconds = match form.unwrap_or(shape.expires_in_is) {
-            NumberForm::Number => json!(granted.expires_in),
-            NumberForm::Text => json!(granted.expires_in.to_string()),
-        };
+        let seconds = granted.expires_in.map(|seconds| match form.unwrap_or(shape.expires_in_is) {
+            NumberForm::Number => json!(seconds),
+            NumberForm::Text => json!(seconds.to_string()),
+        });
         let mut body = Value::Object(Map::new());
         put(&mut body, &shape.access_token, json!(granted.access_token));
-        put(&mut body, &shape.refresh_token, json!(granted.refresh_token));
-        put(&mut body, &shape.expires_in, seconds);
+        if let Some(pointer) = &shape.refresh_token {
+            put(&mut body, pointer, json!(granted.refresh_token));
+        }
+        if let (Some(pointer), Some(seconds)) = (&shape.expires_in, seconds) {
+            put(&mut body, pointer, seconds);
+        }
         for (key, value) in &shape.also {
             let value = match value.as_str() {
                 Some("$accessToken") => json!(granted.access_token),

@@ -36,16 +36,52 @@ fn both_profiles_recognise_their_own_requests_and_what_they_carry() {
 
 #[test]
 fn an_answer_reads_back_in_either_form_of_a_number() {
-    let granted = TokenGrant { access_token: "A".into(), refresh_token: "R".into(), expires_in: 3600 };
+    let granted = TokenGrant { access_token: "A".into(), refresh_token: "R".into(), expires_in: Some(3600) };
     for profile in [Profile::junction(), Profile::gcip()] {
         for form in [None, Some(NumberForm::Number), Some(NumberForm::Text)] {
             for call in [IdpCall::Exchange, IdpCall::Refresh] {
                 let body = profile.answer(call, &granted, "u", form).to_string();
-                assert!(profile.granted(call, body.as_bytes()) == Some(granted.clone()), "{body}");
+                assert!(profile.granted(call, body.as_bytes(), None) == Some(granted.clone()), "{body}");
             }
         }
     }
-    assert!(Profile::junction().granted(IdpCall::Refresh, b"{\"access_token\":\"A\"}").is_none());
+    assert!(Profile::junction().granted(IdpCall::Refresh, b"{\"access_token\":\"A\"}", Some("R")).is_none());
+}
+
+#[test]
+fn an_answer_to_a_refresh_may_leave_out_what_rfc_6749_leaves_open() {
+    let mut profile = Profile::clone(&Profile::built_in("standard").expect("built in"));
+    let bare = b"{\"access_token\":\"A\",\"refresh_token\":null}";
+    let granted = |profile: &Profile, call, body: &[u8]| profile.granted(call, body, Some("R"));
+    let grant = |expires_in| TokenGrant { access_token: "A".into(), refresh_token: "R".into(), expires_in };
+    assert!(granted(&profile, IdpCall::Refresh, bare) == Some(grant(Some(3600))));
+    assert!(granted(&profile, IdpCall::Exchange, bare).is_none(), "no session without a refresh token");
+    for wrong in [r#""refresh_token":"""#, r#""refresh_token":7"#, r#""expires_in":{}"#, r#""expires_in":"soon""#] {
+        let body = format!("{{\"access_token\":\"A\",{wrong}}}");
+        assert!(granted(&profile, IdpCall::Refresh, body.as_bytes()).is_none(), "{wrong}");
+    }
+    profile.default_expires_in = None;
+    assert!(granted(&profile, IdpCall::Refresh, bare) == Some(grant(None)));
+    profile.rotation = Some(Rotation::Required);
+    assert!(granted(&profile, IdpCall::Refresh, bare).is_none());
+    profile.rotation = None;
+    profile.refresh.answer.required = vec![AnswerMember::ExpiresIn];
+    assert!(granted(&profile, IdpCall::Refresh, bare).is_none());
+    profile.refresh.answer.required = vec![AnswerMember::RefreshToken];
+    assert!(granted(&profile, IdpCall::Refresh, bare).is_none());
+}
+
+#[test]
+fn the_mock_cloud_leaves_out_what_a_mapping_does_not_name() {
+    let mut profile = Profile::clone(&Profile::built_in("standard").expect("built in"));
+    profile.refresh.answer.refresh_token = None;
+    profile.refresh.answer.expires_in = None;
+    assert_eq!(profile.check(), []);
+    assert_eq!((profile.rotation(), profile.unannounced_lifetime()), (Some(Rotation::Never), Some(3600)));
+    let granted = TokenGrant { access_token: "A".into(), refresh_token: "R".into(), expires_in: Some(3600) };
+    let body = profile.answer(IdpCall::Refresh, &granted, "u", None).to_string();
+    assert_eq!(body, r#"{"access_token":"A","token_type":"Bearer"}"#);
+    assert!(profile.granted(IdpCall::Refresh, body.as_bytes(), Some("R")) == Some(granted));
 }
 
 #[test]

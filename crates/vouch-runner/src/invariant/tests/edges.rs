@@ -72,7 +72,7 @@ fn a_lifetime_that_overflows_does_not_expire() {
     let granted = TokenGrant {
         access_token: "access-token-1".into(),
         refresh_token: "refresh-token-1".into(),
-        expires_in: u64::MAX,
+        expires_in: Some(u64::MAX),
     };
     let answer = case.profile.answer(IdpCall::Refresh, &granted, "ada", None).to_string();
     let headers = HeaderMap::new();

@@ -66,7 +66,7 @@ impl EvidenceBuilder {
         let granted = TokenGrant {
             access_token: format!("access-token-{number}"),
             refresh_token: format!("refresh-token-{number}"),
-            expires_in: 60,
+            expires_in: Some(60),
         };
         let answer = self.profile.answer(IdpCall::Refresh, &granted, "ada", None).to_string();
         let received = WireRequest {
@@ -240,7 +240,7 @@ impl EvidenceBuilder {
         let granted = TokenGrant {
             access_token: format!("access-token-{number}"),
             refresh_token: format!("refresh-token-{number}"),
-            expires_in: 3600,
+            expires_in: Some(3600),
         };
         let answer = self.profile.answer(IdpCall::Exchange, &granted, user, None).to_string();
         let received = WireRequest {

@@ -134,7 +134,7 @@ async fn perform(
     if let Some(standard) = step.obeys {
         obey(standard, call, &reply)?;
     }
-    match granted(&world.profile, call, reply.status.as_u16(), &reply.body) {
+    match granted(&world.profile, call, (reply.status.as_u16(), &reply.body), Some(values.refresh_token)) {
         Ok(granted) => {
             let refresh_token = granted.refresh_token.clone();
             keep(step, world, granted);
@@ -152,7 +152,9 @@ fn keep(step: &GrantCall, world: &World, granted: TokenGrant) {
     world.redactor.secret(SecretKind::AccessToken, &granted.access_token);
     world.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
     if let Some(name) = &step.bind {
-        world.bind(&format!("{name}.expiresIn"), granted.expires_in.to_string());
+        if let Some(seconds) = granted.expires_in {
+            world.bind(&format!("{name}.expiresIn"), seconds.to_string());
+        }
         world.bind(&format!("{name}.issuedMs"), world.clock.now_ms().to_string());
         world.bind(&format!("{name}.accessToken"), granted.access_token);
         world.bind(&format!("{name}.refreshToken"), granted.refresh_token);
@@ -160,10 +162,15 @@ fn keep(step: &GrantCall, world: &World, granted: TokenGrant) {
 }
 
 /// What an answer of the identity provider grants; else what it is for `expect`, or None for a good answer that lacks some
-/// of it.
-pub fn granted(profile: &Profile, call: IdpCall, status: u16, body: &[u8]) -> Result<TokenGrant, Option<StepResult>> {
+/// of it. `used`: the refresh token of the request.
+pub fn granted(
+    profile: &Profile,
+    call: IdpCall,
+    (status, body): (u16, &[u8]),
+    used: Option<&str>,
+) -> Result<TokenGrant, Option<StepResult>> {
     if status == 200 {
-        return profile.granted(call, body).ok_or(None);
+        return profile.granted(call, body, used).ok_or(None);
     }
     Err(Some(match profile.meaning(call, body).filter(|_| (400..500).contains(&status)) {
         Some(kind) => StepResult::Refused { kind, text: format!("HTTP {status}") },

@@ -55,6 +55,10 @@ fn announced(world: &World, session: &str) -> Result<Duration, StepError> {
         let text = world.text(&Text(format!("${{{session}.{name}}}")))?;
         text.parse().map_err(|_| StepError::Harness(format!("`{text}` is not a number")))
     };
+    if world.bound(&format!("{session}.expiresIn")).is_none() {
+        let why = "the answer does not say how long the access token lives, nor does `defaultExpiresIn` of the mapping";
+        return Err(StepError::NotApplicable(why.into()));
+    }
     let end_ms = number("issuedMs")?.saturating_add(number("expiresIn")?.saturating_mul(1000));
     Ok(Duration::from_millis(u64::try_from(end_ms.saturating_sub(world.clock.now_ms())).unwrap_or_default()))
 }

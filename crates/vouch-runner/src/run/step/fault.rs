@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use vouch_sim::wire::{FaultContext, FaultEffect, FaultRule, Operation};
+use vouch_spec::profile::{AnswerMember, IdpCall};
 use vouch_spec::step::{Fault, TokenField};
 
 #[async_trait]
@@ -21,23 +22,26 @@ impl Execute for Fault {
             headers.push(("retry-after".to_owned(), date(world.clock.now_ms(), seconds)));
         }
         let foreign = world.device.foreign_base(world.given.realm(), self.on == Some(Operation::Api));
-        let omit = omitted(self, world);
+        let omit = omitted(self, world)?;
         let effect = FaultEffect::of(self, FaultContext { body, headers, omit, foreign });
         world.faults.add(FaultRule { on: self.on, effect, description: self.effect(), times: self.times });
         Ok(StepResult::Done)
     }
 }
 
-/// The JSON pointers of the omitted fields.
-fn omitted(fault: &Fault, world: &World) -> Vec<String> {
-    let shape = match fault.on {
-        Some(Operation::Refresh) => &world.profile.refresh,
-        _ => &world.profile.exchange,
-    };
-    let pointer = |field: &TokenField| match field {
-        TokenField::AccessToken => shape.answer.access_token.clone(),
-        TokenField::RefreshToken => shape.answer.refresh_token.clone(),
-        TokenField::ExpiresIn => shape.answer.expires_in.clone(),
+/// The JSON pointers of the omitted fields. An answer that may lack them is no fault.
+fn omitted(fault: &Fault, world: &World) -> Result<Vec<String>, StepError> {
+    let call = if fault.on == Some(Operation::Refresh) { IdpCall::Refresh } else { IdpCall::Exchange };
+    let answer = &world.profile.shape(call).answer;
+    let required = |member, pointer: &Option<String>| pointer.clone().filter(|_| world.profile.requires(call, member));
+    let pointer = |field: &TokenField| {
+        let pointer = match field {
+            TokenField::AccessToken => Some(answer.access_token.clone()),
+            TokenField::RefreshToken => required(AnswerMember::RefreshToken, &answer.refresh_token),
+            TokenField::ExpiresIn => required(AnswerMember::ExpiresIn, &answer.expires_in),
+        };
+        let why = || "the wire profile does not require the member that the answer would lack".to_owned();
+        pointer.ok_or_else(|| StepError::NotApplicable(why()))
     };
     fault.omit.iter().map(pointer).collect()
 }

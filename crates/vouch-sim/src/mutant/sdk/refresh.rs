@@ -33,7 +33,7 @@ mutants! { SdkPolicy, sdk_policy;
         fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
             let blank = || TokenSet {
                 access_token: Secret::new(""),
-                refresh_token: Secret::new(""),
+                refresh_token: Some(Secret::new("")),
                 expires_in: Duration::from_secs(3600),
             };
             DefaultSdkPolicy.tokens(profile, call, answer).or_else(|| (call == IdpCall::Refresh && answer.status == 200).then(blank))

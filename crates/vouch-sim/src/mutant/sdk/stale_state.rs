@@ -71,8 +71,8 @@ mutants! { SdkPolicy, sdk_policy;
     ShortColumn "short-column" breaks "REF-5": "Stores only the first 255 characters of a refresh token" {
         fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
             let tokens = DefaultSdkPolicy.tokens(profile, call, answer)?;
-            let kept: String = tokens.refresh_token.expose().chars().take(COLUMN).collect();
-            Some(TokenSet { refresh_token: Secret::new(kept), ..tokens })
+            let kept = |token: Secret| Secret::new(token.expose().chars().take(COLUMN).collect::<String>());
+            Some(TokenSet { refresh_token: tokens.refresh_token.map(kept), ..tokens })
         }
     }
     FallsBack[old: Mutex<Option<Vec<u8>>>, gone: AtomicBool] "falls-back-to-the-key" breaks "DEL-1": "Returns to the migrated API key when its user is deleted" {

@@ -26,6 +26,9 @@ pub const INSTALLED: &str = "installed";
 const LEEWAY_MS: i64 = 30_000;
 /// How often a refresh is sent in one call (REF-3, REF-9).
 const REFRESH_TRIES: u32 = 3;
+/// How long an access token is taken for good where neither answer nor mapping says it. The API refuses it if it ends earlier, and a
+/// refresh follows.
+const ASSUMED_LIFETIME: Duration = Duration::from_secs(3600);
 /// The longest Retry-After that a call waits for (REF-9).
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -58,7 +61,8 @@ pub enum RefreshOutcome {
 #[derive(Clone, Debug)]
 pub struct TokenSet {
     pub access_token: super::Secret,
-    pub refresh_token: super::Secret,
+    /// None for a refresh after which the old one stays valid (RFC 6749 section 6).
+    pub refresh_token: Option<super::Secret>,
     pub expires_in: Duration,
 }
 
@@ -251,11 +255,11 @@ pub trait SdkPolicy: Send + Sync {
 
     /// The tokens of a 200 response, if it is complete (REF-10).
     fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
-        let granted = profile.granted(call, &answer.body).filter(|_| answer.status == 200)?;
+        let answer = profile.token_answer(call, &answer.body).filter(|_| answer.status == 200)?;
         Some(TokenSet {
-            access_token: super::Secret::new(granted.access_token),
-            refresh_token: super::Secret::new(granted.refresh_token),
-            expires_in: Duration::from_secs(granted.expires_in),
+            access_token: super::Secret::new(answer.access_token),
+            refresh_token: answer.refresh_token.map(super::Secret::new),
+            expires_in: answer.expires_in.map_or(ASSUMED_LIFETIME, Duration::from_secs),
         })
     }
 

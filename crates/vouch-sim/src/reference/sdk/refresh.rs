@@ -184,10 +184,11 @@ impl Sdk {
         match outcome {
             RefreshOutcome::Tokens(tokens) => {
                 let (expires_at_ms, lifetime_ms) = (self.expiry_ms(&tokens), super::lifetime_ms(&tokens));
-                let (access_token, refresh_token) = (tokens.access_token, tokens.refresh_token);
+                let refresh_token = tokens.refresh_token.unwrap_or_else(|| session.refresh_token.clone());
                 // Stored before it is used: only now the old refresh token is discarded (PER-4, REF-5).
                 // A session of the older wire goes on under the new one (UPD-5).
                 let profile = self.device.profile.name.clone();
+                let access_token = tokens.access_token;
                 let renewed =
                     TokenRecord { access_token, refresh_token, expires_at_ms, lifetime_ms, profile, ..session };
                 self.persist_in(epoch, Record::SignInToken(renewed))

@@ -4,7 +4,7 @@ use super::policy::{SignInPlan, TokenSet};
 use super::ports::{Host, HttpRequest, HttpResponse, NetworkError};
 use super::record::{Record, TokenRecord};
 use super::token::SignInToken;
-use super::{Result, Sdk, SdkError};
+use super::{Result, Sdk, SdkError, Secret};
 use std::future::Future;
 use std::sync::Arc;
 use vouch_spec::profile;
@@ -53,9 +53,9 @@ impl Sdk {
         // Better the sign-in token unused than tokens that cannot be kept.
         self.device.policy.check_storage(&*self.device.storage)?;
         let epoch = self.state.lock().epoch;
-        let tokens = self.exchange(&token).await?;
+        let granted = self.exchange(&token).await?;
         let external_user_id = external_user_id.map(str::to_owned);
-        let record = self.session(&token, tokens, external_user_id);
+        let record = self.session(&token, granted, external_user_id);
         // A sign-out that came while the exchange was under way wins (OUT-5).
         if self.ended_since(epoch).is_some() {
             return Err(SdkError::new(ErrorKind::Cancelled, "signed out while signing in"));
@@ -66,7 +66,8 @@ impl Sdk {
         Ok(())
     }
 
-    async fn exchange(&self, token: &SignInToken) -> Result<TokenSet> {
+    /// The tokens, and the refresh token among them.
+    async fn exchange(&self, token: &SignInToken) -> Result<(TokenSet, Secret)> {
         let policy = &*self.device.policy;
         let mut answer = Err(NetworkError::ConnectionLost);
         for _ in 0..policy.exchange_tries() {
@@ -79,7 +80,11 @@ impl Sdk {
         match &answer {
             Ok(good) => {
                 let tokens = policy.tokens(profile, profile::IdpCall::Exchange, good);
-                tokens.ok_or_else(|| policy.exchange_failure(profile, &answer))
+                let granted = tokens.and_then(|tokens| {
+                    let refresh_token = tokens.refresh_token.clone()?;
+                    Some((tokens, refresh_token))
+                });
+                granted.ok_or_else(|| policy.exchange_failure(profile, &answer))
             }
             Err(_) => Err(policy.exchange_failure(profile, &answer)),
         }
@@ -90,7 +95,12 @@ impl Sdk {
         self.device.net.send(HttpRequest::post(token.realm, Host::Auth, request)).await
     }
 
-    fn session(&self, token: &SignInToken, tokens: TokenSet, external_user_id: Option<String>) -> Record {
+    fn session(
+        &self,
+        token: &SignInToken,
+        (tokens, refresh_token): (TokenSet, Secret),
+        external_user_id: Option<String>,
+    ) -> Record {
         Record::SignInToken(TokenRecord {
             user_id: token.user_id.clone(),
             environment: token.realm.environment,
@@ -98,7 +108,7 @@ impl Sdk {
             expires_at_ms: self.expiry_ms(&tokens),
             lifetime_ms: super::lifetime_ms(&tokens),
             access_token: tokens.access_token,
-            refresh_token: tokens.refresh_token,
+            refresh_token,
             on_hold: false,
             public_key: token.public_key.clone(),
             profile: self.device.profile.name.clone(),
