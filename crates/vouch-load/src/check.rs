@@ -8,6 +8,7 @@ use super::installations::Installations;
 use super::json_pointers::JsonPointers;
 use super::request_template::{Placeholder, RequestBuffer};
 use super::token_claims::{ClaimCheck, ClaimChecker, LearnedClaims, TokenOrigin};
+use std::borrow::Cow;
 use std::sync::Arc;
 use vouch_runner::sut::{HttpReply, Place};
 use vouch_sim::reference::sdk::policy::DefaultSdkPolicy;
@@ -18,6 +19,8 @@ use vouch_spec::text::OutsideText;
 
 /// The characters of an error code that a report shows.
 const MAX_WORD: usize = 60;
+/// The characters of a refusal without an error code that a report shows.
+const MAX_BODY: usize = 100;
 
 /// The number of refresh tokens that a worker remembers.
 const REMEMBERED: usize = 1 << 17;
@@ -223,13 +226,24 @@ impl ResponseChecker {
         body: &[u8],
         scrub: impl FnOnce(&str) -> Redacted,
     ) -> ResponseCheck {
-        let word = self.error_code.read(body).and_then(|found| found.into_iter().next().flatten());
+        let errors = &self.load_target.profile.errors;
+        let word = if errors.is_whole_body() {
+            self.load_target.profile.error_word(body).map(Cow::Owned)
+        } else {
+            self.error_code.read(body).and_then(|found| found.into_iter().next().flatten())
+        };
         let word = word.filter(|word| !word.is_empty());
         let grant = matches!(call, LoadCall::Exchange | LoadCall::Refresh);
         match word {
             // An SDK reads the error code of the identity provider; responses of a proxy (5xx, 429) have none.
             None if grant && matches!(status, 400 | 401 | 403) => {
-                wrong(WrongResponse::MissingErrorCode, format!("{call}: status {status} without an error code"))
+                let place = if errors.is_whole_body() { String::new() } else { format!(" at `{}`", errors.word) };
+                let found = match String::from_utf8_lossy(body).trim() {
+                    "" => "the body is empty".to_owned(),
+                    body => format!("the body is `{}`", OutsideText::line(&scrub(body).cut(MAX_BODY).to_string())),
+                };
+                let example = format!("{call}: status {status} without an error code{place}; {found}");
+                wrong(WrongResponse::MissingErrorCode, example)
             }
             None => Err((Failure::Status(status), format!("{call} returned status {status}"))),
             Some(word) => {
@@ -330,7 +344,7 @@ impl ResponseChecker {
             self.token.read(&reply)
         } else {
             let Some([_, token, ..]) = self.user.read(body) else { return wrong(WrongResponse::NotJson, "") };
-            token.map(std::borrow::Cow::into_owned)
+            token.map(Cow::into_owned)
         };
         let Some(text) = text else { return wrong(WrongResponse::MissingField, "the response has no sign-in token") };
         let token = match SignInToken::parse(&text, &DefaultSdkPolicy) {

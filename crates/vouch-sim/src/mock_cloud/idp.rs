@@ -5,6 +5,7 @@ use super::store::{RefreshTokenState, TokenGeneration};
 use super::{CloudState, token};
 use crate::wire::{WireRequest, WireResponse};
 use hyper::{Method, StatusCode};
+use serde_json::Value;
 use std::sync::atomic::Ordering;
 use vouch_spec::profile::{IdpCall, NumberForm, Profile, RequestMismatch, RequestTokens, ResponseTemplate, TokenGrant};
 use vouch_spec::protocol::{ErrorKind, Realm};
@@ -48,7 +49,7 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
             match done {
                 Ok(session) => tokens(cloud, realm, call, &session),
                 Err(Refusal(kind, reason)) => {
-                    WireResponse::json(StatusCode::BAD_REQUEST, &profile.refusal(call, 400, kind)).reason(reason)
+                    refusal(profile, StatusCode::BAD_REQUEST, profile.refusal(call, 400, kind)).reason(reason)
                 }
             }
         }
@@ -57,7 +58,15 @@ pub(super) fn answer(cloud: &CloudState, realm: Realm, request: &WireRequest) ->
 
 fn error(cloud: &CloudState, status: StatusCode, word: &str) -> WireResponse {
     let status = cloud.policy.bad_request(status);
-    WireResponse::json(status, &cloud.profile.now().error(status.as_u16(), word))
+    let profile = cloud.profile.now();
+    refusal(profile, status, profile.error(status.as_u16(), word))
+}
+
+fn refusal(profile: &Profile, status: StatusCode, body: Value) -> WireResponse {
+    match body {
+        Value::String(word) if profile.errors.is_whole_body() => WireResponse::plain_text(status, word),
+        body => WireResponse::json(status, &body),
+    }
 }
 
 /// An error of the wire profile, and why it is the answer.

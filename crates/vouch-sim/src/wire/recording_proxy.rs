@@ -54,6 +54,13 @@ impl WireResponse {
         Self { status, headers, body: Bytes::from(body) }
     }
 
+    /// A plain text.
+    pub fn plain_text(status: StatusCode, body: String) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        Self { status, headers, body: Bytes::from(body) }
+    }
+
     /// The answer in the place of one that Vouch does not pass on, with the reason for clients and for people.
     pub(super) fn not_passed_on(status: StatusCode, reason: &str) -> Self {
         Self::json(status, &serde_json::json!({ "error": reason })).reason(reason)

@@ -155,17 +155,22 @@ impl Profile {
         Some(TokenAnswer { access_token: text(body.pointer(&answer.access_token)?)?, refresh_token, expires_in })
     }
 
-    /// The word of an error answer, as it stands there.
+    /// The word of an error answer, as it stands there. Where the pointer names the whole body, that may be a plain text.
     pub fn error_word(&self, body: &[u8]) -> Option<String> {
-        let body: Value = serde_json::from_slice(body).ok()?;
-        Some(body.pointer(&self.errors.word)?.as_str()?.to_owned())
+        let tree = serde_json::from_slice::<Value>(body);
+        match (self.errors.is_whole_body(), tree) {
+            (true, Ok(Value::String(text))) => Some(text),
+            (true, _) => Some(std::str::from_utf8(body).ok()?.trim().to_owned()).filter(|text| !text.is_empty()),
+            (false, tree) => Some(tree.ok()?.pointer(&self.errors.word)?.as_str()?.to_owned()),
+        }
     }
 
     /// What a 4xx answer means to the scheme, if anything.
     pub fn meaning(&self, call: IdpCall, body: &[u8]) -> Option<ErrorKind> {
         let said = self.error_word(body)?;
-        let word = said.split([' ', ':']).next().unwrap_or_default();
-        self.meanings(call).iter().find(|meaning| meaning.word == word).map(|meaning| meaning.means)
+        let first = said.split([' ', ':']).next().unwrap_or_default();
+        let of = |word: &str| self.meanings(call).iter().find(|meaning| meaning.word == word);
+        of(said.trim()).or_else(|| of(first)).map(|meaning| meaning.means)
     }
 }
 

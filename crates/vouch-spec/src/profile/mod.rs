@@ -196,7 +196,8 @@ pub enum NumberForm {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ErrorShapes {
-    /// Where the word stands, as a JSON pointer. What follows ` :` or a space belongs to the reader.
+    /// Where the word stands, as a JSON pointer; empty where the whole body is the word, as JSON or as plain text. Of a text there
+    /// that is no word of the mapping as a whole, what comes before the first space or `:` counts.
     pub word: String,
     /// The body of an error of the mock cloud.
     pub body: Value,
@@ -212,9 +213,17 @@ pub struct ErrorShapes {
     pub refresh: Vec<ErrorMeaning>,
 }
 
+impl ErrorShapes {
+    /// Whether an error is a word alone, with nothing around it.
+    pub fn is_whole_body(&self) -> bool {
+        self.word.is_empty()
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ErrorMeaning {
+    /// A word, or a whole text with spaces.
     pub word: String,
     pub means: ErrorKind,
     /// The whole text that the mock cloud writes, where it is more than the word.

@@ -71,6 +71,9 @@ impl Profile {
 
 /// A JSON pointer as documentation names a field: `error.message`.
 fn field_name(pointer: &str) -> String {
+    if pointer.is_empty() {
+        return "body".into();
+    }
     pointer.trim_start_matches('/').replace('/', ".")
 }
 

@@ -102,6 +102,31 @@ fn a_refusal_means_what_it_was_made_to_mean_also_with_a_suffix() {
 }
 
 #[test]
+fn an_error_can_be_a_whole_text_or_a_body_without_json() {
+    let mut profile = Profile::clone(&Profile::junction());
+    let ended =
+        ErrorMeaning { word: "Refresh token expired".into(), means: ErrorKind::NeedsReauthentication, says: None };
+    let gone = ErrorMeaning { word: "Refresh".into(), means: ErrorKind::InvalidUser, says: None };
+    profile.errors.refresh = vec![gone, ended];
+    let meaning = |profile: &Profile, body: &str| profile.meaning(IdpCall::Refresh, body.as_bytes());
+    let at_field = |word: &str| serde_json::json!({ "detail": { "error_type": word } }).to_string();
+    assert_eq!(meaning(&profile, &at_field("Refresh token expired")), Some(ErrorKind::NeedsReauthentication));
+    assert_eq!(meaning(&profile, &at_field("Refresh token unknown")), Some(ErrorKind::InvalidUser), "its first word");
+    assert_eq!(meaning(&profile, "Refresh token expired"), None, "not at the pointer");
+    profile.errors.word = String::new();
+    profile.errors.body = "$word".into();
+    assert_eq!(profile.check(), []);
+    for body in ["Refresh token expired", " Refresh token expired\r\n", "\"Refresh token expired\""] {
+        assert_eq!(meaning(&profile, body), Some(ErrorKind::NeedsReauthentication), "{body:?}");
+    }
+    for body in ["", "  ", "{\"error\":\"Refresh token expired\"}", "Token expired"] {
+        assert_eq!(meaning(&profile, body), None, "{body:?}");
+    }
+    assert_eq!(profile.error_word(b"\xff\xfe"), None);
+    assert_eq!(profile.phrase("error.field").as_deref(), Some("body"));
+}
+
+#[test]
 fn a_wrong_constant_is_still_that_call_and_does_not_fit() {
     let profile = Profile::junction();
     let body =

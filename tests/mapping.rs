@@ -1,5 +1,5 @@
-//! Identity providers whose answers lack what RFC 6749 sections 5.1 and 6 leave open: the refresh token of a refresh, and the
-//! lifetime of the access token.
+//! Identity providers whose answers are not those of the scheme: they lack what RFC 6749 sections 5.1 and 6 leave open (the
+//! refresh token of a refresh, the lifetime of the access token), or their errors are texts.
 
 mod common;
 
@@ -129,4 +129,32 @@ fn a_mapping_that_contradicts_itself_is_refused() {
         let said = unwrapped(&(stdout(&refused) + &stderr(&refused)));
         assert!(said.contains(part) && said.contains("vouch.toml:"), "{part}: {said}");
     }
+}
+
+#[test]
+fn an_error_is_a_plain_text_or_says_what_it_was_in_place_of_a_word() {
+    let texts = SILENT
+        .replace("claims = [\"rfc6749\"]\n", "rotation = \"never\"\n")
+        .replace("word = \"/error_description\"", "word = \"\"")
+        .replace("body = { error = \"invalid_grant\", error_description = \"$word\" }", "body = \"$word\"")
+        .replace("badRequestBody = { error = \"$word\" }\n", "")
+        .replace("\"bad\"", "\"Bad sign-in token\"")
+        .replace("\"again\"", "\"Session: expired or revoked\"");
+    let (_folder, file) = common::target(&texts);
+    let cloud = CloudProcess::start(&["--keys", "hmac", "--mapping", &file.display().to_string()]);
+    let text = std::fs::read_to_string(&cloud.target).expect("readable");
+    let (_, of_cloud) = text.split_once("[cloud]").expect("a cloud");
+    let (_folder, target) = common::target(&format!("{texts}\n[cloud]{of_cloud}"));
+    let out = run(&target, 0);
+    assert!(out.contains("0 violated") && !out.contains(" 0 passed"), "{out}");
+    // A client that looks elsewhere, and sends what the provider refuses.
+    let wrong = texts
+        .replace("word = \"\"", "word = \"/error/code\"")
+        .replace("body = \"$word\"", "body = { error = { code = \"$word\" } }")
+        .replace("grant_type = \"refresh_token\"", "grant_type = \"refresh\"");
+    let (_folder, target) = common::target(&format!("{wrong}\n[cloud]{of_cloud}"));
+    let load = load(&target);
+    let said = unwrapped(&(stdout(&load) + &stderr(&load)));
+    let expected = "status 400 without an error code at `/error/code`; the body is `unsupported_grant_type`";
+    assert!(said.contains(expected), "{said}");
 }
