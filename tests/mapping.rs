@@ -104,7 +104,8 @@ fn what_a_profile_requires_is_missed() {
     let (_cloud, _folder, target) = cloud(&required);
     run(&target, 1);
     let load = self::load(&target);
-    assert!(stdout(&load).contains("no lifetime of the access token"), "{}{}", stdout(&load), stderr(&load));
+    let said = unwrapped(&(stdout(&load) + &stderr(&load)));
+    assert!(said.contains("the response has no lifetime of the access token"), "{said}");
 }
 
 #[test]

@@ -20,9 +20,9 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
         for call in [IdpCall::Exchange, IdpCall::Refresh] {
-            if let Some(granted) = profile.granted(call, body) {
+            if let Some(granted) = profile.granted(call, body, None) {
                 let again = profile.answer(call, &granted, "user", None).to_string();
-                assert!(profile.granted(call, again.as_bytes()) == Some(granted), "a response does not read back as it was written");
+                assert!(profile.granted(call, again.as_bytes(), None) == Some(granted), "a response does not read back as it was written");
             }
             let _ = profile.meaning(call, body);
         }

@@ -6,7 +6,7 @@ use super::{CliError, Done, Selection, runtime, target};
 use crate::cli::load::context;
 use crate::cli::load::recorder::{RecordArgs, Recorder};
 use crate::cli::load::sdk::{FILES_OF_PROCESS, Loaded, SdkUnderLoad, What};
-use crate::cli::load::shared::{environment, exit_code, load_error, profile, region};
+use crate::cli::load::shared::{environment, exit_code, load_error, profile, region, tls};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,7 +22,6 @@ use vouch_load::system::Sampler;
 use vouch_load::threshold::Threshold;
 use vouch_load::{
     Load, LoadFile, Overrides, PlanError, ProgressEvent, TargetSetup, allow_connections, evaluate, set_up_target,
-    tls_config,
 };
 use vouch_runner::report::print_stderr;
 use vouch_runner::run::Plan;
@@ -320,7 +319,7 @@ async fn execute(
     writeln!(Out)?;
     let notes = not_played.into_iter().chain(left_out(&journeys)).collect();
     let mut recorder = Recorder::prepare(&args.record, &[args.json.as_deref()])?;
-    let tls = tls_config(args.ca.as_deref(), &["http/1.1"]).map_err(|error| CliError::Usage(error.to_string()))?;
+    let tls = tls(args.ca.as_deref(), &target, &["http/1.1"])?;
     allow_connections(args.users.saturating_mul(if sdk.is_some() { FILES_OF_PROCESS } else { 2 }))
         .map_err(|error| CliError::Usage(format!("{error}, or use fewer --users")))?;
     // Goose installs a Ctrl-C handler of its own, which ends the process without a report, unless one exists already.

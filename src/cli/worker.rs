@@ -3,13 +3,12 @@
 use super::signals::{INTERRUPTED, interrupts};
 use super::stdout::Out;
 use super::{CliError, Done, runtime, target};
-use crate::cli::load::shared::profile;
+use crate::cli::load::shared::{profile, tls};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use vouch_load::locust::{EngineParts, WaitTime, WorkerEvent, WorkerExit, WorkerOptions, run_worker};
-use vouch_load::tls_config;
 use vouch_runner::report::print_stderr;
 
 #[derive(clap::Args)]
@@ -58,7 +57,7 @@ pub fn run(args: &Args) -> Done {
     if let Some(path) = args.load.as_ref().filter(|path| !path.is_file()) {
         return Err(CliError::Usage(format!("there is no load file {}", path.display())));
     }
-    let tls = tls_config(args.ca.as_deref(), &[]).map_err(|error| CliError::Usage(error.to_string()))?;
+    let tls = tls(args.ca.as_deref(), &target, &[])?;
     let options = WorkerOptions {
         master: args.master.clone(),
         load: args.load.clone(),

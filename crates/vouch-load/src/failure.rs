@@ -113,7 +113,12 @@ impl Failure {
         Some(match self {
             Failure::Refused => "check that the server is running, and host and port in the target file",
             Failure::Unreachable => "check the address in the target file, and the route to it",
-            Failure::Tls if example.contains("UnknownIssuer") => "for a certificate of a private CA, use --ca FILE",
+            Failure::Tls if example.contains("UnknownIssuer") => {
+                "for a certificate of a private CA, write `ca` in [cloud.tls] of the target file, or use --ca FILE"
+            }
+            Failure::Tls if example.contains("CertificateRequired") || example.contains("HandshakeFailure") => {
+                "where the server wants a certificate of the client, write `clientCertificate` and `clientKey` in [cloud.tls]"
+            }
             Failure::Tls if example.contains("NoApplicationProtocol") => {
                 "the server does not offer this version of HTTP: choose another --protocol"
             }

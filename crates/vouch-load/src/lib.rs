@@ -54,7 +54,7 @@ mod verdict;
 mod workers;
 mod workload;
 
-pub use client::{ClientOptions, TlsError, config as tls_config};
+pub use client::ClientOptions;
 pub use cpu_comparison::{CpuComparison, CpuTimes};
 pub use failure::{Failure, WrongResponse};
 pub use faults::{Fault, FaultOutcome, FaultReport, RetryOutcome};

@@ -8,7 +8,7 @@ use crate::resource_limits::{self, TooFewFiles};
 use crate::run::{Offer, PreviousBuild, RoleSetup};
 use crate::sut::{
     AppRole, BackendLaunch, BackendRole, CloudRole, CloudSpec, DeviceHook, DeviceSpec, DiscoveryError, ExternalCloud,
-    SdkRole, ServiceError, StartError, SutError,
+    SdkRole, ServiceError, StartError, SutError, UnmetOverTls,
 };
 use crate::target_file::{PreviousSdk, PreviousSource, Target};
 use std::collections::BTreeSet;
@@ -59,6 +59,9 @@ pub enum TargetError {
     /// A program cannot be started: the environment's fault.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A server of a cloud cannot be met over TLS: what the target file says of it, or the environment, is wrong.
+    #[error(transparent)]
+    Tls(#[from] UnmetOverTls),
     /// The discovery document of a cloud cannot be used: what the target file says of it, or the environment, is wrong.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
@@ -272,6 +275,7 @@ impl ResolvedTarget {
             ServiceError::StartError(error) => TargetError::Start(error),
             ServiceError::Unready(error) => TargetError::NotReady { name: self.name.clone(), error },
         })?;
+        cloud.check_tls().await?;
         cloud.discover(&self.roles.profile).await?;
         let cloud = Arc::new(cloud);
         if cloud.has_hook(Control::Advance) {

@@ -10,9 +10,10 @@ use vouch_load::record::LoadRecord;
 use vouch_load::system::SystemUnderTest;
 use vouch_load::{
     ClientOptions, Load, LoadError, LoadVerdict, Protocol, RunningServices, TargetSetup, WorkerParts, Workers,
-    allow_connections, set_up_target, tls_config,
+    allow_connections, set_up_target,
 };
 use vouch_runner::target_file::Target;
+use vouch_sim::wire::TlsConfig;
 use vouch_spec::profile::Profile;
 use vouch_spec::protocol::{Environment, Region};
 
@@ -54,6 +55,13 @@ pub fn exit_code(record: &LoadRecord) -> ExitCode {
     }
 }
 
+/// The TLS configuration of a load's clients: what the target file says, and the file of `--ca`.
+pub fn tls(ca: Option<&Path>, target: &Target, alpn: &[&str]) -> Result<TlsConfig, CliError> {
+    let mut tls = target.cloud.as_ref().map(|cloud| cloud.tls.clone()).unwrap_or_default();
+    tls.ca.extend(ca.map(Path::to_owned));
+    tls.config(alpn).map_err(|error| CliError::Usage(error.to_string()))
+}
+
 /// The workers of a load, connected to its target; `prepare` has not run yet.
 pub struct PreparedLoad {
     pub workers: Workers,
@@ -70,7 +78,7 @@ pub async fn workers(
     profile: Arc<Profile>,
 ) -> Result<PreparedLoad, CliError> {
     let alpn = if load.protocol == Protocol::Http2 { "h2" } else { "http/1.1" };
-    let tls = tls_config(ca, &[alpn]).map_err(|error| CliError::Usage(error.to_string()))?;
+    let tls = tls(ca, target, &[alpn])?;
     allow_connections(load.connections)
         .map_err(|error| CliError::Usage(format!("{error}, or use fewer --connections")))?;
     let TargetSetup { load_target, users, token_place, services, name, system } =

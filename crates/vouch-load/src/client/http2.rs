@@ -2,7 +2,7 @@
 //! without TLS.
 
 use super::ClientOptions;
-use super::http2_connection::{Http2Connection, Http2Response, NotProcessed, SendError, to_hyper_request};
+use super::http2_connection::{Http2Connection, Http2Response, NotProcessed, SendError, lost, to_hyper_request};
 use super::response::content_encoding;
 use super::timed_executor::TimedExecutor;
 use super::worker_clock::WorkerClock;
@@ -147,7 +147,7 @@ impl Http2Client {
                 RequestOutcome::Failed(Failure::StreamRefused, what)
             }
             Err(SendError::NotProcessed(NotProcessed::ConnectionClosed, what)) => {
-                RequestOutcome::Failed(Failure::ConnectionLost, what)
+                RequestOutcome::Failed(lost(what), what)
             }
         };
         if self.blocked {

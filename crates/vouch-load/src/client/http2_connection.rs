@@ -144,6 +144,12 @@ fn with_source(error: &hyper::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
+/// The failure of a connection that was lost. Of an alert of TLS that comes after the handshake, only the text is left: with TLS
+/// 1.3, a server looks at the certificate of a client so late.
+pub fn lost(what: &str) -> Failure {
+    if what.contains("fatal alert") { Failure::Tls } else { Failure::ConnectionLost }
+}
+
 fn h2_error(error: &hyper::Error) -> Option<&h2::Error> {
     error.source()?.downcast_ref()
 }
@@ -163,8 +169,8 @@ fn failure_of(error: &hyper::Error) -> Failure {
     match h2_error(error) {
         _ if error.is_parse() => Failure::NotHttp,
         // Our side ended the stream or the connection: what came is not allowed.
-        Some(error) if error.is_library() => Failure::InvalidHttp,
-        _ => Failure::ConnectionLost,
+        Some(cause) if cause.is_library() => Failure::InvalidHttp,
+        _ => lost(&with_source(error)),
     }
 }
 

@@ -7,13 +7,11 @@ mod http2_connection;
 mod poller;
 mod response;
 mod timed_executor;
-mod tls;
 mod worker_clock;
 
 pub use http1::Http1Client;
 pub use http2::Http2Client;
 pub use response::{MAX_BYTES, TOO_LONG, content_encoding, retry_after};
-pub use tls::{TlsError, config};
 pub use worker_clock::{WorkerClock, WorkerSecond, nanoseconds};
 
 use super::plan::{Load, Protocol};

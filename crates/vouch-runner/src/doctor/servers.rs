@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant, SystemTime};
-use vouch_sim::wire::client;
+use vouch_sim::wire::{TlsConfig, client_over};
 use vouch_spec::base_url::BaseUrl;
 
 const CHECK: &str = "server";
@@ -26,8 +26,8 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
 }
 
 /// `key`: where the target file names the URL. `environments`: where Vouch's caller may have set a proxy, which Vouch does not use.
-pub(super) async fn check(key: &str, url: &str, environments: &[Environment]) -> Diagnosis {
-    match probe(url).await {
+pub(super) async fn check(key: &str, url: &str, environments: &[Environment], tls: Option<&TlsConfig>) -> Diagnosis {
+    match probe(url, tls).await {
         Ok(answer) => answer.judge(url),
         Err((what, mut advice)) => {
             if let Some(proxy) = environments.iter().find_map(https_proxy) {
@@ -62,7 +62,7 @@ impl Answer {
 }
 
 /// Asks for the base URL, whatever the status of the answer. The error is what is wrong, and what to do.
-async fn probe(url: &str) -> Result<Answer, (String, String)> {
+async fn probe(url: &str, tls: Option<&TlsConfig>) -> Result<Answer, (String, String)> {
     let fail = |what: &str, advice: &str| Err((what.to_owned(), advice.to_owned()));
     let base: BaseUrl = match url.parse() {
         Ok(base) => base,
@@ -79,8 +79,8 @@ async fn probe(url: &str) -> Result<Answer, (String, String)> {
             );
         }
     }
-    let client =
-        client(url, TIMEOUT).map_err(|error| (format!("cannot be called: {}", chain(&error)), CA_ADVICE.to_owned()))?;
+    let client = client_over(url, TIMEOUT, tls);
+    let client = client.map_err(|error| (format!("cannot be called: {}", chain(&error)), CA_ADVICE.to_owned()))?;
     let began = Instant::now();
     match client.get(url).send().await {
         Ok(response) => Ok(Answer {
@@ -92,7 +92,8 @@ async fn probe(url: &str) -> Result<Answer, (String, String)> {
     }
 }
 
-const CA_ADVICE: &str = "let SSL_CERT_FILE name a file in PEM form with the certificate of its authority";
+const CA_ADVICE: &str =
+    "let SSL_CERT_FILE, or `ca` of [cloud.tls], name a file in PEM form with the certificate of its authority";
 
 async fn connect(base: &BaseUrl) -> Result<(), (String, String)> {
     let address = (base.host.as_str(), base.port);
@@ -121,6 +122,8 @@ fn explain(error: &reqwest::Error, tls: bool) -> (String, String) {
         ("speaks plain HTTP", "write http:// in the target file")
     } else if is_about(&["UnknownIssuer", "CaUsedAsEndEntity", "SelfSigned", "self-signed"]) {
         ("has a certificate of an authority that is not trusted here", CA_ADVICE)
+    } else if is_about(&["CertificateRequired", "certificate required"]) {
+        ("wants a certificate of the client", "write `clientCertificate` and `clientKey` in [cloud.tls]")
     } else if is_about(&["Expired", "NotValidYet", "expired", "not valid yet"]) {
         ("has a certificate that is not valid now", "renew it, or set the clock of this machine")
     } else if is_about(&["NotValidForName", "not valid for name"]) {

@@ -28,7 +28,7 @@ pub(super) async fn check_backend(target: &Target) -> Vec<Diagnosis> {
     let Some((_, role @ BackendRole::External(spec))) = &target.backend else { return vec![] };
     let service = match &spec.run {
         BackendLaunch::Running { url, .. } => {
-            return vec![servers::check("`url` of [backend]", url, &[]).await];
+            return vec![servers::check("`url` of [backend]", url, &[], None).await];
         }
         BackendLaunch::Started(service) => service,
     };
@@ -69,7 +69,7 @@ pub(super) async fn check_cloud(target: &Target, environments: &[Environment]) -
     urls.sort_unstable();
     urls.dedup_by(|one, other| servers::is_same(one, other));
     for url in urls {
-        found.push(servers::check("[[cloud.realms]]", url, environments).await);
+        found.push(servers::check("[[cloud.realms]]", url, environments, cloud.tls.as_ref()).await);
     }
     found
 }

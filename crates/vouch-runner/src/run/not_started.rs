@@ -111,7 +111,7 @@ fn start_case(error: &TargetError, target_file: Option<&str>) -> CaseReport {
                 advice: None,
             }])
         }
-        TargetError::Start(_) | TargetError::Keys(_) | TargetError::Discovery(_) => {
+        TargetError::Start(_) | TargetError::Keys(_) | TargetError::Discovery(_) | TargetError::Tls(_) => {
             Verdict::HarnessFailed(redactor.scrub(&error.to_string()))
         }
     };

@@ -12,7 +12,7 @@ use vouch_sim::clock::ClockMode;
 use vouch_sim::mock_cloud::{Lifetimes, MockCloud};
 use vouch_sim::sign_in_token::TokenParts;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
-use vouch_sim::wire::{ForwardingUpstream, Link, Party, Upstream, WireRequest, WireResponse};
+use vouch_sim::wire::{ForwardingUpstream, Link, Party, Upstream, WireRequest, WireResponse, client_over};
 use vouch_spec::profile::{Profile, Rotation};
 use vouch_spec::protocol::{Control, Realm};
 
@@ -42,12 +42,14 @@ impl ExternalVendor {
         for (realm, of) in &cloud.realms {
             redactor.named_secret(SecretKind::ApiKey, &of.api_key, format!("API key of {realm}"));
             let forward = |url: &str| {
-                ForwardingUpstream::new(url.to_owned(), timeout).map_err(|error| VendorError::new(url, &error))
+                ForwardingUpstream::new(url.to_owned(), timeout, cloud.tls.as_ref())
+                    .map_err(|error| VendorError::new(url, &error))
             };
             hosts.insert(*realm, (forward(&of.api)?, forward(&of.auth)?));
         }
         let base = cloud.realms.values().next().map(|of| of.api.clone()).unwrap_or_default();
-        let client = vouch_sim::wire::client(&base, timeout).map_err(|error| VendorError::new(&base, &error))?;
+        let client = client_over(&base, timeout, cloud.tls.as_ref());
+        let client = client.map_err(|error| VendorError::new(&base, &error))?;
         Ok(Self {
             cloud,
             client,

@@ -120,9 +120,11 @@ impl Backend {
     pub fn upstream(&self) -> Result<Arc<dyn Upstream>, SutError> {
         match &self.kind {
             Kind::Reference(backend) => Ok(backend.clone()),
-            Kind::External { .. } => vouch_sim::wire::ForwardingUpstream::new(self.base.clone(), self.connect_timeout)
-                .map(|forward| Arc::new(forward) as _)
-                .map_err(|error| SutError::new(error.clone())),
+            Kind::External { .. } => {
+                vouch_sim::wire::ForwardingUpstream::new(self.base.clone(), self.connect_timeout, None)
+                    .map(|forward| Arc::new(forward) as _)
+                    .map_err(|error| SutError::new(error.clone()))
+            }
         }
     }
 

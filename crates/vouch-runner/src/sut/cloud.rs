@@ -4,8 +4,9 @@ mod discovery;
 
 pub use discovery::{Discovered, DiscoveryError};
 
+use super::StartError;
 use super::hook_command::{self, HookFailure};
-use super::http::{Template, fill};
+use super::http::{HttpCall, HttpError, Template, fill};
 use super::http_service::{Service, ServiceError, ServiceSpec};
 use super::metrics_probe::{MetricsError, MetricsFrom, MetricsProbe, MetricsSpec};
 use super::system_description::{DescribeError, DescribeSource, SystemDescription};
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use vouch_sim::mock_cloud::{CloudPolicy, Keys, Lifetimes};
+use vouch_sim::wire::{ClientTls, TlsConfig, TlsError, client_over};
 use vouch_spec::profile::Rotation;
 use vouch_spec::protocol::{Control, Realm};
 
@@ -44,6 +46,8 @@ pub struct CloudSpec {
     pub jwks: Option<String>,
     /// The path (at the identity provider) or URL of its discovery document.
     pub discovery: Option<Template>,
+    /// What its clients trust and show over TLS.
+    pub tls: ClientTls,
     /// Commands for controls that the API of the cloud does not offer.
     pub hooks: BTreeMap<Control, Vec<String>>,
     pub hook_environment: Vec<(String, Template)>,
@@ -77,6 +81,8 @@ pub struct ExternalRealm {
 pub struct ExternalCloud {
     pub spec: CloudSpec,
     pub realms: BTreeMap<Realm, ExternalRealm>,
+    /// What the target file says of TLS; none if that is nothing.
+    pub tls: Option<TlsConfig>,
     service: Option<Service>,
 }
 
@@ -88,6 +94,17 @@ pub const USUAL_LEEWAY: Duration = Duration::from_secs(60);
 pub const USUAL_JWKS: &str = "/.well-known/jwks.json";
 /// The timeout of a hook.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The longest that a server may take for an answer while TLS is checked.
+const TLS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A server that cannot be met over TLS.
+#[derive(Debug, thiserror::Error)]
+#[error("{url} cannot be called: {why}")]
+pub struct UnmetOverTls {
+    url: String,
+    why: String,
+}
 
 /// Why a hook did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +118,8 @@ pub enum HookError {
 impl ExternalCloud {
     /// Starts the cloud, unless it runs already.
     pub async fn bring_up(spec: CloudSpec) -> Result<Self, ServiceError> {
+        let cannot = |error: TlsError| ServiceError::StartError(StartError::new("cannot set up TLS", &error));
+        let tls = if spec.tls.is_usual() { None } else { Some(spec.tls.config(&["http/1.1"]).map_err(cannot)?) };
         let service = match &spec.service {
             Some(service) => Some(Service::start(service, &[]).await?),
             None => None,
@@ -114,7 +133,22 @@ impl ExternalCloud {
             let jwks = if jwks.starts_with('/') { format!("{auth}{jwks}") } else { jwks.to_owned() };
             (*realm, ExternalRealm { api, auth, api_key: of.api_key.clone(), jwks })
         });
-        Ok(Self { realms: realms.collect(), service, spec })
+        Ok(Self { realms: realms.collect(), tls, service, spec })
+    }
+
+    /// Whether its servers can be met over TLS at all. Servers that do not answer are no concern of this check.
+    ///
+    /// # Errors
+    /// What is wrong with TLS at the first such server, and what to do.
+    pub async fn check_tls(&self) -> Result<(), UnmetOverTls> {
+        let urls: BTreeSet<_> = self.realms.values().flat_map(|of| [&of.api, &of.auth]).collect();
+        for url in urls.into_iter().filter(|url| url.starts_with("https:")) {
+            let Ok(client) = client_over(url, TLS_TIMEOUT, self.tls.as_ref()) else { continue };
+            if let Err(HttpError::Tls(why)) = HttpCall::get("").send(&client, url, TLS_TIMEOUT).await {
+                return Err(UnmetOverTls { url: url.clone(), why });
+            }
+        }
+        Ok(())
     }
 
     /// The controls that it offers to scenarios.

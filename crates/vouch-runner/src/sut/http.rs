@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
-use vouch_sim::wire::{BodyError, MAX_RESPONSE_BODY, read_body};
+use vouch_sim::wire::{BodyError, MAX_RESPONSE_BODY, read_body, tls_failure};
 use vouch_spec::scenario::Text;
 
 /// A text of a target file with variables such as `$port`. Each field of a target file documents its variables.
@@ -134,6 +134,9 @@ pub struct HttpReply {
 /// Why an HTTP request got no response. The texts contain neither URL nor headers, which can carry secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
+    /// What is wrong, and what to do.
+    #[error("{0}")]
+    Tls(String),
     #[error("no response within {0:?}")]
     Timeout(Duration),
     #[error("the connection was refused")]
@@ -148,6 +151,9 @@ pub enum HttpError {
 
 impl HttpError {
     fn new(error: &reqwest::Error, timeout: Duration) -> Self {
+        if let Some(failure) = tls_failure(error) {
+            return HttpError::Tls(failure);
+        }
         match (error.is_timeout(), error.is_connect(), error.is_builder()) {
             (true, ..) => HttpError::Timeout(timeout),
             (_, true, _) => HttpError::Refused,

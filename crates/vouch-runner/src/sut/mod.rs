@@ -41,6 +41,7 @@ pub use backend::{
 pub use child_process::{Program, ProgramTemplate};
 pub use cloud::{
     CloudRole, CloudSpec, Discovered, DiscoveryError, ExternalCloud, ExternalRealm, HookError, RealmSpec, USUAL_LEEWAY,
+    UnmetOverTls,
 };
 pub use http::{HttpCall, HttpError, HttpReply, Place, RequestLine, Template};
 pub use http_service::{Service, ServiceError, ServiceSpec};

@@ -1,6 +1,7 @@
 //! The content of a target file.
 
 use super::cloud_system::{DescribeSection, MetricsSection};
+use super::tls::TlsSection;
 use crate::sut::{DeviceHook, Preset};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -286,6 +287,9 @@ pub struct CloudSection {
     #[serde(default)]
     pub discovery: Option<Spanned<String>>,
     pub realms: Vec<RealmSection>,
+    /// What Vouch trusts and shows where a URL of the cloud has https.
+    #[serde(default)]
+    pub tls: Option<Spanned<TlsSection>>,
     /// Commands for controls that the API of the cloud does not offer. They get `VOUCH_HOOK`, `VOUCH_USER_ID` and other
     /// environment variables.
     #[serde(default)]

@@ -7,6 +7,7 @@ mod fields;
 mod file;
 mod resolve;
 mod sdk;
+mod tls;
 
 pub use file::TargetFile;
 

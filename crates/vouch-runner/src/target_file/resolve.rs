@@ -320,6 +320,7 @@ impl Resolver<'_> {
             reuse_interval: or(section.reuse_interval, Duration::ZERO),
             jwks: section.jwks.map(|jwks| self.path_or_url(&jwks, &[]).0),
             discovery: section.discovery.map(|place| self.path_or_url(&place, &CLOUD)),
+            tls: self.tls(section.tls),
             hooks: section.hooks.into_iter().map(|(control, command)| (control, hook(command))).collect(),
             hook_environment: self.templates(&section.env, &CLOUD).into_iter().collect(),
             describe: section.describe.map(|describe| self.describe(describe)),

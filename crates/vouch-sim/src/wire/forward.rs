@@ -1,6 +1,7 @@
 //! Passes calls on to an implementation that serves HTTP by itself.
 
-use super::http_client::{BodyError, client, read_body};
+use super::client_tls::TlsConfig;
+use super::http_client::{BodyError, client_over, read_body};
 use super::recording_proxy::{Upstream, WireResponse};
 use super::transcript::{Link, WireRequest};
 use async_trait::async_trait;
@@ -19,8 +20,8 @@ const OF_THE_CONNECTION: [&hyper::header::HeaderName; 4] = [&CONNECTION, &CONTEN
 
 impl ForwardingUpstream {
     /// `base` is `http://HOST:PORT` with an optional path prefix. Fails when the machine cannot make an HTTP client.
-    pub fn new(base: String, timeout: Duration) -> Result<Self, String> {
-        let client = client(&base, timeout).map_err(|error| format!("no HTTP client: {error}"))?;
+    pub fn new(base: String, timeout: Duration, tls: Option<&TlsConfig>) -> Result<Self, String> {
+        let client = client_over(&base, timeout, tls).map_err(|error| format!("no HTTP client: {error}"))?;
         Ok(Self { client, base })
     }
 
@@ -65,7 +66,7 @@ impl Upstream for ForwardingUpstream {
 mod tests {
     use super::super::recording_proxy::{REASON, RecordingProxy};
     use super::super::transcript::{Party, Transcript};
-    use super::super::{FaultInjector, MAX_RESPONSE_BODY};
+    use super::super::{FaultInjector, MAX_RESPONSE_BODY, client};
     use super::*;
     use crate::clock::{Clock, ClockMode};
     use std::sync::Arc;
@@ -109,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_encoding_is_asked_for_whatever_the_client_takes() {
-        let upstream = ForwardingUpstream::new(echo().await, Duration::from_secs(5)).expect("a client");
+        let upstream = ForwardingUpstream::new(echo().await, Duration::from_secs(5), None).expect("a client");
         for asked in [None, Some("gzip, br")] {
             let mut headers = HeaderMap::new();
             headers.extend(asked.map(|value| (ACCEPT_ENCODING, value.parse().expect("a value"))));
@@ -128,7 +129,7 @@ mod tests {
         let transcript = Transcript::new(clock.clone(), Profile::junction());
         let proxy = RecordingProxy::new(transcript, FaultInjector::default(), clock);
         let timeout = Duration::from_secs(5);
-        let upstream = ForwardingUpstream::new(talkative().await, timeout).expect("a client");
+        let upstream = ForwardingUpstream::new(talkative().await, timeout, None).expect("a client");
         let realm = Realm::all().next().expect("a realm");
         let link = Link { from: Party::Sdk, to: Party::Api, realm };
         let url = format!("http://{}/", proxy.open(link, Arc::new(upstream)).await.expect("a port"));

@@ -4,6 +4,7 @@
 
 mod body;
 mod carried_secrets;
+mod client_tls;
 mod cross_origin;
 pub mod encodings;
 mod fault;
@@ -19,11 +20,12 @@ mod transcript;
 mod unreachable;
 
 pub use carried_secrets::note_secrets;
+pub use client_tls::{ClientIdentity, ClientTls, TlsConfig, TlsError, tls_failure};
 pub use cross_origin::is_preflight;
 pub(crate) use cross_origin::{allow_reading, is_cross_origin, preflight_answer};
 pub use fault::{ELSEWHERE, FaultContext, FaultEffect, FaultInjector, FaultPoint, FaultRule};
 pub use forward::ForwardingUpstream;
-pub use http_client::{BodyError, MAX_RESPONSE_BODY, client, read_body};
+pub use http_client::{BodyError, MAX_RESPONSE_BODY, client, client_over, read_body};
 pub(crate) use recording_proxy::reset;
 pub use recording_proxy::{REASON, RecordingProxy, Upstream, WireResponse};
 pub use session::ObservedSession;

@@ -34,7 +34,7 @@ fn client_for(journeys: &[Arc<Journey>], server: &str, timeout: Duration) -> Jou
     let checker =
         crate::check::ResponseChecker::new(load_target.clone(), Place::Json("/sign_in_token".into()), true, false);
     let metrics = JourneyMetrics::new(journeys, installations, checker, Duration::from_secs(1));
-    let tls = crate::client::config(None, &[]).expect("a TLS configuration");
+    let tls = vouch_sim::wire::ClientTls::default().config(&[]).expect("a TLS configuration");
     let http = client(&load_target, &tls, timeout).expect("an HTTP client");
     let bases = Arc::new(BaseUrls::of(&load_target));
     JourneyClient::new(http, load_target, bases, Arc::new(metrics), device).for_admin()

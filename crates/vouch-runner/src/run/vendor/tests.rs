@@ -1,5 +1,6 @@
 use super::*;
 use crate::sut::{CloudSpec, ExternalCloud, RealmSpec};
+use vouch_sim::wire::ClientTls;
 use vouch_spec::scenario::Text;
 use wiremock::matchers::{body_json, header, method, path};
 use wiremock::{Mock, MockBuilder, MockServer, ResponseTemplate};
@@ -19,6 +20,7 @@ async fn vendor(server: &MockServer) -> Vendor {
         clock_leeway: None,
         reports_deletion: true,
         rotation: None,
+        tls: ClientTls::default(),
         reuse_interval: Duration::ZERO,
         jwks: None,
         discovery: None,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
-use vouch_sim::wire::client;
+use vouch_sim::wire::{TlsConfig, client_over};
 use vouch_spec::profile::Profile;
 
 /// The longest that a document may take.
@@ -87,7 +87,7 @@ impl ExternalCloud {
             let url = if place.starts_with('/') { format!("{}{place}", realm.auth) } else { place.clone() };
             let found = match known.get(&url) {
                 Some(found) => found.clone(),
-                None => read(&url, profile).await?,
+                None => read(&url, profile, self.tls.as_ref()).await?,
             };
             realm.auth.clone_from(&found.auth);
             if let Some(jwks) = found.jwks.as_ref().filter(|_| self.spec.jwks.is_none()) {
@@ -99,8 +99,8 @@ impl ExternalCloud {
     }
 }
 
-async fn read(url: &str, profile: &Profile) -> Result<Discovered, DiscoveryError> {
-    let client = client(url, TIMEOUT)
+async fn read(url: &str, profile: &Profile, tls: Option<&TlsConfig>) -> Result<Discovered, DiscoveryError> {
+    let client = client_over(url, TIMEOUT, tls)
         .map_err(|error| DiscoveryError::NoClient { url: url.to_owned(), why: error.to_string() })?;
     let reply = HttpCall::get("").send(&client, url, TIMEOUT).await;
     let reply = reply.map_err(|error| DiscoveryError::NoAnswer { url: url.to_owned(), error })?;

@@ -12,6 +12,7 @@ async fn cloud(script: &str) -> ExternalCloud {
         clock_leeway: None,
         reports_deletion: true,
         rotation: None,
+        tls: ClientTls::default(),
         reuse_interval: Duration::ZERO,
         jwks: None,
         discovery: None,
