@@ -12,7 +12,7 @@ use vouch_sim::clock::ClockMode;
 use vouch_sim::mock_cloud::{Lifetimes, MockCloud};
 use vouch_sim::sign_in_token::TokenParts;
 use vouch_sim::wire::redact::{Redactor, SecretKind};
-use vouch_sim::wire::{ForwardingUpstream, Link, Party, Upstream, WireRequest, WireResponse, client_over};
+use vouch_sim::wire::{ForwardingUpstream, Link, Party, Upstream, WireRequest, WireResponse, client_over, hide_tokens};
 use vouch_spec::profile::{Profile, Rotation};
 use vouch_spec::protocol::{Control, Realm};
 
@@ -316,9 +316,13 @@ impl Upstream for ExternalUpstream {
         let reply = auth.forward(request).await?;
         let granted =
             call.and_then(|(call, carried)| self.profile.granted(call, &reply.body, carried.refresh_token.as_deref()));
-        if let Some(granted) = granted {
-            self.redactor.secret(SecretKind::AccessToken, &granted.access_token);
-            self.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
+        match granted {
+            Some(granted) => {
+                self.redactor.secret(SecretKind::AccessToken, &granted.access_token);
+                self.redactor.secret(SecretKind::RefreshToken, &granted.refresh_token);
+            }
+            // An answer that the profile does not know may have tokens too.
+            None => hide_tokens(&reply.body, &self.redactor),
         }
         Some(reply)
     }

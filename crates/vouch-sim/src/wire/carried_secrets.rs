@@ -23,6 +23,40 @@ pub fn note_secrets(exchanges: &[Exchange], redactor: &Redactor) {
     }
 }
 
+/// Notes the tokens of a body that the wire profile does not place, such as an answer to a stray call. They are hidden in every
+/// output, and no clause is about where they stand.
+pub fn hide_tokens(body: &[u8], redactor: &Redactor) {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
+    let mut left = vec![&body];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Array(items) => left.extend(items),
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    match (value, token_name(name)) {
+                        // What is shorter is a word, and words stand everywhere.
+                        (Value::String(token), Some(name)) if token.len() >= 8 => {
+                            redactor.named_secret(SecretKind::ClientSecret, token, format!("{name} of another call"));
+                        }
+                        (value, _) => left.push(value),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn token_name(field: &str) -> Option<&'static str> {
+    match field.to_ascii_lowercase().replace(['_', '-'], "").as_str() {
+        "accesstoken" => Some("access token"),
+        "refreshtoken" => Some("refresh token"),
+        "idtoken" => Some("id token"),
+        "sessiontoken" => Some("session token"),
+        _ => None,
+    }
+}
+
 fn note_headers(headers: &HeaderMap, redactor: &Redactor) {
     for name in ["authorization", "proxy-authorization", "cookie", "set-cookie"] {
         for value in headers.get_all(name).iter().filter_map(|value| value.to_str().ok()) {
@@ -86,6 +120,18 @@ fn note_field(name: &str, value: &str, redactor: &Redactor) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_that_no_profile_places_are_hidden_and_no_findings() {
+        let redactor = Redactor::default();
+        let body = r#"{"Result":[{"AccessToken":"opaque-0001","refresh_token":"opaque-0002"}],"token_endpoint":"/token","token_type":"Bearer"}"#;
+        hide_tokens(body.as_bytes(), &redactor);
+        hide_tokens(b"access_token=no-json", &redactor);
+        let shown = redactor.scrub(body);
+        assert!(!shown.as_str().contains("opaque-000") && shown.as_str().contains("\"/token\""), "{shown}");
+        assert!(shown.as_str().contains("[refresh token of another call]"), "{shown}");
+        assert!(redactor.secrets_in(body).is_empty());
+    }
 
     #[test]
     fn secrets_are_found_in_json_and_forms_and_words_are_not_taken_for_them() {

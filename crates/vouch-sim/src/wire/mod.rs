@@ -19,7 +19,7 @@ mod spoken_profile;
 mod transcript;
 mod unreachable;
 
-pub use carried_secrets::note_secrets;
+pub use carried_secrets::{hide_tokens, note_secrets};
 pub use client_tls::{ClientIdentity, ClientTls, TlsConfig, TlsError, tls_failure};
 pub use cross_origin::is_preflight;
 pub(crate) use cross_origin::{allow_reading, is_cross_origin, preflight_answer};
