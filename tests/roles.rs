@@ -68,6 +68,26 @@ fn an_external_emulator_passes_on_both_its_roles() {
 }
 
 #[test]
+fn an_emulator_with_one_realm_is_tested_there() {
+    let (_, one) =
+        EMULATOR.split_once("[[cloud.realms]]\nenvironment = \"sandbox\"\nregion = \"eu\"").expect("its realm");
+    let (one, _) = one.split_once("[[cloud.realms]]").expect("the next");
+    let (all, _) = EMULATOR.split_once("[cloud.hooks]").expect("the hooks");
+    let (_, all) = all.split_once("[[cloud.realms]]").expect("the first");
+    let one = format!("\nenvironment = \"sandbox\"\nregion = \"eu\"{one}");
+    let folder = faulty_copy("adapters/cloud-python", "vouch.toml", all, &one);
+    let args = ["run", "--ci", "--report", "json=-", "-t", "vouch.toml"];
+    let out = stdout(&vouch().current_dir(folder.path()).args(args).assert().success());
+    let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let count =
+        |name: &str| report["summary"][name].as_u64().unwrap_or_else(|| panic!("{name}: {}", report["summary"]));
+    // Those that are skipped name another realm, or need what only the mock cloud can give.
+    assert!(count("passed") > 60 && count("failed") == 0, "{}", report["summary"]);
+}
+
+const EMULATOR: &str = include_str!("../adapters/cloud-python/vouch.toml");
+
+#[test]
 fn an_emulator_that_accepts_a_sign_in_token_twice_violates_idp_1() {
     let (right, wrong) = ("self._waiting.pop(identity, (None, 0, 0))", "self._waiting.get(identity, (None, 0, 0))");
     let folder = faulty_copy("adapters/cloud-python", "cloud/sessions.py", right, wrong);

@@ -22,6 +22,7 @@ mod environment;
 pub mod event;
 mod expiries;
 mod finding;
+mod home;
 mod host_callbacks;
 mod late;
 mod not_started;

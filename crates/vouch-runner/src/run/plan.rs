@@ -24,6 +24,7 @@ pub struct Plan {
 }
 
 /// One case: a scenario with its matrix variables filled in.
+#[derive(Clone)]
 pub struct PlannedCase {
     /// The scenario's id, and what tells this case from its siblings.
     pub id: String,

@@ -4,6 +4,7 @@ use super::attribution::Attribution;
 use super::case;
 use super::delay::DelayMeter;
 use super::event::{RunEvent, Started};
+use super::home;
 use super::late::{self, LateCases, Ran};
 use super::plan::{Offer, Plan, PlannedCase};
 use super::reused;
@@ -253,6 +254,7 @@ struct CaseContext {
 /// `limit`: from this delay on, the machine is late.
 async fn run_or_skip(case: Arc<PlannedCase>, context: Arc<CaseContext>, limit: Duration) -> (Arc<PlannedCase>, Ran) {
     let started = Instant::now();
+    let case = home::in_a_realm_of_the_cloud(case, &context.offer);
     let report = match case.skip(&context.offer) {
         Some(skip) => CaseReport::new(&case, Verdict::Skipped(skip.0), Duration::ZERO),
         None => case::run(&case, &context.engine, context.snapshots.as_ref()).await,
