@@ -366,5 +366,6 @@ impl Suite {
 fn plan(files: &SuiteFiles) -> Result<Plan, Error> {
     let (suite, mistakes) = vouch_spec::scenario::Suite::parse(files)?;
     let plan = Plan::build(&suite, mistakes).map_err(Error::Mistakes)?;
-    Ok(Plan { is_part: files.is_part, ..plan })
+    // A suite that leaves requirements untested says as little of a build as a part of a suite.
+    Ok(Plan { is_part: files.is_part || plan.leaves_must_clauses_uncovered(), ..plan })
 }

@@ -165,6 +165,19 @@ fn clauses_lists_every_clause_and_those_without_a_scenario() {
 }
 
 #[test]
+fn a_suite_that_leaves_requirements_untested_gives_no_verdict_on_the_build() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    std::fs::copy("scenarios/clauses.yaml", folder.path().join("clauses.yaml")).expect("copied");
+    write("own.yaml", "id: own\ntitle: t\nproves: [EXC-1]\nsteps: [{signedIn: ada}]\n");
+    let out = stdout(&vouch().arg("run").arg(folder.path()).assert().success());
+    assert!(out.contains("no verdict on the build follows") && !out.contains("the build conforms"), "{out}");
+    let clauses = "groups:\n  - id: EXC\n    title: own\n    clauses:\n      - {id: EXC-1, level: must, since: 1, source: 'safety: own', text: own}\n";
+    write("clauses.yaml", clauses);
+    vouch().arg("run").arg(folder.path()).assert().success().stdout(contains("the build conforms"));
+}
+
+#[test]
 fn every_mutant_is_killed_and_every_scenario_is_needed_or_has_a_rationale() {
     let out = stdout(&vouch().arg("mutants").timeout(std::time::Duration::from_secs(900)).assert().success());
     assert!(out.contains("0 survived or missing") && out.contains(" 0 false alarms"), "{out}");

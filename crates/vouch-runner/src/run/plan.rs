@@ -127,6 +127,12 @@ impl Plan {
         if self.is_part || self.shard.is_some() { Completeness::Part } else { Completeness::Whole }
     }
 
+    /// Whether no case proves some `must` clause.
+    pub fn leaves_must_clauses_uncovered(&self) -> bool {
+        let uncovered = self.uncovered();
+        self.clauses.iter().any(|clause| clause.level == Level::Must && uncovered.contains(&clause.id.as_str()))
+    }
+
     /// The clauses that no case proves.
     pub fn uncovered(&self) -> Vec<&str> {
         let proved: BTreeSet<_> = self.cases.iter().flat_map(|case| case.scenario.proves()).collect();
