@@ -45,11 +45,7 @@ impl Profile {
         self.check_client(&mut problems);
         self.check_errors(&mut problems);
         self.check_auth_hosts(&mut problems);
-        let same_place = self.exchange.path == self.refresh.path;
-        if problems.is_empty()
-            && same_place
-            && self.call_of(&self.exchange.path, &self.constants(IdpCall::Exchange)) != Some(IdpCall::Exchange)
-        {
+        if problems.is_empty() && !self.tells_calls_apart() {
             let why = "exchange and refresh have the same path and no field that tells them apart";
             problems.push(MappingProblem::of_field("refresh", why));
         }

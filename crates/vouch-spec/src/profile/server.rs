@@ -95,7 +95,7 @@ impl Profile {
         carried
     }
 
-    /// By path, and where both calls have the same, by the constants that fit best.
+    /// By path, and where both calls have the same, by the constants that fit best, then by the names of the other fields.
     pub(super) fn call_of(&self, path: &str, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<IdpCall> {
         match (self.exchange.path == path, self.refresh.path == path) {
             (true, false) => Some(IdpCall::Exchange),
@@ -109,19 +109,35 @@ impl Profile {
         }
     }
 
-    /// How many of a call's constants stand among the fields.
-    fn fitting(&self, call: IdpCall, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> usize {
-        let constants = self.shape(call).fields.iter().filter(|(_, value)| !is_placeholder(value));
+    /// How many of a call's constants stand among the fields, and how many of its other fields.
+    fn fitting(&self, call: IdpCall, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> (usize, usize) {
+        let (others, constants): (Vec<_>, Vec<_>) =
+            self.shape(call).fields.iter().partition(|(_, value)| is_placeholder(value));
         let stands = |key: &str, value: &Value| {
             self.sent_values(call, value).iter().any(|sent| fields.iter().any(|(k, got)| k == key && is(sent, got)))
         };
-        constants.filter(|(key, value)| stands(key, value)).count()
+        let named = |key: &str| fields.iter().any(|(name, _)| name == key);
+        let fitting = constants.iter().filter(|(key, value)| stands(key, value)).count();
+        (fitting, others.iter().filter(|(key, _)| named(key)).count())
     }
 
-    pub(super) fn constants(&self, call: IdpCall) -> Fields<'_> {
-        let constants = self.shape(call).fields.iter().filter(|(_, value)| !is_placeholder(value));
-        let sent = |value| self.sent_values(call, value).into_iter().map(|sent| Cow::from(plain(&sent)));
-        constants.flat_map(|(key, value)| sent(value).map(move |value| (Cow::from(key), value))).collect()
+    /// Whether requests of both calls are told apart.
+    pub(super) fn tells_calls_apart(&self) -> bool {
+        let is_told = |call| self.call_of(&self.shape(call).path, &self.example(call)) == Some(call);
+        is_told(IdpCall::Exchange) && is_told(IdpCall::Refresh)
+    }
+
+    /// The fields of a request, with nothing in place of tokens.
+    fn example(&self, call: IdpCall) -> Fields<'_> {
+        let fields = self.shape(call).fields.iter().flat_map(|(key, value)| {
+            let sent = if is_placeholder(value) { vec![String::new()] } else { self.sent_texts(call, value) };
+            sent.into_iter().map(move |value| (Cow::from(key), Cow::from(value)))
+        });
+        fields.collect()
+    }
+
+    fn sent_texts(&self, call: IdpCall, value: &Value) -> Vec<String> {
+        self.sent_values(call, value).iter().map(plain).collect()
     }
 
     /// What is wrong with a recognised request.

@@ -67,7 +67,7 @@ struct Field {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FieldKind {
     Token,
-    /// A word that every request of this call has.
+    /// A word that every request of this call must have.
     Constant,
     Other,
 }
@@ -79,6 +79,11 @@ struct GoodRequest {
     /// The headers besides the content type: what is malformed must be the only fault.
     headers: Vec<(String, String)>,
     fields: Vec<Field>,
+}
+
+/// Whether a request without this field is none: RFC 6749 sections 4.1.3 and 6, RFC 8693 section 2.1.
+fn is_demanded(field: &str) -> bool {
+    matches!(field.to_ascii_lowercase().replace(['_', '-'], "").as_str(), "granttype" | "subjecttokentype")
 }
 
 impl GoodRequest {
@@ -101,8 +106,9 @@ impl GoodRequest {
                 Some("$clientId" | "$clientSecret") => {
                     (world.profile.client_value(value.as_str().unwrap_or_default()).into(), FieldKind::Other)
                 }
-                Some(_) => (value.clone(), FieldKind::Constant),
-                None => (value.clone(), FieldKind::Other),
+                Some(_) if is_demanded(name) => (value.clone(), FieldKind::Constant),
+                // Such as `scope`: a server that does not need a field may ignore it (RFC 6749 section 3.2).
+                _ => (value.clone(), FieldKind::Other),
             };
             let sent = if value.is_string() { vec![value] } else { world.profile.sent_values(call, &value) };
             sent.into_iter().map(move |value| Field { name: name.clone(), value, kind })
