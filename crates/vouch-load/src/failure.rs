@@ -143,6 +143,10 @@ impl Failure {
                 "another request on the connection can get them as its response: check the Content-Length of the server, and the proxies in front of it"
             }
             Failure::OutOfSockets => "use fewer --connections, or raise `ulimit -n` and the range of local ports",
+            // RFC 6749 section 5.2.
+            Failure::Status(400 | 401 | 403) if example.contains("invalid_client") => {
+                "check the client in `[custom.client]` of the target file: its id, its secret, and how it authenticates"
+            }
             Failure::Status(401 | 403) => "check the API key in the target file for this environment and region",
             Failure::Status(404 | 405) => "check base URLs and wire profile in the target file",
             Failure::Status(429) => "the server limits the rate: lower the rate, or raise the limit for this team",
