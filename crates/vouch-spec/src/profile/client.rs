@@ -161,7 +161,11 @@ impl Profile {
         match (self.errors.is_whole_body(), tree) {
             (true, Ok(Value::String(text))) => Some(text),
             (true, _) => Some(std::str::from_utf8(body).ok()?.trim().to_owned()).filter(|text| !text.is_empty()),
-            (false, tree) => Some(tree.ok()?.pointer(&self.errors.word)?.as_str()?.to_owned()),
+            (false, tree) => match tree.ok()?.pointer(&self.errors.word)? {
+                // Some providers number their errors.
+                word @ (Value::String(_) | Value::Number(_)) => Some(plain(word)),
+                _ => None,
+            },
         }
     }
 

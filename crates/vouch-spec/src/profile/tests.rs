@@ -123,6 +123,10 @@ fn an_error_can_be_a_whole_text_or_a_body_without_json() {
         assert_eq!(meaning(&profile, body), None, "{body:?}");
     }
     assert_eq!(profile.error_word(b"\xff\xfe"), None);
+    profile.errors.word = "/error_codes/0".into();
+    assert_eq!(profile.error_word(br#"{"error_codes":[50173]}"#).as_deref(), Some("50173"), "a number");
+    assert_eq!(profile.error_word(br#"{"error_codes":[null]}"#), None);
+    profile.errors.word = String::new();
     assert_eq!(profile.phrase("error.field").as_deref(), Some("body"));
 }
 
