@@ -28,6 +28,7 @@ mod late;
 mod not_started;
 mod plan;
 mod queued;
+mod rate_limit;
 mod recorder;
 mod reused;
 mod role_setup;

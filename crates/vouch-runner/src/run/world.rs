@@ -10,6 +10,7 @@ use super::crash_points::CrashPoint;
 use super::device::{Build, Device, DeviceParts};
 use super::environment::{endpoints, endpoints_of_earlier, vendor};
 use super::expiries::lifetimes;
+use super::rate_limit;
 use super::role_setup::RoleSetup;
 use super::sdk_client::SdkClient;
 use super::step_result::{StepError, StepResult};
@@ -17,6 +18,7 @@ use super::stored_start::InstallationToUpdate;
 use super::users::Users;
 use super::vendor::Vendor;
 use crate::sut::{BackendLaunch, BackendRole, CloudRole, SutError};
+use hyper::StatusCode;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -250,10 +252,22 @@ impl World {
         self.started_calls.lock().values().filter(runs).count()
     }
 
-    /// Sends a request of the harness's own client to the cloud. It is recorded like any other.
+    /// Sends a request of the harness's own client to the cloud. It is recorded like any other. An external cloud may limit the
+    /// rate: then waits as long as it says, and sends the request again.
     pub(super) async fn client_call(&self, to: Party, realm: Realm, request: WireRequest) -> Option<WireResponse> {
         let link = Link { from: Party::Client, to, realm };
-        self.proxy.forward(link, &*self.vendor.upstream(), request).await
+        let upstream = self.vendor.upstream();
+        let mut reply = self.proxy.forward(link, &*upstream, request.clone()).await;
+        for _ in 0..rate_limit::PATIENCE {
+            let limited = reply.as_ref().filter(|reply| reply.status == StatusCode::TOO_MANY_REQUESTS);
+            // With a fault in force, 429 may be what the scenario is about.
+            let (Some(limited), Vendor::External(_), true) = (limited, &*self.vendor, self.faults.is_empty()) else {
+                break;
+            };
+            tokio::time::sleep(rate_limit::wait(&limited.headers)).await;
+            reply = self.proxy.forward(link, &*upstream, request.clone()).await;
+        }
+        reply
     }
 
     /// Advances the time of every part. A device that is not in use notices when it is used again.

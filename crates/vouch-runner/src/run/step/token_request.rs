@@ -2,6 +2,7 @@
 
 use super::Execute;
 use crate::run::backends::RunningBackend;
+use crate::run::rate_limit;
 use crate::run::step_result::{StepError, StepResult};
 use crate::run::users::TestUser;
 use crate::run::vendor::record_sign_in_token;
@@ -11,7 +12,6 @@ use async_trait::async_trait;
 use hyper::HeaderMap;
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
 use vouch_sim::wire::redact::SecretKind;
 use vouch_spec::step::{CredentialKind, TokenRequest};
 use vouch_spec::text::lossy;
@@ -99,20 +99,15 @@ pub(super) fn add_to_query(call: &mut HttpCall, name: &str, value: &str) {
     call.path = format!("{}{joint}{field}", call.path);
 }
 
-/// How often a request is sent again that the backend answers with 429 of its own accord, and the longest wait before that.
-const PATIENCE: u32 = 4;
-const LONGEST_WAIT: u64 = 5;
-
 /// Sends a request. A backend may limit how many tokens a user gets in a second: then waits as long as it says.
 pub(super) async fn send(call: &HttpCall, world: &World, issuer: &RunningBackend) -> Result<HttpReply, SutError> {
     let mut reply = issuer.backend.ask(call, &issuer.address).await?;
-    for _ in 0..PATIENCE {
+    for _ in 0..rate_limit::PATIENCE {
         // With a fault in force, 429 may be what the vendor answered.
         if reply.status != 429 || !world.faults.is_empty() {
             break;
         }
-        let wait = reply.headers.get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(1);
-        tokio::time::sleep(Duration::from_secs(u64::min(wait, LONGEST_WAIT))).await;
+        tokio::time::sleep(rate_limit::wait(&reply.headers)).await;
         reply = issuer.backend.ask(call, &issuer.address).await?;
     }
     Ok(reply)
