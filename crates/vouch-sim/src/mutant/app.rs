@@ -120,8 +120,8 @@ mutants! { AppPolicy, Mutation::App;
         }
     }
     SignOutIgnored "app-ignores-failed-sign-out" breaks "REC-4": "Signs in although the other user could not be signed out" {
-        fn after_failed_sign_out(&self, _: AppError) -> Result<(), AppError> {
-            Ok(())
+        fn after_failed_sign_out(&self, drift: Drift, error: AppError) -> Result<(), AppError> {
+            if drift == Drift::SignOutThenIn { Ok(()) } else { Err(error) }
         }
     }
     OldToken "app-old-token-for-new-user" breaks "REC-4": "Uses a token of the user before, if another user came meanwhile" {
@@ -191,6 +191,69 @@ mutants! { AppPolicy, Mutation::App;
                 (Drift::SignIn, Some(user)) if sdk.status.is_empty() && !remember(&self.tried, user) => Drift::None,
                 (drift, _) => drift,
             }
+        }
+    }
+    LeavesApiKeyIn "app-leaves-api-key-in" breaks "REC-3": "Does not sign an SDK out that is signed in with the API key" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match default_drift(app_user, sdk) {
+                Drift::SignOut if sdk.status.contains(&StatusWord::UseApiKey) => Drift::None,
+                drift => drift,
+            }
+        }
+    }
+    LeavesHoldIn "app-leaves-hold-in" breaks "REC-3": "Does not sign an SDK out whose session is on hold" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match default_drift(app_user, sdk) {
+                Drift::SignOut if sdk.status.contains(&StatusWord::PendingReauthentication) => Drift::None,
+                drift => drift,
+            }
+        }
+    }
+    OtherUserByApiKey "app-migrates-other-user" breaks "REC-4": "Migrates an API-key installation of another user without a sign-out" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match default_drift(app_user, sdk) {
+                Drift::SignOutThenIn if sdk.status.contains(&StatusWord::UseApiKey) => Drift::SignIn,
+                drift => drift,
+            }
+        }
+    }
+    OtherUserOnHold "app-other-user-on-hold" breaks "REC-4": "Signs in over the session of another user that is on hold" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match default_drift(app_user, sdk) {
+                Drift::SignOutThenIn if sdk.status.contains(&StatusWord::PendingReauthentication) => Drift::SignIn,
+                drift => drift,
+            }
+        }
+    }
+    InheritsId "app-inherits-id" breaks "REC-4": "Keeps the vendor id of the user before for a user whose vendor id it cannot know" {
+        fn vendor_user_id(&self, user: &AppIdentity, before: Option<&AppIdentity>) -> String {
+            user.user_id.clone().or_else(|| before?.user_id.clone()).unwrap_or_default()
+        }
+    }
+    TrustsItsSignIn[brought_in: Mutex<HashSet<String>>] "app-trusts-its-sign-in" breaks "REC-4": "Does not compare users after it signed its user in once" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            let known = app_user.filter(|user| !user.is_empty());
+            match (default_drift(app_user, sdk), known) {
+                (Drift::SignIn, Some(user)) => {
+                    remember(&self.brought_in, user);
+                    Drift::SignIn
+                }
+                (Drift::SignOutThenIn, Some(user)) if self.brought_in.lock().contains(user) => Drift::None,
+                (drift, _) => drift,
+            }
+        }
+    }
+    SignsOutConfigured "app-signs-out-configured" breaks "REC-1": "Signs out an SDK that is configured and has no user" {
+        fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
+            match default_drift(app_user, sdk) {
+                Drift::None if app_user.is_none() && !sdk.status.is_empty() => Drift::SignOut,
+                drift => drift,
+            }
+        }
+    }
+    FailedSignOutSaysOk "app-failed-sign-out-says-ok" breaks "REC-6": "Reports success although the SDK could not be signed out" {
+        fn after_failed_sign_out(&self, drift: Drift, error: AppError) -> Result<(), AppError> {
+            if drift == Drift::SignOut { Ok(()) } else { Err(error) }
         }
     }
 }

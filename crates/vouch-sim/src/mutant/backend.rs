@@ -8,6 +8,7 @@ use base64::Engine;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// A user that the request names in its query.
 fn named_in(request: &WireRequest, field: &str) -> Option<String> {
@@ -279,6 +280,16 @@ mutants! { BackendPolicy, Mutation::Backend;
     CacheableAtEdge "backend-cacheable-at-edge" breaks "ISS-8": "Allows a content delivery network to store the token response" {
         fn finish_response(&self, reply: WireResponse, _: &str) -> WireResponse {
             reply.header("cdn-cache-control", "max-age=60")
+        }
+    }
+    OldTokenOfAnyone "backend-old-token-of-anyone" breaks "ISS-3": "Gives a token that it has given to anyone when the vendor issues none" {
+        fn token_after_failure(&self, given: &HashMap<String, String>, _: &str) -> Option<String> {
+            given.values().next().cloned()
+        }
+    }
+    OldTokenOfOwn "backend-old-token-again" breaks "ISS-7": "Gives the user's last token again when the vendor issues none" {
+        fn token_after_failure(&self, given: &HashMap<String, String>, app_user: &str) -> Option<String> {
+            given.get(app_user).cloned()
         }
     }
 }

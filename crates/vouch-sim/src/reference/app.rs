@@ -1,6 +1,7 @@
 //! The reconciling app: it makes the SDK's user equal to its own user, and does nothing when they agree (REC-1 to REC-8).
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use vouch_spec::protocol::{ErrorKind, StatusWord};
 
@@ -104,9 +105,15 @@ pub trait AppPolicy: Send + Sync {
         Err(error)
     }
 
-    /// What a failed sign-out of another user leads to: that user is still signed in (REC-4).
-    fn after_failed_sign_out(&self, error: AppError) -> Result<(), AppError> {
+    /// What a failed sign-out leads to: the SDK's user is still signed in (REC-4, REC-6).
+    fn after_failed_sign_out(&self, _: Drift, error: AppError) -> Result<(), AppError> {
         Err(error)
+    }
+
+    /// The vendor's id of the app's user; empty while the app cannot know it. `before` is the user that this one replaced
+    /// directly, as that user was when it came (REC-4).
+    fn vendor_user_id(&self, user: &AppIdentity, _before: Option<&AppIdentity>) -> String {
+        user.user_id.clone().unwrap_or_default()
     }
 
     /// Whether the token is requested before the other user is signed out. Without a backend that user would stay (REC-4).
@@ -149,6 +156,14 @@ pub struct ReconcilingApp {
     pub policy: Arc<dyn AppPolicy>,
     failed_before: std::sync::atomic::AtomicBool,
     turn: tokio::sync::Mutex<()>,
+    users: Mutex<LastUsers>,
+}
+
+/// The app's user and the one before, each as it was when it came.
+#[derive(Default)]
+struct LastUsers {
+    now: Option<AppIdentity>,
+    before: Option<AppIdentity>,
 }
 
 /// What a reconciliation works with.
@@ -160,7 +175,7 @@ struct Ports<'a> {
 
 impl ReconcilingApp {
     pub fn new(policy: Arc<dyn AppPolicy>) -> Self {
-        Self { policy, failed_before: false.into(), turn: tokio::sync::Mutex::default() }
+        Self { policy, failed_before: false.into(), turn: tokio::sync::Mutex::default(), users: Mutex::default() }
     }
 
     /// Compares the users and corrects the difference. After an error the next call tries again (REC-6).
@@ -193,16 +208,27 @@ impl ReconcilingApp {
         }
     }
 
+    /// Notes the app's user, and returns the one before.
+    fn follow(&self, user: Option<&AppIdentity>) -> Option<AppIdentity> {
+        let mut users = self.users.lock();
+        if users.now.as_ref().map(|now| &now.name) != user.map(|user| &user.name) {
+            users.before = std::mem::replace(&mut users.now, user.cloned());
+        }
+        users.before.clone()
+    }
+
     /// Returns whether the difference is corrected; not if the app's user changed meanwhile.
     async fn correct_drift(&self, ports: &Ports<'_>) -> Result<bool, AppError> {
         let user = ports.app.user();
+        let before = self.follow(user.as_ref());
         let status = ports.sdk.status().await.or_else(|error| self.policy.status_after_failure(error))?;
         let user_id = ports.sdk.current_user_id().await.or_else(|error| self.policy.user_after_failure(error))?;
         let state = SdkState { status, user_id };
-        let id = user.as_ref().map(|user| user.user_id.as_deref().unwrap_or_default());
-        match self.policy.drift(id, &state) {
+        let id = user.as_ref().map(|user| self.policy.vendor_user_id(user, before.as_ref()));
+        let drift = self.policy.drift(id.as_deref(), &state);
+        match drift {
             Drift::None => Ok(true),
-            Drift::SignOut => ports.sdk.sign_out().await.map(|()| true),
+            Drift::SignOut => self.sign_out(ports, drift).await.map(|()| true),
             Drift::SignIn => self.sign_in(ports, user.as_ref(), &state).await,
             Drift::SignOutThenIn if self.policy.requests_token_first() => {
                 let token = ports.backend.sign_in_token().await?;
@@ -210,10 +236,14 @@ impl ReconcilingApp {
                 ports.sdk.sign_in(token).await.map(|()| true)
             }
             Drift::SignOutThenIn => {
-                ports.sdk.sign_out().await.or_else(|error| self.policy.after_failed_sign_out(error))?;
+                self.sign_out(ports, drift).await?;
                 self.sign_in(ports, user.as_ref(), &state).await
             }
         }
+    }
+
+    async fn sign_out(&self, ports: &Ports<'_>, drift: Drift) -> Result<(), AppError> {
+        ports.sdk.sign_out().await.or_else(|error| self.policy.after_failed_sign_out(drift, error))
     }
 
     async fn sign_in(&self, ports: &Ports<'_>, user: Option<&AppIdentity>, state: &SdkState) -> Result<bool, AppError> {

@@ -101,6 +101,11 @@ pub trait BackendPolicy: Send + Sync {
         false
     }
 
+    /// A token to give when the vendor issues none; none. `given` has the last token of each app user (ISS-3, ISS-7).
+    fn token_after_failure(&self, _given: &HashMap<String, String>, _app_user: &str) -> Option<String> {
+        None
+    }
+
     /// Whether the requests share the place in which their user is kept (ISS-3).
     fn shares_current_user(&self) -> bool {
         false
@@ -424,7 +429,12 @@ impl Backend {
         let Some(app_user) = known.or_else(unguarded) else {
             return WireResponse::json(StatusCode::UNAUTHORIZED, &json!({ "error": "please log in" }));
         };
-        match self.token_for(&self.policy.user_of_request(&app_user, request)).await {
+        let app_user = self.policy.user_of_request(&app_user, request);
+        let after_failure = |error| {
+            let given = &self.memory.lock().tokens;
+            self.policy.token_after_failure(given, &app_user).ok_or(error)
+        };
+        match self.token_for(&app_user).await.or_else(after_failure) {
             Ok(token) => WireResponse::json(StatusCode::OK, &self.policy.token_body(&token, &self.api_key)),
             Err(IssuanceError(status, vendor)) => self.policy.failure_response(status, &vendor),
         }

@@ -25,6 +25,12 @@ variants! { BackendPolicy, Mutation::Backend;
             false
         }
     }
+    CreatesAfterFailure "backend-creates-after-failure": "Creates the user after a look-up that failed, and learns its id from the conflict",
+        allowed by "ISS-2: exactly one vendor user; ISS-7 is a recommendation" {
+        fn means_unknown_user(&self, _: StatusCode) -> bool {
+            true
+        }
+    }
     ReadsList "backend-reads-list": "Looks users up in the list, page by page",
         allowed by "ISS-2; GET /v2/user of the vendor API" {
         fn look_up(&self) -> LookUp {
