@@ -258,7 +258,7 @@ impl Process {
         self.handle.cpu_wait().unwrap_or_default()
     }
 
-    /// Its process group, while it runs as a program of this machine: what [`usage`](super::usage) measures.
+    /// Its process group, while it runs as a program of this machine: what `usage` measures.
     pub fn group(&self) -> Option<i32> {
         (*self.handle.state().borrow() == ProcessState::Running).then(|| self.handle.group()).flatten()
     }
