@@ -345,7 +345,7 @@ impl Round {
         self.interrupted |= other.interrupted;
     }
 
-    /// Adds wrong responses from before the measurement, as the series [`PREPARATION`].
+    /// Adds wrong responses from before the measurement, as the series `preparation`.
     pub fn add_wrong_before_start(&mut self, wrong_responses: &BTreeMap<Failure, FailureStats>) {
         for (failure, failed) in wrong_responses {
             self.wrong_before_start += failed.count;
