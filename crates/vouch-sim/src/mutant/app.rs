@@ -73,7 +73,7 @@ mutants! { AppPolicy, Mutation::App;
     SignsOutNobody "app-signs-out-nobody" breaks "REC-1": "Signs out an SDK that nobody is signed in to" {
         fn drift(&self, app_user: Option<&str>, sdk: &SdkState) -> Drift {
             match default_drift(app_user, sdk) {
-                Drift::None if app_user.is_none() => Drift::SignOut,
+                Drift::None if app_user.is_none() && sdk.status.is_empty() => Drift::SignOut,
                 drift => drift,
             }
         }
