@@ -67,7 +67,7 @@ class Installation:
         self.lock = threading.RLock()
         self.tenure = Tenure()
         self.sign_outs = 0
-        """How often the app has signed out. A sign-in that began before the last time is no longer wanted."""
+        """How often the app has signed out, in whichever process. A sign-in that began before the last time is no longer wanted."""
         self._store = store
         self._profile = profile
         self._session = None
@@ -113,6 +113,8 @@ class Installation:
         except (SignInError, ValueError):
             return  # locked, or damaged: no other process of this SDK wrote that
         self._stored = stored
+        if session is None and self._session is not None:
+            self.sign_outs += 1
         # A user whom another process signed in was there before the call that looks, which may go on.
         self._become(session, not_signed_in(), ends_calls=self.user_id is not None)
 

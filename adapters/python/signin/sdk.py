@@ -116,7 +116,8 @@ class SignInSdk:
                     return
                 installation.require_writable()
             tokens = self._provider.exchange(token, lambda: self._installation.guard(still_wanted, call.check), call)
-            with self._using() as installation:
+            with self._using() as installation, installation.section():
+                installation.follow()
                 still_wanted()
                 call.check()
                 before = installation.session

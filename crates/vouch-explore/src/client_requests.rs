@@ -131,7 +131,7 @@ impl InProcess {
     /// Exchanges a changed copy of Ada's sign-in token, and returns the response.
     async fn ada_signs_in(&self, change: impl FnOnce(String) -> Option<String>) -> Option<WireResponse> {
         let token = change(self.network.cloud.sign_in_token(self.home, &self.ids[0], &TokenShape::default())?)?;
-        let TokenParts { jwt, public_key, tenant } = TokenParts::of(&token);
+        let TokenParts { jwt, public_key, tenant, .. } = TokenParts::of(&token);
         let values =
             RequestValues { token: &jwt, public_key: &public_key, tenant: &tenant, ..RequestValues::default() };
         let request = self.profile.request(AuthCall::Exchange, &values);

@@ -62,6 +62,7 @@ fn forged(jwt: &JwtParts, how: Forgery, keys: Option<&Value>) -> Option<JwtParts
         Forgery::AlgorithmNoneMixed => Some(unsigned("nOnE")),
         Forgery::AlgorithmHs256 => Some(algorithm("HS256")),
         Forgery::AlgorithmEs256 => Some(algorithm("ES256")),
+        Forgery::AlgorithmRs512 => Some(algorithm("RS512")),
         Forgery::AlgorithmHs512 => Some(algorithm("HS512")),
         Forgery::AlgorithmUnknown => Some(algorithm("XS256")),
         Forgery::ZeroSignature => Some(algorithm("ES256").with_signature(URL_SAFE_NO_PAD.encode([0; 64]))),
@@ -69,10 +70,17 @@ fn forged(jwt: &JwtParts, how: Forgery, keys: Option<&Value>) -> Option<JwtParts
         Forgery::HeaderNotJson => Some(JwtParts { header: URL_SAFE_NO_PAD.encode("RS256"), ..jwt.clone() }),
         Forgery::ClaimsNotJson => Some(JwtParts { claims: URL_SAFE_NO_PAD.encode("uid=ada"), ..jwt.clone() }),
         Forgery::LookalikeIssuer => {
-            let claims = jwt.claim_members()?;
-            let right = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
+            let right = issuer_of(jwt)?;
             let name = right.split('@').next().unwrap_or_default();
             jwt.with_claims(json!({ "iss": format!("{name}@accounts.example.com") }))
+        }
+        Forgery::SuffixedIssuer => jwt.with_claims(json!({ "iss": format!("{}.evil.example", issuer_of(jwt)?) })),
+        Forgery::DisagreeingIssuer => {
+            let right = issuer_of(jwt)?;
+            let (name, project) = right.split_once('@')?;
+            let other = if project.contains("-dev-") { "-stg-" } else { "-dev-" };
+            let project = ["-dev-", "-stg-", "-prd-"].iter().fold(project.to_owned(), |p, own| p.replace(own, other));
+            jwt.with_claims(json!({ "iss": format!("{name}@{project}") }))
         }
         Forgery::ForeignIssuer => jwt.with_claims(json!({ "iss": "https://accounts.example.com" })),
         Forgery::NoUser => {
@@ -105,6 +113,10 @@ fn forged(jwt: &JwtParts, how: Forgery, keys: Option<&Value>) -> Option<JwtParts
         | Forgery::NotJson
         | Forgery::NoUserToken => None,
     }
+}
+
+fn issuer_of(jwt: &JwtParts) -> Option<String> {
+    jwt.claim_members()?.get("iss")?.as_str().map(str::to_owned)
 }
 
 /// Signed with the forger's own RSA key, with these members in the header.

@@ -11,6 +11,7 @@ pub struct TokenParts {
     pub jwt: String,
     pub public_key: String,
     pub tenant: String,
+    pub team: String,
 }
 
 impl TokenParts {
@@ -21,8 +22,9 @@ impl TokenParts {
         let field = |name: &str| envelope.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let jwt = if field("user_token").is_empty() { token.to_owned() } else { field("user_token") };
         let claims: Value = jsonwebtoken::dangerous::insecure_decode_claims(&jwt).unwrap_or_default();
-        let tenant = claims.get("tenant_id").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Self { public_key: field("public_key"), jwt, tenant }
+        let claim = |pointer: &str| claims.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (tenant, team) = (claim("/tenant_id"), claim("/claims/vital_team_id"));
+        Self { public_key: field("public_key"), jwt, tenant, team }
     }
 }
 

@@ -307,11 +307,11 @@ impl VirtualUser {
         let token = self.text(&token_request.token)?;
         let owner = self.owners.get(&token).copied().unwrap_or(0);
         self.set_client_user(owner, if call == profile::IdpCall::Refresh { &token } else { "" });
-        let TokenParts { jwt, public_key, tenant } = match call {
+        let TokenParts { jwt, public_key, tenant, .. } = match call {
             profile::IdpCall::Exchange => TokenParts::of(&token),
             profile::IdpCall::Refresh => {
                 let public_key = self.client.metrics.lock().checker.public_key.clone();
-                TokenParts { jwt: String::new(), public_key, tenant: String::new() }
+                TokenParts { jwt: String::new(), public_key, tenant: String::new(), team: String::new() }
             }
         };
         let values = RequestValues { token: &jwt, public_key: &public_key, tenant: &tenant, refresh_token: &token };

@@ -137,6 +137,14 @@ impl Vendor {
         }
     }
 
+    /// The id of the team. Of an external cloud it is known from the first sign-in token.
+    pub fn team(&self, realm: Realm) -> String {
+        match self {
+            Vendor::Simulated(cloud) => cloud.store().team(realm).id.clone(),
+            Vendor::External(external) => external.upstream.learned(realm).team,
+        }
+    }
+
     /// The lifetimes of its tokens.
     pub fn lifetimes(&self) -> Lifetimes {
         match self {
@@ -301,6 +309,7 @@ struct ExternalUpstream {
 struct Project {
     public_key: String,
     tenant: String,
+    team: String,
 }
 
 #[async_trait]
@@ -337,8 +346,8 @@ impl ExternalUpstream {
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         if let Some(token) = body.get("sign_in_token").and_then(Value::as_str) {
             record_sign_in_token(&self.redactor, token);
-            let TokenParts { public_key, tenant, .. } = TokenParts::of(token);
-            self.learned.lock().insert(realm, Project { public_key, tenant });
+            let TokenParts { public_key, tenant, team, .. } = TokenParts::of(token);
+            self.learned.lock().insert(realm, Project { public_key, tenant, team });
         }
     }
 }

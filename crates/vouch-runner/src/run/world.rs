@@ -127,8 +127,9 @@ impl World {
         device.set_app_callbacks(Arc::new(AppCallbacks(Arc::downgrade(&app))));
         kill_device_on_fault(&context.proxy, &device);
         let CaseContext { given, clock, redactor, profile, transcript, vendor, proxy, .. } = context;
+        let own = given.cloud.access_token_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let unannounced = || profile.unannounced_lifetime().map(Duration::from_secs);
-        let lifetime = options.conditions.lifetime.or_else(unannounced);
+        let lifetime = own.or(options.conditions.lifetime).or_else(unannounced);
         let world = Self {
             given,
             clock,
@@ -382,7 +383,7 @@ fn context(
     let vendor = vendor(setup, (&given, conditions), &clock, &redactor, &spoken).map_err(std::io::Error::other)?;
     let transcript = Transcript::new(clock.clone(), spoken.clone());
     let proxy = RecordingProxy::new(transcript.clone(), faults.clone(), clock.clone());
-    proxy.set_title_case_headers(conditions.title_case_headers);
+    proxy.set_title_case_headers(conditions.title_case_headers || given.cloud.title_case_headers);
     let (given, vendor, proxy) = (Arc::new(given), Arc::new(vendor), Arc::new(proxy));
     Ok(CaseContext { given, clock, redactor, profile, spoken, transcript, vendor, proxy })
 }

@@ -92,6 +92,20 @@ variants! { SdkPolicy, sdk_policy;
             if tries > 1 { None } else { DefaultSdkPolicy.retry_refresh_after(tries, retry_after, chance) }
         }
     }
+    SixRetries "sdk-six-retries": "Sends a refresh up to seven times, with pauses that grow to a minute",
+        allowed by "REF-9; a dozen requests for one call are no storm" {
+        fn retry_refresh_after(&self, tries: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
+            let backoff = Duration::from_secs(3_u64.pow(tries).min(60)).mul_f64(0.5 + chance / 2.0);
+            let longest = Duration::from_secs(120);
+            (tries < 7 && retry_after.is_none_or(|wait| wait <= longest)).then(|| retry_after.unwrap_or_default().max(backoff))
+        }
+    }
+    AlgorithmInAnyCase "sdk-algorithm-in-any-case": "Compares the algorithm of a sign-in token without regard to letter case",
+        allowed by "EXC-6: it is the same algorithm" {
+        fn accepts_algorithm(&self, alg: &str) -> bool {
+            alg.eq_ignore_ascii_case("RS256")
+        }
+    }
     LongerLeeway "sdk-leeway-of-two-minutes": "Refreshes an access token two minutes before its end",
         allowed by "REF-2" {
         fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {

@@ -132,6 +132,10 @@ pub struct CloudGiven {
     pub expires_in: Option<NumberForm>,
     /// What refresh tokens are like.
     pub refresh_tokens: RefreshTokens,
+    /// How long access tokens are good, in seconds; left out, an hour.
+    pub access_token_seconds: Option<u32>,
+    /// Whether the servers write header names as `Retry-After` instead of `retry-after`.
+    pub title_case_headers: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]

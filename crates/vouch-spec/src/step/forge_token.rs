@@ -34,6 +34,8 @@ pub enum Forgery {
     AlgorithmHs256,
     /// `alg` is ES256.
     AlgorithmEs256,
+    /// `alg` is RS512.
+    AlgorithmRs512,
     /// The header names no `alg`.
     NoAlgorithm,
     /// The header is no JSON.
@@ -42,6 +44,10 @@ pub enum Forgery {
     ClaimsNotJson,
     /// `iss` begins as it should and ends elsewhere.
     LookalikeIssuer,
+    /// `iss` goes on after its end: `….iam.gserviceaccount.com.evil.example`.
+    SuffixedIssuer,
+    /// The halves of `iss` name two environments.
+    DisagreeingIssuer,
     /// `iss` is somebody else.
     ForeignIssuer,
     /// The claims lack `uid`.
@@ -92,10 +98,13 @@ impl Forgery {
             Forgery::AlgorithmNone => "alg none",
             Forgery::AlgorithmHs256 => "alg HS256",
             Forgery::AlgorithmEs256 => "alg ES256",
+            Forgery::AlgorithmRs512 => "alg RS512",
             Forgery::NoAlgorithm => "without alg",
             Forgery::HeaderNotJson => "its header is no JSON",
             Forgery::ClaimsNotJson => "its claims are no JSON",
             Forgery::LookalikeIssuer => "an issuer of the right beginning",
+            Forgery::SuffixedIssuer => "an issuer that goes on after its end",
+            Forgery::DisagreeingIssuer => "an issuer whose halves disagree",
             Forgery::ForeignIssuer => "foreign issuer",
             Forgery::NoUser => "without uid",
             Forgery::BadSignature => "signature does not fit",

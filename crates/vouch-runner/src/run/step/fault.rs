@@ -19,7 +19,10 @@ impl Execute for Fault {
             headers.push((name.clone(), world.text(value)?));
         }
         if let Some(seconds) = self.retry_after_date {
-            headers.push(("retry-after".to_owned(), date(world.clock.now_ms(), seconds)));
+            let now_ms = world.clock.now_ms();
+            headers.push(("retry-after".to_owned(), date(now_ms, seconds)));
+            // An SDK may count from the date of the answer. Without this one, it would be that of the machine.
+            headers.push(("date".to_owned(), date(now_ms, 0)));
         }
         let foreign = world.device.foreign_base(world.given.realm(), self.on == Some(Operation::Api));
         let omit = omitted(self, world)?;

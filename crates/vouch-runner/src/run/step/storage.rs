@@ -12,10 +12,15 @@ use vouch_spec::step::{Storage, StoredSecret};
 impl Execute for Storage {
     async fn execute(&self, world: &Arc<World>) -> Result<StepResult, StepError> {
         let items = world.device.items().await?;
-        // An app learns both from its sign-in token only.
+        // An app learns all three from its sign-in token only.
         let realm = world.given.realm();
         let configuration = self.is.as_ref().map(|_| {
-            [("the project's public key", world.vendor.public_key(realm)), ("the tenant", world.vendor.tenant(realm))]
+            let vendor = &world.vendor;
+            [
+                ("the project's public key", vendor.public_key(realm)),
+                ("the tenant", vendor.tenant(realm)),
+                ("the id of the team", vendor.team(realm)),
+            ]
         });
         for item in &items {
             let text = format!("{}={}", item.key, item.value);

@@ -12,6 +12,20 @@ use std::time::Duration;
 use vouch_spec::profile::{IdpCall, Profile};
 use vouch_spec::protocol::ErrorKind;
 
+fn says(answer: &HttpResponse, text: &str) -> bool {
+    String::from_utf8_lossy(&answer.body).contains(text)
+}
+
+/// An outcome that takes the refusals of a kind for a deletion.
+fn gone_where(taken: impl Fn(&HttpResponse) -> bool, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+    match DefaultSdkPolicy.read_refresh(profile, answer) {
+        RefreshOutcome::Unexpected if answer.as_ref().is_ok_and(|answer| answer.status != 200 && taken(answer)) => {
+            RefreshOutcome::UserGone
+        }
+        outcome => outcome,
+    }
+}
+
 mutants! { SdkPolicy, sdk_policy;
     EmptyRetry "empty-retry" breaks "REF-3": "Retries a request after a 401 without its body" {
         fn body_of_attempt<'a>(&self, body: &'a str, retried: bool) -> &'a str {
@@ -44,6 +58,35 @@ mutants! { SdkPolicy, sdk_policy;
             match answer {
                 Ok(busy) if busy.status == 429 => RefreshOutcome::OnHold,
                 _ => DefaultSdkPolicy.read_refresh(profile, answer),
+            }
+        }
+    }
+    TrustsBusyBody "trusts-a-busy-body" breaks "REF-6": "Reads the body of a 429 or 5xx at a refresh as that of a refusal" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+            let meaning = answer.as_ref().ok().and_then(|answer| profile.meaning(IdpCall::Refresh, &answer.body));
+            match meaning {
+                Some(ErrorKind::InvalidUser) => RefreshOutcome::UserGone,
+                Some(ErrorKind::NeedsReauthentication) => RefreshOutcome::OnHold,
+                _ => DefaultSdkPolicy.read_refresh(profile, answer),
+            }
+        }
+    }
+    RefusalByBeginning "refusal-by-its-beginning" breaks "REF-10": "Treats every error of a refresh that begins with `invalid` as a deletion" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+            let begins = |answer: &HttpResponse| says(answer, "\"error_type\":\"invalid");
+            gone_where(begins, profile, answer)
+        }
+    }
+    RefusalAnywhere "refusal-anywhere" breaks "DEL-4": "Looks for the word of a deletion anywhere in the answer to a refresh" {
+        fn read_refresh(&self, profile: &Profile, answer: &NetworkResult) -> RefreshOutcome {
+            gone_where(|answer| says(answer, "invalid_token"), profile, answer)
+        }
+    }
+    ForbiddenRefreshes "refreshes-at-403" breaks "REF-13": "Refreshes when the API answers 403" {
+        fn after_api_response(&self, status: u16, retried: bool) -> ApiNextStep {
+            match status {
+                403 if !retried => ApiNextStep::RefreshAndRetry,
+                _ => DefaultSdkPolicy.after_api_response(status, retried),
             }
         }
     }

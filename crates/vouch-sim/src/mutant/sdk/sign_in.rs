@@ -12,6 +12,9 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use vouch_spec::profile::{IdpCall, IdpRequest, Profile};
 use vouch_spec::protocol::{Environment, ErrorKind, Realm, Region};
 
+/// What every issuer ends with.
+const ISSUER_DOMAIN: &str = ".iam.gserviceaccount.com";
+
 mutants! { SdkPolicy, sdk_policy;
     WrongSubjectType "wrong-subject-type" breaks "EXC-1": "Exchanges with the subject token type of a plain JWT" {
         fn exchange_request(&self, profile: &Profile, token: &SignInToken) -> IdpRequest {
@@ -87,6 +90,24 @@ mutants! { SdkPolicy, sdk_policy;
         fn realm_of_issuer(&self, issuer: &str) -> Option<Realm> {
             let fallback = Realm { environment: Environment::Production, region: Region::Us };
             Some(DefaultSdkPolicy.realm_of_issuer(issuer).unwrap_or(fallback))
+        }
+    }
+    IssuerByItsBeginning "issuer-by-its-beginning" breaks "EXC-6": "Does not look at how an issuer ends" {
+        fn realm_of_issuer(&self, issuer: &str) -> Option<Realm> {
+            let end = issuer.find(ISSUER_DOMAIN)? + ISSUER_DOMAIN.len();
+            DefaultSdkPolicy.realm_of_issuer(&issuer[..end])
+        }
+    }
+    IssuerByItsFirstHalf "issuer-by-its-first-half" breaks "EXC-6": "Does not compare the halves of an issuer" {
+        fn realm_of_issuer(&self, issuer: &str) -> Option<Realm> {
+            let (name, project) = issuer.split_once('@')?;
+            let own = name.strip_prefix("id-signer-").filter(|_| project.starts_with("vital-id-") && project.ends_with(ISSUER_DOMAIN))?;
+            DefaultSdkPolicy.realm_of_issuer(&format!("{name}@vital-id-{own}{ISSUER_DOMAIN}"))
+        }
+    }
+    AnyRsa "any-rsa-algorithm" breaks "EXC-6": "Accepts a sign-in token of any RSA algorithm" {
+        fn accepts_algorithm(&self, alg: &str) -> bool {
+            alg.starts_with("RS")
         }
     }
     StandardBase64Only "standard-base64-only" breaks "EXC-7": "Decodes the JWT as Base64 without `-` and `_`" {

@@ -180,6 +180,14 @@ mutants! { SdkPolicy, sdk_policy;
             }
         }
     }
+    LeavesTeam "leaves-team" breaks "OUT-1": "Leaves the id of the team in plain storage after a sign-out" {
+        fn save(&self, storage: &dyn Storage, record: &Record) -> StorageResult<()> {
+            if let Record::SignInToken(session) = record {
+                storage.write(Area::Plain, SETTINGS, session.team.as_bytes())?;
+            }
+            DefaultSdkPolicy.save(storage, record)
+        }
+    }
     LeavesKey "leaves-key" breaks "OUT-2": "Leaves the API key in storage after a sign-out" {
         fn erase(&self, storage: &dyn Storage) -> StorageResult<()> {
             match DefaultSdkPolicy.restore(storage)? {

@@ -214,9 +214,22 @@ mutants! { SdkPolicy, sdk_policy;
             stored.is_some()
         }
     }
-    StoresAnyway "process-revives-session" breaks "MUL-2": "Stores renewed tokens although another process has signed out meanwhile" {
+    StoresAnyway[refreshed: AtomicBool] "process-revives-session" breaks "MUL-2": "Stores renewed tokens although another process has signed out meanwhile" {
+        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
+            self.refreshed.store(call == IdpCall::Refresh, Relaxed);
+            DefaultSdkPolicy.tokens(profile, call, answer)
+        }
         fn looks_before_storing(&self) -> bool {
-            false
+            !self.refreshed.load(Relaxed)
+        }
+    }
+    StoresExchangeAnyway[exchanged: AtomicBool] "process-revives-session-by-exchange" breaks "MUL-2": "Stores the tokens of an exchange although another process has signed out meanwhile" {
+        fn tokens(&self, profile: &Profile, call: IdpCall, answer: &HttpResponse) -> Option<TokenSet> {
+            self.exchanged.store(call == IdpCall::Exchange, Relaxed);
+            DefaultSdkPolicy.tokens(profile, call, answer)
+        }
+        fn looks_before_storing(&self) -> bool {
+            !self.exchanged.load(Relaxed)
         }
     }
     MissesSignIn "process-misses-sign-in" breaks "MUL-3": "Does not notice that another process has signed in" {
