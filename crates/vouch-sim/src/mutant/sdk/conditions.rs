@@ -25,9 +25,9 @@ mutants! { SdkPolicy, sdk_policy;
             now_ms + 60_000 < session.expires_at_ms
         }
     }
-    FixedMargin "fixed-margin-of-five-minutes" breaks "REF-13": "Takes an access token for expired five minutes before its end, however short its life is" {
+    FixedMargin "fixed-margin-of-ten-minutes" breaks "REF-13": "Takes an access token for expired ten minutes before its end, however short its life is" {
         fn is_fresh(&self, session: &TokenRecord, now_ms: i64) -> bool {
-            now_ms + 300_000 < session.expires_at_ms
+            now_ms + 600_000 < session.expires_at_ms
         }
     }
     LifetimeIn32Bits "lifetime-in-32-bits" breaks "REF-13" varied by 4: "Counts the milliseconds of a lifetime in 32 bits" {
