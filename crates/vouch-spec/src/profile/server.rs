@@ -95,7 +95,8 @@ impl Profile {
         carried
     }
 
-    /// By path, and where both calls have the same, by the constants that fit best, then by the names of the other fields.
+    /// By path, and where both calls have the same, by the constants that fit best; where a call has none, also by the names of the
+    /// other fields.
     pub(super) fn call_of(&self, path: &str, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> Option<IdpCall> {
         match (self.exchange.path == path, self.refresh.path == path) {
             (true, false) => Some(IdpCall::Exchange),
@@ -109,7 +110,7 @@ impl Profile {
         }
     }
 
-    /// How many of a call's constants stand among the fields, and how many of its other fields.
+    /// How many of a call's constants stand among the fields, and, where a call has no constant, how many of its other fields.
     fn fitting(&self, call: IdpCall, fields: &[(Cow<'_, str>, Cow<'_, str>)]) -> (usize, usize) {
         let (others, constants): (Vec<_>, Vec<_>) =
             self.shape(call).fields.iter().partition(|(_, value)| is_placeholder(value));
@@ -118,7 +119,10 @@ impl Profile {
         };
         let named = |key: &str| fields.iter().any(|(name, _)| name == key);
         let fitting = constants.iter().filter(|(key, value)| stands(key, value)).count();
-        (fitting, others.iter().filter(|(key, _)| named(key)).count())
+        // Elsewhere a request without any of the constants, such as one with another grant type, is none of the two.
+        let has_none = |call| self.shape(call).fields.values().all(is_placeholder);
+        let by_names = has_none(IdpCall::Exchange) || has_none(IdpCall::Refresh);
+        (fitting, if by_names { others.iter().filter(|(key, _)| named(key)).count() } else { 0 })
     }
 
     /// Whether requests of both calls are told apart.
