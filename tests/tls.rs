@@ -172,12 +172,18 @@ fn what_is_missing_is_said_with_what_to_write() {
     let (_, said) = load(&target, &[]);
     assert!(said.contains("write `ca` in [cloud.tls]"), "{said}");
     let target = cloud.target("ca = \"ca.pem\"");
-    let said = run(&target, 3);
-    assert!(said.contains("`clientCertificate` and `clientKey` in [cloud.tls]"), "{said}");
+    shows_in_a_try("`clientCertificate` and `clientKey` in [cloud.tls]", || run(&target, 3));
     for protocol in ["http1", "http2"] {
-        let (_, said) = load(&target, &["--protocol", protocol]);
-        assert!(said.contains("`clientCertificate` and `clientKey` in [cloud.tls]"), "{protocol}: {said}");
+        let load = || load(&target, &["--protocol", protocol]).1;
+        shows_in_a_try("`clientCertificate` and `clientKey` in [cloud.tls]", load);
     }
+}
+
+/// In TLS 1.3 a client writes before the server has looked for its certificate (RFC 8446 section 4.4.2.4). A write to the connection
+/// that the server has closed meanwhile may fail before the client has read why.
+fn shows_in_a_try(words: &str, output: impl Fn() -> String) {
+    let mut outputs = (0..5).map(|_| output());
+    assert!(outputs.any(|output| output.contains(words)), "{words}: {}", output());
 }
 
 #[test]
