@@ -60,14 +60,7 @@ fn the_token_endpoint_of_the_document_is_called() {
     let load = vouch().args(load).args(["--no-record", "--target"]).arg(&target).assert();
     assert!(matches!(load.get_output().status.code(), Some(0 | 4)), "{}{}", stdout(&load), stderr(&load));
     assert!(stdout(&load).contains("errors<1%: 0%"), "{}", stdout(&load));
-    let journeys = ["journeys", "scenarios/refresh/rotation.yaml", "--users", "2", "--duration", "2s", "--quiet"];
-    let journeys = vouch()
-        .args(journeys)
-        .args(["--think-time", "10ms..40ms", "--no-record", "--threshold", "errors<1%", "--target"])
-        .arg(&target)
-        .assert()
-        .success();
-    assert!(stdout(&journeys).contains("✓ errors<1%"), "{}", stdout(&journeys));
+    common::journeys_pass(&target);
     let said = doctor(&target);
     let found = format!(
         "{document}/metadata.json names the token endpoint {auth}/v1/token, which is another server, and no keys"

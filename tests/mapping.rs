@@ -80,14 +80,7 @@ fn a_provider_that_leaves_them_out_passes_run_load_and_journeys() {
         let out = stdout(&load);
         assert!(matches!(load.get_output().status.code(), Some(0 | 4)), "{out}\n{}", stderr(&load));
         assert!(out.contains("errors<1%: 0%"), "{out}");
-        let journeys = ["journeys", "scenarios/refresh/rotation.yaml", "--users", "2", "--duration", "2s", "--quiet"];
-        let journeys = vouch()
-            .args(journeys)
-            .args(["--think-time", "10ms..40ms", "--no-record", "--threshold", "errors<1%", "--target"])
-            .arg(&target)
-            .assert()
-            .success();
-        assert!(stdout(&journeys).contains("\u{2713} errors<1%"), "{}", stdout(&journeys));
+        common::journeys_pass(&target);
     }
 }
 

@@ -149,14 +149,7 @@ fn every_client_trusts_the_authority_and_shows_its_certificate() {
         let (code, said) = load(&target, &["--protocol", protocol]);
         assert!(matches!(code, Some(0 | 4)) && said.contains("errors<1%: 0%"), "{protocol}: {said}");
     }
-    let journeys = ["journeys", "scenarios/refresh/rotation.yaml", "--users", "2", "--duration", "2s", "--quiet"];
-    let journeys = vouch()
-        .args(journeys)
-        .args(["--think-time", "10ms..40ms", "--no-record", "--threshold", "errors<1%", "--target"])
-        .arg(&target)
-        .assert()
-        .success();
-    assert!(stdout(&journeys).contains("\u{2713} errors<1%"), "{}", stdout(&journeys));
+    common::journeys_pass(&target);
     let doctor = vouch().args(["doctor", "--target"]).arg(&target).assert();
     let said = unwrapped(&(stdout(&doctor) + &stderr(&doctor)));
     assert!(said.contains("ok server: https://127.0.0.1"), "{said}");

@@ -2,7 +2,7 @@
 
 use assert_cmd::Command;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Stdio};
 
 /// The `vouch` binary, run at the repository's root without colours and without CI's influence.
@@ -29,6 +29,18 @@ pub fn target(text: &str) -> (tempfile::TempDir, PathBuf) {
 #[allow(dead_code, reason = "not every test file needs it")]
 pub fn run(target: &str, more: &[&str]) -> String {
     stdout(&vouch().args(["run", "--ci", "--strict", "-t", target]).args(more).assert().success())
+}
+
+/// Runs journeys of two users against a target, and checks that they have no errors.
+#[allow(dead_code, reason = "not every test file needs it")]
+pub fn journeys_pass(target: &Path) {
+    let journeys = vouch()
+        .args(["journeys", "scenarios/refresh/rotation.yaml", "--users", "2", "--duration", "2s", "--quiet"])
+        .args(["--think-time", "10ms..40ms", "--no-record", "--threshold", "errors<1%", "--target"])
+        .arg(target)
+        .assert()
+        .success();
+    assert!(stdout(&journeys).contains("\u{2713} errors<1%"), "{}", stdout(&journeys));
 }
 
 /// A report without its line breaks, which come where a line is full.
